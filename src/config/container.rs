@@ -1,0 +1,202 @@
+//! [`Container`]: what the container needs around its services (`/etc/stepdown.toml` and the environment), with every
+//! default filled in. Must not know files or formats.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::service::GroupRef;
+use super::values::{Gid, GroupName, Uid, UserName};
+use crate::error::Place;
+
+/// The whole stop; Docker kills at 10 s (DESIGN §8).
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The container file and the environment, merged: the environment wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// How far PID 1 drops.
+    pub drop: DropPolicy,
+    /// Whether it starts under `--user`.
+    pub without_root: Without,
+    /// Whether it runs on as a powerless root when SETUID/SETGID are missing (`STEPDOWN_WITHOUT_DROP`).
+    pub without_drop: Without,
+    /// The budget of the whole stop (`STEPDOWN_STOP_TIMEOUT`).
+    pub stop_timeout: Duration,
+    /// How services' lines are written.
+    pub log: LogFormat,
+    /// How much we say ourselves (`STEPDOWN_LOG`).
+    pub level: Level,
+    /// Whom everything steps down to.
+    pub app: App,
+    /// Ownership to establish at boot.
+    pub own: Vec<Own>,
+    /// Directories to make at boot.
+    pub directories: Vec<Directory>,
+}
+
+/// How far PID 1 drops (DESIGN §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropPolicy {
+    /// Keeps exactly what the declared services need.
+    Auto,
+    /// Keeps nothing; a service that needs more is an error.
+    App,
+    /// PID 1 stays root; each service still drops.
+    Root,
+}
+
+/// Go on, or refuse to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// Goes on and says what is lost.
+    Run,
+    /// Does not start.
+    Refuse,
+}
+
+/// How services' lines are written (DESIGN §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Inherit with one program, tagged with several.
+    Auto,
+    /// Untouched: services hold the container's own stdout and stderr.
+    Inherit,
+    /// `web | line`.
+    Tagged,
+}
+
+/// How much we say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// A service will not come back, or we stop.
+    Error,
+    /// Something was skipped or will be retried.
+    Warn,
+    /// A service changed state.
+    Info,
+    /// Each event and action.
+    Debug,
+}
+
+/// The app user as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Its name; default `app`.
+    pub user: UserName,
+    /// Its group's name; default: the user's name.
+    pub group: GroupName,
+    /// `PUID` (or an alias) if set, with the place to name in problems.
+    pub asked_uid: Option<Asked<Uid>>,
+    /// `PGID` (or an alias) if set.
+    pub asked_gid: Option<Asked<Gid>>,
+    /// The container file's `uid`.
+    pub uid: Option<Uid>,
+    /// The container file's `gid`.
+    pub gid: Option<Gid>,
+    /// Its home; `None`: the account's own, else `/`.
+    pub home: Option<PathBuf>,
+    /// Its shell; `None`: the account's own, else `/sbin/nologin`.
+    pub shell: Option<PathBuf>,
+    /// More groups.
+    pub groups: Vec<GroupRef>,
+    /// Paths whose owning groups it joins.
+    pub device_groups: Vec<PathBuf>,
+    /// Whether uid or gid 0 is accepted.
+    pub allow_root: bool,
+    /// `UMASK`, else the container file's; `None`: as inherited.
+    pub umask: Option<u32>,
+    /// Where `user` or `group` stand, for problems.
+    pub at: Place,
+}
+
+/// A value and where it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked<T> {
+    /// The value.
+    pub value: T,
+    /// The variable.
+    pub at: Place,
+}
+
+/// `[[own]]`: a path whose owner is established at boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Absolute, without `..`, not one of the refused ones.
+    pub path: PathBuf,
+    /// `None`: the app user.
+    pub user: Option<UserRef>,
+    /// `None`: the app user's group (or the named user's).
+    pub group: Option<GroupRef>,
+    /// Whether what lies below is walked.
+    pub recursive: bool,
+    /// Whether a missing path is made, as a directory.
+    pub create: bool,
+    /// Mode of files; `None`: left alone.
+    pub mode: Option<u32>,
+    /// Mode of directories; `None`: left alone.
+    pub dir_mode: Option<u32>,
+    /// When.
+    pub when: OwnWhen,
+    /// Whether a missing path is fine.
+    pub optional: bool,
+    /// Whether a path that the app user cannot use in the end stops the boot.
+    pub required: bool,
+    /// Whether mounts below are entered.
+    pub cross_mounts: bool,
+    /// Names or paths relative to `path` that are left alone, with all below them.
+    pub exclude: Vec<PathBuf>,
+    /// What happens to files with more than one link.
+    pub hard_links: HardLinks,
+    /// Where it is declared.
+    pub at: Place,
+}
+
+/// A user by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRef {
+    /// Looked up in `/etc/passwd`.
+    Name(UserName),
+    /// As it is.
+    Id(Uid),
+}
+
+/// When an `[[own]]` path is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnWhen {
+    /// Walk, and apply modes also where they fit already; a no-op chown is never issued.
+    Always,
+    /// Stat first, change only what is wrong.
+    Mismatch,
+    /// If the top is right, do not walk.
+    RootMismatch,
+    /// Only checked.
+    Never,
+}
+
+/// What happens to files with more than one link (SECURITY 1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HardLinks {
+    /// Changed only if their owner is not root and is the owner that the declared top had before the walk.
+    SameOwner,
+    /// Never changed.
+    Refuse,
+    /// Changed like any other.
+    Allow,
+}
+
+/// `[[directory]]`: made at boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Absolute, without `..`, not one of the refused ones.
+    pub path: PathBuf,
+    /// `None`: the app user.
+    pub user: Option<UserRef>,
+    /// `None`: the app user's group (or the named user's).
+    pub group: Option<GroupRef>,
+    /// Default 0755.
+    pub mode: u32,
+    /// Names with `*` and `?`; matching leftovers of an earlier boot directly below are removed.
+    pub clean: Vec<String>,
+    /// Where it is declared.
+    pub at: Place,
+}

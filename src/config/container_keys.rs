@@ -1,0 +1,120 @@
+//! The keys of the container file (DESIGN §4, second listing, and §3.2). A table of words; must not know how they are
+//! read.
+
+use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
+
+/// The file's own keys.
+pub const CONTAINER: TableDoc = TableDoc { file: FileKind::Container, name: "", header: "", keys: CONTAINER_KEYS };
+/// `log = { … }`.
+pub const LOG: TableDoc = TableDoc { file: FileKind::Container, name: "log", header: "[log]", keys: LOG_KEYS };
+/// `[app]`.
+pub const APP: TableDoc = TableDoc { file: FileKind::Container, name: "app", header: "[app]", keys: APP_KEYS };
+/// `[[own]]`.
+pub const OWN: TableDoc = TableDoc { file: FileKind::Container, name: "own", header: "[[own]]", keys: OWN_KEYS };
+/// `[[directory]]`.
+pub const DIRECTORY: TableDoc =
+    TableDoc { file: FileKind::Container, name: "directory", header: "[[directory]]", keys: DIRECTORY_KEYS };
+
+#[rustfmt::skip] // a table: one key in two lines
+const CONTAINER_KEYS: &[KeyDoc] = &[
+    key("drop", "a string", r#""auto""#, r#"drop = "app""#,
+        "how far PID 1 drops: `auto` (keeps what the services need), `app` (keeps nothing), `root` (stays root)"),
+    key("without_root", "a string", r#""run""#, r#"without_root = "refuse""#,
+        "started under `--user`: `run` and say what is lost, or `refuse`"),
+    key("without_drop", "a string", r#""refuse""#, r#"without_drop = "run""#,
+        "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
+    key("stop_timeout", "a duration", r#""8s""#, r#"stop_timeout = "25s""#,
+        "the whole stop; keep it below the runtime's own (docker stop: 10s)"),
+    key("log", "a table", "{}", r#"log = { format = "tagged", level = "info" }"#,
+        "how lines are written, and how much we say"),
+    key("app", "a table", "{}", r#"app = { user = "app" }"#,
+        "whom everything steps down to"),
+    key("own", "an array of tables", "[]", r#"own = [{ path = "/config" }]"#,
+        "paths whose owner is established at boot"),
+    key("directory", "an array of tables", "[]", r#"directory = [{ path = "/run/nginx" }]"#,
+        "directories that are made at boot"),
+    later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
+    later("signals", "signals to services", "leave it out for now"),
+    later("s6", "an image made for s6-overlay", "write s6-style directories into the services tree"),
+    later("harden", "a sandbox of named strength", "leave it out for now"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const LOG_KEYS: &[KeyDoc] = &[
+    key("format", "a string", r#""auto""#, r#"format = "tagged""#,
+        "`inherit` (untouched), `tagged` (`web | line`), `auto` (inherit with one program, tagged with several)"),
+    key("level", "a string", r#""info""#, r#"level = "warn""#,
+        "our own messages: `error`, `warn`, `info`, `debug`"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const APP_KEYS: &[KeyDoc] = &[
+    key("user", "a string", r#""app""#, r#"user = "abc""#,
+        "its name; created if missing"),
+    key("group", "a string", "(the user's name)", r#"group = "users""#,
+        "its group's name; created if missing"),
+    key("uid", "an integer from 0 to 4294967293", "(the account's own, else 1000)", "uid = 1000",
+        "its uid when PUID is not set"),
+    key("gid", "an integer from 0 to 4294967293", "(the account's own, else 1000)", "gid = 1000",
+        "its gid when PGID is not set"),
+    key("uid_from", "an array of strings", r#"["PUID"]"#, r#"uid_from = ["PUID", "USER_ID"]"#,
+        "variables that give its uid; the first one set wins"),
+    key("gid_from", "an array of strings", r#"["PGID"]"#, r#"gid_from = ["PGID", "GROUP_ID"]"#,
+        "variables that give its gid; the first one set wins"),
+    key("home", "an absolute path", "(the account's own, else `/`)", r#"home = "/config""#,
+        "its home; never walked"),
+    key("shell", "an absolute path", "(the account's own, else `/sbin/nologin`)", r#"shell = "/bin/sh""#,
+        "its shell in /etc/passwd"),
+    key("groups", "an array of names or numbers", "[]", r#"groups = ["video", 44]"#,
+        "more groups"),
+    key("device_groups", "an array of absolute paths", "[]", r#"device_groups = ["/dev/dri"]"#,
+        "paths whose owning groups it joins, where they exist"),
+    key("allow_root", "true or false", "false", "allow_root = true",
+        "accept uid or gid 0"),
+    key("umask", "a string of octal digits", "(inherited)", r#"umask = "022""#,
+        "file mode creation mask when UMASK is not set"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const OWN_KEYS: &[KeyDoc] = &[
+    key("path", "an absolute path", "(required)", r#"path = "/config""#,
+        "what is owned"),
+    key("user", "a name or a number", r#""app""#, r#"user = 1000"#,
+        "its owner"),
+    key("group", "a name or a number", r#""app""#, r#"group = "users""#,
+        "its group"),
+    key("recursive", "true or false", "true", "recursive = false",
+        "walk what lies below"),
+    key("create", "true or false", "false", "create = true",
+        "make it, as a directory, if it is missing"),
+    key("mode", "a string of octal digits", "(left alone)", r#"mode = "0640""#,
+        "mode of files"),
+    key("dir_mode", "a string of octal digits", "(left alone)", r#"dir_mode = "0750""#,
+        "mode of directories"),
+    key("when", "a string", r#""mismatch""#, r#"when = "root-mismatch""#,
+        "`always`, `mismatch` (change what is wrong), `root-mismatch` (if the top is right, do not walk), `never` (check)"),
+    key("optional", "true or false", "false", "optional = true",
+        "it may be missing"),
+    key("required", "true or false", "false", "required = true",
+        "if the app user cannot use it in the end, do not start"),
+    key("cross_mounts", "true or false", "false", "cross_mounts = true",
+        "enter mounts below it"),
+    key("exclude", "an array of relative paths", "[]", r#"exclude = [".snapshots"]"#,
+        "left alone, with all below"),
+    key("hard_links", "a string", r#""same-owner""#, r#"hard_links = "refuse""#,
+        "files with more than one link: `same-owner` (changed if the top's old owner has them), `refuse`, `allow`"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const DIRECTORY_KEYS: &[KeyDoc] = &[
+    key("path", "an absolute path", "(required)", r#"path = "/run/nginx""#,
+        "what is made"),
+    key("user", "a name or a number", r#""app""#, r#"user = "root""#,
+        "its owner"),
+    key("group", "a name or a number", r#""app""#, r#"group = "www-data""#,
+        "its group"),
+    key("mode", "a string of octal digits", r#""0755""#, r#"mode = "0750""#,
+        "its mode"),
+    key("clean", "an array of strings", "[]", r#"clean = ["*.pid"]"#,
+        "names with `*` and `?`: leftovers directly below that are removed"),
+];

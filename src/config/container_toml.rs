@@ -1,0 +1,140 @@
+//! `/etc/stepdown.toml` → [`Container`] before the environment (DESIGN §4, second listing). Must not know files, nor
+//! the environment.
+
+use super::container::{App, Container, DropPolicy, Level, LogFormat, STOP_TIMEOUT, Without};
+use super::container_keys;
+use super::own_toml;
+use super::paths;
+use super::quote::quoted;
+use super::report::Report;
+use super::toml_field::Field;
+use super::toml_reader::Document;
+use super::toml_table::Table;
+use super::values::{Gid, GroupName, Uid, UserName};
+use super::who;
+use crate::error::Place;
+
+/// What `log.format` and `STEPDOWN_LOG_FORMAT` accept.
+pub const FORMATS: [(&str, LogFormat); 3] =
+    [("auto", LogFormat::Auto), ("inherit", LogFormat::Inherit), ("tagged", LogFormat::Tagged)];
+
+/// What `log.level` and `STEPDOWN_LOG` accept.
+pub const LEVELS: [(&str, Level); 4] =
+    [("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
+
+/// What `without_root`, `without_drop` and `STEPDOWN_WITHOUT_DROP` accept.
+pub const WITHOUT: [(&str, Without); 2] = [("run", Without::Run), ("refuse", Without::Refuse)];
+
+/// The container file, complete, and where the environment is asked for ids.
+#[derive(Clone, Debug)]
+pub struct ContainerFile {
+    /// With the file's values, else the defaults.
+    pub container: Container,
+    /// Names of the variables that give the uid, first one set wins.
+    pub uid_from: Vec<String>,
+    /// Names of the variables that give the gid.
+    pub gid_from: Vec<String>,
+}
+
+/// Reads the container file; an empty text gives the defaults.
+pub fn read(text: &str, report: &mut Report<'_>) -> ContainerFile {
+    Document::parse(text).walk(&container_keys::CONTAINER, report, whole)
+}
+
+fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
+    let drops = [("auto", DropPolicy::Auto), ("app", DropPolicy::App), ("root", DropPolicy::Root)];
+    let without = |key: &str, default: Without, report: &mut Report<'_>| {
+        table.get(key).and_then(|field| field.choice(&WITHOUT, report)).unwrap_or(default)
+    };
+    let (log, level) = log(table, report);
+    let app = table.get("app").and_then(|field| field.table(&container_keys::APP, report));
+    let names = |key: &str, default: &str, report: &mut Report<'_>| match app.as_ref().and_then(|app| app.get(key)) {
+        Some(field) => variables(&field, report),
+        None => vec![default.to_owned()],
+    };
+    let uid_from = names("uid_from", "PUID", report);
+    let gid_from = names("gid_from", "PGID", report);
+    let app = self::app(app.as_ref(), report);
+    let container = Container {
+        drop: table.get("drop").and_then(|field| field.choice(&drops, report)).unwrap_or(DropPolicy::Auto),
+        without_root: without("without_root", Without::Run, report),
+        without_drop: without("without_drop", Without::Refuse, report),
+        stop_timeout: table.get("stop_timeout").and_then(|field| field.duration(report)).unwrap_or(STOP_TIMEOUT),
+        log,
+        level,
+        own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),
+        directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
+        app,
+    };
+    ContainerFile { container, uid_from, gid_from }
+}
+
+fn log(table: &Table<'_>, report: &mut Report<'_>) -> (LogFormat, Level) {
+    let Some(table) = table.get("log").and_then(|field| field.table(&container_keys::LOG, report)) else {
+        return (LogFormat::Auto, Level::Info);
+    };
+    let format = table.get("format").and_then(|field| match field.string(report) {
+        Some("json") => {
+            report.line(field.line(), "`log.format` \"json\" is not available yet", "write \"tagged\" for now");
+            None
+        }
+        Some(_) => field.choice(&FORMATS, report),
+        None => None,
+    });
+    let level = table.get("level").and_then(|field| field.choice(&LEVELS, report));
+    (format.unwrap_or(LogFormat::Auto), level.unwrap_or(Level::Info))
+}
+
+/// Names of environment variables.
+fn variables(field: &Field<'_>, report: &mut Report<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for (field, name) in field.strings(report).unwrap_or_default() {
+        let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+        if begins && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            names.push(name.to_owned());
+        } else {
+            field.refuse("write a variable's name, such as \"PUID\"", report);
+        }
+    }
+    names
+}
+
+fn app(table: Option<&Table<'_>>, report: &mut Report<'_>) -> App {
+    let get = |key: &str| table.and_then(|table| table.get(key));
+    let named = get("user").or_else(|| get("group"));
+    let at = named.map_or_else(|| Place::file(report.path()), |field| Place::line(report.path(), field.line()));
+    let allow_root = get("allow_root").and_then(|field| field.boolean(report)).unwrap_or(false);
+    let user = get("user").and_then(|field| {
+        let name = who::user_name(&field, report)?;
+        if name.as_str() == "root" && !allow_root {
+            field.refuse("everything steps down to it; name another user, or write `allow_root = true`", report);
+            return None;
+        }
+        Some(name)
+    });
+    let user = user.or_else(|| UserName::new(who::APP)).expect("`app` is an account's name");
+    let group = get("group").and_then(|field| who::group_name(&field, report));
+    App {
+        group: group.or_else(|| GroupName::new(user.as_str())).expect("users and groups have the same letters"),
+        user,
+        asked_uid: None,
+        asked_gid: None,
+        uid: get("uid").and_then(|field| who::id(&field, report)).map(Uid),
+        gid: get("gid").and_then(|field| who::id(&field, report)).map(Gid),
+        home: get("home").and_then(|field| paths::for_passwd(&field, report)),
+        shell: get("shell").and_then(|field| paths::for_passwd(&field, report)),
+        groups: get("groups").and_then(|field| who::group_refs(&field, report)).unwrap_or_default(),
+        device_groups: get("device_groups").map_or_else(Vec::new, |field| {
+            let paths = field.elements(report).unwrap_or_default();
+            paths.iter().filter_map(|path| paths::absolute(path, report)).collect()
+        }),
+        allow_root,
+        umask: get("umask").and_then(|field| field.octal(0o777, report)),
+        at,
+    }
+}
+
+/// Returns the words of a table of choices, quoted, for messages.
+pub fn words<T>(choices: &[(&str, T)]) -> String {
+    choices.iter().map(|(word, _)| quoted(word)).collect::<Vec<_>>().join(", ")
+}

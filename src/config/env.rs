@@ -1,0 +1,194 @@
+//! The environment: ids, mask, time zone and `STEPDOWN_*`, each checked as bytes before anything acts on it
+//! (SECURITY 1.2). Must not know where the variables come from.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::container::{Asked, Container};
+use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
+use super::quote::quoted_os;
+use super::suggest;
+use super::units::{self, NoId};
+use super::values::{Gid, Uid};
+use crate::error::{Place, Problem, Problems};
+
+/// Every variable that we read, and what for: the help texts and the README are made from this table.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("PUID", "uid of the app user (another name: `uid_from`)"),
+    ("PGID", "gid of the app user (another name: `gid_from`)"),
+    ("UMASK", "file mode creation mask of the services, octal, such as 022"),
+    ("TZ", "time zone, such as Europe/Berlin; handed on to the services"),
+    ("STEPDOWN_SERVICES", "more services trees, separated by `:`"),
+    ("STEPDOWN_STOP_TIMEOUT", "budget of the whole stop, such as 25s; keep it below the runtime's own"),
+    ("STEPDOWN_WITHOUT_DROP", "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
+    ("STEPDOWN_LOG", "our own messages: error, warn, info, debug"),
+    ("STEPDOWN_LOG_FORMAT", "lines of the services: auto, inherit, tagged"),
+];
+
+/// What begins every variable of ours, so that a slip in the rest can be told.
+const PREFIX: &str = "STEPDOWN_";
+
+/// A value in a message is cut after this many bytes.
+const SHOWN: usize = 80;
+
+type Env = BTreeMap<OsString, OsString>;
+
+/// Returns the container with what the environment asks for; the environment wins over the file.
+pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &mut Vec<String>) -> Container {
+    let ContainerFile { mut container, uid_from, gid_from } = file;
+    note_ignored(env, "PUID", "uid_from", &uid_from, notices);
+    note_ignored(env, "PGID", "gid_from", &gid_from, notices);
+    let app = &mut container.app;
+    app.asked_uid = asked(env, &uid_from, Id::User, problems, notices).map(|asked| over(asked, Uid));
+    app.asked_gid = asked(env, &gid_from, Id::Group, problems, notices).map(|asked| over(asked, Gid));
+    if let Some(umask) =
+        read(env, "UMASK", problems, "give an octal mask such as UMASK=022", |text| units::octal(text, 0o777))
+    {
+        app.umask = Some(umask);
+    }
+    check_zone(env, problems);
+    if let Some(budget) =
+        read(env, "STEPDOWN_STOP_TIMEOUT", problems, "give a number and its unit, such as 8s", |text| {
+            units::duration(text)
+        })
+    {
+        container.stop_timeout = budget;
+    }
+    container.without_drop = choice(env, "STEPDOWN_WITHOUT_DROP", &WITHOUT, problems).unwrap_or(container.without_drop);
+    container.level = choice(env, "STEPDOWN_LOG", &LEVELS, problems).unwrap_or(container.level);
+    container.log = choice(env, "STEPDOWN_LOG_FORMAT", &FORMATS, problems).unwrap_or(container.log);
+    refuse_unknown(env, &[uid_from, gid_from].concat(), problems);
+    container
+}
+
+#[derive(Clone, Copy)]
+enum Id {
+    User,
+    Group,
+}
+
+fn over<T, U>(asked: Asked<T>, wrap: impl Fn(T) -> U) -> Asked<U> {
+    Asked { value: wrap(asked.value), at: asked.at }
+}
+
+/// Returns what the first of these variables that is set asks for.
+fn asked(
+    env: &Env,
+    names: &[String],
+    id: Id,
+    problems: &mut Problems,
+    notices: &mut Vec<String>,
+) -> Option<Asked<u32>> {
+    let mut set = names.iter().filter_map(|name| Some((name, env.get(OsStr::new(name))?)));
+    let (name, value) = set.next()?;
+    for (other, ignored) in set {
+        if ignored != value {
+            notices.push(format!("{other}={} is ignored: {name} is set", shown(ignored)));
+        }
+    }
+    let what = match id {
+        Id::User => "user id",
+        Id::Group => "group id",
+    };
+    let at = place(name, value);
+    match units::id(value.as_bytes()) {
+        Ok(value) => Some(Asked { value, at }),
+        Err(why) => {
+            problems.push(Problem::new(at, why_no_id(why), format!("give a {what} such as {name}=1000, or unset it")));
+            None
+        }
+    }
+}
+
+/// The usual name that this image does not use: people set it all the same.
+fn note_ignored(env: &Env, name: &str, key: &str, names: &[String], notices: &mut Vec<String>) {
+    if let Some(value) = env.get(OsStr::new(name)).filter(|_| !names.iter().any(|other| other == name)) {
+        let names = suggest::list(names.iter().map(String::as_str));
+        notices.push(format!("{name}={} is ignored: `{key}` of this image is [{names}]", shown(value)));
+    }
+}
+
+fn why_no_id(why: NoId) -> String {
+    match why {
+        NoId::Empty => "is empty".to_owned(),
+        NoId::NotDecimal => "is not a plain decimal number".to_owned(),
+        NoId::LeadingZero => "has a leading zero".to_owned(),
+        NoId::TooLarge => format!("is above {}, the highest id", units::MAX_ID),
+    }
+}
+
+/// Reads one variable as text with `parse`; what it refuses is a problem.
+fn read<T>(
+    env: &Env,
+    name: &str,
+    problems: &mut Problems,
+    remedy: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    let value = env.get(OsStr::new(name))?;
+    let parsed = value.to_str().and_then(parse);
+    if parsed.is_none() {
+        let what = if value.is_empty() { "is empty" } else { "cannot be that" };
+        problems.push(Problem::new(place(name, value), what, format!("{remedy}, or unset it")));
+    }
+    parsed
+}
+
+fn choice<T: Copy>(env: &Env, name: &str, words_of: &[(&str, T)], problems: &mut Problems) -> Option<T> {
+    let remedy = format!("give one of {}", words(words_of));
+    read(env, name, problems, &remedy, |text| words_of.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
+}
+
+/// `TZ` becomes part of a file's name in every libc, so it may not lead out of the zone files.
+fn check_zone(env: &Env, problems: &mut Problems) {
+    let Some(value) = env.get(OsStr::new("TZ")) else { return };
+    let fits = value.to_str().is_some_and(|text| {
+        let zone = text.strip_prefix(':').unwrap_or(text);
+        let inside = !zone.starts_with('/') || zone.starts_with("/usr/share/zoneinfo/") || zone == "/etc/localtime";
+        inside && !zone.split('/').any(|part| part == "..") && !zone.chars().any(char::is_control)
+    });
+    if !fits {
+        let remedy = "give a zone such as TZ=Europe/Berlin, or unset it";
+        problems.push(Problem::new(place("TZ", value), "is no time zone", remedy));
+    }
+}
+
+/// A slip in a variable's name would be a setting that silently does nothing.
+fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
+    for (name, value) in env {
+        let bytes = name.as_bytes();
+        let known = |word: &str| bytes == word.as_bytes();
+        if !bytes.starts_with(PREFIX.as_bytes())
+            || VARIABLES.iter().any(|(word, _)| known(word))
+            || aliases.iter().any(|word| known(word))
+            || is_service_link(bytes)
+        {
+            continue;
+        }
+        let ours = VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
+        let remedy = suggest::instead(&name.to_string_lossy(), "the variables are", ours);
+        let at = Place::Variable { name: bytes.escape_ascii().to_string(), value: shown(value) };
+        problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), remedy));
+    }
+}
+
+/// Kubernetes and `docker --link` set `NAME_SERVICE_HOST`, `NAME_PORT_80_TCP` … for each neighbour, and a neighbour may
+/// be called `stepdown-demo`.
+fn is_service_link(name: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name);
+    let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|end| name.ends_with(end));
+    ends || ["_SERVICE_PORT_", "_PORT_", "_ENV_"].iter().any(|inner| name.contains(inner))
+}
+
+fn place(name: &str, value: &OsStr) -> Place {
+    Place::Variable { name: name.to_owned(), value: shown(value) }
+}
+
+fn shown(value: &OsStr) -> String {
+    let bytes = value.as_bytes();
+    match bytes.get(..SHOWN) {
+        Some(start) if bytes.len() > SHOWN => format!("{}… ({} bytes)", start.escape_ascii(), bytes.len()),
+        _ => bytes.escape_ascii().to_string(),
+    }
+}

@@ -1,0 +1,172 @@
+//! What services require of each other: every name exists, none is its own, no circle. Names in, names out; must not
+//! know how they were written down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::{Draft, Link, Relation};
+use super::quote::ticked;
+use super::suggest;
+use super::values::ServiceName;
+use crate::error::{Place, Problem, Problems};
+
+/// More circles than this are not told one by one.
+const MOST_CYCLES: usize = 50;
+/// So many unknown names are compared with every name: ten thousand times ten thousand comparisons take minutes.
+const MOST_COMPARED: usize = 100;
+/// A longer circle is shortened in its middle.
+const LONGEST_SHOWN: usize = 40;
+
+/// Fills `requires` and `after` of every draft; `declared` are all names, also those whose files are broken.
+pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
+    let mut unknowns = 0;
+    for draft in drafts.iter_mut() {
+        let mut seen = BTreeSet::new();
+        draft.links.retain(|link| seen.insert((link.relation, link.to.clone())));
+        for link in &draft.links {
+            let Some(to) = target(&draft.service.name, link, declared, &mut unknowns, problems) else { continue };
+            match link.relation {
+                Relation::Requires => draft.service.requires.push(to),
+                Relation::After => draft.service.after.push(to),
+            }
+        }
+    }
+    find_cycles(drafts, problems);
+}
+
+fn target(
+    from: &ServiceName,
+    link: &Link,
+    declared: &BTreeSet<ServiceName>,
+    unknowns: &mut usize,
+    problems: &mut Problems,
+) -> Option<ServiceName> {
+    if link.to == from.as_str() {
+        let what = format!("{}: {} names itself", link.written, ticked(&link.to));
+        problems.push(Problem::new(link.at.clone(), what, "remove it"));
+        return None;
+    }
+    let found = ServiceName::new(&link.to).filter(|name| declared.contains(name));
+    if found.is_none() {
+        *unknowns += 1;
+        let remedy = match link.to.as_str() {
+            ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
+            _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
+            _ => unknown(&link.to, from, declared, *unknowns <= MOST_COMPARED),
+        };
+        let what = format!("{}: there is no service {}", link.written, ticked(&link.to));
+        problems.push(Problem::new(link.at.clone(), what, remedy));
+    }
+    found
+}
+
+fn unknown(to: &str, from: &ServiceName, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
+    let others = declared.iter().filter(|name| *name != from).map(ServiceName::as_str);
+    match compare.then(|| suggest::nearest(to, others.clone())).flatten() {
+        Some(meant) => format!("did you mean `{meant}`? services are: {}", suggest::list(others)),
+        None => format!("services are: {}", suggest::list(others)),
+    }
+}
+
+/// One step of a walk along the links.
+struct Edge<'d> {
+    relation: Relation,
+    to: usize,
+    at: &'d Place,
+}
+
+/// Depth-first with a stack of its own (a chain may be as long as the tree is wide): every link back into the walk closes
+/// a circle, and every circle has such a link.
+fn find_cycles(drafts: &[Draft], problems: &mut Problems) {
+    let edges = edges(drafts);
+    let mut colour = vec![Colour::New; drafts.len()];
+    let mut seen: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for start in 0..drafts.len() {
+        let mut walk: Vec<(usize, usize)> = Vec::new();
+        if colour.get(start) == Some(&Colour::New) {
+            walk.push((start, 0));
+        }
+        while let Some((node, next)) = walk.last_mut() {
+            paint(&mut colour, *node, Colour::Walking);
+            let edge = edges.get(*node).and_then(|all| all.get(*next));
+            *next += 1;
+            match edge {
+                None => {
+                    paint(&mut colour, *node, Colour::Done);
+                    walk.pop();
+                }
+                Some(edge) => match colour.get(edge.to) {
+                    Some(Colour::New) => walk.push((edge.to, 0)),
+                    Some(Colour::Walking) if seen.len() < MOST_CYCLES => {
+                        let circle: Vec<usize> =
+                            walk.iter().map(|(node, _)| *node).skip_while(|node| *node != edge.to).collect();
+                        let circle = from_least(circle);
+                        if seen.insert(circle.clone()) {
+                            problems.push(say(&circle, drafts, &edges));
+                        }
+                    }
+                    Some(Colour::Walking | Colour::Done) | None => {}
+                },
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Colour {
+    New,
+    Walking,
+    Done,
+}
+
+fn paint(colour: &mut [Colour], node: usize, with: Colour) {
+    if let Some(place) = colour.get_mut(node) {
+        *place = with;
+    }
+}
+
+fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
+    let index: BTreeMap<&str, usize> =
+        drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();
+    let mut all = Vec::with_capacity(drafts.len());
+    for (from, draft) in drafts.iter().enumerate() {
+        let links = draft.links.iter().filter_map(|link| {
+            let to = *index.get(link.to.as_str()).filter(|to| **to != from)?;
+            Some(Edge { relation: link.relation, to, at: &link.at })
+        });
+        all.push(links.collect());
+    }
+    all
+}
+
+/// Turns a circle so that it begins with its first service: the same circle is then the same list.
+fn from_least(mut circle: Vec<usize>) -> Vec<usize> {
+    let least = circle.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(at, _)| at);
+    circle.rotate_left(least);
+    circle
+}
+
+fn say(circle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
+    let name = |node: usize| drafts.get(node).map_or("", |draft| draft.service.name.as_str());
+    let step = |from: usize, to: usize| edges.get(from).and_then(|all| all.iter().find(|edge| edge.to == to));
+    let mut text = String::new();
+    let mut at = Place::Machine;
+    for (position, from) in circle.iter().copied().enumerate() {
+        let to = circle.get((position + 1) % circle.len()).copied().unwrap_or(from);
+        let Some(edge) = step(from, to) else { continue };
+        if position == 0 {
+            at = edge.at.clone();
+        }
+        let verb = match edge.relation {
+            Relation::Requires => "requires",
+            Relation::After => "comes after",
+        };
+        if position < LONGEST_SHOWN {
+            text.push_str(&format!("{} {verb} ", name(from)));
+        }
+    }
+    if circle.len() > LONGEST_SHOWN {
+        text.push_str(&format!("… ({} more) … ", circle.len() - LONGEST_SHOWN));
+    }
+    text.push_str(name(circle.first().copied().unwrap_or_default()));
+    Problem::new(at, format!("services wait for each other in a circle: {text}"), "remove one of these links")
+}

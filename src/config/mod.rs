@@ -1,0 +1,102 @@
+//! What was asked for: files and environment in, [`Config`] or every problem out. Pure: sees bytes, never the machine.
+
+mod bytes;
+pub mod container;
+mod container_keys;
+mod container_toml;
+mod draft;
+pub mod env;
+mod graph;
+pub mod keys;
+mod limits;
+mod own_toml;
+mod paths;
+mod quote;
+mod read;
+mod report;
+mod s6;
+mod s6_files;
+mod s6_up;
+pub mod service;
+mod service_keys;
+mod service_parts;
+mod service_toml;
+mod suggest;
+mod toml_field;
+mod toml_reader;
+mod toml_table;
+mod tree;
+mod units;
+pub mod values;
+mod who;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use container::Container;
+use service::Service;
+
+pub use env::VARIABLES;
+pub use keys::reference;
+pub use read::read;
+
+/// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
+pub const MAX_FILE: usize = 256 * 1024;
+
+/// Everything that was read, before anything is understood.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The environment, bytes and all.
+    pub env: BTreeMap<OsString, OsString>,
+    /// `/etc/stepdown.toml`: its path and what was found there; `None` where there is no such file.
+    pub container: Option<(PathBuf, Content)>,
+    /// The services trees, in order: `/etc/services.d`, then those of `STEPDOWN_SERVICES`.
+    pub trees: Vec<Tree>,
+    /// The main command: what follows `init --`. Empty: none.
+    pub main: Vec<OsString>,
+}
+
+/// One services tree.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What lies in it. `Content::Missing` for a default tree that does not exist is an empty `Dir`.
+    pub entries: BTreeMap<OsString, Content>,
+    /// Set where the tree itself cannot be read or does not exist although it was named.
+    pub unreadable: Option<String>,
+}
+
+/// What was found at a path, read without following a last link out of its tree.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A regular file (or a link to one).
+    File {
+        /// Its bytes; at most [`MAX_FILE`].
+        bytes: Vec<u8>,
+        /// Whether any execute bit is set.
+        executable: bool,
+    },
+    /// A directory, two levels deep at the most: deeper ones are [`Content::Other`].
+    Dir(BTreeMap<OsString, Content>),
+    /// A regular file that is too large, with its size in bytes.
+    TooLarge(u64),
+    /// It exists and cannot be read: the kernel's words.
+    Unreadable(String),
+    /// Neither file nor directory: "FIFO", "device", "socket", "dangling link", ….
+    Other(&'static str),
+}
+
+/// What was asked for, complete and consistent: every name that is required exists, no cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The container file and the environment.
+    pub container: Container,
+    /// Every service, by name.
+    pub services: Vec<Service>,
+    /// The main command; empty: none.
+    pub main: Vec<OsString>,
+    /// What was accepted with a remark: a `down` file on a longrun's directory, a setting that has no effect.
+    pub notices: Vec<String>,
+}

@@ -1,0 +1,148 @@
+//! `[[own]]` and `[[directory]]` of the container file. Must not know what is there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::container::{App, Directory, HardLinks, Own, OwnWhen, UserRef};
+use super::container_keys;
+use super::paths;
+use super::quote::quoted;
+use super::report::Report;
+use super::service::GroupRef;
+use super::toml_field::Field;
+use super::toml_table::Table;
+use super::who;
+use crate::error::Place;
+
+/// The mode of a directory that says none.
+const DIRECTORY_MODE: u32 = 0o755;
+/// Files get no setuid, setgid or sticky bit from us.
+const FILE_MODES: u32 = 0o777;
+/// Directories may be sticky or pass on their group.
+const DIRECTORY_MODES: u32 = 0o3777;
+
+const WHEN: [(&str, OwnWhen); 4] = [
+    ("always", OwnWhen::Always),
+    ("mismatch", OwnWhen::Mismatch),
+    ("root-mismatch", OwnWhen::RootMismatch),
+    ("never", OwnWhen::Never),
+];
+
+const HARD_LINKS: [(&str, HardLinks); 3] =
+    [("same-owner", HardLinks::SameOwner), ("refuse", HardLinks::Refuse), ("allow", HardLinks::Allow)];
+
+/// Returns the paths whose owner is established.
+pub fn own(field: &Field<'_>, app: &App, report: &mut Report<'_>) -> Vec<Own> {
+    let mut seen = Seen::default();
+    let tables = tables(field, "own", &container_keys::OWN, report);
+    tables.iter().filter_map(|table| own_one(table, app, &mut seen, report)).collect()
+}
+
+fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_>) -> Option<Own> {
+    let path = path(table, "own", seen, report);
+    let flag = |key: &str, default: bool, report: &mut Report<'_>| {
+        table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
+    };
+    let rest = Own {
+        path: PathBuf::new(),
+        user: user(table, app, report),
+        group: group(table, app, report),
+        recursive: flag("recursive", true, report),
+        create: flag("create", false, report),
+        mode: table.get("mode").and_then(|field| field.octal(FILE_MODES, report)),
+        dir_mode: table.get("dir_mode").and_then(|field| field.octal(DIRECTORY_MODES, report)),
+        when: table.get("when").and_then(|field| field.choice(&WHEN, report)).unwrap_or(OwnWhen::Mismatch),
+        optional: flag("optional", false, report),
+        required: flag("required", false, report),
+        cross_mounts: flag("cross_mounts", false, report),
+        exclude: table.get("exclude").map_or_else(Vec::new, |field| exclude(&field, report)),
+        hard_links: table
+            .get("hard_links")
+            .and_then(|field| field.choice(&HARD_LINKS, report))
+            .unwrap_or(HardLinks::SameOwner),
+        at: Place::line(report.path(), table.line()),
+    };
+    Some(Own { path: path?, ..rest })
+}
+
+fn exclude(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
+    let all = field.strings(report).unwrap_or_default();
+    all.iter().filter_map(|(field, text)| paths::relative(field, text, report)).collect()
+}
+
+/// Returns the directories that are made.
+pub fn directories(field: &Field<'_>, app: &App, report: &mut Report<'_>) -> Vec<Directory> {
+    let mut seen = Seen::default();
+    let tables = tables(field, "directory", &container_keys::DIRECTORY, report);
+    tables.iter().filter_map(|table| directory(table, app, &mut seen, report)).collect()
+}
+
+fn directory(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_>) -> Option<Directory> {
+    let path = path(table, "directory", seen, report);
+    let rest = Directory {
+        path: PathBuf::new(),
+        user: user(table, app, report),
+        group: group(table, app, report),
+        mode: table.get("mode").and_then(|field| field.octal(DIRECTORY_MODES, report)).unwrap_or(DIRECTORY_MODE),
+        clean: table.get("clean").map_or_else(Vec::new, |field| clean(&field, report)),
+        at: Place::line(report.path(), table.line()),
+    };
+    Some(Directory { path: path?, ..rest })
+}
+
+fn clean(field: &Field<'_>, report: &mut Report<'_>) -> Vec<String> {
+    let mut patterns = Vec::new();
+    for (field, text) in field.strings(report).unwrap_or_default() {
+        if text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
+            field.refuse("write a name directly below it, with `*` and `?`, such as \"*.pid\"", report);
+        } else {
+            patterns.push(text.to_owned());
+        }
+    }
+    patterns
+}
+
+/// The lines of paths that were declared already.
+#[derive(Default)]
+struct Seen(BTreeMap<PathBuf, usize>);
+
+fn tables<'t>(
+    field: &Field<'t>,
+    name: &str,
+    doc: &'static super::keys::TableDoc,
+    report: &mut Report<'_>,
+) -> Vec<Table<'t>> {
+    let elements = field.elements(report).unwrap_or_default();
+    elements.iter().filter_map(|element| element.table_called(name, doc, report)).collect()
+}
+
+fn path(table: &Table<'_>, name: &str, seen: &mut Seen, report: &mut Report<'_>) -> Option<PathBuf> {
+    let Some(field) = table.get("path") else {
+        report.line(table.line(), format!("`[[{name}]]` has no `path`"), "write `path = \"/config\"` below it");
+        return None;
+    };
+    let path = paths::declared(&field, report)?;
+    if let Some(line) = seen.0.insert(path.clone(), field.line()) {
+        let what = format!("{} is declared twice, here and on line {line}", quoted(&path.to_string_lossy()));
+        report.line(field.line(), what, "keep one of them");
+    }
+    Some(path)
+}
+
+/// `None`: the app user, also where it is named by its own name.
+fn user(table: &Table<'_>, app: &App, report: &mut Report<'_>) -> Option<UserRef> {
+    let user = who::user_ref(&table.get("user")?, report)?;
+    match &user {
+        UserRef::Name(name) if name.as_str() == who::APP || *name == app.user => None,
+        UserRef::Name(_) | UserRef::Id(_) => Some(user),
+    }
+}
+
+/// `None`: the app user's group (or the named user's).
+fn group(table: &Table<'_>, app: &App, report: &mut Report<'_>) -> Option<GroupRef> {
+    let group = who::group_ref(&table.get("group")?, report)?;
+    match group {
+        GroupRef::Name(name) if name.as_str() == who::APP => Some(GroupRef::Name(app.group.clone())),
+        GroupRef::Name(_) | GroupRef::Id(_) => Some(group),
+    }
+}

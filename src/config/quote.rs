@@ -1,0 +1,57 @@
+//! Foreign text in messages: quoted, escaped and cut, so that nothing that was written in a file or a name can forge a
+//! line of ours, move the cursor or fill the log (SECURITY 1.4). Must not know what the text is.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// A value in a message is cut after this many characters.
+const SHOWN: usize = 80;
+
+/// Returns the text in double quotes, as it would be written in a file.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", escaped(text))
+}
+
+/// Returns the text in backticks, for names of keys and services.
+pub fn ticked(text: &str) -> String {
+    format!("`{}`", escaped(text))
+}
+
+/// Returns a file's name or a variable's value in double quotes; bytes that are no UTF-8 as `\xff`.
+pub fn quoted_os(text: &OsStr) -> String {
+    match text.to_str() {
+        Some(text) => quoted(text),
+        None => format!("\"{}\"", cut(text.as_bytes().escape_ascii().to_string())),
+    }
+}
+
+/// Returns the text with everything escaped that is not printable.
+pub fn escaped(text: &str) -> String {
+    // Taken first: escaping a megabyte to show eighty letters of it is a waste.
+    cut(text.chars().take(SHOWN + 1).collect::<String>().escape_debug().to_string())
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_never_come_through() {
+        assert_eq!(quoted("a\nb\u{1b}[2J\u{202e}"), r#""a\nb\u{1b}[2J\u{202e}""#);
+        assert_eq!(quoted_os(OsStr::from_bytes(b"a\xff\n")), r#""a\xff\n""#);
+        assert_eq!(ticked("a b"), "`a b`");
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let long = quoted(&"ä".repeat(100_000));
+        assert!(long.chars().count() < 100 && long.ends_with("…\""), "{long}");
+    }
+}

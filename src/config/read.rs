@@ -1,0 +1,112 @@
+//! [`read`]: every source in, one [`Config`] or every problem of every source out. Only the order of things is here.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::container::Container;
+use super::container_toml::{self, ContainerFile};
+use super::draft::Draft;
+use super::report::Report;
+use super::service::RunAs;
+use super::tree::{self, Found};
+use super::units::show_duration;
+use super::{Config, Sources, bytes, env, graph};
+use crate::error::{Place, Problem, Problems};
+
+/// Where the container file would be, for messages when there is none.
+const CONTAINER_FILE: &str = "/etc/stepdown.toml";
+/// Where services would be, for messages when there are none.
+const SERVICES: &str = "/etc/services.d";
+
+/// Reads everything that was asked for.
+///
+/// # Errors
+/// Every problem of every file and variable, not the first.
+pub fn read(sources: &Sources) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let mut notices = Vec::new();
+
+    let file = container_file(sources, &mut problems);
+    let budget_of_file = file.container.stop_timeout;
+    let container = env::apply(&sources.env, file, &mut problems, &mut notices);
+
+    let mut found = Found::default();
+    for tree in &sources.trees {
+        tree::read(tree, &mut found, &mut problems);
+    }
+    let Found { mut drafts, declared, anything } = found;
+    drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
+    graph::link(&mut drafts, &declared.into_keys().collect::<BTreeSet<_>>(), &mut problems);
+    for draft in &mut drafts {
+        name_app_user(draft, &container);
+        check_stop_timeout(draft, budget_of_file, &container, &mut problems, &mut notices);
+        notices.append(&mut draft.notices);
+    }
+
+    check_main(sources, anything, &mut problems);
+    let services = drafts.into_iter().map(|draft| draft.service).collect();
+    problems.or(Config { container, services, main: sources.main.clone(), notices })
+}
+
+fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {
+    let nothing = Path::new(CONTAINER_FILE);
+    let path = sources.container.as_ref().map_or(nothing, |(path, _)| path);
+    let mut report = Report::new(path);
+    let text = sources.container.as_ref().and_then(|(_, content)| bytes::text(content, &mut report));
+    let file = container_toml::read(text.unwrap_or_default(), &mut report);
+    problems.extend(report.finish());
+    file
+}
+
+/// A service whose `user` is the app user's own name is one of the app's: it asks for no privilege.
+fn name_app_user(draft: &mut Draft, container: &Container) {
+    if matches!(&draft.service.user, RunAs::Account(name) if *name == container.app.user) {
+        draft.service.user = RunAs::App;
+    }
+}
+
+/// A patience beyond the whole stop's is never kept. In a file of ours that is a mistake; where the operator shortened the
+/// stop, or where the time was written for s6, it is worth a remark.
+fn check_stop_timeout(
+    draft: &Draft,
+    budget_of_file: Duration,
+    container: &Container,
+    problems: &mut Problems,
+    notices: &mut Vec<String>,
+) {
+    let Some(patience) = draft.service.stop.timeout.filter(|patience| *patience > container.stop_timeout) else {
+        return;
+    };
+    let (patience_text, budget) = (show_duration(patience), show_duration(container.stop_timeout));
+    match &draft.stop_timeout_at {
+        Some(at) if patience > budget_of_file => {
+            let what = format!("`stop.timeout` is {patience_text}, and the whole stop has {budget}");
+            let remedy = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
+            problems.push(Problem::new(at.clone(), what, remedy));
+        }
+        Some(_) | None => {
+            let name = &draft.service.name;
+            notices.push(format!("{name}: may take {patience_text} to stop, and the whole stop has {budget}"));
+        }
+    }
+}
+
+fn check_main(sources: &Sources, anything: bool, problems: &mut Problems) {
+    match sources.main.first() {
+        Some(program) if program.is_empty() => {
+            let what = "the main command names no program";
+            problems.push(Problem::new(Place::Argument(String::new()), what, "write `init -- PROGRAM …`"));
+        }
+        Some(_) => {}
+        None if anything => {}
+        None => {
+            let tree = sources.trees.first().map_or(Path::new(SERVICES), |tree| &tree.path);
+            problems.push(Problem::new(
+                Place::file(tree),
+                "holds no service, and there is no main command",
+                "put NAME.toml there with `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND",
+            ));
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! An s6-style service directory → [`Service`] (s6's servicedir, s6-rc's `type`, `up` and dependencies; FIELD §2.3).
+//! Runs as the app user, like every service. Must not know the machine.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::Content;
+use super::draft::{Draft, Link, Relation};
+use super::quote::{quoted, quoted_os};
+use super::s6_files::ServiceDir;
+use super::s6_up::{self, Line};
+use super::service::{
+    Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
+};
+use super::service_parts::SIGNALS;
+use super::suggest;
+use super::values::{CapSet, ServiceName, Signal};
+use crate::error::{Place, Problems};
+
+/// s6-supervise leaves at least a second between two starts, and never more.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// s6-supervise keeps a record of so many deaths at the most.
+const HIGHEST_TALLY: u32 = 4096;
+
+/// What only a longrun reads; on a oneshot it has no effect.
+const LONGRUN_ONLY: [&str; 10] = [
+    "down-signal",
+    "finish",
+    "flag-timeout-killpg",
+    "max-death-tally",
+    "notification-fd",
+    "run",
+    "timeout-finish",
+    "timeout-kill",
+    "lock-fd",
+    "flag-newpidns",
+];
+
+/// Refused by name, and what to do until then.
+const LATER: [(&str, &str); 14] = [
+    ("bundle", "require the services themselves"),
+    ("consumer-for", "write a pipe in `run`"),
+    ("contents", "require the services themselves"),
+    ("contents.d", "require the services themselves"),
+    ("env", "set the variables in `run`, or write a service.toml with `environment`"),
+    ("flag-newpidns", "remove it"),
+    ("instance", "write one directory for each instance"),
+    ("instances", "write one directory for each instance"),
+    ("lock-fd", "remove it"),
+    ("log", "remove it: lines go to the container's output, tagged with the service's name"),
+    ("pipeline-name", "remove it"),
+    ("producer-for", "write a pipe in `run`"),
+    ("reload", "remove it"),
+    ("reload-signal", "remove it"),
+];
+
+/// What is understood, to find slips in names.
+const KNOWN: [&str; 12] = [
+    "dependencies",
+    "dependencies.d",
+    "down-signal",
+    "finish",
+    "flag-essential",
+    "flag-timeout-killpg",
+    "max-death-tally",
+    "notification-fd",
+    "timeout-finish",
+    "timeout-kill",
+    "timeout-up",
+    "timeout-down",
+];
+
+/// Returns whether a directory without `service.toml` is meant as an s6-style one.
+pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
+    ["run", "up", "type"].iter().any(|name| entries.contains_key(std::ffi::OsStr::new(name)))
+}
+
+/// Reads one service directory.
+pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
+    let mut notices = Vec::new();
+    let kind = kind(&mut dir);
+    refuse_later(&mut dir);
+    notice_slips(name, &dir, &mut notices);
+    let links = links(&mut dir);
+    let mut service = defaults(name, kind, &dir);
+    service.essential |= dir.has("flag-essential");
+    match kind {
+        Kind::Longrun => longrun(&mut service, &mut dir, &mut notices),
+        Kind::Oneshot => oneshot(&mut service, &mut dir, &mut notices),
+    }
+    (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
+}
+
+fn kind(dir: &mut ServiceDir<'_>) -> Kind {
+    match dir.word("type") {
+        Some("longrun") => Kind::Longrun,
+        Some("oneshot") => Kind::Oneshot,
+        Some("bundle") => {
+            dir.problem("type", "a bundle is not available yet", "require the services themselves");
+            Kind::Oneshot
+        }
+        Some(other) => {
+            dir.problem("type", format!("cannot be {}", quoted(other)), "write longrun or oneshot");
+            Kind::Oneshot
+        }
+        None if !dir.has("run") && dir.has("up") => {
+            dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
+            Kind::Oneshot
+        }
+        None => Kind::Longrun,
+    }
+}
+
+fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
+    Service {
+        name: name.clone(),
+        at: Place::file(dir.path(match kind {
+            Kind::Longrun => "run",
+            Kind::Oneshot => "up",
+        })),
+        kind,
+        command: s6_up::nothing(),
+        requires: Vec::new(),
+        after: Vec::new(),
+        user: RunAs::App,
+        groups: None,
+        capabilities: CapSet::EMPTY,
+        directory: Some(dir.itself()),
+        environment: BTreeMap::new(),
+        clear_environment: false,
+        environment_file: None,
+        restart: Restart {
+            policy: match kind {
+                Kind::Longrun => RestartPolicy::Always,
+                Kind::Oneshot => RestartPolicy::Never,
+            },
+            delay: PAUSE,
+            max_delay: PAUSE,
+            limit: None,
+        },
+        success_codes: vec![0],
+        essential: kind == Kind::Oneshot,
+        ready: Ready::Started,
+        stop: Stop { signal: Signal::TERM, timeout: None, group: false },
+        finish: None,
+        limits: Vec::new(),
+        nice: None,
+        oom_score_adj: None,
+        umask: None,
+        no_new_privileges: true,
+        without_root: WithoutRoot::Run,
+        down: false,
+    }
+}
+
+fn longrun(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) {
+    let name = service.name.clone();
+    if !dir.has("run") {
+        dir.problem_of_all("is a longrun and has no `run`", "write an executable file `run` there");
+    }
+    dir.check_program("run");
+    service.command = Command::File(dir.path("run"));
+    if dir.has("finish") {
+        dir.check_program("finish");
+        let timeout = dir.millis("timeout-finish").unwrap_or(Some(FINISH_TIMEOUT));
+        service.finish = Some(Finish { command: Command::File(dir.path("finish")), timeout });
+    }
+    if let Some(fd) = dir.number("notification-fd", 3..=1023)
+        && let Ok(fd) = i32::try_from(fd)
+    {
+        service.ready = Ready::Fd { fd, timeout: None };
+    }
+    if let Some(word) = dir.word("down-signal") {
+        match Signal::parse(&word.to_ascii_uppercase()) {
+            Some(signal) => service.stop.signal = signal,
+            None => dir.problem("down-signal", format!("cannot be {}", quoted(word)), SIGNALS),
+        }
+    }
+    service.stop.timeout = dir.millis("timeout-kill").flatten();
+    // s6 only records deaths and leaves giving up to the finish script; asking for a tally asks for a limit here.
+    service.restart.limit = dir.number("max-death-tally", 0..=HIGHEST_TALLY).filter(|tally| *tally > 0);
+    if dir.has("down") {
+        service.down = true;
+        notices.push(format!("{name}: not started at boot: {} exists", dir.path("down").display()));
+    }
+    if dir.has("up") {
+        notices.push(format!("{name}: {} has no effect on a longrun", dir.path("up").display()));
+    }
+}
+
+fn oneshot(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) {
+    if dir.has("run") && !dir.has("up") {
+        dir.problem_of_all("is a oneshot and has no `up`", "rename `run` to `up`, or write longrun into `type`");
+    }
+    for file in LONGRUN_ONLY.iter().filter(|file| dir.has(file)) {
+        notices.push(format!("{}: {} has no effect on a oneshot", service.name, dir.path(file).display()));
+    }
+    if let Some(command) = up(dir) {
+        service.command = command;
+    }
+    if let Some(text) = dir.text("down")
+        && s6_up::line(text) != Line::Nothing
+    {
+        dir.problem("down", "what undoes a oneshot is not available yet", "empty it or remove it for now");
+    }
+}
+
+fn up(dir: &mut ServiceDir<'_>) -> Option<Command> {
+    let script = match dir.entry("up")? {
+        Content::File { bytes, executable } => bytes.starts_with(b"#!").then_some(*executable),
+        Content::TooLarge(_) => Some(true),
+        Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => None,
+    };
+    if script == Some(true) {
+        dir.check_program("up");
+        return Some(Command::File(dir.path("up")));
+    }
+    match s6_up::line(dir.text("up")?) {
+        Line::Nothing => Some(s6_up::nothing()),
+        Line::Run(command) => Some(command),
+        Line::Execline => {
+            let chmod = format!("chmod +x {}", dir.path("up").display());
+            match script {
+                Some(_) => dir.problem("up", "is a script and not executable", chmod),
+                None => dir.problem(
+                    "up",
+                    "is more than one absolute path and its arguments, and execline is not available",
+                    format!("begin it with `#!/bin/sh` and {chmod}, or write the path of a script"),
+                ),
+            }
+            None
+        }
+    }
+}
+
+/// `dependencies.d/NAME`, else the lines of `dependencies` (read only if the directory is absent, as s6-rc does).
+fn links(dir: &mut ServiceDir<'_>) -> Vec<Link> {
+    let link = |to: &str, at: Place, written: &str| Link {
+        relation: Relation::Requires,
+        to: to.to_owned(),
+        at,
+        written: written.to_owned(),
+    };
+    match dir.entry("dependencies.d") {
+        Some(Content::Dir(entries)) => {
+            let path = dir.path("dependencies.d");
+            let names = entries.keys().map(|name| name.to_string_lossy()).filter(|name| !name.starts_with('.'));
+            return names.map(|name| link(&name, Place::file(&path), "dependencies.d")).collect();
+        }
+        Some(_) => {
+            dir.problem(
+                "dependencies.d",
+                "is no directory",
+                "make it a directory of empty files, one for each service",
+            );
+            return Vec::new();
+        }
+        None => {}
+    }
+    let path = dir.path("dependencies");
+    let Some(text) = dir.text("dependencies") else { return Vec::new() };
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|(at, line)| link(line, Place::line(&path, at), "dependencies")).collect()
+}
+
+fn refuse_later(dir: &mut ServiceDir<'_>) {
+    for (name, remedy) in LATER {
+        if dir.has(name) {
+            dir.problem(name, "is not available yet", remedy);
+        }
+    }
+    // 0 is s6-rc's own default: no limit.
+    for name in ["timeout-up", "timeout-down"] {
+        if dir.millis(name).flatten().is_some() {
+            dir.problem(name, "is not available yet", "remove it");
+        }
+    }
+}
+
+/// s6 ignores files that it does not know; a slip in a name is said, since it is a setting that does nothing.
+fn notice_slips(name: &ServiceName, dir: &ServiceDir<'_>, notices: &mut Vec<String>) {
+    for entry in dir.names() {
+        let Some(text) = entry.to_str().filter(|text| text.len() > 4) else { continue };
+        if KNOWN.contains(&text) || LATER.iter().any(|(later, _)| *later == text) {
+            continue;
+        }
+        if let Some(meant) = suggest::nearest(text, KNOWN) {
+            notices.push(format!("{name}: {} is ignored; did you mean {meant}?", quoted_os(entry)));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The small files of an s6-style service directory, each read as what it is: a number, a word, a flag, a program.
+//! Must not know what they mean for a service.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Content;
+use super::bytes;
+use super::quote::quoted;
+use super::report::Report;
+use crate::error::{Place, Problem, Problems};
+
+/// A service directory and the problems found in it.
+pub struct ServiceDir<'c> {
+    path: PathBuf,
+    entries: &'c BTreeMap<OsString, Content>,
+    problems: Problems,
+}
+
+impl<'c> ServiceDir<'c> {
+    /// Returns the directory at that path.
+    pub fn new(path: PathBuf, entries: &'c BTreeMap<OsString, Content>) -> Self {
+        Self { path, entries, problems: Problems::default() }
+    }
+
+    /// Returns the path of an entry.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Returns the path of the directory itself.
+    pub fn itself(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Returns whether an entry of that name exists, whatever it is.
+    pub fn has(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    /// Returns an entry.
+    pub fn entry(&self, name: &str) -> Option<&'c Content> {
+        self.entries.get(OsStr::new(name))
+    }
+
+    /// Returns the names of all entries.
+    pub fn names(&self) -> impl Iterator<Item = &'c OsString> {
+        self.entries.keys()
+    }
+
+    /// Adds a problem of one entry.
+    pub fn problem(&mut self, name: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(Problem::new(Place::file(self.path(name)), what, remedy));
+    }
+
+    /// Adds a problem of the whole directory.
+    pub fn problem_of_all(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(Problem::new(Place::file(&self.path), what, remedy));
+    }
+
+    /// Returns what was found wrong.
+    pub fn finish(self) -> Problems {
+        self.problems
+    }
+
+    /// Returns the text of a file; `None` if there is none, or if it is unfit, which is reported.
+    pub fn text(&mut self, name: &str) -> Option<&'c str> {
+        let content = self.entry(name)?;
+        let path = self.path(name);
+        let mut report = Report::new(&path);
+        let text = bytes::text(content, &mut report);
+        self.problems.extend(report.finish());
+        text
+    }
+
+    /// Returns a file's one word, without the blanks around it.
+    pub fn word(&mut self, name: &str) -> Option<&'c str> {
+        self.text(name).map(str::trim)
+    }
+
+    /// Returns a file's number, within the range.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let word = self.word(name)?;
+        let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let number = plain.then(|| word.parse().ok()).flatten().filter(|number| range.contains(number));
+        if number.is_none() {
+            let remedy = format!("write a number from {} to {}", range.start(), range.end());
+            self.problem(name, format!("cannot be {}", quoted(word)), remedy);
+        }
+        number
+    }
+
+    /// Returns a time in milliseconds; 0 stands for none.
+    pub fn millis(&mut self, name: &str) -> Option<Option<Duration>> {
+        let number = self.number(name, 0..=u32::MAX)?;
+        Some((number > 0).then(|| Duration::from_millis(u64::from(number))))
+    }
+
+    /// Returns whether a file can be executed as it is: an execute bit, and a first line that names its interpreter.
+    pub fn check_program(&mut self, name: &str) {
+        let path = self.path(name);
+        match self.entry(name) {
+            None => {}
+            Some(Content::File { executable: false, .. }) => {
+                self.problem(name, "is not executable", format!("chmod +x {}", path.display()));
+            }
+            Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
+            // A program larger than a configuration file may be: executable or not is seen when it is looked up.
+            Some(Content::TooLarge(_)) => {}
+            Some(content @ (Content::Dir(_) | Content::Unreadable(_) | Content::Other(_))) => {
+                let mut report = Report::new(&path);
+                bytes::text(content, &mut report);
+                self.problems.extend(report.finish());
+            }
+        }
+    }
+
+    /// The kernel executes ELF and `#!`; anything else is ENOEXEC at each start, and `#!/bin/sh\r` is "not found".
+    fn check_first_line(&mut self, name: &str, bytes: &[u8]) {
+        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if bytes.starts_with(b"\x7fELF") {
+            return;
+        }
+        if !first.starts_with(b"#!") {
+            self.problem(name, "does not begin with `#!`, so that nothing can execute it", "begin it with `#!/bin/sh`");
+        } else if first.ends_with(b"\r") {
+            self.problem(name, "has Windows line ends", "save it with Unix ones (dos2unix)");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! [`Service`]: one service with every default filled in, whichever format it came from (TOML, an s6 directory).
+//! Must not know files or formats.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::{CapSet, Gid, GroupName, ServiceName, Signal, Uid, UserName};
+use crate::error::Place;
+
+/// s6 gives a finish script five seconds (`timeout-finish`, s6-supervise).
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first pause after a crash that was not the first after a stable run (DESIGN §4).
+pub const RESTART_DELAY: Duration = Duration::from_secs(1);
+/// The longest pause; delays double up to it.
+pub const RESTART_MAX_DELAY: Duration = Duration::from_secs(30);
+/// Failures in a row until a service is *failed*.
+pub const RESTART_LIMIT: u32 = 10;
+/// A run this long is stable: the count starts again.
+pub const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// One service, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The file's or directory's name.
+    pub name: ServiceName,
+    /// The file that declares it, for problems found later (a missing requirement, a missing program).
+    pub at: Place,
+    /// Longrun or oneshot.
+    pub kind: Kind,
+    /// What is run.
+    pub command: Command,
+    /// Must be up (longrun) or done (oneshot) first; stops after this one.
+    pub requires: Vec<ServiceName>,
+    /// Order only, when both are wanted.
+    pub after: Vec<ServiceName>,
+    /// As whom.
+    pub user: RunAs,
+    /// Supplementary groups instead of the account's; `None`: the account's own.
+    pub groups: Option<Vec<GroupRef>>,
+    /// Given as ambient capabilities.
+    pub capabilities: CapSet,
+    /// The working directory; `None`: `/` (an s6 directory: itself).
+    pub directory: Option<PathBuf>,
+    /// Added to the container's environment.
+    pub environment: BTreeMap<String, String>,
+    /// Start from an empty environment instead of the container's.
+    pub clear_environment: bool,
+    /// `NAME=value` lines read at each start.
+    pub environment_file: Option<PathBuf>,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Exit codes that count as success; always holds 0 unless the user wrote otherwise.
+    pub success_codes: Vec<u8>,
+    /// When it ends for good, the container ends with its code. Default: true for oneshots.
+    pub essential: bool,
+    /// What makes it *ready*.
+    pub ready: Ready,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Run after each end, with exit code (256 if signalled), signal number, name and pgid as arguments (s6).
+    pub finish: Option<Finish>,
+    /// Resource limits.
+    pub limits: Vec<Limit>,
+    /// Niceness, -20 to 19; below 0 counts as privilege.
+    pub nice: Option<i32>,
+    /// -1000 to 1000; lower than inherited counts as privilege.
+    pub oom_score_adj: Option<i32>,
+    /// File mode creation mask; `None`: the container's.
+    pub umask: Option<u32>,
+    /// `no_new_privs` in the service. Default true.
+    pub no_new_privileges: bool,
+    /// What happens to a service with another user when the container has no root.
+    pub without_root: WithoutRoot,
+    /// Not started at boot (an s6 `down` file); can be started by hand.
+    pub down: bool,
+}
+
+/// The two kinds of service (s6-rc).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A daemon.
+    Longrun,
+    /// Runs to its end once.
+    Oneshot,
+}
+
+/// What a service executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A program and its arguments; the program is looked up in the service's PATH if it has no slash.
+    Argv(Vec<OsString>),
+    /// Run by `/bin/sh -e -c`.
+    Script(String),
+    /// A script file executed by its path with the service's name as its argument (s6 `run`, `finish`, `up`).
+    File(PathBuf),
+}
+
+/// As whom a service runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunAs {
+    /// The app user, as everything by default.
+    App,
+    /// uid 0.
+    Root,
+    /// An account of `/etc/passwd`, with its groups.
+    Account(UserName),
+    /// Numbers, with no supplementary groups.
+    Ids(Uid, Gid),
+}
+
+/// A group by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupRef {
+    /// Looked up in `/etc/group`.
+    Name(GroupName),
+    /// As it is.
+    Id(Gid),
+}
+
+/// When a longrun is started again, and how fast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// After which ends.
+    pub policy: RestartPolicy,
+    /// The first pause.
+    pub delay: Duration,
+    /// Pauses double up to this one.
+    pub max_delay: Duration,
+    /// Failures in a row until it is failed; `None`: never (also an s6 directory without `max-death-tally`, as under s6).
+    pub limit: Option<u32>,
+}
+
+/// After which ends a longrun is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Whatever its exit.
+    Always,
+    /// After a code that is not in `success_codes`, or a signal.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+/// What makes a longrun ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Its program was executed.
+    Started,
+    /// It wrote a newline to this descriptor (s6 `notification-fd`), within the timeout if there is one.
+    Fd {
+        /// The number that it has in the service, 3 or more.
+        fd: i32,
+        /// After this long without readiness the start counts as failed.
+        timeout: Option<Duration>,
+    },
+}
+
+/// How a service is stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Sent first (followed by CONT, for a stopped process).
+    pub signal: Signal,
+    /// Then KILL after this long; `None`: as long as the budget of the whole stop allows.
+    pub timeout: Option<Duration>,
+    /// To the whole process group, not only to its first process.
+    pub group: bool,
+}
+
+/// What runs after each end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// The program.
+    pub command: Command,
+    /// Then KILL; `None`: no limit (s6 `timeout-finish` 0).
+    pub timeout: Option<Duration>,
+}
+
+/// One resource limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Which one.
+    pub resource: Resource,
+    /// `None`: infinity.
+    pub soft: Option<u64>,
+    /// `None`: infinity.
+    pub hard: Option<u64>,
+}
+
+/// The resources of setrlimit(2) that a service may limit, by their names there in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the names are setrlimit(2)'s
+pub enum Resource {
+    As,
+    Core,
+    Cpu,
+    Data,
+    Fsize,
+    Memlock,
+    Msgqueue,
+    Nice,
+    Nofile,
+    Nproc,
+    Rtprio,
+    Rttime,
+    Sigpending,
+    Stack,
+}
+
+/// What happens to a service with `user = "root"` (or another account) when the container has no root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutRoot {
+    /// Runs as the user that there is; the report says so.
+    Run,
+    /// Is left out, and what requires it is told so.
+    Skip,
+    /// The container does not start.
+    Fail,
+}

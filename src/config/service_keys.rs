@@ -1,0 +1,146 @@
+//! The keys of a service's file (DESIGN §4, first listing). A table of words; must not know how they are read.
+
+use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
+
+const LEAVE_OUT: &str = "leave it out for now";
+
+/// The file's own keys.
+pub const SERVICE: TableDoc = TableDoc { file: FileKind::Service, name: "", header: "", keys: SERVICE_KEYS };
+/// `restart = { … }`.
+pub const RESTART: TableDoc =
+    TableDoc { file: FileKind::Service, name: "restart", header: "[restart]", keys: RESTART_KEYS };
+/// `ready = { … }`.
+pub const READY: TableDoc = TableDoc { file: FileKind::Service, name: "ready", header: "[ready]", keys: READY_KEYS };
+/// `stop = { … }`.
+pub const STOP: TableDoc = TableDoc { file: FileKind::Service, name: "stop", header: "[stop]", keys: STOP_KEYS };
+/// `limits = { … }`.
+pub const LIMITS: TableDoc =
+    TableDoc { file: FileKind::Service, name: "limits", header: "[limits]", keys: LIMITS_KEYS };
+/// `limits.nofile = { … }`, the same for each resource.
+pub const LIMIT: TableDoc =
+    TableDoc { file: FileKind::Service, name: "limits.nofile", header: "[limits.nofile]", keys: LIMIT_KEYS };
+
+#[rustfmt::skip] // a table: one key in two lines
+const SERVICE_KEYS: &[KeyDoc] = &[
+    key("command", "an array of strings", "(required, or `script`)", r#"command = ["nginx", "-g", "daemon off;"]"#,
+        "the program and its arguments; no shell reads them"),
+    key("script", "a string", "(none)", r#"script = "exec nginx -g 'daemon off;'""#,
+        "instead of `command`: run by `/bin/sh -e -c`"),
+    key("type", "a string", r#""longrun""#, r#"type = "oneshot""#,
+        "`longrun`: a daemon; `oneshot`: runs to its end once"),
+    key("requires", "an array of strings", "[]", r#"requires = ["db"]"#,
+        "services that must be up (oneshots: done) first; they stop after this one"),
+    key("after", "an array of strings", "[]", r#"after = ["db"]"#,
+        "services that start earlier if they start at all: order only"),
+    key("user", "a string", r#""app""#, r#"user = "root""#,
+        "as whom it runs: `app` (the app user), `root`, an account's name, or `uid:gid`"),
+    key("groups", "an array of names or numbers", "(the account's own)", r#"groups = ["video", 44]"#,
+        "supplementary groups, instead of the account's"),
+    key("capabilities", "an array of strings", "[]", r#"capabilities = ["NET_BIND_SERVICE"]"#,
+        "Linux capabilities that it has as ambient ones"),
+    key("directory", "an absolute path", "(`/`)", r#"directory = "/srv""#,
+        "the working directory"),
+    key("environment", "a table of strings", "{}", r#"environment = { MODE = "prod" }"#,
+        "variables added to the container's"),
+    key("clear_environment", "true or false", "false", "clear_environment = true",
+        "start from an empty environment instead of the container's"),
+    key("environment_file", "an absolute path", "(none)", r#"environment_file = "/config/web.env""#,
+        "a file of `NAME=value` lines, read at each start"),
+    key("restart", "a string or a table", r#""always""#, r#"restart = "on-failure""#,
+        "when it is started again: `always`, `on-failure`, `never`, or a table; a oneshot never is"),
+    key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",
+        "exit codes that count as success"),
+    key("essential", "true or false", "false", "essential = true",
+        "when it ends for good, the container ends with its exit code; oneshots: true by default"),
+    key("ready", "a table", "(its program was executed)", "ready = { fd = 3 }",
+        "what makes it ready, so that what requires it may start"),
+    key("stop", "a table", "{}", r#"stop = { signal = "QUIT", timeout = "5s" }"#,
+        "how it is stopped"),
+    key("finish", "an array of strings", "(none)", r#"finish = ["/usr/bin/cleanup"]"#,
+        "run after each end, with exit code (256 if signalled), signal, name and process group as s6 gives them; at most 5s"),
+    key("limits", "a table", "{}", "limits = { nofile = 65536 }",
+        "resource limits, by their names in setrlimit(2)"),
+    key("nice", "an integer from -20 to 19", "(inherited)", "nice = 5",
+        "niceness; below 0 counts as privilege"),
+    key("oom_score_adj", "an integer from -1000 to 1000", "(inherited)", "oom_score_adj = 500",
+        "what the kernel kills first; lower than inherited counts as privilege"),
+    key("umask", "a string of octal digits", "(the container's)", r#"umask = "022""#,
+        "file mode creation mask"),
+    key("no_new_privileges", "true or false", "true", "no_new_privileges = false",
+        "no setuid program gains anything in it; sudo and cron need false"),
+    key("without_root", "a string", r#""run""#, r#"without_root = "skip""#,
+        "a service of another user in a container without root: `run` as the user that there is, `skip` it, or `fail`"),
+    later("wait_for", "wait for something outside the container", "wait in the service's own command"),
+    later("every", "run a oneshot periodically", "run it from a longrun that sleeps"),
+    later("stop_command", "what undoes a oneshot at the stop", LEAVE_OUT),
+    later("health", "check it while it runs", "check it with the image's HEALTHCHECK"),
+    later("reload", "how it re-reads its configuration", LEAVE_OUT),
+    later("pipe_to", "connect its output to another service", "write a pipe in `script`"),
+    later("log", "its own log format or directory", "set `log` in the container file, for all services"),
+    later("harden", "a sandbox of named strength", LEAVE_OUT),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const RESTART_KEYS: &[KeyDoc] = &[
+    key("policy", "a string", r#""always""#, r#"policy = "on-failure""#,
+        "`always`, `on-failure` (an exit code that is no success, or a signal), `never`"),
+    key("delay", "a duration", r#""1s""#, r#"delay = "2s""#,
+        "the pause after the second failure in a row; the first restart after a stable run is immediate"),
+    key("max_delay", "a duration", r#""30s""#, r#"max_delay = "1m""#,
+        "pauses double up to this one"),
+    key("limit", "a positive integer or \"infinity\"", "10", "limit = 5",
+        "failures in a row until it is failed; the count starts again after 60s up"),
+];
+
+const READY_UNTIL: &str = "use `fd`, or leave `ready` out";
+
+#[rustfmt::skip] // a table: one key in two lines
+const READY_KEYS: &[KeyDoc] = &[
+    key("fd", "an integer from 3 to 1023", "(required)", "fd = 3",
+        "ready once it writes a newline to this descriptor (s6 `notification-fd`)"),
+    key("timeout", "a duration", "(none)", "fd = 3\ntimeout = \"30s\"",
+        "after this long without readiness the start counts as failed"),
+    later("notify", "sd_notify(3)", READY_UNTIL),
+    later("tcp", "a port that accepts", READY_UNTIL),
+    later("http", "a URL that answers", READY_UNTIL),
+    later("path", "a file that exists", READY_UNTIL),
+    later("socket", "a unix socket that accepts", READY_UNTIL),
+    later("command", "a command that succeeds", READY_UNTIL),
+    later("delay", "a time that passes", READY_UNTIL),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const STOP_KEYS: &[KeyDoc] = &[
+    key("signal", "a signal's name or number", r#""TERM""#, r#"signal = "QUIT""#,
+        "sent first"),
+    key("timeout", "a duration", "(what the whole stop allows)", r#"timeout = "5s""#,
+        "then KILL"),
+    key("group", "true or false", "false", "group = true",
+        "send `signal` to its whole process group, not only to its first process; what is left is ended in any case"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const LIMITS_KEYS: &[KeyDoc] = &[
+    key("as", "a limit in bytes", "(inherited)", r#"as = "2G""#, "address space"),
+    key("core", "a limit in bytes", "(inherited)", "core = 0", "size of a core file"),
+    key("cpu", "a limit in seconds", "(inherited)", "cpu = 3600", "processor time"),
+    key("data", "a limit in bytes", "(inherited)", r#"data = "1G""#, "data segment"),
+    key("fsize", "a limit in bytes", "(inherited)", r#"fsize = "10G""#, "size of a written file"),
+    key("memlock", "a limit in bytes", "(inherited)", r#"memlock = "infinity""#, "locked memory"),
+    key("msgqueue", "a limit in bytes", "(inherited)", r#"msgqueue = "800K""#, "POSIX message queues of its user"),
+    key("nice", "a limit", "(inherited)", "nice = 20", "ceiling of niceness: 20 - it"),
+    key("nofile", "a limit", "(inherited)", "nofile = { soft = 1024, hard = 65536 }", "open files"),
+    key("nproc", "a limit", "(inherited)", "nproc = 512", "processes of its user"),
+    key("rtprio", "a limit", "(inherited)", "rtprio = 10", "ceiling of real-time priority"),
+    key("rttime", "a limit in microseconds", "(inherited)", "rttime = 200000", "processor time under real-time scheduling"),
+    key("sigpending", "a limit", "(inherited)", "sigpending = 1024", "queued signals of its user"),
+    key("stack", "a limit in bytes", "(inherited)", r#"stack = "8M""#, "stack of the first thread"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const LIMIT_KEYS: &[KeyDoc] = &[
+    key("soft", "a limit", "(required)", "soft = 1024\nhard = 65536",
+        "what holds at first; the service may raise it up to `hard`"),
+    key("hard", "a limit", "(required)", "soft = 1024\nhard = 65536",
+        "the ceiling; above the inherited one it counts as privilege"),
+];

@@ -1,0 +1,128 @@
+//! `restart`, `ready` and `stop` of a service's file. Must not know the rest of it.
+
+use std::time::Duration;
+
+use super::report::Report;
+use super::service::{Kind, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Stop};
+use super::service_keys;
+use super::toml_field::Field;
+use super::toml_table::Table;
+use super::units::show_duration;
+use super::values::Signal;
+
+/// Below this, a service that cannot start would keep a processor busy.
+const LEAST_DELAY: Duration = Duration::from_millis(10);
+
+/// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
+pub const READY_FDS: std::ops::RangeInclusive<i64> = 3..=1023;
+
+/// What `stop.signal` and `down-signal` accept.
+pub const SIGNALS: &str = "write a name such as \"TERM\", or a number from 1 to 64";
+
+const POLICIES: [(&str, RestartPolicy); 3] =
+    [("always", RestartPolicy::Always), ("on-failure", RestartPolicy::OnFailure), ("never", RestartPolicy::Never)];
+
+/// Returns when a service is started again; a oneshot never is.
+pub fn restart(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Restart {
+    let written = table.get("restart").map(|field| match field.is_table() {
+        true => restart_table(&field, report),
+        false => defaults(field.choice(&POLICIES, report).unwrap_or(RestartPolicy::Always)),
+    });
+    match kind {
+        Kind::Longrun => written.unwrap_or_else(|| defaults(RestartPolicy::Always)),
+        Kind::Oneshot => defaults(RestartPolicy::Never),
+    }
+}
+
+fn defaults(policy: RestartPolicy) -> Restart {
+    Restart { policy, delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY, limit: Some(RESTART_LIMIT) }
+}
+
+fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
+    let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
+    let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
+    let delay = table.get("delay").and_then(|field| pause(&field, report));
+    let most = table.get("max_delay").and_then(|field| pause(&field, report));
+    if let (Some(delay), Some(most)) = (delay, most)
+        && delay > most
+    {
+        let what = format!(
+            "`restart.delay` ({}) is above `restart.max_delay` ({})",
+            show_duration(delay),
+            show_duration(most)
+        );
+        report.line(table.line(), what, "raise `max_delay` or lower `delay`");
+    }
+    // One of the two moves the other's default along, so that neither must be repeated.
+    let max_delay = most.unwrap_or_else(|| delay.map_or(RESTART_MAX_DELAY, |delay| delay.max(RESTART_MAX_DELAY)));
+    let delay = delay.unwrap_or_else(|| RESTART_DELAY.min(max_delay));
+    let limit = match table.get("limit") {
+        Some(field) => limit(&field, report),
+        None => Some(RESTART_LIMIT),
+    };
+    Restart { policy, delay, max_delay, limit }
+}
+
+fn pause(field: &Field<'_>, report: &mut Report<'_>) -> Option<Duration> {
+    let pause = field.duration(report)?;
+    if pause < LEAST_DELAY {
+        field.refuse(format!("write at least \"{}\"", show_duration(LEAST_DELAY)), report);
+        return None;
+    }
+    Some(pause)
+}
+
+fn limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+    if field.is_string() {
+        return field.choice(&[("infinity", None)], report).unwrap_or(Some(RESTART_LIMIT));
+    }
+    let limit = field.integer(1..=i64::from(u32::MAX), report)?;
+    u32::try_from(limit).ok()
+}
+
+/// Returns what makes a service ready.
+pub fn ready(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Ready {
+    let Some(field) = table.get("ready") else { return Ready::Started };
+    let Some(table) = field.table(&service_keys::READY, report) else { return Ready::Started };
+    let timeout = table.get("timeout").and_then(|field| field.duration(report));
+    let Some(field) = table.get("fd") else {
+        if !table.has_later() {
+            report.line(table.line(), "`ready` has no `fd`", field.paste());
+        }
+        return Ready::Started;
+    };
+    let fd = field.integer(READY_FDS, report).and_then(|fd| i32::try_from(fd).ok());
+    match (kind, fd) {
+        (Kind::Longrun, Some(fd)) => Ready::Fd { fd, timeout },
+        (Kind::Longrun, None) | (Kind::Oneshot, _) => Ready::Started,
+    }
+}
+
+/// Returns how a service is stopped.
+pub fn stop(table: &Table<'_>, report: &mut Report<'_>) -> Stop {
+    let default = Stop { signal: Signal::TERM, timeout: None, group: false };
+    let Some(table) = table.get("stop").and_then(|field| field.table(&service_keys::STOP, report)) else {
+        return default;
+    };
+    Stop {
+        signal: table.get("signal").and_then(|field| signal(&field, report)).unwrap_or(default.signal),
+        timeout: table.get("timeout").and_then(|field| field.duration(report)),
+        group: table.get("group").and_then(|field| field.boolean(report)).unwrap_or(default.group),
+    }
+}
+
+fn signal(field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
+    if field.is_integer() {
+        let number = field.integer(1..=i64::from(Signal::MAX), report)?;
+        return i32::try_from(number).ok().and_then(Signal::from_number);
+    }
+    let text = field.string(report)?;
+    let signal = Signal::parse(text);
+    if signal.is_none() {
+        match Signal::parse(&text.to_ascii_uppercase()) {
+            Some(_) => field.refuse(format!("did you mean \"{}\"?", text.to_ascii_uppercase()), report),
+            None => field.refuse(SIGNALS, report),
+        }
+    }
+    signal
+}

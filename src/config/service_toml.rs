@@ -1,0 +1,189 @@
+//! `web.toml` → [`Service`] (DESIGN §4, first listing). Must not know files, nor whether what it requires exists.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use super::draft::{Draft, Link, Relation};
+use super::paths;
+use super::quote::{quoted, ticked};
+use super::report::Report;
+use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, RunAs, Service, WithoutRoot};
+use super::service_keys;
+use super::service_parts;
+use super::suggest;
+use super::toml_field::Field;
+use super::toml_reader::Document;
+use super::toml_table::Table;
+use super::values::{CapSet, Capability, ServiceName};
+use super::who;
+use crate::error::Place;
+
+/// Reads one service's file. What is wrong goes to `report`; the draft then has defaults in its place.
+pub fn read(name: &ServiceName, text: &str, report: &mut Report<'_>) -> Draft {
+    Document::parse(text).walk(&service_keys::SERVICE, report, |table, report| draft(name, table, report))
+}
+
+fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draft {
+    let mut notices = Vec::new();
+    let kinds = [("longrun", Kind::Longrun), ("oneshot", Kind::Oneshot)];
+    let kind = table.get("type").and_then(|field| field.choice(&kinds, report)).unwrap_or(Kind::Longrun);
+    if kind == Kind::Oneshot {
+        for key in ["restart", "ready"] {
+            if table.get(key).is_some() {
+                notices.push(format!("{name}: `{key}` has no effect on a oneshot"));
+            }
+        }
+    }
+    let mut links = links(table, "requires", Relation::Requires, report);
+    links.extend(self::links(table, "after", Relation::After, report));
+    let flag = |key: &str, default: bool, report: &mut Report<'_>| {
+        table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
+    };
+    let service = Service {
+        name: name.clone(),
+        at: at(table, report),
+        kind,
+        command: command(table, report),
+        requires: Vec::new(),
+        after: Vec::new(),
+        user: table.get("user").and_then(|field| who::run_as(&field, report)).unwrap_or(RunAs::App),
+        groups: table.get("groups").and_then(|field| who::group_refs(&field, report)),
+        capabilities: table.get("capabilities").map_or(CapSet::EMPTY, |field| capabilities(&field, report)),
+        directory: table.get("directory").and_then(|field| paths::absolute(&field, report)),
+        environment: table.get("environment").map_or_else(BTreeMap::new, |field| environment(&field, report)),
+        clear_environment: flag("clear_environment", false, report),
+        environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
+        restart: service_parts::restart(table, kind, report),
+        success_codes: success_codes(table, report),
+        essential: flag("essential", kind == Kind::Oneshot, report),
+        ready: service_parts::ready(table, kind, report),
+        stop: service_parts::stop(table, report),
+        finish: table.get("finish").and_then(|field| {
+            let command = Command::Argv(argv(&field, report)?);
+            Some(Finish { command, timeout: Some(FINISH_TIMEOUT) })
+        }),
+        limits: table.get("limits").map_or_else(Vec::new, |field| super::limits::read(&field, report)),
+        nice: small(table, "nice", -20, 19, report),
+        oom_score_adj: small(table, "oom_score_adj", -1000, 1000, report),
+        umask: table.get("umask").and_then(|field| field.octal(0o777, report)),
+        no_new_privileges: flag("no_new_privileges", true, report),
+        without_root: without_root(table, report),
+        down: false,
+    };
+    let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
+    Draft { service, links, stop_timeout_at, notices }
+}
+
+/// Where the command stands: later problems (a missing program) are blamed on it.
+fn at(table: &Table<'_>, report: &Report<'_>) -> Place {
+    match table.get("command").or_else(|| table.get("script")) {
+        Some(field) => Place::line(report.path(), field.line()),
+        None => Place::file(report.path()),
+    }
+}
+
+fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
+    let nothing = Command::Argv(Vec::new());
+    match (table.get("command"), table.get("script")) {
+        (Some(_), Some(script)) => {
+            report.line(script.line(), "both `command` and `script` are set", "keep one of them");
+            nothing
+        }
+        (None, None) => {
+            report.whole(
+                "has neither `command` nor `script`",
+                "write what to run: `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`",
+            );
+            nothing
+        }
+        (Some(command), None) => argv(&command, report).map_or(nothing, Command::Argv),
+        (None, Some(script)) => match script.string(report) {
+            Some(text) if text.trim().is_empty() => {
+                script.refuse("write what to run", report);
+                nothing
+            }
+            Some(text) => Command::Script(text.to_owned()),
+            None => nothing,
+        },
+    }
+}
+
+fn argv(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<OsString>> {
+    let words = field.strings(report)?;
+    match words.first() {
+        Some((_, program)) if !program.is_empty() => Some(words.iter().map(|(_, word)| OsString::from(word)).collect()),
+        _ => {
+            report.line(field.line(), format!("{} names no program", field.name()), field.paste());
+            None
+        }
+    }
+}
+
+fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut Report<'_>) -> Vec<Link> {
+    let Some(names) = table.get(key).and_then(|field| field.strings(report)) else { return Vec::new() };
+    let link = |(field, name): (Field<'_>, &str)| Link {
+        relation,
+        to: name.to_owned(),
+        at: Place::line(report.path(), field.line()),
+        written: format!("`{key}`"),
+    };
+    names.into_iter().map(link).collect()
+}
+
+fn capabilities(field: &Field<'_>, report: &mut Report<'_>) -> CapSet {
+    let mut set = CapSet::EMPTY;
+    for (field, name) in field.strings(report).unwrap_or_default() {
+        match Capability::parse(name) {
+            Some(capability) => set = set.with(capability),
+            None => {
+                let bare = name.to_ascii_uppercase();
+                let bare = bare.strip_prefix("CAP_").unwrap_or(&bare);
+                let remedy = match suggest::nearest(bare, Capability::NAMES) {
+                    Some(meant) => format!("did you mean {}?", quoted(meant)),
+                    None => "write a name of capabilities(7), such as \"NET_BIND_SERVICE\"".to_owned(),
+                };
+                field.refuse(remedy, report);
+            }
+        }
+    }
+    set
+}
+
+fn environment(field: &Field<'_>, report: &mut Report<'_>) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (name, field) in field.entries(report).unwrap_or_default() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let what = format!("{} cannot be a variable's name", ticked(name));
+            report.line(field.line(), what, "a name is not empty and holds no `=` and no NUL");
+        }
+        if field.is_scalar() {
+            let what = format!("{} expects a string", field.name());
+            report.line(field.line(), what, "put its value in quotes");
+        } else if let Some(value) = field.string(report) {
+            all.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    all
+}
+
+fn success_codes(table: &Table<'_>, report: &mut Report<'_>) -> Vec<u8> {
+    let Some(field) = table.get("success_codes") else { return vec![0] };
+    let Some(elements) = field.elements(report) else { return vec![0] };
+    if elements.is_empty() {
+        report.line(field.line(), "`success_codes` is empty", field.paste());
+    }
+    let codes = elements.iter().filter_map(|code| code.integer(0..=255, report));
+    let mut codes: Vec<u8> = codes.filter_map(|code| u8::try_from(code).ok()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn small(table: &Table<'_>, key: &str, least: i64, most: i64, report: &mut Report<'_>) -> Option<i32> {
+    table.get(key)?.integer(least..=most, report).and_then(|number| i32::try_from(number).ok())
+}
+
+fn without_root(table: &Table<'_>, report: &mut Report<'_>) -> WithoutRoot {
+    let words = [("run", WithoutRoot::Run), ("skip", WithoutRoot::Skip), ("fail", WithoutRoot::Fail)];
+    table.get("without_root").and_then(|field| field.choice(&words, report)).unwrap_or(WithoutRoot::Run)
+}

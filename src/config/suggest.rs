@@ -1,0 +1,120 @@
+//! "did you mean …?": the nearest of the known words, and words of other systems that mean one of ours.
+//! Must not know what the words are for.
+
+/// Words longer than this are not compared: distance is quadratic and nobody meant them.
+const LONGEST: usize = 64;
+
+/// A list in a message ends after this many words.
+const LISTED: usize = 40;
+
+/// What people write who know systemd, compose, supervisord, runit or Horust.
+const ELSEWHERE: [(&str, &str); 29] = [
+    ("before", "after"),
+    ("bounding_set", "capabilities"),
+    ("cap_add", "capabilities"),
+    ("caps", "capabilities"),
+    ("chdir", "directory"),
+    ("cmd", "command"),
+    ("cwd", "directory"),
+    ("depends", "requires"),
+    ("depends_on", "requires"),
+    ("dependencies", "requires"),
+    ("entrypoint", "command"),
+    ("env", "environment"),
+    ("env_file", "environment_file"),
+    ("exec", "command"),
+    ("exec_start", "command"),
+    ("exitcodes", "success_codes"),
+    ("grace", "timeout"),
+    ("kill_signal", "signal"),
+    ("need", "requires"),
+    ("needs", "requires"),
+    ("owner", "user"),
+    ("respawn", "restart"),
+    ("run", "command"),
+    ("shell_command", "script"),
+    ("start_after", "after"),
+    ("ulimits", "limits"),
+    ("wants", "after"),
+    ("work_dir", "directory"),
+    ("working_dir", "directory"),
+];
+
+/// Returns the known word that was probably meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.is_empty() || word.len() > LONGEST {
+        return None;
+    }
+    let plain = word.to_ascii_lowercase().replace('-', "_");
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == plain).map(|(_, ours)| *ours);
+    let near = |ours: &str| {
+        let bare = ours.to_ascii_lowercase().replace('-', "_");
+        let length = plain.chars().count().max(bare.chars().count());
+        let distance = strsim::osa_distance(&plain, &bare);
+        (distance <= (length / 3).clamp(1, 3)).then_some(distance)
+    };
+    let mut best: Option<(usize, &str)> = None;
+    for ours in known {
+        if elsewhere == Some(ours) {
+            return Some(ours);
+        }
+        if let Some(distance) = near(ours)
+            && best.is_none_or(|(least, _)| distance < least)
+        {
+            best = Some((distance, ours));
+        }
+    }
+    best.map(|(_, ours)| ours)
+}
+
+/// Returns what to write instead of an unknown `word`: the nearest one, else all of them after `intro` ("the keys are").
+pub fn instead<'a>(word: &str, intro: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(word, known.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("{intro}: {}", list(known)),
+    }
+}
+
+/// Returns the words with commas between them, the tail of a long list as a number.
+pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = words.into_iter().collect();
+    let shown: Vec<&str> = all.iter().take(LISTED).copied().collect();
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 6] = ["command", "restart", "requires", "environment", "directory", "nice"];
+
+    #[test]
+    fn a_swapped_letter_is_seen_through() {
+        assert_eq!(nearest("restrat", KEYS), Some("restart"));
+        assert_eq!(nearest("Restart", KEYS), Some("restart"));
+        assert_eq!(nearest("dbb", ["web", "db"]), Some("db"));
+    }
+
+    #[test]
+    fn words_of_other_systems_are_known() {
+        assert_eq!(nearest("depends_on", KEYS), Some("requires"));
+        assert_eq!(nearest("WorkingDir", ["work"]), None);
+        assert_eq!(nearest("env", KEYS), Some("environment"));
+    }
+
+    #[test]
+    fn a_word_unlike_all_gets_the_list() {
+        assert_eq!(instead("xyzzy", "the keys are", ["a_key", "b_key"]), "the keys are: a_key, b_key");
+        assert_eq!(nearest("", KEYS), None);
+        assert_eq!(nearest(&"r".repeat(100_000), KEYS), None);
+    }
+
+    #[test]
+    fn a_long_list_ends_in_a_number() {
+        let names: Vec<String> = (0..50).map(|number| format!("s{number}")).collect();
+        assert!(list(names.iter().map(String::as_str)).ends_with("s39 and 10 more"));
+    }
+}

@@ -1,0 +1,251 @@
+//! One value of a parsed table: each getter returns it as what it shall be, or reports place, fault and remedy and returns
+//! `None`. Must not know what it is for: what it expects and what to paste come from the reference ([`super::keys`]).
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::keys::{KeyDoc, TableDoc};
+use super::quote::{escaped, quoted};
+use super::report::{Lines, Report};
+use super::suggest;
+use super::toml_table::Table;
+use super::units;
+
+/// One value and what it is called.
+#[derive(Clone)]
+pub struct Field<'t> {
+    name: String,
+    value: &'t DeValue<'t>,
+    lines: &'t Lines,
+    line: usize,
+    /// What it expects and what to paste, from the reference.
+    expects: &'static str,
+    example: &'static str,
+}
+
+impl<'t> Field<'t> {
+    /// Returns the value of a key that stands on `line`; `name` is what messages call it.
+    pub fn new(
+        name: String,
+        value: &'t DeValue<'t>,
+        lines: &'t Lines,
+        line: usize,
+        known: Option<&'static KeyDoc>,
+    ) -> Self {
+        let (expects, example) = known.map_or(("", ""), |known| (known.expects, known.example));
+        Self { name, value, lines, line, expects, example }
+    }
+
+    /// Returns its line.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Returns what it is called in messages: `` `restart.delay` ``.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns whether it is a table.
+    pub fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
+    /// Returns whether it is a string.
+    pub fn is_string(&self) -> bool {
+        self.value.is_str()
+    }
+
+    /// Returns whether it is a number, a boolean or a date: something that quotes would make a string.
+    pub fn is_scalar(&self) -> bool {
+        !(self.value.is_str() || self.value.is_array() || self.value.is_table())
+    }
+
+    /// Returns its name without backticks, to head a table below it.
+    pub fn bare_name(&self) -> &str {
+        self.name.trim_matches('`')
+    }
+
+    /// Returns whether it is an integer.
+    pub fn is_integer(&self) -> bool {
+        self.value.is_integer()
+    }
+
+    /// Returns the value as it was written, shortened.
+    pub fn written(&self) -> String {
+        match self.value {
+            DeValue::String(text) => quoted(text),
+            DeValue::Integer(number) => escaped(&number.to_string()),
+            DeValue::Float(number) => escaped(number.as_str()),
+            DeValue::Boolean(yes) => yes.to_string(),
+            DeValue::Datetime(time) => time.to_string(),
+            DeValue::Array(_) => "a list".to_owned(),
+            DeValue::Table(_) => "a table".to_owned(),
+        }
+    }
+
+    /// Reports that the value is of the wrong type.
+    pub fn mistyped(&self, expects: &str, report: &mut Report<'_>) {
+        let found = match self.value {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        report.line(self.line, format!("{} expects {expects}, found {found}", self.name), self.paste());
+    }
+
+    /// Reports that the value cannot be taken.
+    pub fn refuse(&self, remedy: impl Into<String>, report: &mut Report<'_>) {
+        report.line(self.line, format!("{} cannot be {}", self.name, self.written()), remedy);
+    }
+
+    /// Returns the remedy that shows the reference's example.
+    pub fn paste(&self) -> String {
+        format!("write for example `{}`", self.example.replace('\n', "` and `"))
+    }
+
+    /// Returns a string.
+    pub fn string(&self, report: &mut Report<'_>) -> Option<&'t str> {
+        match self.value {
+            DeValue::String(text) if text.contains('\0') => {
+                report.line(self.line, format!("{} contains a NUL character", self.name), "remove it");
+                None
+            }
+            DeValue::String(text) => Some(text),
+            _ => {
+                self.mistyped(if self.expects.is_empty() { "a string" } else { self.expects }, report);
+                None
+            }
+        }
+    }
+
+    /// Returns true or false.
+    pub fn boolean(&self, report: &mut Report<'_>) -> Option<bool> {
+        let yes = self.value.as_bool();
+        if yes.is_none() {
+            self.mistyped("true or false", report);
+        }
+        yes
+    }
+
+    /// Returns an integer within the range.
+    pub fn integer(&self, range: RangeInclusive<i64>, report: &mut Report<'_>) -> Option<i64> {
+        let Some(written) = self.value.as_integer() else {
+            self.mistyped(self.expects, report);
+            return None;
+        };
+        let number =
+            i64::from_str_radix(written.as_str(), written.radix()).ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.refuse(format!("write {} to {}", range.start(), range.end()), report);
+        }
+        number
+    }
+
+    /// Returns what one of these words stands for.
+    pub fn choice<T: Copy>(&self, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+        let text = self.string(report)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            self.refuse(one_of(text, words), report);
+        }
+        found
+    }
+
+    /// Returns a duration.
+    pub fn duration(&self, report: &mut Report<'_>) -> Option<Duration> {
+        let duration = units::duration(self.string(report)?);
+        if duration.is_none() {
+            self.refuse("write a number and its unit, ms, s, m or h, such as \"5s\"", report);
+        }
+        duration
+    }
+
+    /// Returns a mode or mask of at most `max`.
+    pub fn octal(&self, max: u32, report: &mut Report<'_>) -> Option<u32> {
+        let mode = units::octal(self.string(report)?, max);
+        if mode.is_none() {
+            self.refuse(format!("write octal digits up to \"{max:04o}\", {}", self.paste_short()), report);
+        }
+        mode
+    }
+
+    fn paste_short(&self) -> String {
+        format!("such as `{}`", self.example)
+    }
+
+    /// Returns the elements of an array.
+    pub fn elements(&self, report: &mut Report<'_>) -> Option<Vec<Self>> {
+        let Some(array) = self.value.as_array() else {
+            self.mistyped(self.expects, report);
+            return None;
+        };
+        let element = |value: &'t Spanned<DeValue<'t>>| Self {
+            name: format!("an element of {}", self.name),
+            value: value.get_ref(),
+            line: self.lines.at(value.span().start),
+            expects: "",
+            ..self.clone()
+        };
+        Some(array.iter().map(element).collect())
+    }
+
+    /// Returns the strings of an array, each as a field of its own; what is no string is reported and left out.
+    pub fn strings(&self, report: &mut Report<'_>) -> Option<Vec<(Self, &'t str)>> {
+        let all = self.elements(report)?;
+        Some(all.into_iter().filter_map(|field| field.string(report).map(|text| (field, text))).collect())
+    }
+
+    /// Returns it as a table with the keys of `doc`.
+    pub fn table(&self, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+        self.table_called(self.bare_name(), doc, report)
+    }
+
+    /// Returns an element as a table; its keys are called `name.key` in messages.
+    pub fn table_called(&self, name: &str, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+        let Some(table) = self.value.as_table() else {
+            self.mistyped(self.expects, report);
+            return None;
+        };
+        Some(Table::open(name, table, self.lines, self.line, doc, report))
+    }
+
+    /// Returns the entries of a table with free keys, in the order of the file.
+    pub fn entries(&self, report: &mut Report<'_>) -> Option<Vec<(&'t str, Self)>> {
+        let Some(table) = self.value.as_table() else {
+            self.mistyped(self.expects, report);
+            return None;
+        };
+        let bare = self.bare_name();
+        let entry = |(key, value): (&'t Spanned<Cow<'t, str>>, &'t Spanned<DeValue<'t>>)| {
+            let field = Self {
+                name: format!("`{bare}.{}`", escaped(key.get_ref())),
+                value: value.get_ref(),
+                line: self.lines.at(key.span().start),
+                expects: "",
+                ..self.clone()
+            };
+            (key.get_ref().as_ref(), field)
+        };
+        Some(table.iter().map(entry).collect())
+    }
+}
+
+/// Returns what to write instead of a word that is none of these.
+pub fn one_of<T>(text: &str, words: &[(&str, T)]) -> String {
+    let known = words.iter().map(|(word, _)| *word);
+    match suggest::nearest(text, known.clone()) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => {
+            format!("write one of {}", suggest::list(known.map(quoted).collect::<Vec<_>>().iter().map(String::as_str)))
+        }
+    }
+}

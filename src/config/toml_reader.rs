@@ -1,0 +1,146 @@
+//! One TOML file: text in, a table that knows its lines out, every syntax error in our words.
+//! Must not know what the keys mean.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use super::keys::TableDoc;
+use super::quote::{quoted, ticked};
+use super::report::{Lines, Report};
+use super::toml_table::Table;
+
+/// Of a larger file only the first syntax error is told: nobody writes such a file by hand, and the parser keeps an error
+/// for each byte of a bomb (SECURITY T33).
+const RECOVERED_UP_TO: usize = 16 * 1024;
+
+/// A parsed file.
+pub struct Document<'t> {
+    lines: Lines,
+    root: Spanned<DeTable<'t>>,
+    errors: Vec<Error>,
+    text: &'t str,
+}
+
+impl<'t> Document<'t> {
+    /// Parses; what is wrong is kept for [`Document::walk`].
+    pub fn parse(text: &'t str) -> Self {
+        let (root, mut errors) = match text.len() {
+            ..=RECOVERED_UP_TO => DeTable::parse_recoverable(text),
+            _ => match DeTable::parse(text) {
+                Ok(root) => (root, Vec::new()),
+                Err(error) => (Spanned::new(0..0, DeTable::new()), vec![error]),
+            },
+        };
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        Self { lines: Lines::of(text), root, errors, text }
+    }
+
+    /// Reads the file's keys with `read`, and reports syntax errors and what `read` found.
+    ///
+    /// Behind an error of structure (a bracket that is not closed) the rest may be misread, so what stands there is not
+    /// blamed, and with any syntax error no key is called missing.
+    pub fn walk<'p, T>(
+        &'t self,
+        doc: &'static TableDoc,
+        report: &mut Report<'p>,
+        read: impl FnOnce(&Table<'t>, &mut Report<'p>) -> T,
+    ) -> T {
+        let misread_from = self.report_syntax(report);
+        let mut found = Report::new(report.path());
+        let table = Table::open("", self.root.get_ref(), &self.lines, 1, doc, &mut found);
+        let value = read(&table, &mut found);
+        let broken: Vec<usize> = self.errors.iter().map(|error| self.line(error)).collect();
+        report.absorb(found, |line| match line {
+            Some(line) => misread_from.is_none_or(|from| line < from) && broken.binary_search(&line).is_err(),
+            None => broken.is_empty(),
+        });
+        value
+    }
+
+    /// Reports one error for each line; returns the first line that may be misread.
+    fn report_syntax(&self, report: &mut Report<'_>) -> Option<usize> {
+        let mut last = 0;
+        for error in &self.errors {
+            let line = self.line(error);
+            if line == last {
+                continue;
+            }
+            last = line;
+            if report.is_full() {
+                report.line(line, "", "");
+                continue;
+            }
+            let (what, remedy, scope) = self.explain(error);
+            match scope {
+                Scope::Line => report.line(line, what, remedy),
+                Scope::Rest => {
+                    let from = self.value_around(error).map_or(line, |(_, begins)| begins);
+                    report.line(line, what, remedy);
+                    return Some(from);
+                }
+            }
+        }
+        None
+    }
+
+    fn line(&self, error: &Error) -> usize {
+        self.lines.at(error.span().map_or(0, |span| span.start))
+    }
+
+    fn explain(&self, error: &Error) -> (String, String, Scope) {
+        let written = error.span().and_then(|span| self.text.get(span)).unwrap_or_default();
+        let message = error.message();
+        let strings = "strings stand in quotes";
+        if message == "duplicate key" {
+            return (format!("{} is set twice", ticked(written)), "keep one of them".to_owned(), Scope::Line);
+        }
+        if message.starts_with("string values must be quoted") {
+            return match written {
+                "" => ("a key has no value".to_owned(), "write one after the `=`".to_owned(), Scope::Line),
+                _ => (
+                    format!("{} is no TOML value", ticked(written)),
+                    format!("{strings}: {}", quoted(written)),
+                    Scope::Line,
+                ),
+            };
+        }
+        if message.contains("recursion") || message.contains("recurse") {
+            return (
+                "nests deeper than any key of ours".to_owned(),
+                "remove the extra brackets".to_owned(),
+                Scope::Rest,
+            );
+        }
+        let structure = ["unclosed", "missing comma", "missing key", "unexpected `", "extra", "key with no value"];
+        let scope = if structure.iter().any(|start| message.starts_with(start)) { Scope::Rest } else { Scope::Line };
+        let around = match self.value_around(error) {
+            Some((key, line)) => format!(" (in the value of {} that begins on line {line})", ticked(key)),
+            None => String::new(),
+        };
+        let remedy = format!("write `key = value`; {strings}, lists in `[ ]`, tables in `{{ }}`");
+        (format!("is no TOML here: {message}{around}"), remedy, scope)
+    }
+
+    /// Returns the key whose value began on an earlier line and holds the error: most likely it was not closed.
+    fn value_around(&self, error: &Error) -> Option<(&str, usize)> {
+        let at = error.span()?.start;
+        let line = self.lines.at(at);
+        self.root.get_ref().iter().find_map(|(key, value)| {
+            let begins = self.lines.at(key.span().start);
+            let holds = matches!(value.get_ref(), DeValue::Array(_) | DeValue::String(_) | DeValue::Table(_))
+                && key.span().start <= at
+                && at <= value.span().end
+                && begins < line;
+            holds.then(|| (key.get_ref().as_ref(), begins))
+        })
+    }
+}
+
+/// How far an error reaches.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// The parser went on with the next line.
+    Line,
+    /// The parser may have lost its way.
+    Rest,
+}

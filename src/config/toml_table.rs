@@ -1,0 +1,97 @@
+//! A parsed table whose keys are known: what the reference ([`super::keys`]) does not know is reported, with the nearest
+//! name; so is what it knows as not available yet. Must not know which keys there are.
+
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::keys::{self, Status, TableDoc};
+use super::quote::{escaped, ticked};
+use super::report::{Lines, Report};
+use super::suggest;
+use super::toml_field::Field;
+
+/// One table, its unknown keys already reported.
+pub struct Table<'t> {
+    /// `restart` or empty; with a dot behind it before a key.
+    name: String,
+    table: &'t DeTable<'t>,
+    lines: &'t Lines,
+    line: usize,
+    doc: &'static TableDoc,
+}
+
+impl<'t> Table<'t> {
+    /// Opens a table that begins on `line`: reports each key that the reference does not know, or knows as not available.
+    pub fn open(
+        name: &str,
+        table: &'t DeTable<'t>,
+        lines: &'t Lines,
+        line: usize,
+        doc: &'static TableDoc,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let this = Self { name: name.to_owned(), table, lines, line, doc };
+        for key in table.keys() {
+            this.check_key(key, report);
+        }
+        this
+    }
+
+    fn check_key(&self, key: &Spanned<Cow<'t, str>>, report: &mut Report<'_>) {
+        let line = self.lines.at(key.span().start);
+        let name = key.get_ref().as_ref();
+        match self.doc.key(name).map(|known| known.status) {
+            Some(Status::Available) => {}
+            Some(Status::Later(until_then)) => {
+                report.line(line, format!("{} is not available yet", self.called(name)), until_then);
+            }
+            None if report.is_full() => report.line(line, "", ""),
+            None => {
+                let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
+                report.line(line, format!("unknown key {}{place}", ticked(name)), self.instead(name));
+            }
+        }
+    }
+
+    fn instead(&self, name: &str) -> String {
+        let top = keys::reference().iter().find(|table| table.file == self.doc.file && table.name.is_empty());
+        if !self.name.is_empty() && suggest::nearest(name, self.doc.names()).is_none() {
+            // The classic slip of TOML: everything below a [header] belongs to it.
+            if top.is_some_and(|top| top.key(name).is_some()) {
+                return format!(
+                    "it is a key of the file itself: move it above the first `[…]` line, such as `[{}]`",
+                    self.name
+                );
+            }
+        }
+        suggest::instead(name, "the keys are", self.doc.names())
+    }
+
+    fn called(&self, key: &str) -> String {
+        match self.name.as_str() {
+            "" => ticked(key),
+            table => format!("`{table}.{}`", escaped(key)),
+        }
+    }
+
+    /// Returns the line on which it begins.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Returns whether a key that is not available yet is in it, which was reported already.
+    pub fn has_later(&self) -> bool {
+        let later = |name: &str| self.doc.key(name).is_some_and(|key| key.status != Status::Available);
+        self.table.keys().any(|key| later(key.get_ref()))
+    }
+
+    /// Returns the value of a key, if it is there.
+    pub fn get(&self, key: &str) -> Option<Field<'t>> {
+        let (written, value) = self.table.get_key_value(key)?;
+        let known = self.doc.key(key);
+        let line = self.lines.at(written.span().start);
+        Some(Field::new(self.called(key), value.get_ref(), self.lines, line, known))
+    }
+}

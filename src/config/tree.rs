@@ -1,0 +1,140 @@
+//! A services tree → drafts: which entry is a service, in which format, and which is a mistake. Must not know how a
+//! format is read, nor how services hang together.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::draft::Draft;
+use super::quote::{quoted, quoted_os};
+use super::report::Report;
+use super::s6_files::ServiceDir;
+use super::values::ServiceName;
+use super::{Content, Tree, bytes, s6, service_toml};
+use crate::error::{Place, Problem, Problems};
+
+/// A tree with more entries than this is a mistake or an attack (SECURITY T33).
+const MOST_ENTRIES: usize = 10_000;
+/// When so many problems are found, the rest of the files is not read: nobody mends a thousand at a time.
+const ENOUGH: usize = 1000;
+
+const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service.toml or run";
+
+/// What was found in all trees.
+#[derive(Default)]
+pub struct Found {
+    /// Services as read, in the order of the trees.
+    pub drafts: Vec<Draft>,
+    /// Each name and where it was declared first, also of files that could not be read.
+    pub declared: BTreeMap<ServiceName, PathBuf>,
+    /// Whether anything at all was there that may have been meant as a service.
+    pub anything: bool,
+}
+
+/// Reads one tree into `found`.
+pub fn read(tree: &Tree, found: &mut Found, problems: &mut Problems) {
+    if let Some(why) = &tree.unreadable {
+        let remedy = "correct STEPDOWN_SERVICES, or put the directory there, readable";
+        problems.push(Problem::new(Place::file(&tree.path), format!("cannot read the services tree: {why}"), remedy));
+        found.anything = true;
+        return;
+    }
+    if tree.entries.len() > MOST_ENTRIES {
+        let what = format!("holds {} entries", tree.entries.len());
+        let remedy = format!("a services tree may hold {MOST_ENTRIES}");
+        problems.push(Problem::new(Place::file(&tree.path), what, remedy));
+        found.anything = true;
+        return;
+    }
+    let visible = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
+    for (position, (name, content)) in tree.entries.iter().filter(|(name, _)| visible(name)).enumerate() {
+        found.anything = true;
+        if problems.len() >= ENOUGH {
+            let what = format!("too many problems: after {position} entries the rest was not read");
+            problems.push(Problem::new(Place::file(&tree.path), what, "mend those first"));
+            return;
+        }
+        entry(tree, name, content, found, problems);
+    }
+}
+
+fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, problems: &mut Problems) {
+    let directory = matches!(content, Content::Dir(_));
+    // What cannot be told from its kind (unreadable, a dangling link) is told from its name.
+    let bare = match entry.to_str().map(|name| (name, name.strip_suffix(".toml"))) {
+        Some((_, Some(bare))) if !directory => Some(bare),
+        Some((name, _)) if directory => Some(name),
+        Some(_) | None => None,
+    };
+    let Some(bare) = bare else {
+        let remedy = match entry.to_str() {
+            Some(_) => format!("remove it, or begin its name with a dot; {EXPECTED}"),
+            None => format!("rename it in plain letters; {EXPECTED}"),
+        };
+        let why = match content {
+            Content::Unreadable(why) => format!(" (cannot read it: {why})"),
+            Content::Other(kind) => format!(" ({kind})"),
+            Content::File { .. } | Content::Dir(_) | Content::TooLarge(_) => String::new(),
+        };
+        let what = format!("{} is no service{why}", quoted_os(entry));
+        problems.push(Problem::new(Place::file(&tree.path), what, remedy));
+        return;
+    };
+    let Some(name) = ServiceName::new(bare) else {
+        problems.push(Problem::new(
+            Place::file(&tree.path),
+            format!("{} cannot be a service's name", quoted(bare)),
+            name_rule(bare),
+        ));
+        return;
+    };
+    let path = tree.path.join(entry);
+    if let Some(first) = found.declared.get(&name) {
+        let what = format!("service `{name}` is declared twice, here and in {}", first.display());
+        problems.push(Problem::new(Place::file(&path), what, "keep one of them, or rename one"));
+        return;
+    }
+    found.declared.insert(name.clone(), path.clone());
+    match content {
+        Content::Dir(entries) => service_dir(&name, path, entries, found, problems),
+        Content::File { .. } | Content::TooLarge(_) | Content::Unreadable(_) | Content::Other(_) => {
+            toml(&name, path, content, found, problems);
+        }
+    }
+}
+
+fn name_rule(bare: &str) -> &'static str {
+    match bare {
+        ServiceName::MAIN => "that is the main command's; choose another",
+        ServiceName::OURS => "that is ours; choose another",
+        _ => "use letters, digits and `_ - . @ : +`, begin with a letter, digit or `_`, and at most 64",
+    }
+}
+
+fn service_dir(
+    name: &ServiceName,
+    path: PathBuf,
+    entries: &BTreeMap<OsString, Content>,
+    found: &mut Found,
+    problems: &mut Problems,
+) {
+    if let Some(content) = entries.get(OsStr::new("service.toml")) {
+        toml(name, path.join("service.toml"), content, found, problems);
+    } else if s6::is_one(entries) {
+        let (draft, wrong) = s6::read(name, ServiceDir::new(path, entries));
+        problems.extend(wrong);
+        found.drafts.push(draft);
+    } else {
+        let remedy = "put one of them there, or remove the directory";
+        problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", remedy));
+    }
+}
+
+fn toml(name: &ServiceName, path: PathBuf, content: &Content, found: &mut Found, problems: &mut Problems) {
+    let mut report = Report::new(&path);
+    if let Some(text) = bytes::text(content, &mut report) {
+        let draft = service_toml::read(name, text, &mut report);
+        found.drafts.push(draft);
+    }
+    problems.extend(report.finish());
+}

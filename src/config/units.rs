@@ -1,0 +1,145 @@
+//! How durations, sizes, modes and ids are written. Text in, value out; must not know where a text came from.
+
+use std::time::Duration;
+
+/// The highest id that may be given: the two above it are "leave unchanged" and, on some systems, nobody (SECURITY 1.2).
+pub const MAX_ID: u32 = 4_294_967_293;
+
+/// No duration is longer than a year, so that sums of them cannot overflow.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Reads `500ms`, `5s`, `2m`, `1h`: decimal digits and one unit.
+pub fn duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (digits, unit) = text.split_at_checked(unit_at)?;
+    let number: u64 = digits.parse().ok()?;
+    let duration = match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.checked_mul(60)?),
+        "h" => Duration::from_secs(number.checked_mul(3600)?),
+        _ => return None,
+    };
+    (duration <= MAX_DURATION).then_some(duration)
+}
+
+/// Returns a duration as it would be written.
+pub fn show_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0 => "0s".to_owned(),
+        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
+        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
+        _ => format!("{millis}ms"),
+    }
+}
+
+/// Reads `512`, `64K`, `64M`, `2G`, `1T`: bytes, in powers of 1024.
+pub fn size(text: &str) -> Option<u64> {
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at_checked(unit_at)?;
+    let number: u64 = digits.parse().ok()?;
+    let factor = match unit {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// Reads `022`, `0755`: one to five octal digits, at most `max`.
+pub fn octal(text: &str, max: u32) -> Option<u32> {
+    let fits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    fits.then(|| u32::from_str_radix(text, 8).ok()).flatten().filter(|mode| *mode <= max)
+}
+
+/// Why a text is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoId {
+    /// Nothing is there.
+    Empty,
+    /// Something else than ASCII decimal digits is in it.
+    NotDecimal,
+    /// `007`: octal to some, decimal to others.
+    LeadingZero,
+    /// Above [`MAX_ID`].
+    TooLarge,
+}
+
+/// Reads a user or group id, 0 to [`MAX_ID`]: ASCII decimal digits and nothing else.
+pub fn id(text: &[u8]) -> Result<u32, NoId> {
+    if text.is_empty() {
+        return Err(NoId::Empty);
+    }
+    if !text.iter().all(u8::is_ascii_digit) {
+        return Err(NoId::NotDecimal);
+    }
+    if text.len() > 1 && text.starts_with(b"0") {
+        return Err(NoId::LeadingZero);
+    }
+    let number = text.iter().try_fold(0_u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')));
+    number.filter(|number| *number <= MAX_ID).ok_or(NoId::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_one_number_and_one_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("5s"), Some(Duration::from_secs(5)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
+        for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "99999999999999999999s", "9000h", "٣s"] {
+            assert_eq!(duration(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_would_be_written() {
+        for text in ["0s", "1ms", "1500ms", "8s", "2m", "90s", "1h"] {
+            assert_eq!(duration(text).map(show_duration).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        assert_eq!(size("0"), Some(0));
+        assert_eq!(size("64K"), Some(65_536));
+        assert_eq!(size("2G"), Some(2_147_483_648));
+        for bad in ["", "K", "1k", "1KB", "-1", "18446744073709551615K", "1 M"] {
+            assert_eq!(size(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(octal("022", 0o777), Some(0o022));
+        assert_eq!(octal("0755", 0o777), Some(0o755));
+        for bad in ["", "8", "1777", "0o22", "-1", "+1", " 22", "000022"] {
+            assert_eq!(octal(bad, 0o777), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_plain_decimal_and_below_the_kernels_own() {
+        assert_eq!(id(b"0"), Ok(0));
+        assert_eq!(id(b"1000"), Ok(1000));
+        assert_eq!(id(b"4294967293"), Ok(MAX_ID));
+        assert_eq!(id(b""), Err(NoId::Empty));
+        for bad in [&b"4294967294"[..], b"4294967295", b"4294967296", b"99999999999999999999"] {
+            assert_eq!(id(bad), Err(NoId::TooLarge));
+        }
+        for bad in [&b"00"[..], b"01"] {
+            assert_eq!(id(bad), Err(NoId::LeadingZero));
+        }
+        for bad in [&b"abc"[..], b"-1", b"+1", b" 1", b"1 ", b"0x3e8", b"1e3", b"1000\n", "١".as_bytes(), b"\xff"] {
+            assert_eq!(id(bad), Err(NoId::NotDecimal));
+        }
+    }
+}

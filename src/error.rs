@@ -1,0 +1,226 @@
+//! What can be wrong: [`Problem`] for what the user can fix, [`Refused`] for what the kernel said no to,
+//! and the exit codes. Plain values; only `main` and the loop print them. Knows no other module.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The configuration or the arguments are wrong (skarnet's convention, DESIGN §8).
+pub const EXIT_WRONG: u8 = 100;
+/// The system refused a step that was required.
+pub const EXIT_REFUSED: u8 = 111;
+/// The program was found but cannot be executed (the shell's convention).
+pub const EXIT_NOT_EXECUTABLE: u8 = 126;
+/// The program was not found (the shell's convention).
+pub const EXIT_NOT_FOUND: u8 = 127;
+
+/// Where a problem stands, as the user would look for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// An environment variable and its value as given: printed as `PUID=abc`.
+    Variable {
+        /// The variable's name.
+        name: String,
+        /// Its value, already escaped for printing; empty where the value is secret.
+        value: String,
+    },
+    /// A file, and its line if one can be blamed: printed as `/etc/services.d/web.toml:4`.
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// Counted from 1.
+        line: Option<usize>,
+    },
+    /// A word of the command line.
+    Argument(String),
+    /// The machine rather than anything written: a missing privilege, a full disk.
+    Machine,
+}
+
+impl Place {
+    /// Returns the place of a whole file.
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        Self::File { path: path.as_ref().to_owned(), line: None }
+    }
+
+    /// Returns the place of one line, counted from 1.
+    pub fn line(path: impl AsRef<Path>, line: usize) -> Self {
+        Self::File { path: path.as_ref().to_owned(), line: Some(line) }
+    }
+
+    /// Returns the place of a variable; `value` is escaped here.
+    pub fn variable(name: impl Into<String>, value: &std::ffi::OsStr) -> Self {
+        use std::os::unix::ffi::OsStrExt;
+        Self::Variable { name: name.into(), value: value.as_bytes().escape_ascii().to_string() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, value } => write!(out, "{name}={value}"),
+            Self::File { path, line: None } => write!(out, "{}", path.display()),
+            Self::File { path, line: Some(line) } => write!(out, "{}:{line}", path.display()),
+            Self::Argument(word) => write!(out, "`{word}`"),
+            Self::Machine => write!(out, "this container"),
+        }
+    }
+}
+
+/// One thing that the user can fix: where, what, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where it stands.
+    pub at: Place,
+    /// What is wrong: lower case, no full stop, the value as it was written.
+    pub what: String,
+    /// What to write or do instead.
+    pub remedy: String,
+}
+
+impl Problem {
+    /// Returns a problem.
+    pub fn new(at: Place, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { at, what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}; {}", self.at, self.what, self.remedy)
+    }
+}
+
+/// Every problem of one reading, in the order of their places. Never a list of only the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Adds all of another list.
+    pub fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
+    /// Returns how many there are, repeats included.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns them, sorted by place and without repeats.
+    pub fn into_sorted(mut self) -> Vec<Problem> {
+        self.0.sort();
+        self.0.dedup();
+        self.0
+    }
+
+    /// Returns `Ok` with the value if nothing is wrong, else every problem.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in self.clone().into_sorted() {
+            writeln!(out, "  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A step that the kernel refused: what was tried, its answer, and the fix where one is known.
+#[derive(Debug)]
+pub struct Refused {
+    /// "cannot" + verb + object.
+    pub what: String,
+    /// What the kernel answered.
+    pub cause: std::io::Error,
+    /// Text to paste, if a fix is known.
+    pub help: Option<String>,
+}
+
+impl Refused {
+    /// Returns a refusal without a known fix.
+    pub fn new(what: impl Into<String>, cause: impl Into<std::io::Error>) -> Self {
+        Self { what: what.into(), cause: cause.into(), help: None }
+    }
+
+    /// Returns the refusal with the text that would fix it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.what, self.cause)?;
+        if let Some(help) = &self.help {
+            write!(out, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Why a life ended before its loop could run.
+#[derive(Debug)]
+pub enum Error {
+    /// What was given is wrong: exit 100.
+    Wrong(Problems),
+    /// The system refused: exit 111.
+    Refused(Refused),
+}
+
+impl Error {
+    /// Returns the exit code that DESIGN §8 gives it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Wrong(_) => EXIT_WRONG,
+            Self::Refused(_) => EXIT_REFUSED,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(problems) => {
+                let all = problems.clone().into_sorted();
+                let noun = if all.len() == 1 { "problem" } else { "problems" };
+                write!(out, "cannot start, {} {noun}:", all.len())?;
+                all.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+            }
+            Self::Refused(refused) => refused.fmt(out),
+        }
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::Wrong(problems)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
