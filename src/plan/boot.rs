@@ -1,0 +1,174 @@
+//! Configuration + facts → [`BootPlan`]: puts the parts together and decides the mode (DESIGN §2). Must not know how
+//! anything is done.
+
+use super::facts::{AccountFile, Facts};
+use super::notes::{Notes, cap_add};
+use super::privilege::Case;
+use super::runs_as::{Names, Resolver, RunsAs, Standing};
+use super::services::{Common, When};
+use super::steps::{Ground, accounts::Files};
+use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
+use super::{accounts, groups, identity, prepare, privilege, services, steps};
+use crate::config::Config;
+use crate::config::container::{LogFormat, Without};
+use crate::config::service::{RunAs, Service};
+use crate::config::values::{CapSet, Capability, Uid};
+use crate::error::Error;
+
+/// Returns everything that a boot does here.
+///
+/// # Errors
+/// [`Error::Wrong`] with every problem of the configuration on this machine (exit 100); [`Error::Refused`] where the
+/// machine does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not
+/// be left out.
+pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
+    let mut notes = Notes::default();
+    let app = &config.container.app;
+    let (standing, identity, files) = stand(config, facts, &mut notes);
+    let mut names = match &files {
+        Some(files) => files.names(facts),
+        None => Names {
+            passwd: groups::bytes(facts, AccountFile::Passwd).to_vec(),
+            group: groups::bytes(facts, AccountFile::Group).to_vec(),
+            app: None,
+        },
+    };
+    names.app = Some((app.user.clone(), app.group.clone()));
+
+    let resolver = Resolver { facts, identity: &identity, names: &names, standing };
+    let runs: Vec<RunsAs> = config.services.iter().map(|service| resolver.service(service, &mut notes)).collect();
+    let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
+    let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
+    let stage = match standing {
+        Standing::Root => prepare::stage(&config.services, &is_root),
+        Standing::Powerless | Standing::User => prepare::Stage::default(),
+    };
+    let case = Case { config, facts, identity: &identity, standing, names: &names, runs: &runs, stage: &stage };
+    let privilege = privilege::decide(&case, &mut notes);
+
+    let ground = Ground { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
+    let steps = steps::plan(&ground, &mut notes);
+
+    let common = Common { facts, identity: &identity, standing, privilege: &privilege };
+    let mut plans = Vec::with_capacity(config.services.len());
+    for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
+        let when = if stage.has(at) { When::Prepare } else { When::Serve };
+        plans.push(services::plan(&common, service, runs, when, &mut notes));
+    }
+    let main = services::main(&common, &config.main);
+    remarks(config, facts, &mut notes);
+
+    let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();
+    let mode = mode(standing, facts, &identity, privilege.drop, &steps);
+    let log = match config.container.log {
+        LogFormat::Auto if config.services.len() + usize::from(main.is_some()) == 1 => LogFormat::Inherit,
+        LogFormat::Auto => LogFormat::Tagged,
+        LogFormat::Inherit => LogFormat::Inherit,
+        LogFormat::Tagged => LogFormat::Tagged,
+    };
+    let notices = notes.finish()?;
+    Ok(BootPlan { mode, identity, steps, prepare, privilege, services: plans, main, log, notices })
+}
+
+/// What becoming another user takes.
+pub(super) fn drop_needs() -> CapSet {
+    CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID)
+}
+
+/// Finds out what we can become, whom we become, and what the account files shall say about it.
+fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identity, Option<Files>) {
+    let app = &config.container.app;
+    identity::check_fields(app, notes);
+    if facts.uid != Uid::ROOT {
+        if config.container.without_root == Without::Refuse {
+            let cause = "`without_root = \"refuse\"` in the container file".to_owned();
+            let help = "start the container as root: without `user:` and `--user`; or take `without_root` out";
+            notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
+        }
+        let identity = identity::as_is(app, facts, notes);
+        let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();
+        let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
+        return (Standing::User, identity, files);
+    }
+    let target = identity::of_root(app, facts, notes);
+    match hindrance(&target.identity, facts) {
+        None => {
+            let files = Files::for_root(app, &target, facts, notes);
+            (Standing::Root, target.identity, Some(files))
+        }
+        Some((cause, fix)) => {
+            let Identity { name, uid, gid, .. } = &target.identity;
+            let who = format!("{name} ({uid}:{gid})");
+            match config.container.without_drop {
+                Without::Refuse => {
+                    let help = format!(
+                        "{fix}; or start as that user: `--user {uid}:{gid}`; or accept a root without power: \
+                         `STEPDOWN_WITHOUT_DROP=run`"
+                    );
+                    notes.refuse(format!("cannot step down to {who}"), cause, help);
+                }
+                Without::Run => {
+                    notes.notice(format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}"));
+                }
+            }
+            (Standing::Powerless, identity::as_is(app, facts, notes), None)
+        }
+    }
+}
+
+/// Why this root cannot become that user, and what to paste. The app user being root itself needs no more than we are.
+fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, String)> {
+    let mut needs = CapSet::EMPTY;
+    if target.uid != Uid::ROOT {
+        needs = drop_needs();
+    } else if target.gid != facts.gid {
+        needs = needs.with(Capability::SETGID);
+    }
+    let missing = needs.minus(facts.effective);
+    if !missing.is_empty() {
+        let list: Vec<_> = missing.iter().map(|it| it.to_string()).collect();
+        let verb = if list.len() == 1 { "is" } else { "are" };
+        return Some((format!("{} {verb} not granted", list.join(" and ")), cap_add(missing)));
+    }
+    (facts.setgroups_denied && target.uid != Uid::ROOT).then(|| {
+        let cause = "groups cannot be set in this user namespace (/proc/self/setgroups says deny)".to_owned();
+        (cause, "give the runtime subordinate ids (/etc/subuid, /etc/subgid and newgidmap), or set PUID=0".to_owned())
+    })
+}
+
+fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
+    config.notices.iter().for_each(|notice| notes.notice(notice.clone()));
+    if !facts.pid_one {
+        notes.notice(
+            "not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and \
+             nobody else is signalled",
+        );
+    }
+    if facts.zone_known == Some(false) {
+        notes.notice("TZ names no zone of this image: times are UTC; install tzdata or mend TZ");
+    }
+}
+
+fn mode(standing: Standing, facts: &Facts, identity: &Identity, drop: Drop, steps: &[Planned]) -> Mode {
+    let known = || accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), identity.uid).is_some();
+    let skips = steps.iter().any(|it| matches!(it.verdict, Verdict::Skip(_)));
+    match (standing, drop) {
+        (Standing::User, _) if known() => Mode::User,
+        (Standing::User, _) => Mode::UserUnknown,
+        (Standing::Powerless, _) => Mode::RootLimited,
+        (Standing::Root, _) if skips || lacks(facts, identity, drop, steps) => Mode::RootLimited,
+        (Standing::Root, _) => Mode::Root,
+    }
+}
+
+/// Whether capabilities are missing that what will be done may need for single files, or PID 1 for its services.
+fn lacks(facts: &Facts, identity: &Identity, drop: Drop, steps: &[Planned]) -> bool {
+    let mut needs = CapSet::EMPTY;
+    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.verdict == Verdict::Do) {
+        needs = needs.with(Capability::CHOWN).with(Capability::FOWNER).with(Capability::DAC_OVERRIDE);
+    }
+    if drop == Drop::StayRoot && identity.uid != Uid::ROOT {
+        needs = needs.with(Capability::KILL);
+    }
+    !needs.minus(facts.effective).is_empty()
+}

@@ -1,0 +1,238 @@
+//! [`Facts`]: what the machine is like, read once by `sys::facts`. Plain values; must not know how they are found out.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::service::Resource;
+use crate::config::values::{CapSet, Gid, Uid};
+
+/// What this process is and what it stands on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Effective user id.
+    pub uid: Uid,
+    /// Effective group id.
+    pub gid: Gid,
+    /// Supplementary groups as the runtime gave them (`--group-add`).
+    pub groups: Vec<Gid>,
+    /// Effective capabilities.
+    pub effective: CapSet,
+    /// Permitted capabilities.
+    pub permitted: CapSet,
+    /// The bounding set.
+    pub bounding: CapSet,
+    /// Whether no_new_privs was on from the start.
+    pub no_new_privs: bool,
+    /// `/proc/self/uid_map`.
+    pub uid_map: IdMap,
+    /// `/proc/self/gid_map`.
+    pub gid_map: IdMap,
+    /// `/proc/self/setgroups` says deny (a user namespace without helper).
+    pub setgroups_denied: bool,
+    /// Whether we are PID 1 of our namespace.
+    pub pid_one: bool,
+    /// Whether standard input is a terminal.
+    pub tty: bool,
+    /// The mask we were started with.
+    pub umask: u32,
+    /// Niceness we were started with.
+    pub nice: i32,
+    /// `oom_score_adj` we were started with.
+    pub oom_score_adj: i32,
+    /// Our hard limits, for those resources that a service limits; `None`: infinity. A missing one is not judged.
+    pub hard_limits: BTreeMap<Resource, Option<u64>>,
+    /// Account files, by kind.
+    pub accounts: BTreeMap<AccountFile, AccountState>,
+    /// Whether a new file can be made in `/etc`.
+    pub etc: Access,
+    /// Every path that the configuration names: `[[own]]`, `[[directory]]`, `device_groups`, home, directories of services.
+    pub paths: BTreeMap<PathBuf, PathFact>,
+    /// Where the runtime directory can be, best first, each with its verdict.
+    pub runtime: Vec<(PathBuf, Access)>,
+    /// Descriptors 0, 1 and 2.
+    pub stdio: [StdioFact; 3],
+    /// What became of each program looked up: for every service (by name) and `main`, resolved in its PATH.
+    pub programs: BTreeMap<String, ProgramFact>,
+    /// Zone files: whether `TZ` names one. `None`: no zoneinfo in this image, or TZ is unset.
+    pub zone_known: Option<bool>,
+}
+
+/// The account files (passwd(5), group(5), shadow(5), gshadow(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccountFile {
+    /// `/etc/passwd`
+    Passwd,
+    /// `/etc/group`
+    Group,
+    /// `/etc/shadow`
+    Shadow,
+    /// `/etc/gshadow`
+    Gshadow,
+}
+
+impl AccountFile {
+    /// All four, in the order in which they are written.
+    pub const ALL: [Self; 4] = [Self::Group, Self::Gshadow, Self::Passwd, Self::Shadow];
+
+    /// Returns its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Passwd => "/etc/passwd",
+            Self::Group => "/etc/group",
+            Self::Shadow => "/etc/shadow",
+            Self::Gshadow => "/etc/gshadow",
+        }
+    }
+}
+
+/// What an account file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// Not there.
+    Missing,
+    /// A regular file of our own, with its bytes.
+    File(Vec<u8>),
+    /// A regular file that must not be replaced: bind-mounted from the host, or immutable. Its bytes still serve lookups.
+    Fixed(Vec<u8>, &'static str),
+    /// A symlink, a directory, a FIFO, or unreadable: never touched, nothing known.
+    Unfit(String),
+}
+
+impl AccountState {
+    /// Returns its bytes, empty where nothing is known.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::File(bytes) | Self::Fixed(bytes, _) => bytes,
+            Self::Missing | Self::Unfit(_) => &[],
+        }
+    }
+}
+
+/// What the kernel said when asked (`faccessat` with effective ids), never inferred from owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It can be done.
+    Yes,
+    /// EROFS.
+    ReadOnly,
+    /// EACCES or EPERM.
+    Denied,
+    /// ENOENT.
+    Missing,
+    /// ENOTDIR, ELOOP and the like.
+    Unfit,
+}
+
+/// One mapping of `/proc/self/uid_map`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdRange {
+    /// First id inside.
+    pub inside: u32,
+    /// First id outside.
+    pub outside: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// All mappings; a container without a user namespace has one, of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdMap(pub Vec<IdRange>);
+
+impl IdMap {
+    /// Returns the map of a process that is in no user namespace of its own.
+    pub fn whole() -> Self {
+        Self(vec![IdRange { inside: 0, outside: 0, count: u32::MAX }])
+    }
+
+    /// Returns the id outside, if `id` is mapped.
+    pub fn outside(&self, id: u32) -> Option<u32> {
+        self.0
+            .iter()
+            .find(|range| id >= range.inside && id - range.inside < range.count)
+            .and_then(|range| range.outside.checked_add(id - range.inside))
+    }
+}
+
+/// What a declared path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathFact {
+    /// Not there; whether its nearest parent that exists can be written.
+    Missing(Access),
+    /// There.
+    Found {
+        /// Its kind.
+        kind: PathKind,
+        /// Its owner.
+        uid: Uid,
+        /// Its group.
+        gid: Gid,
+        /// Permission bits, with setuid, setgid and sticky.
+        mode: u32,
+        /// On a mount that is read-only.
+        read_only: bool,
+    },
+    /// Something in between is no directory, or may not be searched.
+    Unknown(Access),
+}
+
+/// Kinds of files that matter to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link (never followed by root steps).
+    Link,
+    /// Device, FIFO, socket.
+    Other,
+}
+
+/// What descriptor 0, 1 or 2 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StdioFact {
+    /// Its kind.
+    pub kind: StdioKind,
+    /// Its owner.
+    pub uid: Uid,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// Kinds of standard descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StdioKind {
+    /// Not open.
+    Closed,
+    /// `/dev/null` or another device that is no terminal: left alone.
+    Device,
+    /// A pipe.
+    Fifo,
+    /// A terminal.
+    Terminal,
+    /// A regular file: left alone.
+    File,
+    /// A socket: nothing can be reopened.
+    Socket,
+}
+
+/// What became of looking a program up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgramFact {
+    /// Found and executable.
+    Found(PathBuf),
+    /// Found, but no execute bit, or a directory.
+    NotExecutable(PathBuf),
+    /// Found and executable, but what it names after `#!`, or the loader that it was linked for, is not there. The
+    /// kernel then says ENOENT, as if the program itself were missing (execve(2)).
+    NoInterpreter {
+        /// The program as found.
+        program: PathBuf,
+        /// What it needs, as written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
+        interpreter: PathBuf,
+    },
+    /// Nowhere.
+    NotFound,
+    /// We may not look (a directory that only another user may search).
+    Unknown,
+}

@@ -1,0 +1,174 @@
+//! [`Identity`]: whom everything steps down to, or already is (DESIGN §3.1). Must not know steps or services.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::accounts::{group, passwd};
+use super::facts::{AccountFile, Facts, IdMap, PathFact, PathKind};
+use super::groups::{self, bytes};
+use super::notes::{Notes, group_add};
+use super::{Identity, access};
+use crate::config::container::App;
+use crate::config::values::{Gid, Uid};
+use crate::error::Place;
+
+/// Where nothing says otherwise, the first ordinary user of Debian and Alpine.
+const DEFAULT_ID: u32 = 1000;
+/// PATH_MAX: a longer home is not one.
+const MAX_FIELD: usize = 4096;
+
+/// Whom everything steps down to, and what the account files shall say about it.
+pub(super) struct Target {
+    /// The identity itself.
+    pub identity: Identity,
+    /// Whether the app's group gets a line of its own; not where the account keeps the primary group that it has.
+    pub own_group: bool,
+}
+
+/// Returns whom root steps down to.
+pub(super) fn of_root(app: &App, facts: &Facts, notes: &mut Notes) -> Target {
+    let passwd_file = bytes(facts, AccountFile::Passwd);
+    let group_file = bytes(facts, AccountFile::Group);
+    let account = passwd::by_name(passwd_file, &app.user);
+    let named = group::by_name(group_file, &app.group);
+    let default_name = app.group.as_str() == app.user.as_str();
+
+    let (uid, uid_at) = match (&app.asked_uid, app.uid) {
+        (Some(asked), _) => (asked.value, &asked.at),
+        (None, declared) => {
+            let own = account.as_ref().map(|account| account.uid);
+            (declared.or(own).unwrap_or(Uid(DEFAULT_ID)), &app.at)
+        }
+    };
+    // A group that was declared by its own name counts before the account's; `app`'s namesake after it.
+    let accounts_own = account.as_ref().map(|account| account.gid);
+    let own = if default_name { accounts_own.or(named) } else { named.or(accounts_own) };
+    let (gid, gid_at) = match (&app.asked_gid, app.gid) {
+        (Some(asked), _) => (asked.value, &asked.at),
+        (None, declared) => (declared.or(own).unwrap_or(Gid(DEFAULT_ID)), &app.at),
+    };
+    let kept = app.asked_gid.is_none() && app.gid.is_none() && default_name && accounts_own == Some(gid);
+    let own_group = !(kept && group::by_gid(group_file, gid).is_some());
+
+    check(Id { word: "uid", number: uid.0, at: uid_at, map: &facts.uid_map }, app.allow_root, notes);
+    check(Id { word: "gid", number: gid.0, at: gid_at, map: &facts.gid_map }, app.allow_root, notes);
+    let stated = |path: PathBuf| (!path.as_os_str().is_empty()).then_some(path);
+    let (home, shell) = account.map_or((None, None), |account| (stated(account.home), stated(account.shell)));
+    let identity = Identity {
+        name: app.user.to_string(),
+        uid,
+        gid,
+        groups: groups::of_app(app, gid, facts, notes),
+        home: app.home.clone().or(home).unwrap_or_else(|| PathBuf::from("/")),
+        shell: app.shell.clone().or(shell).unwrap_or_else(|| PathBuf::from("/sbin/nologin")),
+        umask: app.umask.unwrap_or(facts.umask),
+    };
+    Target { identity, own_group }
+}
+
+/// Checks that the declared home and shell can stand in an account file, in every mode: it is one image.
+pub(super) fn check_fields(app: &App, notes: &mut Notes) {
+    for (key, path) in [("home", &app.home), ("shell", &app.shell)] {
+        if path.as_ref().is_some_and(|path| !is_field(path)) {
+            let remedy = "write an absolute path without `:`, line breaks and other control characters";
+            notes.problem(&app.at, format!("`{key}` cannot stand in /etc/passwd"), remedy);
+        }
+    }
+}
+
+/// Returns who we are, where that cannot be changed: under `--user`, or as root without SETUID and SETGID. Says once that
+/// PUID and PGID are ignored.
+pub(super) fn as_is(app: &App, facts: &Facts, notes: &mut Notes) -> Identity {
+    let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
+    let asked: Vec<_> = [app.asked_uid.as_ref().map(|it| &it.at), app.asked_gid.as_ref().map(|it| &it.at)]
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    if !asked.is_empty() {
+        let verb = if asked.len() == 1 { "is" } else { "are" };
+        let who = format!("{}:{}", facts.uid, facts.gid);
+        notes.notice(format!(
+            "{} {verb} ignored: this container runs as {who} and cannot change that",
+            asked.join(" and ")
+        ));
+    }
+    let lacking = groups::lacking(app, facts);
+    if !lacking.is_empty() {
+        let list: Vec<_> = lacking.iter().map(ToString::to_string).collect();
+        notes.notice(format!("declared groups {} cannot be joined; {}", list.join(" "), group_add(&lacking)));
+    }
+    let mut gids = [facts.groups.as_slice(), &[facts.gid]].concat();
+    gids.sort_unstable();
+    gids.dedup();
+    let mut identity = Identity {
+        name: account.as_ref().map_or_else(|| app.user.to_string(), |account| account.name.clone()),
+        uid: facts.uid,
+        gid: facts.gid,
+        groups: gids,
+        home: PathBuf::from("/"),
+        shell: account.as_ref().map_or_else(|| PathBuf::from("/sbin/nologin"), |account| account.shell.clone()),
+        umask: app.umask.unwrap_or(facts.umask),
+    };
+    identity.home = home_as_is(app, facts, &identity, account.map(|account| account.home));
+    identity
+}
+
+/// The declared home if it can be used, else the account's if it is not known to be missing, else `/`.
+fn home_as_is(app: &App, facts: &Facts, identity: &Identity, accounts: Option<PathBuf>) -> PathBuf {
+    let declared = app.home.clone().filter(|home| facts.paths.get(home).is_some_and(|it| access::usable(identity, it)));
+    let there = |home: &PathBuf| match facts.paths.get(home) {
+        Some(PathFact::Found { kind, .. }) => *kind == PathKind::Directory,
+        Some(PathFact::Missing(_) | PathFact::Unknown(_)) => false,
+        None => home.is_absolute(),
+    };
+    declared.or(accounts.filter(there)).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// Returns whether the path can be a field of passwd(5) without becoming a second record (CVE-2011-0721).
+fn is_field(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    path.is_absolute() && bytes.len() <= MAX_FIELD && !bytes.iter().any(|byte| *byte == b':' || byte.is_ascii_control())
+}
+
+struct Id<'a> {
+    word: &'static str,
+    number: u32,
+    at: &'a Place,
+    map: &'a IdMap,
+}
+
+fn check(id: Id<'_>, allow_root: bool, notes: &mut Notes) {
+    let Id { word, number, at, map } = id;
+    match map.outside(number) {
+        None => notes.problem(
+            at,
+            format!("{word} {number} is not mapped in this user namespace (mapped: {})", ranges(map)),
+            format!("choose a {word} of that range, or map more (/etc/sub{word}; podman: `--userns=keep-id`)"),
+        ),
+        Some(0) if number == 0 && !allow_root => notes.problem(
+            at,
+            format!("{word} 0 is root"),
+            format!(
+                "choose another {word} such as 1000; if the app must be root, write `allow_root = true` under [app] in \
+                 the container file; in a user namespace (rootless podman), where 0 is an ordinary user of the host, 0 \
+                 is fine as it is"
+            ),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// Returns the ids of a map: `0-65535`.
+fn ranges(map: &IdMap) -> String {
+    let all: Vec<_> = map
+        .0
+        .iter()
+        .filter(|range| range.count > 0)
+        .map(|range| match range.inside.saturating_add(range.count - 1) {
+            last if last == range.inside => last.to_string(),
+            last => format!("{}-{last}", range.inside),
+        })
+        .collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}

@@ -1,0 +1,214 @@
+//! What PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the declared services need. Must not know steps.
+
+use super::accounts::group;
+use super::facts::Facts;
+use super::notes::{Notes, cap_add};
+use super::prepare::Stage;
+use super::runs_as::{Names, RunsAs, Standing};
+use super::{Drop, Identity, Privilege};
+use crate::config::Config;
+use crate::config::container::DropPolicy;
+use crate::config::service::{Kind, Service};
+use crate::config::values::{CapSet, Capability, Gid, Uid};
+
+/// The highest id that means something everywhere: above it are `-2` (nobody of some systems) and `-1` ("leave
+/// unchanged").
+const HIGHEST_ID: u32 = u32::MAX - 2;
+/// What unmapped ids look like, and its neighbour, `-1` of 16 bits.
+const TAKEN: [u32; 2] = [65534, 65535];
+
+/// Everything that the decision stands on.
+pub(super) struct Case<'a> {
+    pub config: &'a Config,
+    pub facts: &'a Facts,
+    pub identity: &'a Identity,
+    pub standing: Standing,
+    pub names: &'a Names,
+    /// As whom each service runs, in the order of the services.
+    pub runs: &'a [RunsAs],
+    pub stage: &'a Stage,
+}
+
+/// What one service needs of PID 1 after the drop.
+enum Demand {
+    /// PID 1 itself as root, and why.
+    Root(String),
+    /// These capabilities, each with its reason; nothing, mostly.
+    Caps(Vec<(CapSet, String)>),
+}
+
+/// Returns what PID 1 keeps.
+pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
+    let mut kept = CapSet::EMPTY;
+    let mut reasons = Vec::new();
+    let mut stays = Vec::new();
+    let mut no_new_privs = true;
+    match case.config.container.drop {
+        DropPolicy::Root => stays.push("`drop = \"root\"` in the container file".to_owned()),
+        DropPolicy::Auto | DropPolicy::App => {}
+    }
+    if case.standing == Standing::Root && case.identity.uid == Uid::ROOT {
+        stays.push("the app user itself is uid 0".to_owned());
+        if case.config.container.drop == DropPolicy::App {
+            let remedy = "choose another uid, or take `drop = \"app\"` out";
+            notes.problem(app_place(case), "uid 0 cannot be had with `drop = \"app\"`", remedy);
+        }
+    }
+    for (at, (service, runs)) in case.config.services.iter().zip(case.runs).enumerate() {
+        if case.stage.has(at) || runs.skipped.is_some() {
+            continue;
+        }
+        if !service.no_new_privileges {
+            no_new_privs = false;
+            reasons.push(format!("`{}` is without no_new_privs: set in every other child instead", service.name));
+            if case.facts.no_new_privs {
+                notes.notice(format!(
+                    "`no_new_privileges = false` of `{}` has no effect: the runtime set it; take \
+                     `no-new-privileges` out of `security_opt`",
+                    service.name
+                ));
+            }
+        }
+        let demand = demand(case, at, service, runs);
+        if case.config.container.drop == DropPolicy::App && case.standing == Standing::Root {
+            insist(service, &demand, notes);
+        }
+        match demand {
+            Demand::Root(why) => stays.push(why),
+            Demand::Caps(needs) => {
+                let all = needs.iter().fold(CapSet::EMPTY, |all, (caps, _)| all.union(*caps));
+                missing(case, service, all, notes);
+                kept = kept.union(all);
+                let granted = |caps: &CapSet| !caps.intersection(case.facts.permitted).is_empty();
+                reasons.extend(needs.into_iter().filter(|(caps, _)| granted(caps)).map(|(_, why)| why));
+            }
+        }
+    }
+    let (drop, kept) = match case.standing {
+        Standing::User => (Drop::AlreadyUser, kept.intersection(case.facts.permitted)),
+        Standing::Powerless => (Drop::Powerless, case.facts.permitted),
+        Standing::Root if stays.is_empty() => (Drop::ToApp, kept.intersection(case.facts.permitted)),
+        Standing::Root => (Drop::StayRoot, case.facts.permitted),
+    };
+    if drop == Drop::StayRoot {
+        stays.append(&mut reasons);
+        reasons = stays;
+    }
+    if drop == Drop::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
+        let fix = cap_add(CapSet::EMPTY.with(Capability::KILL));
+        notes.notice(format!("PID 1 stays root and cannot signal the app's processes: KILL is not granted; {fix}"));
+    }
+    let private_gid = (drop == Drop::ToApp).then(|| private_gid(case)).flatten();
+    Privilege { drop, kept, no_new_privs, private_gid, reasons }
+}
+
+fn app_place<'a>(case: &Case<'a>) -> &'a crate::error::Place {
+    let app = &case.config.container.app;
+    app.asked_uid.as_ref().map_or(&app.at, |asked| &asked.at)
+}
+
+/// `drop = "app"` keeps nothing: whoever needs more is told, whatever the runtime granted.
+fn insist(service: &Service, demand: &Demand, notes: &mut Notes) {
+    let reasons: Vec<&String> = match demand {
+        Demand::Root(why) => vec![why],
+        Demand::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
+    };
+    for reason in reasons {
+        let remedy = "take it out, or write `drop = \"auto\"` in the container file";
+        notes.problem(&service.at, format!("{reason}, and `drop = \"app\"` keeps nothing"), remedy);
+    }
+}
+
+fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Demand {
+    let name = &service.name;
+    let mut needs = Vec::new();
+    let mut need = |caps: CapSet, why: String| needs.push((caps, why));
+    if case.standing == Standing::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
+        return Demand::Root(match (service.kind, case.stage.too_late.iter().find(|(place, _)| *place == at)) {
+            (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
+            (Kind::Oneshot, None) => format!("`{name}` runs as root"),
+            (Kind::Longrun, _) => match &service.finish {
+                Some(_) => format!("`{name}` runs as root for good, its finish script too"),
+                None => format!("`{name}` runs as root for good"),
+            },
+        });
+    }
+    if case.standing == Standing::Root && runs.uid != Uid::ROOT {
+        let whom = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
+        let set_groups = CapSet::EMPTY.with(Capability::SETGID);
+        if runs.uid != case.identity.uid {
+            let caps = set_groups.with(Capability::SETUID).with(Capability::KILL);
+            need(caps, format!("{whom}: SETUID, SETGID and KILL are as good as root"));
+        } else if runs.gid != case.identity.gid {
+            need(set_groups, format!("{whom}: SETGID lets it join any group"));
+        } else if runs.groups.as_deref() != Some(&case.identity.groups) {
+            need(set_groups, format!("`{name}` has groups of its own: SETGID lets it join any"));
+        }
+    }
+    if !service.capabilities.is_empty() && runs.uid != Uid::ROOT {
+        let granted = service.capabilities.intersection(case.facts.permitted);
+        let given = if granted.is_empty() { service.capabilities } else { granted };
+        need(service.capabilities, format!("`{name}` is given {given}"));
+    }
+    if let Some(nice) = service.nice.filter(|nice| *nice < case.facts.nice) {
+        need(CapSet::EMPTY.with(Capability::SYS_NICE), format!("`{name}` has nice {nice}: SYS_NICE"));
+    }
+    if let Some(score) = service.oom_score_adj.filter(|score| *score < case.facts.oom_score_adj) {
+        let why = format!("`{name}` has oom_score_adj {score}: SYS_RESOURCE");
+        need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
+    }
+    if let Some(limit) = service.limits.iter().find(|limit| raises(case.facts, limit)) {
+        let why = format!(
+            "`{name}` raises its hard limit of {}: SYS_RESOURCE",
+            format!("{:?}", limit.resource).to_lowercase()
+        );
+        need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
+    }
+    Demand::Caps(needs)
+}
+
+/// Returns whether the limit is above the hard limit that we have; one that is not known is not judged.
+fn raises(facts: &Facts, limit: &crate::config::service::Limit) -> bool {
+    match (facts.hard_limits.get(&limit.resource), limit.hard) {
+        (Some(Some(have)), Some(want)) => want > *have,
+        (Some(Some(_)), None) => true,
+        (Some(None) | None, _) => false,
+    }
+}
+
+/// Says what a service runs without, because the runtime did not grant it.
+fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
+    let missing = wanted.minus(case.facts.permitted);
+    if missing.is_empty() {
+        return;
+    }
+    let fix = match case.standing {
+        Standing::Root | Standing::Powerless => cap_add(missing),
+        Standing::User => format!("start as root, with {}", cap_add(missing)),
+    };
+    notes.notice(format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name));
+}
+
+/// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,
+/// and the same one at every boot. `None` where no other gid is mapped.
+fn private_gid(case: &Case<'_>) -> Option<Gid> {
+    let used = |gid: Gid| {
+        gid == Gid::ROOT
+            || TAKEN.contains(&gid.0)
+            || case.identity.gid == gid
+            || case.identity.groups.contains(&gid)
+            || case.facts.groups.contains(&gid)
+            || case.runs.iter().any(|runs| runs.gid == gid || runs.groups.iter().flatten().any(|it| *it == gid))
+            || group::by_gid(&case.names.group, gid).is_some()
+    };
+    let mut ranges: Vec<_> = case.facts.gid_map.0.iter().filter(|range| range.count > 0).collect();
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.inside));
+    ranges
+        .into_iter()
+        .flat_map(|range| {
+            let last = range.inside.saturating_add(range.count - 1).min(HIGHEST_ID);
+            (range.inside..=last).rev()
+        })
+        .map(Gid)
+        .find(|gid| !used(*gid))
+}

@@ -1,0 +1,216 @@
+//! As whom each service runs: names to numbers, and what becomes of other users where nothing can be changed. Must not
+//! know capabilities or programs.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::accounts::{group, passwd};
+use super::facts::Facts;
+use super::notes::Notes;
+use super::{Identity, Skipped, groups};
+use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
+use crate::config::values::{Gid, GroupName, Uid, UserName};
+
+/// What we are able to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Root that can become anybody.
+    Root,
+    /// Root without SETUID or SETGID.
+    Powerless,
+    /// Not root.
+    User,
+}
+
+/// The account files as they will be.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// `/etc/passwd`
+    pub passwd: Vec<u8>,
+    /// `/etc/group`
+    pub group: Vec<u8>,
+    /// The app's own, known by number even where no file can be written.
+    pub app: Option<(UserName, GroupName)>,
+}
+
+/// As whom a service runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunsAs {
+    /// User id.
+    pub uid: Uid,
+    /// Group id.
+    pub gid: Gid,
+    /// Supplementary groups; `None`: those of root as the runtime gave them.
+    pub groups: Option<Vec<Gid>>,
+    /// For HOME.
+    pub home: PathBuf,
+    /// For USER.
+    pub user: String,
+    /// Left out in this mode.
+    pub skipped: Option<Skipped>,
+}
+
+impl RunsAs {
+    /// Returns the app user.
+    pub(super) fn app(identity: &Identity) -> Self {
+        Self {
+            uid: identity.uid,
+            gid: identity.gid,
+            groups: Some(identity.groups.clone()),
+            home: identity.home.clone(),
+            user: identity.name.clone(),
+            skipped: None,
+        }
+    }
+}
+
+/// Everything that tells as whom services run.
+pub(super) struct Resolver<'a> {
+    /// The machine.
+    pub facts: &'a Facts,
+    /// The app user.
+    pub identity: &'a Identity,
+    /// The account files.
+    pub names: &'a Names,
+    /// What we can become.
+    pub standing: Standing,
+}
+
+impl Resolver<'_> {
+    /// Returns as whom the service runs.
+    pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
+        let Some(asked) = self.asked(service, notes) else { return RunsAs::app(self.identity) };
+        match self.standing {
+            Standing::Root => asked,
+            Standing::Powerless | Standing::User => self.without(service, asked, notes),
+        }
+    }
+
+    /// Returns the uid of a name; the app's own also where it stands in no file.
+    pub(super) fn user(&self, name: &UserName) -> Option<(Uid, Gid)> {
+        if self.is_app(name) {
+            return Some((self.identity.uid, self.identity.gid));
+        }
+        passwd::by_name(&self.names.passwd, name).map(|account| (account.uid, account.gid))
+    }
+
+    /// Returns the gid of a name; the app's own also where it stands in no file.
+    pub(super) fn group(&self, name: &GroupName) -> Option<Gid> {
+        if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.standing == Standing::Root {
+            return group::by_name(&self.names.group, name).or(Some(self.identity.gid));
+        }
+        group::by_name(&self.names.group, name)
+    }
+
+    fn is_app(&self, name: &UserName) -> bool {
+        self.names.app.as_ref().is_some_and(|(app, _)| app == name)
+    }
+
+    fn asked(&self, service: &Service, notes: &mut Notes) -> Option<RunsAs> {
+        let mut runs = match &service.user {
+            RunAs::App => RunsAs::app(self.identity),
+            RunAs::Account(name) if self.is_app(name) => RunsAs::app(self.identity),
+            RunAs::Root => self.root(),
+            RunAs::Account(name) => {
+                let Some(account) = passwd::by_name(&self.names.passwd, name) else {
+                    notes.problem(
+                        &service.at,
+                        format!("`user = \"{name}\"`: there is no such account in /etc/passwd"),
+                        "create it in the image (`RUN useradd …`), or write `user = \"uid:gid\"`",
+                    );
+                    return None;
+                };
+                let groups = groups::of_account(self.facts, &self.names.group, name, account.gid);
+                let groups = (account.uid != Uid::ROOT).then_some(groups);
+                let empty = account.home.as_os_str().is_empty();
+                let home = if empty { PathBuf::from("/") } else { account.home };
+                RunsAs { uid: account.uid, gid: account.gid, groups, home, user: account.name, skipped: None }
+            }
+            RunAs::Ids(uid, gid) => {
+                let account = passwd::by_uid(&self.names.passwd, *uid);
+                let (user, home) = account.map_or((uid.to_string(), PathBuf::from("/")), |it| (it.name, it.home));
+                let home = if home.as_os_str().is_empty() { PathBuf::from("/") } else { home };
+                RunsAs { uid: *uid, gid: *gid, groups: Some(vec![*gid]), home, user, skipped: None }
+            }
+        };
+        if let Some(wanted) = &service.groups {
+            runs.groups = Some(self.explicit(service, wanted, runs.gid, notes));
+        }
+        if self.standing == Standing::Root {
+            self.check_mapped(service, &runs, notes);
+        }
+        Some(runs)
+    }
+
+    fn root(&self) -> RunsAs {
+        let account = passwd::by_uid(&self.names.passwd, Uid::ROOT);
+        let (user, home) = account.map_or(("root".to_owned(), PathBuf::from("/root")), |it| (it.name, it.home));
+        let home = if home.as_os_str().is_empty() { PathBuf::from("/") } else { home };
+        RunsAs { uid: Uid::ROOT, gid: Gid::ROOT, groups: None, home, user, skipped: None }
+    }
+
+    fn explicit(&self, service: &Service, wanted: &[GroupRef], gid: Gid, notes: &mut Notes) -> Vec<Gid> {
+        let mut all = BTreeSet::from([gid]);
+        for group in wanted {
+            match group {
+                GroupRef::Id(gid) => all.extend([*gid]),
+                GroupRef::Name(name) => match self.group(name) {
+                    Some(gid) => all.extend([gid]),
+                    None => notes.problem(
+                        &service.at,
+                        format!("`groups`: there is no group `{name}` in /etc/group"),
+                        "create it in the image or write its number",
+                    ),
+                },
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    fn check_mapped(&self, service: &Service, runs: &RunsAs, notes: &mut Notes) {
+        let lost = |what: &str, id: u32| {
+            (format!("{what} {id} of `{}` is not mapped in this user namespace", service.name), "choose one that is")
+        };
+        if self.facts.uid_map.outside(runs.uid.0).is_none() {
+            let (what, remedy) = lost("uid", runs.uid.0);
+            notes.problem(&service.at, what, remedy);
+        }
+        let gids = runs.groups.iter().flatten().chain([&runs.gid]);
+        if let Some(gid) = gids.into_iter().find(|gid| self.facts.gid_map.outside(gid.0).is_none()) {
+            let (what, remedy) = lost("gid", gid.0);
+            notes.problem(&service.at, what, remedy);
+        }
+    }
+
+    /// Nobody else can be become: `without_root` says what happens to who wanted to be.
+    fn without(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
+        let (name, me) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
+        let mut runs = RunsAs::app(self.identity);
+        if asked.uid == self.facts.uid {
+            if service.groups.is_some() {
+                notes.notice(format!("`{name}` keeps the groups of PID 1: its own `groups` need root"));
+            }
+            return runs;
+        }
+        let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
+        let fix = match self.standing {
+            Standing::Root | Standing::User => "start the container as root: without `user:` and `--user`".to_owned(),
+            Standing::Powerless => super::notes::cap_add(super::boot::drop_needs()),
+        };
+        match service.without_root {
+            WithoutRoot::Run => notes.notice(format!("`{name}` is declared for {whom} and runs as {me}")),
+            WithoutRoot::Skip => {
+                runs.skipped = Some(Skipped {
+                    cause: format!("`{name}` needs {whom} and this container runs as {me}"),
+                    consequence: format!("`{name}` is left out, and what requires it cannot start"),
+                    fix,
+                });
+            }
+            WithoutRoot::Fail => {
+                let cause = format!("it needs {whom} and this container runs as {me}");
+                notes.refuse(format!("cannot start `{name}` ({})", service.at), cause, fix);
+            }
+        }
+        runs
+    }
+}

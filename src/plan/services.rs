@@ -1,0 +1,152 @@
+//! [`ServicePlan`]: each service and the main command with everything resolved. Must not know the order of anything.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::facts::{Facts, ProgramFact};
+use super::notes::Notes;
+use super::runs_as::{RunsAs, Standing};
+use super::show::words;
+use super::{Credentials, Drop, Identity, Privilege, ServicePlan};
+use crate::config::service::{Command, Service};
+use crate::config::values::{CapSet, Capability, ServiceName, Uid};
+
+/// Where scripts find their shell (DESIGN §4: `/bin/sh -e`).
+const SHELL: &str = "/bin/sh";
+
+/// What all services have in common.
+pub(super) struct Common<'a> {
+    pub facts: &'a Facts,
+    pub identity: &'a Identity,
+    pub standing: Standing,
+    pub privilege: &'a Privilege,
+}
+
+/// Whether a service runs before the drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Prepare,
+    Serve,
+}
+
+/// Returns how the service is run. A program that cannot be executed is a problem, unless the service is left out.
+pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: When, notes: &mut Notes) -> ServicePlan {
+    let fact = common.facts.programs.get(service.name.as_str());
+    if runs.skipped.is_none() {
+        check_program(service, fact, notes);
+    }
+    let given = given(&service.command);
+    let argv = argv(&service.command, &service.name);
+    let credentials = credentials(common, &runs, service.capabilities, service.no_new_privileges, when);
+    ServicePlan {
+        name: service.name.clone(),
+        credentials,
+        program: program(fact, given),
+        argv,
+        home: runs.home,
+        user: runs.user,
+        skipped: runs.skipped,
+    }
+}
+
+/// Returns how the main command is run, if there is one: as the app user. Where its program is missing the path stays as
+/// given, so that starting it ends in 127 or 126, as from a shell.
+pub(super) fn main(common: &Common<'_>, command: &[OsString]) -> Option<ServicePlan> {
+    let runs = RunsAs::app(common.identity);
+    let fact = common.facts.programs.get(ServiceName::MAIN);
+    Some(ServicePlan {
+        name: ServiceName::main(),
+        credentials: credentials(common, &runs, CapSet::EMPTY, true, When::Serve),
+        program: program(fact, Path::new(command.first()?)),
+        argv: command.to_vec(),
+        home: runs.home,
+        user: runs.user,
+        skipped: None,
+    })
+}
+
+fn given(command: &Command) -> &Path {
+    match command {
+        Command::Argv(words) => Path::new(words.first().map_or(OsStr::new(""), OsString::as_os_str)),
+        Command::Script(_) => Path::new(SHELL),
+        Command::File(path) => path,
+    }
+}
+
+fn argv(command: &Command, name: &ServiceName) -> Vec<OsString> {
+    match command {
+        Command::Argv(words) => words.clone(),
+        Command::Script(script) => [SHELL, "-e", "-c", script].map(OsString::from).to_vec(),
+        Command::File(path) => vec![path.as_os_str().to_owned(), OsString::from(name.as_str())],
+    }
+}
+
+fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
+    match fact {
+        Some(
+            ProgramFact::Found(path)
+            | ProgramFact::NotExecutable(path)
+            | ProgramFact::NoInterpreter { program: path, .. },
+        ) => path.clone(),
+        Some(ProgramFact::NotFound | ProgramFact::Unknown) | None => given.to_owned(),
+    }
+}
+
+fn check_program(service: &Service, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let wanted = words::path(given(&service.command));
+    match (fact, &service.command) {
+        (Some(ProgramFact::NotFound), Command::Script(_)) => notes.problem(
+            &service.at,
+            format!("cannot run `script`: there is no {SHELL} in this image"),
+            "write `command = [\"/path/to/program\", …]` instead",
+        ),
+        (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
+            let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
+            let what = format!("cannot find the program `{wanted}`{whereabouts}");
+            notes.problem(&service.at, what, "write the path of a program that is in the image, or install this one");
+        }
+        (Some(ProgramFact::NotExecutable(path)), _) => {
+            let path = words::path(path);
+            let what = format!("cannot execute `{path}`: it is a directory or has no execute bit");
+            notes.problem(
+                &service.at,
+                what,
+                format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"),
+            );
+        }
+        (Some(ProgramFact::NoInterpreter { program, interpreter }), _) => {
+            let what = format!(
+                "cannot execute `{}`: it needs `{}`, which is not in this image",
+                words::path(program),
+                words::path(interpreter)
+            );
+            let remedy = if interpreter.as_os_str().as_bytes().ends_with(b"\r") {
+                "write the file with Unix line ends (`sed -i 's/\\r$//'`)"
+            } else {
+                "install that, or write a program that this image can run"
+            };
+            notes.problem(&service.at, what, remedy);
+        }
+        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => {}
+    }
+}
+
+/// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays
+/// root it does.
+fn credentials(common: &Common<'_>, runs: &RunsAs, caps: CapSet, no_new_privs: bool, when: When) -> Credentials {
+    let granted = common.facts.permitted;
+    let is_app = runs.uid == common.identity.uid
+        && runs.gid == common.identity.gid
+        && runs.groups.as_deref() == Some(&common.identity.groups);
+    let can_set_groups = common.facts.effective.has(Capability::SETGID);
+    let groups = match (common.standing, common.privilege.drop, when) {
+        (Standing::User | Standing::Powerless, _, _) => None,
+        (Standing::Root, Drop::ToApp, When::Serve) if is_app => None,
+        // Only where the app is uid 0: nothing else gets here without the power to set groups.
+        (Standing::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,
+        (Standing::Root, _, _) => runs.groups.clone(),
+    };
+    let ambient = if runs.uid == Uid::ROOT { granted } else { caps.intersection(granted) };
+    Credentials { uid: runs.uid, gid: runs.gid, groups, ambient, no_new_privs }
+}

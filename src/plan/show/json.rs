@@ -1,0 +1,152 @@
+//! What `stepdown plan --json` prints. Keys are a promise: they are added, never renamed. Must not decide anything.
+
+use serde_json::{Value, json};
+
+use super::words;
+use crate::config::Config;
+use crate::config::container::LogFormat;
+use crate::config::service::{Kind, Service};
+use crate::config::values::Gid;
+use crate::plan::{BootPlan, Mode, Planned, ServicePlan, Skipped, Step, Verdict, order};
+
+/// Returns the plan as one JSON object.
+pub fn json(plan: &BootPlan, config: &Config) -> Value {
+    let me = &plan.identity;
+    let privilege = &plan.privilege;
+    let services: Vec<_> =
+        config.services.iter().zip(&plan.services).map(|(service, how)| service_json(service, how)).collect();
+    let name = |at: &usize| config.services.get(*at).map(|service| service.name.to_string());
+    let order: Vec<Vec<_>> =
+        order::layers(&config.services).iter().map(|layer| layer.iter().filter_map(name).collect()).collect();
+    json!({
+        "mode": mode(plan.mode),
+        "identity": {
+            "name": me.name,
+            "uid": me.uid.0,
+            "gid": me.gid.0,
+            "groups": gids(&me.groups),
+            "home": words::path(&me.home),
+            "umask": format!("{:03o}", me.umask),
+        },
+        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "prepare": plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "privilege": {
+            "drop": words::drop(privilege.drop),
+            "kept": words::caps(privilege.kept),
+            "no_new_privs": privilege.no_new_privs,
+            "private_gid": privilege.private_gid.map(|gid| gid.0),
+            "reasons": privilege.reasons,
+        },
+        "services": services,
+        "order": order,
+        "main": plan.main.as_ref().map(program),
+        "log": log(plan.log),
+        "stop_timeout": config.container.stop_timeout.as_secs_f64(),
+        "notices": plan.notices,
+    })
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Root => "root",
+        Mode::RootLimited => "root-limited",
+        Mode::User => "user",
+        Mode::UserUnknown => "user-unknown",
+    }
+}
+
+fn log(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Inherit => "inherit",
+        LogFormat::Tagged => "tagged",
+    }
+}
+
+fn gids(gids: &[Gid]) -> Vec<u32> {
+    gids.iter().map(|gid| gid.0).collect()
+}
+
+fn step(planned: &Planned) -> Value {
+    let mut value = match &planned.step {
+        Step::BecomeSubreaper => json!({ "step": "subreaper" }),
+        Step::WriteAccounts { file, changes, .. } => {
+            json!({ "step": "accounts", "path": file.path(), "changes": changes })
+        }
+        Step::RuntimeDirectory { candidates } => {
+            let all: Vec<_> = candidates.iter().map(|it| words::path(it)).collect();
+            json!({ "step": "runtime-directory", "candidates": all })
+        }
+        Step::MakeDirectory(make) => json!({
+            "step": "directory",
+            "path": words::path(&make.path),
+            "uid": make.owner.uid.0,
+            "gid": make.owner.gid.0,
+            "mode": format!("{:04o}", make.mode),
+            "clean": make.clean,
+        }),
+        Step::Own(own) => json!({
+            "step": "own",
+            "path": words::path(&own.path),
+            "uid": own.owner.uid.0,
+            "gid": own.owner.gid.0,
+            "recursive": own.recursive,
+        }),
+        Step::GiveStdio { fd, .. } => json!({ "step": "stdio", "fd": fd }),
+    };
+    let verdict = match &planned.verdict {
+        Verdict::Do => json!({ "verdict": "do" }),
+        Verdict::Fits(why) => json!({ "verdict": "right", "why": why }),
+        Verdict::Skip(why) => {
+            let mut value = json!({ "verdict": "skip" });
+            merge(&mut value, skipped(why));
+            value
+        }
+    };
+    merge(&mut value, verdict);
+    value
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}
+
+fn skipped(why: &Skipped) -> Value {
+    json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix })
+}
+
+fn service_json(service: &Service, how: &ServicePlan) -> Value {
+    let mut value = program(how);
+    let kind = match service.kind {
+        Kind::Longrun => "longrun",
+        Kind::Oneshot => "oneshot",
+    };
+    let names = |names: &[_]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let more = json!({
+        "type": kind,
+        "requires": names(&service.requires),
+        "after": names(&service.after),
+        "down": service.down,
+        "skipped": how.skipped.as_ref().map(skipped),
+    });
+    merge(&mut value, more);
+    value
+}
+
+fn program(how: &ServicePlan) -> Value {
+    let argv: Vec<_> = how.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    json!({
+        "name": how.name.to_string(),
+        "user": how.user,
+        "uid": how.credentials.uid.0,
+        "gid": how.credentials.gid.0,
+        "groups": how.credentials.groups.as_deref().map(gids),
+        "capabilities": words::caps(how.credentials.ambient),
+        "no_new_privs": how.credentials.no_new_privs,
+        "program": words::path(&how.program),
+        "argv": argv,
+        "home": words::path(&how.home),
+    })
+}

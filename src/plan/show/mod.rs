@@ -1,0 +1,10 @@
+//! The plan as people and programs read it. Must not decide anything.
+
+mod json;
+mod report;
+mod text;
+pub mod words;
+
+pub use json::json;
+pub use report::{Line, report};
+pub use text::text;

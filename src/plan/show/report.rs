@@ -1,0 +1,106 @@
+//! The boot report: one line when all is well; else the mode, the identity, the privilege kept and why, and each skipped
+//! step with its fix. Must not decide anything.
+
+use super::words;
+use crate::config::container::Level;
+use crate::plan::{BootPlan, Drop, Mode, Step, Verdict};
+
+/// One line of our own, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// How much it matters.
+    pub level: Level,
+    /// Without newline or control characters.
+    pub text: String,
+}
+
+/// Returns what the log says at boot.
+pub fn report(plan: &BootPlan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut say = |level, text| lines.push(Line { level, text });
+    let well = match (plan.mode, plan.privilege.drop) {
+        (Mode::Root, Drop::ToApp) | (Mode::User, _) => plan.privilege.reasons.is_empty() && skipped(plan).is_empty(),
+        (Mode::Root | Mode::RootLimited | Mode::UserUnknown, _) => false,
+    };
+    let me = &plan.identity;
+    let who = format!("{} ({}:{})", me.name.escape_default(), me.uid, me.gid);
+    if well {
+        let verb = match plan.privilege.drop {
+            Drop::ToApp => "steps down to",
+            Drop::StayRoot | Drop::AlreadyUser | Drop::Powerless => "runs as",
+        };
+        say(Level::Info, format!("{verb} {who}, keeps nothing; {}{}", programs(plan), left(plan)));
+    } else {
+        let level = match plan.mode {
+            Mode::Root | Mode::User => Level::Info,
+            Mode::RootLimited | Mode::UserUnknown => Level::Warn,
+        };
+        say(level, format!("mode: {}; {}{}", words::mode(plan.mode), programs(plan), left(plan)));
+        say(Level::Info, format!("identity: {who}, groups {}", words::gids(&me.groups)));
+        say(kept_level(plan), kept(plan));
+    }
+    for (subject, why) in skipped(plan) {
+        say(Level::Warn, words::skipped(&subject, why));
+    }
+    plan.notices.iter().for_each(|notice| say(Level::Info, notice.clone()));
+    lines
+}
+
+fn kept_level(plan: &BootPlan) -> Level {
+    match plan.privilege.drop {
+        Drop::ToApp | Drop::AlreadyUser => Level::Info,
+        Drop::StayRoot | Drop::Powerless => Level::Warn,
+    }
+}
+
+fn kept(plan: &BootPlan) -> String {
+    let privilege = &plan.privilege;
+    let what = match privilege.drop {
+        Drop::ToApp | Drop::AlreadyUser if privilege.kept.is_empty() => "keeps nothing".to_owned(),
+        Drop::ToApp | Drop::AlreadyUser => format!("keeps {}", privilege.kept),
+        Drop::StayRoot => "PID 1 stays root".to_owned(),
+        Drop::Powerless => "root without the power to step down".to_owned(),
+    };
+    if privilege.reasons.is_empty() {
+        return format!("privilege: {what}");
+    }
+    format!("privilege: {what}: {}", privilege.reasons.join("; "))
+}
+
+fn skipped(plan: &BootPlan) -> Vec<(String, &crate::plan::Skipped)> {
+    let mut all = Vec::new();
+    for bundle in words::bundles(&plan.steps) {
+        match bundle.verdict {
+            Verdict::Skip(why) => all.push((bundle.subjects.join(", "), why)),
+            Verdict::Do | Verdict::Fits(_) => {}
+        }
+    }
+    all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_ref()?))));
+    all
+}
+
+fn programs(plan: &BootPlan) -> String {
+    let services = match plan.services.len() {
+        0 => "no service".to_owned(),
+        1 => "1 service".to_owned(),
+        many => format!("{many} services"),
+    };
+    match (&plan.main, plan.services.len()) {
+        (None, _) => services,
+        (Some(_), 0) => "the main command".to_owned(),
+        (Some(_), _) => format!("{services} and the main command"),
+    }
+}
+
+/// What every boot makes anew does not count: a restart finds nothing left to do.
+fn left(plan: &BootPlan) -> String {
+    let lasting = |step: &Step| match step {
+        Step::WriteAccounts { .. } | Step::MakeDirectory(_) | Step::Own(_) => true,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
+    };
+    let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
+    if !all.is_empty() && all.iter().all(|it| matches!(it.verdict, Verdict::Fits(_))) {
+        return "; nothing left to do".to_owned();
+    }
+    String::new()
+}

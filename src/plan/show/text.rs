@@ -1,0 +1,177 @@
+//! What `stepdown plan` prints. Must not decide anything.
+
+use std::fmt::Write as _;
+
+use super::words;
+use crate::config::Config;
+use crate::config::service::{Kind, Service};
+use crate::config::values::ServiceName;
+use crate::plan::{BootPlan, Drop, Mode, ServicePlan, Skipped, Verdict, order};
+
+/// Where the second column begins.
+const MARGIN: usize = 11;
+/// Longer names do not push the columns of the others.
+const WIDEST: usize = 24;
+
+/// Returns the plan for reading: what is, what is done, what is kept, who runs in which order.
+pub fn text(plan: &BootPlan, config: &Config) -> String {
+    let mut page = Page::default();
+    page.line("mode", &headline(plan));
+    let me = &plan.identity;
+    page.line(
+        "identity",
+        &format!(
+            "{} {}:{}, groups {}, home {}, umask {:03o}",
+            me.name.escape_default(),
+            me.uid,
+            me.gid,
+            words::gids(&me.groups),
+            words::path(&me.home),
+            me.umask
+        ),
+    );
+    steps(&mut page, plan);
+    if !plan.prepare.is_empty() {
+        let who =
+            |name: &ServiceName| plan.services.iter().find(|it| it.name == *name).map_or("", |it| it.user.as_str());
+        let all: Vec<_> = plan.prepare.iter().map(|name| format!("{name} as {}", who(name).escape_default())).collect();
+        page.line("prepare", &all.join(", then "));
+    }
+    page.line("step down", &drop(plan));
+    for reason in &plan.privilege.reasons {
+        page.line("", &format!("because {reason}"));
+    }
+    let layers = order::layers(&config.services);
+    serve(&mut page, plan, config, &layers);
+    if let Some(main) = &plan.main {
+        let who = format!("{} ({}:{})", main.user.escape_default(), main.credentials.uid, main.credentials.gid);
+        page.line("main", &format!("{} as {who}", words::command(&main.argv)));
+    }
+    stop(&mut page, plan, config, &layers);
+    for notice in &plan.notices {
+        page.line("note", notice);
+    }
+    page.text
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+    last: String,
+}
+
+impl Page {
+    /// Adds a line; a heading that repeats the one above is left out.
+    fn line(&mut self, heading: &str, text: &str) {
+        let shown = if self.last == heading { "" } else { heading };
+        if !heading.is_empty() {
+            self.last = heading.to_owned();
+        }
+        let line = format!("{shown:MARGIN$}{text}");
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "{}", line.trim_end());
+    }
+
+    fn skipped(&mut self, heading: &str, mark: &str, subject: &str, why: &Skipped) {
+        self.line(heading, &format!("{mark}{subject}: {}", why.cause));
+        let indent = " ".repeat(mark.chars().count());
+        self.line(heading, &format!("{indent}so:  {}", why.consequence));
+        self.line(heading, &format!("{indent}fix: {}", why.fix));
+    }
+}
+
+fn headline(plan: &BootPlan) -> String {
+    let consequence = match (plan.mode, plan.privilege.drop) {
+        (Mode::User, _) => "nothing can be changed, only checked",
+        (Mode::UserUnknown, _) => "a uid without an account; nothing can be changed, only checked",
+        (_, Drop::ToApp) => "steps down for good",
+        (_, Drop::StayRoot) => "PID 1 stays root, each service drops",
+        (_, Drop::Powerless | Drop::AlreadyUser) => "cannot step down",
+    };
+    format!("{}: {consequence}", words::mode(plan.mode))
+}
+
+fn steps(page: &mut Page, plan: &BootPlan) {
+    for bundle in words::bundles(&plan.steps) {
+        let subjects = bundle.subjects.join(", ");
+        match bundle.verdict {
+            Verdict::Do => {
+                let mut details = bundle.details;
+                details.dedup();
+                page.line("boot", &format!("do    {subjects}: {}", details.join(", ")));
+            }
+            Verdict::Fits(why) => page.line("boot", &format!("right {subjects}: {why}")),
+            Verdict::Skip(why) => page.skipped("boot", "skip  ", &subjects, why),
+        }
+    }
+}
+
+fn drop(plan: &BootPlan) -> String {
+    let privilege = &plan.privilege;
+    let me = &plan.identity;
+    let who = format!("{} ({}:{})", me.name.escape_default(), me.uid, me.gid);
+    let mut parts = vec![match privilege.drop {
+        Drop::ToApp if privilege.kept.is_empty() => format!("to {who}; nothing kept"),
+        Drop::ToApp => format!("to {who}; keeps {}", privilege.kept),
+        Drop::StayRoot => format!("not PID 1; services become {who}"),
+        Drop::AlreadyUser if privilege.kept.is_empty() => format!("already {who}; no capability"),
+        Drop::AlreadyUser => format!("already {who}; has {}", privilege.kept),
+        Drop::Powerless => format!("impossible; stays {who}"),
+    }];
+    parts.push(if privilege.no_new_privs { "no_new_privs" } else { "without no_new_privs" }.to_owned());
+    parts.extend(privilege.private_gid.map(|gid| format!("private gid {gid}")));
+    parts.join(", ")
+}
+
+fn serve(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
+    let width = plan.services.iter().map(|it| it.name.as_str().len()).max().unwrap_or(0).min(WIDEST);
+    for at in layers.iter().flatten() {
+        let (Some(service), Some(how)) = (config.services.get(*at), plan.services.get(*at)) else { continue };
+        if plan.prepare.contains(&service.name) {
+            continue;
+        }
+        if let Some(why) = &how.skipped {
+            page.skipped("serve", "skip  ", service.name.as_str(), why);
+            continue;
+        }
+        page.line("serve", &format!("{:width$}  {}", service.name.as_str(), service_line(service, how)));
+    }
+}
+
+fn service_line(service: &Service, how: &ServicePlan) -> String {
+    let credentials = &how.credentials;
+    let mut parts = vec![format!("{} ({}:{})", how.user.escape_default(), credentials.uid, credentials.gid)];
+    if credentials.uid.0 != 0 && !credentials.ambient.is_empty() {
+        parts.push(format!("+{}", words::caps(credentials.ambient).join(" +")));
+    }
+    if !credentials.no_new_privs {
+        parts.push("may gain privileges".to_owned());
+    }
+    if service.kind == Kind::Oneshot {
+        parts.push("oneshot".to_owned());
+    }
+    if service.down {
+        parts.push("down: by hand only".to_owned());
+    }
+    let list = |names: &[_]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !service.requires.is_empty() {
+        parts.push(format!("needs {}", list(&service.requires)));
+    }
+    if !service.after.is_empty() {
+        parts.push(format!("after {}", list(&service.after)));
+    }
+    parts.join("; ")
+}
+
+fn stop(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
+    let longruns = layers.iter().rev().map(|layer| {
+        let names = layer.iter().filter_map(|at| Some((config.services.get(*at)?, plan.services.get(*at)?)));
+        let running = names.filter(|(it, how)| it.kind == Kind::Longrun && !it.down && how.skipped.is_none());
+        running.map(|(it, _)| it.name.to_string()).collect::<Vec<_>>().join(", ")
+    });
+    let main = plan.main.iter().map(|main| main.name.to_string());
+    let order: Vec<_> = main.chain(longruns).filter(|layer| !layer.is_empty()).collect();
+    let budget = format!("{} in all", words::duration(config.container.stop_timeout));
+    let order = if order.is_empty() { String::new() } else { format!("{}; ", order.join(", then ")) };
+    page.line("stop", &format!("{order}{budget}"));
+}

@@ -1,0 +1,186 @@
+//! Words for the plan's values. Nothing leaves here that could move a cursor or forge a line: control characters and bytes
+//! that are not UTF-8 are escaped. Must not know whole plans.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::values::{CapSet, Gid};
+use crate::plan::{Drop, GiveStdio, Mode, Planned, Skipped, Step, Verdict};
+
+/// Returns a path for printing.
+pub fn path(path: &Path) -> String {
+    escaped(path.as_os_str())
+}
+
+/// Returns a command line for printing, as one would type it.
+pub fn command(words: &[OsString]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
+    let text = escaped(word);
+    if !word.is_empty() && word.as_bytes().iter().all(plain) { text } else { format!("'{text}'") }
+}
+
+fn escaped(text: &OsStr) -> String {
+    let mut out = String::new();
+    for chunk in text.as_bytes().utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() || is_bidi(letter) {
+                out.extend(letter.escape_default());
+            } else {
+                out.push(letter);
+            }
+        }
+        out.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+    out
+}
+
+/// Letters that turn the direction of a line around (CVE-2021-42574).
+fn is_bidi(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Root => "root",
+        Mode::RootLimited => "root, limited",
+        Mode::User => "user",
+        Mode::UserUnknown => "user, unknown",
+    }
+}
+
+pub(super) fn drop(drop: Drop) -> &'static str {
+    match drop {
+        Drop::ToApp => "to-app",
+        Drop::StayRoot => "stay-root",
+        Drop::AlreadyUser => "already-user",
+        Drop::Powerless => "powerless",
+    }
+}
+
+pub(super) fn gids(gids: &[Gid]) -> String {
+    gids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn caps(caps: CapSet) -> Vec<String> {
+    caps.iter().map(|capability| capability.to_string()).collect()
+}
+
+/// Returns `8 s`, `1.5 s`, `2 min`.
+pub(super) fn duration(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        (seconds, 0) => format!("{seconds} s"),
+        _ => format!("{} s", duration.as_secs_f64()),
+    }
+}
+
+/// Returns what the step is about: `/etc/passwd`, `own /config`.
+pub(super) fn subject(step: &Step) -> String {
+    match step {
+        Step::BecomeSubreaper => "adopt orphans".to_owned(),
+        Step::WriteAccounts { file, .. } => file.path().to_owned(),
+        Step::RuntimeDirectory { .. } => "runtime directory".to_owned(),
+        Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
+        Step::Own(own) => format!("own {}", path(&own.path)),
+        Step::GiveStdio { fd, .. } => stream(*fd).to_owned(),
+    }
+}
+
+fn stream(fd: i32) -> &'static str {
+    match fd {
+        0 => "stdin",
+        1 => "stdout",
+        _ => "stderr",
+    }
+}
+
+/// Returns what exactly is done.
+pub(super) fn detail(step: &Step) -> String {
+    match step {
+        Step::BecomeSubreaper => "become a child subreaper".to_owned(),
+        Step::WriteAccounts { changes, .. } => changes.join(", "),
+        Step::RuntimeDirectory { candidates } => candidates.first().map(|first| path(first)).unwrap_or_default(),
+        Step::MakeDirectory(make) => {
+            let clean = if make.clean.is_empty() { String::new() } else { format!(", clean {}", make.clean.join(" ")) };
+            format!("{}:{} {:04o}{clean}", make.owner.uid, make.owner.gid, make.mode)
+        }
+        Step::Own(own) => {
+            let below = if own.recursive { ", with all below" } else { "" };
+            let create = if own.create { ", made if missing" } else { "" };
+            format!("{}:{}{below}{create}", own.owner.uid, own.owner.gid)
+        }
+        Step::GiveStdio { how: GiveStdio::Mode0622, .. } => "mode 0622, so that the app can reopen it".to_owned(),
+        Step::GiveStdio { how: GiveStdio::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),
+    }
+}
+
+/// Steps of one kind that share a verdict: `/etc/group, /etc/passwd`.
+pub(super) struct Bundle<'a> {
+    pub subjects: Vec<String>,
+    pub details: Vec<String>,
+    pub verdict: &'a Verdict,
+}
+
+/// Returns the steps, those next to each other of one part and verdict put together where that loses nothing.
+pub(super) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
+    let mut all: Vec<(&'static str, Bundle<'_>)> = Vec::new();
+    for planned in steps {
+        let part = planned.step.part();
+        match all.last_mut() {
+            Some((last, bundle)) if *last == part && joins(&planned.step, bundle.verdict, &planned.verdict) => {
+                bundle.subjects.push(subject(&planned.step));
+                bundle.details.push(detail(&planned.step));
+            }
+            Some(_) | None => {
+                let (subjects, details) = (vec![subject(&planned.step)], vec![detail(&planned.step)]);
+                all.push((part, Bundle { subjects, details, verdict: &planned.verdict }));
+            }
+        }
+    }
+    all.into_iter().map(|(_, bundle)| bundle).collect()
+}
+
+fn joins(step: &Step, one: &Verdict, other: &Verdict) -> bool {
+    match (one, other) {
+        (Verdict::Do, Verdict::Do) => matches!(step, Step::GiveStdio { .. }),
+        (Verdict::Fits(a), Verdict::Fits(b)) => a == b,
+        (Verdict::Skip(a), Verdict::Skip(b)) => a == b,
+        (Verdict::Do | Verdict::Fits(_) | Verdict::Skip(_), _) => false,
+    }
+}
+
+/// Returns a skipped step in one line.
+pub(super) fn skipped(subject: &str, why: &Skipped) -> String {
+    format!("skipped {subject}: {}; {}; fix: {}", why.cause, why.consequence, why.fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_can_move_a_cursor_or_forge_a_line() {
+        let evil = OsStr::from_bytes(b"/a\x1b[2J\nb\xff\xe2\x80\xaec\xc3\xa9");
+        assert_eq!(path(Path::new(evil)), "/a\\u{1b}[2J\\nb\\xff\\u{202e}cé");
+    }
+
+    #[test]
+    fn commands_read_as_typed() {
+        assert_eq!(
+            command(&["nginx".into(), "-g".into(), "daemon off;".into(), "".into()]),
+            "nginx -g 'daemon off;' ''"
+        );
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let words = [8_000, 1_500, 120_000, 90_000].map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(words, ["8 s", "1.5 s", "2 min", "90 s"]);
+    }
+}

@@ -1,0 +1,170 @@
+//! The account files: what they shall hold, and whether they can. Must not know the bytes' format.
+
+use super::{Ground, skip};
+use crate::config::container::App;
+use crate::config::service::GroupRef;
+use crate::plan::accounts::{Rewrite, group, passwd, shadow};
+use crate::plan::facts::{Access, AccountFile, AccountState, Facts};
+use crate::plan::groups::bytes;
+use crate::plan::identity::Target;
+use crate::plan::notes::Notes;
+use crate::plan::runs_as::{Names, Standing};
+use crate::plan::{Identity, Planned, Step, Verdict};
+
+/// The account files as they shall be, in the order in which they are written.
+pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>);
+
+impl Files {
+    /// Returns the files for a drop: the account, its group, its memberships, and locked shadow lines.
+    pub(in crate::plan) fn for_root(app: &App, target: &Target, facts: &Facts, notes: &mut Notes) -> Self {
+        let identity = &target.identity;
+        let wanted = passwd::Wanted {
+            user: &app.user,
+            uid: identity.uid,
+            gid: identity.gid,
+            home: app.home.as_deref(),
+            shell: app.shell.as_deref(),
+        };
+        let mut files = Vec::new();
+        for file in AccountFile::ALL {
+            let state = facts.accounts.get(&file);
+            let old = bytes(facts, file);
+            let rewrite = match file {
+                AccountFile::Group => {
+                    let own = if target.own_group {
+                        group::rewrite(old, &app.group, identity.gid)
+                    } else {
+                        Rewrite::nothing(old)
+                    };
+                    if let Some(other) = &own.shared_with {
+                        notes.notice(clash("gid", identity.gid.0, other, app.group.as_str()));
+                    }
+                    joined(own, app)
+                }
+                AccountFile::Passwd => {
+                    let rewrite = passwd::rewrite(old, &wanted);
+                    if let Some(other) = &rewrite.shared_with {
+                        notes.notice(clash("uid", identity.uid.0, other, app.user.as_str()));
+                    }
+                    rewrite
+                }
+                AccountFile::Shadow if is_there(state) => shadow::lock_user(old, &app.user),
+                AccountFile::Gshadow if is_there(state) && target.own_group => {
+                    joined(shadow::lock_group(old, &app.group), app)
+                }
+                AccountFile::Gshadow if is_there(state) => joined(Rewrite::nothing(old), app),
+                AccountFile::Shadow | AccountFile::Gshadow => continue,
+            };
+            files.push((file, rewrite));
+        }
+        Self(files)
+    }
+
+    /// Returns the passwd line that gives a name to the uid that we are, where it has none (OpenShift).
+    pub(in crate::plan) fn for_unknown(app: &App, identity: &Identity, facts: &Facts) -> Self {
+        let wanted = passwd::Wanted {
+            user: &app.user,
+            uid: identity.uid,
+            gid: identity.gid,
+            home: Some(&identity.home),
+            shell: app.shell.as_deref(),
+        };
+        Self(vec![(AccountFile::Passwd, passwd::rewrite(bytes(facts, AccountFile::Passwd), &wanted))])
+    }
+
+    /// Returns the names as they will be, whether they can be written or not.
+    pub(in crate::plan) fn names(&self, facts: &Facts) -> Names {
+        let get = |wanted| match self.0.iter().find(|(file, _)| *file == wanted) {
+            Some((_, rewrite)) => rewrite.contents.clone(),
+            None => bytes(facts, wanted).to_vec(),
+        };
+        Names { passwd: get(AccountFile::Passwd), group: get(AccountFile::Group), app: None }
+    }
+
+    /// Returns a step for each file.
+    pub(super) fn steps(&self, ground: &Ground<'_>) -> Vec<Planned> {
+        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, ground)).collect()
+    }
+}
+
+fn step(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Planned {
+    let verdict = if rewrite.contents == bytes(ground.facts, file) && !rewrite.contents.is_empty() {
+        Verdict::Fits("already right".to_owned())
+    } else {
+        verdict(file, ground)
+    };
+    let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
+    Planned { step: Step::WriteAccounts { file, contents, changes }, verdict }
+}
+
+fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
+    let path = file.path();
+    let Identity { name, uid, gid, .. } = ground.identity;
+    let consequence = match ground.standing() {
+        Standing::User => format!("uid {uid} has no name; HOME, USER and LOGNAME are set"),
+        Standing::Root | Standing::Powerless => {
+            format!("the app is {uid}:{gid} by number; HOME, USER and LOGNAME are set")
+        }
+    };
+    let in_image = format!("make `{name}` {uid}:{gid} in the image");
+    let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
+    let (cause, fix) = match (state, ground.facts.etc) {
+        (AccountState::Fixed(_, why), _) => {
+            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}"))
+        }
+        (AccountState::Unfit(why), _) => {
+            (format!("{path} is {why}"), format!("put a regular file there, or {in_image}"))
+        }
+        (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Verdict::Do,
+        (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
+            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}"))
+        }
+        (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
+            Standing::User => (
+                format!("{uid}:{gid} may not write /etc"),
+                "start as a user of the image, or with `user: \"0\"` and PUID/PGID".to_owned(),
+            ),
+            Standing::Root | Standing::Powerless => {
+                ("root may not write /etc".to_owned(), super::cap_fix(crate::config::values::Capability::DAC_OVERRIDE))
+            }
+        },
+        (AccountState::File(_) | AccountState::Missing, Access::Missing) => {
+            ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".to_owned())
+        }
+        (AccountState::File(_) | AccountState::Missing, Access::Unfit) => {
+            ("/etc is no directory".to_owned(), "mend the image".to_owned())
+        }
+    };
+    skip(cause, consequence, fix)
+}
+
+fn is_there(state: Option<&AccountState>) -> bool {
+    match state {
+        Some(AccountState::File(_) | AccountState::Fixed(..)) => true,
+        Some(AccountState::Missing | AccountState::Unfit(_)) | None => false,
+    }
+}
+
+/// The declared groups by name; the app's own group needs no member line.
+fn joined(mut so_far: Rewrite, app: &App) -> Rewrite {
+    for wanted in &app.groups {
+        match wanted {
+            GroupRef::Name(name) if *name != app.group => {
+                let next = group::join(&so_far.contents, name, &app.user);
+                so_far.contents = next.contents;
+                so_far.changes.extend(next.changes);
+            }
+            GroupRef::Name(_) | GroupRef::Id(_) => {}
+        }
+    }
+    so_far
+}
+
+fn clash(word: &str, id: u32, other: &str, ours: &str) -> String {
+    let other = other.escape_default();
+    if id == 0 {
+        format!("{word} 0 is {other}'s too: lookups by number still answer `{other}`")
+    } else {
+        format!("{word} {id} is also {other}'s: lookups by number answer `{ours}`")
+    }
+}

@@ -1,0 +1,109 @@
+//! `[[directory]]`: made at boot with their owner and mode. Must not know trees.
+
+use std::path::Path;
+
+use super::{Ground, as_found, cap_fix, kind_word, skip};
+use crate::config::container::Directory;
+use crate::config::values::Capability;
+use crate::plan::access::usable;
+use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::notes::Notes;
+use crate::plan::runs_as::Standing;
+use crate::plan::show::words;
+use crate::plan::{MakeDirectory, Owner, Planned, Step, Verdict};
+
+pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+    let mut steps = Vec::new();
+    for directory in &ground.config.container.directories {
+        let declared = ground.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
+        let owner = match ground.standing() {
+            Standing::Root | Standing::Powerless => declared,
+            // What a user makes is the user's.
+            Standing::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
+        };
+        let make =
+            MakeDirectory { path: directory.path.clone(), owner, mode: directory.mode, clean: directory.clean.clone() };
+        let verdict = match ground.standing() {
+            Standing::Root | Standing::Powerless => as_root(ground, directory, owner),
+            Standing::User => as_user(ground, directory),
+        };
+        steps.push(Planned { step: Step::MakeDirectory(make), verdict });
+    }
+    steps
+}
+
+fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict {
+    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Verdict::Do };
+    let path = words::path(&directory.path);
+    let foreign = owner.uid != ground.facts.uid || owner.gid != ground.facts.gid;
+    let stays = format!("{path} stays {}", as_found(fact));
+    match fact {
+        PathFact::Found { kind: PathKind::Directory, uid, gid, mode, read_only } => {
+            let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
+            let right = right_owner && *mode == directory.mode;
+            if right && (directory.clean.is_empty() || *read_only) {
+                Verdict::Fits(format!("already {}", as_found(fact)))
+            } else if *read_only {
+                skip(
+                    format!("{path} is on a read-only filesystem"),
+                    stays,
+                    tmpfs(ground, &directory.path, directory.mode),
+                )
+            } else if !right_owner && !ground.has(Capability::CHOWN) {
+                skip("CHOWN is not granted", stays, cap_fix(Capability::CHOWN))
+            } else if !right && *uid != ground.facts.uid && !ground.has(Capability::FOWNER) {
+                skip("FOWNER is not granted", stays, cap_fix(Capability::FOWNER))
+            } else {
+                Verdict::Do
+            }
+        }
+        PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
+        PathFact::Missing(Access::Yes) if foreign && !ground.has(Capability::CHOWN) => {
+            let consequence = format!("{path} is not made: it could only be root's");
+            skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN))
+        }
+        PathFact::Missing(access) | PathFact::Unknown(access) => absent(ground, directory, *access),
+    }
+}
+
+fn as_user(ground: &Ground<'_>, directory: &Directory) -> Verdict {
+    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Verdict::Do };
+    let path = words::path(&directory.path);
+    let who = format!("{}:{}", ground.identity.uid, ground.identity.gid);
+    match fact {
+        PathFact::Found { kind: PathKind::Directory, .. } if usable(ground.identity, fact) => {
+            if directory.clean.is_empty() { Verdict::Fits(format!("already usable by {who}")) } else { Verdict::Do }
+        }
+        PathFact::Found { kind: PathKind::Directory, .. } => skip(
+            format!("{path} is {}", as_found(fact)),
+            format!("{who} cannot write {path}"),
+            tmpfs(ground, &directory.path, directory.mode),
+        ),
+        PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
+        PathFact::Missing(access) | PathFact::Unknown(access) => absent(ground, directory, *access),
+    }
+}
+
+fn absent(ground: &Ground<'_>, directory: &Directory, access: Access) -> Verdict {
+    let path = words::path(&directory.path);
+    let cause = match access {
+        Access::Yes => return Verdict::Do,
+        Access::ReadOnly => format!("{path} is missing and its place is read-only"),
+        Access::Denied => format!("{path} is missing and {} may not make it", ground.facts.uid),
+        Access::Missing => format!("{path} is missing and so is its place"),
+        Access::Unfit => format!("something on the way to {path} is no directory"),
+    };
+    skip(cause, format!("{path} is not made"), tmpfs(ground, &directory.path, directory.mode))
+}
+
+fn not_a_directory(path: &str, kind: PathKind) -> Verdict {
+    let remedy = format!("remove it in the image (`RUN rm {path}`), or declare another path");
+    skip(format!("{path} is {}", kind_word(kind)), format!("{path} stays as it is"), remedy)
+}
+
+/// A tmpfs of that owner stands in for a directory that cannot be made.
+fn tmpfs(ground: &Ground<'_>, path: &Path, mode: u32) -> String {
+    let (path, uid, gid) = (words::path(path), ground.identity.uid, ground.identity.gid);
+    let mount = format!("{path}:uid={uid},gid={gid},mode={mode:04o}");
+    format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`")
+}

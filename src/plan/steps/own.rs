@@ -1,0 +1,187 @@
+//! `[[own]]`: the owner of trees. As root it is established, otherwise checked. Must not know how trees are walked.
+
+use super::{Ground, as_found, cap_fix, kind_word, skip};
+use crate::config::container::{Own, OwnWhen};
+use crate::config::values::{Capability, Uid};
+use crate::plan::access::usable;
+use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::notes::Notes;
+use crate::plan::runs_as::Standing;
+use crate::plan::show::words;
+use crate::plan::{MakeDirectory, OwnTree, Owner, Planned, Step, Verdict};
+
+pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+    let mut steps = Vec::new();
+    for own in &ground.config.container.own {
+        let owner = ground.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
+        let fact = ground.facts.paths.get(&own.path);
+        let verdict = match (ground.standing(), own.when) {
+            (Standing::Root | Standing::Powerless, OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch) => {
+                as_root(ground, own, owner, fact)
+            }
+            (Standing::Root | Standing::Powerless, OwnWhen::Never) | (Standing::User, _) => {
+                checked(ground, own, owner, fact)
+            }
+        };
+        if own.required && matches!(verdict, Verdict::Skip(_)) && !fact.is_some_and(|it| usable(ground.identity, it)) {
+            refuse(ground, own, &verdict, notes);
+        }
+        steps.push(Planned { step: step(ground, own, owner, &verdict), verdict });
+    }
+    limits(ground, &steps, notes);
+    steps
+}
+
+/// A user who has to make a missing path makes a directory; everything else is the walker's.
+fn step(ground: &Ground<'_>, own: &Own, owner: Owner, verdict: &Verdict) -> Step {
+    if ground.standing() == Standing::User && *verdict == Verdict::Do {
+        let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
+        let mode = own.dir_mode.unwrap_or(0o755);
+        return Step::MakeDirectory(MakeDirectory { path: own.path.clone(), owner, mode, clean: Vec::new() });
+    }
+    Step::Own(OwnTree {
+        path: own.path.clone(),
+        owner,
+        recursive: own.recursive,
+        create: own.create,
+        mode: own.mode,
+        dir_mode: own.dir_mode,
+        when: own.when,
+        optional: own.optional,
+        required: own.required,
+        cross_mounts: own.cross_mounts,
+        exclude: own.exclude.clone(),
+        hard_links: own.hard_links,
+    })
+}
+
+fn as_root(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Verdict {
+    let path = words::path(&own.path);
+    let to = format!("{}:{}", owner.uid, owner.gid);
+    let Some(fact) = fact else { return Verdict::Do };
+    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
+    let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
+    let wanted_mode = match kind {
+        PathKind::Directory => own.dir_mode,
+        PathKind::File | PathKind::Link | PathKind::Other => own.mode,
+    };
+    let right = right_owner && wanted_mode.is_none_or(|wanted| wanted == *mode);
+    let walks = own.recursive && *kind == PathKind::Directory;
+    let consequence = format!("{path} stays {}", as_found(fact));
+    if *kind == PathKind::Link {
+        let cause = format!("{path} is a symbolic link, and root follows none");
+        skip(cause, "what it leads to stays as it is", "declare the path that it leads to")
+    } else if right && *read_only {
+        Verdict::Fits(format!("already {to}, read-only"))
+    } else if *read_only {
+        let fix = format!("mount {path} read-write (take `:ro` off), or give it to {to} on the host");
+        skip(format!("{path} is mounted read-only"), consequence, fix)
+    } else if right && (!walks || own.when == OwnWhen::RootMismatch) {
+        Verdict::Fits(format!("already {to}"))
+    } else if !ground.has(Capability::CHOWN) {
+        if right_owner {
+            Verdict::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
+        } else {
+            let flag = if walks { "-R " } else { "" };
+            let fix = format!("{}; or on the host: `chown {flag}{to}`", cap_fix(Capability::CHOWN));
+            skip("CHOWN is not granted", consequence, fix)
+        }
+    } else {
+        Verdict::Do
+    }
+}
+
+fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Verdict {
+    let path = words::path(&own.path);
+    let me = ground.identity;
+    let who = format!("{}:{}", me.uid, me.gid);
+    let Some(fact) = fact else { return Verdict::Fits("not looked at".to_owned()) };
+    let PathFact::Found { kind, uid, gid, read_only, .. } = fact else { return absent(ground, own, owner, fact) };
+    let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == me.uid || own.user.is_none());
+    if mine && usable(me, fact) {
+        Verdict::Fits(format!("usable by {who}"))
+    } else if is_right && !*read_only {
+        Verdict::Fits(format!("already {}", as_found(fact)))
+    } else if *read_only {
+        let fix = format!("mount {path} read-write (take `:ro` off) if the app writes there");
+        skip(format!("{path} is mounted read-only"), format!("{who} cannot write {path}"), fix)
+    } else if mine {
+        let flag = if own.recursive && *kind == PathKind::Directory { "-R " } else { "" };
+        let fix = match own.when {
+            OwnWhen::Never => format!("on the host: `chown {flag}{who}`, or take `when = \"never\"` out"),
+            OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch => {
+                format!("on the host: `chown {flag}{who}` what is mounted at {path}, or start the container as root")
+            }
+        };
+        skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
+    } else {
+        let consequence = format!("{path} does not become {}:{}", owner.uid, owner.gid);
+        let fix = format!("give it to {}:{} in the image or on the host", owner.uid, owner.gid);
+        skip(format!("{path} is {} ({})", as_found(fact), kind_word(*kind)), consequence, fix)
+    }
+}
+
+/// What is not there: made, fine, or missed.
+fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verdict {
+    let path = words::path(&own.path);
+    let access = match fact {
+        PathFact::Missing(_) if !own.create && own.optional => {
+            return Verdict::Fits("not there, and optional".to_owned());
+        }
+        PathFact::Missing(access) if own.create => *access,
+        PathFact::Found { .. } | PathFact::Missing(_) => {
+            let fix = format!(
+                "mount it (`-v data:{path}`), or write `create = true` or `optional = true` below this [[own]] ({})",
+                own.at
+            );
+            return skip(format!("{path} does not exist"), "there is nothing to own", fix);
+        }
+        PathFact::Unknown(access) => *access,
+    };
+    let mount = format!("mount a volume there: `-v data:{path}`");
+    let (cause, fix) = match (fact, access) {
+        (PathFact::Missing(_), Access::Yes) => {
+            let foreign =
+                ground.standing() != Standing::User && (owner.uid, owner.gid) != (ground.facts.uid, ground.facts.gid);
+            if !foreign || ground.has(Capability::CHOWN) {
+                return Verdict::Do;
+            }
+            let consequence = format!("{path} is not made: it could only be root's");
+            return skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN));
+        }
+        (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
+        (_, Access::Denied) => {
+            let fix = match ground.standing() {
+                Standing::Root => cap_fix(Capability::DAC_OVERRIDE),
+                Standing::Powerless | Standing::User => mount,
+            };
+            (format!("uid {} may not enter or write the way to {path}", ground.facts.uid), fix)
+        }
+        (_, Access::Yes | Access::Missing | Access::Unfit) => {
+            (format!("something on the way to {path} is missing or no directory"), mount)
+        }
+    };
+    skip(cause, "there is nothing to own", fix)
+}
+
+fn refuse(ground: &Ground<'_>, own: &Own, verdict: &Verdict, notes: &mut Notes) {
+    let Verdict::Skip(why) = verdict else { return };
+    let (uid, gid) = (ground.identity.uid, ground.identity.gid);
+    let what = format!("cannot give {} to {uid}:{gid}, which {} requires", words::path(&own.path), own.at);
+    notes.refuse(what, why.cause.clone(), why.fix.clone());
+}
+
+/// Says what a walk will leave, where capabilities are missing that single files of it may need (SECURITY, matrix).
+fn limits(ground: &Ground<'_>, steps: &[Planned], notes: &mut Notes) {
+    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.verdict == Verdict::Do);
+    if !walks || ground.facts.uid != Uid::ROOT {
+        return;
+    }
+    let needs = [
+        (Capability::FOWNER, "setuid files and modes of other users' files stay as they are"),
+        (Capability::DAC_OVERRIDE, "directories that only another user may enter are left out"),
+    ];
+    for (capability, what) in needs.into_iter().filter(|(capability, _)| !ground.has(*capability)) {
+        notes.notice(format!("ownership: {what}: {capability} is not granted; {}", cap_fix(capability)));
+    }
+}

@@ -1,0 +1,40 @@
+//! Standard descriptors that the app could not reopen by `/dev/stdout` after the drop (SECURITY fact 9). Must not know the
+//! services.
+//!
+//! A FIFO on descriptor 0 is left alone: mode 0622 lets others write, not read, so it would only open it to strangers.
+
+use super::{Ground, cap_fix, skip};
+use crate::config::values::{Capability, Uid};
+use crate::plan::facts::StdioKind;
+use crate::plan::runs_as::Standing;
+use crate::plan::{GiveStdio, Planned, Step, Verdict};
+
+pub(super) fn steps(ground: &Ground<'_>) -> Vec<Planned> {
+    let to = ground.identity.uid;
+    if ground.standing() != Standing::Root || to == Uid::ROOT {
+        return Vec::new();
+    }
+    let mut steps = Vec::new();
+    for (fd, fact) in (0..).zip(ground.facts.stdio) {
+        let lost = |capability| {
+            let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
+            skip(format!("{capability} is not granted"), consequence, cap_fix(capability))
+        };
+        let (how, verdict) = match fact.kind {
+            StdioKind::Fifo if fd == 0 => continue,
+            StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Verdict::Fits("already 0622".to_owned())),
+            StdioKind::Fifo if fact.uid != ground.facts.uid && !ground.has(Capability::FOWNER) => {
+                (GiveStdio::Mode0622, lost(Capability::FOWNER))
+            }
+            StdioKind::Fifo => (GiveStdio::Mode0622, Verdict::Do),
+            StdioKind::Terminal if fact.uid == to => {
+                (GiveStdio::Owner(to), Verdict::Fits(format!("already that of {to}")))
+            }
+            StdioKind::Terminal if !ground.has(Capability::CHOWN) => (GiveStdio::Owner(to), lost(Capability::CHOWN)),
+            StdioKind::Terminal => (GiveStdio::Owner(to), Verdict::Do),
+            StdioKind::Closed | StdioKind::Device | StdioKind::File | StdioKind::Socket => continue,
+        };
+        steps.push(Planned { step: Step::GiveStdio { fd, how }, verdict });
+    }
+    steps
+}

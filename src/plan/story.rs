@@ -1,0 +1,47 @@
+//! The boot in words, in order: what the README's list is compared with, and to which part each step belongs. Must not
+//! know a particular plan.
+
+use super::Step;
+
+const SIGNALS: &str = "signals";
+const ACCOUNTS: &str = "accounts";
+const RUNTIME: &str = "runtime directory";
+const DIRECTORIES: &str = "directories";
+const OWNERSHIP: &str = "ownership";
+const STDIO: &str = "stdio";
+
+/// What happens at boot (DESIGN §3): the name of each part and one sentence.
+const STORY: &[(&str, &str)] = &[
+    (SIGNALS, "handlers are installed before anything else; a TERM during any later step ends the boot politely"),
+    ("facts", "the machine is read once: ids, capabilities, id maps, mounts, account files, declared paths"),
+    ("configuration", "files and environment are read; any problem ends the boot here with exit 100, nothing touched"),
+    ("plan", "configuration and facts become a list of steps, each to be done, already right, or skipped with its fix"),
+    (ACCOUNTS, "the app user and its group get their lines in /etc/passwd and /etc/group, every other byte unchanged"),
+    (RUNTIME, "our own directory for the control socket and state is made, /run/stepdown where possible"),
+    (DIRECTORIES, "declared directories are made with owner and mode, leftovers of the last run removed"),
+    (OWNERSHIP, "declared paths get their owner; links are never followed, only what is wrong is changed"),
+    (STDIO, "standard output and error are opened for the app user, who could not reopen them otherwise"),
+    ("prepare", "oneshots declared `user = \"root\"`, and the oneshots for which they wait, run to their end"),
+    ("step down", "PID 1 becomes the app user: groups, gid, uid, capabilities, no_new_privs; then it is verified"),
+    ("serve", "services start by their dependencies, in parallel; then the main command, if there is one"),
+    ("stop", "everything stops in reverse order within one budget; the exit code tells why"),
+];
+
+/// Returns what happens at boot, in order: the name of each part and one sentence.
+pub fn story() -> &'static [(&'static str, &'static str)] {
+    STORY
+}
+
+impl Step {
+    /// Returns the part of [`story`] to which it belongs.
+    pub fn part(&self) -> &'static str {
+        match self {
+            Self::BecomeSubreaper => SIGNALS,
+            Self::WriteAccounts { .. } => ACCOUNTS,
+            Self::RuntimeDirectory { .. } => RUNTIME,
+            Self::MakeDirectory(_) => DIRECTORIES,
+            Self::Own(_) => OWNERSHIP,
+            Self::GiveStdio { .. } => STDIO,
+        }
+    }
+}
