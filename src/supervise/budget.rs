@@ -1,0 +1,85 @@
+//! How long each service may take to stop: arithmetic. Must not know services or signals.
+
+use std::time::Duration;
+
+use super::Time;
+
+/// What is kept for every layer of the stop order that comes later (DESIGN §8), so that a service which hangs leaves
+/// time to those it depends on.
+pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
+
+/// How long after KILL a process may still be there. Longer means uninterruptible sleep: the stop goes on without it,
+/// and the container ends at most this much after its budget. With the default of 8 s that is inside Docker's 10.
+pub const REAP_GRACE: Duration = Duration::from_millis(250);
+
+/// The deadline of a whole stop, shared out over its layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    total: Time,
+    reserve: Duration,
+}
+
+impl Budget {
+    /// Returns the budget of a stop of so many layers that begins now.
+    ///
+    /// Where the layers are so many that the reserves alone would use it up, the reserve is an equal share.
+    pub(super) fn new(began: Time, timeout: Duration, layers: u32) -> Self {
+        let share = timeout.checked_div(layers.max(1)).unwrap_or_default();
+        Self { total: began.plus(timeout), reserve: LAYER_RESERVE.min(share) }
+    }
+
+    /// Returns when patience with everything is over.
+    pub(super) fn total(&self) -> Time {
+        self.total
+    }
+
+    /// Returns when a layer with so many `later` ones must be over: all that remains less the reserve of each.
+    pub(super) fn layer_end(&self, later: u32) -> Time {
+        Time(self.total.0.saturating_sub(self.reserve.saturating_mul(later)))
+    }
+
+    /// Returns when a service of that layer is killed; half a reserve earlier if a finish script has to follow.
+    pub(super) fn kill_at(&self, later: u32, finish: bool) -> Time {
+        let end = self.layer_end(later);
+        if finish { Time(end.0.saturating_sub(self.reserve / 2)) } else { end }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Time {
+        Time(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn each_layer_has_all_that_remains_less_half_a_second_for_every_later_one() {
+        let budget = Budget::new(at(1_000), Duration::from_secs(8), 3);
+        assert_eq!(budget.total(), at(9_000));
+        assert_eq!([2, 1, 0].map(|later| budget.layer_end(later)), [at(8_000), at(8_500), at(9_000)]);
+    }
+
+    #[test]
+    fn a_finish_script_has_half_a_reserve_of_its_own() {
+        let budget = Budget::new(at(0), Duration::from_secs(8), 2);
+        assert_eq!(budget.kill_at(1, true), at(7_250));
+        assert_eq!(budget.kill_at(0, false), at(8_000));
+    }
+
+    #[test]
+    fn many_layers_share_equally_and_the_first_still_has_its_share() {
+        let budget = Budget::new(at(0), Duration::from_secs(8), 80);
+        assert_eq!(budget.layer_end(79), at(100));
+        assert_eq!(budget.layer_end(0), at(8_000));
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        let endless = Budget::new(at(5), Duration::MAX, u32::MAX);
+        assert_eq!(endless.total(), Time(Duration::MAX));
+        assert!(endless.kill_at(u32::MAX, true) <= endless.total());
+        let none = Budget::new(at(5), Duration::ZERO, 0);
+        assert_eq!((none.total(), none.kill_at(9, true)), (at(5), at(5)));
+    }
+}

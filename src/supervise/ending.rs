@@ -1,0 +1,111 @@
+//! How one service is made to end: told, killed, given up; and how long it has for each. When it is told stands
+//! elsewhere: after a ready timeout (`process`), in its turn when the container stops (`shutdown`).
+
+use super::budget::REAP_GRACE;
+use super::shutdown::{Life, Stop};
+use super::state::{Cause, Drained, Patience, State};
+use super::supervisor::Supervisor;
+use super::verdict;
+use super::{Action, Because, Exit, Id, Pid, Report, Role, Target, Time};
+use crate::config::values::Signal;
+
+impl Supervisor {
+    /// Tells its process (or group) to stop, and arms its patience.
+    pub(super) fn tell(&mut self, id: Id, cause: Cause) {
+        let (run, ready) = match self.services[id].state {
+            State::Starting { run } => (run, None),
+            State::Up { run, ready } => (run, Some(ready)),
+            State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. } => return,
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => return,
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => return,
+        };
+        let patience = Patience { since: self.now, over: false };
+        self.set(id, State::Stopping { run, ready, cause, patience });
+        self.timers.set(id, Some(self.kill_at(id)));
+        let to = if self.services[id].spec.stop.group { Target::Group } else { Target::Process };
+        self.signal_stop(id, run.pid, to);
+    }
+
+    /// Sends the stop signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it.
+    pub(super) fn signal_stop(&mut self, id: Id, pid: Pid, to: Target) {
+        let signal = match &self.life {
+            Life::Stopping(Stop { because: Because::Signal(signal), .. }) if self.is_main(id) => *signal,
+            Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
+        };
+        self.out.push(Action::Signal { id, pid, to, signal });
+        self.out.push(Action::Signal { id, pid, to, signal: Signal::CONT });
+    }
+
+    /// Kills what lives of it, its whole group; if the container stops, gives it [`REAP_GRACE`].
+    pub(super) fn kill(&mut self, id: Id) {
+        let since = self.now;
+        let (pid, patience) = match &mut self.services[id].state {
+            State::Stopping { run, patience, .. } => (run.pid, patience),
+            State::Draining { pid, patience, .. } | State::Finishing { pid, patience, .. } => (*pid, patience),
+            State::Starting { run } => {
+                let (run, patience) = (*run, Patience { since, over: false });
+                self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
+                return self.kill(id);
+            }
+            State::Up { run, ready } => {
+                let (run, ready, patience) = (*run, Some(*ready), Patience { since, over: false });
+                self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, patience });
+                return self.kill(id);
+            }
+            State::Down | State::Waiting { .. } | State::Spawning | State::FinishSpawning { .. } => return,
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => return,
+        };
+        patience.over = true;
+        let after = since.since(patience.since);
+        self.report(Report::Killing { id, after });
+        self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
+        let grace = match self.life {
+            Life::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
+            Life::Before | Life::Running | Life::Over(_) => None,
+        };
+        self.timers.set(id, grace);
+    }
+
+    /// Gives up waiting for what KILL did not end.
+    pub(super) fn lose(&mut self, id: Id) {
+        let (pid, first, role) = match self.services[id].state {
+            State::Stopping { run, .. } => (run.pid, true, Role::Run),
+            State::Finishing { pid, .. } => (pid, true, Role::Finish),
+            State::Draining { pid, of: Drained::Run(_), .. } => (pid, false, Role::Run),
+            State::Draining { pid, of: Drained::Finish(..), .. } => (pid, false, Role::Finish),
+            State::Down | State::Waiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => return,
+            State::FinishSpawning { .. } | State::Lost { .. } => return,
+            State::Backoff | State::Failed { .. } | State::Done => return,
+        };
+        if first && self.is_main(id) {
+            self.verdict.main = Some(verdict::code(Exit::Signal(Signal::KILL)));
+        }
+        self.set(id, State::Lost { pid, first, role });
+        self.report(Report::Unkillable { id, pid });
+    }
+
+    /// When something that is told to stop now is killed.
+    pub(super) fn kill_at(&self, id: Id) -> Time {
+        let spec = &self.services[id].spec;
+        let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));
+        match &self.life {
+            Life::Stopping(stop) => {
+                let shared = stop.budget.kill_at(self.services[id].links.later, spec.finish.is_some());
+                own.map_or(shared, |own| own.min(shared)).max(self.now)
+            }
+            Life::Before | Life::Running | Life::Over(_) => own.unwrap_or(self.now.plus(self.stop_timeout)),
+        }
+    }
+
+    /// When a finish script that starts now is killed.
+    pub(super) fn finish_until(&self, id: Id) -> Option<Time> {
+        let own = self.services[id].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
+        match &self.life {
+            Life::Stopping(stop) => {
+                let shared = stop.budget.layer_end(self.services[id].links.later).max(self.now);
+                Some(own.map_or(shared, |own| own.min(shared)))
+            }
+            Life::Before | Life::Running | Life::Over(_) => own,
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What happens next: [`Event`] in, [`Action`] out, and one deadline. The whole engine, with a number for a clock. Pure.
+//!
+//! This file is the vocabulary. [`Setup`] is what the engine is told at its start, [`Supervisor`] is the engine; its
+//! states and what each of them means stand in [`Phase`].
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod budget;
+mod ending;
+mod graph;
+mod phase;
+mod process;
+mod restart;
+mod shutdown;
+mod spec;
+mod starting;
+mod state;
+mod status;
+mod supervisor;
+mod table;
+mod timers;
+mod verdict;
+
+pub use budget::{LAYER_RESERVE, REAP_GRACE};
+pub use phase::Phase;
+pub use restart::MIN_PAUSE;
+pub use spec::{FinishRule, Setup, Spec, Start};
+pub use supervisor::Supervisor;
+
+use std::time::Duration;
+
+use crate::config::values::{ServiceName, Signal};
+
+/// Time since the engine's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub Duration);
+
+impl Time {
+    /// Returns the moment `more` later; the end of time where there is none.
+    #[must_use]
+    pub fn plus(self, more: Duration) -> Self {
+        Self(self.0.saturating_add(more))
+    }
+
+    /// Returns how long ago `earlier` was; zero where it is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A process id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid(pub i32);
+
+/// A service's place in the engine's list. The main command, if any, is the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub usize);
+
+/// What a process of a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Its command.
+    Run,
+    /// Its finish script.
+    Finish,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It returned this.
+    Code(u8),
+    /// It was killed by this.
+    Signal(Signal),
+}
+
+/// Why a process could not be started: the stage between fork and exec that was refused, and its errno.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpawnError {
+    /// "cannot change to directory /srv".
+    pub what: String,
+    /// The kernel's answer.
+    pub errno: i32,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The boot is done: start what is wanted. The first event, once.
+    Begin,
+    /// Answer to [`Action::Spawn`]: the process exists (it may not have executed its program yet).
+    Spawned {
+        /// Whose.
+        id: Id,
+        /// Its id; leader of its own session and process group.
+        pid: Pid,
+    },
+    /// Answer to [`Action::Spawn`], at once or after `Spawned` instead of `Executed`: no program was executed.
+    /// After `Spawned` it stands for the end of that process too: no `Exited` follows.
+    SpawnFailed {
+        /// Whose.
+        id: Id,
+        /// Why.
+        why: SpawnError,
+    },
+    /// The process executed its program.
+    Executed {
+        /// Whose.
+        id: Id,
+    },
+    /// It said that it is ready.
+    Ready {
+        /// Whose.
+        id: Id,
+    },
+    /// Its first process ended and was reaped.
+    Exited {
+        /// Whose.
+        id: Id,
+        /// How.
+        exit: Exit,
+        /// Whether processes of its group are left: until [`Event::GroupGone`] the group may be signalled.
+        group_left: bool,
+    },
+    /// The last process of its group is gone. Only after `Exited { group_left: true }`.
+    GroupGone {
+        /// Whose.
+        id: Id,
+    },
+    /// A deadline may have passed.
+    Tick,
+    /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: patience is over.
+    StopSignal(Signal),
+    /// PID 1 got another signal: it goes to the main command, if one runs.
+    Forward(Signal),
+    /// Somebody asked over the control socket.
+    Ask(Request),
+}
+
+/// What may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// End the container, with this code if one is given (else as DESIGN §8 has it).
+    Shutdown {
+        /// The code asked for.
+        code: Option<u8>,
+    },
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process; answered by `Spawned` or `SpawnFailed` before any other event.
+    Spawn {
+        /// Whose.
+        id: Id,
+        /// Which.
+        role: Role,
+        /// How the command ended, for a finish script's arguments.
+        after: Option<Exit>,
+    },
+    /// Send a signal. Only ever to a process or group that exists in the engine's eyes.
+    Signal {
+        /// Whose.
+        id: Id,
+        /// The leader's pid.
+        pid: Pid,
+        /// To whom.
+        to: Target,
+        /// Which.
+        signal: Signal,
+    },
+    /// Say what happened.
+    Report(Report),
+    /// The life is over; exactly once, last.
+    Exit(u8),
+}
+
+/// To whom a signal goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The first process alone.
+    Process,
+    /// Its whole process group.
+    Group,
+}
+
+/// One change worth a line, as fields; `sys` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It waits for something that is not up yet.
+    Waiting {
+        /// Whose.
+        id: Id,
+        /// For whom.
+        on: Vec<Id>,
+    },
+    /// Its process was started.
+    Starting {
+        /// Whose.
+        id: Id,
+        /// Its process.
+        pid: Pid,
+    },
+    /// It is ready (a longrun).
+    Up {
+        /// Whose.
+        id: Id,
+        /// Its process.
+        pid: Pid,
+        /// Since its start.
+        took: Duration,
+    },
+    /// It is done (a oneshot).
+    Done {
+        /// Whose.
+        id: Id,
+        /// Since its start.
+        took: Duration,
+    },
+    /// Its process ended without being asked to.
+    Ended {
+        /// Whose.
+        id: Id,
+        /// How.
+        exit: Exit,
+        /// How long it ran.
+        ran: Duration,
+    },
+    /// It ended because it was asked to.
+    Stopped {
+        /// Whose.
+        id: Id,
+        /// How.
+        exit: Exit,
+        /// Since it was asked.
+        took: Duration,
+    },
+    /// It could not be started.
+    CannotStart {
+        /// Whose.
+        id: Id,
+        /// Why.
+        why: SpawnError,
+    },
+    /// It will be started again after a pause.
+    Backoff {
+        /// Whose.
+        id: Id,
+        /// The pause.
+        pause: Duration,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// It will not be started again.
+    Failed {
+        /// Whose.
+        id: Id,
+        /// Why.
+        why: Why,
+    },
+    /// It did not stop in time and is killed.
+    Killing {
+        /// Whose.
+        id: Id,
+        /// Its patience, over now.
+        after: Duration,
+    },
+    /// It said nothing in time.
+    NotReady {
+        /// Whose.
+        id: Id,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Processes of its group outlive its first one and are ended.
+    Leftovers {
+        /// Whose.
+        id: Id,
+    },
+    /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
+    Unkillable {
+        /// Whose.
+        id: Id,
+        /// Its process, or the leader of what is left of its group.
+        pid: Pid,
+    },
+    /// The stop began.
+    Stopping {
+        /// Why.
+        because: Because,
+    },
+}
+
+/// Why a service is failed for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its policy is not to start it again after this end.
+    Ended(Exit),
+    /// Failures in a row reached the limit.
+    Limit(u32),
+    /// Its finish script said 125 (s6).
+    FinishSaidStop,
+    /// Something that it requires is failed.
+    Requirement(Id),
+    /// It could not be started at all.
+    CannotStart(SpawnError),
+    /// It was left out in this mode.
+    Skipped,
+}
+
+/// Why the container ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// PID 1 was told to.
+    Signal(Signal),
+    /// `stepdown shutdown`.
+    Asked,
+    /// The main command ended.
+    Main(Exit),
+    /// An essential service ended for good.
+    Essential(Id, Why),
+    /// Nothing is up or wanted any more.
+    NothingLeft,
+}
+
+/// A line of `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its name.
+    pub name: ServiceName,
+    /// The state's word: down, waiting, starting, up, stopping, finishing, backoff, failed, done.
+    pub state: &'static str,
+    /// Whether it shall run.
+    pub wanted: bool,
+    /// Its process, if there is one.
+    pub pid: Option<Pid>,
+    /// Since when it is in this state.
+    pub since: Time,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it last ended.
+    pub last_exit: Option<Exit>,
+    /// Why it is failed, in words that name services.
+    pub why: Option<String>,
+}

@@ -1,0 +1,279 @@
+//! What the events of one service's processes mean: one method per event, each a match over every state. Where a state
+//! does nothing, the pair cannot occur or does not matter; `tests/support/transitions.rs` says which.
+
+use std::time::Duration;
+
+use super::restart::Ended;
+use super::state::{Cause, Drained, End, Patience, Run, State};
+use super::supervisor::Supervisor;
+use super::verdict;
+use super::{Action, Exit, Id, Pid, Report, Role, SpawnError, Target, Time, Why};
+use crate::config::service::Ready;
+
+/// A finish script that ends with this code says: do not start it again (s6-supervise).
+const FINISH_SAYS_STOP: Exit = Exit::Code(125);
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// It ended by itself with a success code.
+    Well(End),
+    /// It ended in any other way.
+    Badly(End),
+    /// There was none.
+    CannotStart(SpawnError),
+}
+
+/// What is left of a group whose first process ended.
+struct Rest {
+    pid: Pid,
+    patience: Patience,
+    /// Whether the whole group was told to stop before.
+    told: bool,
+}
+
+impl Outcome {
+    /// Returns what the restart rule needs to know.
+    pub(super) fn ended(&self) -> Ended {
+        match self {
+            Self::Well(end) => Ended::Well(end.up.unwrap_or_default()),
+            Self::Badly(end) => Ended::Badly(end.up),
+            Self::CannotStart(_) => Ended::Badly(None),
+        }
+    }
+}
+
+impl Supervisor {
+    pub(super) fn spawned(&mut self, id: Id, pid: Pid) {
+        match self.services[id].state {
+            State::Spawning => {
+                self.set(id, State::Starting { run: Run { pid, started: self.now } });
+                self.report(Report::Starting { id, pid });
+                if self.services[id].wanted {
+                    self.timers.set(id, self.ready_timeout(id).map(|timeout| self.now.plus(timeout)));
+                }
+            }
+            State::FinishSpawning { end } => {
+                let patience = Patience { since: self.now, over: false };
+                self.set(id, State::Finishing { pid, end, patience });
+                self.timers.set(id, self.finish_until(id));
+            }
+            State::Down | State::Waiting { .. } | State::Starting { .. } | State::Up { .. } => {}
+            State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, id: Id, why: SpawnError) {
+        match self.services[id].state {
+            // `Up` only if it said that it is ready without having executed anything; its process is gone all the same.
+            State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {
+                self.run_failed(id, why);
+            }
+            State::Lost { first: true, role: Role::Run, .. } => self.run_failed(id, why),
+            State::Lost { first: true, role: Role::Finish, .. } => self.set(id, State::Down),
+            State::FinishSpawning { end } | State::Finishing { end, .. } => {
+                self.report(Report::CannotStart { id, why });
+                self.after_end(id, end, None);
+            }
+            State::Down | State::Waiting { .. } | State::Draining { .. } | State::Lost { first: false, .. } => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    pub(super) fn executed(&mut self, id: Id) {
+        match self.services[id].state {
+            State::Starting { run } => match self.services[id].spec.ready {
+                Ready::Started if !self.is_oneshot(id) => self.up(id, run),
+                Ready::Started | Ready::Fd { .. } => {}
+            },
+            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    pub(super) fn ready(&mut self, id: Id) {
+        match self.services[id].state {
+            State::Starting { run } => match self.services[id].spec.ready {
+                Ready::Fd { .. } if !self.is_oneshot(id) => self.up(id, run),
+                Ready::Started | Ready::Fd { .. } => {}
+            },
+            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    pub(super) fn exited(&mut self, id: Id, exit: Exit, group_left: bool) {
+        match self.services[id].state {
+            State::Starting { run } => self.run_exited(id, run, None, exit, group_left),
+            State::Up { run, ready } => {
+                let up = self.now.since(ready);
+                self.run_exited(id, run, Some(up), exit, group_left);
+            }
+            State::Stopping { run, ready, cause, patience } => {
+                self.note_exit(id, exit);
+                self.report(Report::Stopped { id, exit, took: self.now.since(patience.since) });
+                let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
+                let end = End { exit, cause, ran, up };
+                if group_left {
+                    let told = self.services[id].spec.stop.group;
+                    let until = self.timers.get(id);
+                    self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
+                } else {
+                    self.run_gone(id, end);
+                }
+            }
+            State::Finishing { pid, end, patience } => {
+                if group_left {
+                    let until = self.timers.get(id).or_else(|| (!patience.over).then(|| self.kill_at(id)));
+                    self.drain(id, Rest { pid, patience, told: false }, Drained::Finish(end, exit), until);
+                } else {
+                    self.after_end(id, end, Some(exit));
+                }
+            }
+            State::Lost { pid, first: true, role } => {
+                match role {
+                    Role::Run => self.note_exit(id, exit),
+                    Role::Finish => {}
+                }
+                self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
+            }
+            State::Lost { first: false, .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
+            State::Down | State::Waiting { .. } | State::Spawning => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    pub(super) fn group_gone(&mut self, id: Id) {
+        match self.services[id].state {
+            State::Draining { of: Drained::Run(end), .. } => self.run_gone(id, end),
+            State::Draining { of: Drained::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
+            State::Lost { first: false, .. } => self.set(id, State::Down),
+            State::Lost { first: true, .. } | State::Finishing { .. } | State::FinishSpawning { .. } => {}
+            State::Down | State::Waiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => {}
+            State::Stopping { .. } | State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    /// Its time has come.
+    pub(super) fn expire(&mut self, id: Id) {
+        match self.services[id].state {
+            State::Starting { run } => {
+                self.report(Report::NotReady { id, after: self.now.since(run.started) });
+                self.tell(id, Cause::NotReady);
+            }
+            State::Stopping { patience, .. } | State::Draining { patience, .. } | State::Finishing { patience, .. } => {
+                if patience.over {
+                    self.lose(id);
+                } else {
+                    self.kill(id);
+                }
+            }
+            State::Backoff => self.set(id, State::Waiting { said: false }),
+            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } => {}
+            State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    /// A run ended without having been told to.
+    fn run_exited(&mut self, id: Id, run: Run, up: Option<Duration>, exit: Exit, group_left: bool) {
+        let ran = self.now.since(run.started);
+        self.note_exit(id, exit);
+        self.report(Report::Ended { id, exit, ran });
+        let main = self.is_main(id);
+        if main {
+            self.services[id].wanted = false;
+        }
+        let end = End { exit, cause: Cause::Itself, ran, up };
+        if group_left {
+            let patience = Patience { since: self.now, over: false };
+            let until = Some(self.kill_at(id));
+            self.drain(id, Rest { pid: run.pid, patience, told: false }, Drained::Run(end), until);
+        } else {
+            self.run_gone(id, end);
+        }
+        if main {
+            self.main_ended(exit);
+        }
+    }
+
+    /// Waits for the rest of a group until then, and tells it to stop unless it was told (or killed) already.
+    fn drain(&mut self, id: Id, rest: Rest, of: Drained, until: Option<Time>) {
+        let Rest { pid, patience, told } = rest;
+        self.set(id, State::Draining { pid, of, patience });
+        self.timers.set(id, until);
+        if !told && !patience.over {
+            self.report(Report::Leftovers { id });
+            self.signal_stop(id, pid, Target::Group);
+        }
+    }
+
+    /// The command has ended, with all that it left.
+    fn run_gone(&mut self, id: Id, end: End) {
+        if self.services[id].spec.finish.is_some() && !self.patience_is_over() {
+            self.set(id, State::FinishSpawning { end });
+            self.out.push(Action::Spawn { id, role: Role::Finish, after: Some(end.exit) });
+        } else {
+            self.after_end(id, end, None);
+        }
+    }
+
+    /// The command has ended and so has its finish script, if there is one and it could be started.
+    fn after_end(&mut self, id: Id, end: End, finish: Option<Exit>) {
+        let service = &self.services[id];
+        let well = match (end.cause, end.exit) {
+            (Cause::Itself, Exit::Code(code)) => service.spec.success_codes.contains(&code),
+            (Cause::Itself, Exit::Signal(_)) | (Cause::NotReady | Cause::Shutdown, _) => false,
+        };
+        if !service.wanted {
+            self.set(id, State::Down);
+        } else if finish == Some(FINISH_SAYS_STOP) {
+            self.fail(id, Why::FinishSaidStop);
+        } else if well && self.is_oneshot(id) {
+            self.set(id, State::Done);
+            self.report(Report::Done { id, took: end.ran });
+        } else {
+            self.again_or_not(id, if well { Outcome::Well(end) } else { Outcome::Badly(end) });
+        }
+    }
+
+    /// No program was executed, and no process is left.
+    fn run_failed(&mut self, id: Id, why: SpawnError) {
+        let code = verdict::spawn_code(why.errno);
+        self.services[id].code = Some(code);
+        self.report(Report::CannotStart { id, why: why.clone() });
+        if self.is_main(id) {
+            self.set(id, State::Down);
+            self.main_ended(Exit::Code(code));
+        } else if self.services[id].wanted {
+            self.again_or_not(id, Outcome::CannotStart(why));
+        } else {
+            self.set(id, State::Down);
+        }
+    }
+
+    fn up(&mut self, id: Id, run: Run) {
+        self.set(id, State::Up { run, ready: self.now });
+        self.report(Report::Up { id, pid: run.pid, took: self.now.since(run.started) });
+    }
+
+    fn note_exit(&mut self, id: Id, exit: Exit) {
+        let code = verdict::code(exit);
+        let service = &mut self.services[id];
+        service.last_exit = Some(exit);
+        service.code = Some(code);
+        if self.is_main(id) {
+            self.verdict.main = Some(code);
+        }
+    }
+
+    /// How long a longrun may take to become ready.
+    fn ready_timeout(&self, id: Id) -> Option<Duration> {
+        match self.services[id].spec.ready {
+            Ready::Fd { timeout, .. } if !self.is_oneshot(id) => timeout,
+            Ready::Fd { .. } | Ready::Started => None,
+        }
+    }
+}

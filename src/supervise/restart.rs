@@ -1,0 +1,174 @@
+//! When a service is started again, and how soon: arithmetic. Must not know states or clocks.
+
+use std::time::Duration;
+
+use crate::config::service::{Restart, RestartPolicy, STABLE_AFTER};
+
+/// The first pause is no shorter, whatever is configured: no delay at all would make a broken service a busy loop.
+/// (s6 waits a second.) After a stable run there is none.
+pub const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a service's latest ends amount to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Failures in a row.
+    failures: u32,
+    /// The latest pause since the last stable run.
+    pause: Option<Duration>,
+}
+
+/// One end, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// By itself, with a success code, after having been up this long.
+    Well(Duration),
+    /// In any other way, or never started; how long it had been up, if it ever was.
+    Badly(Option<Duration>),
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Started again after the pause; failures in a row so far.
+    Again { pause: Duration, failures: u32 },
+    /// The policy is not to.
+    Never,
+    /// So many failures in a row are too many.
+    Limit(u32),
+}
+
+impl Tally {
+    /// Returns what follows this end, and counts it.
+    ///
+    /// The first end after a stable run is followed by a start at once. From then on pauses double, from
+    /// `rule.delay` to `rule.max_delay`, and ends are counted up to `rule.limit`. A success counts like a failure
+    /// where it came too soon to be stable: under `always` it would else be a busy loop.
+    pub(super) fn after(&mut self, ended: Ended, rule: &Restart) -> Next {
+        match (rule.policy, ended) {
+            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, Ended::Well(_)) => return Next::Never,
+            (RestartPolicy::Always, _) | (RestartPolicy::OnFailure, Ended::Badly(_)) => {}
+        }
+        let stable = match ended {
+            Ended::Well(up) | Ended::Badly(Some(up)) => up >= STABLE_AFTER,
+            Ended::Badly(None) => false,
+        };
+        if stable {
+            *self = Self::default();
+        }
+        match ended {
+            Ended::Well(_) if stable => {}
+            Ended::Well(_) | Ended::Badly(_) => self.failures = self.failures.saturating_add(1),
+        }
+        if rule.limit.is_some_and(|limit| self.failures > 0 && self.failures >= limit) {
+            return Next::Limit(self.failures);
+        }
+        let pause = if stable { Duration::ZERO } else { self.pause(rule) };
+        Next::Again { pause, failures: self.failures }
+    }
+
+    fn pause(&mut self, rule: &Restart) -> Duration {
+        let first = rule.delay.max(MIN_PAUSE);
+        let pause = self.pause.map_or(first, |last| last.saturating_mul(2)).min(rule.max_delay.max(first));
+        self.pause = Some(pause);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Ended = Ended::Badly(Some(Duration::from_secs(59)));
+    const STABLE: Ended = Ended::Badly(Some(STABLE_AFTER));
+
+    fn rule(policy: RestartPolicy, limit: Option<u32>) -> Restart {
+        Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit }
+    }
+
+    fn pauses(tally: &mut Tally, rule: &Restart, ends: &[Ended]) -> Vec<f32> {
+        ends.iter()
+            .map(|end| match tally.after(*end, rule) {
+                Next::Again { pause, .. } => pause.as_secs_f32(),
+                Next::Never | Next::Limit(_) => -1.0,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_cap() {
+        let always = rule(RestartPolicy::Always, None);
+        assert_eq!(pauses(&mut Tally::default(), &always, &[SHORT; 8]), [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
+    }
+
+    #[test]
+    fn the_first_end_after_a_stable_run_has_no_pause_and_starts_the_count_again() {
+        let mut tally = Tally::default();
+        let always = rule(RestartPolicy::Always, Some(4));
+        assert_eq!(pauses(&mut tally, &always, &[SHORT, SHORT, STABLE, SHORT, SHORT]), [1.0, 2.0, 0.0, 1.0, 2.0]);
+        assert_eq!(tally.after(SHORT, &always), Next::Limit(4));
+    }
+
+    #[test]
+    fn the_limit_is_reached_by_the_failure_of_that_number() {
+        let mut tally = Tally::default();
+        let three = rule(RestartPolicy::OnFailure, Some(3));
+        assert_eq!(tally.after(SHORT, &three), Next::Again { pause: Duration::from_secs(1), failures: 1 });
+        assert_eq!(tally.after(SHORT, &three), Next::Again { pause: Duration::from_secs(2), failures: 2 });
+        assert_eq!(tally.after(SHORT, &three), Next::Limit(3));
+        assert_eq!(Tally::default().after(STABLE, &rule(RestartPolicy::Always, Some(1))), Next::Limit(1));
+        assert_eq!(Tally::default().after(SHORT, &rule(RestartPolicy::Always, Some(0))), Next::Limit(1));
+    }
+
+    #[test]
+    fn a_quick_success_under_always_counts_and_a_stable_one_does_not() {
+        let mut tally = Tally::default();
+        let always = rule(RestartPolicy::Always, Some(2));
+        let quick = Ended::Well(Duration::from_secs(1));
+        assert_eq!(tally.after(quick, &always), Next::Again { pause: Duration::from_secs(1), failures: 1 });
+        assert_eq!(tally.after(Ended::Well(STABLE_AFTER), &always), Next::Again { pause: Duration::ZERO, failures: 0 });
+        assert_eq!(tally.after(quick, &always), Next::Again { pause: Duration::from_secs(1), failures: 1 });
+        assert_eq!(tally.after(quick, &always), Next::Limit(2));
+    }
+
+    #[test]
+    fn policies_say_after_which_ends() {
+        let well = Ended::Well(Duration::ZERO);
+        assert_eq!(Tally::default().after(well, &rule(RestartPolicy::OnFailure, None)), Next::Never);
+        assert_eq!(Tally::default().after(SHORT, &rule(RestartPolicy::Never, None)), Next::Never);
+        assert_eq!(Tally::default().after(Ended::Badly(None), &rule(RestartPolicy::Never, None)), Next::Never);
+    }
+
+    #[test]
+    fn a_start_that_never_came_up_is_not_stable_however_long_it_took() {
+        let mut tally = Tally::default();
+        let always = rule(RestartPolicy::Always, None);
+        assert_eq!(pauses(&mut tally, &always, &[Ended::Badly(None); 3]), [1.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn no_configuration_makes_a_busy_loop_or_an_overflow() {
+        let nothing = Restart { delay: Duration::ZERO, max_delay: Duration::ZERO, ..rule(RestartPolicy::Always, None) };
+        let doubling = Restart { max_delay: Duration::from_millis(300), ..nothing.clone() };
+        let endless = Restart { delay: Duration::MAX, max_delay: Duration::MAX, ..nothing.clone() };
+        let upside_down = Restart { delay: Duration::from_secs(5), ..nothing.clone() };
+        for (rule, last) in [
+            (nothing, MIN_PAUSE),
+            (doubling, Duration::from_millis(300)),
+            (endless, Duration::MAX),
+            (upside_down, Duration::from_secs(5)),
+        ] {
+            let mut tally = Tally::default();
+            let mut before = MIN_PAUSE;
+            for _ in 0..100 {
+                match tally.after(SHORT, &rule) {
+                    Next::Again { pause, .. } => {
+                        assert!(pause >= before);
+                        before = pause;
+                    }
+                    other @ (Next::Never | Next::Limit(_)) => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(before, last);
+        }
+    }
+}

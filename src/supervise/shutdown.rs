@@ -1,0 +1,227 @@
+//! How the container stops (DESIGN §7, §8). What that means for one service stands in `ending`.
+//!
+//! The stop goes down the dependencies. A service is *released* when it has ended and everything that depends on it is
+//! released, through however many others: a oneshot that is done between a web server and its database keeps the
+//! database up until the web server is down. What is released releases what it depends on; what is then still alive is
+//! told to stop. One whose process KILL does not end in [`REAP_GRACE`] is given up, so that those below are still told
+//! politely. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
+//! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
+
+use super::budget::{Budget, REAP_GRACE};
+use super::state::{Cause, Service, State};
+use super::supervisor::Supervisor;
+use super::verdict;
+use super::{Action, Because, Exit, Id, Report, Target, Time};
+use crate::config::values::Signal;
+
+/// The container's own state.
+#[derive(Clone, Debug)]
+pub(super) enum Life {
+    /// The boot is not done.
+    Before,
+    /// Services are wanted.
+    Running,
+    /// Nothing starts any more.
+    Stopping(Stop),
+    /// [`Action::Exit`] was returned.
+    Over(Because),
+}
+
+/// A stop under way.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    /// Why.
+    pub(super) because: Because,
+    /// How long.
+    pub(super) budget: Budget,
+    /// How often PID 1 was told to stop.
+    asked: u32,
+    /// When the container ends whatever is left; set when patience is over.
+    end_at: Option<Time>,
+}
+
+impl Stop {
+    /// Returns when something has to happen to the stop as a whole.
+    pub(super) fn limit(&self) -> Time {
+        self.end_at.unwrap_or(self.budget.total())
+    }
+}
+
+impl Supervisor {
+    pub(super) fn stop_signal(&mut self, signal: Signal) {
+        match &mut self.life {
+            Life::Before | Life::Running => self.begin_stop(Because::Signal(signal)),
+            Life::Stopping(_) | Life::Over(_) => {}
+        }
+        if let Life::Stopping(stop) = &mut self.life {
+            stop.asked = stop.asked.saturating_add(1);
+            if stop.asked > 1 {
+                self.end_patience();
+            }
+        }
+    }
+
+    pub(super) fn shutdown_asked(&mut self, code: Option<u8>) {
+        self.verdict.asked = code.or(self.verdict.asked);
+        self.begin_stop(Because::Asked);
+    }
+
+    pub(super) fn main_ended(&mut self, exit: Exit) {
+        self.verdict.main = Some(verdict::code(exit));
+        self.begin_stop(Because::Main(exit));
+    }
+
+    /// Passes a signal on to the main command, while its first process lives.
+    pub(super) fn forward(&mut self, signal: Signal) {
+        let Some(id) = self.main else { return };
+        match self.services[id].state {
+            State::Starting { run } | State::Up { run, .. } | State::Stopping { run, .. } => {
+                self.out.push(Action::Signal { id, pid: run.pid, to: Target::Process, signal });
+            }
+            State::Down | State::Waiting { .. } | State::Spawning | State::Draining { .. } | State::Lost { .. } => {}
+            State::FinishSpawning { .. } | State::Finishing { .. } => {}
+            State::Backoff | State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    /// Begins the stop of the container; nothing if it has begun already.
+    pub(super) fn begin_stop(&mut self, because: Because) {
+        match self.life {
+            Life::Before | Life::Running => {}
+            Life::Stopping(_) | Life::Over(_) => return,
+        }
+        self.report(Report::Stopping { because: because.clone() });
+        let later = self.graph.later_layers(|id| self.services[id].state.phase().alive());
+        let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
+        let budget = Budget::new(self.now, self.stop_timeout, layers);
+        self.life = Life::Stopping(Stop { because, budget, asked: 0, end_at: None });
+        for id in self.services.ids() {
+            let holds = self.graph.above(id).count();
+            let service = &mut self.services[id];
+            service.wanted = false;
+            service.links.later = later[id];
+            service.links.holds = holds;
+            self.prepare_stop(id);
+            self.work.push_back(id);
+        }
+    }
+
+    /// Cancels what has not started, and bounds by the budget what is ending already.
+    fn prepare_stop(&mut self, id: Id) {
+        let within = |old: Option<Time>, new: Time| Some(old.map_or(new, |old| old.min(new)));
+        match self.services[id].state {
+            State::Waiting { .. } | State::Backoff => self.set(id, State::Down),
+            State::Starting { .. } => self.timers.set(id, None),
+            State::Stopping { patience, .. } | State::Draining { patience, .. } => {
+                let until = if patience.over { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
+                self.timers.set(id, within(self.timers.get(id), until));
+            }
+            State::Finishing { patience, .. } => {
+                let until = if patience.over { Some(self.now.plus(REAP_GRACE)) } else { self.finish_until(id) };
+                if let Some(until) = until {
+                    self.timers.set(id, within(self.timers.get(id), until));
+                }
+            }
+            State::Down | State::Spawning | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    /// Looks at a service again during the stop.
+    pub(super) fn consider_stopping(&mut self, id: Id) {
+        let over = self.patience_is_over();
+        let Service { state, links, .. } = &mut self.services[id];
+        match state {
+            State::Starting { .. } | State::Up { .. } if over => self.kill(id),
+            State::Finishing { patience, .. } if over && !patience.over => self.kill(id),
+            State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.tell(id, Cause::Shutdown),
+            State::Starting { .. } | State::Up { .. } | State::Spawning => {}
+            State::Stopping { .. } | State::Draining { .. } => {}
+            State::FinishSpawning { .. } | State::Finishing { .. } => {}
+            State::Down
+            | State::Waiting { .. }
+            | State::Backoff
+            | State::Lost { .. }
+            | State::Failed { .. }
+            | State::Done => {
+                if links.holds == 0 && !links.released {
+                    links.released = true;
+                    self.release_below(id);
+                }
+            }
+        }
+    }
+
+    fn release_below(&mut self, id: Id) {
+        for below in self.graph.below(id) {
+            let links = &mut self.services[below].links;
+            links.holds = links.holds.saturating_sub(1);
+            if links.holds == 0 {
+                self.work.push_back(below);
+            }
+        }
+    }
+
+    /// Moves the container's own state on; returns whether anything changed.
+    pub(super) fn advance_life(&mut self) -> bool {
+        match &self.life {
+            Life::Running if self.active == 0 => self.begin_stop(Because::NothingLeft),
+            Life::Stopping(_) if self.alive == 0 => self.end(),
+            Life::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
+            Life::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => self.end_patience(),
+            Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => return false,
+        }
+        true
+    }
+
+    /// Kills all that lives, now.
+    fn end_patience(&mut self) {
+        let Life::Stopping(stop) = &mut self.life else { return };
+        if stop.end_at.is_some() {
+            return;
+        }
+        stop.end_at = Some(self.now.plus(REAP_GRACE));
+        for id in self.services.ids() {
+            match self.services[id].state {
+                State::Starting { .. } | State::Up { .. } => self.kill(id),
+                State::Stopping { patience, .. }
+                | State::Draining { patience, .. }
+                | State::Finishing { patience, .. } => {
+                    if !patience.over {
+                        self.kill(id);
+                    }
+                }
+                State::Down | State::Waiting { .. } | State::Spawning | State::FinishSpawning { .. } => {}
+                State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => {}
+            }
+        }
+    }
+
+    /// Ends the container without those that KILL did not end.
+    fn give_up(&mut self) {
+        for id in self.services.ids() {
+            if self.services[id].state.phase().alive() {
+                self.lose(id);
+            }
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Life::Stopping(stop) = &self.life else { return };
+        let because = stop.because.clone();
+        let code = self.exit_code(&because);
+        self.life = Life::Over(because);
+        self.work.clear();
+        self.starts.clear();
+        self.out.push(Action::Exit(code));
+    }
+
+    /// Whether the container kills rather than tells.
+    pub(super) fn patience_is_over(&self) -> bool {
+        match &self.life {
+            Life::Stopping(stop) => stop.end_at.is_some(),
+            Life::Before | Life::Running | Life::Over(_) => false,
+        }
+    }
+}

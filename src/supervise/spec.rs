@@ -1,0 +1,242 @@
+//! [`Setup`]: what the engine is told at its start, names resolved to [`Id`]s. Must not know files or processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Id;
+use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
+use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
+use crate::config::values::{ServiceName, Signal};
+
+/// Everything that one run of the engine is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The services; an [`Id`] is a place in this list. The main command, if any, is the last one.
+    pub specs: Vec<Spec>,
+    /// The budget of the whole stop (DESIGN §8); also the patience with a service that has no `stop.timeout` of its
+    /// own and must end while the container goes on.
+    pub stop_timeout: Duration,
+}
+
+/// One service as the engine sees it: no command, no user, no paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// For `status`; the engine itself only uses ids.
+    pub name: ServiceName,
+    /// Longrun or oneshot.
+    pub kind: Kind,
+    /// Must be up or done before it starts; told to stop after it is down. Unknown ids and its own are ignored.
+    pub requires: Vec<Id>,
+    /// Order only. The main command is after everything, whatever stands here.
+    pub after: Vec<Id>,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Exit codes that are no failure.
+    pub success_codes: Vec<u8>,
+    /// Whether the container ends when it has ended for good (a oneshot: when it has failed).
+    pub essential: bool,
+    /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
+    pub ready: Ready,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Whether a script runs after each end.
+    pub finish: Option<FinishRule>,
+    /// What becomes of it at the beginning.
+    pub start: Start,
+    /// Whether it is the main command.
+    pub is_main: bool,
+}
+
+/// A finish script, as far as the engine cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishRule {
+    /// Then it is killed; `None`: no limit of its own.
+    pub timeout: Option<Duration>,
+}
+
+/// What becomes of a service at the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It is started.
+    Wanted,
+    /// It stays down, unless something wanted requires it: then it is started, as systemd starts a disabled unit
+    /// that an enabled one requires.
+    Down,
+    /// An earlier stage did it (a oneshot of *prepare*).
+    AlreadyDone,
+    /// It is left out in this mode: failed from the beginning, and never a reason to end the container by itself.
+    Skipped,
+}
+
+impl Setup {
+    /// Returns the setup of these services, in their order, and of the main command behind them if there is one.
+    ///
+    /// `done` are oneshots that the *prepare* stage has done; `skipped` are left out in this mode. What a service
+    /// requires, or is after, outside `services` is ignored, so that a stage can be given its own services only.
+    pub fn new(
+        services: &[Service],
+        done: &BTreeSet<ServiceName>,
+        skipped: &BTreeSet<ServiceName>,
+        main: bool,
+        stop_timeout: Duration,
+    ) -> Self {
+        let ids: BTreeMap<&ServiceName, Id> =
+            services.iter().enumerate().map(|(at, service)| (&service.name, Id(at))).collect();
+        let resolve = |names: &[ServiceName]| names.iter().filter_map(|name| ids.get(name).copied()).collect();
+        let start = |service: &Service| {
+            if done.contains(&service.name) {
+                Start::AlreadyDone
+            } else if skipped.contains(&service.name) {
+                Start::Skipped
+            } else if service.down {
+                Start::Down
+            } else {
+                Start::Wanted
+            }
+        };
+        let mut specs: Vec<Spec> = services
+            .iter()
+            .map(|service| Spec {
+                name: service.name.clone(),
+                kind: service.kind,
+                requires: resolve(&service.requires),
+                after: resolve(&service.after),
+                restart: service.restart.clone(),
+                success_codes: service.success_codes.clone(),
+                essential: service.essential,
+                ready: service.ready.clone(),
+                stop: service.stop.clone(),
+                finish: finish(service),
+                start: start(service),
+                is_main: false,
+            })
+            .collect();
+        if main {
+            specs.push(Spec::main());
+        }
+        Self { specs, stop_timeout }
+    }
+}
+
+impl Spec {
+    /// Returns the main command's: started once, after everything has settled; its end ends the container.
+    ///
+    /// It is told to stop by a signal to its first process only, as tini does; what it leaves of its group is then
+    /// told as well.
+    pub fn main() -> Self {
+        Self {
+            name: ServiceName::main(),
+            kind: Kind::Longrun,
+            requires: Vec::new(),
+            after: Vec::new(),
+            restart: Restart {
+                policy: RestartPolicy::Never,
+                delay: RESTART_DELAY,
+                max_delay: RESTART_MAX_DELAY,
+                limit: None,
+            },
+            success_codes: vec![0],
+            essential: false,
+            ready: Ready::Started,
+            stop: Stop { signal: Signal::TERM, timeout: None, group: false },
+            finish: None,
+            start: Start::Wanted,
+            is_main: true,
+        }
+    }
+}
+
+/// A finish script belongs to a longrun (s6-supervise); a oneshot has none.
+fn finish(service: &Service) -> Option<FinishRule> {
+    match service.kind {
+        Kind::Longrun => service.finish.as_ref().map(|finish| FinishRule { timeout: finish.timeout }),
+        Kind::Oneshot => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::service::{Command, Finish, RunAs, WithoutRoot};
+    use crate::config::values::CapSet;
+    use crate::error::Place;
+
+    fn name(text: &str) -> ServiceName {
+        ServiceName::new(text).expect("a service's name")
+    }
+
+    fn service(text: &str, kind: Kind, requires: &[&str], after: &[&str]) -> Service {
+        let Spec { restart, success_codes, ready, stop, .. } = Spec::main();
+        let command = Command::Argv(vec![OsString::from("true")]);
+        Service {
+            name: name(text),
+            at: Place::Machine,
+            kind,
+            command: command.clone(),
+            requires: requires.iter().map(|text| name(text)).collect(),
+            after: after.iter().map(|text| name(text)).collect(),
+            user: RunAs::App,
+            groups: None,
+            capabilities: CapSet::EMPTY,
+            directory: None,
+            environment: BTreeMap::new(),
+            clear_environment: false,
+            environment_file: None,
+            restart,
+            success_codes,
+            essential: false,
+            ready,
+            stop,
+            finish: Some(Finish { command, timeout: Some(Duration::from_secs(5)) }),
+            limits: Vec::new(),
+            nice: None,
+            oom_score_adj: None,
+            umask: None,
+            no_new_privileges: true,
+            without_root: WithoutRoot::Run,
+            down: false,
+        }
+    }
+
+    #[test]
+    fn names_become_ids_and_those_outside_the_stage_are_ignored() {
+        let services = [
+            service("db", Kind::Longrun, &["prepared"], &[]),
+            service("web", Kind::Longrun, &["db", "gone"], &["elsewhere", "db"]),
+        ];
+        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8));
+        let edges: Vec<_> = setup.specs.iter().map(|spec| (spec.requires.clone(), spec.after.clone())).collect();
+        assert_eq!(edges, [(vec![], vec![]), (vec![Id(0)], vec![Id(0)])]);
+    }
+
+    #[test]
+    fn done_goes_before_skipped_and_skipped_before_down() {
+        let mut services = ["a", "b", "c", "d"].map(|text| service(text, Kind::Oneshot, &[], &[]));
+        for service in &mut services[..3] {
+            service.down = true;
+        }
+        let done = BTreeSet::from([name("a")]);
+        let skipped = BTreeSet::from([name("a"), name("b")]);
+        let setup = Setup::new(&services, &done, &skipped, false, Duration::from_secs(8));
+        let starts: Vec<Start> = setup.specs.iter().map(|spec| spec.start).collect();
+        assert_eq!(starts, [Start::AlreadyDone, Start::Skipped, Start::Down, Start::Wanted]);
+    }
+
+    #[test]
+    fn only_a_longrun_has_a_finish_script() {
+        let services = [service("run", Kind::Longrun, &[], &[]), service("once", Kind::Oneshot, &[], &[])];
+        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8));
+        let finish: Vec<_> = setup.specs.iter().map(|spec| spec.finish).collect();
+        assert_eq!(finish, [Some(FinishRule { timeout: Some(Duration::from_secs(5)) }), None]);
+    }
+
+    #[test]
+    fn the_main_command_comes_last() {
+        let services = [service("run", Kind::Longrun, &[], &[])];
+        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), true, Duration::from_secs(8));
+        assert_eq!(setup.specs.iter().map(|spec| spec.is_main).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(setup.specs[1].name, ServiceName::main());
+    }
+}

@@ -1,0 +1,107 @@
+//! When a service starts, starts again, or never will: requirements, order, the restart rule's answer.
+
+use super::process::Outcome;
+use super::restart::Next;
+use super::shutdown::Life;
+use super::state::{Service, State};
+use super::supervisor::Supervisor;
+use super::{Action, Because, Id, Report, Role, Why};
+
+impl Supervisor {
+    /// Looks at a service again: whether it may start, or must stop, now.
+    pub(super) fn consider(&mut self, id: Id) {
+        if let Life::Stopping(_) = self.life {
+            return self.consider_stopping(id);
+        }
+        let Service { state, links, .. } = &self.services[id];
+        let links = *links;
+        match state {
+            State::Waiting { .. } | State::Backoff if links.lost > 0 => self.fail_by_requirement(id),
+            State::Waiting { .. } if links.may_start() => self.starts.push_back(id),
+            State::Waiting { said: false } => {
+                let on = self.missing(id);
+                self.services[id].state = State::Waiting { said: true };
+                self.report(Report::Waiting { id, on });
+            }
+            State::Waiting { said: true } | State::Backoff => {}
+            State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::Done => {}
+        }
+    }
+
+    /// Starts it, if that is still right.
+    pub(super) fn start(&mut self, id: Id) {
+        let Service { state, links, .. } = &self.services[id];
+        if !matches!(state, State::Waiting { .. }) || !links.may_start() {
+            return;
+        }
+        self.services[id].starts = self.services[id].starts.saturating_add(1);
+        self.set(id, State::Spawning);
+        self.out.push(Action::Spawn { id, role: Role::Run, after: None });
+    }
+
+    /// Starts it again, after its pause, or not.
+    pub(super) fn again_or_not(&mut self, id: Id, outcome: Outcome) {
+        let service = &mut self.services[id];
+        let next = service.tally.after(outcome.ended(), &service.spec.restart);
+        match next {
+            Next::Again { pause, failures } => {
+                self.report(Report::Backoff { id, pause, failures });
+                if pause.is_zero() {
+                    self.set(id, State::Waiting { said: false });
+                } else {
+                    self.set(id, State::Backoff);
+                    self.timers.set(id, Some(self.now.plus(pause)));
+                }
+            }
+            Next::Limit(times) => self.fail(id, Why::Limit(times)),
+            Next::Never => match outcome {
+                Outcome::Well(end) => self.end_well(id, Why::Ended(end.exit)),
+                Outcome::Badly(end) => self.fail(id, Why::Ended(end.exit)),
+                Outcome::CannotStart(why) => self.fail(id, Why::CannotStart(why)),
+            },
+        }
+    }
+
+    /// It has ended for good, and that is no failure.
+    fn end_well(&mut self, id: Id, why: Why) {
+        self.services[id].wanted = false;
+        self.set(id, State::Down);
+        self.ended_for_good(id, why);
+    }
+
+    /// It has failed for good.
+    pub(super) fn fail(&mut self, id: Id, why: Why) {
+        let code = self.failure_code(id, &why);
+        self.services[id].code = Some(code);
+        self.services[id].wanted = false;
+        self.set(id, State::Failed { why: why.clone() });
+        self.report(Report::Failed { id, why: why.clone() });
+        if why != Why::Skipped {
+            self.verdict.failure = Some(code);
+            self.ended_for_good(id, why);
+        }
+    }
+
+    fn fail_by_requirement(&mut self, id: Id) {
+        let lost = self.graph.requires(id).iter().find(|on| self.services[**on].state.phase().hopeless());
+        if let Some(lost) = lost.copied() {
+            self.fail(id, Why::Requirement(lost));
+        }
+    }
+
+    /// Begins the stop at once, before anything else is considered: nothing starts after an essential end.
+    fn ended_for_good(&mut self, id: Id, why: Why) {
+        if self.services[id].spec.essential {
+            self.begin_stop(Because::Essential(id, why));
+        }
+    }
+
+    /// Returns what keeps it waiting.
+    fn missing(&self, id: Id) -> Vec<Id> {
+        let phase = |on: &Id| self.services[*on].state.phase();
+        let unmet = self.graph.requires(id).iter().filter(|on| !phase(on).met());
+        unmet.chain(self.graph.after(id).iter().filter(|on| !phase(on).settled())).copied().collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! What a service *is*: [`State`] holds the facts of each state. What is *wanted* is kept apart, beside it. Must not know
+//! transitions.
+
+use std::time::Duration;
+
+use super::phase::Phase;
+use super::restart::Tally;
+use super::spec::Spec;
+use super::{Exit, Pid, Role, Time, Why};
+
+/// A service: what it shall be, what it is, what it was.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) spec: Spec,
+    /// Only changed by `Supervisor::set`.
+    pub(super) state: State,
+    /// Since when it is in this state.
+    pub(super) since: Time,
+    /// Whether it shall run.
+    pub(super) wanted: bool,
+    /// How often its command was started.
+    pub(super) starts: u32,
+    /// How its command last ended.
+    pub(super) last_exit: Option<Exit>,
+    /// The exit code that its last end amounts to; once it is failed, never 0 for a failure.
+    pub(super) code: Option<u8>,
+    /// Its latest ends.
+    pub(super) tally: Tally,
+    /// What keeps it waiting, and its place in the order of a stop.
+    pub(super) links: Links,
+}
+
+/// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the
+/// service has dependents, not as much as there are services.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Links {
+    /// How many that it requires are not up or done.
+    pub(super) unmet: usize,
+    /// How many that it requires will never be.
+    pub(super) lost: usize,
+    /// How many that it is after have not settled.
+    pub(super) unsettled: usize,
+    /// In a stop: how many that depend on it have not been released.
+    pub(super) holds: usize,
+    /// In a stop: it has ended, and so has everything that depends on it, through however many others.
+    pub(super) released: bool,
+    /// In a stop: how many layers come later than its own.
+    pub(super) later: u32,
+}
+
+impl Links {
+    /// Whether all that it requires is up or done, and all that it is after has settled.
+    pub(super) fn may_start(self) -> bool {
+        self.unmet == 0 && self.unsettled == 0
+    }
+}
+
+/// A state with its facts. A pid is only where a process (or the rest of its group) exists.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Down,
+    Waiting {
+        /// Whether a report has said so.
+        said: bool,
+    },
+    Spawning,
+    Starting {
+        run: Run,
+    },
+    Up {
+        run: Run,
+        ready: Time,
+    },
+    Stopping {
+        run: Run,
+        ready: Option<Time>,
+        cause: Cause,
+        patience: Patience,
+    },
+    Draining {
+        pid: Pid,
+        of: Drained,
+        patience: Patience,
+    },
+    FinishSpawning {
+        end: End,
+    },
+    Finishing {
+        pid: Pid,
+        end: End,
+        patience: Patience,
+    },
+    Lost {
+        pid: Pid,
+        /// Whether its first process is still there, not only the rest of its group.
+        first: bool,
+        /// What it was.
+        role: Role,
+    },
+    Backoff,
+    Failed {
+        why: Why,
+    },
+    Done,
+}
+
+/// A process that executes the command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) pid: Pid,
+    pub(super) started: Time,
+}
+
+/// What something that ought to end has been told. When it is killed is its timer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Since when.
+    pub(super) since: Time,
+    /// Whether patience is over: KILL was sent.
+    pub(super) over: bool,
+}
+
+/// How and why a run ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) exit: Exit,
+    pub(super) cause: Cause,
+    /// How long it ran.
+    pub(super) ran: Duration,
+    /// How long it was up, if it ever was.
+    pub(super) up: Option<Duration>,
+}
+
+/// Why a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// By itself.
+    Itself,
+    /// It was not ready in time and told to stop.
+    NotReady,
+    /// The container stops.
+    Shutdown,
+}
+
+/// What the rest of a group belonged to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Drained {
+    /// The command.
+    Run(End),
+    /// The finish script after that end, and how the script ended.
+    Finish(End, Exit),
+}
+
+impl State {
+    /// Returns its name.
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Self::Down => Phase::Down,
+            Self::Waiting { .. } => Phase::Waiting,
+            Self::Spawning => Phase::Spawning,
+            Self::Starting { .. } => Phase::Starting,
+            Self::Up { .. } => Phase::Up,
+            Self::Stopping { .. } => Phase::Stopping,
+            Self::Draining { .. } => Phase::Draining,
+            Self::FinishSpawning { .. } => Phase::FinishSpawning,
+            Self::Finishing { .. } => Phase::Finishing,
+            Self::Lost { .. } => Phase::Lost,
+            Self::Backoff => Phase::Backoff,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Done => Phase::Done,
+        }
+    }
+
+    /// Returns its process, while that or the rest of its group lives.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Starting { run } | Self::Up { run, .. } | Self::Stopping { run, .. } => Some(run.pid),
+            Self::Draining { pid, .. } | Self::Finishing { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
+            Self::Down | Self::Waiting { .. } | Self::Spawning | Self::FinishSpawning { .. } => None,
+            Self::Backoff | Self::Failed { .. } | Self::Done => None,
+        }
+    }
+
+    /// Returns why it is failed, if it is.
+    pub(super) fn why(&self) -> Option<&Why> {
+        match self {
+            Self::Failed { why } => Some(why),
+            Self::Down | Self::Waiting { .. } | Self::Spawning | Self::Starting { .. } | Self::Up { .. } => None,
+            Self::Stopping { .. } | Self::Draining { .. } | Self::FinishSpawning { .. } => None,
+            Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff | Self::Done => None,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! [`Supervisor`]: the engine's frame. Takes an event, lets requests spread, then touches processes, and says when it
+//! wants to be called again. What a process's events mean stands in `process`, how a container stops in `shutdown`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::graph::Graph;
+use super::restart::Tally;
+use super::shutdown::Life;
+use super::spec::{Setup, Start};
+use super::state::{Links, Service, State};
+use super::table::Table;
+use super::timers::Timers;
+use super::verdict::Verdict;
+use super::{Action, Because, Event, Id, Report, Request, Time, Why};
+use crate::config::service::Kind;
+use crate::config::values::ServiceName;
+
+/// The engine. All that it knows came in by [`Setup`] and [`Event`]s; all that it does is the actions it returns.
+///
+/// # Starting
+/// A service starts when all that it requires is up (oneshots: done) and all that it is after has settled: is up, done,
+/// failed, or down and not wanted. The main command is after everything. A requirement that is lost (failed, or ended
+/// for good) makes those failed that still wait for it, or that would be started again; one that is up stays up, as
+/// with systemd's `Requires=`, and so it does while a requirement crashes and comes back.
+///
+/// # Ending
+/// A run has ended when its whole group has: what the first process leaves behind is told to stop, then killed. Then
+/// the finish script runs (not after a start that failed), then the restart policy speaks. An essential service that
+/// has ended for good, the main command's end, a signal, a request and having nothing left each end the container.
+///
+/// # What it counts on
+/// A `Spawn` is answered before any other event is given. The events of one process come in their order, and none after
+/// its end: a late `Executed` would be taken for the next run's. Where this is broken nothing panics and the container
+/// still ends in time, but a service may be shown as what it is not.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    pub(super) services: Table<Service>,
+    pub(super) graph: Graph,
+    pub(super) main: Option<Id>,
+    pub(super) stop_timeout: Duration,
+    pub(super) life: Life,
+    pub(super) now: Time,
+    pub(super) timers: Timers,
+    pub(super) out: Vec<Action>,
+    pub(super) verdict: Verdict,
+    /// How many are alive, in the sense of `Phase::alive`.
+    pub(super) alive: usize,
+    /// How many are active, in the sense of `Phase::active`.
+    pub(super) active: usize,
+    /// Services to look at again, because they or their neighbours changed.
+    pub(super) work: VecDeque<Id>,
+    /// Services that may start, unless something changes before it is their turn.
+    pub(super) starts: VecDeque<Id>,
+    /// For ids that nobody has.
+    pub(super) nobody: ServiceName,
+}
+
+impl Supervisor {
+    /// Returns an engine that waits for [`Event::Begin`].
+    pub fn new(setup: Setup) -> Self {
+        let graph = Graph::new(&setup.specs);
+        let services = Table::new(setup.specs.into_iter().map(|spec| Service {
+            state: State::Down,
+            since: Time::default(),
+            wanted: spec.start == Start::Wanted,
+            starts: 0,
+            last_exit: None,
+            code: None,
+            tally: Tally::default(),
+            links: Links::default(),
+            spec,
+        }));
+        let main = services.ids().next_back().filter(|last| services[*last].spec.is_main);
+        let mut me = Self {
+            timers: Timers::new(services.len()),
+            services,
+            graph,
+            main,
+            stop_timeout: setup.stop_timeout,
+            life: Life::Before,
+            now: Time::default(),
+            out: Vec::new(),
+            verdict: Verdict::default(),
+            alive: 0,
+            active: 0,
+            work: VecDeque::new(),
+            starts: VecDeque::new(),
+            nobody: ServiceName::main(),
+        };
+        me.want_what_is_required();
+        for id in me.services.ids() {
+            // Everything is down: nothing is met, everything is hopeless, everything has settled.
+            let requires = me.graph.requires(id).len();
+            me.services[id].links = Links { unmet: requires, lost: requires, ..Links::default() };
+        }
+        me
+    }
+
+    /// Takes an event and returns what to do, in this order. After [`Action::Exit`] it returns nothing any more.
+    ///
+    /// `now` never goes back: an earlier one counts as the latest. An event for a service that does not exist, or that
+    /// does not fit its state, changes nothing.
+    pub fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
+        self.now = self.now.max(now);
+        if !matches!(self.life, Life::Over(_)) {
+            self.take(event);
+            self.settle();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// Returns when something has to happen next, if nothing else does before; `None` while there is nothing to wait
+    /// for. Always later than the last `now`, and an [`Event::Tick`] then always changes something.
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.life {
+            Life::Before | Life::Running => self.timers.first(),
+            Life::Stopping(stop) => Some(self.timers.first().map_or(stop.limit(), |first| first.min(stop.limit()))),
+            Life::Over(_) => None,
+        }
+    }
+
+    /// Returns why the container ends, once it does: with [`Because::NothingLeft`] a *prepare* stage went well.
+    pub fn because(&self) -> Option<&Because> {
+        match &self.life {
+            Life::Stopping(stop) => Some(&stop.because),
+            Life::Over(because) => Some(because),
+            Life::Before | Life::Running => None,
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Begin => self.begin(),
+            Event::Tick => {}
+            Event::StopSignal(signal) => self.stop_signal(signal),
+            Event::Ask(Request::Shutdown { code }) => self.shutdown_asked(code),
+            Event::Forward(signal) => self.forward(signal),
+            Event::Spawned { id, pid } if self.services.has(id) => self.spawned(id, pid),
+            Event::SpawnFailed { id, why } if self.services.has(id) => self.spawn_failed(id, why),
+            Event::Executed { id } if self.services.has(id) => self.executed(id),
+            Event::Ready { id } if self.services.has(id) => self.ready(id),
+            Event::Exited { id, exit, group_left } if self.services.has(id) => self.exited(id, exit, group_left),
+            Event::GroupGone { id } if self.services.has(id) => self.group_gone(id),
+            Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
+            Event::Exited { .. } | Event::GroupGone { .. } => {}
+        }
+    }
+
+    fn begin(&mut self) {
+        match self.life {
+            Life::Before => self.life = Life::Running,
+            Life::Running | Life::Stopping(_) | Life::Over(_) => return,
+        }
+        for id in self.services.ids() {
+            match (self.services[id].spec.start, self.services[id].wanted) {
+                (Start::AlreadyDone, _) => self.set(id, State::Done),
+                (Start::Skipped, _) => self.fail(id, Why::Skipped),
+                (Start::Wanted, _) | (Start::Down, true) => self.set(id, State::Waiting { said: false }),
+                (Start::Down, false) => {}
+            }
+        }
+    }
+
+    /// Works until nothing is left to do at this moment. What changes spreads first: to whom it concerns, then whose
+    /// time has come, then to the container. Only then is anything started: a failure that ends the container must not
+    /// find that something has just been started for nothing.
+    fn settle(&mut self) {
+        loop {
+            if let Some(id) = self.work.pop_front() {
+                self.consider(id);
+            } else if let Some(id) = self.timers.pop(self.now) {
+                self.expire(id);
+            } else if self.advance_life() {
+            } else if let Some(id) = self.starts.pop_front() {
+                self.start(id);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The only place where a state changes: keeps the counts, tells the neighbours, forgets the old state's timer.
+    pub(super) fn set(&mut self, id: Id, state: State) {
+        let (old, new) = (self.services[id].state.phase(), state.phase());
+        self.services[id].state = state;
+        self.services[id].since = self.now;
+        self.timers.set(id, None);
+        self.work.push_back(id);
+        shift(&mut self.alive, old.alive(), new.alive());
+        shift(&mut self.active, old.active(), new.active());
+        if (old.met(), old.hopeless()) != (new.met(), new.hopeless()) {
+            for above in self.graph.required_by(id) {
+                let links = &mut self.services[*above].links;
+                shift(&mut links.unmet, !old.met(), !new.met());
+                shift(&mut links.lost, old.hopeless(), new.hopeless());
+                if links.unmet == 0 || new.hopeless() {
+                    self.work.push_back(*above);
+                }
+            }
+        }
+        if old.settled() != new.settled() {
+            for above in self.graph.before(id) {
+                let links = &mut self.services[*above].links;
+                shift(&mut links.unsettled, !old.settled(), !new.settled());
+                if links.unsettled == 0 {
+                    self.work.push_back(*above);
+                }
+            }
+        }
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.out.push(Action::Report(report));
+    }
+
+    /// A service that stays down is wanted all the same if something wanted requires it.
+    fn want_what_is_required(&mut self) {
+        let mut wanted: Vec<Id> = self.services.ids().filter(|id| self.services[*id].wanted).collect();
+        while let Some(id) = wanted.pop() {
+            for on in self.graph.requires(id) {
+                let service = &mut self.services[*on];
+                if service.spec.start == Start::Down && !service.wanted {
+                    service.wanted = true;
+                    wanted.push(*on);
+                }
+            }
+        }
+    }
+
+    /// Returns whether it is a oneshot.
+    pub fn is_oneshot(&self, id: Id) -> bool {
+        match self.services[id].spec.kind {
+            Kind::Oneshot => true,
+            Kind::Longrun => false,
+        }
+    }
+}
+
+/// Counts a change of a property; neither way can it wrap, because what is subtracted was added before.
+fn shift(count: &mut usize, before: bool, after: bool) {
+    match (before, after) {
+        (false, true) => *count = count.saturating_add(1),
+        (true, false) => *count = count.saturating_sub(1),
+        (false, false) | (true, true) => {}
+    }
+}

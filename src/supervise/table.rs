@@ -1,0 +1,54 @@
+//! [`Table`]: one value per service, indexed by [`Id`]. The only place that indexes.
+
+use std::ops::{Index, IndexMut};
+
+use super::Id;
+
+/// One value per service.
+///
+/// Indexing cannot miss: an id from outside passes [`Table::has`] once, in `Supervisor::step`; every other one comes
+/// from [`Table::ids`] or from edges that `Graph::new` has filtered with `has`; and all tables of an engine have one
+/// length, which never changes.
+#[derive(Clone, Debug)]
+pub(super) struct Table<T>(Vec<T>);
+
+impl<T> Table<T> {
+    /// Returns a table of these, in the order of their ids.
+    pub(super) fn new(all: impl IntoIterator<Item = T>) -> Self {
+        Self(all.into_iter().collect())
+    }
+
+    /// Returns whether there is such a service.
+    pub(super) fn has(&self, id: Id) -> bool {
+        id.0 < self.0.len()
+    }
+
+    /// Returns how many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns every id, in order; does not borrow the table.
+    pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = Id> + use<T> {
+        (0..self.0.len()).map(Id)
+    }
+
+    /// Returns every value, in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
+impl<T> Index<Id> for Table<T> {
+    type Output = T;
+
+    fn index(&self, id: Id) -> &T {
+        &self.0[id.0]
+    }
+}
+
+impl<T> IndexMut<Id> for Table<T> {
+    fn index_mut(&mut self, id: Id) -> &mut T {
+        &mut self.0[id.0]
+    }
+}

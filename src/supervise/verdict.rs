@@ -1,0 +1,92 @@
+//! The container's exit code (DESIGN §8). Must not know how a stop goes.
+//!
+//! 1. The code that a shutdown was asked to have.
+//! 2. If an essential service ended the container, its code: the main command was then only told to stop, and its 143
+//!    (or the 0 of one that handles TERM) would hide what happened.
+//! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
+//!    could not end it.
+//! 4. After a requested stop: 0.
+//! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
+//!
+//! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often, or when
+//! it was stopped because it never became ready) it has 1. One whose requirement is failed has that one's code; one
+//! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
+//! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
+
+use super::supervisor::Supervisor;
+use super::{Because, Exit, Id, Why};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
+
+/// A failure that has no code of its own.
+const FAILURE: u8 = 1;
+
+/// errno(3): no such file or directory, the same on x86-64 and arm64.
+const ENOENT: i32 = 2;
+
+/// What the exit code is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Verdict {
+    /// Asked for.
+    pub(super) asked: Option<u8>,
+    /// The main command's.
+    pub(super) main: Option<u8>,
+    /// The latest failure's.
+    pub(super) failure: Option<u8>,
+}
+
+/// Returns the code that a parent would see: 128+n for a signal, as the shell has it.
+pub(super) fn code(exit: Exit) -> u8 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => u8::try_from(signal.number()).map_or(u8::MAX, |number| number.saturating_add(128)),
+    }
+}
+
+/// Returns the shell's code for a program that could not be executed.
+pub(super) fn spawn_code(errno: i32) -> u8 {
+    if errno == ENOENT { EXIT_NOT_FOUND } else { EXIT_NOT_EXECUTABLE }
+}
+
+impl Supervisor {
+    /// Returns the code that a service's end for good amounts to; see the module's rules.
+    pub(super) fn failure_code(&self, id: Id, why: &Why) -> u8 {
+        let own = self.services[id].code;
+        let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
+        match why {
+            Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) => failed(own),
+            Why::FinishSaidStop => own.unwrap_or(FAILURE),
+            Why::Requirement(lost) => failed(self.services[*lost].code),
+            Why::Skipped => EXIT_REFUSED,
+        }
+    }
+
+    /// Returns the code of the container.
+    pub(super) fn exit_code(&self, because: &Because) -> u8 {
+        let Verdict { asked, main, failure } = self.verdict;
+        asked.unwrap_or_else(|| match because {
+            Because::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
+            Because::Main(exit) => main.unwrap_or_else(|| code(*exit)),
+            Because::Signal(_) | Because::Asked => main.unwrap_or(0),
+            Because::NothingLeft => failure.unwrap_or(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::Signal;
+
+    #[test]
+    fn a_signal_is_128_and_its_number() {
+        assert_eq!(code(Exit::Signal(Signal::KILL)), 137);
+        assert_eq!(code(Exit::Signal(Signal::TERM)), 143);
+        assert_eq!(Signal::from_number(64).map(|signal| code(Exit::Signal(signal))), Some(192));
+    }
+
+    #[test]
+    fn a_missing_program_is_127_and_any_other_refusal_126() {
+        let (eacces, enoexec, enomem) = (13, 8, 12);
+        assert_eq!([ENOENT, eacces, enoexec, enomem].map(spawn_code), [127, 126, 126, 126]);
+    }
+}
