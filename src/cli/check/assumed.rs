@@ -1,0 +1,125 @@
+//! The machine that a tree is meant for, where that is not this one: a container started as root with what Docker gives
+//! by default, in an image that has every program, path and account that the tree names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::config::container::UserRef;
+use crate::config::service::{Command, GroupRef, RunAs};
+use crate::config::values::{Gid, ServiceName, Uid};
+use crate::plan::facts::{
+    Access, AccountFile, AccountState, Facts, IdMap, PathFact, PathKind, ProgramFact, StdioFact, StdioKind,
+};
+use crate::sys::rehearse::DOCKER_DEFAULT;
+
+/// Accounts of the image, other than the app user, are numbered from here.
+const FIRST_ID: usize = 100;
+
+/// Returns its facts.
+pub(super) fn facts(config: &Config) -> Facts {
+    let stdio = StdioFact { kind: StdioKind::Fifo, uid: Uid::ROOT, mode: 0o600 };
+    Facts {
+        uid: Uid::ROOT,
+        gid: Gid::ROOT,
+        groups: Vec::new(),
+        effective: DOCKER_DEFAULT,
+        permitted: DOCKER_DEFAULT,
+        bounding: DOCKER_DEFAULT,
+        no_new_privs: false,
+        uid_map: IdMap::whole(),
+        gid_map: IdMap::whole(),
+        setgroups_denied: false,
+        pid_one: true,
+        tty: false,
+        umask: 0o022,
+        nice: 0,
+        oom_score_adj: 0,
+        hard_limits: BTreeMap::new(),
+        accounts: accounts(config),
+        etc: Access::Yes,
+        paths: paths(config),
+        runtime: vec![("/run/stepdown".into(), Access::Yes)],
+        stdio: [stdio; 3],
+        programs: programs(config),
+        zone_known: None,
+    }
+}
+
+fn accounts(config: &Config) -> BTreeMap<AccountFile, AccountState> {
+    let (own, made) = (&config.container.own, &config.container.directories);
+    let users: BTreeSet<&str> = config
+        .services
+        .iter()
+        .filter_map(|service| match &service.user {
+            RunAs::Account(name) => Some(name),
+            RunAs::App | RunAs::Root | RunAs::Ids(..) => None,
+        })
+        .chain(own.iter().map(|own| &own.user).chain(made.iter().map(|made| &made.user)).filter_map(
+            |user| match user {
+                Some(UserRef::Name(name)) => Some(name),
+                Some(UserRef::Id(_)) | None => None,
+            },
+        ))
+        .map(|name| name.as_str())
+        .filter(|name| !is_there(name, config))
+        .collect();
+    let groups: BTreeSet<&str> = (config.services.iter().flat_map(|service| service.groups.iter().flatten()))
+        .chain(&config.container.app.groups)
+        .chain(own.iter().filter_map(|own| own.group.as_ref()))
+        .chain(made.iter().filter_map(|made| made.group.as_ref()))
+        .filter_map(|group| match group {
+            GroupRef::Name(name) => Some(name.as_str()),
+            GroupRef::Id(_) => None,
+        })
+        .chain(users.iter().copied())
+        .filter(|name| !is_there(name, config))
+        .collect();
+    let mut passwd = String::from("root:x:0:0:root:/root:/bin/sh\n");
+    for (at, name) in users.iter().enumerate() {
+        let id = FIRST_ID.saturating_add(at);
+        passwd.push_str(&format!("{name}:x:{id}:{id}::/:/sbin/nologin\n"));
+    }
+    let mut group = String::from("root:x:0:\n");
+    // Those of the users first: they have the users' own numbers.
+    let first = users.iter().chain(groups.iter().filter(|name| !users.contains(**name)));
+    for (at, name) in first.enumerate() {
+        group.push_str(&format!("{name}:x:{}:\n", FIRST_ID.saturating_add(at)));
+    }
+    BTreeMap::from([
+        (AccountFile::Passwd, AccountState::File(passwd.into_bytes())),
+        (AccountFile::Group, AccountState::File(group.into_bytes())),
+        (AccountFile::Shadow, AccountState::Missing),
+        (AccountFile::Gshadow, AccountState::Missing),
+    ])
+}
+
+/// The boot itself sees to the app user and its group; root is in every image.
+fn is_there(name: &str, config: &Config) -> bool {
+    let app = &config.container.app;
+    name == "root" || name == app.user.as_str() || name == app.group.as_str()
+}
+
+fn paths(config: &Config) -> BTreeMap<PathBuf, PathFact> {
+    let directory =
+        PathFact::Found { kind: PathKind::Directory, uid: Uid::ROOT, gid: Gid::ROOT, mode: 0o755, read_only: false };
+    let named = (config.container.own.iter().map(|own| &own.path))
+        .chain(config.container.directories.iter().map(|made| &made.path))
+        .chain(config.services.iter().filter_map(|service| service.directory.as_ref()))
+        .chain(&config.container.app.home);
+    let devices = config.container.app.device_groups.iter();
+    let mut paths: BTreeMap<_, _> = named.map(|path| (path.clone(), directory)).collect();
+    paths.extend(devices.map(|path| (path.clone(), PathFact::Missing(Access::Yes))));
+    paths
+}
+
+fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
+    let found = |words: Option<&std::ffi::OsString>| ProgramFact::Found(words.map(PathBuf::from).unwrap_or_default());
+    let of = |command: &Command| match command {
+        Command::Argv(words) => found(words.first()),
+        Command::Script(_) => ProgramFact::Found("/bin/sh".into()),
+        Command::File(path) => ProgramFact::Found(path.clone()),
+    };
+    let services = config.services.iter().map(|service| (service.name.as_str().to_owned(), of(&service.command)));
+    services.chain([(ServiceName::MAIN.to_owned(), found(config.main.first()))]).collect()
+}

@@ -1,0 +1,85 @@
+//! `check`: every mistake of a tree, and what privilege it will cost. In the image itself (`/etc`) the machine is the one
+//! that the services will meet, so its programs and accounts are checked too; a tree that lies elsewhere is taken to be
+//! for an image that has all it names.
+
+mod assumed;
+mod lint;
+
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use super::Printed;
+use crate::config::{self, Config};
+use crate::error::{EXIT_WRONG, Error, Problems};
+use crate::plan::{self, BootPlan, Drop};
+use crate::sys::facts;
+use crate::sys::source::Where;
+
+/// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
+/// standard output, the exit code is 100.
+pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Error> {
+    let sources = super::sources(place, command);
+    let config = match config::read(&sources) {
+        Ok(config) => config,
+        Err(problems) => return Ok(wrong(problems)),
+    };
+    let facts = if place.is_installed() { facts::read(&config) } else { assumed::facts(&config) };
+    let mut text = headline(place, &config);
+    match plan::boot(&config, &facts) {
+        Ok(plan) => describe(&mut text, &plan, place.is_installed()),
+        Err(Error::Wrong(problems)) => return Ok(wrong(problems)),
+        // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
+        Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would end: {refused}")),
+    }
+    lint::notices(&sources).iter().for_each(|notice| note(&mut text, notice));
+    Ok(Printed { text, code: 0 })
+}
+
+fn wrong(problems: Problems) -> Printed {
+    let all = problems.into_sorted();
+    let mut text = all.iter().map(|problem| format!("{problem}\n")).collect::<String>();
+    let _ = writeln!(text, "{}", count(all.len(), "problem"));
+    Printed { text, code: EXIT_WRONG }
+}
+
+fn headline(place: &Where, config: &Config) -> String {
+    let trees: Vec<_> = place.trees.iter().map(|tree| tree.display().to_string()).collect();
+    let main = if config.main.is_empty() { "" } else { " and a main command" };
+    format!("{}: {}{main}, no problem\n", trees.join(", "), count(config.services.len(), "service"))
+}
+
+fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
+    let me = &plan.identity;
+    // Elsewhere the account's numbers are not known.
+    let who = if installed { format!("{} ({}:{})", me.name, me.uid, me.gid) } else { me.name.clone() };
+    let stage = if installed { "here" } else { "started as root with Docker's default capabilities" };
+    let privilege = &plan.privilege;
+    let kept = match privilege.drop {
+        Drop::ToApp if privilege.kept.is_empty() => format!("PID 1 becomes {who} and keeps nothing"),
+        Drop::ToApp => format!("PID 1 becomes {who} and keeps {}", privilege.kept),
+        Drop::StayRoot => format!("PID 1 stays root, services become {who}"),
+        Drop::AlreadyUser => format!("there is no root, everything runs as {who}"),
+        Drop::Powerless => format!("root cannot step down, everything runs as {who}"),
+    };
+    let _ = writeln!(text, "privilege: {stage}, {kept}");
+    for reason in &privilege.reasons {
+        let _ = writeln!(text, "  because {reason}");
+    }
+    for service in &plan.services {
+        if let Some(why) = &service.skipped {
+            note(text, &format!("`{}` is left out here: {}; {}", service.name, why.cause, why.fix));
+        }
+    }
+    plan.notices.iter().for_each(|notice| note(text, notice));
+}
+
+fn note(text: &mut String, notice: &str) {
+    let _ = writeln!(text, "note: {notice}");
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        many => format!("{many} {noun}s"),
+    }
+}

@@ -1,0 +1,91 @@
+//! The way in of a container: `init`, parsed by hand, because every container start goes through here and a parser of
+//! verbs costs more than the whole boot. Must not touch anything.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::error::{Place, Problem};
+
+/// What the arguments begin with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Be the init, with this main command (none if empty).
+    Init(Vec<OsString>),
+    /// `init`, and something that it cannot be followed by.
+    Wrong(Problem),
+    /// Anything else: a verb, a flag, nothing.
+    Verb,
+}
+
+/// `init -- CMD…` is the main command's way in: no verb can collide with `docker run image status`. Under the name
+/// `init` (`/init`, as in images made for s6-overlay) everything is the main command, with or without `--`.
+pub(super) fn of(argv: &[OsString]) -> Entry {
+    let Some((name, rest)) = argv.split_first() else { return Entry::Verb };
+    if Path::new(name).file_name() == Some(OsStr::new("init")) {
+        let command = if is_dashes(rest.first()) { rest.get(1..) } else { Some(rest) };
+        return Entry::Init(command.unwrap_or_default().to_vec());
+    }
+    match rest.split_first() {
+        Some((verb, rest)) if verb == "init" => match rest.split_first() {
+            None => Entry::Init(Vec::new()),
+            Some((first, command)) if is_dashes(Some(first)) => Entry::Init(command.to_vec()),
+            Some((first, _)) if first == "--help" || first == "-h" => Entry::Verb,
+            Some((first, _)) => Entry::Wrong(Problem::new(
+                Place::Argument(format!("init {}", first.display())),
+                "a main command stands after `--`",
+                format!(
+                    "write `stepdown init -- {} …`, in a Dockerfile ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]",
+                    first.display()
+                ),
+            )),
+        },
+        Some(_) | None => Entry::Verb,
+    }
+}
+
+fn is_dashes(word: Option<&OsString>) -> bool {
+    word.is_some_and(|word| word == "--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(words: &str) -> Entry {
+        of(&words.split_whitespace().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    fn init(words: &str) -> Entry {
+        Entry::Init(words.split_whitespace().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn everything_after_the_dashes_is_the_main_command() {
+        assert_eq!(entry("stepdown init"), init(""));
+        assert_eq!(entry("stepdown init --"), init(""));
+        assert_eq!(entry("/usr/bin/stepdown init -- status --help"), init("status --help"));
+        assert_eq!(entry("stepdown init -- -- x"), init("-- x"));
+    }
+
+    #[test]
+    fn under_the_name_init_everything_is_the_main_command() {
+        assert_eq!(entry("/init"), init(""));
+        assert_eq!(entry("/init bash -l"), init("bash -l"));
+        assert_eq!(entry("init -- bash"), init("bash"));
+        assert_eq!(entry("/init --help"), init("--help"));
+    }
+
+    #[test]
+    fn the_rest_is_for_the_verbs_and_a_forgotten_dash_is_explained() {
+        assert_eq!(of(&[]), Entry::Verb);
+        for words in ["stepdown", "stepdown status", "stepdown init --help", "stepdown --version", "/initial"] {
+            assert_eq!(entry(words), Entry::Verb, "{words}");
+        }
+        let Entry::Wrong(problem) = entry("stepdown init nginx -g x") else { panic!("the dashes are missing") };
+        assert_eq!(
+            problem.to_string(),
+            "`init nginx`: a main command stands after `--`; write `stepdown init -- nginx …`, in a Dockerfile ENTRYPOINT \
+             [\"/usr/bin/stepdown\", \"init\", \"--\"]"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! `plan`: what a boot would do here and now. Touches nothing.
+
+use std::ffi::OsString;
+
+use super::Printed;
+use crate::error::Error;
+use crate::plan;
+use crate::sys::facts;
+use crate::sys::source::Where;
+
+/// Reads, plans, and prints the plan.
+pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
+    let config = super::config(place, command)?;
+    let plan = plan::boot(&config, &facts::read(&config))?;
+    let mut text =
+        if json { format!("{:#}", plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(Printed { text, code: 0 })
+}

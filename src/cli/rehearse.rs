@@ -1,0 +1,210 @@
+//! `stepdown try`: its flags, Docker's where Docker has them, and how they become a [`Rehearsal`].
+#![allow(clippy::disallowed_methods)] // what `try` takes over from the environment
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Place, Problem, Problems};
+use crate::sys::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
+
+/// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
+const TAKEN_OVER: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];
+/// … and everything with this beginning.
+const OUR_PREFIX: &str = "STEPDOWN_";
+
+/// Rehearses the whole life of a container here and now, without Docker.
+///
+/// The root filesystem is seen copy-on-write: nothing on this host changes. As root everything is rehearsed; without root,
+/// a user namespace stands in (everything with `newuidmap` and a line in /etc/subuid, else the `user` mode).
+///
+/// PUID, PGID, UMASK, TZ and STEPDOWN_* are taken over from the environment.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Differences from Docker: the network is the host's unless `--network none`; `/run` and `/tmp` are \
+    fresh unless `--root` is given; volumes are copy-on-write, too; there is no seccomp profile."
+)]
+pub struct Args {
+    /// A directory that holds `services.d` (and `stepdown.toml`), or a services tree itself [default: the current directory
+    /// if it has a `services.d`, else what is in /etc inside]
+    #[arg(value_name = "TREE")]
+    tree: Option<PathBuf>,
+    /// Another root filesystem, such as an unpacked image [default: this host's]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Start as this user: `uid`, `uid:gid`, `name` or `name:group`
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// One more supplementary group
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// The root filesystem is read-only
+    #[arg(long)]
+    read_only: bool,
+    /// Take a capability away, or ALL
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    cap_drop: Vec<String>,
+    /// Give a capability
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    cap_add: Vec<String>,
+    /// Set no_new_privs (Docker: `--security-opt no-new-privileges`)
+    #[arg(long)]
+    no_new_privileges: bool,
+    /// A writable place: `PATH` or `PATH:size=64m,mode=1777,exec`
+    #[arg(long, value_name = "PATH[:OPTIONS]")]
+    tmpfs: Vec<String>,
+    /// A directory or file of the host, copy-on-write: `HOST:DEST` or `HOST:DEST:ro`
+    #[arg(short, long, value_name = "HOST:DEST[:ro]")]
+    volume: Vec<String>,
+    /// A tiny init is PID 1, and ours its child
+    #[arg(long)]
+    init: bool,
+    /// `host`: this host's network; `none`: nothing but a loopback
+    #[arg(long, value_name = "NETWORK", default_value = "host", value_parser = ["host", "none"])]
+    network: String,
+    /// Set a variable, or with a name alone take it over
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<OsString>,
+    /// The name of the host inside
+    #[arg(long, default_value = "rehearsal")]
+    hostname: String,
+    /// The working directory
+    #[arg(short, long, value_name = "DIR", default_value = "/")]
+    workdir: PathBuf,
+    /// Pass standard input on
+    #[arg(short, long)]
+    interactive: bool,
+    /// Seconds from the first stop signal to KILL
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    stop_timeout: u64,
+    /// Only the container speaks
+    #[arg(short, long)]
+    quiet: bool,
+    /// The main command, as after the image's name in `docker run`
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs the rehearsal and returns the exit code that the container had.
+///
+/// # Errors
+/// Every flag that is wrong, or what the system refused.
+pub fn run(args: &Args) -> Result<u8, Error> {
+    Ok(rehearse::run(&rehearsal(args)?)?)
+}
+
+fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
+    let mut problems = Problems::default();
+    let network = if args.network == "none" { Network::None } else { Network::Host };
+    let tree = keep(&mut problems, Tree::find(args.tree.as_deref()));
+    let volumes = args.volume.iter().filter_map(|word| keep(&mut problems, Volume::parse(word))).collect();
+    let tmpfs = args.tmpfs.iter().filter_map(|word| keep(&mut problems, Tmpfs::parse(word))).collect();
+    let capabilities = match rehearse::granted(&args.cap_drop, &args.cap_add, network) {
+        Ok(set) => set,
+        Err(more) => {
+            problems.extend(more);
+            rehearse::DOCKER_DEFAULT
+        }
+    };
+    if let Some(root) = args.root.as_ref().filter(|root| !root.is_dir()) {
+        problems.push(Problem::new(
+            Place::Argument(format!("--root {}", root.display())),
+            "there is no such directory",
+            "unpack an image there, for example `docker export CONTAINER | tar -x -C DIR`",
+        ));
+    }
+    if !args.workdir.is_absolute() {
+        let place = Place::Argument(format!("--workdir {}", args.workdir.display()));
+        problems.push(Problem::new(place, "it is not absolute", "write a path that starts with `/`"));
+    }
+    let environment = environment(&args.env, std::env::vars_os().collect());
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    problems.or(Rehearsal {
+        tree: tree.flatten(),
+        root: args.root.clone(),
+        user: args.user.clone(),
+        groups: args.group_add.clone(),
+        capabilities,
+        no_new_privileges: args.no_new_privileges,
+        read_only: args.read_only,
+        tmpfs,
+        volumes,
+        init: args.init,
+        network,
+        environment,
+        hostname: args.hostname.clone(),
+        directory: args.workdir.clone(),
+        stdio: if terminal { Stdio::Terminal } else { Stdio::Pipes { input: args.interactive } },
+        stop_timeout: Duration::from_secs(args.stop_timeout),
+        command: args.command.clone(),
+        entrypoint: None,
+        quiet: args.quiet,
+    })
+}
+
+fn keep<T>(problems: &mut Problems, read: Result<T, Problem>) -> Option<T> {
+    read.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// What is taken over, then every `-e`: the last one of a name wins. `-e NAME` of an unset variable does nothing, as for
+/// Docker.
+fn environment(asked: &[OsString], ours: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let taken = |name: &OsString| {
+        TAKEN_OVER.iter().any(|other| name == *other) || name.as_bytes().starts_with(OUR_PREFIX.as_bytes())
+    };
+    let mut all: Vec<(OsString, OsString)> = ours.iter().filter(|(name, _)| taken(name)).cloned().collect();
+    for word in asked {
+        let bytes = word.as_bytes();
+        let equals = bytes.iter().position(|byte| *byte == b'=');
+        match equals.and_then(|at| Some((bytes.get(..at)?, bytes.get(at + 1..)?))) {
+            Some((name, value)) => all.push((OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec()))),
+            None => all.extend(ours.iter().filter(|(name, _)| name == word).cloned()),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(all: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        all.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn our_variables_are_taken_over_and_asked_ones_come_later() {
+        let ours = pairs(&[("PUID", "1000"), ("HOME", "/root"), ("STEPDOWN_LOG", "debug"), ("KEY", "x=y")]);
+        let asked = ["PUID=7".into(), "KEY".into(), "UNSET".into(), "EMPTY=".into()];
+        assert_eq!(
+            environment(&asked, ours),
+            pairs(&[("PUID", "1000"), ("STEPDOWN_LOG", "debug"), ("PUID", "7"), ("KEY", "x=y"), ("EMPTY", "")])
+        );
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn every_wrong_flag_is_listed_at_once() {
+        use clap::Parser;
+        let line =
+            Line::parse_from(["try", "/no/such", "-v", "x", "--tmpfs", "run", "--cap-add", "sys_admin", "-w", "x"]);
+        let text = rehearsal(&line.args).unwrap_err().to_string();
+        assert_eq!(text.lines().count(), 5, "{text}");
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_the_main_command() {
+        use clap::Parser;
+        let line = Line::parse_from(["try", "--init", "--", "sh", "-c", "exit 3"]);
+        let rehearsal = rehearsal(&line.args).unwrap();
+        assert_eq!(rehearsal.command, ["sh", "-c", "exit 3"]);
+        assert!(rehearsal.init);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a program needs besides itself to be executed: the interpreter after `#!`, or the loader that an ELF file names.
+//! Bytes in, path out; must not know whether it is there.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// This many bytes of a program hold its `#!` line (the kernel looks at 256) and, in what linkers make, an ELF file's
+/// program headers with the loader's name right behind them.
+pub(super) const HEAD: usize = 1024;
+
+const PT_INTERP: u64 = 3;
+
+/// Returns the interpreter or loader that `head`, the first [`HEAD`] bytes of a program, names.
+pub(super) fn named(head: &[u8]) -> Option<PathBuf> {
+    let name = match head.strip_prefix(b"#!") {
+        Some(line) => script(line)?,
+        None => elf(head)?,
+    };
+    (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
+}
+
+/// The first word of the line (execve(2)). A carriage return belongs to it: the kernel takes it so too.
+fn script(line: &[u8]) -> Option<&[u8]> {
+    let line = line.split(|byte| *byte == b'\n').next()?;
+    let start = line.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    line.get(start..)?.split(|byte| matches!(byte, b' ' | b'\t' | 0)).next()
+}
+
+/// The PT_INTERP segment of a 64-bit little-endian file (elf(5)), as on x86-64 and arm64.
+fn elf(head: &[u8]) -> Option<&[u8]> {
+    if !head.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let table = index(head, 0x20, 8)?;
+    let size = index(head, 0x36, 2)?;
+    let count = index(head, 0x38, 2)?;
+    (0..count).find_map(|at| {
+        let header = table.checked_add(at.checked_mul(size)?)?;
+        if number(head, header, 4)? != PT_INTERP {
+            return None;
+        }
+        let start = index(head, header.checked_add(0x08)?, 8)?;
+        let length = index(head, header.checked_add(0x20)?, 8)?;
+        head.get(start..start.checked_add(length)?)?.split(|byte| *byte == 0).next()
+    })
+}
+
+fn index(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
+    number(bytes, at, size).and_then(|number| usize::try_from(number).ok())
+}
+
+fn number(bytes: &[u8], at: usize, size: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at.checked_add(size)?)?;
+    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_names_its_interpreter_in_its_first_line() {
+        let named = |text: &str| named(text.as_bytes()).map(|path| path.to_string_lossy().into_owned());
+        assert_eq!(named("#!/usr/bin/with-contenv bash\necho").as_deref(), Some("/usr/bin/with-contenv"));
+        assert_eq!(named("#! \t/bin/sh").as_deref(), Some("/bin/sh"));
+        assert_eq!(named("#!/bin/sh\r\necho").as_deref(), Some("/bin/sh\r"));
+        assert_eq!(named("#!\n/bin/sh"), None);
+        assert_eq!(named("echo hello"), None);
+        assert_eq!(named(""), None);
+    }
+
+    #[test]
+    fn an_elf_file_names_its_loader_and_nonsense_names_nothing() {
+        let shell = std::fs::read("/bin/sh").unwrap();
+        let head = shell.get(..HEAD).unwrap();
+        let loader = named(head).unwrap();
+        assert!(loader.is_absolute() && loader.exists(), "{}", loader.display());
+        for length in 0..HEAD {
+            named(&head[..length]);
+        }
+        let mut broken = head.to_vec();
+        for at in 0..broken.len() {
+            let old = std::mem::replace(&mut broken[at], 0xff);
+            named(&broken);
+            broken[at] = old;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the machine is like, read once at the start into [`Facts`]. Changes nothing, keeps nothing open, and must not
+//! decide anything: that is `plan`'s.
+#![allow(clippy::disallowed_methods)] // three variables are facts
+
+mod access;
+mod accounts;
+mod interpreter;
+mod limits;
+mod paths;
+mod process;
+mod programs;
+mod raw;
+mod runtime;
+mod stdio;
+mod zone;
+
+use std::env::var_os;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::plan::facts::{Facts, StdioKind};
+
+pub use programs::{DEFAULT_PATH, resolve};
+pub use runtime::candidates;
+
+/// Asks for everything that the plan of `config` depends on. Takes some tens of system calls, and a few for each service
+/// whose program, directory or path no other service has.
+pub fn read(config: &Config) -> Facts {
+    let process = process::read();
+    let stdio = stdio::read();
+    Facts {
+        uid: process.uid,
+        gid: process.gid,
+        groups: process.groups,
+        effective: process.effective,
+        permitted: process.permitted,
+        bounding: process.bounding,
+        no_new_privs: process.no_new_privs,
+        uid_map: process.uid_map,
+        gid_map: process.gid_map,
+        setgroups_denied: process.setgroups_denied,
+        pid_one: process.pid_one,
+        tty: stdio[0].kind == StdioKind::Terminal,
+        umask: process.umask,
+        nice: raw::nice(),
+        oom_score_adj: process.oom_score_adj,
+        hard_limits: limits::read(config),
+        accounts: accounts::read(),
+        etc: access::can_create_in(Path::new("/etc")),
+        paths: paths::read(config),
+        runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
+        stdio,
+        programs: programs::read(config, var_os("PATH").as_deref()),
+        zone_known: zone::read(var_os("TZ").as_deref()),
+    }
+}

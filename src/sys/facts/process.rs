@@ -1,0 +1,163 @@
+//! What this process is: ids, capabilities, mappings. Read from `/proc/self` where one file answers much, by system
+//! calls where `/proc` is missing or (as in gVisor) tells less.
+
+use nix::unistd::{getegid, geteuid, getgroups, getpid};
+
+use crate::config::values::{CapSet, Gid, Uid};
+use crate::plan::facts::{IdMap, IdRange};
+use crate::sys::slurp;
+
+/// What this process is.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) uid: Uid,
+    pub(super) gid: Gid,
+    pub(super) groups: Vec<Gid>,
+    pub(super) effective: CapSet,
+    pub(super) permitted: CapSet,
+    pub(super) bounding: CapSet,
+    pub(super) no_new_privs: bool,
+    pub(super) uid_map: IdMap,
+    pub(super) gid_map: IdMap,
+    pub(super) setgroups_denied: bool,
+    pub(super) pid_one: bool,
+    pub(super) umask: u32,
+    pub(super) oom_score_adj: i32,
+}
+
+/// Asks.
+pub(super) fn read() -> Process {
+    let status = Status::parse(&slurp::proc("/proc/self/status"));
+    let uid_map = id_map(&slurp::proc("/proc/self/uid_map"));
+    let gid_map = id_map(&slurp::proc("/proc/self/gid_map"));
+    // The file says "allow" wherever everything is mapped: only a user namespace of one's own can have denied it.
+    let may_be_denied = gid_map != IdMap::whole();
+    Process {
+        uid: Uid(geteuid().as_raw()),
+        gid: Gid(getegid().as_raw()),
+        groups: status.groups.unwrap_or_else(groups_by_asking),
+        effective: status.effective.unwrap_or_else(|| set(caps::CapSet::Effective)),
+        permitted: status.permitted.unwrap_or_else(|| set(caps::CapSet::Permitted)),
+        bounding: status.bounding.unwrap_or_else(|| set(caps::CapSet::Bounding)),
+        no_new_privs: status.no_new_privs.unwrap_or_else(|| nix::sys::prctl::get_no_new_privs().unwrap_or_default()),
+        uid_map,
+        gid_map,
+        setgroups_denied: may_be_denied && slurp::proc("/proc/self/setgroups").trim_ascii() == b"deny",
+        pid_one: getpid().as_raw() == 1,
+        umask: status.umask.unwrap_or_else(umask_by_asking),
+        oom_score_adj: number(&slurp::proc("/proc/self/oom_score_adj")).unwrap_or_default(),
+    }
+}
+
+/// The lines of `/proc/self/status` that matter (proc_pid_status(5)).
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Status {
+    groups: Option<Vec<Gid>>,
+    effective: Option<CapSet>,
+    permitted: Option<CapSet>,
+    bounding: Option<CapSet>,
+    no_new_privs: Option<bool>,
+    umask: Option<u32>,
+}
+
+impl Status {
+    fn parse(text: &[u8]) -> Self {
+        let mut status = Self::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+            let (key, value) = line.split_at(colon);
+            let value = || std::str::from_utf8(value.get(1..)?).ok().map(str::trim);
+            let set = || value().and_then(|text| u64::from_str_radix(text, 16).ok()).map(CapSet);
+            match key {
+                b"Groups" => status.groups = value().and_then(numbers),
+                b"CapEff" => status.effective = set(),
+                b"CapPrm" => status.permitted = set(),
+                b"CapBnd" => status.bounding = set(),
+                b"NoNewPrivs" => status.no_new_privs = value().map(|text| text == "1"),
+                b"Umask" => status.umask = value().and_then(|text| u32::from_str_radix(text, 8).ok()),
+                _ => {}
+            }
+        }
+        status
+    }
+}
+
+/// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from
+/// that and need not be: a process without any mapped id is no root, and no runtime starts an init so.
+fn id_map(text: &[u8]) -> IdMap {
+    let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(range).collect();
+    if ranges.is_empty() { IdMap::whole() } else { IdMap(ranges) }
+}
+
+fn range(line: &str) -> Option<IdRange> {
+    let mut words = line.split_ascii_whitespace().map(|word| word.parse().ok());
+    Some(IdRange { inside: words.next()??, outside: words.next()??, count: words.next()?? })
+}
+
+fn number(text: &[u8]) -> Option<i32> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+fn numbers(text: &str) -> Option<Vec<Gid>> {
+    text.split_ascii_whitespace().map(|word| word.parse().ok().map(Gid)).collect()
+}
+
+/// Costs more than one call: libc first asks how many there may be.
+fn groups_by_asking() -> Vec<Gid> {
+    getgroups().unwrap_or_default().into_iter().map(|gid| Gid(gid.as_raw())).collect()
+}
+
+fn set(which: caps::CapSet) -> CapSet {
+    let all = caps::read(None, which).unwrap_or_default();
+    CapSet(all.iter().fold(0, |bits, one| bits | one.bitmask()))
+}
+
+/// There is no call that only reads the mask. Nobody can see the change: at the start there is one thread.
+fn umask_by_asking() -> u32 {
+    use nix::sys::stat::{Mode, umask};
+    let old = umask(Mode::from_bits_truncate(0o077));
+    umask(old);
+    old.bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::Capability;
+
+    #[test]
+    fn status_is_read_by_its_lines_and_what_is_not_there_stays_open() {
+        let text =
+            b"Name:\tx\nUmask:\t0027\nGroups:\t4 44 1000 \nCapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n\
+            CapEff:\t0000000000000400\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t1\nSeccomp:\t2\n";
+        let status = Status::parse(text);
+        assert_eq!(status.umask, Some(0o027));
+        assert_eq!(status.groups, Some(vec![Gid(4), Gid(44), Gid(1000)]));
+        assert_eq!(Status::parse(b"Groups:\t \n").groups, Some(vec![]));
+        assert_eq!(status.permitted, Some(CapSet(0xa804_25fb)));
+        assert_eq!(status.effective, Some(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE)));
+        assert_eq!(status.bounding, Some(CapSet(0x1ff_ffff_ffff)));
+        assert_eq!(status.no_new_privs, Some(true));
+        assert_eq!(Status::parse(b""), Status::default());
+        assert_eq!(Status::parse(b"CapEff:\nUmask\n:\nCapPrm:\txyz\n"), Status::default());
+    }
+
+    #[test]
+    fn maps_are_whole_without_proc_and_exact_with_it() {
+        assert_eq!(id_map(b""), IdMap::whole());
+        assert_eq!(id_map(b"         0          0 4294967295\n"), IdMap::whole());
+        let map = id_map(b"         0       1000          1\n         1     100000      65536\n");
+        assert_eq!((map.outside(0), map.outside(1000), map.outside(70_000)), (Some(1000), Some(100_999), None));
+    }
+
+    #[test]
+    fn what_proc_says_is_what_the_system_calls_say() {
+        let read = read();
+        assert_eq!(read.effective, set(caps::CapSet::Effective));
+        assert_eq!(read.permitted, set(caps::CapSet::Permitted));
+        assert_eq!(read.bounding, set(caps::CapSet::Bounding));
+        assert_eq!(read.groups, groups_by_asking());
+        assert!(!read.pid_one);
+        assert_eq!(read.uid.0, nix::unistd::geteuid().as_raw());
+    }
+}

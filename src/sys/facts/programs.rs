@@ -1,0 +1,198 @@
+//! What becomes of looking up each service's program, in its own PATH. Each file is examined once, however many services
+//! run it. Must not run anything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::unistd::AccessFlags;
+
+use super::{access, interpreter};
+use crate::config::Config;
+use crate::config::service::{Command, Service};
+use crate::config::values::ServiceName;
+use crate::plan::facts::ProgramFact;
+
+/// Where programs are looked for when nobody says where: Docker's own default.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What runs a `script`.
+const SHELL: &str = "/bin/sh";
+
+/// Looks up the program of every service and of the main command.
+pub(super) fn read(config: &Config, path: Option<&OsStr>) -> BTreeMap<String, ProgramFact> {
+    let mut lookup = Lookup::default();
+    let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
+    let mut facts: BTreeMap<String, ProgramFact> = BTreeMap::new();
+    for service in &config.services {
+        facts.insert(service.name.as_str().to_owned(), lookup.service(service, inherited));
+    }
+    if let Some(program) = config.main.first() {
+        let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
+        facts.insert(ServiceName::MAIN.to_owned(), fact);
+    }
+    facts
+}
+
+/// Looks one program up as a service of that PATH and directory would.
+pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
+    Lookup::default().program(program, path, directory)
+}
+
+/// What was examined so far.
+#[derive(Default)]
+struct Lookup {
+    files: HashMap<PathBuf, ProgramFact>,
+    interpreters: HashMap<PathBuf, bool>,
+    words: HashMap<(OsString, OsString), ProgramFact>,
+}
+
+impl Lookup {
+    fn service(&mut self, service: &Service, inherited: &OsStr) -> ProgramFact {
+        let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
+        match &service.command {
+            Command::Script(_) => self.file(Path::new(SHELL)),
+            Command::File(path) => self.file(path),
+            Command::Argv(words) => {
+                let path = match service.environment.get("PATH") {
+                    Some(path) => OsStr::new(path),
+                    None if service.clear_environment => OsStr::new(DEFAULT_PATH),
+                    None => inherited,
+                };
+                words.first().map_or(ProgramFact::NotFound, |program| self.program(program, path, directory))
+            }
+        }
+    }
+
+    fn program(&mut self, program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
+        if program.as_bytes().contains(&b'/') {
+            return self.file(&directory.join(program));
+        }
+        let key = (path.to_owned(), program.to_owned());
+        if let Some(fact) = self.words.get(&key) {
+            return fact.clone();
+        }
+        let fact = self.search(program, path);
+        self.words.insert(key, fact.clone());
+        fact
+    }
+
+    /// The first that can be executed, as execvp(3) has it; else the first that is there at all.
+    fn search(&mut self, program: &OsStr, path: &OsStr) -> ProgramFact {
+        let mut best = ProgramFact::NotFound;
+        // An empty element would mean the working directory: nobody wants that of an init.
+        for place in path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty()) {
+            match self.file(&Path::new(OsStr::from_bytes(place)).join(program)) {
+                ProgramFact::NotFound => {}
+                found @ (ProgramFact::Found(_) | ProgramFact::NoInterpreter { .. }) => return found,
+                closed @ (ProgramFact::NotExecutable(_) | ProgramFact::Unknown) => {
+                    if best == ProgramFact::NotFound {
+                        best = closed;
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    fn file(&mut self, path: &Path) -> ProgramFact {
+        if let Some(fact) = self.files.get(path) {
+            return fact.clone();
+        }
+        let fact = self.examine(path);
+        self.files.insert(path.to_owned(), fact.clone());
+        fact
+    }
+
+    fn examine(&mut self, path: &Path) -> ProgramFact {
+        match access::check(path, AccessFlags::X_OK) {
+            Ok(()) => {}
+            Err(Errno::EACCES | Errno::EPERM) => {
+                return match path.metadata() {
+                    Ok(_) => ProgramFact::NotExecutable(path.to_owned()),
+                    Err(_) => ProgramFact::Unknown,
+                };
+            }
+            Err(_) => return ProgramFact::NotFound,
+        }
+        let Some(head) = head(path) else {
+            // It may be executed and not read: its interpreter stays unknown.
+            return match path.is_file() {
+                true => ProgramFact::Found(path.to_owned()),
+                false => ProgramFact::NotExecutable(path.to_owned()),
+            };
+        };
+        match interpreter::named(&head) {
+            Some(interpreter) if !self.is_there(&interpreter) => {
+                ProgramFact::NoInterpreter { program: path.to_owned(), interpreter }
+            }
+            Some(_) | None => ProgramFact::Found(path.to_owned()),
+        }
+    }
+
+    /// Whether an interpreter exists. Only its absence is worth a word here: whatever else may be wrong with it, the
+    /// kernel's own answer at exec names well enough.
+    fn is_there(&mut self, interpreter: &Path) -> bool {
+        if let Some(there) = self.interpreters.get(interpreter) {
+            return *there;
+        }
+        let there = access::check(interpreter, AccessFlags::F_OK) != Err(Errno::ENOENT);
+        self.interpreters.insert(interpreter.to_owned(), there);
+        there
+    }
+}
+
+/// The first bytes of a regular file; `None` if it is none or may not be read.
+fn head(path: &Path) -> Option<Vec<u8>> {
+    let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    let mut head = vec![0; interpreter::HEAD];
+    let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
+    head.truncate(length);
+    Some(head)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // modes of files that the test has made
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn put(path: PathBuf, text: &str, mode: u32) -> PathBuf {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_program_is_found_along_its_path_and_else_said_why_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("one/folder")).unwrap();
+        fs::create_dir(at("two")).unwrap();
+        let closed = put(at("one/tool"), "#!/bin/sh\n", 0o644);
+        let open = put(at("two/tool"), "#!/bin/sh\n", 0o755);
+        let only_closed = put(at("one/data"), "", 0o644);
+        let script = put(at("two/old"), "#!/usr/bin/with-contenv-none bash\n", 0o755);
+        let path = OsString::from(format!("{}::{}", at("one").display(), at("two").display()));
+        let ask = |name: &str| resolve(OsStr::new(name), &path, dir.path());
+
+        assert_eq!(ask("tool"), ProgramFact::Found(open.clone()));
+        assert_eq!(ask("./two/tool"), ProgramFact::Found(at("./two/tool")));
+        assert_eq!(ask(closed.to_str().unwrap()), ProgramFact::NotExecutable(closed));
+        assert_eq!(ask("data"), ProgramFact::NotExecutable(only_closed));
+        assert_eq!(ask("folder"), ProgramFact::NotExecutable(at("one/folder")));
+        assert_eq!(ask("none"), ProgramFact::NotFound);
+        assert_eq!(ask("/none/at/all"), ProgramFact::NotFound);
+        let interpreter = "/usr/bin/with-contenv-none".into();
+        assert_eq!(ask("old"), ProgramFact::NoInterpreter { program: script, interpreter });
+        assert!(matches!(resolve(OsStr::new("sh"), OsStr::new(DEFAULT_PATH), Path::new("/")), ProgramFact::Found(_)));
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether `TZ` means something here: a misspelt zone silently becomes UTC (tzset(3)).
+
+use std::ffi::OsStr;
+use std::path::{Component, Path};
+
+/// Where the zones lie, if this image has them.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// Returns whether `TZ` names a zone; `None` where it is unset or empty, or this image has no zoneinfo.
+pub(super) fn read(tz: Option<&OsStr>) -> Option<bool> {
+    known(tz?, Path::new(ZONES))
+}
+
+fn known(tz: &OsStr, zones: &Path) -> Option<bool> {
+    let Some(text) = tz.to_str() else { return zones.is_dir().then_some(false) };
+    let text = text.strip_prefix(':').unwrap_or(text);
+    if text.is_empty() {
+        return None;
+    }
+    if is_rule(text) {
+        return Some(true);
+    }
+    let name = Path::new(text);
+    if name.is_absolute() {
+        return Some(name.is_file());
+    }
+    if !zones.is_dir() {
+        return None;
+    }
+    Some(name.components().all(|part| matches!(part, Component::Normal(_))) && zones.join(name).is_file())
+}
+
+/// Returns whether it is a rule rather than a name, such as `CET-1CEST,M3.5.0,M10.5.0/3` or `<+03>-3` (tzset(3)): three
+/// letters or more, or something in angle brackets, and then an offset.
+fn is_rule(text: &str) -> bool {
+    let after = match text.strip_prefix('<') {
+        Some(rest) => rest.split_once('>').map(|(_, after)| after),
+        None => {
+            let letters = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+            (text.len() - letters.len() >= 3).then_some(letters)
+        }
+    };
+    let offset = after.map(|after| after.strip_prefix(['+', '-']).unwrap_or(after));
+    offset.is_some_and(|offset| offset.starts_with(|digit: char| digit.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_zone_is_known_by_its_file_or_as_a_rule() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("Europe")).unwrap();
+        fs::write(dir.path().join("Europe/Berlin"), "TZif").unwrap();
+        let ask = |tz: &str| known(OsStr::new(tz), dir.path());
+        assert_eq!(ask("Europe/Berlin"), Some(true));
+        assert_eq!(ask(":Europe/Berlin"), Some(true));
+        assert_eq!(ask("Europe/Berlinn"), Some(false));
+        assert_eq!(ask("Europe"), Some(false));
+        assert_eq!(ask("../etc/passwd"), Some(false));
+        assert_eq!(ask("CET-1CEST,M3.5.0,M10.5.0/3"), Some(true));
+        assert_eq!(ask("<+03>-3"), Some(true));
+        assert_eq!(ask(""), None);
+        assert_eq!(known(OsStr::new("Europe/Berlin"), &dir.path().join("none")), None);
+    }
+}

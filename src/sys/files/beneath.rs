@@ -1,0 +1,121 @@
+//! [`Beneath`]: from an open directory to its entries, never through a link, never out of the tree and, unless asked,
+//! never onto another mount. `openat2` where it can be used; else one component at a time with the mount compared.
+//! Must not know what the handles are for.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
+
+use super::kernel::Kernel;
+use super::stat::mount_of;
+
+/// How entries are reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Beneath {
+    /// Which calls can be used.
+    pub kernel: Kernel,
+    /// Whether other mounts are entered.
+    pub mounts: Mounts,
+}
+
+/// What happens at the border of a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mounts {
+    /// `EXDEV`.
+    Stay,
+    /// It is entered.
+    Cross,
+}
+
+/// A handle that pins the entry itself, a link too: nothing is opened, so no device, FIFO or lease notices.
+const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// A handle that can be listed. Only a directory answers it, and opening one has no side effects.
+const LIST: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
+
+/// A rename elsewhere can make openat2 give up (EAGAIN) although nothing is wrong.
+const ATTEMPTS: usize = 64;
+
+/// The kernel takes no path of 4096 bytes or more (PATH_MAX, with its NUL).
+const PATH_BYTES: usize = 4000;
+
+impl Beneath {
+    /// Pins an entry, whatever it is.
+    ///
+    /// `mount` is the mount of `directory`; without openat2 it is what the entry's is compared with.
+    pub fn pin(&self, directory: BorrowedFd<'_>, mount: Option<u64>, name: &CStr) -> io::Result<OwnedFd> {
+        self.open(directory, mount, name, PIN)
+    }
+
+    /// Opens a directory so that it can be listed.
+    ///
+    /// # Errors
+    /// `ENOTDIR` or `ELOOP` if it is none, `EXDEV` if it is a mount, `EACCES` if it may not be read.
+    pub fn list(&self, directory: BorrowedFd<'_>, mount: Option<u64>, name: &CStr) -> io::Result<OwnedFd> {
+        self.open(directory, mount, name, LIST)
+    }
+
+    /// Opens what a pinned directory holds so that it can be listed: `.` of a handle is the same directory, whatever
+    /// has become of its name.
+    pub fn list_pinned(pin: impl AsFd) -> io::Result<OwnedFd> {
+        Ok(openat(pin, c".", LIST, Mode::empty())?)
+    }
+
+    /// Pins a directory several levels down. The caller compares what it gets with what it knows: a name in between
+    /// may have been given to another directory.
+    pub fn descend(&self, from: BorrowedFd<'_>, mount: Option<u64>, names: &[&CStr]) -> io::Result<OwnedFd> {
+        let mut here: Option<OwnedFd> = None;
+        let mut rest = names;
+        while let Some(first) = rest.first() {
+            let mut taken = 1;
+            let mut path = first.to_bytes().to_vec();
+            if self.kernel.openat2 {
+                while let Some(next) = rest.get(taken).filter(|next| path.len() + next.to_bytes().len() < PATH_BYTES) {
+                    path.push(b'/');
+                    path.extend_from_slice(next.to_bytes());
+                    taken += 1;
+                }
+            }
+            let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+            let base = here.as_ref().map_or(from, AsFd::as_fd);
+            here = Some(self.open(base, mount, &path, PIN | OFlag::O_DIRECTORY)?);
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        here.ok_or_else(|| Errno::EINVAL.into())
+    }
+
+    fn open(&self, directory: BorrowedFd<'_>, mount: Option<u64>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
+        if self.kernel.openat2 {
+            return self.guarded(directory, path, flags);
+        }
+        let handle = openat(directory, path, flags, Mode::empty())?;
+        match self.mounts {
+            Mounts::Cross => Ok(handle),
+            Mounts::Stay if mount.is_some() && mount == Some(mount_of(self.kernel, &handle)?) => Ok(handle),
+            Mounts::Stay => Err(Errno::EXDEV.into()),
+        }
+    }
+
+    fn guarded(&self, directory: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
+        let inside = ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS
+            | match self.mounts {
+                Mounts::Stay => ResolveFlag::RESOLVE_NO_XDEV,
+                Mounts::Cross => ResolveFlag::empty(),
+            };
+        let how = OpenHow::new().flags(flags).resolve(inside);
+        for _ in 1..ATTEMPTS {
+            match openat2(directory, path, how) {
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Ok(openat2(directory, path, how)?)
+    }
+}

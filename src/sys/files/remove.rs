@@ -1,0 +1,58 @@
+//! Removing what an earlier life left: an entry of an open directory with all below it, by handles, never through a
+//! link, never on another mount (RUSTSEC-2023-0018). Must not know whose it is: the caller has decided that.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::beneath::Beneath;
+use super::listing::Listing;
+use super::stat::mount_of;
+
+/// What we leave behind is a few levels deep; more than this is not ours. Also bounds descriptors.
+const MAX_DEPTH: usize = 16;
+
+/// Removes an entry; a directory with all that is in it.
+pub fn entry(beneath: Beneath, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+        Err(Errno::EISDIR | Errno::EPERM) => {} // EPERM is what POSIX wants for a directory
+        Err(cause) => return Err(cause.into()),
+    }
+    let mount = mount_of(beneath.kernel, directory)?;
+    let handle = beneath.list(directory, Some(mount), name)?;
+    contents(beneath, handle.as_fd(), mount, 1)?;
+    Ok(unlinkat(directory, name, UnlinkatFlags::RemoveDir)?)
+}
+
+/// Removes all that is in an open directory, which must be open for listing.
+pub fn inside(beneath: Beneath, directory: BorrowedFd<'_>) -> io::Result<()> {
+    contents(beneath, directory, mount_of(beneath.kernel, directory)?, 1)
+}
+
+fn contents(beneath: Beneath, directory: BorrowedFd<'_>, mount: u64, depth: usize) -> io::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Errno::ENAMETOOLONG.into());
+    }
+    // Names are taken first: removing while listing may skip some.
+    let mut names: Vec<CString> = Vec::new();
+    let mut listing = Listing::new();
+    while listing.read(directory)? {
+        names.extend(listing.entries().map(|entry| entry.name.to_owned()));
+    }
+    drop(listing);
+    for name in names {
+        match unlinkat(directory, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => continue,
+            Err(Errno::EISDIR | Errno::EPERM) => {}
+            Err(cause) => return Err(cause.into()),
+        }
+        let below: OwnedFd = beneath.list(directory, Some(mount), &name)?;
+        contents(beneath, below.as_fd(), mount, depth + 1)?;
+        unlinkat(directory, name.as_c_str(), UnlinkatFlags::RemoveDir)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! [`Stat`]: what the kernel says about a file, through a handle or by its name in an open directory. Links are looked
+//! at, never through. Must not know who asks.
+#![allow(unsafe_code)] // statx(2) is wrapped by neither nix nor std
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::libc;
+use nix::sys::stat::fstatat;
+
+use super::kernel::Kernel;
+use crate::config::values::{Gid, Uid};
+
+/// Kinds of files (inode(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bytes.
+    Regular,
+    /// Entries.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A named pipe.
+    Fifo,
+    /// A unix socket.
+    Socket,
+    /// A block device.
+    Block,
+    /// A character device.
+    Character,
+    /// None of the seven: a damaged file system.
+    Unknown,
+}
+
+impl Kind {
+    /// Reads the type bits of `st_mode`.
+    pub fn of_mode(mode: u32) -> Self {
+        match mode & libc::S_IFMT {
+            libc::S_IFREG => Self::Regular,
+            libc::S_IFDIR => Self::Directory,
+            libc::S_IFLNK => Self::Link,
+            libc::S_IFIFO => Self::Fifo,
+            libc::S_IFSOCK => Self::Socket,
+            libc::S_IFBLK => Self::Block,
+            libc::S_IFCHR => Self::Character,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What matters about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its kind.
+    pub kind: Kind,
+    /// Permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: Uid,
+    /// Its group.
+    pub gid: Gid,
+    /// How many names it has.
+    pub links: u64,
+    /// Which file it is.
+    pub id: FileId,
+    /// On which mount it was reached, if the kernel said so (5.8). A bind mount has the device of what is bound: only
+    /// this tells them apart (SECURITY 1.1.8).
+    pub mount: Option<u64>,
+    /// Whether it is the root of a mount (5.8; `false` where the kernel does not say).
+    pub mount_root: bool,
+}
+
+/// Device and inode: which file it is, as long as it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// Device.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+impl Stat {
+    /// Looks at what a handle holds.
+    pub fn of(kernel: Kernel, handle: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::look(kernel, handle, c"", AtFlags::AT_EMPTY_PATH)
+    }
+
+    /// As [`Stat::of`], without the mount: cheaper, for a handle that was opened on the right one.
+    pub fn of_pin(handle: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut out = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: the buffer has the size the kernel fills and outlives the call. The raw call (the structure is the
+        // kernel's own on 64-bit), because glibc's wrapper asks by an empty path, which costs twice as much.
+        let returned = unsafe { libc::syscall(libc::SYS_fstat, handle.as_raw_fd(), out.as_mut_ptr()) };
+        Errno::result(returned)?;
+        // SAFETY: the call succeeded, so the kernel has written the whole structure.
+        Ok(from_plain(&unsafe { out.assume_init() }))
+    }
+
+    /// Looks at an entry of an open directory by its name; a link itself. No automount is triggered.
+    pub fn of_entry(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        Self::look(kernel, directory, name, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT)
+    }
+
+    fn look(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
+        if kernel.statx { statx(directory, name, flags) } else { plain(directory, name, flags) }
+    }
+
+    /// Returns whether only root can make, remove or rename entries of this directory: whatever stands in it was put
+    /// there by root, or by the image's author. ACLs show in the group bits (acl(5)).
+    pub fn only_root_writes(&self) -> bool {
+        self.kind == Kind::Directory && self.uid == Uid::ROOT && self.mode & 0o022 == 0
+    }
+}
+
+/// Returns the mount on which a handle was reached: by statx where it says so, else from `/proc/self/fdinfo` (3.15).
+pub fn mount_of(kernel: Kernel, handle: impl AsFd) -> io::Result<u64> {
+    let handle = handle.as_fd();
+    if let Some(mount) = Stat::of(kernel, handle)?.mount {
+        return Ok(mount);
+    }
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd()))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+    line.and_then(|id| id.trim().parse().ok()).ok_or_else(|| io::Error::from(Errno::ENOSYS))
+}
+
+fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
+    // Asking for STATX_MNT_ID_UNIQUE too would make the kernel leave out this one.
+    const WANTED: u32 = libc::STATX_TYPE
+        | libc::STATX_MODE
+        | libc::STATX_NLINK
+        | libc::STATX_UID
+        | libc::STATX_GID
+        | libc::STATX_INO
+        | libc::STATX_MNT_ID;
+    let mut out = std::mem::MaybeUninit::<libc::statx>::uninit();
+    // SAFETY: `name` is NUL-terminated and outlives the call, as does the buffer, which has the size the kernel fills.
+    // The raw call, because glibc's wrapper imitates it with fstatat and then knows no mount.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_statx, directory.as_raw_fd(), name.as_ptr(), flags.bits(), WANTED, out.as_mut_ptr())
+    };
+    Errno::result(returned)?;
+    // SAFETY: the call succeeded, so the kernel has written the whole structure.
+    let out = unsafe { out.assume_init() };
+    let mode = u32::from(out.stx_mode);
+    Ok(Stat {
+        kind: Kind::of_mode(mode),
+        mode: mode & 0o7777,
+        uid: Uid(out.stx_uid),
+        gid: Gid(out.stx_gid),
+        links: u64::from(out.stx_nlink),
+        id: FileId { device: libc::makedev(out.stx_dev_major, out.stx_dev_minor), inode: out.stx_ino },
+        mount: (out.stx_mask & libc::STATX_MNT_ID != 0).then_some(out.stx_mnt_id),
+        mount_root: out.stx_attributes & u64::from(libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned()) != 0,
+    })
+}
+
+fn plain(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
+    Ok(from_plain(&fstatat(directory, name, flags)?))
+}
+
+#[allow(clippy::useless_conversion)] // st_nlink has 32 bits on arm64
+fn from_plain(out: &libc::stat) -> Stat {
+    Stat {
+        kind: Kind::of_mode(out.st_mode),
+        mode: out.st_mode & 0o7777,
+        uid: Uid(out.st_uid),
+        gid: Gid(out.st_gid),
+        links: u64::from(out.st_nlink),
+        id: FileId { device: out.st_dev, inode: out.st_ino },
+        mount: None,
+        mount_root: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn both_ways_of_looking_see_the_same_file() {
+        let file = File::open("/proc/self/exe").unwrap();
+        let kernel = Kernel::probe();
+        let new = Stat::of(kernel, file.as_fd()).unwrap();
+        let old = Stat::of(Kernel { statx: false, ..kernel }, file.as_fd()).unwrap();
+        let plain = Stat { mount: None, mount_root: false, ..new };
+        assert_eq!((plain, plain), (old, Stat::of_pin(file.as_fd()).unwrap()));
+    }
+
+    #[test]
+    fn both_ways_of_asking_name_the_same_mount() {
+        let kernel = Kernel::probe();
+        let directory = File::open("/proc").unwrap();
+        let without = Kernel { statx: false, ..kernel };
+        assert_eq!(mount_of(kernel, &directory).unwrap(), mount_of(without, &directory).unwrap());
+    }
+}

@@ -1,0 +1,75 @@
+//! Extended attributes from one open file to another (xattr(7)): labels and ACLs that a replaced file shall keep. Must
+//! not know which files.
+#![allow(unsafe_code)] // the fxattr calls are wrapped by neither nix nor std
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// These are made from the contents by the kernel; copying them would make the new file look damaged.
+const OF_CONTENTS: [&[u8]; 2] = [b"security.ima", b"security.evm"];
+
+/// Gives `to` every attribute that `from` has.
+///
+/// # Errors
+/// The name of the attribute that cannot be kept, and the kernel's answer.
+pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io::Error)> {
+    let names = match list(from) {
+        Ok(names) => names,
+        Err(Errno::ENOTSUP | Errno::ENOSYS) => return Ok(()), // this file system has none
+        Err(cause) => return Err((CString::default(), cause.into())),
+    };
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && !OF_CONTENTS.contains(name)) {
+        let name = CString::new(name).map_err(|_| (CString::default(), Errno::EINVAL.into()))?;
+        let kept = get(from, &name).and_then(|value| match set(to, &name, &value) {
+            // A label that the new file got by itself (SELinux, from its directory) need not be set.
+            Err(_) if get(to, &name).is_ok_and(|now| now == value) => Ok(()),
+            answer => answer,
+        });
+        kept.map_err(|cause| (name, cause.into()))?;
+    }
+    Ok(())
+}
+
+fn list(file: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+    sized(|buffer, size| {
+        // SAFETY: `sized` gives a buffer of that size, or null and 0, which asks for the size.
+        unsafe { libc::flistxattr(file.as_raw_fd(), buffer.cast(), size) }
+    })
+}
+
+fn get(file: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Errno> {
+    sized(|buffer, size| {
+        // SAFETY: as in `list`; the name is NUL-terminated.
+        unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), buffer.cast(), size) }
+    })
+}
+
+fn set(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the value is as long as told, the name NUL-terminated; both outlive the call.
+    let returned = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    Errno::result(returned).map(drop)
+}
+
+/// Asks for the size, then for the bytes; again if they grew in between.
+fn sized(mut ask: impl FnMut(*mut u8, usize) -> isize) -> Result<Vec<u8>, Errno> {
+    loop {
+        let size = usize::try_from(Errno::result(ask(ptr::null_mut(), 0))?).unwrap_or(0);
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let mut buffer = vec![0; size];
+        match Errno::result(ask(buffer.as_mut_ptr(), size)) {
+            Ok(filled) => {
+                buffer.truncate(usize::try_from(filled).unwrap_or(0));
+                return Ok(buffer);
+            }
+            Err(Errno::ERANGE) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+}

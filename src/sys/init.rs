@@ -1,0 +1,76 @@
+//! The story of a container's first process: signals → facts and configuration → plan → root steps → prepare → step down
+//! → serve → exit (DESIGN §3). Each chapter is a module of its own; this one is their order.
+#![allow(clippy::disallowed_methods)] // the start of the engine's clock; the environment's one way in
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::time::Instant;
+
+use super::boot::{self, Ended};
+use super::life::{self, Life};
+use super::log::ours::{self, with_outputs};
+use super::privilege::{self, Power};
+use super::run::{Environment, LAST_LINES, mishap};
+use super::signals::Signals;
+use super::{descriptors, facts, source};
+use crate::config::container::Level;
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::plan::show::Line;
+use crate::plan::{self, BootPlan};
+
+/// Lives the whole life and returns the container's exit code (DESIGN §8).
+pub fn run(main: Vec<OsString>) -> u8 {
+    let code = life(main).unwrap_or_else(|error| {
+        // Before the configuration is known nobody has said how much to say.
+        ours::install(Level::Info);
+        tracing::error!("{error}");
+        error.exit_code()
+    });
+    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(Instant::now() + LAST_LINES)));
+    code
+}
+
+fn life(main: Vec<OsString>) -> Result<u8, Error> {
+    let began = Instant::now();
+    mishap::take_notes();
+    let mut signals = Signals::install()?;
+    descriptors::close_on_exec();
+    let environment: std::collections::BTreeMap<_, _> = std::env::vars_os().collect();
+    let sources = source::read(&source::Where::installed(), environment.clone(), main);
+    let config = config::read(&sources)?;
+    ours::install(config.container.level);
+    let facts = facts::read(&config);
+    let plan = plan::boot(&config, &facts)?;
+    life::tag_ours(&plan);
+    report(&config, &plan);
+    let power = privilege::detect();
+    let listener = match boot::perform(&plan, &power, &signals) {
+        Ok(control) => control,
+        Err(Ended::Asked(signal)) => {
+            tracing::info!("got {signal} during the boot: nothing was started");
+            return Ok(0);
+        }
+        Err(Ended::Refused(refused)) => return Err(refused.into()),
+    };
+    let environment = Environment::new(environment);
+    let mut life = Life { began, config, facts, plan, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
+    let dropped = match power {
+        Power::Root(root) => {
+            if let Some(outcome) = life.prepare(&root, &mut signals)? {
+                return Ok(outcome.code);
+            }
+            root.step_down(&life.plan.identity, &life.plan.privilege)?
+        }
+        Power::User => privilege::stay(&life.plan.identity, &life.plan.privilege)?,
+    };
+    Ok(life.serve(&dropped, listener, &mut signals)?.code)
+}
+
+/// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well.
+fn report(config: &Config, plan: &BootPlan) {
+    for Line { level, text } in plan::show::report(plan) {
+        let all_is_well = level == Level::Info && config.services.is_empty();
+        ours::say(if all_is_well { Level::Debug } else { level }, &text);
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
+
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::control::server::Desk;
+use super::control::snapshot;
+use super::log::ours::with_outputs;
+use super::privilege::{Dropped, Root};
+use super::process::launch::Parent;
+use super::run::{self, Environment, Member, Outcome, Stage, Surroundings};
+use super::signals::Signals;
+use super::{descriptors, facts, terminal};
+use crate::config::Config;
+use crate::config::container::LogFormat;
+use crate::config::service::Service;
+use crate::config::values::{Capability, Gid, ServiceName};
+use crate::error::{Error, Refused};
+use crate::plan::facts::Facts;
+use crate::plan::{self, BootPlan, Drop, ServicePlan};
+use crate::supervise::{Because, Setup};
+
+/// Everything that both stages need.
+pub struct Life {
+    /// When it began.
+    pub began: Instant,
+    /// What was asked for.
+    pub config: Config,
+    /// What the machine was like when the plan was made.
+    pub facts: Facts,
+    /// What is done about it.
+    pub plan: BootPlan,
+    /// What services find in their environment.
+    pub environment: Environment,
+    /// Oneshots that *prepare* has done.
+    pub done: BTreeSet<ServiceName>,
+    /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
+    pub not_done: BTreeSet<ServiceName>,
+}
+
+impl Life {
+    /// Runs the root oneshots and those that they require, ends what they leave, and plans again with what they changed.
+    /// Returns an outcome only if the container ends with it.
+    ///
+    /// # Errors
+    /// When no loop can be had, or what they left behind cannot be planned with.
+    pub fn prepare(&mut self, _root: &Root, signals: &mut Signals) -> Result<Option<Outcome>, Error> {
+        if self.plan.prepare.is_empty() {
+            return Ok(None);
+        }
+        let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
+        let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
+        let services: Vec<Service> = services.into_iter().cloned().collect();
+        let setup = Setup::new(&services, &self.done, &BTreeSet::new(), false, self.config.container.stop_timeout);
+        let outcome = run::run(Stage {
+            setup,
+            members: members(&services, None, &self.plan),
+            surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
+            signals,
+            control: None,
+            preparing: true,
+            began: self.began,
+            tty: self.facts.tty,
+        })?;
+        if outcome.because != Because::NothingLeft {
+            return Ok(Some(outcome));
+        }
+        self.not_done = first.difference(&outcome.done).cloned().collect();
+        self.done = outcome.done;
+        self.facts = facts::read(&self.config);
+        self.plan = plan::boot(&self.config, &self.facts)?;
+        Ok(None)
+    }
+
+    /// Runs everything else until the container ends.
+    ///
+    /// # Errors
+    /// When no loop can be had.
+    pub fn serve(
+        &self,
+        _here: &Dropped,
+        listener: Option<UnixListener>,
+        signals: &mut Signals,
+    ) -> Result<Outcome, Refused> {
+        let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
+        let left_out = skipped.chain(self.not_done.iter().cloned()).collect();
+        let main = self.plan.main.is_some();
+        let services = &self.config.services;
+        let setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
+        let mut surroundings = self.surroundings(self.parent(), self.groups());
+        surroundings.limits = descriptors::make_room(setup.specs.len());
+        if main && self.facts.tty {
+            surroundings.terminal = Some(terminal::hand_over(signals));
+        }
+        run::run(Stage {
+            setup,
+            members: members(services, self.plan.main.as_ref(), &self.plan),
+            surroundings,
+            signals,
+            control: listener.map(|listener| Desk {
+                listener,
+                app: self.plan.identity.uid,
+                fixed: snapshot::of_plan(&self.plan),
+            }),
+            preparing: false,
+            began: self.began,
+            tty: self.facts.tty,
+        })
+    }
+
+    fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {
+        Surroundings {
+            environment: self.environment.clone(),
+            parent,
+            groups,
+            umask: self.plan.identity.umask,
+            limits: Vec::new(),
+            terminal: None,
+            tags: tags(&self.plan),
+            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        }
+    }
+
+    fn parent(&self) -> Parent {
+        let kept = self.plan.privilege.kept;
+        match self.plan.privilege.drop {
+            Drop::StayRoot => Parent::Root,
+            Drop::ToApp
+                if kept.has(Capability::SETUID)
+                    || kept.has(Capability::SETGID)
+                    || kept.has(Capability::SYS_RESOURCE)
+                    || kept.has(Capability::SYS_NICE) =>
+            {
+                Parent::AppWithPower
+            }
+            Drop::ToApp | Drop::AlreadyUser | Drop::Powerless => Parent::App,
+        }
+    }
+
+    fn groups(&self) -> Option<Vec<Gid>> {
+        (self.parent() == Parent::Root).then(|| self.plan.identity.groups.clone())
+    }
+}
+
+/// Returns the members in the order of the engine's ids: the services as they are, then the main command.
+fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
+    let plans: HashMap<_, _> = plan.services.iter().map(|plan| (&plan.name, plan)).collect();
+    let services = services.iter().filter_map(|service| {
+        plans.get(&service.name).map(|plan| Member { service: Some(service.clone()), plan: (*plan).clone() })
+    });
+    services.chain(main.map(|plan| Member { service: None, plan: plan.clone() })).collect()
+}
+
+/// Begins our own lines with a tag where services' lines have one.
+pub fn tag_ours(plan: &BootPlan) {
+    if let Some(width) = tags(plan) {
+        with_outputs(|outputs| outputs.tag_ours(&format!("{:width$}", ServiceName::OURS)));
+    }
+}
+
+/// Returns the width of tags where lines are tagged.
+fn tags(plan: &BootPlan) -> Option<usize> {
+    match plan.log {
+        LogFormat::Auto | LogFormat::Inherit => None,
+        LogFormat::Tagged => {
+            let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
+            names.chain([ServiceName::OURS.len()]).max().map(|width| width.min(WIDEST))
+        }
+    }
+}
+
+/// A tag is padded to the longest name up to this; a longer name stands out rather than push all others.
+const WIDEST: usize = 20;

@@ -1,0 +1,245 @@
+//! [`Sink`]: one of the container's own outputs, written without ever waiting and without O_NONBLOCK on the inherited
+//! descriptor (it is shared with every service and with the runtime).
+#![allow(unsafe_code)] // borrowing descriptors 1 and 2
+#![allow(clippy::disallowed_methods)] // how long the last lines may take
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Instant;
+
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::unistd::write;
+
+/// While more than this waits to be written, services' pipes are not read: back-pressure.
+pub const HIGH_WATER: usize = 256 * 1024;
+/// Our own messages may wait up to this much more; beyond it they are counted and dropped.
+const OWN_ROOM: usize = 64 * 1024;
+
+/// How a descriptor is written without waiting.
+#[derive(Debug)]
+enum Way {
+    /// A pipe or terminal, opened again: an open file description of our own, with O_NONBLOCK.
+    Reopened(OwnedFd),
+    /// A regular file or a device such as `/dev/null`: never makes anybody wait.
+    Direct,
+    /// A socket: MSG_DONTWAIT.
+    Socket,
+    /// A pipe or terminal that cannot be opened again: after poll(2) says so, at most PIPE_BUF bytes, which then fit
+    /// (pipe(7)); nobody else writes to it while lines are tagged.
+    Careful,
+}
+
+/// One output and what waits for it.
+#[derive(Debug)]
+pub struct Sink {
+    fd: RawFd,
+    way: Way,
+    waiting: Vec<u8>,
+    written: usize,
+    dropped: u64,
+}
+
+impl Sink {
+    /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process.
+    pub fn of(fd: RawFd) -> Self {
+        Self { fd, way: way(fd), waiting: Vec::new(), written: 0, dropped: 0 }
+    }
+
+    /// Returns whether two descriptors lead to the same object, so that one sink must serve both or lines tear.
+    pub fn same(one: RawFd, other: RawFd) -> bool {
+        let identity = |fd| stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev)).ok();
+        identity(one).is_some() && identity(one) == identity(other)
+    }
+
+    /// Returns where to append lines of services.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting
+    }
+
+    /// Appends one of our own lines, or counts it as dropped when nobody reads.
+    pub fn say(&mut self, line: &[u8]) {
+        if self.pending() > HIGH_WATER + OWN_ROOM {
+            self.dropped += 1;
+            return;
+        }
+        if self.dropped > 0 {
+            let lost = format!("stepdown: {} own messages lost: nobody read the output\n", self.dropped);
+            self.waiting.extend_from_slice(lost.as_bytes());
+            self.dropped = 0;
+        }
+        self.waiting.extend_from_slice(line);
+    }
+
+    /// Returns how many bytes wait.
+    pub fn pending(&self) -> usize {
+        self.waiting.len().saturating_sub(self.written)
+    }
+
+    /// Returns whether services may add more.
+    pub fn has_room(&self) -> bool {
+        self.pending() < HIGH_WATER
+    }
+
+    /// Writes as much as goes without waiting. What cannot be written at all (EPIPE, EIO) is given up: PID 1 goes on.
+    pub fn flush(&mut self) {
+        while self.pending() > 0 {
+            let rest = self.waiting.get(self.written..).unwrap_or_default();
+            match self.try_write(rest) {
+                Ok(length) => self.written += length,
+                Err(cause) if cause.kind() == ErrorKind::WouldBlock => return self.compact(),
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.written = self.waiting.len(),
+            }
+        }
+        self.compact();
+    }
+
+    /// Writes what waits until it is gone or it is that late. For the very end, when nothing else is left to do.
+    pub fn drain(&mut self, until: Instant) {
+        self.flush();
+        while self.pending() > 0 && Instant::now() < until {
+            self.wait_writable(20);
+            self.flush();
+        }
+    }
+
+    /// Returns the descriptor to watch for room, if watching it makes sense.
+    pub fn watch(&self) -> Option<BorrowedFd<'_>> {
+        match &self.way {
+            Way::Reopened(own) => Some(own.as_fd()),
+            Way::Direct => None,
+            Way::Socket | Way::Careful => Some(self.inherited()),
+        }
+    }
+
+    fn inherited(&self) -> BorrowedFd<'_> {
+        // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+
+    fn compact(&mut self) {
+        if self.written == self.waiting.len() {
+            self.waiting.clear();
+            // A burst must not be remembered in memory for good.
+            if self.waiting.capacity() > HIGH_WATER {
+                self.waiting = Vec::new();
+            }
+        } else {
+            self.waiting.drain(..self.written);
+        }
+        self.written = 0;
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let careful = bytes.get(..libc::PIPE_BUF).unwrap_or(bytes);
+        match &self.way {
+            Way::Reopened(own) => Ok(write(own, bytes)?),
+            Way::Direct => Ok(write(self.inherited(), bytes)?),
+            Way::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
+            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), careful)?),
+            Way::Careful => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn wait_writable(&self, milliseconds: u16) -> bool {
+        let Some(fd) = self.watch() else { return true };
+        let mut polled = [PollFd::new(fd, PollFlags::POLLOUT)];
+        poll(&mut polled, PollTimeout::from(milliseconds)).is_ok_and(|ready| ready > 0)
+    }
+}
+
+fn stat_of(fd: RawFd) -> nix::Result<FileStat> {
+    // SAFETY: as in `inherited`.
+    fstat(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+fn way(fd: RawFd) -> Way {
+    let Ok(stat) = stat_of(fd) else { return Way::Direct };
+    let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
+    // SAFETY: as in `inherited`; takes a number only.
+    let terminal = unsafe { libc::isatty(fd) } == 1;
+    if kind == SFlag::S_IFSOCK {
+        return Way::Socket;
+    }
+    if kind != SFlag::S_IFIFO && !terminal {
+        return Way::Direct;
+    }
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    match open(format!("/proc/self/fd/{fd}").as_str(), flags, Mode::empty()) {
+        Ok(own) if own.as_raw_fd() > 2 => Way::Reopened(own),
+        Ok(_) | Err(_) => Way::Careful,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::{pipe, read};
+    use std::os::fd::IntoRawFd;
+
+    /// A pipe whose write end is never given back, as descriptor 1 is not.
+    fn pipe_sink(way_of: impl Fn(RawFd) -> Way) -> (OwnedFd, Sink) {
+        let (reader, writer) = pipe().unwrap();
+        let fd = writer.into_raw_fd();
+        (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0 })
+    }
+
+    #[test]
+    fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
+        for way_of in [way, |_| Way::Careful] {
+            let (reader, mut sink) = pipe_sink(way_of);
+            let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
+            sink.buffer().extend_from_slice(&sent);
+            sink.flush();
+            assert!(sink.pending() > 0, "a pipe holds 64 KiB");
+            let mut got = Vec::new();
+            let mut chunk = [0; 5000];
+            while got.len() < sent.len() {
+                let length = read(&reader, &mut chunk).unwrap();
+                got.extend_from_slice(&chunk[..length]);
+                sink.flush();
+            }
+            assert!(got == sent && sink.pending() == 0);
+        }
+    }
+
+    #[test]
+    fn own_messages_are_bounded_and_their_loss_is_told() {
+        let (reader, mut sink) = pipe_sink(way);
+        let line = [b'x'; 1000];
+        for _ in 0..1000 {
+            sink.say(&line);
+            sink.flush();
+        }
+        assert!(sink.pending() <= HIGH_WATER + OWN_ROOM + line.len() && sink.dropped > 0);
+        let mut chunk = [0; 65536];
+        while sink.pending() > 0 {
+            read(&reader, &mut chunk).unwrap();
+            sink.flush();
+        }
+        sink.say(b"after\n");
+        let waiting = String::from_utf8(sink.waiting.clone()).unwrap();
+        assert!(waiting.contains("own messages lost") && waiting.ends_with("after\n"));
+    }
+
+    #[test]
+    fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
+        let (_reader, sink) = pipe_sink(way);
+        assert!(matches!(sink.way, Way::Reopened(_)));
+        let flags = nix::fcntl::fcntl(sink.inherited(), nix::fcntl::FcntlArg::F_GETFL).unwrap();
+        assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_costs_nothing() {
+        let (reader, mut sink) = pipe_sink(way);
+        drop(reader);
+        sink.say(b"to nobody\n");
+        sink.flush();
+        assert_eq!(sink.pending(), 0);
+    }
+}

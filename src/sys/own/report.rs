@@ -1,0 +1,290 @@
+//! What an ownership walk tells: counts, and for each cause a few paths and a fix. Never a line for each file. Plain
+//! values; must not know how the walk is done.
+
+use std::fmt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::plan::Owner;
+
+/// How far a walk is. Handed out a few times a second; whoever prints it prints less often.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Entries looked at so far.
+    pub entries: u64,
+    /// Since the walk began.
+    pub elapsed: Duration,
+}
+
+/// What became of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnReport {
+    /// Entries looked at, the top among them.
+    pub entries: u64,
+    /// Entries whose owner or mode was changed.
+    pub changed: u64,
+    /// What the system refused, by cause.
+    pub failed: Vec<Summary>,
+    /// What was left alone on purpose although its owner is another, by cause.
+    pub kept: Vec<Summary>,
+    /// Mounts below that were not entered.
+    pub mounts: Paths,
+    /// Whether the app user can use the top, asked as that user.
+    pub usable: Usability,
+    /// Whether the walk was ended early, by a signal.
+    pub interrupted: bool,
+}
+
+/// Some paths of many: the first ones as examples, escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// How many.
+    pub count: u64,
+    /// At most [`EXAMPLES`] of them.
+    pub examples: Vec<String>,
+}
+
+/// How many paths are named for each cause.
+pub const EXAMPLES: usize = 3;
+
+/// All entries that one cause kept as they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Why.
+    pub cause: Cause,
+    /// Which.
+    pub paths: Paths,
+    /// Text to paste, or what to do.
+    pub fix: String,
+}
+
+/// Why an entry was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The kernel refused.
+    Refused(Attempt, i32),
+    /// A symbolic link on the way to it stands where others than root can put links.
+    ForeignLink,
+    /// It was moved or replaced while it was being walked.
+    Moved,
+    /// It lies deeper than any path can name (2048 levels).
+    TooDeep,
+    /// It has more than one link (`hard_links`).
+    MultiLinked,
+    /// It is a device outside `/dev`.
+    Device,
+    /// It is a file system of the kernel's own (procfs, sysfs, cgroup …), met although mounts are entered.
+    KernelMount,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attempt {
+    /// To reach the declared path.
+    Reach,
+    /// To make it.
+    Make,
+    /// To look at it.
+    Look,
+    /// To list a directory.
+    List,
+    /// To change owner or group.
+    Chown,
+    /// To change the mode.
+    Chmod,
+}
+
+/// Whether the app user can use a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usability {
+    /// It can read and write it (and search it, a directory).
+    Usable,
+    /// It can read it and not write it.
+    ReadOnly(i32),
+    /// It can not even read it.
+    Unusable(i32),
+    /// There is nothing.
+    Missing,
+    /// It could not be asked.
+    Unknown,
+}
+
+impl Cause {
+    /// Returns whether entries are left alone on purpose, rather than refused by the system.
+    pub fn is_kept(self) -> bool {
+        match self {
+            Self::MultiLinked | Self::Device | Self::KernelMount => true,
+            Self::Refused(..) | Self::ForeignLink | Self::Moved | Self::TooDeep => false,
+        }
+    }
+
+    /// Returns what would change it.
+    pub fn fix(self, path: &str, to: Owner) -> String {
+        let ids = format!("{}:{}", to.uid, to.gid);
+        match self {
+            Self::Refused(attempt, errno) => refusal(attempt, Errno::from_raw(errno), path, &ids),
+            Self::ForeignLink => "remove the link, or declare the path that it leads to".to_owned(),
+            Self::Moved => "nothing to do if it was deleted; else restart the container".to_owned(),
+            Self::TooDeep => "move it up, or add it to `exclude`".to_owned(),
+            Self::MultiLinked => format!(
+                "if nothing outside {path} has the same inode, set `hard_links = \"allow\"`; or on the host: chown {ids} FILE"
+            ),
+            Self::Device => "declare it by its own path if the app shall have it".to_owned(),
+            Self::KernelMount => "add it to `exclude`".to_owned(),
+        }
+    }
+}
+
+fn refusal(attempt: Attempt, errno: Errno, path: &str, ids: &str) -> String {
+    match (attempt, errno) {
+        (_, Errno::EROFS) => {
+            "mount it read-write (no `:ro`, no `read_only: true`), or remove it from [[own]]".to_owned()
+        }
+        (Attempt::Reach, Errno::ENOENT) => {
+            "mount a volume there, or set `create = true` or `optional = true`".to_owned()
+        }
+        (Attempt::Reach | Attempt::Look | Attempt::List, Errno::EACCES | Errno::EPERM) => {
+            "cap_add: [DAC_OVERRIDE]; on NFS with root_squash: set the owner on the server".to_owned()
+        }
+        (Attempt::Chown, Errno::EPERM | Errno::EACCES) => {
+            format!(
+                "cap_add: [CHOWN, FOWNER]; on NFS with root_squash, or if that is given: on the host, chown -R {ids} the source of {path}"
+            )
+        }
+        (Attempt::Chmod, Errno::EPERM | Errno::EACCES) => "cap_add: [FOWNER]".to_owned(),
+        (_, Errno::EOPNOTSUPP | Errno::ENOSYS) => format!(
+            "this file system keeps no owners or modes: mount it with uid={},gid={}",
+            ids.split(':').next().unwrap_or_default(),
+            ids.split(':').next_back().unwrap_or_default()
+        ),
+        (Attempt::Chown, Errno::EINVAL | Errno::EOVERFLOW) => {
+            format!(
+                "{ids} or the present owner is not mapped in this user namespace: choose ids inside it (see /proc/self/uid_map)"
+            )
+        }
+        (_, Errno::ENOSPC | Errno::EDQUOT) => "free some space: a change of an image's file copies it first".to_owned(),
+        (_, Errno::EMFILE | Errno::ENFILE) => "raise the limit: ulimits: { nofile: 1024 }".to_owned(),
+        _ => format!("on the host: chown -R {ids} the source of {path}, or exclude it"),
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(attempt, errno) => {
+                write!(out, "cannot {attempt}: {}", std::io::Error::from_raw_os_error(*errno))
+            }
+            Self::ForeignLink => out.write_str("is a symbolic link in a directory that others than root can write"),
+            Self::Moved => out.write_str("moved or replaced while it was walked"),
+            Self::TooDeep => out.write_str("deeper than any path can name"),
+            Self::MultiLinked => out.write_str("has more than one link"),
+            Self::Device => out.write_str("is a device"),
+            Self::KernelMount => out.write_str("is a file system of the kernel"),
+        }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Reach => "reach",
+            Self::Make => "make",
+            Self::Look => "look at",
+            Self::List => "list",
+            Self::Chown => "chown",
+            Self::Chmod => "chmod",
+        })
+    }
+}
+
+impl OwnReport {
+    /// Returns a report of nothing yet.
+    pub fn empty() -> Self {
+        Self {
+            entries: 0,
+            changed: 0,
+            failed: Vec::new(),
+            kept: Vec::new(),
+            mounts: Paths::default(),
+            usable: Usability::Unknown,
+            interrupted: false,
+        }
+    }
+
+    /// Returns whether every entry is as declared and the app user can use the top.
+    pub fn is_clean(&self) -> bool {
+        self.failed.is_empty() && self.usable == Usability::Usable && !self.interrupted
+    }
+}
+
+/// What one thread of a walk has seen; summed at the end.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub changed: u64,
+    pub causes: std::collections::BTreeMap<Cause, Paths>,
+    pub mounts: Paths,
+}
+
+impl Paths {
+    /// Counts one; its path is made only while examples are wanted.
+    pub(super) fn count(&mut self, path: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(path());
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+}
+
+impl Tally {
+    pub(super) fn left(&mut self, cause: Cause, path: impl FnOnce() -> String) {
+        self.causes.entry(cause).or_default().count(path);
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.changed += more.changed;
+        self.mounts.add(more.mounts);
+        for (cause, paths) in more.causes {
+            self.causes.entry(cause).or_default().add(paths);
+        }
+    }
+
+    pub(super) fn into_report(self, path: &str, to: Owner) -> OwnReport {
+        let all = self.causes.into_iter().map(|(cause, paths)| Summary { cause, paths, fix: cause.fix(path, to) });
+        let (kept, failed) = all.partition(|summary: &Summary| summary.cause.is_kept());
+        OwnReport { changed: self.changed, failed, kept, mounts: self.mounts, ..OwnReport::empty() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::{Gid, Uid};
+
+    #[test]
+    fn few_examples_stand_for_many_paths() {
+        let mut tally = Tally::default();
+        for number in 0..100 {
+            tally.left(Cause::MultiLinked, || format!("/data/{number}"));
+        }
+        let report = tally.into_report("/data", Owner { uid: Uid(1), gid: Gid(2) });
+        let [only] = report.kept.as_slice() else { panic!("{report:?}") };
+        assert_eq!((only.paths.count, only.paths.examples.len()), (100, EXAMPLES));
+    }
+
+    #[test]
+    fn a_refusal_names_its_fix() {
+        let to = Owner { uid: Uid(1000), gid: Gid(1001) };
+        let fix = |errno: Errno| Cause::Refused(Attempt::Chown, errno as i32).fix("/config", to);
+        assert!(fix(Errno::EPERM).contains("cap_add: [CHOWN, FOWNER]"));
+        assert!(fix(Errno::EPERM).contains("chown -R 1000:1001"));
+        assert!(fix(Errno::EROFS).contains(":ro"));
+        assert!(fix(Errno::EOPNOTSUPP).contains("uid=1000,gid=1001"));
+    }
+}

@@ -1,0 +1,173 @@
+//! What shall become of one entry, given what it is: DESIGN §3.2's rules as a function. Pure; must not know how entries
+//! are reached or changed.
+
+use crate::config::container::{HardLinks, OwnWhen};
+use crate::config::values::Uid;
+use crate::plan::{OwnTree, Owner};
+use crate::sys::files::stat::{Kind, Stat};
+
+use super::report::Cause;
+
+/// A tree's rules, in the form in which each entry asks them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub owner: Owner,
+    mode: Option<u32>,
+    dir_mode: Option<u32>,
+    /// `when = "always"`: modes are set also where they fit.
+    always: bool,
+    hard_links: HardLinks,
+    /// Who owned the top before the walk.
+    top_owner: Uid,
+    /// Whether devices are changed: only in a tree below `/dev`. Elsewhere nobody who declares a data directory means
+    /// to give away a disk that somebody has made a node for.
+    devices: bool,
+}
+
+/// What shall become of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is as declared.
+    Right,
+    /// It is not, and stays so.
+    Leave(Cause),
+    /// It gets the owner if `chown`, and the mode if there is one.
+    Change { chown: bool, chmod: Option<u32> },
+}
+
+impl Rules {
+    pub fn of(tree: &OwnTree, top: &Stat) -> Self {
+        Self {
+            owner: tree.owner,
+            mode: tree.mode,
+            dir_mode: tree.dir_mode,
+            always: tree.when == OwnWhen::Always,
+            hard_links: tree.hard_links,
+            top_owner: top.uid,
+            devices: tree.path.starts_with("/dev"),
+        }
+    }
+
+    /// Judges an entry. The declared top is judged like any other, but for devices: who declares one means it.
+    pub fn judge(&self, stat: &Stat, is_top: bool) -> Verdict {
+        // A chown that fits already is never issued: it clears setuid bits and file capabilities.
+        let chown = (stat.uid, stat.gid) != (self.owner.uid, self.owner.gid);
+        let wanted = match stat.kind {
+            Kind::Directory => self.dir_mode,
+            Kind::Regular => self.mode,
+            // Links have no mode; a FIFO's, socket's or device's is part of how programs meet there.
+            Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => None,
+        };
+        let chmod = wanted.filter(|mode| self.always || *mode != stat.mode);
+        if !chown && chmod.is_none() {
+            return Verdict::Right;
+        }
+        match stat.kind {
+            Kind::Block | Kind::Character if !self.devices && !is_top => return Verdict::Leave(Cause::Device),
+            Kind::Unknown => return Verdict::Leave(Cause::Device),
+            Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character
+                if stat.links > 1 && !self.may_touch_multi_linked(stat) =>
+            {
+                return Verdict::Leave(Cause::MultiLinked);
+            }
+            Kind::Regular
+            | Kind::Directory
+            | Kind::Link
+            | Kind::Fifo
+            | Kind::Socket
+            | Kind::Block
+            | Kind::Character => {}
+        }
+        Verdict::Change { chown, chmod }
+    }
+
+    fn may_touch_multi_linked(&self, stat: &Stat) -> bool {
+        match self.hard_links {
+            HardLinks::Allow => true,
+            HardLinks::Refuse => false,
+            HardLinks::SameOwner => stat.uid != Uid::ROOT && stat.uid == self.top_owner,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::Gid;
+    use crate::sys::files::stat::FileId;
+
+    const APP: Owner = Owner { uid: Uid(1000), gid: Gid(1000) };
+
+    fn rules(hard_links: HardLinks, top_owner: Uid) -> Rules {
+        Rules { owner: APP, mode: None, dir_mode: None, always: false, hard_links, top_owner, devices: false }
+    }
+
+    fn file(uid: u32, links: u64) -> Stat {
+        Stat {
+            kind: Kind::Regular,
+            mode: 0o644,
+            uid: Uid(uid),
+            gid: Gid(uid),
+            links,
+            id: FileId { device: 1, inode: 1 },
+            mount: None,
+            mount_root: false,
+        }
+    }
+
+    const CHOWN: Verdict = Verdict::Change { chown: true, chmod: None };
+    const LEFT: Verdict = Verdict::Leave(Cause::MultiLinked);
+
+    #[test]
+    fn multiply_linked_files_follow_the_declared_rule() {
+        for (rule, top, owner, expected) in [
+            (HardLinks::SameOwner, 999, 999, CHOWN),
+            (HardLinks::SameOwner, 999, 998, LEFT),
+            (HardLinks::SameOwner, 0, 0, LEFT),
+            (HardLinks::SameOwner, 999, 0, LEFT),
+            (HardLinks::SameOwner, 1000, 999, LEFT),
+            (HardLinks::Refuse, 999, 999, LEFT),
+            (HardLinks::Allow, 999, 0, CHOWN),
+        ] {
+            let verdict = rules(rule, Uid(top)).judge(&file(owner, 2), false);
+            assert_eq!(verdict, expected, "{rule:?}, top {top}, file {owner}");
+        }
+    }
+
+    #[test]
+    fn a_multiply_linked_file_that_is_right_is_right() {
+        assert_eq!(rules(HardLinks::Refuse, Uid(5)).judge(&file(1000, 9), false), Verdict::Right);
+    }
+
+    #[test]
+    fn the_links_of_a_directory_are_its_children() {
+        let directory = Stat { kind: Kind::Directory, ..file(0, 12) };
+        assert_eq!(rules(HardLinks::Refuse, Uid(0)).judge(&directory, false), CHOWN);
+    }
+
+    #[test]
+    fn a_device_is_given_only_below_dev_or_by_its_own_name() {
+        let disk = Stat { kind: Kind::Block, ..file(0, 1) };
+        let rules = rules(HardLinks::SameOwner, Uid(0));
+        assert_eq!(rules.judge(&disk, false), Verdict::Leave(Cause::Device));
+        assert_eq!(rules.judge(&disk, true), CHOWN);
+        assert_eq!(Rules { devices: true, ..rules }.judge(&disk, false), CHOWN);
+    }
+
+    #[test]
+    fn modes_are_for_files_and_directories_only() {
+        let rules = Rules { mode: Some(0o600), dir_mode: Some(0o700), ..rules(HardLinks::SameOwner, Uid(0)) };
+        let judged = |kind| rules.judge(&Stat { kind, ..file(1000, 1) }, false);
+        assert_eq!(judged(Kind::Regular), Verdict::Change { chown: false, chmod: Some(0o600) });
+        assert_eq!(judged(Kind::Directory), Verdict::Change { chown: false, chmod: Some(0o700) });
+        for kind in [Kind::Link, Kind::Fifo, Kind::Socket, Kind::Character] {
+            assert_eq!(judged(kind), Verdict::Right, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn always_sets_a_mode_that_fits_and_never_an_owner_that_fits() {
+        let rules = Rules { mode: Some(0o644), always: true, ..rules(HardLinks::SameOwner, Uid(0)) };
+        assert_eq!(rules.judge(&file(1000, 1), false), Verdict::Change { chown: false, chmod: Some(0o644) });
+    }
+}

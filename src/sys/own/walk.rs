@@ -1,0 +1,254 @@
+//! The walk: several threads, one shared stack of directories, children before their directory. Must not know how the
+//! declared top was found nor who will read the report.
+//!
+//! A directory's listing is read in pieces; each piece's files are dealt with at once and its directories go on the
+//! stack, so that what is held in memory is a few pieces for each level and not the tree. A directory is *done*, and
+//! changed if it is wrong, when its listing and all its children are ([`Dir::outstanding`]); whichever thread ends the
+//! last of them does it.
+//!
+//! A directory that root may not list (0700 of another, without DAC_OVERRIDE) is taken: owned by root while it is
+//! walked, then given to whom it shall belong. That is done only if it has to change hands anyway; if it is right
+//! already it is left closed and counted, since what is right is never touched.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::bell::{self, Bell};
+use super::dir::{Budget, Dir};
+use super::report::{Progress, Tally};
+use super::rules::Rules;
+use super::worker::Worker;
+use crate::sys::files::beneath::Beneath;
+use crate::sys::files::listing::Listing;
+use crate::sys::files::stat::Stat;
+
+/// Deeper than any path that a program can name: PATH_MAX is 4096 bytes and a component takes two.
+pub const MAX_DEPTH: u32 = 2048;
+
+/// Trees up to this many entries are walked before a second thread would have started.
+const ALONE_UP_TO: u64 = 1024;
+
+/// More threads than this bring nothing but on a network file system, and there they would be a flood.
+const MOST_THREADS: usize = 8;
+
+/// What a thread of a walk needs at most; it never recurses.
+const STACK: usize = 256 * 1024;
+
+/// One walk, as all its threads see it.
+pub(super) struct Walk<'a> {
+    pub beneath: Beneath,
+    pub rules: Rules,
+    /// The declared path, escaped.
+    pub top: &'a str,
+    /// The components of each excluded path.
+    pub excludes: Vec<Vec<CString>>,
+    stop: &'a AtomicBool,
+    /// Set when the whole mount turns out to be read-only.
+    hopeless: AtomicBool,
+    /// Whether anything was left undone because of either.
+    cut_short: AtomicBool,
+    entries: AtomicU64,
+    pub budget: Budget,
+    threads: usize,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+struct Queue {
+    /// The last one first: depth before breadth.
+    jobs: Vec<Job>,
+    /// Threads that may still add jobs.
+    busy: usize,
+}
+
+pub(super) enum Job {
+    /// Opens a directory and begins its listing.
+    Enter { parent: Arc<Dir>, name: Box<CStr> },
+    /// Goes on with the listing of one that keeps its handle.
+    List(Arc<Dir>),
+}
+
+/// What a worker leaves when it returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// All is done.
+    Nothing,
+    /// Enough for more than one thread.
+    Much,
+}
+
+/// What a walk came to.
+pub(super) struct Outcome {
+    pub tally: Tally,
+    pub entries: u64,
+    pub interrupted: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(
+        beneath: Beneath,
+        rules: Rules,
+        top: &'a str,
+        excludes: Vec<Vec<CString>>,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let threads = threads();
+        Self {
+            beneath,
+            rules,
+            top,
+            excludes,
+            stop,
+            hopeless: AtomicBool::new(false),
+            cut_short: AtomicBool::new(false),
+            entries: AtomicU64::new(0),
+            budget: Budget::new(threads),
+            threads,
+            queue: Mutex::new(Queue { jobs: Vec::new(), busy: 1 }),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Walks all below a pinned directory and changes it last. All threads are joined when it returns.
+    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> Outcome {
+        let mut me = Worker::new(self, Some(Bell::new(progress)));
+        let mut listing = Listing::new();
+        me.begin(pin, stat);
+        let tally = thread::scope(|scope| {
+            let mut helpers = Vec::new();
+            if me.work(&mut listing, Some(ALONE_UP_TO)) == Rest::Much {
+                for _ in 1..self.threads {
+                    self.lock().busy += 1;
+                    let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK);
+                    match builder.spawn_scoped(scope, || self.help()) {
+                        Ok(helper) => helpers.push(helper),
+                        Err(_) => {
+                            self.lock().busy -= 1; // a limit on processes: fewer will do
+                            break;
+                        }
+                    }
+                }
+                me.work(&mut listing, None);
+            }
+            let mut tally = me.into_tally();
+            for helper in helpers {
+                tally.add(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            tally
+        });
+        let interrupted = self.cut_short.load(Ordering::Relaxed) && self.stop.load(Ordering::Relaxed);
+        Outcome { tally, entries: self.entries.load(Ordering::Relaxed), interrupted }
+    }
+
+    fn help(&self) -> Tally {
+        let _guard = Helping(self);
+        let mut helper = Worker::new(self, None);
+        helper.work(&mut Listing::new(), None);
+        helper.into_tally()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all of `jobs`, leaving its memory to be used again.
+    pub fn push(&self, jobs: &mut Vec<Job>) {
+        match jobs.len() {
+            0 => {}
+            1 => {
+                self.lock().jobs.append(jobs);
+                self.wake.notify_one();
+            }
+            _ => {
+                self.lock().jobs.append(jobs);
+                self.wake.notify_all();
+            }
+        }
+    }
+
+    /// Returns the next job; waits while other threads may still add some. `None`: all is done. `waiting` is called
+    /// now and then meanwhile.
+    pub fn next(&self, mut waiting: impl FnMut()) -> Option<Job> {
+        let mut queue = self.lock();
+        if let Some(job) = queue.jobs.pop() {
+            return Some(job);
+        }
+        queue.busy = queue.busy.saturating_sub(1);
+        loop {
+            if let Some(job) = queue.jobs.pop() {
+                queue.busy += 1;
+                return Some(job);
+            }
+            if queue.busy == 0 {
+                self.wake.notify_all();
+                return None;
+            }
+            queue = self.wake.wait_timeout(queue, bell::EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            waiting();
+        }
+    }
+
+    /// Adds to the count of entries; returns the sum.
+    pub fn count(&self, entries: u32) -> u64 {
+        let more = u64::from(entries);
+        self.entries.fetch_add(more, Ordering::Relaxed) + more
+    }
+
+    /// Gives up: the mount that the walk stays on is read-only, so every further change would fail alike.
+    pub fn give_up(&self) {
+        self.hopeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether to stop doing things; asked only where there is something left to do.
+    pub fn ended(&self) -> bool {
+        let ended = self.stop.load(Ordering::Relaxed) || self.hopeless.load(Ordering::Relaxed);
+        if ended {
+            self.cut_short.store(true, Ordering::Relaxed);
+        }
+        ended
+    }
+
+    pub fn excluded(&self, dir: &Dir, name: &CStr) -> bool {
+        let at = dir.depth as usize;
+        dir.excludes
+            .iter()
+            .filter_map(|index| self.excludes.get(*index))
+            .any(|path| path.len() == at + 1 && path.get(at).is_some_and(|part| part.as_c_str() == name))
+    }
+
+    /// Returns which excluded paths lie below a child of `dir`.
+    pub fn excludes_below(&self, dir: &Dir, name: &CStr) -> Box<[usize]> {
+        let at = dir.depth as usize;
+        let still = dir.excludes.iter().copied().filter(|index| {
+            self.excludes.get(*index).and_then(|path| path.get(at)).is_some_and(|part| part.as_c_str() == name)
+        });
+        still.collect()
+    }
+}
+
+/// A helper that panics must not leave the others waiting for its jobs: the panic is the caller's then.
+struct Helping<'w, 'a>(&'w Walk<'a>);
+
+impl Drop for Helping<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let mut queue = self.0.lock();
+            queue.busy = queue.busy.saturating_sub(1);
+            self.0.wake.notify_all();
+        }
+    }
+}
+
+/// At least two, as many as there are processors to run on: affinity, without reading the cgroup's files.
+fn threads() -> usize {
+    let processors = sched_getaffinity(Pid::from_raw(0))
+        .map_or(2, |set| (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).count());
+    processors.clamp(2, MOST_THREADS)
+}

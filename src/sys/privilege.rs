@@ -1,0 +1,217 @@
+//! Power as a type: [`Root`] is the proof that this process may still do what root does. Whoever needs it takes `&Root`;
+//! [`Root::step_down`] spends it, verifies what is left and returns [`Dropped`].
+#![allow(unsafe_code)] // prctl(2) reads that nix does not wrap
+#![allow(clippy::disallowed_methods)] // the one place that drops
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::marker::PhantomData;
+
+use caps::{CapSet as Set, CapsHashSet};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::prctl;
+use nix::unistd;
+
+use crate::config::values::{CapSet, Gid, Uid};
+use crate::error::Refused;
+use crate::plan::{Drop, Identity, Privilege};
+
+/// Proof that this process runs with effective uid 0.
+///
+/// There is one, made by [`detect`]; it is neither `Clone` nor `Send`. It guards our own API against mistakes, not
+/// against malice.
+#[derive(Debug)]
+pub struct Root {
+    _here: PhantomData<*const ()>,
+}
+
+/// What this process is at the start.
+#[derive(Debug)]
+pub enum Power {
+    /// Effective uid 0, with whatever capabilities.
+    Root(Root),
+    /// Anybody else.
+    User,
+}
+
+/// Proof that PID 1 is what it will be for the rest of its life. Services are started with it only.
+#[derive(Debug)]
+pub struct Dropped {
+    _here: PhantomData<*const ()>,
+}
+
+/// Returns what this process is. Called once, at the start, while single-threaded.
+pub fn detect() -> Power {
+    if unistd::geteuid().is_root() { Power::Root(Root { _here: PhantomData }) } else { Power::User }
+}
+
+impl Root {
+    /// Becomes the app user as `privilege` has it, and proves that it worked.
+    ///
+    /// Order: groups → gid → uid → capability sets → not dumpable → no_new_privs, because each needs what the next one
+    /// gives away. Must be called while single-threaded: capabilities and no_new_privs are the thread's (SECURITY
+    /// fact 6).
+    ///
+    /// # Errors
+    /// When the kernel refuses a step or anything reads back differently. No service may run then.
+    ///
+    /// Using the token afterwards does not compile:
+    /// ```compile_fail,E0382
+    /// # use stepdown::{plan::{Identity, Privilege}, sys::privilege::{Power, detect}};
+    /// # fn spend(identity: &Identity, privilege: &Privilege) {
+    /// if let Power::Root(root) = detect() {
+    ///     let _dropped = root.step_down(identity, privilege);
+    ///     let _again = root.step_down(identity, privilege); // spent
+    /// }
+    /// # }
+    /// ```
+    pub fn step_down(self, identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
+        match privilege.drop {
+            Drop::ToApp => become_app(identity, privilege)?,
+            Drop::StayRoot | Drop::Powerless | Drop::AlreadyUser => {}
+        }
+        close_up(privilege)?;
+        verify(identity, privilege)?;
+        Ok(Dropped { _here: PhantomData })
+    }
+}
+
+/// Closes up a process that never was root: nothing to drop, but not dumpable, and no_new_privs as planned.
+///
+/// # Errors
+/// As [`Root::step_down`].
+pub fn stay(identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
+    set_sets(privilege.kept)?;
+    close_up(privilege)?;
+    verify(identity, privilege)?;
+    Ok(Dropped { _here: PhantomData })
+}
+
+fn become_app(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
+    let Identity { uid, gid, .. } = identity;
+    let groups: Vec<_> = identity.groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect();
+    unistd::setgroups(&groups).map_err(|errno| refused("cannot set the supplementary groups", errno))?;
+    let app = unistd::Gid::from_raw(gid.0);
+    let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(*gid).0);
+    unistd::setresgid(app, app, saved).map_err(|errno| refused(format!("cannot become group {gid}"), errno))?;
+    let keep = !privilege.kept.is_empty();
+    prctl::set_keepcaps(keep).map_err(|errno| refused("cannot decide on keeping capabilities", errno))?;
+    let app = unistd::Uid::from_raw(uid.0);
+    unistd::setresuid(app, app, app).map_err(|errno| refused(format!("cannot become user {uid}"), errno))?;
+    prctl::set_keepcaps(false).map_err(|errno| refused("cannot stop keeping capabilities", errno))?;
+    set_sets(privilege.kept)
+}
+
+/// Leaves `kept` in *permitted* and empties the other three sets.
+fn set_sets(kept: CapSet) -> Result<(), Refused> {
+    let set = |which: Set, value: &CapsHashSet| {
+        caps::set(None, which, value)
+            .map_err(|error| Refused::new(format!("cannot set the {which:?} capabilities"), io::Error::other(error)))
+    };
+    // Ambient goes with inheritable (capabilities(7)); effective before permitted, of which it is a part.
+    set(Set::Inheritable, &HashSet::default())?;
+    set(Set::Effective, &HashSet::default())?;
+    set(Set::Permitted, &names(kept))
+}
+
+fn close_up(privilege: &Privilege) -> Result<(), Refused> {
+    // After a setresuid from root it is off by itself, under `--user` it is on, and then the app can read our memory
+    // and environment (SECURITY fact 3).
+    prctl::set_dumpable(false).map_err(|errno| refused("cannot become undumpable", errno))?;
+    if privilege.no_new_privs {
+        prctl::set_no_new_privs().map_err(|errno| refused("cannot set no_new_privs", errno))?;
+    }
+    Ok(())
+}
+
+/// What the kernel says must be what was planned (SECURITY 1.3, verification step).
+fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
+    let expect = |holds: bool, what: &str| {
+        let wrong = || Refused::new("cannot trust the drop", io::Error::other(what.to_owned()));
+        if holds { Ok(()) } else { Err(wrong()) }
+    };
+    // One thread, so that what holds for this one holds for all. Without /proc there is nobody to ask.
+    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    expect(threads == 1, "more than one thread is alive")?;
+    let unreadable = |errno| refused("cannot read the ids back", errno);
+    if privilege.drop == Drop::ToApp {
+        let (uid, gid) = (unistd::Uid::from_raw(identity.uid.0), unistd::Gid::from_raw(identity.gid.0));
+        let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(identity.gid).0);
+        let uids = unistd::getresuid().map_err(unreadable)?;
+        expect((uids.real, uids.effective, uids.saved) == (uid, uid, uid), "a user id is not the app user's")?;
+        let gids = unistd::getresgid().map_err(unreadable)?;
+        expect((gids.real, gids.effective, gids.saved) == (gid, gid, saved), "a group id is not as planned")?;
+        let mut groups: Vec<_> = unistd::getgroups().map_err(unreadable)?.iter().map(|gid| Gid(gid.as_raw())).collect();
+        groups.sort_unstable();
+        expect(groups == identity.groups, "the supplementary groups are not as planned")?;
+    }
+    if matches!(privilege.drop, Drop::ToApp | Drop::AlreadyUser) {
+        // Ambient is a part of inheritable (capabilities(7)).
+        for (set, planned) in
+            [(Set::Permitted, privilege.kept), (Set::Effective, CapSet::EMPTY), (Set::Inheritable, CapSet::EMPTY)]
+        {
+            expect(read_set(set)? == planned, &format!("the {set:?} capabilities are not as planned"))?;
+        }
+        let root = unistd::Uid::from_raw(0);
+        let way_back = unistd::setresuid(root, root, root);
+        // EINVAL: uid 0 is not mapped in this user namespace.
+        let closed = matches!(way_back, Err(Errno::EPERM | Errno::EINVAL));
+        expect(identity.uid == Uid::ROOT || closed, "the way back to root is open")?;
+    }
+    // SAFETY: takes numbers only.
+    let dumpable = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
+    expect(dumpable == 0, "still dumpable")?;
+    let no_new_privs = prctl::get_no_new_privs().map_err(unreadable)?;
+    expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
+}
+
+/// Returns one of this thread's three base sets.
+///
+/// # Errors
+/// When the kernel refuses capget(2).
+pub fn read_set(which: Set) -> Result<CapSet, Refused> {
+    let all = caps::read(None, which)
+        .map_err(|error| Refused::new(format!("cannot read the {which:?} capabilities"), io::Error::other(error)))?;
+    Ok(CapSet(all.iter().fold(0, |bits, capability| bits | capability.bitmask())))
+}
+
+/// Runs `work` with `wanted` raised in *effective*, as far as it is permitted; lowered again in any case.
+pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
+    let permitted = read_set(Set::Permitted).unwrap_or_default();
+    let before = read_set(Set::Effective).unwrap_or_default();
+    let missing = wanted.intersection(permitted).minus(before);
+    if missing.is_empty() {
+        return work();
+    }
+    // A refusal shows in the work itself: EPERM.
+    let raised = caps::set(None, Set::Effective, &names(before.union(missing)));
+    let done = work();
+    if raised.is_ok() {
+        let lowered = caps::set(None, Set::Effective, &names(before));
+        debug_assert!(lowered.is_ok(), "giving capabilities up needs none");
+    }
+    done
+}
+
+/// Runs `work` with that user's rights to files, where we are root: a file in a place that the app can write must not be
+/// read with more (a link to somebody else's secret). fsuid(2) takes DAC_OVERRIDE out of *effective*, too.
+pub fn with_files_of<T>(uid: Uid, gid: Gid, work: impl FnOnce() -> T) -> T {
+    if !unistd::geteuid().is_root() || uid == Uid::ROOT {
+        return work();
+    }
+    let before = (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
+    let done = work();
+    unistd::setfsuid(before.1);
+    unistd::setfsgid(before.0);
+    done
+}
+
+fn names(set: CapSet) -> CapsHashSet {
+    set.iter().filter_map(|capability| format!("CAP_{capability}").parse().ok()).collect()
+}
+
+fn refused(what: impl Into<String>, errno: Errno) -> Refused {
+    Refused::new(what, errno)
+}

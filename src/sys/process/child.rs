@@ -1,0 +1,353 @@
+//! Between fork and exec: one function, one stage after the other, each named so that a refusal can be told in words.
+//! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)).
+#![allow(unsafe_code)] // the raw calls between fork and exec
+
+use std::convert::Infallible;
+use std::ffi::c_char;
+use std::os::fd::RawFd;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::launch::{Launch, Parent, Session};
+use crate::config::service::Resource;
+use crate::config::values::{CapSet, Capability, Uid};
+use crate::plan::Credentials;
+use crate::supervise::SpawnError;
+
+/// Stage and errno.
+pub const RECORD: usize = 5;
+
+/// The program was not executed.
+pub const EXEC: &str = "cannot execute the program";
+/// The working directory could not be entered.
+pub const CHDIR: &str = "cannot change to the working directory";
+
+/// What can be refused, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    Session = 1,
+    Descriptors,
+    Limits,
+    Nice,
+    Capabilities,
+    Groups,
+    Gid,
+    Uid,
+    NoNewPrivs,
+    Directory,
+    Exec,
+}
+
+const STAGES: [(Stage, &str); 11] = [
+    (Stage::Session, "cannot make a session"),
+    (Stage::Descriptors, "cannot arrange the standard descriptors"),
+    (Stage::Limits, "cannot set the resource limits"),
+    (Stage::Nice, "cannot set the niceness"),
+    (Stage::Capabilities, "cannot set the capabilities"),
+    (Stage::Groups, "cannot set the supplementary groups"),
+    (Stage::Gid, "cannot become the group"),
+    (Stage::Uid, "cannot become the user"),
+    (Stage::NoNewPrivs, "cannot set no_new_privs"),
+    (Stage::Directory, CHDIR),
+    (Stage::Exec, EXEC),
+];
+
+/// Returns the refusal that a record tells of.
+pub fn refusal(record: &[u8]) -> SpawnError {
+    let stage = record.first().copied().unwrap_or_default();
+    let what = STAGES.iter().find(|(known, _)| *known as u8 == stage).map_or("cannot start", |(_, words)| *words);
+    let errno = record.get(1..RECORD).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes);
+    SpawnError { what: what.to_owned(), errno }
+}
+
+/// The arrays of pointers that execve(2) takes, made before the fork.
+pub struct Pointers {
+    argv: Vec<*const c_char>,
+    env: Vec<*const c_char>,
+    groups: Vec<libc::gid_t>,
+}
+
+impl Pointers {
+    /// Returns the arrays for `launch`, which must outlive them.
+    pub fn of(launch: &Launch) -> Self {
+        let list = |words: &[std::ffi::CString]| {
+            words.iter().map(|word| word.as_ptr()).chain(std::iter::once(ptr::null())).collect()
+        };
+        Self {
+            argv: list(&launch.argv),
+            env: list(&launch.env),
+            groups: launch.credentials.groups.iter().flatten().map(|gid| gid.0).collect(),
+        }
+    }
+}
+
+/// Becomes the service; on a refusal writes the record to `verdict` and exits.
+pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
+    let (stage, errno) = set_up(launch, pointers);
+    let mut record = [0; RECORD];
+    let (first, rest) = record.split_at_mut(1);
+    first.fill(stage as u8);
+    rest.copy_from_slice(&(errno as i32).to_ne_bytes());
+    // SAFETY: `record` is valid for its length; a failing write leaves nothing to be done.
+    unsafe { libc::write(verdict, record.as_ptr().cast(), record.len()) };
+    // SAFETY: ends this process without running the parent's exit handlers.
+    unsafe { libc::_exit(111) }
+}
+
+/// Returns only if a stage was refused.
+fn set_up(launch: &Launch, pointers: &Pointers) -> (Stage, Errno) {
+    match stages(launch, pointers) {
+        Ok(never) => match never {},
+        Err(refused) => refused,
+    }
+}
+
+fn stages(launch: &Launch, pointers: &Pointers) -> Result<Infallible, (Stage, Errno)> {
+    reset_dispositions();
+    session(launch.session)?;
+    descriptors(launch)?;
+    let credentials = &launch.credentials;
+    if launch.parent == Parent::AppWithPower {
+        capset(raised(), raised().union(credentials.ambient), CapSet::EMPTY).map_err(at(Stage::Capabilities))?;
+    }
+    limits(launch)?;
+    identity(launch, pointers)?;
+    if credentials.no_new_privs {
+        // SAFETY: takes numbers only.
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(Stage::NoNewPrivs))?;
+    }
+    // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
+    // SAFETY: a NUL-terminated string that outlives the call.
+    check(unsafe { libc::chdir(launch.directory.as_ptr()) }).map_err(at(Stage::Directory))?;
+    // SAFETY: takes a number only.
+    unsafe { libc::umask(launch.umask) };
+    unblock_signals();
+    // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
+    unsafe { libc::execve(launch.program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
+    Err((Stage::Exec, Errno::last()))
+}
+
+/// What a parent with SETUID in *permitted* raises in its child, as far as it holds it.
+fn raised() -> CapSet {
+    let wanted = [Capability::SETUID, Capability::SETGID, Capability::SYS_RESOURCE, Capability::SYS_NICE];
+    CapSet::from_iter(wanted).intersection(permitted())
+}
+
+/// Handlers would vanish at exec by themselves, but a signal that comes before must already find the default,
+/// and what the runtime ignores (SIGPIPE in Rust) would stay ignored.
+fn reset_dispositions() {
+    for number in 1..=crate::config::values::Signal::MAX {
+        // SAFETY: SIG_DFL is no code of ours; KILL, STOP and glibc's own two are refused, which changes nothing.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+}
+
+fn unblock_signals() {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set that sigprocmask then reads.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
+}
+
+fn session(session: Session) -> Result<(), (Stage, Errno)> {
+    match session {
+        // SAFETY: takes nothing; a forked child is no group leader, so it is not refused.
+        Session::Own => check(unsafe { libc::setsid() }).map_err(at(Stage::Session)),
+        Session::OwnWithTerminal => {
+            // SAFETY: as above.
+            check(unsafe { libc::setsid() }).map_err(at(Stage::Session))?;
+            // SAFETY: takes numbers only. Where another session holds the terminal, the command runs without job control.
+            unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
+            Ok(())
+        }
+        Session::ForegroundGroup => {
+            // SAFETY: takes numbers only.
+            check(unsafe { libc::setpgid(0, 0) }).map_err(at(Stage::Session))?;
+            // SAFETY: takes numbers only; TTOU is blocked until exec, so the call cannot stop us.
+            unsafe { libc::tcsetpgrp(0, libc::getpid()) };
+            Ok(())
+        }
+    }
+}
+
+fn descriptors(launch: &Launch) -> Result<(), (Stage, Errno)> {
+    for (target, source) in (0..).zip(launch.stdio) {
+        if let Some(source) = source {
+            // SAFETY: takes numbers only; every source lies above 2 (std opens 0 to 2 at the start of a process).
+            check(unsafe { libc::dup2(source, target) }).map_err(at(Stage::Descriptors))?;
+        }
+    }
+    if let Some((source, target)) = launch.notify {
+        let placed = if source == target {
+            // SAFETY: takes numbers only; clears FD_CLOEXEC.
+            unsafe { libc::fcntl(target, libc::F_SETFD, 0) }
+        } else {
+            // SAFETY: takes numbers only; the parent keeps the verdict pipe above `target`.
+            unsafe { libc::dup2(source, target) }
+        };
+        check(placed).map_err(at(Stage::Descriptors))?;
+    }
+    Ok(())
+}
+
+fn limits(launch: &Launch) -> Result<(), (Stage, Errno)> {
+    for limit in &launch.limits {
+        let value = libc::rlimit {
+            rlim_cur: limit.soft.unwrap_or(libc::RLIM_INFINITY),
+            rlim_max: limit.hard.unwrap_or(libc::RLIM_INFINITY),
+        };
+        // SAFETY: `value` outlives the call.
+        let set = check(unsafe { libc::setrlimit(number(limit.resource), &raw const value) });
+        if set == Err(Errno::EPERM) {
+            // SYS_RESOURCE was not granted; the plan has said that the service runs without it: as far as it goes.
+            as_far_as_it_goes(limit.resource, value).map_err(at(Stage::Limits))?;
+        } else {
+            set.map_err(at(Stage::Limits))?;
+        }
+    }
+    if let Some(nice) = launch.nice {
+        // SAFETY: takes numbers only.
+        match check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) }) {
+            // SYS_NICE was not granted; the plan has said that the service runs without it.
+            Ok(()) | Err(Errno::EPERM | Errno::EACCES) => {}
+            Err(errno) => return Err((Stage::Nice, errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Sets a limit up to the hard one that there is.
+fn as_far_as_it_goes(resource: Resource, wanted: libc::rlimit) -> Result<(), Errno> {
+    let mut there = wanted;
+    // SAFETY: `there` outlives the call.
+    check(unsafe { libc::getrlimit(number(resource), &raw mut there) })?;
+    let hard = wanted.rlim_max.min(there.rlim_max);
+    let value = libc::rlimit { rlim_cur: wanted.rlim_cur.min(hard), rlim_max: hard };
+    // SAFETY: `value` outlives the call.
+    check(unsafe { libc::setrlimit(number(resource), &raw const value) })
+}
+
+/// Groups before gid before uid: each needs what the next one gives away.
+fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
+    let Credentials { uid, gid, groups, ambient, .. } = &launch.credentials;
+    if groups.is_some() {
+        // SAFETY: the array outlives the call and holds that many ids.
+        check(unsafe { libc::setgroups(pointers.groups.len(), pointers.groups.as_ptr()) })
+            .map_err(at(Stage::Groups))?;
+    }
+    // All three, always: PID 1's private saved gid must not reach a service (SECURITY fact 2).
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at(Stage::Gid))?;
+    let keep = !ambient.is_empty() && launch.parent == Parent::Root && *uid != Uid::ROOT;
+    if keep {
+        // SAFETY: takes numbers only. Without it, leaving uid 0 empties *permitted* (capabilities(7)).
+        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at(Stage::Capabilities))?;
+    }
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at(Stage::Uid))?;
+    if *uid == Uid::ROOT {
+        return Ok(());
+    }
+    let ambient = ambient.intersection(permitted());
+    if launch.parent != Parent::App || !ambient.is_empty() {
+        capset(CapSet::EMPTY, ambient, ambient).map_err(at(Stage::Capabilities))?;
+    }
+    for capability in ambient.iter() {
+        let number = libc::c_ulong::from(capability.number());
+        // SAFETY: takes numbers only; the capability is in *permitted* and *inheritable*.
+        let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
+        check(raised).map_err(at(Stage::Capabilities))?;
+    }
+    Ok(())
+}
+
+/// Version 3 of the header: two words of 32 bits for each set (capget(2)).
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct CapHeader {
+    version: u32,
+    pid: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapWords {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+fn permitted() -> CapSet {
+    let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let mut words = [CapWords::default(); 2];
+    // SAFETY: both outlive the call and have the layout that version 3 asks for.
+    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
+    let [low, high] = words;
+    if answer == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
+}
+
+fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Result<(), Errno> {
+    let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let half = |shift: u32| {
+        let word = |set: CapSet| u32::try_from(set.0 >> shift & u64::from(u32::MAX)).unwrap_or_default();
+        CapWords { effective: word(effective), permitted: word(permitted), inheritable: word(inheritable) }
+    };
+    let words = [half(0), half(32)];
+    // SAFETY: both outlive the call and have the layout that version 3 asks for.
+    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
+    if answer == 0 { Ok(()) } else { Err(Errno::last()) }
+}
+
+fn number(resource: Resource) -> libc::__rlimit_resource_t {
+    match resource {
+        Resource::As => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Cpu => libc::RLIMIT_CPU,
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::Fsize => libc::RLIMIT_FSIZE,
+        Resource::Memlock => libc::RLIMIT_MEMLOCK,
+        Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
+        Resource::Nice => libc::RLIMIT_NICE,
+        Resource::Nofile => libc::RLIMIT_NOFILE,
+        Resource::Nproc => libc::RLIMIT_NPROC,
+        Resource::Rtprio => libc::RLIMIT_RTPRIO,
+        Resource::Rttime => libc::RLIMIT_RTTIME,
+        Resource::Sigpending => libc::RLIMIT_SIGPENDING,
+        Resource::Stack => libc::RLIMIT_STACK,
+    }
+}
+
+fn check(answer: libc::c_int) -> Result<(), Errno> {
+    if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+}
+
+fn at(stage: Stage) -> impl Fn(Errno) -> (Stage, Errno) {
+    move |errno| (stage, errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_words_of_its_own() {
+        for (at, (stage, words)) in (1..).zip(STAGES) {
+            assert_eq!(stage as u8, at);
+            let [a, b, c, d] = 13_i32.to_ne_bytes();
+            let told = refusal(&[at, a, b, c, d]);
+            assert_eq!((told.what.as_str(), told.errno), (words, 13));
+        }
+    }
+
+    #[test]
+    fn a_torn_record_is_still_a_refusal() {
+        assert_eq!(refusal(&[]).what, "cannot start");
+        assert_eq!(refusal(&[11]).what, "cannot execute the program");
+    }
+}

@@ -1,0 +1,81 @@
+//! The process group of a service, also after its first process was reaped: pinned by a pidfd, so that a number that the
+//! kernel gave to somebody else is never signalled (SECURITY T26).
+#![allow(unsafe_code)] // pidfd_open(2), pidfd_send_signal(2): no wrapper in nix
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::config::values::Signal;
+use crate::supervise::{Pid, Target};
+
+/// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process that the pidfd names, not of its number.
+const PROCESS_GROUP: libc::c_uint = 1 << 2;
+
+/// What is left of a group whose leader is dead.
+#[derive(Debug)]
+pub struct Leftover {
+    leader: Pid,
+    pin: Option<OwnedFd>,
+}
+
+impl Leftover {
+    /// Pins the group of `leader`. To be called while it is a zombie: its number cannot be another's yet.
+    pub fn pin(leader: Pid) -> Self {
+        // SAFETY: takes numbers only.
+        let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, leader.0, 0) };
+        let pin = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0);
+        // SAFETY: the kernel just made it, and nobody else owns it.
+        Self { leader, pin: pin.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }) }
+    }
+
+    /// Returns whether a process of it is left (EPERM means that there is one).
+    pub fn is_left(&self) -> bool {
+        !matches!(self.send(0), Err(Errno::ESRCH))
+    }
+
+    /// Sends a signal to all that is left.
+    ///
+    /// # Errors
+    /// ESRCH when nobody is left, EPERM when all of them are another user's.
+    pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        self.send(signal.number())
+    }
+
+    fn send(&self, number: i32) -> Result<(), Errno> {
+        if let Some(pin) = &self.pin {
+            let none = std::ptr::null::<libc::siginfo_t>();
+            // SAFETY: a descriptor that we own, numbers, and no siginfo.
+            let answer =
+                unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pin.as_raw_fd(), number, none, PROCESS_GROUP) };
+            match Errno::result(answer) {
+                Ok(_) => return Ok(()),
+                // Before 6.9 the flag is EINVAL, and a seccomp profile may say ENOSYS or EPERM: by number then. While
+                // anybody is in the group the kernel gives its number to no other.
+                Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        by_number(self.leader, number)
+    }
+}
+
+/// Sends a signal to a live leader or to its group.
+///
+/// # Errors
+/// ESRCH when it is gone, EPERM when it is another user's.
+pub fn signal(leader: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
+    match to {
+        Target::Group => by_number(leader, signal.number()),
+        Target::Process => {
+            // SAFETY: takes numbers only; nix's enum knows no real-time signals.
+            Errno::result(unsafe { libc::kill(leader.0, signal.number()) }).map(drop)
+        }
+    }
+}
+
+fn by_number(leader: Pid, number: i32) -> Result<(), Errno> {
+    // SAFETY: takes numbers only; `leader` is a child of ours (never 0, 1 or negative).
+    Errno::result(unsafe { libc::killpg(leader.0, number) }).map(drop)
+}

@@ -1,0 +1,100 @@
+//! The fork. The child reports the stage that was refused through a pipe that closes at exec; the parent never waits
+//! for it, because a program on a dead mount must hang alone.
+#![allow(unsafe_code)] // fork(2)
+#![allow(clippy::disallowed_methods)] // the one place that starts services
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::unistd::{ForkResult, fork, pipe2};
+
+use super::child;
+use super::launch::Launch;
+use crate::supervise::{Pid, SpawnError};
+
+/// A forked child that has not said yet whether it could execute its program.
+#[derive(Debug)]
+pub struct Started {
+    /// Its id.
+    pub pid: Pid,
+    /// Where it will say so.
+    pub verdict: VerdictPipe,
+}
+
+/// The pipe that closes at exec.
+#[derive(Debug)]
+pub struct VerdictPipe(File);
+
+/// What the pipe said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet.
+    Pending,
+    /// The program was executed.
+    Executed,
+    /// A stage was refused; the child is gone or about to be.
+    Refused(SpawnError),
+}
+
+impl VerdictPipe {
+    /// Returns what the child has said so far; never blocks.
+    pub fn read(&mut self) -> Verdict {
+        let mut record = [0; child::RECORD];
+        match self.0.read(&mut record) {
+            Ok(0) => Verdict::Executed,
+            Ok(length) => Verdict::Refused(child::refusal(record.get(..length).unwrap_or_default())),
+            Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Verdict::Pending,
+            Err(_) => Verdict::Executed,
+        }
+    }
+}
+
+impl AsFd for VerdictPipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Forks and lets the child become `launch`.
+///
+/// # Errors
+/// When no pipe or no process can be had (EMFILE, EAGAIN, ENOMEM). What fails in the child comes through the pipe.
+pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
+    let refused = |what: &str| {
+        let what = what.to_owned();
+        move |errno: Errno| SpawnError { what, errno: errno as i32 }
+    };
+    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused("cannot make a pipe"))?;
+    if let Some((_, target)) = launch.notify {
+        // The readiness descriptor is placed by number in the child and must not land on the verdict pipe.
+        let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
+        let above = above.map_err(refused("cannot keep the notification fd free"))?;
+        // SAFETY: fcntl just made it, and nobody else owns it.
+        write = unsafe { OwnedFd::from_raw_fd(above) };
+    }
+    let pointers = child::Pointers::of(launch);
+    // A signal that reaches the child before its dispositions are reset would be eaten by our handlers.
+    let mut before = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
+        .map_err(refused("cannot block signals"))?;
+    // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may; it calls only
+    // `child::become_service`, which allocates nothing, and never returns.
+    let forked = unsafe { fork() };
+    if let Ok(ForkResult::Child) = forked {
+        child::become_service(launch, &pointers, write.as_raw_fd());
+    }
+    let restored = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    debug_assert!(restored.is_ok(), "restoring a mask that the kernel gave");
+    match forked {
+        Ok(ForkResult::Parent { child }) => {
+            let verdict = VerdictPipe(File::from(read));
+            Ok(Started { pid: Pid(child.as_raw()), verdict })
+        }
+        Ok(ForkResult::Child) => unreachable!("become_service does not return"),
+        Err(errno) => Err(refused("cannot fork")(errno)),
+    }
+}

@@ -1,0 +1,276 @@
+//! The guard: PID 1 of an outer PID namespace, which the kernel kills when `try` dies, and with it everything below.
+//! It passes signals on and returns how its child ended; `--init`'s tiny init is the same loop.
+#![allow(unsafe_code)] // clone(2) with namespaces, fork and _exit are not safe functions
+#![allow(clippy::disallowed_methods)] // another PID 1: it has its own children and waits for them
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe2, setresgid, setresuid, setsid};
+
+use crate::error::{EXIT_REFUSED, Refused};
+
+/// What is passed on to the container; blocked in every process of the chain, so that none is lost in between.
+pub(super) const PASSED_ON: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// The running guard. Dropped, it takes everything below with it.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pid: Pid,
+    go: Option<OwnedFd>,
+    code: Option<u8>,
+}
+
+/// Returns the signals that the loops of this module wait for.
+pub(super) fn awaited() -> SigSet {
+    let mut set = SigSet::from_iter(PASSED_ON);
+    set.add(Signal::SIGCHLD);
+    set
+}
+
+impl Guard {
+    /// Starts the guard, which waits for [`Guard::go`] and then has `inside` run as PID 1 of the container. `inside` returns
+    /// only if it could not execute anything, with the exit code to end with.
+    ///
+    /// The caller must have no second thread (checked) and have [`awaited`] blocked.
+    pub(super) fn start(user_namespace: bool, inside: impl FnOnce() -> u8) -> Result<Self, Refused> {
+        let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+        if threads != 1 {
+            return Err(Refused::new("cannot rehearse from a process with threads", Errno::EBUSY));
+        }
+        let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause))?;
+        match clone(user_namespace).map_err(|cause| no_namespace(cause, user_namespace))? {
+            Some(pid) => Ok(Self { pid, go: Some(pipe.1), code: None }),
+            None => {
+                drop(pipe.1);
+                let life = AssertUnwindSafe(move || guard(user_namespace, pipe.0, inside));
+                // A panic must not go on into the caller's frames: they belong to `try`.
+                leave(catch_unwind(life).unwrap_or(EXIT_REFUSED))
+            }
+        }
+    }
+
+    /// Returns its id; it is our child and not yet reaped, so the id is its own.
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Lets it go on: its ids are mapped.
+    pub(super) fn go(&mut self) -> Result<(), Refused> {
+        let Some(go) = self.go.take() else { return Ok(()) };
+        std::fs::File::from(go).write_all(b"g").map_err(|cause| Refused::new("cannot start the process inside", cause))
+    }
+
+    /// Passes a signal on.
+    pub(super) fn signal(&self, signal: Signal) {
+        if self.code.is_none() {
+            let _gone = kill(self.pid, signal);
+        }
+    }
+
+    /// Returns the exit code if it has ended.
+    pub(super) fn ended(&mut self) -> Option<u8> {
+        if self.code.is_none() {
+            self.code = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(status) => code_of(status),
+                Err(_) => Some(EXIT_REFUSED),
+            };
+        }
+        self.code
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            let _gone = kill(self.pid, Signal::SIGKILL);
+            let _reaped = waitpid(self.pid, None);
+        }
+    }
+}
+
+/// `fork` into a new PID namespace (and user namespace); `None` in the child.
+fn clone(user_namespace: bool) -> Result<Option<Pid>, Errno> {
+    let mut flags = CloneFlags::CLONE_NEWPID;
+    flags.set(CloneFlags::CLONE_NEWUSER, user_namespace);
+    // SAFETY: without CLONE_VM and with no stack this is fork(2): the child goes on here with a copy of everything, and
+    // there is only this thread, so that no lock is held by another. What libc remembers of the thread's id is stale in
+    // the child; nothing there raises signals at itself or uses threads.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(flags.bits() | libc::SIGCHLD), 0, 0, 0, 0) };
+    let pid = Errno::result(answer)?;
+    Ok(i32::try_from(pid).ok().filter(|pid| *pid != 0).map(Pid::from_raw))
+}
+
+fn no_namespace(cause: Errno, user_namespace: bool) -> Refused {
+    let help = if user_namespace {
+        "run it as root, or allow user namespaces: `sysctl user.max_user_namespaces=15000` \
+         (Debian: `kernel.unprivileged_userns_clone=1`)"
+    } else {
+        "inside a container it needs `--cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined`"
+    };
+    Refused::new("cannot make namespaces", cause).help(help)
+}
+
+/// The guard's life; returns its exit code.
+fn guard(user_namespace: bool, go: OwnedFd, inside: impl FnOnce() -> u8) -> u8 {
+    let _leader_already = setsid();
+    // Set before the wait: if `try` is dead by then, the pipe is at its end; if it dies later, the kernel acts.
+    let watched = prctl::set_pdeathsig(Signal::SIGKILL);
+    let mut byte = [0];
+    let told = std::fs::File::from(go).read(&mut byte);
+    if watched.is_err() || !matches!(told, Ok(1)) {
+        return EXIT_REFUSED;
+    }
+    if user_namespace {
+        // Where a range is mapped root inside is ours to be; where only our own id is, we are it already. New
+        // credentials forget the parent-death signal.
+        let _single = setresgid(0.into(), 0.into(), 0.into());
+        let _single = setresuid(0.into(), 0.into(), 0.into());
+        if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || std::os::unix::process::parent_id() != 0 {
+            return EXIT_REFUSED;
+        }
+    }
+    if unshare(CloneFlags::CLONE_NEWPID).is_err() {
+        return EXIT_REFUSED;
+    }
+    // SAFETY: there is only this thread.
+    match unsafe { fork() } {
+        Err(_) => EXIT_REFUSED,
+        Ok(ForkResult::Child) => inside(),
+        Ok(ForkResult::Parent { child }) => {
+            close_from(0);
+            // No return: what is dropped on the way would be closed a second time.
+            leave(attend(child))
+        }
+    }
+}
+
+/// Waits for `child`, reaping everybody else and passing signals on; returns its exit code.
+pub(super) fn attend(child: Pid) -> u8 {
+    let awaited = awaited();
+    loop {
+        match awaited.wait() {
+            Ok(Signal::SIGCHLD) => {
+                while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                    match status.pid() {
+                        Some(pid) if pid == child => {
+                            if let Some(code) = code_of(status) {
+                                return code;
+                            }
+                        }
+                        Some(_) => {}
+                        None => break,
+                    }
+                }
+            }
+            Ok(signal) => {
+                let _gone = kill(child, signal);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Returns the exit code that a shell would give; `None` while it lives.
+fn code_of(status: WaitStatus) -> Option<u8> {
+    match status {
+        WaitStatus::Exited(_, code) => Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
+        WaitStatus::Signaled(_, signal, _) => Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)),
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => None,
+    }
+}
+
+/// Lets go of every descriptor from `first` on: pipes shall end when those who write to them end, whoever watches over them.
+fn close_from(first: i32) {
+    let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
+        Ok(all) => all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => (0..1024).collect(),
+    };
+    for fd in open.into_iter().filter(|fd| *fd >= first) {
+        // SAFETY: this process runs nothing but `attend` from here on, which uses no descriptor, and never returns to
+        // whoever owns this one.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Ends this process at once: no destructor, no handler, nothing flushed twice.
+pub(super) fn leave(code: u8) -> ! {
+    // SAFETY: `_exit` takes a number and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// Makes every descriptor but 0, 1 and 2 close itself on exec, whatever the caller of `try` left open.
+pub(super) fn close_on_exec() -> io::Result<()> {
+    // SAFETY: only flags of descriptors change.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if answer == 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir("/proc/self/fd")?.flatten() {
+        if let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()).filter(|fd| *fd > 2) {
+            // SAFETY: as above; a number that is not open any more is refused.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+/// Forks; the parent attends to the child and ends as it does, the child returns (`docker run --init`). As tini does, the
+/// child leads a process group of its own, in the foreground where there is a terminal.
+pub(super) fn become_tiny_init() -> Result<(), Refused> {
+    let refused = |cause| Refused::new("cannot start a process under the tiny init", cause);
+    // SAFETY: there is only this thread.
+    match unsafe { fork() }.map_err(refused)? {
+        ForkResult::Parent { child } => {
+            // The channel on which the start is reported ends with the last one who holds it.
+            close_from(3);
+            leave(attend(child))
+        }
+        ForkResult::Child => {
+            let ours = Pid::from_raw(0);
+            nix::unistd::setpgid(ours, ours).map_err(refused)?;
+            let mut waits = SigSet::empty();
+            waits.add(Signal::SIGTTOU);
+            waits.thread_block().map_err(refused)?;
+            let _no_terminal = nix::unistd::tcsetpgrp(io::stdin(), nix::unistd::getpid());
+            Ok(())
+        }
+    }
+}
+
+/// Puts signals back as an exec'd program expects them: nothing blocked, nothing ignored. By the kernel's own call, because
+/// libc refuses to touch its two internal ones (32 and 33), which its `posix_spawn` leaves ignored in the children of whoever
+/// started us.
+pub(super) fn reset_signals() -> Result<(), Refused> {
+    // The kernel's `struct sigaction` with SIG_DFL, no flags, an empty mask: nothing but zeros on every architecture.
+    let default = [0_u64; 4];
+    let none = std::ptr::null_mut::<u64>();
+    for signal in 1..=64 {
+        // SAFETY: `default` is as long as the longest such struct and outlives the call; the default disposition runs no
+        // code of ours. KILL and STOP are refused, which changes nothing.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, size_of::<u64>()) };
+    }
+    SigSet::empty().thread_set_mask().map_err(|cause| Refused::new("cannot unblock signals", cause))
+}
+
+/// Gives descriptor `to` the file of `from`.
+pub(super) fn put(from: &impl AsRawFd, to: i32) -> Result<(), Refused> {
+    // SAFETY: 0, 1 and 2 are nobody's `OwnedFd` in this process, which is about to execute another program.
+    Errno::result(unsafe { libc::dup2(from.as_raw_fd(), to) })
+        .map(|_| ())
+        .map_err(|cause| Refused::new(format!("cannot set descriptor {to}"), cause))
+}

@@ -1,0 +1,216 @@
+//! The last steps before the exec: terminal, working directory, environment, ids and capabilities as Docker gives them.
+#![allow(clippy::disallowed_methods)] // stands in for the runtime, which gives a container its user
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::pty::{posix_openpt, ptsname_r, unlockpt};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresuid};
+
+use super::account::{self, Account};
+use super::inside::{Inner, Inside};
+use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
+use crate::error::Refused;
+
+/// Executes the container's first program.
+pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Refused> {
+    let rehearsal = inside.rehearsal;
+    let account = account(rehearsal, inside.power)?;
+    stdio(inside, &account)?;
+    let directory = &rehearsal.directory;
+    chdir(directory)
+        .map_err(|cause| Refused::new(format!("cannot change to the directory {}", directory.display()), cause))?;
+    umask(Mode::from_bits_truncate(0o022));
+    let environment = environment(rehearsal, &account);
+    credentials(rehearsal, inside.power, &account)?;
+    if rehearsal.init {
+        guard::become_tiny_init()?;
+    }
+    let argv = rehearsal.entrypoint.clone().unwrap_or_else(|| {
+        let start = [own.as_os_str(), OsStr::new("init"), OsStr::new("--")].map(OsStr::to_owned);
+        start.into_iter().chain(rehearsal.command.iter().cloned()).collect()
+    });
+    let program = argv.first().map(|name| find(name)).unwrap_or_default();
+    let refused = |cause: Errno| Refused::new(format!("cannot execute {}", program.display()), cause);
+    let words = |all: &[OsString]| -> Result<Vec<CString>, Errno> {
+        all.iter().map(|word| CString::new(word.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
+    };
+    let (argv, environment) = (words(&argv).map_err(refused)?, words(&environment).map_err(refused)?);
+    let path = CString::new(program.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
+    guard::close_on_exec().map_err(|cause| Refused::new("cannot close descriptors", cause))?;
+    guard::reset_signals()?;
+    execve(&path, &argv, &environment).map_err(refused)
+}
+
+/// A name without a slash is looked up in Docker's PATH.
+fn find(name: &OsStr) -> PathBuf {
+    let given = PathBuf::from(name);
+    if name.as_bytes().contains(&b'/') {
+        return given;
+    }
+    let places = DOCKER_PATH.split(':').map(|place| Path::new(place).join(name));
+    let runs =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    places.into_iter().find(runs).unwrap_or(given)
+}
+
+fn account(rehearsal: &Rehearsal, power: &Power) -> Result<Account, Refused> {
+    let passwd = fs::read("/etc/passwd").unwrap_or_default();
+    let group = fs::read("/etc/group").unwrap_or_default();
+    // With a single id there is nobody else to be, root included.
+    let single = match power {
+        Power::Single { .. } => Some(nix::unistd::geteuid().to_string()),
+        Power::Whole | Power::Mapped(_) => None,
+    };
+    let user = rehearsal.user.clone().or_else(|| single.clone()).unwrap_or_default();
+    let mut account = account::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(|what| {
+        Refused::new(format!("cannot run as `{user}`"), std::io::Error::other(what))
+            .help("use numbers, or a name from there")
+    })?;
+    if single.is_some() {
+        if account.uid != nix::unistd::geteuid().as_raw() {
+            let help = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
+            return Err(
+                Refused::new(format!("cannot run as `{user}`: only our own id is mapped"), Errno::EINVAL).help(help)
+            );
+        }
+        account.gid = nix::unistd::getegid().as_raw();
+    }
+    Ok(account)
+}
+
+fn stdio(inside: &Inside<'_>, account: &Account) -> Result<(), Refused> {
+    let owner = Some(Uid::from_raw(account.uid));
+    match &inside.stdio {
+        Inner::Pipes { input, output, errors } => {
+            let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(|cause| Refused::new("cannot open /dev/null", cause))?;
+            for pipe in input.iter().chain([output, errors]) {
+                // runc's fixStdioPermissions: the container's user can reopen /dev/stdout.
+                let _unmapped = fchown(pipe, owner, None);
+            }
+            guard::put(input.as_ref().unwrap_or(&null), 0)?;
+            guard::put(output, 1)?;
+            guard::put(errors, 2)
+        }
+        Inner::Terminal => {
+            let refused = |cause: Errno| Refused::new("cannot make a terminal", cause);
+            let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).map_err(refused)?;
+            unlockpt(&master).map_err(refused)?;
+            let name = ptsname_r(&master).map_err(refused)?;
+            let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            let slave = open(name.as_str(), flags, Mode::empty()).map_err(refused)?;
+            let _unmapped = fchown(&slave, owner, None);
+            fs::File::create("/dev/console").map_err(|cause| Refused::new("cannot make /dev/console", cause))?;
+            mounts::bind(Path::new(&name), Path::new("/dev/console"))?;
+            terminal::control(&slave).map_err(refused)?;
+            inside.reporter.terminal(&master);
+            (0..3).try_for_each(|fd| guard::put(&slave, fd))
+        }
+    }
+}
+
+/// Docker's: PATH, HOSTNAME, with a terminal TERM, and HOME; then what was asked for.
+fn environment(rehearsal: &Rehearsal, account: &Account) -> Vec<OsString> {
+    let mut all: Vec<(OsString, OsString)> = vec![
+        ("PATH".into(), DOCKER_PATH.into()),
+        ("HOSTNAME".into(), rehearsal.hostname.clone().into()),
+        ("HOME".into(), account.home.clone().into()),
+    ];
+    if rehearsal.stdio == super::Stdio::Terminal {
+        all.push(("TERM".into(), "xterm".into()));
+    }
+    for (name, value) in &rehearsal.environment {
+        all.retain(|(other, _)| other != name);
+        all.push((name.clone(), value.clone()));
+    }
+    let join = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        name
+    };
+    all.into_iter().map(join).collect()
+}
+
+/// Groups, gid, uid, capabilities: in runc's order. What the exec makes of it is what Docker's containers have: root with
+/// exactly the set (bounding, permitted, effective), anybody else with nothing but the bounding set.
+fn credentials(rehearsal: &Rehearsal, power: &Power, account: &Account) -> Result<(), Refused> {
+    let keep = |capability: &caps::Capability| rehearsal.capabilities.0 >> capability.index() & 1 == 1;
+    let refused = |cause: caps::errors::CapsError| {
+        Refused::new("cannot set capabilities", std::io::Error::other(cause.to_string()))
+    };
+    for capability in caps::all().into_iter().filter(|capability| !keep(capability)) {
+        // One that this kernel does not know is not there to be dropped.
+        if caps::has_cap(None, caps::CapSet::Bounding, capability).unwrap_or(false) {
+            caps::drop(None, caps::CapSet::Bounding, capability).map_err(refused)?;
+        }
+    }
+    let help = |cause: Errno| {
+        let refused = Refused::new(format!("cannot become {}:{}", account.uid, account.gid), cause);
+        if power.user_namespace() {
+            refused.help("choose ids that are mapped here, or run it as root")
+        } else {
+            refused
+        }
+    };
+    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    match power {
+        Power::Single { .. } => {}
+        Power::Whole | Power::Mapped(_) => {
+            let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
+            setgroups(&groups).map_err(help)?;
+            setresgid(gid, gid, gid).map_err(help)?;
+        }
+    }
+    let root = uid.is_root();
+    if !root {
+        setresuid(uid, uid, uid).map_err(help)?;
+    }
+    let present = caps::read(None, caps::CapSet::Permitted).map_err(refused)?;
+    let set = present.into_iter().filter(|capability| root && keep(capability)).collect();
+    caps::clear(None, caps::CapSet::Ambient).map_err(refused)?;
+    caps::set(None, caps::CapSet::Effective, &set).map_err(refused)?;
+    caps::set(None, caps::CapSet::Permitted, &set).map_err(refused)?;
+    caps::clear(None, caps::CapSet::Inheritable).map_err(refused)?;
+    if rehearsal.no_new_privileges {
+        nix::sys::prctl::set_no_new_privs().map_err(|cause| Refused::new("cannot set no_new_privs", cause))?;
+    }
+    Ok(())
+}
+
+pub(super) use loopback::up as loopback_up;
+
+mod loopback {
+    //! The loopback of an empty network.
+    #![allow(unsafe_code)] // SIOCSIFFLAGS is not wrapped
+
+    use std::os::fd::AsRawFd;
+
+    use nix::errno::Errno;
+    use nix::libc;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+    use crate::error::Refused;
+
+    /// Brings `lo` up.
+    pub(in super::super) fn up() -> Result<(), Refused> {
+        let refused = |cause| Refused::new("cannot bring the loopback up", cause);
+        let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(refused)?;
+        // SAFETY: an `ifreq` is numbers and arrays of numbers, for which zero is a value.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes_with_nul()) {
+            *to = libc::c_char::from_ne_bytes([*from]);
+        }
+        request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or_default();
+        // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which outlives the call.
+        let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+        Errno::result(answer).map(|_| ()).map_err(refused)
+    }
+}

@@ -1,0 +1,142 @@
+//! What an engine puts into every container whatever its image: `/proc`, `/sys`, `/dev`, as Docker makes them. Called
+//! inside the new root, before the old one is left. Nothing of the kernel's is writable: this root is the host's root.
+#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which nobody else has seen yet
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use nix::mount::MsFlags;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+
+use super::mounts::{self, Handle};
+use super::root::make;
+use crate::error::Refused;
+
+/// Devices as Docker makes them, with their numbers (devices.txt): name, major, minor.
+const DEVICES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// Read-only under Docker (moby, `oci/defaults.go`): root writes there without any capability.
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Hidden under Docker.
+const HIDDEN: [&str; 10] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+];
+
+const NOTHING_RUNS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// Devices of the host, opened while they can be reached: bound where nodes cannot be made.
+#[derive(Debug)]
+pub(super) struct HostDevices(Vec<(&'static str, Handle)>);
+
+impl HostDevices {
+    /// Opens those that exist.
+    pub(super) fn open() -> Self {
+        let all =
+            DEVICES.iter().filter_map(|(name, ..)| Some((*name, Handle::open(&Path::new("/dev").join(name)).ok()?)));
+        Self(all.collect())
+    }
+}
+
+/// Mounts `/proc`: a view of this PID namespace.
+pub(super) fn proc() -> Result<(), Refused> {
+    make(Path::new("/proc"))?;
+    mounts::fresh("proc", Path::new("/proc"), NOTHING_RUNS, "").map_err(|refused| {
+        refused.help("inside a container its `/proc` must be unmasked: `--security-opt systempaths=unconfined`")
+    })
+}
+
+/// Mounts `/sys`: the host's, cgroups included, read-only.
+pub(super) fn sys(host: Option<&Handle>) -> Result<(), Refused> {
+    let at = Path::new("/sys");
+    make(at)?;
+    let Some(host) = host else { return Ok(()) };
+    mounts::bind(&host.path(), at)?;
+    mounts::read_only(at)
+}
+
+/// Mounts `/dev`. The tmpfs itself knows no devices: each node is bound from `nodes`, a directory outside, so that a node
+/// made inside (MKNOD is in Docker's default set) opens nothing.
+pub(super) fn dev(nodes: &Path, host: &HostDevices, terminal_group: Option<u32>) -> Result<(), Refused> {
+    let dev = Path::new("/dev");
+    make(dev)?;
+    mounts::fresh("tmpfs", dev, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,size=65536k")?;
+    make(nodes)?;
+    for (name, major, minor) in DEVICES {
+        device(&dev.join(name), &nodes.join(name), makedev(major, minor), host, name)?;
+    }
+    let group = terminal_group.map_or_else(String::new, |group| format!(",gid={group}"));
+    for (kind, name, flags, data) in [
+        (
+            "devpts",
+            "pts",
+            MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+            format!("newinstance,ptmxmode=0666,mode=0620{group}"),
+        ),
+        ("tmpfs", "shm", NOTHING_RUNS, "mode=1777,size=65536k".to_owned()),
+        ("mqueue", "mqueue", NOTHING_RUNS, String::new()),
+    ] {
+        make(&dev.join(name))?;
+        match mounts::fresh(kind, &dev.join(name), flags, &data) {
+            // A kernel without POSIX message queues.
+            Err(_) if kind == "mqueue" => {}
+            other => other?,
+        }
+    }
+    for (target, name) in [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+    ] {
+        symlink(target, dev.join(name)).map_err(|cause| Refused::new(format!("cannot make /dev/{name}"), cause))?;
+    }
+    Ok(())
+}
+
+fn device(at: &Path, node: &Path, number: u64, host: &HostDevices, name: &str) -> Result<(), Refused> {
+    let refused = |cause: std::io::Error| Refused::new(format!("cannot make {}", at.display()), cause);
+    fs::File::create(at).map_err(refused)?;
+    if mknod(node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), number).is_ok() {
+        fs::set_permissions(node, fs::Permissions::from_mode(0o666)).map_err(refused)?;
+        return mounts::bind(node, at);
+    }
+    match host.0.iter().find(|(other, _)| *other == name) {
+        // Read-only: it can be written to all the same, but its owner and mode are the host's.
+        Some((_, handle)) => {
+            mounts::bind(&handle.path(), at)?;
+            mounts::read_only_device(at)
+        }
+        None => fs::remove_file(at).map_err(refused),
+    }
+}
+
+/// Closes what Docker closes. `/dev/null` must be there.
+pub(super) fn restrict() -> Result<(), Refused> {
+    for path in READ_ONLY.map(Path::new) {
+        if path.exists() {
+            mounts::bind(path, path)?;
+            mounts::read_only(path)?;
+        }
+    }
+    for path in HIDDEN.map(Path::new) {
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => mounts::fresh("tmpfs", path, MsFlags::MS_RDONLY | NOTHING_RUNS, "size=0")?,
+            Ok(_) => mounts::bind(Path::new("/dev/null"), path)?,
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! What this rehearsal puts into the root: the tree, our own binary, the host's name, volumes, writable places. Called inside
+//! the new root, with everything of the host held open.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::mount::MsFlags;
+
+use super::mounts::{self, Handle};
+use super::report::Reporter;
+use super::root::make;
+use super::source::{Layers, Source};
+use super::{Rehearsal, Tmpfs, Volume, tree};
+use crate::error::Refused;
+
+/// The files of the rehearsed tree, held open.
+#[derive(Debug)]
+pub(super) struct OpenTree {
+    services: Handle,
+    container: Option<Handle>,
+}
+
+impl OpenTree {
+    /// Opens them.
+    pub(super) fn open(tree: &tree::Tree) -> Result<Self, Refused> {
+        let container = tree.container.as_deref().map(Handle::open).transpose()?;
+        Ok(Self { services: Handle::open(&tree.services)?, container })
+    }
+
+    /// Copies them to where an image has them.
+    pub(super) fn place(&self, reporter: &Reporter) -> Result<(), Refused> {
+        let refused = |cause: io::Error| Refused::new("cannot copy the services tree to /etc/services.d", cause);
+        make(Path::new("/etc"))?;
+        let left_out = tree::copy(&self.services.path(), Path::new("/etc/services.d")).map_err(refused)?;
+        for path in left_out {
+            let name = path.strip_prefix(self.services.path()).unwrap_or(&path).display().to_string();
+            reporter
+                .remark(format!("{name} is left out of the tree: it cannot be read, or is neither file nor directory"));
+        }
+        let container = Path::new("/etc/stepdown.toml");
+        match &self.container {
+            Some(handle) => tree::copy(&handle.path(), container).map(|_| ()),
+            None => tree::remove(container),
+        }
+        .map_err(|cause| Refused::new("cannot copy stepdown.toml to /etc", cause))
+    }
+}
+
+/// Our own binary, held open.
+#[derive(Debug)]
+pub(super) struct Own {
+    handle: Handle,
+    bindable: Bindable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bindable {
+    Yes,
+    /// Its path leads elsewhere by now (rebuilt, deleted): its bytes can still be read.
+    No,
+}
+
+impl Own {
+    /// Opens it by its path: what `/proc/self/exe` leads to belongs to the mount namespace that we left, and cannot be bound.
+    pub(super) fn open() -> Result<Self, Refused> {
+        let exe = Path::new("/proc/self/exe");
+        let same = |by_path: &Handle| -> bool {
+            let (Ok(a), Ok(b)) = (by_path.metadata(), fs::metadata(exe)) else { return false };
+            (a.dev(), a.ino()) == (b.dev(), b.ino())
+        };
+        let by_path = fs::read_link(exe).ok().and_then(|path| Handle::open(&path).ok());
+        match by_path.filter(same) {
+            Some(handle) => Ok(Self { handle, bindable: Bindable::Yes }),
+            None => Ok(Self { handle: Handle::open(exe)?, bindable: Bindable::No }),
+        }
+    }
+
+    /// Binds it, read-only, to the first place that can be had; returns it.
+    pub(super) fn place(&self, layers: &mut Layers) -> Result<PathBuf, Refused> {
+        let mut source = self.handle.path();
+        if self.bindable == Bindable::No {
+            let copy = layers.unused();
+            fs::copy(&source, &copy).map_err(|cause| Refused::new("cannot copy our own binary", cause))?;
+            source = copy;
+        }
+        let mut last = None;
+        for directory in ["/usr/bin", "/usr/local/bin", "/"] {
+            let at = Path::new(directory).join("stepdown");
+            match bind_file(&source, directory, &at) {
+                Ok(()) => return Ok(at),
+                Err(refused) => last = Some(refused),
+            }
+        }
+        Err(last.unwrap_or_else(|| Refused::new("cannot place our own binary", io::Error::other("no place is left"))))
+    }
+}
+
+fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
+    // A link there would lead the bind elsewhere.
+    fs::create_dir_all(directory)
+        .and_then(|()| tree::remove(at))
+        .and_then(|()| fs::File::create(at).map(drop))
+        .map_err(|cause| Refused::new(format!("cannot make {}", at.display()), cause))?;
+    mounts::bind(source, at)?;
+    mounts::read_only(at)
+}
+
+/// Writes the host's name where an engine writes it, and keeps names resolvable where `/etc/resolv.conf` led to `/run`.
+pub(super) fn names(hostname: &str, resolv: Option<&[u8]>) -> io::Result<()> {
+    fs::write("/etc/hostname", format!("{hostname}\n"))?;
+    let hosts = fs::read_to_string("/etc/hosts").unwrap_or_else(|_| "127.0.0.1\tlocalhost\n".to_owned());
+    let end = if hosts.is_empty() || hosts.ends_with('\n') { "" } else { "\n" };
+    fs::write("/etc/hosts", format!("{hosts}{end}127.0.1.1\t{hostname}\n"))?;
+    let path = Path::new("/etc/resolv.conf");
+    if let Some(bytes) = resolv.filter(|_| !path.exists()) {
+        tree::remove(path)?;
+        fs::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+/// A volume of the host, held open; `None`: there is nothing at its path.
+pub(super) type OpenVolume<'a> = (&'a Volume, Option<Source>);
+
+/// Opens every volume.
+pub(super) fn open_volumes(rehearsal: &Rehearsal) -> Result<Vec<OpenVolume<'_>>, Refused> {
+    let open = |volume: &'_ Volume| match fs::metadata(&volume.host) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => Source::open(&volume.host, &[]).map(Some),
+    };
+    rehearsal.volumes.iter().map(|volume| Ok((volume, open(volume)?))).collect()
+}
+
+/// Mounts a volume copy-on-write.
+pub(super) fn volume(open: &OpenVolume<'_>, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+    let (volume, source) = open;
+    let at = &volume.at;
+    match source {
+        Some(source) => {
+            mount_point(at, source.metadata()?.is_dir())?;
+            source.mount(at, layers, reporter)?;
+        }
+        None => {
+            // Docker would make it, as root, on the host.
+            reporter.remark(format!("{} does not exist: {} starts empty", volume.host.display(), at.display()));
+            mount_point(at, true)?;
+            mounts::fresh("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
+        }
+    }
+    if volume.read_only { mounts::read_only(at) } else { Ok(()) }
+}
+
+/// Mounts a writable place. As runc does it, it has the mode of the directory that it covers, and 1777 where it is new.
+pub(super) fn tmpfs(tmpfs: &Tmpfs) -> Result<(), Refused> {
+    let before = fs::metadata(&tmpfs.at).ok().filter(fs::Metadata::is_dir);
+    let mode = before.map_or(0o1777, |meta| meta.permissions().mode() & 0o7777);
+    mount_point(&tmpfs.at, true)?;
+    // The last one of an option wins, so one that was asked for stays.
+    let comma = if tmpfs.data.is_empty() { "" } else { "," };
+    mounts::fresh("tmpfs", &tmpfs.at, tmpfs.flags, &format!("mode={mode:o}{comma}{}", tmpfs.data))
+}
+
+fn mount_point(at: &Path, directory: bool) -> Result<(), Refused> {
+    let made = if directory {
+        fs::create_dir_all(at)
+    } else {
+        let parent = at.parent().map_or(Ok(()), fs::create_dir_all);
+        parent.and_then(|()| if at.exists() { Ok(()) } else { fs::File::create(at).map(drop) })
+    };
+    made.map_err(|cause| {
+        Refused::new(format!("cannot make a place for a mount at {}", at.display()), cause)
+            .help("choose a path whose parent can be written here: below /, /opt, /srv, /var or /var/lib")
+    })
+}

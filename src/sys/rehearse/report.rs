@@ -1,0 +1,154 @@
+//! What the process inside tells `try` until it executes its program: remarks, the other end of its terminal, or why it
+//! cannot go on. The end of the channel is the good news: the descriptor closed itself on exec.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
+    socketpair,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Refused;
+
+/// Longer than any message: paths are at most 4 KiB.
+const LONGEST: usize = 32 * 1024;
+
+/// The writing end, inside.
+#[derive(Debug)]
+pub(super) struct Reporter(OwnedFd);
+
+/// The reading end.
+#[derive(Debug)]
+pub(super) struct Reports(OwnedFd);
+
+/// What was told.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// Something to know: a mount that could only be bound read-only.
+    Remark(String),
+    /// The terminal inside, this end.
+    Terminal(OwnedFd),
+    /// It cannot go on.
+    Failed(Refused),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Wire {
+    Remark(String),
+    Terminal,
+    Failed { what: String, errno: Option<i32>, text: String, help: Option<String> },
+}
+
+/// Returns both ends. Packets, not a stream: a message is read whole or not at all, and a descriptor stays with its own.
+pub(super) fn pair() -> Result<(Reporter, Reports), Refused> {
+    let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(|cause| Refused::new("cannot make a pair of sockets", cause))?;
+    Ok((Reporter(a), Reports(b)))
+}
+
+impl Reporter {
+    /// Tells a remark.
+    pub(super) fn remark(&self, text: impl Into<String>) {
+        self.send(&Wire::Remark(text.into()), &[]);
+    }
+
+    /// Hands over the terminal.
+    pub(super) fn terminal(&self, master: impl AsFd) {
+        self.send(&Wire::Terminal, &[master.as_fd().as_raw_fd()]);
+    }
+
+    /// Tells why it ends here.
+    pub(super) fn failed(&self, refused: &Refused) {
+        self.send(
+            &Wire::Failed {
+                what: refused.what.clone(),
+                errno: refused.cause.raw_os_error(),
+                text: refused.cause.to_string(),
+                help: refused.help.clone(),
+            },
+            &[],
+        );
+    }
+
+    /// A reader that is gone has taken the whole rehearsal with it: nobody is left to tell.
+    fn send(&self, wire: &Wire, descriptors: &[RawFd]) {
+        let Ok(bytes) = serde_json::to_vec(wire) else { return };
+        let rights = [ControlMessage::ScmRights(descriptors)];
+        let control = if descriptors.is_empty() { &[] } else { &rights[..] };
+        let parts = [io::IoSlice::new(&bytes)];
+        let _gone = sendmsg::<UnixAddr>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None);
+    }
+}
+
+impl Reports {
+    /// Returns the next message; `None`: the program was executed, or everybody inside is dead.
+    pub(super) fn next(&self) -> Result<Option<Told>, Refused> {
+        let broken = |cause: io::Error| Refused::new("cannot read what the process inside tells", cause);
+        let mut bytes = vec![0; LONGEST];
+        let mut space = nix::cmsg_space!(RawFd);
+        let (length, descriptor) = {
+            let mut parts = [io::IoSliceMut::new(&mut bytes)];
+            let read = loop {
+                match recvmsg::<UnixAddr>(self.0.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)
+                {
+                    Err(nix::errno::Errno::EINTR) => {}
+                    other => break other.map_err(|cause| broken(cause.into()))?,
+                }
+            };
+            let mut descriptor = None;
+            for message in read.cmsgs().map_err(|cause| broken(cause.into()))? {
+                if let ControlMessageOwned::ScmRights(raw) = message {
+                    descriptor = raw.into_iter().map(adopt).next_back();
+                }
+            }
+            (read.bytes, descriptor)
+        };
+        if length == 0 {
+            return Ok(None);
+        }
+        let wire =
+            serde_json::from_slice(bytes.get(..length).unwrap_or_default()).map_err(|cause| broken(cause.into()))?;
+        Ok(Some(match (wire, descriptor) {
+            (Wire::Remark(text), _) => Told::Remark(text),
+            (Wire::Terminal, Some(master)) => Told::Terminal(master),
+            (Wire::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
+            (Wire::Failed { what, errno, text, help }, _) => {
+                let cause = errno.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
+                Told::Failed(Refused { what, cause, help })
+            }
+        }))
+    }
+}
+
+impl AsFd for Reports {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[allow(unsafe_code)] // a received descriptor comes as a number
+fn adopt(raw: RawFd) -> OwnedFd {
+    // SAFETY: the kernel just installed this descriptor for us in recvmsg; nobody else knows its number.
+    unsafe { OwnedFd::from_raw_fd(raw) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_whole_and_in_order_and_the_end_is_the_end() {
+        let (reporter, reports) = pair().unwrap();
+        reporter.remark("one");
+        reporter.terminal(std::fs::File::open("/dev/null").unwrap());
+        reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root"));
+        drop(reporter);
+        assert!(matches!(reports.next().unwrap(), Some(Told::Remark(text)) if text == "one"));
+        assert!(matches!(reports.next().unwrap(), Some(Told::Terminal(_))));
+        let Some(Told::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
+        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted (os error 1)\n  help: be root");
+        assert!(reports.next().unwrap().is_none());
+    }
+}

@@ -1,0 +1,163 @@
+//! The root that the container sees: an overlay of the host's (or of `--root DIR`), or, where an overlay of `/` is not
+//! possible, a tmpfs with the top directories bound read-only and a copied `/etc`. And the way into it.
+#![allow(clippy::disallowed_methods)] // places of the rehearsed machine, which nobody else has seen yet
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, fchdir, pivot_root};
+
+use super::mounts::{self, Handle};
+use super::report::Reporter;
+use super::source::{Layers, Source};
+use super::tree;
+use crate::error::Refused;
+
+/// What is never taken over from the host: made anew by `machine`.
+pub(super) const MADE_ANEW: [&str; 3] = ["proc", "sys", "dev"];
+/// What is made anew too when it is the host's: live sockets and pid files would mislead.
+pub(super) const LIVE: [&str; 2] = ["run", "tmp"];
+
+/// Where engines keep the mounted roots of running containers: not part of an image, and holding them would keep an engine
+/// from letting go of them.
+pub(super) const ENGINES: [&str; 3] = ["var/lib/docker", "var/lib/containers", "var/lib/containerd"];
+
+/// Where to put a private tmpfs, seen by this process alone: `/dev` is everywhere, nothing below it is bound with what is
+/// mounted on it, and the devices that are needed are open already.
+const STAGE: &str = "/dev";
+
+/// Mounts the private tmpfs. Returns its path, and a handle that outlives the way into the new root.
+pub(super) fn stage() -> Result<(PathBuf, Handle), Refused> {
+    let at = Path::new(STAGE);
+    mounts::fresh("tmpfs", at, MsFlags::MS_NOSUID, "mode=0700")?;
+    Ok((at.to_owned(), Handle::open(at)?))
+}
+
+/// Mounts an overlay of `source` at `at`.
+pub(super) fn overlaid(source: &Source, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+    make(at)?;
+    source.mount(at, layers, reporter)
+}
+
+/// Directories that are made on the tmpfs, with their entries bound one by one, so that something new can be put there.
+const OPENED: [&str; 11] =
+    ["/", "/home", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/usr/local/bin", "/var", "/var/lib", "/var/log"];
+
+/// Builds the tmpfs root at `at`: no overlay, everything of the host bound read-only.
+pub(super) fn bound(at: &Path, reporter: &Reporter) -> Result<(), Refused> {
+    make(at)?;
+    mounts::fresh("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
+    let refused = |cause| Refused::new("cannot lay out a root on a tmpfs", cause);
+    open_up(Path::new("/"), at, reporter).map_err(refused)?;
+    for name in tree::copy(Path::new("/etc"), &at.join("etc")).map_err(refused)? {
+        // shadow and keys: what this user cannot read is not there.
+        tracing::debug!(path = %name.display(), "left out of the copy of /etc");
+    }
+    for (name, mode) in [("run", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
+        let path = at.join(name);
+        tree::remove(&path).map_err(refused)?;
+        fs::create_dir(&path).map_err(refused)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn open_up(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
+    for entry in fs::read_dir(from)?.flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let top = from == Path::new("/");
+        let name = entry.file_name();
+        let skipped = |names: &[&str]| names.iter().any(|other| name == *other);
+        if top && (skipped(&MADE_ANEW) || skipped(&LIVE) || skipped(&["etc", "lost+found"]))
+            || source == Path::new("/var/tmp")
+        {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            symlink(fs::read_link(&source)?, &target)?;
+        } else if kind.is_dir() && OPENED.iter().any(|path| source == Path::new(path)) && fs::read_dir(&source).is_ok()
+        {
+            fs::create_dir(&target)?;
+            open_up(&source, &target, reporter)?;
+        } else if kind.is_dir() || kind.is_file() {
+            if kind.is_dir() {
+                fs::create_dir(&target)?
+            } else {
+                drop(fs::File::create(&target)?)
+            }
+            let done = mounts::bind(&source, &target).and_then(|()| mounts::read_only(&target));
+            if let Err(refused) = done {
+                reporter.remark(format!("{} is left out: {}", source.display(), refused.cause));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes write permission from everything that was made on the tmpfs root. With a single id all of it belongs to that id,
+/// where an image's files belong to root: the user mode must meet what it meets there. Sticky directories stay open.
+pub(super) fn seal() -> Result<(), Refused> {
+    let refused = |cause| Refused::new("cannot take write permission from the rehearsed root", cause);
+    let device = fs::metadata("/").map_err(refused)?.dev();
+    let mut queue = vec![PathBuf::from("/")];
+    while let Some(path) = queue.pop() {
+        let meta = fs::symlink_metadata(&path).map_err(refused)?;
+        if meta.dev() != device || meta.is_symlink() {
+            continue;
+        }
+        if meta.is_dir() {
+            queue.extend(fs::read_dir(&path).map_err(refused)?.flatten().map(|entry| entry.path()));
+        }
+        let mode = meta.permissions().mode() & 0o7777;
+        if mode & 0o1000 == 0 {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode & !0o222)).map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// The old root, still mounted, out of sight.
+#[derive(Debug)]
+pub(super) struct Old(std::os::fd::OwnedFd);
+
+/// Makes the mount at `new` the root. Until [`Old::leave`] what was opened outside can still be mounted.
+pub(super) fn enter(new: &Path) -> Result<Old, Refused> {
+    let refused = |cause: Errno| {
+        let refused = Refused::new("cannot make the rehearsed filesystem the root", cause);
+        if cause == Errno::EINVAL {
+            refused.help("the root of this machine is an initramfs, which cannot be left; try it where `/` is a disk")
+        } else {
+            refused
+        }
+    };
+    let old = open("/", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(refused)?;
+    chdir(new).map_err(refused)?;
+    pivot_root(".", ".").map_err(refused)?;
+    chdir("/").map_err(refused)?;
+    Ok(Old(old))
+}
+
+impl Old {
+    /// Lets go of everything outside.
+    pub(super) fn leave(self) -> Result<(), Refused> {
+        let refused = |cause| Refused::new("cannot let go of the host's root", cause);
+        fchdir(&self.0).map_err(refused)?;
+        let none: Option<&str> = None;
+        mount(none, ".", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).map_err(refused)?;
+        umount2(".", MntFlags::MNT_DETACH).map_err(refused)?;
+        chdir("/").map_err(refused)
+    }
+}
+
+/// Makes a directory and its parents, if they are missing.
+pub(super) fn make(path: &Path) -> Result<(), Refused> {
+    fs::create_dir_all(path)
+        .map_err(|cause| Refused::new(format!("cannot make the directory {}", path.display()), cause))
+}

@@ -1,0 +1,146 @@
+//! What is seen copy-on-write: a directory with what is mounted below it, opened before anything covers it, mounted later.
+//! A single file is copied: an overlay is of directories.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use super::mounts::{self, Handle};
+use super::report::Reporter;
+use crate::error::Refused;
+
+/// Filesystems that are views of the kernel, not data: nothing to copy on write.
+const VIEWS: [&str; 21] = [
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "cgroup",
+    "cgroup2",
+    "mqueue",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "pstore",
+    "bpf",
+    "configfs",
+    "fusectl",
+    "binfmt_misc",
+    "hugetlbfs",
+    "nsfs",
+    "autofs",
+    "rpc_pipefs",
+    "efivarfs",
+    "selinuxfs",
+];
+
+/// A file larger than this is bound read-only instead of copied.
+const LARGEST_COPY: u64 = 64 * 1024 * 1024;
+
+/// A directory or file of the host, held open.
+#[derive(Debug)]
+pub(super) struct Source {
+    named: PathBuf,
+    top: Handle,
+    below: Vec<(PathBuf, Handle)>,
+}
+
+/// Where upper sides lie, and how overlays are mounted here.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// A directory on the private tmpfs.
+    directory: PathBuf,
+    /// More overlay options: `userxattr` in a user namespace.
+    extra: &'static str,
+    next: usize,
+}
+
+impl Layers {
+    /// Returns the layers in `directory`.
+    pub(super) fn new(directory: PathBuf, extra: &'static str) -> Self {
+        Self { directory, extra, next: 0 }
+    }
+
+    /// Says that the directory is now reached by another path.
+    pub(super) fn moved(&mut self, directory: PathBuf) {
+        self.directory = directory;
+    }
+
+    /// Returns a path that nothing else uses.
+    pub(super) fn unused(&mut self) -> PathBuf {
+        self.next += 1;
+        self.directory.join(format!("{}", self.next))
+    }
+}
+
+impl Source {
+    /// Opens `path` and every mount below it but those under `without`.
+    pub(super) fn open(path: &Path, without: &[&Path]) -> Result<Self, Refused> {
+        let top = Handle::open(path)?;
+        let canonical = fs::canonicalize(path)
+            .map_err(|cause| Refused::new(format!("cannot resolve {}", path.display()), cause))?;
+        let mountinfo = fs::read("/proc/self/mountinfo")
+            .map_err(|cause| Refused::new("cannot read /proc/self/mountinfo", cause))?;
+        let mut below = Vec::new();
+        for mount in mounts::submounts(&mountinfo, &canonical) {
+            let Ok(relative) = mount.at.strip_prefix(&canonical) else { continue };
+            if VIEWS.contains(&mount.kind.as_str()) || without.iter().any(|skip| relative.starts_with(skip)) {
+                continue;
+            }
+            // One that cannot be reached is covered by a later mount, or was unmounted just now.
+            if let Ok(handle) = Handle::open(&mount.at) {
+                below.push((relative.to_owned(), handle));
+            }
+        }
+        Ok(Self { named: path.to_owned(), top, below })
+    }
+
+    /// Returns what the top is.
+    pub(super) fn metadata(&self) -> Result<fs::Metadata, Refused> {
+        self.top.metadata()
+    }
+
+    /// Returns where its parts are once it is the root.
+    pub(super) fn places(&self) -> impl Iterator<Item = PathBuf> {
+        self.below.iter().map(|(relative, _)| Path::new("/").join(relative))
+    }
+
+    /// Mounts it copy-on-write at `at`, an existing directory (or file, if it is a file). What cannot be had that way is
+    /// bound read-only, with a remark; `Err` only where neither works for the top.
+    pub(super) fn mount(&self, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+        one(&self.named, &self.top, at, layers, reporter)?;
+        for (relative, handle) in &self.below {
+            let target = at.join(relative);
+            let meta = handle.metadata()?;
+            let fits = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir() == meta.is_dir());
+            if fits && let Err(refused) = one(&self.named.join(relative), handle, &target, layers, reporter) {
+                reporter.remark(format!("{} is left out: {refused}", target.display()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one(named: &Path, handle: &Handle, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+    let meta = handle.metadata()?;
+    let kind = meta.file_type();
+    if kind.is_dir() {
+        let Err(refused) = mounts::overlay(handle, &layers.unused(), at, layers.extra) else { return Ok(()) };
+        reporter.remark(format!("{} is read-only here: {}", named.display(), refused.cause));
+    } else if kind.is_file() && meta.len() <= LARGEST_COPY {
+        let copy = layers.unused();
+        return copy_file(handle, &copy, &meta)
+            .map_err(|cause| Refused::new(format!("cannot copy {}", named.display()), cause))
+            .and_then(|()| mounts::bind(&copy, at));
+    } else if kind.is_socket() {
+        reporter.remark(format!("{} is the host's own socket: what is asked through it happens", named.display()));
+    }
+    mounts::bind(&handle.path(), at)?;
+    mounts::read_only(at)
+}
+
+fn copy_file(handle: &Handle, copy: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    fs::copy(handle.path(), copy)?;
+    mounts::take_owner_and_mode(copy, meta)
+}

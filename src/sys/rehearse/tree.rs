@@ -1,0 +1,154 @@
+//! The tree that is rehearsed: which directory is meant, and how it comes to `/etc` inside. A copy, owned by root as in an
+//! image: whoever owns the files on the host, an image's `COPY` would make them root's.
+#![allow(clippy::disallowed_methods)] // a copy of the tree in a directory of our own
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Place, Problem};
+
+/// What is rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// Becomes `/etc/services.d`.
+    pub services: PathBuf,
+    /// Becomes `/etc/stepdown.toml`; `None`: there is none inside.
+    pub container: Option<PathBuf>,
+}
+
+impl Tree {
+    /// Returns the tree that `given` means: a directory that holds `services.d` (and `stepdown.toml`, if there is one), or a
+    /// services tree itself. Nothing given: the current directory if it has a `services.d`; else `None`, for `/etc` as it is
+    /// inside.
+    ///
+    /// # Errors
+    /// `given` is no directory.
+    pub fn find(given: Option<&Path>) -> Result<Option<Self>, Problem> {
+        let Some(given) = given else {
+            return Ok(Self::held_by(Path::new(".")));
+        };
+        if !given.is_dir() {
+            let what = if given.exists() { "it is not a directory" } else { "there is no such directory" };
+            let remedy = "name a directory that holds `services.d`, or a services tree itself";
+            return Err(Problem::new(Place::Argument(given.display().to_string()), what, remedy));
+        }
+        let itself = Self { services: given.to_owned(), container: None };
+        Ok(Some(Self::held_by(given).unwrap_or(itself)))
+    }
+
+    fn held_by(directory: &Path) -> Option<Self> {
+        let services = directory.join("services.d");
+        let container = directory.join("stepdown.toml");
+        services.is_dir().then(|| Self { services, container: container.is_file().then_some(container) })
+    }
+}
+
+/// Copies `from` to `to`, replacing what is there: directories 0755, files 0644 or, with any execute bit, 0755; links as they
+/// are; FIFOs as FIFOs, so that what trips over one does so here too. Returns what was left out.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut left_out = Vec::new();
+    remove(to)?;
+    copy_entry(from, to, &mut left_out)?;
+    Ok(left_out)
+}
+
+/// Removes a file, a link or a whole directory; nothing there is fine.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let done = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(cause) => Err(cause),
+    };
+    match done {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn copy_entry(from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
+    // The top may be a link (or a descriptor's): it is followed. What lies below is not, see the recursion.
+    let meta = fs::metadata(from)?;
+    if !meta.is_dir() {
+        return copy_file(from, to, &meta);
+    }
+    fs::create_dir(to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            symlink(fs::read_link(&source)?, &target)?;
+        } else if kind.is_fifo() {
+            nix::unistd::mkfifo(&target, nix::sys::stat::Mode::from_bits_truncate(0o644))?;
+        } else if kind.is_dir() || kind.is_file() {
+            match copy_entry(&source, &target, left_out) {
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => left_out.push(source),
+                other => other?,
+            }
+        } else {
+            left_out.push(source);
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    let mut source = fs::File::open(from)?;
+    let mut target = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
+    io::copy(&mut source, &mut target)?;
+    let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+    target.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_holds_services_d_brings_its_container_file() {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir(top.path().join("services.d")).unwrap();
+        fs::write(top.path().join("stepdown.toml"), "").unwrap();
+        let tree = Tree::find(Some(top.path())).unwrap().unwrap();
+        assert_eq!(tree.services, top.path().join("services.d"));
+        assert_eq!(tree.container, Some(top.path().join("stepdown.toml")));
+    }
+
+    #[test]
+    fn any_other_directory_is_a_services_tree_itself() {
+        let top = tempfile::tempdir().unwrap();
+        let tree = Tree::find(Some(top.path())).unwrap().unwrap();
+        assert_eq!(tree, Tree { services: top.path().to_owned(), container: None });
+    }
+
+    #[test]
+    fn a_missing_directory_is_a_problem_with_a_remedy() {
+        let problem = Tree::find(Some(Path::new("/no/such"))).unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "`/no/such`: there is no such directory; name a directory that holds `services.d`, or a services tree itself"
+        );
+    }
+
+    #[test]
+    fn a_copy_keeps_execute_bits_and_links_and_replaces_what_was_there() {
+        let top = tempfile::tempdir().unwrap();
+        let (from, to) = (top.path().join("from"), top.path().join("to"));
+        fs::create_dir_all(from.join("s")).unwrap();
+        fs::write(from.join("s/run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(from.join("s/run"), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(from.join("web.toml"), "x").unwrap();
+        fs::set_permissions(from.join("web.toml"), fs::Permissions::from_mode(0o666)).unwrap();
+        symlink("../away", from.join("link")).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(to.join("old.toml"), "").unwrap();
+        assert!(copy(&from, &to).unwrap().is_empty());
+        let mode = |path: &str| fs::symlink_metadata(to.join(path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("s"), mode("s/run"), mode("web.toml")), (0o755, 0o755, 0o644));
+        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("../away"));
+        assert!(!to.join("old.toml").exists());
+    }
+}

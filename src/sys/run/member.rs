@@ -1,0 +1,184 @@
+//! [`Member`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
+
+use super::environment::{self, Environment};
+use crate::config::service::{Command, Limit, Service};
+use crate::config::values::{Gid, Uid};
+use crate::plan::ServicePlan;
+use crate::supervise::{Exit, Pid, SpawnError};
+use crate::sys::process::child::{CHDIR, EXEC};
+use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
+
+/// s6 says 256 for "killed by a signal", as its first argument to a finish script.
+const SIGNALLED: &str = "256";
+
+/// One service, or the main command.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// As configured; `None`: the main command.
+    pub service: Option<Service>,
+    /// As planned.
+    pub plan: ServicePlan,
+}
+
+/// What all members of a stage are started in.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The container's environment.
+    pub environment: Environment,
+    /// What PID 1 is in this stage.
+    pub parent: Parent,
+    /// Supplementary groups of a member that has none of its own, where PID 1 does not have them itself (yet).
+    pub groups: Option<Vec<Gid>>,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// Limits that PID 1 changed for itself and services must not see.
+    pub limits: Vec<Limit>,
+    /// How the main command gets a terminal; `None`: there is none, and its input is passed on.
+    pub terminal: Option<Session>,
+    /// The width of tags; `None`: outputs are inherited.
+    pub tags: Option<usize>,
+    /// The image's working directory, where the main command starts.
+    pub directory: PathBuf,
+}
+
+/// Descriptors made for one start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Descriptors {
+    /// `/dev/null`, for everybody but the main command.
+    pub null: Option<RawFd>,
+    /// Write ends of log pipes.
+    pub outputs: [Option<RawFd>; 2],
+    /// The write end of the notification pipe and its number in the service.
+    pub notify: Option<(RawFd, RawFd)>,
+}
+
+impl Member {
+    /// Returns how its command is started.
+    ///
+    /// # Errors
+    /// What [`Launch`] cannot hold (a NUL byte), or an `environment_file` that cannot be read.
+    pub fn command(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
+        self.launch(self.plan.program.clone(), self.plan.argv.clone(), around, descriptors)
+    }
+
+    /// Returns how its finish script is started: exit code (256 if signalled), signal number, name, process group
+    /// (s6-supervise).
+    ///
+    /// # Errors
+    /// As [`Self::command`]; also when there is no such program.
+    pub fn finish(
+        &self,
+        after: Option<Exit>,
+        group: Option<Pid>,
+        around: &Surroundings,
+        descriptors: Descriptors,
+    ) -> Result<Launch, SpawnError> {
+        let finish = self.service.as_ref().and_then(|service| service.finish.as_ref());
+        let command = &finish.ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?.command;
+        let (program, mut argv) = self.program_of(command, around)?;
+        let (code, signal) = match after {
+            Some(Exit::Code(code)) => (code.to_string(), "0".to_owned()),
+            Some(Exit::Signal(signal)) => (SIGNALLED.to_owned(), signal.number().to_string()),
+            None => (SIGNALLED.to_owned(), "0".to_owned()),
+        };
+        let group = group.map_or_else(|| "0".to_owned(), |pid| pid.0.to_string());
+        argv.extend([code, signal, self.plan.name.to_string(), group].map(OsString::from));
+        self.launch(program, argv, around, descriptors)
+    }
+
+    /// Returns a refusal with the program or directory that it is about.
+    pub fn explain(&self, why: SpawnError) -> SpawnError {
+        let directory =
+            self.service.as_ref().and_then(|service| service.directory.as_deref()).unwrap_or(Path::new("/"));
+        let what = match why.what.as_str() {
+            EXEC => format!("cannot execute `{}`", self.plan.program.display()),
+            CHDIR => format!("cannot change to the directory {}", directory.display()),
+            _ => return why,
+        };
+        SpawnError { what, ..why }
+    }
+
+    fn program_of(&self, command: &Command, around: &Surroundings) -> Result<(PathBuf, Vec<OsString>), SpawnError> {
+        match command {
+            Command::File(path) => Ok((path.clone(), vec![path.clone().into()])),
+            Command::Script(text) => {
+                let shell = ["/bin/sh", "-e", "-c", text, "finish"].map(OsString::from);
+                Ok(("/bin/sh".into(), shell.into()))
+            }
+            Command::Argv(words) => {
+                let name = words.first().ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
+                let environment = around.environment.of(self.service.as_ref(), &self.plan).map_err(unreadable)?;
+                let path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+                Ok((search(name, &path), words.clone()))
+            }
+        }
+    }
+
+    fn launch(
+        &self,
+        program: PathBuf,
+        argv: Vec<OsString>,
+        around: &Surroundings,
+        descriptors: Descriptors,
+    ) -> Result<Launch, SpawnError> {
+        let service = self.service.as_ref();
+        let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
+        let environment = around.environment.of(service, &self.plan).map_err(unreadable)?;
+        let directory = match service {
+            Some(service) => service.directory.as_deref().unwrap_or(Path::new("/")),
+            None => &around.directory,
+        };
+        let mut credentials = self.plan.credentials.clone();
+        if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
+            credentials.groups.clone_from(&around.groups);
+        }
+        let limits = around.limits.iter().chain(service.iter().flat_map(|service| &service.limits));
+        let [stdout, stderr] = descriptors.outputs;
+        Ok(Launch {
+            program: path_of(&program).map_err(nul)?,
+            argv: words(&argv).map_err(nul)?,
+            env: environment::as_words(&environment).map_err(nul)?,
+            directory: path_of(directory).map_err(nul)?,
+            credentials,
+            parent: around.parent,
+            umask: service.and_then(|service| service.umask).unwrap_or(around.umask),
+            nice: service.and_then(|service| service.nice),
+            limits: limits.copied().collect(),
+            session: around.terminal.filter(|_| service.is_none()).unwrap_or(Session::Own),
+            stdio: [descriptors.null, stdout, stderr],
+            notify: descriptors.notify,
+        })
+    }
+}
+
+/// Returns the first executable `name` of a PATH, as execvp(3) would; `name` itself if it has a slash or is nowhere.
+fn search(name: &OsStr, path: &OsStr) -> PathBuf {
+    if name.as_bytes().contains(&b'/') {
+        return name.into();
+    }
+    let folders = path.as_bytes().split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
+    let mut candidates = folders.map(|folder| Path::new(OsStr::from_bytes(folder)).join(name));
+    candidates.find(|candidate| access(candidate.as_path(), AccessFlags::X_OK).is_ok()).unwrap_or_else(|| name.into())
+}
+
+fn unreadable(cause: io::Error) -> SpawnError {
+    let errno = cause.raw_os_error().unwrap_or(match cause.kind() {
+        io::ErrorKind::NotFound => Errno::ENOENT as i32,
+        io::ErrorKind::PermissionDenied => Errno::EACCES as i32,
+        _ => Errno::EINVAL as i32,
+    });
+    SpawnError { what: format!("cannot read environment_file {cause}"), errno }
+}
+
+fn told(what: &str, errno: Errno) -> SpawnError {
+    SpawnError { what: what.to_owned(), errno: errno as i32 }
+}

@@ -1,0 +1,25 @@
+//! What a panic said. It unwinds to the loop's border, where services are stopped in order: an abort in PID 1 would end
+//! as 139 and take every service along (SECURITY T24). The hook only takes notes; whoever stops the unwinding speaks.
+
+use std::sync::Mutex;
+
+static NOTE: Mutex<Option<String>> = Mutex::new(None);
+
+/// With debug assertions this signal makes the loop panic, for the test of the border.
+#[cfg(debug_assertions)]
+pub const ON_PURPOSE: i32 = 64;
+
+/// Replaces the default hook, which writes to stderr and may wait for its reader.
+pub fn take_notes() {
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut note) = NOTE.try_lock() {
+            *note = Some(panic.to_string());
+        }
+    }));
+}
+
+/// Returns what the last panic said.
+pub fn told() -> String {
+    let note = NOTE.try_lock().ok().and_then(|mut note| note.take());
+    format!("internal error: {}", note.as_deref().unwrap_or("no note was taken"))
+}

@@ -1,0 +1,295 @@
+//! The loop: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11).
+//!
+//! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is said in a line.
+#![allow(clippy::disallowed_methods)] // the engine's clock
+
+mod environment;
+mod family;
+mod member;
+pub mod mishap;
+mod perform;
+mod readiness;
+mod reports;
+mod sweep;
+mod watch;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::sync::mpsc;
+
+pub use environment::Environment;
+pub use member::{Member, Surroundings};
+
+use crate::config::values::{ServiceName, Signal};
+use crate::error::{EXIT_REFUSED, Refused};
+use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Time};
+use crate::sys::control::protocol::Snapshot;
+use crate::sys::control::server::{self, Call};
+use crate::sys::log::ours::with_outputs;
+use crate::sys::log::sink::Sink;
+use crate::sys::signals::Signals;
+use perform::Hands;
+use readiness::{clear_if, watched, writable};
+use reports::Manner;
+
+/// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Deaths handled before signals, clients and logs get their turn again.
+const DEATHS_AT_ONCE: usize = 256;
+/// How long the last lines may take to leave.
+pub const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// One run of the engine: *prepare* or *serve*.
+pub struct Stage<'a> {
+    /// What the engine is told.
+    pub setup: Setup,
+    /// Who they are, in the order of the engine's ids.
+    pub members: Vec<Member>,
+    /// What all of them are started in.
+    pub surroundings: Surroundings,
+    /// The handlers.
+    pub signals: &'a mut Signals,
+    /// The bound control socket, and what `status` tells besides the engine's part.
+    pub control: Option<server::Desk>,
+    /// Whether this is *prepare*.
+    pub preparing: bool,
+    /// When this life began.
+    pub began: Instant,
+    /// Whether HUP is a hang-up: standard input is a terminal.
+    pub tty: bool,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The exit code that it would give the container.
+    pub code: u8,
+    /// Why it ended.
+    pub because: Because,
+    /// Oneshots that are done.
+    pub done: BTreeSet<ServiceName>,
+}
+
+/// Runs a stage to its end and leaves no process of it behind.
+///
+/// # Errors
+/// Only before the first process is started: no runtime, no epoll set.
+pub fn run(stage: Stage<'_>) -> Result<Outcome, Refused> {
+    let refused = |cause: std::io::Error| Refused::new("cannot set up the event loop", cause);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
+    let mut turning = {
+        let _inside = runtime.enter();
+        Turning::new(stage).map_err(refused)?
+    };
+    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(turning.turn())));
+    let code = match turned {
+        Ok(Ok(code)) => code,
+        // An epoll registration that the kernel refuses; nothing runs yet.
+        Ok(Err(cause)) => {
+            tracing::error!("cannot watch for events: {cause}");
+            turning.give_up()
+        }
+        Err(_) => {
+            tracing::error!("{}: stopping every service in order", mishap::told());
+            turning.give_up()
+        }
+    };
+    Ok(turning.end(code))
+}
+
+/// The loop's own state.
+struct Turning<'a> {
+    supervisor: Supervisor,
+    hands: Hands,
+    signals: &'a mut Signals,
+    calls: mpsc::Receiver<Call>,
+    answers: Option<Snapshot>,
+    queue: VecDeque<Event>,
+    because: Because,
+    began: Instant,
+    tty: bool,
+    ends_by: Option<Instant>,
+    manner: Manner,
+    stop_timeout: Duration,
+}
+
+/// What woke the loop.
+enum Woken {
+    Signals,
+    Children,
+    Watch,
+    Output,
+    Lines,
+    Call(Call),
+    Deadline,
+}
+
+impl<'a> Turning<'a> {
+    fn new(stage: Stage<'a>) -> std::io::Result<Self> {
+        let (answers, calls) = match stage.control {
+            Some(desk) => {
+                let (facts, calls) = server::open(desk)?;
+                (Some(facts), calls)
+            }
+            None => (None, mpsc::channel(1).1),
+        };
+        let stop_timeout = stage.setup.stop_timeout;
+        let manner = match stage.setup.specs.as_slice() {
+            [only] if only.is_main => Manner::Alone,
+            _ if stage.preparing => Manner::Preparing,
+            _ => Manner::Serving,
+        };
+        Ok(Self {
+            supervisor: Supervisor::new(stage.setup),
+            hands: Hands::new(stage.members, stage.surroundings)?,
+            signals: stage.signals,
+            calls,
+            answers,
+            queue: VecDeque::new(),
+            because: Because::NothingLeft,
+            began: stage.began,
+            tty: stage.tty,
+            ends_by: None,
+            manner,
+            stop_timeout,
+        })
+    }
+
+    /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step.
+    fn give_up(&mut self) -> u8 {
+        self.because = Because::Asked;
+        let until = self.end_of_budget();
+        sweep::one_by_one(&mut self.hands, until);
+        EXIT_REFUSED
+    }
+
+    /// Leaves no process and no line behind.
+    fn end(mut self, code: u8) -> Outcome {
+        let until = self.end_of_budget();
+        sweep::everybody(&mut self.hands, until);
+        self.hands.last_lines(Instant::now() + LAST_LINES);
+        let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
+        Outcome { code, because: self.because, done: done.collect() }
+    }
+
+    /// One budget for all that a stop does, from the moment at which it began.
+    fn end_of_budget(&mut self) -> Instant {
+        *self.ends_by.get_or_insert_with(|| Instant::now() + self.stop_timeout)
+    }
+
+    async fn turn(&mut self) -> std::io::Result<u8> {
+        let signals = watched(self.signals, Interest::READABLE)?;
+        let watch = watched(&self.hands.watch, Interest::READABLE)?;
+        let stdout = watched(&self.hands.stdout, Interest::READABLE)?;
+        let stderr = watched(&self.hands.stderr, Interest::READABLE)?;
+        let outputs: Vec<_> = with_outputs(|outputs| {
+            outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
+        });
+        let mut more_deaths = false;
+        self.queue.push_back(Event::Begin);
+        // A signal that came during the boot was seen by its flag; it is read here like any other.
+        self.hear();
+        loop {
+            if let Some(code) = self.settle() {
+                return Ok(code);
+            }
+            let deadline = self.next_look();
+            let woken = tokio::select! { biased;
+                guard = signals.readable() => { guard?.clear_ready(); Woken::Signals }
+                guard = watch.readable() => { guard?.clear_ready(); Woken::Watch }
+                call = self.calls.recv(), if self.answers.is_some() => match call {
+                    Some(call) => Woken::Call(call),
+                    None => { self.answers = None; continue }
+                },
+                () = sleep_until(deadline), if deadline.is_some() => Woken::Deadline,
+                // Through the selector, so that a stream of deaths keeps nobody else waiting.
+                () = tokio::task::yield_now(), if more_deaths => Woken::Children,
+                () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
+                guard = stdout.readable(), if self.hands.stdout.may_read() => { clear_if(guard?, !self.hands.stdout.turn()); Woken::Lines }
+                guard = stderr.readable(), if self.hands.stderr.may_read() => { clear_if(guard?, !self.hands.stderr.turn()); Woken::Lines }
+            };
+            match woken {
+                Woken::Signals => {
+                    self.hear();
+                    more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue);
+                }
+                Woken::Children => more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue),
+                Woken::Watch => self.hands.listen(&mut self.queue),
+                Woken::Output => with_outputs(|outputs| outputs.sinks().for_each(Sink::flush)),
+                Woken::Lines => {}
+                Woken::Call(call) => self.answer(call),
+                Woken::Deadline => {
+                    self.hands.count_leftovers(&mut self.queue);
+                    self.queue.push_back(Event::Tick);
+                }
+            }
+        }
+    }
+
+    /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
+    fn settle(&mut self) -> Option<u8> {
+        // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
+        let mut answers = VecDeque::new();
+        while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
+            tracing::debug!("{event:?}");
+            for action in self.supervisor.step(self.now(), event) {
+                match action {
+                    Action::Exit(code) => return Some(code),
+                    Action::Report(report) => {
+                        if let Report::Stopping { because } = &report {
+                            self.because = because.clone();
+                            self.end_of_budget();
+                        }
+                        reports::say(&report, &self.supervisor, self.manner);
+                    }
+                    Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
+                    Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads the signals that came and tells the engine what they ask for.
+    fn hear(&mut self) {
+        for signal in self.signals.pending() {
+            match signal {
+                Signal::CHLD => {}
+                Signal::TERM | Signal::INT | Signal::QUIT => self.queue.push_back(Event::StopSignal(signal)),
+                Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
+                #[cfg(debug_assertions)]
+                signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
+                Signal::HUP => tracing::warn!("got SIGHUP: re-reading the services is not available yet"),
+                other => self.queue.push_back(Event::Forward(other)),
+            }
+        }
+    }
+
+    fn answer(&mut self, call: Call) {
+        if let Some(facts) = &self.answers
+            && let Some(request) = call.answer(facts, &self.supervisor, self.now())
+        {
+            self.queue.push_back(Event::Ask(request));
+        }
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
+        let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
+        engine.into_iter().chain(leftovers).min()
+    }
+
+    fn now(&self) -> Time {
+        Time(self.began.elapsed())
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,272 @@
+//! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{geteuid, pipe2};
+
+use super::family::{Family, Process};
+use super::member::{Descriptors, Member, Surroundings};
+use super::watch::Watch;
+use crate::config::service::Ready;
+use crate::config::values::{CapSet, Capability, Signal, Uid};
+use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
+use crate::sys::log::ours::{Stream, with_outputs};
+use crate::sys::log::pump::Pump;
+use crate::sys::privilege::with_raised;
+use crate::sys::process::group::{self, Leftover};
+use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::spawn::{self, Verdict};
+
+/// Everything that acts on processes.
+pub struct Hands {
+    members: Vec<Member>,
+    around: Surroundings,
+    family: Family,
+    /// Verdicts and readiness.
+    pub watch: Watch,
+    /// Lines for the container's stdout.
+    pub stdout: Pump,
+    /// Lines for the container's stderr.
+    pub stderr: Pump,
+    null: File,
+    last: Vec<Option<Pid>>,
+}
+
+impl Hands {
+    /// Returns hands that have started nothing yet.
+    ///
+    /// # Errors
+    /// When `/dev/null` or an epoll set cannot be opened.
+    pub fn new(members: Vec<Member>, around: Surroundings) -> io::Result<Self> {
+        Ok(Self {
+            last: vec![None; members.len()],
+            members,
+            around,
+            family: Family::default(),
+            watch: Watch::new()?,
+            stdout: Pump::new(Stream::Stdout)?,
+            stderr: Pump::new(Stream::Stderr)?,
+            null: File::open("/dev/null")?,
+        })
+    }
+
+    /// Starts a process and says how it went.
+    pub fn start(&mut self, id: Id, role: Role, after: Option<Exit>, events: &mut VecDeque<Event>) {
+        events.push_back(match self.try_start(id, role, after) {
+            Ok(pid) => Event::Spawned { id, pid },
+            Err(why) => Event::SpawnFailed { id, why },
+        });
+    }
+
+    fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
+        let no_pipe = |errno: Errno| SpawnError { what: "cannot make a pipe".to_owned(), errno: errno as i32 };
+        let unknown = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
+        let member = self.members.get(id.0).ok_or_else(unknown)?;
+        let is_main = member.service.is_none();
+        let uid = member.plan.credentials.uid;
+        let outputs = match self.around.tags {
+            Some(_) if !(is_main && self.around.terminal.is_some()) => {
+                Some([output_pipe(uid).map_err(no_pipe)?, output_pipe(uid).map_err(no_pipe)?])
+            }
+            Some(_) | None => None,
+        };
+        let notify = match member.service.as_ref().map(|service| &service.ready) {
+            Some(Ready::Fd { fd, .. }) if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
+            Some(Ready::Fd { .. } | Ready::Started) | None => None,
+        };
+        let descriptors = Descriptors {
+            null: (!is_main).then(|| self.null.as_raw_fd()),
+            outputs: outputs
+                .as_ref()
+                .map_or([None, None], |[out, err]| [Some(out.1.as_raw_fd()), Some(err.1.as_raw_fd())]),
+            notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
+        };
+        let last = self.last.get(id.0).copied().flatten();
+        let launch = match role {
+            Role::Run => member.command(&self.around, descriptors)?,
+            Role::Finish => member.finish(after, last, &self.around, descriptors)?,
+        };
+        let started = spawn::spawn(&launch)?;
+        let pid = started.pid;
+        if role == Role::Run
+            && let Some(last) = self.last.get_mut(id.0)
+        {
+            *last = Some(pid);
+        }
+        if let (Some([out, err]), Some(width)) = (outputs, self.around.tags) {
+            let tag = format!("{:width$}", member.plan.name.as_str());
+            // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
+            let _watched = self.stdout.add(out.0, &tag);
+            let _watched = self.stderr.add(err.0, &tag);
+        }
+        // A verdict that cannot be watched is read when the process ends.
+        let key = self.watch.verdict(pid, &started.verdict);
+        let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
+        let verdict = key.ok().map(|key| (key, started.verdict));
+        self.family.born(pid, Process { id, verdict, notify, refused: false });
+        Ok(pid)
+    }
+
+    /// Sends a signal to a process or group that the engine knows.
+    pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
+        // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
+        if self.family.get(pid).is_none() && self.family.leftover(pid).is_none() {
+            return;
+        }
+        let send = || match self.family.leftover(pid) {
+            Some(leftover) => leftover.signal(signal),
+            None => match group::signal(pid, to, signal) {
+                // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
+                Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
+                sent => sent,
+            },
+        };
+        let kill = CapSet::EMPTY.with(Capability::KILL);
+        // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
+        if send() == Err(Errno::EPERM)
+            && let Err(errno) = with_raised(kill, send)
+        {
+            tracing::warn!("cannot send {signal} to process {}: {errno}", pid.0);
+        }
+    }
+
+    /// Reads verdicts and readiness.
+    pub fn listen(&mut self, events: &mut VecDeque<Event>) {
+        loop {
+            let ready = self.watch.ready();
+            if ready.is_empty() {
+                return;
+            }
+            for (key, verdict_of) in ready {
+                match verdict_of {
+                    Some(pid) => self.read_verdict(pid, events),
+                    None => events.extend(self.watch.read_notify(key).map(|id| Event::Ready { id })),
+                }
+            }
+        }
+    }
+
+    fn read_verdict(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
+        let Some(process) = self.family.get(pid) else { return };
+        let Some((key, mut pipe)) = process.verdict.take() else { return };
+        let id = process.id;
+        match pipe.read() {
+            Verdict::Pending => {
+                process.verdict = Some((key, pipe));
+                return;
+            }
+            Verdict::Executed => events.push_back(Event::Executed { id }),
+            Verdict::Refused(why) => {
+                process.refused = true;
+                let member = self.members.get(id.0);
+                let why = member.map_or(why.clone(), |member| member.explain(why));
+                events.push_back(Event::SpawnFailed { id, why });
+            }
+        }
+        let refused = process.refused;
+        self.watch.forget_verdict(key, &pipe);
+        if !refused {
+            self.adjust_oom_score(id, pid);
+        }
+    }
+
+    /// By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are root's.
+    fn adjust_oom_score(&self, id: Id, pid: Pid) {
+        let service = self.members.get(id.0).and_then(|member| member.service.as_ref());
+        let Some(score) = service.and_then(|service| service.oom_score_adj) else { return };
+        let write = || fs::write(format!("/proc/{}/oom_score_adj", pid.0), score.to_string());
+        if let Err(cause) = with_raised(CapSet::EMPTY.with(Capability::SYS_RESOURCE), write) {
+            tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
+        }
+    }
+
+    /// Reaps up to `most` dead children, ours and adopted ones alike. Returns whether there may be more.
+    pub fn bury(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
+        let mut more = true;
+        let mut groups = Vec::new();
+        for _ in 0..most {
+            let Seen::Dead(pid, exit) = reap::look() else {
+                more = false;
+                break;
+            };
+            // What it said before it died comes before its death.
+            self.read_verdict(pid, events);
+            let Some(process) = self.family.died(pid) else {
+                reap::reap(pid);
+                continue;
+            };
+            if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
+                events.push_back(Event::Ready { id: process.id });
+            }
+            let leftover = Leftover::pin(pid);
+            reap::reap(pid);
+            if !process.refused {
+                groups.push((process.id, pid, exit, leftover));
+            }
+        }
+        // After all the dead are buried: a member that died together with its leader is not left.
+        for (id, pid, exit, leftover) in groups {
+            let group_left = leftover.is_left();
+            if group_left {
+                self.family.left(id, pid, leftover);
+            }
+            events.push_back(Event::Exited { id, exit, group_left });
+        }
+        self.count_leftovers(events);
+        more
+    }
+
+    /// Tells the engine which groups are gone.
+    pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
+        if self.family.has_leftovers() {
+            events.extend(self.family.gone().into_iter().map(|id| Event::GroupGone { id }));
+        }
+    }
+
+    /// Returns whether groups without a leader must be looked after.
+    pub fn has_leftovers(&self) -> bool {
+        self.family.has_leftovers()
+    }
+
+    /// Returns the leaders that live, the youngest first.
+    pub fn youngest_first(&self) -> Vec<Pid> {
+        self.family.youngest_first()
+    }
+
+    /// Writes down all that services have said, as far as the reader takes it until then.
+    pub fn last_lines(&mut self, until: Instant) {
+        loop {
+            let more = self.stdout.turn() | self.stderr.turn();
+            with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+            if !more || Instant::now() >= until {
+                break;
+            }
+        }
+        self.stdout.finish();
+        self.stderr.finish();
+        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+    }
+}
+
+/// A pipe whose read end is ours and does not block.
+fn input_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((read, write))
+}
+
+/// A pipe for a service's output, which the service can open again as `/dev/stdout` also when it is another user.
+fn output_pipe(reader: Uid) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = input_pipe()?;
+    if Uid(geteuid().as_raw()) != reader {
+        fchmod(&write, Mode::from_bits_truncate(0o622))?;
+    }
+    Ok((read, write))
+}

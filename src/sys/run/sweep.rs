@@ -1,0 +1,111 @@
+//! The end: what services left behind in sessions of their own. Only our children, by birth or by adoption; `kill(-1)` is
+//! sent by PID 1 alone (s6-overlay issue 182 stopped a host).
+#![allow(unsafe_code)] // kill(2) with -1
+#![allow(clippy::disallowed_methods)] // the last deadline, after the engine
+
+use std::collections::VecDeque;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+
+use super::perform::Hands;
+use crate::config::values::{CapSet, Capability, Signal};
+use crate::supervise::Target;
+use crate::sys::privilege::with_raised;
+use crate::sys::process::reap::{self, Seen};
+
+/// How long stragglers have after TERM. They had no contract with us; the budget belongs to services.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the killed have to become zombies.
+const AFTER_KILL: Duration = Duration::from_millis(250);
+
+/// Ends every child that is left: TERM, then KILL, at `until` at the latest. Returns at once when there is none (a shell
+/// from `docker exec` is no child of ours).
+pub fn everybody(hands: &mut Hands, until: Instant) {
+    if all_buried(hands) {
+        return;
+    }
+    signal_all(Signal::TERM);
+    signal_all(Signal::CONT);
+    if wait(hands, until.min(Instant::now() + PATIENCE), |_| false) {
+        return;
+    }
+    // Children of the killed come to us one generation at a time.
+    let last = Instant::now() + AFTER_KILL;
+    while !wait(hands, Instant::now() + AFTER_KILL / 10, |_| false) && Instant::now() < last {
+        signal_all(Signal::KILL);
+    }
+}
+
+/// Stops what lives without the engine's help, the youngest first, each with a fair share of the time.
+pub fn one_by_one(hands: &mut Hands, until: Instant) {
+    let mut left = hands.youngest_first();
+    while !left.is_empty() {
+        let pid = left.remove(0);
+        let share = until.saturating_duration_since(Instant::now()) / u32::try_from(left.len() + 1).unwrap_or(1);
+        hands.signal(pid, Target::Group, Signal::TERM);
+        hands.signal(pid, Target::Group, Signal::CONT);
+        if !wait(hands, Instant::now() + share, |hands| !hands.youngest_first().contains(&pid)) {
+            hands.signal(pid, Target::Group, Signal::KILL);
+        }
+    }
+}
+
+fn signal_all(signal: Signal) {
+    // Another user's processes: KILL is permitted and raised around this one call (DESIGN §3.4).
+    with_raised(CapSet::EMPTY.with(Capability::KILL), || {
+        if std::process::id() == 1 {
+            // SAFETY: takes numbers only; as PID 1 it reaches our own namespace and nobody else.
+            unsafe { libc::kill(-1, signal.number()) };
+            return;
+        }
+        for child in children() {
+            // SAFETY: takes numbers only; a child that nobody but us reaps, so its number is its own.
+            unsafe { libc::kill(child, signal.number()) };
+        }
+    });
+}
+
+/// Returns the children that are ours, by `/proc/*/stat`: the list of them is not in every kernel (CONFIG_PROC_CHILDREN).
+fn children() -> Vec<libc::pid_t> {
+    let ours = std::process::id().to_string();
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|pid: &libc::pid_t| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The name may hold anything, a parenthesis too: the parent stands second after the last one.
+            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(ours.as_str())
+        })
+        .collect()
+}
+
+/// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
+fn wait(hands: &mut Hands, until: Instant, over: impl Fn(&mut Hands) -> bool) -> bool {
+    loop {
+        let none_left = all_buried(hands);
+        if none_left || over(hands) {
+            return true;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        wait_for_a_death(left);
+    }
+}
+
+fn all_buried(hands: &mut Hands) -> bool {
+    let mut ignored = VecDeque::new();
+    while hands.bury(usize::MAX, &mut ignored) {}
+    reap::look() == Seen::NoChild
+}
+
+/// Sleeps until a signal comes (CHLD among them) or `left` has passed.
+fn wait_for_a_death(left: Duration) {
+    let step = left.min(Duration::from_millis(20));
+    let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::try_from(step.as_nanos()).unwrap_or(20_000_000) };
+    // SAFETY: `time` outlives the call; nanosleep(2) returns early when a handler ran.
+    unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
+}

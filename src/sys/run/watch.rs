@@ -1,0 +1,134 @@
+//! Descriptors of children that the loop waits on besides logs: verdict pipes and notification fds, in one epoll set.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::supervise::{Id, Pid};
+
+/// Descriptors looked at in one turn.
+const EVENTS: usize = 64;
+
+/// The set.
+pub struct Watch {
+    epoll: Epoll,
+    known: HashMap<u64, Known>,
+    next: u64,
+}
+
+/// What a readable descriptor is about.
+#[derive(Debug)]
+pub enum Known {
+    /// A child says whether it executed its program.
+    Verdict(Pid),
+    /// A service says that it is ready.
+    Notify(Id, File),
+}
+
+/// A key of the set, for taking a descriptor out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(u64);
+
+impl Watch {
+    /// Returns an empty set.
+    ///
+    /// # Errors
+    /// When no epoll descriptor can be had.
+    pub fn new() -> Result<Self, Errno> {
+        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, known: HashMap::new(), next: 0 })
+    }
+
+    /// Waits for a verdict; the pipe stays with its owner.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn verdict(&mut self, pid: Pid, pipe: impl AsFd) -> Result<Key, Errno> {
+        let key = self.add(pipe)?;
+        self.known.insert(key.0, Known::Verdict(pid));
+        Ok(key)
+    }
+
+    /// Waits for readiness on the read end (O_NONBLOCK) of a notification pipe.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn notify(&mut self, id: Id, pipe: OwnedFd) -> Result<Key, Errno> {
+        let pipe = File::from(pipe);
+        let key = self.add(&pipe)?;
+        self.known.insert(key.0, Known::Notify(id, pipe));
+        Ok(key)
+    }
+
+    fn add(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
+        let key = self.next;
+        self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
+        self.next += 1;
+        Ok(Key(key))
+    }
+
+    /// Forgets a verdict pipe before it is closed.
+    pub fn forget_verdict(&mut self, key: Key, pipe: impl AsFd) {
+        self.known.remove(&key.0);
+        // A copy in a child that has not executed yet would keep it in the set.
+        let _gone = self.epoll.delete(pipe);
+    }
+
+    /// Forgets and closes a notification pipe; returns whether it said *ready* before.
+    pub fn forget_notify(&mut self, key: Key) -> bool {
+        match self.known.remove(&key.0) {
+            Some(Known::Notify(_, mut pipe)) => {
+                let said = says_ready(&mut pipe) == Some(true);
+                // A copy in a child that has not executed yet would keep it in the set.
+                let _gone = self.epoll.delete(&pipe);
+                said
+            }
+            Some(Known::Verdict(_)) | None => false,
+        }
+    }
+
+    /// Returns what is readable now, at most [`EVENTS`] of it; empty when nothing is.
+    pub fn ready(&mut self) -> Vec<(Key, Option<Pid>)> {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let keys = events.iter().take(count).map(|event| event.data());
+        keys.map(|key| match self.known.get(&key) {
+            Some(Known::Verdict(pid)) => (Key(key), Some(*pid)),
+            Some(Known::Notify(..)) | None => (Key(key), None),
+        })
+        .collect()
+    }
+
+    /// Reads a notification pipe: the service that is ready, if it said so. A pipe that said it, or closed, is done.
+    pub fn read_notify(&mut self, key: Key) -> Option<Id> {
+        let Some(Known::Notify(id, pipe)) = self.known.get_mut(&key.0) else { return None };
+        let id = *id;
+        let said = says_ready(pipe)?;
+        self.forget_notify(key);
+        said.then_some(id)
+    }
+}
+
+/// Returns whether a newline came (s6 `notification-fd`), or that it never will; `None`: nothing yet.
+fn says_ready(pipe: &mut File) -> Option<bool> {
+    let mut chunk = [0; 512];
+    loop {
+        match pipe.read(&mut chunk) {
+            Ok(0) => return Some(false),
+            Ok(length) if chunk.iter().take(length).any(|byte| *byte == b'\n') => return Some(true),
+            Ok(_) => {}
+            Err(cause) if crate::sys::signals::would_block(&cause) => return None,
+            Err(_) => return Some(false),
+        }
+    }
+}
+
+impl AsFd for Watch {
+    /// Returns the set itself: readable when one of its descriptors is.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}

@@ -1,0 +1,138 @@
+//! Whom `run-as USER` means: a name, a uid, `name:group` or `uid:gid`, looked up in bytes of the account files. No NSS:
+//! a static binary has none, and PID 1 reads the same bytes (SECURITY 3). Must not change anything.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::config::values::{Gid, GroupName, Uid, UserName};
+use crate::error::{Place, Problem};
+use crate::plan::accounts::{group, passwd};
+
+/// Somebody to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// For USER and LOGNAME; the number where there is no account.
+    pub name: String,
+    /// User id.
+    pub uid: Uid,
+    /// Primary group.
+    pub gid: Gid,
+    /// All groups, the primary one among them (CVE-2022-2989 and its family).
+    pub groups: Vec<Gid>,
+    /// For HOME; `/` where there is no account.
+    pub home: PathBuf,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({}:{})", self.name, self.uid, self.gid)
+    }
+}
+
+/// Looks `user` up in these files. With a group, that one is the only one, as with `docker run --user`.
+///
+/// # Errors
+/// The word means nobody here.
+pub fn find(user: &str, passwd: &[u8], group: &[u8]) -> Result<Who, Problem> {
+    let (name, group_word) = match user.split_once(':') {
+        Some((name, group)) => (name, Some(group)),
+        None => (user, None),
+    };
+    let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(user.to_owned()), what, remedy);
+    let number = id(name);
+    let account = match number {
+        Some(number) => passwd::by_uid(passwd, Uid(number)),
+        None => UserName::new(name).and_then(|name| passwd::by_name(passwd, &name)),
+    };
+    let given = match group_word {
+        None => None,
+        Some(word) => {
+            let by_name = || GroupName::new(word).and_then(|name| group::by_name(group, &name));
+            let found = id(word).map(Gid).or_else(by_name);
+            Some(found.ok_or_else(|| {
+                wrong(format!("there is no group `{word}` in /etc/group"), "write a group that is there, or a number")
+            })?)
+        }
+    };
+    match (account, number, given) {
+        (Some(account), _, Some(gid)) => Ok(who(account, gid, vec![gid])),
+        (Some(account), _, None) => {
+            let mut groups = group::memberships(group, &account.name);
+            let gid = account.gid;
+            if let Err(at) = groups.binary_search(&gid) {
+                groups.insert(at, gid);
+            }
+            Ok(who(account, gid, groups))
+        }
+        (None, Some(uid), Some(gid)) => {
+            Ok(Who { name: uid.to_string(), uid: Uid(uid), gid, groups: vec![gid], home: "/".into() })
+        }
+        // Docker would take group 0, which is never what is meant.
+        (None, Some(uid), None) => Err(wrong(
+            format!("uid {uid} has no account in /etc/passwd, so nothing says which group it has"),
+            &format!("write the group too, such as `{uid}:{uid}`"),
+        )),
+        (None, None, _) => Err(wrong(
+            format!("there is no user `{name}` in /etc/passwd"),
+            "write a name that is there, a number with its group such as `1000:1000`, or `app` for the app user",
+        )),
+    }
+}
+
+fn who(account: passwd::Account, gid: Gid, groups: Vec<Gid>) -> Who {
+    let home = if account.home.as_os_str().is_empty() { "/".into() } else { account.home };
+    Who { name: account.name, uid: account.uid, gid, groups, home }
+}
+
+/// ASCII digits, no leading zero, and not one of the two highest values, which the kernel does not take as ids
+/// (SECURITY 1.2).
+fn id(word: &str) -> Option<u32> {
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = digits && (word == "0" || !word.starts_with('0'));
+    plain.then(|| word.parse().ok()).flatten().filter(|id| *id < u32::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/config:/bin/sh\nodd:x:5:5:::\n";
+    const GROUP: &[u8] = b"root:x:0:\napp:x:1001:\nvideo:x:44:other,app\naudio:x:2000:app\n";
+
+    fn words(user: &str) -> String {
+        match find(user, PASSWD, GROUP) {
+            Ok(who) => {
+                let groups: Vec<_> = who.groups.iter().map(Gid::to_string).collect();
+                format!("{who} {} {}", groups.join(","), who.home.display())
+            }
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_name_or_a_uid_brings_its_groups_and_a_group_stands_alone() {
+        assert_eq!(words("app"), "app (1000:1001) 44,1001,2000 /config");
+        assert_eq!(words("1000"), words("app"));
+        assert_eq!(words("app:video"), "app (1000:44) 44 /config");
+        assert_eq!(words("app:7"), "app (1000:7) 7 /config");
+        assert_eq!(words("4242:4243"), "4242 (4242:4243) 4243 /");
+        assert_eq!(words("root"), "root (0:0) 0 /root");
+        assert_eq!(words("odd"), "odd (5:5) 5 /");
+    }
+
+    #[test]
+    fn nobody_is_said_so_with_what_to_write_instead() {
+        assert_eq!(
+            words("nobody"),
+            "`nobody`: there is no user `nobody` in /etc/passwd; write a name that is there, a number with its group \
+             such as `1000:1000`, or `app` for the app user"
+        );
+        assert!(words("4242").contains("write the group too, such as `4242:4242`"));
+        assert!(words("app:none").contains("there is no group `none` in /etc/group"));
+        for odd in
+            ["", ":", "-1", "+1", "01", "4294967295", "4294967294", "99999999999", "a b", "app:", "1000:4294967295"]
+        {
+            assert!(find(odd, PASSWD, GROUP).is_err(), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Signal handlers, installed before anything else: PID 1 has no default dispositions, so a `docker stop` during a long
+//! chown would be ignored without them. Knows which signals came, not what they mean.
+#![allow(unsafe_code)] // signal(2)
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use nix::sys::signal;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+use crate::config::values::Signal;
+use crate::error::Refused;
+
+/// Signals that mean a fault of our own when they come from the kernel, and the two that cannot be caught.
+/// Faults keep their default: PID 1 ignores them from others, and a real fault must end the process.
+const LEFT_ALONE: [i32; 9] = [
+    4,  // ILL
+    5,  // TRAP
+    7,  // BUS
+    8,  // FPE
+    9,  // KILL
+    11, // SEGV
+    13, // PIPE: ignored since the start (std); our own writes raise it
+    19, // STOP
+    31, // SYS
+];
+
+/// Between the classic signals and SIGRTMIN lie two that glibc keeps for itself (nptl(7)).
+const GLIBC_OWN: std::ops::Range<i32> = 32..34;
+
+/// The installed handlers.
+pub struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    stop: Arc<AtomicBool>,
+    last_stop: Arc<AtomicUsize>,
+    held: Vec<Signal>,
+}
+
+impl Signals {
+    /// Installs a handler for every signal that can be caught and is no fault.
+    ///
+    /// # Errors
+    /// When no socket pair can be made or a handler is refused.
+    pub fn install() -> Result<Self, Refused> {
+        let refused = |cause: io::Error| Refused::new("cannot install signal handlers", cause);
+        // std's handlers for these two run on a small stack of their own, on which a burst of others would pile up and
+        // overflow it; as PID 1 the default ignores them from others, and a real fault still ends the process.
+        for fault in [signal::SIGSEGV, signal::SIGBUS] {
+            // SAFETY: SIG_DFL is no code of ours.
+            unsafe { signal::signal(fault, signal::SigHandler::SigDfl) }.map_err(|errno| refused(errno.into()))?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let last_stop = Arc::new(AtomicUsize::new(0));
+        for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+            let number = usize::try_from(signal.number()).unwrap_or_default();
+            // Actions run in the order of their registration: which one first, then that one came.
+            signal_hook::flag::register_usize(signal.number(), Arc::clone(&last_stop), number).map_err(refused)?;
+            signal_hook::flag::register(signal.number(), Arc::clone(&stop)).map_err(refused)?;
+        }
+        let (read, write) = UnixStream::pair().map_err(refused)?;
+        read.set_nonblocking(true).map_err(refused)?;
+        let all = (1..=Signal::MAX).filter(|number| !LEFT_ALONE.contains(number) && !GLIBC_OWN.contains(number));
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
+        Ok(Self { delivery, stop, last_stop, held: Vec::new() })
+    }
+
+    /// Returns the signal that asked for an end, if one did since the start. For the steps before the loop.
+    pub fn stop_asked(&self) -> Option<Signal> {
+        let asked = self.stop.load(Ordering::SeqCst);
+        asked.then(|| i32::try_from(self.last_stop.load(Ordering::SeqCst)).ok().and_then(Signal::from_number)).flatten()
+    }
+
+    /// Returns the flag that long root steps look at: true once an end was asked for.
+    pub fn stop_flag(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// Returns the signals that came since the last call, each once. Several of one kind coalesce, CHLD above all.
+    ///
+    /// Reading them does not clear [`Self::stop_asked`].
+    pub fn pending(&mut self) -> Vec<Signal> {
+        let mut came = std::mem::take(&mut self.held);
+        came.extend(self.delivery.pending().filter_map(Signal::from_number));
+        came
+    }
+
+    /// Forgets `signal` if it came: one that we caused ourselves. All others stay for [`Self::pending`].
+    pub fn discard(&mut self, signal: Signal) {
+        self.held = self.pending();
+        self.held.retain(|came| *came != signal);
+    }
+}
+
+impl AsFd for Signals {
+    /// Returns the descriptor that is readable when a signal came. [`Signals::pending`] empties it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+}
+
+/// Returns whether reading gave nothing only because there is nothing now.
+pub fn would_block(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

@@ -1,0 +1,291 @@
+//! A services tree as plain values: its entries and two levels of directories below, within bounds that no sane tree
+//! reaches. Must not know what the files mean.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+use super::entry::{self, Opened, READ};
+use crate::config::Content;
+
+/// A tree with more files than this is refused: something else than services was mounted there.
+const MAX_ENTRIES: usize = 50_000;
+/// All files of a tree together, in bytes; the same.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Why a tree was not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It does not exist.
+    Missing,
+    /// The kernel refused.
+    Refused(Errno),
+    /// It holds more than [`MAX_ENTRIES`] files and directories.
+    TooMany,
+    /// Its files are larger than [`MAX_BYTES`] together.
+    TooMuch,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => out.write_str(Errno::ENOENT.desc()),
+            Self::Refused(errno) => out.write_str(errno.desc()),
+            Self::TooMany => write!(out, "it holds more than {MAX_ENTRIES} files"),
+            Self::TooMuch => write!(out, "its files are larger than {} MiB together", MAX_BYTES / 1024 / 1024),
+        }
+    }
+}
+
+/// Reads a whole tree. The tree itself may be a link.
+pub(super) fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, Unread> {
+    read_within(path, Room { entries: MAX_ENTRIES, bytes: MAX_BYTES })
+}
+
+fn read_within(path: &Path, mut room: Room) -> Result<BTreeMap<OsString, Content>, Unread> {
+    let root = match open(path, READ | OFlag::O_DIRECTORY, Mode::empty()) {
+        Ok(root) => root,
+        Err(Errno::ENOENT) => return Err(Unread::Missing),
+        Err(errno) => return Err(Unread::Refused(errno)),
+    };
+    let top = root.try_clone().map_err(|error| Unread::Refused(errno_of(&error)))?;
+    read_directory(top.as_fd(), Path::new(""), root, Level::Tree, &mut room)
+}
+
+/// Reads one file that stands alone; `None` where there is none.
+pub(super) fn read_file(path: &Path) -> Option<Content> {
+    let name = CString::new(path.file_name()?.as_bytes()).ok()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = match open(parent, READ | OFlag::O_DIRECTORY, Mode::empty()) {
+        Ok(dir) => dir,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return None,
+        Err(errno) => return Some(Content::Unreadable(errno.desc().into())),
+    };
+    match entry::open(dir.as_fd(), Path::new(""), dir.as_fd(), &name, None) {
+        Ok(Opened::File(fd, stat)) => Some(entry::read_regular(fd, &stat)),
+        Ok(Opened::Dir(_)) => Some(Content::Other("directory")),
+        Ok(Opened::Else(content)) => Some(content),
+        Err(Errno::ENOENT) => None,
+        Err(errno) => Some(Content::Unreadable(errno.desc().into())),
+    }
+}
+
+/// How deep a directory lies.
+#[derive(Clone, Copy)]
+enum Level {
+    /// The tree's top.
+    Tree,
+    /// A service's directory.
+    Service,
+    /// A directory in it, such as `dependencies.d`.
+    Inner,
+}
+
+/// What may still be read.
+struct Room {
+    entries: usize,
+    bytes: usize,
+}
+
+fn read_directory(
+    root: BorrowedFd<'_>,
+    prefix: &Path,
+    fd: OwnedFd,
+    level: Level,
+    room: &mut Room,
+) -> Result<BTreeMap<OsString, Content>, Unread> {
+    let mut dir = Dir::from_fd(fd).map_err(Unread::Refused)?;
+    let names = list(&mut dir, room)?;
+    let mut entries = Vec::with_capacity(names.len());
+    for (name, kind) in names {
+        let content = match entry::open(root, prefix, dir.as_fd(), &name, kind) {
+            Ok(Opened::File(fd, stat)) => entry::read_regular(fd, &stat),
+            Ok(Opened::Dir(fd)) => {
+                let path = prefix.join(entry::as_path(&name));
+                read_below(root, path, fd, level, room)?
+            }
+            Ok(Opened::Else(content)) => content,
+            Err(Errno::ENOENT) => continue, // gone since it was listed
+            Err(errno) => Content::Unreadable(errno.desc().into()),
+        };
+        if let Content::File { bytes, .. } = &content {
+            room.bytes = room.bytes.checked_sub(bytes.len()).ok_or(Unread::TooMuch)?;
+        }
+        entries.push((OsString::from_vec(name.into_bytes()), content));
+    }
+    Ok(entries.into_iter().collect())
+}
+
+fn read_below(
+    root: BorrowedFd<'_>,
+    path: PathBuf,
+    fd: OwnedFd,
+    level: Level,
+    room: &mut Room,
+) -> Result<Content, Unread> {
+    let next = match level {
+        Level::Tree => Level::Service,
+        Level::Service if has_meaning(path.file_name()) => Level::Inner,
+        Level::Service | Level::Inner => return Ok(Content::Other("directory")),
+    };
+    match read_directory(root, &path, fd, next, room) {
+        Ok(entries) => Ok(Content::Dir(entries)),
+        Err(Unread::Refused(errno)) => Ok(Content::Unreadable(errno.desc().into())),
+        Err(why @ (Unread::Missing | Unread::TooMany | Unread::TooMuch)) => Err(why),
+    }
+}
+
+/// s6 gives a meaning to `*.d` and `env` in a service's directory. `data`, `supervise`, `event` and whatever else lies
+/// there may be large, and is the service's own.
+fn has_meaning(name: Option<&OsStr>) -> bool {
+    name.is_some_and(|name| name == "env" || name.as_bytes().ends_with(b".d"))
+}
+
+/// Lists a directory, without names that start with a dot (s6-svscan(8) skips them, and a ConfigMap keeps its
+/// generations there).
+fn list(dir: &mut Dir, room: &mut Room) -> Result<Vec<(CString, Option<Type>)>, Unread> {
+    let mut names = Vec::new();
+    for entry in dir.iter() {
+        let entry = entry.map_err(Unread::Refused)?;
+        if entry.file_name().to_bytes().starts_with(b".") {
+            continue;
+        }
+        room.entries = room.entries.checked_sub(1).ok_or(Unread::TooMany)?;
+        names.push((entry.file_name().to_owned(), entry.file_type()));
+    }
+    Ok(names)
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // modes of files that the test has made
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::config::MAX_FILE;
+
+    fn word(entries: &BTreeMap<OsString, Content>, name: &str) -> String {
+        match entries.get(OsStr::new(name)) {
+            Some(Content::File { bytes, executable }) => {
+                format!("file {}{}", bytes.escape_ascii(), if *executable { " x" } else { "" })
+            }
+            Some(Content::Dir(below)) => format!("dir of {}", below.len()),
+            Some(Content::TooLarge(size)) => format!("too large {size}"),
+            Some(Content::Unreadable(why)) => format!("unreadable {why}"),
+            Some(Content::Other(what)) => (*what).to_owned(),
+            None => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn files_directories_and_links_inside_the_tree_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir_all(at("web/dependencies.d/deeper")).unwrap();
+        fs::create_dir_all(at("web/data")).unwrap();
+        fs::write(at("web/data/large"), "x").unwrap();
+        fs::write(at("web/dependencies.d/db"), "").unwrap();
+        fs::write(at("web/run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(at("web/run"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(at("..generation")).unwrap();
+        fs::write(at("..generation/map.toml"), "command = []").unwrap();
+        symlink("..generation", at("..data")).unwrap();
+        symlink("..data/map.toml", at("map.toml")).unwrap();
+        symlink("web", at("same")).unwrap();
+        symlink("../map.toml", at("web/up")).unwrap();
+
+        let entries = read(dir.path()).unwrap();
+        assert_eq!(entries.keys().collect::<Vec<_>>(), ["map.toml", "same", "web"]);
+        assert_eq!(word(&entries, "map.toml"), "file command = []");
+        for name in ["web", "same"] {
+            let Some(Content::Dir(web)) = entries.get(OsStr::new(name)) else { panic!("{name} is a directory") };
+            assert_eq!(word(web, "run"), "file #!/bin/sh\\n x");
+            assert_eq!(word(web, "up"), "file command = []");
+            assert_eq!(word(web, "dependencies.d"), "dir of 2");
+            assert_eq!(word(web, "data"), "directory");
+            let Some(Content::Dir(inner)) = web.get(OsStr::new("dependencies.d")) else { panic!("a directory") };
+            assert_eq!(word(inner, "deeper"), "directory");
+        }
+    }
+
+    #[test]
+    fn nothing_that_could_block_or_lead_out_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "root:x").unwrap();
+        let at = |path: &str| dir.path().join(path);
+        nix::unistd::mkfifo(&at("fifo.toml"), Mode::S_IRWXU).unwrap();
+        let _socket = UnixListener::bind(at("socket.toml")).unwrap();
+        symlink(outside.path().join("secret"), at("absolute.toml")).unwrap();
+        symlink("../../../../../../../../etc/passwd", at("relative.toml")).unwrap();
+        symlink(outside.path(), at("away")).unwrap();
+        symlink("nowhere", at("dangling.toml")).unwrap();
+        symlink("loop.toml", at("loop.toml")).unwrap();
+        symlink("fifo.toml", at("to-fifo.toml")).unwrap();
+        symlink("/dev/zero", at("zero.toml")).unwrap();
+        fs::write(at("large.toml"), vec![b'#'; MAX_FILE + 1]).unwrap();
+        fs::write(at("fits.toml"), vec![b'#'; MAX_FILE]).unwrap();
+
+        let entries = read(dir.path()).unwrap();
+        assert_eq!(word(&entries, "fifo.toml"), "FIFO");
+        assert_eq!(word(&entries, "to-fifo.toml"), "FIFO");
+        assert_eq!(word(&entries, "socket.toml"), "socket");
+        for name in ["absolute.toml", "relative.toml", "away", "zero.toml"] {
+            assert_eq!(word(&entries, name), "link that leads out of its tree", "{name}");
+        }
+        assert_eq!(word(&entries, "dangling.toml"), "dangling link");
+        assert_eq!(word(&entries, "loop.toml"), "link loop");
+        assert_eq!(word(&entries, "large.toml"), format!("too large {}", MAX_FILE + 1));
+        assert!(word(&entries, "fits.toml").starts_with("file ##"));
+    }
+
+    #[test]
+    fn the_tree_itself_may_be_a_link_and_a_file_is_no_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir(at("real")).unwrap();
+        fs::write(at("real/a.toml"), "").unwrap();
+        symlink("real", at("link")).unwrap();
+        assert_eq!(read(&at("link")).unwrap().len(), 1);
+        assert_eq!(read(&at("real/a.toml")).unwrap_err(), Unread::Refused(Errno::ENOTDIR));
+        assert_eq!(read(&at("none")).unwrap_err(), Unread::Missing);
+    }
+
+    #[test]
+    fn a_flood_of_files_is_refused_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let some = 40;
+        for at in 0..some {
+            fs::write(dir.path().join(format!("{at}.toml")), "12345").unwrap();
+        }
+        let read = |entries, bytes| read_within(dir.path(), Room { entries, bytes });
+        assert_eq!(read(some, 5 * some).unwrap().len(), some);
+        assert_eq!(read(some - 1, 5 * some).unwrap_err(), Unread::TooMany);
+        assert_eq!(read(some, 5 * some - 1).unwrap_err(), Unread::TooMuch);
+    }
+
+    #[test]
+    fn the_container_file_may_be_missing_and_its_directory_too() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read_file(&dir.path().join("stepdown.toml")).is_none());
+        assert!(read_file(&dir.path().join("none/stepdown.toml")).is_none());
+        fs::write(dir.path().join("stepdown.toml"), "a").unwrap();
+        assert!(matches!(read_file(&dir.path().join("stepdown.toml")), Some(Content::File { .. })));
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        assert!(matches!(read_file(&dir.path().join("folder")), Some(Content::Other("directory"))));
+    }
+}

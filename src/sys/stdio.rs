@@ -1,0 +1,70 @@
+//! Lets the app user reopen a standard descriptor (`/dev/stdout`, `/dev/tty`) after the drop: Docker's pipes are 0600
+//! and root's, its terminals root's (SECURITY fact 9). Must not know which services will.
+//!
+//! Only a FIFO's mode and a terminal's owner are ever changed: a regular file or a device such as `/dev/null` may be
+//! the host's. O_NONBLOCK is never touched: it would be set for everybody who holds the same open file.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::unistd::{Uid as NixUid, fchown, isatty};
+
+use crate::error::Refused;
+use crate::plan::GiveStdio;
+use crate::sys::files::stat::Kind;
+use crate::sys::privilege::Root;
+
+/// What became of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// It was changed.
+    Changed,
+    /// It was as it should be.
+    Fits,
+    /// It is not what the step was planned for, and was left alone.
+    LeftAlone,
+}
+
+/// Gives a standard descriptor.
+///
+/// # Errors
+/// If the kernel refuses the change (no FOWNER over a pipe of another owner, a terminal of another namespace).
+pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<Given, Refused> {
+    let stat = match fstat(handle) {
+        Ok(stat) => stat,
+        Err(Errno::EBADF) => return Ok(Given::LeftAlone),
+        Err(cause) => return Err(refused("look at", handle, cause)),
+    };
+    let kind = Kind::of_mode(stat.st_mode);
+    match how {
+        GiveStdio::Mode0622 if kind == Kind::Fifo => {
+            if stat.st_mode & 0o7777 == 0o622 {
+                return Ok(Given::Fits);
+            }
+            let bits = Mode::from_bits_truncate(0o622);
+            fchmod(handle, bits).map_err(|cause| refused("chmod", handle, cause))?;
+        }
+        GiveStdio::Owner(uid) if kind == Kind::Character && isatty(handle) == Ok(true) => {
+            if stat.st_uid == uid.0 {
+                return Ok(Given::Fits);
+            }
+            // Its group stays: that is how mesg(1) and wall(1) know it.
+            fchown(handle, Some(NixUid::from_raw(uid.0)), None).map_err(|cause| refused("chown", handle, cause))?;
+        }
+        GiveStdio::Mode0622 | GiveStdio::Owner(_) => return Ok(Given::LeftAlone),
+    }
+    Ok(Given::Changed)
+}
+
+fn refused(verb: &str, handle: BorrowedFd<'_>, cause: Errno) -> Refused {
+    use std::os::fd::AsRawFd;
+    let what = format!("cannot {verb} descriptor {}", handle.as_raw_fd());
+    let refused = Refused::new(what, io::Error::from(cause));
+    match cause as i32 {
+        libc::EPERM => refused.help("cap_add: [CHOWN, FOWNER]; else log to descriptor 1 and 2, not to /dev/stdout"),
+        _ => refused,
+    }
+}
