@@ -1,0 +1,225 @@
+//! The architecture of DESIGN §11, kept: reads the source files as text and says who names what they must not. Each rule
+//! is shown to catch its own breach.
+#![allow(clippy::unwrap_used, missing_docs)] // a test
+
+#[path = "architecture/code.rs"]
+mod code;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use code::{bare, has_word, paths_after};
+
+/// Longer files have more than one idea.
+const MOST_LINES: usize = 400;
+
+/// Plain values in, plain values out: no effect is named in these folders.
+const PURE: [&str; 3] = ["config", "plan", "supervise"];
+const EFFECTS: [&str; 11] = [
+    "nix::",
+    "tokio::",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::thread",
+    "Instant",
+    "SystemTime",
+    "signal_hook",
+    "libc",
+];
+
+/// Whom each part may import, itself included.
+const MAY_IMPORT: [(&str, &[&str]); 6] = [
+    ("error", &["error"]),
+    ("config", &["config", "error"]),
+    ("plan", &["plan", "config", "error"]),
+    ("supervise", &["supervise", "config", "error"]),
+    ("sys", &["sys", "supervise", "plan", "config", "error"]),
+    ("cli", &["cli", "sys", "supervise", "plan", "config", "error"]),
+];
+
+/// Macros that write where only verbs may: PID 1 has its own way to speak, and these panic on a closed pipe.
+const PRINTING: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
+
+/// A file of `src`, as rules see it.
+struct Source {
+    /// Below `src`.
+    path: PathBuf,
+    text: String,
+    /// Without comments and the contents of literals.
+    code: String,
+}
+
+impl Source {
+    fn new(path: impl Into<PathBuf>, text: &str) -> Self {
+        Self { path: path.into(), text: text.to_owned(), code: bare(text) }
+    }
+
+    /// The top folder, or the file's own name at the top.
+    fn part(&self) -> String {
+        let first = self.path.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        first.unwrap_or_default().trim_end_matches(".rs").to_owned()
+    }
+
+    fn is_pure(&self) -> bool {
+        PURE.contains(&self.part().as_str())
+    }
+
+    fn says(&self, what: &str) -> String {
+        format!("src/{}: {what}", self.path.display())
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![top.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(Source::new(path.strip_prefix(&top).unwrap(), &fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    assert!(found.len() > 50, "the sources are not where they were");
+    found
+}
+
+/// Asserts that no file breaks the rule, and names all that do.
+fn hold(rule: impl Fn(&Source) -> Vec<String>) {
+    let broken: Vec<_> = sources().iter().flat_map(rule).collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+fn breaks(rule: impl Fn(&Source) -> Vec<String>, path: &str, text: &str) -> bool {
+    !rule(&Source::new(path, text)).is_empty()
+}
+
+fn names_no_effect(source: &Source) -> Vec<String> {
+    if !source.is_pure() {
+        return Vec::new();
+    }
+    let effects = EFFECTS.iter().filter(|word| has_word(&source.code, word));
+    let mut broken: Vec<_> = effects.map(|word| source.says(&format!("names `{word}` in a pure folder"))).collect();
+    if source.code.contains("std::{") {
+        broken.push(source.says("groups imports of std, which hides what is imported: one `use` each"));
+    }
+    broken
+}
+
+fn imports_one_way(source: &Source) -> Vec<String> {
+    let part = source.part();
+    let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == part) else {
+        let known = ["lib", "main"].contains(&part.as_str());
+        return if known { Vec::new() } else { vec![source.says("belongs to no part that this test knows")] };
+    };
+    let imports = paths_after(&source.code, "crate::");
+    let strange = imports.iter().filter(|name| !allowed.contains(&name.as_str()));
+    strange.map(|name| source.says(&format!("{part} may not name `crate::{name}`"))).collect()
+}
+
+fn opens_with_its_purpose(source: &Source) -> Vec<String> {
+    let opens = source.text.starts_with("//! ") && source.text.lines().next().is_some_and(|line| line.len() > 12);
+    if opens { Vec::new() } else { vec![source.says("does not open with `//!` and what it is for")] }
+}
+
+fn is_short(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().count();
+    if lines <= MOST_LINES { Vec::new() } else { vec![source.says(&format!("has {lines} lines; split it by idea"))] }
+}
+
+fn keeps_unsafe_in_sys(source: &Source) -> Vec<String> {
+    let is_unsafe = has_word(&source.code, "unsafe") || has_word(&source.code, "unsafe_code");
+    if is_unsafe && source.part() != "sys" { vec![source.says("is unsafe outside src/sys")] } else { Vec::new() }
+}
+
+fn matches_everything(source: &Source) -> Vec<String> {
+    let lines = source.code.lines().enumerate().filter(|(_, line)| {
+        let arm = line.trim_start().trim_start_matches(['{', '|', ' ']);
+        arm.starts_with("_ =>") || arm.starts_with("_ if ") || line.contains(" | _ =>") || line.contains("{ _ =>")
+    });
+    match source.part() == "supervise" {
+        true => lines.map(|(at, _)| source.says(&format!("line {} has a `_ =>`: name the rest", at + 1))).collect(),
+        false => Vec::new(),
+    }
+}
+
+fn prints_in_cli_only(source: &Source) -> Vec<String> {
+    let used = PRINTING.iter().filter(|name| has_word(&source.code, name) && source.part() != "cli");
+    used.map(|name| source.says(&format!("uses {name}"))).collect()
+}
+
+#[test]
+fn pure_folders_name_no_effect() {
+    assert!(breaks(names_no_effect, "plan/x.rs", "use std::fs;\n"));
+    assert!(breaks(names_no_effect, "config/x.rs", "use std::{fs, fmt};\n"));
+    assert!(breaks(names_no_effect, "supervise/a/x.rs", "fn f() { std::time::Instant::now(); }\n"));
+    assert!(breaks(names_no_effect, "plan/x.rs", "use nix::unistd;\n"));
+    assert!(!breaks(
+        names_no_effect,
+        "plan/x.rs",
+        "// std::fs\n/* nix:: */ use std::os::unix::ffi; const A: &str = \"libc\";\n"
+    ));
+    assert!(!breaks(names_no_effect, "sys/x.rs", "use std::fs;\n"));
+    hold(names_no_effect);
+}
+
+#[test]
+fn imports_run_one_way() {
+    assert!(breaks(imports_one_way, "config/x.rs", "use crate::plan::Step;\n"));
+    assert!(breaks(imports_one_way, "plan/x.rs", "use crate::{config, sys};\n"));
+    assert!(breaks(imports_one_way, "supervise/x.rs", "fn f(_: crate::plan::Step) {}\n"));
+    assert!(breaks(imports_one_way, "sys/x.rs", "use crate::cli;\n"));
+    assert!(breaks(imports_one_way, "new/x.rs", ""));
+    assert!(!breaks(
+        imports_one_way,
+        "plan/x.rs",
+        "use crate::{config::Config, error::{Place, Problem}};\n/// crate::sys\n"
+    ));
+    hold(imports_one_way);
+}
+
+#[test]
+fn every_file_opens_with_what_it_is_for() {
+    assert!(breaks(opens_with_its_purpose, "x.rs", "use std::fs;\n//! Later.\n"));
+    assert!(breaks(opens_with_its_purpose, "x.rs", "//! stub\n"));
+    hold(opens_with_its_purpose);
+}
+
+#[test]
+fn no_file_is_long() {
+    assert!(breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES + 1)));
+    assert!(!breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES)));
+    hold(is_short);
+}
+
+#[test]
+fn unsafe_lives_in_sys() {
+    assert!(breaks(keeps_unsafe_in_sys, "plan/x.rs", "fn f() { unsafe { g() } }\n"));
+    assert!(breaks(keeps_unsafe_in_sys, "cli/x.rs", "#![allow(unsafe_code)]\n"));
+    assert!(!breaks(keeps_unsafe_in_sys, "cli/x.rs", "// unsafe\n"));
+    hold(keeps_unsafe_in_sys);
+}
+
+#[test]
+fn the_engine_matches_every_state_and_event_by_name() {
+    assert!(breaks(matches_everything, "supervise/x.rs", "match x {\n    A => 1,\n    _ => 2,\n}\n"));
+    assert!(breaks(matches_everything, "supervise/x.rs", "match x {\n    A | _ => 1,\n}\n"));
+    assert!(breaks(matches_everything, "supervise/x.rs", "match x { _ => 1 }\n"));
+    assert!(breaks(matches_everything, "supervise/x.rs", "match x {\n    _ if y => 1,\n}\n"));
+    assert!(!breaks(matches_everything, "supervise/x.rs", "match x {\n    (A, _) => 1,\n    B { .. } => 2,\n}\n"));
+    hold(matches_everything);
+}
+
+#[test]
+fn only_verbs_print() {
+    assert!(breaks(prints_in_cli_only, "sys/x.rs", "fn f() { println!(\"x\"); }\n"));
+    assert!(!breaks(prints_in_cli_only, "cli/x.rs", "fn f() { println!(\"x\"); }\n"));
+    assert!(!breaks(prints_in_cli_only, "sys/x.rs", "const A: &str = \"println!\"; // eprintln!\n"));
+    hold(prints_in_cli_only);
+}

@@ -1,0 +1,102 @@
+//! The real binary, as people meet it at a prompt: usage, help, `check`, `plan`, `status`, `run-as`, exit codes. Nothing
+//! here boots: what a container does is tested in one.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test runs programs
+
+#[path = "cli/check.rs"]
+mod check;
+#[path = "cli/control.rs"]
+mod control;
+#[path = "cli/help.rs"]
+mod help;
+#[path = "cli/plan.rs"]
+mod plan;
+#[path = "cli/run_as.rs"]
+mod run_as;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// What a run said and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// The binary with these arguments, a bare environment, and no terminal.
+fn stepdown(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).env_clear().env("PATH", PATH).stdin(Stdio::null());
+    command
+}
+
+fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    // 128+n as a shell says it; nothing here should end so.
+    let code = output.status.code().unwrap_or(-1);
+    Said { code, out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn run(arguments: &[&str]) -> Said {
+    said(&mut stepdown(arguments))
+}
+
+/// A directory that holds a `services.d`, and removes itself.
+struct Here(tempfile::TempDir);
+
+impl Here {
+    fn new() -> Self {
+        let here = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(here.path().join("services.d")).unwrap();
+        here
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn with(self, file: &str, text: &str) -> Self {
+        self.put(file, text, 0o644);
+        self
+    }
+
+    fn put(&self, file: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// Runs the binary with this as its current directory, so that messages name short paths.
+    fn run(&self, arguments: &[&str]) -> Said {
+        said(stepdown(arguments).current_dir(self.path()))
+    }
+}
+
+/// Whether this test runs as root; else says why it cannot go on.
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root() || skipped("not root")
+}
+
+/// Whether this program can do that here; else says why the test cannot go on.
+fn can(program: &str, arguments: &[&str]) -> bool {
+    let works = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
+    works || skipped(&format!("`{program} {}` does not work here", arguments.join(" ")))
+}
+
+/// Fails where nothing may be skipped.
+fn skipped(why: &str) -> bool {
+    let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
+    assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
+    println!("SKIPPED ({why})");
+    false
+}

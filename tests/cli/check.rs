@@ -1,0 +1,137 @@
+//! `check`: exact texts for good and bad trees.
+
+use super::*;
+
+const WEB: &str = "command = [\"nginx\"]\n";
+
+fn good(here: &Here, text: &str) {
+    assert_eq!(here.run(&["check"]), Said { code: 0, out: text.into(), err: String::new() });
+}
+
+fn bad(here: &Here, text: &str) {
+    assert_eq!(here.run(&["check"]), Said { code: 100, out: text.into(), err: String::new() });
+}
+
+#[test]
+fn a_good_tree_says_what_privilege_is_kept() {
+    good(
+        &Here::new().with("services.d/web.toml", WEB).with("services.d/db.toml", "command = [\"db\"]\n"),
+        "services.d: 2 services, no problem\n\
+         privilege: started as root with Docker's default capabilities, PID 1 becomes app and keeps nothing\n",
+    );
+    good(
+        &Here::new()
+            .with("stepdown.toml", "[app]\nuser = \"www-data\"\n")
+            .with("services.d/web.toml", &format!("{WEB}capabilities = [\"NET_BIND_SERVICE\"]\n")),
+        "services.d: 1 service, no problem\n\
+         privilege: started as root with Docker's default capabilities, PID 1 becomes www-data and keeps NET_BIND_SERVICE\n\
+         \x20 because `web` is given NET_BIND_SERVICE\n",
+    );
+}
+
+#[test]
+fn what_is_as_good_as_root_is_called_so() {
+    let here = Here::new().with("services.d/web.toml", &format!("{WEB}user = \"www-data\"\n"));
+    let said = here.run(&["check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("PID 1 becomes app and keeps KILL SETGID SETUID\n"), "{}", said.out);
+    assert!(said.out.contains("  because `web` runs as www-data"), "{}", said.out);
+    assert!(said.out.contains("as good as root"), "{}", said.out);
+
+    let here = Here::new().with("services.d/web.toml", &format!("{WEB}user = \"root\"\n"));
+    let said = here.run(&["check"]);
+    assert!(said.out.contains("PID 1 stays root"), "{}", said.out);
+    assert!(said.out.contains("  because `web` runs as root for good"), "{}", said.out);
+}
+
+#[test]
+fn every_problem_comes_at_once_sorted_by_place() {
+    let here = Here::new()
+        .with("stepdown.toml", "stop_timout = \"8s\"\n")
+        .with("services.d/web.toml", "command = [\"nginx\"]\nrestrat = \"always\"\nafter = [\"dbb\"]\n")
+        .with("services.d/db.toml", "type = \"longrun\"\n");
+    let said = said(stepdown(["check"]).current_dir(here.path()).env("PUID", "abc"));
+    assert_eq!((said.code, said.err.as_str()), (100, ""));
+    let lines: Vec<_> = said.out.lines().collect();
+    let starts =
+        ["PUID=abc: ", "services.d/db.toml", "services.d/web.toml:2: ", "services.d/web.toml:3: ", "stepdown.toml:1: "];
+    assert_eq!(lines.len(), starts.len() + 1, "{}", said.out);
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line} should start with {start}");
+        assert!(line.contains("; "), "{line} says what to write instead");
+    }
+    assert!(lines[2].contains("restart"), "{}", lines[2]);
+    assert_eq!(lines.last(), Some(&"5 problems"));
+}
+
+#[test]
+fn a_service_that_drop_app_cannot_run_is_a_problem() {
+    let here = Here::new()
+        .with("stepdown.toml", "drop = \"app\"\n")
+        .with("services.d/web.toml", &format!("{WEB}user = \"root\"\n"));
+    let said = here.run(&["check"]);
+    assert_eq!(said.code, 100, "{said:?}");
+    assert!(said.out.ends_with("1 problem\n") && said.out.contains("drop = \"app\""), "{}", said.out);
+}
+
+#[test]
+fn programs_and_accounts_of_a_tree_for_elsewhere_are_not_asked_of_this_machine() {
+    let here = Here::new().with("stepdown.toml", "[[own]]\npath = \"/none/here\"\nuser = \"nobody-here\"\n").with(
+        "services.d/web.toml",
+        "command = [\"/none/here/either\"]\nuser = \"nobody-here\"\ngroups = [\"none-here\"]\n",
+    );
+    let said = here.run(&["check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn what_cannot_block_is_named() {
+    let here = Here::new();
+    nix::unistd::mkfifo(&here.path().join("services.d/web.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("/etc/shadow", here.path().join("services.d/db.toml")).unwrap();
+    let said = here.run(&["check"]);
+    assert_eq!(said.code, 100);
+    assert!(said.out.contains("services.d/web.toml: ") && said.out.contains("FIFO"), "{}", said.out);
+    assert!(said.out.contains("link that leads out of its tree"), "{}", said.out);
+}
+
+#[test]
+fn an_empty_tree_is_a_problem_unless_there_is_a_main_command() {
+    let here = Here::new();
+    bad(
+        &here,
+        "services.d: holds no service, and there is no main command; put NAME.toml there with `command = [\"…\"]`, or give \
+         a command: docker run IMAGE COMMAND\n1 problem\n",
+    );
+    let said = here.run(&["check", "--", "nginx", "-g", "daemon off;"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.starts_with("services.d: 0 services and a main command, no problem\n"), "{}", said.out);
+}
+
+#[test]
+fn a_path_may_be_the_directory_around_or_the_tree_and_must_be_there() {
+    let here = Here::new().with("services.d/web.toml", WEB).with("file", "");
+    for path in [".", "services.d", "./services.d/"] {
+        assert_eq!(here.run(&["check", path]).code, 0, "{path}");
+    }
+    let remedy = "give a directory that holds `services.d`, or a services tree itself";
+    let said = here.run(&["check", "none"]);
+    assert_eq!((said.code, said.err), (100, format!("stepdown: `none`: there is no such directory; {remedy}\n")));
+    let said = here.run(&["check", "file"]);
+    assert_eq!((said.code, said.err), (100, format!("stepdown: `file`: it is no directory; {remedy}\n")));
+}
+
+#[test]
+fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
+    let here = Here::new();
+    here.put("services.d/web/run", "#!/bin/sh\nexec web >/proc/1/fd/1\n", 0o755);
+    let said = here.run(&["check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.out.contains(
+            "note: services.d/web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; write /dev/stdout\n"
+        ),
+        "{}",
+        said.out
+    );
+}

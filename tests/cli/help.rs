@@ -1,0 +1,97 @@
+//! Usage and help: where it goes, what it names, with which code it ends.
+
+use super::*;
+
+#[test]
+fn help_goes_to_standard_output_and_is_no_error() {
+    for arguments in [&["--help"][..], &["-h"], &["help"], &["help", "status"]] {
+        let said = run(arguments);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
+        assert!(said.out.contains("Usage: stepdown"), "{arguments:?}");
+    }
+    for verb in ["init", "check", "plan", "try", "status", "shutdown", "run-as"] {
+        let said = run(&[verb, "--help"]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{verb}");
+        assert!(said.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", said.out);
+    }
+    assert_eq!(run(&["--version"]), Said { code: 0, out: "stepdown 0.1.0\n".into(), err: String::new() });
+}
+
+#[test]
+fn help_names_every_variable_and_every_exit_code() {
+    let pages =
+        [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"], &["run-as", "--help"]];
+    for arguments in pages {
+        let text = run(arguments).out;
+        for (name, _) in stepdown::config::env::VARIABLES {
+            assert!(text.contains(&format!("\n  {name} ")), "{arguments:?} does not name {name}:\n{text}");
+        }
+        assert!(text.contains("\n  XDG_RUNTIME_DIR "), "{arguments:?}");
+    }
+    let text = run(&["--help"]).out;
+    for code in ["0", "1", "100", "111", "126, 127", "128+n"] {
+        assert!(text.contains(&format!("\n  {code} ")), "{code}");
+    }
+}
+
+#[test]
+fn no_line_of_help_is_wider_than_a_page() {
+    for verb in [None, Some("init"), Some("check"), Some("plan"), Some("status"), Some("shutdown"), Some("run-as")] {
+        let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
+        let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 110).collect();
+        assert!(wide.is_empty(), "{verb:?}: {wide:#?}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
+    let said = run(&[]);
+    assert_eq!((said.code, said.out.as_str()), (100, ""));
+    assert!(said.err.contains("Usage: stepdown"));
+
+    let said = run(&["nginx", "-g", "daemon off;"]);
+    assert_eq!((said.code, said.out.as_str()), (100, ""));
+    assert!(said.err.contains("help: to run it as the main command: stepdown init -- nginx"), "{}", said.err);
+
+    let said = run(&["statsu"]);
+    assert_eq!(said.code, 100);
+    assert!(said.err.contains("'status'"), "{}", said.err);
+
+    for wrong in [
+        &["status", "--jsno"][..],
+        &["shutdown", "--code", "256"],
+        &["shutdown", "--code", "-1"],
+        &["run-as"],
+        &["run-as", "app"],
+        &["run-as", "", "id"],
+        &["check", "one", "two"],
+    ] {
+        let said = run(wrong);
+        assert_eq!((said.code, said.out.as_str()), (100, ""), "{wrong:?}");
+        assert!(!said.err.is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_main_command_without_its_dashes_is_explained() {
+    let said = run(&["init", "nginx", "-g", "daemon off;"]);
+    assert_eq!(
+        said,
+        Said {
+            code: 100,
+            out: String::new(),
+            err: "stepdown: `init nginx`: a main command stands after `--`; write `stepdown init -- nginx …`, in a Dockerfile \
+                  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n"
+                .into()
+        }
+    );
+}
+
+#[test]
+fn a_closed_standard_output_is_no_panic() {
+    let mut child = stepdown(["--help"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

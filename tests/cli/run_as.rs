@@ -1,0 +1,98 @@
+//! `run-as`: who the command is, what it has, and how it fails.
+
+use super::*;
+
+#[test]
+fn root_becomes_a_user_with_its_groups_and_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let said = run(&["run-as", "12345:12346", "sh", "-c", "id -u; id -g; id -G; echo $HOME $USER $LOGNAME; pwd"]);
+    let here = std::env::current_dir().unwrap();
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(said.out, format!("12345\n12346\n12346\n/ 12345 12345\n{}\n", here.display()));
+
+    let said =
+        run(&["run-as", "12345:12346", "grep", "-E", "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb))", "/proc/self/status"]);
+    assert_eq!(
+        said.out,
+        "Uid:\t12345\t12345\t12345\t12345\nGid:\t12346\t12346\t12346\t12346\nGroups:\t12346 \n\
+         CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n\
+         CapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n"
+    );
+
+    // Rust programs ignore SIGPIPE, and an ignored signal stays so across exec: `yes | head` would never end.
+    let said = run(&["run-as", "12345:12346", "grep", "^SigIgn", "/proc/self/status"]);
+    let mask = said.out.trim().strip_prefix("SigIgn:\t").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap();
+    assert_eq!(mask >> 12 & 1, 0, "{}", said.out);
+}
+
+#[test]
+fn root_stays_root_where_root_is_meant() {
+    if !is_root() {
+        return;
+    }
+    assert_eq!(run(&["run-as", "root", "id", "-u"]).out, "0\n");
+    assert_eq!(run(&["run-as", "0:0", "id", "-u"]).out, "0\n");
+}
+
+#[test]
+fn whoever_is_that_user_already_just_executes() {
+    let me = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
+    let said = said(stepdown(["run-as", &me, "sh", "-c", "echo $HOME"]).env("HOME", "/as/it/was"));
+    assert_eq!(said, Said { code: 0, out: "/as/it/was\n".into(), err: String::new() });
+}
+
+#[test]
+fn without_root_another_user_is_refused_with_a_way_out() {
+    if !is_root() {
+        return;
+    }
+    // The build directory may be closed to that user.
+    let open = tempfile::tempdir().unwrap();
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = open.path().join("stepdown");
+    fs::copy(BINARY, &copy).unwrap();
+    let said = run(&["run-as", "12345:12345", copy.to_str().unwrap(), "run-as", "root", "id"]);
+    assert_eq!(
+        said,
+        Said {
+            code: 111,
+            out: String::new(),
+            err: "stepdown: cannot become root (0:0): Operation not permitted (os error 1)\n  help: only root can become \
+                  another user, and this is uid 12345; run the command as it is, without run-as\n"
+                .into()
+        }
+    );
+}
+
+#[test]
+fn the_commands_code_is_ours_and_a_command_that_is_none_has_the_shells() {
+    let me = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
+    assert_eq!(run(&["run-as", &me, "sh", "-c", "exit 7"]).code, 7);
+
+    let said = run(&["run-as", &me, "no-such-program"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (127, "stepdown: cannot execute `no-such-program`: there is no such program\n")
+    );
+    let said = run(&["run-as", &me, "/etc/passwd"]);
+    assert_eq!(said.code, 126, "{}", said.err);
+
+    let here = Here::new();
+    let old = here.put("old", "#!/usr/bin/with-contenv-of-s6 sh\n", 0o755);
+    let said = run(&["run-as", &me, old.to_str().unwrap()]);
+    assert_eq!(said.code, 126);
+    let needs = "it needs `/usr/bin/with-contenv-of-s6`, which is not there";
+    assert_eq!(said.err, format!("stepdown: cannot execute {}: {needs}\n", old.display()));
+}
+
+#[test]
+fn a_user_that_nobody_is_ends_with_100() {
+    let said = run(&["run-as", "nobody-of-that-name", "id"]);
+    assert_eq!((said.code, said.out.as_str()), (100, ""));
+    assert!(said.err.starts_with("stepdown: `nobody-of-that-name`: there is no user"), "{}", said.err);
+    for wrong in ["4242424", "-1:1", "4294967295:1", "root:nobody-of-that-name", ":", "root\n:0"] {
+        assert_eq!(run(&["run-as", wrong, "id"]).code, 100, "{wrong:?}");
+    }
+}

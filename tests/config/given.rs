@@ -1,0 +1,100 @@
+//! [`Given`]: sources in a few words, and what comes of them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use stepdown::config::service::Service;
+use stepdown::config::{Config, Content, Sources, Tree, read};
+
+pub const TREE: &str = "/etc/services.d";
+
+/// A smallest service.
+pub const PLAIN: &str = "command = [\"true\"]\n";
+
+pub struct Given(pub Sources);
+
+pub fn given() -> Given {
+    let tree = Tree { path: PathBuf::from(TREE), ..Tree::default() };
+    Given(Sources { trees: vec![tree], ..Sources::default() })
+}
+
+/// One service `web` with that text below a command.
+pub fn web(text: &str) -> Given {
+    given().toml("web", &format!("{PLAIN}{text}"))
+}
+
+pub fn file(bytes: impl AsRef<[u8]>) -> Content {
+    Content::File { bytes: bytes.as_ref().to_vec(), executable: false }
+}
+
+pub fn program(bytes: impl AsRef<[u8]>) -> Content {
+    Content::File { bytes: bytes.as_ref().to_vec(), executable: true }
+}
+
+pub fn dir<'n>(entries: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
+    Content::Dir(entries.into_iter().map(|(name, content)| (OsString::from(name), content)).collect())
+}
+
+/// An s6-style longrun with these files beside `run`.
+pub fn longrun<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
+    dir([("run", program("#!/bin/sh\n"))].into_iter().chain(more))
+}
+
+impl Given {
+    pub fn entry(mut self, name: impl Into<OsString>, content: Content) -> Self {
+        self.0.trees[0].entries.insert(name.into(), content);
+        self
+    }
+
+    pub fn toml(self, name: &str, text: &str) -> Self {
+        self.entry(format!("{name}.toml"), file(text))
+    }
+
+    pub fn container(mut self, text: &str) -> Self {
+        self.0.container = Some((PathBuf::from("/etc/stepdown.toml"), file(text)));
+        self
+    }
+
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.0.env.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn main(mut self, word: &str) -> Self {
+        self.0.main.push(OsString::from(word));
+        self
+    }
+
+    /// What was understood; panics with the problems if there are any.
+    pub fn config(self) -> Config {
+        read(&self.0).unwrap_or_else(|problems| panic!("unexpected problems:\n{problems}"))
+    }
+
+    /// The one service.
+    pub fn service(self) -> Service {
+        let mut services = self.config().services;
+        assert_eq!(services.len(), 1);
+        services.remove(0)
+    }
+
+    /// Every problem as it is printed, in order.
+    pub fn problems(self) -> Vec<String> {
+        match read(&self.0) {
+            Ok(config) => panic!("no problem was found in {config:#?}"),
+            Err(problems) => problems.into_sorted().iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[track_caller]
+    pub fn says(self, expected: &[&str]) {
+        assert_eq!(self.problems(), expected);
+    }
+
+    /// What `web.toml` with that text is told, without the file's name.
+    #[track_caller]
+    pub fn web_says(self, expected: &[&str]) {
+        let said: Vec<String> =
+            self.problems().iter().map(|text| text.replace("/etc/services.d/web.toml:", "")).collect();
+        assert_eq!(said, expected);
+    }
+}

@@ -1,0 +1,115 @@
+//! The reference of keys against the reader: every example is accepted, every default is what it says, and every key that
+//! is not available yet is refused by its own name.
+
+use std::collections::BTreeSet;
+
+use stepdown::config::keys::{FileKind, Status, TableDoc};
+use stepdown::config::{Config, reference};
+
+use super::given::{Given, PLAIN, given};
+
+/// A file in which only `line` stands in that table, beside what the table needs.
+fn with(table: &TableDoc, key: &str, line: &str) -> Given {
+    match table.file {
+        FileKind::Service => {
+            let command = if matches!((table.name, key), ("", "command" | "script")) { "" } else { PLAIN };
+            given().toml("db", PLAIN).toml("web", &format!("{command}{}\n{line}\n", table.header))
+        }
+        FileKind::Container => {
+            let path = if table.header.starts_with("[[") && key != "path" { "path = \"/x\"\n" } else { "" };
+            given()
+                .main("true")
+                .env("USER_ID", "5")
+                .env("GROUP_ID", "5")
+                .container(&format!("{}\n{path}{line}\n", table.header))
+        }
+    }
+}
+
+#[test]
+fn every_example_is_accepted_and_does_something() {
+    for table in reference() {
+        for key in table.keys.iter().filter(|key| key.status == Status::Available) {
+            assert!(!key.expects.is_empty() && !key.meaning.is_empty() && !key.default.is_empty(), "{}", key.name);
+            let said = with(table, key.name, key.example).config();
+            if !matches!((table.name, key.name), ("", "command" | "app") | (_, "path")) {
+                assert_ne!(without_places(said), without_places(base(table, key.name)), "{}.{}", table.name, key.name);
+            }
+        }
+    }
+}
+
+/// What the same file says without the key.
+fn base(table: &TableDoc, key: &str) -> Config {
+    match (table.file, table.name) {
+        (FileKind::Service, _) => with(&TableDoc { header: "", ..*table }, "", "").config(),
+        (FileKind::Container, _) if table.header.starts_with("[[") => with(table, key, "").config(),
+        (FileKind::Container, _) => with(table, key, "").config(),
+    }
+}
+
+/// Lines move with every key; everything else must not.
+fn without_places(config: Config) -> String {
+    let text = format!("{config:?}");
+    let mut parts = text.split("line: ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + part.trim_start_matches(|letter| letter != '}'))
+}
+
+#[test]
+fn every_default_that_is_a_value_is_the_default() {
+    for table in reference() {
+        for key in table.keys.iter().filter(|key| key.status == Status::Available && !key.default.starts_with('(')) {
+            let line = format!("{} = {}", key.name, key.default);
+            let written = without_places(with(table, key.name, &line).config());
+            let group = matches!((table.name, key.name), ("own" | "directory", "group"));
+            if !group {
+                assert_eq!(written, without_places(base(table, key.name)), "{line} in {:?}", table.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_that_is_not_available_yet_is_refused_by_its_own_name() {
+    let mut refused = BTreeSet::new();
+    for table in reference() {
+        for key in table.keys {
+            let Status::Later(until_then) = key.status else { continue };
+            let said = with(table, key.name, &format!("{} = true", key.name)).problems();
+            let name = if table.name.is_empty() { key.name.to_owned() } else { format!("{}.{}", table.name, key.name) };
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].ends_with(&format!(": `{name}` is not available yet; {until_then}")), "{}", said[0]);
+            refused.insert(name);
+        }
+    }
+    let design = [
+        "every",
+        "harden",
+        "health",
+        "log",
+        "pipe_to",
+        "ready.command",
+        "ready.delay",
+        "ready.http",
+        "ready.notify",
+        "ready.path",
+        "ready.socket",
+        "ready.tcp",
+        "reload",
+        "s6",
+        "secrets",
+        "signals",
+        "stop_command",
+        "wait_for",
+    ];
+    assert_eq!(refused, design.map(str::to_owned).into());
+}
+
+#[test]
+fn no_key_is_documented_twice() {
+    for table in reference() {
+        let names: BTreeSet<&str> = table.keys.iter().map(|key| key.name).collect();
+        assert_eq!(names.len(), table.keys.len(), "{}", table.name);
+    }
+}

@@ -1,0 +1,245 @@
+//! s6-style service directories.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use stepdown::config::Content;
+use stepdown::config::service::{Command, Kind, Ready, RestartPolicy, RunAs, Service};
+use stepdown::error::Place;
+
+use super::given::{Given, PLAIN, dir, file, given, longrun, program};
+
+fn web(content: Content) -> Given {
+    given().entry("web", content)
+}
+
+fn oneshot<'n>(more: impl IntoIterator<Item = (&'n str, Content)>) -> Content {
+    dir([("type", file("oneshot\n"))].into_iter().chain(more))
+}
+
+#[track_caller]
+fn says(content: Content, expected: &[&str]) {
+    let said: Vec<String> = web(content).problems();
+    let said: Vec<String> = said.iter().map(|text| text.replace("/etc/services.d/web", "W")).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_run_script_is_a_longrun_of_the_app_user() {
+    let service = web(longrun([])).service();
+    assert_eq!(service.kind, Kind::Longrun);
+    assert_eq!(service.command, Command::File(PathBuf::from("/etc/services.d/web/run")));
+    assert_eq!(service.directory, Some(PathBuf::from("/etc/services.d/web")));
+    assert_eq!(service.at, Place::file("/etc/services.d/web/run"));
+    assert_eq!((service.user, service.essential, service.down), (RunAs::App, false, false));
+    assert_eq!(service.restart.policy, RestartPolicy::Always);
+    assert_eq!((service.restart.delay, service.restart.max_delay), (Duration::from_secs(1), Duration::from_secs(1)));
+    assert_eq!(service.restart.limit, None);
+    assert_eq!((service.stop.signal.number(), service.stop.timeout, service.stop.group), (15, None, false));
+    assert_eq!((service.ready, service.finish), (Ready::Started, None));
+    assert_eq!(service.success_codes, [0]);
+}
+
+#[test]
+fn every_file_that_is_understood_has_its_effect() {
+    let config = web(longrun([
+        ("type", file("longrun\n")),
+        ("finish", program("#!/bin/sh\n")),
+        ("notification-fd", file("3\n")),
+        ("timeout-kill", file("5000\n")),
+        ("timeout-finish", file("10000")),
+        ("down-signal", file("sigquit\n")),
+        ("max-death-tally", file("7")),
+        ("flag-essential", file("")),
+        ("flag-timeout-killpg", file("")),
+        ("timeout-up", file("0")),
+        ("data", dir([("check", program("#!/bin/sh\n"))])),
+        ("README", file("")),
+    ]))
+    .config();
+    assert_eq!(config.notices, [""; 0]);
+    let service = &config.services[0];
+    let finish = service.finish.as_ref().expect("there is one");
+    assert_eq!(finish.command, Command::File(PathBuf::from("/etc/services.d/web/finish")));
+    assert_eq!(finish.timeout, Some(Duration::from_secs(10)));
+    assert_eq!(service.ready, Ready::Fd { fd: 3, timeout: None });
+    assert_eq!((service.stop.signal.number(), service.stop.timeout), (3, Some(Duration::from_secs(5))));
+    assert_eq!((service.restart.limit, service.essential), (Some(7), true));
+}
+
+#[test]
+fn a_finish_script_has_five_seconds_and_0_is_no_limit() {
+    let timeout = |more: Vec<(&'static str, Content)>| {
+        let all = more.into_iter().chain([("finish", program("#!/bin/sh\n"))]);
+        web(longrun(all)).service().finish.expect("there is one").timeout
+    };
+    assert_eq!(timeout(vec![]), Some(Duration::from_secs(5)));
+    assert_eq!(timeout(vec![("timeout-finish", file("0"))]), None);
+    assert_eq!(web(longrun([("timeout-kill", file("0"))])).service().stop.timeout, None);
+}
+
+#[test]
+fn a_down_file_keeps_a_service_from_starting_and_is_remarked() {
+    let config = web(longrun([("down", file(""))])).config();
+    assert!(config.services[0].down);
+    assert_eq!(config.notices, ["web: not started at boot: /etc/services.d/web/down exists"]);
+}
+
+#[test]
+fn a_patience_made_for_s6_is_remarked_and_no_problem() {
+    let config = web(longrun([("timeout-kill", file("295000"))])).config();
+    assert_eq!(config.notices, ["web: may take 295s to stop, and the whole stop has 8s"]);
+}
+
+#[test]
+fn a_slip_in_a_files_name_is_remarked() {
+    let config = web(longrun([("notification_fd", file("3"))])).config();
+    assert_eq!(config.notices, ["web: \"notification_fd\" is ignored; did you mean notification-fd?"]);
+}
+
+#[test]
+fn programs_must_be_executable() {
+    let chmod = |name: &str| {
+        format!("W/{name}: is not executable; chmod +x /etc/services.d/web/{name}")
+            .replace("; chmod +x /etc/services.d/web", "; chmod +x W")
+    };
+    says(dir([("run", file("#!/bin/sh\n"))]), &[&chmod("run")]);
+    says(longrun([("finish", file("#!/bin/sh\n"))]), &[&chmod("finish")]);
+    says(
+        dir([("run", program("echo hi\n"))]),
+        &["W/run: does not begin with `#!`, so that nothing can execute it; begin it with `#!/bin/sh`"],
+    );
+    says(
+        dir([("run", program("#!/bin/sh\r\necho\r\n"))]),
+        &["W/run: has Windows line ends; save it with Unix ones (dos2unix)"],
+    );
+    says(dir([("run", dir([]))]), &["W/run: is a directory; put a regular file there, or remove it"]);
+    says(
+        dir([("run", Content::Other("dangling link"))]),
+        &["W/run: is no regular file (dangling link); put a regular file there, or remove it"],
+    );
+    web(dir([("run", Content::TooLarge(9_000_000))])).config();
+    web(dir([("run", program(b"\x7fELF\xff\0"))])).config();
+}
+
+#[test]
+fn numbers_are_numbers_within_their_range() {
+    says(
+        longrun([("notification-fd", file("2\n"))]),
+        &["W/notification-fd: cannot be \"2\"; write a number from 3 to 1023"],
+    );
+    says(
+        longrun([("notification-fd", file("three"))]),
+        &["W/notification-fd: cannot be \"three\"; write a number from 3 to 1023"],
+    );
+    says(
+        longrun([("max-death-tally", file("4097"))]),
+        &["W/max-death-tally: cannot be \"4097\"; write a number from 0 to 4096"],
+    );
+    says(
+        longrun([("timeout-kill", file("-1"))]),
+        &["W/timeout-kill: cannot be \"-1\"; write a number from 0 to 4294967295"],
+    );
+    says(
+        longrun([("timeout-kill", file(b"\xff"))]),
+        &["W/timeout-kill:1: is no UTF-8 text (byte 0xff); save it as UTF-8"],
+    );
+    says(
+        longrun([("down-signal", file("FOO"))]),
+        &["W/down-signal: cannot be \"FOO\"; write a name such as \"TERM\", or a number from 1 to 64"],
+    );
+}
+
+#[test]
+fn dependencies_are_a_directory_or_a_file() {
+    let requires = |content: Content| -> Vec<String> {
+        let config = given().entry("web", content).toml("a", PLAIN).toml("b", PLAIN).config();
+        let web: &Service = &config.services[2];
+        web.requires.iter().map(|name| name.as_str().to_owned()).collect()
+    };
+    assert_eq!(
+        requires(longrun([("dependencies.d", dir([("b", file("")), ("a", file("")), (".keep", file(""))]))])),
+        ["a", "b"]
+    );
+    assert_eq!(requires(longrun([("dependencies", file("# first\n  b\n\na\n"))])), ["b", "a"]);
+    assert_eq!(requires(longrun([("dependencies", file("b")), ("dependencies.d", dir([("a", file(""))]))])), ["a"]);
+    given().entry("web", longrun([("dependencies", file("a\nbb\n"))])).toml("a", PLAIN).toml("b", PLAIN).says(&[
+        "/etc/services.d/web/dependencies:2: dependencies: there is no service `bb`; did you mean `b`? services are: a, b",
+    ]);
+    given()
+        .entry("web", longrun([("dependencies.d", dir([("base", file(""))]))]))
+        .toml("a", PLAIN)
+        .says(&["/etc/services.d/web/dependencies.d: dependencies.d: there is no service `base`; services are: a"]);
+}
+
+#[test]
+fn an_up_line_is_a_path_a_script_or_nothing() {
+    let command = |up: Content| web(oneshot([("up", up)])).service().command;
+    assert_eq!(command(file("/etc/init/run\n")), Command::Argv(vec!["/etc/init/run".into()]));
+    assert_eq!(command(file("/bin/cp -a /a /b")), Command::Argv(["/bin/cp", "-a", "/a", "/b"].map(Into::into).into()));
+    assert_eq!(command(file("# nothing\n")), Command::Script(":".to_owned()));
+    assert_eq!(command(program("#!/bin/sh\necho hi\n")), Command::File(PathBuf::from("/etc/services.d/web/up")));
+    let service = web(oneshot([])).service();
+    assert_eq!(service.command, Command::Script(":".to_owned()));
+    assert_eq!((service.kind, service.essential, service.restart.policy), (Kind::Oneshot, true, RestartPolicy::Never));
+}
+
+#[test]
+fn an_up_line_that_needs_execline_is_told_what_to_write() {
+    says(
+        oneshot([("up", file("echo \"hi\"\n"))]),
+        &["W/up: is more than one absolute path and its arguments, and execline is not available; \
+        begin it with `#!/bin/sh` and chmod +x W/up, or write the path of a script"],
+    );
+    says(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is a script and not executable; chmod +x W/up"]);
+}
+
+#[test]
+fn types_that_do_not_fit_are_told() {
+    says(
+        longrun([("type", file("daemon"))]),
+        &[
+            "W: is a oneshot and has no `up`; rename `run` to `up`, or write longrun into `type`",
+            "W/type: cannot be \"daemon\"; write longrun or oneshot",
+        ],
+    );
+    says(dir([("type", file("bundle"))]), &["W/type: a bundle is not available yet; require the services themselves"]);
+    says(dir([("type", file("longrun"))]), &["W: is a longrun and has no `run`; write an executable file `run` there"]);
+    says(dir([("up", file("/bin/true"))]), &["W: has `up` and no `type`; write `oneshot` into a file `type` there"]);
+    says(
+        oneshot([("down", file("/bin/undo"))]),
+        &["W/down: what undoes a oneshot is not available yet; empty it or remove it for now"],
+    );
+    web(oneshot([("down", file("# nothing\n"))])).config();
+}
+
+#[test]
+fn what_is_not_available_yet_is_refused_by_its_name() {
+    for name in [
+        "flag-newpidns",
+        "lock-fd",
+        "env",
+        "producer-for",
+        "consumer-for",
+        "pipeline-name",
+        "log",
+        "instance",
+        "instances",
+        "contents.d",
+        "reload",
+        "reload-signal",
+    ] {
+        let said = web(longrun([(name, dir([]))])).problems();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(&format!("/etc/services.d/web/{name}: is not available yet; ")), "{}", said[0]);
+    }
+    says(longrun([("timeout-up", file("5000"))]), &["W/timeout-up: is not available yet; remove it"]);
+}
+
+#[test]
+fn what_has_no_effect_on_the_other_kind_is_remarked() {
+    let config = web(oneshot([("up", file("/bin/true")), ("notification-fd", file("3"))])).config();
+    assert_eq!(config.notices, ["web: /etc/services.d/web/notification-fd has no effect on a oneshot"]);
+    let config = web(longrun([("up", file("/bin/true"))])).config();
+    assert_eq!(config.notices, ["web: /etc/services.d/web/up has no effect on a longrun"]);
+}

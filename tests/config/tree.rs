@@ -1,0 +1,110 @@
+//! What lies in a services tree, and what does not belong there.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use stepdown::config::{Content, Tree};
+
+use super::given::{PLAIN, dir, file, given, longrun, program};
+
+const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service.toml or run";
+
+#[test]
+fn an_empty_tree_needs_a_main_command() {
+    given().says(&["/etc/services.d: holds no service, and there is no main command; put NAME.toml there with \
+        `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND"]);
+    let config = given().main("nginx").main("-g").config();
+    assert_eq!(config.main, ["nginx", "-g"]);
+    given().main("").says(&["``: the main command names no program; write `init -- PROGRAM …`"]);
+}
+
+#[test]
+fn a_tree_that_was_named_and_is_not_there_is_a_problem() {
+    let mut sources = given().toml("web", PLAIN);
+    sources.0.trees.push(Tree {
+        path: "/more".into(),
+        unreadable: Some("No such file or directory (ENOENT)".to_owned()),
+        ..Tree::default()
+    });
+    sources.says(&["/more: cannot read the services tree: No such file or directory (ENOENT); \
+        correct STEPDOWN_SERVICES, or put the directory there, readable"]);
+}
+
+#[test]
+fn what_is_no_service_is_named_rather_than_ignored() {
+    given()
+        .toml("web", PLAIN)
+        .entry("README", file(""))
+        .entry("web.toml~", file(""))
+        .entry("run", program("#!/bin/sh\n"))
+        .entry("sock", Content::Other("socket"))
+        .entry("locked", Content::Unreadable("Permission denied (EACCES)".to_owned()))
+        .entry("empty", dir([]))
+        .says(&[
+            &format!("/etc/services.d: \"README\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!(
+                "/etc/services.d: \"locked\" is no service (cannot read it: Permission denied (EACCES)); \
+                 remove it, or begin its name with a dot; {EXPECTED}"
+            ),
+            &format!("/etc/services.d: \"run\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"sock\" is no service (socket); remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"web.toml~\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
+            "/etc/services.d/empty: holds neither `service.toml` nor `run`; put one of them there, or remove the directory",
+        ]);
+}
+
+#[test]
+fn dot_entries_are_left_alone() {
+    let config =
+        given().toml("web", PLAIN).entry(".git", dir([])).entry("..data", Content::Other("dangling link")).config();
+    assert_eq!(config.services.len(), 1);
+}
+
+#[test]
+fn names_that_cannot_be_one_are_quoted_and_escaped() {
+    let rule = "use letters, digits and `_ - . @ : +`, begin with a letter, digit or `_`, and at most 64";
+    for (name, shown) in [("a b", "a b"), ("-x", "-x"), ("a\nb", "a\\nb"), ("a\u{1b}[2J", "a\\u{1b}[2J"), ("ä", "ä")]
+    {
+        given().toml(name, PLAIN).says(&[&format!("/etc/services.d: \"{shown}\" cannot be a service's name; {rule}")]);
+    }
+    given()
+        .toml("main", PLAIN)
+        .says(&["/etc/services.d: \"main\" cannot be a service's name; that is the main command's; choose another"]);
+    given()
+        .toml("stepdown", PLAIN)
+        .says(&["/etc/services.d: \"stepdown\" cannot be a service's name; that is ours; choose another"]);
+    given()
+        .entry(OsString::from_vec(b"we\xffb.toml".to_vec()), file(PLAIN))
+        .says(&[&format!("/etc/services.d: \"we\\xffb.toml\" is no service; rename it in plain letters; {EXPECTED}")]);
+}
+
+#[test]
+fn the_same_name_twice_is_told_with_both_places() {
+    given().toml("web", PLAIN).entry("web", longrun([])).says(&[
+        "/etc/services.d/web.toml: service `web` is declared twice, here and in /etc/services.d/web; keep one of them, or rename one",
+    ]);
+    let mut sources = given().toml("web", PLAIN);
+    let entries = [(OsString::from("web.toml"), file(PLAIN))].into();
+    sources.0.trees.push(Tree { path: "/more".into(), entries, unreadable: None });
+    sources.says(&[
+        "/more/web.toml: service `web` is declared twice, here and in /etc/services.d/web.toml; keep one of them, or rename one",
+    ]);
+}
+
+#[test]
+fn a_tree_with_too_many_entries_is_refused_whole() {
+    let sources = (0..10_001).fold(given(), |given, number| given.toml(&format!("s{number}"), "x"));
+    sources.says(&["/etc/services.d: holds 10001 entries; a services tree may hold 10000"]);
+}
+
+#[test]
+fn after_a_thousand_problems_the_rest_is_not_read() {
+    let sources =
+        (0..2000).fold(given(), |given, number| given.toml(&format!("s{number}"), "nice = 99\ncommand = [\"a\"]"));
+    let said = sources.problems();
+    assert_eq!(said.len(), 1001);
+    assert_eq!(
+        said[0],
+        "/etc/services.d: too many problems: after 1000 entries the rest was not read; mend those first"
+    );
+}

@@ -1,0 +1,53 @@
+//! `docker run -it`: a terminal for the main command, and none for services.
+
+use std::io::{Read, Write};
+use std::process::Child;
+
+use crate::support::{Docker, Image, Run};
+
+/// Reads what the terminal shows until the client ends.
+fn rest(child: &mut Child) -> String {
+    let mut shown = Vec::new();
+    child.stdout.take().expect("it is a pipe").read_to_end(&mut shown).expect("it ends");
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn the_command_has_a_terminal_with_job_control() {
+    let Some(docker) = Docker::here() else { return };
+    let script =
+        "test -t 0 && test -t 1 && echo has a terminal; echo opened >/dev/tty; sh -ic 'echo interactive'; exit 4";
+    let run = Run::of(&Image::plain(&docker)).env("PUID", "1234").script(script);
+    let (container, mut client) = run.with_terminal();
+    let shown = rest(&mut client);
+    assert_eq!(container.wait_for_end(), 4, "{shown}");
+    for words in ["has a terminal", "opened", "interactive"] {
+        assert!(shown.contains(words), "no {words:?} in {shown}");
+    }
+    assert!(!shown.contains("job control turned off"), "{shown}");
+}
+
+#[test]
+fn ctrl_c_interrupts_the_command() {
+    let Some(docker) = Docker::here() else { return };
+    let script = "trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 1; done";
+    let (container, mut client) = Run::of(&Image::plain(&docker)).env("PUID", "1234").script(script).with_terminal();
+    container.wait_for_log("ready");
+    client.stdin.as_mut().expect("it is a pipe").write_all(b"\x03").expect("script(1) reads");
+    assert_eq!(container.wait_for_end(), 5, "{}", container.logs());
+    let shown = rest(&mut client);
+    assert!(shown.contains("interrupted"), "{shown}");
+}
+
+#[test]
+fn a_service_has_no_controlling_terminal() {
+    let Some(docker) = Docker::here() else { return };
+    let probe = "type = \"oneshot\"\nscript = '''\nif (: >/dev/tty) 2>/dev/null; then echo it opened the terminal; \
+                 else echo no terminal here; fi\n'''\n";
+    let tree = crate::files(&[("probe.toml", probe)]);
+    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
+    let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
+    let shown = rest(&mut client);
+    assert_eq!(container.wait_for_end(), 6, "{shown}");
+    assert!(shown.contains("no terminal here"), "{shown}");
+}

@@ -1,0 +1,294 @@
+//! The real binary as the real PID 1, and what a service sees then: the probe's record, compared whole. Only what differs from
+//! run to run is masked: the number of the private gid, and limits, niceness and `oom_score_adj` that come from whoever runs
+//! the tests.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::fs;
+
+use jail::{Jail, LIMIT, Origin, possible};
+use serde_json::{Value, json};
+
+/// One service, nothing special declared.
+const WEB: &str = "command = [\"/usr/local/bin/probe\", \"--stay\"]\n";
+/// Docker's default set.
+const DOCKER: &str = "00000000a80425fb";
+const NONE: &str = "0000000000000000";
+
+/// What a service of the app user 1234:2345 sees when nothing special is declared. The other tests say what differs.
+fn plain() -> Value {
+    json!({
+        "self": {
+            "uids": [1234, 1234, 1234, 1234],
+            "gids": [2345, 2345, 2345, 2345],
+            "groups": [2345],
+            "inheritable": NONE,
+            "permitted": NONE,
+            "effective": NONE,
+            "bounding": DOCKER,
+            "ambient": NONE,
+            "no_new_privs": "1",
+            "threads": "1",
+        },
+        "descriptors": { "0": "/dev/null", "1": "pipe", "2": "pipe" },
+        "umask": "022",
+        "securebits": 0,
+        "dumpable": 1,
+        "signals": { "blocked": NONE, "ignored": NONE },
+        "environment": {
+            "HOME": "/",
+            "HOSTNAME": "rehearsal",
+            "LOGNAME": "app",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PGID": "2345",
+            "PUID": "1234",
+            "USER": "app",
+        },
+        "directory": "/",
+        "session": { "parent": 1, "group": "self", "session": "self", "tty": "ENXIO" },
+        "limits": "inherited",
+        "nice": "inherited",
+        "oom_score_adj": "inherited",
+        "pid_one": {
+            "is": {
+                "uids": [1234, 1234, 1234, 1234],
+                "gids": [2345, 2345, "private", 2345],
+                "groups": [2345],
+                "inheritable": NONE,
+                "permitted": NONE,
+                "effective": NONE,
+                "bounding": DOCKER,
+                "ambient": NONE,
+                "no_new_privs": "1",
+            },
+            "environ": "EACCES",
+            "mem": "EACCES",
+            "maps": "EACCES",
+            "fd": "EACCES",
+            "prlimit": "EPERM",
+            "ptrace": "EPERM",
+            "kill": "allowed",
+        },
+    })
+}
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "2345")
+}
+
+/// Starts, compares the first record with [`plain`] changed by `differs` (a JSON merge patch), and stops cleanly.
+fn sees(jail: Jail, differs: Value) {
+    let running = jail.start();
+    let record = mask(running.record());
+    let mut expected = plain();
+    merge(&mut expected, differs);
+    let mut differences = Vec::new();
+    compare("", &expected, &record, &mut differences);
+    let said = running.stop();
+    assert!(differences.is_empty(), "{}\nall that came:\n{said:#?}", differences.join("\n"));
+    said.expect(0);
+}
+
+#[test]
+fn as_root_everything_becomes_the_app_user_and_pid_one_cannot_be_touched() {
+    if possible() {
+        sees(app().service("web.toml", WEB), json!({}));
+    }
+}
+
+#[test]
+fn a_read_only_root_changes_nothing_for_the_service() {
+    if possible() {
+        sees(app().read_only().service("web.toml", WEB), json!({}));
+    }
+}
+
+#[test]
+fn no_new_privileges_from_the_runtime_changes_nothing_for_the_service() {
+    if possible() {
+        sees(app().no_new_privileges().service("web.toml", WEB), json!({}));
+    }
+}
+
+#[test]
+fn a_declared_capability_is_ambient_in_its_service_and_only_permitted_in_pid_one() {
+    if possible() {
+        let bind = "0000000000000400";
+        sees(
+            app().service("web.toml", &format!("{WEB}capabilities = [\"NET_BIND_SERVICE\"]\n")),
+            json!({
+                "self": { "inheritable": bind, "permitted": bind, "effective": bind, "ambient": bind },
+                "pid_one": { "is": { "permitted": bind } },
+            }),
+        );
+    }
+}
+
+#[test]
+fn a_service_of_another_user_is_that_user_and_pid_one_keeps_what_starts_and_stops_it() {
+    if possible() {
+        sees(
+            app().service("web.toml", &format!("{WEB}user = \"daemon\"\n")),
+            json!({
+                "self": { "uids": [1, 1, 1, 1], "gids": [1, 1, 1, 1], "groups": [1] },
+                "environment": { "HOME": "/usr/sbin", "USER": "daemon", "LOGNAME": "daemon" },
+                // KILL, SETGID, SETUID.
+                "pid_one": { "is": { "permitted": "00000000000000e0" }, "kill": "EPERM" },
+            }),
+        );
+    }
+}
+
+#[test]
+fn a_service_that_stays_root_makes_pid_one_stay_root() {
+    if possible() {
+        let root = json!({
+            "uids": [0, 0, 0, 0], "gids": [0, 0, 0, 0], "groups": [0], "permitted": DOCKER, "effective": DOCKER,
+        });
+        sees(
+            app().service("web.toml", &format!("{WEB}user = \"root\"\n")),
+            json!({
+                "self": root,
+                "environment": { "HOME": "/root", "USER": "root", "LOGNAME": "root" },
+                // Root may list the numbers of PID 1's descriptors, and open none of them.
+                "pid_one": { "is": root, "prlimit": "allowed", "fd": "open" },
+            }),
+        );
+    }
+}
+
+#[test]
+fn without_root_everything_is_the_user_that_there_is() {
+    if possible() {
+        sees(
+            app().user("1:1").service("web.toml", WEB),
+            json!({
+                "self": { "uids": [1, 1, 1, 1], "gids": [1, 1, 1, 1], "groups": [1] },
+                "environment": { "HOME": "/usr/sbin", "USER": "daemon", "LOGNAME": "daemon" },
+                // No second gid to hide behind: limits can be changed (SECURITY fact 2), memory and environment not read.
+                "pid_one": {
+                    "is": { "uids": [1, 1, 1, 1], "gids": [1, 1, 1, 1], "groups": [1] },
+                    "prlimit": "allowed",
+                },
+            }),
+        );
+    }
+}
+
+#[test]
+fn an_unknown_user_has_a_home_and_a_name_all_the_same() {
+    if possible() {
+        let unknown = json!({ "uids": [4242, 4242, 4242, 4242], "gids": [4242, 4242, 4242, 4242], "groups": [4242] });
+        sees(
+            app().user("4242:4242").service("web.toml", WEB),
+            json!({ "self": unknown, "pid_one": { "is": unknown, "prlimit": "allowed" } }),
+        );
+    }
+}
+
+#[test]
+fn groups_of_the_runtime_are_kept() {
+    if possible() {
+        sees(
+            app().group_add("44").service("web.toml", WEB),
+            json!({ "self": { "groups": [44, 2345] }, "pid_one": { "is": { "groups": [44, 2345] } } }),
+        );
+    }
+}
+
+#[test]
+fn the_main_commands_exit_code_is_the_containers() {
+    if possible() {
+        let ended = app().command(&["/usr/local/bin/probe", "--exit", "7"]).run();
+        let records = ended.records();
+        ended.expect(7);
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0]["self"]["uids"], json!([1234, 1234, 1234, 1234]));
+    }
+}
+
+#[test]
+fn a_wrong_uid_ends_with_100_before_anything_runs() {
+    if possible() {
+        let ended = Jail::new().env("PUID", "1000x").service("web.toml", WEB).run();
+        assert!(ended.records().is_empty());
+        assert!(ended.text(Origin::Err).contains("PUID=1000x"), "{ended:#?}");
+        ended.expect(100);
+    }
+}
+
+#[test]
+fn a_crashed_service_is_started_again_in_the_same_way() {
+    if possible() {
+        let running = app().service("web.toml", "command = [\"/usr/local/bin/probe\", \"--exit\", \"3\"]\n").start();
+        running.wait_until(|lines| lines.iter().filter(|line| line.text.contains("PROBE {")).count() >= 2, LIMIT);
+        let records = running.stop().records();
+        assert_eq!(mask(records[0].clone()), mask(records[1].clone()));
+    }
+}
+
+/// Puts words in the place of what differs from run to run.
+fn mask(mut record: Value) -> Value {
+    if record["limits"] == own_limits() {
+        record["limits"] = json!("inherited");
+    }
+    if record["nice"] == json!(own_nice()) {
+        record["nice"] = json!("inherited");
+    }
+    if record["oom_score_adj"] == fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim() {
+        record["oom_score_adj"] = json!("inherited");
+    }
+    if let Some(first) = record["pid_one"]["is"].as_object_mut() {
+        // Its log pump may have one of its own.
+        first.remove("threads");
+        if first["gids"][2] != first["gids"][0] && first["gids"][2] != json!(0) {
+            first["gids"][2] = json!("private");
+        }
+    }
+    record
+}
+
+fn own_limits() -> Value {
+    let text = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let lines = text.lines().skip(1).filter_map(|line| {
+        let (name, rest) = line.split_at_checked(26)?;
+        let mut words = rest.split_whitespace();
+        Some((name.trim().to_owned(), json!(format!("{} {}", words.next()?, words.next()?))))
+    });
+    Value::Object(lines.collect())
+}
+
+/// The 19th field of proc_pid_stat(5), counted behind the name, which may hold anything.
+fn own_nice() -> i32 {
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind = text.rsplit_once(')').map_or("", |(_, behind)| behind);
+    behind.split_whitespace().nth(16).and_then(|word| word.parse().ok()).unwrap_or_default()
+}
+
+/// RFC 7396.
+fn merge(into: &mut Value, patch: Value) {
+    match patch {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                merge(&mut into[name], value);
+            }
+        }
+        other => *into = other,
+    }
+}
+
+/// Lists every difference by its path.
+fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
+    match (expected.as_object(), found.as_object()) {
+        (Some(left), Some(right)) => {
+            let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for name in names {
+                compare(&format!("{path}/{name}"), &expected[name], &found[name], differences);
+            }
+        }
+        _ if expected != found => differences.push(format!("{path}: expected {expected}, found {found}")),
+        _ => {}
+    }
+}

@@ -1,0 +1,73 @@
+//! What makes a service up, and what happens if it never is.
+
+use stepdown::config::service::RestartPolicy;
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Action, Report};
+
+use crate::seconds;
+use crate::support::draft::{longrun, oneshot};
+use crate::support::scene::Scene;
+
+#[test]
+fn a_service_that_says_so_itself_is_not_up_before() {
+    let mut scene = Scene::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
+    scene.look();
+    scene.executed("db");
+    assert_eq!(scene.started(), [""; 0]);
+    scene.ready("db");
+    assert_eq!(scene.started(), ["web"]);
+}
+
+#[test]
+fn readiness_said_before_the_exec_was_seen_counts() {
+    let mut scene = Scene::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    scene.ready("db");
+    assert_eq!(scene.state("db"), "up");
+    scene.executed("db");
+    scene.ready("db");
+    scene.wait(10.0);
+    assert_eq!(scene.state("db"), "up");
+}
+
+#[test]
+fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() {
+    let draft = longrun("db").says_ready(Some(seconds(5))).stop(Signal::INT, Some(seconds(2)), true);
+    let mut scene = Scene::begun(&[draft]);
+    let id = scene.id("db");
+    scene.executed("db");
+    scene.wait(5.0);
+    assert!(scene.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5) })));
+    assert_eq!(scene.state("db"), "stopping");
+    scene.ready("db");
+    assert_eq!(scene.state("db"), "stopping");
+    scene.wait(2.0);
+    assert_eq!(scene.signals(), ["db group: SIGKILL"]);
+    scene.dies("db", Signal::KILL);
+    assert_eq!(scene.state("db"), "backoff");
+}
+
+#[test]
+fn ending_well_after_not_being_ready_in_time_is_a_failure_all_the_same() {
+    let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::OnFailure);
+    let mut scene = Scene::begun(&[draft]);
+    scene.wait(5.0);
+    scene.exits("db", 0);
+    assert_eq!(scene.state("db"), "backoff");
+}
+
+#[test]
+fn a_service_without_a_stop_timeout_that_must_end_has_the_whole_budget() {
+    let mut scene = Scene::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    scene.wait(5.0);
+    assert_eq!(scene.deadline(), Some(13.0));
+}
+
+#[test]
+fn a_oneshot_is_done_when_it_ends_whatever_its_readiness() {
+    let mut scene = Scene::begun(&[oneshot("job").says_ready(Some(seconds(1))), longrun("web").requires("job")]);
+    scene.ready("job");
+    scene.wait(2.0);
+    assert_eq!(scene.state("job"), "starting");
+    scene.exits("job", 0);
+    assert_eq!((scene.state("job"), scene.state("web")), ("done", "starting"));
+}

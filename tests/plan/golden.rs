@@ -1,0 +1,346 @@
+//! What `stepdown plan` prints, mode by mode.
+
+use stepdown::config::Config;
+use stepdown::config::container::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::error::Error;
+use stepdown::plan::facts::*;
+use stepdown::plan::{self, Mode};
+
+use crate::support::*;
+
+/// A typical image: two services that depend on each other, a preparation as root, a volume, a directory in /run.
+fn image() -> Config {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1000);
+    config.container.app.asked_gid = asked_gid(1000);
+    config.container.app.home = Some("/config".into());
+    config.container.app.groups = vec![GroupRef::Name(group("video"))];
+    config.container.own = vec![own("/config")];
+    config.container.directories = vec![directory("/run/web")];
+    config.services = vec![
+        longrun("db"),
+        Service { user: RunAs::Root, ..oneshot("migrate") },
+        Service { requires: names(&["db"]), ..longrun("web") },
+    ];
+    config.main = vec!["sh".into(), "-c".into(), "exec top".into()];
+    config
+}
+
+fn volume(mut facts: Facts) -> Facts {
+    path(&mut facts, "/config", dir(0, 0, 0o755));
+    let place = facts.etc;
+    path(&mut facts, "/run/web", PathFact::Missing(place));
+    facts
+}
+
+fn printed(config: &Config, facts: &Facts) -> String {
+    plan::show::text(&plan::boot(config, facts).unwrap(), config)
+}
+
+#[track_caller]
+fn prints(config: &Config, facts: &Facts, expected: &str) {
+    let printed = printed(config, facts);
+    assert!(printed == expected.trim_start_matches('\n'), "printed:\n{printed}\nexpected:\n{expected}");
+}
+
+fn refusal(config: &Config, facts: &Facts) -> String {
+    match plan::boot(config, facts) {
+        Err(error @ Error::Refused(_)) => {
+            assert_eq!(error.exit_code(), 111);
+            error.to_string()
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn root() {
+    prints(
+        &image(),
+        &volume(docker()),
+        r#"
+mode       root: steps down for good
+identity   app 1000:1000, groups 44 1000, home /config, umask 022
+boot       do    /etc/group: group app (1000) added, app added to group video
+           do    /etc/gshadow: locked line of app added, app added to group video
+           do    /etc/passwd: account app (1000:1000) added
+           do    /etc/shadow: locked line of app added
+           do    runtime directory: /run/stepdown
+           do    make /run/web: 1000:1000 0755
+           do    own /config: 1000:1000, with all below
+           do    stdout, stderr: mode 0622, so that the app can reopen it
+prepare    migrate as root
+step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
+serve      db       app (1000:1000)
+           web      app (1000:1000); needs db
+main       sh -c 'exec top' as app (1000:1000)
+stop       main, then web, then db; 8 s in all
+"#,
+    );
+}
+
+#[test]
+fn root_on_a_read_only_filesystem() {
+    let mut facts = volume(read_only());
+    path(
+        &mut facts,
+        "/config",
+        PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o755, read_only: true },
+    );
+    assert_eq!(plan::boot(&image(), &facts).unwrap().mode, Mode::RootLimited);
+    prints(
+        &image(),
+        &facts,
+        r#"
+mode       root, limited: steps down for good
+identity   app 1000:1000, groups 44 1000, home /config, umask 022
+boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is read-only
+                 so:  the app is 1000:1000 by number; HOME, USER and LOGNAME are set
+                 fix: take `read_only: true` out, or make `app` 1000:1000 in the image
+           skip  runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp)
+                 so:  supervision works; `stepdown status` and the other control commands do not
+                 fix: compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`
+           skip  make /run/web: /run/web is missing and its place is read-only
+                 so:  /run/web is not made
+                 fix: compose: `tmpfs: ["/run/web:uid=1000,gid=1000,mode=0755"]`; docker run: `--tmpfs /run/web:uid=1000,gid=1000,mode=0755`
+           skip  own /config: /config is mounted read-only
+                 so:  /config stays 0:0 0755
+                 fix: mount /config read-write (take `:ro` off), or give it to 1000:1000 on the host
+           do    stdout, stderr: mode 0622, so that the app can reopen it
+prepare    migrate as root
+step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
+serve      db       app (1000:1000)
+           web      app (1000:1000); needs db
+main       sh -c 'exec top' as app (1000:1000)
+stop       main, then web, then db; 8 s in all
+"#,
+    );
+}
+
+#[test]
+fn root_without_the_power_to_drop() {
+    let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
+    assert_eq!(
+        refusal(&image(), &facts),
+        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"
+    );
+}
+
+#[test]
+fn root_without_the_power_to_drop_that_may_run_on() {
+    let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
+    let mut config = image();
+    config.container.without_drop = Without::Run;
+    prints(
+        &config,
+        &facts,
+        r#"
+mode       root, limited: cannot step down
+identity   root 0:0, groups 0, home /config, umask 022
+boot       do    runtime directory: /run/stepdown
+           do    make /run/web: 0:0 0755
+           right own /config: already 0:0; nothing below it could be changed without CHOWN
+step down  impossible; stays root (0:0), no_new_privs
+serve      db       root (0:0)
+           migrate  root (0:0); oneshot
+           web      root (0:0); needs db
+main       sh -c 'exec top' as root (0:0)
+stop       main, then web, then db; 8 s in all
+note       cannot step down to app (1000:1000): SETGID and SETUID are not granted; runs on as a root without power; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
+           PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
+           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+"#,
+    );
+}
+
+#[test]
+fn a_user_with_an_account() {
+    let mut facts = volume(as_user(999, 998));
+    path(&mut facts, "/config", dir(999, 998, 0o755));
+    prints(
+        &image(),
+        &facts,
+        r#"
+mode       user: nothing can be changed, only checked
+identity   postgres 999:998, groups 998, home /config, umask 022
+boot       do    runtime directory: /tmp
+           skip  make /run/web: /run/web is missing and 999 may not make it
+                 so:  /run/web is not made
+                 fix: compose: `tmpfs: ["/run/web:uid=999,gid=998,mode=0755"]`; docker run: `--tmpfs /run/web:uid=999,gid=998,mode=0755`
+           right own /config: usable by 999:998
+step down  already postgres (999:998); no capability, no_new_privs
+serve      db       postgres (999:998)
+           migrate  postgres (999:998); oneshot
+           web      postgres (999:998); needs db
+main       sh -c 'exec top' as postgres (999:998)
+stop       main, then web, then db; 8 s in all
+note       PUID=1000 and PGID=1000 are ignored: this container runs as 999:998 and cannot change that
+           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           `migrate` is declared for root and runs as 999:998
+"#,
+    );
+}
+
+#[test]
+fn a_user_without_an_account() {
+    prints(
+        &image(),
+        &volume(as_user(4242, 0)),
+        r#"
+mode       user, unknown: a uid without an account; nothing can be changed, only checked
+identity   app 4242:0, groups 0, home /, umask 022
+boot       skip  /etc/passwd: 4242:0 may not write /etc
+                 so:  uid 4242 has no name; HOME, USER and LOGNAME are set
+                 fix: start as a user of the image, or with `user: "0"` and PUID/PGID
+           do    runtime directory: /tmp
+           skip  make /run/web: /run/web is missing and 4242 may not make it
+                 so:  /run/web is not made
+                 fix: compose: `tmpfs: ["/run/web:uid=4242,gid=0,mode=0755"]`; docker run: `--tmpfs /run/web:uid=4242,gid=0,mode=0755`
+           skip  own /config: /config is 0:0 0755
+                 so:  4242:0 cannot use /config
+                 fix: on the host: `chown -R 4242:0` what is mounted at /config, or start the container as root
+step down  already app (4242:0); no capability, no_new_privs
+serve      db       app (4242:0)
+           migrate  app (4242:0); oneshot
+           web      app (4242:0); needs db
+main       sh -c 'exec top' as app (4242:0)
+stop       main, then web, then db; 8 s in all
+note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 and cannot change that
+           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           `migrate` is declared for root and runs as 4242:0
+"#,
+    );
+}
+
+#[test]
+fn rootless_podman_with_puid_zero() {
+    let mut config = image();
+    config.container.app.asked_uid = asked_uid(0);
+    config.container.app.asked_gid = asked_gid(0);
+    prints(
+        &config,
+        &volume(rootless()),
+        r#"
+mode       root: PID 1 stays root, each service drops
+identity   app 0:0, groups 0 44, home /config, umask 022
+boot       do    /etc/group: group app (0) added, app added to group video
+           do    /etc/gshadow: locked line of app added, app added to group video
+           do    /etc/passwd: account app (0:0) added
+           do    /etc/shadow: locked line of app added
+           do    runtime directory: /run/stepdown
+           do    make /run/web: 0:0 0755
+           do    own /config: 0:0, with all below
+prepare    migrate as root
+step down  not PID 1; services become app (0:0), no_new_privs
+           because the app user itself is uid 0
+serve      db       app (0:0)
+           web      app (0:0); needs db
+main       sh -c 'exec top' as app (0:0)
+stop       main, then web, then db; 8 s in all
+note       gid 0 is root's too: lookups by number still answer `root`
+           uid 0 is root's too: lookups by number still answer `root`
+"#,
+    );
+}
+
+#[test]
+fn services_that_need_more() {
+    let mut config = image();
+    config.services = vec![
+        Service { user: RunAs::Account(user("postgres")), ..longrun("db") },
+        Service { no_new_privileges: false, ..longrun("mail") },
+        Service {
+            capabilities: CapSet::EMPTY.with(Capability::NET_BIND_SERVICE).with(Capability::SYS_ADMIN),
+            nice: Some(-5),
+            after: names(&["db"]),
+            ..longrun("web")
+        },
+    ];
+    config.main = Vec::new();
+    prints(
+        &config,
+        &volume(docker()),
+        r#"
+mode       root: steps down for good
+identity   app 1000:1000, groups 44 1000, home /config, umask 022
+boot       do    /etc/group: group app (1000) added, app added to group video
+           do    /etc/gshadow: locked line of app added, app added to group video
+           do    /etc/passwd: account app (1000:1000) added
+           do    /etc/shadow: locked line of app added
+           do    runtime directory: /run/stepdown
+           do    make /run/web: 1000:1000 0755
+           do    own /config: 1000:1000, with all below
+           do    stdout, stderr: mode 0622, so that the app can reopen it
+step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, without no_new_privs, private gid 4294967293
+           because `db` runs as postgres (999:998): SETUID, SETGID and KILL are as good as root
+           because `mail` is without no_new_privs: set in every other child instead
+           because `web` is given NET_BIND_SERVICE
+serve      db    postgres (999:998)
+           mail  app (1000:1000); may gain privileges
+           web   app (1000:1000); +NET_BIND_SERVICE; after db
+stop       web, then db, mail; 8 s in all
+note       `web` runs without SYS_ADMIN SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_ADMIN, SYS_NICE]`; docker run: `--cap-add SYS_ADMIN --cap-add SYS_NICE`
+"#,
+    );
+}
+
+#[test]
+fn a_service_that_is_root_for_good() {
+    let mut config = image();
+    config.services.push(Service { user: RunAs::Root, ..longrun("cron") });
+    config.services.push(Service { user: RunAs::Root, after: names(&["cron"]), ..oneshot("late") });
+    prints(
+        &config,
+        &volume(docker()),
+        r#"
+mode       root: PID 1 stays root, each service drops
+identity   app 1000:1000, groups 44 1000, home /config, umask 022
+boot       do    /etc/group: group app (1000) added, app added to group video
+           do    /etc/gshadow: locked line of app added, app added to group video
+           do    /etc/passwd: account app (1000:1000) added
+           do    /etc/shadow: locked line of app added
+           do    runtime directory: /run/stepdown
+           do    make /run/web: 1000:1000 0755
+           do    own /config: 1000:1000, with all below
+           do    stdout, stderr: mode 0622, so that the app can reopen it
+prepare    migrate as root
+step down  not PID 1; services become app (1000:1000), no_new_privs
+           because `cron` runs as root for good
+           because `late` runs as root after the drop: it waits for `cron`, a longrun
+serve      cron     root (0:0)
+           db       app (1000:1000)
+           late     root (0:0); oneshot; after cron
+           web      app (1000:1000); needs db
+main       sh -c 'exec top' as app (1000:1000)
+stop       main, then web, then cron, db; 8 s in all
+"#,
+    );
+}
+
+#[test]
+fn nothing_but_a_main_command_behind_an_init() {
+    let mut config = config();
+    config.main = vec!["nginx".into(), "-g".into(), "daemon off;".into()];
+    let facts = Facts { pid_one: false, ..docker() };
+    prints(
+        &config,
+        &facts,
+        r#"
+mode       root: steps down for good
+identity   app 1000:1000, groups 1000, home /, umask 022
+boot       do    adopt orphans: become a child subreaper
+           do    /etc/group: group app (1000) added
+           do    /etc/gshadow: locked line of app added
+           do    /etc/passwd: account app (1000:1000) added
+           do    /etc/shadow: locked line of app added
+           do    runtime directory: /run/stepdown
+           do    stdout, stderr: mode 0622, so that the app can reopen it
+step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
+main       nginx -g 'daemon off;' as app (1000:1000)
+stop       main; 8 s in all
+note       not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and nobody else is signalled
+"#,
+    );
+}

@@ -1,0 +1,263 @@
+//! Whom everything steps down to (DESIGN §3.1; SECURITY T09, T10, T11, T16).
+
+use stepdown::config::Config;
+use stepdown::config::container::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::error::Error;
+use stepdown::plan::facts::*;
+use stepdown::plan::{self, BootPlan, Drop, Identity, Mode};
+
+use crate::support::*;
+
+fn boot(config: &Config, facts: &Facts) -> BootPlan {
+    plan::boot(config, facts).unwrap()
+}
+
+fn ids(change: impl FnOnce(&mut App), facts: &Facts) -> (u32, u32) {
+    let mut config = config();
+    change(&mut config.container.app);
+    let Identity { uid, gid, .. } = boot(&config, facts).identity;
+    (uid.0, gid.0)
+}
+
+fn problems(config: &Config, facts: &Facts) -> String {
+    match plan::boot(config, facts) {
+        Err(error @ Error::Wrong(_)) => {
+            assert_eq!(error.exit_code(), 100);
+            error.to_string()
+        }
+        other => panic!("nothing wrong: {other:?}"),
+    }
+}
+
+fn groups(app: impl FnOnce(&mut App), facts: &Facts) -> Vec<u32> {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1000);
+    app(&mut config.container.app);
+    boot(&config, facts).identity.groups.iter().map(|gid| gid.0).collect()
+}
+
+#[test]
+fn asked_comes_before_declared_before_the_accounts_own_before_1000() {
+    let mut facts = docker();
+    assert_eq!(ids(|_| {}, &facts), (1000, 1000));
+    account(&mut facts, AccountFile::Passwd, "app:x:321:654:::\n");
+    assert_eq!(ids(|_| {}, &facts), (321, 654));
+    assert_eq!(ids(|app| app.uid = Some(Uid(5)), &facts), (5, 654));
+    let both = |app: &mut App| {
+        app.uid = Some(Uid(5));
+        app.gid = Some(Gid(6));
+    };
+    assert_eq!(ids(both, &facts), (5, 6));
+    let one = |app: &mut App| {
+        both(app);
+        app.asked_uid = asked_uid(7);
+    };
+    assert_eq!(ids(one, &facts), (7, 6), "one of the two leaves the other at its default");
+}
+
+#[test]
+fn a_group_of_the_image_that_the_account_has_is_neither_renamed_nor_joined_by_another_name() {
+    let mut facts = docker();
+    account(&mut facts, AccountFile::Passwd, "app:x:321:100:::\n");
+    account(&mut facts, AccountFile::Group, "users:x:100:\n");
+    let plan = boot(&config(), &facts);
+    assert_eq!(plan.identity.gid, Gid(100));
+    assert_eq!(crate::steps::contents(&plan, AccountFile::Group).unwrap(), "users:x:100:\n");
+}
+
+#[test]
+fn t10_zero_is_refused_with_both_ways_out() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(0);
+    config.container.app.asked_gid = asked_gid(0);
+    let text = problems(&config, &docker());
+    assert!(text.contains("2 problems"), "{text}");
+    assert!(text.contains("PUID=0: uid 0 is root") && text.contains("PGID=0: gid 0 is root"), "{text}");
+    assert!(text.contains("allow_root = true") && text.contains("rootless podman"), "{text}");
+}
+
+#[test]
+fn t10_zero_is_the_image_authors_to_allow_and_an_ordinary_user_in_a_user_namespace() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(0);
+    config.container.app.asked_gid = asked_gid(0);
+    assert_eq!(boot(&config, &rootless()).identity.uid, Uid(0));
+    config.container.app.allow_root = true;
+    let plan = boot(&config, &docker());
+    assert_eq!((plan.identity.uid, plan.privilege.drop), (Uid(0), Drop::StayRoot));
+    assert_eq!(plan.privilege.private_gid, None);
+}
+
+#[test]
+fn t10_nobody_becomes_root_by_an_account_of_uid_zero() {
+    let mut facts = docker();
+    account(&mut facts, AccountFile::Passwd, "root:x:0:0:::\napp:x:0:0:::\n");
+    assert!(problems(&config(), &facts).contains("uid 0 is root"));
+}
+
+#[test]
+fn an_id_that_is_not_mapped_is_a_problem_that_names_the_range() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(70_000);
+    let text = problems(&config, &rootless());
+    let what =
+        "PUID=70000: uid 70000 is not mapped in this user namespace (mapped: 0, 1-65536); choose a uid of that range";
+    assert!(text.contains(what), "{text}");
+}
+
+#[test]
+fn a_single_mapped_id_leaves_puid_zero_and_nothing_to_drop() {
+    let map = IdMap(vec![IdRange { inside: 0, outside: 1000, count: 1 }]);
+    let facts = Facts { uid_map: map.clone(), gid_map: map, setgroups_denied: true, ..docker() };
+    assert!(problems(&config(), &facts).contains("(mapped: 0)"));
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(0);
+    config.container.app.asked_gid = asked_gid(0);
+    config.main = vec!["true".into()];
+    let plan = boot(&config, &facts);
+    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+    assert_eq!(plan.main.unwrap().credentials.groups, None, "setgroups is denied here");
+}
+
+#[test]
+fn t09_a_home_or_shell_that_would_become_a_record_is_refused_in_every_mode() {
+    for evil in ["/x\nroot2::0:0::/:/bin/sh", "/x:y", "/x\0", "x/../y", "/\u{1b}[2J", "", "/x\r"] {
+        for facts in [docker(), as_user(5, 5)] {
+            let mut config = config();
+            config.container.app.home = Some(evil.into());
+            config.container.app.shell = Some(evil.into());
+            let text = problems(&config, &facts);
+            assert!(text.contains("`home` cannot stand") && text.contains("`shell` cannot stand"), "{evil:?}: {text}");
+        }
+    }
+    let mut config = config();
+    config.container.app.home = Some(format!("/{}", "x".repeat(10_000)).into());
+    problems(&config, &docker());
+}
+
+#[test]
+fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1);
+    config.container.app.asked_gid = asked_gid(42);
+    let plan = boot(&config, &docker());
+    assert!(plan.notices.contains(&"uid 1 is also daemon's: lookups by number answer `app`".to_owned()));
+    assert!(plan.notices.contains(&"gid 42 is also shadow's: lookups by number answer `app`".to_owned()));
+    let passwd = crate::steps::contents(&plan, AccountFile::Passwd).unwrap();
+    assert!(passwd.find("app:x:1:42:").unwrap() < passwd.find("daemon:x:1:1:").unwrap());
+    assert_eq!(plan.identity.groups, [Gid(42)]);
+}
+
+#[test]
+fn t16_the_groups_are_the_primary_one_and_the_declared_ones() {
+    let mut facts = docker();
+    let file = "root:x:0:app\nvideo:x:44:app\nrender:x:109:someone,app\ndocker:x:998:someone\n";
+    account(&mut facts, AccountFile::Group, file);
+    assert_eq!(groups(|_| {}, &facts), [44, 109, 1000], "memberships and the primary group; no 0, no docker");
+    assert_eq!(groups(|app| app.groups = vec![GroupRef::Name(group("docker"))], &facts), [44, 109, 998, 1000]);
+    assert_eq!(groups(|app| app.groups = vec![GroupRef::Id(Gid(0))], &facts), [0, 44, 109, 1000]);
+    assert_eq!(groups(|app| app.groups = vec![GroupRef::Name(group("app"))], &facts), [44, 109, 1000]);
+}
+
+#[test]
+fn t16_what_the_runtime_added_is_kept_and_what_root_has_by_itself_is_not() {
+    let mut facts = docker();
+    // Alpine: Docker hands root its own memberships, `disk` among them.
+    account(&mut facts, AccountFile::Group, "root:x:0:root\nbin:x:1:root,bin\ndisk:x:6:root,adm\nvideo:x:27:root\n");
+    facts.groups = [0, 1, 6, 27, 568].map(Gid).to_vec();
+    assert_eq!(groups(|_| {}, &facts), [568, 1000]);
+}
+
+#[test]
+fn devices_lend_their_groups_and_a_directory_those_of_what_lies_in_it() {
+    let mut facts = docker();
+    path(&mut facts, "/dev/dri", dir(0, 0, 0o755));
+    path(&mut facts, "/dev/dri/card0", found(PathKind::Other, 0, 44, 0o660));
+    path(&mut facts, "/dev/dri/renderD128", found(PathKind::Other, 0, 109, 0o660));
+    path(&mut facts, "/dev/dri2", found(PathKind::Other, 0, 7, 0o660));
+    path(&mut facts, "/dev/kvm", PathFact::Missing(Access::Yes));
+    path(&mut facts, "/var/run/docker.sock", found(PathKind::Other, 0, 0, 0o660));
+    let mut config = config();
+    config.container.app.device_groups = ["/dev/dri", "/dev/kvm", "/var/run/docker.sock"].map(Into::into).to_vec();
+    let plan = boot(&config, &facts);
+    assert_eq!(plan.identity.groups, [44, 109, 1000].map(Gid));
+    assert!(plan.notices[0].starts_with("/var/run/docker.sock belongs to group 0, which the app does not join"));
+}
+
+#[test]
+fn a_declared_group_that_does_not_exist_is_a_problem() {
+    let mut config = config();
+    config.container.app.groups = vec![GroupRef::Name(group("vidoe"))];
+    assert!(problems(&config, &docker()).contains("there is no group `vidoe` in /etc/group"));
+    assert_eq!(boot(&config, &as_user(1, 1)).mode, Mode::User, "without root nothing could be joined anyway");
+}
+
+#[test]
+fn a_group_that_is_not_mapped_is_not_joined() {
+    let mut facts = rootless();
+    account(&mut facts, AccountFile::Group, "big:x:70000:app\n");
+    assert_eq!(groups(|_| {}, &facts), [1000]);
+}
+
+#[test]
+fn home_is_the_declared_one_where_it_can_be_used() {
+    let mut config = config();
+    config.container.app.home = Some("/config".into());
+    let mut facts = as_user(999, 998);
+    path(&mut facts, "/config", dir(0, 0, 0o755));
+    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/var/lib/postgresql"));
+    path(&mut facts, "/config", dir(0, 998, 0o775));
+    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/config"));
+    let mut facts = as_user(4242, 4242);
+    path(&mut facts, "/config", PathFact::Missing(Access::Denied));
+    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/"));
+}
+
+#[test]
+fn an_unknown_user_gets_a_line_where_one_can_be_written() {
+    let mut facts = as_user(4242, 0);
+    facts.etc = Access::Yes;
+    let plan = boot(&config(), &facts);
+    assert_eq!(plan.mode, Mode::UserUnknown);
+    let passwd = crate::steps::contents(&plan, AccountFile::Passwd).unwrap();
+    assert!(passwd.ends_with("app:x:4242:0::/:/sbin/nologin\n"), "{passwd}");
+    assert_eq!(crate::steps::contents(&plan, AccountFile::Group), None);
+}
+
+#[test]
+fn puid_is_said_to_be_ignored_once() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1000);
+    config.container.app.asked_gid = asked_gid(1000);
+    let notices = boot(&config, &as_user(999, 998)).notices;
+    assert_eq!(notices.iter().filter(|it| it.contains("ignored")).count(), 1);
+    assert!(notices[0].starts_with("PUID=1000 and PGID=1000 are ignored"), "{notices:?}");
+}
+
+#[test]
+fn a_strict_image_refuses_to_start_without_root() {
+    let mut config = config();
+    config.container.without_root = Without::Refuse;
+    let error = plan::boot(&config, &as_user(999, 998)).unwrap_err();
+    assert_eq!(error.exit_code(), 111);
+    assert!(error.to_string().starts_with("cannot start as 999:998, without root"), "{error}");
+    assert!(plan::boot(&config, &docker()).is_ok());
+}
+
+#[test]
+fn a_denied_setgroups_makes_the_drop_impossible() {
+    let facts = Facts { setgroups_denied: true, ..rootless() };
+    let error = plan::boot(&config(), &facts).unwrap_err();
+    assert_eq!(error.exit_code(), 111);
+    assert!(error.to_string().contains("/proc/self/setgroups"), "{error}");
+}
+
+#[test]
+fn umask_is_the_declared_one_else_the_inherited_one() {
+    let mut config = config();
+    assert_eq!(boot(&config, &docker()).identity.umask, 0o22);
+    config.container.app.umask = Some(0o2);
+    assert_eq!(boot(&config, &docker()).identity.umask, 0o2);
+}

@@ -1,0 +1,322 @@
+//! What PID 1 keeps and how services run (DESIGN §3.4).
+
+use std::path::PathBuf;
+
+use stepdown::config::Config;
+use stepdown::config::container::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::plan::facts::*;
+use stepdown::plan::{self, BootPlan, Drop, ServicePlan};
+
+use crate::support::*;
+
+fn with(services: Vec<Service>) -> Config {
+    Config { services, ..config() }
+}
+
+fn boot(services: Vec<Service>) -> BootPlan {
+    plan::boot(&with(services), &docker()).unwrap()
+}
+
+fn caps(all: &[Capability]) -> CapSet {
+    all.iter().copied().collect()
+}
+
+fn service<'a>(plan: &'a BootPlan, name: &str) -> &'a ServicePlan {
+    plan.services.iter().find(|it| it.name.as_str() == name).unwrap()
+}
+
+fn prepared(plan: &BootPlan) -> Vec<&str> {
+    plan.prepare.iter().map(ServiceName::as_str).collect()
+}
+
+#[test]
+fn the_normal_case_keeps_nothing() {
+    let plan = boot(vec![longrun("web")]);
+    let privilege = &plan.privilege;
+    assert_eq!((privilege.drop, privilege.kept, privilege.no_new_privs), (Drop::ToApp, CapSet::EMPTY, true));
+    assert!(privilege.reasons.is_empty());
+    assert_eq!(service(&plan, "web").credentials.groups, None, "PID 1's own");
+}
+
+#[test]
+fn a_capability_goes_to_its_service_alone() {
+    let plan =
+        boot(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }, longrun("job")]);
+    assert_eq!(plan.privilege.kept, caps(&[Capability::NET_BIND_SERVICE]));
+    assert_eq!(service(&plan, "web").credentials.ambient, caps(&[Capability::NET_BIND_SERVICE]));
+    assert_eq!(service(&plan, "job").credentials.ambient, CapSet::EMPTY);
+}
+
+#[test]
+fn a_capability_that_was_not_granted_is_told_with_its_fix() {
+    let plan = boot(vec![Service { capabilities: caps(&[Capability::SYS_ADMIN]), ..longrun("web") }]);
+    assert_eq!((plan.privilege.kept, service(&plan, "web").credentials.ambient), (CapSet::EMPTY, CapSet::EMPTY));
+    assert!(plan.notices[0].contains("cap_add: [SYS_ADMIN]"), "{:?}", plan.notices);
+    assert!(plan.privilege.reasons.is_empty(), "nothing is kept for it");
+}
+
+#[test]
+fn another_user_costs_as_much_as_root_and_says_so() {
+    let plan = boot(vec![Service { user: RunAs::Account(user("postgres")), ..longrun("db") }]);
+    assert_eq!(plan.privilege.kept, caps(&[Capability::SETUID, Capability::SETGID, Capability::KILL]));
+    assert!(plan.privilege.reasons[0].contains("as good as root"));
+    let db = service(&plan, "db");
+    assert_eq!((db.credentials.uid, db.credentials.gid), (Uid(999), Gid(998)));
+    assert_eq!(db.credentials.groups.as_deref(), Some(&[Gid(101), Gid(998)][..]), "memberships and the primary group");
+    assert_eq!((db.home.to_str(), db.user.as_str()), (Some("/var/lib/postgresql"), "postgres"));
+}
+
+#[test]
+fn numbers_have_their_gid_for_groups_and_the_apps_own_cost_nothing() {
+    let plan = boot(vec![Service { user: RunAs::Ids(Uid(5), Gid(6)), ..longrun("n") }]);
+    assert_eq!(service(&plan, "n").credentials.groups.as_deref(), Some(&[Gid(6)][..]));
+    let plan = boot(vec![Service { user: RunAs::Ids(Uid(1000), Gid(1000)), ..longrun("n") }]);
+    assert_eq!(plan.privilege.kept, CapSet::EMPTY);
+    let plan = boot(vec![Service { user: RunAs::Account(user("app")), ..longrun("n") }]);
+    assert_eq!(plan.privilege.kept, CapSet::EMPTY);
+}
+
+#[test]
+fn groups_of_its_own_need_setgid_alone() {
+    let groups = Some(vec![GroupRef::Name(group("video"))]);
+    let plan = boot(vec![Service { groups, ..longrun("tv") }]);
+    assert_eq!(plan.privilege.kept, caps(&[Capability::SETGID]));
+    assert_eq!(service(&plan, "tv").credentials.groups.as_deref(), Some(&[Gid(44), Gid(1000)][..]));
+}
+
+#[test]
+fn priority_limits_and_oom_score_count_only_where_they_need_privilege() {
+    let mut facts = docker();
+    facts.permitted = facts.permitted.with(Capability::SYS_NICE).with(Capability::SYS_RESOURCE);
+    facts.effective = facts.permitted;
+    let kept = |change: fn(&mut Service)| {
+        let mut service = longrun("a");
+        change(&mut service);
+        plan::boot(&with(vec![service]), &facts).unwrap().privilege.kept
+    };
+    let hard = |hard| vec![Limit { resource: Resource::Nofile, soft: Some(1), hard }];
+    assert_eq!(kept(|it| it.nice = Some(5)), CapSet::EMPTY);
+    assert_eq!(kept(|it| it.nice = Some(-5)), caps(&[Capability::SYS_NICE]));
+    assert_eq!(kept(|it| it.oom_score_adj = Some(500)), CapSet::EMPTY);
+    assert_eq!(kept(|it| it.oom_score_adj = Some(-500)), caps(&[Capability::SYS_RESOURCE]));
+    let service = |limits| Service { limits, ..longrun("a") };
+    let kept = |limits| plan::boot(&with(vec![service(limits)]), &facts).unwrap().privilege.kept;
+    assert_eq!(kept(hard(Some(1_048_576))), CapSet::EMPTY);
+    assert_eq!(kept(hard(Some(1_048_577))), caps(&[Capability::SYS_RESOURCE]));
+    assert_eq!(kept(hard(None)), caps(&[Capability::SYS_RESOURCE]));
+    let unknown = vec![Limit { resource: Resource::Core, soft: None, hard: None }];
+    assert_eq!(kept(unknown), CapSet::EMPTY, "what is not known is not judged");
+}
+
+#[test]
+fn who_opts_out_of_no_new_privs_leaves_it_to_the_others() {
+    let plan = boot(vec![Service { no_new_privileges: false, ..longrun("sudo") }, longrun("web")]);
+    assert!(!plan.privilege.no_new_privs);
+    assert!(!service(&plan, "sudo").credentials.no_new_privs && service(&plan, "web").credentials.no_new_privs);
+    let facts = Facts { no_new_privs: true, ..docker() };
+    let config = with(vec![Service { no_new_privileges: false, ..longrun("sudo") }]);
+    assert!(plan::boot(&config, &facts).unwrap().notices[0].contains("has no effect"));
+}
+
+#[test]
+fn a_root_longrun_keeps_pid_1_root_and_everybody_else_drops() {
+    let plan = boot(vec![Service { user: RunAs::Root, ..longrun("cron") }, longrun("web")]);
+    assert_eq!((plan.privilege.drop, plan.privilege.kept), (Drop::StayRoot, DOCKER));
+    assert_eq!(plan.privilege.private_gid, None);
+    assert_eq!(plan.privilege.reasons, ["`cron` runs as root for good"]);
+    assert_eq!(service(&plan, "web").credentials.groups.as_deref(), Some(&[Gid(1000)][..]), "not those of root");
+    assert_eq!(service(&plan, "web").credentials.ambient, CapSet::EMPTY);
+    assert_eq!(service(&plan, "cron").credentials.ambient, DOCKER);
+}
+
+#[test]
+fn prepare_is_the_root_oneshots_and_what_they_wait_for() {
+    let plan = boot(vec![
+        Service { requires: names(&["second"]), user: RunAs::Root, ..oneshot("third") },
+        Service { requires: names(&["first"]), ..oneshot("second") },
+        oneshot("first"),
+        oneshot("unrelated"),
+        Service { requires: names(&["third"]), ..longrun("web") },
+    ]);
+    assert_eq!(prepared(&plan), ["first", "second", "third"]);
+    assert_eq!(plan.privilege.drop, Drop::ToApp);
+    let groups = |name| service(&plan, name).credentials.groups.clone();
+    assert_eq!(groups("first"), Some(vec![Gid(1000)]), "before the drop, PID 1's groups are root's");
+    assert_eq!((groups("third"), groups("unrelated")), (None, None));
+}
+
+#[test]
+fn capabilities_of_prepare_end_with_it() {
+    let service = Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..oneshot("a") };
+    let plan = boot(vec![service, Service { requires: names(&["a"]), user: RunAs::Root, ..oneshot("b") }]);
+    assert_eq!(plan.privilege.kept, CapSet::EMPTY);
+    assert_eq!(plan.services[0].credentials.ambient, caps(&[Capability::NET_BIND_SERVICE]));
+}
+
+#[test]
+fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
+    for wait in ["requires", "after"] {
+        let mut late = Service { user: RunAs::Root, ..oneshot("late") };
+        let list = if wait == "requires" { &mut late.requires } else { &mut late.after };
+        *list = names(&["between"]);
+        let between = Service { requires: names(&["db"]), ..oneshot("between") };
+        let plan = boot(vec![late, between, longrun("db")]);
+        assert_eq!((plan.privilege.drop, prepared(&plan)), (Drop::StayRoot, vec![]));
+        assert_eq!(plan.privilege.reasons, ["`late` runs as root after the drop: it waits for `db`, a longrun"]);
+    }
+    let plan = boot(vec![Service { user: RunAs::Root, down: true, ..oneshot("by-hand") }]);
+    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+}
+
+#[test]
+fn drop_app_insists() {
+    let mut config = with(vec![
+        Service { user: RunAs::Root, ..longrun("cron") },
+        Service { capabilities: caps(&[Capability::SYS_ADMIN]), ..longrun("web") },
+        Service { user: RunAs::Root, ..oneshot("prepare") },
+    ]);
+    config.container.drop = DropPolicy::App;
+    let error = plan::boot(&config, &docker()).unwrap_err();
+    assert_eq!(error.exit_code(), 100);
+    let text = error.to_string();
+    assert!(text.contains("2 problems") && text.contains("/etc/services.d/cron.toml: `cron` runs as root"), "{text}");
+    assert!(text.contains("/etc/services.d/web.toml: `web` is given SYS_ADMIN"), "{text}");
+    assert!(plan::boot(&config, &as_user(999, 998)).is_ok(), "without root there is nothing to insist on");
+}
+
+#[test]
+fn drop_root_never_drops_pid_1() {
+    let mut config = with(vec![longrun("web")]);
+    config.container.drop = DropPolicy::Root;
+    let plan = plan::boot(&config, &docker()).unwrap();
+    assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (Drop::StayRoot, Uid(1000)));
+    let facts = without(docker(), &[Capability::KILL]);
+    let notices = plan::boot(&config, &facts).unwrap().notices;
+    assert!(notices[0].contains("cannot signal the app's processes"), "{notices:?}");
+}
+
+#[test]
+fn the_private_gid_is_stable_mapped_and_nobodys() {
+    let gid = |facts: &Facts| plan::boot(&config(), facts).unwrap().privilege.private_gid;
+    assert_eq!(gid(&docker()), Some(Gid(4_294_967_293)));
+    assert_eq!(gid(&rootless()), Some(Gid(65_536)));
+    let map = |count| IdMap(vec![IdRange { inside: 0, outside: 100_000, count }]);
+    let mut facts = Facts { uid_map: map(65_536), gid_map: map(65_536), ..docker() };
+    assert_eq!(gid(&facts), Some(Gid(65_533)), "65534 and 65535 look like something else");
+    account(&mut facts, AccountFile::Group, "taken:x:65533:\n");
+    facts.groups = vec![Gid(65_532)];
+    assert_eq!(gid(&facts), Some(Gid(65_531)));
+    let only =
+        IdMap(vec![IdRange { inside: 0, outside: 5, count: 1 }, IdRange { inside: 1000, outside: 1000, count: 1 }]);
+    assert_eq!(gid(&Facts { gid_map: only, ..docker() }), None, "no third gid is mapped");
+    assert_eq!(gid(&as_user(999, 998)), None);
+}
+
+#[test]
+fn without_root_says_what_becomes_of_another_user() {
+    let with_policy = |without_root| {
+        let config = with(vec![Service { user: RunAs::Root, without_root, ..longrun("cron") }]);
+        plan::boot(&config, &as_user(999, 998))
+    };
+    let plan = with_policy(WithoutRoot::Run).unwrap();
+    assert_eq!(plan.services[0].credentials.uid, Uid(999));
+    assert_eq!(plan.notices, ["`cron` is declared for root and runs as 999:998"]);
+    let plan = with_policy(WithoutRoot::Skip).unwrap();
+    let why = plan.services[0].skipped.as_ref().unwrap();
+    assert!(why.cause.contains("needs root") && why.fix.contains("--user"), "{why:?}");
+    let error = with_policy(WithoutRoot::Fail).unwrap_err();
+    assert_eq!(error.exit_code(), 111);
+    assert!(error.to_string().contains("/etc/services.d/cron.toml"), "{error}");
+    assert!(prepared(&plan).is_empty());
+}
+
+#[test]
+fn a_user_who_is_whom_the_service_wants_needs_nothing() {
+    let service = Service { user: RunAs::Account(user("postgres")), without_root: WithoutRoot::Fail, ..longrun("db") };
+    let plan = plan::boot(&with(vec![service]), &as_user(999, 998)).unwrap();
+    assert!(plan.notices.is_empty() && plan.privilege.kept.is_empty());
+    assert_eq!(plan.services[0].credentials.groups, None);
+}
+
+#[test]
+fn unknown_accounts_and_groups_are_problems_of_their_file() {
+    let config = with(vec![
+        Service { user: RunAs::Account(user("nobdy")), ..longrun("a") },
+        Service { groups: Some(vec![GroupRef::Name(group("nix"))]), ..longrun("b") },
+        Service { user: RunAs::Ids(Uid(70_000), Gid(1)), ..longrun("c") },
+    ]);
+    let text = plan::boot(&config, &rootless()).unwrap_err().to_string();
+    assert!(text.contains("/etc/services.d/a.toml: `user = \"nobdy\"`: there is no such account"), "{text}");
+    assert!(text.contains("/etc/services.d/b.toml: `groups`: there is no group `nix`"), "{text}");
+    assert!(text.contains("/etc/services.d/c.toml: uid 70000 of `c` is not mapped"), "{text}");
+}
+
+#[test]
+fn programs_are_looked_up_before_anything_is_touched() {
+    let mut config = with(vec![
+        Service { command: Command::Argv(vec!["nginx".into()]), ..longrun("a") },
+        Service { command: Command::Script("exit 0".into()), ..longrun("b") },
+        Service { command: Command::File("/etc/services.d/c/run".into()), ..longrun("c") },
+    ]);
+    config.main = vec!["nosuch".into()];
+    let mut facts = docker();
+    let run = PathBuf::from("/etc/services.d/c/run");
+    let fact = [("a", ProgramFact::NotFound), ("b", ProgramFact::NotFound), ("c", ProgramFact::NotExecutable(run))];
+    facts.programs = fact.map(|(name, fact)| (name.to_owned(), fact)).into();
+    facts.programs.insert("main".into(), ProgramFact::NotFound);
+    let error = plan::boot(&config, &facts).unwrap_err();
+    assert_eq!(error.exit_code(), 100);
+    let text = error.to_string();
+    assert!(text.contains("a.toml: cannot find the program `nginx` in PATH"), "{text}");
+    assert!(text.contains("b.toml: cannot run `script`: there is no /bin/sh"), "{text}");
+    assert!(text.contains("c.toml: cannot execute `/etc/services.d/c/run`"), "{text}");
+    assert!(!text.contains("nosuch"), "a main command that is missing ends in 127, as from a shell");
+
+    let found = |path: &str| ProgramFact::Found(PathBuf::from(path));
+    facts.programs.insert("a".into(), found("/usr/sbin/nginx"));
+    facts.programs.insert("b".into(), found("/bin/sh"));
+    facts.programs.insert("c".into(), ProgramFact::Unknown);
+    let plan = plan::boot(&config, &facts).unwrap();
+    let how: Vec<_> = plan.services.iter().map(|it| (it.program.to_str().unwrap(), it.argv.clone())).collect();
+    assert_eq!(how[0], ("/usr/sbin/nginx", vec!["nginx".into()]));
+    assert_eq!(how[1], ("/bin/sh", vec!["/bin/sh".into(), "-e".into(), "-c".into(), "exit 0".into()]));
+    assert_eq!(how[2], ("/etc/services.d/c/run", vec!["/etc/services.d/c/run".into(), "c".into()]));
+    assert_eq!(plan.main.unwrap().program.to_str(), Some("nosuch"));
+}
+
+#[test]
+fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
+    let mut facts = docker();
+    let lacks = |interpreter: &str| ProgramFact::NoInterpreter {
+        program: "/etc/services.d/a/run".into(),
+        interpreter: interpreter.into(),
+    };
+    facts.programs.insert("a".into(), lacks("/usr/bin/python3"));
+    facts.programs.insert("b".into(), lacks("/bin/sh\r"));
+    facts.programs.insert("main".into(), lacks("/bin/bash"));
+    let mut config = with(vec![longrun("a"), longrun("b")]);
+    config.main = vec!["x".into()];
+    let text = plan::boot(&config, &facts).unwrap_err().to_string();
+    assert!(
+        text.contains("2 problems") && text.contains("needs `/usr/bin/python3`, which is not in this image"),
+        "{text}"
+    );
+    assert!(text.contains("needs `/bin/sh\\r`") && text.contains("Unix line ends"), "{text}");
+}
+
+#[test]
+fn one_program_inherits_and_several_are_tagged() {
+    let log = |services: usize, main: bool, format| {
+        let mut config = with((0..services).map(|at| longrun(&format!("s{at}"))).collect());
+        config.main = if main { vec!["x".into()] } else { Vec::new() };
+        config.container.log = format;
+        plan::boot(&config, &docker()).unwrap().log
+    };
+    assert_eq!(log(1, false, LogFormat::Auto), LogFormat::Inherit);
+    assert_eq!(log(0, true, LogFormat::Auto), LogFormat::Inherit);
+    assert_eq!(log(1, true, LogFormat::Auto), LogFormat::Tagged);
+    assert_eq!(log(3, true, LogFormat::Inherit), LogFormat::Inherit);
+    assert_eq!(log(1, false, LogFormat::Tagged), LogFormat::Tagged);
+}

@@ -1,0 +1,378 @@
+//! Steps and their verdicts, idempotence, and the report.
+
+use std::path::Path;
+
+use stepdown::config::Config;
+use stepdown::config::container::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::plan::facts::*;
+use stepdown::plan::{self, BootPlan, GiveStdio, Mode, Skipped, Step, Verdict};
+
+use crate::support::*;
+
+pub fn contents(plan: &BootPlan, wanted: AccountFile) -> Option<String> {
+    plan.steps.iter().find_map(|planned| {
+        let Step::WriteAccounts { file, contents, .. } = &planned.step else { return None };
+        (*file == wanted).then(|| String::from_utf8(contents.clone()).unwrap())
+    })
+}
+
+fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Verdict {
+    let path = Path::new(path);
+    let is_it = |step: &Step| match step {
+        Step::Own(own) => own.path == path,
+        Step::MakeDirectory(make) => make.path == path,
+        Step::WriteAccounts { file, .. } => Path::new(file.path()) == path,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
+    };
+    &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().verdict
+}
+
+fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Skipped {
+    match verdict_of(plan, path) {
+        Verdict::Skip(why) => why,
+        other => panic!("not skipped: {other:?}"),
+    }
+}
+
+fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
+    let mut config = config();
+    config.container.own = vec![own];
+    let declared = config.container.own[0].path.clone();
+    facts.paths.insert(declared, fact);
+    plan::boot(&config, &facts).unwrap()
+}
+
+/// Does to the facts what the steps of a plan do to the machine.
+fn apply(plan: &BootPlan, facts: &mut Facts) {
+    for planned in plan.steps.iter().filter(|it| it.verdict == Verdict::Do) {
+        match &planned.step {
+            Step::WriteAccounts { file, contents, .. } => {
+                facts.accounts.insert(*file, AccountState::File(contents.clone()));
+            }
+            Step::MakeDirectory(make) => {
+                facts.paths.insert(make.path.clone(), dir(make.owner.uid.0, make.owner.gid.0, make.mode));
+            }
+            Step::Own(own) => {
+                let mode = own.dir_mode.unwrap_or(0o755);
+                facts.paths.insert(own.path.clone(), dir(own.owner.uid.0, own.owner.gid.0, mode));
+            }
+            Step::GiveStdio { fd, how } => {
+                let fact = facts.stdio.get_mut(usize::try_from(*fd).unwrap()).unwrap();
+                match how {
+                    GiveStdio::Mode0622 => fact.mode = 0o622,
+                    GiveStdio::Owner(uid) => fact.uid = *uid,
+                }
+            }
+            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } => {}
+        }
+    }
+}
+
+fn everything() -> Config {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1);
+    config.container.app.asked_gid = asked_gid(100);
+    config.container.app.home = Some("/config".into());
+    config.container.app.groups = vec![GroupRef::Name(group("video"))];
+    config.container.own = vec![
+        Own { when: OwnWhen::RootMismatch, dir_mode: Some(0o750), ..own("/config") },
+        Own { recursive: false, create: true, ..own("/data") },
+        Own { optional: true, ..own("/absent") },
+        Own { user: Some(UserRef::Name(user("postgres"))), recursive: false, ..own("/db") },
+    ];
+    config.container.directories = vec![directory("/run/web")];
+    config.main = vec!["true".into()];
+    config
+}
+
+fn fresh(mut facts: Facts) -> Facts {
+    path(&mut facts, "/config", dir(0, 0, 0o755));
+    path(&mut facts, "/data", PathFact::Missing(Access::Yes));
+    path(&mut facts, "/absent", PathFact::Missing(Access::Yes));
+    path(&mut facts, "/db", dir(5, 5, 0o700));
+    path(&mut facts, "/run/web", PathFact::Missing(Access::Yes));
+    facts
+}
+
+#[test]
+fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
+    let config = everything();
+    for mut facts in [fresh(docker()), fresh(rootless())] {
+        let first = plan::boot(&config, &facts).unwrap();
+        assert!(first.steps.iter().any(|it| it.verdict == Verdict::Do));
+        apply(&first, &mut facts);
+        let second = plan::boot(&config, &facts).unwrap();
+        // Our own directory is made anew at each boot: the control socket of a dead PID 1 serves nobody.
+        for planned in second.steps.iter().filter(|it| !matches!(it.step, Step::RuntimeDirectory { .. })) {
+            assert!(matches!(planned.verdict, Verdict::Fits(_)), "{planned:?}");
+        }
+        assert_eq!(first.identity, second.identity);
+        assert!(plan::show::report(&second)[0].text.ends_with("; nothing left to do"));
+    }
+}
+
+#[test]
+fn changing_puid_between_two_boots_is_changing_one_number() {
+    let mut config = config();
+    let mut facts = docker();
+    config.container.app.asked_uid = asked_uid(1000);
+    apply(&plan::boot(&config, &facts).unwrap(), &mut facts);
+    config.container.app.asked_uid = asked_uid(1001);
+    let plan = plan::boot(&config, &facts).unwrap();
+    let changes: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|it| {
+            let Step::WriteAccounts { changes, .. } = &it.step else { return None };
+            Some(changes.clone())
+        })
+        .flatten()
+        .collect();
+    assert_eq!(changes, ["uid of app: 1000 → 1001"]);
+}
+
+#[test]
+fn steps_come_in_the_order_of_the_story() {
+    let mut facts = fresh(docker());
+    facts.pid_one = false;
+    let place = |part| plan::story().iter().position(|(name, _)| *name == part).unwrap();
+    let plan = plan::boot(&everything(), &facts).unwrap();
+    let places: Vec<_> = plan.steps.iter().map(|it| place(it.step.part())).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    let mut parts: Vec<_> = places.clone();
+    parts.dedup();
+    assert_eq!(parts.len(), 6, "every kind of step is here");
+}
+
+#[test]
+fn names_are_told_group_first_so_that_no_account_has_an_unknown_group() {
+    let plan = plan::boot(&everything(), &fresh(docker())).unwrap();
+    let files: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|it| {
+            let Step::WriteAccounts { file, .. } = &it.step else { return None };
+            Some(*file)
+        })
+        .collect();
+    assert_eq!(files, AccountFile::ALL);
+}
+
+#[test]
+fn account_files_that_are_not_ours_are_skipped_and_the_drop_is_by_number() {
+    let mut facts = docker();
+    facts.accounts.insert(AccountFile::Passwd, AccountState::Fixed(PASSWD.into(), "bind-mounted"));
+    facts.accounts.insert(AccountFile::Group, AccountState::Unfit("a symbolic link".into()));
+    facts.accounts.insert(AccountFile::Shadow, AccountState::Missing);
+    let plan = plan::boot(&config(), &facts).unwrap();
+    assert_eq!((plan.mode, plan.identity.uid), (Mode::RootLimited, Uid(1000)));
+    assert_eq!(skip_of(&plan, "/etc/passwd").cause, "/etc/passwd is bind-mounted");
+    assert_eq!(skip_of(&plan, "/etc/group").cause, "/etc/group is a symbolic link");
+    assert_eq!(contents(&plan, AccountFile::Shadow), None, "shadow is not made where there is none");
+}
+
+#[test]
+fn a_read_only_root_that_is_right_already_is_no_limit() {
+    let mut facts = docker();
+    apply(&plan::boot(&config(), &facts).unwrap(), &mut facts);
+    facts.etc = Access::ReadOnly;
+    assert_eq!(plan::boot(&config(), &facts).unwrap().mode, Mode::Root);
+}
+
+#[test]
+fn from_scratch_the_account_files_are_made() {
+    let mut facts = docker();
+    facts.accounts = AccountFile::ALL.map(|file| (file, AccountState::Missing)).into();
+    let plan = plan::boot(&config(), &facts).unwrap();
+    assert_eq!(contents(&plan, AccountFile::Passwd).unwrap(), "app:x:1000:1000::/:/sbin/nologin\n");
+    assert_eq!(*verdict_of(&plan, "/etc/passwd"), Verdict::Do);
+    facts.etc = Access::Missing;
+    assert_eq!(skip_of(&plan::boot(&config(), &facts).unwrap(), "/etc/passwd").cause, "there is no /etc");
+}
+
+#[test]
+fn trees_are_walked_unless_the_policy_says_otherwise() {
+    let right = dir(1000, 1000, 0o755);
+    let verdict = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
+    let fits = |verdict| matches!(verdict, Verdict::Fits(_));
+    assert_eq!(verdict(own("/c"), right), Verdict::Do, "only the walk knows what lies below");
+    assert_eq!(verdict(Own { when: OwnWhen::Always, ..own("/c") }, right), Verdict::Do);
+    assert!(fits(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, right)));
+    assert!(fits(verdict(Own { when: OwnWhen::Never, ..own("/c") }, right)));
+    assert!(fits(verdict(Own { recursive: false, ..own("/c") }, right)));
+    assert!(fits(verdict(own("/c"), found(PathKind::File, 1000, 1000, 0o644))));
+    assert_eq!(verdict(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Verdict::Do);
+    assert_eq!(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Verdict::Do);
+    assert!(matches!(verdict(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Verdict::Skip(_)));
+    assert!(matches!(verdict(own("/c"), PathFact::Missing(Access::Yes)), Verdict::Skip(_)));
+    assert!(fits(verdict(Own { optional: true, ..own("/c") }, PathFact::Missing(Access::Yes))));
+    assert_eq!(verdict(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Verdict::Do);
+}
+
+#[test]
+fn without_chown_the_path_the_cause_and_the_fix_are_named() {
+    let plan = owning(own("/c"), dir(0, 0, 0o755), without(docker(), &[Capability::CHOWN]));
+    assert_eq!(plan.mode, Mode::RootLimited);
+    let why = skip_of(&plan, "/c");
+    assert_eq!((why.cause.as_str(), why.consequence.as_str()), ("CHOWN is not granted", "/c stays 0:0 0755"));
+    assert!(why.fix.contains("cap_add: [CHOWN]") && why.fix.contains("chown -R 1000:1000"), "{why:?}");
+}
+
+#[test]
+fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
+    let facts = without(docker(), &[Capability::FOWNER, Capability::DAC_OVERRIDE]);
+    let plan = owning(own("/c"), dir(0, 0, 0o755), facts);
+    assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Verdict::Do));
+    assert_eq!(plan.notices.len(), 2, "{:?}", plan.notices);
+}
+
+#[test]
+fn a_required_path_that_the_app_cannot_use_stops_the_boot() {
+    let mut config = config();
+    config.container.own = vec![Own { required: true, ..own("/c") }];
+    let mut facts = as_user(999, 998);
+    path(&mut facts, "/c", dir(0, 0, 0o755));
+    let error = plan::boot(&config, &facts).unwrap_err();
+    assert_eq!(error.exit_code(), 111);
+    assert!(error.to_string().starts_with("cannot give /c to 999:998, which /etc/stepdown.toml:7 requires"), "{error}");
+    path(&mut facts, "/c", dir(0, 998, 0o770));
+    assert!(plan::boot(&config, &facts).is_ok(), "what decides is whether the app can use it");
+}
+
+#[test]
+fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
+    let mut config = config();
+    config.container.own = vec![Own { create: true, ..own("/c") }];
+    config.container.directories = vec![directory("/tmp/web"), directory("/run/web")];
+    let mut facts = as_user(999, 998);
+    path(&mut facts, "/c", PathFact::Missing(Access::Yes));
+    path(&mut facts, "/tmp/web", PathFact::Missing(Access::Yes));
+    path(&mut facts, "/run/web", PathFact::Missing(Access::ReadOnly));
+    let plan = plan::boot(&config, &facts).unwrap();
+    let made = |at: &str| {
+        plan.steps.iter().any(|it| {
+            matches!(&it.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
+                && it.verdict == Verdict::Do
+        })
+    };
+    assert!(made("/c") && made("/tmp/web"));
+    assert!(skip_of(&plan, "/run/web").fix.contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
+    assert!(!plan.steps.iter().any(|it| matches!(it.step, Step::GiveStdio { .. })));
+}
+
+#[test]
+fn directories_are_made_mended_cleaned_or_left() {
+    let verdict = |declared: Directory, fact: PathFact, mut facts: Facts| {
+        let mut config = config();
+        config.container.directories = vec![declared];
+        path(&mut facts, "/run/w", fact);
+        verdict_of(&plan::boot(&config, &facts).unwrap(), "/run/w").clone()
+    };
+    let skipped = |verdict| matches!(verdict, Verdict::Skip(_));
+    let right = dir(1000, 1000, 0o755);
+    assert!(matches!(verdict(directory("/run/w"), right, docker()), Verdict::Fits(_)));
+    assert_eq!(verdict(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Verdict::Do);
+    assert_eq!(verdict(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()), Verdict::Do);
+    assert!(skipped(verdict(directory("/run/w"), found(PathKind::Link, 0, 0, 0o777), docker())));
+    let limited = without(docker(), &[Capability::CHOWN]);
+    assert!(skipped(verdict(directory("/run/w"), dir(0, 0, 0o755), limited.clone())));
+    assert!(skipped(verdict(directory("/run/w"), PathFact::Missing(Access::Yes), limited.clone())));
+    let roots = Directory { user: Some(UserRef::Id(Uid(0))), group: Some(GroupRef::Id(Gid(0))), ..directory("/run/w") };
+    assert_eq!(verdict(roots, PathFact::Missing(Access::Yes), limited), Verdict::Do);
+}
+
+#[test]
+fn stdio_is_given_where_it_helps() {
+    let kinds = [StdioKind::Closed, StdioKind::Device, StdioKind::File, StdioKind::Socket];
+    let give = |kind, uid, mode, facts: Facts| {
+        let facts = Facts { stdio: [StdioFact { kind, uid: Uid(uid), mode }; 3], ..facts };
+        let steps = plan::boot(&config(), &facts).unwrap().steps;
+        let stdio = steps.into_iter().filter(|it| matches!(it.step, Step::GiveStdio { .. }));
+        stdio.map(|it| it.verdict).collect::<Vec<_>>()
+    };
+    for kind in kinds {
+        assert_eq!(give(kind, 0, 0o600, docker()), []);
+    }
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Verdict::Do, Verdict::Do]);
+    assert_eq!(give(StdioKind::Terminal, 0, 0o600, docker()), [Verdict::Do, Verdict::Do, Verdict::Do]);
+    assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Verdict::Fits(_)));
+    let limited = || without(docker(), &[Capability::CHOWN, Capability::FOWNER]);
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Verdict::Do, "root owns it");
+    assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Verdict::Skip(_)));
+    assert!(matches!(give(StdioKind::Terminal, 0, 0o600, limited())[0], Verdict::Skip(_)));
+}
+
+#[test]
+fn owners_that_do_not_exist_are_problems_of_their_line() {
+    let mut config = config();
+    config.container.own = vec![Own { user: Some(UserRef::Name(user("nobdy"))), ..own("/c") }];
+    config.container.directories = vec![Directory { group: Some(GroupRef::Name(group("nix"))), ..directory("/run/w") }];
+    let text = plan::boot(&config, &docker()).unwrap_err().to_string();
+    assert!(text.contains("/etc/stepdown.toml:7: `user = \"nobdy\"`"), "{text}");
+    assert!(text.contains("/etc/stepdown.toml:12: `group = \"nix\"`"), "{text}");
+    config.container.own[0].user = Some(UserRef::Name(user("app")));
+    config.container.directories[0].group = Some(GroupRef::Name(group("app")));
+    assert!(plan::boot(&config, &docker()).is_ok(), "the app's own names count before they are written");
+}
+
+#[test]
+fn the_report_is_one_line_when_all_is_well() {
+    let lines = plan::show::report(&plan::boot(&everything(), &fresh(docker())).unwrap());
+    let clash = "uid 1 is also daemon's";
+    let all: Vec<_> = lines.iter().filter(|it| !it.text.contains("is also")).map(|it| it.text.as_str()).collect();
+    assert_eq!(all, ["steps down to app (1:100), keeps nothing; the main command"]);
+    assert!(lines.iter().any(|it| it.text.starts_with(clash)));
+}
+
+#[test]
+fn the_report_tells_mode_identity_privilege_and_each_skipped_step_with_its_fix() {
+    let mut config = everything();
+    config.services = vec![Service { user: RunAs::Root, ..longrun("cron") }];
+    let mut facts = fresh(without(read_only(), &[Capability::CHOWN]));
+    facts.accounts.insert(AccountFile::Gshadow, AccountState::Missing);
+    let lines = plan::show::report(&plan::boot(&config, &facts).unwrap());
+    let text: Vec<_> = lines.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(text[0], "mode: root, limited; 1 service and the main command");
+    assert_eq!(text[1], "identity: app (1:100), groups 44 100");
+    assert_eq!(text[2], "privilege: PID 1 stays root: `cron` runs as root for good");
+    assert_eq!(lines[2].level, Level::Warn);
+    let skipped: Vec<_> = text.iter().filter(|it| it.starts_with("skipped ")).collect();
+    assert_eq!(skipped.len(), 6, "{skipped:#?}");
+    assert!(skipped.iter().all(|it| it.contains("; fix: ")), "{skipped:#?}");
+    assert!(
+        skipped[0].starts_with("skipped /etc/group, /etc/passwd, /etc/shadow: /etc is read-only; "),
+        "{skipped:#?}"
+    );
+}
+
+#[test]
+fn json_says_the_same() {
+    let mut config = everything();
+    config.services = vec![longrun("db"), Service { requires: names(&["db"]), ..longrun("web") }];
+    let plan = plan::boot(&config, &fresh(read_only())).unwrap();
+    let json = plan::show::json(&plan, &config);
+    assert_eq!(json["mode"], "root-limited");
+    assert_eq!(json["identity"]["uid"], 1);
+    assert_eq!(json["privilege"]["drop"], "to-app");
+    assert_eq!(json["steps"][0]["verdict"], "skip");
+    assert_eq!(json["steps"][0]["cause"], "/etc is read-only");
+    assert_eq!(json["order"], serde_json::json!([["db"], ["web"]]));
+    assert_eq!(json["services"][1]["requires"][0], "db");
+    assert_eq!(json["main"]["argv"][0], "true");
+}
+
+#[test]
+fn a_thousand_services_in_a_chain_are_ordered() {
+    let mut all = vec![longrun("s0")];
+    all.extend(
+        (1..5_000).map(|at| Service { requires: names(&[&format!("s{}", at - 1)]), ..longrun(&format!("s{at}")) }),
+    );
+    all.reverse();
+    let layers = plan::order::layers(&all);
+    assert_eq!(layers.len(), 5_000);
+    assert_eq!(layers[0], [4_999]);
+    all[4_999].after = names(&["s4999"]);
+    assert_eq!(plan::order::layers(&all).concat().len(), 5_000, "a cycle loses nobody");
+}

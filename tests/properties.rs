@@ -1,0 +1,286 @@
+//! What is always true of the engine, over thousands of simulated worlds: DESIGN §4, STYLE 3.9 and more.
+//!
+//! The worlds are lived once for all tests of this file; each test then looks for violations of its own property. A
+//! failure names the property, the seed, and the trace of the smallest world that shows it. To see one world:
+//! `STEPDOWN_SEED=123 cargo test --test properties the_world_of_a_seed -- --nocapture`.
+#![allow(clippy::disallowed_methods)] // how many worlds, and which: asked of whoever runs the tests
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Action, Event, Exit, Id, Phase, Pid, Request, SpawnError, Supervisor, Time};
+use support::draft::{longrun, main_command, oneshot, setup};
+use support::oracle::Property;
+use support::rng::Rng;
+use support::transitions::{Kind, Reached, impossible};
+use support::world::World;
+
+/// How many worlds.
+///
+/// `STEPDOWN_WORLDS` overrides it, for a soak.
+const WORLDS: u64 = 6_000;
+
+/// What the worlds came to.
+struct Outcome {
+    reached: Reached,
+    /// For each property, the smallest world that breaks it.
+    violations: BTreeMap<Property, (usize, String)>,
+}
+
+static OUTCOME: LazyLock<Outcome> = LazyLock::new(|| {
+    let mut outcome = Outcome { reached: Reached::default(), violations: BTreeMap::new() };
+    let worlds = std::env::var("STEPDOWN_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS);
+    for seed in 0..worlds {
+        let mut world = World::new(seed);
+        world.run();
+        outcome.reached.add(&world.reached);
+        for (property, what) in &world.oracle.violations {
+            let size = world.trace.len();
+            if outcome.violations.get(property).is_none_or(|(smallest, _)| size < *smallest) {
+                let text = format!("seed {}: {property:?}: {what}\n{}", world.seed, tail(&world.trace));
+                outcome.violations.insert(*property, (size, text));
+            }
+        }
+    }
+    outcome
+});
+
+/// Returns the end of a trace, where what matters stands.
+fn tail(trace: &[String]) -> String {
+    const LINES: usize = 60;
+    let cut = trace.len().saturating_sub(LINES);
+    let skipped = if cut > 0 { format!("… {cut} lines before\n") } else { String::new() };
+    skipped + &trace[cut..].join("\n")
+}
+
+fn holds(property: Property) {
+    if let Some((_, text)) = OUTCOME.violations.get(&property) {
+        panic!("{text}");
+    }
+}
+
+macro_rules! properties {
+    ($($name:ident: $property:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            holds(Property::$property);
+        })*
+    };
+}
+
+properties! {
+    at_most_one_process_per_service: AtMostOneProcessPerService,
+    only_live_processes_are_signalled: OnlyLiveProcessesAreSignalled,
+    nothing_starts_before_what_it_requires_is_up: NothingStartsBeforeWhatItRequiresIsUp,
+    nothing_starts_before_what_it_is_after_has_settled: NothingStartsBeforeWhatItIsAfterHasSettled,
+    nothing_stops_before_what_needs_it_is_down: NothingStopsBeforeWhatNeedsItIsDown,
+    after_a_stop_request_nothing_starts: AfterAStopRequestNothingStarts,
+    the_container_ends_within_its_budget: TheContainerEndsWithinItsBudget,
+    there_is_exactly_one_exit_and_it_is_last: ThereIsExactlyOneExitAndItIsLast,
+    no_deadline_lies_in_the_past: NoDeadlineLiesInThePast,
+    the_deadline_is_the_next_moment_that_matters: TheDeadlineIsTheNextMomentThatMatters,
+    a_tick_at_the_deadline_changes_something: ATickAtTheDeadlineChangesSomething,
+    an_early_tick_changes_nothing: AnEarlyTickChangesNothing,
+    back_off_never_shrinks_while_failing_and_has_a_cap: BackOffNeverShrinksWhileFailingAndHasACap,
+    no_service_is_started_again_beyond_its_limit_or_policy: NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
+    a_stable_run_resets_the_back_off: AStableRunResetsTheBackOff,
+    the_exit_code_follows_the_rule: TheExitCodeFollowsTheRule,
+    a_service_is_only_signalled_for_its_own_sake: AServiceIsOnlySignalledForItsOwnSake,
+    patience_is_given_in_full: PatienceIsGivenInFull,
+    what_does_not_stop_is_killed: WhatDoesNotStopIsKilled,
+    the_rest_of_a_group_is_ended: TheRestOfAGroupIsEnded,
+    a_stop_signal_is_the_right_one_and_followed_by_cont: AStopSignalIsTheRightOneAndFollowedByCont,
+    a_finish_script_runs_once_after_each_end: AFinishScriptRunsOnceAfterEachEnd,
+    finish_saying_stop_is_obeyed: FinishSayingStopIsObeyed,
+    what_can_start_starts_at_once: WhatCanStartStartsAtOnce,
+    what_may_stop_is_told_at_once: WhatMayStopIsToldAtOnce,
+    the_stop_begins_for_the_right_reason: TheStopBeginsForTheRightReason,
+    a_failed_requirement_fails_what_waits_for_it: AFailedRequirementFailsWhatWaitsForIt,
+    a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
+    forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
+    every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
+    status_tells_the_truth: StatusTellsTheTruth,
+    the_world_comes_to_an_end: TheWorldComesToAnEnd,
+}
+
+#[test]
+fn every_possible_pair_of_state_and_event_is_reached_and_no_other() {
+    let reached = &OUTCOME.reached;
+    let mut wrong = Vec::new();
+    let mut possible = 0;
+    let mut rarest = (u64::MAX, String::new());
+    for phase in Phase::ALL {
+        for kind in Kind::ALL {
+            let count = reached.pair(phase, kind);
+            match impossible(phase, kind) {
+                None if count == 0 => wrong.push(format!("({phase:?}, {kind:?}) is possible and was never reached")),
+                None => {
+                    possible += 1;
+                    rarest = rarest.min((count, format!("({phase:?}, {kind:?})")));
+                }
+                Some(reason) if count > 0 => {
+                    wrong.push(format!("({phase:?}, {kind:?}) was reached {count} times, although {reason}"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all = Phase::ALL.len() * Kind::ALL.len();
+    println!("{possible} of {all} pairs are possible; each was reached, the rarest, {}, {} times", rarest.1, rarest.0);
+    println!("{} different transitions", reached.0.len());
+}
+
+#[test]
+fn the_same_seed_lives_the_same_life() {
+    for seed in 0..300 {
+        let [first, second] = [0, 1].map(|_| {
+            let mut world = World::new(seed);
+            world.run();
+            world.trace
+        });
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_world_of_a_seed() {
+    let Some(seed) = std::env::var("STEPDOWN_SEED").ok().and_then(|text| text.parse().ok()) else { return };
+    let mut world = World::new(seed);
+    world.run();
+    println!("{}\n{:#?}", world.trace.join("\n"), world.oracle.violations);
+    assert!(world.oracle.violations.is_empty());
+}
+
+/// An event that need not make sense.
+fn nonsense(rng: &mut Rng) -> Event {
+    let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
+    let why = SpawnError { what: String::new(), errno: i32::MIN };
+    let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
+    match rng.below(40) {
+        0 => Event::StopSignal(Signal::TERM),
+        1 => Event::Ask(Request::Shutdown { code: Some(3) }),
+        2..=4 => Event::Begin,
+        5..=6 => Event::Forward(Signal::HUP),
+        7..=16 => Event::Spawned { id, pid: Pid(i32::try_from(rng.below(9)).expect("small")) },
+        17..=19 => Event::SpawnFailed { id, why },
+        20..=24 => Event::Executed { id },
+        25..=26 => Event::Ready { id },
+        27..=33 => Event::Exited { id, exit, group_left: rng.percent(50) },
+        34..=36 => Event::GroupGone { id },
+        _ => Event::Tick,
+    }
+}
+
+#[test]
+fn events_that_make_no_sense_do_no_harm() {
+    for seed in 0..5_000 {
+        let mut rng = Rng::new(seed);
+        let world = World::new(seed);
+        let mut engine = world.engine;
+        let mut now = Duration::ZERO;
+        let mut exits = 0;
+        for _ in 0..rng.below(200) {
+            now = match rng.below(10) {
+                0 => now.saturating_sub(Duration::from_secs(1)),
+                1 => now + Duration::from_secs(rng.below(100)),
+                _ => now + Duration::from_millis(rng.below(500)),
+            };
+            let actions = engine.step(Time(now), nonsense(&mut rng));
+            assert!(exits == 0 || actions.is_empty(), "seed {seed}: {actions:?} after the exit");
+            exits += actions.iter().filter(|action| matches!(action, Action::Exit(_))).count();
+            let last = actions.iter().position(|action| matches!(action, Action::Exit(_)));
+            assert!(last.is_none_or(|at| at + 1 == actions.len()), "seed {seed}: {actions:?}");
+            assert!(engine.deadline().is_none_or(|at| at > Time(now) || exits > 0 || at.0 > now), "seed {seed}");
+            assert!(engine.status().len() < 20);
+        }
+        assert!(exits <= 1, "seed {seed}: {exits} exits");
+    }
+}
+
+#[test]
+fn the_container_ends_in_time_even_if_no_event_comes_any_more() {
+    for seed in 0..3_000 {
+        let mut rng = Rng::new(seed);
+        let mut engine = World::new(seed).engine;
+        let mut now = Time::default();
+        let mut over = false;
+        for event in (0..rng.below(100)).map(|_| nonsense(&mut rng)).chain([Event::StopSignal(Signal::TERM)]) {
+            over |= engine.step(now, event).iter().any(|action| matches!(action, Action::Exit(_)));
+        }
+        let limit = now.plus(Duration::from_millis(8_250));
+        while let Some(deadline) = engine.deadline() {
+            assert!(deadline > now && deadline <= limit, "seed {seed}: {deadline:?}");
+            now = deadline;
+            over |= engine.step(now, Event::Tick).iter().any(|action| matches!(action, Action::Exit(_)));
+        }
+        assert!(over, "seed {seed}: it never ended");
+    }
+}
+
+/// Begins, executes whatever starts, and returns the order of the starts.
+fn bring_up(engine: &mut Supervisor) -> Vec<Id> {
+    let mut events = vec![Event::Begin];
+    let mut order = Vec::new();
+    while let Some(event) = events.pop() {
+        for action in engine.step(Time::default(), event) {
+            if let Action::Spawn { id, .. } = action {
+                order.push(id);
+                events.push(Event::Executed { id });
+                events.push(Event::Spawned { id, pid: Pid(1_000 + i32::try_from(id.0).expect("small")) });
+            }
+        }
+    }
+    order
+}
+
+#[test]
+fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion() {
+    const LENGTH: usize = 10_000;
+    let names: Vec<&'static str> = (0..LENGTH).map(|at| &*Box::leak(format!("s{at}").into_boxed_str())).collect();
+    let mut specs = setup(&[longrun("s")], Duration::from_secs(8));
+    let one = specs.specs.remove(0);
+    specs.specs = (0..LENGTH)
+        .map(|at| stepdown::supervise::Spec {
+            name: stepdown::config::values::ServiceName::new(names[at]).expect("a name"),
+            requires: at.checked_sub(1).map(Id).into_iter().collect(),
+            ..one.clone()
+        })
+        .collect();
+    let mut engine = Supervisor::new(specs);
+    let order = bring_up(&mut engine);
+    assert!(order.iter().copied().eq((0..LENGTH).map(Id)));
+
+    let mut events = vec![Event::StopSignal(Signal::TERM)];
+    let mut stopped = Vec::new();
+    let mut code = None;
+    while let Some(event) = events.pop() {
+        for action in engine.step(Time::default(), event) {
+            match action {
+                Action::Signal { id, signal: Signal::TERM, .. } => {
+                    stopped.push(id);
+                    events.push(Event::Exited { id, exit: Exit::Signal(Signal::TERM), group_left: false });
+                }
+                Action::Exit(exit) => code = Some(exit),
+                Action::Signal { .. } | Action::Report(_) | Action::Spawn { .. } => {}
+            }
+        }
+    }
+    assert!(stopped.iter().copied().eq((0..LENGTH).rev().map(Id)));
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
+    let drafts =
+        [longrun("a").requires("b"), longrun("b").requires("a"), longrun("c"), oneshot("d").after("a"), main_command()];
+    let mut engine = Supervisor::new(setup(&drafts, Duration::from_secs(8)));
+    assert_eq!(bring_up(&mut engine), [Id(2)]);
+    engine.step(Time::default(), Event::StopSignal(Signal::TERM));
+    let actions = engine.step(Time::default(), Event::Exited { id: Id(2), exit: Exit::Code(0), group_left: false });
+    assert_eq!(actions.last(), Some(&Action::Exit(0)));
+}

@@ -1,0 +1,95 @@
+//! The README cannot drift: its tables are generated from the values that the program itself uses.
+//! `STEPDOWN_WRITE_README=1 cargo test --test readme` writes them anew.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stepdown::config::keys::{FileKind, Status};
+use stepdown::{config, plan};
+
+fn readme() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// Puts `body` between the marker of `part` and the next end marker.
+fn with_part(text: &str, part: &str, body: &str) -> String {
+    let begin = format!("<!-- {part}: generated, see tests/readme.rs -->\n");
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("README.md has no part `{part}`"));
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    format!("{before}{begin}{body}<!-- end -->{after}")
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
+
+fn variables() -> String {
+    let mut out = String::from("\n| variable | meaning |\n|---|---|\n");
+    for (name, meaning) in config::VARIABLES {
+        writeln!(out, "| `{name}` | {} |", cell(meaning)).unwrap();
+    }
+    out + "\n"
+}
+
+fn keys(file: FileKind) -> String {
+    let mut out = String::new();
+    let mut later = Vec::new();
+    for table in config::reference().iter().filter(|table| table.file == file) {
+        let name = if table.name.is_empty() { String::new() } else { format!("`{}`\n\n", table.name) };
+        write!(out, "\n{name}| key | expects | default | meaning |\n|---|---|---|---|\n").unwrap();
+        for key in table.keys {
+            match key.status {
+                Status::Available => writeln!(
+                    out,
+                    "| `{}` | {} | {} | {} |",
+                    key.name,
+                    cell(key.expects),
+                    default(key.default),
+                    cell(key.meaning)
+                )
+                .unwrap(),
+                Status::Later(_) if table.name.is_empty() => later.push(format!("`{}`", key.name)),
+                Status::Later(_) => later.push(format!("`{}.{}`", table.name, key.name)),
+            }
+        }
+    }
+    if !later.is_empty() {
+        write!(out, "\nRefused by name until they are available: {}.\n", later.join(", ")).unwrap();
+    }
+    out + "\n"
+}
+
+fn default(text: &str) -> String {
+    if text.is_empty() || text.starts_with('(') { cell(text) } else { format!("`{}`", cell(text)) }
+}
+
+fn boot() -> String {
+    let mut out = String::from("\n");
+    for (at, (name, sentence)) in (1..).zip(plan::story()) {
+        writeln!(out, "{at}. **{name}**: {sentence}").unwrap();
+    }
+    out + "\n"
+}
+
+#[test]
+fn its_tables_are_what_the_program_uses() {
+    let now = fs::read_to_string(readme()).unwrap();
+    let mut then = with_part(&now, "variables", &variables());
+    then = with_part(&then, "service keys", &keys(FileKind::Service));
+    then = with_part(&then, "container keys", &keys(FileKind::Container));
+    then = with_part(&then, "boot", &boot());
+    if std::env::var_os("STEPDOWN_WRITE_README").is_some() {
+        fs::write(readme(), &then).unwrap();
+    }
+    assert!(now == then, "README.md is not up to date: STEPDOWN_WRITE_README=1 cargo test --test readme");
+}
+
+#[test]
+fn it_names_every_verb() {
+    let text = fs::read_to_string(readme()).unwrap();
+    for verb in stepdown::cli::command().get_subcommands() {
+        assert!(text.contains(&format!("| `{}", verb.get_name())), "the README does not name `{}`", verb.get_name());
+    }
+}

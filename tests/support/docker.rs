@@ -1,0 +1,136 @@
+//! Real containers for tests, over the `docker` command: whether they can be had here ([`Docker::here`]), and
+//! waiting without sleeping blindly ([`wait_for`]). Must not know what stepdown prints.
+
+#[path = "docker/compose.rs"]
+mod compose;
+#[path = "docker/container.rs"]
+mod container;
+#[path = "docker/image.rs"]
+mod image;
+
+use std::ffi::OsStr;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub use compose::Project;
+pub use container::{Container, Ended, Run, Volume};
+pub use image::{Image, Scratch};
+
+/// Long enough for anything that a container does, on a machine that does three things at once.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for installing Debian packages while an image is built.
+pub const BUILD_PATIENCE: Duration = Duration::from_secs(570);
+/// After this `docker stop` kills.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Every container, volume and image of ours carries it, with the run's name, so that `.ci/clean` finds what a killed
+/// test left.
+const LABEL: &str = "stepdown-test";
+
+/// Proof that a daemon, the base image and the static binary are at hand.
+pub struct Docker {
+    _made_here: (),
+}
+
+impl Docker {
+    /// Returns it, or says `SKIPPED (why)`; under `STEPDOWN_TEST_STRICT=1` a skip is a failure.
+    ///
+    /// # Panics
+    /// If it has to skip and may not.
+    pub fn here() -> Option<Self> {
+        match missing() {
+            None => Some(Self { _made_here: () }),
+            Some(why) => {
+                let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
+                assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
+                println!("SKIPPED ({why})");
+                None
+            }
+        }
+    }
+}
+
+/// Returns what is missing, with the command that helps.
+fn missing() -> Option<String> {
+    if !docker(["info"]).is_ok_and(|output| output.status.success()) {
+        return Some("no Docker daemon answers `docker info`; .ci/dockerd starts one".to_owned());
+    }
+    if !docker(["image", "inspect", &image::base()]).is_ok_and(|output| output.status.success()) {
+        return Some(format!("there is no base image {}; .ci/bases makes it", image::base()));
+    }
+    image::binary_problem()
+}
+
+/// Runs `docker` with a time limit: a container that does not end, or a daemon that hangs, fails the test instead of
+/// holding it.
+pub fn docker<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> std::io::Result<Output> {
+    limited("docker", PATIENCE).args(args).stdin(Stdio::null()).output()
+}
+
+/// Returns a command that timeout(1) ends with code 124. Both clients are told to use the classic builder, which every
+/// daemon has.
+fn limited(program: &str, limit: Duration) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=5", &limit.as_secs().to_string(), program])
+        .env("DOCKER_BUILDKIT", "0")
+        .env("COMPOSE_DOCKER_CLI_BUILD", "0");
+    command
+}
+
+/// Runs `docker` and returns its standard output.
+///
+/// # Panics
+/// If it fails, with what it said.
+pub fn must<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+    must_within(PATIENCE, args)
+}
+
+/// Runs `docker` for at most `limit` and returns its standard output.
+///
+/// # Panics
+/// If it fails, with what it said.
+fn must_within<S: AsRef<OsStr>>(limit: Duration, args: impl IntoIterator<Item = S>) -> String {
+    let args: Vec<_> = args.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    let output = limited("docker", limit).args(&args).stdin(Stdio::null()).output();
+    let output = output.expect("docker was executed before, in `Docker::here`");
+    assert!(output.status.success(), "docker {args:?}: {}\n{}", output.status, both(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Returns what was written to both streams.
+pub fn both(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Asks again and again until `answer` returns something.
+///
+/// # Panics
+/// After `limit`, naming `what` it waited for and showing `seen`.
+pub fn wait_for<T>(what: &str, limit: Duration, seen: impl Fn() -> String, answer: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = answer() {
+            return found;
+        }
+        assert!(begun.elapsed() < limit, "waited {limit:?} in vain for {what}; there is:\n{}", seen());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Returns a name that no other test has, in this process or another.
+fn unique(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("stepdown-test-{}-{what}-{}-{}", run(), std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Returns the name of the run that `.ci/test` cleans up after.
+fn run() -> String {
+    std::env::var("STEPDOWN_TEST_RUN").unwrap_or_else(|_| "byhand".to_owned())
+}
+
+/// Returns the label as an argument.
+fn label() -> String {
+    format!("{LABEL}={}", run())
+}

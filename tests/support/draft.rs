@@ -1,0 +1,117 @@
+//! Services for tests, in a few words: `longrun("web").requires("db").essential()`.
+
+use std::time::Duration;
+
+use stepdown::config::service::{Kind, Ready, Restart, RestartPolicy, Stop};
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{FinishRule, Id, Setup, Spec, Start};
+
+/// A service whose neighbours are still names.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub spec: Spec,
+    requires: Vec<&'static str>,
+    after: Vec<&'static str>,
+}
+
+fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
+    let spec = Spec {
+        name: ServiceName::new(name).expect("a test's service has a name"),
+        kind,
+        requires: Vec::new(),
+        after: Vec::new(),
+        restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
+        success_codes: vec![0],
+        essential: false,
+        ready: Ready::Started,
+        stop: Stop { signal: Signal::TERM, timeout: None, group: true },
+        finish: None,
+        start: Start::Wanted,
+        is_main: false,
+    };
+    Draft { spec, requires: Vec::new(), after: Vec::new() }
+}
+
+/// A daemon that is restarted whenever it ends.
+pub fn longrun(name: &str) -> Draft {
+    draft(name, Kind::Longrun, RestartPolicy::Always)
+}
+
+/// Something that runs once.
+pub fn oneshot(name: &str) -> Draft {
+    draft(name, Kind::Oneshot, RestartPolicy::Never)
+}
+
+/// The main command.
+pub fn main_command() -> Draft {
+    Draft { spec: Spec::main(), requires: Vec::new(), after: Vec::new() }
+}
+
+impl Draft {
+    pub fn requires(mut self, name: &'static str) -> Self {
+        self.requires.push(name);
+        self
+    }
+
+    pub fn after(mut self, name: &'static str) -> Self {
+        self.after.push(name);
+        self
+    }
+
+    pub fn essential(mut self) -> Self {
+        self.spec.essential = true;
+        self
+    }
+
+    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.spec.restart.policy = policy;
+        self
+    }
+
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.spec.restart.limit = Some(limit);
+        self
+    }
+
+    pub fn success_codes(mut self, codes: &[u8]) -> Self {
+        self.spec.success_codes = codes.to_vec();
+        self
+    }
+
+    pub fn says_ready(mut self, timeout: Option<Duration>) -> Self {
+        self.spec.ready = Ready::Fd { fd: 3, timeout };
+        self
+    }
+
+    pub fn stop(mut self, signal: Signal, timeout: Option<Duration>, group: bool) -> Self {
+        self.spec.stop = Stop { signal, timeout, group };
+        self
+    }
+
+    pub fn finish(mut self, timeout: Option<Duration>) -> Self {
+        self.spec.finish = Some(FinishRule { timeout });
+        self
+    }
+
+    pub fn start(mut self, start: Start) -> Self {
+        self.spec.start = start;
+        self
+    }
+}
+
+/// Returns the setup of these, names resolved; the main command, if any, comes last.
+pub fn setup(drafts: &[Draft], stop_timeout: Duration) -> Setup {
+    let id = |name: &&str| {
+        let place = drafts.iter().position(|draft| draft.spec.name.as_str() == *name);
+        Id(place.unwrap_or_else(|| panic!("the test has no service {name}")))
+    };
+    let specs = drafts
+        .iter()
+        .map(|draft| Spec {
+            requires: draft.requires.iter().map(id).collect(),
+            after: draft.after.iter().map(id).collect(),
+            ..draft.spec.clone()
+        })
+        .collect();
+    Setup { specs, stop_timeout }
+}

@@ -1,0 +1,243 @@
+//! Configurations and machines by hand: what Docker gives by default, and the changes that a test makes to it.
+#![allow(dead_code)] // each test binary uses a part
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use stepdown::config::Config;
+use stepdown::config::container::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::error::Place;
+use stepdown::plan::facts::*;
+
+/// Docker's default capabilities (0xa80425fb).
+pub const DOCKER: CapSet = CapSet(0xa804_25fb);
+
+pub const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n\
+    daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
+    postgres:x:999:998:PostgreSQL:/var/lib/postgresql:/bin/sh\n";
+pub const GROUP: &str =
+    "root:x:0:\ndaemon:x:1:\nshadow:x:42:\nvideo:x:44:\nusers:x:100:\nssl-cert:x:101:postgres\npostgres:x:998:\n";
+pub const SHADOW: &str = "root:*:19000:0:99999:7:::\n";
+pub const GSHADOW: &str = "root:*::\nvideo:*::\n";
+
+pub fn user(name: &str) -> UserName {
+    UserName::new(name).unwrap()
+}
+
+pub fn group(name: &str) -> GroupName {
+    GroupName::new(name).unwrap()
+}
+
+pub fn name(name: &str) -> ServiceName {
+    ServiceName::new(name).unwrap()
+}
+
+pub fn names(all: &[&str]) -> Vec<ServiceName> {
+    all.iter().map(|it| name(it)).collect()
+}
+
+/// An image without services, whose app user is `app`.
+pub fn config() -> Config {
+    let app = App {
+        user: user("app"),
+        group: group("app"),
+        asked_uid: None,
+        asked_gid: None,
+        uid: None,
+        gid: None,
+        home: None,
+        shell: None,
+        groups: Vec::new(),
+        device_groups: Vec::new(),
+        allow_root: false,
+        umask: None,
+        at: Place::file("/etc/stepdown.toml"),
+    };
+    let container = Container {
+        drop: DropPolicy::Auto,
+        without_root: Without::Run,
+        without_drop: Without::Refuse,
+        stop_timeout: STOP_TIMEOUT,
+        log: LogFormat::Auto,
+        level: Level::Info,
+        app,
+        own: Vec::new(),
+        directories: Vec::new(),
+    };
+    Config { container, services: Vec::new(), main: Vec::new(), notices: Vec::new() }
+}
+
+pub fn asked_uid(uid: u32) -> Option<Asked<Uid>> {
+    Some(Asked { value: Uid(uid), at: Place::Variable { name: "PUID".into(), value: uid.to_string() } })
+}
+
+pub fn asked_gid(gid: u32) -> Option<Asked<Gid>> {
+    Some(Asked { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
+}
+
+pub fn longrun(name_: &str) -> Service {
+    Service {
+        name: name(name_),
+        at: Place::file(format!("/etc/services.d/{name_}.toml")),
+        kind: Kind::Longrun,
+        command: Command::Argv(vec![format!("/usr/bin/{name_}").into(), "-v".into()]),
+        requires: Vec::new(),
+        after: Vec::new(),
+        user: RunAs::App,
+        groups: None,
+        capabilities: CapSet::EMPTY,
+        directory: None,
+        environment: BTreeMap::new(),
+        clear_environment: false,
+        environment_file: None,
+        restart: Restart {
+            policy: RestartPolicy::Always,
+            delay: RESTART_DELAY,
+            max_delay: RESTART_MAX_DELAY,
+            limit: Some(RESTART_LIMIT),
+        },
+        success_codes: vec![0],
+        essential: false,
+        ready: Ready::Started,
+        stop: Stop { signal: Signal::TERM, timeout: Some(Duration::from_secs(5)), group: true },
+        finish: None,
+        limits: Vec::new(),
+        nice: None,
+        oom_score_adj: None,
+        umask: None,
+        no_new_privileges: true,
+        without_root: WithoutRoot::Run,
+        down: false,
+    }
+}
+
+pub fn oneshot(name: &str) -> Service {
+    Service { kind: Kind::Oneshot, essential: true, ..longrun(name) }
+}
+
+pub fn own(path: &str) -> Own {
+    Own {
+        path: PathBuf::from(path),
+        user: None,
+        group: None,
+        recursive: true,
+        create: false,
+        mode: None,
+        dir_mode: None,
+        when: OwnWhen::Mismatch,
+        optional: false,
+        required: false,
+        cross_mounts: false,
+        exclude: Vec::new(),
+        hard_links: HardLinks::SameOwner,
+        at: Place::line("/etc/stepdown.toml", 7),
+    }
+}
+
+pub fn directory(path: &str) -> Directory {
+    Directory {
+        path: PathBuf::from(path),
+        user: None,
+        group: None,
+        mode: 0o755,
+        clean: Vec::new(),
+        at: Place::line("/etc/stepdown.toml", 12),
+    }
+}
+
+pub fn found(kind: PathKind, uid: u32, gid: u32, mode: u32) -> PathFact {
+    PathFact::Found { kind, uid: Uid(uid), gid: Gid(gid), mode, read_only: false }
+}
+
+pub fn dir(uid: u32, gid: u32, mode: u32) -> PathFact {
+    found(PathKind::Directory, uid, gid, mode)
+}
+
+/// `docker run image`, as root, on Debian.
+pub fn docker() -> Facts {
+    let accounts = [
+        (AccountFile::Passwd, PASSWD),
+        (AccountFile::Group, GROUP),
+        (AccountFile::Shadow, SHADOW),
+        (AccountFile::Gshadow, GSHADOW),
+    ];
+    let pipe = StdioFact { kind: StdioKind::Fifo, uid: Uid(0), mode: 0o600 };
+    Facts {
+        uid: Uid(0),
+        gid: Gid(0),
+        groups: vec![Gid(0)],
+        effective: DOCKER,
+        permitted: DOCKER,
+        bounding: DOCKER,
+        no_new_privs: false,
+        uid_map: IdMap::whole(),
+        gid_map: IdMap::whole(),
+        setgroups_denied: false,
+        pid_one: true,
+        tty: false,
+        umask: 0o22,
+        nice: 0,
+        oom_score_adj: 0,
+        hard_limits: BTreeMap::from([(Resource::Nofile, Some(1_048_576))]),
+        accounts: accounts
+            .into_iter()
+            .map(|(file, text)| (file, AccountState::File(text.as_bytes().to_vec())))
+            .collect(),
+        etc: Access::Yes,
+        paths: BTreeMap::new(),
+        runtime: vec![(PathBuf::from("/run/stepdown"), Access::Yes), (PathBuf::from("/tmp"), Access::Yes)],
+        stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
+        programs: BTreeMap::new(),
+        zone_known: None,
+    }
+}
+
+/// `docker run --read-only image`.
+pub fn read_only() -> Facts {
+    Facts { etc: Access::ReadOnly, runtime: vec![(PathBuf::from("/run/stepdown"), Access::ReadOnly)], ..docker() }
+}
+
+/// `docker run --user uid:gid image`.
+pub fn as_user(uid: u32, gid: u32) -> Facts {
+    Facts {
+        uid: Uid(uid),
+        gid: Gid(gid),
+        groups: vec![Gid(gid)],
+        effective: CapSet::EMPTY,
+        permitted: CapSet::EMPTY,
+        etc: Access::Denied,
+        runtime: vec![(PathBuf::from("/run/stepdown"), Access::Denied), (PathBuf::from("/tmp"), Access::Yes)],
+        ..docker()
+    }
+}
+
+/// Rootless podman: 0 is the user of the host, 1 to 65535 are subordinate ids.
+pub fn rootless() -> Facts {
+    let map = IdMap(vec![
+        IdRange { inside: 0, outside: 1000, count: 1 },
+        IdRange { inside: 1, outside: 100_000, count: 65_536 },
+    ]);
+    Facts { uid_map: map.clone(), gid_map: map, ..docker() }
+}
+
+pub fn without(facts: Facts, missing: &[Capability]) -> Facts {
+    let missing: CapSet = missing.iter().copied().collect();
+    let less = |set: CapSet| set.minus(missing);
+    Facts {
+        effective: less(facts.effective),
+        permitted: less(facts.permitted),
+        bounding: less(facts.bounding),
+        ..facts
+    }
+}
+
+pub fn account(facts: &mut Facts, file: AccountFile, text: &str) {
+    facts.accounts.insert(file, AccountState::File(text.as_bytes().to_vec()));
+}
+
+pub fn path(facts: &mut Facts, path: &str, fact: PathFact) {
+    facts.paths.insert(PathBuf::from(path), fact);
+}

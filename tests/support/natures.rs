@@ -1,0 +1,132 @@
+//! Random services, and how their processes behave.
+
+use std::time::Duration;
+
+use stepdown::config::service::{Kind, Ready, Restart, RestartPolicy, Stop};
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{FinishRule, Id, Spec, Start};
+
+use super::rng::Rng;
+
+/// How processes of a service behave: each is a chance in a hundred.
+#[derive(Clone, Debug)]
+pub struct Nature {
+    pub refuses: u64,
+    pub cannot_execute: u64,
+    pub says_ready: u64,
+    pub crashes: u64,
+    pub stable: u64,
+    pub succeeds: u64,
+    pub ignores: u64,
+    pub frozen: u64,
+    pub leaves: u64,
+    pub unkillable: u64,
+    pub finish_says_stop: u64,
+}
+
+fn milliseconds(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Returns how a service's processes behave.
+pub fn random_nature(rng: &mut Rng) -> Nature {
+    // Most are decent; a tenth of all have one vice in full, and a few have a bit of everything.
+    let mut nature = Nature {
+        refuses: rng.pick(&[0, 0, 0, 10, 100]),
+        cannot_execute: rng.pick(&[0, 0, 0, 10, 100]),
+        says_ready: rng.pick(&[100, 100, 70, 0]),
+        crashes: rng.pick(&[0, 0, 50, 100]),
+        stable: rng.pick(&[0, 0, 50]),
+        succeeds: rng.pick(&[0, 50, 100]),
+        ignores: rng.pick(&[0, 0, 30, 100]),
+        frozen: rng.pick(&[0, 0, 50]),
+        leaves: rng.pick(&[0, 0, 40, 100]),
+        unkillable: rng.pick(&[0, 0, 0, 0, 20, 100]),
+        finish_says_stop: rng.pick(&[0, 0, 20]),
+    };
+    if rng.percent(50) {
+        nature = Nature { refuses: 0, cannot_execute: 0, leaves: 0, unkillable: 0, says_ready: 100, ..nature };
+    }
+    nature
+}
+
+/// Makes the upper half such that KILL does not end it, soon, and the lower half slow to stop: many things can then
+/// happen while the stop goes on without the former.
+pub fn get_stuck(rng: &mut Rng, specs: &mut [Spec], natures: &mut [Nature]) {
+    let middle = specs.len() / 2;
+    for (at, (spec, nature)) in specs.iter_mut().zip(natures).enumerate() {
+        spec.start = Start::Wanted;
+        nature.refuses = 0;
+        nature.unkillable = if at >= middle { 100 } else { 0 };
+        nature.ignores = 100;
+        if at >= middle {
+            spec.stop.timeout = Some(milliseconds(rng.pick(&[0, 50])));
+            nature.cannot_execute = rng.pick(&[0, 0, 100]);
+            nature.leaves = rng.pick(&[0, 50, 100]);
+            nature.says_ready = 100;
+        }
+    }
+}
+
+/// Makes all of them crash and come back, and slow to stop: a stop then finds services that are starting again below
+/// others that are up.
+pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], natures: &mut [Nature]) {
+    for (spec, nature) in specs.iter_mut().zip(natures).filter(|(spec, _)| !spec.is_main) {
+        spec.start = Start::Wanted;
+        spec.kind = Kind::Longrun;
+        spec.essential = false;
+        spec.restart.policy = RestartPolicy::Always;
+        spec.restart.limit = None;
+        spec.ready = Ready::Fd { fd: 3, timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
+        *nature = Nature { refuses: 0, cannot_execute: 0, says_ready: 100, crashes: 60, ignores: 50, ..nature.clone() };
+    }
+}
+
+/// Returns a service that depends on earlier ones only.
+pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
+    let kind = if rng.percent(30) { Kind::Oneshot } else { Kind::Longrun };
+    let policies = [RestartPolicy::Always, RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never];
+    let neighbours = |rng: &mut Rng, percent: u64| -> Vec<Id> {
+        (0..at).filter(|_| rng.percent(percent)).map(|on| Id(usize::try_from(on).expect("small"))).collect()
+    };
+    let timeout = |rng: &mut Rng, some: u64| rng.percent(some).then(|| milliseconds(rng.pick(&[50, 1_000, 5_000])));
+    let density = rng.pick(&[0, 15, 30, 60]);
+    let requires = neighbours(rng, density);
+    let after = neighbours(rng, density);
+    let after = after.into_iter().filter(|on| !requires.contains(on)).collect();
+    let ready = if rng.percent(40) { Ready::Fd { fd: 3, timeout: timeout(rng, 70) } } else { Ready::Started };
+    let stop_timeout = if rng.percent(5) { Some(Duration::ZERO) } else { timeout(rng, 30) };
+    let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });
+    Spec {
+        name: ServiceName::new(&format!("s{at}")).expect("a name"),
+        kind,
+        requires,
+        after,
+        restart: Restart {
+            policy: rng.pick(&policies),
+            delay: milliseconds(rng.pick(&[0, 1_000, 1_000, 400])),
+            max_delay: milliseconds(rng.pick(&[0, 4_000, 30_000])),
+            limit: rng.pick(&[None, Some(0), Some(1), Some(2), Some(3), Some(10)]),
+        },
+        success_codes: rng.pick::<&[u8]>(&[&[0], &[0], &[0, 143], &[]]).to_vec(),
+        essential: rng.percent(15),
+        ready,
+        stop: Stop {
+            signal: rng.pick(&[Signal::TERM, Signal::TERM, Signal::QUIT]),
+            timeout: stop_timeout,
+            group: rng.percent(60),
+        },
+        finish: finish.filter(|_| kind == Kind::Longrun),
+        start: rng.pick(&[
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Down,
+            Start::AlreadyDone,
+            Start::Skipped,
+        ]),
+        is_main: false,
+    }
+}

@@ -1,0 +1,287 @@
+//! The rules of the engine, stated a second time and independently: the oracle sees only what goes into the engine
+//! (events, time) and what comes out (actions), keeps its own picture of every service, and notes each violation under
+//! the name of the property that it breaks. It never asks the engine what it thinks, but to compare.
+//!
+//! Here: its picture, and the properties' names. Beside: `oracle_events` (what events mean), `oracle_judge` (what it
+//! thinks of each action), `oracle_checks` (what it checks after each step), `oracle_stop` (the stop and its budget).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use stepdown::config::service::{Kind, Ready};
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Exit, Id, Pid, Role, Setup, Spec, Target, Time};
+
+/// What is always true. The names are the tests' names, and what a failure prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    AtMostOneProcessPerService,
+    OnlyLiveProcessesAreSignalled,
+    NothingStartsBeforeWhatItRequiresIsUp,
+    NothingStartsBeforeWhatItIsAfterHasSettled,
+    NothingStopsBeforeWhatNeedsItIsDown,
+    AfterAStopRequestNothingStarts,
+    TheContainerEndsWithinItsBudget,
+    ThereIsExactlyOneExitAndItIsLast,
+    NoDeadlineLiesInThePast,
+    TheDeadlineIsTheNextMomentThatMatters,
+    ATickAtTheDeadlineChangesSomething,
+    AnEarlyTickChangesNothing,
+    BackOffNeverShrinksWhileFailingAndHasACap,
+    NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
+    AStableRunResetsTheBackOff,
+    TheExitCodeFollowsTheRule,
+    AServiceIsOnlySignalledForItsOwnSake,
+    PatienceIsGivenInFull,
+    WhatDoesNotStopIsKilled,
+    TheRestOfAGroupIsEnded,
+    AStopSignalIsTheRightOneAndFollowedByCont,
+    AFinishScriptRunsOnceAfterEachEnd,
+    FinishSayingStopIsObeyed,
+    WhatCanStartStartsAtOnce,
+    WhatMayStopIsToldAtOnce,
+    TheStopBeginsForTheRightReason,
+    AFailedRequirementFailsWhatWaitsForIt,
+    ALateReadinessIsAFailure,
+    ForwardedSignalsReachOnlyALivingMain,
+    EveryLiveProcessAtTheEndIsNamed,
+    StatusTellsTheTruth,
+    TheWorldComesToAnEnd,
+}
+
+/// A process in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Proc {
+    pub pid: Pid,
+    pub role: Role,
+    /// Its first process is there.
+    pub leader: bool,
+    /// Others of its group are, although the first is not.
+    pub rest: bool,
+    pub started: Time,
+    pub up_at: Option<Time>,
+    /// How the first process ended.
+    pub exit: Option<Exit>,
+    pub told: bool,
+    pub group_told: bool,
+    pub not_ready: bool,
+    /// When it has to be killed, unless it ends before.
+    pub kill_by: Option<Time>,
+    pub killed_at: Option<Time>,
+    pub lost: bool,
+}
+
+/// What a service is in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub enum Is {
+    Down,
+    /// Wanted; not before that time.
+    Pending(Time),
+    /// A process was asked for.
+    Asked(Role),
+    Live(Proc),
+    /// Its command has ended; the finish script has to be asked for in this step.
+    FinishDue,
+    Done,
+    /// Failed for good.
+    Over,
+}
+
+/// A service in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Svc {
+    pub spec: Spec,
+    pub is: Is,
+    /// Started by itself or because something wanted requires it.
+    pub wanted: bool,
+    pub failures: u32,
+    /// Pauses since the last stable run.
+    pub pauses: u32,
+    pub last_pause: Duration,
+    pub code: Option<u8>,
+    /// The end whose finish script runs.
+    pub end: Option<Ending>,
+}
+
+/// A run's end in the oracle's eyes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub exit: Exit,
+    pub well: bool,
+    pub stable: bool,
+}
+
+/// Why the container ends, without details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Signal(Signal),
+    Asked,
+    Main,
+    Essential(Id),
+    NothingLeft,
+}
+
+/// The stop in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Stopping {
+    pub reason: Reason,
+    pub at: Time,
+    /// For each service, when its layer is over, and when its process is killed.
+    pub layer_end: BTreeMap<Id, Time>,
+    pub kill_at: BTreeMap<Id, Time>,
+    pub total: Time,
+    /// When patience ended for all.
+    pub over_at: Option<Time>,
+    pub announced: bool,
+}
+
+/// The oracle.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    pub services: Vec<Svc>,
+    pub stop_timeout: Duration,
+    pub now: Time,
+    pub begun: bool,
+    pub stop: Option<Stopping>,
+    pub stop_signals: u32,
+    pub asked_code: Option<u8>,
+    pub main_code: Option<u8>,
+    pub last_failure: Option<u8>,
+    pub exit: Option<u8>,
+    pub violations: Vec<(Property, String)>,
+    /// Everything that each service depends on, through however many others.
+    pub below: BTreeMap<Id, BTreeSet<Id>>,
+    /// What the step under way still owes.
+    pub due: Due,
+}
+
+/// What a step owes after an event.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    pub cont: Option<(Id, Pid, Target)>,
+    pub leftovers: BTreeSet<Id>,
+    pub backoff: BTreeMap<Id, (Duration, u32)>,
+    pub failed: BTreeSet<Id>,
+    pub forward: Option<Signal>,
+    pub not_ready: BTreeSet<Id>,
+    /// Ended for good: what waits for them has not failed yet.
+    pub losing: VecDeque<Id>,
+    /// Essential ones among those that have ended for good.
+    pub essentials: Vec<Id>,
+}
+
+impl Oracle {
+    pub fn new(setup: &Setup) -> Self {
+        let main = setup.specs.last().is_some_and(|spec| spec.is_main).then(|| setup.specs.len() - 1);
+        let mut services: Vec<Svc> = setup
+            .specs
+            .iter()
+            .map(|spec| Svc {
+                is: Is::Down,
+                wanted: spec.start == stepdown::supervise::Start::Wanted,
+                failures: 0,
+                pauses: 0,
+                last_pause: Duration::ZERO,
+                code: None,
+                end: None,
+                spec: spec.clone(),
+            })
+            .collect();
+        if let Some(main) = main {
+            services[main].spec.after = (0..main).map(Id).collect();
+        }
+        let mut below: BTreeMap<Id, BTreeSet<Id>> = BTreeMap::new();
+        for _ in 0..=services.len() {
+            for (at, service) in services.iter().enumerate() {
+                let direct: Vec<Id> = service.spec.requires.iter().chain(&service.spec.after).copied().collect();
+                let mut all: BTreeSet<Id> = direct.iter().copied().collect();
+                all.extend(direct.iter().filter_map(|id| below.get(id)).flatten().copied());
+                below.insert(Id(at), all);
+            }
+        }
+        Self {
+            services,
+            stop_timeout: setup.stop_timeout,
+            now: Time::default(),
+            begun: false,
+            stop: None,
+            stop_signals: 0,
+            asked_code: None,
+            main_code: None,
+            last_failure: None,
+            exit: None,
+            violations: Vec::new(),
+            below,
+            due: Due::default(),
+        }
+    }
+
+    /// Returns the main command.
+    pub fn main(&self) -> Option<Id> {
+        let last = self.services.len().checked_sub(1)?;
+        self.services[last].spec.is_main.then_some(Id(last))
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.services.len()).map(Id)
+    }
+
+    pub fn violate(&mut self, property: Property, what: impl Into<String>) {
+        self.violations.push((property, what.into()));
+    }
+
+    pub fn demand(&mut self, holds: bool, property: Property, what: impl FnOnce() -> String) {
+        if !holds {
+            self.violate(property, what());
+        }
+    }
+
+    pub fn proc(&self, id: Id) -> Option<&Proc> {
+        match &self.services[id.0].is {
+            Is::Live(proc) => Some(proc),
+            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
+        }
+    }
+
+    pub fn proc_mut(&mut self, id: Id) -> Option<&mut Proc> {
+        match &mut self.services[id.0].is {
+            Is::Live(proc) => Some(proc),
+            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
+        }
+    }
+
+    pub fn is_oneshot(&self, id: Id) -> bool {
+        self.services[id.0].spec.kind == Kind::Oneshot
+    }
+
+    /// Returns whether what requires it may start.
+    pub fn met(&self, id: Id) -> bool {
+        match &self.services[id.0].is {
+            Is::Done => true,
+            Is::Live(proc) => proc.role == Role::Run && proc.leader && !proc.told && proc.up_at.is_some(),
+            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Over => false,
+        }
+    }
+
+    /// Returns whether what is after it may start.
+    pub fn settled(&self, id: Id) -> bool {
+        self.met(id) || matches!(self.services[id.0].is, Is::Down | Is::Over)
+    }
+
+    /// Returns whether anything of it is there that somebody waits for.
+    pub fn alive(&self, id: Id) -> bool {
+        match &self.services[id.0].is {
+            Is::Asked(_) | Is::FinishDue => true,
+            Is::Live(proc) => !proc.lost,
+            Is::Down | Is::Pending(_) | Is::Done | Is::Over => false,
+        }
+    }
+
+    /// Returns how long it may take to become ready.
+    pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
+        match self.services[id.0].spec.ready {
+            Ready::Fd { timeout, .. } if !self.is_oneshot(id) => timeout,
+            Ready::Fd { .. } | Ready::Started => None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the oracle checks between two steps: that nothing was left undone, and that the engine says what is.
+
+use stepdown::supervise::{Id, Phase, REAP_GRACE, Role, Supervisor, Time};
+
+use super::oracle::{Is, Oracle, Proc, Property, Svc};
+
+impl Oracle {
+    /// Checks what must be true between two steps.
+    pub fn after(&mut self, engine: &Supervisor) {
+        let mut due = std::mem::take(&mut self.due);
+        if !due.essentials.is_empty() {
+            for id in std::mem::take(&mut due.failed) {
+                self.services[id.0].is = Is::Down;
+            }
+        }
+        self.demand(due.cont.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("no CONT for {:?}", due.cont)
+        });
+        self.demand(due.leftovers.is_empty(), Property::TheRestOfAGroupIsEnded, || {
+            format!("not told: {:?}", due.leftovers)
+        });
+        self.demand(due.backoff.is_empty(), Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
+            format!("no pause was announced: {:?}", due.backoff)
+        });
+        self.demand(due.failed.is_empty(), Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, || {
+            format!("not failed: {:?}", due.failed)
+        });
+        self.demand(due.forward.is_none(), Property::ForwardedSignalsReachOnlyALivingMain, || {
+            format!("{:?} was not passed on", due.forward)
+        });
+        if self.exit.is_some() {
+            let deadline = engine.deadline();
+            self.demand(deadline.is_none(), Property::ThereIsExactlyOneExitAndItIsLast, || {
+                format!("a deadline after the exit: {deadline:?}")
+            });
+            return;
+        }
+        let (now, deadline) = (self.now, engine.deadline());
+        self.demand(deadline.is_none_or(|at| at > now), Property::NoDeadlineLiesInThePast, || {
+            format!("{deadline:?}, now {now:?}")
+        });
+        let expected = self.next_moment();
+        self.demand(deadline == expected, Property::TheDeadlineIsTheNextMomentThatMatters, || {
+            format!("{deadline:?} instead of {expected:?}")
+        });
+        for id in self.ids() {
+            self.check(id);
+            self.compare(id, engine);
+        }
+        self.check_stop();
+    }
+
+    /// Returns when something has to happen by itself.
+    fn next_moment(&self) -> Option<Time> {
+        let of_service = |id: Id| match &self.services[id.0].is {
+            Is::Pending(from) => Some(*from).filter(|from| *from > self.now),
+            Is::Live(Proc { lost: true, .. }) => None,
+            Is::Live(Proc { killed_at: Some(at), .. }) => {
+                self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE))
+            }
+            Is::Live(Proc { kill_by: Some(by), .. }) => Some(*by),
+            Is::Live(Proc { leader: true, up_at: None, role: Role::Run, started, .. }) if self.stop.is_none() => {
+                self.ready_timeout(id).map(|timeout| started.plus(timeout))
+            }
+            Is::Live(_) | Is::Down | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
+        };
+        let whole = self.stop.as_ref().map(|stop| stop.over_at.map_or(stop.total, |at| at.plus(REAP_GRACE)));
+        self.ids().filter_map(of_service).chain(whole).min()
+    }
+
+    /// Checks that nothing that can happen to a service at this moment is left undone.
+    fn check(&mut self, id: Id) {
+        let now = self.now;
+        let Svc { is, spec, .. } = self.services[id.0].clone();
+        match is {
+            Is::Pending(from) if self.stop.is_none() => {
+                let may = spec.requires.iter().all(|on| self.met(*on)) && spec.after.iter().all(|on| self.settled(*on));
+                self.demand(!(may && from <= now), Property::WhatCanStartStartsAtOnce, || {
+                    format!("{id:?} could start since {from:?}, now {now:?}")
+                });
+            }
+            Is::Pending(_) => self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still waits")),
+            Is::FinishDue => {
+                self.violate(Property::AFinishScriptRunsOnceAfterEachEnd, format!("{id:?}: it was not started"));
+            }
+            Is::Live(proc) => {
+                let late = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
+                self.demand(!late, Property::WhatDoesNotStopIsKilled, || format!("{id:?} {proc:?}, now {now:?}"));
+                let waits = proc.role == Role::Run && proc.leader && proc.up_at.is_none() && !proc.told;
+                let timeout = self.ready_timeout(id).filter(|_| waits && self.stop.is_none());
+                let unready = timeout.is_some_and(|timeout| proc.started.plus(timeout) <= now);
+                self.demand(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+            }
+            Is::Down | Is::Asked(_) | Is::Done | Is::Over => {}
+        }
+    }
+
+    /// Compares what the engine says about a service with the oracle's own picture.
+    fn compare(&mut self, id: Id, engine: &Supervisor) {
+        let (phase, pid) = (engine.phase(id), engine.live(id));
+        let fits = match (&self.services[id.0].is, phase) {
+            (Is::Down, Some(Phase::Down)) | (Is::Over, Some(Phase::Failed)) | (Is::Done, Some(Phase::Done)) => true,
+            (Is::Pending(_), Some(Phase::Waiting | Phase::Backoff)) => true,
+            (Is::Asked(Role::Run), Some(Phase::Spawning)) => true,
+            (Is::Asked(Role::Finish), Some(Phase::FinishSpawning)) => true,
+            (Is::Live(proc), Some(phase)) => {
+                let expected = match proc {
+                    Proc { lost: true, .. } => Phase::Lost,
+                    Proc { leader: false, .. } => Phase::Draining,
+                    Proc { role: Role::Finish, .. } => Phase::Finishing,
+                    Proc { told: true, .. } | Proc { killed_at: Some(_), .. } => Phase::Stopping,
+                    Proc { up_at: Some(_), .. } => Phase::Up,
+                    Proc { up_at: None, .. } => Phase::Starting,
+                };
+                phase == expected && pid == Some(proc.pid)
+            }
+            _ => false,
+        };
+        let ours = self.services[id.0].is.clone();
+        self.demand(fits && pid == self.proc(id).map(|proc| proc.pid), Property::StatusTellsTheTruth, || {
+            format!("{id:?} is said to be {phase:?} with {pid:?}, and is {ours:?}")
+        });
+    }
+}

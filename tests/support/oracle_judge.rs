@@ -1,0 +1,232 @@
+//! What the oracle thinks of each action.
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Action, Because, Exit, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
+
+use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
+use super::oracle_stop::code_of;
+
+impl Oracle {
+    /// Judges an action.
+    pub fn action(&mut self, action: &Action) {
+        let after_exit = self.exit.is_some();
+        self.demand(!after_exit, Property::ThereIsExactlyOneExitAndItIsLast, || format!("{action:?} after the exit"));
+        if let (Some(owed), true) = (self.due.cont, !matches!(action, Action::Signal { signal: Signal::CONT, .. })) {
+            self.violate(Property::AStopSignalIsTheRightOneAndFollowedByCont, format!("{owed:?}, then {action:?}"));
+            self.due.cont = None;
+        }
+        match action {
+            Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
+            Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
+            Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
+            Action::Report(report) => self.judge_report(report),
+            Action::Exit(code) => self.judge_exit(*code),
+        }
+    }
+
+    fn judge_start(&mut self, id: Id) {
+        let Svc { spec, is, .. } = self.services[id.0].clone();
+        self.demand(self.begun && self.stop.is_none(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}"));
+        match is {
+            Is::Pending(from) => {
+                let now = self.now;
+                self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
+                    format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
+                });
+            }
+            Is::Live(_) | Is::Asked(_) | Is::FinishDue => {
+                self.violate(Property::AtMostOneProcessPerService, format!("{id:?} is {is:?}"));
+            }
+            Is::Down | Is::Done | Is::Over => {
+                self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {is:?}"));
+            }
+        }
+        for on in &spec.requires {
+            self.demand(self.met(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || format!("{id:?} on {on:?}"));
+        }
+        for on in &spec.after {
+            self.demand(self.settled(*on), Property::NothingStartsBeforeWhatItIsAfterHasSettled, || {
+                format!("{id:?} on {on:?}")
+            });
+        }
+        self.services[id.0].is = Is::Asked(Role::Run);
+    }
+
+    fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
+        let Svc { is, end, .. } = self.services[id.0].clone();
+        let fits = matches!(is, Is::FinishDue) && after == end.map(|end| end.exit);
+        self.demand(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || format!("{id:?} is {is:?}, after {after:?}"));
+        self.services[id.0].is = Is::Asked(Role::Finish);
+    }
+
+    fn judge_signal(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
+        let now = self.now;
+        let Some(proc) = self.proc(id).cloned() else {
+            return self.violate(Property::OnlyLiveProcessesAreSignalled, format!("{id:?} {pid:?} has none"));
+        };
+        let there = proc.pid == pid && !proc.lost && (proc.leader || (proc.rest && to == Target::Group));
+        self.demand(there, Property::OnlyLiveProcessesAreSignalled, || format!("{id:?} {pid:?} {to:?}: {proc:?}"));
+        if self.due.cont.is_some() && signal == Signal::CONT {
+            let owed = self.due.cont.take();
+            return self.demand(
+                owed == Some((id, pid, to)),
+                Property::AStopSignalIsTheRightOneAndFollowedByCont,
+                || format!("{owed:?}, and CONT to {id:?} {to:?}"),
+            );
+        }
+        if self.due.forward == Some(signal) && self.main() == Some(id) {
+            self.due.forward = None;
+            return self.demand(to == Target::Process, Property::ForwardedSignalsReachOnlyALivingMain, || {
+                "to the whole group".to_owned()
+            });
+        }
+        if signal == Signal::KILL {
+            let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
+            self.demand(due, Property::PatienceIsGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
+            if let Some(proc) = self.proc_mut(id) {
+                proc.killed_at = Some(now);
+            }
+            return;
+        }
+        self.judge_stop_signal(id, &proc, to, signal);
+    }
+
+    fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
+        let spec = self.services[id.0].spec.clone();
+        let reason = self.stop.as_ref().map(|stop| stop.reason);
+        let expected = match reason {
+            Some(Reason::Signal(sent)) if self.main() == Some(id) => sent,
+            Some(_) | None => spec.stop.signal,
+        };
+        let leftovers = self.due.leftovers.remove(&id);
+        let target = if leftovers || spec.stop.group { Target::Group } else { Target::Process };
+        self.demand(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("{id:?} got {signal} to {to:?} instead of {expected} to {target:?}")
+        });
+        let late = self.due.not_ready.remove(&id);
+        let own = leftovers || late || (self.stop.is_some() && proc.leader && !proc.told && proc.role == Role::Run);
+        self.demand(own, Property::AServiceIsOnlySignalledForItsOwnSake, || format!("{id:?} {signal}: {proc:?}"));
+        if !leftovers && !late {
+            let turn = self.its_turn(id) || self.patience_is_over();
+            self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
+        }
+        let kill_at = self.kill_at(id);
+        self.due.cont = self.proc(id).map(|proc| (id, proc.pid, to));
+        if let Some(proc) = self.proc_mut(id) {
+            proc.group_told |= to == Target::Group;
+            proc.not_ready |= late;
+            if !leftovers {
+                proc.told = true;
+                proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
+            }
+        }
+    }
+
+    fn judge_report(&mut self, report: &Report) {
+        let now = self.now;
+        match report {
+            Report::Backoff { id, pause, failures } => {
+                let expected = self.due.backoff.remove(id);
+                let fits = expected == Some((*pause, *failures));
+                let (last, cap) = (self.services[id.0].last_pause, self.services[id.0].spec.restart.max_delay);
+                let property = if expected.is_some_and(|(pause, _)| pause.is_zero()) || last > *pause && fits {
+                    Property::AStableRunResetsTheBackOff
+                } else {
+                    Property::BackOffNeverShrinksWhileFailingAndHasACap
+                };
+                self.services[id.0].last_pause = *pause;
+                self.demand(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} (cap {cap:?})"));
+            }
+            Report::Failed { id, why } => {
+                let expected = self.due.failed.remove(id);
+                let property = match why {
+                    Why::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
+                    Why::FinishSaidStop => Property::FinishSayingStopIsObeyed,
+                    Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::Skipped => {
+                        Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy
+                    }
+                };
+                self.demand(expected, property, || format!("{id:?} is not failed, and said to be by {why:?}"));
+                if let Why::Requirement(on) = why {
+                    let lost = matches!(self.services[on.0].is, Is::Over | Is::Down);
+                    let required = self.services[id.0].spec.requires.contains(on);
+                    self.demand(lost && required, property, || format!("{id:?} for {on:?}"));
+                }
+            }
+            Report::NotReady { id, .. } => {
+                let proc = self.proc(*id).cloned();
+                let late = proc.as_ref().is_some_and(|proc| {
+                    let timeout = self.ready_timeout(*id).filter(|_| proc.up_at.is_none() && !proc.told);
+                    timeout.is_some_and(|timeout| proc.started.plus(timeout) <= now)
+                });
+                let late = late && self.stop.is_none();
+                self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.due.not_ready.insert(*id);
+            }
+            Report::Unkillable { id, .. } => {
+                let began = self.stop.as_ref().map_or(now, |stop| stop.at);
+                let killed = self.proc(*id).and_then(|proc| proc.killed_at);
+                let lost = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now) && self.stop.is_some();
+                let forced =
+                    self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
+                self.demand(lost || forced, Property::PatienceIsGivenInFull, || format!("{id:?} was given up"));
+                if let Some(proc) = self.proc_mut(*id) {
+                    proc.lost = true;
+                }
+            }
+            Report::Stopping { because } => self.judge_reason(because),
+            Report::Done { id, .. } => {
+                let done = matches!(self.services[id.0].is, Is::Done);
+                self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
+            }
+            Report::Up { id, .. } => {
+                self.demand(self.met(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
+            }
+            Report::Leftovers { id } => {
+                let left = self.due.leftovers.contains(id);
+                self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to be told"));
+            }
+            Report::Waiting { id, on } => {
+                let empty = on.iter().all(|on| self.met(*on));
+                self.demand(!empty, Property::WhatCanStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
+            }
+            Report::Starting { .. } | Report::Ended { .. } | Report::Stopped { .. } => {}
+            Report::CannotStart { .. } | Report::Killing { .. } => {}
+        }
+    }
+
+    fn judge_reason(&mut self, because: &Because) {
+        let expected = self.stop.as_ref().map(|stop| stop.reason);
+        let fits = match (because, expected) {
+            (Because::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
+            (Because::Asked, Some(Reason::Asked)) | (Because::NothingLeft, Some(Reason::NothingLeft)) => true,
+            (Because::Main(exit), Some(Reason::Main)) => Some(code_of(*exit)) == self.main_code,
+            (Because::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
+            _ => false,
+        };
+        if let (Because::Essential(id, _), Some(stop)) = (because, &mut self.stop) {
+            stop.reason = Reason::Essential(*id);
+        }
+        let again = self.stop.as_ref().is_some_and(|stop| stop.announced);
+        self.demand(fits && !again, Property::TheStopBeginsForTheRightReason, || {
+            format!("{because:?}, expected {expected:?}")
+        });
+        if let Some(stop) = &mut self.stop {
+            stop.announced = true;
+        }
+    }
+
+    fn judge_exit(&mut self, code: u8) {
+        let (now, expected, reason) = (self.now, self.expected_code(), self.stop.as_ref().map(|stop| stop.reason));
+        self.demand(code == expected, Property::TheExitCodeFollowsTheRule, || {
+            format!("{code} instead of {expected}: {reason:?}")
+        });
+        let limit = self.stop.as_ref().map(|stop| stop.over_at.unwrap_or(stop.total).plus(REAP_GRACE));
+        self.demand(limit.is_some_and(|limit| now <= limit), Property::TheContainerEndsWithinItsBudget, || {
+            format!("exit at {now:?}, limit {limit:?}")
+        });
+        let unnamed: Vec<Id> = self.ids().filter(|id| self.alive(*id)).collect();
+        self.demand(unnamed.is_empty(), Property::EveryLiveProcessAtTheEndIsNamed, || format!("{unnamed:?}"));
+        self.exit = Some(code);
+    }
+}

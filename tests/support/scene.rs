@@ -1,0 +1,200 @@
+//! A scene played by hand, for tests that tell one story: the test says what processes do, the oracle watches.
+//!
+//! A process that the engine asks for exists at once (`Spawned`), unless [`Scene::refuse`] was said before.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{
+    Action, Event, Exit, Id, Pid, Report, Request, Role, SpawnError, Status, Supervisor, Target, Time,
+};
+
+use super::draft::{Draft, setup};
+use super::oracle::Oracle;
+
+/// The default budget of a stop.
+pub const BUDGET: Duration = Duration::from_secs(8);
+
+/// An engine, and all that it said.
+pub struct Scene {
+    engine: Supervisor,
+    oracle: Oracle,
+    names: Vec<String>,
+    now: Time,
+    next_pid: i32,
+    refusals: BTreeMap<Id, i32>,
+    /// Everything since the last look.
+    actions: Vec<Action>,
+    exit: Option<u8>,
+}
+
+impl Scene {
+    /// Returns the scene of these services, with the default budget.
+    pub fn new(drafts: &[Draft]) -> Self {
+        Self::with_budget(drafts, BUDGET)
+    }
+
+    pub fn with_budget(drafts: &[Draft], stop_timeout: Duration) -> Self {
+        let setup = setup(drafts, stop_timeout);
+        Self {
+            oracle: Oracle::new(&setup),
+            names: setup.specs.iter().map(|spec| spec.name.to_string()).collect(),
+            engine: Supervisor::new(setup),
+            now: Time::default(),
+            next_pid: 100,
+            refusals: BTreeMap::new(),
+            actions: Vec::new(),
+            exit: None,
+        }
+    }
+
+    /// Returns the scene after `Begin`.
+    pub fn begun(drafts: &[Draft]) -> Self {
+        let mut scene = Self::new(drafts);
+        scene.send(Event::Begin);
+        scene
+    }
+
+    pub fn id(&self, name: &str) -> Id {
+        Id(self.names.iter().position(|other| other == name).unwrap_or_else(|| panic!("no service {name}")))
+    }
+
+    /// The next process of this service cannot be started, for that errno.
+    pub fn refuse(&mut self, name: &str, errno: i32) {
+        self.refusals.insert(self.id(name), errno);
+    }
+
+    pub fn executed(&mut self, name: &str) {
+        self.send(Event::Executed { id: self.id(name) });
+    }
+
+    pub fn ready(&mut self, name: &str) {
+        self.send(Event::Ready { id: self.id(name) });
+    }
+
+    pub fn exits(&mut self, name: &str, code: u8) {
+        self.ends(name, Exit::Code(code), false);
+    }
+
+    pub fn dies(&mut self, name: &str, signal: Signal) {
+        self.ends(name, Exit::Signal(signal), false);
+    }
+
+    pub fn ends(&mut self, name: &str, exit: Exit, group_left: bool) {
+        self.send(Event::Exited { id: self.id(name), exit, group_left });
+    }
+
+    pub fn group_gone(&mut self, name: &str) {
+        self.send(Event::GroupGone { id: self.id(name) });
+    }
+
+    pub fn cannot_execute(&mut self, name: &str, errno: i32) {
+        let why = SpawnError { what: "cannot execute".to_owned(), errno };
+        self.send(Event::SpawnFailed { id: self.id(name), why });
+    }
+
+    pub fn stop_signal(&mut self, signal: Signal) {
+        self.send(Event::StopSignal(signal));
+    }
+
+    pub fn shutdown(&mut self, code: Option<u8>) {
+        self.send(Event::Ask(Request::Shutdown { code }));
+    }
+
+    /// Lets time pass, with a tick at every deadline.
+    pub fn wait(&mut self, seconds: f64) {
+        let until = self.now.plus(Duration::from_secs_f64(seconds));
+        while let Some(deadline) = self.engine.deadline().filter(|deadline| *deadline <= until) {
+            self.now = deadline;
+            self.send(Event::Tick);
+        }
+        self.now = until;
+    }
+
+    /// Gives an event to the engine, and answers what it asks for.
+    pub fn send(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            self.oracle.before(self.now, &event);
+            for action in self.engine.step(self.now, event) {
+                self.oracle.action(&action);
+                match &action {
+                    Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
+                    Action::Exit(code) => self.exit = Some(*code),
+                    Action::Signal { .. } | Action::Report(_) => {}
+                }
+                self.actions.push(action);
+            }
+            self.oracle.after(&self.engine);
+        }
+        assert!(self.oracle.violations.is_empty(), "{:#?}\nafter {:#?}", self.oracle.violations, self.actions);
+    }
+
+    fn answer(&mut self, id: Id) -> Event {
+        if let Some(errno) = self.refusals.remove(&id) {
+            return Event::SpawnFailed { id, why: SpawnError { what: "cannot start".to_owned(), errno } };
+        }
+        self.next_pid += 1;
+        Event::Spawned { id, pid: Pid(self.next_pid) }
+    }
+
+    pub fn status(&self, name: &str) -> Status {
+        self.engine.status().swap_remove(self.id(name).0)
+    }
+
+    /// Returns the state's word.
+    pub fn state(&self, name: &str) -> &'static str {
+        self.status(name).state
+    }
+
+    pub fn exit(&self) -> Option<u8> {
+        self.exit
+    }
+
+    pub fn deadline(&self) -> Option<f64> {
+        self.engine.deadline().map(|at| at.0.as_secs_f64())
+    }
+
+    pub fn now(&self) -> f64 {
+        self.now.0.as_secs_f64()
+    }
+
+    /// Returns everything that was done since the last look.
+    pub fn look(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Returns whose commands were started since the last look.
+    pub fn started(&mut self) -> Vec<String> {
+        let name = |action| match action {
+            Action::Spawn { id, role: Role::Run, .. } => Some(self.names[id.0].clone()),
+            Action::Spawn { .. } | Action::Signal { .. } | Action::Report(_) | Action::Exit(_) => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(name).collect()
+    }
+
+    /// Returns which signals were sent since the last look: `web: TERM to its group`.
+    pub fn signals(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Signal { id, to, signal, .. } => {
+                let to = match to {
+                    Target::Process => "",
+                    Target::Group => " group",
+                };
+                Some(format!("{}{to}: {signal}", self.names[id.0]))
+            }
+            Action::Spawn { .. } | Action::Report(_) | Action::Exit(_) => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns what was reported since the last look.
+    pub fn reports(&mut self) -> Vec<Report> {
+        let report = |action| match action {
+            Action::Report(report) => Some(report),
+            Action::Spawn { .. } | Action::Signal { .. } | Action::Exit(_) => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(report).collect()
+    }
+}

@@ -1,0 +1,328 @@
+//! A simulated machine: takes actions, hands back events. Its processes crash, hang, ignore TERM, cannot be started
+//! for any errno, become ready late, never or twice, are stopped and need CONT, leave others of their group behind,
+//! or cannot be killed. Time is a number that jumps to the next event or deadline. All of it follows from a seed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{
+    Action, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Supervisor, Time,
+};
+
+use super::natures::{Nature, get_busy, get_stuck, random_nature, random_spec};
+use super::oracle::{Oracle, Property};
+use super::rng::Rng;
+use super::transitions::{Kind as EventKind, Reached};
+
+/// More steps than any world needs: reaching it means that something spins.
+const MOST_STEPS: usize = 5_000;
+
+/// What can happen by itself.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    Executes(Pid),
+    CannotExecute(Pid, i32),
+    SaysReady(Pid),
+    Ends(Pid, Exit),
+    RestEnds(Pid),
+    Outside(Event),
+}
+
+/// A process of the simulated machine.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub id: Id,
+    pub role: Role,
+    pub alive: bool,
+    pub rest: bool,
+    pub leaves: bool,
+    pub ignores: bool,
+    pub rest_ignores: bool,
+    pub frozen: bool,
+    /// A stop signal that it cannot hear while it is stopped.
+    pub pending: Option<Signal>,
+    pub unkillable: bool,
+}
+
+/// A machine, an engine on it, and an oracle that watches both.
+pub struct World {
+    pub seed: u64,
+    pub engine: Supervisor,
+    pub oracle: Oracle,
+    pub trace: Vec<String>,
+    pub reached: Reached,
+    pub rng: Rng,
+    pub natures: Vec<Nature>,
+    pub specs: Vec<Spec>,
+    pub processes: BTreeMap<Pid, Process>,
+    pub queue: BTreeMap<(Time, u64), Happening>,
+    pub now: Time,
+    pub order: u64,
+    pub next_pid: i32,
+    /// Whether answers' actions are carried out before the rest of the list, or after it. A loop may do either.
+    pub answers_first: bool,
+    pub steps: usize,
+    pub signalled: u32,
+}
+
+fn milliseconds(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+impl World {
+    /// Returns the world of that seed; larger seeds have more services.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let most = 1 + seed % 9;
+        let count = rng.between(1, most);
+        let mut specs: Vec<Spec> = (0..count).map(|at| random_spec(&mut rng, at)).collect();
+        let mainly = seed % 8 == 5;
+        if mainly || rng.percent(50) {
+            specs.push(Spec::main());
+        }
+        let mut natures: Vec<Nature> = specs.iter().map(|_| random_nature(&mut rng)).collect();
+        let mut stop_timeout = milliseconds(rng.pick(&[0, 600, 2_000, 8_000, 8_000, 8_000]));
+        let stuck = seed % 8 == 7;
+        if stuck {
+            stop_timeout = milliseconds(8_000);
+            get_stuck(&mut rng, &mut specs, &mut natures);
+        }
+        if seed % 8 == 3 {
+            get_busy(&mut rng, &mut specs, &mut natures);
+        }
+        if let (true, Some(main)) = (mainly, natures.last_mut()) {
+            // A main command that leaves children behind which do not mind TERM, while signals for it keep coming.
+            *main = Nature { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
+        }
+        let setup = Setup { specs: specs.clone(), stop_timeout };
+        let mut world = Self {
+            seed,
+            oracle: Oracle::new(&setup),
+            engine: Supervisor::new(setup),
+            trace: Vec::new(),
+            reached: Reached::default(),
+            answers_first: rng.percent(50),
+            natures,
+            specs,
+            processes: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            now: Time::default(),
+            order: 0,
+            next_pid: 100,
+            steps: 0,
+            signalled: 0,
+            rng,
+        };
+        world.plan_outside(stuck || mainly);
+        world
+    }
+
+    /// Lives it to its end.
+    pub fn run(&mut self) {
+        while self.oracle.exit.is_none() && self.steps < MOST_STEPS {
+            let deadline = self.engine.deadline();
+            let next = self.queue.keys().next().map(|(at, _)| *at);
+            let tick = match (deadline, next) {
+                (Some(deadline), Some(next)) => deadline < next || (deadline == next && self.rng.percent(50)),
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            if self.rng.percent(3) {
+                self.tick_early(deadline, next);
+            }
+            if let (true, Some(deadline)) = (tick, deadline) {
+                self.now = self.now.max(deadline);
+                self.tick(deadline);
+            } else if let Some(((at, _), happening)) = self.queue.pop_first() {
+                self.now = self.now.max(at);
+                self.happen(happening);
+            }
+        }
+        if self.oracle.exit.is_none() {
+            let what = format!("{} steps, deadline {:?}", self.steps, self.engine.deadline());
+            self.oracle.violate(Property::TheWorldComesToAnEnd, what);
+        }
+        for event in [Event::Tick, Event::StopSignal(Signal::TERM), Event::Begin, Event::Executed { id: Id(0) }] {
+            self.deliver(event);
+        }
+    }
+
+    /// What comes from outside: the beginning, signals, requests.
+    fn plan_outside(&mut self, crowded: bool) {
+        let begin = Time(milliseconds(self.rng.below(20)));
+        self.at(begin, Happening::Outside(Event::Begin));
+        if self.rng.percent(3) {
+            self.at(Time::default(), Happening::Outside(Event::Ask(Request::Shutdown { code: None })));
+        }
+        let life = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
+        let end = Time(milliseconds(self.rng.between(0, life)));
+        // Impatient ones ask again before the first answer can have come.
+        let again = self.rng.pick(&[0, 10, 200, 6_000, 9_000]);
+        let code = self.rng.percent(30).then(|| self.rng.pick(&[0, 1, 7, 255]));
+        let first = if self.rng.percent(25) {
+            Event::Ask(Request::Shutdown { code })
+        } else {
+            Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP]))
+        };
+        self.at(end, Happening::Outside(first));
+        let crowd = if crowded { 12 } else { 4 };
+        for _ in 0..self.rng.below(crowd) {
+            let later = end.plus(milliseconds(self.rng.between(0, again)));
+            let event = match self.rng.below(4) {
+                0 => Event::StopSignal(Signal::TERM),
+                1 => Event::StopSignal(Signal::INT),
+                2 => Event::Ask(Request::Shutdown { code: None }),
+                _ => Event::Forward(Signal::HUP),
+            };
+            self.at(later, Happening::Outside(event));
+        }
+        for _ in 0..self.rng.below(crowd) {
+            let at = Time(milliseconds(self.rng.between(0, life + 8_000)));
+            let signal = self.rng.pick(&[Signal::HUP, Signal::CHLD]);
+            self.at(at, Happening::Outside(Event::Forward(signal)));
+        }
+        // Whatever else happens, somebody asks in the end: a world whose services are all well would else last forever.
+        self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
+    }
+
+    fn at(&mut self, at: Time, happening: Happening) {
+        self.order += 1;
+        self.queue.insert((at, self.order), happening);
+    }
+
+    /// Plans something for later.
+    pub fn after(&mut self, low: u64, high: u64, happening: Happening) {
+        let pause = milliseconds(self.rng.between(low, high));
+        self.at(self.now.plus(pause), happening);
+    }
+
+    fn tick(&mut self, deadline: Time) {
+        let acted = self.deliver(Event::Tick);
+        // At the end of the budget there may be nobody left who was not killed before.
+        let changed = acted || self.oracle.stop.as_ref().is_some_and(|stop| stop.total == deadline);
+        self.oracle.demand(changed, Property::ATickAtTheDeadlineChangesSomething, || format!("at {deadline:?}"));
+    }
+
+    fn tick_early(&mut self, deadline: Option<Time>, next: Option<Time>) {
+        let latest = deadline.into_iter().chain(next).min().unwrap_or(self.now).0.saturating_sub(milliseconds(1));
+        if latest <= self.now.0 {
+            return;
+        }
+        let ahead = u64::try_from((latest - self.now.0).as_millis()).unwrap_or(u64::MAX);
+        self.now = self.now.plus(milliseconds(self.rng.below(ahead.max(1))));
+        let acted = self.deliver(Event::Tick);
+        let same = self.engine.deadline() == deadline;
+        self.oracle.demand(!acted && same, Property::AnEarlyTickChangesNothing, || format!("{deadline:?}"));
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let (pid, alive) = match &happening {
+            Happening::Outside(event) => {
+                self.deliver(event.clone());
+                return;
+            }
+            Happening::Executes(pid) | Happening::CannotExecute(pid, _) | Happening::SaysReady(pid) => (*pid, true),
+            Happening::Ends(pid, _) => (*pid, true),
+            Happening::RestEnds(pid) => (*pid, false),
+        };
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let (id, leaves) = (process.id, process.leaves);
+        // A readiness descriptor may be written to by what is left of the group.
+        let speaks = matches!(happening, Happening::SaysReady(_)) && process.rest;
+        if process.alive != alive && !speaks {
+            return;
+        }
+        match happening {
+            Happening::Executes(_) => drop(self.deliver(Event::Executed { id })),
+            Happening::SaysReady(_) => drop(self.deliver(Event::Ready { id })),
+            Happening::CannotExecute(_, errno) => {
+                self.processes.remove(&pid);
+                self.deliver(Event::SpawnFailed { id, why: refusal("cannot execute", errno) });
+            }
+            Happening::Ends(_, exit) => {
+                process.alive = false;
+                process.rest = leaves;
+                if !leaves {
+                    self.processes.remove(&pid);
+                } else if self.rng.percent(30) {
+                    self.after(0, 3_000, Happening::RestEnds(pid));
+                }
+                self.deliver(Event::Exited { id, exit, group_left: leaves });
+            }
+            Happening::RestEnds(_) => {
+                self.processes.remove(&pid);
+                self.deliver(Event::GroupGone { id });
+            }
+            Happening::Outside(_) => {}
+        }
+    }
+
+    /// Gives an event to the engine and carries out what it answers, answers to answers included. Returns whether there
+    /// was anything.
+    fn deliver(&mut self, event: Event) -> bool {
+        let mut actions: VecDeque<Action> = self.step(event).into();
+        let acted = !actions.is_empty();
+        while let Some(action) = actions.pop_front().filter(|_| self.steps < MOST_STEPS) {
+            let Some(answer) = self.carry_out(action) else { continue };
+            let more = self.step(answer);
+            if self.answers_first {
+                more.into_iter().rev().for_each(|action| actions.push_front(action));
+            } else {
+                actions.extend(more);
+            }
+        }
+        acted
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Action> {
+        self.steps += 1;
+        let over = self.oracle.exit.is_some();
+        let kind = EventKind::of(&event, self.signalled);
+        if let Event::StopSignal(_) = event {
+            self.signalled += 1;
+        }
+        let before = self.phases();
+        self.oracle.before(self.now, &event);
+        self.trace.push(format!("{:>9.3} > {event:?}", self.now.0.as_secs_f64()));
+        let whose = EventKind::whose(&event);
+        let actions = self.engine.step(self.now, event);
+        for action in &actions {
+            self.trace.push(format!("{:>9.3}     {action:?}", self.now.0.as_secs_f64()));
+            self.oracle.action(action);
+        }
+        if over {
+            return actions;
+        }
+        self.oracle.after(&self.engine);
+        let after = self.phases();
+        for (at, (old, new)) in before.into_iter().zip(after).enumerate() {
+            if whose.is_none_or(|id| id == Id(at)) {
+                self.reached.note(old, kind, new);
+            }
+        }
+        actions
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        (0..self.specs.len()).filter_map(|at| self.engine.phase(Id(at))).collect()
+    }
+
+    /// Does what an action says; returns the answer that it must have before any other event.
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Spawn { id, role, .. } => Some(self.spawn(id, role)),
+            Action::Signal { pid, to, signal, .. } => {
+                self.signal(pid, to, signal);
+                None
+            }
+            Action::Report(_) | Action::Exit(_) => None,
+        }
+    }
+}
+
+/// Returns an error of a start.
+pub fn refusal(what: &str, errno: i32) -> SpawnError {
+    SpawnError { what: what.to_owned(), errno }
+}
