@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# Shared by the scripts beside it: progress lines and the facts on which they agree. Sourced, never run.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+triple="$(uname -m)-unknown-linux-gnu"
+# tests/support/docker/image.rs looks in the same places.
+export STEPDOWN_TEST_BINARY="${STEPDOWN_TEST_BINARY:-$PWD/${CARGO_TARGET_DIR:-target}/$triple/release/stepdown}"
+export STEPDOWN_TEST_BASE="${STEPDOWN_TEST_BASE:-stepdown-test/debian:bookworm}"
+
+say() { printf '%s\n' "ci: $*" >&2; }
+
+# clock: seconds since some fixed moment, for "in 12 s".
+clock() { date +%s; }
+
+# as_root COMMAND…: runs it as root, or fails saying why.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n --preserve-env=PATH,DEBIAN_FRONTEND "$@"
+    else
+        say "needs root (or sudo without a password): $*"
+        return 1
+    fi
+}
