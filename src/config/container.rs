@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::service::GroupRef;
-use super::values::{Gid, GroupName, Uid, UserName};
+use super::values::{Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
 
 /// The whole stop; Docker kills at 10 s (DESIGN §8).
@@ -32,6 +32,21 @@ pub struct Container {
     pub own: Vec<Own>,
     /// Directories to make at boot.
     pub directories: Vec<Directory>,
+    /// To whom PID 1 passes a signal, instead of the main command.
+    pub signals: Vec<SignalRule>,
+}
+
+/// `[signals]`: one signal that PID 1 passes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalRule {
+    /// What PID 1 gets.
+    pub from: Signal,
+    /// Who gets it.
+    pub service: ServiceName,
+    /// As what.
+    pub to: Signal,
+    /// Where it is declared.
+    pub at: Place,
 }
 
 /// How far PID 1 drops (DESIGN §3.4).
@@ -63,6 +78,8 @@ pub enum LogFormat {
     Inherit,
     /// `web | line`.
     Tagged,
+    /// One JSON object a line.
+    Json,
 }
 
 /// How much we say.

@@ -65,6 +65,7 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
         own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),
         directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
         app,
+        signals: Vec::new(),
     };
     ContainerFile { container, uid_from, gid_from }
 }

@@ -11,6 +11,7 @@ pub mod keys;
 mod limits;
 mod own_toml;
 mod paths;
+pub mod probe;
 mod quote;
 mod read;
 mod report;

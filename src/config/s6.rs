@@ -11,7 +11,7 @@ use super::quote::{quoted, quoted_os};
 use super::s6_files::ServiceDir;
 use super::s6_up::{self, Line};
 use super::service::{
-    Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
+    Command, FINISH_TIMEOUT, Finish, Kind, Log, Ready, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
 };
 use super::service_parts::SIGNALS;
 use super::suggest;
@@ -150,6 +150,13 @@ fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
         oom_score_adj: None,
         umask: None,
         no_new_privileges: true,
+        wait_for: Vec::new(),
+        every: None,
+        health: None,
+        reload: None,
+        pipe_to: None,
+        log: Log::default(),
+        stop_command: None,
         without_root: WithoutRoot::Run,
         down: false,
     }

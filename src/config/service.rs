@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::container::LogFormat;
+use super::probe::{Health, Probe};
 use super::values::{CapSet, Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
 
@@ -17,6 +19,10 @@ pub const RESTART_DELAY: Duration = Duration::from_secs(1);
 pub const RESTART_MAX_DELAY: Duration = Duration::from_secs(30);
 /// Failures in a row until a service is *failed*.
 pub const RESTART_LIMIT: u32 = 10;
+/// `log.max_size`.
+pub const LOG_MAX_SIZE: u64 = 10 << 20;
+/// `log.keep`.
+pub const LOG_KEEP: u32 = 10;
 /// A run this long is stable: the count starts again.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 
@@ -57,8 +63,22 @@ pub struct Service {
     pub essential: bool,
     /// What makes it *ready*.
     pub ready: Ready,
+    /// Things outside the container that must be there before it starts.
+    pub wait_for: Vec<Probe>,
+    /// A oneshot runs again this long after its last start; `None`: once.
+    pub every: Option<Duration>,
+    /// What it is asked while it is up.
+    pub health: Option<Health>,
+    /// How it re-reads its configuration; `None`: it cannot.
+    pub reload: Option<Reload>,
+    /// The service whose standard input its standard output is.
+    pub pipe_to: Option<ServiceName>,
+    /// How its lines are written, where it is not as the container says.
+    pub log: Log,
     /// How it is stopped.
     pub stop: Stop,
+    /// What undoes a oneshot that is done, at the stop.
+    pub stop_command: Option<Command>,
     /// Run after each end, with exit code (256 if signalled), signal number, name and pgid as arguments (s6).
     pub finish: Option<Finish>,
     /// Resource limits.
@@ -155,6 +175,55 @@ pub enum Ready {
         /// After this long without readiness the start counts as failed.
         timeout: Option<Duration>,
     },
+    /// It said READY=1 (sd_notify(3)).
+    Notify {
+        /// As above.
+        timeout: Option<Duration>,
+    },
+    /// The question is answered well.
+    Probe {
+        /// The question.
+        probe: Probe,
+        /// The longest pause between two looks.
+        interval: Duration,
+        /// As above.
+        timeout: Option<Duration>,
+    },
+    /// It has lived this long.
+    Delay(Duration),
+}
+
+/// How a service re-reads its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// A signal to its first process.
+    Signal(Signal),
+    /// A command of its user's.
+    Command(Vec<OsString>),
+}
+
+/// How a service's lines are written; what is `None` is as the container says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// On the container's output.
+    pub format: Option<LogFormat>,
+    /// Into files there, instead of the container's output.
+    pub directory: Option<LogDirectory>,
+}
+
+/// Log files: `current`, and older ones named by their time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDirectory {
+    /// The directory; made if it is missing.
+    pub path: PathBuf,
+    /// `current` is renamed before it grows beyond this many bytes.
+    pub max_size: u64,
+    /// So many older files are kept.
+    pub keep: u32,
+    /// Older files are removed at this age; `None`: at none.
+    pub max_age: Option<Duration>,
+    /// Whether older files are compressed.
+    pub compress: bool,
 }
 
 /// How a service is stopped.

@@ -7,7 +7,7 @@ use super::draft::{Draft, Link, Relation};
 use super::paths;
 use super::quote::{quoted, ticked};
 use super::report::Report;
-use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, RunAs, Service, WithoutRoot};
+use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
 use super::service_keys;
 use super::service_parts;
 use super::suggest;
@@ -68,6 +68,13 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         umask: table.get("umask").and_then(|field| field.octal(0o777, report)),
         no_new_privileges: flag("no_new_privileges", true, report),
         without_root: without_root(table, report),
+        wait_for: Vec::new(),
+        every: None,
+        health: None,
+        reload: None,
+        pipe_to: None,
+        log: Log::default(),
+        stop_command: None,
         down: false,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));

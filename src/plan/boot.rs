@@ -65,6 +65,7 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
         LogFormat::Auto => LogFormat::Tagged,
         LogFormat::Inherit => LogFormat::Inherit,
         LogFormat::Tagged => LogFormat::Tagged,
+        LogFormat::Json => LogFormat::Json,
     };
     let notices = notes.finish()?;
     Ok(BootPlan { mode, identity, steps, prepare, privilege, services: plans, main, log, notices })

@@ -24,7 +24,7 @@ mod verdict;
 pub use budget::{LAYER_RESERVE, REAP_GRACE};
 pub use phase::Phase;
 pub use restart::MIN_PAUSE;
-pub use spec::{FinishRule, Setup, Spec, Start};
+pub use spec::{FinishRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
 
 use std::time::Duration;

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::restart::Ended;
+use super::spec::Readiness;
 use super::state::{Cause, Drained, End, Patience, Run, State};
 use super::supervisor::Supervisor;
 use super::verdict;
 use super::{Action, Exit, Id, Pid, Report, Role, SpawnError, Target, Time, Why};
-use crate::config::service::Ready;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
 const FINISH_SAYS_STOP: Exit = Exit::Code(125);
@@ -84,8 +84,8 @@ impl Supervisor {
     pub(super) fn executed(&mut self, id: Id) {
         match self.services[id].state {
             State::Starting { run } => match self.services[id].spec.ready {
-                Ready::Started if !self.is_oneshot(id) => self.up(id, run),
-                Ready::Started | Ready::Fd { .. } => {}
+                Readiness::Executed if !self.is_oneshot(id) => self.up(id, run),
+                Readiness::Executed | Readiness::Said { .. } => {}
             },
             State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
@@ -96,8 +96,8 @@ impl Supervisor {
     pub(super) fn ready(&mut self, id: Id) {
         match self.services[id].state {
             State::Starting { run } => match self.services[id].spec.ready {
-                Ready::Fd { .. } if !self.is_oneshot(id) => self.up(id, run),
-                Ready::Started | Ready::Fd { .. } => {}
+                Readiness::Said { .. } if !self.is_oneshot(id) => self.up(id, run),
+                Readiness::Executed | Readiness::Said { .. } => {}
             },
             State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
@@ -272,8 +272,8 @@ impl Supervisor {
     /// How long a longrun may take to become ready.
     fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id].spec.ready {
-            Ready::Fd { timeout, .. } if !self.is_oneshot(id) => timeout,
-            Ready::Fd { .. } | Ready::Started => None,
+            Readiness::Said { timeout } if !self.is_oneshot(id) => timeout,
+            Readiness::Said { .. } | Readiness::Executed => None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub struct Spec {
     /// Whether the container ends when it has ended for good (a oneshot: when it has failed).
     pub essential: bool,
     /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
-    pub ready: Ready,
+    pub ready: Readiness,
     /// How it is stopped.
     pub stop: Stop,
     /// Whether a script runs after each end.
@@ -45,6 +45,27 @@ pub struct Spec {
     pub start: Start,
     /// Whether it is the main command.
     pub is_main: bool,
+}
+
+/// What makes a longrun ready, as far as the engine cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Its program was executed.
+    Executed,
+    /// It says so itself.
+    Said {
+        /// After this long without a word the start counts as failed.
+        timeout: Option<Duration>,
+    },
+}
+
+impl Readiness {
+    fn of(ready: &Ready) -> Self {
+        match ready {
+            Ready::Started | Ready::Probe { .. } | Ready::Delay(_) => Self::Executed,
+            Ready::Fd { timeout, .. } | Ready::Notify { timeout } => Self::Said { timeout: *timeout },
+        }
+    }
 }
 
 /// A finish script, as far as the engine cares.
@@ -104,7 +125,7 @@ impl Setup {
                 restart: service.restart.clone(),
                 success_codes: service.success_codes.clone(),
                 essential: service.essential,
-                ready: service.ready.clone(),
+                ready: Readiness::of(&service.ready),
                 stop: service.stop.clone(),
                 finish: finish(service),
                 start: start(service),
@@ -137,7 +158,7 @@ impl Spec {
             },
             success_codes: vec![0],
             essential: false,
-            ready: Ready::Started,
+            ready: Readiness::Executed,
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             finish: None,
             start: Start::Wanted,
@@ -159,7 +180,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::config::service::{Command, Finish, RunAs, WithoutRoot};
+    use crate::config::service::{Command, Finish, Log, RunAs, WithoutRoot};
     use crate::config::values::CapSet;
     use crate::error::Place;
 
@@ -168,7 +189,7 @@ mod tests {
     }
 
     fn service(text: &str, kind: Kind, requires: &[&str], after: &[&str]) -> Service {
-        let Spec { restart, success_codes, ready, stop, .. } = Spec::main();
+        let Spec { restart, success_codes, stop, .. } = Spec::main();
         let command = Command::Argv(vec![OsString::from("true")]);
         Service {
             name: name(text),
@@ -187,7 +208,7 @@ mod tests {
             restart,
             success_codes,
             essential: false,
-            ready,
+            ready: Ready::Started,
             stop,
             finish: Some(Finish { command, timeout: Some(Duration::from_secs(5)) }),
             limits: Vec::new(),
@@ -195,6 +216,13 @@ mod tests {
             oom_score_adj: None,
             umask: None,
             no_new_privileges: true,
+            wait_for: Vec::new(),
+            every: None,
+            health: None,
+            reload: None,
+            pipe_to: None,
+            log: Log::default(),
+            stop_command: None,
             without_root: WithoutRoot::Run,
             down: false,
         }

@@ -164,7 +164,7 @@ pub fn tag_ours(plan: &BootPlan) {
 fn tags(plan: &BootPlan) -> Option<usize> {
     match plan.log {
         LogFormat::Auto | LogFormat::Inherit => None,
-        LogFormat::Tagged => {
+        LogFormat::Tagged | LogFormat::Json => {
             let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
             names.chain([ServiceName::OURS.len()]).max().map(|width| width.min(WIDEST))
         }

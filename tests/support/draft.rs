@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, Ready, Restart, RestartPolicy, Stop};
+use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, Id, Setup, Spec, Start};
+use stepdown::supervise::{FinishRule, Id, Readiness, Setup, Spec, Start};
 
 /// A service whose neighbours are still names.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
         success_codes: vec![0],
         essential: false,
-        ready: Ready::Started,
+        ready: Readiness::Executed,
         stop: Stop { signal: Signal::TERM, timeout: None, group: true },
         finish: None,
         start: Start::Wanted,
@@ -79,7 +79,7 @@ impl Draft {
     }
 
     pub fn says_ready(mut self, timeout: Option<Duration>) -> Self {
-        self.spec.ready = Ready::Fd { fd: 3, timeout };
+        self.spec.ready = Readiness::Said { timeout };
         self
     }
 

@@ -66,6 +66,7 @@ pub fn config() -> Config {
         app,
         own: Vec::new(),
         directories: Vec::new(),
+        signals: Vec::new(),
     };
     Config { container, services: Vec::new(), main: Vec::new(), notices: Vec::new() }
 }
@@ -109,6 +110,13 @@ pub fn longrun(name_: &str) -> Service {
         oom_score_adj: None,
         umask: None,
         no_new_privileges: true,
+        wait_for: Vec::new(),
+        every: None,
+        health: None,
+        reload: None,
+        pipe_to: None,
+        log: Log::default(),
+        stop_command: None,
         without_root: WithoutRoot::Run,
         down: false,
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, Ready, Restart, RestartPolicy, Stop};
+use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, Id, Spec, Start};
+use stepdown::supervise::{FinishRule, Id, Readiness, Spec, Start};
 
 use super::rng::Rng;
 
@@ -77,7 +77,7 @@ pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], natures: &mut [Nature]) {
         spec.essential = false;
         spec.restart.policy = RestartPolicy::Always;
         spec.restart.limit = None;
-        spec.ready = Ready::Fd { fd: 3, timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
+        spec.ready = Readiness::Said { timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
         *nature = Nature { refuses: 0, cannot_execute: 0, says_ready: 100, crashes: 60, ignores: 50, ..nature.clone() };
     }
 }
@@ -94,7 +94,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
     let requires = neighbours(rng, density);
     let after = neighbours(rng, density);
     let after = after.into_iter().filter(|on| !requires.contains(on)).collect();
-    let ready = if rng.percent(40) { Ready::Fd { fd: 3, timeout: timeout(rng, 70) } } else { Ready::Started };
+    let ready = if rng.percent(40) { Readiness::Said { timeout: timeout(rng, 70) } } else { Readiness::Executed };
     let stop_timeout = if rng.percent(5) { Some(Duration::ZERO) } else { timeout(rng, 30) };
     let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });
     Spec {

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, Ready};
+use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Exit, Id, Pid, Role, Setup, Spec, Target, Time};
+use stepdown::supervise::{Exit, Id, Pid, Readiness, Role, Setup, Spec, Target, Time};
 
 /// What is always true. The names are the tests' names, and what a failure prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -280,8 +280,8 @@ impl Oracle {
     /// Returns how long it may take to become ready.
     pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id.0].spec.ready {
-            Ready::Fd { timeout, .. } if !self.is_oneshot(id) => timeout,
-            Ready::Fd { .. } | Ready::Started => None,
+            Readiness::Said { timeout } if !self.is_oneshot(id) => timeout,
+            Readiness::Said { .. } | Readiness::Executed => None,
         }
     }
 }

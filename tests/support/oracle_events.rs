@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, Ready, RestartPolicy, STABLE_AFTER};
-use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, Request, Role, Start, Time};
+use stepdown::config::service::{Kind, RestartPolicy, STABLE_AFTER};
+use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, Readiness, Request, Role, Start, Time};
 
 use super::oracle::{Ending, Is, Oracle, Proc, Reason, Svc};
 use super::oracle_stop::code_of;
@@ -36,12 +36,12 @@ impl Oracle {
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why.errno),
             Event::Executed { id } => {
-                if self.services[id.0].spec.ready == Ready::Started {
+                if self.services[id.0].spec.ready == Readiness::Executed {
                     self.up(id);
                 }
             }
             Event::Ready { id } => {
-                if self.services[id.0].spec.ready != Ready::Started {
+                if self.services[id.0].spec.ready != Readiness::Executed {
                     self.up(id);
                 }
             }

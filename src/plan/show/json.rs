@@ -60,6 +60,7 @@ fn log(format: LogFormat) -> &'static str {
         LogFormat::Auto => "auto",
         LogFormat::Inherit => "inherit",
         LogFormat::Tagged => "tagged",
+        LogFormat::Json => "json",
     }
 }
 

@@ -79,7 +79,7 @@ impl Hands {
         };
         let notify = match member.service.as_ref().map(|service| &service.ready) {
             Some(Ready::Fd { fd, .. }) if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
-            Some(Ready::Fd { .. } | Ready::Started) | None => None,
+            Some(_) | None => None,
         };
         let descriptors = Descriptors {
             null: (!is_main).then(|| self.null.as_raw_fd()),
