@@ -65,7 +65,9 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
         Report::NotReady { id, after } => {
             tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))
         }
-        Report::Leftovers { id } => tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id)),
+        Report::Leftovers { id } => {
+            tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
+        }
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
         }
