@@ -14,7 +14,7 @@ use nix::libc;
 use nix::sys::prctl;
 use nix::unistd;
 
-use crate::config::values::{CapSet, Gid, Uid};
+use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;
 use crate::plan::{Drop, Identity, Privilege};
 
@@ -195,16 +195,22 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Runs `work` with that user's rights to files, where we are root: a file in a place that the app can write must not be
-/// read with more (a link to somebody else's secret). fsuid(2) takes DAC_OVERRIDE out of *effective*, too.
+/// Runs `work` with that user's rights to files, where we can: a file in a place that the app can write must not be
+/// read with more (a link to somebody else's secret), and what only that user may touch can be touched. For root,
+/// setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
 pub fn with_files_of<T>(uid: Uid, gid: Gid, work: impl FnOnce() -> T) -> T {
-    if !unistd::geteuid().is_root() || uid == Uid::ROOT {
+    if uid == Uid::ROOT || unistd::geteuid().as_raw() == uid.0 {
         return work();
     }
-    let before = (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
+    let switch = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
+    // Without them the ids stay ours, which shows in the work itself.
+    let set = || (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
+    let before = with_raised(switch, set);
     let done = work();
-    unistd::setfsuid(before.1);
-    unistd::setfsgid(before.0);
+    with_raised(switch, || {
+        unistd::setfsuid(before.1);
+        unistd::setfsgid(before.0);
+    });
     done
 }
 
