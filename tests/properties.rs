@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, Exit, Id, Phase, Pid, Request, SpawnError, Supervisor, Time};
+use stepdown::supervise::{Action, Answer, Event, Exit, Id, Phase, Pid, Request, SpawnError, Supervisor, Time};
 use support::draft::{longrun, main_command, oneshot, setup};
 use support::oracle::Property;
 use support::rng::Rng;
@@ -104,6 +104,13 @@ properties! {
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
     status_tells_the_truth: StatusTellsTheTruth,
+    questions_come_one_at_a_time_and_in_their_time: QuestionsComeOneAtATimeAndInTheirTime,
+    nobody_waits_for_an_answer_in_vain: NobodyWaitsForAnAnswerInVain,
+    an_unhealthy_service_is_treated_as_declared: AnUnhealthyServiceIsTreatedAsDeclared,
+    what_falls_silent_is_stopped: WhatFallsSilentIsStopped,
+    a_periodic_oneshot_comes_in_its_turn: APeriodicOneshotComesInItsTurn,
+    what_is_done_is_undone_in_its_turn: WhatIsDoneIsUndoneInItsTurn,
+    a_request_is_carried_out: ARequestIsCarriedOut,
     the_world_comes_to_an_end: TheWorldComesToAnEnd,
 }
 
@@ -161,7 +168,14 @@ fn nonsense(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
     let why = SpawnError { what: String::new(), errno: i32::MIN };
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
-    match rng.below(40) {
+    match rng.below(48) {
+        40 => Event::Ask(Request::Start(id)),
+        41 => Event::Ask(Request::Stop(id)),
+        42 => Event::Ask(Request::Restart(id)),
+        43..=44 => Event::Looked { id, answer: Answer::Well },
+        45 => Event::Looked { id, answer: Answer::Badly(String::new()) },
+        46 => Event::Alive { id, within: Some(Duration::from_secs(rng.below(9))) },
+        47 => Event::Extend { id, by: Duration::from_secs(rng.below(9)) },
         0 => Event::StopSignal(Signal::TERM),
         1 => Event::Ask(Request::Shutdown { code: Some(3) }),
         2..=4 => Event::Begin,
@@ -267,6 +281,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 }
                 Action::Exit(exit) => code = Some(exit),
                 Action::Signal { .. } | Action::Report(_) | Action::Spawn { .. } => {}
+                Action::Look { .. } | Action::Forget { .. } => {}
             }
         }
     }

@@ -171,6 +171,8 @@ impl Signal {
     pub const QUIT: Self = Self(3);
     /// Cannot be caught.
     pub const KILL: Self = Self(9);
+    /// Ends what hangs, with a core file where it may have one.
+    pub const ABRT: Self = Self(6);
     /// Ordered stop.
     pub const TERM: Self = Self(15);
     /// A child changed state.

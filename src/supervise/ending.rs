@@ -5,6 +5,7 @@ use super::budget::REAP_GRACE;
 use super::shutdown::{Life, Stop};
 use super::state::{Cause, Drained, Patience, State};
 use super::supervisor::Supervisor;
+use super::timers::Slot;
 use super::verdict;
 use super::{Action, Because, Exit, Id, Killed, Pid, Report, Role, Target, Time};
 use crate::config::values::Signal;
@@ -15,21 +16,24 @@ impl Supervisor {
         let (run, ready) = match self.services[id].state {
             State::Starting { run } => (run, None),
             State::Up { run, ready } => (run, Some(ready)),
-            State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. } => return,
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => return,
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => return,
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
+            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
+            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => return,
         };
         let patience = Patience { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
-        self.timers.set(id, Some(self.kill_at(id)));
+        self.timers.set(id, Slot::State, Some(self.kill_at(id)));
         let to = if self.services[id].spec.stop.group { Target::Group } else { Target::Process };
-        let signal = self.stop_signal_of(id);
+        let signal = self.told_with(id, cause);
         self.signal_and_continue(id, run.pid, to, signal);
     }
 
-    /// Returns what its first process is told to stop with: the main command gets what PID 1 got.
-    pub(super) fn stop_signal_of(&self, id: Id) -> Signal {
+    /// Returns what its first process is told to stop with: the main command gets what PID 1 got, and what hangs leaves a
+    /// core file, if it may (systemd's `WatchdogSignal=`).
+    pub(super) fn told_with(&self, id: Id, cause: Cause) -> Signal {
         match &self.life {
+            _ if cause == Cause::Silent => Signal::ABRT,
             Life::Stopping(Stop { because: Because::Signal(signal), .. }) if self.is_main(id) => *signal,
             Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
         }
@@ -48,6 +52,7 @@ impl Supervisor {
             State::Stopping { run, patience, .. } => (run.pid, patience, Killed::Command),
             State::Draining { pid, patience, .. } => (*pid, patience, Killed::RestOfGroup),
             State::Finishing { pid, patience, .. } => (*pid, patience, Killed::Finish),
+            State::Undoing { pid, patience } => (*pid, patience, Killed::Undo),
             State::Starting { run } => {
                 let (run, patience) = (*run, Patience { since, over: false });
                 self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
@@ -58,8 +63,9 @@ impl Supervisor {
                 self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, patience });
                 return self.kill(id);
             }
-            State::Down | State::Waiting { .. } | State::Spawning | State::FinishSpawning { .. } => return,
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => return,
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
+            State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
+            State::Resting | State::Done | State::UndoSpawning => return,
         };
         patience.over = true;
         let after = since.since(patience.since);
@@ -69,7 +75,7 @@ impl Supervisor {
             Life::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
             Life::Before | Life::Running | Life::Over(_) => None,
         };
-        self.timers.set(id, grace);
+        self.timers.set(id, Slot::State, grace);
     }
 
     /// Gives up waiting for what KILL did not end.
@@ -79,9 +85,11 @@ impl Supervisor {
             State::Finishing { pid, .. } => (pid, true, Role::Finish),
             State::Draining { pid, of: Drained::Run(_), .. } => (pid, false, Role::Run),
             State::Draining { pid, of: Drained::Finish(..), .. } => (pid, false, Role::Finish),
-            State::Down | State::Waiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => return,
-            State::FinishSpawning { .. } | State::Lost { .. } => return,
-            State::Backoff | State::Failed { .. } | State::Done => return,
+            State::Undoing { pid, .. } => (pid, true, Role::Undo),
+            State::Draining { pid, of: Drained::Undo, .. } => (pid, false, Role::Undo),
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
+            State::Starting { .. } | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => return,
+            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning => return,
         };
         if first && self.is_main(id) {
             self.verdict.main = Some(verdict::code(Exit::Signal(Signal::KILL)));

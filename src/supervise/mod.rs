@@ -8,8 +8,10 @@
 mod budget;
 mod ending;
 mod graph;
+mod looking;
 mod phase;
 mod process;
+mod requests;
 mod restart;
 mod shutdown;
 mod spec;
@@ -19,12 +21,15 @@ mod status;
 mod supervisor;
 mod table;
 mod timers;
+mod turns;
+mod undoing;
 mod verdict;
 
 pub use budget::{LAYER_RESERVE, REAP_GRACE};
+pub use looking::{AWAIT_PAUSE, AWAIT_SAID, FIRST_READY_PAUSE};
 pub use phase::Phase;
 pub use restart::MIN_PAUSE;
-pub use spec::{FinishRule, Readiness, Setup, Spec, Start};
+pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
 
 use std::time::Duration;
@@ -63,6 +68,28 @@ pub enum Role {
     Run,
     /// Its finish script.
     Finish,
+    /// What undoes it (a oneshot's `stop_command`).
+    Undo,
+}
+
+/// A question that somebody else asks for the engine (DESIGN §4: `wait_for`, `ready`, `health`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Whether this one of the things that it waits for is there.
+    Await(usize),
+    /// Whether it is ready.
+    Ready,
+    /// Whether it is well.
+    Health,
+}
+
+/// The answer to a [`Look`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Well,
+    /// No, or none in time: what was found, in words.
+    Badly(String),
 }
 
 /// How a process ended.
@@ -127,6 +154,27 @@ pub enum Event {
         /// Whose.
         id: Id,
     },
+    /// Answer to [`Action::Look`], within the question's own timeout.
+    Looked {
+        /// Whose.
+        id: Id,
+        /// What was found.
+        answer: Answer,
+    },
+    /// It says that it is alive (sd_notify(3), WATCHDOG=1).
+    Alive {
+        /// Whose.
+        id: Id,
+        /// From now on it says so at least this often (WATCHDOG_USEC); `None`: as before.
+        within: Option<Duration>,
+    },
+    /// It asks for more time to become ready, or to stop, from now on (sd_notify(3), EXTEND_TIMEOUT_USEC).
+    Extend {
+        /// Whose.
+        id: Id,
+        /// How much.
+        by: Duration,
+    },
     /// A deadline may have passed.
     Tick,
     /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: patience is over.
@@ -145,6 +193,12 @@ pub enum Request {
         /// The code asked for.
         code: Option<u8>,
     },
+    /// Start it, and what it requires; at once if it pauses, once more if it is failed.
+    Start(Id),
+    /// Stop it, and first what requires it, until somebody asks for it again. Not for the main command.
+    Stop(Id),
+    /// Stop it alone and start it again at once; start it if it is not there.
+    Restart(Id),
 }
 
 /// What to do.
@@ -169,6 +223,18 @@ pub enum Action {
         to: Target,
         /// Which.
         signal: Signal,
+    },
+    /// Ask a question; answered by `Looked`. At most one for a service at a time.
+    Look {
+        /// Whose.
+        id: Id,
+        /// Which.
+        look: Look,
+    },
+    /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
+    Forget {
+        /// Whose.
+        id: Id,
     },
     /// Say what happened.
     Report(Report),
@@ -217,6 +283,8 @@ pub enum Report {
         id: Id,
         /// Since its start.
         took: Duration,
+        /// In how long it runs again, if it is periodic.
+        again: Option<Duration>,
     },
     /// Its process ended without being asked to.
     Ended {
@@ -275,6 +343,54 @@ pub enum Report {
         /// How long was waited.
         after: Duration,
     },
+    /// Something that it waits for is not there; said again every few seconds.
+    Awaiting {
+        /// Whose.
+        id: Id,
+        /// Which of them.
+        at: usize,
+        /// Since when.
+        since: Duration,
+        /// What was found.
+        why: String,
+    },
+    /// It is not well.
+    Unhealthy {
+        /// Whose.
+        id: Id,
+        /// Failures in a row.
+        failures: u32,
+        /// What was found last.
+        why: String,
+    },
+    /// It is well again.
+    Healthy {
+        /// Whose.
+        id: Id,
+    },
+    /// It did not say in time that it is alive.
+    Silent {
+        /// Whose.
+        id: Id,
+        /// How often it said that it would.
+        after: Duration,
+    },
+    /// A periodic oneshot failed; it runs again in its turn.
+    NextTurn {
+        /// Whose.
+        id: Id,
+        /// In how long.
+        pause: Duration,
+    },
+    /// A oneshot was undone by its stop command.
+    Undone {
+        /// Whose.
+        id: Id,
+        /// How that ended.
+        exit: Exit,
+        /// Since its start.
+        took: Duration,
+    },
     /// Processes of its group outlive its first one and are ended.
     Leftovers {
         /// Whose.
@@ -301,7 +417,9 @@ pub enum Killed {
     Command,
     /// Its finish script.
     Finish,
-    /// What the first process of either left of its group.
+    /// Its stop command.
+    Undo,
+    /// What the first process of any left of its group.
     RestOfGroup,
 }
 
@@ -333,6 +451,8 @@ pub enum Because {
     Main(Exit),
     /// An essential service ended for good.
     Essential(Id, Why),
+    /// A service is not well, and the container is to end then.
+    Unhealthy(Id),
     /// Nothing is up or wanted any more.
     NothingLeft,
 }
@@ -356,4 +476,6 @@ pub struct Status {
     pub last_exit: Option<Exit>,
     /// Why it is failed, in words that name services.
     pub why: Option<String>,
+    /// Whether it is well, where it is asked.
+    pub healthy: Option<bool>,
 }

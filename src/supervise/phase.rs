@@ -4,8 +4,9 @@
 ///
 /// | phase | meaning | leaves it by |
 /// |---|---|---|
-/// | down | not wanted, or ended for good with success; no process | `Begin` |
+/// | down | not wanted, or ended for good with success; no process | `Begin`; a request |
 /// | waiting | wanted; something that it requires or is after is not there yet | the last of these arriving, or one it requires being lost |
+/// | awaiting | wanted; something outside the container is not there yet | that arriving; something inside being lost |
 /// | spawning | its process was asked for | `Spawned`, `SpawnFailed` |
 /// | starting | a process exists; it is not ready (a oneshot: not done) | readiness, its end, its ready timeout, a stop |
 /// | up | ready | its end, a stop |
@@ -15,13 +16,17 @@
 /// | finishing | its finish script runs | the script's end; KILL |
 /// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |
 /// | backoff | it failed and pauses | time; a requirement being lost; a stop |
-/// | failed | it will not be started again | never |
-/// | done | a oneshot that succeeded | never |
+/// | failed | it will not be started again | a request |
+/// | resting | a periodic oneshot that succeeded | its next turn; a stop |
+/// | done | a oneshot that succeeded | a request; a stop, if a command undoes it |
+/// | undo spawning | its stop command was asked for | `Spawned`, `SpawnFailed` |
+/// | undoing | its stop command runs | the command's end; KILL |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the table above
 pub enum Phase {
     Down,
     Waiting,
+    Awaiting,
     Spawning,
     Starting,
     Up,
@@ -32,14 +37,18 @@ pub enum Phase {
     Lost,
     Backoff,
     Failed,
+    Resting,
     Done,
+    UndoSpawning,
+    Undoing,
 }
 
 impl Phase {
     /// Every phase, in the order of a life.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Down,
         Self::Waiting,
+        Self::Awaiting,
         Self::Spawning,
         Self::Starting,
         Self::Up,
@@ -50,30 +59,34 @@ impl Phase {
         Self::Lost,
         Self::Backoff,
         Self::Failed,
+        Self::Resting,
         Self::Done,
+        Self::UndoSpawning,
+        Self::Undoing,
     ];
 
     /// Returns the word that `status` has for it (DESIGN §4).
     pub fn word(self) -> &'static str {
         match self {
             Self::Down => "down",
-            Self::Waiting => "waiting",
+            Self::Waiting | Self::Awaiting => "waiting",
             Self::Spawning | Self::Starting => "starting",
             Self::Up => "up",
-            Self::Stopping | Self::Draining | Self::Lost => "stopping",
+            Self::Stopping | Self::Draining | Self::Lost | Self::UndoSpawning | Self::Undoing => "stopping",
             Self::FinishSpawning | Self::Finishing => "finishing",
             Self::Backoff => "backoff",
             Self::Failed => "failed",
-            Self::Done => "done",
+            Self::Resting | Self::Done => "done",
         }
     }
 
     /// Whether what requires it may start.
     pub(super) fn met(self) -> bool {
         match self {
-            Self::Up | Self::Done => true,
-            Self::Down | Self::Waiting | Self::Spawning | Self::Starting | Self::Stopping | Self::Draining => false,
-            Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff | Self::Failed => false,
+            Self::Up | Self::Resting | Self::Done => true,
+            Self::Down | Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting => false,
+            Self::Stopping | Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost => false,
+            Self::Backoff | Self::Failed | Self::UndoSpawning | Self::Undoing => false,
         }
     }
 
@@ -81,8 +94,9 @@ impl Phase {
     pub(super) fn hopeless(self) -> bool {
         match self {
             Self::Down | Self::Failed => true,
-            Self::Waiting | Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => false,
-            Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff | Self::Done => false,
+            Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting | Self::Up | Self::Stopping => false,
+            Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff => false,
+            Self::Resting | Self::Done | Self::UndoSpawning | Self::Undoing => false,
         }
     }
 
@@ -95,18 +109,19 @@ impl Phase {
     pub(super) fn alive(self) -> bool {
         match self {
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
-            Self::FinishSpawning | Self::Finishing => true,
-            Self::Down | Self::Waiting | Self::Lost | Self::Backoff | Self::Failed | Self::Done => false,
+            Self::FinishSpawning | Self::Finishing | Self::UndoSpawning | Self::Undoing => true,
+            Self::Down | Self::Waiting | Self::Awaiting | Self::Lost | Self::Backoff => false,
+            Self::Failed | Self::Resting | Self::Done => false,
         }
     }
 
     /// Whether it is up, or something will happen to it by itself.
     pub(super) fn active(self) -> bool {
         match self {
-            Self::Waiting | Self::Backoff => true,
+            Self::Waiting | Self::Awaiting | Self::Backoff | Self::Resting => true,
             Self::Down | Self::Lost | Self::Failed | Self::Done => false,
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
-            Self::FinishSpawning | Self::Finishing => true,
+            Self::FinishSpawning | Self::Finishing | Self::UndoSpawning | Self::Undoing => true,
         }
     }
 }

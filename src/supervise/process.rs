@@ -7,8 +7,9 @@ use super::restart::Ended;
 use super::spec::Readiness;
 use super::state::{Cause, Drained, End, Patience, Run, State};
 use super::supervisor::Supervisor;
+use super::timers::Slot;
 use super::verdict;
-use super::{Action, Exit, Id, Pid, Report, Role, SpawnError, Target, Time, Why};
+use super::{Action, Exit, Id, Look, Pid, Report, Role, SpawnError, Target, Time, Why};
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
@@ -46,6 +47,14 @@ impl Outcome {
             Self::CannotStart(_) => Ended::Badly(None),
         }
     }
+
+    /// Returns when the run began that ended so; there may have been none.
+    pub(super) fn started(&self) -> Option<Time> {
+        match self {
+            Self::Well(end) | Self::Badly(end) => Some(end.started),
+            Self::CannotStart(_) => None,
+        }
+    }
 }
 
 impl Supervisor {
@@ -55,17 +64,24 @@ impl Supervisor {
                 self.set(id, State::Starting { run: Run { pid, started: self.now } });
                 self.report(Report::Starting { id, pid });
                 if self.services[id].wanted {
-                    self.timers.set(id, self.ready_timeout(id).map(|timeout| self.now.plus(timeout)));
+                    let until = self.ready_timeout(id).map(|timeout| self.now.plus(timeout));
+                    self.timers.set(id, Slot::State, until);
                 }
             }
             State::FinishSpawning { end } => {
                 let patience = Patience { since: self.now, over: false };
                 self.set(id, State::Finishing { pid, end, patience });
-                self.timers.set(id, self.finish_until(id));
+                self.timers.set(id, Slot::State, self.finish_until(id));
             }
-            State::Down | State::Waiting { .. } | State::Starting { .. } | State::Up { .. } => {}
-            State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::UndoSpawning => {
+                let patience = Patience { since: self.now, over: false };
+                self.set(id, State::Undoing { pid, patience });
+                self.timers.set(id, Slot::State, Some(self.kill_at(id)));
+            }
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Starting { .. } => {}
+            State::Up { .. } | State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } => {}
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
+            State::Undoing { .. } => {}
         }
     }
 
@@ -76,25 +92,36 @@ impl Supervisor {
                 self.run_failed(id, why);
             }
             State::Lost { first: true, role: Role::Run, .. } => self.run_failed(id, why),
-            State::Lost { first: true, role: Role::Finish, .. } => self.set(id, State::Down),
+            State::Lost { first: true, role: Role::Finish | Role::Undo, .. } => self.set(id, State::Down),
+            State::UndoSpawning | State::Undoing { .. } => {
+                self.report(Report::CannotStart { id, why });
+                self.undone(id);
+            }
             State::FinishSpawning { end } | State::Finishing { end, .. } => {
                 self.report(Report::CannotStart { id, why });
                 self.after_end(id, end, None);
             }
-            State::Down | State::Waiting { .. } | State::Draining { .. } | State::Lost { first: false, .. } => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Draining { .. } => {}
+            State::Lost { first: false, .. } | State::Backoff | State::Failed { .. } => {}
+            State::Resting | State::Done => {}
         }
     }
 
     pub(super) fn executed(&mut self, id: Id) {
         match self.services[id].state {
             State::Starting { run } => match self.services[id].spec.ready {
-                Readiness::Executed if !self.is_oneshot(id) => self.up(id, run),
-                Readiness::Executed | Readiness::Said { .. } => {}
+                _ if self.is_oneshot(id) => {}
+                Readiness::Executed => self.up(id, run),
+                Readiness::Said { .. } => {}
+                // Nobody asks one that is on its way out.
+                Readiness::Probed { .. } | Readiness::Lived(_) if !self.services[id].wanted => {}
+                Readiness::Probed { .. } => self.look(id, Look::Ready),
+                Readiness::Lived(time) => self.timers.set(id, Slot::Look, Some(run.started.plus(time).max(self.now))),
             },
-            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
+            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
+            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 
@@ -102,11 +129,12 @@ impl Supervisor {
         match self.services[id].state {
             State::Starting { run } => match self.services[id].spec.ready {
                 Readiness::Said { .. } if !self.is_oneshot(id) => self.up(id, run),
-                Readiness::Executed | Readiness::Said { .. } => {}
+                Readiness::Executed | Readiness::Said { .. } | Readiness::Probed { .. } | Readiness::Lived(_) => {}
             },
-            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } | State::Stopping { .. } => {}
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
+            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
+            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 
@@ -121,10 +149,10 @@ impl Supervisor {
                 self.note_exit(id, exit);
                 self.report(Report::Stopped { id, exit, took: self.now.since(patience.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
-                let end = End { exit, cause, ran, up };
+                let end = End { exit, cause, started: run.started, ran, up };
                 if group_left {
-                    let told = self.services[id].spec.stop.group && self.stop_signal_of(id) == LEFTOVER_SIGNAL;
-                    let until = self.timers.get(id);
+                    let told = self.services[id].spec.stop.group && self.told_with(id, cause) == LEFTOVER_SIGNAL;
+                    let until = self.timers.get(id, Slot::State);
                     self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
                 } else {
                     self.run_gone(id, end);
@@ -132,22 +160,32 @@ impl Supervisor {
             }
             State::Finishing { pid, end, patience } => {
                 if group_left {
-                    let until = self.timers.get(id).or_else(|| (!patience.over).then(|| self.kill_at(id)));
+                    let until = self.timers.get(id, Slot::State).or_else(|| (!patience.over).then(|| self.kill_at(id)));
                     self.drain(id, Rest { pid, patience, told: false }, Drained::Finish(end, exit), until);
                 } else {
                     self.after_end(id, end, Some(exit));
                 }
             }
+            State::Undoing { pid, patience } => {
+                let took = self.now.since(patience.since);
+                self.report(Report::Undone { id, exit, took });
+                if group_left {
+                    let until = self.timers.get(id, Slot::State);
+                    self.drain(id, Rest { pid, patience, told: false }, Drained::Undo, until);
+                } else {
+                    self.undone(id);
+                }
+            }
             State::Lost { pid, first: true, role } => {
                 match role {
                     Role::Run => self.note_exit(id, exit),
-                    Role::Finish => {}
+                    Role::Finish | Role::Undo => {}
                 }
                 self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
             }
             State::Lost { first: false, .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
-            State::Down | State::Waiting { .. } | State::Spawning => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning => {}
         }
     }
 
@@ -155,10 +193,12 @@ impl Supervisor {
         match self.services[id].state {
             State::Draining { of: Drained::Run(end), .. } => self.run_gone(id, end),
             State::Draining { of: Drained::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
+            State::Draining { of: Drained::Undo, .. } => self.undone(id),
             State::Lost { first: false, .. } => self.set(id, State::Down),
             State::Lost { first: true, .. } | State::Finishing { .. } | State::FinishSpawning { .. } => {}
-            State::Down | State::Waiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => {}
-            State::Stopping { .. } | State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Backoff => {}
+            State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 
@@ -169,16 +209,20 @@ impl Supervisor {
                 self.report(Report::NotReady { id, after: self.now.since(run.started) });
                 self.tell(id, Cause::NotReady);
             }
-            State::Stopping { patience, .. } | State::Draining { patience, .. } | State::Finishing { patience, .. } => {
+            State::Stopping { patience, .. }
+            | State::Draining { patience, .. }
+            | State::Finishing { patience, .. }
+            | State::Undoing { patience, .. } => {
                 if patience.over {
                     self.lose(id);
                 } else {
                     self.kill(id);
                 }
             }
-            State::Backoff => self.set(id, State::Waiting { said: false }),
-            State::Down | State::Waiting { .. } | State::Spawning | State::Up { .. } => {}
-            State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } | State::Done => {}
+            State::Backoff | State::Resting => self.set(id, State::Waiting { said: false }),
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
+            State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } => {}
+            State::Done | State::UndoSpawning => {}
         }
     }
 
@@ -191,7 +235,7 @@ impl Supervisor {
         if main {
             self.services[id].wanted = false;
         }
-        let end = End { exit, cause: Cause::Itself, ran, up };
+        let end = End { exit, cause: Cause::Itself, started: run.started, ran, up };
         if group_left {
             let patience = Patience { since: self.now, over: false };
             let until = Some(self.kill_at(id));
@@ -208,7 +252,7 @@ impl Supervisor {
     fn drain(&mut self, id: Id, rest: Rest, of: Drained, until: Option<Time>) {
         let Rest { pid, patience, told } = rest;
         self.set(id, State::Draining { pid, of, patience });
-        self.timers.set(id, until);
+        self.timers.set(id, Slot::State, until);
         if !told && !patience.over {
             self.report(Report::Leftovers { id });
             self.signal_and_continue(id, pid, Target::Group, LEFTOVER_SIGNAL);
@@ -230,15 +274,17 @@ impl Supervisor {
         let service = &self.services[id];
         let well = match (end.cause, end.exit) {
             (Cause::Itself, Exit::Code(code)) => service.spec.success_codes.contains(&code),
-            (Cause::Itself, Exit::Signal(_)) | (Cause::NotReady | Cause::Shutdown, _) => false,
+            (Cause::Itself, Exit::Signal(_)) => false,
+            (Cause::NotReady | Cause::Unhealthy | Cause::Silent | Cause::Asked | Cause::Shutdown, _) => false,
         };
         if !service.wanted {
             self.set(id, State::Down);
+        } else if end.cause == Cause::Asked {
+            self.set(id, State::Waiting { said: false });
         } else if finish == Some(FINISH_SAYS_STOP) {
             self.fail(id, Why::FinishSaidStop);
         } else if well && self.is_oneshot(id) {
-            self.set(id, State::Done);
-            self.report(Report::Done { id, took: end.ran });
+            self.done(id, end);
         } else {
             self.again_or_not(id, if well { Outcome::Well(end) } else { Outcome::Badly(end) });
         }
@@ -259,8 +305,11 @@ impl Supervisor {
         }
     }
 
-    fn up(&mut self, id: Id, run: Run) {
+    pub(super) fn up(&mut self, id: Id, run: Run) {
         self.set(id, State::Up { run, ready: self.now });
+        if self.services[id].wanted {
+            self.begin_health(id);
+        }
         self.report(Report::Up { id, pid: run.pid, took: self.now.since(run.started) });
     }
 
@@ -277,8 +326,9 @@ impl Supervisor {
     /// How long a longrun may take to become ready.
     fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id].spec.ready {
-            Readiness::Said { timeout } if !self.is_oneshot(id) => timeout,
-            Readiness::Said { .. } | Readiness::Executed => None,
+            _ if self.is_oneshot(id) => None,
+            Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
+            Readiness::Executed | Readiness::Lived(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@
 use super::budget::{Budget, REAP_GRACE};
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
+use super::timers::Slot;
 use super::verdict;
 use super::{Action, Because, Exit, Id, Report, Target, Time};
 use crate::config::values::Signal;
@@ -78,9 +79,10 @@ impl Supervisor {
             State::Starting { run } | State::Up { run, .. } | State::Stopping { run, .. } => {
                 self.out.push(Action::Signal { id, pid: run.pid, to: Target::Process, signal });
             }
-            State::Down | State::Waiting { .. } | State::Spawning | State::Draining { .. } | State::Lost { .. } => {}
-            State::FinishSpawning { .. } | State::Finishing { .. } => {}
-            State::Backoff | State::Failed { .. } | State::Done => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+            State::Draining { .. } | State::Lost { .. } | State::FinishSpawning { .. } => {}
+            State::Finishing { .. } | State::Backoff | State::Failed { .. } => {}
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 
@@ -91,7 +93,7 @@ impl Supervisor {
             Life::Stopping(_) | Life::Over(_) => return,
         }
         self.report(Report::Stopping { because: because.clone() });
-        let later = self.graph.later_layers(|id| self.services[id].state.phase().alive());
+        let later = self.graph.later_layers(|id| self.services[id].state.phase().alive() || self.undoable(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
         self.life = Life::Stopping(Stop { because, budget, asked: 0, end_at: None });
@@ -110,39 +112,57 @@ impl Supervisor {
     fn prepare_stop(&mut self, id: Id) {
         let within = |old: Option<Time>, new: Time| Some(old.map_or(new, |old| old.min(new)));
         match self.services[id].state {
-            State::Waiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Starting { .. } => self.timers.set(id, None),
-            State::Stopping { patience, .. } | State::Draining { patience, .. } => {
+            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
+            State::Resting if !self.services[id].spec.undo => self.set(id, State::Down),
+            State::Resting => self.set(id, State::Done),
+            State::Starting { .. } => {
+                self.timers.set(id, Slot::State, None);
+                self.forget(id);
+            }
+            State::Up { .. } => self.forget(id),
+            State::Stopping { patience, .. } | State::Draining { patience, .. } | State::Undoing { patience, .. } => {
                 let until = if patience.over { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
-                self.timers.set(id, within(self.timers.get(id), until));
+                self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
             }
             State::Finishing { patience, .. } => {
                 let until = if patience.over { Some(self.now.plus(REAP_GRACE)) } else { self.finish_until(id) };
                 if let Some(until) = until {
-                    self.timers.set(id, within(self.timers.get(id), until));
+                    self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
                 }
             }
-            State::Down | State::Spawning | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Done => {}
+            State::Down | State::Spawning | State::FinishSpawning { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::Done | State::UndoSpawning => {}
         }
     }
 
     /// Looks at a service again during the stop.
     pub(super) fn consider_stopping(&mut self, id: Id) {
         let over = self.patience_is_over();
+        let time_is_left = matches!(&self.life, Life::Stopping(stop) if self.now < stop.budget.total());
+        let undo = self.undoable(id) && !over && time_is_left;
         let Service { state, links, .. } = &mut self.services[id];
         match state {
             State::Starting { .. } | State::Up { .. } if over => self.kill(id),
-            State::Finishing { patience, .. } if over && !patience.over => self.kill(id),
+            State::Finishing { patience, .. } | State::Undoing { patience, .. } if over && !patience.over => {
+                self.kill(id);
+            }
             State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.tell(id, Cause::Shutdown),
             State::Starting { .. } | State::Up { .. } | State::Spawning => {}
             State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } => {}
+            State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done if undo => {
+                if links.holds == 0 {
+                    self.undo(id);
+                }
+            }
             State::Down
             | State::Waiting { .. }
+            | State::Awaiting { .. }
             | State::Backoff
             | State::Lost { .. }
             | State::Failed { .. }
+            | State::Resting
             | State::Done => {
                 if links.holds == 0 && !links.released {
                     links.released = true;
@@ -165,7 +185,7 @@ impl Supervisor {
     /// Moves the container's own state on; returns whether anything changed.
     pub(super) fn advance_life(&mut self) -> bool {
         match &self.life {
-            Life::Running if self.active == 0 => self.begin_stop(Because::NothingLeft),
+            Life::Running if self.active == 0 && !self.anything_held() => self.begin_stop(Because::NothingLeft),
             Life::Stopping(_) if self.alive == 0 => self.end(),
             Life::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
             Life::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => self.end_patience(),
@@ -186,13 +206,15 @@ impl Supervisor {
                 State::Starting { .. } | State::Up { .. } => self.kill(id),
                 State::Stopping { patience, .. }
                 | State::Draining { patience, .. }
-                | State::Finishing { patience, .. } => {
+                | State::Finishing { patience, .. }
+                | State::Undoing { patience, .. } => {
                     if !patience.over {
                         self.kill(id);
                     }
                 }
-                State::Down | State::Waiting { .. } | State::Spawning | State::FinishSpawning { .. } => {}
-                State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Done => {}
+                State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+                State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
+                State::Resting | State::Done | State::UndoSpawning => {}
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Id;
+use crate::config::probe::{Health, Then};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
 use crate::config::values::{ServiceName, Signal};
@@ -37,8 +38,16 @@ pub struct Spec {
     pub essential: bool,
     /// What makes a longrun ready; without meaning for a oneshot, which is done when it ends.
     pub ready: Readiness,
+    /// How many things outside the container must be there before it starts.
+    pub awaits: usize,
+    /// A oneshot runs again this long after its last start.
+    pub every: Option<Duration>,
+    /// How often a longrun is asked whether it is well, and what follows.
+    pub health: Option<HealthRule>,
     /// How it is stopped.
     pub stop: Stop,
+    /// Whether a command undoes it at the stop (a oneshot).
+    pub undo: bool,
     /// Whether a script runs after each end.
     pub finish: Option<FinishRule>,
     /// What becomes of it at the beginning.
@@ -57,14 +66,45 @@ pub enum Readiness {
         /// After this long without a word the start counts as failed.
         timeout: Option<Duration>,
     },
+    /// A question is answered well.
+    Probed {
+        /// The longest pause between two questions.
+        interval: Duration,
+        /// As above.
+        timeout: Option<Duration>,
+    },
+    /// It has lived this long.
+    Lived(Duration),
 }
 
 impl Readiness {
     fn of(ready: &Ready) -> Self {
         match ready {
-            Ready::Started | Ready::Probe { .. } | Ready::Delay(_) => Self::Executed,
+            Ready::Started => Self::Executed,
+            Ready::Probe { interval, timeout, .. } => Self::Probed { interval: *interval, timeout: *timeout },
+            Ready::Delay(time) => Self::Lived(*time),
             Ready::Fd { timeout, .. } | Ready::Notify { timeout } => Self::Said { timeout: *timeout },
         }
+    }
+}
+
+/// `health`, as far as the engine cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthRule {
+    /// From the end of one look to the next.
+    pub interval: Duration,
+    /// So many failures in a row are too many; 0 counts as 1.
+    pub failures: u32,
+    /// So many successes in a row make it well again; 0 counts as 1.
+    pub successes: u32,
+    /// What then happens.
+    pub then: Then,
+}
+
+impl HealthRule {
+    fn of(health: &Health) -> Self {
+        let Health { interval, failures, successes, then, .. } = *health;
+        Self { interval, failures, successes, then }
     }
 }
 
@@ -126,7 +166,11 @@ impl Setup {
                 success_codes: service.success_codes.clone(),
                 essential: service.essential,
                 ready: Readiness::of(&service.ready),
+                awaits: service.wait_for.len(),
+                every: service.every,
+                health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
+                undo: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),
                 is_main: false,
@@ -159,6 +203,10 @@ impl Spec {
             success_codes: vec![0],
             essential: false,
             ready: Readiness::Executed,
+            awaits: 0,
+            every: None,
+            health: None,
+            undo: false,
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             finish: None,
             start: Start::Wanted,

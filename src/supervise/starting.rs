@@ -1,11 +1,15 @@
 //! When a service starts, starts again, or never will: requirements, order, the restart rule's answer.
 
+use std::time::Duration;
+
 use super::process::Outcome;
 use super::restart::Next;
 use super::shutdown::Life;
-use super::state::{Service, State};
+use super::state::{End, Service, State};
 use super::supervisor::Supervisor;
-use super::{Action, Because, Id, Report, Role, Why};
+use super::timers::Slot;
+use super::turns;
+use super::{Action, Because, Id, Report, Role, Time, Why};
 
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.
@@ -13,28 +17,47 @@ impl Supervisor {
         if let Life::Stopping(_) = self.life {
             return self.consider_stopping(id);
         }
-        let Service { state, links, .. } = &self.services[id];
+        if matches!(self.life, Life::Running) && !self.services[id].wanted {
+            return self.consider_unwanted(id);
+        }
+        let Service { state, links, spec, .. } = &self.services[id];
         let links = *links;
         match state {
-            State::Waiting { .. } | State::Backoff if links.lost > 0 => self.fail_by_requirement(id),
+            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff if links.lost > 0 => {
+                self.fail_by_requirement(id);
+            }
             State::Waiting { .. } if links.may_start() => self.starts.push_back(id),
+            State::Awaiting { at, .. } if *at >= spec.awaits && links.may_start() => self.starts.push_back(id),
             State::Waiting { said: false } => {
                 let on = self.missing(id);
                 self.services[id].state = State::Waiting { said: true };
                 self.report(Report::Waiting { id, on });
             }
-            State::Waiting { said: true } | State::Backoff => {}
+            State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff => {}
             State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Done => {}
+            State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 
-    /// Starts it, if that is still right.
+    /// Starts it, if that is still right: first it waits for what it needs from outside.
     pub(super) fn start(&mut self, id: Id) {
-        let Service { state, links, .. } = &self.services[id];
-        if !matches!(state, State::Waiting { .. }) || !links.may_start() {
+        let Service { state, links, spec, .. } = &self.services[id];
+        let awaits = match state {
+            State::Waiting { .. } => spec.awaits > 0,
+            State::Awaiting { at, .. } if *at >= spec.awaits => false,
+            State::Down | State::Awaiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => {
+                return;
+            }
+            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
+            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => return,
+        };
+        if !links.may_start() {
             return;
+        }
+        if awaits {
+            return self.await_outside(id);
         }
         self.services[id].starts = self.services[id].starts.saturating_add(1);
         self.set(id, State::Spawning);
@@ -43,6 +66,15 @@ impl Supervisor {
 
     /// Starts it again, after its pause, or not.
     pub(super) fn again_or_not(&mut self, id: Id, outcome: Outcome) {
+        let failed = !matches!(outcome, Outcome::Well(_));
+        if failed
+            && !self.services[id].spec.essential
+            && let Some(pause) = self.next_turn(id, outcome.started().unwrap_or(self.now))
+        {
+            self.report(Report::NextTurn { id, pause });
+            self.set(id, State::Backoff);
+            return self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
+        }
         let service = &mut self.services[id];
         let next = service.tally.after(outcome.ended(), &service.spec.restart);
         match next {
@@ -52,7 +84,7 @@ impl Supervisor {
                     self.set(id, State::Waiting { said: false });
                 } else {
                     self.set(id, State::Backoff);
-                    self.timers.set(id, Some(self.now.plus(pause)));
+                    self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
                 }
             }
             Next::Limit(times) => self.fail(id, Why::Limit(times)),
@@ -62,6 +94,26 @@ impl Supervisor {
                 Outcome::CannotStart(why) => self.fail(id, Why::CannotStart(why)),
             },
         }
+    }
+
+    /// A oneshot is done: for good, or until its next turn.
+    pub(super) fn done(&mut self, id: Id, end: End) {
+        let again = self.next_turn(id, end.started);
+        match again {
+            Some(pause) => {
+                self.set(id, State::Resting);
+                self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
+            }
+            None => self.set(id, State::Done),
+        }
+        self.report(Report::Done { id, took: end.ran, again });
+    }
+
+    /// In how long a periodic oneshot runs again whose last run began then.
+    fn next_turn(&self, id: Id, started: Time) -> Option<Duration> {
+        let every = self.services[id].spec.every.filter(|_| self.is_oneshot(id))?;
+        let Service { spec, starts, .. } = &self.services[id];
+        Some(turns::pause(&spec.name, *starts, started, self.now, every))
     }
 
     /// It has ended for good, and that is no failure.

@@ -26,8 +26,27 @@ pub(super) struct Service {
     pub(super) code: Option<u8>,
     /// Its latest ends.
     pub(super) tally: Tally,
+    /// What it has answered.
+    pub(super) looks: Looks,
+    /// It said that it would say so often that it is alive.
+    pub(super) watchdog: Option<Duration>,
+    /// Somebody stopped it by hand, and may start it again: the container waits for that.
+    pub(super) held: bool,
     /// What keeps it waiting, and its place in the order of a stop.
     pub(super) links: Links,
+}
+
+/// Questions and their answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Looks {
+    /// Whether one is under way.
+    pub(super) open: bool,
+    /// Bad answers in this state.
+    pub(super) tries: u32,
+    /// Answers in a row of the kind that would change `healthy`.
+    pub(super) against: u32,
+    /// Whether it is well; `None`: not asked.
+    pub(super) healthy: Option<bool>,
 }
 
 /// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the
@@ -62,6 +81,14 @@ pub(super) enum State {
     Waiting {
         /// Whether a report has said so.
         said: bool,
+    },
+    Awaiting {
+        /// Which of the things that it waits for, the next one; all are there where it is none.
+        at: usize,
+        /// Since when.
+        began: Time,
+        /// When a report last said so.
+        said: Option<Time>,
     },
     Spawning,
     Starting {
@@ -101,7 +128,13 @@ pub(super) enum State {
     Failed {
         why: Why,
     },
+    Resting,
     Done,
+    UndoSpawning,
+    Undoing {
+        pid: Pid,
+        patience: Patience,
+    },
 }
 
 /// A process that executes the command.
@@ -125,7 +158,9 @@ pub(super) struct Patience {
 pub(super) struct End {
     pub(super) exit: Exit,
     pub(super) cause: Cause,
-    /// How long it ran.
+    /// When it began.
+    pub(super) started: Time,
+    /// How long its first process ran.
     pub(super) ran: Duration,
     /// How long it was up, if it ever was.
     pub(super) up: Option<Duration>,
@@ -138,6 +173,12 @@ pub(super) enum Cause {
     Itself,
     /// It was not ready in time and told to stop.
     NotReady,
+    /// It was not well.
+    Unhealthy,
+    /// It did not say in time that it is alive.
+    Silent,
+    /// Somebody asked for that.
+    Asked,
     /// The container stops.
     Shutdown,
 }
@@ -149,6 +190,8 @@ pub(super) enum Drained {
     Run(End),
     /// The finish script after that end, and how the script ended.
     Finish(End, Exit),
+    /// The stop command.
+    Undo,
 }
 
 impl State {
@@ -157,6 +200,7 @@ impl State {
         match self {
             Self::Down => Phase::Down,
             Self::Waiting { .. } => Phase::Waiting,
+            Self::Awaiting { .. } => Phase::Awaiting,
             Self::Spawning => Phase::Spawning,
             Self::Starting { .. } => Phase::Starting,
             Self::Up { .. } => Phase::Up,
@@ -167,7 +211,10 @@ impl State {
             Self::Lost { .. } => Phase::Lost,
             Self::Backoff => Phase::Backoff,
             Self::Failed { .. } => Phase::Failed,
+            Self::Resting => Phase::Resting,
             Self::Done => Phase::Done,
+            Self::UndoSpawning => Phase::UndoSpawning,
+            Self::Undoing { .. } => Phase::Undoing,
         }
     }
 
@@ -175,9 +222,11 @@ impl State {
     pub(super) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Starting { run } | Self::Up { run, .. } | Self::Stopping { run, .. } => Some(run.pid),
-            Self::Draining { pid, .. } | Self::Finishing { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
-            Self::Down | Self::Waiting { .. } | Self::Spawning | Self::FinishSpawning { .. } => None,
-            Self::Backoff | Self::Failed { .. } | Self::Done => None,
+            Self::Draining { pid, .. } | Self::Finishing { pid, .. } => Some(*pid),
+            Self::Undoing { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
+            Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
+            Self::FinishSpawning { .. } | Self::UndoSpawning | Self::Backoff | Self::Failed { .. } => None,
+            Self::Resting | Self::Done => None,
         }
     }
 
@@ -185,9 +234,10 @@ impl State {
     pub(super) fn why(&self) -> Option<&Why> {
         match self {
             Self::Failed { why } => Some(why),
-            Self::Down | Self::Waiting { .. } | Self::Spawning | Self::Starting { .. } | Self::Up { .. } => None,
-            Self::Stopping { .. } | Self::Draining { .. } | Self::FinishSpawning { .. } => None,
-            Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff | Self::Done => None,
+            Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
+            Self::Starting { .. } | Self::Up { .. } | Self::Stopping { .. } | Self::Draining { .. } => None,
+            Self::FinishSpawning { .. } | Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff => None,
+            Self::Resting | Self::Done | Self::UndoSpawning | Self::Undoing { .. } => None,
         }
     }
 }

@@ -20,6 +20,7 @@ impl Supervisor {
                     restarts: service.starts.saturating_sub(1),
                     last_exit: service.last_exit,
                     why: self.why(service.state.why()),
+                    healthy: service.looks.healthy,
                 }
             })
             .collect()

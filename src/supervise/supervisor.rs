@@ -8,9 +8,9 @@ use super::graph::Graph;
 use super::restart::Tally;
 use super::shutdown::Life;
 use super::spec::{Setup, Start};
-use super::state::{Links, Service, State};
+use super::state::{Links, Looks, Service, State};
 use super::table::Table;
-use super::timers::Timers;
+use super::timers::{Slot, Timers};
 use super::verdict::Verdict;
 use super::{Action, Because, Event, Id, Report, Request, Time, Why};
 use crate::config::service::Kind;
@@ -22,7 +22,8 @@ use crate::config::values::ServiceName;
 /// A service starts when all that it requires is up (oneshots: done) and all that it is after has settled: is up, done,
 /// failed, or down and not wanted. The main command is after everything. A requirement that is lost (failed, or ended
 /// for good) makes those failed that still wait for it, or that would be started again; one that is up stays up, as
-/// with systemd's `Requires=`, and so it does while a requirement crashes and comes back.
+/// with systemd's `Requires=`, and so it does while a requirement crashes and comes back. Before its process is started it
+/// asks for what it waits for outside the container.
 ///
 /// # Ending
 /// A run has ended when its whole group has: what the first process leaves behind is told to stop, then killed. Then
@@ -68,6 +69,9 @@ impl Supervisor {
             last_exit: None,
             code: None,
             tally: Tally::default(),
+            looks: Looks::default(),
+            watchdog: None,
+            held: false,
             links: Links::default(),
             spec,
         }));
@@ -135,6 +139,9 @@ impl Supervisor {
             Event::Tick => {}
             Event::StopSignal(signal) => self.stop_signal(signal),
             Event::Ask(Request::Shutdown { code }) => self.shutdown_asked(code),
+            Event::Ask(Request::Start(id)) if self.services.has(id) => self.start_asked(id),
+            Event::Ask(Request::Stop(id)) if self.services.has(id) => self.stop_asked(id),
+            Event::Ask(Request::Restart(id)) if self.services.has(id) => self.restart_asked(id),
             Event::Forward(signal) => self.forward(signal),
             Event::Spawned { id, pid } if self.services.has(id) => self.spawned(id, pid),
             Event::SpawnFailed { id, why } if self.services.has(id) => self.spawn_failed(id, why),
@@ -142,8 +149,12 @@ impl Supervisor {
             Event::Ready { id } if self.services.has(id) => self.ready(id),
             Event::Exited { id, exit, group_left } if self.services.has(id) => self.exited(id, exit, group_left),
             Event::GroupGone { id } if self.services.has(id) => self.group_gone(id),
+            Event::Looked { id, answer } if self.services.has(id) => self.looked(id, answer),
+            Event::Alive { id, within } if self.services.has(id) => self.alive(id, within),
+            Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
-            Event::Exited { .. } | Event::GroupGone { .. } => {}
+            Event::Exited { .. } | Event::GroupGone { .. } | Event::Looked { .. } | Event::Alive { .. } => {}
+            Event::Extend { .. } | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
         }
     }
 
@@ -154,7 +165,10 @@ impl Supervisor {
         }
         for id in self.services.ids() {
             match (self.services[id].spec.start, self.services[id].wanted) {
-                (Start::AlreadyDone, _) => self.set(id, State::Done),
+                (Start::AlreadyDone, _) => {
+                    self.services[id].wanted = true;
+                    self.set(id, State::Done);
+                }
                 (Start::Skipped, _) => self.fail(id, Why::Skipped),
                 (Start::Wanted, _) | (Start::Down, true) => self.set(id, State::Waiting { said: false }),
                 (Start::Down, false) => {}
@@ -169,8 +183,12 @@ impl Supervisor {
         loop {
             if let Some(id) = self.work.pop_front() {
                 self.consider(id);
-            } else if let Some(id) = self.timers.pop(self.now) {
-                self.expire(id);
+            } else if let Some((id, slot)) = self.timers.pop(self.now) {
+                match slot {
+                    Slot::State => self.expire(id),
+                    Slot::Look => self.look_again(id),
+                    Slot::Watchdog => self.silent(id),
+                }
             } else if self.advance_life() {
             } else if let Some(id) = self.starts.pop_front() {
                 self.start(id);
@@ -185,7 +203,9 @@ impl Supervisor {
         let (old, new) = (self.services[id].state.phase(), state.phase());
         self.services[id].state = state;
         self.services[id].since = self.now;
-        self.timers.set(id, None);
+        self.timers.clear(id);
+        self.forget(id);
+        self.services[id].looks = Looks::default();
         self.work.push_back(id);
         shift(&mut self.alive, old.alive(), new.alive());
         shift(&mut self.active, old.active(), new.active());
@@ -198,6 +218,11 @@ impl Supervisor {
                     self.work.push_back(*above);
                 }
             }
+        }
+        if old.alive() && !new.alive() && matches!(self.life, Life::Running) {
+            // One that somebody stops waits for what requires it.
+            let below = self.graph.requires(id).iter();
+            self.work.extend(below.filter(|below| !self.services[**below].wanted));
         }
         if old.settled() != new.settled() {
             for above in self.graph.before(id) {

@@ -8,7 +8,7 @@ use super::Id;
 ///
 /// Indexing cannot miss: an id from outside passes [`Table::has`] once, in `Supervisor::step`; every other one comes
 /// from [`Table::ids`] or from edges that `Graph::new` has filtered with `has`; and all tables of an engine have one
-/// length, which never changes.
+/// length; `Supervisor::adopt` alone adds to it.
 #[derive(Clone, Debug)]
 pub(super) struct Table<T>(Vec<T>);
 
@@ -26,6 +26,11 @@ impl<T> Table<T> {
     /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Adds one service's.
+    pub(super) fn push(&mut self, value: T) {
+        self.0.push(value);
     }
 
     /// Returns every id, in order; does not borrow the table.

@@ -1,52 +1,93 @@
-//! [`Timers`]: at most one moment per service, and the earliest of all. Must not know what a moment means.
+//! [`Timers`]: a few moments per service, and the earliest of all. Must not know what happens then.
 
 use std::collections::BTreeSet;
 
 use super::table::Table;
 use super::{Id, Time};
 
-/// One moment per service, ordered.
+/// What a moment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slot {
+    /// Its state ends by itself.
+    State,
+    /// It is asked again, or has lived long enough.
+    Look,
+    /// It has not said that it is alive.
+    Watchdog,
+}
+
+impl Slot {
+    const ALL: [Self; 3] = [Self::State, Self::Look, Self::Watchdog];
+}
+
+/// At most one moment for each slot of a service, ordered.
 #[derive(Clone, Debug)]
 pub(super) struct Timers {
-    of: Table<Option<Time>>,
-    due: BTreeSet<(Time, Id)>,
+    of: Table<[Option<Time>; Slot::ALL.len()]>,
+    due: BTreeSet<(Time, Id, Slot)>,
 }
 
 impl Timers {
     /// Returns timers for that many services, none armed.
     pub(super) fn new(services: usize) -> Self {
-        Self { of: Table::new(std::iter::repeat_n(None, services)), due: BTreeSet::new() }
+        Self { of: Table::new(std::iter::repeat_n(Default::default(), services)), due: BTreeSet::new() }
     }
 
-    /// Arms the service's timer, instead of what was armed; `None` disarms it.
-    pub(super) fn set(&mut self, id: Id, at: Option<Time>) {
-        if let Some(old) = self.of[id] {
-            self.due.remove(&(old, id));
+    /// Makes room for one more service.
+    pub(super) fn push(&mut self) {
+        self.of.push(Default::default());
+    }
+
+    /// Arms a service's timer, instead of what was armed; `None` disarms it.
+    pub(super) fn set(&mut self, id: Id, slot: Slot, at: Option<Time>) {
+        let old = std::mem::replace(self.slot(id, slot), at);
+        if let Some(old) = old {
+            self.due.remove(&(old, id, slot));
         }
-        self.of[id] = at;
         if let Some(new) = at {
-            self.due.insert((new, id));
+            self.due.insert((new, id, slot));
         }
     }
 
-    /// Returns when the service's timer is due.
-    pub(super) fn get(&self, id: Id) -> Option<Time> {
-        self.of[id]
+    /// Disarms all timers of a service.
+    pub(super) fn clear(&mut self, id: Id) {
+        for slot in Slot::ALL {
+            self.set(id, slot, None);
+        }
+    }
+
+    /// Returns when a service's timer is due.
+    pub(super) fn get(&self, id: Id, slot: Slot) -> Option<Time> {
+        let [state, look, watchdog] = self.of[id];
+        match slot {
+            Slot::State => state,
+            Slot::Look => look,
+            Slot::Watchdog => watchdog,
+        }
+    }
+
+    fn slot(&mut self, id: Id, slot: Slot) -> &mut Option<Time> {
+        let [state, look, watchdog] = &mut self.of[id];
+        match slot {
+            Slot::State => state,
+            Slot::Look => look,
+            Slot::Watchdog => watchdog,
+        }
     }
 
     /// Returns the earliest moment.
     pub(super) fn first(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, ..)| *at)
     }
 
     /// Takes one timer that is due at `now`, if there is one: the earliest.
-    pub(super) fn pop(&mut self, now: Time) -> Option<Id> {
-        let (at, id) = *self.due.first()?;
+    pub(super) fn pop(&mut self, now: Time) -> Option<(Id, Slot)> {
+        let (at, id, slot) = *self.due.first()?;
         if at > now {
             return None;
         }
-        self.set(id, None);
-        Some(id)
+        self.set(id, slot, None);
+        Some((id, slot))
     }
 }
 
@@ -63,23 +104,24 @@ mod tests {
     #[test]
     fn the_earliest_comes_first_and_only_when_it_is_due() {
         let mut timers = Timers::new(3);
-        timers.set(Id(0), Some(at(5)));
-        timers.set(Id(1), Some(at(3)));
+        timers.set(Id(0), Slot::State, Some(at(5)));
+        timers.set(Id(1), Slot::Look, Some(at(3)));
         assert_eq!(timers.first(), Some(at(3)));
         assert_eq!(timers.pop(at(2)), None);
-        assert_eq!(timers.pop(at(3)), Some(Id(1)));
+        assert_eq!(timers.pop(at(3)), Some((Id(1), Slot::Look)));
         assert_eq!(timers.pop(at(3)), None);
-        assert_eq!(timers.pop(at(9)), Some(Id(0)));
+        assert_eq!(timers.pop(at(9)), Some((Id(0), Slot::State)));
         assert_eq!(timers.first(), None);
     }
 
     #[test]
-    fn setting_again_replaces() {
+    fn setting_again_replaces_and_clearing_disarms_all() {
         let mut timers = Timers::new(1);
-        timers.set(Id(0), Some(at(5)));
-        timers.set(Id(0), Some(at(7)));
-        assert_eq!((timers.first(), timers.get(Id(0))), (Some(at(7)), Some(at(7))));
-        timers.set(Id(0), None);
-        assert_eq!((timers.first(), timers.get(Id(0))), (None, None));
+        timers.set(Id(0), Slot::State, Some(at(5)));
+        timers.set(Id(0), Slot::State, Some(at(7)));
+        timers.set(Id(0), Slot::Watchdog, Some(at(6)));
+        assert_eq!((timers.first(), timers.get(Id(0), Slot::State)), (Some(at(6)), Some(at(7))));
+        timers.clear(Id(0));
+        assert_eq!((timers.first(), timers.get(Id(0), Slot::State)), (None, None));
     }
 }

@@ -3,6 +3,7 @@
 //! 1. The code that a shutdown was asked to have.
 //! 2. If an essential service ended the container, its code: the main command was then only told to stop, and its 143
 //!    (or the 0 of one that handles TERM) would hide what happened.
+//!    If one that is not well did, 1.
 //! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
 //!    could not end it.
 //! 4. After a requested stop: 0.
@@ -65,6 +66,7 @@ impl Supervisor {
         let Verdict { asked, main, failure } = self.verdict;
         asked.unwrap_or_else(|| match because {
             Because::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
+            Because::Unhealthy(_) => FAILURE,
             Because::Main(exit) => main.unwrap_or_else(|| code(*exit)),
             Because::Signal(_) | Because::Asked => main.unwrap_or(0),
             Because::NothingLeft => failure.unwrap_or(0),

@@ -27,6 +27,10 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         stop: Stop { signal: Signal::TERM, timeout: None, group: true },
         finish: None,
         start: Start::Wanted,
+        awaits: 0,
+        every: None,
+        health: None,
+        undo: false,
         is_main: false,
     };
     Draft { spec, requires: Vec::new(), after: Vec::new() }

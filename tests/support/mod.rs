@@ -4,6 +4,7 @@
 pub mod draft;
 pub mod natures;
 pub mod oracle;
+pub mod oracle_asks;
 pub mod oracle_checks;
 pub mod oracle_events;
 pub mod oracle_judge;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use stepdown::config::probe::Then;
 use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, Id, Readiness, Spec, Start};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start};
 
 use super::rng::Rng;
 
@@ -22,6 +23,11 @@ pub struct Nature {
     pub leaves: u64,
     pub unkillable: u64,
     pub finish_says_stop: u64,
+    /// Of questions: answered well; and never answered before the question is given up.
+    pub answers_well: u64,
+    pub hangs: u64,
+    /// Says that it is alive, or asks for more time.
+    pub speaks: u64,
 }
 
 fn milliseconds(count: u64) -> Duration {
@@ -43,6 +49,9 @@ pub fn random_nature(rng: &mut Rng) -> Nature {
         leaves: rng.pick(&[0, 0, 40, 100]),
         unkillable: rng.pick(&[0, 0, 0, 0, 20, 100]),
         finish_says_stop: rng.pick(&[0, 0, 20]),
+        answers_well: rng.pick(&[100, 90, 50, 0]),
+        hangs: rng.pick(&[0, 0, 20]),
+        speaks: rng.pick(&[0, 0, 80]),
     };
     if rng.percent(50) {
         nature = Nature { refuses: 0, cannot_execute: 0, leaves: 0, unkillable: 0, says_ready: 100, ..nature };
@@ -96,6 +105,21 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
     let after = after.into_iter().filter(|on| !requires.contains(on)).collect();
     let ready = if rng.percent(40) { Readiness::Said { timeout: timeout(rng, 70) } } else { Readiness::Executed };
     let stop_timeout = if rng.percent(5) { Some(Duration::ZERO) } else { timeout(rng, 30) };
+    let ready = match rng.below(10) {
+        0 => Readiness::Lived(milliseconds(rng.pick(&[0, 15, 800, 4_000]))),
+        1 | 2 => {
+            let interval = milliseconds(rng.pick(&[0, 20, 500, 500]));
+            Readiness::Probed { interval, timeout: timeout(rng, 70) }
+        }
+        _ => ready,
+    };
+    let health = rng.percent(25).then(|| HealthRule {
+        interval: milliseconds(rng.pick(&[1_000, 5_000, 30_000])),
+        failures: rng.pick(&[0, 1, 3]),
+        successes: rng.pick(&[0, 1, 2]),
+        then: rng.pick(&[Then::Restart, Then::Restart, Then::Report, Then::StopContainer]),
+    });
+    let every = rng.percent(25).then(|| milliseconds(rng.pick(&[1_000, 7_000, 60_000])));
     let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });
     Spec {
         name: ServiceName::new(&format!("s{at}")).expect("a name"),
@@ -127,6 +151,10 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
             Start::AlreadyDone,
             Start::Skipped,
         ]),
+        awaits: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
+        every: every.filter(|_| kind == Kind::Oneshot),
+        health: health.filter(|_| kind == Kind::Longrun),
+        undo: kind == Kind::Oneshot && rng.percent(40),
         is_main: false,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Exit, Id, Pid, Readiness, Role, Setup, Spec, Target, Time};
+use stepdown::supervise::{Exit, Id, Look, Pid, Readiness, Role, Setup, Spec, Target, Time};
 
 /// What is always true. The names are the tests' names, and what a failure prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,13 @@ pub enum Property {
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
     StatusTellsTheTruth,
+    QuestionsComeOneAtATimeAndInTheirTime,
+    NobodyWaitsForAnAnswerInVain,
+    AnUnhealthyServiceIsTreatedAsDeclared,
+    WhatFallsSilentIsStopped,
+    APeriodicOneshotComesInItsTurn,
+    WhatIsDoneIsUndoneInItsTurn,
+    ARequestIsCarriedOut,
     TheWorldComesToAnEnd,
 }
 
@@ -59,10 +66,17 @@ pub struct Proc {
     /// Others of its group are, although the first is not.
     pub rest: bool,
     pub started: Time,
+    pub executed: bool,
     pub up_at: Option<Time>,
+    /// When it has to be ready.
+    pub ready_by: Option<Time>,
+    /// When it has to have said that it is alive.
+    pub silent_at: Option<Time>,
     /// How the first process ended.
     pub exit: Option<Exit>,
     pub told: bool,
+    /// It was told because somebody asked for that.
+    pub asked: bool,
     pub group_told: bool,
     pub not_ready: bool,
     /// When it has to be killed, unless it ends before.
@@ -77,11 +91,15 @@ pub enum Is {
     Down,
     /// Wanted; not before that time.
     Pending(Time),
+    /// This one of the things that it waits for is the next.
+    Awaiting(usize),
     /// A process was asked for.
     Asked(Role),
     Live(Proc),
     /// Its command has ended; the finish script has to be asked for in this step.
     FinishDue,
+    /// A periodic oneshot until its next turn.
+    Resting(Time),
     Done,
     /// Failed for good.
     Over,
@@ -101,6 +119,25 @@ pub struct Svc {
     pub code: Option<u8>,
     /// The end whose finish script runs.
     pub end: Option<Ending>,
+    /// Somebody stopped it by hand.
+    pub held: bool,
+    pub asking: Asking,
+    pub watchdog: Option<Duration>,
+    /// When its command was last started, or should have been.
+    pub began: Time,
+}
+
+/// Questions about a service in the oracle's eyes.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    /// The one under way.
+    pub open: Option<Look>,
+    /// When the next one is due.
+    pub due: Option<Time>,
+    pub tries: u32,
+    /// Bad answers in a row while it is well, or good ones while it is not.
+    pub against: u32,
+    pub well: Option<bool>,
 }
 
 /// A run's end in the oracle's eyes.
@@ -109,6 +146,7 @@ pub struct Ending {
     pub exit: Exit,
     pub well: bool,
     pub stable: bool,
+    pub asked: bool,
 }
 
 /// Why the container ends, without details.
@@ -118,6 +156,7 @@ pub enum Reason {
     Asked,
     Main,
     Essential(Id),
+    Unhealthy(Id),
     NothingLeft,
 }
 
@@ -164,6 +203,17 @@ pub struct Due {
     pub failed: BTreeSet<Id>,
     pub forward: Option<Signal>,
     pub not_ready: BTreeSet<Id>,
+    /// Found unhealthy by their last answer: to be said, and (with `restart`) to be stopped.
+    pub unwell: BTreeSet<Id>,
+    pub unwell_stop: BTreeSet<Id>,
+    pub healthy: BTreeSet<Id>,
+    pub silent: BTreeSet<Id>,
+    /// Asked to be restarted: to be told to stop.
+    pub restarts: BTreeSet<Id>,
+    /// Asked to be restarted: to be undone first.
+    pub undo: BTreeSet<Id>,
+    /// Periodic oneshots that have ended: whether well.
+    pub turns: BTreeMap<Id, bool>,
     /// Ended for good: what waits for them has not failed yet.
     pub losing: VecDeque<Id>,
     /// Essential ones among those that have ended for good.
@@ -184,6 +234,10 @@ impl Oracle {
                 last_pause: Duration::ZERO,
                 code: None,
                 end: None,
+                held: false,
+                asking: Asking::default(),
+                watchdog: None,
+                began: Time::default(),
                 spec: spec.clone(),
             })
             .collect();
@@ -239,14 +293,16 @@ impl Oracle {
     pub fn proc(&self, id: Id) -> Option<&Proc> {
         match &self.services[id.0].is {
             Is::Live(proc) => Some(proc),
-            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
+            Is::Resting(_) | Is::Done | Is::Over => None,
         }
     }
 
     pub fn proc_mut(&mut self, id: Id) -> Option<&mut Proc> {
         match &mut self.services[id.0].is {
             Is::Live(proc) => Some(proc),
-            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
+            Is::Resting(_) | Is::Done | Is::Over => None,
         }
     }
 
@@ -257,9 +313,9 @@ impl Oracle {
     /// Returns whether what requires it may start.
     pub fn met(&self, id: Id) -> bool {
         match &self.services[id.0].is {
-            Is::Done => true,
+            Is::Done | Is::Resting(_) => true,
             Is::Live(proc) => proc.role == Role::Run && proc.leader && !proc.told && proc.up_at.is_some(),
-            Is::Down | Is::Pending(_) | Is::Asked(_) | Is::FinishDue | Is::Over => false,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue | Is::Over => false,
         }
     }
 
@@ -273,15 +329,26 @@ impl Oracle {
         match &self.services[id.0].is {
             Is::Asked(_) | Is::FinishDue => true,
             Is::Live(proc) => !proc.lost,
-            Is::Down | Is::Pending(_) | Is::Done | Is::Over => false,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Resting(_) | Is::Done | Is::Over => false,
         }
+    }
+
+    /// Returns whether it is done and a command undoes that.
+    pub fn undoable(&self, id: Id) -> bool {
+        self.services[id.0].spec.undo && matches!(self.services[id.0].is, Is::Done | Is::Resting(_))
+    }
+
+    /// Returns whether anything that requires it is alive.
+    pub fn needed(&self, id: Id) -> bool {
+        self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && self.alive(other))
     }
 
     /// Returns how long it may take to become ready.
     pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id.0].spec.ready {
-            Readiness::Said { timeout } if !self.is_oneshot(id) => timeout,
-            Readiness::Said { .. } | Readiness::Executed => None,
+            _ if self.is_oneshot(id) => None,
+            Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
+            Readiness::Lived(_) | Readiness::Executed => None,
         }
     }
 }

@@ -28,6 +28,25 @@ impl Oracle {
         self.demand(due.forward.is_none(), Property::ForwardedSignalsReachOnlyALivingMain, || {
             format!("{:?} was not passed on", due.forward)
         });
+        let lists = [
+            (&due.unwell, Property::AnUnhealthyServiceIsTreatedAsDeclared),
+            (&due.healthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
+            (&due.silent, Property::WhatFallsSilentIsStopped),
+        ];
+        for (left, property) in lists {
+            self.demand(left.is_empty(), property, || format!("nothing was said or done: {left:?}"));
+        }
+        if self.stop.is_none() {
+            self.demand(due.unwell_stop.is_empty(), Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
+                format!("not stopped: {:?}", due.unwell_stop)
+            });
+            self.demand(due.restarts.is_empty() && due.undo.is_empty(), Property::ARequestIsCarriedOut, || {
+                format!("not restarted: {:?} {:?}", due.restarts, due.undo)
+            });
+            self.demand(due.turns.is_empty(), Property::APeriodicOneshotComesInItsTurn, || {
+                format!("no turn was announced: {:?}", due.turns)
+            });
+        }
         if self.exit.is_some() {
             let deadline = engine.deadline();
             self.demand(deadline.is_none(), Property::ThereIsExactlyOneExitAndItIsLast, || {
@@ -45,6 +64,7 @@ impl Oracle {
         });
         for id in self.ids() {
             self.check(id);
+            self.check_questions(id);
             self.compare(id, engine);
         }
         self.check_stop();
@@ -53,19 +73,21 @@ impl Oracle {
     /// Returns when something has to happen by itself.
     fn next_moment(&self) -> Option<Time> {
         let of_service = |id: Id| match &self.services[id.0].is {
-            Is::Pending(from) => Some(*from).filter(|from| *from > self.now),
+            Is::Pending(from) | Is::Resting(from) => Some(*from).filter(|from| *from > self.now),
+            Is::Awaiting(_) => None,
             Is::Live(Proc { lost: true, .. }) => None,
             Is::Live(Proc { killed_at: Some(at), .. }) => {
                 self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE))
             }
             Is::Live(Proc { kill_by: Some(by), .. }) => Some(*by),
-            Is::Live(Proc { leader: true, up_at: None, role: Role::Run, started, .. }) if self.stop.is_none() => {
-                self.ready_timeout(id).map(|timeout| started.plus(timeout))
+            Is::Live(Proc { leader: true, up_at: None, role: Role::Run, ready_by, .. }) if self.stop.is_none() => {
+                *ready_by
             }
             Is::Live(_) | Is::Down | Is::Asked(_) | Is::FinishDue | Is::Done | Is::Over => None,
         };
         let whole = self.stop.as_ref().map(|stop| stop.over_at.map_or(stop.total, |at| at.plus(REAP_GRACE)));
-        self.ids().filter_map(of_service).chain(whole).min()
+        let questions = self.ids().filter_map(|id| self.next_question(id));
+        self.ids().filter_map(of_service).chain(questions).chain(whole).min()
     }
 
     /// Checks that nothing that can happen to a service at this moment is left undone.
@@ -74,12 +96,23 @@ impl Oracle {
         let Svc { is, spec, .. } = self.services[id.0].clone();
         match is {
             Is::Pending(from) if self.stop.is_none() => {
-                let may = spec.requires.iter().all(|on| self.met(*on)) && spec.after.iter().all(|on| self.settled(*on));
+                let may = self.may_start(id);
                 self.demand(!(may && from <= now), Property::WhatCanStartStartsAtOnce, || {
                     format!("{id:?} could start since {from:?}, now {now:?}")
                 });
             }
-            Is::Pending(_) => self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still waits")),
+            Is::Awaiting(at) if self.stop.is_none() => {
+                let may = at >= spec.awaits && self.may_start(id);
+                self.demand(!may, Property::WhatCanStartStartsAtOnce, || format!("{id:?}: all is there"));
+            }
+            Is::Resting(_) | Is::Done if self.stop.is_none() => {
+                let left = !self.services[id.0].wanted && !self.needed(id);
+                self.demand(!left, Property::ARequestIsCarriedOut, || format!("{id:?} is still done"));
+            }
+            Is::Resting(_) => self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still rests")),
+            Is::Pending(_) | Is::Awaiting(_) => {
+                self.violate(Property::AfterAStopRequestNothingStarts, format!("{id:?} still waits"))
+            }
             Is::FinishDue => {
                 self.violate(Property::AFinishScriptRunsOnceAfterEachEnd, format!("{id:?}: it was not started"));
             }
@@ -87,8 +120,10 @@ impl Oracle {
                 let late = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
                 self.demand(!late, Property::WhatDoesNotStopIsKilled, || format!("{id:?} {proc:?}, now {now:?}"));
                 let waits = proc.role == Role::Run && proc.leader && proc.up_at.is_none() && !proc.told;
-                let timeout = self.ready_timeout(id).filter(|_| waits && self.stop.is_none());
-                let unready = timeout.is_some_and(|timeout| proc.started.plus(timeout) <= now);
+                let unready = waits && self.stop.is_none() && proc.ready_by.is_some_and(|by| by <= now);
+                let left = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
+                let unwanted = left && self.stop.is_none() && !self.services[id.0].wanted && !self.needed(id);
+                self.demand(!unwanted, Property::ARequestIsCarriedOut, || format!("{id:?} was not told to stop"));
                 self.demand(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
             }
             Is::Down | Is::Asked(_) | Is::Done | Is::Over => {}
@@ -101,6 +136,8 @@ impl Oracle {
         let fits = match (&self.services[id.0].is, phase) {
             (Is::Down, Some(Phase::Down)) | (Is::Over, Some(Phase::Failed)) | (Is::Done, Some(Phase::Done)) => true,
             (Is::Pending(_), Some(Phase::Waiting | Phase::Backoff)) => true,
+            (Is::Awaiting(_), Some(Phase::Awaiting)) | (Is::Resting(_), Some(Phase::Resting)) => true,
+            (Is::Asked(Role::Undo), Some(Phase::UndoSpawning)) => true,
             (Is::Asked(Role::Run), Some(Phase::Spawning)) => true,
             (Is::Asked(Role::Finish), Some(Phase::FinishSpawning)) => true,
             (Is::Live(proc), Some(phase)) => {
@@ -108,6 +145,7 @@ impl Oracle {
                     Proc { lost: true, .. } => Phase::Lost,
                     Proc { leader: false, .. } => Phase::Draining,
                     Proc { role: Role::Finish, .. } => Phase::Finishing,
+                    Proc { role: Role::Undo, .. } => Phase::Undoing,
                     Proc { told: true, .. } | Proc { killed_at: Some(_), .. } => Phase::Stopping,
                     Proc { up_at: Some(_), .. } => Phase::Up,
                     Proc { up_at: None, .. } => Phase::Starting,

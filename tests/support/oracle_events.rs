@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepdown::config::service::{Kind, RestartPolicy, STABLE_AFTER};
 use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, Readiness, Request, Role, Start, Time};
 
-use super::oracle::{Ending, Is, Oracle, Proc, Reason, Svc};
+use super::oracle::{Asking, Ending, Is, Oracle, Proc, Reason, Svc};
 use super::oracle_stop::code_of;
 
 impl Oracle {
@@ -29,28 +29,32 @@ impl Oracle {
                 self.asked_code = code.or(self.asked_code);
                 self.begin_stop(Reason::Asked);
             }
+            Event::Ask(Request::Start(id)) => self.start_asked(id),
+            Event::Ask(Request::Stop(id)) => self.stop_asked(id),
+            Event::Ask(Request::Restart(id)) => self.restart_asked(id),
+            Event::Looked { id, answer } => self.looked(id, &answer),
+            Event::Alive { id, within } => self.says_alive(id, within),
+            Event::Extend { id, by } => self.extended(id, by),
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
                 self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);
             }
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why.errno),
-            Event::Executed { id } => {
-                if self.services[id.0].spec.ready == Readiness::Executed {
-                    self.up(id);
-                }
-            }
+            Event::Executed { id } => self.executed(id),
             Event::Ready { id } => {
-                if self.services[id.0].spec.ready != Readiness::Executed {
+                if let Readiness::Said { .. } = self.services[id.0].spec.ready {
                     self.up(id);
                 }
             }
             Event::Exited { id, exit, group_left } => self.exited(id, exit, group_left),
             Event::GroupGone { id } => self.gone(id),
         }
+        self.time_passes();
         self.lose_dependents();
         let idle = |id: Id| matches!(self.services[id.0].is, Is::Down | Is::Done | Is::Over);
-        if self.begun && self.stop.is_none() && self.ids().all(idle) {
+        let held = |id: Id| self.services[id.0].held && matches!(self.services[id.0].is, Is::Down);
+        if self.begun && self.stop.is_none() && self.ids().all(idle) && !self.ids().any(held) {
             self.begin_stop(Reason::NothingLeft);
         }
         if self.stop.as_ref().is_some_and(|stop| stop.total <= now) {
@@ -74,7 +78,10 @@ impl Oracle {
         for id in self.ids() {
             let service = &mut self.services[id.0];
             service.is = match (service.spec.start, service.wanted) {
-                (Start::AlreadyDone, _) => Is::Done,
+                (Start::AlreadyDone, _) => {
+                    service.wanted = true;
+                    Is::Done
+                }
                 (Start::Skipped, _) => Is::Over,
                 (Start::Down, false) => Is::Down,
                 (Start::Down, true) | (Start::Wanted, _) => Is::Pending(self.now),
@@ -92,16 +99,29 @@ impl Oracle {
         let kill_by = match role {
             Role::Run => self.patience_is_over().then_some(self.now),
             Role::Finish => self.finish_by(id),
+            Role::Undo if self.patience_is_over() => Some(self.now),
+            Role::Undo => Some(self.kill_at(id)),
         };
+        let now = self.now;
+        let judged = self.services[id.0].wanted && self.stop.is_none() && role == Role::Run;
+        let ready_by = self.ready_timeout(id).filter(|_| judged).map(|timeout| now.plus(timeout));
+        self.services[id.0].asking = Asking::default();
+        if role == Role::Run {
+            self.services[id.0].began = now;
+        }
         self.services[id.0].is = Is::Live(Proc {
             pid,
             role,
             leader: true,
             rest: false,
             started: self.now,
+            executed: false,
             up_at: None,
+            ready_by,
+            silent_at: None,
             exit: None,
             told: false,
+            asked: false,
             group_told: false,
             not_ready: false,
             kill_by,
@@ -114,11 +134,15 @@ impl Oracle {
         let role = match &self.services[id.0].is {
             Is::Asked(role) => *role,
             Is::Live(proc) => proc.role,
-            Is::Down | Is::Pending(_) | Is::FinishDue | Is::Done | Is::Over => return,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::FinishDue => return,
+            Is::Resting(_) | Is::Done | Is::Over => return,
         };
-        if role == Role::Finish {
-            return self.conclude(id, None);
+        match role {
+            Role::Finish => return self.conclude(id, None),
+            Role::Undo => return self.undone(id),
+            Role::Run => {}
         }
+        self.services[id.0].began = self.now;
         let code = if errno == 2 { 127 } else { 126 };
         self.services[id.0].code = Some(code);
         self.services[id.0].end = None;
@@ -131,16 +155,24 @@ impl Oracle {
         }
     }
 
-    fn up(&mut self, id: Id) {
+    pub fn up(&mut self, id: Id) {
         let now = self.now;
         if self.is_oneshot(id) {
             return;
         }
+        let judged = self.services[id.0].wanted && self.stop.is_none();
+        let watchdog = self.services[id.0].watchdog.filter(|_| judged);
+        let before = self.proc(id).and_then(|proc| proc.up_at);
         if let Some(proc) = self.proc_mut(id) {
             let counts = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
             if counts && proc.up_at.is_none() {
                 proc.up_at = Some(now);
+                proc.silent_at = watchdog.map(|within| now.plus(within));
             }
+        }
+        if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
+            let due = self.services[id.0].spec.health.filter(|_| judged).map(|rule| now.plus(rule.interval));
+            self.services[id.0].asking = Asking { due, open: self.services[id.0].asking.open, ..Asking::default() };
         }
     }
 
@@ -154,6 +186,7 @@ impl Oracle {
         proc.rest = group_left;
         proc.exit = Some(exit);
         let (role, told, up_at, lost) = (proc.role, proc.told || proc.killed_at.is_some(), proc.up_at, proc.lost);
+        let asked = proc.asked;
         if group_left && !lost && !proc.group_told && proc.killed_at.is_none() {
             let old = proc.kill_by;
             proc.kill_by = Some(old.unwrap_or(kill_at));
@@ -165,7 +198,7 @@ impl Oracle {
             service.code = Some(code_of(exit));
             let success = matches!(exit, Exit::Code(code) if service.spec.success_codes.contains(&code));
             let stable = up_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
-            service.end = Some(Ending { exit, well: success && !told && !not_ready, stable });
+            service.end = Some(Ending { exit, well: success && !told && !not_ready, stable, asked });
             if main {
                 self.main_code = Some(code_of(exit));
             }
@@ -192,25 +225,38 @@ impl Oracle {
             Role::Run => self.conclude(id, None),
             Role::Finish if proc.lost => self.services[id.0].is = Is::Down,
             Role::Finish => self.conclude(id, proc.exit),
+            Role::Undo if proc.lost => self.services[id.0].is = Is::Down,
+            Role::Undo => self.undone(id),
         }
     }
 
     /// The run and its finish script are over: what follows is the restart rule's.
     fn conclude(&mut self, id: Id, finish: Option<Exit>) {
         let now = self.now;
-        let stopping = self.stop.is_some();
-        let Svc { spec, end, failures, pauses, .. } = &mut self.services[id.0];
-        if stopping {
+        let Svc { spec, end, failures, pauses, wanted, .. } = &mut self.services[id.0];
+        if self.stop.is_some() || !*wanted {
             self.services[id.0].is = Is::Down;
             return;
+        }
+        if end.is_some_and(|end| end.asked) {
+            self.services[id.0].is = Is::Pending(now);
+            return self.fail_if_lost(id);
         }
         if finish == Some(Exit::Code(125)) {
             return self.over(id, Is::Over);
         }
         let (well, stable) = end.map_or((false, false), |end| (end.well, end.stable));
+        let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
         if well && spec.kind == Kind::Oneshot {
-            self.services[id.0].is = Is::Done;
+            // Until when is said with the report.
+            self.services[id.0].is = if periodic { Is::Resting(now) } else { Is::Done };
+            self.due.turns.extend(periodic.then_some((id, true)));
             return;
+        }
+        if periodic && !spec.essential {
+            self.services[id.0].is = Is::Pending(now);
+            self.due.turns.insert(id, false);
+            return self.fail_if_lost(id);
         }
         match spec.restart.policy {
             RestartPolicy::Always => {}
@@ -252,6 +298,7 @@ impl Oracle {
             service.code = Some(service.code.filter(|code| *code != 0).unwrap_or(1));
         }
         service.is = is;
+        service.wanted = false;
         if failed {
             self.due.failed.insert(id);
             self.last_failure = self.services[id.0].code;
@@ -279,8 +326,8 @@ impl Oracle {
         }
     }
 
-    fn fail_if_lost(&mut self, id: Id) {
-        let Is::Pending(_) = self.services[id.0].is else { return };
+    pub fn fail_if_lost(&mut self, id: Id) {
+        let (Is::Pending(_) | Is::Awaiting(_)) = self.services[id.0].is else { return };
         let hopeless = |on: &&Id| matches!(self.services[on.0].is, Is::Down | Is::Over);
         let Some(lost) = self.services[id.0].spec.requires.iter().find(hopeless).copied() else { return };
         self.services[id.0].code = self.services[lost.0].code;

@@ -1,5 +1,7 @@
 //! What the oracle thinks of each action.
 
+use std::time::Duration;
+
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Because, Exit, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
 
@@ -18,6 +20,9 @@ impl Oracle {
         match action {
             Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
+            Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
+            Action::Look { id, look } => self.judge_look(*id, *look),
+            Action::Forget { id } => self.judge_forget(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
             Action::Exit(code) => self.judge_exit(*code),
@@ -33,11 +38,20 @@ impl Oracle {
                 self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
                     format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
                 });
+                let awaits = spec.awaits;
+                self.demand(awaits == 0, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                    format!("{id:?} starts without having asked for {awaits} things")
+                });
+            }
+            Is::Awaiting(at) => {
+                self.demand(at >= spec.awaits, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                    format!("{id:?} starts although thing {at} is not there")
+                });
             }
             Is::Live(_) | Is::Asked(_) | Is::FinishDue => {
                 self.violate(Property::AtMostOneProcessPerService, format!("{id:?} is {is:?}"));
             }
-            Is::Down | Is::Done | Is::Over => {
+            Is::Down | Is::Resting(_) | Is::Done | Is::Over => {
                 self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {is:?}"));
             }
         }
@@ -50,6 +64,15 @@ impl Oracle {
             });
         }
         self.services[id.0].is = Is::Asked(Role::Run);
+    }
+
+    fn judge_undo(&mut self, id: Id) {
+        let by_hand = !self.services[id.0].wanted && !self.needed(id) || self.due.undo.remove(&id);
+        let turn = if self.stop.is_some() { self.its_turn(id) && !self.patience_is_over() } else { by_hand };
+        let fits = self.undoable(id) && turn;
+        let is = self.services[id.0].is.clone();
+        self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is {is:?}"));
+        self.services[id.0].is = Is::Asked(Role::Undo);
     }
 
     fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
@@ -99,15 +122,28 @@ impl Oracle {
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.due.leftovers.remove(&id);
-        let expected = if leftovers { Signal::TERM } else { expected };
+        let silent = self.due.silent.remove(&id);
+        let expected = match (leftovers, silent) {
+            (true, _) => Signal::TERM,
+            (false, true) => Signal::ABRT,
+            (false, false) => expected,
+        };
         let target = if leftovers || spec.stop.group { Target::Group } else { Target::Process };
         self.demand(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("{id:?} got {signal} to {to:?} instead of {expected} to {target:?}")
         });
         let late = self.due.not_ready.remove(&id);
-        let own = leftovers || late || (self.stop.is_some() && proc.leader && !proc.told && proc.role == Role::Run);
+        let unwell = self.due.unwell_stop.remove(&id) || silent;
+        let restart = self.due.restarts.remove(&id);
+        let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
+        let asked = !leftovers && (restart || unwanted);
+        let own = leftovers
+            || late
+            || unwell
+            || asked
+            || (self.stop.is_some() && proc.leader && !proc.told && proc.role == Role::Run);
         self.demand(own, Property::AServiceIsOnlySignalledForItsOwnSake, || format!("{id:?} {signal}: {proc:?}"));
-        if !leftovers && !late {
+        if !leftovers && !late && !unwell && !asked {
             let turn = self.its_turn(id) || self.patience_is_over();
             self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
         }
@@ -116,6 +152,7 @@ impl Oracle {
         if let Some(proc) = self.proc_mut(id) {
             proc.group_told |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
+            proc.asked |= asked;
             if !leftovers {
                 proc.told = true;
                 proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
@@ -157,8 +194,8 @@ impl Oracle {
             Report::NotReady { id, .. } => {
                 let proc = self.proc(*id).cloned();
                 let late = proc.as_ref().is_some_and(|proc| {
-                    let timeout = self.ready_timeout(*id).filter(|_| proc.up_at.is_none() && !proc.told);
-                    timeout.is_some_and(|timeout| proc.started.plus(timeout) <= now)
+                    let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.told);
+                    by.is_some_and(|by| by <= now)
                 });
                 let late = late && self.stop.is_none();
                 self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
@@ -176,9 +213,37 @@ impl Oracle {
                 }
             }
             Report::Stopping { because } => self.judge_reason(because),
-            Report::Done { id, .. } => {
-                let done = matches!(self.services[id.0].is, Is::Done);
+            Report::Done { id, again, .. } => {
+                let done = matches!(self.services[id.0].is, Is::Done | Is::Resting(_));
                 self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
+                self.judge_turn(*id, *again, true);
+            }
+            Report::NextTurn { id, pause } => self.judge_turn(*id, Some(*pause), false),
+            Report::Unhealthy { id, failures, .. } => {
+                let rule = self.services[id.0].spec.health;
+                let fits = self.due.unwell.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
+                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || format!("{id:?} {failures}"));
+            }
+            Report::Healthy { id } => {
+                let fits = self.due.healthy.remove(id);
+                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
+                    format!("{id:?} is not well again")
+                });
+            }
+            Report::Silent { id, after } => {
+                let proc = self.proc(*id).cloned();
+                let silent = proc.as_ref().and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
+                let fits = silent && self.services[id.0].watchdog == Some(*after) && self.stop.is_none();
+                self.demand(fits, Property::WhatFallsSilentIsStopped, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.due.silent.insert(*id);
+            }
+            Report::Awaiting { id, at, .. } => {
+                let fits = matches!(self.services[id.0].is, Is::Awaiting(next) if next == *at);
+                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
+            }
+            Report::Undone { id, .. } => {
+                let fits = self.services[id.0].spec.undo;
+                self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} has no stop command"));
             }
             Report::Up { id, .. } => {
                 self.demand(self.met(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
@@ -196,12 +261,40 @@ impl Oracle {
         }
     }
 
+    /// A turn lies a whole number of periods behind the last start, or a little later.
+    fn judge_turn(&mut self, id: Id, again: Option<Duration>, well: bool) {
+        let (now, began) = (self.now, self.services[id.0].began);
+        let every = self.services[id.0].spec.every.filter(|_| self.is_oneshot(id));
+        let owed = self.due.turns.remove(&id);
+        let (expected, until) = match (every, again) {
+            (None, None) => {
+                return self.demand(owed.is_none(), Property::APeriodicOneshotComesInItsTurn, || {
+                    format!("{id:?} has no next turn")
+                });
+            }
+            (Some(every), Some(pause)) => {
+                let periods = now.since(began).as_nanos() / every.as_nanos() + 1;
+                let first = began.plus(every * u32::try_from(periods).expect("few periods"));
+                (first <= now.plus(pause) && now.plus(pause) <= first.plus(every / 20), now.plus(pause))
+            }
+            (None, Some(_)) | (Some(_), None) => (false, now),
+        };
+        self.demand(expected && owed == Some(well), Property::APeriodicOneshotComesInItsTurn, || {
+            format!("{id:?}, started {began:?}, every {every:?}: again in {again:?} (well: {well}, owed {owed:?})")
+        });
+        match &mut self.services[id.0].is {
+            Is::Resting(at) | Is::Pending(at) => *at = until,
+            _ => {}
+        }
+    }
+
     fn judge_reason(&mut self, because: &Because) {
         let expected = self.stop.as_ref().map(|stop| stop.reason);
         let fits = match (because, expected) {
             (Because::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
             (Because::Asked, Some(Reason::Asked)) | (Because::NothingLeft, Some(Reason::NothingLeft)) => true,
             (Because::Main(exit), Some(Reason::Main)) => Some(code_of(*exit)) == self.main_code,
+            (Because::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
             (Because::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
             _ => false,
         };

@@ -43,12 +43,16 @@ impl Oracle {
         self.stop = Some(stop);
         for id in self.ids() {
             let (kill_at, layer_end) = (self.kill_at(id), self.layer_end(id));
-            if let Is::Pending(_) = self.services[id.0].is {
-                self.services[id.0].is = Is::Down;
+            match self.services[id.0].is {
+                Is::Pending(_) | Is::Awaiting(_) => self.services[id.0].is = Is::Down,
+                Is::Resting(_) if self.services[id.0].spec.undo => self.services[id.0].is = Is::Done,
+                Is::Resting(_) => self.services[id.0].is = Is::Down,
+                _ => {}
             }
+            self.services[id.0].wanted = false;
             if let Some(proc) = self.proc_mut(id) {
                 let bound = if proc.role == Role::Finish && proc.leader { layer_end } else { kill_at };
-                if proc.role == Role::Finish || !proc.leader || proc.told {
+                if proc.role != Role::Run || !proc.leader || proc.told {
                     proc.kill_by = Some(proc.kill_by.map_or(bound, |by| by.min(bound)));
                 }
             }
@@ -59,7 +63,7 @@ impl Oracle {
     fn later(&self, id: Id) -> u32 {
         let spec = &self.services[id.0].spec;
         let below = spec.requires.iter().chain(&spec.after);
-        below.map(|on| self.later(*on) + u32::from(self.alive(*on))).max().unwrap_or(0)
+        below.map(|on| self.later(*on) + u32::from(self.alive(*on) || self.undoable(*on))).max().unwrap_or(0)
     }
 
     fn layer_end(&self, id: Id) -> Time {
@@ -106,7 +110,8 @@ impl Oracle {
 
     /// Whether everything that depends on it, through however many others, is gone or given up.
     pub fn its_turn(&self, id: Id) -> bool {
-        !self.ids().any(|other| self.below[&other].contains(&id) && self.alive(other))
+        let there = |other: Id| self.alive(other) || (self.undoable(other) && !self.patience_is_over());
+        !self.ids().any(|other| self.below[&other].contains(&id) && there(other))
     }
 
     /// Checks that the stop goes on, and is over in time.
@@ -124,6 +129,8 @@ impl Oracle {
         self.demand(left, Property::TheContainerEndsWithinItsBudget, || "nothing is left, and it lives on".to_owned());
         for id in self.ids() {
             let turn = self.its_turn(id);
+            let undone = turn && self.undoable(id) && !self.patience_is_over();
+            self.demand(!undone, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is still done"));
             let Some(proc) = self.proc(id).cloned() else { continue };
             let untold = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
             self.demand(!(turn && untold), Property::WhatMayStopIsToldAtOnce, || format!("{id:?} {proc:?}"));
@@ -146,6 +153,7 @@ impl Oracle {
             Reason::Main => main.expect("the main command has ended"),
             Reason::Signal(_) | Reason::Asked => main.unwrap_or(0),
             Reason::Essential(id) => self.services[id.0].code.expect("an essential service that ended has a code"),
+            Reason::Unhealthy(_) => 1,
             Reason::NothingLeft => self.last_failure.unwrap_or(0),
         }
     }

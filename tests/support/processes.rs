@@ -2,10 +2,10 @@
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Event, Exit, Id, Pid, Role, Target};
+use stepdown::supervise::{Answer, Event, Exit, Id, Pid, Role, Target};
 
 use super::natures::Nature;
-use super::world::{Happening, Process, World, refusal};
+use super::world::{Happening, Process, Saying, World, milliseconds, refusal};
 
 impl World {
     /// Starts a process, or refuses to.
@@ -42,6 +42,10 @@ impl World {
         self.after(0, latest, Happening::Executes(pid));
         match role {
             Role::Run => self.plan_run(pid, id, &nature),
+            Role::Undo => {
+                let (exit, length) = (self.any_exit(70), self.rng.pick(&[10, 300, 8_000]));
+                self.after(20, length + 20, Happening::Ends(pid, exit));
+            }
             Role::Finish => {
                 let exit = if self.rng.percent(nature.finish_says_stop) { Exit::Code(125) } else { self.any_exit(50) };
                 let length = self.rng.pick(&[10, 300, 8_000]);
@@ -51,11 +55,28 @@ impl World {
         Event::Spawned { id, pid }
     }
 
+    /// Somebody asks about a service: the answer comes within five seconds, from whoever is asked then.
+    pub fn ask(&mut self, id: Id) {
+        self.order += 1;
+        let (number, nature) = (self.order, self.natures[id.0].clone());
+        self.questions.insert(id, number);
+        let well = self.rng.percent(nature.answers_well) && !self.rng.percent(nature.hangs);
+        let latest = if well { self.rng.pick(&[1, 300]) } else { self.rng.pick(&[1, 300, 5_000]) };
+        let answer = if well { Answer::Well } else { Answer::Badly("connection refused".to_owned()) };
+        self.after(0, latest, Happening::Answers(id, number, answer));
+    }
+
     fn plan_run(&mut self, pid: Pid, id: Id, nature: &Nature) {
         if self.rng.percent(nature.says_ready) {
             let latest = self.rng.pick(&[10, 400, 6_000, 20_000]);
             for _ in 0..self.rng.between(1, 3) {
                 self.after(0, latest, Happening::SaysReady(pid));
+            }
+        }
+        if self.rng.percent(nature.speaks) {
+            let within = milliseconds(self.rng.pick(&[0, 500, 2_000]));
+            for saying in [Saying::Alive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))] {
+                self.after(0, 4_000, Happening::Says(pid, saying));
             }
         }
         let exit = self.any_exit(nature.succeeds);

@@ -122,7 +122,7 @@ impl Scene {
                 match &action {
                     Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
                     Action::Exit(code) => self.exit = Some(*code),
-                    Action::Signal { .. } | Action::Report(_) => {}
+                    Action::Signal { .. } | Action::Report(_) | Action::Look { .. } | Action::Forget { .. } => {}
                 }
                 self.actions.push(action);
             }
@@ -169,7 +169,7 @@ impl Scene {
     pub fn started(&mut self) -> Vec<String> {
         let name = |action| match action {
             Action::Spawn { id, role: Role::Run, .. } => Some(self.names[id.0].clone()),
-            Action::Spawn { .. } | Action::Signal { .. } | Action::Report(_) | Action::Exit(_) => None,
+            _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(name).collect()
     }
@@ -184,7 +184,7 @@ impl Scene {
                 };
                 Some(format!("{}{to}: {signal}", self.names[id.0]))
             }
-            Action::Spawn { .. } | Action::Report(_) | Action::Exit(_) => None,
+            _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
     }
@@ -193,7 +193,7 @@ impl Scene {
     pub fn reports(&mut self) -> Vec<Report> {
         let report = |action| match action {
             Action::Report(report) => Some(report),
-            Action::Spawn { .. } | Action::Signal { .. } | Action::Exit(_) => None,
+            _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(report).collect()
     }

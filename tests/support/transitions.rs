@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stepdown::supervise::{Event, Id, Phase};
+use stepdown::supervise::{Event, Id, Phase, Request};
 
 /// An event without its facts, but for those that decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +20,16 @@ pub enum Kind {
     StopSignalAgain,
     Forward,
     Ask,
+    Start,
+    Stop,
+    Restart,
+    Looked,
+    Alive,
+    Extend,
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -37,6 +43,12 @@ impl Kind {
         Self::StopSignalAgain,
         Self::Forward,
         Self::Ask,
+        Self::Start,
+        Self::Stop,
+        Self::Restart,
+        Self::Looked,
+        Self::Alive,
+        Self::Extend,
     ];
 
     /// Returns what kind of event it is, after so many stop signals.
@@ -54,7 +66,13 @@ impl Kind {
             Event::StopSignal(_) if signalled == 0 => Self::StopSignal,
             Event::StopSignal(_) => Self::StopSignalAgain,
             Event::Forward(_) => Self::Forward,
-            Event::Ask(_) => Self::Ask,
+            Event::Ask(Request::Shutdown { .. }) => Self::Ask,
+            Event::Ask(Request::Start(_)) => Self::Start,
+            Event::Ask(Request::Stop(_)) => Self::Stop,
+            Event::Ask(Request::Restart(_)) => Self::Restart,
+            Event::Looked { .. } => Self::Looked,
+            Event::Alive { .. } => Self::Alive,
+            Event::Extend { .. } => Self::Extend,
         }
     }
 
@@ -63,7 +81,10 @@ impl Kind {
         match event {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
-            Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) | Event::Ask(_) => None,
+            Event::Looked { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
+            Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
+            Event::Ask(Request::Shutdown { .. }) => None,
         }
     }
 }
@@ -92,49 +113,56 @@ impl Reached {
 /// Returns why the event cannot find a service in that state; `None` where it can.
 pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
     use Phase::*;
-    let unanswered = matches!(phase, Spawning | FinishSpawning);
+    let unanswered = matches!(phase, Spawning | FinishSpawning | UndoSpawning);
+    let idle = matches!(phase, Down | Waiting | Awaiting | Backoff | Failed | Resting | Done);
     match kind {
         Kind::Begin => {
             (phase != Down).then_some("Begin is the first event, but for requests to stop; all is down then")
         }
         Kind::Spawned => (!unanswered).then_some("it only answers a Spawn, at once"),
         Kind::SpawnFailed => match phase {
-            Spawning | FinishSpawning | Starting | Stopping | Finishing | Lost => None,
+            Spawning | FinishSpawning | UndoSpawning | Starting | Stopping | Finishing | Undoing | Lost => None,
             Up => Some("only a program that was executed can say that it is ready"),
             Draining => Some("what has left others behind was executed"),
-            Down | Waiting | Backoff | Failed | Done => Some("no process is there that could still execute"),
+            _ => Some("no process is there that could still execute"),
         },
         Kind::Executed => match phase {
-            Starting | Up | Stopping | Finishing | Lost => None,
-            Spawning | FinishSpawning => Some("Spawned comes first"),
+            Starting | Up | Stopping | Finishing | Undoing | Lost => None,
             Draining => Some("a process is not reaped before its exec was seen"),
-            Down | Waiting | Backoff | Failed | Done => Some("no process is there"),
+            _ if unanswered => Some("Spawned comes first"),
+            _ => Some("no process is there"),
         },
         Kind::Ready => match phase {
             Starting | Up | Stopping | Draining | Lost => None,
-            Spawning | FinishSpawning => Some("Spawned comes first"),
-            Finishing => Some("a finish script has no descriptor to say it with"),
-            Down | Waiting | Backoff | Failed | Done => Some("no process is there"),
+            Finishing | Undoing => Some("neither script has a descriptor to say it with"),
+            _ if unanswered => Some("Spawned comes first"),
+            _ => Some("no process is there"),
         },
         Kind::ExitedAlone | Kind::ExitedLeavingOthers => match phase {
-            Starting | Up | Stopping | Finishing | Lost => None,
-            Spawning | FinishSpawning => Some("Spawned comes first"),
+            Starting | Up | Stopping | Finishing | Undoing | Lost => None,
             Draining => Some("its first process has ended already"),
-            Down | Waiting | Backoff | Failed | Done => Some("no process is there"),
+            _ if unanswered => Some("Spawned comes first"),
+            _ => Some("no process is there"),
         },
         Kind::GroupGone => match phase {
             Draining | Lost => None,
-            Starting | Up | Stopping | Finishing => Some("it only follows Exited { group_left: true }"),
-            Spawning | FinishSpawning => Some("Spawned comes first"),
-            Down | Waiting | Backoff | Failed | Done => Some("no process is there"),
+            Starting | Up | Stopping | Finishing | Undoing => Some("it only follows Exited { group_left: true }"),
+            _ if unanswered => Some("Spawned comes first"),
+            _ => Some("no process is there"),
         },
-        Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask if unanswered => {
-            Some("a Spawn is answered before any other event")
+        Kind::Looked => match phase {
+            Awaiting | Starting | Up => None,
+            _ => Some("nobody waits for an answer then"),
+        },
+        Kind::Alive | Kind::Extend if idle => Some("no process is there"),
+        Kind::Alive | Kind::Extend if matches!(phase, Finishing | Undoing | Draining) => {
+            Some("only a first process of a command is heard")
         }
+        _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
+        Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
-        Kind::StopSignalAgain => {
-            matches!(phase, Waiting | Backoff).then_some("the first one has cancelled what had not started")
-        }
+        Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Resting)
+            .then_some("the first one has cancelled what had not started"),
     }
 }

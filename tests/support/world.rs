@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Supervisor, Time,
+    Action, Answer, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Supervisor, Time,
 };
 
 use super::natures::{Nature, get_busy, get_stuck, random_nature, random_spec};
@@ -26,7 +26,18 @@ pub enum Happening {
     SaysReady(Pid),
     Ends(Pid, Exit),
     RestEnds(Pid),
+    /// The answer to a question; the number tells whether anybody still waits for it.
+    Answers(Id, u64, Answer),
+    /// It says something about itself that is no readiness.
+    Says(Pid, Saying),
     Outside(Event),
+}
+
+/// What a service may say about itself, besides that it is ready.
+#[derive(Clone, Copy, Debug)]
+pub enum Saying {
+    Alive(Option<Duration>),
+    MoreTime(Duration),
 }
 
 /// A process of the simulated machine.
@@ -64,9 +75,11 @@ pub struct World {
     pub answers_first: bool,
     pub steps: usize,
     pub signalled: u32,
+    /// For each service, the question under way.
+    pub questions: BTreeMap<Id, u64>,
 }
 
-fn milliseconds(count: u64) -> Duration {
+pub fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
@@ -112,6 +125,7 @@ impl World {
             next_pid: 100,
             steps: 0,
             signalled: 0,
+            questions: BTreeMap::new(),
             rng,
         };
         world.plan_outside(stuck || mainly);
@@ -183,6 +197,19 @@ impl World {
             let signal = self.rng.pick(&[Signal::HUP, Signal::CHLD]);
             self.at(at, Happening::Outside(Event::Forward(signal)));
         }
+        let services = u64::try_from(self.specs.len()).unwrap_or(1);
+        for _ in 0..self.rng.pick(&[0, 0, 2, 12]) {
+            let id = Id(usize::try_from(self.rng.below(services)).unwrap_or(0));
+            let at = Time(milliseconds(self.rng.between(0, life + 1_000)));
+            let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
+            self.at(at, Happening::Outside(Event::Ask(request)));
+            if self.rng.percent(30) {
+                // Somebody changes their mind.
+                let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
+                let soon = at.plus(milliseconds(self.rng.between(0, 200)));
+                self.at(soon, Happening::Outside(Event::Ask(again)));
+            }
+        }
         // Whatever else happens, somebody asks in the end: a world whose services are all well would else last forever.
         self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
     }
@@ -224,8 +251,15 @@ impl World {
                 return;
             }
             Happening::Executes(pid) | Happening::CannotExecute(pid, _) | Happening::SaysReady(pid) => (*pid, true),
-            Happening::Ends(pid, _) => (*pid, true),
+            Happening::Ends(pid, _) | Happening::Says(pid, _) => (*pid, true),
             Happening::RestEnds(pid) => (*pid, false),
+            Happening::Answers(id, number, answer) => {
+                if self.questions.get(id) == Some(number) {
+                    self.questions.remove(id);
+                    self.deliver(Event::Looked { id: *id, answer: answer.clone() });
+                }
+                return;
+            }
         };
         let Some(process) = self.processes.get_mut(&pid) else { return };
         let (id, leaves) = (process.id, process.leaves);
@@ -255,7 +289,17 @@ impl World {
                 self.processes.remove(&pid);
                 self.deliver(Event::GroupGone { id });
             }
-            Happening::Outside(_) => {}
+            Happening::Says(_, saying) => {
+                let event = match saying {
+                    Saying::Alive(within) => Event::Alive { id, within },
+                    Saying::MoreTime(by) => Event::Extend { id, by },
+                };
+                self.deliver(event);
+                if self.rng.percent(70) {
+                    self.after(10, 3_000, Happening::Says(pid, Saying::Alive(None)));
+                }
+            }
+            Happening::Outside(_) | Happening::Answers(..) => {}
         }
     }
 
@@ -265,6 +309,10 @@ impl World {
         let mut actions: VecDeque<Action> = self.step(event).into();
         let acted = !actions.is_empty();
         while let Some(action) = actions.pop_front().filter(|_| self.steps < MOST_STEPS) {
+            if let Action::Forget { id: forgotten } = action {
+                // Where answers go first, its question may still be in the list.
+                actions.retain(|action| !matches!(action, Action::Look { id, .. } if *id == forgotten));
+            }
             let Some(answer) = self.carry_out(action) else { continue };
             let more = self.step(answer);
             if self.answers_first {
@@ -315,6 +363,14 @@ impl World {
             Action::Spawn { id, role, .. } => Some(self.spawn(id, role)),
             Action::Signal { pid, to, signal, .. } => {
                 self.signal(pid, to, signal);
+                None
+            }
+            Action::Look { id, .. } => {
+                self.ask(id);
+                None
+            }
+            Action::Forget { id } => {
+                self.questions.remove(&id);
                 None
             }
             Action::Report(_) | Action::Exit(_) => None,

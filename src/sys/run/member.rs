@@ -95,6 +95,17 @@ impl Member {
         self.launch(program, argv, around, descriptors)
     }
 
+    /// Returns how its stop command is started.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn undo(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
+        let command = self.service.as_ref().and_then(|service| service.stop_command.as_ref());
+        let (program, argv) =
+            self.program_of(command.ok_or_else(|| told("cannot find a stop command", Errno::ENOENT))?, around)?;
+        self.launch(program, argv, around, descriptors)
+    }
+
     /// Returns a refusal with the program or directory that it is about.
     pub fn explain(&self, why: SpawnError) -> SpawnError {
         let directory =

@@ -247,10 +247,12 @@ impl<'a> Turning<'a> {
                             self.because = because.clone();
                             self.end_of_budget();
                         }
-                        reports::say(&report, &self.supervisor, self.manner);
+                        let awaited = |id, at| self.hands.awaited(id, at);
+                        reports::say(&report, &self.supervisor, self.manner, awaited);
                     }
                     Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
                     Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
+                    Action::Look { .. } | Action::Forget { .. } => {}
                 }
             }
         }

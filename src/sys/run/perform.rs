@@ -93,6 +93,7 @@ impl Hands {
         let launch = match role {
             Role::Run => member.command(&self.around, descriptors)?,
             Role::Finish => member.finish(after, last, &self.around, descriptors)?,
+            Role::Undo => member.undo(&self.around, descriptors)?,
         };
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
@@ -232,6 +233,12 @@ impl Hands {
         if self.family.has_leftovers() {
             events.extend(self.family.gone().into_iter().map(|id| Event::GroupGone { id }));
         }
+    }
+
+    /// Returns the name of one of the things that a service waits for.
+    pub fn awaited(&self, id: Id, at: usize) -> String {
+        let service = self.members.get(id.0).and_then(|member| member.service.as_ref());
+        service.and_then(|service| service.wait_for.get(at)).map(ToString::to_string).unwrap_or_default()
     }
 
     /// Returns whether groups without a leader must be looked after.

@@ -18,7 +18,7 @@ pub enum Manner {
 }
 
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
-pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
+pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner, awaited: impl Fn(Id, usize) -> String) {
     let alone = manner == Manner::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     match report {
@@ -29,7 +29,10 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
         Report::Up { id, .. } if alone => tracing::debug!("{}: up", name(*id)),
         Report::Up { id, pid, took } => tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, span(*took)),
-        Report::Done { id, took } => tracing::info!("{}: done after {}", name(*id), span(*took)),
+        Report::Done { id, took, again: None } => tracing::info!("{}: done after {}", name(*id), span(*took)),
+        Report::Done { id, took, again: Some(pause) } => {
+            tracing::info!("{}: done after {}, runs again in {}", name(*id), span(*took), span(*pause));
+        }
         Report::Ended { id, exit: Exit::Code(_), .. } | Report::Stopped { id, exit: Exit::Code(_), .. } if alone => {
             tracing::debug!("{}: ended", name(*id))
         }
@@ -58,6 +61,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
             let who = match who {
                 Killed::Command => "still there",
                 Killed::Finish => "its finish script is still there",
+                Killed::Undo => "its stop command is still there",
                 Killed::RestOfGroup => "what it left in its process group is still there",
             };
             tracing::warn!("{}: {who} after {}, killing it", name(*id), span(*after));
@@ -70,6 +74,24 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
         }
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
+        }
+        Report::Awaiting { id, at, since, why } => {
+            let what = supervisor.name(*id);
+            tracing::info!("{what}: waits for {}, for {} now: {why}", awaited(*id, *at), span(*since));
+        }
+        Report::Unhealthy { id, failures, why } => {
+            tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
+        }
+        Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
+        Report::Silent { id, after } => {
+            tracing::warn!("{}: did not say for {} that it is alive (WATCHDOG=1)", name(*id), span(*after));
+        }
+        Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), span(*pause)),
+        Report::Undone { id, exit: exit @ Exit::Code(0), took } => {
+            tracing::info!("{}: undone with {} after {}", name(*id), words(*exit), span(*took));
+        }
+        Report::Undone { id, exit, took } => {
+            tracing::warn!("{}: its stop command ended with {} after {}", name(*id), words(*exit), span(*took));
         }
         Report::Stopping { because } => stopping(because, supervisor, manner),
     }
@@ -87,6 +109,7 @@ fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
             let name = supervisor.name(*id);
             tracing::error!("{name} is essential and has ended for good ({}): stopping", reason(why, supervisor));
         }
+        Because::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
         Because::NothingLeft if manner == Manner::Preparing => tracing::debug!("prepared"),
         Because::NothingLeft => tracing::info!("nothing is up or wanted any more"),
     }

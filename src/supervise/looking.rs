@@ -1,0 +1,188 @@
+//! Questions about a service, and what their answers mean: what it waits for outside the container, whether it is ready,
+//! whether it is well, whether it says that it is alive. One question at a time; who asks, and how, is not known here.
+
+use std::time::Duration;
+
+use super::shutdown::Life;
+use super::spec::{HealthRule, Readiness};
+use super::state::{Cause, Looks, State};
+use super::supervisor::Supervisor;
+use super::timers::Slot;
+use super::{Action, Answer, Because, Id, Look, Report, Time};
+use crate::config::probe::Then;
+
+/// Between two questions for something outside the container.
+pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
+/// That it is still not there is said this often.
+pub const AWAIT_SAID: Duration = Duration::from_secs(5);
+/// Between the first two questions whether it is ready; the pauses double up to the configured one.
+pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
+
+impl Supervisor {
+    /// Asks.
+    pub(super) fn look(&mut self, id: Id, look: Look) {
+        self.services[id].looks.open = true;
+        self.out.push(Action::Look { id, look });
+    }
+
+    /// Asks nothing any more, and waits for no answer.
+    pub(super) fn forget(&mut self, id: Id) {
+        self.timers.set(id, Slot::Look, None);
+        self.timers.set(id, Slot::Watchdog, None);
+        let looks = &mut self.services[id].looks;
+        if std::mem::take(&mut looks.open) {
+            self.out.push(Action::Forget { id });
+        }
+    }
+
+    /// Waits for what it needs from outside.
+    pub(super) fn await_outside(&mut self, id: Id) {
+        self.set(id, State::Awaiting { at: 0, began: self.now, said: None });
+        self.look(id, Look::Await(0));
+    }
+
+    pub(super) fn looked(&mut self, id: Id, answer: Answer) {
+        if !std::mem::take(&mut self.services[id].looks.open) {
+            return;
+        }
+        match (&self.services[id].state, answer) {
+            (State::Awaiting { .. }, answer) => self.awaited(id, answer),
+            (State::Starting { run }, Answer::Well) => self.up(id, *run),
+            (State::Starting { .. }, Answer::Badly(_)) => self.not_yet(id),
+            (State::Up { .. }, answer) => self.felt(id, answer),
+            (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
+            (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
+            (State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done, _) => {}
+            (State::UndoSpawning | State::Undoing { .. }, _) => {}
+        }
+    }
+
+    fn awaited(&mut self, id: Id, answer: Answer) {
+        let (now, awaits) = (self.now, self.services[id].spec.awaits);
+        let State::Awaiting { at, began, said } = &mut self.services[id].state else { return };
+        match answer {
+            Answer::Well => {
+                *at = at.saturating_add(1);
+                let next = *at;
+                if next < awaits {
+                    self.look(id, Look::Await(next));
+                } else {
+                    self.work.push_back(id);
+                }
+            }
+            Answer::Badly(why) => {
+                let (at, since) = (*at, now.since(*began));
+                if said.is_none_or(|said| now.since(said) >= AWAIT_SAID) {
+                    *said = Some(now);
+                    self.report(Report::Awaiting { id, at, since, why });
+                }
+                self.timers.set(id, Slot::Look, Some(now.plus(AWAIT_PAUSE)));
+            }
+        }
+    }
+
+    fn not_yet(&mut self, id: Id) {
+        let Readiness::Probed { interval, .. } = self.services[id].spec.ready else { return };
+        let tries = self.services[id].looks.tries;
+        self.services[id].looks.tries = tries.saturating_add(1);
+        let doubled = FIRST_READY_PAUSE.saturating_mul(1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX));
+        let pause = doubled.min(interval.max(FIRST_READY_PAUSE));
+        self.timers.set(id, Slot::Look, Some(self.now.plus(pause)));
+    }
+
+    /// It is up: from now on it is asked whether it is well.
+    pub(super) fn begin_health(&mut self, id: Id) {
+        if let Some(HealthRule { interval, .. }) = self.services[id].spec.health {
+            self.timers.set(id, Slot::Look, Some(self.now.plus(interval)));
+        }
+        self.arm_watchdog(id);
+    }
+
+    fn felt(&mut self, id: Id, answer: Answer) {
+        let Some(rule) = self.services[id].spec.health else { return };
+        self.timers.set(id, Slot::Look, Some(self.now.plus(rule.interval)));
+        let looks = &mut self.services[id].looks;
+        let was_well = looks.healthy != Some(false);
+        looks.against = match (&answer, was_well) {
+            (Answer::Well, true) | (Answer::Badly(_), false) => 0,
+            (Answer::Badly(_), true) | (Answer::Well, false) => looks.against.saturating_add(1),
+        };
+        match answer {
+            Answer::Well if was_well => looks.healthy = Some(true),
+            Answer::Well if looks.against >= rule.successes.max(1) => {
+                *looks = Looks { healthy: Some(true), ..Looks::default() };
+                self.report(Report::Healthy { id });
+            }
+            Answer::Badly(why) if was_well && looks.against >= rule.failures.max(1) => {
+                let failures = looks.against;
+                *looks = Looks { healthy: Some(false), ..Looks::default() };
+                self.report(Report::Unhealthy { id, failures, why });
+                match rule.then {
+                    Then::Restart => self.tell(id, Cause::Unhealthy),
+                    Then::StopContainer => self.begin_stop(Because::Unhealthy(id)),
+                    Then::Report => {}
+                }
+            }
+            Answer::Well | Answer::Badly(_) => {}
+        }
+    }
+
+    pub(super) fn alive(&mut self, id: Id, within: Option<Duration>) {
+        if within.is_some() {
+            self.services[id].watchdog = within.filter(|within| !within.is_zero());
+        }
+        self.arm_watchdog(id);
+    }
+
+    /// The watchdog runs while it is up, as under systemd.
+    fn arm_watchdog(&mut self, id: Id) {
+        let running = matches!(self.life, Life::Running);
+        if running && matches!(self.services[id].state, State::Up { .. }) {
+            let until = self.services[id].watchdog.map(|within| self.now.plus(within));
+            self.timers.set(id, Slot::Watchdog, until);
+        }
+    }
+
+    /// A question is due.
+    pub(super) fn look_again(&mut self, id: Id) {
+        match self.services[id].state {
+            State::Awaiting { at, .. } => self.look(id, Look::Await(at)),
+            State::Starting { run } => match self.services[id].spec.ready {
+                Readiness::Probed { .. } => self.look(id, Look::Ready),
+                Readiness::Lived(_) => self.up(id, run),
+                Readiness::Executed | Readiness::Said { .. } => {}
+            },
+            State::Up { .. } => self.look(id, Look::Health),
+            State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. } => {}
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
+            State::UndoSpawning | State::Undoing { .. } => {}
+        }
+    }
+
+    /// It did not say that it is alive.
+    pub(super) fn silent(&mut self, id: Id) {
+        let after = self.services[id].watchdog.unwrap_or_default();
+        self.report(Report::Silent { id, after });
+        self.tell(id, Cause::Silent);
+    }
+
+    /// More time, from now on: to become ready, or to stop while the container goes on. Less than it has is no news.
+    pub(super) fn extend(&mut self, id: Id, by: Duration) {
+        let may = match self.services[id].state {
+            State::Starting { .. } => true,
+            State::Stopping { patience, .. } => !patience.over,
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => false,
+            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => false,
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => false,
+            State::UndoSpawning | State::Undoing { .. } => false,
+        };
+        let asked = self.now.plus(by);
+        if may
+            && matches!(self.life, Life::Running)
+            && let Some(until) = self.timers.get(id, Slot::State)
+        {
+            self.timers.set(id, Slot::State, Some(Time::max(until, asked)));
+        }
+    }
+}

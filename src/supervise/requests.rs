@@ -1,0 +1,103 @@
+//! What somebody asks for by hand: start, stop, restart. Nothing of it is heard once the container stops.
+
+use super::shutdown::Life;
+use super::spec::Start;
+use super::state::{Cause, State};
+use super::supervisor::Supervisor;
+use super::{Id, Phase};
+
+impl Supervisor {
+    /// Starts it and, before it, what it requires.
+    pub(super) fn start_asked(&mut self, id: Id) {
+        if !matches!(self.life, Life::Running) {
+            return;
+        }
+        let mut asked = vec![id];
+        while let Some(id) = asked.pop() {
+            let service = &mut self.services[id];
+            let idle = matches!(service.state, State::Down | State::Failed { .. });
+            // One that was left out has no way to run here; one of *prepare* was done as root.
+            if service.spec.start == Start::Skipped || (idle && service.spec.start == Start::AlreadyDone) {
+                continue;
+            }
+            let news = idle || !service.wanted;
+            service.wanted = true;
+            service.held = false;
+            if idle {
+                service.tally = Default::default();
+                self.set(id, State::Waiting { said: false });
+            }
+            if news {
+                asked.extend(self.graph.requires(id));
+            }
+        }
+        if let State::Backoff = self.services[id].state {
+            self.set(id, State::Waiting { said: false });
+        }
+    }
+
+    /// Stops it and, before it, what requires it.
+    pub(super) fn stop_asked(&mut self, id: Id) {
+        if !matches!(self.life, Life::Running) || self.is_main(id) {
+            return;
+        }
+        let mut asked = vec![id];
+        while let Some(id) = asked.pop() {
+            // What *prepare* did as root cannot be done again.
+            if self.services[id].held || self.services[id].spec.start == Start::AlreadyDone {
+                continue;
+            }
+            self.services[id].held = true;
+            self.services[id].wanted = false;
+            self.work.push_back(id);
+            asked.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
+        }
+    }
+
+    /// Stops it alone, as a crash would, and starts it again at once.
+    pub(super) fn restart_asked(&mut self, id: Id) {
+        if !matches!(self.life, Life::Running) || self.is_main(id) {
+            return;
+        }
+        match self.services[id].state {
+            State::Starting { .. } | State::Up { .. } => {
+                self.services[id].wanted = true;
+                self.services[id].held = false;
+                self.tell(id, Cause::Asked);
+            }
+            State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
+                self.services[id].wanted = true;
+                self.services[id].held = false;
+                if self.services[id].spec.undo { self.undo(id) } else { self.set(id, State::Waiting { said: false }) }
+            }
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Backoff | State::Failed { .. } => {
+                self.start_asked(id);
+            }
+            State::Spawning | State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {
+                self.start_asked(id);
+            }
+            State::Finishing { .. } | State::UndoSpawning | State::Undoing { .. } => self.start_asked(id),
+            State::Lost { .. } | State::Resting | State::Done => {}
+        }
+    }
+
+    /// It shall not run, while the container goes on: it is told so once nothing that requires it is alive.
+    pub(super) fn consider_unwanted(&mut self, id: Id) {
+        let needed = self.graph.required_by(id).iter().any(|above| self.services[*above].state.phase().alive());
+        match self.services[id].state {
+            State::Starting { .. } | State::Up { .. } | State::Resting | State::Done if needed => {}
+            State::Starting { .. } | State::Up { .. } => self.tell(id, Cause::Asked),
+            State::Resting | State::Done if self.undoable(id) => self.undo(id),
+            State::Resting | State::Done => self.set(id, State::Down),
+            State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
+            State::Down | State::Spawning | State::Stopping { .. } | State::Draining { .. } => {}
+            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::UndoSpawning | State::Undoing { .. } => {}
+        }
+    }
+
+    /// Whether somebody has stopped something by hand and may come back for it.
+    pub(super) fn anything_held(&self) -> bool {
+        self.services.iter().any(|service| service.held && service.state.phase() == Phase::Down)
+    }
+}
