@@ -20,6 +20,7 @@ mod read;
 mod report;
 mod s6;
 mod s6_files;
+mod s6_pipes;
 mod s6_up;
 pub mod service;
 mod service_keys;
