@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
@@ -170,6 +171,26 @@ fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
     }
     let plan = boot(vec![Service { user: RunAs::Root, down: true, ..oneshot("by-hand") }]);
     assert_eq!(plan.privilege.drop, Drop::StayRoot);
+}
+
+#[test]
+fn a_root_oneshot_that_needs_root_again_keeps_pid_1_root() {
+    let root = |name: &str| Service { user: RunAs::Root, ..oneshot(name) };
+    let undo = Some(Command::Argv(vec!["/bin/undo".into()]));
+    for (again, why) in [
+        (Service { every: Some(Duration::from_secs(60)), ..root("x") }, "it runs again and again (`every`)"),
+        (Service { stop_command: undo, ..root("x") }, "its `stop_command` does"),
+    ] {
+        let plan = boot(vec![again.clone(), Service { requires: names(&["x"]), ..root("y") }, root("z")]);
+        assert_eq!((plan.privilege.drop, prepared(&plan)), (Drop::StayRoot, vec!["z"]));
+        let reasons = [
+            format!("`x` runs as root after the drop: {why}"),
+            "`y` runs as root after the drop: it waits for `x`, which runs after the drop".to_owned(),
+        ];
+        assert_eq!(plan.privilege.reasons, reasons);
+        let plan = boot(vec![Service { user: RunAs::App, ..again }]);
+        assert_eq!(plan.privilege.drop, Drop::ToApp);
+    }
 }
 
 #[test]
