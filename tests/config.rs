@@ -3,6 +3,8 @@
 
 #[path = "config/container.rs"]
 mod container;
+#[path = "config/depth.rs"]
+mod depth;
 #[path = "config/env.rs"]
 mod env;
 #[path = "config/given.rs"]
@@ -11,6 +13,8 @@ mod given;
 mod graph;
 #[path = "config/hostile.rs"]
 mod hostile;
+#[path = "config/probe.rs"]
+mod probe;
 #[path = "config/reference.rs"]
 mod reference;
 #[path = "config/s6.rs"]

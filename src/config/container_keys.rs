@@ -15,6 +15,10 @@ pub const OWN: TableDoc = TableDoc { file: FileKind::Container, name: "own", hea
 pub const DIRECTORY: TableDoc =
     TableDoc { file: FileKind::Container, name: "directory", header: "[[directory]]", keys: DIRECTORY_KEYS };
 
+/// `signals.USR1 = { … }`, the same for each signal.
+pub const SIGNAL: TableDoc =
+    TableDoc { file: FileKind::Container, name: "signals.USR1", header: "[signals.USR1]", keys: SIGNAL_KEYS };
+
 #[rustfmt::skip] // a table: one key in two lines
 const CONTAINER_KEYS: &[KeyDoc] = &[
     key("drop", "a string", r#""auto""#, r#"drop = "app""#,
@@ -33,8 +37,9 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "paths whose owner is established at boot"),
     key("directory", "an array of tables", "[]", r#"directory = [{ path = "/run/nginx" }]"#,
         "directories that are made at boot"),
+    key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
+        "signals that PID 1 passes on to a service instead of the main command: `USR1 = \"db\"`, or a table"),
     later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
-    later("signals", "signals to services", "leave it out for now"),
     later("s6", "an image made for s6-overlay", "write s6-style directories into the services tree"),
     later("harden", "a sandbox of named strength", "leave it out for now"),
 ];
@@ -42,7 +47,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const LOG_KEYS: &[KeyDoc] = &[
     key("format", "a string", r#""auto""#, r#"format = "tagged""#,
-        "`inherit` (untouched), `tagged` (`web | line`), `auto` (inherit with one program, tagged with several)"),
+        "`inherit` (untouched), `tagged` (`web | line`), `json` (one object a line), `auto` (inherit with one program, tagged with several)"),
     key("level", "a string", r#""info""#, r#"level = "warn""#,
         "our own messages: `error`, `warn`, `info`, `debug`"),
 ];
@@ -117,4 +122,12 @@ const DIRECTORY_KEYS: &[KeyDoc] = &[
         "its mode"),
     key("clean", "an array of strings", "[]", r#"clean = ["*.pid"]"#,
         "names with `*` and `?`: leftovers directly below that are removed"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const SIGNAL_KEYS: &[KeyDoc] = &[
+    key("service", "a string", "(required)", r#"service = "db""#,
+        "the longrun that gets it"),
+    key("signal", "a signal's name or number", "(the same)", r#"signal = "HUP""#,
+        "as what"),
 ];

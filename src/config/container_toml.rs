@@ -7,6 +7,7 @@ use super::own_toml;
 use super::paths;
 use super::quote::quoted;
 use super::report::Report;
+use super::signals_toml;
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
@@ -15,8 +16,12 @@ use super::who;
 use crate::error::Place;
 
 /// What `log.format` and `STEPDOWN_LOG_FORMAT` accept.
-pub const FORMATS: [(&str, LogFormat); 3] =
-    [("auto", LogFormat::Auto), ("inherit", LogFormat::Inherit), ("tagged", LogFormat::Tagged)];
+pub const FORMATS: [(&str, LogFormat); 4] = [
+    ("auto", LogFormat::Auto),
+    ("inherit", LogFormat::Inherit),
+    ("tagged", LogFormat::Tagged),
+    ("json", LogFormat::Json),
+];
 
 /// What `log.level` and `STEPDOWN_LOG` accept.
 pub const LEVELS: [(&str, Level); 4] =
@@ -65,7 +70,7 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
         own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),
         directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
         app,
-        signals: Vec::new(),
+        signals: table.get("signals").map_or_else(Vec::new, |field| signals_toml::read(&field, report)),
     };
     ContainerFile { container, uid_from, gid_from }
 }
@@ -74,14 +79,7 @@ fn log(table: &Table<'_>, report: &mut Report<'_>) -> (LogFormat, Level) {
     let Some(table) = table.get("log").and_then(|field| field.table(&container_keys::LOG, report)) else {
         return (LogFormat::Auto, Level::Info);
     };
-    let format = table.get("format").and_then(|field| match field.string(report) {
-        Some("json") => {
-            report.line(field.line(), "`log.format` \"json\" is not available yet", "write \"tagged\" for now");
-            None
-        }
-        Some(_) => field.choice(&FORMATS, report),
-        None => None,
-    });
+    let format = table.get("format").and_then(|field| field.choice(&FORMATS, report));
     let level = table.get("level").and_then(|field| field.choice(&LEVELS, report));
     (format.unwrap_or(LogFormat::Auto), level.unwrap_or(Level::Info))
 }

@@ -3,12 +3,12 @@
 use super::service::Service;
 use crate::error::Place;
 
-/// A service whose `requires` and `after` are still words.
+/// A service whose links to others are still words.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Everything else.
     pub service: Service,
-    /// What it requires and what it comes after, as written.
+    /// What it requires, what it comes after, and to whom it pipes, as written.
     pub links: Vec<Link>,
     /// Where `stop.timeout` stands in a file of ours; `None` for an s6 directory, whose times were made for another budget.
     pub stop_timeout_at: Option<Place>,
@@ -16,10 +16,10 @@ pub struct Draft {
     pub notices: Vec<String>,
 }
 
-/// One name in `requires` or `after`.
+/// One name in `requires`, `after` or `pipe_to`.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Which of the two.
+    /// Which of them.
     pub relation: Relation,
     /// The other service.
     pub to: String,
@@ -36,4 +36,8 @@ pub enum Relation {
     Requires,
     /// Order only.
     After,
+    /// Its output is the other's input: the other starts first and stops last.
+    PipesTo,
+    /// The other pipes to it (s6-rc `consumer-for`): said twice, so that it is only checked.
+    FedBy,
 }

@@ -23,7 +23,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("STEPDOWN_STOP_TIMEOUT", "budget of the whole stop, such as 25s; keep it below the runtime's own"),
     ("STEPDOWN_WITHOUT_DROP", "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
     ("STEPDOWN_LOG", "our own messages: error, warn, info, debug"),
-    ("STEPDOWN_LOG_FORMAT", "lines of the services: auto, inherit, tagged"),
+    ("STEPDOWN_LOG_FORMAT", "lines of the services: auto, inherit, tagged, json"),
 ];
 
 /// What begins every variable of ours, so that a slip in the rest can be told.

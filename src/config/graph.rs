@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, Link, Relation};
 use super::quote::ticked;
+use super::service::Service;
 use super::suggest;
 use super::values::ServiceName;
 use crate::error::{Place, Problem, Problems};
@@ -16,7 +17,7 @@ const MOST_COMPARED: usize = 100;
 /// A longer circle is shortened in its middle.
 const LONGEST_SHOWN: usize = 40;
 
-/// Fills `requires` and `after` of every draft; `declared` are all names, also those whose files are broken.
+/// Fills `requires`, `after` and `pipe_to` of every draft; `declared` are all names, also those whose files are broken.
 pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
     let mut unknowns = 0;
     for draft in drafts.iter_mut() {
@@ -27,8 +28,13 @@ pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &m
             match link.relation {
                 Relation::Requires => draft.service.requires.push(to),
                 Relation::After => draft.service.after.push(to),
+                Relation::PipesTo => draft.service.pipe_to = Some(to),
+                Relation::FedBy => {}
             }
         }
+        // Who reads is there before who writes, and stays longer.
+        let Service { after, pipe_to, .. } = &mut draft.service;
+        after.extend(pipe_to.clone().filter(|to| !after.contains(to)));
     }
     find_cycles(drafts, problems);
 }
@@ -51,7 +57,7 @@ fn target(
         let remedy = match link.to.as_str() {
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
             _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
-            _ => unknown(&link.to, from, declared, *unknowns <= MOST_COMPARED),
+            _ => unknown(&link.to, Some(from), declared, *unknowns <= MOST_COMPARED),
         };
         let what = format!("{}: there is no service {}", link.written, ticked(&link.to));
         problems.push(Problem::new(link.at.clone(), what, remedy));
@@ -59,8 +65,9 @@ fn target(
     found
 }
 
-fn unknown(to: &str, from: &ServiceName, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
-    let others = declared.iter().filter(|name| *name != from).map(ServiceName::as_str);
+/// Returns what to write instead of a name that is no service's; `from` itself is not offered.
+pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
+    let others = declared.iter().filter(|name| Some(*name) != from).map(ServiceName::as_str);
     match compare.then(|| suggest::nearest(to, others.clone())).flatten() {
         Some(meant) => format!("did you mean `{meant}`? services are: {}", suggest::list(others)),
         None => format!("services are: {}", suggest::list(others)),
@@ -129,7 +136,7 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
         drafts.iter().enumerate().map(|(at, draft)| (draft.service.name.as_str(), at)).collect();
     let mut all = Vec::with_capacity(drafts.len());
     for (from, draft) in drafts.iter().enumerate() {
-        let links = draft.links.iter().filter_map(|link| {
+        let links = draft.links.iter().filter(|link| link.relation != Relation::FedBy).filter_map(|link| {
             let to = *index.get(link.to.as_str()).filter(|to| **to != from)?;
             Some(Edge { relation: link.relation, to, at: &link.at })
         });
@@ -159,6 +166,7 @@ fn say(circle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
         let verb = match edge.relation {
             Relation::Requires => "requires",
             Relation::After => "comes after",
+            Relation::PipesTo | Relation::FedBy => "pipes to",
         };
         if position < LONGEST_SHOWN {
             text.push_str(&format!("{} {verb} ", name(from)));

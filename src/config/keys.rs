@@ -57,7 +57,10 @@ pub fn reference() -> &'static [TableDoc] {
         service_keys::SERVICE,
         service_keys::RESTART,
         service_keys::READY,
+        service_keys::HEALTH,
         service_keys::STOP,
+        service_keys::RELOAD,
+        service_keys::LOG,
         service_keys::LIMITS,
         service_keys::LIMIT,
         container_keys::CONTAINER,
@@ -65,6 +68,7 @@ pub fn reference() -> &'static [TableDoc] {
         container_keys::APP,
         container_keys::OWN,
         container_keys::DIRECTORY,
+        container_keys::SIGNAL,
     ]
 }
 

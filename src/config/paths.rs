@@ -64,7 +64,7 @@ pub fn for_passwd(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf>
 }
 
 /// Drops empty components and `.`; refuses what is relative, climbs, or cannot be printed.
-fn normal(text: &str) -> Result<String, &'static str> {
+pub fn normal(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
         return Err("write an absolute path");
     }

@@ -84,6 +84,16 @@ pub enum Then {
     Report,
 }
 
+impl Probe {
+    /// Returns the command that it runs, if it does.
+    pub fn command(&self) -> Option<Vec<OsString>> {
+        match self {
+            Self::Command(words) => Some(words.clone()),
+            Self::Tcp(_) | Self::Http(_) | Self::Path(_) | Self::Socket(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for HostPort {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::service::RunAs;
 use super::tree::{self, Found};
 use super::units::show_duration;
-use super::{Config, Sources, bytes, env, graph};
+use super::{Config, Sources, bytes, env, graph, neighbours};
 use crate::error::{Place, Problem, Problems};
 
 /// Where the container file would be, for messages when there is none.
@@ -37,7 +37,10 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     }
     let Found { mut drafts, declared, anything } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
-    graph::link(&mut drafts, &declared.into_keys().collect::<BTreeSet<_>>(), &mut problems);
+    let declared = declared.into_keys().collect::<BTreeSet<_>>();
+    graph::link(&mut drafts, &declared, &mut problems);
+    neighbours::pipes(&drafts, &mut problems);
+    neighbours::signals(&container.signals, &drafts, &declared, &mut problems);
     for draft in &mut drafts {
         name_app_user(draft, &container);
         check_stop_timeout(draft, budget_of_file, &container, &mut problems, &mut notices);

@@ -9,6 +9,7 @@ use super::Content;
 use super::draft::{Draft, Link, Relation};
 use super::quote::{quoted, quoted_os};
 use super::s6_files::ServiceDir;
+use super::s6_pipes;
 use super::s6_up::{self, Line};
 use super::service::{
     Command, FINISH_TIMEOUT, Finish, Kind, Log, Ready, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
@@ -25,12 +26,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 const HIGHEST_TALLY: u32 = 4096;
 
 /// What only a longrun reads; on a oneshot it has no effect.
-const LONGRUN_ONLY: [&str; 10] = [
+const LONGRUN_ONLY: [&str; 14] = [
+    "consumer-for",
     "down-signal",
     "finish",
     "flag-timeout-killpg",
+    "log",
     "max-death-tally",
     "notification-fd",
+    "pipeline-name",
+    "producer-for",
     "run",
     "timeout-finish",
     "timeout-kill",
@@ -39,9 +44,8 @@ const LONGRUN_ONLY: [&str; 10] = [
 ];
 
 /// Refused by name, and what to do until then.
-const LATER: [(&str, &str); 14] = [
+const LATER: [(&str, &str); 10] = [
     ("bundle", "require the services themselves"),
-    ("consumer-for", "write a pipe in `run`"),
     ("contents", "require the services themselves"),
     ("contents.d", "require the services themselves"),
     ("env", "set the variables in `run`, or write a service.toml with `environment`"),
@@ -49,15 +53,13 @@ const LATER: [(&str, &str); 14] = [
     ("instance", "write one directory for each instance"),
     ("instances", "write one directory for each instance"),
     ("lock-fd", "remove it"),
-    ("log", "remove it: lines go to the container's output, tagged with the service's name"),
-    ("pipeline-name", "remove it"),
-    ("producer-for", "write a pipe in `run`"),
     ("reload", "remove it"),
     ("reload-signal", "remove it"),
 ];
 
 /// What is understood, to find slips in names.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 15] = [
+    "consumer-for",
     "dependencies",
     "dependencies.d",
     "down-signal",
@@ -66,6 +68,8 @@ const KNOWN: [&str; 12] = [
     "flag-timeout-killpg",
     "max-death-tally",
     "notification-fd",
+    "pipeline-name",
+    "producer-for",
     "timeout-finish",
     "timeout-kill",
     "timeout-up",
@@ -83,11 +87,14 @@ pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
     let kind = kind(&mut dir);
     refuse_later(&mut dir);
     notice_slips(name, &dir, &mut notices);
-    let links = links(&mut dir);
+    let mut links = links(&mut dir);
     let mut service = defaults(name, kind, &dir);
     service.essential |= dir.has("flag-essential");
     match kind {
-        Kind::Longrun => longrun(&mut service, &mut dir, &mut notices),
+        Kind::Longrun => {
+            longrun(&mut service, &mut dir, &mut notices);
+            links.extend(s6_pipes::links(name, &mut dir, &mut notices));
+        }
         Kind::Oneshot => oneshot(&mut service, &mut dir, &mut notices),
     }
     (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
@@ -204,35 +211,32 @@ fn oneshot(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
     for file in LONGRUN_ONLY.iter().filter(|file| dir.has(file)) {
         notices.push(format!("{}: {} has no effect on a oneshot", service.name, dir.path(file).display()));
     }
-    if let Some(command) = up(dir) {
+    if let Some(command) = line(dir, "up") {
         service.command = command;
     }
-    if let Some(text) = dir.text("down")
-        && s6_up::line(text) != Line::Nothing
-    {
-        dir.problem("down", "what undoes a oneshot is not available yet", "empty it or remove it for now");
-    }
+    service.stop_command = line(dir, "down").filter(|command| *command != s6_up::nothing());
 }
 
-fn up(dir: &mut ServiceDir<'_>) -> Option<Command> {
-    let script = match dir.entry("up")? {
+/// `up` or `down`.
+fn line(dir: &mut ServiceDir<'_>, name: &str) -> Option<Command> {
+    let script = match dir.entry(name)? {
         Content::File { bytes, executable } => bytes.starts_with(b"#!").then_some(*executable),
         Content::TooLarge(_) => Some(true),
         Content::Dir(_) | Content::Unreadable(_) | Content::Other(_) => None,
     };
     if script == Some(true) {
-        dir.check_program("up");
-        return Some(Command::File(dir.path("up")));
+        dir.check_program(name);
+        return Some(Command::File(dir.path(name)));
     }
-    match s6_up::line(dir.text("up")?) {
+    match s6_up::line(dir.text(name)?) {
         Line::Nothing => Some(s6_up::nothing()),
         Line::Run(command) => Some(command),
         Line::Execline => {
-            let chmod = format!("chmod +x {}", dir.path("up").display());
+            let chmod = format!("chmod +x {}", dir.path(name).display());
             match script {
-                Some(_) => dir.problem("up", "is a script and not executable", chmod),
+                Some(_) => dir.problem(name, "is a script and not executable", chmod),
                 None => dir.problem(
-                    "up",
+                    name,
                     "is more than one absolute path and its arguments, and execline is not available",
                     format!("begin it with `#!/bin/sh` and {chmod}, or write the path of a script"),
                 ),
@@ -267,10 +271,8 @@ fn links(dir: &mut ServiceDir<'_>) -> Vec<Link> {
         None => {}
     }
     let path = dir.path("dependencies");
-    let Some(text) = dir.text("dependencies") else { return Vec::new() };
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
-    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|(at, line)| link(line, Place::line(&path, at), "dependencies")).collect()
+    let names = dir.names_in("dependencies").unwrap_or_default();
+    names.into_iter().map(|(at, name)| link(name, Place::line(&path, at), "dependencies")).collect()
 }
 
 fn refuse_later(dir: &mut ServiceDir<'_>) {

@@ -81,6 +81,12 @@ impl<'c> ServiceDir<'c> {
         self.text(name).map(str::trim)
     }
 
+    /// Returns the names that a file lists, one a line, each with the number of its line; `None` as with any text.
+    pub fn names_in(&mut self, name: &str) -> Option<Vec<(usize, &'c str)>> {
+        let lines = self.text(name)?.lines().zip(1..).map(|(line, at)| (at, line.trim()));
+        Some(lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect())
+    }
+
     /// Returns a file's number, within the range.
     pub fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let word = self.word(name)?;

@@ -97,6 +97,31 @@ pub struct Service {
     pub down: bool,
 }
 
+impl Service {
+    /// Returns what it runs beside its command, each with the key that it stands in. A oneshot's `finish` is none: what
+    /// ends once needs no clearing up between two runs.
+    pub fn helpers(&self) -> Vec<(&'static str, Command)> {
+        let finish = self.finish.as_ref().filter(|_| self.kind == Kind::Longrun).map(|finish| finish.command.clone());
+        let ready = match &self.ready {
+            Ready::Probe { probe, .. } => probe.command(),
+            Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
+        };
+        let reload = match &self.reload {
+            Some(Reload::Command(words)) => Some(words.clone()),
+            Some(Reload::Signal(_)) | None => None,
+        };
+        let health = self.health.as_ref().and_then(|health| health.probe.command());
+        let all = [
+            ("finish", finish),
+            ("stop_command", self.stop_command.clone()),
+            ("ready.command", ready.map(Command::Argv)),
+            ("health.command", health.map(Command::Argv)),
+            ("reload.command", reload.map(Command::Argv)),
+        ];
+        all.into_iter().filter_map(|(key, command)| Some((key, command?))).collect()
+    }
+}
+
 /// The two kinds of service (s6-rc).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

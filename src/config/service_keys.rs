@@ -2,8 +2,6 @@
 
 use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
 
-const LEAVE_OUT: &str = "leave it out for now";
-
 /// The file's own keys.
 pub const SERVICE: TableDoc = TableDoc { file: FileKind::Service, name: "", header: "", keys: SERVICE_KEYS };
 /// `restart = { … }`.
@@ -11,8 +9,16 @@ pub const RESTART: TableDoc =
     TableDoc { file: FileKind::Service, name: "restart", header: "[restart]", keys: RESTART_KEYS };
 /// `ready = { … }`.
 pub const READY: TableDoc = TableDoc { file: FileKind::Service, name: "ready", header: "[ready]", keys: READY_KEYS };
+/// `health = { … }`.
+pub const HEALTH: TableDoc =
+    TableDoc { file: FileKind::Service, name: "health", header: "[health]", keys: HEALTH_KEYS };
 /// `stop = { … }`.
 pub const STOP: TableDoc = TableDoc { file: FileKind::Service, name: "stop", header: "[stop]", keys: STOP_KEYS };
+/// `reload = { … }`.
+pub const RELOAD: TableDoc =
+    TableDoc { file: FileKind::Service, name: "reload", header: "[reload]", keys: RELOAD_KEYS };
+/// `log = { … }`.
+pub const LOG: TableDoc = TableDoc { file: FileKind::Service, name: "log", header: "[log]", keys: LOG_KEYS };
 /// `limits = { … }`.
 pub const LIMITS: TableDoc =
     TableDoc { file: FileKind::Service, name: "limits", header: "[limits]", keys: LIMITS_KEYS };
@@ -70,14 +76,21 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "no setuid program gains anything in it; sudo and cron need false"),
     key("without_root", "a string", r#""run""#, r#"without_root = "skip""#,
         "a service of another user in a container without root: `run` as the user that there is, `skip` it, or `fail`"),
-    later("wait_for", "wait for something outside the container", "wait in the service's own command"),
-    later("every", "run a oneshot periodically", "run it from a longrun that sleeps"),
-    later("stop_command", "what undoes a oneshot at the stop", LEAVE_OUT),
-    later("health", "check it while it runs", "check it with the image's HEALTHCHECK"),
-    later("reload", "how it re-reads its configuration", LEAVE_OUT),
-    later("pipe_to", "connect its output to another service", "write a pipe in `script`"),
-    later("log", "its own log format or directory", "set `log` in the container file, for all services"),
-    later("harden", "a sandbox of named strength", LEAVE_OUT),
+    key("wait_for", "an array of strings", "[]", r#"wait_for = ["tcp://db:5432"]"#,
+        "what must be there before it starts: `tcp://HOST:PORT`, `http://HOST/PATH`, `path:/FILE`, `socket:/FILE`"),
+    key("every", "a duration", "(once)", r#"every = "1h""#,
+        "a oneshot runs again this long after its last start; it is then not `essential` by default"),
+    key("stop_command", "an array of strings", "(none)", r#"stop_command = ["/usr/bin/unmount-it"]"#,
+        "what undoes a oneshot that is done, at the stop"),
+    key("health", "a table", "(none)", r#"health = { http = "http://127.0.0.1/ping" }"#,
+        "what it is asked while it is up"),
+    key("reload", "a table", "(none)", r#"reload = { signal = "HUP" }"#,
+        "how it re-reads its configuration"),
+    key("pipe_to", "a string", "(none)", r#"pipe_to = "db""#,
+        "the longrun whose standard input its standard output is; that one starts first and stops last"),
+    key("log", "a table", "{}", r#"log = { format = "json" }"#,
+        "how its lines are written, where it is not as the container says"),
+    later("harden", "a sandbox of named strength", "leave it out for now"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -92,22 +105,74 @@ const RESTART_KEYS: &[KeyDoc] = &[
         "failures in a row until it is failed; the count starts again after 60s up"),
 ];
 
-const READY_UNTIL: &str = "use `fd`, or leave `ready` out";
-
 #[rustfmt::skip] // a table: one key in two lines
 const READY_KEYS: &[KeyDoc] = &[
-    key("fd", "an integer from 3 to 1023", "(required)", "fd = 3",
+    key("fd", "an integer from 3 to 1023", "(one of these is required)", "fd = 3",
         "ready once it writes a newline to this descriptor (s6 `notification-fd`)"),
-    key("timeout", "a duration", "(none)", "fd = 3\ntimeout = \"30s\"",
+    key("notify", "true", "(one of these is required)", "notify = true",
+        "ready once it says so with sd_notify(3)"),
+    TCP, HTTP, PATH, SOCKET, COMMAND,
+    key("delay", "a duration", "(one of these is required)", r#"delay = "2s""#,
+        "ready once it has lived this long"),
+    STATUS,
+    key("timeout", "a duration", "(none)", r#"timeout = "30s""#,
         "after this long without readiness the start counts as failed"),
-    later("notify", "sd_notify(3)", READY_UNTIL),
-    later("tcp", "a port that accepts", READY_UNTIL),
-    later("http", "a URL that answers", READY_UNTIL),
-    later("path", "a file that exists", READY_UNTIL),
-    later("socket", "a unix socket that accepts", READY_UNTIL),
-    later("command", "a command that succeeds", READY_UNTIL),
-    later("delay", "a time that passes", READY_UNTIL),
+    key("interval", "a duration", r#""500ms""#, r#"interval = "1s""#,
+        "the longest pause between two looks; the first ones come faster"),
 ];
+
+#[rustfmt::skip] // a table: one key in two lines
+const HEALTH_KEYS: &[KeyDoc] = &[
+    TCP, HTTP, PATH, SOCKET, COMMAND, STATUS,
+    key("interval", "a duration", r#""30s""#, r#"interval = "10s""#,
+        "from one look to the next"),
+    key("timeout", "a duration", r#""5s""#, r#"timeout = "2s""#,
+        "a look that takes longer has failed"),
+    key("failures", "a positive integer", "3", "failures = 5",
+        "so many in a row are too many"),
+    key("successes", "a positive integer", "1", "successes = 2",
+        "so many in a row make it healthy again"),
+    key("then", "a string", r#""restart""#, r#"then = "report""#,
+        "what happens then: `restart` it, `stop-container`, or only `report`"),
+];
+
+const TCP: KeyDoc = key(
+    "tcp",
+    "a host and a port",
+    "(one of these is required)",
+    r#"tcp = "127.0.0.1:80""#,
+    "a port that accepts a connection; a port alone is the container's own",
+);
+const HTTP: KeyDoc = key(
+    "http",
+    "a URL",
+    "(one of these is required)",
+    r#"http = "http://127.0.0.1/ping""#,
+    "a URL that answers well; with `socket` it is sent over that",
+);
+const PATH: KeyDoc =
+    key("path", "an absolute path", "(one of these is required)", r#"path = "/run/web.pid""#, "a path that exists");
+const SOCKET: KeyDoc = key(
+    "socket",
+    "an absolute path",
+    "(one of these is required)",
+    r#"socket = "/run/web.sock""#,
+    "a unix socket that accepts a connection",
+);
+const COMMAND: KeyDoc = key(
+    "command",
+    "an array of strings",
+    "(one of these is required)",
+    r#"command = ["pg_isready", "-q"]"#,
+    "a command that exits with 0, run as the service's user",
+);
+const STATUS: KeyDoc = key(
+    "status",
+    "an integer or a range",
+    r#""200-399""#,
+    r#"status = "200-299""#,
+    "with `http`: the answers that are well",
+);
 
 #[rustfmt::skip] // a table: one key in two lines
 const STOP_KEYS: &[KeyDoc] = &[
@@ -143,4 +208,28 @@ const LIMIT_KEYS: &[KeyDoc] = &[
         "what holds at first; the service may raise it up to `hard`"),
     key("hard", "a limit", "(required)", "soft = 1024\nhard = 65536",
         "the ceiling; above the inherited one it counts as privilege"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const RELOAD_KEYS: &[KeyDoc] = &[
+    key("signal", "a signal's name or number", "(this or `command` is required)", r#"signal = "HUP""#,
+        "sent to its first process"),
+    key("command", "an array of strings", "(this or `signal` is required)", r#"command = ["nginx", "-s", "reload"]"#,
+        "run as its user"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const LOG_KEYS: &[KeyDoc] = &[
+    key("format", "a string", "(the container's)", r#"format = "json""#,
+        "`inherit`, `tagged` or `json`"),
+    key("directory", "an absolute path", "(none)", r#"directory = "/var/log/web""#,
+        "into files there instead of the container's output: `current`, and older ones named by their time"),
+    key("max_size", "a size", r#""10M""#, r#"max_size = "1M""#,
+        "`current` is renamed before it grows beyond this"),
+    key("keep", "an integer from 0 to 10000", "10", "keep = 3",
+        "so many older files are kept"),
+    key("max_age", "a duration", "(none)", r#"max_age = "7d""#,
+        "older files are removed at this age"),
+    key("compress", "true or false", "false", "compress = true",
+        "gzip older files"),
 ];

@@ -1,9 +1,9 @@
-//! `restart`, `ready` and `stop` of a service's file. Must not know the rest of it.
+//! `restart`, `stop` and `reload` of a service's file. Must not know the rest of it.
 
 use std::time::Duration;
 
 use super::report::Report;
-use super::service::{Kind, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Stop};
+use super::service::{Kind, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop};
 use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;
@@ -12,9 +12,6 @@ use super::values::Signal;
 
 /// Below this, a service that cannot start would keep a processor busy.
 const LEAST_DELAY: Duration = Duration::from_millis(10);
-
-/// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
-pub const READY_FDS: std::ops::RangeInclusive<i64> = 3..=1023;
 
 /// What `stop.signal` and `down-signal` accept.
 pub const SIGNALS: &str = "write a name such as \"TERM\", or a number from 1 to 64";
@@ -41,8 +38,8 @@ fn defaults(policy: RestartPolicy) -> Restart {
 fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
     let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
     let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
-    let delay = table.get("delay").and_then(|field| pause(&field, report));
-    let most = table.get("max_delay").and_then(|field| pause(&field, report));
+    let delay = table.get("delay").and_then(|field| field.duration_from(LEAST_DELAY, report));
+    let most = table.get("max_delay").and_then(|field| field.duration_from(LEAST_DELAY, report));
     if let (Some(delay), Some(most)) = (delay, most)
         && delay > most
     {
@@ -63,39 +60,11 @@ fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
     Restart { policy, delay, max_delay, limit }
 }
 
-fn pause(field: &Field<'_>, report: &mut Report<'_>) -> Option<Duration> {
-    let pause = field.duration(report)?;
-    if pause < LEAST_DELAY {
-        field.refuse(format!("write at least \"{}\"", show_duration(LEAST_DELAY)), report);
-        return None;
-    }
-    Some(pause)
-}
-
 fn limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
     if field.is_string() {
         return field.choice(&[("infinity", None)], report).unwrap_or(Some(RESTART_LIMIT));
     }
-    let limit = field.integer(1..=i64::from(u32::MAX), report)?;
-    u32::try_from(limit).ok()
-}
-
-/// Returns what makes a service ready.
-pub fn ready(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Ready {
-    let Some(field) = table.get("ready") else { return Ready::Started };
-    let Some(table) = field.table(&service_keys::READY, report) else { return Ready::Started };
-    let timeout = table.get("timeout").and_then(|field| field.duration(report));
-    let Some(field) = table.get("fd") else {
-        if !table.has_later() {
-            report.line(table.line(), "`ready` has no `fd`", field.paste());
-        }
-        return Ready::Started;
-    };
-    let fd = field.integer(READY_FDS, report).and_then(|fd| i32::try_from(fd).ok());
-    match (kind, fd) {
-        (Kind::Longrun, Some(fd)) => Ready::Fd { fd, timeout },
-        (Kind::Longrun, None) | (Kind::Oneshot, _) => Ready::Started,
-    }
+    field.count(report)
 }
 
 /// Returns how a service is stopped.
@@ -111,7 +80,26 @@ pub fn stop(table: &Table<'_>, report: &mut Report<'_>) -> Stop {
     }
 }
 
-fn signal(field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
+/// Returns how a service re-reads its configuration.
+pub fn reload(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Option<Reload> {
+    let table = table.get("reload")?.table(&service_keys::RELOAD, report)?;
+    let reload = match (table.get("signal"), table.get("command")) {
+        (Some(_), Some(command)) => {
+            report.line(command.line(), "`reload` has both `signal` and `command`", "keep one of them");
+            None
+        }
+        (Some(field), None) => signal(&field, report).map(Reload::Signal),
+        (None, Some(field)) => field.argv(report).map(Reload::Command),
+        (None, None) => {
+            report.line(table.line(), "`reload` has neither `signal` nor `command`", "write `signal = \"HUP\"`");
+            None
+        }
+    };
+    reload.filter(|_| kind == Kind::Longrun)
+}
+
+/// Returns a signal by its name or number.
+pub fn signal(field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
     if field.is_integer() {
         let number = field.integer(1..=i64::from(Signal::MAX), report)?;
         return i32::try_from(number).ok().and_then(Signal::from_number);

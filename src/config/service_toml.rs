@@ -1,11 +1,13 @@
 //! `web.toml` → [`Service`] (DESIGN §4, first listing). Must not know files, nor whether what it requires exists.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::time::Duration;
 
 use super::draft::{Draft, Link, Relation};
+use super::log_toml;
 use super::paths;
-use super::quote::{quoted, ticked};
+use super::probe_toml;
+use super::quote::{escaped, quoted, ticked};
 use super::report::Report;
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
 use super::service_keys;
@@ -18,6 +20,9 @@ use super::values::{CapSet, Capability, ServiceName};
 use super::who;
 use crate::error::Place;
 
+/// Below this, a oneshot would be a longrun that forgets.
+const LEAST_PERIOD: Duration = Duration::from_secs(1);
+
 /// Reads one service's file. What is wrong goes to `report`; the draft then has defaults in its place.
 pub fn read(name: &ServiceName, text: &str, report: &mut Report<'_>) -> Draft {
     Document::parse(text).walk(&service_keys::SERVICE, report, |table, report| draft(name, table, report))
@@ -28,14 +33,19 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     let kinds = [("longrun", Kind::Longrun), ("oneshot", Kind::Oneshot)];
     let kind = table.get("type").and_then(|field| field.choice(&kinds, report)).unwrap_or(Kind::Longrun);
     if kind == Kind::Oneshot {
-        for key in ["restart", "ready"] {
+        for key in ["restart", "ready", "health", "reload"] {
             if table.get(key).is_some() {
                 notices.push(format!("{name}: `{key}` has no effect on a oneshot"));
             }
         }
     }
+    refuse_on_the_other_kind(table, kind, report);
     let mut links = links(table, "requires", Relation::Requires, report);
     links.extend(self::links(table, "after", Relation::After, report));
+    links.extend(pipe(table, report));
+    let log = log_toml::read(table, report);
+    notice_log(name, &log, &links, &mut notices);
+    let every = table.get("every").and_then(|field| field.duration_from(LEAST_PERIOD, report));
     let flag = |key: &str, default: bool, report: &mut Report<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
@@ -55,11 +65,11 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
         success_codes: success_codes(table, report),
-        essential: flag("essential", kind == Kind::Oneshot, report),
-        ready: service_parts::ready(table, kind, report),
+        essential: flag("essential", kind == Kind::Oneshot && every.is_none(), report),
+        ready: probe_toml::ready(table, kind, report),
         stop: service_parts::stop(table, report),
         finish: table.get("finish").and_then(|field| {
-            let command = Command::Argv(argv(&field, report)?);
+            let command = Command::Argv(field.argv(report)?);
             Some(Finish { command, timeout: Some(FINISH_TIMEOUT) })
         }),
         limits: table.get("limits").map_or_else(Vec::new, |field| super::limits::read(&field, report)),
@@ -68,17 +78,42 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         umask: table.get("umask").and_then(|field| field.octal(0o777, report)),
         no_new_privileges: flag("no_new_privileges", true, report),
         without_root: without_root(table, report),
-        wait_for: Vec::new(),
-        every: None,
-        health: None,
-        reload: None,
+        wait_for: probe_toml::wait_for(table, report),
+        every: every.filter(|_| kind == Kind::Oneshot),
+        health: probe_toml::health(table, kind, report),
+        reload: service_parts::reload(table, kind, report),
         pipe_to: None,
-        log: Log::default(),
-        stop_command: None,
+        log,
+        stop_command: table.get("stop_command").and_then(|field| field.argv(report)).map(Command::Argv),
         down: false,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));
     Draft { service, links, stop_timeout_at, notices }
+}
+
+/// What means nothing on the other kind, and would be missed there.
+fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) {
+    let (keys, is, other): (&[&str], _, _) = match kind {
+        Kind::Longrun => (&["every", "stop_command"], "longrun", "oneshot"),
+        Kind::Oneshot => (&["pipe_to"], "oneshot", "longrun"),
+    };
+    for field in keys.iter().filter_map(|key| table.get(key)) {
+        let what = format!("{} means nothing on a {is}", field.name());
+        report.line(field.line(), what, format!("write `type = \"{other}\"`, or remove it"));
+    }
+}
+
+fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<String>) {
+    if log.directory.is_none() {
+        return;
+    }
+    if log.format.is_some() {
+        notices.push(format!("{name}: `log.format` has no effect with `log.directory`"));
+    }
+    if let Some(pipe) = links.iter().find(|link| link.relation == Relation::PipesTo) {
+        let to = escaped(&pipe.to);
+        notices.push(format!("{name}: `log.directory` gets its standard error only: its output goes to {to}"));
+    }
 }
 
 /// Where the command stands: later problems (a missing program) are blamed on it.
@@ -103,7 +138,7 @@ fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
             );
             nothing
         }
-        (Some(command), None) => argv(&command, report).map_or(nothing, Command::Argv),
+        (Some(command), None) => command.argv(report).map_or(nothing, Command::Argv),
         (None, Some(script)) => match script.string(report) {
             Some(text) if text.trim().is_empty() => {
                 script.refuse("write what to run", report);
@@ -112,17 +147,6 @@ fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
             Some(text) => Command::Script(text.to_owned()),
             None => nothing,
         },
-    }
-}
-
-fn argv(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<OsString>> {
-    let words = field.strings(report)?;
-    match words.first() {
-        Some((_, program)) if !program.is_empty() => Some(words.iter().map(|(_, word)| OsString::from(word)).collect()),
-        _ => {
-            report.line(field.line(), format!("{} names no program", field.name()), field.paste());
-            None
-        }
     }
 }
 
@@ -135,6 +159,16 @@ fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut Report<'
         written: format!("`{key}`"),
     };
     names.into_iter().map(link).collect()
+}
+
+fn pipe(table: &Table<'_>, report: &mut Report<'_>) -> Option<Link> {
+    let field = table.get("pipe_to")?;
+    Some(Link {
+        relation: Relation::PipesTo,
+        to: field.string(report)?.to_owned(),
+        at: Place::line(report.path(), field.line()),
+        written: field.name().to_owned(),
+    })
 }
 
 fn capabilities(field: &Field<'_>, report: &mut Report<'_>) -> CapSet {

@@ -8,7 +8,7 @@ const LONGEST: usize = 64;
 const LISTED: usize = 40;
 
 /// What people write who know systemd, compose, supervisord, runit or Horust.
-const ELSEWHERE: [(&str, &str); 29] = [
+const ELSEWHERE: [(&str, &str); 34] = [
     ("before", "after"),
     ("bounding_set", "capabilities"),
     ("cap_add", "capabilities"),
@@ -26,15 +26,20 @@ const ELSEWHERE: [(&str, &str); 29] = [
     ("exec_start", "command"),
     ("exitcodes", "success_codes"),
     ("grace", "timeout"),
+    ("healthcheck", "health"),
     ("kill_signal", "signal"),
+    ("logging", "log"),
     ("need", "requires"),
     ("needs", "requires"),
     ("owner", "user"),
     ("respawn", "restart"),
+    ("retries", "failures"),
     ("run", "command"),
+    ("schedule", "every"),
     ("shell_command", "script"),
     ("start_after", "after"),
     ("ulimits", "limits"),
+    ("wait", "wait_for"),
     ("wants", "after"),
     ("work_dir", "directory"),
     ("working_dir", "directory"),

@@ -2,6 +2,7 @@
 //! `None`. Must not know what it is for: what it expects and what to paste come from the reference ([`super::keys`]).
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -164,9 +165,38 @@ impl<'t> Field<'t> {
     pub fn duration(&self, report: &mut Report<'_>) -> Option<Duration> {
         let duration = units::duration(self.string(report)?);
         if duration.is_none() {
-            self.refuse("write a number and its unit, ms, s, m or h, such as \"5s\"", report);
+            self.refuse("write a number and its unit, ms, s, m, h or d, such as \"5s\"", report);
         }
         duration
+    }
+
+    /// Returns a duration that is not shorter than `least`.
+    pub fn duration_from(&self, least: Duration, report: &mut Report<'_>) -> Option<Duration> {
+        let duration = self.duration(report)?;
+        if duration < least {
+            self.refuse(format!("write at least \"{}\"", units::show_duration(least)), report);
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// Returns a positive count.
+    pub fn count(&self, report: &mut Report<'_>) -> Option<u32> {
+        self.integer(1..=i64::from(u32::MAX), report).and_then(|count| u32::try_from(count).ok())
+    }
+
+    /// Returns a program and its arguments.
+    pub fn argv(&self, report: &mut Report<'_>) -> Option<Vec<OsString>> {
+        let words = self.strings(report)?;
+        match words.first() {
+            Some((_, program)) if !program.is_empty() => {
+                Some(words.iter().map(|(_, word)| OsString::from(word)).collect())
+            }
+            _ => {
+                report.line(self.line, format!("{} names no program", self.name), self.paste());
+                None
+            }
+        }
     }
 
     /// Returns a mode or mask of at most `max`.

@@ -81,12 +81,6 @@ impl<'t> Table<'t> {
         self.line
     }
 
-    /// Returns whether a key that is not available yet is in it, which was reported already.
-    pub fn has_later(&self) -> bool {
-        let later = |name: &str| self.doc.key(name).is_some_and(|key| key.status != Status::Available);
-        self.table.keys().any(|key| later(key.get_ref()))
-    }
-
     /// Returns the value of a key, if it is there.
     pub fn get(&self, key: &str) -> Option<Field<'t>> {
         let (written, value) = self.table.get_key_value(key)?;

@@ -9,8 +9,9 @@ use super::draft::Draft;
 use super::quote::{quoted, quoted_os};
 use super::report::Report;
 use super::s6_files::ServiceDir;
+use super::service::Kind;
 use super::values::ServiceName;
-use super::{Content, Tree, bytes, s6, service_toml};
+use super::{Content, Tree, bytes, s6, s6_pipes, service_toml};
 use crate::error::{Place, Problem, Problems};
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
@@ -89,12 +90,9 @@ fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, pr
         return;
     };
     let path = tree.path.join(entry);
-    if let Some(first) = found.declared.get(&name) {
-        let what = format!("service `{name}` is declared twice, here and in {}", first.display());
-        problems.push(Problem::new(Place::file(&path), what, "keep one of them, or rename one"));
+    if !declare(&name, &path, found, problems) {
         return;
     }
-    found.declared.insert(name.clone(), path.clone());
     match content {
         Content::Dir(entries) => service_dir(&name, path, entries, found, problems),
         Content::File { .. } | Content::TooLarge(_) | Content::Unreadable(_) | Content::Other(_) => {
@@ -121,13 +119,49 @@ fn service_dir(
     if let Some(content) = entries.get(OsStr::new("service.toml")) {
         toml(name, path.join("service.toml"), content, found, problems);
     } else if s6::is_one(entries) {
-        let (draft, wrong) = s6::read(name, ServiceDir::new(path, entries));
+        let (draft, wrong) = s6::read(name, ServiceDir::new(path.clone(), entries));
         problems.extend(wrong);
+        if let (Kind::Longrun, Some(Content::Dir(inner))) = (draft.service.kind, entries.get(OsStr::new("log"))) {
+            logger(name, path.join("log"), inner, found, problems);
+        }
         found.drafts.push(draft);
     } else {
         let remedy = "put one of them there, or remove the directory";
         problems.push(Problem::new(Place::file(&path), "holds neither `service.toml` nor `run`", remedy));
     }
+}
+
+/// The `log` of an s6 directory is a service of its own, which reads what the other writes.
+fn logger(
+    of: &ServiceName,
+    path: PathBuf,
+    entries: &BTreeMap<OsString, Content>,
+    found: &mut Found,
+    problems: &mut Problems,
+) {
+    let text = s6_pipes::logger(of);
+    let Some(name) = ServiceName::new(&text) else {
+        let what = format!("{} cannot be a service's name", quoted(&text));
+        problems.push(Problem::new(Place::file(&path), what, name_rule(&text)));
+        return;
+    };
+    if !declare(&name, &path, found, problems) {
+        return;
+    }
+    let (draft, wrong) = s6::read(&name, ServiceDir::new(path, entries));
+    problems.extend(wrong);
+    found.drafts.push(draft);
+}
+
+/// Notes a name; a second service of that name is told.
+fn declare(name: &ServiceName, path: &PathBuf, found: &mut Found, problems: &mut Problems) -> bool {
+    let Some(first) = found.declared.get(name) else {
+        found.declared.insert(name.clone(), path.clone());
+        return true;
+    };
+    let what = format!("service `{name}` is declared twice, here and in {}", first.display());
+    problems.push(Problem::new(Place::file(path), what, "keep one of them, or rename one"));
+    false
 }
 
 fn toml(name: &ServiceName, path: PathBuf, content: &Content, found: &mut Found, problems: &mut Problems) {

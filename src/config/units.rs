@@ -8,7 +8,7 @@ pub const MAX_ID: u32 = 4_294_967_293;
 /// No duration is longer than a year, so that sums of them cannot overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Reads `500ms`, `5s`, `2m`, `1h`: decimal digits and one unit.
+/// Reads `500ms`, `5s`, `2m`, `1h`, `7d`: decimal digits and one unit.
 pub fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
     let (digits, unit) = text.split_at_checked(unit_at)?;
@@ -18,6 +18,7 @@ pub fn duration(text: &str) -> Option<Duration> {
         "s" => Duration::from_secs(number),
         "m" => Duration::from_secs(number.checked_mul(60)?),
         "h" => Duration::from_secs(number.checked_mul(3600)?),
+        "d" => Duration::from_secs(number.checked_mul(24 * 3600)?),
         _ => return None,
     };
     (duration <= MAX_DURATION).then_some(duration)
@@ -28,6 +29,7 @@ pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
         0 => "0s".to_owned(),
+        _ if millis.is_multiple_of(86_400_000) => format!("{}d", millis / 86_400_000),
         _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
         _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
         _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
@@ -95,14 +97,16 @@ mod tests {
         assert_eq!(duration("5s"), Some(Duration::from_secs(5)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
         assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
-        for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "99999999999999999999s", "9000h", "٣s"] {
+        assert_eq!(duration("7d"), Some(Duration::from_secs(7 * 24 * 3600)));
+        for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "99999999999999999999s", "9000h", "366d", "٣s"]
+        {
             assert_eq!(duration(bad), None, "{bad:?}");
         }
     }
 
     #[test]
     fn a_duration_is_shown_as_it_would_be_written() {
-        for text in ["0s", "1ms", "1500ms", "8s", "2m", "90s", "1h"] {
+        for text in ["0s", "1ms", "1500ms", "8s", "2m", "90s", "1h", "25h", "7d"] {
             assert_eq!(duration(text).map(show_duration).as_deref(), Some(text));
         }
     }

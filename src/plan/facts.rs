@@ -53,6 +53,10 @@ pub struct Facts {
     pub stdio: [StdioFact; 3],
     /// What became of each program looked up: for every service (by name) and `main`, resolved in its PATH.
     pub programs: BTreeMap<String, ProgramFact>,
+    /// What became of what services run beside their command ([`Service::helpers`]), by service and key.
+    ///
+    /// [`Service::helpers`]: crate::config::service::Service::helpers
+    pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// Zone files: whether `TZ` names one. `None`: no zoneinfo in this image, or TZ is unset.
     pub zone_known: Option<bool>,
 }

@@ -2,7 +2,8 @@
 //!
 //! These are the oneshots that run as root, and the oneshots for which they wait (`requires`, and `after`, so that a
 //! declared order holds across the drop). A root oneshot that waits for a longrun, directly or not, cannot be among them:
-//! longruns start after the drop; it forces PID 1 to stay root. One that is `down` is started by hand, later: likewise.
+//! longruns start after the drop; it forces PID 1 to stay root. One that is `down` is started by hand, later: likewise; one
+//! that comes again or is undone at the stop needs root then: likewise, and so does what waits for it.
 //! The stage is the same where PID 1 stays root for another reason, so that one image boots in one order.
 
 use super::order;
@@ -30,22 +31,28 @@ impl Stage {
 pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
-    let mut longrun = vec![None; services.len()];
+    // What each of them waits for, directly or not, that is not before the drop.
+    let mut later = vec![None; services.len()];
     let mut stage = Stage::default();
     let mut queue = Vec::new();
     for at in &sorted {
         let Some(service) = services.get(*at) else { continue };
         let found = needs.get(*at).into_iter().flatten().find_map(|need| match services.get(*need)?.kind {
             Kind::Longrun => Some(*need),
-            Kind::Oneshot => *longrun.get(*need)?,
+            Kind::Oneshot => *later.get(*need)?,
         });
-        if let Some(slot) = longrun.get_mut(*at) {
-            *slot = found;
-        }
         let root = is_root.get(*at) == Some(&true) && service.kind == Kind::Oneshot;
-        match found.and_then(|need| services.get(need)) {
-            Some(need) if root => stage.too_late.push((*at, format!("it waits for `{}`, a longrun", need.name))),
-            None if root && service.down => stage.too_late.push((*at, "it is `down` and started by hand".to_owned())),
+        let again = needs_root_again(service).filter(|_| root);
+        if let Some(slot) = later.get_mut(*at) {
+            *slot = found.or(again.map(|_| *at));
+        }
+        let waits = found.and_then(|need| services.get(need)).map(|need| match need.kind {
+            Kind::Longrun => format!("it waits for `{}`, a longrun", need.name),
+            Kind::Oneshot => format!("it waits for `{}`, which runs after the drop", need.name),
+        });
+        let by_hand = service.down.then(|| "it is `down` and started by hand".to_owned());
+        match waits.or(again.map(str::to_owned)).or(by_hand) {
+            Some(why) if root => stage.too_late.push((*at, why)),
             None if root => queue.push(*at),
             Some(_) | None => {}
         }
@@ -60,4 +67,13 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
     }
     stage.members = sorted.into_iter().filter(|at| stage.has(*at)).collect();
     stage
+}
+
+/// Why a root oneshot that is done needs root again, if it does.
+fn needs_root_again(service: &Service) -> Option<&'static str> {
+    match (service.every, &service.stop_command) {
+        (Some(_), _) => Some("it runs again and again (`every`)"),
+        (None, Some(_)) => Some("its `stop_command` does"),
+        (None, None) => None,
+    }
 }

@@ -34,7 +34,11 @@ pub(super) enum When {
 pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: When, notes: &mut Notes) -> ServicePlan {
     let fact = common.facts.programs.get(service.name.as_str());
     if runs.skipped.is_none() {
-        check_program(service, fact, notes);
+        check_program(service, Part { key: "", command: &service.command }, fact, notes);
+        let facts = common.facts.helpers.get(service.name.as_str());
+        for (key, command) in service.helpers() {
+            check_program(service, Part { key, command: &command }, facts.and_then(|facts| facts.get(key)), notes);
+        }
     }
     let given = given(&service.command);
     let argv = argv(&service.command, &service.name);
@@ -93,27 +97,30 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
     }
 }
 
-fn check_program(service: &Service, fact: Option<&ProgramFact>, notes: &mut Notes) {
-    let wanted = words::path(given(&service.command));
-    match (fact, &service.command) {
-        (Some(ProgramFact::NotFound), Command::Script(_)) => notes.problem(
-            &service.at,
+/// One of a service's programs.
+struct Part<'a> {
+    /// The key that it stands in, where that is not its command's.
+    key: &'static str,
+    command: &'a Command,
+}
+
+fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let Part { key, command } = part;
+    let wanted = words::path(given(command));
+    let (what, remedy) = match (fact, command) {
+        (Some(ProgramFact::NotFound), Command::Script(_)) => (
             format!("cannot run `script`: there is no {SHELL} in this image"),
-            "write `command = [\"/path/to/program\", …]` instead",
+            "write `command = [\"/path/to/program\", …]` instead".to_owned(),
         ),
         (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
-            notes.problem(&service.at, what, "write the path of a program that is in the image, or install this one");
+            (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = words::path(path);
             let what = format!("cannot execute `{path}`: it is a directory or has no execute bit");
-            notes.problem(
-                &service.at,
-                what,
-                format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"),
-            );
+            (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
         (Some(ProgramFact::NoInterpreter { program, interpreter }), _) => {
             let what = format!(
@@ -126,10 +133,12 @@ fn check_program(service: &Service, fact: Option<&ProgramFact>, notes: &mut Note
             } else {
                 "install that, or write a program that this image can run"
             };
-            notes.problem(&service.at, what, remedy);
+            (what, remedy.to_owned())
         }
-        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => {}
-    }
+        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return,
+    };
+    let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
+    notes.problem(&service.at, what, remedy);
 }
 
 /// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays

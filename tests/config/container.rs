@@ -223,7 +223,6 @@ fn what_cannot_be_is_told_line_by_line() {
         "[app]\nuid_from = [\"A=B\"]",
         &["2: an element of `app.uid_from` cannot be \"A=B\"; write a variable's name, such as \"PUID\""],
     );
-    says("log = { format = \"json\" }", &["1: `log.format` \"json\" is not available yet; write \"tagged\" for now"]);
     says(
         "dorp = \"app\"\nstop_timout = \"5s\"",
         &["1: unknown key `dorp`; did you mean `drop`?", "2: unknown key `stop_timout`; did you mean `stop_timeout`?"],

@@ -166,13 +166,13 @@ fn our_own_variables_are_checked() {
         .env("STEPDOWN_STOP_TIMEOUT", "8")
         .env("STEPDOWN_WITHOUT_DROP", "yes")
         .env("STEPDOWN_LOG", "loud")
-        .env("STEPDOWN_LOG_FORMAT", "json")
+        .env("STEPDOWN_LOG_FORMAT", "xml")
         .env("STEPDOWN_LGO", "debug")
         .env("STEPDOWN_XYZZY", "1\n2")
         .says(&[
             "STEPDOWN_LGO=debug: unknown variable \"STEPDOWN_LGO\"; did you mean `STEPDOWN_LOG`?",
             "STEPDOWN_LOG=loud: cannot be that; give one of \"error\", \"warn\", \"info\", \"debug\", or unset it",
-            "STEPDOWN_LOG_FORMAT=json: cannot be that; give one of \"auto\", \"inherit\", \"tagged\", or unset it",
+            "STEPDOWN_LOG_FORMAT=xml: cannot be that; give one of \"auto\", \"inherit\", \"tagged\", \"json\", or unset it",
             "STEPDOWN_STOP_TIMEOUT=8: cannot be that; give a number and its unit, such as 8s, or unset it",
             "STEPDOWN_WITHOUT_DROP=yes: cannot be that; give one of \"run\", \"refuse\", or unset it",
             "STEPDOWN_XYZZY=1\\n2: unknown variable \"STEPDOWN_XYZZY\"; the variables are: STEPDOWN_SERVICES, \

@@ -206,29 +206,11 @@ fn types_that_do_not_fit_are_told() {
     says(dir([("type", file("bundle"))]), &["W/type: a bundle is not available yet; require the services themselves"]);
     says(dir([("type", file("longrun"))]), &["W: is a longrun and has no `run`; write an executable file `run` there"]);
     says(dir([("up", file("/bin/true"))]), &["W: has `up` and no `type`; write `oneshot` into a file `type` there"]);
-    says(
-        oneshot([("down", file("/bin/undo"))]),
-        &["W/down: what undoes a oneshot is not available yet; empty it or remove it for now"],
-    );
-    web(oneshot([("down", file("# nothing\n"))])).config();
 }
 
 #[test]
 fn what_is_not_available_yet_is_refused_by_its_name() {
-    for name in [
-        "flag-newpidns",
-        "lock-fd",
-        "env",
-        "producer-for",
-        "consumer-for",
-        "pipeline-name",
-        "log",
-        "instance",
-        "instances",
-        "contents.d",
-        "reload",
-        "reload-signal",
-    ] {
+    for name in ["flag-newpidns", "lock-fd", "env", "instance", "instances", "contents.d", "reload", "reload-signal"] {
         let said = web(longrun([(name, dir([]))])).problems();
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with(&format!("/etc/services.d/web/{name}: is not available yet; ")), "{}", said[0]);
@@ -242,4 +224,69 @@ fn what_has_no_effect_on_the_other_kind_is_remarked() {
     assert_eq!(config.notices, ["web: /etc/services.d/web/notification-fd has no effect on a oneshot"]);
     let config = web(longrun([("up", file("/bin/true"))])).config();
     assert_eq!(config.notices, ["web: /etc/services.d/web/up has no effect on a longrun"]);
+}
+
+#[test]
+fn a_log_directory_is_a_service_that_reads_what_the_other_writes() {
+    let config = web(longrun([("log", longrun([("down-signal", file("HUP"))]))])).config();
+    let [writer, logger] = &config.services[..] else { panic!("two services") };
+    assert_eq!((writer.name.as_str(), logger.name.as_str()), ("web", "web-log"));
+    assert_eq!(writer.pipe_to, Some(logger.name.clone()));
+    assert_eq!(writer.after, std::slice::from_ref(&logger.name));
+    assert_eq!(logger.command, Command::File(PathBuf::from("/etc/services.d/web/log/run")));
+    assert_eq!(logger.directory, Some(PathBuf::from("/etc/services.d/web/log")));
+    assert_eq!((logger.kind, logger.stop.signal.number(), logger.pipe_to.is_none()), (Kind::Longrun, 1, true));
+
+    says(
+        longrun([("log", file(""))]),
+        &["W/log: is no directory; make it a directory with an executable file `run`, or remove it"],
+    );
+    says(longrun([("log", dir([]))]), &["W/log: is a longrun and has no `run`; write an executable file `run` there"]);
+    given().entry("web", longrun([("log", longrun([]))])).toml("web-log", PLAIN).says(&[
+        "/etc/services.d/web-log.toml: service `web-log` is declared twice, here and in /etc/services.d/web/log; \
+         keep one of them, or rename one",
+    ]);
+    let config = web(oneshot([("log", longrun([]))])).config();
+    assert_eq!(config.services.len(), 1);
+    assert_eq!(config.notices, ["web: /etc/services.d/web/log has no effect on a oneshot"]);
+}
+
+#[test]
+fn a_producer_pipes_to_its_consumer() {
+    let producer = longrun([("producer-for", file("logger\n"))]);
+    let consumer = || longrun([("consumer-for", file("web\n")), ("pipeline-name", file("web-pipeline\n"))]);
+    let config = web(producer).entry("logger", consumer()).config();
+    assert_eq!(config.services[1].pipe_to.as_ref().map(|name| name.as_str()), Some("logger"));
+    assert_eq!(
+        config.notices,
+        ["logger: /etc/services.d/logger/pipeline-name is ignored: require the services themselves"]
+    );
+    web(longrun([]))
+        .entry("logger", consumer())
+        .says(&["/etc/services.d/logger/consumer-for:1: consumer-for: `web` does not pipe to `logger`; \
+         write logger into its `producer-for`, or remove it here"]);
+    given()
+        .entry("logger", consumer())
+        .says(&["/etc/services.d/logger/consumer-for:1: consumer-for: there is no service `web`; \
+         there is no other service: remove it, or add that service"]);
+    says(
+        longrun([("producer-for", file("a\nb\n"))]),
+        &["W/producer-for: names another one on line 2; name one service: it has one output"],
+    );
+    says(
+        longrun([("producer-for", file("\n"))]),
+        &["W/producer-for: names nobody; write a service's name into it, or remove it"],
+    );
+    says(
+        longrun([("producer-for", file("a\n")), ("log", longrun([]))]),
+        &["W/producer-for: there is a `log` too, and it has one output; remove one of them"],
+    );
+}
+
+#[test]
+fn a_down_line_undoes_a_oneshot() {
+    let down = |down: Content| web(oneshot([("up", file("/bin/do")), ("down", down)])).service().stop_command;
+    assert_eq!(down(file("/bin/undo -x\n")), Some(Command::Argv(["/bin/undo", "-x"].map(Into::into).into())));
+    assert_eq!(down(program("#!/bin/sh\n")), Some(Command::File(PathBuf::from("/etc/services.d/web/down"))));
+    assert_eq!(down(file("# nothing\n")), None);
 }

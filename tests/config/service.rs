@@ -56,13 +56,13 @@ fn a_oneshot_is_essential_and_never_restarted() {
 
 #[test]
 fn what_has_no_effect_on_a_oneshot_is_remarked() {
-    let config = web("type = \"oneshot\"\nrestart = \"always\"\nready = { fd = 3 }").config();
-    assert_eq!(
-        config.notices,
-        ["web: `restart` has no effect on a oneshot", "web: `ready` has no effect on a oneshot"]
-    );
+    let keys = "restart = \"always\"\nready = { fd = 3 }\nhealth = { tcp = 80 }\nreload = { signal = \"HUP\" }";
+    let config = web(&format!("type = \"oneshot\"\n{keys}")).config();
+    let remark = |key: &str| format!("web: `{key}` has no effect on a oneshot");
+    assert_eq!(config.notices, ["restart", "ready", "health", "reload"].map(remark));
     assert_eq!(config.services[0].restart.policy, RestartPolicy::Never);
     assert_eq!(config.services[0].ready, Ready::Started);
+    assert_eq!((&config.services[0].health, &config.services[0].reload), (&None, &None));
 }
 
 /// DESIGN §4's first listing without what is not available yet: [`super::reference`] shows that each of those is refused.

@@ -2,6 +2,7 @@
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
+use stepdown::config::probe::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Error;
@@ -343,4 +344,47 @@ stop       main; 8 s in all
 note       not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and nobody else is signalled
 "#,
     );
+}
+
+#[test]
+fn what_a_service_is_beside_its_process() {
+    let path = Probe::Path("/run/a".into());
+    let health = Health {
+        probe: Probe::Command(vec!["is-well".into(), "a\nb".into()]),
+        interval: HEALTH_INTERVAL,
+        timeout: PROBE_TIMEOUT,
+        failures: HEALTH_FAILURES,
+        successes: HEALTH_SUCCESSES,
+        then: Then::StopContainer,
+    };
+    let directory = LogDirectory {
+        path: "/var/log/b".into(),
+        max_size: LOG_MAX_SIZE,
+        keep: LOG_KEEP,
+        max_age: None,
+        compress: false,
+    };
+    let mut config = config();
+    let ready = Ready::Probe { probe: path.clone(), interval: READY_INTERVAL, timeout: None };
+    let log = Log { format: None, directory: Some(directory) };
+    config.services = vec![
+        Service { ready, health: Some(health), pipe_to: Some(name("b")), after: names(&["b"]), ..longrun("a") },
+        Service { wait_for: vec![path], ready: Ready::Fd { fd: 3, timeout: None }, log, ..longrun("b") },
+        Service { every: Some(HEALTH_INTERVAL), essential: false, ..oneshot("c") },
+    ];
+    let printed = printed(&config, &docker());
+    let lines: Vec<&str> = printed.lines().skip_while(|line| !line.starts_with("serve")).take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "serve      b  app (1000:1000); waits for path:/run/a; ready by fd 3; logs to /var/log/b",
+            "           c  app (1000:1000); oneshot; every 30 s",
+            "           a  app (1000:1000); after b; ready by path:/run/a; \
+             health is-well 'a\\nb' each 30 s, stop-container after 3; pipes to b",
+        ]
+    );
+    let json = plan::show::json(&plan::boot(&config, &docker()).unwrap(), &config);
+    let of = |at: usize, key: &str| json["services"][at][key].as_str().map(str::to_owned);
+    assert_eq!((of(0, "pipe_to").as_deref(), of(1, "log").as_deref()), (Some("b"), Some("to /var/log/b")));
+    assert_eq!((of(1, "pipe_to"), of(2, "every").as_deref()), (None, Some("30 s")));
 }

@@ -1,9 +1,12 @@
 //! What PID 1 keeps and how services run (DESIGN §3.4).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
+use stepdown::config::probe::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
@@ -171,6 +174,26 @@ fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
 }
 
 #[test]
+fn a_root_oneshot_that_needs_root_again_keeps_pid_1_root() {
+    let root = |name: &str| Service { user: RunAs::Root, ..oneshot(name) };
+    let undo = Some(Command::Argv(vec!["/bin/undo".into()]));
+    for (again, why) in [
+        (Service { every: Some(Duration::from_secs(60)), ..root("x") }, "it runs again and again (`every`)"),
+        (Service { stop_command: undo, ..root("x") }, "its `stop_command` does"),
+    ] {
+        let plan = boot(vec![again.clone(), Service { requires: names(&["x"]), ..root("y") }, root("z")]);
+        assert_eq!((plan.privilege.drop, prepared(&plan)), (Drop::StayRoot, vec!["z"]));
+        let reasons = [
+            format!("`x` runs as root after the drop: {why}"),
+            "`y` runs as root after the drop: it waits for `x`, which runs after the drop".to_owned(),
+        ];
+        assert_eq!(plan.privilege.reasons, reasons);
+        let plan = boot(vec![Service { user: RunAs::App, ..again }]);
+        assert_eq!(plan.privilege.drop, Drop::ToApp);
+    }
+}
+
+#[test]
 fn drop_app_insists() {
     let mut config = with(vec![
         Service { user: RunAs::Root, ..longrun("cron") },
@@ -284,6 +307,51 @@ fn programs_are_looked_up_before_anything_is_touched() {
     assert_eq!(how[1], ("/bin/sh", vec!["/bin/sh".into(), "-e".into(), "-c".into(), "exit 0".into()]));
     assert_eq!(how[2], ("/etc/services.d/c/run", vec!["/etc/services.d/c/run".into(), "c".into()]));
     assert_eq!(plan.main.unwrap().program.to_str(), Some("nosuch"));
+}
+
+#[test]
+fn what_is_run_beside_the_command_is_looked_up_too() {
+    let words = |name: &str| vec![name.into()];
+    let finish = |name: &str| Some(Finish { command: Command::Argv(words(name)), timeout: None });
+    let health = Health {
+        probe: Probe::Command(words("is-well")),
+        interval: HEALTH_INTERVAL,
+        timeout: PROBE_TIMEOUT,
+        failures: HEALTH_FAILURES,
+        successes: HEALTH_SUCCESSES,
+        then: Then::Restart,
+    };
+    let ready = Ready::Probe { probe: Probe::Command(words("is-up")), interval: READY_INTERVAL, timeout: None };
+    let reload = Some(Reload::Command(words("reread")));
+    let config = with(vec![
+        Service { finish: finish("cleanup"), ready, health: Some(health), reload, ..longrun("a") },
+        Service { finish: finish("/data/wipe"), ..longrun("b") },
+        Service { finish: finish("cleanup"), ..oneshot("c") },
+        Service { stop_command: Some(Command::Argv(words("undo"))), ..oneshot("d") },
+    ]);
+    let mut facts = docker();
+    let missing = |keys: &[&'static str]| keys.iter().map(|key| (*key, ProgramFact::NotFound)).collect();
+    let closed = BTreeMap::from([("finish", ProgramFact::NotExecutable("/data/wipe".into()))]);
+    facts.helpers = BTreeMap::from([
+        ("a".to_owned(), missing(&["finish", "ready.command", "health.command", "reload.command"])),
+        ("b".to_owned(), closed),
+        ("c".to_owned(), missing(&["finish"])),
+        ("d".to_owned(), missing(&["stop_command"])),
+    ]);
+    let error = plan::boot(&config, &facts).unwrap_err();
+    assert_eq!(error.exit_code(), 100);
+    let text = error.to_string();
+    for (key, program) in [
+        ("a.toml: `finish`", "cleanup"),
+        ("a.toml: `ready.command`", "is-up"),
+        ("a.toml: `health.command`", "is-well"),
+        ("a.toml: `reload.command`", "reread"),
+        ("d.toml: `stop_command`", "undo"),
+    ] {
+        assert!(text.contains(&format!("{key}: cannot find the program `{program}` in PATH")), "{text}");
+    }
+    assert!(text.contains("b.toml: `finish`: cannot execute `/data/wipe`"), "{text}");
+    assert!(!text.contains("c.toml"), "a oneshot's has no effect: {text}");
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::words;
+use super::{depth, words};
 use crate::config::Config;
-use crate::config::container::LogFormat;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
 use crate::plan::{BootPlan, Mode, Planned, ServicePlan, Skipped, Step, Verdict, order};
@@ -40,7 +39,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
         "services": services,
         "order": order,
         "main": plan.main.as_ref().map(program),
-        "log": log(plan.log),
+        "log": depth::format(plan.log),
         "stop_timeout": config.container.stop_timeout.as_secs_f64(),
         "notices": plan.notices,
     })
@@ -52,15 +51,6 @@ fn mode(mode: Mode) -> &'static str {
         Mode::RootLimited => "root-limited",
         Mode::User => "user",
         Mode::UserUnknown => "user-unknown",
-    }
-}
-
-fn log(format: LogFormat) -> &'static str {
-    match format {
-        LogFormat::Auto => "auto",
-        LogFormat::Inherit => "inherit",
-        LogFormat::Tagged => "tagged",
-        LogFormat::Json => "json",
     }
 }
 
@@ -133,6 +123,8 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
         "skipped": how.skipped.as_ref().map(skipped),
     });
     merge(&mut value, more);
+    let parts = depth::parts(service).map(|part| (part.key.to_owned(), json!(part.value)));
+    merge(&mut value, Value::Object(parts.into_iter().collect()));
     value
 }
 

@@ -1,5 +1,6 @@
 //! The plan as people and programs read it. Must not decide anything.
 
+mod depth;
 mod json;
 mod report;
 mod text;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::{depth, words};
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::ServiceName;
@@ -160,6 +160,7 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     if !service.after.is_empty() {
         parts.push(format!("after {}", list(&service.after)));
     }
+    parts.extend(depth::parts(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?))));
     parts.join("; ")
 }
 

@@ -24,19 +24,30 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 /// What runs a `script`.
 const SHELL: &str = "/bin/sh";
 
-/// Looks up the program of every service and of the main command.
-pub(super) fn read(config: &Config, path: Option<&OsStr>) -> BTreeMap<String, ProgramFact> {
+type Facts = BTreeMap<String, ProgramFact>;
+
+/// Looks up the program of every service and of the main command; and what services run beside it, by key.
+pub(super) fn read(
+    config: &Config,
+    path: Option<&OsStr>,
+) -> (Facts, BTreeMap<String, BTreeMap<&'static str, ProgramFact>>) {
     let mut lookup = Lookup::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut facts: BTreeMap<String, ProgramFact> = BTreeMap::new();
+    let (mut facts, mut helpers) = (Facts::new(), BTreeMap::new());
     for service in &config.services {
-        facts.insert(service.name.as_str().to_owned(), lookup.service(service, inherited));
+        let name = service.name.as_str();
+        facts.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+        let of = service.helpers();
+        if !of.is_empty() {
+            let found = of.iter().map(|(key, command)| (*key, lookup.service(service, command, inherited)));
+            helpers.insert(name.to_owned(), found.collect());
+        }
     }
     if let Some(program) = config.main.first() {
         let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
         facts.insert(ServiceName::MAIN.to_owned(), fact);
     }
-    facts
+    (facts, helpers)
 }
 
 /// Looks one program up as a service of that PATH and directory would.
@@ -53,9 +64,9 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn service(&mut self, service: &Service, inherited: &OsStr) -> ProgramFact {
+    fn service(&mut self, service: &Service, command: &Command, inherited: &OsStr) -> ProgramFact {
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
-        match &service.command {
+        match command {
             Command::Script(_) => self.file(Path::new(SHELL)),
             Command::File(path) => self.file(path),
             Command::Argv(words) => {

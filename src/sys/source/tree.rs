@@ -143,10 +143,10 @@ fn read_below(
     }
 }
 
-/// s6 gives a meaning to `*.d` and `env` in a service's directory. `data`, `supervise`, `event` and whatever else lies
+/// s6 gives a meaning to `*.d`, `env` and `log` in a service's directory. `data`, `supervise`, `event` and whatever else lies
 /// there may be large, and is the service's own.
 fn has_meaning(name: Option<&OsStr>) -> bool {
-    name.is_some_and(|name| name == "env" || name.as_bytes().ends_with(b".d"))
+    name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }
 
 /// Lists a directory, without names that start with a dot (s6-svscan(8) skips them, and a ConfigMap keeps its

@@ -1,0 +1,71 @@
+//! `log = { … }` of a service's file. Must not know what the container says, nor how a line is written.
+
+use std::time::Duration;
+
+use super::container::LogFormat;
+use super::paths;
+use super::report::Report;
+use super::service::{LOG_KEEP, LOG_MAX_SIZE, Log, LogDirectory};
+use super::service_keys;
+use super::toml_field::Field;
+use super::toml_table::Table;
+use super::units;
+
+/// What a service may choose; `auto` counts the services, so that it is the container's.
+const FORMATS: [(&str, LogFormat); 3] =
+    [("inherit", LogFormat::Inherit), ("tagged", LogFormat::Tagged), ("json", LogFormat::Json)];
+
+/// What concerns files only.
+const OF_FILES: [&str; 4] = ["max_size", "keep", "max_age", "compress"];
+
+/// A smaller file would be renamed at every few lines.
+const LEAST_SIZE: u64 = 4096;
+/// A directory of more files than this helps nobody, and its listing costs at each rename.
+const MOST_KEPT: i64 = 10_000;
+/// Below this, a file would be old before anybody has read it.
+const LEAST_AGE: Duration = Duration::from_secs(60);
+
+/// Returns how a service's lines are written.
+pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
+    let Some(table) = table.get("log").and_then(|field| field.table(&service_keys::LOG, report)) else {
+        return Log::default();
+    };
+    let format = table.get("format").and_then(|field| field.choice(&FORMATS, report));
+    let max_size = table.get("max_size").and_then(|field| size(&field, report));
+    let keep = table.get("keep").and_then(|field| field.integer(0..=MOST_KEPT, report));
+    let max_age = table.get("max_age").and_then(|field| field.duration_from(LEAST_AGE, report));
+    let compress = table.get("compress").and_then(|field| field.boolean(report));
+    let Some(path) = table.get("directory") else {
+        for field in OF_FILES.iter().filter_map(|key| table.get(key)) {
+            let what = format!("{} concerns files, and `log` names no directory", field.name());
+            report.line(field.line(), what, "write `directory = \"/var/log/web\"` beside it, or remove it");
+        }
+        return Log { format, directory: None };
+    };
+    let directory = paths::declared(&path, report).map(|path| LogDirectory {
+        path,
+        max_size: max_size.unwrap_or(LOG_MAX_SIZE),
+        keep: keep.and_then(|keep| u32::try_from(keep).ok()).unwrap_or(LOG_KEEP),
+        max_age,
+        compress: compress.unwrap_or(false),
+    });
+    Log { format, directory }
+}
+
+fn size(field: &Field<'_>, report: &mut Report<'_>) -> Option<u64> {
+    let size = match field.is_integer() {
+        true => field.integer(0..=i64::MAX, report).and_then(|size| u64::try_from(size).ok())?,
+        false => match units::size(field.string(report)?) {
+            Some(size) => size,
+            None => {
+                field.refuse("write a size such as \"10M\" (K, M, G, T), or a number of bytes", report);
+                return None;
+            }
+        },
+    };
+    if size < LEAST_SIZE {
+        field.refuse("write at least \"4K\"", report);
+        return None;
+    }
+    Some(size)
+}

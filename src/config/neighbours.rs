@@ -1,0 +1,70 @@
+//! Whoever is named to take something, another's output or a signal, is there for it: a longrun. Must not know how it was
+//! written down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::container::SignalRule;
+use super::draft::{Draft, Relation};
+use super::graph;
+use super::quote::ticked;
+use super::service::{Kind, Service};
+use super::values::ServiceName;
+use crate::error::{Problem, Problems};
+
+/// Checks both ends of each pipe; links are resolved already.
+pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
+    let services = by_name(drafts);
+    for draft in drafts {
+        let name = &draft.service.name;
+        for link in &draft.links {
+            let Some(other) = services.get(link.to.as_str()) else { continue };
+            let wrong = match link.relation {
+                Relation::Requires | Relation::After => None,
+                Relation::PipesTo if other.kind == Kind::Oneshot => Some((
+                    format!("{} is a oneshot: nothing is there to read", ticked(&link.to)),
+                    "name a longrun".to_owned(),
+                )),
+                Relation::PipesTo => None,
+                Relation::FedBy if other.pipe_to.as_ref() != Some(name) => Some((
+                    format!("{} does not pipe to {}", ticked(&link.to), ticked(name.as_str())),
+                    format!("write {name} into its `producer-for`, or remove it here"),
+                )),
+                Relation::FedBy => None,
+            };
+            if let Some((what, remedy)) = wrong {
+                problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), remedy));
+            }
+        }
+    }
+}
+
+/// Checks that each signal is passed on to a longrun.
+pub fn signals(rules: &[SignalRule], drafts: &[Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
+    if rules.is_empty() {
+        return;
+    }
+    let services = by_name(drafts);
+    for rule in rules {
+        let name = rule.service.as_str();
+        let (what, remedy) = match services.get(name) {
+            Some(service) if service.kind == Kind::Longrun => continue,
+            Some(_) => {
+                (format!("{} is a oneshot: nothing is there to get it", ticked(name)), "name a longrun".to_owned())
+            }
+            None if declared.contains(&rule.service) => continue,
+            None => {
+                let remedy = match declared.is_empty() {
+                    true => "add that service, or remove it".to_owned(),
+                    false => graph::unknown(name, None, declared, true),
+                };
+                (format!("there is no service {}", ticked(name)), remedy)
+            }
+        };
+        let what = format!("`signals.{}`: {what}", rule.from.to_string().trim_start_matches("SIG"));
+        problems.push(Problem::new(rule.at.clone(), what, remedy));
+    }
+}
+
+fn by_name(drafts: &[Draft]) -> BTreeMap<&str, &Service> {
+    drafts.iter().map(|draft| (draft.service.name.as_str(), &draft.service)).collect()
+}

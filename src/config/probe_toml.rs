@@ -1,0 +1,250 @@
+//! `ready`, `health` and `wait_for` of a service's file: the questions that it is asked. Must not know how one is asked.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::TableDoc;
+use super::paths;
+use super::probe::{
+    HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_WELL, Health, HostPort, Http, PROBE_TIMEOUT, Probe,
+    READY_INTERVAL, Then,
+};
+use super::quote::quoted;
+use super::report::Report;
+use super::service::{Kind, Ready};
+use super::service_keys;
+use super::suggest;
+use super::toml_field::Field;
+use super::toml_table::Table;
+use super::url;
+
+/// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
+const READY_FDS: RangeInclusive<i64> = 3..=1023;
+/// A shorter time than this would keep a processor busy, or be over before anything can answer.
+const LEAST: Duration = Duration::from_millis(10);
+/// The statuses of HTTP that end an exchange (RFC 9110).
+const STATUSES: RangeInclusive<u16> = 200..=599;
+
+const THEN: [(&str, Then); 3] =
+    [("restart", Then::Restart), ("stop-container", Then::StopContainer), ("report", Then::Report)];
+
+/// The keys of `ready` and `health` that say what is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Fd,
+    Notify,
+    Delay,
+    Ask(What),
+}
+
+/// The keys that both have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Tcp,
+    Http,
+    Path,
+    Socket,
+    Command,
+}
+
+const HOW: [(&str, How); 8] = [
+    ("fd", How::Fd),
+    ("notify", How::Notify),
+    ("tcp", How::Ask(What::Tcp)),
+    ("http", How::Ask(What::Http)),
+    ("path", How::Ask(What::Path)),
+    ("socket", How::Ask(What::Socket)),
+    ("command", How::Ask(What::Command)),
+    ("delay", How::Delay),
+];
+
+/// Returns what makes a service ready.
+pub fn ready(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Ready {
+    let ready = table.get("ready").and_then(|field| ready_table(&field, report));
+    ready.filter(|_| kind == Kind::Longrun).unwrap_or(Ready::Started)
+}
+
+fn ready_table(field: &Field<'_>, report: &mut Report<'_>) -> Option<Ready> {
+    let table = Asked::open(field, &service_keys::READY, report)?;
+    let timeout = table.time("timeout", report);
+    let interval = table.time("interval", report);
+    let (key, how, value) = table.one(report)?;
+    match how {
+        How::Fd | How::Notify => table.idle(&["interval", "status"], key, report),
+        How::Delay => table.idle(&["timeout", "interval", "status"], key, report),
+        How::Ask(_) => {}
+    }
+    match how {
+        How::Fd => {
+            let fd = i32::try_from(value.integer(READY_FDS, report)?).ok()?;
+            Some(Ready::Fd { fd, timeout })
+        }
+        How::Notify => {
+            if !value.boolean(report)? {
+                value.refuse("write true, or remove it", report);
+                return None;
+            }
+            Some(Ready::Notify { timeout })
+        }
+        How::Delay => value.duration_from(LEAST, report).map(Ready::Delay),
+        How::Ask(what) => {
+            let probe = table.probe(what, &value, report)?;
+            Some(Ready::Probe { probe, interval: interval.unwrap_or(READY_INTERVAL), timeout })
+        }
+    }
+}
+
+/// Returns what a service is asked while it is up.
+pub fn health(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Option<Health> {
+    let table = Asked::open(&table.get("health")?, &service_keys::HEALTH, report)?;
+    let interval = table.time("interval", report).unwrap_or(HEALTH_INTERVAL);
+    let timeout = table.time("timeout", report).unwrap_or(PROBE_TIMEOUT);
+    let failures = table.count("failures", report).unwrap_or(HEALTH_FAILURES);
+    let successes = table.count("successes", report).unwrap_or(HEALTH_SUCCESSES);
+    let then = table.table.get("then").and_then(|field| field.choice(&THEN, report)).unwrap_or(Then::Restart);
+    let (_, How::Ask(what), value) = table.one(report)? else { return None };
+    let probe = table.probe(what, &value, report)?;
+    (kind == Kind::Longrun).then_some(Health { probe, interval, timeout, failures, successes, then })
+}
+
+/// `ready` or `health`.
+struct Asked<'t> {
+    /// In backticks.
+    name: String,
+    table: Table<'t>,
+    doc: &'static TableDoc,
+}
+
+impl<'t> Asked<'t> {
+    fn open(field: &Field<'t>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Self> {
+        let table = field.table(doc, report)?;
+        Some(Self { name: field.name().to_owned(), table, doc })
+    }
+
+    fn time(&self, key: &str, report: &mut Report<'_>) -> Option<Duration> {
+        self.table.get(key).and_then(|field| field.duration_from(LEAST, report))
+    }
+
+    fn count(&self, key: &str, report: &mut Report<'_>) -> Option<u32> {
+        self.table.get(key).and_then(|field| field.count(report))
+    }
+
+    /// Returns the one key that says what is asked; none or several are told. A `socket` beside `http` is its way.
+    fn one(&self, report: &mut Report<'_>) -> Option<(&'static str, How, Field<'t>)> {
+        let known = HOW.iter().filter(|(key, _)| self.doc.key(key).is_some());
+        let http = self.table.get("http").is_some();
+        let is_way = |how: How| http && how == How::Ask(What::Socket);
+        let mut found =
+            known.clone().filter_map(|(key, how)| Some((*key, *how, self.table.get(key).filter(|_| !is_way(*how))?)));
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(only),
+            (Some((one, ..)), Some((other, _, field))) => {
+                report.line(field.line(), format!("{} has both `{one}` and `{other}`", self.name), "keep one of them");
+                None
+            }
+            (None, _) => {
+                let keys = suggest::list(known.map(|(key, _)| *key));
+                report.line(
+                    self.table.line(),
+                    format!("{} does not say how", self.name),
+                    format!("write one of {keys}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Reports those of `keys` that mean nothing beside `with`.
+    fn idle(&self, keys: &[&str], with: &str, report: &mut Report<'_>) {
+        for field in keys.iter().filter_map(|key| self.table.get(key)) {
+            report.line(field.line(), format!("{} means nothing with `{with}`", field.name()), "remove it");
+        }
+    }
+
+    fn probe(&self, what: What, value: &Field<'_>, report: &mut Report<'_>) -> Option<Probe> {
+        if what != What::Http
+            && let Some(field) = self.table.get("status")
+        {
+            report.line(field.line(), format!("{} means nothing without `http`", field.name()), "remove it");
+        }
+        match what {
+            What::Tcp => tcp(value, report).map(Probe::Tcp),
+            What::Http => {
+                let socket = self.table.get("socket").map(|field| paths::absolute(&field, report));
+                let status = self.table.get("status").map(|field| status(&field, report));
+                let http = http(value, report)?;
+                Some(Probe::Http(Http {
+                    socket: socket.flatten(),
+                    status: status.flatten().unwrap_or(HTTP_WELL),
+                    ..http
+                }))
+            }
+            What::Path => paths::absolute(value, report).map(Probe::Path),
+            What::Socket => paths::absolute(value, report).map(Probe::Socket),
+            What::Command => value.argv(report).map(Probe::Command),
+        }
+    }
+}
+
+/// A port may be a number.
+fn tcp(field: &Field<'_>, report: &mut Report<'_>) -> Option<HostPort> {
+    let text = match field.is_integer() {
+        true => field.integer(1..=i64::from(u16::MAX), report)?.to_string(),
+        false => field.string(report)?.to_owned(),
+    };
+    accept(url::host_port(&text), field, report)
+}
+
+fn http(field: &Field<'_>, report: &mut Report<'_>) -> Option<Http> {
+    let text = field.string(report)?;
+    if text.starts_with("https://") {
+        let curl = format!("`command = [\"curl\", \"-fsS\", {}]`", quoted(text));
+        field.refuse(format!("there is no TLS here; write {curl} instead, with a curl in the image"), report);
+        return None;
+    }
+    accept(url::http(text), field, report)
+}
+
+fn accept<T>(read: Result<T, &'static str>, field: &Field<'_>, report: &mut Report<'_>) -> Option<T> {
+    read.map_err(|remedy| field.refuse(remedy, report)).ok()
+}
+
+/// `200`, `"200"` or `"200-399"`.
+fn status(field: &Field<'_>, report: &mut Report<'_>) -> Option<RangeInclusive<u16>> {
+    let remedy = "write a status from 200 to 599, or a range of them such as \"200-399\"";
+    let text = match field.is_integer() {
+        true => field.written(),
+        false => field.string(report)?.to_owned(),
+    };
+    let (first, last) = text.split_once('-').unwrap_or((&text, &text));
+    let number = |text: &str| text.parse::<u16>().ok().filter(|status| text.len() == 3 && STATUSES.contains(status));
+    let range = number(first).zip(number(last)).filter(|(first, last)| first <= last);
+    if range.is_none() {
+        field.refuse(remedy, report);
+    }
+    range.map(|(first, last)| first..=last)
+}
+
+/// Returns what must be there before a service starts.
+pub fn wait_for(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Probe> {
+    let all = table.get("wait_for").and_then(|field| field.strings(report)).unwrap_or_default();
+    all.iter().filter_map(|(field, text)| accept(awaited(text), field, report)).collect()
+}
+
+fn awaited(text: &str) -> Result<Probe, &'static str> {
+    let path = |text: &str| paths::normal(text).map(PathBuf::from);
+    if let Some(rest) = text.strip_prefix("tcp://") {
+        url::host_port(rest).map(Probe::Tcp)
+    } else if text.starts_with("http://") {
+        url::http(text).map(Probe::Http)
+    } else if text.starts_with("https://") {
+        Err("there is no TLS here; write \"tcp://HOST:443\", or wait in the service's own command")
+    } else if let Some(rest) = text.strip_prefix("path:") {
+        path(rest).map(Probe::Path)
+    } else if let Some(rest) = text.strip_prefix("socket:") {
+        path(rest).map(Probe::Socket)
+    } else {
+        Err("write tcp://HOST:PORT, http://HOST/PATH, path:/FILE or socket:/FILE")
+    }
+}

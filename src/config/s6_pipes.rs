@@ -1,0 +1,55 @@
+//! Pipes of s6-style directories: `log` (s6), `producer-for` and `consumer-for` (s6-rc). Must not know whether the other
+//! end exists.
+
+use super::Content;
+use super::draft::{Link, Relation};
+use super::s6_files::ServiceDir;
+use super::values::ServiceName;
+use crate::error::Place;
+
+/// Returns the name of the logger in a service's `log`, as it is known to the control commands.
+pub fn logger(name: &ServiceName) -> String {
+    format!("{name}-log")
+}
+
+/// Returns to whom a longrun pipes, and who says to pipe to it.
+pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) -> Vec<Link> {
+    let mut links = Vec::new();
+    let mut link = |relation, to: &str, at: Place, written: &str| {
+        links.push(Link { relation, to: to.to_owned(), at, written: written.to_owned() });
+    };
+    let has_logger = match dir.entry("log") {
+        Some(Content::Dir(_)) => {
+            link(Relation::PipesTo, &logger(name), Place::file(dir.path("log")), "log");
+            true
+        }
+        Some(_) => {
+            let remedy = "make it a directory with an executable file `run`, or remove it";
+            dir.problem("log", "is no directory", remedy);
+            false
+        }
+        None => false,
+    };
+    let path = dir.path("producer-for");
+    match dir.names_in("producer-for").as_deref() {
+        None => {}
+        Some([]) => dir.problem("producer-for", "names nobody", "write a service's name into it, or remove it"),
+        Some(_) if has_logger => {
+            dir.problem("producer-for", "there is a `log` too, and it has one output", "remove one of them");
+        }
+        Some([(at, to)]) => link(Relation::PipesTo, to, Place::line(&path, *at), "producer-for"),
+        Some([_, (at, _), ..]) => {
+            let what = format!("names another one on line {at}");
+            dir.problem("producer-for", what, "name one service: it has one output");
+        }
+    }
+    let path = dir.path("consumer-for");
+    for (at, from) in dir.names_in("consumer-for").unwrap_or_default() {
+        link(Relation::FedBy, from, Place::line(&path, at), "consumer-for");
+    }
+    if dir.has("pipeline-name") {
+        let path = dir.path("pipeline-name");
+        notices.push(format!("{name}: {} is ignored: require the services themselves", path.display()));
+    }
+    links
+}

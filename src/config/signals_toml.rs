@@ -1,0 +1,91 @@
+//! `[signals]` of the container file: what PID 1 passes on, and to whom. Must not know whether those services exist.
+
+use super::container::SignalRule;
+use super::container_keys;
+use super::report::Report;
+use super::service_parts;
+use super::toml_field::Field;
+use super::values::{ServiceName, Signal};
+use crate::error::Place;
+
+/// What PID 1 does itself, and what the kernel says to a process about itself: neither is passed on. The last two are the
+/// C library's own.
+const OURS: [(&str, &str); 13] = [
+    ("TERM", STOPS),
+    ("INT", STOPS),
+    ("QUIT", STOPS),
+    ("CHLD", "it says that a process has ended"),
+    ("KILL", "it cannot be caught"),
+    ("STOP", "it cannot be caught"),
+    ("ILL", FAULT),
+    ("BUS", FAULT),
+    ("FPE", FAULT),
+    ("SEGV", FAULT),
+    ("PIPE", FAULT),
+    ("32", FAULT),
+    ("33", FAULT),
+];
+const STOPS: &str = "it stops the container";
+const FAULT: &str = "it tells a process of its own faults";
+
+/// Returns the rules of the table, in the order of the file.
+pub fn read(field: &Field<'_>, report: &mut Report<'_>) -> Vec<SignalRule> {
+    let mut rules: Vec<SignalRule> = Vec::new();
+    for (name, field) in field.entries(report).unwrap_or_default() {
+        let Some(rule) = rule(name, &field, report) else { continue };
+        match rules.iter().any(|other| other.from == rule.from) {
+            true => report.line(field.line(), format!("{} is passed on already", field.name()), "keep one of them"),
+            false => rules.push(rule),
+        }
+    }
+    rules
+}
+
+fn rule(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<SignalRule> {
+    let from = from(name, field, report);
+    let (service, to) = if field.is_table() {
+        let table = field.table(&container_keys::SIGNAL, report)?;
+        let to = table.get("signal").map(|field| service_parts::signal(&field, report));
+        let Some(field) = table.get("service") else {
+            report.line(table.line(), format!("{} has no `service`", field.name()), "write `service = \"web\"`");
+            return None;
+        };
+        (service(&field, report), to)
+    } else if field.is_string() {
+        (service(field, report), None)
+    } else {
+        field.mistyped("a service's name or a table", report);
+        return None;
+    };
+    let to = match to {
+        Some(written) => written?,
+        None => from?,
+    };
+    Some(SignalRule { from: from?, service: service?, to, at: Place::line(report.path(), field.line()) })
+}
+
+fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
+    let Some(signal) = Signal::parse(name) else {
+        report.line(field.line(), format!("{} is no signal", field.name()), "write a name such as USR1, in upper case");
+        return None;
+    };
+    if let Some((_, why)) = OURS.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
+        let remedy = "remove it; HUP, USR1, USR2, WINCH and the like can be";
+        report.line(field.line(), format!("{} cannot be passed on: {why}", field.name()), remedy);
+        return None;
+    }
+    Some(signal)
+}
+
+fn service(field: &Field<'_>, report: &mut Report<'_>) -> Option<ServiceName> {
+    let text = field.string(report)?;
+    let name = ServiceName::new(text);
+    if name.is_none() {
+        let remedy = match text {
+            ServiceName::MAIN => "the main command gets what nobody else does: remove it",
+            _ => "write a service's name",
+        };
+        field.refuse(remedy, report);
+    }
+    name
+}

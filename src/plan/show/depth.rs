@@ -1,0 +1,80 @@
+//! What a service is beside its process, each part in a few words: how it becomes ready, what it is asked, where its lines
+//! go. Must not know who prints it.
+
+use std::path::Path;
+
+use super::words;
+use crate::config::container::LogFormat;
+use crate::config::probe::{Health, Probe, Then};
+use crate::config::service::{Log, Ready, Service};
+
+/// One part of it.
+pub(super) struct Part {
+    /// As its key is called.
+    pub key: &'static str,
+    /// How a sentence about it begins.
+    pub verb: &'static str,
+    /// What is declared; `None`: nothing.
+    pub value: Option<String>,
+}
+
+/// Returns all of them, also those that are not declared.
+pub(super) fn parts(service: &Service) -> [Part; 6] {
+    let awaited: Vec<_> = service.wait_for.iter().map(probe).collect();
+    let part = |key, verb, value| Part { key, verb, value };
+    [
+        part("wait_for", "waits for", (!awaited.is_empty()).then(|| awaited.join(", "))),
+        part("ready", "ready by", ready(&service.ready)),
+        part("health", "health", service.health.as_ref().map(health)),
+        part("every", "every", service.every.map(words::duration)),
+        part("pipe_to", "pipes to", service.pipe_to.as_ref().map(ToString::to_string)),
+        part("log", "logs", log(&service.log)),
+    ]
+}
+
+fn ready(ready: &Ready) -> Option<String> {
+    match ready {
+        Ready::Started => None,
+        Ready::Fd { fd, .. } => Some(format!("fd {fd}")),
+        Ready::Notify { .. } => Some("notify".to_owned()),
+        Ready::Probe { probe, .. } => Some(self::probe(probe)),
+        Ready::Delay(delay) => Some(format!("delay {}", words::duration(*delay))),
+    }
+}
+
+fn health(health: &Health) -> String {
+    let then = match health.then {
+        Then::Restart => "restart",
+        Then::StopContainer => "stop-container",
+        Then::Report => "report",
+    };
+    let Health { probe, interval, failures, .. } = health;
+    format!("{} each {}, {then} after {failures}", self::probe(probe), words::duration(*interval))
+}
+
+fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::Command(words) => words::command(words),
+        Probe::Tcp(_) | Probe::Http(_) | Probe::Path(_) | Probe::Socket(_) => {
+            words::path(Path::new(&probe.to_string()))
+        }
+    }
+}
+
+fn log(log: &Log) -> Option<String> {
+    match (&log.directory, log.format) {
+        (Some(directory), _) => Some(format!("to {}", words::path(&directory.path))),
+        (None, Some(format)) => Some(format!("as {}", self::format(format))),
+        (None, None) => None,
+    }
+}
+
+/// Returns a format's own word.
+pub(super) fn format(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Inherit => "inherit",
+        LogFormat::Tagged => "tagged",
+        LogFormat::Json => "json",
+    }
+}

@@ -1,0 +1,204 @@
+//! `ready`, `health` and `wait_for`: what each question becomes, and the exact text of every problem. Line 1 is the
+//! command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, Then};
+use stepdown::config::service::Ready;
+
+use super::given::web;
+
+fn to(host: &str, port: u16) -> HostPort {
+    HostPort { host: host.to_owned(), port }
+}
+
+fn ready(text: &str) -> Ready {
+    web(&format!("ready = {{ {text} }}")).service().ready
+}
+
+/// The question of `ready` with nothing said about times.
+fn asked(text: &str) -> Probe {
+    match ready(text) {
+        Ready::Probe { probe, interval, timeout: None } if interval == Duration::from_millis(500) => probe,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn says(key: &str, text: &str, expected: &str) {
+    web(&format!("{key} = {{ {text} }}")).web_says(&[&format!("2: {expected}")]);
+}
+
+#[test]
+fn a_service_is_ready_in_one_of_many_ways() {
+    assert_eq!(ready("fd = 3"), Ready::Fd { fd: 3, timeout: None });
+    let timeout = Some(Duration::from_secs(30));
+    assert_eq!(ready("notify = true, timeout = \"30s\""), Ready::Notify { timeout });
+    assert_eq!(ready("delay = \"2s\""), Ready::Delay(Duration::from_secs(2)));
+    let path = PathBuf::from("/run/x");
+    assert_eq!(asked("path = \"/run//x/\""), Probe::Path(path.clone()));
+    assert_eq!(asked("socket = \"/run/x\""), Probe::Socket(path.clone()));
+    assert_eq!(asked("command = [\"pg_isready\", \"-q\"]"), Probe::Command(vec!["pg_isready".into(), "-q".into()]));
+    let interval = Duration::from_secs(1);
+    assert_eq!(
+        ready("path = \"/run/x\", interval = \"1s\", timeout = \"30s\""),
+        Ready::Probe { probe: Probe::Path(path), interval, timeout }
+    );
+}
+
+#[test]
+fn a_port_alone_is_the_containers_own() {
+    for written in ["80", "\"80\"", "\":80\"", "\"127.0.0.1:80\""] {
+        assert_eq!(asked(&format!("tcp = {written}")), Probe::Tcp(to("127.0.0.1", 80)), "{written}");
+    }
+    assert_eq!(asked("tcp = \"[::1]:80\""), Probe::Tcp(to("::1", 80)));
+    assert_eq!(asked("tcp = \"db:5432\""), Probe::Tcp(to("db", 5432)));
+}
+
+#[test]
+fn a_url_may_be_asked_over_a_socket_and_for_other_answers() {
+    let plain = Http { to: to("127.0.0.1", 80), socket: None, target: "/ping".to_owned(), status: HTTP_WELL };
+    let url = "http = \"http://127.0.0.1/ping\"";
+    assert_eq!(asked(url), Probe::Http(plain.clone()));
+    let socket = Some(PathBuf::from("/run/x.sock"));
+    assert_eq!(asked(&format!("{url}, socket = \"/run/x.sock\"")), Probe::Http(Http { socket, ..plain.clone() }));
+    for (written, status) in [("204", 204..=204), ("\"204\"", 204..=204), ("\"200-499\"", 200..=499)] {
+        let expected = Probe::Http(Http { status, ..plain.clone() });
+        assert_eq!(asked(&format!("{url}, status = {written}")), expected, "{written}");
+    }
+}
+
+#[test]
+fn exactly_one_way_is_said() {
+    let ways = "write one of fd, notify, tcp, http, path, socket, command, delay";
+    says("ready", "", &format!("`ready` does not say how; {ways}"));
+    says("ready", "timeout = \"5s\"", &format!("`ready` does not say how; {ways}"));
+    says("ready", "fd = 3, tcp = 80", "`ready` has both `fd` and `tcp`; keep one of them");
+    says("ready", "tcp = 80, socket = \"/x\"", "`ready` has both `tcp` and `socket`; keep one of them");
+    says("health", "failures = 2", "`health` does not say how; write one of tcp, http, path, socket, command");
+    says(
+        "health",
+        "notify = true, tcp = 80",
+        "unknown key `notify` in `health`; the keys are: tcp, http, path, socket, command, status, interval, timeout, \
+         failures, successes, then",
+    );
+}
+
+#[test]
+fn what_means_nothing_beside_the_way_is_refused() {
+    says("ready", "fd = 3, interval = \"1s\"", "`ready.interval` means nothing with `fd`; remove it");
+    says("ready", "notify = true, status = 200", "`ready.status` means nothing with `notify`; remove it");
+    says("ready", "delay = \"1s\", timeout = \"1s\"", "`ready.timeout` means nothing with `delay`; remove it");
+    says("ready", "tcp = 80, status = 200", "`ready.status` means nothing without `http`; remove it");
+    says("health", "tcp = 80, status = 200", "`health.status` means nothing without `http`; remove it");
+    says("ready", "notify = false", "`ready.notify` cannot be false; write true, or remove it");
+}
+
+#[test]
+fn targets_that_cannot_be_one_are_told_what_to_write() {
+    let pair = "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\"";
+    says("ready", "tcp = \"db\"", &format!("`ready.tcp` cannot be \"db\"; {pair}"));
+    says("ready", "tcp = 0", "`ready.tcp` cannot be 0; write 1 to 65535");
+    says("ready", "tcp = 65536", "`ready.tcp` cannot be 65536; write 1 to 65535");
+    says("ready", "tcp = \"db:x\"", "`ready.tcp` cannot be \"db:x\"; a port is a number from 1 to 65535");
+    says(
+        "ready",
+        "tcp = \"::1:80\"",
+        "`ready.tcp` cannot be \"::1:80\"; write an IPv6 address in brackets, such as \"[::1]:80\"",
+    );
+    says(
+        "ready",
+        "tcp = true",
+        "`ready.tcp` expects a host and a port, found a boolean; write for example `tcp = \"127.0.0.1:80\"`",
+    );
+    says(
+        "health",
+        "http = \"127.0.0.1/ping\"",
+        "`health.http` cannot be \"127.0.0.1/ping\"; write a URL such as \"http://127.0.0.1/ping\"",
+    );
+    says(
+        "health",
+        "http = \"https://web/ping\"",
+        "`health.http` cannot be \"https://web/ping\"; there is no TLS here; write `command = [\"curl\", \"-fsS\", \
+         \"https://web/ping\"]` instead, with a curl in the image",
+    );
+    says(
+        "health",
+        "http = \"http://me:secret@web/\"",
+        "`health.http` cannot be \"http://me:secret@web/\"; put no user and password into it: ask with a `command` that \
+         has them",
+    );
+    says(
+        "health",
+        "http = \"http://web/a\\r\\nX: y\"",
+        "`health.http` cannot be \"http://web/a\\r\\nX: y\"; write blanks and letters beyond ASCII percent-encoded, such as %20",
+    );
+    says("ready", "path = \"run/x\"", "`ready.path` cannot be \"run/x\"; write an absolute path, beginning with `/`");
+    says(
+        "ready",
+        "command = []",
+        "`ready.command` names no program; write for example `command = [\"pg_isready\", \"-q\"]`",
+    );
+    let range = "write a status from 200 to 599, or a range of them such as \"200-399\"";
+    for status in ["\"399-200\"", "\"2xx\"", "\"200-\"", "\"+20\"", "99", "600", "\"200-300-400\""] {
+        let text = format!("http = \"http://web\", status = {status}");
+        says("ready", &text, &format!("`ready.status` cannot be {status}; {range}"));
+    }
+}
+
+#[test]
+fn times_that_are_over_at_once_are_refused() {
+    for key in ["timeout", "interval"] {
+        let expected = |table: &str| format!("`{table}.{key}` cannot be \"0s\"; write at least \"10ms\"");
+        for table in ["ready", "health"] {
+            says(table, &format!("tcp = 80, {key} = \"0s\""), &expected(table));
+        }
+    }
+    says("health", "tcp = 80, failures = 0", "`health.failures` cannot be 0; write 1 to 4294967295");
+}
+
+#[test]
+fn a_health_check_has_the_defaults_of_docker() {
+    let health = |text: &str| web(&format!("health = {{ tcp = 80{text} }}")).service().health.expect("there is one");
+    let plain = Health {
+        probe: Probe::Tcp(to("127.0.0.1", 80)),
+        interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+        failures: 3,
+        successes: 1,
+        then: Then::Restart,
+    };
+    assert_eq!(health(""), plain);
+    assert_eq!(health(", then = \"stop-container\"").then, Then::StopContainer);
+    let full = health(", interval = \"1s\", timeout = \"2s\", failures = 4, successes = 5, then = \"report\"");
+    let (interval, timeout) = (Duration::from_secs(1), Duration::from_secs(2));
+    assert_eq!(full, Health { interval, timeout, failures: 4, successes: 5, then: Then::Report, ..plain });
+    says(
+        "health",
+        "tcp = 80, then = \"halt\"",
+        "`health.then` cannot be \"halt\"; write one of \"restart\", \"stop-container\", \"report\"",
+    );
+}
+
+#[test]
+fn what_is_awaited_is_printed_as_it_is_written() {
+    let all = ["tcp://db:5432", "tcp://[::1]:80", "http://web:80/ping?x=1", "path:/run/x", "socket:/run/x.sock"];
+    let service = web(&format!("wait_for = {all:?}")).service();
+    let printed: Vec<String> = service.wait_for.iter().map(ToString::to_string).collect();
+    assert_eq!(printed, all);
+}
+
+#[test]
+fn what_cannot_be_awaited_is_told_what_to_write() {
+    for (text, remedy) in [
+        ("db:5432", "write tcp://HOST:PORT, http://HOST/PATH, path:/FILE or socket:/FILE"),
+        ("tcp://db", "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\""),
+        ("path:run/x", "write an absolute path, beginning with `/`"),
+        ("socket:", "write an absolute path"),
+        ("https://x", "there is no TLS here; write \"tcp://HOST:443\", or wait in the service's own command"),
+    ] {
+        let expected = format!("2: an element of `wait_for` cannot be \"{text}\"; {remedy}");
+        web(&format!("wait_for = [\"{text}\"]")).web_says(&[&expected]);
+    }
+}
