@@ -12,7 +12,7 @@ mod limits;
 mod own_toml;
 mod paths;
 pub mod probe;
-mod quote;
+pub mod quote;
 mod read;
 mod report;
 mod s6;
@@ -27,7 +27,7 @@ mod toml_field;
 mod toml_reader;
 mod toml_table;
 mod tree;
-mod units;
+pub mod units;
 pub mod values;
 mod who;
 
