@@ -14,6 +14,7 @@ pub mod log;
 pub mod own;
 pub mod ownership;
 pub mod privilege;
+pub mod probe;
 pub mod process;
 pub mod rehearse;
 pub mod run;
