@@ -11,6 +11,7 @@ pub mod files;
 pub mod init;
 pub mod life;
 pub mod log;
+pub mod notify;
 pub mod own;
 pub mod ownership;
 pub mod privilege;
