@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod boot;
+pub mod cgroup;
 pub mod control;
 pub mod descriptors;
 pub mod directories;
