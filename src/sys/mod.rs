@@ -13,6 +13,7 @@ pub mod init;
 pub mod life;
 pub mod log;
 pub mod notify;
+pub mod outward;
 pub mod own;
 pub mod ownership;
 pub mod privilege;
