@@ -28,3 +28,4 @@ mod slurp;
 pub mod source;
 pub mod stdio;
 pub mod terminal;
+pub mod termination;
