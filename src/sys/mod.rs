@@ -29,3 +29,4 @@ pub mod source;
 pub mod stdio;
 pub mod terminal;
 pub mod termination;
+pub mod usage;
