@@ -31,6 +31,23 @@ pub fn escaped(text: &str) -> String {
     cut(text.chars().take(SHOWN + 1).collect::<String>().escape_debug().to_string())
 }
 
+/// Returns somebody's words as one printable line of at most `most` characters. Quotes and backslashes stay as they are:
+/// this is prose, not a value.
+pub fn printable(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    for (at, letter) in text.chars().enumerate() {
+        if at == most {
+            line.push('…');
+            break;
+        }
+        match letter {
+            '"' | '\'' | '\\' => line.push(letter),
+            letter => line.extend(letter.escape_debug()),
+        }
+    }
+    line
+}
+
 fn cut(text: String) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -47,6 +64,13 @@ mod tests {
         assert_eq!(quoted("a\nb\u{1b}[2J\u{202e}"), r#""a\nb\u{1b}[2J\u{202e}""#);
         assert_eq!(quoted_os(OsStr::from_bytes(b"a\xff\n")), r#""a\xff\n""#);
         assert_eq!(ticked("a b"), "`a b`");
+    }
+
+    #[test]
+    fn words_stay_readable_and_one_line() {
+        assert_eq!(printable("it's \"x\"\n\u{1b}[2J", 80), "it's \"x\"\\n\\u{1b}[2J");
+        assert_eq!(printable("ääää", 3), "äää…");
+        assert_eq!(printable("ääää", 4), "ääää");
     }
 
     #[test]

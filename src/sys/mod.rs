@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod boot;
+pub mod cgroup;
 pub mod control;
 pub mod descriptors;
 pub mod directories;
@@ -11,9 +12,12 @@ pub mod files;
 pub mod init;
 pub mod life;
 pub mod log;
+pub mod notify;
+pub mod outward;
 pub mod own;
 pub mod ownership;
 pub mod privilege;
+pub mod probe;
 pub mod process;
 pub mod rehearse;
 pub mod run;
@@ -24,3 +28,5 @@ mod slurp;
 pub mod source;
 pub mod stdio;
 pub mod terminal;
+pub mod termination;
+pub mod usage;

@@ -2,8 +2,7 @@
 //! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)).
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
-use std::convert::Infallible;
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -86,26 +85,40 @@ impl Pointers {
 
 /// Becomes the service; on a refusal writes the record to `verdict` and exits.
 pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
-    let (stage, errno) = set_up(launch, pointers);
-    let mut record = [0; RECORD];
-    let (first, rest) = record.split_at_mut(1);
-    first.fill(stage as u8);
-    rest.copy_from_slice(&(errno as i32).to_ne_bytes());
+    let record = match become_identity(launch, pointers) {
+        Ok(()) => record_of((Stage::Exec, execute(&launch.program, pointers))),
+        Err(record) => record,
+    };
     // SAFETY: `record` is valid for its length; a failing write leaves nothing to be done.
     unsafe { libc::write(verdict, record.as_ptr().cast(), record.len()) };
     // SAFETY: ends this process without running the parent's exit handlers.
     unsafe { libc::_exit(111) }
 }
 
-/// Returns only if a stage was refused.
-fn set_up(launch: &Launch, pointers: &Pointers) -> (Stage, Errno) {
-    match stages(launch, pointers) {
-        Ok(never) => match never {},
-        Err(refused) => refused,
-    }
+/// Becomes all of the service but its program: what is left is [`execute`].
+///
+/// # Errors
+/// The record of the stage that was refused.
+pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<(), [u8; RECORD]> {
+    stages(launch, pointers).map_err(record_of)
 }
 
-fn stages(launch: &Launch, pointers: &Pointers) -> Result<Infallible, (Stage, Errno)> {
+/// Executes a program with the arguments and the environment of [`Pointers`]. Returns only if that was refused.
+pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
+    // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
+    unsafe { libc::execve(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
+    Errno::last()
+}
+
+fn record_of((stage, errno): (Stage, Errno)) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    let (first, rest) = record.split_at_mut(1);
+    first.fill(stage as u8);
+    rest.copy_from_slice(&(errno as i32).to_ne_bytes());
+    record
+}
+
+fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
     reset_dispositions();
     session(launch.session)?;
     descriptors(launch)?;
@@ -125,9 +138,7 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<Infallible, (Stage, Er
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
     unblock_signals();
-    // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
-    unsafe { libc::execve(launch.program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
-    Err((Stage::Exec, Errno::last()))
+    Ok(())
 }
 
 /// What a parent with SETUID in *permitted* raises in its child, as far as it holds it.

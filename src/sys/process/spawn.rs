@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // fork(2)
 #![allow(clippy::disallowed_methods)] // the one place that starts services
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -77,24 +78,36 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
         write = unsafe { OwnedFd::from_raw_fd(above) };
     }
     let pointers = child::Pointers::of(launch);
+    let verdict = write.as_raw_fd();
+    // `become_service` allocates nothing and takes no lock.
+    let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
+    Ok(Started { pid, verdict: VerdictPipe(File::from(read)) })
+}
+
+/// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.
+///
+/// Copies one thread: `child` may allocate and take locks only where this process has no other (as PID 1 has none,
+/// DESIGN §11), and must leave by `_exit`.
+///
+/// # Errors
+/// When no process can be had (EAGAIN, ENOMEM).
+pub fn forked(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
+    let refused = |what: &str, errno: Errno| SpawnError { what: what.to_owned(), errno: errno as i32 };
     // A signal that reaches the child before its dispositions are reset would be eaten by our handlers.
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
-        .map_err(refused("cannot block signals"))?;
-    // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may; it calls only
-    // `child::become_service`, which allocates nothing, and never returns.
+        .map_err(|errno| refused("cannot block signals", errno))?;
+    // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may, and `child` never
+    // returns.
     let forked = unsafe { fork() };
     if let Ok(ForkResult::Child) = forked {
-        child::become_service(launch, &pointers, write.as_raw_fd());
+        child();
     }
     let restored = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
     debug_assert!(restored.is_ok(), "restoring a mask that the kernel gave");
     match forked {
-        Ok(ForkResult::Parent { child }) => {
-            let verdict = VerdictPipe(File::from(read));
-            Ok(Started { pid: Pid(child.as_raw()), verdict })
-        }
-        Ok(ForkResult::Child) => unreachable!("become_service does not return"),
-        Err(errno) => Err(refused("cannot fork")(errno)),
+        Ok(ForkResult::Parent { child }) => Ok(Pid(child.as_raw())),
+        Ok(ForkResult::Child) => unreachable!("the child does not return"),
+        Err(errno) => Err(refused("cannot fork", errno)),
     }
 }

@@ -1,0 +1,141 @@
+//! Our own readiness, to whoever started the container and waits for it (podman `--sdnotify=container`, quadlet): sd_notify
+//! from our side. Connected before the drop, because the socket may be root's; never waits, and nobody who does not listen
+//! is a problem.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+use crate::config::quote::{printable, quoted_os};
+use crate::error::Refused;
+
+/// Letters of a status.
+const STATUS: usize = 400;
+
+/// The other end; or nobody, by default.
+#[derive(Debug, Default)]
+pub struct Outward {
+    socket: Option<UnixDatagram>,
+    /// READY=1 did not get through yet: a full queue.
+    owes_ready: bool,
+}
+
+impl Outward {
+    /// Connects to what `NOTIFY_SOCKET` was for us: a path, or an abstract address `@name`.
+    ///
+    /// # Errors
+    /// When it is neither, or nobody is there. No reason not to boot: [`Outward::default`] tells nobody.
+    pub fn open(address: &OsStr) -> Result<Self, Refused> {
+        let connect = || {
+            let to = match address.as_bytes() {
+                [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+                [b'/', ..] => SocketAddr::from_pathname(address)?,
+                _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no path and no @name")),
+            };
+            let socket = UnixDatagram::unbound()?;
+            socket.set_nonblocking(true)?;
+            socket.connect_addr(&to)?;
+            Ok(socket)
+        };
+        match connect() {
+            Ok(socket) => Ok(Self { socket: Some(socket), owes_ready: false }),
+            Err(cause) => Err(Refused::new(format!("cannot tell NOTIFY_SOCKET={}", quoted_os(address)), cause)),
+        }
+    }
+
+    /// Says that all is up.
+    pub fn ready(&mut self) {
+        self.owes_ready = true;
+        self.send("");
+    }
+
+    /// Says what is going on.
+    pub fn status(&mut self, text: &str) {
+        self.send(&format!("STATUS={}\n", printable(text.trim(), STATUS)));
+    }
+
+    /// Says that the end has begun.
+    pub fn stopping(&mut self) {
+        self.send("STOPPING=1\n");
+    }
+
+    fn send(&mut self, line: &str) {
+        let Some(socket) = &self.socket else { return };
+        let ready = if self.owes_ready { "READY=1\n" } else { "" };
+        match socket.send(format!("{ready}{line}").as_bytes()) {
+            Ok(_) => self.owes_ready = false,
+            // Its queue is full: what is missed is a status; the readiness goes with the next line.
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {}
+            // Nobody is there any more.
+            Err(_) => self.socket = None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(socket: &UnixDatagram) -> String {
+        let mut bytes = [0; 4096];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_path_and_an_abstract_address_are_told() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("notify.sock");
+        let name = format!("@stepdown-{}", std::process::id());
+        let listeners = [
+            (path.as_os_str().to_owned(), UnixDatagram::bind(&path).unwrap()),
+            (
+                name.clone().into(),
+                UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name[1..]).unwrap()).unwrap(),
+            ),
+        ];
+        for (address, listener) in listeners {
+            let mut outward = Outward::open(&address).unwrap();
+            outward.status("starting\nweb");
+            outward.ready();
+            outward.stopping();
+            assert_eq!(heard(&listener), "STATUS=starting\\nweb\n");
+            assert_eq!(heard(&listener), "READY=1\n");
+            assert_eq!(heard(&listener), "STOPPING=1\n");
+        }
+    }
+
+    #[test]
+    fn a_full_queue_holds_nobody_up_and_loses_no_readiness() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("notify.sock");
+        let listener = UnixDatagram::bind(&path).unwrap();
+        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        (0..10_000).for_each(|number| outward.status(&number.to_string()));
+        outward.ready();
+        listener.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 64];
+        while listener.recv(&mut bytes).is_ok() {}
+        outward.status("late");
+        assert_eq!(heard(&listener), "READY=1\nSTATUS=late\n");
+    }
+
+    #[test]
+    fn who_is_not_there_is_no_problem() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("notify.sock");
+        let listener = UnixDatagram::bind(&path).unwrap();
+        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        drop(listener);
+        outward.ready();
+        outward.stopping();
+        Outward::default().ready();
+        for address in ["", "vsock:2:1", "relative", "/nowhere/notify", "@", &"/x".repeat(200)] {
+            let said = Outward::open(OsStr::new(address));
+            // Whether anybody has the abstract address "" is not ours to say.
+            assert!(address == "@" || said.is_err(), "{address}");
+        }
+    }
+}

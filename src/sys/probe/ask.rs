@@ -1,0 +1,140 @@
+//! The look itself, in the forked child: becomes the service, asks, says one line to descriptor 1 and exits with 0 or 1.
+//!
+//! Unlike a service's child it may allocate: the parent had one thread, so no lock was held at the fork by anybody who
+//! is not here. It must never return or unwind into the parent's code: there it would be a second PID 1.
+#![allow(unsafe_code)] // what stands between fork and exit
+
+use std::ffi::CString;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::connect;
+use super::http;
+use super::words::REFUSAL;
+use crate::config::probe::{HostPort, Http};
+use crate::supervise::SpawnError;
+use crate::sys::process::child::{self, Pointers};
+use crate::sys::process::launch::Launch;
+
+/// What is asked, laid out before the fork.
+pub enum Question {
+    /// Does it accept a connection?
+    Tcp(HostPort, Duration),
+    /// Does it answer well?
+    Http(Http, Duration),
+    /// Is it there?
+    Path(PathBuf),
+    /// Does it accept a connection?
+    Socket(PathBuf),
+    /// Does it exit with 0? Where to look for it.
+    Command(Vec<CString>),
+}
+
+/// Lives a look to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
+pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: RawFd) -> ! {
+    let lived = panic::catch_unwind(AssertUnwindSafe(|| {
+        if let Err(record) = child::become_identity(launch, pointers) {
+            return refuse(answer, &told(&child::refusal(&record)));
+        }
+        if let Question::Command(candidates) = question {
+            let errno = execute(candidates, pointers);
+            let name = launch.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+            return refuse(answer, &format!("cannot execute `{name}`: {}", errno.desc()));
+        }
+        close_up();
+        match ask(question) {
+            Ok(()) => 0,
+            Err(words) => {
+                say(1, words.as_bytes());
+                1
+            }
+        }
+    }));
+    let code = lived.unwrap_or_else(|_| refuse(answer, "internal error"));
+    // SAFETY: ends this process without running the parent's exit handlers.
+    unsafe { libc::_exit(code) }
+}
+
+/// It goes on with PID 1's memory under the service's uid: not for the service to look at (SECURITY fact 3). What PID 1
+/// has open is not its business, and must not stay open because of it.
+fn close_up() {
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+    // SAFETY: nothing above 2 is used by this process from here on, and none of the owners is ever dropped: it leaves by
+    // _exit.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+}
+
+fn ask(question: &Question) -> Result<(), String> {
+    match question {
+        Question::Tcp(to, timeout) => connect::tcp(to, *timeout, &mut doing).map(drop),
+        Question::Http(http, timeout) => http::get(http, *timeout, &mut doing),
+        Question::Path(path) => fs::metadata(path).map(drop).map_err(|cause| match cause.kind() {
+            ErrorKind::NotFound => "is not there".to_owned(),
+            _ => why(&cause),
+        }),
+        Question::Socket(path) => socket(path),
+        Question::Command(_) => Ok(()),
+    }
+}
+
+fn socket(path: &Path) -> Result<(), String> {
+    let connected = UnixStream::connect(path).map(drop).or_else(|cause| match cause.raw_os_error() {
+        // A socket of datagrams, such as /dev/log.
+        Some(libc::EPROTOTYPE) => UnixDatagram::unbound()?.connect(path),
+        _ => Err(cause),
+    });
+    connected.map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => "is not there".to_owned(),
+        _ => why(&cause),
+    })
+}
+
+/// As execvp(3): the next candidate where there is no such program here.
+fn execute(candidates: &[CString], pointers: &Pointers) -> Errno {
+    let mut told = Errno::ENOENT;
+    for program in candidates {
+        match child::execute(program, pointers) {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES => told = Errno::EACCES,
+            other => return other,
+        }
+    }
+    told
+}
+
+/// Returns the kernel's or the resolver's words, as the end of a sentence.
+pub fn why(cause: &io::Error) -> String {
+    let text = cause.raw_os_error().map_or_else(|| cause.to_string(), |errno| Errno::from_raw(errno).desc().to_owned());
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Says what is being done, for the case that time runs out.
+fn doing(what: &str) {
+    say(1, what.as_bytes());
+}
+
+fn refuse(answer: RawFd, words: &str) -> i32 {
+    say(answer, &[&[REFUSAL], words.as_bytes()].concat());
+    1
+}
+
+fn told(why: &SpawnError) -> String {
+    format!("{}: {}", why.what, Errno::from_raw(why.errno).desc())
+}
+
+fn say(to: RawFd, words: &[u8]) {
+    let mut line = words.to_vec();
+    line.push(b'\n');
+    // SAFETY: `line` is valid for its length; shorter than a pipe's buffer, so that nobody waits.
+    unsafe { libc::write(to, line.as_ptr().cast(), line.len().min(libc::PIPE_BUF)) };
+}

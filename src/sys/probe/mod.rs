@@ -1,0 +1,316 @@
+//! One look at something that can be asked whether it is there, or well ([`Probe`]): a child under the service's own
+//! identity, so that nothing it meets (a resolver, a dead mount, a connection that never answers) can hold PID 1 up, and
+//! nothing is asked with more rights than the service has. Must not know when to look, nor what an answer leads to.
+//!
+//! [`Probes`] has the looks that are under way: at most one for each key, none longer than its timeout, and whatever a
+//! look's command leaves in its process group is killed with it.
+
+mod ask;
+mod connect;
+mod http;
+mod words;
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fs::File;
+use std::hash::Hash;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::unistd::pipe2;
+
+use crate::config::probe::Probe;
+use crate::config::units::show_duration;
+use crate::config::values::{CapSet, Capability, Signal};
+use crate::supervise::{Exit, Pid, SpawnError, Target};
+use crate::sys::privilege::with_raised;
+use crate::sys::process::child::Pointers;
+use crate::sys::process::group;
+use crate::sys::process::launch::{Launch, Session, word_of, words as words_of};
+use crate::sys::process::spawn;
+use ask::Question;
+use words::Words;
+
+/// Bytes taken from one look in one turn: a command that writes without end keeps nobody else waiting.
+const AT_ONCE: usize = 64 * 1024;
+
+/// What a look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is there, or well.
+    Well,
+    /// It is not; why, as one printable line: "connection refused", "answered 503", "code 1: no such database".
+    Badly(String),
+}
+
+/// The looks that are under way, by whose they are.
+#[derive(Debug)]
+pub struct Probes<K> {
+    looks: HashMap<Pid, Look<K>>,
+    epoll: Epoll,
+    null: File,
+}
+
+#[derive(Debug)]
+struct Look<K> {
+    key: K,
+    /// Whether it is a command: it has output of its own, the others say what they do.
+    is_command: bool,
+    timeout: Duration,
+    deadline: Instant,
+    /// Killed: nobody waits for its answer any more.
+    over: bool,
+    pipe: Option<File>,
+    said: Words,
+}
+
+impl<K: Copy + Eq + Hash> Probes<K> {
+    /// Returns an empty set.
+    ///
+    /// # Errors
+    /// When `/dev/null` or an epoll set cannot be opened.
+    pub fn new() -> std::io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        Ok(Self { looks: HashMap::new(), epoll, null: File::options().read(true).write(true).open("/dev/null")? })
+    }
+
+    /// Begins to look. `launch` is how the service's own command would be started: its identity, limits, environment and
+    /// directory are the look's, its program, session and descriptors are not.
+    ///
+    /// The process must have one thread (DESIGN §11): the child allocates.
+    ///
+    /// # Errors
+    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier look of this key is not buried
+    /// (EBUSY).
+    pub fn start(
+        &mut self,
+        key: K,
+        probe: &Probe,
+        timeout: Duration,
+        now: Instant,
+        mut launch: Launch,
+    ) -> Result<Pid, SpawnError> {
+        if self.looks.values().any(|look| look.key == key) {
+            return Err(refused("cannot begin to look: the look before it is not over", Errno::EBUSY));
+        }
+        debug_assert!(threads() == 1, "a look is forked from a process with one thread");
+        let question = question(probe, timeout, &mut launch)?;
+        let no_pipe = |errno| refused("cannot make a pipe", errno);
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
+        fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
+        launch.session = Session::Own;
+        launch.stdio = [Some(self.null.as_raw_fd()), Some(write.as_raw_fd()), Some(write.as_raw_fd())];
+        launch.notify = None;
+        let pointers = Pointers::of(&launch);
+        let pid = spawn::forked(|| ask::live(&launch, &pointers, &question, write.as_raw_fd()))?;
+        let look = Look {
+            key,
+            is_command: matches!(question, Question::Command(_)),
+            timeout,
+            deadline: now + timeout,
+            over: false,
+            pipe: Some(self.watched(pid, read)),
+            said: Words::default(),
+        };
+        self.looks.insert(pid, look);
+        Ok(pid)
+    }
+
+    /// A pipe that cannot be watched is read when the look ends.
+    fn watched(&self, pid: Pid, read: OwnedFd) -> File {
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(pid.0).unwrap_or_default());
+        let _unwatched = self.epoll.add(&read, event);
+        File::from(read)
+    }
+
+    /// Reads what looks say, so that a command that says much is not held up. To be called when the set is readable.
+    pub fn listen(&mut self) {
+        let mut events = [EpollEvent::empty(); 16];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        for event in events.iter().take(count) {
+            let pid = i32::try_from(event.data()).map(Pid);
+            if let Some(look) = pid.ok().and_then(|pid| self.looks.get_mut(&pid)) {
+                look.read(&self.epoll);
+            }
+        }
+    }
+
+    /// Takes note of a death, before the zombie is reaped: the number of its group is then still its own, and what it
+    /// leaves in that group is killed. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
+    pub fn died(&mut self, pid: Pid, exit: Exit) -> Option<(K, Answer)> {
+        let mut look = self.looks.remove(&pid)?;
+        look.read(&self.epoll);
+        look.close(&self.epoll);
+        kill(pid);
+        (!look.over).then(|| (look.key, look.answer(exit)))
+    }
+
+    /// Ends the look of `key`, if there is one; its answer will not come.
+    pub fn cancel(&mut self, key: K) {
+        for (pid, look) in &mut self.looks {
+            if look.key == key && !look.over {
+                look.end(*pid, &self.epoll);
+            }
+        }
+    }
+
+    /// Ends all looks; no answer of theirs will come.
+    pub fn cancel_all(&mut self) {
+        for (pid, look) in &mut self.looks {
+            look.end(*pid, &self.epoll);
+        }
+    }
+
+    /// Returns whether a look of `key` is under way.
+    pub fn is_looking(&self, key: K) -> bool {
+        self.looks.values().any(|look| look.key == key && !look.over)
+    }
+
+    /// Returns when the next look is out of time.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.looks.values().filter(|look| !look.over).map(|look| look.deadline).min()
+    }
+
+    /// Kills the looks that are out of time, with all of their groups, and returns their answers: they do not wait for
+    /// the death, which never comes to a process in uninterruptible sleep.
+    pub fn expire(&mut self, now: Instant) -> Vec<(K, Answer)> {
+        let mut answers = Vec::new();
+        for (pid, look) in &mut self.looks {
+            if !look.over && look.deadline <= now {
+                look.read(&self.epoll);
+                answers.push((look.key, look.no_answer()));
+                look.end(*pid, &self.epoll);
+            }
+        }
+        answers
+    }
+}
+
+impl<K> AsFd for Probes<K> {
+    /// Returns the set: readable when a look says something. [`Probes::listen`] empties it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+impl<K> Look<K> {
+    fn read(&mut self, epoll: &Epoll) {
+        let mut chunk = [0; 4096];
+        let mut taken = 0;
+        while taken < AT_ONCE {
+            let Some(pipe) = &mut self.pipe else { return };
+            match pipe.read(&mut chunk) {
+                // Closed while it lives: out of the set, which would be readable for ever.
+                Ok(0) => return self.close(epoll),
+                Ok(length) => {
+                    self.said.push(chunk.get(..length).unwrap_or_default());
+                    taken += length;
+                }
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+                Err(cause) if cause.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.close(epoll),
+            }
+        }
+    }
+
+    fn close(&mut self, epoll: &Epoll) {
+        if let Some(pipe) = self.pipe.take() {
+            // A copy in a child that has not executed yet would keep it in the set.
+            let _gone = epoll.delete(&pipe);
+        }
+    }
+
+    fn end(&mut self, pid: Pid, epoll: &Epoll) {
+        self.over = true;
+        self.close(epoll);
+        kill(pid);
+    }
+
+    fn answer(&self, exit: Exit) -> Answer {
+        if exit == Exit::Code(0) {
+            return Answer::Well;
+        }
+        if let Some(refusal) = self.said.refusal() {
+            return Answer::Badly(refusal);
+        }
+        let end = match exit {
+            // The piece of our own has said it all.
+            Exit::Code(_) if !self.is_command && !self.said.last().is_empty() => {
+                return Answer::Badly(self.said.last());
+            }
+            Exit::Code(code) => format!("code {code}"),
+            Exit::Signal(signal) => format!("ended by {signal}"),
+        };
+        Answer::Badly(self.with_words(end))
+    }
+
+    fn no_answer(&self) -> Answer {
+        Answer::Badly(self.with_words(format!("no answer in {}", show_duration(self.timeout))))
+    }
+
+    fn with_words(&self, what: String) -> String {
+        let last = self.said.last();
+        if last.is_empty() { what } else { format!("{what}: {last}") }
+    }
+}
+
+/// Kills a look and its group. It is a child of ours and not reaped, so both numbers are its own; before it has made its
+/// group there is nobody in it.
+fn kill(pid: Pid) {
+    let kill = || {
+        let group = group::signal(pid, Target::Group, Signal::KILL);
+        match group {
+            Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
+            other => other,
+        }
+    };
+    if kill() == Err(Errno::EPERM) {
+        // Another user's: KILL is permitted and raised around this one call (DESIGN §3.4).
+        let _refused = with_raised(CapSet::EMPTY.with(Capability::KILL), kill);
+    }
+}
+
+/// Lays the question out before the fork, and makes `launch` its own.
+fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Question, SpawnError> {
+    let nul = |_| refused("cannot pass a NUL byte to a program", Errno::EINVAL);
+    let question = match probe {
+        Probe::Tcp(to) => Question::Tcp(to.clone(), timeout),
+        Probe::Http(http) => Question::Http(http.clone(), timeout),
+        Probe::Path(path) => Question::Path(path.clone()),
+        Probe::Socket(path) => Question::Socket(path.clone()),
+        Probe::Command(argv) => {
+            launch.argv = words_of(argv).map_err(nul)?;
+            let name = launch.argv.first().ok_or_else(|| refused("cannot find a command to run", Errno::ENOENT))?;
+            return candidates(name, &launch.env).map(Question::Command).map_err(nul);
+        }
+    };
+    // Asked from here: a service's directory that is gone says nothing about what is asked.
+    launch.directory = c"/".to_owned();
+    Ok(question)
+}
+
+/// Returns the paths at which execvp(3) would look for a program: tried in the child, as the service's user.
+fn candidates(name: &CString, env: &[CString]) -> Result<Vec<CString>, std::ffi::NulError> {
+    if name.as_bytes().contains(&b'/') {
+        return Ok(vec![name.clone()]);
+    }
+    let path = env.iter().find_map(|word| word.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let folders = path.split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
+    let joined = folders.map(|folder| std::path::Path::new(std::ffi::OsStr::from_bytes(folder)));
+    let name = std::ffi::OsStr::from_bytes(name.as_bytes());
+    joined.map(|folder| word_of(folder.join(name).as_os_str())).collect()
+}
+
+fn refused(what: &str, errno: Errno) -> SpawnError {
+    SpawnError { what: what.to_owned(), errno: errno as i32 }
+}
+
+/// Without /proc there is nobody to ask.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}

@@ -1,0 +1,171 @@
+//! `sys::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own files
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{IoSlice, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
+use nix::unistd::{geteuid, getpid, pipe};
+use stepdown::config::values::{ServiceName, Uid};
+use stepdown::sys::notify::{LONGEST, Receiver, Said, Unheard, open};
+
+fn me() -> Uid {
+    Uid(geteuid().as_raw())
+}
+
+fn opened(directory: Option<&Path>, uid: Uid) -> (UnixDatagram, Receiver, OsString) {
+    let name = ServiceName::new("web").unwrap();
+    let (address, receiver) = open(directory, &name, uid).unwrap();
+    let to = match address.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name).unwrap(),
+        _ => SocketAddr::from_pathname(&address).unwrap(),
+    };
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.connect_addr(&to).unwrap();
+    // A test whose queue is full has failed.
+    sender.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+    (sender, receiver, address)
+}
+
+#[test]
+fn the_service_is_heard_by_path_and_by_abstract_address() {
+    let place = tempfile::tempdir().unwrap();
+    for directory in [Some(place.path()), None] {
+        let (sender, mut receiver, address) = opened(directory, me());
+        assert_eq!(receiver.receive(), []);
+        sender.send(b"STATUS=half way").unwrap();
+        sender.send(b"READY=1\nMAINPID=1").unwrap();
+        assert_eq!(receiver.receive(), [Said::Status("half way".into()), Said::Ready, Said::MainPid]);
+        assert_eq!(receiver.receive(), []);
+        if directory.is_some() {
+            assert_eq!(Path::new(&address), place.path().join("notify-web"));
+            assert_eq!(fs::metadata(&address).unwrap().permissions().mode() & 0o7777, 0o666);
+            drop(receiver);
+            assert!(!Path::new(&address).exists(), "it is removed");
+        } else {
+            assert!(address.as_bytes().starts_with(b"@"), "{}", address.display());
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_life_left_is_replaced() {
+    let place = tempfile::tempdir().unwrap();
+    drop(UnixDatagram::bind(place.path().join("notify-web")).unwrap());
+    let (sender, mut receiver, _) = opened(Some(place.path()), me());
+    sender.send(b"READY=1").unwrap();
+    assert_eq!(receiver.receive(), [Said::Ready]);
+}
+
+#[test]
+fn a_path_that_is_too_long_for_a_socket_is_no_reason_to_do_without() {
+    let place = tempfile::tempdir().unwrap();
+    let deep = place.path().join("x".repeat(120));
+    fs::create_dir(&deep).unwrap();
+    let (sender, mut receiver, address) = opened(Some(&deep), me());
+    assert!(address.as_bytes().starts_with(b"@"));
+    sender.send(b"READY=1").unwrap();
+    assert_eq!(receiver.receive(), [Said::Ready]);
+}
+
+#[test]
+fn a_directory_that_is_gone_is_told() {
+    let name = ServiceName::new("web").unwrap();
+    let refused = open(Some(Path::new("/nowhere")), &name, me()).unwrap_err();
+    assert_eq!(refused.what, "cannot make the notification socket of web");
+}
+
+#[test]
+fn strangers_are_not_heard_and_root_is() {
+    if !geteuid().is_root() {
+        return println!("SKIPPED (needs root)");
+    }
+    let (sender, mut receiver, _) = opened(None, Uid(4242));
+    let send_as = |uid| {
+        let credentials = UnixCredentials::from(libc::ucred { pid: getpid().as_raw(), uid, gid: 7 });
+        let piece = [IoSlice::new(b"READY=1")];
+        let control = [ControlMessage::ScmCredentials(&credentials)];
+        sendmsg::<()>(sender.as_raw_fd(), &piece, &control, MsgFlags::empty(), None).unwrap();
+    };
+    send_as(4243);
+    send_as(4244);
+    assert_eq!(receiver.receive(), [Said::Unheard(Unheard::Stranger(Uid(4243)))], "said once");
+    assert_eq!(receiver.unheard(), 2);
+    send_as(4242);
+    send_as(0);
+    assert_eq!(receiver.receive(), [Said::Ready, Said::Ready]);
+    let words = Unheard::Stranger(Uid(4243)).to_string();
+    assert_eq!(words, "uid 4243 sent it, who is not the service's user");
+}
+
+/// Sends a message with that many write ends of a pipe, and returns the read end.
+fn send_with_descriptors(sender: &UnixDatagram, message: &[u8], count: usize) -> OwnedFd {
+    let (read, write) = pipe().unwrap();
+    let ends = vec![write.as_raw_fd(); count];
+    let control = [ControlMessage::ScmRights(&ends)];
+    sendmsg::<()>(sender.as_raw_fd(), &[IoSlice::new(message)], &control, MsgFlags::empty(), None).unwrap();
+    read
+}
+
+#[test]
+fn descriptors_are_closed_however_many_and_the_barrier_falls() {
+    let (sender, mut receiver, _) = opened(None, me());
+    let mut ends = Vec::new();
+    for (message, count) in [(&b"READY=1"[..], 1), (b"FDSTORE=1\nREADY=1", 253), (b"BARRIER=1", 1), (b"BARRIER=1\n", 2)]
+    {
+        ends.push(send_with_descriptors(&sender, message, count));
+    }
+    assert_eq!(receiver.receive(), [Said::Unheard(Unheard::Descriptors)]);
+    assert_eq!(receiver.unheard(), 2, "a barrier is none");
+    for end in ends {
+        let mut rest = Vec::new();
+        fs::File::from(end).read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"", "nobody holds the other end: the barrier has fallen");
+    }
+    sender.send(b"READY=1").unwrap();
+    assert_eq!(receiver.receive(), [Said::Ready], "what follows is heard");
+}
+
+#[test]
+fn a_message_may_be_so_long_and_no_longer() {
+    let (sender, mut receiver, _) = opened(None, me());
+    let message = |length: usize| [b"READY=1\n".as_slice(), &vec![b'x'; length - 8]].concat();
+    sender.send(&message(LONGEST)).unwrap();
+    sender.send(&message(LONGEST + 1)).unwrap();
+    sender.send(&message(100_000)).unwrap();
+    sender.send(b"").unwrap();
+    assert_eq!(receiver.receive(), [Said::Ready, Said::Unheard(Unheard::TooLong)]);
+    assert_eq!(receiver.unheard(), 2);
+}
+
+#[test]
+fn a_flood_is_taken_in_turns_and_what_is_old_can_be_forgotten() {
+    let (sender, mut receiver, _) = opened(None, me());
+    sender.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    let mut heard = 0;
+    for _ in 0..100 {
+        while sender.send(b"WATCHDOG=1").is_ok() {
+            sent += 1;
+        }
+        let turn = receiver.receive().len();
+        assert!(turn <= 16, "{turn}");
+        heard += turn;
+    }
+    while let turn @ 1.. = receiver.receive().len() {
+        heard += turn;
+    }
+    assert_eq!(heard, sent);
+    sender.send(b"READY=1").unwrap();
+    receiver.clear();
+    assert_eq!(receiver.receive(), []);
+}

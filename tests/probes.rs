@@ -1,0 +1,349 @@
+//! `sys::probe` against targets that are well, wrong, refusing, hanging, or answering rubbish. Each test looks from a
+//! child of its own, which has one thread as PID 1 has; the targets live in threads of the test.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own clock, threads and files
+
+#[path = "own_support/mod.rs"]
+mod own_support;
+#[path = "probes/scene.rs"]
+mod scene;
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use own_support::{bind, in_child, jailed, root};
+use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
+use stepdown::config::probe::Probe;
+use stepdown::sys::probe::Answer;
+
+const LONG: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A port of which nobody listens.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn command(words: &[&str]) -> Probe {
+    Probe::Command(words.iter().map(Into::into).collect())
+}
+
+#[test]
+fn a_port_accepts_by_address_and_by_name() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&tcp("127.0.0.1", port), LONG), Answer::Well);
+        assert_eq!(looker.look(&tcp("localhost", port), LONG), Answer::Well);
+    });
+}
+
+#[test]
+fn ipv6_is_spoken_where_there_is_any() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else { return println!("SKIPPED (no IPv6)") };
+    let port = listener.local_addr().unwrap().port();
+    in_child(|| assert_eq!(Looker::new().look(&tcp("::1", port), LONG), Answer::Well));
+}
+
+#[test]
+fn a_refusal_and_a_name_that_is_nobodys_are_told_apart() {
+    let port = free_port();
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&tcp("127.0.0.1", port), LONG), badly("connection refused"));
+        assert_eq!(looker.look(&tcp("localhost", port), LONG), badly("connection refused"));
+        let Answer::Badly(words) = looker.look(&tcp("nobody.invalid.", port), LONG) else { panic!("is nobody") };
+        assert!(words.contains("nobody.invalid."), "{words}");
+    });
+}
+
+#[test]
+fn a_port_that_never_answers_is_given_up_in_time() {
+    let (full, _held) = scene::full_backlog();
+    in_child(|| {
+        let mut looker = Looker::new();
+        let expected = format!("no answer in 300ms: connecting to {full}");
+        assert_eq!(looker.look(&tcp(&full.ip().to_string(), full.port()), SHORT), badly(&expected));
+    });
+}
+
+#[test]
+fn a_resolver_that_never_answers_holds_nobody_up() {
+    jailed(|_| {
+        // Nobody reads from it.
+        let silent = UdpSocket::bind("127.0.0.77:53");
+        let Ok(_silent) = silent else { return println!("SKIPPED (port 53 is taken)") };
+        fs::write("/mnt/resolv.conf", "nameserver 127.0.0.77\noptions timeout:30\n").unwrap();
+        bind(Path::new("/mnt/resolv.conf"), Path::new("/etc/resolv.conf"));
+        let answer = Looker::new().look(&tcp("db.example", 1), SHORT);
+        assert_eq!(answer, badly("no answer in 300ms: resolving db.example"));
+    });
+}
+
+#[test]
+fn an_http_answer_is_judged_by_its_status() {
+    let well = serve("HTTP/1.1 204 No Content\r\n\r\n");
+    let wrong = serve("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 9\r\n\r\nnot today");
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&http(well.address), LONG), Answer::Well);
+        assert_eq!(looker.look(&http(wrong.address), LONG), badly("answered 503"));
+    });
+    let asked = well.asked();
+    let lines: Vec<_> = asked.split("\r\n").collect();
+    assert_eq!(lines[0], "GET /ping?full=1 HTTP/1.1");
+    assert!(lines.contains(&format!("Host: {}", well.address).as_str()), "{asked}");
+    assert!(lines.contains(&"Connection: close"), "{asked}");
+    assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+}
+
+#[test]
+fn http_is_asked_over_a_unix_socket_too() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("web");
+    let listener = UnixListener::bind(&path).unwrap();
+    let _server = scene::serve_unix(listener, "HTTP/1.0 200 OK\r\n\r\n");
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&http_over(&path), LONG), Answer::Well);
+        let missing = place.path().join("none");
+        assert_eq!(looker.look(&http_over(&missing), LONG), badly(&format!("{} is not there", missing.display())));
+    });
+}
+
+#[test]
+fn rubbish_hugeness_and_silence_have_words_of_their_own() {
+    let rubbish = serve("220 mail.example ESMTP\r\n");
+    let closes = serve("");
+    let torn = serve("HTTP/1.1 2");
+    let huge = serve(&format!("HTTP/1.1 100 Continue\r\n{}", "X-Header: value\r\n".repeat(50_000)));
+    let endless = serve(&"H".repeat(1_000_000));
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = free_port();
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&http(rubbish.address), LONG), badly("answered something that is not HTTP"));
+        assert_eq!(looker.look(&http(endless.address), LONG), badly("answered something that is not HTTP"));
+        assert_eq!(looker.look(&http(closes.address), LONG), badly("closed the connection without an answer"));
+        let middle = badly("closed the connection in the middle of its answer");
+        assert_eq!(looker.look(&http(torn.address), LONG), middle);
+        assert_eq!(looker.look(&http(huge.address), LONG), badly("answered with too many headers"));
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        assert_eq!(looker.look(&http(nobody), LONG), badly("connection refused"));
+        let hangs = looker.look(&http(silent.local_addr().unwrap()), SHORT);
+        assert_eq!(hangs, badly("no answer in 300ms: connected"));
+    });
+}
+
+#[test]
+fn a_slow_drip_is_given_up_in_time() {
+    let drip = slow_server("HTTP/1.1 200 OK");
+    in_child(|| {
+        assert_eq!(Looker::new().look(&http(drip.address), SHORT), badly("no answer in 300ms: connected"));
+    });
+}
+
+#[test]
+fn a_good_answer_does_not_wait_for_its_body() {
+    let drip = slow_server("HTTP/1.1 200 OK\r\n\r\nendless body");
+    in_child(|| assert_eq!(Looker::new().look(&http(drip.address), LONG), Answer::Well));
+}
+
+#[test]
+fn paths_and_sockets_appear() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    File::create(at("file")).unwrap();
+    let _stream = UnixListener::bind(at("stream")).unwrap();
+    let _datagram = UnixDatagram::bind(at("datagram")).unwrap();
+    drop(UnixListener::bind(at("dead")).unwrap());
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&Probe::Path(at("file")), LONG), Answer::Well);
+        assert_eq!(looker.look(&Probe::Path(at("none")), LONG), badly("is not there"));
+        assert_eq!(looker.look(&Probe::Path(at("file/below")), LONG), badly("not a directory"));
+        assert_eq!(looker.look(&Probe::Socket(at("stream")), LONG), Answer::Well);
+        assert_eq!(looker.look(&Probe::Socket(at("datagram")), LONG), Answer::Well);
+        assert_eq!(looker.look(&Probe::Socket(at("none")), LONG), badly("is not there"));
+        assert_eq!(looker.look(&Probe::Socket(at("dead")), LONG), badly("connection refused"));
+        assert_eq!(looker.look(&Probe::Socket(at("file")), LONG), badly("connection refused"));
+    });
+}
+
+#[test]
+fn a_command_answers_with_its_code_and_its_last_words() {
+    let place = tempfile::tempdir().unwrap();
+    let plain = place.path().join("plain");
+    fs::write(&plain, "not a program").unwrap();
+    in_child(|| {
+        let mut looker = Looker::new();
+        let mut ask = |words: &[&str]| looker.look(&command(words), LONG);
+        assert_eq!(ask(&["true"]), Answer::Well);
+        assert_eq!(ask(&["false"]), badly("code 1"));
+        assert_eq!(
+            ask(&["sh", "-c", "echo one; echo \"no such \\\"db\\\"\" >&2; exit 3"]),
+            badly("code 3: no such \"db\"")
+        );
+        assert_eq!(ask(&["sh", "-c", "printf 'a\\033[2Jb'; exit 1"]), badly("code 1: a\\u{1b}[2Jb"));
+        assert_eq!(ask(&["sh", "-c", "kill -9 $$"]), badly("ended by SIGKILL"));
+        assert_eq!(ask(&["no-such-program"]), badly("cannot execute `no-such-program`: No such file or directory"));
+        let plain = plain.to_str().unwrap();
+        assert_eq!(ask(&[plain]), badly(&format!("cannot execute `{plain}`: Permission denied")));
+        assert_eq!(ask(&["sh", "-c", "cat; pwd; exit 1"]), badly("code 1: /tmp"));
+    });
+}
+
+#[test]
+fn a_command_that_writes_much_is_not_held_up() {
+    in_child(|| {
+        let mut looker = Looker::new();
+        let much = command(&["sh", "-c", "head -c 3000000 /dev/zero; echo; echo done; exit 1"]);
+        assert_eq!(looker.look(&much, LONG), badly("code 1: done"));
+        let endless = looker.look(&command(&["yes"]), SHORT);
+        assert_eq!(endless, badly("no answer in 300ms: y"));
+        // Closing its output early is no end, and no busy loop either: the set is quiet.
+        let quiet = command(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"]);
+        let before = looker.turns;
+        assert_eq!(looker.look(&quiet, LONG), badly("code 4"));
+        assert!(looker.turns - before < 10, "{} turns", looker.turns - before);
+    });
+}
+
+#[test]
+fn what_a_command_leaves_in_its_group_is_killed_with_it() {
+    let place = tempfile::tempdir().unwrap();
+    let fifo = place.path().join("held");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let held = |rest: &str| {
+        let script = format!("exec 3>{}; sleep 1000 & {rest}", fifo.display());
+        (command(&["sh", "-c", &script]), fifo.clone())
+    };
+    for (rest, timeout, expected) in [("exit 5", LONG, "code 5"), ("wait", SHORT, "no answer in 300ms")] {
+        let (probe, fifo) = held(rest);
+        in_child(move || {
+            // Held open from this side as well until the look is there, so that neither waits for the other.
+            let mut end = nonblocking(&fifo);
+            let mut looker = Looker::new();
+            assert_eq!(looker.look(&probe, timeout), badly(expected));
+            scene::wait_for_end(&mut end);
+        });
+    }
+}
+
+fn nonblocking(path: &Path) -> File {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).unwrap()
+}
+
+#[test]
+fn one_look_at_a_time_and_a_cancelled_one_says_nothing() {
+    in_child(|| {
+        let mut looker = Looker::new();
+        let hang = command(&["sleep", "1000"]);
+        let pid = looker.start(7, &hang, LONG).unwrap();
+        assert!(looker.probes.is_looking(7) && !looker.probes.is_looking(8));
+        assert_eq!(looker.start(7, &hang, LONG).unwrap_err().errno, Errno::EBUSY as i32);
+        let other = looker.start(8, &command(&["false"]), LONG).unwrap();
+        assert_eq!(looker.bury(other), Some((8, badly("code 1"))));
+        looker.probes.cancel(7);
+        assert!(!looker.probes.is_looking(7));
+        assert_eq!(looker.probes.deadline(), None);
+        assert_eq!(looker.bury(pid), None);
+        let again = looker.start(7, &command(&["true"]), LONG).unwrap();
+        assert_eq!(looker.bury(again), Some((7, Answer::Well)));
+    });
+}
+
+#[test]
+fn time_runs_out_for_each_by_itself() {
+    in_child(|| {
+        let mut looker = Looker::new();
+        let hang = command(&["sleep", "1000"]);
+        let now = Instant::now();
+        let first = looker.start(1, &hang, Duration::from_secs(1000)).unwrap();
+        let second = looker.start(2, &hang, Duration::from_secs(2000)).unwrap();
+        let deadline = looker.probes.deadline().unwrap();
+        assert!(deadline >= now + Duration::from_secs(1000) && deadline < now + Duration::from_secs(1900));
+        assert_eq!(looker.probes.expire(now + Duration::from_secs(999)), []);
+        let told = looker.probes.expire(deadline);
+        assert_eq!(told, [(1, badly("no answer in 1000s"))]);
+        assert_eq!(looker.bury(first), None, "it has been told");
+        looker.probes.cancel_all();
+        assert_eq!(looker.bury(second), None);
+    });
+}
+
+#[test]
+fn a_look_is_the_services_user_and_has_no_more_rights() {
+    if root().is_none() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let secret: PathBuf = place.path().join("secret");
+    File::create(&secret).unwrap();
+    in_child(|| {
+        let mut looker = Looker::new();
+        assert_eq!(looker.look(&Probe::Path(secret.clone()), LONG), Answer::Well, "root sees it");
+        looker.as_user = Some(4242);
+        assert_eq!(looker.look(&Probe::Path(secret.clone()), LONG), badly("permission denied"));
+        let ids = command(&["sh", "-c", "echo $(id -u) $(id -G) $(grep -c . /proc/self/fd/0); exit 1"]);
+        assert_eq!(looker.look(&ids, LONG), badly("code 1: 4242 4242 0"));
+        // As PID 1 does first of all. The directory that the shell reads is the fourth.
+        stepdown::sys::descriptors::close_on_exec();
+        let open = command(&["sh", "-c", "cd /proc/self/fd; echo *; exit 1"]);
+        assert_eq!(looker.look(&open, LONG), badly("code 1: 0 1 2 3"));
+        let status = command(&["sh", "-c", "grep NoNewPrivs /proc/self/status; exit 1"]);
+        assert_eq!(looker.look(&status, LONG), badly("code 1: NoNewPrivs:\\t1"));
+    });
+}
+
+#[test]
+fn a_look_that_cannot_become_the_service_says_why() {
+    in_child(|| {
+        let mut looker = Looker::new();
+        let mut wrong = launch();
+        wrong.directory = c"/nowhere/at/all".to_owned();
+        let asked = looker.look_with(&command(&["true"]), LONG, wrong);
+        assert_eq!(asked, badly("cannot change to the working directory: No such file or directory"));
+        // Where nothing is executed, the directory does not matter.
+        let mut wrong = launch();
+        wrong.directory = c"/nowhere/at/all".to_owned();
+        assert_eq!(looker.look_with(&Probe::Path("/".into()), LONG, wrong), Answer::Well);
+    });
+    if root().is_some() {
+        in_child(|| {
+            let groups = vec![stepdown::config::values::Gid(u32::MAX)];
+            let mut wrong = launch_as(4242);
+            wrong.credentials.groups = Some(groups);
+            let asked = Looker::new().look_with(&Probe::Path("/".into()), LONG, wrong);
+            assert_eq!(asked, badly("cannot set the supplementary groups: Invalid argument"));
+        });
+    }
+}
+
+#[test]
+fn no_process_and_no_descriptor_are_refusals_that_leave_nothing_behind() {
+    in_child(|| {
+        let mut looker = Looker::new();
+        let before = fs::read_dir("/proc/self/fd").unwrap().count();
+        let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 3, hard).unwrap();
+        let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
+        assert_eq!((refused.what.as_str(), refused.errno), ("cannot make a pipe", Errno::EMFILE as i32));
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        own_support::forbid(&[
+            own_support::Forbidden::all(nix::libc::SYS_clone, Errno::EAGAIN as i32),
+            own_support::Forbidden::all(nix::libc::SYS_clone3, Errno::EAGAIN as i32),
+        ]);
+        let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
+        assert_eq!((refused.what.as_str(), refused.errno), ("cannot fork", Errno::EAGAIN as i32));
+        assert!(!looker.probes.is_looking(1) && looker.probes.deadline().is_none());
+        assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count(), before);
+    });
+}
