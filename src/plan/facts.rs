@@ -53,6 +53,8 @@ pub struct Facts {
     pub stdio: [StdioFact; 3],
     /// What became of each program looked up: for every service (by name) and `main`, resolved in its PATH.
     pub programs: BTreeMap<String, ProgramFact>,
+    /// What became of the programs of `finish`, by service.
+    pub finishes: BTreeMap<String, ProgramFact>,
     /// Zone files: whether `TZ` names one. `None`: no zoneinfo in this image, or TZ is unset.
     pub zone_known: Option<bool>,
 }

@@ -9,7 +9,7 @@ use super::notes::Notes;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
 use super::{Credentials, Drop, Identity, Privilege, ServicePlan};
-use crate::config::service::{Command, Service};
+use crate::config::service::{Command, Kind, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 
 /// Where scripts find their shell (DESIGN §4: `/bin/sh -e`).
@@ -34,7 +34,12 @@ pub(super) enum When {
 pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: When, notes: &mut Notes) -> ServicePlan {
     let fact = common.facts.programs.get(service.name.as_str());
     if runs.skipped.is_none() {
-        check_program(service, fact, notes);
+        check_program(service, Part { key: "", command: &service.command }, fact, notes);
+        // A oneshot has none: what ends once needs no clearing up between two runs.
+        if let Some(finish) = service.finish.as_ref().filter(|_| service.kind == Kind::Longrun) {
+            let fact = common.facts.finishes.get(service.name.as_str());
+            check_program(service, Part { key: "`finish`: ", command: &finish.command }, fact, notes);
+        }
     }
     let given = given(&service.command);
     let argv = argv(&service.command, &service.name);
@@ -93,27 +98,30 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
     }
 }
 
-fn check_program(service: &Service, fact: Option<&ProgramFact>, notes: &mut Notes) {
-    let wanted = words::path(given(&service.command));
-    match (fact, &service.command) {
-        (Some(ProgramFact::NotFound), Command::Script(_)) => notes.problem(
-            &service.at,
+/// One of a service's programs.
+struct Part<'a> {
+    /// How a problem begins, to tell `finish` from the command; empty for the latter.
+    key: &'static str,
+    command: &'a Command,
+}
+
+fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let Part { key, command } = part;
+    let wanted = words::path(given(command));
+    let (what, remedy) = match (fact, command) {
+        (Some(ProgramFact::NotFound), Command::Script(_)) => (
             format!("cannot run `script`: there is no {SHELL} in this image"),
-            "write `command = [\"/path/to/program\", …]` instead",
+            "write `command = [\"/path/to/program\", …]` instead".to_owned(),
         ),
         (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
-            notes.problem(&service.at, what, "write the path of a program that is in the image, or install this one");
+            (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = words::path(path);
             let what = format!("cannot execute `{path}`: it is a directory or has no execute bit");
-            notes.problem(
-                &service.at,
-                what,
-                format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"),
-            );
+            (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
         (Some(ProgramFact::NoInterpreter { program, interpreter }), _) => {
             let what = format!(
@@ -126,10 +134,11 @@ fn check_program(service: &Service, fact: Option<&ProgramFact>, notes: &mut Note
             } else {
                 "install that, or write a program that this image can run"
             };
-            notes.problem(&service.at, what, remedy);
+            (what, remedy.to_owned())
         }
-        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => {}
-    }
+        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return,
+    };
+    notes.problem(&service.at, format!("{key}{what}"), remedy);
 }
 
 /// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays

@@ -287,6 +287,29 @@ fn programs_are_looked_up_before_anything_is_touched() {
 }
 
 #[test]
+fn the_program_of_finish_is_looked_up_too() {
+    let cleanup = |name: &str| Some(Finish { command: Command::Argv(vec![name.into()]), timeout: None });
+    let config = with(vec![
+        Service { finish: cleanup("cleanup"), ..longrun("a") },
+        Service { finish: cleanup("/data/wipe"), ..longrun("b") },
+        Service { finish: cleanup("cleanup"), ..oneshot("c") },
+    ]);
+    let mut facts = docker();
+    let all = [
+        ("a", ProgramFact::NotFound),
+        ("b", ProgramFact::NotExecutable("/data/wipe".into())),
+        ("c", ProgramFact::NotFound),
+    ];
+    facts.finishes = all.map(|(name, fact)| (name.to_owned(), fact)).into();
+    let error = plan::boot(&config, &facts).unwrap_err();
+    assert_eq!(error.exit_code(), 100);
+    let text = error.to_string();
+    assert!(text.contains("a.toml: `finish`: cannot find the program `cleanup` in PATH"), "{text}");
+    assert!(text.contains("b.toml: `finish`: cannot execute `/data/wipe`"), "{text}");
+    assert!(!text.contains("c.toml"), "a oneshot's has no effect: {text}");
+}
+
+#[test]
 fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
     let mut facts = docker();
     let lacks = |interpreter: &str| ProgramFact::NoInterpreter {

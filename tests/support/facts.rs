@@ -191,6 +191,7 @@ pub fn docker() -> Facts {
         runtime: vec![(PathBuf::from("/run/stepdown"), Access::Yes), (PathBuf::from("/tmp"), Access::Yes)],
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
         programs: BTreeMap::new(),
+        finishes: BTreeMap::new(),
         zone_known: None,
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         runtime: vec![("/run/stepdown".into(), Access::Yes)],
         stdio: [stdio; 3],
         programs: programs(config),
+        finishes: BTreeMap::new(),
         zone_known: None,
     }
 }

@@ -28,6 +28,7 @@ pub use runtime::candidates;
 pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
+    let (programs, finishes) = programs::read(config, var_os("PATH").as_deref());
     Facts {
         uid: process.uid,
         gid: process.gid,
@@ -50,7 +51,8 @@ pub fn read(config: &Config) -> Facts {
         paths: paths::read(config),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,
-        programs: programs::read(config, var_os("PATH").as_deref()),
+        programs,
+        finishes,
         zone_known: zone::read(var_os("TZ").as_deref()),
     }
 }

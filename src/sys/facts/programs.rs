@@ -24,19 +24,25 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 /// What runs a `script`.
 const SHELL: &str = "/bin/sh";
 
-/// Looks up the program of every service and of the main command.
-pub(super) fn read(config: &Config, path: Option<&OsStr>) -> BTreeMap<String, ProgramFact> {
+type Facts = BTreeMap<String, ProgramFact>;
+
+/// Looks up the program of every service and of the main command; and those of `finish`.
+pub(super) fn read(config: &Config, path: Option<&OsStr>) -> (Facts, Facts) {
     let mut lookup = Lookup::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut facts: BTreeMap<String, ProgramFact> = BTreeMap::new();
+    let (mut facts, mut finishes) = (Facts::new(), Facts::new());
     for service in &config.services {
-        facts.insert(service.name.as_str().to_owned(), lookup.service(service, inherited));
+        let name = service.name.as_str();
+        facts.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+        if let Some(finish) = &service.finish {
+            finishes.insert(name.to_owned(), lookup.service(service, &finish.command, inherited));
+        }
     }
     if let Some(program) = config.main.first() {
         let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
         facts.insert(ServiceName::MAIN.to_owned(), fact);
     }
-    facts
+    (facts, finishes)
 }
 
 /// Looks one program up as a service of that PATH and directory would.
@@ -53,9 +59,9 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn service(&mut self, service: &Service, inherited: &OsStr) -> ProgramFact {
+    fn service(&mut self, service: &Service, command: &Command, inherited: &OsStr) -> ProgramFact {
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
-        match &service.command {
+        match command {
             Command::Script(_) => self.file(Path::new(SHELL)),
             Command::File(path) => self.file(path),
             Command::Argv(words) => {
