@@ -16,7 +16,7 @@ use super::service::{
 use super::service_parts::SIGNALS;
 use super::suggest;
 use super::values::{CapSet, ServiceName, Signal};
-use crate::error::{Place, Problems};
+use crate::error::{Place, Problems, shown};
 
 /// s6-supervise leaves at least a second between two starts, and never more.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -183,10 +183,10 @@ fn longrun(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
     service.restart.limit = dir.number("max-death-tally", 0..=HIGHEST_TALLY).filter(|tally| *tally > 0);
     if dir.has("down") {
         service.down = true;
-        notices.push(format!("{name}: not started at boot: {} exists", dir.path("down").display()));
+        notices.push(format!("{name}: not started at boot: {} exists", shown(dir.path("down").as_os_str())));
     }
     if dir.has("up") {
-        notices.push(format!("{name}: {} has no effect on a longrun", dir.path("up").display()));
+        notices.push(format!("{name}: {} has no effect on a longrun", shown(dir.path("up").as_os_str())));
     }
 }
 
@@ -195,7 +195,7 @@ fn oneshot(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
         dir.problem_of_all("is a oneshot and has no `up`", "rename `run` to `up`, or write longrun into `type`");
     }
     for file in LONGRUN_ONLY.iter().filter(|file| dir.has(file)) {
-        notices.push(format!("{}: {} has no effect on a oneshot", service.name, dir.path(file).display()));
+        notices.push(format!("{}: {} has no effect on a oneshot", service.name, shown(dir.path(file).as_os_str())));
     }
     if let Some(command) = up(dir) {
         service.command = command;
@@ -221,7 +221,7 @@ fn up(dir: &mut ServiceDir<'_>) -> Option<Command> {
         Line::Nothing => Some(s6_up::nothing()),
         Line::Run(command) => Some(command),
         Line::Execline => {
-            let chmod = format!("chmod +x {}", dir.path("up").display());
+            let chmod = format!("chmod +x {}", shown(dir.path("up").as_os_str()));
             match script {
                 Some(_) => dir.problem("up", "is a script and not executable", chmod),
                 None => dir.problem(
