@@ -192,7 +192,8 @@ pub fn docker() -> Facts {
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
         programs: BTreeMap::new(),
         finishes: BTreeMap::new(),
-        zone_known: None,
+        home: None,
+        unknown_zone: None,
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) fn facts(config: &Config) -> Facts {
         stdio: [stdio; 3],
         programs: programs(config),
         finishes: BTreeMap::new(),
-        zone_known: None,
+        home: None,
+        unknown_zone: None,
     }
 }
 
