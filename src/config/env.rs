@@ -202,8 +202,15 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
         {
             continue;
         }
-        let ours = VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
-        let remedy = suggest::instead(&name.to_string_lossy(), "the variables are", ours);
+        let ours = || VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
+        // What all of them begin with says nothing about which one was meant.
+        let name_of = |word: &str| word.strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        let known: Vec<String> = ours().map(name_of).collect();
+        let written = name_of(&name.to_string_lossy());
+        let remedy = match suggest::nearest(&written, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{PREFIX}{meant}`?"),
+            None => format!("the variables are: {}", suggest::list(ours())),
+        };
         let at = Place::Variable { name: bytes.escape_ascii().to_string(), value: shown_value(value) };
         problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), remedy));
     }

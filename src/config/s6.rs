@@ -80,7 +80,7 @@ pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
 /// Reads one service directory.
 pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
     let mut notices = Vec::new();
-    let kind = kind(&mut dir);
+    let (kind, sure) = kind(&mut dir);
     refuse_later(&mut dir);
     notice_slips(name, &dir, &mut notices);
     let links = links(&mut dir);
@@ -88,28 +88,33 @@ pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
     service.essential |= dir.has("flag-essential");
     match kind {
         Kind::Longrun => longrun(&mut service, &mut dir, &mut notices),
-        Kind::Oneshot => oneshot(&mut service, &mut dir, &mut notices),
+        // What a wrong `type` should have said is not known, so nothing can be missing.
+        Kind::Oneshot if sure => oneshot(&mut service, &mut dir, &mut notices),
+        Kind::Oneshot => {}
     }
     (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
 }
 
-fn kind(dir: &mut ServiceDir<'_>) -> Kind {
+/// Returns the kind, and whether it is sure: not where `type` is wrong, which is reported.
+fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
     match dir.word("type") {
-        Some("longrun") => Kind::Longrun,
-        Some("oneshot") => Kind::Oneshot,
+        Some("longrun") => (Kind::Longrun, true),
+        Some("oneshot") => (Kind::Oneshot, true),
         Some("bundle") => {
             dir.problem("type", "a bundle is not available yet", "require the services themselves");
-            Kind::Oneshot
+            (Kind::Oneshot, false)
         }
         Some(other) => {
             dir.problem("type", format!("cannot be {}", quoted(other)), "write longrun or oneshot");
-            Kind::Oneshot
+            (Kind::Oneshot, false)
         }
         None if !dir.has("run") && dir.has("up") => {
             dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
-            Kind::Oneshot
+            (Kind::Oneshot, true)
         }
-        None => Kind::Longrun,
+        // Unfit, which is reported: not even the word is known.
+        None if dir.has("type") => (Kind::Oneshot, false),
+        None => (Kind::Longrun, true),
     }
 }
 
@@ -226,8 +231,13 @@ fn up(dir: &mut ServiceDir<'_>) -> Option<Command> {
                 Some(_) => dir.problem("up", "is a script and not executable", chmod),
                 None => dir.problem(
                     "up",
-                    "is more than one absolute path and its arguments, and execline is not available",
-                    format!("begin it with `#!/bin/sh` and {chmod}, or write the path of a script"),
+                    "needs execline, which is not available: only the absolute path of a program and plain words (letters, \
+                     digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`",
+                    format!(
+                        "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, write \
+                         the commands as shell, and {chmod}",
+                        shown(dir.path("script").as_os_str())
+                    ),
                 ),
             }
             None
