@@ -156,6 +156,7 @@ impl Supervisor {
             match (self.services[id].spec.start, self.services[id].wanted) {
                 (Start::AlreadyDone, _) => self.set(id, State::Done),
                 (Start::Skipped, _) => self.fail(id, Why::Skipped),
+                (Start::Failed, _) => self.fail(id, Why::FailedBefore),
                 (Start::Wanted, _) | (Start::Down, true) => self.set(id, State::Waiting { said: false }),
                 (Start::Down, false) => {}
             }

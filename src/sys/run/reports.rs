@@ -53,7 +53,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
                 count(*failures, "failure")
             );
         }
-        Report::Failed { id, why } => tracing::error!("{}: failed: {}", name(*id), reason(why, supervisor)),
+        Report::Failed { id, why } => tracing::error!("{}: failed: {}", name(*id), reason(*id, why, supervisor)),
         Report::Killing { id, who, after } => {
             let who = match who {
                 Killed::Command => "still there",
@@ -85,7 +85,7 @@ fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
         Because::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
         Because::Essential(id, why) => {
             let name = supervisor.name(*id);
-            tracing::error!("{name} is essential and has ended for good ({}): stopping", reason(why, supervisor));
+            tracing::error!("{name} is essential and has ended for good ({}): stopping", reason(*id, why, supervisor));
         }
         Because::NothingLeft if manner == Manner::Preparing => tracing::debug!("prepared"),
         Because::NothingLeft => tracing::info!("nothing is up or wanted any more"),
@@ -93,14 +93,19 @@ fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
 }
 
 /// Returns why a service is failed, in words that name services.
-pub fn reason(why: &Why, supervisor: &Supervisor) -> String {
+fn reason(id: Id, why: &Why, supervisor: &Supervisor) -> String {
     match why {
         Why::Ended(exit) => format!("ended with {}", words(*exit)),
-        Why::Limit(times) => format!("{} in a row", count(*times, "failure")),
+        Why::Limit(times) => {
+            // What refused its start has a line of its own, just above.
+            let last = supervisor.last_exit(id).map_or_else(|| "could not be started".to_owned(), words);
+            format!("{} in a row, last: {last}", count(*times, "failure"))
+        }
         Why::FinishSaidStop => "its finish script said 125".to_owned(),
         Why::Requirement(id) => format!("requires {}, which is failed", supervisor.name(*id)),
         Why::CannotStart(why) => refusal(why),
         Why::Skipped => "left out in this mode".to_owned(),
+        Why::FailedBefore => "failed before the step down".to_owned(),
     }
 }
 
@@ -133,6 +138,23 @@ pub fn span(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::service::{Restart, RestartPolicy};
+    use crate::supervise::{Event, Pid, Setup, Spec, Time};
+
+    #[test]
+    fn the_limit_tells_the_last_cause() {
+        let spec = Spec {
+            restart: Restart { policy: RestartPolicy::Always, limit: Some(1), ..Spec::main().restart },
+            is_main: false,
+            ..Spec::main()
+        };
+        let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
+        let (id, now) = (Id(0), Time::default());
+        engine.step(now, Event::Begin);
+        engine.step(now, Event::Spawned { id, pid: Pid(7) });
+        engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
+        assert_eq!(reason(id, &Why::Limit(1), &engine), "1 failure in a row, last: code 3");
+    }
 
     #[test]
     fn spans_read_as_people_say_them() {
