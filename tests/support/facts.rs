@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
@@ -102,7 +101,7 @@ pub fn longrun(name_: &str) -> Service {
         success_codes: vec![0],
         essential: false,
         ready: Ready::Started,
-        stop: Stop { signal: Signal::TERM, timeout: Some(Duration::from_secs(5)), group: true },
+        stop: Stop { signal: Signal::TERM, timeout: None, group: false },
         finish: None,
         limits: Vec::new(),
         nice: None,

@@ -94,7 +94,9 @@ pub(super) fn detail(step: &Step) -> String {
         Step::Own(own) => {
             let below = if own.recursive { ", with all below" } else { "" };
             let create = if own.create { ", made if missing" } else { "" };
-            format!("{}:{}{below}{create}", own.owner.uid, own.owner.gid)
+            let mode = |what: &str, mode: Option<u32>| mode.map_or_else(String::new, |it| format!(", {what} {it:04o}"));
+            let (files, directories) = (mode("files", own.mode), mode("directories", own.dir_mode));
+            format!("{}:{}{below}{create}{files}{directories}", own.owner.uid, own.owner.gid)
         }
         Step::GiveStdio { how: GiveStdio::Mode0622, .. } => "mode 0622, so that the app can reopen it".to_owned(),
         Step::GiveStdio { how: GiveStdio::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),
