@@ -1,7 +1,9 @@
 //! What can be wrong: [`Problem`] for what the user can fix, [`Refused`] for what the kernel said no to,
 //! and the exit codes. Plain values; only `main` and the loop print them. Knows no other module.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The configuration or the arguments are wrong (skarnet's convention, DESIGN §8).
@@ -46,24 +48,40 @@ impl Place {
     pub fn line(path: impl AsRef<Path>, line: usize) -> Self {
         Self::File { path: path.as_ref().to_owned(), line: Some(line) }
     }
-
-    /// Returns the place of a variable; `value` is escaped here.
-    pub fn variable(name: impl Into<String>, value: &std::ffi::OsStr) -> Self {
-        use std::os::unix::ffi::OsStrExt;
-        Self::Variable { name: name.into(), value: value.as_bytes().escape_ascii().to_string() }
-    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable { name, value } => write!(out, "{name}={value}"),
-            Self::File { path, line: None } => write!(out, "{}", path.display()),
-            Self::File { path, line: Some(line) } => write!(out, "{}:{line}", path.display()),
+            Self::File { path, line: None } => out.write_str(&shown(path.as_os_str())),
+            Self::File { path, line: Some(line) } => write!(out, "{}:{line}", shown(path.as_os_str())),
             Self::Argument(word) => write!(out, "`{word}`"),
             Self::Machine => write!(out, "this container"),
         }
     }
+}
+
+/// Returns a path or another foreign text for printing: what could move a cursor, forge a line or turn it around, and
+/// bytes that are no UTF-8, are escaped.
+pub fn shown(text: &OsStr) -> String {
+    let mut out = String::new();
+    for chunk in text.as_bytes().utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() || is_bidi(letter) {
+                out.extend(letter.escape_default());
+            } else {
+                out.push(letter);
+            }
+        }
+        out.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+    out
+}
+
+/// Letters that turn the direction of a line around (CVE-2021-42574).
+fn is_bidi(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One thing that the user can fix: where, what, and what to write instead.
@@ -222,5 +240,17 @@ impl From<Problems> for Error {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_name_cannot_move_a_cursor_or_forge_a_line() {
+        let evil = Path::new(OsStr::from_bytes(b"/t\x1b[2J\nx\xff\xe2\x80\xaey.toml"));
+        assert_eq!(Place::line(evil, 3).to_string(), "/t\\u{1b}[2J\\nx\\xff\\u{202e}y.toml:3");
+        assert_eq!(Place::file(evil).to_string(), "/t\\u{1b}[2J\\nx\\xff\\u{202e}y.toml");
     }
 }

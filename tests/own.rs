@@ -452,7 +452,9 @@ fn a_missing_path_is_made_or_passed_over_or_named() {
         tree.optional = true;
         assert!(own(root, &tree).failed.is_empty());
         tree.create = true;
-        assert!(own(root, &tree).is_clean());
+        let report = own(root, &tree);
+        assert!(report.is_clean() && report.made, "{report:?}");
+        assert!(!own(root, &tree).made);
         assert_eq!((ids(here("a")), mode(here("a")), ids(here("a/b"))), (ROOT, 0o755, APP));
     });
 }

@@ -36,7 +36,7 @@ pub(super) fn overview() -> String {
         "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
          `docker run` is then the main command.\n\n{}\n{}\n{}",
         table("Examples:", &examples),
-        environment(),
+        table("Environment:", &[VARIABLES, OTHERS].concat()),
         table("Exit codes:", CODES)
     )
 }
@@ -47,7 +47,15 @@ pub(super) fn init() -> String {
         ("stepdown init -- nginx -g 'daemon off;'", "and a main command"),
         ("/init nginx -g 'daemon off;'", "the same, if /init is a link to stepdown"),
     ];
-    format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", CODES))
+    let codes = [
+        ("0", "asked to stop, and there is no main command"),
+        ("100", "the configuration or a variable is wrong; nothing was touched"),
+        ("111", "the system refused a step that is required"),
+        ("126, 127", "the main command cannot be executed; was not found"),
+        ("128+n", "the main command was killed by signal n"),
+        ("others", "the main command's, or of the essential service that ended the container"),
+    ];
+    format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
 }
 
 pub(super) fn check() -> String {
@@ -98,8 +106,11 @@ pub(super) fn run_as() -> String {
         ("stepdown run-as app ls -l /config", "as the app user, with its groups and HOME"),
         ("stepdown run-as 1000:1000 id", "as numbers"),
     ];
+    // What makes up the app user; where programs are looked for.
+    let concerns = |name: &str| ["PUID", "PGID", "STEPDOWN_SERVICES", "STEPDOWN_WITHOUT_DROP", "PATH"].contains(&name);
+    let environment: Vec<_> = VARIABLES.iter().chain(OTHERS).filter(|(name, _)| concerns(name)).copied().collect();
     let codes = [
-        ("100", "there is no such user"),
+        ("100", "there is no such user; for `app` also: a variable or the configuration is wrong"),
         ("111", "the system refused, such as to become another user without root"),
         ("126, 127", "the command cannot be executed; was not found"),
         ("others", "the command's own"),
@@ -107,13 +118,15 @@ pub(super) fn run_as() -> String {
     format!(
         "HOME, USER and LOGNAME become the user's. Whoever is that user already executes the command as it is.\n\n{}\n{}\n{}",
         table("Examples:", &examples),
-        environment(),
+        table("Environment:", &environment),
         table("Exit codes:", &codes)
     )
 }
 
+/// What a boot reads, and so does whoever plans one; `NO_COLOR` is `status`'s alone.
 fn environment() -> String {
-    table("Environment:", &[VARIABLES, OTHERS].concat())
+    let others: Vec<_> = OTHERS.iter().filter(|(name, _)| *name != "NO_COLOR").copied().collect();
+    table("Environment:", &[VARIABLES, &others].concat())
 }
 
 /// Two columns under a title; a long first column puts the second one below it.

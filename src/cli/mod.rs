@@ -11,6 +11,7 @@ mod plan;
 pub mod rehearse;
 mod run_as;
 mod table;
+mod usage;
 mod words;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,9 @@ struct Printed {
 fn usage(error: &clap::Error, argv: &[OsString]) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::process::id() == 1 {
         output::err(help::BARE_ENTRYPOINT);
+    }
+    if let Some(problem) = usage::problem(error) {
+        return output::wrong(&problem);
     }
     // A stream that is closed is no reason for another exit code.
     let _ = error.print();

@@ -11,7 +11,10 @@ use crate::sys::source::Where;
 /// Reads, plans, and prints the plan.
 pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
     let config = super::config(place, command)?;
-    let plan = plan::boot(&config, &facts::read(&config))?;
+    let mut facts = facts::read(&config);
+    // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
+    facts.pid_one |= !place.is_installed();
+    let plan = plan::boot(&config, &facts)?;
     let mut text =
         if json { format!("{:#}", plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };
     if !text.ends_with('\n') {

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::{Error, Place, Problem, Problems};
+use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::sys::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
 
 /// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
@@ -91,7 +91,7 @@ pub struct Args {
 /// # Errors
 /// Every flag that is wrong, or what the system refused.
 pub fn run(args: &Args) -> Result<u8, Error> {
-    Ok(rehearse::run(&rehearsal(args)?)?)
+    rehearse::run(&rehearsal(args)?)
 }
 
 fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
@@ -117,6 +117,14 @@ fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
     if !args.workdir.is_absolute() {
         let place = Place::Argument(format!("--workdir {}", args.workdir.display()));
         problems.push(Problem::new(place, "it is not absolute", "write a path that starts with `/`"));
+    }
+    for word in args.env.iter().filter(|word| word.is_empty() || word.as_encoded_bytes().starts_with(b"=")) {
+        let place = Place::Argument(format!("-e {}", shown(word)));
+        problems.push(Problem::new(
+            place,
+            "it names no variable",
+            "write `-e NAME=VALUE`, or `-e NAME` to take it over",
+        ));
     }
     let environment = environment(&args.env, std::env::vars_os().collect());
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -193,10 +201,22 @@ mod tests {
     #[test]
     fn every_wrong_flag_is_listed_at_once() {
         use clap::Parser;
-        let line =
-            Line::parse_from(["try", "/no/such", "-v", "x", "--tmpfs", "run", "--cap-add", "sys_admin", "-w", "x"]);
+        let line = Line::parse_from([
+            "try",
+            "/no/such",
+            "-v",
+            "x",
+            "--tmpfs",
+            "run",
+            "--cap-add",
+            "sys_admin",
+            "-w",
+            "x",
+            "-e",
+            "=x",
+        ]);
         let text = rehearsal(&line.args).unwrap_err().to_string();
-        assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(text.lines().count(), 6, "{text}");
     }
 
     #[test]

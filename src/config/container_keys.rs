@@ -107,7 +107,7 @@ const OWN_KEYS: &[KeyDoc] = &[
     key("exclude", "an array of relative paths", "[]", r#"exclude = [".snapshots"]"#,
         "left alone, with all below"),
     key("hard_links", "a string", r#""same-owner""#, r#"hard_links = "refuse""#,
-        "files with more than one link: `same-owner` (changed if the top's old owner has them), `refuse`, `allow`"),
+        "files with more than one link: `same-owner` (changed if the top's old owner has them, never root's), `refuse`, `allow`"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines

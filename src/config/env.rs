@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::container::{Asked, Container};
 use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
-use super::quote::quoted_os;
+use super::quote::{quoted_os, shown_value};
 use super::suggest;
 use super::units::{self, NoId};
 use super::values::{Gid, Uid};
@@ -26,11 +27,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("STEPDOWN_LOG_FORMAT", "lines of the services: auto, inherit, tagged, json"),
 ];
 
+/// Names more services trees.
+const SERVICES: &str = "STEPDOWN_SERVICES";
+
 /// What begins every variable of ours, so that a slip in the rest can be told.
 const PREFIX: &str = "STEPDOWN_";
-
-/// A value in a message is cut after this many bytes.
-const SHOWN: usize = 80;
 
 type Env = BTreeMap<OsString, OsString>;
 
@@ -42,17 +43,12 @@ pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &
     let app = &mut container.app;
     app.asked_uid = asked(env, &uid_from, Id::User, problems, notices).map(|asked| over(asked, Uid));
     app.asked_gid = asked(env, &gid_from, Id::Group, problems, notices).map(|asked| over(asked, Gid));
-    if let Some(umask) =
-        read(env, "UMASK", problems, "give an octal mask such as UMASK=022", |text| units::octal(text, 0o777))
-    {
+    if let Some(umask) = read(env, "UMASK", problems, &UMASK, |text| units::octal(text, 0o777)) {
         app.umask = Some(umask);
     }
     check_zone(env, problems);
-    if let Some(budget) =
-        read(env, "STEPDOWN_STOP_TIMEOUT", problems, "give a number and its unit, such as 8s", |text| {
-            units::duration(text)
-        })
-    {
+    check_trees(env, problems);
+    if let Some(budget) = read(env, "STEPDOWN_STOP_TIMEOUT", problems, &DURATION, units::duration) {
         container.stop_timeout = budget;
     }
     container.without_drop = choice(env, "STEPDOWN_WITHOUT_DROP", &WITHOUT, problems).unwrap_or(container.without_drop);
@@ -84,7 +80,7 @@ fn asked(
     let (name, value) = set.next()?;
     for (other, ignored) in set {
         if ignored != value {
-            notices.push(format!("{other}={} is ignored: {name} is set", shown(ignored)));
+            notices.push(format!("{other}={} is ignored: {name} is set", shown_value(ignored)));
         }
     }
     let what = match id {
@@ -105,7 +101,7 @@ fn asked(
 fn note_ignored(env: &Env, name: &str, key: &str, names: &[String], notices: &mut Vec<String>) {
     if let Some(value) = env.get(OsStr::new(name)).filter(|_| !names.iter().any(|other| other == name)) {
         let names = suggest::list(names.iter().map(String::as_str));
-        notices.push(format!("{name}={} is ignored: `{key}` of this image is [{names}]", shown(value)));
+        notices.push(format!("{name}={} is ignored: `{key}` of this image is [{names}]", shown_value(value)));
     }
 }
 
@@ -118,26 +114,45 @@ fn why_no_id(why: NoId) -> String {
     }
 }
 
+/// What a variable holds: the noun, and what to write.
+struct Expected<'a> {
+    noun: &'a str,
+    remedy: &'a str,
+}
+
+const UMASK: Expected<'static> =
+    Expected { noun: "an octal mask", remedy: "give up to three digits from 0 to 7, such as UMASK=022" };
+const DURATION: Expected<'static> = Expected {
+    noun: "a duration",
+    remedy: "give a whole number and its unit (ms, s, m or h), such as STEPDOWN_STOP_TIMEOUT=8s",
+};
+
 /// Reads one variable as text with `parse`; what it refuses is a problem.
 fn read<T>(
     env: &Env,
     name: &str,
     problems: &mut Problems,
-    remedy: &str,
+    expected: &Expected<'_>,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Option<T> {
     let value = env.get(OsStr::new(name))?;
     let parsed = value.to_str().and_then(parse);
     if parsed.is_none() {
-        let what = if value.is_empty() { "is empty" } else { "cannot be that" };
-        problems.push(Problem::new(place(name, value), what, format!("{remedy}, or unset it")));
+        let what = match value.is_empty() {
+            true => "is empty".to_owned(),
+            false => format!("{} is not {}", quoted_os(value), expected.noun),
+        };
+        problems.push(Problem::new(place(name, value), what, format!("{}, or unset it", expected.remedy)));
     }
     parsed
 }
 
 fn choice<T: Copy>(env: &Env, name: &str, words_of: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let remedy = format!("give one of {}", words(words_of));
-    read(env, name, problems, &remedy, |text| words_of.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
+    let expected = Expected { noun: "one of its values", remedy: &remedy };
+    read(env, name, problems, &expected, |text| {
+        words_of.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+    })
 }
 
 /// `TZ` becomes part of a file's name in every libc, so it may not lead out of the zone files.
@@ -154,6 +169,27 @@ fn check_zone(env: &Env, problems: &mut Problems) {
     }
 }
 
+/// Where the container starts is nothing that a tree should depend on.
+fn check_trees(env: &Env, problems: &mut Problems) {
+    for word in trees(env).filter(|word| !word.starts_with(b"/")) {
+        let what = format!("{} is a relative path", quoted_os(OsStr::from_bytes(word)));
+        let value = env.get(OsStr::new(SERVICES)).map_or(OsStr::new(""), OsString::as_os_str);
+        let remedy = format!("give absolute paths such as {SERVICES}=/opt/services.d");
+        problems.push(Problem::new(place(SERVICES, value), what, remedy));
+    }
+}
+
+fn trees(env: &Env) -> impl Iterator<Item = &[u8]> {
+    let value = env.get(OsStr::new(SERVICES)).map_or(&b""[..], |value| value.as_bytes());
+    value.split(|byte| *byte == b':').filter(|word| !word.is_empty())
+}
+
+/// Returns the place of the variable that names this tree, if one does.
+pub fn of_tree(env: &Env, tree: &Path) -> Option<Place> {
+    let named = trees(env).any(|word| word == tree.as_os_str().as_bytes());
+    env.get(OsStr::new(SERVICES)).filter(|_| named).map(|value| place(SERVICES, value))
+}
+
 /// A slip in a variable's name would be a setting that silently does nothing.
 fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
     for (name, value) in env {
@@ -166,9 +202,16 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
         {
             continue;
         }
-        let ours = VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
-        let remedy = suggest::instead(&name.to_string_lossy(), "the variables are", ours);
-        let at = Place::Variable { name: bytes.escape_ascii().to_string(), value: shown(value) };
+        let ours = || VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
+        // What all of them begin with says nothing about which one was meant.
+        let name_of = |word: &str| word.strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        let known: Vec<String> = ours().map(name_of).collect();
+        let written = name_of(&name.to_string_lossy());
+        let remedy = match suggest::nearest(&written, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{PREFIX}{meant}`?"),
+            None => format!("the variables are: {}", suggest::list(ours())),
+        };
+        let at = Place::Variable { name: bytes.escape_ascii().to_string(), value: shown_value(value) };
         problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), remedy));
     }
 }
@@ -182,13 +225,5 @@ fn is_service_link(name: &[u8]) -> bool {
 }
 
 fn place(name: &str, value: &OsStr) -> Place {
-    Place::Variable { name: name.to_owned(), value: shown(value) }
-}
-
-fn shown(value: &OsStr) -> String {
-    let bytes = value.as_bytes();
-    match bytes.get(..SHOWN) {
-        Some(start) if bytes.len() > SHOWN => format!("{}… ({} bytes)", start.escape_ascii(), bytes.len()),
-        _ => bytes.escape_ascii().to_string(),
-    }
+    Place::Variable { name: name.to_owned(), value: shown_value(value) }
 }

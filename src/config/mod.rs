@@ -46,6 +46,7 @@ use service::Service;
 
 pub use env::VARIABLES;
 pub use keys::reference;
+pub use quote::shown_value;
 pub use read::read;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).

@@ -25,6 +25,20 @@ pub fn quoted_os(text: &OsStr) -> String {
     }
 }
 
+/// Returns a variable's value as it stands behind `NAME=`: in double quotes where a blank or an escape would else be
+/// overlooked.
+pub fn shown_value(value: &OsStr) -> String {
+    let bytes = value.as_bytes();
+    let start = bytes.get(..SHOWN).unwrap_or(bytes);
+    let text = start.escape_ascii().to_string();
+    let odd = |byte: &u8| byte.is_ascii_whitespace() || b"\"'\\`".contains(byte) || !byte.is_ascii_graphic();
+    let text = if start.iter().any(odd) { format!("\"{text}\"") } else { text };
+    match bytes.len() {
+        all if all > start.len() => format!("{text}… ({all} bytes)"),
+        _ => text,
+    }
+}
+
 /// Returns the text with everything escaped that is not printable.
 pub fn escaped(text: &str) -> String {
     // Taken first: escaping a megabyte to show eighty letters of it is a waste.

@@ -33,7 +33,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
 
     let mut found = Found::default();
     for tree in &sources.trees {
-        tree::read(tree, &mut found, &mut problems);
+        tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
     }
     let Found { mut drafts, declared, anything } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));

@@ -17,7 +17,7 @@ use super::service::{
 use super::service_parts::SIGNALS;
 use super::suggest;
 use super::values::{CapSet, ServiceName, Signal};
-use crate::error::{Place, Problems};
+use crate::error::{Place, Problems, shown};
 
 /// s6-supervise leaves at least a second between two starts, and never more.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -84,7 +84,7 @@ pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
 /// Reads one service directory.
 pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
     let mut notices = Vec::new();
-    let kind = kind(&mut dir);
+    let (kind, sure) = kind(&mut dir);
     refuse_later(&mut dir);
     notice_slips(name, &dir, &mut notices);
     let mut links = links(&mut dir);
@@ -95,28 +95,33 @@ pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
             longrun(&mut service, &mut dir, &mut notices);
             links.extend(s6_pipes::links(name, &mut dir, &mut notices));
         }
-        Kind::Oneshot => oneshot(&mut service, &mut dir, &mut notices),
+        // What a wrong `type` should have said is not known, so nothing can be missing.
+        Kind::Oneshot if sure => oneshot(&mut service, &mut dir, &mut notices),
+        Kind::Oneshot => {}
     }
     (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
 }
 
-fn kind(dir: &mut ServiceDir<'_>) -> Kind {
+/// Returns the kind, and whether it is sure: not where `type` is wrong, which is reported.
+fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
     match dir.word("type") {
-        Some("longrun") => Kind::Longrun,
-        Some("oneshot") => Kind::Oneshot,
+        Some("longrun") => (Kind::Longrun, true),
+        Some("oneshot") => (Kind::Oneshot, true),
         Some("bundle") => {
             dir.problem("type", "a bundle is not available yet", "require the services themselves");
-            Kind::Oneshot
+            (Kind::Oneshot, false)
         }
         Some(other) => {
             dir.problem("type", format!("cannot be {}", quoted(other)), "write longrun or oneshot");
-            Kind::Oneshot
+            (Kind::Oneshot, false)
         }
         None if !dir.has("run") && dir.has("up") => {
             dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
-            Kind::Oneshot
+            (Kind::Oneshot, true)
         }
-        None => Kind::Longrun,
+        // Unfit, which is reported: not even the word is known.
+        None if dir.has("type") => (Kind::Oneshot, false),
+        None => (Kind::Longrun, true),
     }
 }
 
@@ -197,10 +202,10 @@ fn longrun(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
     service.restart.limit = dir.number("max-death-tally", 0..=HIGHEST_TALLY).filter(|tally| *tally > 0);
     if dir.has("down") {
         service.down = true;
-        notices.push(format!("{name}: not started at boot: {} exists", dir.path("down").display()));
+        notices.push(format!("{name}: not started at boot: {} exists", shown(dir.path("down").as_os_str())));
     }
     if dir.has("up") {
-        notices.push(format!("{name}: {} has no effect on a longrun", dir.path("up").display()));
+        notices.push(format!("{name}: {} has no effect on a longrun", shown(dir.path("up").as_os_str())));
     }
 }
 
@@ -209,7 +214,7 @@ fn oneshot(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
         dir.problem_of_all("is a oneshot and has no `up`", "rename `run` to `up`, or write longrun into `type`");
     }
     for file in LONGRUN_ONLY.iter().filter(|file| dir.has(file)) {
-        notices.push(format!("{}: {} has no effect on a oneshot", service.name, dir.path(file).display()));
+        notices.push(format!("{}: {} has no effect on a oneshot", service.name, shown(dir.path(file).as_os_str())));
     }
     if let Some(command) = line(dir, "up") {
         service.command = command;
@@ -232,13 +237,18 @@ fn line(dir: &mut ServiceDir<'_>, name: &str) -> Option<Command> {
         Line::Nothing => Some(s6_up::nothing()),
         Line::Run(command) => Some(command),
         Line::Execline => {
-            let chmod = format!("chmod +x {}", dir.path(name).display());
+            let chmod = format!("chmod +x {}", shown(dir.path(name).as_os_str()));
             match script {
                 Some(_) => dir.problem(name, "is a script and not executable", chmod),
                 None => dir.problem(
                     name,
-                    "is more than one absolute path and its arguments, and execline is not available",
-                    format!("begin it with `#!/bin/sh` and {chmod}, or write the path of a script"),
+                    "needs execline, which is not available: only the absolute path of a program and plain words (letters, \
+                     digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`",
+                    format!(
+                        "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, write \
+                         the commands as shell, and {chmod}",
+                        shown(dir.path("script").as_os_str())
+                    ),
                 ),
             }
             None

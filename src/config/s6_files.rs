@@ -11,7 +11,7 @@ use super::Content;
 use super::bytes;
 use super::quote::quoted;
 use super::report::Report;
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Place, Problem, Problems, shown};
 
 /// A service directory and the problems found in it.
 pub struct ServiceDir<'c> {
@@ -111,7 +111,7 @@ impl<'c> ServiceDir<'c> {
         match self.entry(name) {
             None => {}
             Some(Content::File { executable: false, .. }) => {
-                self.problem(name, "is not executable", format!("chmod +x {}", path.display()));
+                self.problem(name, "is not executable", format!("chmod +x {}", shown(path.as_os_str())));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
             // A program larger than a configuration file may be: executable or not is seen when it is looked up.

@@ -131,6 +131,7 @@ fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
             report.line(script.line(), "both `command` and `script` are set", "keep one of them");
             nothing
         }
+        (None, None) if table.has_slip_of(&["command", "script"]) => nothing,
         (None, None) => {
             report.whole(
                 "has neither `command` nor `script`",

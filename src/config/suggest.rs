@@ -54,9 +54,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == plain).map(|(_, ours)| *ours);
     let near = |ours: &str| {
         let bare = ours.to_ascii_lowercase().replace('-', "_");
-        let length = plain.chars().count().max(bare.chars().count());
+        let (one, other) = (plain.chars().count(), bare.chars().count());
         let distance = strsim::osa_distance(&plain, &bare);
-        (distance <= (length / 3).clamp(1, 3)).then_some(distance)
+        // A third of the shorter one: else a short word would be taken for any other. Nothing in common is no slip.
+        let near = distance <= (one.min(other) / 3).clamp(1, 3) && distance < one.max(other);
+        near.then_some(distance)
     };
     let mut best: Option<(usize, &str)> = None;
     for ours in known {
@@ -101,6 +103,16 @@ mod tests {
         assert_eq!(nearest("restrat", KEYS), Some("restart"));
         assert_eq!(nearest("Restart", KEYS), Some("restart"));
         assert_eq!(nearest("dbb", ["web", "db"]), Some("db"));
+    }
+
+    #[test]
+    fn what_is_too_far_away_is_not_suggested() {
+        assert_eq!(nearest("a", ["b"]), None);
+        assert_eq!(nearest("log", ["web"]), None);
+        assert_eq!(nearest("nicer", ["nice"]), Some("nice"));
+        assert_eq!(nearest("notices", ["nice"]), None);
+        assert_eq!(nearest("comments", ["command"]), None);
+        assert_eq!(nearest("comand", KEYS), Some("command"));
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl<'t> Table<'t> {
         self.line
     }
 
+    /// Returns whether an unknown key, which was reported already, was probably meant as one of these.
+    pub fn has_slip_of(&self, keys: &[&str]) -> bool {
+        let unknown = self.table.keys().map(|key| key.get_ref().as_ref()).filter(|name| self.doc.key(name).is_none());
+        let mut meant = unknown.filter_map(|name| suggest::nearest(name, self.doc.names()));
+        meant.any(|name| keys.contains(&name))
+    }
+
     /// Returns the value of a key, if it is there.
     pub fn get(&self, key: &str) -> Option<Field<'t>> {
         let (written, value) = self.table.get_key_value(key)?;

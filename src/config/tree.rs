@@ -12,7 +12,7 @@ use super::s6_files::ServiceDir;
 use super::service::Kind;
 use super::values::ServiceName;
 use super::{Content, Tree, bytes, s6, s6_pipes, service_toml};
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Place, Problem, Problems, shown};
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
 const MOST_ENTRIES: usize = 10_000;
@@ -32,12 +32,23 @@ pub struct Found {
     pub anything: bool,
 }
 
-/// Reads one tree into `found`.
-pub fn read(tree: &Tree, found: &mut Found, problems: &mut Problems) {
+/// Reads one tree into `found`; `named_by` is the variable that names it, if one does.
+pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &mut Problems) {
     if let Some(why) = &tree.unreadable {
-        let remedy = "correct STEPDOWN_SERVICES, or put the directory there, readable";
-        problems.push(Problem::new(Place::file(&tree.path), format!("cannot read the services tree: {why}"), remedy));
         found.anything = true;
+        let shown = quoted_os(tree.path.as_os_str());
+        match named_by {
+            // Said already: a relative path is none at all.
+            Some(_) if tree.path.is_relative() => {}
+            Some(at) => {
+                let what = format!("cannot read the services tree {shown}: {why}");
+                problems.push(Problem::new(at, what, "correct the variable, or put the directory there, readable"));
+            }
+            None => {
+                let what = format!("cannot read the services tree: {why}");
+                problems.push(Problem::new(Place::file(&tree.path), what, "put the directory there, readable"));
+            }
+        }
         return;
     }
     if tree.entries.len() > MOST_ENTRIES {
@@ -159,7 +170,7 @@ fn declare(name: &ServiceName, path: &PathBuf, found: &mut Found, problems: &mut
         found.declared.insert(name.clone(), path.clone());
         return true;
     };
-    let what = format!("service `{name}` is declared twice, here and in {}", first.display());
+    let what = format!("service `{name}` is declared twice, here and in {}", shown(first.as_os_str()));
     problems.push(Problem::new(Place::file(path), what, "keep one of them, or rename one"));
     false
 }

@@ -9,10 +9,10 @@ use super::services::{Common, When};
 use super::steps::{Ground, accounts::Files};
 use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
 use super::{accounts, groups, identity, prepare, privilege, services, steps};
-use crate::config::Config;
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
+use crate::config::{Config, shown_value};
 use crate::error::Error;
 
 /// Returns everything that a boot does here.
@@ -145,8 +145,9 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
              nobody else is signalled",
         );
     }
-    if facts.zone_known == Some(false) {
-        notes.notice("TZ names no zone of this image: times are UTC; install tzdata or mend TZ");
+    if let Some(zone) = &facts.unknown_zone {
+        let zone = shown_value(zone);
+        notes.notice(format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Facts`]: what the machine is like, read once by `sys::facts`. Plain values; must not know how they are found out.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::config::service::Resource;
@@ -57,8 +58,10 @@ pub struct Facts {
     ///
     /// [`Service::helpers`]: crate::config::service::Service::helpers
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
-    /// Zone files: whether `TZ` names one. `None`: no zoneinfo in this image, or TZ is unset.
-    pub zone_known: Option<bool>,
+    /// `HOME` as it was given.
+    pub home: Option<PathBuf>,
+    /// What `TZ` says, if that names no zone of this image.
+    pub unknown_zone: Option<OsString>,
 }
 
 /// The account files (passwd(5), group(5), shadow(5), gshadow(5)).

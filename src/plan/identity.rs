@@ -110,8 +110,17 @@ pub(super) fn as_is(app: &App, facts: &Facts, notes: &mut Notes) -> Identity {
         shell: account.as_ref().map_or_else(|| PathBuf::from("/sbin/nologin"), |account| account.shell.clone()),
         umask: app.umask.unwrap_or(facts.umask),
     };
-    identity.home = home_as_is(app, facts, &identity, account.map(|account| account.home));
+    identity.home = match account {
+        None => given_home(facts).unwrap_or_else(|| home_as_is(app, facts, &identity, None)),
+        Some(account) => home_as_is(app, facts, &identity, Some(account.home)),
+    };
     identity
+}
+
+/// HOME as given, for a uid that no file knows: whoever sets it there means it (`-e HOME=…`). Docker itself says `/`, which
+/// is nobody's wish.
+fn given_home(facts: &Facts) -> Option<PathBuf> {
+    facts.home.clone().filter(|home| is_field(home) && home != Path::new("/"))
 }
 
 /// The declared home if it can be used, else the account's if it is not known to be missing, else `/`.

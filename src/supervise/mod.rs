@@ -438,6 +438,8 @@ pub enum Why {
     CannotStart(SpawnError),
     /// It was left out in this mode.
     Skipped,
+    /// An earlier stage could not do it.
+    FailedBefore,
 }
 
 /// Why the container ends.

@@ -127,6 +127,9 @@ pub enum Start {
     AlreadyDone,
     /// It is left out in this mode: failed from the beginning, and never a reason to end the container by itself.
     Skipped,
+    /// An earlier stage could not do it (a oneshot of *prepare* that is not essential): failed from the beginning, as one
+    /// that is left out.
+    Failed,
 }
 
 impl Setup {

@@ -130,7 +130,7 @@ impl Supervisor {
         self.services[id].wanted = false;
         self.set(id, State::Failed { why: why.clone() });
         self.report(Report::Failed { id, why: why.clone() });
-        if why != Why::Skipped {
+        if !matches!(why, Why::Skipped | Why::FailedBefore) {
             self.verdict.failure = Some(code);
             self.ended_for_good(id, why);
         }

@@ -1,15 +1,16 @@
 //! What `status` shows. Reads the engine, changes nothing.
 
 use super::supervisor::Supervisor;
-use super::{Exit, Id, Phase, Pid, Status, Why};
+use super::{Exit, Id, Phase, Pid, Status, Why, verdict};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
     /// Returns a line for every service, in the order of their ids.
     pub fn status(&self) -> Vec<Status> {
         self.services
-            .iter()
-            .map(|service| {
+            .ids()
+            .map(|id| {
+                let service = &self.services[id];
                 let phase = service.state.phase();
                 Status {
                     name: service.spec.name.clone(),
@@ -19,7 +20,7 @@ impl Supervisor {
                     since: service.since,
                     restarts: service.starts.saturating_sub(1),
                     last_exit: service.last_exit,
-                    why: self.why(service.state.why()),
+                    why: self.why(id, service.state.why()),
                     healthy: service.looks.healthy,
                 }
             })
@@ -47,17 +48,28 @@ impl Supervisor {
         self.services.has(id).then(|| self.services[id].state.phase())
     }
 
+    /// Returns how its last run ended; `None` where the last start was refused, so that there was no run.
+    pub fn last_exit(&self, id: Id) -> Option<Exit> {
+        let service = self.services.has(id).then(|| &self.services[id])?;
+        // A refused start has a code of its own and leaves the exit of the run before; a failure that ended with 0 has 1.
+        service.last_exit.filter(|exit| service.code.is_none_or(|code| code == verdict::code(*exit).max(1)))
+    }
+
     /// Says in words why it is failed.
-    fn why(&self, why: Option<&Why>) -> Option<String> {
+    fn why(&self, id: Id, why: Option<&Why>) -> Option<String> {
         why.map(|why| match why {
             Why::Ended(exit) => in_words(*exit),
-            Why::Limit(times) => format!("{times} failures in a row"),
+            Why::Limit(times) => {
+                let last = self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
+                format!("{times} failures in a row, last: {last}")
+            }
             Why::FinishSaidStop => "its finish script said 125".to_owned(),
             Why::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
             Why::CannotStart(why) => {
                 format!("{}: {}", why.what, std::io::Error::from_raw_os_error(why.errno))
             }
             Why::Skipped => "left out in this mode".to_owned(),
+            Why::FailedBefore => "failed before the step down".to_owned(),
         })
     }
 
@@ -70,5 +82,12 @@ fn in_words(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("ended with code {code}"),
         Exit::Signal(signal) => format!("killed by {signal}"),
+    }
+}
+
+fn shortly(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("code {code}"),
+        Exit::Signal(signal) => signal.to_string(),
     }
 }

@@ -170,6 +170,7 @@ impl Supervisor {
                     self.set(id, State::Done);
                 }
                 (Start::Skipped, _) => self.fail(id, Why::Skipped),
+                (Start::Failed, _) => self.fail(id, Why::FailedBefore),
                 (Start::Wanted, _) | (Start::Down, true) => self.set(id, State::Waiting { said: false }),
                 (Start::Down, false) => {}
             }

@@ -54,7 +54,7 @@ impl Supervisor {
         let own = self.services[id].code;
         let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
         match why {
-            Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) => failed(own),
+            Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::FailedBefore => failed(own),
             Why::FinishSaidStop => own.unwrap_or(FAILURE),
             Why::Requirement(lost) => failed(self.services[*lost].code),
             Why::Skipped => EXIT_REFUSED,

@@ -12,7 +12,7 @@ use super::log::ours::{self, with_outputs};
 use super::privilege::{self, Power};
 use super::run::{Environment, LAST_LINES, mishap};
 use super::signals::Signals;
-use super::{descriptors, facts, source};
+use super::{descriptors, facts, host, source};
 use crate::config::container::Level;
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -33,6 +33,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
 
 fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let began = Instant::now();
+    host::refuse_machine()?;
     mishap::take_notes();
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();

@@ -20,7 +20,7 @@ use crate::config::values::{Capability, Gid, ServiceName};
 use crate::error::{Error, Refused};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Drop, ServicePlan};
-use crate::supervise::{Because, Setup};
+use crate::supervise::{Because, Setup, Start};
 
 /// Everything that both stages need.
 pub struct Life {
@@ -90,10 +90,13 @@ impl Life {
         signals: &mut Signals,
     ) -> Result<Outcome, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
-        let left_out = skipped.chain(self.not_done.iter().cloned()).collect();
+        let left_out = skipped.collect();
         let main = self.plan.main.is_some();
         let services = &self.config.services;
-        let setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
+        let mut setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
+        for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
+            spec.start = Start::Failed;
+        }
         let mut surroundings = self.surroundings(self.parent(), self.groups());
         surroundings.limits = descriptors::make_room(setup.specs.len());
         if main && self.facts.tty {

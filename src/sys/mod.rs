@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod directories;
 pub mod facts;
 pub mod files;
+mod host;
 pub mod init;
 pub mod life;
 pub mod log;

@@ -10,7 +10,7 @@ use super::files::name::shown_path;
 use super::own::{self, OwnReport, Progress, Usability};
 use super::privilege::Root;
 use crate::error::Refused;
-use crate::plan::{Identity, OwnTree};
+use crate::plan::{Identity, OwnTree, Owner};
 
 /// A walk that takes longer says how far it is, this often.
 const EVERY: Duration = Duration::from_secs(3);
@@ -24,7 +24,7 @@ pub fn establish(root: &Root, tree: &OwnTree, app: &Identity, stop: &AtomicBool)
     let mut teller = Teller::new(&path);
     let report = own::apply(root, tree, app, stop, &mut |progress| teller.tell(progress))?;
     teller.done();
-    say(&path, &report, app);
+    say(&path, &report, tree.owner, app);
     Ok(())
 }
 
@@ -33,9 +33,9 @@ pub fn check(tree: &OwnTree) {
     say_usable(&shown_path(&tree.path), &own::check(tree), "this user");
 }
 
-fn say(path: &str, report: &OwnReport, app: &Identity) {
-    if report.changed > 0 {
-        tracing::info!("{path}: changed {} of {} entries to {}:{}", report.changed, report.entries, app.uid, app.gid);
+fn say(path: &str, report: &OwnReport, owner: Owner, app: &Identity) {
+    if report.made || report.changed > 0 {
+        tracing::info!("{path}: {}", done(report, owner));
     } else {
         tracing::debug!("{path}: {} entries, nothing to change", report.entries);
     }
@@ -52,6 +52,16 @@ fn say(path: &str, report: &OwnReport, app: &Identity) {
         );
     }
     say_usable(path, &report.usable, &format!("{}:{}", app.uid, app.gid));
+}
+
+/// What was done, in words: an entry that is ours was not there to be changed.
+fn done(report: &OwnReport, owner: Owner) -> String {
+    let to = format!("{}:{}", owner.uid, owner.gid);
+    match report.made {
+        true if report.failed.is_empty() => format!("made, {to}"),
+        true => "made".to_owned(),
+        false => format!("changed {} of {} entries to {to}", report.changed, report.entries),
+    }
 }
 
 fn say_usable(path: &str, usable: &Usability, who: &str) {
@@ -113,4 +123,18 @@ fn bar(path: &str) -> ProgressBar {
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.set_message(path.to_owned());
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::{Gid, Uid};
+
+    #[test]
+    fn what_was_just_made_was_not_changed() {
+        let owner = Owner { uid: Uid(5), gid: Gid(6) };
+        let report = OwnReport { entries: 1, changed: 1, made: true, ..OwnReport::empty() };
+        assert_eq!(done(&report, owner), "made, 5:6");
+        assert_eq!(done(&OwnReport { made: false, ..report }, owner), "changed 1 of 1 entries to 5:6");
+    }
 }

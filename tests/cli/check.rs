@@ -37,6 +37,7 @@ fn what_is_as_good_as_root_is_called_so() {
     assert!(said.out.contains("PID 1 becomes app and keeps KILL SETGID SETUID\n"), "{}", said.out);
     assert!(said.out.contains("  because `web` runs as www-data"), "{}", said.out);
     assert!(said.out.contains("as good as root"), "{}", said.out);
+    assert!(said.out.contains("runs as www-data: "), "no number is known: {}", said.out);
 
     let here = Here::new().with("services.d/web.toml", &format!("{WEB}user = \"root\"\n"));
     let said = here.run(&["check"]);

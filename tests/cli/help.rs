@@ -19,8 +19,7 @@ fn help_goes_to_standard_output_and_is_no_error() {
 
 #[test]
 fn help_names_every_variable_and_every_exit_code() {
-    let pages =
-        [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"], &["run-as", "--help"]];
+    let pages = [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"]];
     for arguments in pages {
         let text = run(arguments).out;
         for (name, _) in stepdown::config::env::VARIABLES {
@@ -31,6 +30,24 @@ fn help_names_every_variable_and_every_exit_code() {
     let text = run(&["--help"]).out;
     for code in ["0", "1", "100", "111", "126, 127", "128+n"] {
         assert!(text.contains(&format!("\n  {code} ")), "{code}");
+    }
+}
+
+#[test]
+fn each_verb_names_its_own_codes_and_variables_only() {
+    let init = run(&["init", "--help"]).out;
+    for (foreign, why) in [("\n  1 ", "status's"), ("nobody answered", "status's"), ("NO_COLOR", "status's")] {
+        assert!(!init.contains(foreign), "{foreign} is {why}:\n{init}");
+    }
+    for own in ["0", "100", "111", "126, 127", "128+n", "others"] {
+        assert!(init.contains(&format!("\n  {own} ")), "{own}");
+    }
+    let run_as = run(&["run-as", "--help"]).out;
+    for own in ["PUID", "PGID", "PATH", "100", "111", "126, 127"] {
+        assert!(run_as.contains(&format!("\n  {own} ")), "{own}:\n{run_as}");
+    }
+    for foreign in ["NO_COLOR", "XDG_RUNTIME_DIR", "STEPDOWN_LOG", "STEPDOWN_STOP_TIMEOUT", "UMASK", "128+n"] {
+        assert!(!run_as.contains(foreign), "{foreign} is another verb's:\n{run_as}");
     }
 }
 
@@ -94,4 +111,15 @@ fn a_closed_standard_output_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn an_unknown_user_of_a_rehearsal_is_a_wrong_argument() {
+    if !is_root() || !can("unshare", &["--mount", "--pid", "--fork", "true"]) {
+        return;
+    }
+    let here = Here::new().with("services.d/web.toml", "command = [\"sh\"]\n");
+    let said = here.run(&["try", "--quiet", "--user", "nosuch"]);
+    assert_eq!(said.code, 100, "{said:?}");
+    assert!(said.err.contains("`--user nosuch`: there is no user `nosuch` in /etc/passwd inside; "), "{}", said.err);
 }

@@ -37,18 +37,18 @@ fn everything_else_is_refused_and_quoted() {
     for (value, shown, why) in [
         (&b""[..], "", "is empty"),
         (b"abc", "abc", decimal),
-        (b"1000 ", "1000 ", decimal),
-        (b" 1000", " 1000", decimal),
+        (b"1000 ", "\"1000 \"", decimal),
+        (b" 1000", "\" 1000\"", decimal),
         (b"+1", "+1", decimal),
         (b"-0", "-0", decimal),
         (b"-1", "-1", decimal),
         (b"1e3", "1e3", decimal),
         (b"0x3e8", "0x3e8", decimal),
-        (b"1000\nroot2::0:0", "1000\\nroot2::0:0", decimal),
+        (b"1000\nroot2::0:0", "\"1000\\nroot2::0:0\"", decimal),
         (b"1000:", "1000:", decimal),
-        (b"\xd9\xa1\xd9\xa0", "\\xd9\\xa1\\xd9\\xa0", decimal),
-        (b"\xff", "\\xff", decimal),
-        (b"\x1b[2J", "\\x1b[2J", decimal),
+        (b"\xd9\xa1\xd9\xa0", "\"\\xd9\\xa1\\xd9\\xa0\"", decimal),
+        (b"\xff", "\"\\xff\"", decimal),
+        (b"\x1b[2J", "\"\\x1b[2J\"", decimal),
         (b"00", "00", zero),
         (b"01000", "01000", zero),
         (b"4294967294", "4294967294", above),
@@ -106,14 +106,13 @@ fn the_mask_is_octal_and_wins_over_the_file() {
     }
     for (text, shown, why) in [
         ("", "", "is empty"),
-        ("8", "8", "cannot be that"),
-        ("1777", "1777", "cannot be that"),
-        ("0o22", "0o22", "cannot be that"),
-        ("22\n", "22\\n", "cannot be that"),
+        ("8", "8", "\"8\" is not an octal mask"),
+        ("1777", "1777", "\"1777\" is not an octal mask"),
+        ("0o22", "0o22", "\"0o22\" is not an octal mask"),
+        ("22\n", "\"22\\n\"", "\"22\\n\" is not an octal mask"),
     ] {
-        main_only()
-            .env("UMASK", text)
-            .says(&[&format!("UMASK={shown}: {why}; give an octal mask such as UMASK=022, or unset it")]);
+        let remedy = "give up to three digits from 0 to 7, such as UMASK=022, or unset it";
+        main_only().env("UMASK", text).says(&[&format!("UMASK={shown}: {why}; {remedy}")]);
     }
 }
 
@@ -135,7 +134,7 @@ fn a_time_zone_stays_within_the_zone_files() {
         ("../../etc/shadow", "../../etc/shadow"),
         (":/etc/shadow", ":/etc/shadow"),
         ("/usr/share/zoneinfo/../x", "/usr/share/zoneinfo/../x"),
-        ("a\nb", "a\\nb"),
+        ("a\nb", "\"a\\nb\""),
     ] {
         main_only()
             .env("TZ", zone)
@@ -168,14 +167,15 @@ fn our_own_variables_are_checked() {
         .env("STEPDOWN_LOG", "loud")
         .env("STEPDOWN_LOG_FORMAT", "xml")
         .env("STEPDOWN_LGO", "debug")
-        .env("STEPDOWN_XYZZY", "1\n2")
+        .env("STEPDOWN_XYZ", "1\n2")
         .says(&[
             "STEPDOWN_LGO=debug: unknown variable \"STEPDOWN_LGO\"; did you mean `STEPDOWN_LOG`?",
-            "STEPDOWN_LOG=loud: cannot be that; give one of \"error\", \"warn\", \"info\", \"debug\", or unset it",
-            "STEPDOWN_LOG_FORMAT=xml: cannot be that; give one of \"auto\", \"inherit\", \"tagged\", \"json\", or unset it",
-            "STEPDOWN_STOP_TIMEOUT=8: cannot be that; give a number and its unit, such as 8s, or unset it",
-            "STEPDOWN_WITHOUT_DROP=yes: cannot be that; give one of \"run\", \"refuse\", or unset it",
-            "STEPDOWN_XYZZY=1\\n2: unknown variable \"STEPDOWN_XYZZY\"; the variables are: STEPDOWN_SERVICES, \
+            "STEPDOWN_LOG=loud: \"loud\" is not one of its values; give one of \"error\", \"warn\", \"info\", \"debug\", or unset it",
+            "STEPDOWN_LOG_FORMAT=xml: \"xml\" is not one of its values; give one of \"auto\", \"inherit\", \"tagged\", \"json\", or unset it",
+            "STEPDOWN_STOP_TIMEOUT=8: \"8\" is not a duration; give a whole number and its unit (ms, s, m, h or d), such as \
+             STEPDOWN_STOP_TIMEOUT=8s, or unset it",
+            "STEPDOWN_WITHOUT_DROP=yes: \"yes\" is not one of its values; give one of \"run\", \"refuse\", or unset it",
+            "STEPDOWN_XYZ=\"1\\n2\": unknown variable \"STEPDOWN_XYZ\"; the variables are: STEPDOWN_SERVICES, \
              STEPDOWN_STOP_TIMEOUT, STEPDOWN_WITHOUT_DROP, STEPDOWN_LOG, STEPDOWN_LOG_FORMAT",
         ]);
 }
@@ -196,6 +196,6 @@ fn a_neighbour_called_like_us_is_no_slip() {
 fn every_variable_of_the_table_is_read() {
     for (name, meaning) in VARIABLES.iter().filter(|(name, _)| *name != "STEPDOWN_SERVICES") {
         let said = main_only().env(*name, "\u{1}").problems();
-        assert!(said[0].starts_with(&format!("{name}=\\x01: ")) && !meaning.is_empty(), "{said:?}");
+        assert!(said[0].starts_with(&format!("{name}=\"\\x01\": ")) && !meaning.is_empty(), "{said:?}");
     }
 }

@@ -188,20 +188,22 @@ fn an_up_line_is_a_path_a_script_or_nothing() {
 fn an_up_line_that_needs_execline_is_told_what_to_write() {
     says(
         oneshot([("up", file("echo \"hi\"\n"))]),
-        &["W/up: is more than one absolute path and its arguments, and execline is not available; \
-        begin it with `#!/bin/sh` and chmod +x W/up, or write the path of a script"],
+        &[
+            "W/up: needs execline, which is not available: only the absolute path of a program and plain words (letters, \
+        digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`; write the path of a \
+        script there, such as W/script; or make it one: begin it with `#!/bin/sh`, write the commands as shell, and \
+        chmod +x W/up",
+        ],
     );
     says(oneshot([("up", file("#!/bin/sh\necho \"hi\"\n"))]), &["W/up: is a script and not executable; chmod +x W/up"]);
 }
 
 #[test]
 fn types_that_do_not_fit_are_told() {
+    says(longrun([("type", file("daemon"))]), &["W/type: cannot be \"daemon\"; write longrun or oneshot"]);
     says(
-        longrun([("type", file("daemon"))]),
-        &[
-            "W: is a oneshot and has no `up`; rename `run` to `up`, or write longrun into `type`",
-            "W/type: cannot be \"daemon\"; write longrun or oneshot",
-        ],
+        longrun([("type", file("oneshot"))]),
+        &["W: is a oneshot and has no `up`; rename `run` to `up`, or write longrun into `type`"],
     );
     says(dir([("type", file("bundle"))]), &["W/type: a bundle is not available yet; require the services themselves"]);
     says(dir([("type", file("longrun"))]), &["W: is a longrun and has no `run`; write an executable file `run` there"]);

@@ -178,6 +178,13 @@ fn unknown_keys_are_told_the_nearest_one() {
 fn what_is_run_must_be_said_once() {
     let what = "write what to run: `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`";
     given().toml("web", "").says(&[&format!("/etc/services.d/web.toml: has neither `command` nor `script`; {what}")]);
+    for (text, expected) in [
+        ("comand = [\"nginx\"]", "1: unknown key `comand`; did you mean `command`?"),
+        ("exec = \"nginx\"", "1: unknown key `exec`; did you mean `command`?"),
+        ("scirpt = \"nginx\"", "1: unknown key `scirpt`; did you mean `script`?"),
+    ] {
+        given().toml("web", text).says(&[&format!("/etc/services.d/web.toml:{expected}")]);
+    }
     table(&[("script = \"x\"", &["2: both `command` and `script` are set; keep one of them"])]);
     let example = "write for example `command = [\"nginx\", \"-g\", \"daemon off;\"]`";
     for (text, expected) in [

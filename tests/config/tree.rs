@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use stepdown::config::{Content, Tree};
 
-use super::given::{PLAIN, dir, file, given, longrun, program};
+use super::given::{Given, PLAIN, dir, file, given, longrun, program};
 
 const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service.toml or run";
 
@@ -26,8 +26,22 @@ fn a_tree_that_was_named_and_is_not_there_is_a_problem() {
         unreadable: Some("No such file or directory (ENOENT)".to_owned()),
         ..Tree::default()
     });
-    sources.says(&["/more: cannot read the services tree: No such file or directory (ENOENT); \
-        correct STEPDOWN_SERVICES, or put the directory there, readable"]);
+    let said = Given(sources.0.clone());
+    said.says(&["/more: cannot read the services tree: No such file or directory (ENOENT); put the directory there, \
+        readable"]);
+    sources.env("STEPDOWN_SERVICES", "/opt:/more").says(&[
+        "STEPDOWN_SERVICES=/opt:/more: cannot read the services tree \"/more\": No such file or directory (ENOENT); \
+        correct the variable, or put the directory there, readable",
+    ]);
+}
+
+#[test]
+fn a_relative_tree_is_refused_with_the_variable_that_names_it() {
+    let mut sources = given().toml("web", PLAIN);
+    let unreadable = Some("No such file or directory (ENOENT)".to_owned());
+    sources.0.trees.push(Tree { path: "more".into(), unreadable, ..Tree::default() });
+    sources.env("STEPDOWN_SERVICES", "more:/opt").says(&["STEPDOWN_SERVICES=more:/opt: \"more\" is a relative path; \
+        give absolute paths such as STEPDOWN_SERVICES=/opt/services.d"]);
 }
 
 #[test]

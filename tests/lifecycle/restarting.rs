@@ -58,8 +58,37 @@ fn ten_failures_in_a_row_are_the_limit() {
     scene.executed("web");
     scene.exits("web", 1);
     assert_eq!((scene.state("web"), scene.status("web").wanted), ("failed", false));
-    assert_eq!(scene.status("web").why.as_deref(), Some("10 failures in a row"));
+    assert_eq!(scene.status("web").why.as_deref(), Some("10 failures in a row, last: code 1"));
     assert_eq!((scene.exit(), scene.deadline()), (None, None));
+}
+
+#[test]
+fn the_last_cause_is_told_with_the_limit() {
+    let why = |end: &dyn Fn(&mut Scene)| {
+        let mut scene = Scene::begun(&[longrun("web").limit(2), longrun("other")]);
+        scene.executed("other");
+        scene.executed("web");
+        scene.exits("web", 1);
+        end(&mut scene);
+        scene.status("web").why
+    };
+    let killed = why(&|scene| {
+        scene.wait(1.0);
+        scene.executed("web");
+        scene.dies("web", Signal::KILL);
+    });
+    assert_eq!(killed.as_deref(), Some("2 failures in a row, last: SIGKILL"));
+    let well = why(&|scene| {
+        scene.wait(1.0);
+        scene.executed("web");
+        scene.exits("web", 0);
+    });
+    assert_eq!(well.as_deref(), Some("2 failures in a row, last: code 0"));
+    let refused = why(&|scene| {
+        scene.refuse("web", 13);
+        scene.wait(1.0);
+    });
+    assert_eq!(refused.as_deref(), Some("2 failures in a row, last: could not be started"));
 }
 
 #[test]

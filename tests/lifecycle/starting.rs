@@ -91,6 +91,18 @@ fn what_requires_a_service_that_was_left_out_is_failed_and_says_so() {
 }
 
 #[test]
+fn what_failed_before_the_step_down_says_so_and_ends_nothing() {
+    let scene = Scene::begun(&[
+        oneshot("mount").start(Start::Failed).essential(),
+        longrun("web").requires("mount"),
+        longrun("other"),
+    ]);
+    assert_eq!(scene.status("mount").why.as_deref(), Some("failed before the step down"));
+    assert_eq!(scene.status("web").why.as_deref(), Some("requires mount, which is failed"));
+    assert_eq!(scene.exit(), None);
+}
+
+#[test]
 fn a_failed_requirement_fails_what_waits_for_it_down_the_line() {
     let mut scene =
         Scene::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b"), longrun("other")]);

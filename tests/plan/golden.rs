@@ -288,6 +288,41 @@ note       `web` runs without SYS_ADMIN SYS_NICE, which the runtime did not gran
 }
 
 #[test]
+fn what_is_not_as_usual_is_said_of_each_service_and_tree() {
+    let mut config = config();
+    config.container.own = vec![Own { mode: Some(0o640), dir_mode: Some(0o750), ..own("/config") }];
+    let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
+    let stop = |signal, timeout, group| Stop { signal, timeout, group };
+    let nofile = |soft, hard| Limit { resource: Resource::Nofile, soft, hard };
+    config.services = vec![
+        Service { stop: stop(Signal::TERM, None, true), limits: vec![nofile(Some(9), Some(9))], ..longrun("a") },
+        Service {
+            ready: Ready::Fd { fd: 3, timeout: seconds(30) },
+            stop: stop(Signal::QUIT, seconds(5), true),
+            limits: vec![nofile(Some(1024), Some(4096)), Limit { resource: Resource::Core, soft: None, hard: None }],
+            ..longrun("b")
+        },
+        Service {
+            ready: Ready::Fd { fd: 4, timeout: None },
+            stop: stop(Signal::TERM, seconds(2), false),
+            ..longrun("c")
+        },
+    ];
+    let mut facts = docker();
+    path(&mut facts, "/config", dir(0, 0, 0o755));
+    let text = printed(&config, &facts);
+    for line in [
+        "           do    own /config: 1000:1000, with all below, files 0640, directories 0750\n",
+        "serve      a  app (1000:1000); stops as a group; limits nofile 9\n",
+        "           b  app (1000:1000); ready by fd 3 within 30 s; stops by SIGQUIT as a group within 5 s; \
+         limits nofile 1024..4096, core infinity\n",
+        "           c  app (1000:1000); ready by fd 4; stops within 2 s\n",
+    ] {
+        assert!(text.contains(line), "{line}in:\n{text}");
+    }
+}
+
+#[test]
 fn a_service_that_is_root_for_good() {
     let mut config = image();
     config.services.push(Service { user: RunAs::Root, ..longrun("cron") });

@@ -151,6 +151,50 @@ fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
 }
 
 #[test]
+fn a_given_home_is_kept_where_nobody_knows_the_uid() {
+    let home = |facts: Facts, given: &str| {
+        let mut config = config();
+        config.container.app.home = Some("/config".into());
+        let mut facts = Facts { home: Some(given.into()), ..facts };
+        path(&mut facts, "/config", dir(4242, 0, 0o755));
+        boot(&config, &facts).identity.home.display().to_string()
+    };
+    assert_eq!(home(as_user(4242, 0), "/home/me"), "/home/me");
+    for bad in ["/", "", "me", "/a:b", "/a\nb::0:0"] {
+        assert_eq!(home(as_user(4242, 0), bad), "/config", "{bad:?}");
+    }
+    assert_eq!(home(as_user(999, 998), "/home/me"), "/var/lib/postgresql", "an account's own");
+    assert_eq!(home(docker(), "/root"), "/config");
+}
+
+#[test]
+fn a_zone_that_is_not_there_is_quoted() {
+    let plan = boot(&config(), &Facts { unknown_zone: Some("Europe/Berlin ".into()), ..docker() });
+    let said = "TZ=\"Europe/Berlin \" names no zone of this image: times are UTC; install tzdata or mend TZ";
+    assert!(plan.notices.contains(&said.to_owned()), "{:?}", plan.notices);
+}
+
+#[test]
+fn a_clash_is_told_as_it_will_be_where_the_account_files_stay_as_they_are() {
+    let mut config = config();
+    config.container.app.asked_uid = asked_uid(1);
+    config.container.app.asked_gid = asked_gid(42);
+    let mut mounted = docker();
+    let passwd = AccountState::Fixed(PASSWD.into(), "bind-mounted");
+    mounted.accounts.insert(AccountFile::Passwd, passwd);
+    for facts in [read_only(), mounted] {
+        let plan = boot(&config, &facts);
+        let still = "uid 1 is daemon's too: lookups by number still answer `daemon`".to_owned();
+        assert!(plan.notices.contains(&still), "{:?}", plan.notices);
+    }
+    let mut facts = read_only();
+    account(&mut facts, AccountFile::Passwd, "app:x:1:42::/:/sbin/nologin\ndaemon:x:1:1::/:/bin/false\n");
+    let plan = boot(&config, &facts);
+    let ours = "uid 1 is also daemon's: lookups by number answer `app`".to_owned();
+    assert!(plan.notices.contains(&ours), "it stands there already: {:?}", plan.notices);
+}
+
+#[test]
 fn t16_the_groups_are_the_primary_one_and_the_declared_ones() {
     let mut facts = docker();
     let file = "root:x:0:app\nvideo:x:44:app\nrender:x:109:someone,app\ndocker:x:998:someone\n";

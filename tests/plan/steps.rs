@@ -97,6 +97,13 @@ fn fresh(mut facts: Facts) -> Facts {
 }
 
 #[test]
+fn an_unknown_user_that_was_asked_for_is_no_warning() {
+    let lines = plan::show::report(&plan::boot(&config(), &as_user(4242, 0)).unwrap());
+    let first = lines.iter().find(|line| line.text.starts_with("mode: user, unknown")).unwrap();
+    assert_eq!(first.level, Level::Info);
+}
+
+#[test]
 fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {

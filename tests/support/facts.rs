@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use stepdown::config::Config;
 use stepdown::config::container::*;
@@ -103,7 +102,7 @@ pub fn longrun(name_: &str) -> Service {
         success_codes: vec![0],
         essential: false,
         ready: Ready::Started,
-        stop: Stop { signal: Signal::TERM, timeout: Some(Duration::from_secs(5)), group: true },
+        stop: Stop { signal: Signal::TERM, timeout: None, group: false },
         finish: None,
         limits: Vec::new(),
         nice: None,
@@ -200,7 +199,8 @@ pub fn docker() -> Facts {
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
         programs: BTreeMap::new(),
         helpers: BTreeMap::new(),
-        zone_known: None,
+        home: None,
+        unknown_zone: None,
     }
 }
 

@@ -82,13 +82,17 @@ impl Oracle {
                     service.wanted = true;
                     Is::Done
                 }
-                (Start::Skipped, _) => Is::Over,
+                (Start::Skipped | Start::Failed, _) => Is::Over,
                 (Start::Down, false) => Is::Down,
                 (Start::Down, true) | (Start::Wanted, _) => Is::Pending(self.now),
             };
         }
-        for id in self.ids().filter(|id| self.services[id.0].spec.start == Start::Skipped).collect::<Vec<_>>() {
-            self.services[id.0].code = Some(111);
+        for id in self
+            .ids()
+            .filter(|id| matches!(self.services[id.0].spec.start, Start::Skipped | Start::Failed))
+            .collect::<Vec<_>>()
+        {
+            self.services[id.0].code = Some(if self.services[id.0].spec.start == Start::Failed { 1 } else { 111 });
             self.due.failed.insert(id);
             self.due.losing.push_back(id);
         }

@@ -180,7 +180,7 @@ impl Oracle {
                 let property = match why {
                     Why::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
                     Why::FinishSaidStop => Property::FinishSayingStopIsObeyed,
-                    Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::Skipped => {
+                    Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::Skipped | Why::FailedBefore => {
                         Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy
                     }
                 };

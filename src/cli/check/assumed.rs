@@ -13,8 +13,9 @@ use crate::plan::facts::{
 };
 use crate::sys::rehearse::DOCKER_DEFAULT;
 
-/// Accounts of the image, other than the app user, are numbered from here.
-const FIRST_ID: usize = 100;
+/// Accounts of the image, other than the app user, are numbered from here: nobody has declared such a number, so that
+/// [`without_ids`] can tell it from one that somebody wrote.
+const FIRST_ID: usize = 4_000_000_000;
 
 /// Returns its facts.
 pub(super) fn facts(config: &Config) -> Facts {
@@ -43,8 +44,18 @@ pub(super) fn facts(config: &Config) -> Facts {
         stdio: [stdio; 3],
         programs: programs(config),
         helpers: BTreeMap::new(),
-        zone_known: None,
+        home: None,
+        unknown_zone: None,
     }
+}
+
+/// Returns a text of the plan without the ids of accounts that only the image knows: ours were made up.
+pub(super) fn without_ids(text: &str, config: &Config) -> String {
+    let made_up = accounts(config).remove(&AccountFile::Passwd);
+    let bytes = made_up.as_ref().map(AccountState::bytes).unwrap_or_default();
+    let lines = String::from_utf8_lossy(bytes).into_owned();
+    let ids = lines.lines().filter_map(|line| line.split(':').nth(2)).filter(|id| *id != "0");
+    ids.fold(text.to_owned(), |text, id| text.replace(&format!(" ({id}:{id})"), "").replace(&format!(" ({id})"), ""))
 }
 
 fn accounts(config: &Config) -> BTreeMap<AccountFile, AccountState> {

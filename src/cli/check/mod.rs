@@ -11,6 +11,7 @@ use std::fmt::Write;
 use super::Printed;
 use crate::config::{self, Config};
 use crate::error::{EXIT_WRONG, Error, Problems};
+use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Drop};
 use crate::sys::facts;
 use crate::sys::source::Where;
@@ -23,11 +24,26 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
         Ok(config) => config,
         Err(problems) => return Ok(wrong(problems)),
     };
-    let facts = if place.is_installed() { facts::read(&config) } else { assumed::facts(&config) };
+    let installed = place.is_installed();
+    let facts = match installed {
+        // Whoever checks is no init, and says nothing about the one that will be.
+        true => Facts { pid_one: true, ..facts::read(&config) },
+        false => assumed::facts(&config),
+    };
     let mut text = headline(place, &config);
     match plan::boot(&config, &facts) {
-        Ok(plan) => describe(&mut text, &plan, place.is_installed()),
-        Err(Error::Wrong(problems)) => return Ok(wrong(problems)),
+        Ok(plan) => {
+            let mut about = String::new();
+            describe(&mut about, &plan, installed);
+            text.push_str(&if installed { about } else { assumed::without_ids(&about, &config) });
+        }
+        Err(Error::Wrong(problems)) => {
+            let said = wrong(problems);
+            return Ok(match installed {
+                true => said,
+                false => Printed { text: assumed::without_ids(&said.text, &config), ..said },
+            });
+        }
         // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
         Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would end: {refused}")),
     }

@@ -2,6 +2,7 @@
 //! go. Must not know who prints it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::words;
 use crate::config::container::LogFormat;
@@ -35,11 +36,15 @@ pub(super) fn parts(service: &Service) -> [Part; 6] {
 fn ready(ready: &Ready) -> Option<String> {
     match ready {
         Ready::Started => None,
-        Ready::Fd { fd, .. } => Some(format!("fd {fd}")),
-        Ready::Notify { .. } => Some("notify".to_owned()),
-        Ready::Probe { probe, .. } => Some(self::probe(probe)),
+        Ready::Fd { fd, timeout } => Some(within(format!("fd {fd}"), *timeout)),
+        Ready::Notify { timeout } => Some(within("notify".to_owned(), *timeout)),
+        Ready::Probe { probe, timeout, .. } => Some(within(self::probe(probe), *timeout)),
         Ready::Delay(delay) => Some(format!("delay {}", words::duration(*delay))),
     }
+}
+
+fn within(what: String, timeout: Option<Duration>) -> String {
+    timeout.map_or_else(|| what.clone(), |timeout| format!("{what} within {}", words::duration(timeout)))
 }
 
 fn health(health: &Health) -> String {

@@ -32,8 +32,9 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
         say(Level::Info, format!("{verb} {who}, keeps nothing; {}{}", programs(plan), left(plan)));
     } else {
         let level = match plan.mode {
-            Mode::Root | Mode::User => Level::Info,
-            Mode::RootLimited | Mode::UserUnknown => Level::Warn,
+            // Asked for with `--user`; what it costs is said below, at its own level.
+            Mode::Root | Mode::User | Mode::UserUnknown => Level::Info,
+            Mode::RootLimited => Level::Warn,
         };
         say(level, format!("mode: {}; {}{}", words::mode(plan.mode), programs(plan), left(plan)));
         say(Level::Info, format!("identity: {who}, groups {}", words::gids(&me.groups)));

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{depth, words};
 use crate::config::Config;
-use crate::config::service::{Kind, Service};
-use crate::config::values::ServiceName;
+use crate::config::service::{Kind, Limit, Service, Stop};
+use crate::config::values::{ServiceName, Signal};
 use crate::plan::{BootPlan, Drop, Mode, ServicePlan, Skipped, Verdict, order};
 
 /// Where the second column begins.
@@ -161,7 +161,35 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
         parts.push(format!("after {}", list(&service.after)));
     }
     parts.extend(depth::parts(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?))));
+    parts.extend(stopped(&service.stop));
+    if !service.limits.is_empty() {
+        let all: Vec<_> = service.limits.iter().map(limit).collect();
+        parts.push(format!("limits {}", all.join(", ")));
+    }
     parts.join("; ")
+}
+
+/// How it is stopped, where that is not TERM to its first process and all the time that there is.
+fn stopped(stop: &Stop) -> Option<String> {
+    let Stop { signal, timeout, group } = stop;
+    let mut how = Vec::new();
+    if *signal != Signal::TERM {
+        how.push(format!("by {signal}"));
+    }
+    if *group {
+        how.push("as a group".to_owned());
+    }
+    how.extend(timeout.map(|timeout| format!("within {}", words::duration(timeout))));
+    (!how.is_empty()).then(|| format!("stops {}", how.join(" ")))
+}
+
+fn limit(limit: &Limit) -> String {
+    let name = format!("{:?}", limit.resource).to_lowercase();
+    let number = |limit: Option<u64>| limit.map_or_else(|| "infinity".to_owned(), |limit| limit.to_string());
+    match limit.soft == limit.hard {
+        true => format!("{name} {}", number(limit.soft)),
+        false => format!("{name} {}..{}", number(limit.soft), number(limit.hard)),
+    }
 }
 
 fn stop(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {

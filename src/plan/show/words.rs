@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::values::{CapSet, Gid};
+use crate::error::shown;
 use crate::plan::{Drop, GiveStdio, Mode, Planned, Skipped, Step, Verdict};
 
 /// Returns a path for printing.
 pub fn path(path: &Path) -> String {
-    escaped(path.as_os_str())
+    shown(path.as_os_str())
 }
 
 /// Returns a command line for printing, as one would type it.
@@ -21,28 +22,8 @@ pub fn command(words: &[OsString]) -> String {
 
 fn quoted(word: &OsStr) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
-    let text = escaped(word);
+    let text = shown(word);
     if !word.is_empty() && word.as_bytes().iter().all(plain) { text } else { format!("'{text}'") }
-}
-
-fn escaped(text: &OsStr) -> String {
-    let mut out = String::new();
-    for chunk in text.as_bytes().utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            if letter.is_control() || is_bidi(letter) {
-                out.extend(letter.escape_default());
-            } else {
-                out.push(letter);
-            }
-        }
-        out.push_str(&chunk.invalid().escape_ascii().to_string());
-    }
-    out
-}
-
-/// Letters that turn the direction of a line around (CVE-2021-42574).
-fn is_bidi(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(super) fn mode(mode: Mode) -> &'static str {
@@ -113,7 +94,9 @@ pub(super) fn detail(step: &Step) -> String {
         Step::Own(own) => {
             let below = if own.recursive { ", with all below" } else { "" };
             let create = if own.create { ", made if missing" } else { "" };
-            format!("{}:{}{below}{create}", own.owner.uid, own.owner.gid)
+            let mode = |what: &str, mode: Option<u32>| mode.map_or_else(String::new, |it| format!(", {what} {it:04o}"));
+            let (files, directories) = (mode("files", own.mode), mode("directories", own.dir_mode));
+            format!("{}:{}{below}{create}{files}{directories}", own.owner.uid, own.owner.gid)
         }
         Step::GiveStdio { how: GiveStdio::Mode0622, .. } => "mode 0622, so that the app can reopen it".to_owned(),
         Step::GiveStdio { how: GiveStdio::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),

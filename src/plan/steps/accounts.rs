@@ -37,14 +37,16 @@ impl Files {
                         Rewrite::nothing(old)
                     };
                     if let Some(other) = &own.shared_with {
-                        notes.notice(clash("gid", identity.gid.0, other, app.group.as_str()));
+                        let first = lasts(&own, file, facts);
+                        notes.notice(clash("gid", identity.gid.0, other, first.then_some(app.group.as_str())));
                     }
                     joined(own, app)
                 }
                 AccountFile::Passwd => {
                     let rewrite = passwd::rewrite(old, &wanted);
                     if let Some(other) = &rewrite.shared_with {
-                        notes.notice(clash("uid", identity.uid.0, other, app.user.as_str()));
+                        let first = lasts(&rewrite, file, facts);
+                        notes.notice(clash("uid", identity.uid.0, other, first.then_some(app.user.as_str())));
                     }
                     rewrite
                 }
@@ -160,11 +162,20 @@ fn joined(mut so_far: Rewrite, app: &App) -> Rewrite {
     so_far
 }
 
-fn clash(word: &str, id: u32, other: &str, ours: &str) -> String {
+/// Whether the file will hold these lines: it does already, or it can be written.
+fn lasts(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
+    let writable = match facts.accounts.get(&file) {
+        Some(AccountState::File(_) | AccountState::Missing) | None => facts.etc == Access::Yes,
+        Some(AccountState::Fixed(..) | AccountState::Unfit(_)) => false,
+    };
+    writable || rewrite.contents == bytes(facts, file)
+}
+
+/// Says who is answered by number; `ours` only where our line will stand before the other's.
+fn clash(word: &str, id: u32, other: &str, ours: Option<&str>) -> String {
     let other = other.escape_default();
-    if id == 0 {
-        format!("{word} 0 is {other}'s too: lookups by number still answer `{other}`")
-    } else {
-        format!("{word} {id} is also {other}'s: lookups by number answer `{ours}`")
+    match ours {
+        Some(ours) if id != 0 => format!("{word} {id} is also {other}'s: lookups by number answer `{ours}`"),
+        Some(_) | None => format!("{word} {id} is {other}'s too: lookups by number still answer `{other}`"),
     }
 }

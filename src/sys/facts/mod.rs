@@ -1,6 +1,6 @@
 //! What the machine is like, read once at the start into [`Facts`]. Changes nothing, keeps nothing open, and must not
 //! decide anything: that is `plan`'s.
-#![allow(clippy::disallowed_methods)] // three variables are facts
+#![allow(clippy::disallowed_methods)] // a few variables are facts
 
 mod access;
 mod accounts;
@@ -53,6 +53,7 @@ pub fn read(config: &Config) -> Facts {
         stdio,
         programs,
         helpers,
-        zone_known: zone::read(var_os("TZ").as_deref()),
+        home: var_os("HOME").map(Into::into),
+        unknown_zone: zone::unknown(var_os("TZ").as_deref()),
     }
 }

@@ -1,14 +1,14 @@
 //! Whether `TZ` means something here: a misspelt zone silently becomes UTC (tzset(3)).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
 
 /// Where the zones lie, if this image has them.
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// Returns whether `TZ` names a zone; `None` where it is unset or empty, or this image has no zoneinfo.
-pub(super) fn read(tz: Option<&OsStr>) -> Option<bool> {
-    known(tz?, Path::new(ZONES))
+/// Returns what `TZ` says if that names no zone; `None` also where it is unset or empty, or this image has no zoneinfo.
+pub(super) fn unknown(tz: Option<&OsStr>) -> Option<OsString> {
+    tz.filter(|tz| known(tz, Path::new(ZONES)) == Some(false)).map(OsStr::to_owned)
 }
 
 fn known(tz: &OsStr, zones: &Path) -> Option<bool> {

@@ -67,6 +67,7 @@ pub fn apply(
     let kernel = Kernel::probe();
     let mut report = match top::reach(kernel, tree)? {
         top::Top::Found(found) => establish(kernel, tree, &shown, found, stop, progress),
+        top::Top::Made(found) => OwnReport { made: true, ..establish(kernel, tree, &shown, found, stop, progress) },
         top::Top::Absent => return Ok(OwnReport { usable: Usability::Missing, ..OwnReport::empty() }),
         top::Top::Lost { at, cause } => {
             let mut tally = Tally::default();

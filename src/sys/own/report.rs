@@ -24,6 +24,8 @@ pub struct OwnReport {
     pub entries: u64,
     /// Entries whose owner or mode was changed.
     pub changed: u64,
+    /// Whether the top was not there and was made.
+    pub made: bool,
     /// What the system refused, by cause.
     pub failed: Vec<Summary>,
     /// What was left alone on purpose although its owner is another, by cause.
@@ -204,6 +206,7 @@ impl OwnReport {
         Self {
             entries: 0,
             changed: 0,
+            made: false,
             failed: Vec::new(),
             kept: Vec::new(),
             mounts: Paths::default(),

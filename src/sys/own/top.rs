@@ -22,8 +22,10 @@ const OF_THE_SYSTEM: [&str; 16] = [
 
 /// What stands at a declared path.
 pub(super) enum Top {
-    /// There, or made.
+    /// There.
     Found(Found),
+    /// Not there before, and made.
+    Made(Found),
     /// Not there, which is fine.
     Absent,
     /// Out of reach.
@@ -35,11 +37,11 @@ pub(super) enum Top {
 /// # Errors
 /// If it is one that cannot be declared.
 pub(super) fn reach(kernel: Kernel, tree: &OwnTree) -> Result<Top, Refused> {
-    let found = match resolve::reach(kernel, &tree.path) {
-        Ok(Reached::Found(found)) => found,
+    let (found, made) = match resolve::reach(kernel, &tree.path) {
+        Ok(Reached::Found(found)) => (found, false),
         Ok(Reached::Missing(..)) if tree.optional && !tree.create => return Ok(Top::Absent),
         Ok(Reached::Missing(parent, names)) if tree.create => match resolve::make(kernel, parent, &names) {
-            Ok(found) => found,
+            Ok(found) => (found, true),
             Err(unreachable) => return lost(tree, unreachable, Attempt::Make),
         },
         Ok(Reached::Missing(..)) => {
@@ -52,7 +54,7 @@ pub(super) fn reach(kernel: Kernel, tree: &OwnTree) -> Result<Top, Refused> {
         let what = format!("cannot own {}: it is the system's own", shown_path(&tree.path));
         return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
     }
-    Ok(Top::Found(found))
+    Ok(if made { Top::Made(found) } else { Top::Found(found) })
 }
 
 fn lost(tree: &OwnTree, unreachable: Unreachable, attempt: Attempt) -> Result<Top, Refused> {

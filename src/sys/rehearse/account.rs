@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::error::{Place, Problem};
+
 /// What a process is started as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
@@ -19,8 +21,13 @@ pub(super) struct Account {
 /// Returns the account that `user` (empty: root) and `--group-add` mean.
 ///
 /// # Errors
-/// What cannot be found, as runc words it.
-pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<Account, String> {
+/// What cannot be found.
+pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<Account, Problem> {
+    let asked = format!("--user {user}");
+    let wrong = |what: String| {
+        let remedy = "write a name that is in that file, or numbers such as `--user 1000:1000`";
+        Problem::new(Place::Argument(asked.clone()), what, remedy)
+    };
     let (who, asked_group) = match user.split_once(':') {
         Some((who, group)) => (who, Some(group)),
         None => (user, None),
@@ -29,17 +36,19 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     let line = lines(passwd).find(|fields| field(fields, 0) == who || field(fields, 2) == who);
     let name = line.as_ref().map(|fields| field(fields, 0));
     let uid = match (&line, who.parse()) {
-        (Some(fields), _) => number(fields, 2).ok_or_else(|| format!("the passwd line of `{who}` has no uid"))?,
+        (Some(fields), _) => number(fields, 2).ok_or_else(|| wrong("its line in /etc/passwd has no uid".to_owned()))?,
         (None, Ok(uid)) => uid,
-        (None, Err(_)) => return Err(format!("there is no user `{who}` in /etc/passwd")),
+        (None, Err(_)) => return Err(wrong(format!("there is no user `{who}` in /etc/passwd inside"))),
     };
-    let by_name = |wanted: &str| -> Result<u32, String> {
+    let by_name = |wanted: &str| -> Option<u32> {
         let found = lines(group).find(|fields| field(fields, 0) == wanted).and_then(|fields| number(&fields, 2));
         let numbered = || wanted.parse().ok();
-        found.or_else(numbered).ok_or_else(|| format!("there is no group `{wanted}` in /etc/group"))
+        found.or_else(numbered)
     };
     let gid = match asked_group {
-        Some(wanted) => by_name(wanted)?,
+        Some(wanted) => {
+            by_name(wanted).ok_or_else(|| wrong(format!("there is no group `{wanted}` in /etc/group inside")))?
+        }
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
     };
     let mut groups = vec![gid];
@@ -48,7 +57,10 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         groups.extend(lines(group).filter(member).filter_map(|fields| number(&fields, 2)));
     }
     for wanted in more {
-        groups.push(by_name(wanted)?);
+        groups.push(by_name(wanted).ok_or_else(|| {
+            let at = Place::Argument(format!("--group-add {wanted}"));
+            Problem::new(at, "there is no such group in /etc/group inside", "write a name that is there, or a number")
+        })?);
     }
     groups.sort_unstable();
     groups.dedup();
@@ -115,7 +127,16 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_named() {
-        assert_eq!(resolve(PASSWD, GROUP, "web", &[]).unwrap_err(), "there is no user `web` in /etc/passwd");
-        assert_eq!(resolve(PASSWD, GROUP, "app:web", &[]).unwrap_err(), "there is no group `web` in /etc/group");
+        let said = |user: &str, more: &[String]| resolve(PASSWD, GROUP, user, more).unwrap_err().to_string();
+        let remedy = "write a name that is in that file, or numbers such as `--user 1000:1000`";
+        assert_eq!(said("web", &[]), format!("`--user web`: there is no user `web` in /etc/passwd inside; {remedy}"));
+        assert_eq!(
+            said("app:web", &[]),
+            format!("`--user app:web`: there is no group `web` in /etc/group inside; {remedy}")
+        );
+        assert_eq!(
+            said("app", &["web".to_owned()]),
+            "`--group-add web`: there is no such group in /etc/group inside; write a name that is there, or a number"
+        );
     }
 }

@@ -13,7 +13,7 @@ use super::mounts::{self, Handle};
 use super::report::Reporter;
 use super::source::{Layers, Source};
 use super::{Network, Power, Rehearsal, launch, machine, place, root};
-use crate::error::{EXIT_REFUSED, Refused};
+use crate::error::{Error, Refused};
 
 /// Everything that the process inside starts with.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ pub(super) enum Inner {
 impl Inside<'_> {
     /// Executes the container's first program; reports why it cannot, and returns the exit code to end with.
     pub(super) fn live(self) -> u8 {
-        let Err(refused) = self.enter();
-        self.reporter.failed(&refused);
-        EXIT_REFUSED
+        let Err(error) = self.enter();
+        self.reporter.failed(&error);
+        error.exit_code()
     }
 
-    fn enter(&self) -> Result<Infallible, Refused> {
+    fn enter(&self) -> Result<Infallible, Error> {
         let rehearsal = self.rehearsal;
         self.namespaces()?;
         let own = place::Own::open()?;

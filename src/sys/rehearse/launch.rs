@@ -17,10 +17,10 @@ use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresu
 use super::account::{self, Account};
 use super::inside::{Inner, Inside};
 use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
-use crate::error::Refused;
+use crate::error::{Error, Problems, Refused};
 
 /// Executes the container's first program.
-pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Refused> {
+pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Error> {
     let rehearsal = inside.rehearsal;
     let account = account(rehearsal, inside.power)?;
     stdio(inside, &account)?;
@@ -46,7 +46,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Refu
     let path = CString::new(program.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
     guard::close_on_exec().map_err(|cause| Refused::new("cannot close descriptors", cause))?;
     guard::reset_signals()?;
-    execve(&path, &argv, &environment).map_err(refused)
+    Ok(execve(&path, &argv, &environment).map_err(refused)?)
 }
 
 /// A name without a slash is looked up in Docker's PATH.
@@ -61,7 +61,7 @@ fn find(name: &OsStr) -> PathBuf {
     places.into_iter().find(runs).unwrap_or(given)
 }
 
-fn account(rehearsal: &Rehearsal, power: &Power) -> Result<Account, Refused> {
+fn account(rehearsal: &Rehearsal, power: &Power) -> Result<Account, Error> {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
     let group = fs::read("/etc/group").unwrap_or_default();
     // With a single id there is nobody else to be, root included.
@@ -70,16 +70,12 @@ fn account(rehearsal: &Rehearsal, power: &Power) -> Result<Account, Refused> {
         Power::Whole | Power::Mapped(_) => None,
     };
     let user = rehearsal.user.clone().or_else(|| single.clone()).unwrap_or_default();
-    let mut account = account::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(|what| {
-        Refused::new(format!("cannot run as `{user}`"), std::io::Error::other(what))
-            .help("use numbers, or a name from there")
-    })?;
+    let mut account = account::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(Problems::from)?;
     if single.is_some() {
         if account.uid != nix::unistd::geteuid().as_raw() {
             let help = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
-            return Err(
-                Refused::new(format!("cannot run as `{user}`: only our own id is mapped"), Errno::EINVAL).help(help)
-            );
+            let what = format!("cannot run as `{user}`: only our own id is mapped");
+            return Err(Refused::new(what, Errno::EINVAL).help(help).into());
         }
         account.gid = nix::unistd::getegid().as_raw();
     }

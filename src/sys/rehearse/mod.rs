@@ -46,7 +46,7 @@ pub use tree::Tree;
 pub use volume::{Tmpfs, Volume};
 
 use crate::config::values::CapSet;
-use crate::error::Refused;
+use crate::error::Error;
 
 /// Docker waits this long between TERM and KILL.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -149,7 +149,7 @@ pub enum Stdio {
 ///
 /// # Errors
 /// Whatever kept it from starting, with the fix where one is known.
-pub fn run(rehearsal: &Rehearsal) -> Result<u8, Refused> {
+pub fn run(rehearsal: &Rehearsal) -> Result<u8, Error> {
     let power = Power::detect();
     if !rehearsal.quiet {
         relay::say(&format!("rehearsing {} as {}", describe(rehearsal, &power), power.words()));

@@ -18,7 +18,7 @@ use super::inside::{Inner, Inside};
 use super::report::{self, Reports, Told};
 use super::terminal::{self, Raw};
 use super::{Power, Rehearsal, Stdio};
-use crate::error::Refused;
+use crate::error::{Error, Refused};
 
 /// A pipe that poll(2) calls writable takes this much without blocking (PIPE_BUF).
 const AT_ONCE: usize = 4096;
@@ -29,7 +29,7 @@ pub(super) fn say(line: &str) {
 }
 
 /// Lives through a rehearsal; returns its exit code.
-pub(super) fn live(rehearsal: &Rehearsal, power: &Power) -> Result<u8, Refused> {
+pub(super) fn live(rehearsal: &Rehearsal, power: &Power) -> Result<u8, Error> {
     let signals = Signals::block()?;
     let (reporter, reports) = report::pair()?;
     let (inner, mut streams) = stdio(rehearsal.stdio)?;
@@ -152,7 +152,7 @@ enum Start {
 }
 
 /// Follows the process inside until its exec.
-fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, Refused> {
+fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, Error> {
     let mut master = None;
     loop {
         let mut watched = [
@@ -161,13 +161,13 @@ fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, 
         ];
         match poll(&mut watched, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(cause) => return Err(Refused::new("cannot wait for the process inside", cause)),
+            Err(cause) => return Err(Refused::new("cannot wait for the process inside", cause).into()),
         }
         if watched[0].any().unwrap_or(false) {
             match reports.next()? {
                 None => return Ok(Start::Executed(master)),
                 Some(Told::Terminal(terminal)) => master = Some(terminal),
-                Some(Told::Failed(refused)) => return Err(refused),
+                Some(Told::Failed(error)) => return Err(error),
                 Some(Told::Remark(remark)) if quiet => drop(remark),
                 Some(Told::Remark(remark)) => say(&remark),
             }

@@ -10,7 +10,7 @@ use nix::sys::socket::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::Refused;
+use crate::error::{Error, Place, Problem, Refused};
 
 /// Longer than any message: paths are at most 4 KiB.
 const LONGEST: usize = 32 * 1024;
@@ -31,13 +31,14 @@ pub(super) enum Told {
     /// The terminal inside, this end.
     Terminal(OwnedFd),
     /// It cannot go on.
-    Failed(Refused),
+    Failed(Error),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Wire {
     Remark(String),
     Terminal,
+    Wrong { argument: String, what: String, remedy: String },
     Failed { what: String, errno: Option<i32>, text: String, help: Option<String> },
 }
 
@@ -60,16 +61,27 @@ impl Reporter {
     }
 
     /// Tells why it ends here.
-    pub(super) fn failed(&self, refused: &Refused) {
-        self.send(
-            &Wire::Failed {
+    pub(super) fn failed(&self, error: &Error) {
+        let wire = match error {
+            Error::Refused(refused) => Some(Wire::Failed {
                 what: refused.what.clone(),
                 errno: refused.cause.raw_os_error(),
                 text: refused.cause.to_string(),
                 help: refused.help.clone(),
-            },
-            &[],
-        );
+            }),
+            // Nothing but one argument can be found wrong as late as in here.
+            Error::Wrong(problems) => problems.clone().into_sorted().into_iter().next().map(|problem| Wire::Wrong {
+                argument: match problem.at {
+                    Place::Argument(word) => word,
+                    other => other.to_string(),
+                },
+                what: problem.what,
+                remedy: problem.remedy,
+            }),
+        };
+        if let Some(wire) = wire {
+            self.send(&wire, &[]);
+        }
     }
 
     /// A reader that is gone has taken the whole rehearsal with it: nobody is left to tell.
@@ -114,9 +126,13 @@ impl Reports {
             (Wire::Remark(text), _) => Told::Remark(text),
             (Wire::Terminal, Some(master)) => Told::Terminal(master),
             (Wire::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
+            (Wire::Wrong { argument, what, remedy }, _) => {
+                let problem = Problem::new(Place::Argument(argument), what, remedy);
+                Told::Failed(Error::Wrong(problem.into()))
+            }
             (Wire::Failed { what, errno, text, help }, _) => {
                 let cause = errno.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
-                Told::Failed(Refused { what, cause, help })
+                Told::Failed(Error::Refused(Refused { what, cause, help }))
             }
         }))
     }
@@ -143,12 +159,16 @@ mod tests {
         let (reporter, reports) = pair().unwrap();
         reporter.remark("one");
         reporter.terminal(std::fs::File::open("/dev/null").unwrap());
-        reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root"));
+        reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root").into());
+        reporter.failed(&Error::Wrong(Problem::new(Place::Argument("--user x".into()), "nobody", "write app").into()));
         drop(reporter);
         assert!(matches!(reports.next().unwrap(), Some(Told::Remark(text)) if text == "one"));
         assert!(matches!(reports.next().unwrap(), Some(Told::Terminal(_))));
         let Some(Told::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted (os error 1)\n  help: be root");
+        let Some(Told::Failed(wrong)) = reports.next().unwrap() else { panic!("expected a failure") };
+        assert_eq!(wrong.exit_code(), 100);
+        assert!(wrong.to_string().ends_with("`--user x`: nobody; write app"), "{wrong}");
         assert!(reports.next().unwrap().is_none());
     }
 }

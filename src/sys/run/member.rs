@@ -13,12 +13,14 @@ use super::environment::{self, Environment};
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
-use crate::supervise::{Exit, Pid, SpawnError};
+use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";
+/// What runs a `script`.
+const SHELL: &str = "/bin/sh";
 
 /// One service, or the main command.
 #[derive(Clone, Debug)]
@@ -82,8 +84,7 @@ impl Member {
         around: &Surroundings,
         descriptors: Descriptors,
     ) -> Result<Launch, SpawnError> {
-        let finish = self.service.as_ref().and_then(|service| service.finish.as_ref());
-        let command = &finish.ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?.command;
+        let command = self.beside(Role::Finish).ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
         let (program, mut argv) = self.program_of(command, around)?;
         let (code, signal) = match after {
             Some(Exit::Code(code)) => (code.to_string(), "0".to_owned()),
@@ -100,30 +101,52 @@ impl Member {
     /// # Errors
     /// As [`Self::finish`].
     pub fn undo(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
-        let command = self.service.as_ref().and_then(|service| service.stop_command.as_ref());
-        let (program, argv) =
-            self.program_of(command.ok_or_else(|| told("cannot find a stop command", Errno::ENOENT))?, around)?;
+        let command = self.beside(Role::Undo).ok_or_else(|| told("cannot find a stop command", Errno::ENOENT))?;
+        let (program, argv) = self.program_of(command, around)?;
         self.launch(program, argv, around, descriptors)
     }
 
-    /// Returns a refusal with the program or directory that it is about.
-    pub fn explain(&self, why: SpawnError) -> SpawnError {
+    /// Returns a refusal with the program or directory that it is about, and whose it is.
+    pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
         let directory =
             self.service.as_ref().and_then(|service| service.directory.as_deref()).unwrap_or(Path::new("/"));
         let what = match why.what.as_str() {
-            EXEC => format!("cannot execute `{}`", self.plan.program.display()),
+            EXEC => format!("cannot execute `{}`", self.program(role).display()),
             CHDIR => format!("cannot change to the directory {}", directory.display()),
-            _ => return why,
+            other => other.to_owned(),
         };
-        SpawnError { what, ..why }
+        match role {
+            Role::Run => SpawnError { what, ..why },
+            Role::Finish => SpawnError { what: format!("finish: {what}"), ..why },
+            Role::Undo => SpawnError { what: format!("stop_command: {what}"), ..why },
+        }
+    }
+
+    fn program(&self, role: Role) -> &Path {
+        match self.beside(role) {
+            None => &self.plan.program,
+            Some(Command::File(path)) => path,
+            Some(Command::Script(_)) => Path::new(SHELL),
+            Some(Command::Argv(words)) => Path::new(words.first().map_or(OsStr::new(""), |it| it)),
+        }
+    }
+
+    /// Returns what is run beside its command.
+    fn beside(&self, role: Role) -> Option<&Command> {
+        let service = self.service.as_ref()?;
+        match role {
+            Role::Run => None,
+            Role::Finish => service.finish.as_ref().map(|finish| &finish.command),
+            Role::Undo => service.stop_command.as_ref(),
+        }
     }
 
     fn program_of(&self, command: &Command, around: &Surroundings) -> Result<(PathBuf, Vec<OsString>), SpawnError> {
         match command {
             Command::File(path) => Ok((path.clone(), vec![path.clone().into()])),
             Command::Script(text) => {
-                let shell = ["/bin/sh", "-e", "-c", text, "finish"].map(OsString::from);
-                Ok(("/bin/sh".into(), shell.into()))
+                let shell = [SHELL, "-e", "-c", text, "finish"].map(OsString::from);
+                Ok((SHELL.into(), shell.into()))
             }
             Command::Argv(words) => {
                 let name = words.first().ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
@@ -192,4 +215,43 @@ fn unreadable(cause: io::Error) -> SpawnError {
 
 fn told(what: &str, errno: Errno) -> SpawnError {
     SpawnError { what: what.to_owned(), errno: errno as i32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::values::CapSet;
+    use crate::config::{self, Content, Sources, Tree};
+    use crate::plan::Credentials;
+
+    fn member(toml: &str) -> Member {
+        let file = Content::File { bytes: toml.into(), executable: false };
+        let tree = Tree { path: "/t".into(), entries: BTreeMap::from([("web.toml".into(), file)]), unreadable: None };
+        let config = config::read(&Sources { trees: vec![tree], ..Sources::default() }).unwrap();
+        let service = config.services[0].clone();
+        let credentials =
+            Credentials { uid: Uid(1), gid: Gid(1), groups: None, ambient: CapSet::EMPTY, no_new_privs: true };
+        let plan = ServicePlan {
+            name: service.name.clone(),
+            credentials,
+            program: "/usr/bin/web".into(),
+            argv: vec!["web".into()],
+            home: "/".into(),
+            user: "app".into(),
+            skipped: None,
+        };
+        Member { service: Some(service), plan }
+    }
+
+    #[test]
+    fn a_refusal_names_the_program_and_that_of_finish_as_such() {
+        let member = member("command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"");
+        let told = |role, what| member.explain(role, told(what, Errno::ENOENT)).what;
+        assert_eq!(told(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
+        assert_eq!(told(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
+        assert_eq!(told(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
+        assert_eq!(told(Role::Run, "cannot fork"), "cannot fork");
+    }
 }

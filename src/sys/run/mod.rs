@@ -33,7 +33,7 @@ use crate::sys::log::sink::Sink;
 use crate::sys::signals::Signals;
 use perform::Hands;
 use readiness::{clear_if, watched, writable};
-use reports::Manner;
+use reports::{Manner, Refusals};
 
 /// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -113,6 +113,7 @@ struct Turning<'a> {
     tty: bool,
     ends_by: Option<Instant>,
     manner: Manner,
+    refusals: Refusals,
     stop_timeout: Duration,
 }
 
@@ -154,6 +155,7 @@ impl<'a> Turning<'a> {
             tty: stage.tty,
             ends_by: None,
             manner,
+            refusals: Refusals::new(),
             stop_timeout,
         })
     }
@@ -247,8 +249,11 @@ impl<'a> Turning<'a> {
                             self.because = because.clone();
                             self.end_of_budget();
                         }
+                        if let Report::CannotStart { id, why } = &report {
+                            self.refusals.insert(*id, why.clone());
+                        }
                         let awaited = |id, at| self.hands.awaited(id, at);
-                        reports::say(&report, &self.supervisor, self.manner, awaited);
+                        reports::say(&report, &self.supervisor, &self.refusals, self.manner, awaited);
                     }
                     Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
                     Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),

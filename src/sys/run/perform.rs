@@ -62,7 +62,7 @@ impl Hands {
     pub fn start(&mut self, id: Id, role: Role, after: Option<Exit>, events: &mut VecDeque<Event>) {
         events.push_back(match self.try_start(id, role, after) {
             Ok(pid) => Event::Spawned { id, pid },
-            Err(why) => Event::SpawnFailed { id, why },
+            Err(why) => Event::SpawnFailed { id, why: self.explain(id, role, why) },
         });
     }
 
@@ -116,6 +116,13 @@ impl Hands {
         Ok(pid)
     }
 
+    fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
+        match self.members.get(id.0) {
+            Some(member) => member.explain(role, why),
+            None => why,
+        }
+    }
+
     /// Sends a signal to a process or group that the engine knows.
     pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
         // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
@@ -159,20 +166,21 @@ impl Hands {
         let Some(process) = self.family.get(pid) else { return };
         let Some((key, mut pipe)) = process.verdict.take() else { return };
         let id = process.id;
-        match pipe.read() {
+        let verdict = pipe.read();
+        process.refused |= matches!(verdict, Verdict::Refused(_));
+        let refused = process.refused;
+        match verdict {
             Verdict::Pending => {
                 process.verdict = Some((key, pipe));
                 return;
             }
             Verdict::Executed => events.push_back(Event::Executed { id }),
             Verdict::Refused(why) => {
-                process.refused = true;
-                let member = self.members.get(id.0);
-                let why = member.map_or(why.clone(), |member| member.explain(why));
+                let is_run = self.last.get(id.0).copied().flatten() == Some(pid);
+                let why = self.explain(id, if is_run { Role::Run } else { Role::Finish }, why);
                 events.push_back(Event::SpawnFailed { id, why });
             }
         }
-        let refused = process.refused;
         self.watch.forget_verdict(key, &pipe);
         if !refused {
             self.adjust_oom_score(id, pid);

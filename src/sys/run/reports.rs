@@ -1,5 +1,6 @@
 //! What the engine reports, as lines. The only place where a state change is said.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -17,8 +18,17 @@ pub enum Manner {
     Alone,
 }
 
+/// What refused the latest start of each service that could not be started.
+pub type Refusals = BTreeMap<Id, SpawnError>;
+
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
-pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner, awaited: impl Fn(Id, usize) -> String) {
+pub fn say(
+    report: &Report,
+    supervisor: &Supervisor,
+    refusals: &Refusals,
+    manner: Manner,
+    awaited: impl Fn(Id, usize) -> String,
+) {
     let alone = manner == Manner::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     match report {
@@ -56,7 +66,9 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner, awaited: im
                 count(*failures, "failure")
             );
         }
-        Report::Failed { id, why } => tracing::error!("{}: failed: {}", name(*id), reason(why, supervisor)),
+        Report::Failed { id, why } => {
+            tracing::error!("{}: failed: {}", name(*id), reason(*id, why, supervisor, refusals))
+        }
         Report::Killing { id, who, after } => {
             let who = match who {
                 Killed::Command => "still there",
@@ -93,11 +105,11 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner, awaited: im
         Report::Undone { id, exit, took } => {
             tracing::warn!("{}: its stop command ended with {} after {}", name(*id), words(*exit), span(*took));
         }
-        Report::Stopping { because } => stopping(because, supervisor, manner),
+        Report::Stopping { because } => stopping(because, supervisor, refusals, manner),
     }
 }
 
-fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
+fn stopping(because: &Because, supervisor: &Supervisor, refusals: &Refusals, manner: Manner) {
     let alone = manner == Manner::Alone;
     match because {
         Because::Signal(signal) if alone => tracing::debug!("got {signal}"),
@@ -107,7 +119,10 @@ fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
         Because::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
         Because::Essential(id, why) => {
             let name = supervisor.name(*id);
-            tracing::error!("{name} is essential and has ended for good ({}): stopping", reason(why, supervisor));
+            tracing::error!(
+                "{name} is essential and has ended for good ({}): stopping",
+                reason(*id, why, supervisor, refusals)
+            );
         }
         Because::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
         Because::NothingLeft if manner == Manner::Preparing => tracing::debug!("prepared"),
@@ -116,14 +131,22 @@ fn stopping(because: &Because, supervisor: &Supervisor, manner: Manner) {
 }
 
 /// Returns why a service is failed, in words that name services.
-pub fn reason(why: &Why, supervisor: &Supervisor) -> String {
+fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -> String {
     match why {
         Why::Ended(exit) => format!("ended with {}", words(*exit)),
-        Why::Limit(times) => format!("{} in a row", count(*times, "failure")),
+        Why::Limit(times) => {
+            let last = match (supervisor.last_exit(id), refusals.get(&id)) {
+                (Some(exit), _) => words(exit),
+                (None, Some(why)) => refusal(why),
+                (None, None) => "could not be started".to_owned(),
+            };
+            format!("{} in a row, last: {last}", count(*times, "failure"))
+        }
         Why::FinishSaidStop => "its finish script said 125".to_owned(),
         Why::Requirement(id) => format!("requires {}, which is failed", supervisor.name(*id)),
         Why::CannotStart(why) => refusal(why),
         Why::Skipped => "left out in this mode".to_owned(),
+        Why::FailedBefore => "failed before the step down".to_owned(),
     }
 }
 
@@ -156,6 +179,27 @@ pub fn span(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::service::{Restart, RestartPolicy};
+    use crate::supervise::{Event, Pid, Setup, Spec, Time};
+
+    #[test]
+    fn the_limit_tells_the_last_cause() {
+        let spec = Spec {
+            restart: Restart { policy: RestartPolicy::Always, limit: Some(1), ..Spec::main().restart },
+            is_main: false,
+            ..Spec::main()
+        };
+        let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
+        let (id, now) = (Id(0), Time::default());
+        let why = SpawnError { what: "cannot execute `/x`".to_owned(), errno: Errno::EACCES as i32 };
+        let refusals = Refusals::from([(id, why)]);
+        let said = |engine: &Supervisor| reason(id, &Why::Limit(1), engine, &refusals);
+        assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
+        engine.step(now, Event::Begin);
+        engine.step(now, Event::Spawned { id, pid: Pid(7) });
+        engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
+        assert_eq!(said(&engine), "1 failure in a row, last: code 3");
+    }
 
     #[test]
     fn spans_read_as_people_say_them() {

@@ -1,0 +1,70 @@
+//! Whether this is a machine rather than a container: the one place where `init` must not begin. Must not decide what
+//! follows from it.
+#![allow(clippy::disallowed_methods)] // asks for two files by their identity
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{geteuid, getpid};
+
+use crate::error::{Error, Place, Problem};
+
+/// Refuses to be the init of a machine: PUID and PGID would be applied to its own accounts.
+///
+/// # Errors
+/// When root started us, not as PID 1, on a machine that systemd has booted.
+pub fn refuse_machine() -> Result<(), Error> {
+    // The answer for every container, before anything is looked at.
+    if getpid().as_raw() == 1 || !geteuid().is_root() || !is_machine(Path::new("/")) {
+        return Ok(());
+    }
+    let what = "this is no container: systemd has booted this machine, and its own accounts would be changed";
+    let remedy = "rehearse with `stepdown try`, or start it in a container";
+    Err(Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into()))
+}
+
+/// Systemd has booted it (sd_booted(3)), and we see what its PID 1 sees: the same mounts and the same root. Every container
+/// has mounts of its own, with the machine's PID namespace too (`--pid host`); a chroot has another root; a microVM whose
+/// own init starts the image's entry point in its place has no systemd. Where we may not look, it is none.
+fn is_machine(top: &Path) -> bool {
+    let at = |path: &str| top.join(path);
+    let mounts = |who: &str| fs::read_link(at(&format!("proc/{who}/ns/mnt"))).ok();
+    let root = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    at("run/systemd/system").is_dir()
+        && mounts("1").is_some_and(|first| mounts("self") == Some(first))
+        && root(&at("proc/1/root")).is_some_and(|first| root(top) == Some(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A machine as its PID 1 and we see it.
+    fn machine(ours: &str, root: Option<&str>) -> tempfile::TempDir {
+        let top = tempfile::tempdir().unwrap();
+        let at = |path: &str| top.path().join(path);
+        for path in ["run/systemd/system", "proc/1/ns", "proc/self/ns", "other"] {
+            fs::create_dir_all(at(path)).unwrap();
+        }
+        symlink("mnt:[1]", at("proc/1/ns/mnt")).unwrap();
+        symlink(ours, at("proc/self/ns/mnt")).unwrap();
+        if let Some(root) = root {
+            symlink(at(root), at("proc/1/root")).unwrap();
+        }
+        top
+    }
+
+    #[test]
+    fn only_where_all_is_as_systemd_sees_it_is_it_the_machine() {
+        assert!(is_machine(machine("mnt:[1]", Some("")).path()));
+        assert!(!is_machine(machine("mnt:[2]", Some("")).path()), "a container in the host's PID namespace");
+        assert!(!is_machine(machine("mnt:[1]", Some("other")).path()), "a chroot");
+        assert!(!is_machine(machine("mnt:[1]", None).path()), "we may not look");
+        let without = machine("mnt:[1]", Some(""));
+        fs::remove_dir(without.path().join("run/systemd/system")).unwrap();
+        assert!(!is_machine(without.path()), "a microVM with a small init of its own");
+    }
+}
