@@ -69,11 +69,13 @@ fn ready_table(field: &Field<'_>, report: &mut Report<'_>) -> Option<Ready> {
     let table = Asked::open(field, &service_keys::READY, report)?;
     let timeout = table.time("timeout", report);
     let interval = table.time("interval", report);
+    let watchdog = table.time("watchdog", report);
     let (key, how, value) = table.one(report)?;
     match how {
-        How::Fd | How::Notify => table.idle(&["interval", "status"], key, report),
-        How::Delay => table.idle(&["timeout", "interval", "status"], key, report),
-        How::Ask(_) => {}
+        How::Fd => table.idle(&["interval", "status", "watchdog"], key, report),
+        How::Notify => table.idle(&["interval", "status"], key, report),
+        How::Delay => table.idle(&["timeout", "interval", "status", "watchdog"], key, report),
+        How::Ask(_) => table.idle(&["watchdog"], key, report),
     }
     match how {
         How::Fd => {
@@ -85,7 +87,7 @@ fn ready_table(field: &Field<'_>, report: &mut Report<'_>) -> Option<Ready> {
                 value.refuse("write true, or remove it", report);
                 return None;
             }
-            Some(Ready::Notify { timeout })
+            Some(Ready::Notify { timeout, watchdog })
         }
         How::Delay => value.duration_from(LEAST, report).map(Ready::Delay),
         How::Ask(what) => {

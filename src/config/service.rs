@@ -204,6 +204,8 @@ pub enum Ready {
     Notify {
         /// As above.
         timeout: Option<Duration>,
+        /// It says at least this often that it is alive (WATCHDOG=1); `None`: only if it asks for that itself.
+        watchdog: Option<Duration>,
     },
     /// The question is answered well.
     Probe {

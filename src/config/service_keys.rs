@@ -117,6 +117,8 @@ const READY_KEYS: &[KeyDoc] = &[
     STATUS,
     key("timeout", "a duration", "(none)", r#"timeout = "30s""#,
         "after this long without readiness the start counts as failed"),
+    key("watchdog", "a duration", "(none)", "notify = true\nwatchdog = \"30s\"",
+        "with `notify`: it says at least this often that it is alive (WATCHDOG=1), or is taken for hung and restarted"),
     key("interval", "a duration", r#""500ms""#, r#"interval = "1s""#,
         "the longest pause between two looks; the first ones come faster"),
 ];

@@ -160,9 +160,15 @@ impl Supervisor {
         }
     }
 
-    /// It did not say that it is alive.
-    pub(super) fn silent(&mut self, id: Id) {
-        let after = self.services[id].watchdog.unwrap_or_default();
+    /// It says that it is not well.
+    pub(super) fn trouble(&mut self, id: Id) {
+        if matches!(self.life, Life::Running) && matches!(self.services[id].state, State::Up { .. }) {
+            self.silent(id, None);
+        }
+    }
+
+    /// It did not say in time that it is alive (or said that it is not well).
+    pub(super) fn silent(&mut self, id: Id, after: Option<Duration>) {
         self.report(Report::Silent { id, after });
         self.tell(id, Cause::Silent);
     }

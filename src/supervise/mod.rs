@@ -168,6 +168,11 @@ pub enum Event {
         /// From now on it says so at least this often (WATCHDOG_USEC); `None`: as before.
         within: Option<Duration>,
     },
+    /// It says that it is not well (sd_notify(3), WATCHDOG=trigger).
+    Trouble {
+        /// Whose.
+        id: Id,
+    },
     /// It asks for more time to become ready, or to stop, from now on (sd_notify(3), EXTEND_TIMEOUT_USEC).
     Extend {
         /// Whose.
@@ -368,12 +373,12 @@ pub enum Report {
         /// Whose.
         id: Id,
     },
-    /// It did not say in time that it is alive.
+    /// It did not say in time that it is alive, or said that it is not well.
     Silent {
         /// Whose.
         id: Id,
-        /// How often it said that it would.
-        after: Duration,
+        /// How often it was to say so; `None`: it said that it is not well.
+        after: Option<Duration>,
     },
     /// A periodic oneshot failed; it runs again in its turn.
     NextTurn {

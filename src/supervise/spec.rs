@@ -42,6 +42,8 @@ pub struct Spec {
     pub awaits: usize,
     /// A oneshot runs again this long after its last start.
     pub every: Option<Duration>,
+    /// A longrun says at least this often that it is alive, unless it asks for another time.
+    pub watchdog: Option<Duration>,
     /// How often a longrun is asked whether it is well, and what follows.
     pub health: Option<HealthRule>,
     /// How it is stopped.
@@ -83,7 +85,7 @@ impl Readiness {
             Ready::Started => Self::Executed,
             Ready::Probe { interval, timeout, .. } => Self::Probed { interval: *interval, timeout: *timeout },
             Ready::Delay(time) => Self::Lived(*time),
-            Ready::Fd { timeout, .. } | Ready::Notify { timeout } => Self::Said { timeout: *timeout },
+            Ready::Fd { timeout, .. } | Ready::Notify { timeout, .. } => Self::Said { timeout: *timeout },
         }
     }
 }
@@ -171,6 +173,7 @@ impl Setup {
                 ready: Readiness::of(&service.ready),
                 awaits: service.wait_for.len(),
                 every: service.every,
+                watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
                 undo: service.stop_command.is_some() && service.kind == Kind::Oneshot,
@@ -208,6 +211,7 @@ impl Spec {
             ready: Readiness::Executed,
             awaits: 0,
             every: None,
+            watchdog: None,
             health: None,
             undo: false,
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
@@ -215,6 +219,13 @@ impl Spec {
             start: Start::Wanted,
             is_main: true,
         }
+    }
+}
+
+fn watchdog(ready: &Ready) -> Option<Duration> {
+    match ready {
+        Ready::Notify { watchdog, .. } => *watchdog,
+        Ready::Started | Ready::Fd { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
     }
 }
 

@@ -70,7 +70,7 @@ impl Supervisor {
             code: None,
             tally: Tally::default(),
             looks: Looks::default(),
-            watchdog: None,
+            watchdog: spec.watchdog,
             held: false,
             links: Links::default(),
             spec,
@@ -151,10 +151,13 @@ impl Supervisor {
             Event::GroupGone { id } if self.services.has(id) => self.group_gone(id),
             Event::Looked { id, answer } if self.services.has(id) => self.looked(id, answer),
             Event::Alive { id, within } if self.services.has(id) => self.alive(id, within),
+            Event::Trouble { id } if self.services.has(id) => self.trouble(id),
             Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
             Event::Exited { .. } | Event::GroupGone { .. } | Event::Looked { .. } | Event::Alive { .. } => {}
-            Event::Extend { .. } | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
+            Event::Trouble { .. }
+            | Event::Extend { .. }
+            | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
         }
     }
 
@@ -188,7 +191,7 @@ impl Supervisor {
                 match slot {
                     Slot::State => self.expire(id),
                     Slot::Look => self.look_again(id),
-                    Slot::Watchdog => self.silent(id),
+                    Slot::Watchdog => self.silent(id, self.services[id].watchdog),
                 }
             } else if self.advance_life() {
             } else if let Some(id) = self.starts.pop_front() {

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use super::control::server;
 use super::privilege::Power;
+use super::runtime_dir::{self, RuntimeDir};
 use super::signals::Signals;
-use super::{accounts, directories, ownership, runtime_dir, stdio};
+use super::{accounts, directories, ownership, stdio};
 use crate::config::values::Signal;
 use crate::error::Refused;
 use crate::plan::{BootPlan, Step, Verdict};
@@ -23,12 +24,20 @@ pub enum Ended {
     Refused(Refused),
 }
 
-/// Carries out every step that the plan says to do. Returns the bound control socket, where there is a runtime directory.
+/// What services and callers reach us by.
+pub struct Room {
+    /// The bound control socket.
+    pub control: UnixListener,
+    /// The runtime directory.
+    pub directory: PathBuf,
+}
+
+/// Carries out every step that the plan says to do. Returns what is in the runtime directory, where there is one.
 ///
 /// # Errors
 /// When a stop was asked for in between, or a required step was refused.
-pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Option<UnixListener>, Ended> {
-    let mut control = None;
+pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Option<Room>, Ended> {
+    let mut room = None;
     if let Power::Root(root) = power {
         accounts::remove_leftovers(root);
     }
@@ -37,7 +46,7 @@ pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Opti
             return Err(Ended::Asked(signal));
         }
         match (&planned.step, power) {
-            (Step::RuntimeDirectory { candidates }, _) => control = runtime_directory(candidates),
+            (Step::RuntimeDirectory { candidates }, _) => room = runtime_directory(candidates),
             (Step::Own(tree), Power::Root(root)) => {
                 ownership::establish(root, tree, &plan.identity, signals.stop_flag()).map_err(Ended::Refused)?;
             }
@@ -49,7 +58,7 @@ pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Opti
     }
     match signals.stop_asked() {
         Some(signal) => Err(Ended::Asked(signal)),
-        None => Ok(control),
+        None => Ok(room),
     }
 }
 
@@ -79,12 +88,12 @@ fn inherited(fd: i32) -> BorrowedFd<'static> {
 }
 
 /// Makes the runtime directory and binds the control socket in it: now, because afterwards nobody may make a file there.
-fn runtime_directory(candidates: &[PathBuf]) -> Option<UnixListener> {
+fn runtime_directory(candidates: &[PathBuf]) -> Option<Room> {
     let made = runtime_dir::make(candidates).map_err(|rejected| {
         let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", it.path.display(), it.why)).collect();
         Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
             .help("`status` and `shutdown` do not answer; mount a tmpfs: `--tmpfs /run`")
     });
-    let bound = made.and_then(|directory| server::bind(&directory.path));
+    let bound = made.and_then(|RuntimeDir { path, .. }| Ok(Room { control: server::bind(&path)?, directory: path }));
     bound.inspect_err(|refused| tracing::warn!("{refused}")).ok()
 }

@@ -46,26 +46,31 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     life::tag_ours(&plan);
     report(&config, &plan);
     let power = privilege::detect();
-    let listener = match boot::perform(&plan, &power, &signals) {
-        Ok(control) => control,
+    let room = match boot::perform(&plan, &power, &signals) {
+        Ok(room) => room,
         Err(Ended::Asked(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
             return Ok(0);
         }
         Err(Ended::Refused(refused)) => return Err(refused.into()),
     };
+    let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
     let environment = Environment::new(environment);
     let mut life = Life { began, config, facts, plan, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
-    let dropped = match power {
+    let (dropped, sockets) = match power {
         Power::Root(root) => {
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
                 return Ok(outcome.code);
             }
-            root.step_down(&life.plan.identity, &life.plan.privilege)?
+            let sockets = life.sockets(directory.as_deref());
+            (root.step_down(&life.plan.identity, &life.plan.privilege)?, sockets)
         }
-        Power::User => privilege::stay(&life.plan.identity, &life.plan.privilege)?,
+        Power::User => {
+            let sockets = life.sockets(directory.as_deref());
+            (privilege::stay(&life.plan.identity, &life.plan.privilege)?, sockets)
+        }
     };
-    Ok(life.serve(&dropped, listener, &mut signals)?.code)
+    Ok(life.serve(&dropped, listener, sockets, &mut signals)?.code)
 }
 
 /// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::control::server::Desk;
@@ -10,6 +10,7 @@ use super::control::snapshot;
 use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
+use super::run::voices::{self, Sockets};
 use super::run::{self, Environment, Member, Outcome, Stage, Surroundings};
 use super::signals::Signals;
 use super::{descriptors, facts, terminal};
@@ -63,6 +64,7 @@ impl Life {
             setup,
             members: members(&services, None, &self.plan),
             surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
+            sockets: Sockets::new(),
             signals,
             control: listener.and_then(|listener| listener.try_clone().ok()).map(|listener| self.desk(listener)),
             preparing: true,
@@ -87,6 +89,7 @@ impl Life {
         &self,
         _here: &Dropped,
         listener: Option<UnixListener>,
+        sockets: Sockets,
         signals: &mut Signals,
     ) -> Result<Outcome, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
@@ -106,12 +109,18 @@ impl Life {
             setup,
             members: members(services, self.plan.main.as_ref(), &self.plan),
             surroundings,
+            sockets,
             signals,
             control: listener.map(|listener| self.desk(listener)),
             preparing: false,
             began: self.began,
             tty: self.facts.tty,
         })
+    }
+
+    /// Opens what services speak into, while that may still be done.
+    pub fn sockets(&self, directory: Option<&Path>) -> Sockets {
+        voices::open(&self.config.services, &self.plan.services, directory)
     }
 
     fn desk(&self, listener: UnixListener) -> Desk {
@@ -156,9 +165,13 @@ impl Life {
 fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
     let plans: HashMap<_, _> = plan.services.iter().map(|plan| (&plan.name, plan)).collect();
     let services = services.iter().filter_map(|service| {
-        plans.get(&service.name).map(|plan| Member { service: Some(service.clone()), plan: (*plan).clone() })
+        plans.get(&service.name).map(|plan| Member {
+            service: Some(service.clone()),
+            plan: (*plan).clone(),
+            told: Vec::new(),
+        })
     });
-    services.chain(main.map(|plan| Member { service: None, plan: plan.clone() })).collect()
+    services.chain(main.map(|plan| Member { service: None, plan: plan.clone(), told: Vec::new() })).collect()
 }
 
 /// Begins our own lines with a tag where services' lines have one.

@@ -29,6 +29,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         start: Start::Wanted,
         awaits: 0,
         every: None,
+        watchdog: None,
         health: None,
         undo: false,
         is_main: false,

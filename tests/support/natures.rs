@@ -153,6 +153,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         ]),
         awaits: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
         every: every.filter(|_| kind == Kind::Oneshot),
+        watchdog: rng.percent(10).then(|| milliseconds(2_000)),
         health: health.filter(|_| kind == Kind::Longrun),
         undo: kind == Kind::Oneshot && rng.percent(40),
         is_main: false,

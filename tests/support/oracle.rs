@@ -208,6 +208,8 @@ pub struct Due {
     pub unwell_stop: BTreeSet<Id>,
     pub healthy: BTreeSet<Id>,
     pub silent: BTreeSet<Id>,
+    /// Said that they are not well.
+    pub trouble: BTreeSet<Id>,
     /// Asked to be restarted: to be told to stop.
     pub restarts: BTreeSet<Id>,
     /// Asked to be restarted: to be undone first.
@@ -236,7 +238,7 @@ impl Oracle {
                 end: None,
                 held: false,
                 asking: Asking::default(),
-                watchdog: None,
+                watchdog: spec.watchdog,
                 began: Time::default(),
                 spec: spec.clone(),
             })

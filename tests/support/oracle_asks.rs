@@ -57,7 +57,7 @@ impl Oracle {
         self.proc(id).is_some_and(starting)
     }
 
-    fn is_up(&self, id: Id) -> bool {
+    pub fn is_up(&self, id: Id) -> bool {
         let up = |proc: &Proc| {
             proc.role == Role::Run && proc.leader && proc.up_at.is_some() && !proc.told && proc.killed_at.is_none()
         };

@@ -32,6 +32,7 @@ impl Oracle {
             (&due.unwell, Property::AnUnhealthyServiceIsTreatedAsDeclared),
             (&due.healthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
             (&due.silent, Property::WhatFallsSilentIsStopped),
+            (&due.trouble, Property::WhatFallsSilentIsStopped),
         ];
         for (left, property) in lists {
             self.demand(left.is_empty(), property, || format!("nothing was said or done: {left:?}"));

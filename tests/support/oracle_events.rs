@@ -35,6 +35,10 @@ impl Oracle {
             Event::Looked { id, answer } => self.looked(id, &answer),
             Event::Alive { id, within } => self.says_alive(id, within),
             Event::Extend { id, by } => self.extended(id, by),
+            Event::Trouble { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
+                self.due.trouble.insert(id);
+            }
+            Event::Trouble { .. } => {}
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
                 self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);

@@ -233,7 +233,11 @@ impl Oracle {
             Report::Silent { id, after } => {
                 let proc = self.proc(*id).cloned();
                 let silent = proc.as_ref().and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
-                let fits = silent && self.services[id.0].watchdog == Some(*after) && self.stop.is_none();
+                let fits = match after {
+                    Some(_) => silent && self.services[id.0].watchdog == *after,
+                    None => self.due.trouble.remove(id),
+                };
+                let fits = fits && self.stop.is_none();
                 self.demand(fits, Property::WhatFallsSilentIsStopped, || format!("{id:?} {proc:?}, now {now:?}"));
                 self.due.silent.insert(*id);
             }

@@ -78,6 +78,9 @@ impl World {
             for saying in [Saying::Alive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))] {
                 self.after(0, 4_000, Happening::Says(pid, saying));
             }
+            if self.rng.percent(20) {
+                self.after(0, 9_000, Happening::Says(pid, Saying::Trouble));
+            }
         }
         let exit = self.any_exit(nature.succeeds);
         match self.specs[id.0].kind {

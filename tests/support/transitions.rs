@@ -25,11 +25,12 @@ pub enum Kind {
     Restart,
     Looked,
     Alive,
+    Trouble,
     Extend,
 }
 
 impl Kind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -48,6 +49,7 @@ impl Kind {
         Self::Restart,
         Self::Looked,
         Self::Alive,
+        Self::Trouble,
         Self::Extend,
     ];
 
@@ -72,6 +74,7 @@ impl Kind {
             Event::Ask(Request::Restart(_)) => Self::Restart,
             Event::Looked { .. } => Self::Looked,
             Event::Alive { .. } => Self::Alive,
+            Event::Trouble { .. } => Self::Trouble,
             Event::Extend { .. } => Self::Extend,
         }
     }
@@ -82,6 +85,7 @@ impl Kind {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
             Event::Looked { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
+            Event::Trouble { id } => Some(*id),
             Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Ask(Request::Shutdown { .. }) => None,
@@ -154,13 +158,13 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             Awaiting | Starting | Up => None,
             _ => Some("nobody waits for an answer then"),
         },
-        Kind::Alive | Kind::Extend if idle => Some("no process is there"),
-        Kind::Alive | Kind::Extend if matches!(phase, Finishing | Undoing | Draining) => {
+        Kind::Alive | Kind::Trouble | Kind::Extend if idle => Some("no process is there"),
+        Kind::Alive | Kind::Trouble | Kind::Extend if matches!(phase, Finishing | Undoing | Draining) => {
             Some("only a first process of a command is heard")
         }
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
-        Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Extend => None,
+        Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Trouble | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
         Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Resting)
             .then_some("the first one has cancelled what had not started"),

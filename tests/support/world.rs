@@ -38,6 +38,7 @@ pub enum Happening {
 pub enum Saying {
     Alive(Option<Duration>),
     MoreTime(Duration),
+    Trouble,
 }
 
 /// A process of the simulated machine.
@@ -293,6 +294,7 @@ impl World {
                 let event = match saying {
                     Saying::Alive(within) => Event::Alive { id, within },
                     Saying::MoreTime(by) => Event::Extend { id, by },
+                    Saying::Trouble => Event::Trouble { id },
                 };
                 self.deliver(event);
                 if self.rng.percent(70) {

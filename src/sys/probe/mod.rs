@@ -27,7 +27,7 @@ use nix::unistd::pipe2;
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::{Exit, Pid, SpawnError, Target};
+use crate::supervise::{Answer, Exit, Pid, SpawnError, Target};
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
 use crate::sys::process::group;
@@ -38,15 +38,6 @@ use words::Words;
 
 /// Bytes taken from one look in one turn: a command that writes without end keeps nobody else waiting.
 const AT_ONCE: usize = 64 * 1024;
-
-/// What a look found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is there, or well.
-    Well,
-    /// It is not; why, as one printable line: "connection refused", "answered 503", "code 1: no such database".
-    Badly(String),
-}
 
 /// The looks that are under way, by whose they are.
 #[derive(Debug)]

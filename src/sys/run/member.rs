@@ -29,6 +29,8 @@ pub struct Member {
     pub service: Option<Service>,
     /// As planned.
     pub plan: ServicePlan,
+    /// Variables by which PID 1 tells it something (NOTIFY_SOCKET, WATCHDOG_USEC).
+    pub told: Vec<(&'static str, OsString)>,
 }
 
 /// What all members of a stage are started in.
@@ -166,7 +168,8 @@ impl Member {
     ) -> Result<Launch, SpawnError> {
         let service = self.service.as_ref();
         let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
-        let environment = around.environment.of(service, &self.plan).map_err(unreadable)?;
+        let mut environment = around.environment.of(service, &self.plan).map_err(unreadable)?;
+        environment.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
         let directory = match service {
             Some(service) => service.directory.as_deref().unwrap_or(Path::new("/")),
             None => &around.directory,
@@ -242,7 +245,7 @@ mod tests {
             user: "app".into(),
             skipped: None,
         };
-        Member { service: Some(service), plan }
+        Member { service: Some(service), plan, told: Vec::new() }
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 mod environment;
 mod family;
+mod looks;
 mod member;
 pub mod mishap;
 mod perform;
 mod readiness;
 mod reports;
 mod sweep;
+pub mod voices;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -50,6 +52,8 @@ pub struct Stage<'a> {
     pub members: Vec<Member>,
     /// What all of them are started in.
     pub surroundings: Surroundings,
+    /// Where services say something of themselves.
+    pub sockets: voices::Sockets,
     /// The handlers.
     pub signals: &'a mut Signals,
     /// The bound control socket, and what `status` tells besides the engine's part.
@@ -121,9 +125,9 @@ struct Turning<'a> {
 enum Woken {
     Signals,
     Children,
-    Watch,
     Output,
-    Lines,
+    /// What there was to do was done at once.
+    Handled,
     Call(Call),
     Deadline,
 }
@@ -145,7 +149,7 @@ impl<'a> Turning<'a> {
         };
         Ok(Self {
             supervisor: Supervisor::new(stage.setup),
-            hands: Hands::new(stage.members, stage.surroundings)?,
+            hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
             calls,
             answers,
@@ -175,6 +179,7 @@ impl<'a> Turning<'a> {
     /// Leaves no process and no line behind.
     fn end(mut self, code: u8) -> Outcome {
         let until = self.end_of_budget();
+        self.hands.probes.cancel_all();
         sweep::everybody(&mut self.hands, until);
         self.hands.last_lines(Instant::now() + LAST_LINES);
         let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
@@ -189,6 +194,7 @@ impl<'a> Turning<'a> {
     async fn turn(&mut self) -> std::io::Result<u8> {
         let signals = watched(self.signals, Interest::READABLE)?;
         let watch = watched(&self.hands.watch, Interest::READABLE)?;
+        let looks = watched(&self.hands.probes, Interest::READABLE)?;
         let stdout = watched(&self.hands.stdout, Interest::READABLE)?;
         let stderr = watched(&self.hands.stderr, Interest::READABLE)?;
         let outputs: Vec<_> = with_outputs(|outputs| {
@@ -205,7 +211,8 @@ impl<'a> Turning<'a> {
             let deadline = self.next_look();
             let woken = tokio::select! { biased;
                 guard = signals.readable() => { guard?.clear_ready(); Woken::Signals }
-                guard = watch.readable() => { guard?.clear_ready(); Woken::Watch }
+                guard = watch.readable() => { clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
+                guard = looks.readable() => { guard?.clear_ready(); self.hands.probes.listen(); Woken::Handled }
                 call = self.calls.recv(), if self.answers.is_some() => match call {
                     Some(call) => Woken::Call(call),
                     None => { self.answers = None; continue }
@@ -214,8 +221,8 @@ impl<'a> Turning<'a> {
                 // Through the selector, so that a stream of deaths keeps nobody else waiting.
                 () = tokio::task::yield_now(), if more_deaths => Woken::Children,
                 () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
-                guard = stdout.readable(), if self.hands.stdout.may_read() => { clear_if(guard?, !self.hands.stdout.turn()); Woken::Lines }
-                guard = stderr.readable(), if self.hands.stderr.may_read() => { clear_if(guard?, !self.hands.stderr.turn()); Woken::Lines }
+                guard = stdout.readable(), if self.hands.stdout.may_read() => { clear_if(guard?, !self.hands.stdout.turn()); Woken::Handled }
+                guard = stderr.readable(), if self.hands.stderr.may_read() => { clear_if(guard?, !self.hands.stderr.turn()); Woken::Handled }
             };
             match woken {
                 Woken::Signals => {
@@ -223,12 +230,12 @@ impl<'a> Turning<'a> {
                     more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue);
                 }
                 Woken::Children => more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue),
-                Woken::Watch => self.hands.listen(&mut self.queue),
                 Woken::Output => with_outputs(|outputs| outputs.sinks().for_each(Sink::flush)),
-                Woken::Lines => {}
+                Woken::Handled => {}
                 Woken::Call(call) => self.answer(call),
                 Woken::Deadline => {
                     self.hands.count_leftovers(&mut self.queue);
+                    self.hands.expire_looks(Instant::now(), &mut self.queue);
                     self.queue.push_back(Event::Tick);
                 }
             }
@@ -257,7 +264,8 @@ impl<'a> Turning<'a> {
                     }
                     Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
                     Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
-                    Action::Look { .. } | Action::Forget { .. } => {}
+                    Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
+                    Action::Forget { id } => self.hands.forget(id),
                 }
             }
         }
@@ -290,7 +298,7 @@ impl<'a> Turning<'a> {
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
         let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
-        engine.into_iter().chain(leftovers).min()
+        engine.into_iter().chain(leftovers).chain(self.hands.probes.deadline()).min()
     }
 
     fn now(&self) -> Time {

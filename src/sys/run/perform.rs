@@ -13,7 +13,8 @@ use nix::unistd::{geteuid, pipe2};
 
 use super::family::{Family, Process};
 use super::member::{Descriptors, Member, Surroundings};
-use super::watch::Watch;
+use super::voices::{Sockets, Voices};
+use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::plan::Credentials;
@@ -21,14 +22,15 @@ use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::log::ours::{Stream, with_outputs};
 use crate::sys::log::pump::Pump;
 use crate::sys::privilege::{with_files_of, with_raised};
+use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
 use crate::sys::process::spawn::{self, Verdict};
 
 /// Everything that acts on processes.
 pub struct Hands {
-    members: Vec<Member>,
-    around: Surroundings,
+    pub(super) members: Vec<Member>,
+    pub(super) around: Surroundings,
     family: Family,
     /// Verdicts and readiness.
     pub watch: Watch,
@@ -36,6 +38,10 @@ pub struct Hands {
     pub stdout: Pump,
     /// Lines for the container's stderr.
     pub stderr: Pump,
+    /// Questions under way.
+    pub probes: Probes<Id>,
+    /// What services say of themselves.
+    pub voices: Voices,
     null: File,
     last: Vec<Option<Pid>>,
 }
@@ -45,13 +51,16 @@ impl Hands {
     ///
     /// # Errors
     /// When `/dev/null` or an epoll set cannot be opened.
-    pub fn new(members: Vec<Member>, around: Surroundings) -> io::Result<Self> {
+    pub fn new(mut members: Vec<Member>, around: Surroundings, sockets: Sockets) -> io::Result<Self> {
+        let mut watch = Watch::new()?;
         Ok(Self {
+            voices: Voices::new(&mut members, sockets, &mut watch),
+            probes: Probes::new()?,
             last: vec![None; members.len()],
             members,
             around,
             family: Family::default(),
-            watch: Watch::new()?,
+            watch,
             stdout: Pump::new(Stream::Stdout)?,
             stderr: Pump::new(Stream::Stderr)?,
             null: File::open("/dev/null")?,
@@ -95,6 +104,9 @@ impl Hands {
             Role::Finish => member.finish(after, last, &self.around, descriptors)?,
             Role::Undo => member.undo(&self.around, descriptors)?,
         };
+        if role == Role::Run {
+            self.voices.begin(id);
+        }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
         if role == Role::Run
@@ -146,19 +158,22 @@ impl Hands {
         }
     }
 
-    /// Reads verdicts and readiness.
-    pub fn listen(&mut self, events: &mut VecDeque<Event>) {
-        loop {
-            let ready = self.watch.ready();
-            if ready.is_empty() {
-                return;
+    /// Reads verdicts and readiness. Returns whether there may be more.
+    pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
+        let ready = self.watch.ready();
+        for heard in &ready {
+            match heard {
+                Heard::Verdict(pid) => self.read_verdict(*pid, events),
+                Heard::Notify(key) => events.extend(self.watch.read_notify(*key).map(|id| Event::Ready { id })),
+                Heard::Voice(id) => self.hear(*id, events),
             }
-            for (key, verdict_of) in ready {
-                match verdict_of {
-                    Some(pid) => self.read_verdict(pid, events),
-                    None => events.extend(self.watch.read_notify(key).map(|id| Event::Ready { id })),
-                }
-            }
+        }
+        !ready.is_empty()
+    }
+
+    fn hear(&mut self, id: Id, events: &mut VecDeque<Event>) {
+        if let Some(member) = self.members.get(id.0) {
+            self.voices.hear(id, &member.plan.name, events);
         }
     }
 
@@ -212,9 +227,11 @@ impl Hands {
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
+                events.extend(self.probes.died(pid, exit).map(|(id, answer)| Event::Looked { id, answer }));
                 reap::reap(pid);
                 continue;
             };
+            self.hear(process.id, events);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
@@ -241,12 +258,6 @@ impl Hands {
         if self.family.has_leftovers() {
             events.extend(self.family.gone().into_iter().map(|id| Event::GroupGone { id }));
         }
-    }
-
-    /// Returns the name of one of the things that a service waits for.
-    pub fn awaited(&self, id: Id, at: usize) -> String {
-        let service = self.members.get(id.0).and_then(|member| member.service.as_ref());
-        service.and_then(|service| service.wait_for.get(at)).map(ToString::to_string).unwrap_or_default()
     }
 
     /// Returns whether groups without a leader must be looked after.

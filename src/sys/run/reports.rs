@@ -95,7 +95,10 @@ pub fn say(
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
         }
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
-        Report::Silent { id, after } => {
+        Report::Silent { id, after: None } => {
+            tracing::warn!("{}: says that it is not well (WATCHDOG=trigger)", name(*id));
+        }
+        Report::Silent { id, after: Some(after) } => {
             tracing::warn!("{}: did not say for {} that it is alive (WATCHDOG=1)", name(*id), span(*after));
         }
         Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), span(*pause)),

@@ -27,6 +27,19 @@ pub enum Known {
     Verdict(Pid),
     /// A service says that it is ready.
     Notify(Id, File),
+    /// A service says something of itself; its socket stays with its owner.
+    Voice(Id),
+}
+
+/// What became readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// That child's verdict.
+    Verdict(Pid),
+    /// A notification pipe.
+    Notify(Key),
+    /// That service's socket.
+    Voice(Id),
 }
 
 /// A key of the set, for taking a descriptor out again.
@@ -63,6 +76,16 @@ impl Watch {
         Ok(key)
     }
 
+    /// Waits for what a service says on its socket, for as long as that is open.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn voice(&mut self, id: Id, socket: impl AsFd) -> Result<(), Errno> {
+        let key = self.add(socket)?;
+        self.known.insert(key.0, Known::Voice(id));
+        Ok(())
+    }
+
     fn add(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.next;
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
@@ -86,18 +109,19 @@ impl Watch {
                 let _gone = self.epoll.delete(&pipe);
                 said
             }
-            Some(Known::Verdict(_)) | None => false,
+            Some(Known::Verdict(_) | Known::Voice(_)) | None => false,
         }
     }
 
     /// Returns what is readable now, at most [`EVENTS`] of it; empty when nothing is.
-    pub fn ready(&mut self) -> Vec<(Key, Option<Pid>)> {
+    pub fn ready(&mut self) -> Vec<Heard> {
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         let keys = events.iter().take(count).map(|event| event.data());
-        keys.map(|key| match self.known.get(&key) {
-            Some(Known::Verdict(pid)) => (Key(key), Some(*pid)),
-            Some(Known::Notify(..)) | None => (Key(key), None),
+        keys.filter_map(|key| match self.known.get(&key)? {
+            Known::Verdict(pid) => Some(Heard::Verdict(*pid)),
+            Known::Notify(..) => Some(Heard::Notify(Key(key))),
+            Known::Voice(id) => Some(Heard::Voice(*id)),
         })
         .collect()
     }

@@ -1,0 +1,108 @@
+//! What services say of themselves (sd_notify(3)): each has a [`Receiver`]; what it hears becomes events, or words for
+//! `status`.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::watch::Watch;
+use crate::config::service::{Kind, Ready, Service};
+use crate::config::values::ServiceName;
+use crate::plan::ServicePlan;
+use crate::supervise::{Event, Id};
+use crate::sys::notify::{self, Receiver, Said};
+use crate::sys::run::Member;
+
+/// Sockets that were opened before the drop, by service: the address, and what hears.
+pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
+
+/// One service's socket and what it said.
+struct Voice {
+    receiver: Receiver,
+    status: Option<String>,
+    refused: bool,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Voices(HashMap<Id, Voice>);
+
+impl Voices {
+    /// Begins to hear those members that have a socket, and tells them its address.
+    pub fn new(members: &mut [Member], mut sockets: Sockets, watch: &mut Watch) -> Self {
+        let mut voices = HashMap::new();
+        for (at, member) in members.iter_mut().enumerate() {
+            let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
+            match watch.voice(Id(at), &receiver) {
+                Ok(()) => {
+                    member.told = told(member.service.as_ref(), &address);
+                    voices.insert(Id(at), Voice { receiver, status: None, refused: false });
+                }
+                Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
+            }
+        }
+        Self(voices)
+    }
+
+    /// Forgets what an earlier process said.
+    pub fn begin(&mut self, id: Id) {
+        if let Some(voice) = self.0.get_mut(&id) {
+            voice.receiver.clear();
+            voice.status = None;
+        }
+    }
+
+    /// Returns what a service last said about itself.
+    pub fn status(&self, id: Id) -> Option<&str> {
+        self.0.get(&id).and_then(|voice| voice.status.as_deref())
+    }
+
+    /// Hears what a service has said since.
+    pub fn hear(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
+        let Some(voice) = self.0.get_mut(&id) else { return };
+        for said in voice.receiver.receive() {
+            match said {
+                Said::Ready => events.push_back(Event::Ready { id }),
+                Said::Watchdog => events.push_back(Event::Alive { id, within: None }),
+                Said::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
+                Said::WatchdogTrigger => events.push_back(Event::Trouble { id }),
+                Said::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
+                Said::Status(text) => voice.status = Some(text),
+                Said::Reloading => voice.status = Some("reloading".to_owned()),
+                Said::Stopping => voice.status = Some("stopping".to_owned()),
+                Said::Errno(errno) => tracing::info!("{name}: says error {errno}"),
+                Said::MainPid if voice.refused => {}
+                Said::MainPid => {
+                    voice.refused = true;
+                    tracing::warn!(
+                        "{name}: MAINPID= is not accepted: the process that was started is the service; start \
+                        it in the foreground"
+                    );
+                }
+                Said::Unheard(why) => tracing::warn!("{name}: a message to its notification socket was ignored: {why}"),
+            }
+        }
+    }
+}
+
+/// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
+pub fn open(services: &[Service], plans: &[ServicePlan], directory: Option<&Path>) -> Sockets {
+    let speaks = |service: &&Service| matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun;
+    let mut sockets = Sockets::new();
+    for service in services.iter().filter(speaks) {
+        let Some(plan) = plans.iter().find(|plan| plan.name == service.name) else { continue };
+        match notify::open(directory, &service.name, plan.credentials.uid) {
+            Ok(socket) => drop(sockets.insert(service.name.clone(), socket)),
+            Err(refused) => tracing::warn!("{refused}"),
+        }
+    }
+    sockets
+}
+
+fn told(service: Option<&Service>, address: &OsStr) -> Vec<(&'static str, OsString)> {
+    let mut told = vec![(notify::VARIABLE, address.to_owned())];
+    if let Some(Ready::Notify { watchdog: Some(within), .. }) = service.map(|service| &service.ready) {
+        told.push(("WATCHDOG_USEC", within.as_micros().to_string().into()));
+    }
+    told
+}
