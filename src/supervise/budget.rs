@@ -12,6 +12,10 @@ pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 /// and the container ends at most this much after its budget. With the default of 8 s that is inside Docker's 10.
 pub const REAP_GRACE: Duration = Duration::from_millis(250);
 
+/// So long has a service that reads another one's output to end by itself after the end of its input, before it is told
+/// to: what is still in the pipe is not lost. No more than half of its patience.
+pub const FED_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The deadline of a whole stop, shared out over its layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {

@@ -1,7 +1,7 @@
 //! How one service is made to end: told, killed, given up; and how long it has for each. When it is told stands
 //! elsewhere: after a ready timeout (`process`), in its turn when the container stops (`shutdown`).
 
-use super::budget::REAP_GRACE;
+use super::budget::{FED_PATIENCE, REAP_GRACE};
 use super::shutdown::{Life, Stop};
 use super::state::{Cause, Drained, Patience, State};
 use super::supervisor::Supervisor;
@@ -24,9 +24,27 @@ impl Supervisor {
         let patience = Patience { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
+        if self.services[id].spec.fed && cause == Cause::Shutdown {
+            self.out.push(Action::EndInput { id });
+            let half = self.kill_at(id).since(self.now) / 2;
+            return self.timers.set(id, Slot::Look, Some(self.now.plus(half.min(FED_PATIENCE))));
+        }
+        self.say_stop(id, run.pid, cause);
+    }
+
+    fn say_stop(&mut self, id: Id, pid: Pid, cause: Cause) {
         let to = if self.services[id].spec.stop.group { Target::Group } else { Target::Process };
         let signal = self.told_with(id, cause);
-        self.signal_and_continue(id, run.pid, to, signal);
+        self.signal_and_continue(id, pid, to, signal);
+    }
+
+    /// The end of its input did not end it in time.
+    pub(super) fn say_stop_at_last(&mut self, id: Id) {
+        if let State::Stopping { run, cause, patience, .. } = self.services[id].state
+            && !patience.over
+        {
+            self.say_stop(id, run.pid, cause);
+        }
     }
 
     /// Returns what its first process is told to stop with: the main command gets what PID 1 got, and what hangs leaves a
@@ -76,6 +94,7 @@ impl Supervisor {
             Life::Before | Life::Running | Life::Over(_) => None,
         };
         self.timers.set(id, Slot::State, grace);
+        self.timers.set(id, Slot::Look, None);
     }
 
     /// Gives up waiting for what KILL did not end.

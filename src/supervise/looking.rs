@@ -153,7 +153,8 @@ impl Supervisor {
                 Readiness::Executed | Readiness::Said { .. } => {}
             },
             State::Up { .. } => self.look(id, Look::Health),
-            State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. } => {}
+            State::Stopping { .. } => self.say_stop_at_last(id),
+            State::Down | State::Waiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
             State::UndoSpawning | State::Undoing { .. } => {}

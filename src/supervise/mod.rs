@@ -25,7 +25,7 @@ mod turns;
 mod undoing;
 mod verdict;
 
-pub use budget::{LAYER_RESERVE, REAP_GRACE};
+pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE};
 pub use looking::{AWAIT_PAUSE, AWAIT_SAID, FIRST_READY_PAUSE};
 pub use phase::Phase;
 pub use restart::MIN_PAUSE;
@@ -238,6 +238,12 @@ pub enum Action {
     },
     /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
     Forget {
+        /// Whose.
+        id: Id,
+    },
+    /// What feeds its standard input has ended, and the container stops: let it read the end of its input, at which it
+    /// is expected to end by itself.
+    EndInput {
         /// Whose.
         id: Id,
     },

@@ -151,7 +151,9 @@ impl Supervisor {
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
                 if group_left {
-                    let told = self.services[id].spec.stop.group && self.told_with(id, cause) == LEFTOVER_SIGNAL;
+                    let not_yet = self.timers.get(id, Slot::Look).is_some();
+                    let signal = self.told_with(id, cause);
+                    let told = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
                     let until = self.timers.get(id, Slot::State);
                     self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
                 } else {

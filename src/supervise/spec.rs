@@ -48,6 +48,8 @@ pub struct Spec {
     pub health: Option<HealthRule>,
     /// How it is stopped.
     pub stop: Stop,
+    /// Whether its standard input is what other services write (`pipe_to`).
+    pub fed: bool,
     /// Whether a command undoes it at the stop (a oneshot).
     pub undo: bool,
     /// Whether a script runs after each end.
@@ -176,6 +178,7 @@ impl Setup {
                 watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
+                fed: services.iter().any(|other| other.pipe_to.as_ref() == Some(&service.name)),
                 undo: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),
@@ -213,6 +216,7 @@ impl Spec {
             every: None,
             watchdog: None,
             health: None,
+            fed: false,
             undo: false,
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             finish: None,

@@ -31,6 +31,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         every: None,
         watchdog: None,
         health: None,
+        fed: false,
         undo: false,
         is_main: false,
     };

@@ -155,6 +155,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         every: every.filter(|_| kind == Kind::Oneshot),
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),
         health: health.filter(|_| kind == Kind::Longrun),
+        fed: kind == Kind::Longrun && rng.percent(15),
         undo: kind == Kind::Oneshot && rng.percent(40),
         is_main: false,
     }

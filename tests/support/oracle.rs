@@ -75,6 +75,8 @@ pub struct Proc {
     /// How the first process ended.
     pub exit: Option<Exit>,
     pub told: bool,
+    /// It may end by itself, at the end of its input, until then.
+    pub signal_by: Option<Time>,
     /// It was told because somebody asked for that.
     pub asked: bool,
     pub group_told: bool,

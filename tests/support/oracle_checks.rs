@@ -80,7 +80,9 @@ impl Oracle {
             Is::Live(Proc { killed_at: Some(at), .. }) => {
                 self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE))
             }
-            Is::Live(Proc { kill_by: Some(by), .. }) => Some(*by),
+            Is::Live(Proc { kill_by: Some(by), signal_by, leader, .. }) => {
+                Some(signal_by.filter(|_| *leader).map_or(*by, |told| told.min(*by)))
+            }
             Is::Live(Proc { leader: true, up_at: None, role: Role::Run, ready_by, .. }) if self.stop.is_none() => {
                 *ready_by
             }
@@ -118,6 +120,8 @@ impl Oracle {
                 self.violate(Property::AFinishScriptRunsOnceAfterEachEnd, format!("{id:?}: it was not started"));
             }
             Is::Live(proc) => {
+                let untold = proc.leader && proc.signal_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
+                self.demand(!untold, Property::WhatMayStopIsToldAtOnce, || format!("{id:?} {proc:?}, now {now:?}"));
                 let late = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
                 self.demand(!late, Property::WhatDoesNotStopIsKilled, || format!("{id:?} {proc:?}, now {now:?}"));
                 let waits = proc.role == Role::Run && proc.leader && proc.up_at.is_none() && !proc.told;

@@ -129,6 +129,7 @@ impl Oracle {
             silent_at: None,
             exit: None,
             told: false,
+            signal_by: None,
             asked: false,
             group_told: false,
             not_ready: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Because, Exit, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
+use stepdown::supervise::{Action, Because, Exit, FED_PATIENCE, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
 use super::oracle_stop::code_of;
@@ -23,6 +23,7 @@ impl Oracle {
             Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
+            Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
             Action::Exit(code) => self.judge_exit(*code),
@@ -107,6 +108,7 @@ impl Oracle {
             let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
             self.demand(due, Property::PatienceIsGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
             if let Some(proc) = self.proc_mut(id) {
+                proc.signal_by = None;
                 proc.killed_at = Some(now);
             }
             return;
@@ -137,7 +139,13 @@ impl Oracle {
         let restart = self.due.restarts.remove(&id);
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
         let asked = !leftovers && (restart || unwanted);
-        let own = leftovers
+        let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
+        let direct = self.stop.is_none() || !spec.fed || leftovers || at_last;
+        self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
+            format!("{id:?} is told before it could read the end of its input")
+        });
+        let own = at_last
+            || leftovers
             || late
             || unwell
             || asked
@@ -153,10 +161,25 @@ impl Oracle {
             proc.group_told |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
             proc.asked |= asked;
+            proc.signal_by = None;
             if !leftovers {
                 proc.told = true;
                 proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
             }
+        }
+    }
+
+    /// The end of its input is how a fed service is told first, in its turn.
+    fn judge_end_of_input(&mut self, id: Id) {
+        let turn = self.its_turn(id) && !self.patience_is_over() && self.services[id.0].spec.fed;
+        let proc = self.proc(id).cloned();
+        let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.told);
+        self.demand(fits, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} {proc:?}"));
+        let (now, kill_at) = (self.now, self.kill_at(id));
+        if let Some(proc) = self.proc_mut(id) {
+            proc.told = true;
+            proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
+            proc.signal_by = Some(now.plus((kill_at.since(now) / 2).min(FED_PATIENCE)));
         }
     }
 

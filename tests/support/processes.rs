@@ -66,6 +66,15 @@ impl World {
         self.after(0, latest, Happening::Answers(id, number, answer));
     }
 
+    /// Its input has ended: most end then, some later than they may.
+    pub fn end_input(&mut self, id: Id) {
+        let Some(pid) = self.engine.live(id) else { return };
+        let latest = self.rng.pick(&[5, 400, 3_000]);
+        if self.rng.percent(80) {
+            self.after(0, latest, Happening::Ends(pid, Exit::Code(0)));
+        }
+    }
+
     fn plan_run(&mut self, pid: Pid, id: Id, nature: &Nature) {
         if self.rng.percent(nature.says_ready) {
             let latest = self.rng.pick(&[10, 400, 6_000, 20_000]);

@@ -375,6 +375,10 @@ impl World {
                 self.questions.remove(&id);
                 None
             }
+            Action::EndInput { id } => {
+                self.end_input(id);
+                None
+            }
             Action::Report(_) | Action::Exit(_) => None,
         }
     }

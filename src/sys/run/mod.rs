@@ -8,6 +8,7 @@ mod family;
 mod looks;
 mod member;
 pub mod mishap;
+mod pipes;
 mod perform;
 mod readiness;
 mod reports;
@@ -266,6 +267,7 @@ impl<'a> Turning<'a> {
                     Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
                     Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
                     Action::Forget { id } => self.hands.forget(id),
+                    Action::EndInput { id } => self.hands.pipes.end_input(id),
                 }
             }
         }
