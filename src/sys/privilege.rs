@@ -14,7 +14,7 @@ use nix::libc;
 use nix::sys::prctl;
 use nix::unistd;
 
-use crate::config::values::{CapSet, Gid, Uid};
+use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;
 use crate::plan::{Drop, Identity, Privilege};
 
@@ -195,16 +195,30 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Runs `work` with that user's rights to files, where we are root: a file in a place that the app can write must not be
-/// read with more (a link to somebody else's secret). fsuid(2) takes DAC_OVERRIDE out of *effective*, too.
+/// Runs `work` with that user's rights to files, where we are root or may become that user: a file in a place that the app
+/// can write must not be read with more (a link to somebody else's secret). fsuid(2) takes DAC_OVERRIDE out of
+/// *effective*, too. Anybody else has only rights of its own to give.
 pub fn with_files_of<T>(uid: Uid, gid: Gid, work: impl FnOnce() -> T) -> T {
-    if !unistd::geteuid().is_root() || uid == Uid::ROOT {
+    let ours = unistd::geteuid();
+    if uid == Uid::ROOT || (uid, gid) == (Uid(ours.as_raw()), Gid(unistd::getegid().as_raw())) {
         return work();
     }
-    let before = (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
+    let become_user = || {
+        let group = unistd::setfsgid(unistd::Gid::from_raw(gid.0));
+        (group, unistd::setfsuid(unistd::Uid::from_raw(uid.0)))
+    };
+    let change = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
+    let before = if ours.is_root() { become_user() } else { with_raised(change, become_user) };
     let done = work();
-    unistd::setfsuid(before.1);
-    unistd::setfsgid(before.0);
+    let back = || {
+        unistd::setfsuid(before.1);
+        unistd::setfsgid(before.0)
+    };
+    if ours.is_root() {
+        back()
+    } else {
+        with_raised(change, back)
+    };
     done
 }
 

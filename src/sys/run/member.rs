@@ -10,10 +10,12 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::environment::{self, Environment};
+use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, SpawnError};
+use crate::sys::log::logs::Route;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 
@@ -44,8 +46,10 @@ pub struct Surroundings {
     pub limits: Vec<Limit>,
     /// How the main command gets a terminal; `None`: there is none, and its input is passed on.
     pub terminal: Option<Session>,
-    /// The width of tags; `None`: outputs are inherited.
-    pub tags: Option<usize>,
+    /// How lines are written where a service does not say, decided: never `Auto`.
+    pub log: LogFormat,
+    /// The width of tags.
+    pub tag_width: usize,
     /// The image's working directory, where the main command starts.
     pub directory: PathBuf,
 }
@@ -62,6 +66,25 @@ pub struct Descriptors {
 }
 
 impl Member {
+    /// Returns where its lines go. A main command that has the terminal keeps it.
+    pub fn route(&self, around: &Surroundings) -> Route {
+        let log = self.service.as_ref().map(|service| &service.log);
+        let name = self.plan.name.as_str();
+        if let Some(to) = log.and_then(|log| log.directory.clone()) {
+            let user = (self.plan.credentials.uid, self.plan.credentials.gid);
+            return Route::Files { name: name.to_owned(), to, user };
+        }
+        if self.service.is_none() && around.terminal.is_some() {
+            return Route::Inherit;
+        }
+        let asked = log.and_then(|log| log.format).filter(|format| *format != LogFormat::Auto);
+        match asked.unwrap_or(around.log) {
+            LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
+            LogFormat::Tagged => Route::Tagged(format!("{name:width$}", width = around.tag_width)),
+            LogFormat::Json => Route::Json(name.to_owned()),
+        }
+    }
+
     /// Returns how its command is started.
     ///
     /// # Errors

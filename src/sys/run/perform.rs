@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -17,8 +16,8 @@ use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
-use crate::sys::log::ours::{Stream, with_outputs};
-use crate::sys::log::pump::Pump;
+use crate::sys::log::logs::Logs;
+use crate::sys::log::ours::Stream;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
@@ -31,10 +30,8 @@ pub struct Hands {
     family: Family,
     /// Verdicts and readiness.
     pub watch: Watch,
-    /// Lines for the container's stdout.
-    pub stdout: Pump,
-    /// Lines for the container's stderr.
-    pub stderr: Pump,
+    /// What services say.
+    pub logs: Logs,
     null: File,
     last: Vec<Option<Pid>>,
 }
@@ -47,12 +44,11 @@ impl Hands {
     pub fn new(members: Vec<Member>, around: Surroundings) -> io::Result<Self> {
         Ok(Self {
             last: vec![None; members.len()],
+            logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
             members,
             around,
             family: Family::default(),
             watch: Watch::new()?,
-            stdout: Pump::new(Stream::Stdout)?,
-            stderr: Pump::new(Stream::Stderr)?,
             null: File::open("/dev/null")?,
         })
     }
@@ -71,11 +67,9 @@ impl Hands {
         let member = self.members.get(id.0).ok_or_else(unknown)?;
         let is_main = member.service.is_none();
         let uid = member.plan.credentials.uid;
-        let outputs = match self.around.tags {
-            Some(_) if !(is_main && self.around.terminal.is_some()) => {
-                Some([output_pipe(uid).map_err(no_pipe)?, output_pipe(uid).map_err(no_pipe)?])
-            }
-            Some(_) | None => None,
+        let outputs = match self.logs.takes(id) {
+            true => Some([output_pipe(uid).map_err(no_pipe)?, output_pipe(uid).map_err(no_pipe)?]),
+            false => None,
         };
         let notify = match member.service.as_ref().map(|service| &service.ready) {
             Some(Ready::Fd { fd, .. }) if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
@@ -100,11 +94,10 @@ impl Hands {
         {
             *last = Some(pid);
         }
-        if let (Some([out, err]), Some(width)) = (outputs, self.around.tags) {
-            let tag = format!("{:width$}", member.plan.name.as_str());
+        if let Some([out, err]) = outputs {
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
-            let _watched = self.stdout.add(out.0, &tag);
-            let _watched = self.stderr.add(err.0, &tag);
+            let _watched = self.logs.add(id, Stream::Stdout, out.0);
+            let _watched = self.logs.add(id, Stream::Stderr, err.0);
         }
         // A verdict that cannot be watched is read when the process ends.
         let key = self.watch.verdict(pid, &started.verdict);
@@ -238,20 +231,6 @@ impl Hands {
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.family.youngest_first()
-    }
-
-    /// Writes down all that services have said, as far as the reader takes it until then.
-    pub fn last_lines(&mut self, until: Instant) {
-        loop {
-            let more = self.stdout.turn() | self.stderr.turn();
-            with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
-            if !more || Instant::now() >= until {
-                break;
-            }
-        }
-        self.stdout.finish();
-        self.stderr.finish();
-        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
     }
 }
 
