@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use jail::{Ended, Jail, LIMIT, Line, Origin, Running, possible};
+use jail::{Ended, Jail, LIMIT, Line, Origin, below, possible, status};
 use nix::sys::signal::Signal;
 
 fn app() -> Jail {
@@ -34,28 +34,6 @@ fn wait_until(what: &str, mut over: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "it did not come to that: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// The pids of everybody below `pid`, as they are numbered here.
-fn below(pid: i32) -> Vec<i32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .flat_map(|pid| [vec![pid], below(pid)].concat())
-        .collect()
-}
-
-fn status(pid: i32, field: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default().trim().to_owned()
-}
-
-/// PID 1 of the container: of all that are PID 1 somewhere below `try`, the one in the innermost namespace.
-fn pid_one(running: &Running) -> i32 {
-    let depth = |pid: &i32| status(*pid, "NSpid:").split_whitespace().count();
-    let firsts = below(running.pid().as_raw()).into_iter().filter(|pid| status(*pid, "NSpid:").ends_with("\t1"));
-    firsts.max_by_key(depth).expect("the container runs")
 }
 
 /// Sends signals by number, which reach real-time ones too, to a process that is ours and not reaped.
@@ -119,7 +97,7 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
         .service("web.toml", &polite("requires = [\"db\"]"))
         .start();
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
-    let first = pid_one(&running);
+    let first = running.pid_one();
     let seq = below(first).into_iter().find(|pid| status(*pid, "Name:") == "seq").unwrap();
     // `try` is the reader of the container's output.
     running.signal(Signal::SIGSTOP);
@@ -153,7 +131,7 @@ fn a_panic_of_ours_stops_the_services_in_order_and_says_what_it_is() {
     }
     let running = app().service("db.toml", &polite("")).service("web.toml", &polite("requires = [\"db\"]")).start();
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
-    send(pid_one(&running), [64]);
+    send(running.pid_one(), [64]);
     let ended = running.wait(LIMIT).expect(111);
     assert!(ended.text(Origin::Err).contains("internal error: "), "{ended:#?}");
     assert!(place(&ended, "web | got TERM") < place(&ended, "db | got TERM"), "{ended:#?}");
@@ -231,7 +209,7 @@ fn a_second_stop_signal_ends_the_patience() {
     let deaf = shell("trap '' TERM; echo runs; while :; do sleep 600 & wait; done", "");
     let running = app().container_toml("stop_timeout = \"25s\"\n").service("deaf.toml", &deaf).start();
     running.wait_for_line(|line| line.contains("runs"), LIMIT);
-    let first = pid_one(&running);
+    let first = running.pid_one();
     send(first, [15]);
     running.wait_for_line(|line| line.contains("stopping"), LIMIT);
     let asked = Instant::now();
@@ -289,7 +267,7 @@ fn no_burst_of_signals_ends_pid_one_but_those_that_ask_for_it() {
     let others = (1..64).filter(|number| ![1, 2, 3, 9, 15, STOP, CONT].contains(number));
     let running = app().service("web.toml", &polite("")).service("db.toml", &polite("")).start();
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
-    send(pid_one(&running), std::iter::once(STOP).chain(others).chain(std::iter::once(CONT)));
+    send(running.pid_one(), std::iter::once(STOP).chain(others).chain(std::iter::once(CONT)));
     let ended = running.stop().expect(0);
     assert_eq!(said(&ended.lines, "web"), ["runs", "got TERM"], "{ended:#?}");
     place(&ended, "got SIGTERM: stopping");
@@ -305,7 +283,7 @@ fn signals_that_are_not_ours_reach_the_main_command() {
     let running = app().service("web.toml", &polite("")).command(&["/bin/sh", "-c", script]).start();
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
     for (name, number) in [("USR1", 10), ("USR2", 12), ("WINCH", 28)] {
-        send(pid_one(&running), [number]);
+        send(running.pid_one(), [number]);
         running.wait_for_line(|line| line.contains(&format!("it was {name}")), LIMIT);
     }
     running.stop().expect(5);
@@ -330,4 +308,68 @@ fn what_requires_a_service_starts_when_that_one_says_that_it_is_ready() {
     let ended = running.stop().expect(0);
     assert!(place(&ended, "| opened") < place(&ended, "| runs"), "{ended:#?}");
     assert_eq!(count(&ended.lines, "too early"), 0, "{ended:#?}");
+}
+
+/// What a shell runs in the background ignores INT and QUIT.
+#[test]
+fn what_ignores_the_services_own_stop_signal_does_not_cost_its_patience() {
+    if !possible() {
+        return;
+    }
+    let script = "trap 'exit 0' QUIT; sleep 600 & sleep 600 & echo runs; while :; do sleep 0.05; done";
+    let running = app()
+        .container_toml("stop_timeout = \"25s\"\n")
+        .service("web.toml", &shell(script, "stop = { signal = \"QUIT\", group = true }"))
+        .start();
+    running.wait_for_line(|line| line.contains("runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "still there"), 0, "{ended:#?}");
+}
+
+#[test]
+fn the_oom_score_of_another_users_service_is_set() {
+    if !possible() {
+        return;
+    }
+    let script = "until [ $(cat /proc/$$/oom_score_adj) = 777 ]; do sleep 0.05; done; echo adjusted; sleep 600";
+    let other = "user = \"daemon\"\noom_score_adj = 777";
+    let running = app().service("other.toml", &shell(script, other)).start();
+    running.wait_for_line(|line| line.contains("adjusted"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_service_with_groups_of_its_own_has_those_and_no_others() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .group_add("44")
+        .service("web.toml", &shell("id -G; sleep 600", "groups = [\"daemon\", 4321]"))
+        .service("other.toml", &shell("id -G; sleep 600", ""))
+        .start();
+    running.wait_until(|lines| count(lines, "| 2345") == 2, LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(said(&ended.lines, "web"), ["2345 1 4321"]);
+    assert_eq!(said(&ended.lines, "other"), ["2345 44"]);
+}
+
+/// As under Docker's `--init`, where orphans come to us only because we ask for them.
+#[test]
+fn what_a_prepare_oneshot_leaves_is_ended_before_services_start_also_when_we_are_not_pid_one() {
+    if !possible() {
+        return;
+    }
+    let stray = "setsid sh -c 'trap \"\" TERM; echo strays; exec sleep 654' & exec sleep 0.3";
+    let look = "if ps -eo args | grep -q '^sleep 654'; then echo still there; else echo gone; fi; sleep 600";
+    for jail in [app(), app().init()] {
+        let running = jail
+            .service("prepare.toml", &shell(stray, "type = \"oneshot\"\nuser = \"root\""))
+            .service("web.toml", &shell(look, "requires = [\"prepare\"]"))
+            .service("other.toml", &polite(""))
+            .start();
+        running.wait_for_line(|line| line.starts_with("web") && !line.contains("stepdown"), LIMIT);
+        let ended = running.stop().expect(0);
+        assert_eq!(said(&ended.lines, "web"), ["gone"], "{ended:#?}");
+    }
 }

@@ -6,7 +6,7 @@ use super::shutdown::{Life, Stop};
 use super::state::{Cause, Drained, Patience, State};
 use super::supervisor::Supervisor;
 use super::verdict;
-use super::{Action, Because, Exit, Id, Pid, Report, Role, Target, Time};
+use super::{Action, Because, Exit, Id, Killed, Pid, Report, Role, Target, Time};
 use crate::config::values::Signal;
 
 impl Supervisor {
@@ -23,15 +23,20 @@ impl Supervisor {
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Some(self.kill_at(id)));
         let to = if self.services[id].spec.stop.group { Target::Group } else { Target::Process };
-        self.signal_stop(id, run.pid, to);
+        let signal = self.stop_signal_of(id);
+        self.signal_and_continue(id, run.pid, to, signal);
     }
 
-    /// Sends the stop signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it.
-    pub(super) fn signal_stop(&mut self, id: Id, pid: Pid, to: Target) {
-        let signal = match &self.life {
+    /// Returns what its first process is told to stop with: the main command gets what PID 1 got.
+    pub(super) fn stop_signal_of(&self, id: Id) -> Signal {
+        match &self.life {
             Life::Stopping(Stop { because: Because::Signal(signal), .. }) if self.is_main(id) => *signal,
             Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
-        };
+        }
+    }
+
+    /// Sends a signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it.
+    pub(super) fn signal_and_continue(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
         self.out.push(Action::Signal { id, pid, to, signal });
         self.out.push(Action::Signal { id, pid, to, signal: Signal::CONT });
     }
@@ -39,9 +44,10 @@ impl Supervisor {
     /// Kills what lives of it, its whole group; if the container stops, gives it [`REAP_GRACE`].
     pub(super) fn kill(&mut self, id: Id) {
         let since = self.now;
-        let (pid, patience) = match &mut self.services[id].state {
-            State::Stopping { run, patience, .. } => (run.pid, patience),
-            State::Draining { pid, patience, .. } | State::Finishing { pid, patience, .. } => (*pid, patience),
+        let (pid, patience, who) = match &mut self.services[id].state {
+            State::Stopping { run, patience, .. } => (run.pid, patience, Killed::Command),
+            State::Draining { pid, patience, .. } => (*pid, patience, Killed::RestOfGroup),
+            State::Finishing { pid, patience, .. } => (*pid, patience, Killed::Finish),
             State::Starting { run } => {
                 let (run, patience) = (*run, Patience { since, over: false });
                 self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
@@ -57,7 +63,7 @@ impl Supervisor {
         };
         patience.over = true;
         let after = since.since(patience.since);
-        self.report(Report::Killing { id, after });
+        self.report(Report::Killing { id, who, after });
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
         let grace = match self.life {
             Life::Stopping(_) => Some(self.now.plus(REAP_GRACE)),

@@ -263,6 +263,8 @@ pub enum Report {
     Killing {
         /// Whose.
         id: Id,
+        /// Which of its processes.
+        who: Killed,
         /// Its patience, over now.
         after: Duration,
     },
@@ -290,6 +292,17 @@ pub enum Report {
         /// Why.
         because: Because,
     },
+}
+
+/// Which of a service's processes did not stop in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Killed {
+    /// Its command.
+    Command,
+    /// Its finish script.
+    Finish,
+    /// What the first process of either left of its group.
+    RestOfGroup,
 }
 
 /// Why a service is failed for good.

@@ -9,9 +9,14 @@ use super::state::{Cause, Drained, End, Patience, Run, State};
 use super::supervisor::Supervisor;
 use super::verdict;
 use super::{Action, Exit, Id, Pid, Report, Role, SpawnError, Target, Time, Why};
+use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
 const FINISH_SAYS_STOP: Exit = Exit::Code(125);
+
+/// What is left of a group is told to stop with. Not the service's own stop signal, which is its first process's
+/// affair: what a shell runs in the background ignores INT and QUIT (POSIX, asynchronous lists).
+const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -28,7 +33,7 @@ pub(super) enum Outcome {
 struct Rest {
     pid: Pid,
     patience: Patience,
-    /// Whether the whole group was told to stop before.
+    /// Whether the whole group was told with the same signal before.
     told: bool,
 }
 
@@ -118,7 +123,7 @@ impl Supervisor {
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, ran, up };
                 if group_left {
-                    let told = self.services[id].spec.stop.group;
+                    let told = self.services[id].spec.stop.group && self.stop_signal_of(id) == LEFTOVER_SIGNAL;
                     let until = self.timers.get(id);
                     self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
                 } else {
@@ -206,7 +211,7 @@ impl Supervisor {
         self.timers.set(id, until);
         if !told && !patience.over {
             self.report(Report::Leftovers { id });
-            self.signal_stop(id, pid, Target::Group);
+            self.signal_and_continue(id, pid, Target::Group, LEFTOVER_SIGNAL);
         }
     }
 

@@ -57,7 +57,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let mut life = Life { began, config, facts, plan, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
     let dropped = match power {
         Power::Root(root) => {
-            if let Some(outcome) = life.prepare(&root, &mut signals)? {
+            if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
                 return Ok(outcome.code);
             }
             root.step_down(&life.plan.identity, &life.plan.privilege)?

@@ -46,7 +46,12 @@ impl Life {
     ///
     /// # Errors
     /// When no loop can be had, or what they left behind cannot be planned with.
-    pub fn prepare(&mut self, _root: &Root, signals: &mut Signals) -> Result<Option<Outcome>, Error> {
+    pub fn prepare(
+        &mut self,
+        _root: &Root,
+        listener: Option<&UnixListener>,
+        signals: &mut Signals,
+    ) -> Result<Option<Outcome>, Error> {
         if self.plan.prepare.is_empty() {
             return Ok(None);
         }
@@ -59,7 +64,7 @@ impl Life {
             members: members(&services, None, &self.plan),
             surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
             signals,
-            control: None,
+            control: listener.and_then(|listener| listener.try_clone().ok()).map(|listener| self.desk(listener)),
             preparing: true,
             began: self.began,
             tty: self.facts.tty,
@@ -99,15 +104,15 @@ impl Life {
             members: members(services, self.plan.main.as_ref(), &self.plan),
             surroundings,
             signals,
-            control: listener.map(|listener| Desk {
-                listener,
-                app: self.plan.identity.uid,
-                fixed: snapshot::of_plan(&self.plan),
-            }),
+            control: listener.map(|listener| self.desk(listener)),
             preparing: false,
             began: self.began,
             tty: self.facts.tty,
         })
+    }
+
+    fn desk(&self, listener: UnixListener) -> Desk {
+        Desk { listener, app: self.plan.identity.uid, fixed: snapshot::of_plan(&self.plan) }
     }
 
     fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {

@@ -195,30 +195,22 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Runs `work` with that user's rights to files, where we are root or may become that user: a file in a place that the app
-/// can write must not be read with more (a link to somebody else's secret). fsuid(2) takes DAC_OVERRIDE out of
-/// *effective*, too. Anybody else has only rights of its own to give.
+/// Runs `work` with that user's rights to files, where we can: a file in a place that the app can write must not be
+/// read with more (a link to somebody else's secret), and what only that user may touch can be touched. For root,
+/// setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
 pub fn with_files_of<T>(uid: Uid, gid: Gid, work: impl FnOnce() -> T) -> T {
-    let ours = unistd::geteuid();
-    if uid == Uid::ROOT || (uid, gid) == (Uid(ours.as_raw()), Gid(unistd::getegid().as_raw())) {
+    if uid == Uid::ROOT || unistd::geteuid().as_raw() == uid.0 {
         return work();
     }
-    let become_user = || {
-        let group = unistd::setfsgid(unistd::Gid::from_raw(gid.0));
-        (group, unistd::setfsuid(unistd::Uid::from_raw(uid.0)))
-    };
-    let change = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
-    let before = if ours.is_root() { become_user() } else { with_raised(change, become_user) };
+    let switch = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
+    // Without them the ids stay ours, which shows in the work itself.
+    let set = || (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
+    let before = with_raised(switch, set);
     let done = work();
-    let back = || {
+    with_raised(switch, || {
         unistd::setfsuid(before.1);
-        unistd::setfsgid(before.0)
-    };
-    if ours.is_root() {
-        back()
-    } else {
-        with_raised(change, back)
-    };
+        unistd::setfsgid(before.0);
+    });
     done
 }
 

@@ -13,7 +13,7 @@ fn what_a_crash_leaves_behind_is_told_to_stop_then_killed_and_only_then_it_start
     scene.executed("web");
     scene.look();
     scene.ends("web", Exit::Code(1), true);
-    assert_eq!(scene.signals(), ["web group: SIGQUIT", "web group: SIGCONT"]);
+    assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scene.wait(3.0);
     assert_eq!(scene.signals(), ["web group: SIGKILL"]);
     scene.wait(100.0);
@@ -41,6 +41,16 @@ fn a_group_that_was_told_already_is_not_told_again() {
     assert!(scene.signals().is_empty());
     scene.group_gone("web");
     assert_eq!(scene.exit(), Some(0));
+}
+
+#[test]
+fn what_did_not_mind_the_services_own_signal_is_told_with_term() {
+    let mut scene = Scene::begun(&[longrun("web").stop(Signal::QUIT, None, true)]);
+    scene.executed("web");
+    scene.stop_signal(Signal::TERM);
+    assert_eq!(scene.signals(), ["web group: SIGQUIT", "web group: SIGCONT"]);
+    scene.ends("web", Exit::Code(0), true);
+    assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-pub use life::{Ended, Line, Origin, Running};
+pub use life::{Ended, Line, Origin, Running, below, status};
 
 /// Long enough for a machine under load; a test that waits this long has failed.
 pub const LIMIT: Duration = Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! A jail's life: lines as they come, signals, the end. Kills only what it started, by a pid that nobody else can have: its own
 //! child, not yet reaped.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex};
@@ -117,6 +118,14 @@ impl Running {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a pid is an i32"))
     }
 
+    /// The container's PID 1 as it is numbered here: of all that are PID 1 somewhere below `try`, the one in the innermost
+    /// namespace.
+    pub fn pid_one(&self) -> i32 {
+        let depth = |pid: &i32| status(*pid, "NSpid:").split_whitespace().count();
+        let firsts = below(self.pid().as_raw()).into_iter().filter(|pid| status(*pid, "NSpid:").ends_with("\t1"));
+        firsts.max_by_key(depth).expect("the container runs")
+    }
+
     /// What was said until now.
     pub fn lines(&self) -> Vec<Line> {
         self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lines.clone()
@@ -189,4 +198,20 @@ fn listing(lines: &[Line]) -> String {
 fn parse(line: &str) -> serde_json::Value {
     let (_, json) = line.split_once("PROBE ").expect("it is the probe's line");
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
+}
+
+/// The pids of everybody below `pid`, as they are numbered here.
+pub fn below(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .flat_map(|pid| [vec![pid], below(pid)].concat())
+        .collect()
+}
+
+/// A field of `/proc/PID/status`.
+pub fn status(pid: i32, field: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default().trim().to_owned()
 }

@@ -99,6 +99,7 @@ impl Oracle {
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.due.leftovers.remove(&id);
+        let expected = if leftovers { Signal::TERM } else { expected };
         let target = if leftovers || spec.stop.group { Target::Group } else { Target::Process };
         self.demand(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("{id:?} got {signal} to {to:?} instead of {expected} to {target:?}")
@@ -113,7 +114,7 @@ impl Oracle {
         let kill_at = self.kill_at(id);
         self.due.cont = self.proc(id).map(|proc| (id, proc.pid, to));
         if let Some(proc) = self.proc_mut(id) {
-            proc.group_told |= to == Target::Group;
+            proc.group_told |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
             if !leftovers {
                 proc.told = true;

@@ -20,8 +20,9 @@ use crate::config::values::Uid;
 use crate::error::Refused;
 use crate::supervise::{Request, Supervisor, Time};
 
-/// Callers served at the same time; the next one waits in the kernel's queue.
-const CALLERS: usize = 16;
+/// Callers that are served or wait for it at the same time, of the app user and of root each, so that neither locks the
+/// other out; one more is turned away.
+const CALLERS: usize = 128;
 /// A caller that is not done by then is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After a refused accept (EMFILE), so that it is no busy loop.
@@ -66,43 +67,55 @@ pub fn bind(directory: &Path) -> Result<UnixListener, Refused> {
 pub fn open(desk: Desk) -> io::Result<(Snapshot, mpsc::Receiver<Call>)> {
     desk.listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(desk.listener)?;
-    let (calls, receiver) = mpsc::channel(CALLERS);
+    let (calls, receiver) = mpsc::channel(2 * CALLERS);
     tokio::spawn(accept(listener, calls, desk.app));
     Ok((desk.fixed, receiver))
 }
 
 async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, app: Uid) {
-    let places = Arc::new(Semaphore::new(CALLERS));
+    let [of_root, of_app] = [(); 2].map(|()| Arc::new(Semaphore::new(CALLERS)));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let calls = calls.clone();
-                tokio::spawn(async move {
-                    // A caller that goes away or is too slow is its own loss.
-                    let _served = tokio::time::timeout(PATIENCE, serve(stream, calls, app)).await;
-                    drop(place);
-                });
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
+        let places = match caller {
+            Uid::ROOT => &of_root,
+            _ if caller == app => &of_app,
+            _ => {
+                turn_away(&stream, format!("user {caller} may not ask; root and user {app} may"));
+                continue;
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
+        };
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+            turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
+            continue;
+        };
+        let calls = calls.clone();
+        tokio::spawn(async move {
+            // A caller that goes away or is too slow is its own loss.
+            let _served = tokio::time::timeout(PATIENCE, serve(stream, calls)).await;
+            drop(place);
+        });
     }
 }
 
-async fn serve(mut stream: UnixStream, calls: mpsc::Sender<Call>, app: Uid) -> io::Result<()> {
-    let caller = Uid(stream.peer_cred()?.uid());
-    let answer = if caller == Uid::ROOT || caller == app {
-        match request(&mut stream).await {
-            Ok(ask) => {
-                let (reply, answer) = oneshot::channel();
-                let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-                calls.send(Call { ask, reply }).await.map_err(|_| gone())?;
-                answer.await.map_err(|_| gone())?
-            }
-            Err(why) => Answer::Error(why),
+/// Answers without waiting for anything: a new connection has room for a line.
+fn turn_away(stream: &UnixStream, why: String) {
+    let line = serde_json::to_vec(&Reply::Error(why)).unwrap_or_default();
+    let _gone = stream.try_write(&[line.as_slice(), b"\n"].concat());
+}
+
+async fn serve(mut stream: UnixStream, calls: mpsc::Sender<Call>) -> io::Result<()> {
+    let answer = match request(&mut stream).await {
+        Ok(ask) => {
+            let (reply, answer) = oneshot::channel();
+            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+            calls.send(Call { ask, reply }).await.map_err(|_| gone())?;
+            answer.await.map_err(|_| gone())?
         }
-    } else {
-        Answer::Error(format!("user {caller} may not ask; root and user {app} may"))
+        Err(why) => Answer::Error(why),
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');

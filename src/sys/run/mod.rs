@@ -159,11 +159,15 @@ impl<'a> Turning<'a> {
         })
     }
 
-    /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step.
+    /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
+    /// panicked before may do so again: the sweep at the end finds everybody all the same.
     fn give_up(&mut self) -> u8 {
         self.because = Because::Asked;
         let until = self.end_of_budget();
-        sweep::one_by_one(&mut self.hands, until);
+        let one_by_one = AssertUnwindSafe(|| sweep::one_by_one(&mut self.hands, until));
+        if std::panic::catch_unwind(one_by_one).is_err() {
+            tracing::error!("{}: ending all that is left", mishap::told());
+        }
         EXIT_REFUSED
     }
 

@@ -15,10 +15,11 @@ use super::member::{Descriptors, Member, Surroundings};
 use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
+use crate::plan::Credentials;
 use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
-use crate::sys::privilege::with_raised;
+use crate::sys::privilege::{with_files_of, with_raised};
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
 use crate::sys::process::spawn::{self, Verdict};
@@ -172,10 +173,13 @@ impl Hands {
 
     /// By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are root's.
     fn adjust_oom_score(&self, id: Id, pid: Pid) {
-        let service = self.members.get(id.0).and_then(|member| member.service.as_ref());
-        let Some(score) = service.and_then(|service| service.oom_score_adj) else { return };
+        let Some(member) = self.members.get(id.0) else { return };
+        let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
+        let Credentials { uid, gid, .. } = member.plan.credentials;
         let write = || fs::write(format!("/proc/{}/oom_score_adj", pid.0), score.to_string());
-        if let Err(cause) = with_raised(CapSet::EMPTY.with(Capability::SYS_RESOURCE), write) {
+        let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
+        // The file is its user's.
+        if let Err(cause) = with_files_of(uid, gid, || with_raised(lower, write)) {
             tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
         }
     }

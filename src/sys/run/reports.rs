@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::supervise::{Because, Exit, Id, Report, SpawnError, Supervisor, Why};
+use crate::supervise::{Because, Exit, Id, Killed, Report, SpawnError, Supervisor, Why};
 
 /// What is being run, as far as it matters for what is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +54,20 @@ pub fn say(report: &Report, supervisor: &Supervisor, manner: Manner) {
             );
         }
         Report::Failed { id, why } => tracing::error!("{}: failed: {}", name(*id), reason(why, supervisor)),
-        Report::Killing { id, after } => {
-            tracing::warn!("{}: still there after {}, killing it", name(*id), span(*after));
+        Report::Killing { id, who, after } => {
+            let who = match who {
+                Killed::Command => "still there",
+                Killed::Finish => "its finish script is still there",
+                Killed::RestOfGroup => "what it left in its process group is still there",
+            };
+            tracing::warn!("{}: {who} after {}, killing it", name(*id), span(*after));
         }
         Report::NotReady { id, after } => {
             tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))
         }
-        Report::Leftovers { id } => tracing::debug!("{}: processes of its group are left, ending them", name(*id)),
+        Report::Leftovers { id } => {
+            tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
+        }
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
         }
