@@ -43,7 +43,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     ours::install(config.container.level);
     let facts = facts::read(&config);
     let plan = plan::boot(&config, &facts)?;
-    life::tag_ours(&plan);
+    life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();
     let room = match boot::perform(&plan, &power, &signals) {

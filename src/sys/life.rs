@@ -135,7 +135,8 @@ impl Life {
             umask: self.plan.identity.umask,
             limits: Vec::new(),
             terminal: None,
-            tags: tags(&self.plan),
+            log: self.plan.log,
+            tag_width: tag_width(&self.plan),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         }
     }
@@ -174,22 +175,20 @@ fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) ->
     services.chain(main.map(|plan| Member { service: None, plan: plan.clone(), told: Vec::new() })).collect()
 }
 
-/// Begins our own lines with a tag where services' lines have one.
-pub fn tag_ours(plan: &BootPlan) {
-    if let Some(width) = tags(plan) {
-        with_outputs(|outputs| outputs.tag_ours(&format!("{:width$}", ServiceName::OURS)));
-    }
+/// Writes our own messages as the container's format has it.
+pub fn say_ours_alike(plan: &BootPlan) {
+    let width = tag_width(plan);
+    with_outputs(|outputs| match plan.log {
+        LogFormat::Auto | LogFormat::Inherit => {}
+        LogFormat::Tagged => outputs.tag_ours(&format!("{:width$}", ServiceName::OURS)),
+        LogFormat::Json => outputs.say_json(),
+    });
 }
 
-/// Returns the width of tags where lines are tagged.
-fn tags(plan: &BootPlan) -> Option<usize> {
-    match plan.log {
-        LogFormat::Auto | LogFormat::Inherit => None,
-        LogFormat::Tagged | LogFormat::Json => {
-            let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
-            names.chain([ServiceName::OURS.len()]).max().map(|width| width.min(WIDEST))
-        }
-    }
+/// Returns the width of tags.
+fn tag_width(plan: &BootPlan) -> usize {
+    let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
+    names.chain([ServiceName::OURS.len()]).max().unwrap_or_default().min(WIDEST)
 }
 
 /// A tag is padded to the longest name up to this; a longer name stands out rather than push all others.

@@ -383,3 +383,41 @@ fn a_thousand_services_in_a_chain_are_ordered() {
     all[4_999].after = names(&["s4999"]);
     assert_eq!(plan::order::layers(&all).concat().len(), 5_000, "a cycle loses nobody");
 }
+
+fn logging(user: RunAs, fact: PathFact, mut facts: Facts) -> BootPlan {
+    let mut config = config();
+    let to = LogDirectory { path: "/log/web".into(), max_size: 1, keep: 1, max_age: None, compress: false };
+    let log = Log { format: None, directory: Some(to) };
+    config.services = vec![Service { user, log, without_root: WithoutRoot::Skip, ..longrun("web") }];
+    path(&mut facts, "/log/web", fact);
+    plan::boot(&config, &facts).unwrap()
+}
+
+fn made(plan: &BootPlan) -> Option<(u32, u32, u32)> {
+    plan.steps.iter().find_map(|planned| match &planned.step {
+        Step::MakeDirectory(make) => Some((make.owner.uid.0, make.owner.gid.0, make.mode)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_log_directory_is_made_for_the_services_user() {
+    let plan = logging(RunAs::Ids(Uid(70), Gid(71)), PathFact::Missing(Access::Yes), docker());
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o755)), &Verdict::Do));
+    let plan = logging(RunAs::Ids(Uid(70), Gid(71)), dir(0, 0, 0o2550), docker());
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o2750)), &Verdict::Do));
+}
+
+#[test]
+fn a_log_directory_that_its_user_has_keeps_its_mode() {
+    let plan = logging(RunAs::App, dir(1000, 1000, 0o700), docker());
+    assert!(matches!(verdict_of(&plan, "/log/web"), Verdict::Fits(_)), "{plan:?}");
+}
+
+#[test]
+fn without_root_a_log_directory_that_cannot_be_written_is_told_with_its_fix() {
+    let plan = logging(RunAs::App, dir(0, 0, 0o755), as_user(1000, 1000));
+    assert!(skip_of(&plan, "/log/web").fix.contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
+    let plan = logging(RunAs::Root, dir(0, 0, 0o755), as_user(1000, 1000));
+    assert_eq!(made(&plan), None, "the service is left out, and so is its directory");
+}

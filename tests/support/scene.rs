@@ -122,7 +122,11 @@ impl Scene {
                 match &action {
                     Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
                     Action::Exit(code) => self.exit = Some(*code),
-                    Action::Signal { .. } | Action::Report(_) | Action::Look { .. } | Action::Forget { .. } | Action::EndInput { .. } => {}
+                    Action::Signal { .. }
+                    | Action::Report(_)
+                    | Action::Look { .. }
+                    | Action::Forget { .. }
+                    | Action::EndInput { .. } => {}
                 }
                 self.actions.push(action);
             }

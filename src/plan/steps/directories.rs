@@ -1,5 +1,6 @@
-//! `[[directory]]`: made at boot with their owner and mode. Must not know trees.
+//! `[[directory]]` and the directories of log files: made at boot with their owner and mode. Must not know trees.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{Ground, as_found, cap_fix, kind_word, skip};
@@ -12,24 +13,47 @@ use crate::plan::runs_as::Standing;
 use crate::plan::show::words;
 use crate::plan::{MakeDirectory, Owner, Planned, Step, Verdict};
 
+/// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.
+const LOG_MODE: u32 = 0o755;
+
 pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+    let declared = &ground.config.container.directories;
     let mut steps = Vec::new();
-    for directory in &ground.config.container.directories {
-        let declared = ground.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
-        let owner = match ground.standing() {
-            Standing::Root | Standing::Powerless => declared,
-            // What a user makes is the user's.
-            Standing::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
-        };
-        let make =
-            MakeDirectory { path: directory.path.clone(), owner, mode: directory.mode, clean: directory.clean.clone() };
-        let verdict = match ground.standing() {
-            Standing::Root | Standing::Powerless => as_root(ground, directory, owner),
-            Standing::User => as_user(ground, directory),
-        };
-        steps.push(Planned { step: Step::MakeDirectory(make), verdict });
+    for directory in declared {
+        let owner = ground.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
+        steps.push(step(ground, directory, owner));
+    }
+    let mut seen: BTreeSet<_> = declared.iter().map(|directory| directory.path.clone()).collect();
+    for service in &ground.config.services {
+        let Some(log) = &service.log.directory else { continue };
+        // What is wrong with its user is said where the service is planned.
+        let runs = ground.resolver.service(service, &mut Notes::default());
+        if runs.skipped.is_none() && seen.insert(log.path.clone()) {
+            let mode = match ground.facts.paths.get(&log.path) {
+                Some(PathFact::Found { kind: PathKind::Directory, mode, .. }) => mode | 0o700,
+                Some(_) | None => LOG_MODE,
+            };
+            let (path, at) = (log.path.clone(), service.at.clone());
+            let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), at };
+            steps.push(step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid }));
+        }
     }
     steps
+}
+
+fn step(ground: &Ground<'_>, directory: &Directory, declared: Owner) -> Planned {
+    let owner = match ground.standing() {
+        Standing::Root | Standing::Powerless => declared,
+        // What a user makes is the user's.
+        Standing::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
+    };
+    let make =
+        MakeDirectory { path: directory.path.clone(), owner, mode: directory.mode, clean: directory.clean.clone() };
+    let verdict = match ground.standing() {
+        Standing::Root | Standing::Powerless => as_root(ground, directory, owner),
+        Standing::User => as_user(ground, directory),
+    };
+    Planned { step: Step::MakeDirectory(make), verdict }
 }
 
 fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict {

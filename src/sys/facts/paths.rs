@@ -22,8 +22,9 @@ pub(super) fn read(config: &Config) -> BTreeMap<PathBuf, PathFact> {
     let own = config.container.own.iter().map(|own| &own.path);
     let made = config.container.directories.iter().map(|directory| &directory.path);
     let working = config.services.iter().filter_map(|service| service.directory.as_ref());
+    let logs = config.services.iter().filter_map(|service| service.log.directory.as_ref().map(|log| &log.path));
     let mut facts = BTreeMap::new();
-    for path in own.chain(made).chain(working).chain(&app.home) {
+    for path in own.chain(made).chain(working).chain(logs).chain(&app.home) {
         if !facts.contains_key(path) {
             facts.insert(path.clone(), look(path));
         }

@@ -1,7 +1,19 @@
-//! The container's output: services' lines tagged ([`lines`]), our own messages ([`ours`]), and descriptors that are
-//! written without ever waiting ([`sink`]). A slow reader slows the writers, never PID 1 (DESIGN §5).
+//! What services and we ourselves say. A slow reader slows the writers, never PID 1 (DESIGN §5).
+//!
+//! - [`logs`]: every service's pipes, and where its lines go; what the loop turns.
+//! - [`lane`]: pipes that lead to the same place, watched together.
+//! - [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
+//! - [`ring`]: the last lines of a service, and those who follow it.
+//! - [`sink`]: the container's outputs, written without ever waiting. [`ours`]: our own messages.
+//! - [`clock`]: time as people read it.
 
+pub mod clock;
+pub mod json;
+pub mod lane;
 pub mod lines;
+pub mod logs;
 pub mod ours;
-pub mod pump;
+pub mod ring;
 pub mod sink;
+pub mod split;
+pub mod store;

@@ -1,5 +1,5 @@
-//! Our own messages: `tracing` events become lines of the container's stderr, through the same sinks as services' lines,
-//! so that neither tears the other. Control characters in them are spelled out.
+//! Our own messages: `tracing` events become lines of the container's stderr, in the container's format and through the same
+//! sinks as services' lines, so that neither tears the other. Control characters in them are spelled out.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level as TracingLevel, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::lines;
+use super::clock::Stamp;
 use super::sink::Sink;
+use super::{json, lines};
 use crate::config::container::Level;
+use crate::config::values::ServiceName;
 
 /// The container's stdout and stderr; the same sink where both lead to the same place.
 static OUTPUTS: Mutex<Option<Outputs>> = Mutex::new(None);
@@ -23,14 +25,22 @@ pub struct Outputs {
     stderr: Sink,
     /// `None`: the same place as stderr.
     stdout: Option<Sink>,
-    /// How our lines begin: "stepdown: " or "stepdown | ".
-    prefix: String,
+    voice: Voice,
+}
+
+/// How our own messages are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Voice {
+    /// They begin like this: "stepdown: " or "stepdown | ".
+    Lines(String),
+    /// Objects.
+    Json,
 }
 
 impl Outputs {
     fn open() -> Self {
         let stdout = (!Sink::same(1, 2)).then(|| Sink::of(1));
-        Self { stderr: Sink::of(2), stdout, prefix: "stepdown: ".to_owned() }
+        Self { stderr: Sink::of(2), stdout, voice: Voice::Lines("stepdown: ".to_owned()) }
     }
 
     /// Returns the sink of a service's descriptor.
@@ -48,7 +58,46 @@ impl Outputs {
 
     /// Begins our own lines with a tag, as services' lines do.
     pub fn tag_ours(&mut self, tag: &str) {
-        self.prefix = format!("{tag} | ");
+        self.voice = Voice::Lines(format!("{tag} | "));
+    }
+
+    /// Writes our own messages as objects, as services' lines are.
+    pub fn say_json(&mut self) {
+        self.voice = Voice::Json;
+    }
+
+    fn say(&mut self, level: &str, text: &str) {
+        let mut said = Vec::new();
+        self.voice.word(level, text, &mut said);
+        let Self { stderr, voice, .. } = self;
+        stderr.say(&said, |lost| {
+            let mut said = Vec::new();
+            voice.word("warn", &format!("{lost} own messages lost: nobody read the output"), &mut said);
+            said
+        });
+        stderr.flush();
+    }
+}
+
+impl Voice {
+    fn word(&self, level: &str, text: &str, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => json::own(Stamp::now(), ServiceName::OURS, level, text, out),
+            Self::Lines(prefix) => {
+                let mut first = match level {
+                    "error" => "error: ",
+                    "warn" => "warning: ",
+                    "debug" => "debug: ",
+                    _ => "",
+                };
+                for line in text.split('\n') {
+                    out.extend_from_slice(prefix.as_bytes());
+                    out.extend_from_slice(std::mem::take(&mut first).as_bytes());
+                    lines::escape(line.as_bytes(), out);
+                    out.push(b'\n');
+                }
+            }
+        }
     }
 }
 
@@ -76,7 +125,7 @@ pub fn install(level: Level) {
         Level::Info => TracingLevel::INFO,
         Level::Debug => TracingLevel::DEBUG,
     };
-    let ours = tracing_subscriber::fmt().with_max_level(level).event_format(Ours).with_writer(ToOutputs).finish();
+    let ours = tracing_subscriber::fmt().with_max_level(level).event_format(Ours).with_writer(std::io::sink).finish();
     // A second boot in one process happens in tests only; the first one's level stands.
     drop(tracing::subscriber::set_global_default(ours));
 }
@@ -91,7 +140,8 @@ pub fn say(level: Level, text: &str) {
     }
 }
 
-/// `level: message key=value …`, the level only where it is a warning or an error.
+/// `level: message key=value …`, the level only where it is a warning or an error. Goes past the writer, which has text
+/// and no level.
 struct Ours;
 
 impl<S, N> FormatEvent<S, N> for Ours
@@ -99,16 +149,17 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, _: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = Line::default();
         event.record(&mut line);
         let level = match *event.metadata().level() {
-            TracingLevel::ERROR => "error: ",
-            TracingLevel::WARN => "warning: ",
-            TracingLevel::INFO => "",
-            TracingLevel::DEBUG | TracingLevel::TRACE => "debug: ",
+            TracingLevel::ERROR => "error",
+            TracingLevel::WARN => "warn",
+            TracingLevel::INFO => "info",
+            TracingLevel::DEBUG | TracingLevel::TRACE => "debug",
         };
-        writeln!(writer, "{level}{}{}", line.message, line.fields)
+        with_outputs(|outputs| outputs.say(level, &format!("{}{}", line.message, line.fields)));
+        Ok(())
     }
 }
 
@@ -129,32 +180,29 @@ impl Visit for Line {
     }
 }
 
-struct ToOutputs;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'writer> MakeWriter<'writer> for ToOutputs {
-    type Writer = Self;
-
-    fn make_writer(&'writer self) -> Self::Writer {
-        Self
-    }
-}
-
-impl std::io::Write for ToOutputs {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        with_outputs(|outputs| {
-            let mut said = Vec::new();
-            for line in text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n') {
-                said.extend_from_slice(outputs.prefix.as_bytes());
-                lines::escape(line, &mut said);
-                said.push(b'\n');
-            }
-            outputs.stderr.say(&said);
-            outputs.stderr.flush();
-        });
-        Ok(text.len())
+    fn worded(voice: &Voice, level: &str, text: &str) -> String {
+        let mut out = Vec::new();
+        voice.word(level, text, &mut out);
+        String::from_utf8(out).unwrap()
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    #[test]
+    fn our_own_messages_follow_the_format() {
+        let tagged = Voice::Lines("stepdown | ".to_owned());
+        assert_eq!(worded(&tagged, "info", "web up"), "stepdown | web up\n");
+        assert_eq!(
+            worded(&tagged, "error", "cannot\n  help: \x1b"),
+            "stepdown | error: cannot\nstepdown |   help: \\x1b\n"
+        );
+        let object = worded(&Voice::Json, "warn", "cannot\n  help: \x1b");
+        let value: serde_json::Value = serde_json::from_str(object.strip_suffix('\n').unwrap()).unwrap();
+        assert_eq!(
+            (value["service"].as_str(), value["level"].as_str(), value["line"].as_str()),
+            (Some("stepdown"), Some("warn"), Some("cannot\n  help: \x1b"))
+        );
     }
 }

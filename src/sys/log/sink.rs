@@ -29,7 +29,7 @@ enum Way {
     /// A socket: MSG_DONTWAIT.
     Socket,
     /// A pipe or terminal that cannot be opened again: after poll(2) says so, at most PIPE_BUF bytes, which then fit
-    /// (pipe(7)); nobody else writes to it while lines are tagged.
+    /// (pipe(7)) unless a service that inherits it was faster.
     Careful,
 }
 
@@ -60,15 +60,14 @@ impl Sink {
         &mut self.waiting
     }
 
-    /// Appends one of our own lines, or counts it as dropped when nobody reads.
-    pub fn say(&mut self, line: &[u8]) {
+    /// Appends one of our own lines, or counts it as dropped when nobody reads; `lost` words that count.
+    pub fn say(&mut self, line: &[u8], lost: impl FnOnce(u64) -> Vec<u8>) {
         if self.pending() > HIGH_WATER + OWN_ROOM {
             self.dropped += 1;
             return;
         }
         if self.dropped > 0 {
-            let lost = format!("stepdown: {} own messages lost: nobody read the output\n", self.dropped);
-            self.waiting.extend_from_slice(lost.as_bytes());
+            self.waiting.extend_from_slice(&lost(self.dropped));
             self.dropped = 0;
         }
         self.waiting.extend_from_slice(line);
@@ -135,12 +134,11 @@ impl Sink {
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let careful = bytes.get(..libc::PIPE_BUF).unwrap_or(bytes);
         match &self.way {
-            Way::Reopened(own) => Ok(write(own, bytes)?),
+            Way::Reopened(own) => Ok(write(own, whole_lines(bytes))?),
             Way::Direct => Ok(write(self.inherited(), bytes)?),
             Way::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
-            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), careful)?),
+            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), whole_lines(bytes))?),
             Way::Careful => Err(ErrorKind::WouldBlock.into()),
         }
     }
@@ -150,6 +148,14 @@ impl Sink {
         let mut polled = [PollFd::new(fd, PollFlags::POLLOUT)];
         poll(&mut polled, PollTimeout::from(milliseconds)).is_ok_and(|ready| ready > 0)
     }
+}
+
+/// Returns as many lines as fit into PIPE_BUF: a pipe takes them all or none (pipe(7)), so that no line is torn, neither by
+/// others who write there nor by a reader who never comes back. A longer line goes in parts.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let Some(fitting) = bytes.get(..libc::PIPE_BUF) else { return bytes };
+    let end = memchr::memrchr(b'\n', fitting).map_or(fitting.len(), |at| at + 1);
+    fitting.get(..end).unwrap_or(fitting)
 }
 
 fn stat_of(fd: RawFd) -> nix::Result<FileStat> {
@@ -208,11 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
+        for way_of in [way, |_| Way::Careful] {
+            let (reader, mut sink) = pipe_sink(way_of);
+            for number in 0..5000 {
+                let line = format!("line {number} {}\n", "x".repeat(number % 150));
+                sink.buffer().extend_from_slice(line.as_bytes());
+            }
+            sink.drain(Instant::now());
+            assert!(sink.pending() > 0, "a pipe holds 64 KiB");
+            nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+            let mut got = Vec::new();
+            let mut chunk = [0; 65536];
+            while let Ok(length) = read(&reader, &mut chunk) {
+                got.extend_from_slice(&chunk[..length]);
+            }
+            assert!(got.len() > 50_000 && got.ends_with(b"x\n"), "{}", got.len());
+        }
+    }
+
+    #[test]
     fn own_messages_are_bounded_and_their_loss_is_told() {
         let (reader, mut sink) = pipe_sink(way);
         let line = [b'x'; 1000];
+        let lost = |count: u64| format!("{count} own messages lost\n").into_bytes();
         for _ in 0..1000 {
-            sink.say(&line);
+            sink.say(&line, lost);
             sink.flush();
         }
         assert!(sink.pending() <= HIGH_WATER + OWN_ROOM + line.len() && sink.dropped > 0);
@@ -221,7 +248,7 @@ mod tests {
             read(&reader, &mut chunk).unwrap();
             sink.flush();
         }
-        sink.say(b"after\n");
+        sink.say(b"after\n", lost);
         let waiting = String::from_utf8(sink.waiting.clone()).unwrap();
         assert!(waiting.contains("own messages lost") && waiting.ends_with("after\n"));
     }
@@ -238,7 +265,7 @@ mod tests {
     fn a_reader_that_is_gone_costs_nothing() {
         let (reader, mut sink) = pipe_sink(way);
         drop(reader);
-        sink.say(b"to nobody\n");
+        sink.say(b"to nobody\n", |_| Vec::new());
         sink.flush();
         assert_eq!(sink.pending(), 0);
     }

@@ -10,10 +10,12 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::environment::{self, Environment};
+use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, Role, SpawnError};
+use crate::sys::log::logs::Route;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 
@@ -48,8 +50,10 @@ pub struct Surroundings {
     pub limits: Vec<Limit>,
     /// How the main command gets a terminal; `None`: there is none, and its input is passed on.
     pub terminal: Option<Session>,
-    /// The width of tags; `None`: outputs are inherited.
-    pub tags: Option<usize>,
+    /// How lines are written where a service does not say, decided: never `Auto`.
+    pub log: LogFormat,
+    /// The width of tags.
+    pub tag_width: usize,
     /// The image's working directory, where the main command starts.
     pub directory: PathBuf,
 }
@@ -57,8 +61,8 @@ pub struct Surroundings {
 /// Descriptors made for one start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Descriptors {
-    /// `/dev/null`, for everybody but the main command.
-    pub null: Option<RawFd>,
+    /// `/dev/null` or what other services write, for everybody but the main command.
+    pub input: Option<RawFd>,
     /// Write ends of log pipes.
     pub outputs: [Option<RawFd>; 2],
     /// The write end of the notification pipe and its number in the service.
@@ -66,6 +70,25 @@ pub struct Descriptors {
 }
 
 impl Member {
+    /// Returns where its lines go. A main command that has the terminal keeps it.
+    pub fn route(&self, around: &Surroundings) -> Route {
+        let log = self.service.as_ref().map(|service| &service.log);
+        let name = self.plan.name.as_str();
+        if let Some(to) = log.and_then(|log| log.directory.clone()) {
+            let user = (self.plan.credentials.uid, self.plan.credentials.gid);
+            return Route::Files { name: name.to_owned(), to, user };
+        }
+        if self.service.is_none() && around.terminal.is_some() {
+            return Route::Inherit;
+        }
+        let asked = log.and_then(|log| log.format).filter(|format| *format != LogFormat::Auto);
+        match asked.unwrap_or(around.log) {
+            LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
+            LogFormat::Tagged => Route::Tagged(format!("{name:width$}", width = around.tag_width)),
+            LogFormat::Json => Route::Json(name.to_owned()),
+        }
+    }
+
     /// Returns how its command is started.
     ///
     /// # Errors
@@ -191,7 +214,7 @@ impl Member {
             nice: service.and_then(|service| service.nice),
             limits: limits.copied().collect(),
             session: around.terminal.filter(|_| service.is_none()).unwrap_or(Session::Own),
-            stdio: [descriptors.null, stdout, stderr],
+            stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,
         })
     }

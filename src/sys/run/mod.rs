@@ -8,8 +8,8 @@ mod family;
 mod looks;
 mod member;
 pub mod mishap;
-mod pipes;
 mod perform;
+mod pipes;
 mod readiness;
 mod reports;
 mod sweep;
@@ -31,6 +31,7 @@ use crate::error::{EXIT_REFUSED, Refused};
 use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Time};
 use crate::sys::control::protocol::Snapshot;
 use crate::sys::control::server::{self, Call};
+use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
 use crate::sys::signals::Signals;
@@ -182,7 +183,7 @@ impl<'a> Turning<'a> {
         let until = self.end_of_budget();
         self.hands.probes.cancel_all();
         sweep::everybody(&mut self.hands, until);
-        self.hands.last_lines(Instant::now() + LAST_LINES);
+        self.hands.logs.finish(Instant::now() + LAST_LINES);
         let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
         Outcome { code, because: self.because, done: done.collect() }
     }
@@ -196,8 +197,9 @@ impl<'a> Turning<'a> {
         let signals = watched(self.signals, Interest::READABLE)?;
         let watch = watched(&self.hands.watch, Interest::READABLE)?;
         let looks = watched(&self.hands.probes, Interest::READABLE)?;
-        let stdout = watched(&self.hands.stdout, Interest::READABLE)?;
-        let stderr = watched(&self.hands.stderr, Interest::READABLE)?;
+        let stdout = watched(&self.hands.logs.lane(Way::Stdout), Interest::READABLE)?;
+        let stderr = watched(&self.hands.logs.lane(Way::Stderr), Interest::READABLE)?;
+        let files = watched(&self.hands.logs.lane(Way::Files), Interest::READABLE)?;
         let outputs: Vec<_> = with_outputs(|outputs| {
             outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
         });
@@ -222,8 +224,10 @@ impl<'a> Turning<'a> {
                 // Through the selector, so that a stream of deaths keeps nobody else waiting.
                 () = tokio::task::yield_now(), if more_deaths => Woken::Children,
                 () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
-                guard = stdout.readable(), if self.hands.stdout.may_read() => { clear_if(guard?, !self.hands.stdout.turn()); Woken::Handled }
-                guard = stderr.readable(), if self.hands.stderr.may_read() => { clear_if(guard?, !self.hands.stderr.turn()); Woken::Handled }
+                guard = stdout.readable(), if self.hands.logs.may_read(Way::Stdout) => { clear_if(guard?, !self.hands.logs.turn(Way::Stdout)); Woken::Handled }
+                guard = stderr.readable(), if self.hands.logs.may_read(Way::Stderr) => { clear_if(guard?, !self.hands.logs.turn(Way::Stderr)); Woken::Handled }
+                guard = files.readable() => { clear_if(guard?, !self.hands.logs.turn(Way::Files)); Woken::Handled }
+                () = tokio::task::yield_now(), if self.hands.logs.is_packing() => { self.hands.logs.pack(); Woken::Handled }
             };
             match woken {
                 Woken::Signals => {
@@ -237,6 +241,7 @@ impl<'a> Turning<'a> {
                 Woken::Deadline => {
                     self.hands.count_leftovers(&mut self.queue);
                     self.hands.expire_looks(Instant::now(), &mut self.queue);
+                    self.hands.logs.tick();
                     self.queue.push_back(Event::Tick);
                 }
             }
@@ -300,7 +305,8 @@ impl<'a> Turning<'a> {
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
         let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
-        engine.into_iter().chain(leftovers).chain(self.hands.probes.deadline()).min()
+        let others = self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline());
+        engine.into_iter().chain(leftovers).chain(others).min()
     }
 
     fn now(&self) -> Time {

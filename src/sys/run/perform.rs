@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -13,14 +12,15 @@ use nix::unistd::{geteuid, pipe2};
 
 use super::family::{Family, Process};
 use super::member::{Descriptors, Member, Surroundings};
+use super::pipes::Pipes;
 use super::voices::{Sockets, Voices};
 use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::plan::Credentials;
 use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
-use crate::sys::log::ours::{Stream, with_outputs};
-use crate::sys::log::pump::Pump;
+use crate::sys::log::logs::Logs;
+use crate::sys::log::ours::Stream;
 use crate::sys::privilege::{with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
@@ -34,14 +34,14 @@ pub struct Hands {
     family: Family,
     /// Verdicts and readiness.
     pub watch: Watch,
-    /// Lines for the container's stdout.
-    pub stdout: Pump,
-    /// Lines for the container's stderr.
-    pub stderr: Pump,
+    /// What services say.
+    pub logs: Logs,
     /// Questions under way.
     pub probes: Probes<Id>,
     /// What services say of themselves.
     pub voices: Voices,
+    /// What services write to each other.
+    pub pipes: Pipes,
     null: File,
     last: Vec<Option<Pid>>,
 }
@@ -56,13 +56,13 @@ impl Hands {
         Ok(Self {
             voices: Voices::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
+            pipes: Pipes::new(&members)?,
             last: vec![None; members.len()],
+            logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
             members,
             around,
             family: Family::default(),
             watch,
-            stdout: Pump::new(Stream::Stdout)?,
-            stderr: Pump::new(Stream::Stderr)?,
             null: File::open("/dev/null")?,
         })
     }
@@ -81,21 +81,21 @@ impl Hands {
         let member = self.members.get(id.0).ok_or_else(unknown)?;
         let is_main = member.service.is_none();
         let uid = member.plan.credentials.uid;
-        let outputs = match self.around.tags {
-            Some(_) if !(is_main && self.around.terminal.is_some()) => {
-                Some([output_pipe(uid).map_err(no_pipe)?, output_pipe(uid).map_err(no_pipe)?])
-            }
-            Some(_) | None => None,
+        let [piped, fed] = match role {
+            Role::Run => [self.pipes.output(id), self.pipes.input(id)],
+            Role::Finish | Role::Undo => [None, None],
         };
+        let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
+        let out = taken(self.logs.takes(id) && piped.is_none())?;
+        let err = taken(self.logs.takes(id))?;
+        let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
         let notify = match member.service.as_ref().map(|service| &service.ready) {
             Some(Ready::Fd { fd, .. }) if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
             Some(_) | None => None,
         };
         let descriptors = Descriptors {
-            null: (!is_main).then(|| self.null.as_raw_fd()),
-            outputs: outputs
-                .as_ref()
-                .map_or([None, None], |[out, err]| [Some(out.1.as_raw_fd()), Some(err.1.as_raw_fd())]),
+            input: fed.or((!is_main).then(|| self.null.as_raw_fd())),
+            outputs: [piped.or(write_end(&out)), write_end(&err)],
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
         let last = self.last.get(id.0).copied().flatten();
@@ -114,11 +114,9 @@ impl Hands {
         {
             *last = Some(pid);
         }
-        if let (Some([out, err]), Some(width)) = (outputs, self.around.tags) {
-            let tag = format!("{:width$}", member.plan.name.as_str());
+        for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
-            let _watched = self.stdout.add(out.0, &tag);
-            let _watched = self.stderr.add(err.0, &tag);
+            let _watched = pipe.map(|(read, _)| self.logs.add(id, stream, read));
         }
         // A verdict that cannot be watched is read when the process ends.
         let key = self.watch.verdict(pid, &started.verdict);
@@ -268,20 +266,6 @@ impl Hands {
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.family.youngest_first()
-    }
-
-    /// Writes down all that services have said, as far as the reader takes it until then.
-    pub fn last_lines(&mut self, until: Instant) {
-        loop {
-            let more = self.stdout.turn() | self.stderr.turn();
-            with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
-            if !more || Instant::now() >= until {
-                break;
-            }
-        }
-        self.stdout.finish();
-        self.stderr.finish();
-        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
     }
 }
 

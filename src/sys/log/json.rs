@@ -1,0 +1,238 @@
+//! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written by hand, without an allocation for
+//! a line; read back with a real parser in the tests. Pure.
+
+use super::clock::Stamp;
+use super::lines::forbidden;
+use super::split::Piece;
+
+/// Six bits each (RFC 4648).
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The beginning of the objects of one stream of one service, up to the time, which changes, and after it.
+#[derive(Clone, Debug)]
+pub struct Head(Box<[u8]>);
+
+impl Head {
+    /// Returns the part of an object between its time and its line.
+    pub fn new(service: &str, stream: &str) -> Self {
+        let mut text = b"\",\"service\":\"".to_vec();
+        escape(service, &mut text);
+        text.extend_from_slice(b"\",\"stream\":\"");
+        escape(stream, &mut text);
+        text.extend_from_slice(b"\",\"line\":\"");
+        Self(text.into())
+    }
+}
+
+/// Appends a piece as an object. Bytes that are no UTF-8 become U+FFFD in `line` and are kept in `raw`, in base64. All
+/// pieces of a long line but the last are `partial`.
+pub fn object(time: Stamp, head: &Head, piece: Piece<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    out.extend_from_slice(&time.rfc3339());
+    out.extend_from_slice(&head.0);
+    match std::str::from_utf8(piece.bytes) {
+        Ok(text) => {
+            escape(text, out);
+            out.push(b'"');
+        }
+        Err(_) => {
+            for chunk in piece.bytes.utf8_chunks() {
+                escape(chunk.valid(), out);
+                if !chunk.invalid().is_empty() {
+                    out.extend_from_slice("\u{fffd}".as_bytes());
+                }
+            }
+            out.extend_from_slice(b"\",\"raw\":\"");
+            base64(piece.bytes, out);
+            out.push(b'"');
+        }
+    }
+    if piece.more {
+        out.extend_from_slice(b",\"partial\":true");
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends one of our own messages as an object.
+pub fn own(time: Stamp, service: &str, level: &str, line: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    out.extend_from_slice(&time.rfc3339());
+    for (key, value) in [("service", service), ("level", level), ("line", line)] {
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":\"");
+        escape(value, out);
+    }
+    out.extend_from_slice(b"\"}\n");
+}
+
+/// Appends the inside of a JSON string. What a terminal would obey is escaped too, though JSON would not ask for it.
+pub fn escape(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    if !rest.iter().fold(false, |found, byte| found | special(*byte)) {
+        out.extend_from_slice(rest);
+        return;
+    }
+    while let Some(at) = rest.iter().position(|byte| special(*byte)) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let (length, code) = match tail {
+            [mark @ (b'"' | b'\\'), ..] => {
+                out.extend_from_slice(&[b'\\', *mark]);
+                rest = tail.get(1..).unwrap_or_default();
+                continue;
+            }
+            [0xc2, low, ..] if forbidden(tail) > 0 => (2, u16::from(*low)),
+            [0xe2, middle, low, ..] if forbidden(tail) > 0 => {
+                (3, 0x2000 | u16::from(middle & 0x3f) << 6 | u16::from(low & 0x3f))
+            }
+            [byte @ (0xc2 | 0xe2), ..] => {
+                out.push(*byte);
+                rest = tail.get(1..).unwrap_or_default();
+                continue;
+            }
+            [byte, ..] => (1, u16::from(*byte)),
+            [] => return,
+        };
+        match code {
+            0x09 => out.extend_from_slice(b"\\t"),
+            0x0a => out.extend_from_slice(b"\\n"),
+            0x0d => out.extend_from_slice(b"\\r"),
+            code => {
+                out.extend_from_slice(b"\\u");
+                for shift in [12, 8, 4, 0] {
+                    out.extend(HEX.get(usize::from(code >> shift & 0xf)));
+                }
+            }
+        }
+        rest = tail.get(length..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+fn special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f || byte == 0xc2 || byte == 0xe2
+}
+
+fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
+        for (place, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            if place <= three.len() {
+                out.extend(BASE64.get(bits >> shift & 0x3f));
+            } else {
+                out.push(b'=');
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::split::Splitter;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn objects(longest: usize, chunks: &[&[u8]]) -> Vec<Value> {
+        let head = Head::new("web", "stdout");
+        let mut splitter = Splitter::new(longest);
+        let mut out = Vec::new();
+        for chunk in chunks {
+            splitter.feed(chunk, |piece| object(Stamp(0), &head, piece, &mut out));
+        }
+        splitter.finish(|piece| object(Stamp(0), &head, piece, &mut out));
+        assert!(!out.iter().any(|byte| (*byte < 0x20 && *byte != b'\n') || *byte == 0x7f));
+        let lines = out.strip_suffix(b"\n").into_iter().flat_map(|out| out.split(|byte| *byte == b'\n'));
+        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+    }
+
+    fn decoded(text: &str) -> Vec<u8> {
+        let value = |byte: u8| BASE64.iter().position(|it| *it == byte);
+        let mut all = Vec::new();
+        for four in text.as_bytes().chunks(4) {
+            let known: Vec<_> = four.iter().filter_map(|byte| value(*byte)).collect();
+            let bits = known.iter().fold(0, |bits, six| bits << 6 | six) << (6 * (4 - known.len()));
+            all.extend(
+                [16, 8, 0].iter().take(known.len() - 1).map(|shift| u8::try_from(bits >> shift & 0xff).unwrap()),
+            );
+        }
+        all
+    }
+
+    /// What the service wrote, as the objects tell it.
+    fn told(objects: &[Value]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for object in objects {
+            match object.get("raw") {
+                Some(raw) => {
+                    let bytes = decoded(raw.as_str().unwrap());
+                    assert_eq!(object["line"].as_str().unwrap(), String::from_utf8_lossy(&bytes));
+                    all.extend(bytes);
+                }
+                None => all.extend(object["line"].as_str().unwrap().as_bytes()),
+            }
+            if object.get("partial").is_none() {
+                all.push(b'\n');
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_line_is_an_object_with_these_members() {
+        let mut out = Vec::new();
+        let piece = Piece { bytes: b"say \"hi\"\\\t\x1b[0m\r", continued: false, more: false };
+        object(Stamp(1_771_063_872_123_456), &Head::new("web", "stderr"), piece, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"time\":\"2026-02-14T10:11:12.123456Z\",\"service\":\"web\",\"stream\":\"stderr\",\
+             \"line\":\"say \\\"hi\\\"\\\\\\t\\u001b[0m\\r\"}\n"
+        );
+    }
+
+    #[test]
+    fn what_would_drive_a_terminal_is_escaped_and_comes_back() {
+        let text = "\u{9b}31m \u{202e}x\u{2066} é € \u{7f}\u{2028}";
+        let mut out = Vec::new();
+        escape(text, &mut out);
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, "\\u009b31m \\u202ex\\u2066 é € \\u007f\u{2028}");
+        assert_eq!(serde_json::from_str::<String>(&format!("\"{out}\"")).unwrap(), text);
+    }
+
+    #[test]
+    fn our_own_messages_are_objects_too() {
+        let mut out = Vec::new();
+        own(Stamp(0), "stepdown", "warn", "cannot \"x\"\nhelp: y", &mut out);
+        let value: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value["level"], "warn");
+        assert_eq!(value["line"], "cannot \"x\"\nhelp: y");
+        assert_eq!(value["time"], "1970-01-01T00:00:00.000000Z");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn every_byte_comes_back(chunks in proptest::collection::vec(proptest::collection::vec(
+            prop_oneof![Just(b'\n'), Just(b'"'), Just(0xe2), Just(0x80), Just(0xc2), any::<u8>(), b' '..b'~'], 0..90), 0..9),
+            longest in 4_usize..100) {
+            let whole: Vec<u8> = chunks.concat();
+            let parts: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+            let all = objects(longest, &parts);
+            prop_assert_eq!(&all, &objects(longest, &[&whole]));
+            let missing = whole.last().is_some_and(|byte| *byte != b'\n').then_some(b'\n');
+            prop_assert_eq!(told(&all), whole.into_iter().chain(missing).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_text_is_escaped_as_a_parser_reads_it(text in ".*") {
+            let mut out = vec![b'"'];
+            escape(&text, &mut out);
+            out.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
+}

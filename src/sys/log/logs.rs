@@ -1,0 +1,380 @@
+//! [`Logs`]: every service's pipes, read as far as there is room where its lines go: the container's outputs, tagged or as
+//! JSON, or files. What passes is kept a while ([`super::ring`]). The loop turns it; nothing in here waits.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollEvent;
+use tokio::sync::mpsc::Receiver;
+
+use super::clock::Now;
+use super::json::{self, Head};
+use super::lane::{EVENTS, Got, Lane};
+use super::lines;
+use super::ours::{Stream, with_outputs};
+use super::ring::{Followed, Line, Tail};
+use super::split::{LONGEST, LONGEST_OF_FILE, Piece};
+use super::store::Store;
+use crate::config::service::LogDirectory;
+use crate::config::values::{Gid, Uid};
+use crate::supervise::Id;
+
+/// What one turn reads from one pipe: a flood must not keep a quiet service waiting.
+const AT_ONCE: usize = 64 * 1024;
+/// What is read from one service at its end: more than its pipes hold, and bounded should somebody go on writing.
+const MOST_AT_END: usize = 64;
+
+/// Where a service's lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// It holds the container's outputs itself; nothing passes through us.
+    Inherit,
+    /// To the container's outputs, each line behind this tag.
+    Tagged(String),
+    /// To the container's outputs, as objects of this service.
+    Json(String),
+    /// Into files, with the rights of this user; the name is for our own messages.
+    Files {
+        /// The service.
+        name: String,
+        /// As declared.
+        to: LogDirectory,
+        /// Its user.
+        user: (Uid, Gid),
+    },
+}
+
+/// The ways that bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To the container's stdout.
+    Stdout,
+    /// To the container's stderr.
+    Stderr,
+    /// To files.
+    Files,
+}
+
+/// Everything that services say.
+#[derive(Debug)]
+pub struct Logs {
+    stdout: Lane,
+    stderr: Lane,
+    files: Lane,
+    sources: Vec<Source>,
+    /// Sources with a store, so that nobody has to look at all.
+    stores: Vec<Id>,
+    chunk: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Source {
+    shape: Shape,
+    tail: Tail,
+}
+
+#[derive(Debug)]
+enum Shape {
+    Inherit,
+    Tagged(Box<[u8]>),
+    Json(Box<[Head; 2]>),
+    Files(Box<Store>),
+}
+
+impl Logs {
+    /// Returns the logs of these services, in the order of the engine's ids.
+    ///
+    /// # Errors
+    /// When no epoll descriptor can be had.
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Result<Self, Errno> {
+        let mut logs = Self {
+            stdout: Lane::new()?,
+            stderr: Lane::new()?,
+            files: Lane::new()?,
+            sources: Vec::new(),
+            stores: Vec::new(),
+            chunk: Box::default(),
+        };
+        for (at, route) in routes.into_iter().enumerate() {
+            logs.put(Id(at), route);
+        }
+        Ok(logs)
+    }
+
+    /// Gives a service, new or known, a route. What it wrote before is kept; its pipes go where they went.
+    pub fn put(&mut self, id: Id, route: Route) {
+        while self.sources.len() <= id.0 {
+            self.sources.push(Source { shape: Shape::Inherit, tail: Tail::default() });
+        }
+        self.stores.retain(|known| *known != id);
+        let shape = match route {
+            Route::Inherit => Shape::Inherit,
+            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
+            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
+            Route::Files { name, to, user } => {
+                self.stores.push(id);
+                Shape::Files(Box::new(Store::new(&name, to, user)))
+            }
+        };
+        if let Some(source) = self.sources.get_mut(id.0) {
+            source.shape = shape;
+        }
+    }
+
+    /// Returns whether a service writes to pipes of ours.
+    pub fn takes(&self, id: Id) -> bool {
+        self.sources.get(id.0).is_some_and(|source| !matches!(source.shape, Shape::Inherit))
+    }
+
+    /// Takes the read end (O_NONBLOCK) of a pipe to which a service writes.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn add(&mut self, id: Id, stream: Stream, pipe: OwnedFd) -> Result<(), Errno> {
+        let Some(source) = self.sources.get_mut(id.0) else { return Err(Errno::EINVAL) };
+        match (&mut source.shape, stream) {
+            (Shape::Files(store), _) => {
+                store.open(Now::read());
+                self.files.add(pipe, id, stream, LONGEST_OF_FILE)
+            }
+            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stdout) => {
+                self.stdout.add(pipe, id, stream, LONGEST)
+            }
+            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stderr) => {
+                self.stderr.add(pipe, id, stream, LONGEST)
+            }
+        }
+    }
+
+    /// Returns what becomes readable when one of the pipes does.
+    pub fn lane(&self, way: Way) -> BorrowedFd<'_> {
+        match way {
+            Way::Stdout => self.stdout.as_fd(),
+            Way::Stderr => self.stderr.as_fd(),
+            Way::Files => self.files.as_fd(),
+        }
+    }
+
+    /// Returns whether there is room to read more. (Pipes of files that cannot be written are not in their lane.)
+    pub fn may_read(&self, way: Way) -> bool {
+        match way {
+            Way::Stdout => with_outputs(|outputs| outputs.sink(Stream::Stdout).has_room()),
+            Way::Stderr => with_outputs(|outputs| outputs.sink(Stream::Stderr).has_room()),
+            Way::Files => true,
+        }
+    }
+
+    /// Reads what is there, as long as there is room, and writes what goes. Returns whether there may be more.
+    pub fn turn(&mut self, way: Way) -> bool {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let ready = self.of(way).ready(&mut events);
+        for event in events.iter().take(ready) {
+            if !self.may_read(way) {
+                return true;
+            }
+            self.read(way, event.data());
+        }
+        ready > 0
+    }
+
+    /// Reads what a service has said until now, as far as there is room: for the moment when it has just died.
+    pub fn catch_up(&mut self, id: Id) {
+        for way in [Way::Stdout, Way::Stderr, Way::Files] {
+            for key in self.of(way).keys(Some(id)) {
+                let mut left = MOST_AT_END;
+                while left > 0 && self.may_read(way) && self.read(way, key) {
+                    left -= 1;
+                }
+            }
+        }
+    }
+
+    /// Returns the last `most` lines of a service, the oldest first; `None` if it inherits the container's outputs, so
+    /// that its lines never came by.
+    pub fn last(&self, id: Id, most: usize) -> Option<Vec<Line>> {
+        self.takes(id).then(|| self.sources.get(id.0).map(|source| source.tail.last(most)).unwrap_or_default())
+    }
+
+    /// Returns a service's lines from now on, of which at most `room` wait: see [`Tail::follow`]. `None` as above.
+    pub fn follow(&mut self, id: Id, room: usize) -> Option<Receiver<Followed>> {
+        let taken = self.takes(id);
+        self.sources.get_mut(id.0).filter(|_| taken).map(|source| source.tail.follow(room))
+    }
+
+    /// Returns when [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.stores.iter().filter_map(|id| self.store_of(*id)?.deadline()).min()
+    }
+
+    /// Tries again what went wrong, and removes what is too old.
+    pub fn tick(&mut self) {
+        let now = Now::read();
+        for at in 0..self.stores.len() {
+            let Some(id) = self.stores.get(at).copied() else { continue };
+            let due = self.store_of(id).and_then(Store::deadline).is_some_and(|deadline| deadline <= now.at);
+            if let Some(store) = self.store_mut(id).filter(|_| due) {
+                store.tick(now);
+                if store.has_room() {
+                    let keys = self.files.keys(Some(id));
+                    keys.into_iter().for_each(|key| self.files.unpark(key));
+                }
+            }
+        }
+    }
+
+    /// Returns whether [`Self::pack`] has something to do.
+    pub fn is_packing(&self) -> bool {
+        self.stores.iter().any(|id| self.store_of(*id).is_some_and(Store::is_packing))
+    }
+
+    /// Compresses a bounded piece of one log file.
+    pub fn pack(&mut self) {
+        let busy = self.stores.iter().copied().find(|id| self.store_of(*id).is_some_and(Store::is_packing));
+        if let Some(store) = busy.and_then(|id| self.store_mut(id)) {
+            store.pack();
+        }
+    }
+
+    /// The end: writes down all that services have said, as far as it is taken until then, and says what was lost.
+    pub fn finish(&mut self, until: Instant) {
+        loop {
+            let more = self.turn(Way::Stdout) | self.turn(Way::Stderr) | self.turn(Way::Files);
+            with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+            if !more || until <= Now::read().at {
+                break;
+            }
+        }
+        // What could not be written until now has one more chance; then at least it is counted.
+        for id in self.stores.clone() {
+            for key in self.files.keys(Some(id)) {
+                self.files.unpark(key);
+                let mut left = MOST_AT_END;
+                while left > 0 && self.take(Way::Files, key) {
+                    left -= 1;
+                }
+            }
+        }
+        for way in [Way::Stdout, Way::Stderr, Way::Files] {
+            for key in self.of(way).keys(None) {
+                self.end(way, key);
+            }
+        }
+        for id in self.stores.clone() {
+            if let Some(store) = self.store_mut(id) {
+                store.finish(Now::read());
+            }
+        }
+        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+    }
+
+    fn of(&mut self, way: Way) -> &mut Lane {
+        match way {
+            Way::Stdout => &mut self.stdout,
+            Way::Stderr => &mut self.stderr,
+            Way::Files => &mut self.files,
+        }
+    }
+
+    fn store_of(&self, id: Id) -> Option<&Store> {
+        match &self.sources.get(id.0)?.shape {
+            Shape::Files(store) => Some(store),
+            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+        }
+    }
+
+    fn store_mut(&mut self, id: Id) -> Option<&mut Store> {
+        match &mut self.sources.get_mut(id.0)?.shape {
+            Shape::Files(store) => Some(store),
+            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+        }
+    }
+
+    /// Reads a pipe once, unless its files have no room. Returns whether there may be more.
+    fn read(&mut self, way: Way, key: u64) -> bool {
+        let Some(id) = self.of(way).pipe(key).map(|pipe| pipe.from) else { return false };
+        if way == Way::Files && self.store_of(id).is_some_and(|store| !store.has_room()) {
+            let keys = self.files.keys(Some(id));
+            keys.into_iter().for_each(|key| self.files.park(key));
+            return false;
+        }
+        self.take(way, key)
+    }
+
+    fn take(&mut self, way: Way, key: u64) -> bool {
+        if self.chunk.is_empty() {
+            self.chunk = vec![0; AT_ONCE].into();
+        }
+        let mut chunk = std::mem::take(&mut self.chunk);
+        let got = self.of(way).pipe(key).map_or(Got::Nothing, |pipe| pipe.read(&mut chunk));
+        match got {
+            Got::Bytes(length) => self.pass(way, key, chunk.get(..length)),
+            Got::End => self.end(way, key),
+            Got::Nothing => {}
+        }
+        self.chunk = chunk;
+        matches!(got, Got::Bytes(_))
+    }
+
+    fn end(&mut self, way: Way, key: u64) {
+        self.pass(way, key, None);
+        self.of(way).forget(key);
+    }
+
+    /// Passes bytes of a pipe, or its end, on to where its lines go.
+    fn pass(&mut self, way: Way, key: u64, bytes: Option<&[u8]>) {
+        let now = Now::read();
+        let Self { stdout, stderr, files, sources, .. } = self;
+        let lane = match way {
+            Way::Stdout => stdout,
+            Way::Stderr => stderr,
+            Way::Files => files,
+        };
+        let Some(pipe) = lane.pipe(key) else { return };
+        let Some(Source { shape, tail }) = sources.get_mut(pipe.from.0) else { return };
+        let stream = pipe.stream;
+        let mut split = |to: &mut dyn FnMut(Piece<'_>)| match bytes {
+            Some(bytes) => pipe.splitter.feed(bytes, to),
+            None => pipe.splitter.finish(to),
+        };
+        match shape {
+            Shape::Files(store) => {
+                split(&mut |piece| {
+                    store.push(key, piece);
+                    tail.push(now.wall, stream, piece);
+                });
+                store.flush(now);
+            }
+            Shape::Tagged(tag) => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                split(&mut |piece| {
+                    lines::tagged(tag, piece, out);
+                    tail.push(now.wall, stream, piece);
+                });
+                sink.flush();
+            }),
+            Shape::Json(heads) => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                let [first, second] = heads.as_ref();
+                let head = if stream == Stream::Stdout { first } else { second };
+                split(&mut |piece| {
+                    json::object(now.wall, head, piece, out);
+                    tail.push(now.wall, stream, piece);
+                });
+                sink.flush();
+            }),
+            // It was given another route while its pipes were open.
+            Shape::Inherit => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                split(&mut |piece| {
+                    out.extend_from_slice(piece.bytes);
+                    out.extend((!piece.more).then_some(b'\n'));
+                });
+                sink.flush();
+            }),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Splitter`]: bytes of one stream in, whole lines out, or pieces of a line that is too long to wait for its end. How the
+//! bytes were cut by reading does not show. Pure: knows no format and no descriptor.
+
+use memchr::memchr;
+
+/// A longer line is passed on in pieces, so that no line is unbounded in memory. Docker's own limit is 16 KiB.
+pub const LONGEST: usize = 16 * 1024;
+/// A log file's lines wait longer for their end: nothing marks their pieces.
+pub const LONGEST_OF_FILE: usize = 64 * 1024;
+/// What an idle stream may keep of a long line's memory.
+const KEPT: usize = 4 * 1024;
+
+/// A line, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Without its newline; with its carriage return, if it has one.
+    pub bytes: &'a [u8],
+    /// It goes on where the piece before it ended.
+    pub continued: bool,
+    /// The next piece goes on where it ends.
+    pub more: bool,
+}
+
+/// One stream of one process.
+#[derive(Debug)]
+pub struct Splitter {
+    longest: usize,
+    partial: Vec<u8>,
+    continued: bool,
+}
+
+impl Splitter {
+    /// Returns a stream whose pieces are at most so long.
+    pub fn new(longest: usize) -> Self {
+        Self { longest, partial: Vec::new(), continued: false }
+    }
+
+    /// Takes what was read and passes on every line that is complete.
+    pub fn feed(&mut self, bytes: &[u8], mut to: impl FnMut(Piece<'_>)) {
+        let mut rest = bytes;
+        while let Some(end) = memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            if self.partial.is_empty() {
+                self.line(line, &mut to);
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                self.line(&whole, &mut to);
+                whole.clear();
+                self.partial = whole;
+            }
+        }
+        if self.partial.is_empty() {
+            rest = self.too_long(rest, &mut to);
+            self.partial.extend_from_slice(rest);
+        } else if !rest.is_empty() {
+            let mut whole = std::mem::take(&mut self.partial);
+            whole.extend_from_slice(rest);
+            let left = self.too_long(&whole, &mut to).len();
+            whole.drain(..whole.len() - left);
+            self.partial = whole;
+        }
+        // One long line must not be remembered in memory for good.
+        if self.partial.capacity() > KEPT && self.partial.len() < self.partial.capacity() / 4 {
+            self.partial.shrink_to(0);
+        }
+    }
+
+    /// Ends the stream: what it left without a newline becomes a line.
+    pub fn finish(&mut self, mut to: impl FnMut(Piece<'_>)) {
+        let last = std::mem::take(&mut self.partial);
+        if !last.is_empty() {
+            self.line(&last, &mut to);
+        }
+    }
+
+    fn line(&mut self, line: &[u8], to: &mut impl FnMut(Piece<'_>)) {
+        let bytes = self.too_long(line, to);
+        to(Piece { bytes, continued: self.continued, more: false });
+        self.continued = false;
+    }
+
+    /// Passes pieces on until what is left may be a last one.
+    fn too_long<'a>(&mut self, line: &'a [u8], to: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+        let mut rest = line;
+        while rest.len() > self.longest {
+            let (bytes, after) = rest.split_at(cut(rest, self.longest));
+            to(Piece { bytes, continued: self.continued, more: true });
+            self.continued = true;
+            rest = after;
+        }
+        rest
+    }
+}
+
+/// Returns where to cut `line`, which is longer than `longest`: there, or a little before, where a character begins.
+fn cut(line: &[u8], longest: usize) -> usize {
+    let begins = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);
+    (longest.saturating_sub(3)..=longest).rev().find(begins).filter(|at| *at > 0).unwrap_or(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Owned = (Vec<u8>, bool, bool);
+
+    fn pieces(longest: usize, chunks: &[&[u8]]) -> Vec<Owned> {
+        let mut splitter = Splitter::new(longest);
+        let mut all = Vec::new();
+        let mut keep = |piece: Piece<'_>| all.push((piece.bytes.to_vec(), piece.continued, piece.more));
+        for chunk in chunks {
+            splitter.feed(chunk, &mut keep);
+        }
+        splitter.finish(&mut keep);
+        all
+    }
+
+    #[test]
+    fn a_long_line_leaves_no_memory_behind() {
+        let mut splitter = Splitter::new(LONGEST);
+        for chunk in [vec![b'x'; 100_000].as_slice(), b"\n", b"begun"] {
+            splitter.feed(chunk, |_| {});
+        }
+        assert!(splitter.partial.capacity() <= KEPT, "{}", splitter.partial.capacity());
+        splitter.finish(|piece| assert_eq!(piece.bytes, b"begun"));
+    }
+
+    #[test]
+    fn a_character_is_not_cut_in_two() {
+        let all = pieces(8, &["12345é7€90ä\n".as_bytes()]);
+        let text: Vec<_> = all.iter().map(|(bytes, ..)| std::str::from_utf8(bytes).unwrap()).collect();
+        assert_eq!(text, ["12345é7", "€90ä"]);
+        // What is no text is cut where it must be.
+        assert_eq!(pieces(8, &[&[0x80; 20]]).iter().map(|it| it.0.len()).collect::<Vec<_>>(), [8, 8, 4]);
+    }
+
+    proptest! {
+        /// Cutting the input anywhere changes nothing; the pieces together are the input.
+        #[test]
+        fn nothing_is_lost_and_the_cuts_of_reading_do_not_show(chunks in proptest::collection::vec(
+            proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..60), 0..20), longest in 4_usize..40) {
+            let whole: Vec<u8> = chunks.concat();
+            let parts: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+            let all = pieces(longest, &parts);
+            prop_assert_eq!(&all, &pieces(longest, &[&whole]));
+            let mut again = Vec::new();
+            let mut open = false;
+            for (bytes, continued, more) in &all {
+                prop_assert!(bytes.len() <= longest);
+                prop_assert_eq!(*continued, open);
+                again.extend_from_slice(bytes);
+                open = *more;
+                if !open {
+                    again.push(b'\n');
+                }
+            }
+            prop_assert!(!open);
+            let missing = whole.last().is_some_and(|byte| *byte != b'\n').then_some(b'\n');
+            prop_assert_eq!(again, whole.into_iter().chain(missing).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The loop and its logs, end to end: real services, every format at once, a reader that stalls, each line compared.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+#![allow(unsafe_code)] // dup2
+
+mod own_support;
+#[path = "support/facts.rs"]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::unistd::{getegid, geteuid, pipe};
+use own_support::in_child;
+use stepdown::config::container::{Level, LogFormat};
+use stepdown::config::service::{Command, Log, LogDirectory, Service};
+use stepdown::config::values::{CapSet, Gid, Uid};
+use stepdown::plan::{Credentials, ServicePlan};
+use stepdown::supervise::{Because, Setup};
+use stepdown::sys::log::ours::{self, with_outputs};
+use stepdown::sys::process::launch::Parent;
+use stepdown::sys::run::{self, Environment, Member, Outcome, Stage, Surroundings};
+use stepdown::sys::signals::Signals;
+
+/// How a service's lines travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Inherit,
+    Tagged,
+    Json,
+    Directory,
+}
+
+const WIDTH: usize = 8;
+
+fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
+    let argv: Vec<OsString> = ["/bin/sh", "-c", script].map(OsString::from).into();
+    let to = LogDirectory {
+        path: logs.join(name),
+        max_size: 300_000,
+        keep: 1000,
+        max_age: None,
+        compress: name.ends_with('6'),
+    };
+    let log = match by {
+        By::Inherit => Log { format: Some(LogFormat::Inherit), directory: None },
+        By::Tagged => Log::default(),
+        By::Json => Log { format: Some(LogFormat::Json), directory: None },
+        By::Directory => Log { format: None, directory: Some(to) },
+    };
+    let service = Service { command: Command::Argv(argv.clone()), log, ..support::oneshot(name) };
+    let credentials = Credentials {
+        uid: Uid(geteuid().as_raw()),
+        gid: Gid(getegid().as_raw()),
+        groups: None,
+        ambient: CapSet::EMPTY,
+        no_new_privs: false,
+    };
+    let plan = ServicePlan {
+        name: service.name.clone(),
+        credentials,
+        program: "/bin/sh".into(),
+        argv,
+        home: "/".into(),
+        user: "app".to_owned(),
+        skipped: None,
+    };
+    Member { service: Some(service), plan, told: Vec::new() }
+}
+
+/// Runs the members to their end in a child whose outputs are these pipes, and has it looked at.
+fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl FnOnce(&Outcome)) {
+    in_child(|| {
+        // SAFETY: numbers only; the child's outputs are nobody else's.
+        unsafe { (libc::dup2(stdout.as_raw_fd(), 1), libc::dup2(stderr.as_raw_fd(), 2)) };
+        let services: Vec<_> = members.iter().filter_map(|member| member.service.clone()).collect();
+        let mut signals = Signals::install().unwrap();
+        ours::install(Level::Info);
+        let surroundings = Surroundings {
+            environment: Environment::new(BTreeMap::new()),
+            parent: Parent::App,
+            groups: None,
+            umask: 0o022,
+            limits: Vec::new(),
+            terminal: None,
+            log: LogFormat::Tagged,
+            tag_width: WIDTH,
+            directory: PathBuf::from("/"),
+        };
+        let outcome = run::run(Stage {
+            setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),
+            members,
+            surroundings,
+            sockets: Default::default(),
+            signals: &mut signals,
+            control: None,
+            preparing: true,
+            began: Instant::now(),
+            tty: false,
+        });
+        let outcome = outcome.unwrap();
+        right(&outcome);
+        with_outputs(|outputs| {
+            outputs.sinks().for_each(|sink| sink.drain(Instant::now() + Duration::from_secs(5)));
+        });
+    });
+}
+
+/// Every file of a directory in order, unpacked.
+fn whole(path: &Path) -> Vec<u8> {
+    let mut names: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let mut all = Vec::new();
+    for name in names {
+        let mut file = File::open(&name).unwrap();
+        match name.extension().is_some_and(|end| end == "gz") {
+            true => flate2::read::GzDecoder::new(file).read_to_end(&mut all).unwrap(),
+            false => file.read_to_end(&mut all).unwrap(),
+        };
+    }
+    all
+}
+
+/// Who said a line of the container's output, and what.
+fn parsed(line: String) -> (String, String) {
+    if line.starts_with('{') {
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{cause}: {line}"));
+        assert_eq!(object["stream"], "stdout");
+        return (object["service"].as_str().unwrap().to_owned(), object["line"].as_str().unwrap().to_owned());
+    }
+    match line.split_once(" | ") {
+        Some((tag, text)) => (tag.trim_end().to_owned(), text.to_owned()),
+        None => (line.chars().take(3).collect(), line),
+    }
+}
+
+#[test]
+fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_way() {
+    const EACH: usize = 50_000;
+    let place = tempfile::tempdir().unwrap();
+    let ways = [By::Tagged, By::Json, By::Directory, By::Inherit];
+    let services: Vec<_> = (0..20).map(|at| (format!("s{at:02}"), ways[at % 4])).collect();
+    let members = services.iter().map(|(name, by)| {
+        let lines = format!("seq -f '{name} line %.0f \"quoted\"' 1 {EACH}");
+        // What is inherited is not put together by us: a writer must write whole lines itself.
+        let whole_lines = if *by == By::Inherit { " | grep --line-buffered ''" } else { "" };
+        oneshot(name, &format!("{lines}{whole_lines}"), *by, place.path())
+    });
+    let (from_stdout, stdout) = pipe().unwrap();
+    let (from_stderr, stderr) = pipe().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut lines = Vec::new();
+        for (at, line) in BufReader::new(File::from(from_stdout)).lines().enumerate() {
+            // It stalls now and then: longer than the pipe and the buffers last.
+            if at % 150_000 == 1000 {
+                std::thread::sleep(Duration::from_millis(150));
+            }
+            lines.push(line.unwrap());
+        }
+        lines
+    });
+    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
+    live(members.collect(), &stdout, &stderr, |outcome| assert_eq!((outcome.code, outcome.done.len()), (0, 20)));
+    drop((stdout, stderr));
+    let mut got: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in reader.join().unwrap() {
+        let (name, text) = parsed(line);
+        got.entry(name).or_default().push(text);
+    }
+    println!("{}", told.join().unwrap());
+    for (name, by) in services {
+        if by == By::Directory {
+            let text = String::from_utf8(whole(&place.path().join(&name))).unwrap();
+            assert!(text.ends_with('\n'));
+            got.insert(name.clone(), text.lines().map(str::to_owned).collect());
+        }
+        let lines = got.remove(&name).unwrap_or_default();
+        let wrong = lines.iter().enumerate().find(|(at, line)| **line != format!("{name} line {} \"quoted\"", at + 1));
+        assert_eq!((wrong, lines.len()), (None, EACH), "{name} {by:?}");
+    }
+    assert!(got.is_empty(), "somebody else spoke: {:?}", got.keys());
+}
+
+#[test]
+fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("flood"), "in the way of a directory").unwrap();
+    let members = vec![
+        oneshot("flood", "exec seq -f 'line %.0f' 1 1000000000", By::Directory, place.path()),
+        oneshot("quick", "seq 1 3; sleep 2.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
+    ];
+    let (from_stdout, stdout) = pipe().unwrap();
+    let (from_stderr, stderr) = pipe().unwrap();
+    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
+    let began = Instant::now();
+    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, Because::Signal(_)), "{outcome:?}"));
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    drop((from_stdout, stdout, stderr));
+    let told = told.join().unwrap();
+    let count = |text: &str| told.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(
+        count("flood: cannot write") + count("flood: the last"),
+        2,
+        "once when it begins, once at the end: {told}"
+    );
+    assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{told}");
+    assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
+}
