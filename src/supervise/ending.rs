@@ -24,7 +24,8 @@ impl Supervisor {
         let patience = Patience { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
-        if self.services[id].spec.fed && cause == Cause::Shutdown {
+        let time_is_left = matches!(&self.life, Life::Stopping(stop) if self.now < stop.budget.total());
+        if self.services[id].spec.fed && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
             return self.timers.set(id, Slot::Look, Some(self.now.plus(half.min(FED_PATIENCE))));

@@ -140,7 +140,7 @@ impl Oracle {
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
         let asked = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
-        let direct = self.stop.is_none() || !spec.fed || leftovers || at_last;
+        let direct = self.stop.is_none() || self.patience_is_over() || !spec.fed || leftovers || at_last;
         self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
             format!("{id:?} is told before it could read the end of its input")
         });
