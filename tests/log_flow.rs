@@ -97,6 +97,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             members,
             surroundings,
             sockets: Default::default(),
+            reader: None,
             signals: &mut signals,
             control: None,
             preparing: true,

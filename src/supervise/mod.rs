@@ -11,6 +11,7 @@ mod graph;
 mod looking;
 mod phase;
 mod process;
+mod reload;
 mod requests;
 mod restart;
 mod shutdown;
@@ -247,6 +248,11 @@ pub enum Action {
         /// Whose.
         id: Id,
     },
+    /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
+    Renew {
+        /// Whose.
+        id: Id,
+    },
     /// Say what happened.
     Report(Report),
     /// The life is over; exactly once, last.
@@ -473,6 +479,8 @@ pub enum Because {
 /// A line of `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// Its place.
+    pub id: Id,
     /// Its name.
     pub name: ServiceName,
     /// The state's word: down, waiting, starting, up, stopping, finishing, backoff, failed, done.

@@ -17,6 +17,9 @@ impl Supervisor {
         if let Life::Stopping(_) = self.life {
             return self.consider_stopping(id);
         }
+        if matches!(self.life, Life::Running) && self.renew(id) {
+            return;
+        }
         if matches!(self.life, Life::Running) && !self.services[id].wanted {
             return self.consider_unwanted(id);
         }

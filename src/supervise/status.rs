@@ -5,14 +5,15 @@ use super::{Exit, Id, Phase, Pid, Status, Why, verdict};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
-    /// Returns a line for every service, in the order of their ids.
+    /// Returns a line for every service, in the order of their ids, the main command last.
     pub fn status(&self) -> Vec<Status> {
-        self.services
-            .ids()
+        self.ids()
+            .into_iter()
             .map(|id| {
                 let service = &self.services[id];
                 let phase = service.state.phase();
                 Status {
+                    id,
                     name: service.spec.name.clone(),
                     state: phase.word(),
                     wanted: service.wanted,

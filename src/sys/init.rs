@@ -55,8 +55,10 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
         Err(Ended::Refused(refused)) => return Err(refused.into()),
     };
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
-    let environment = Environment::new(environment);
-    let mut life = Life { began, config, facts, plan, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
+    let given = environment;
+    let environment = Environment::new(given.clone());
+    let mut life =
+        Life { began, config, facts, plan, given, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
     let (dropped, sockets) = match power {
         Power::Root(root) => {
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {

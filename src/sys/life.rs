@@ -1,6 +1,7 @@
 //! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
-use super::run::{self, Environment, Member, Outcome, Stage, Surroundings};
+use super::run::{self, Environment, Member, Outcome, Reader, Stage, Surroundings};
 use super::signals::Signals;
 use super::{descriptors, facts, terminal};
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub struct Life {
     pub facts: Facts,
     /// What is done about it.
     pub plan: BootPlan,
+    /// The environment that the container was given.
+    pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
     pub environment: Environment,
     /// Oneshots that *prepare* has done.
@@ -70,6 +73,7 @@ impl Life {
             preparing: true,
             began: self.began,
             tty: self.facts.tty,
+            reader: None,
         })?;
         if outcome.because != Because::NothingLeft {
             return Ok(Some(outcome));
@@ -86,7 +90,7 @@ impl Life {
     /// # Errors
     /// When no loop can be had.
     pub fn serve(
-        &self,
+        &mut self,
         _here: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
@@ -105,16 +109,21 @@ impl Life {
         if main && self.facts.tty {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
+        let members = members(services, self.plan.main.as_ref(), &self.plan);
+        let control = listener.map(|listener| self.desk(listener));
+        let (began, tty) = (self.began, self.facts.tty);
+        let reader: Reader<'_> = Box::new(|| self.reread());
         run::run(Stage {
             setup,
-            members: members(services, self.plan.main.as_ref(), &self.plan),
+            members,
             surroundings,
             sockets,
             signals,
-            control: listener.map(|listener| self.desk(listener)),
+            control,
             preparing: false,
-            began: self.began,
-            tty: self.facts.tty,
+            began,
+            tty,
+            reader: Some(reader),
         })
     }
 
@@ -163,7 +172,7 @@ impl Life {
 }
 
 /// Returns the members in the order of the engine's ids: the services as they are, then the main command.
-fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
+pub fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
     let plans: HashMap<_, _> = plan.services.iter().map(|plan| (&plan.name, plan)).collect();
     let services = services.iter().filter_map(|service| {
         plans.get(&service.name).map(|plan| Member {

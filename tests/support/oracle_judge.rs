@@ -23,6 +23,7 @@ impl Oracle {
             Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
+            Action::Renew { id } => self.violate(Property::StatusTellsTheTruth, format!("{id:?} was not reloaded")),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),

@@ -11,6 +11,7 @@ pub mod mishap;
 mod perform;
 mod pipes;
 mod readiness;
+mod reload;
 mod reports;
 mod sweep;
 pub mod voices;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 
 pub use environment::Environment;
 pub use member::{Member, Surroundings};
+pub use reload::{Reader, Reread};
 
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
@@ -66,6 +68,8 @@ pub struct Stage<'a> {
     pub began: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
+    /// Reads the configuration again; `None`: that cannot be done here.
+    pub reader: Option<Reader<'a>>,
 }
 
 /// How a stage ended.
@@ -118,6 +122,8 @@ struct Turning<'a> {
     began: Instant,
     tty: bool,
     ends_by: Option<Instant>,
+    reader: Option<Reader<'a>>,
+    reload_asked: bool,
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
@@ -159,6 +165,8 @@ impl<'a> Turning<'a> {
             because: Because::NothingLeft,
             began: stage.began,
             tty: stage.tty,
+            reader: stage.reader,
+            reload_asked: false,
             ends_by: None,
             manner,
             refusals: Refusals::new(),
@@ -252,28 +260,46 @@ impl<'a> Turning<'a> {
     fn settle(&mut self) -> Option<u8> {
         // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
         let mut answers = VecDeque::new();
-        while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
-            tracing::debug!("{event:?}");
-            for action in self.supervisor.step(self.now(), event) {
-                match action {
-                    Action::Exit(code) => return Some(code),
-                    Action::Report(report) => {
-                        if let Report::Stopping { because } = &report {
-                            self.because = because.clone();
-                            self.end_of_budget();
-                        }
-                        if let Report::CannotStart { id, why } = &report {
-                            self.refusals.insert(*id, why.clone());
-                        }
-                        let awaited = |id, at| self.hands.awaited(id, at);
-                        reports::say(&report, &self.supervisor, &self.refusals, self.manner, awaited);
-                    }
-                    Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
-                    Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
-                    Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
-                    Action::Forget { id } => self.hands.forget(id),
-                    Action::EndInput { id } => self.hands.pipes.end_input(id),
+        loop {
+            while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
+                tracing::debug!("{event:?}");
+                let actions = self.supervisor.step(self.now(), event);
+                if let Some(code) = self.carry_out(actions, &mut answers) {
+                    return Some(code);
                 }
+            }
+            if !std::mem::take(&mut self.reload_asked) {
+                return None;
+            }
+            let (_told, actions) = self.reload();
+            if let Some(code) = self.carry_out(actions, &mut answers) {
+                return Some(code);
+            }
+        }
+    }
+
+    /// Does what the engine says, in its order. Returns the exit code once it says so.
+    fn carry_out(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
+        for action in actions {
+            match action {
+                Action::Exit(code) => return Some(code),
+                Action::Report(report) => {
+                    if let Report::Stopping { because } = &report {
+                        self.because = because.clone();
+                        self.end_of_budget();
+                    }
+                    if let Report::CannotStart { id, why } = &report {
+                        self.refusals.insert(*id, why.clone());
+                    }
+                    let awaited = |id, at| self.hands.awaited(id, at);
+                    reports::say(&report, &self.supervisor, &self.refusals, self.manner, awaited);
+                }
+                Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
+                Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
+                Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
+                Action::Forget { id } => self.hands.forget(id),
+                Action::Renew { id } => self.hands.renew(id),
+                Action::EndInput { id } => self.hands.pipes.end_input(id),
             }
         }
         None
@@ -288,7 +314,7 @@ impl<'a> Turning<'a> {
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 #[cfg(debug_assertions)]
                 signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
-                Signal::HUP => tracing::warn!("got SIGHUP: re-reading the services is not available yet"),
+                Signal::HUP => self.reload_asked = true,
                 other => self.queue.push_back(Event::Forward(other)),
             }
         }

@@ -1,6 +1,6 @@
 //! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -42,8 +42,10 @@ pub struct Hands {
     pub voices: Voices,
     /// What services write to each other.
     pub pipes: Pipes,
+    /// What members will be after a reload, once nothing of the old one runs.
+    pub(super) next: HashMap<Id, Member>,
     null: File,
-    last: Vec<Option<Pid>>,
+    pub(super) last: Vec<Option<Pid>>,
 }
 
 impl Hands {
@@ -63,6 +65,7 @@ impl Hands {
             around,
             family: Family::default(),
             watch,
+            next: HashMap::new(),
             null: File::open("/dev/null")?,
         })
     }

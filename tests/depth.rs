@@ -1,0 +1,235 @@
+//! The real binary as the real PID 1: readiness and health of every kind, waiting outside, turns, pipes, stop commands,
+//! reload (DESIGN §4, §7).
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::process::{Command, Output};
+
+use jail::{Ended, Jail, LIMIT, Line, Running, possible};
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
+}
+
+fn shell(script: &str, more: &str) -> String {
+    format!("command = [\"/bin/sh\", \"-c\", '''{script}''']\n{more}\n")
+}
+
+/// Runs a shell command as root inside.
+fn inside(running: &Running, script: &str) -> Output {
+    let target = running.pid_one().to_string();
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &target, "--mount", "--pid", "--net", "--", "sh", "-ec", script]);
+    let output = command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    output
+}
+
+/// What one service said, without its tag.
+fn said<'a>(lines: &'a [Line], service: &str) -> Vec<&'a str> {
+    let of = |line: &'a Line| line.text.split_once(" | ").filter(|(tag, _)| tag.trim_end() == service);
+    lines.iter().filter_map(|line| of(line).map(|(_, text)| text)).collect()
+}
+
+fn place(ended: &Ended, text: &str) -> usize {
+    let found = ended.lines.iter().position(|line| line.text.contains(text));
+    found.unwrap_or_else(|| panic!("no line has {text:?}: {ended:#?}"))
+}
+
+fn pid_of(running: &Running, service: &str) -> String {
+    let up = running.wait_for_line(|line| line.contains(&format!("| {service}: up, pid ")), LIMIT);
+    up.split("pid ").nth(1).unwrap().split(',').next().unwrap().to_owned()
+}
+
+/// A server that answers every request with the number that stands in a file.
+const SERVER: &str = "import http.server,sys
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(open('/tmp/status').read())); self.end_headers()
+    def log_message(self, *a): pass
+http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()";
+
+fn server(port: u16, more: &str) -> String {
+    format!("command = [\"python3\", \"-c\", '''{SERVER}''', \"{port}\"]\n{more}\n")
+}
+
+#[test]
+fn dependents_wait_until_http_answers_well_and_a_sick_service_is_restarted() {
+    if !possible() {
+        return;
+    }
+    let asks = "http = \"http://127.0.0.1:18431/ping\"";
+    let more =
+        format!("ready = {{ {asks}, timeout = \"20s\" }}\nhealth = {{ {asks}, interval = \"50ms\", failures = 2 }}");
+    let running = app()
+        .service("status.toml", &shell("echo 503 > /tmp/status", "type = \"oneshot\""))
+        .service("web.toml", &(server(18431, &more) + "requires = [\"status\"]\nrestart = { delay = \"100ms\" }\n"))
+        .service("app.toml", &shell("echo runs; exec sleep 600", "requires = [\"web\"]"))
+        .start();
+    running.wait_for_line(|line| line.contains("status: done"), LIMIT);
+    inside(&running, "sleep 0.5; echo 200 > /tmp/status");
+    let first = pid_of(&running, "web");
+    running.wait_for_line(|line| line.starts_with("app") && line.contains("runs"), LIMIT);
+    inside(&running, "echo 500 > /tmp/status");
+    running
+        .wait_for_line(|line| line.contains("web: unhealthy, 2 failures in a row, the last one: answered 500"), LIMIT);
+    inside(&running, "echo 204 > /tmp/status");
+    let again = |line: &&Line| line.text.contains("| web: up, pid ") && !line.text.contains(&format!("pid {first},"));
+    running.wait_until(|lines| lines.iter().any(|line| again(&line)), LIMIT);
+    let ended = running.stop().expect(0);
+    assert!(place(&ended, "web: up") < place(&ended, "| runs"), "{ended:#?}");
+    assert_eq!(said(&ended.lines, "app"), ["runs"], "it stays up meanwhile");
+}
+
+#[test]
+fn a_service_that_speaks_is_up_when_it_says_so_and_is_stopped_when_it_falls_silent() {
+    if !possible() {
+        return;
+    }
+    let speaks = "import os,socket,time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(os.environ['NOTIFY_SOCKET'])
+print(os.environ['WATCHDOG_USEC'], flush=True)
+s.send(b'MAINPID=1'); s.send(b'READY=1')
+for _ in range(3): time.sleep(0.2); s.send(b'WATCHDOG=1')
+time.sleep(600)";
+    let service = format!(
+        "command = [\"python3\", \"-c\", '''{speaks}''']\nready = {{ notify = true, watchdog = \"1500ms\" }}\n"
+    );
+    let running = app()
+        .service("db.toml", &service)
+        .service("app.toml", &shell("echo runs; exec sleep 600", "requires = [\"db\"]"))
+        .start();
+    running.wait_for_line(|line| line.contains("db: did not say for 1.5 s that it is alive"), LIMIT);
+    running.wait_for_line(|line| line.contains("db: stopped with SIGABRT"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(said(&ended.lines, "db")[0], "1500000");
+    assert!(place(&ended, "db: up") < place(&ended, "| runs"), "{ended:#?}");
+    place(&ended, "db: MAINPID= is not accepted");
+}
+
+#[test]
+fn what_is_outside_is_waited_for_and_named() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service(
+            "web.toml",
+            &shell("echo runs; exec sleep 600", "wait_for = [\"path:/tmp/go\", \"tcp://127.0.0.1:18432\"]"),
+        )
+        .start();
+    running.wait_for_line(|line| line.contains("web: waits for path:/tmp/go"), LIMIT);
+    inside(&running, "touch /tmp/go");
+    running
+        .wait_for_line(|line| line.contains("web: waits for tcp://127.0.0.1:18432") && line.contains("refused"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_oneshot_is_undone_after_what_requires_it_has_stopped() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("mount.toml", &shell("echo done", "type = \"oneshot\"\nstop_command = [\"echo\", \"undone\"]"))
+        .service(
+            "web.toml",
+            &shell("trap 'echo bye; exit 0' TERM; echo runs; while :; do sleep 0.05; done", "requires = [\"mount\"]"),
+        )
+        .start();
+    running.wait_for_line(|line| line.contains("| runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert!(place(&ended, "| bye") < place(&ended, "| undone"), "{ended:#?}");
+    assert_eq!(said(&ended.lines, "mount"), ["done", "undone"]);
+}
+
+#[test]
+fn a_periodic_oneshot_comes_again_without_overlap() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("tick.toml", &shell("echo begin; sleep 0.2; echo end", "type = \"oneshot\"\nevery = \"1s\""))
+        .start();
+    running.wait_until(|lines| said(lines, "tick").len() >= 6, LIMIT);
+    let ended = running.stop().expect(0);
+    let said = said(&ended.lines, "tick");
+    assert!(said.chunks(2).all(|turn| turn == ["begin", "end"] || turn == ["begin"]), "{said:?}");
+}
+
+#[test]
+fn a_pipe_between_services_loses_nothing_when_either_is_started_again() {
+    if !possible() {
+        return;
+    }
+    // Each takes up where it (or the one before it) was; the reader dies after each hundred lines, the writer too.
+    let writes = "i=$(cat /tmp/at 2>/dev/null || echo 0); n=0; while [ $i -lt 1050 ]; do i=$((i+1)); n=$((n+1)); \
+        echo $i > /tmp/at; echo $i; [ $n = 170 ] && exit 1; done; exec sleep 600";
+    let reads = "n=0; while read line; do echo \"got $line\"; n=$((n+1)); [ $n = 100 ] && exit 1; done; echo end";
+    let restart = "restart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }";
+    let running = app()
+        .service("writer.toml", &shell(writes, &format!("{restart}\npipe_to = \"reader\"")))
+        .service("reader.toml", &shell(reads, restart))
+        .start();
+    running.wait_until(|lines| said(lines, "reader").contains(&"got 1050"), LIMIT);
+    let ended = running.stop().expect(0);
+    let got: Vec<String> = said(&ended.lines, "reader").iter().map(|line| (*line).to_owned()).collect();
+    let expected: Vec<String> = (1..=1050).map(|at| format!("got {at}")).chain(["end".to_owned()]).collect();
+    assert_eq!(got, expected, "it reads the end of its input before it is told to stop");
+}
+
+#[test]
+fn a_reload_starts_what_is_new_stops_what_is_gone_restarts_what_changed_and_touches_nothing_else() {
+    if !possible() {
+        return;
+    }
+    let stays = |more: &str| shell("exec sleep 600", more);
+    let running = app()
+        .service("a.toml", &stays(""))
+        .service("b.toml", &stays(""))
+        .service("c.toml", &stays("requires = [\"a\"]"))
+        .service("gone.toml", &stays(""))
+        .start();
+    let pids = ["a", "b", "c", "gone"].map(|name| pid_of(&running, name));
+    inside(
+        &running,
+        "cd /etc/services.d; rm gone.toml; echo 'comand = [\"x\"]' > broken.toml; sed -i 's/600/601/' b.toml; kill -HUP 1",
+    );
+    running.wait_for_line(|line| line.contains("reload: nothing is changed"), LIMIT);
+    for pid in &pids {
+        inside(&running, &format!("kill -0 {pid}"));
+    }
+    inside(
+        &running,
+        "cd /etc/services.d; printf 'command = [\"sleep\", \"602\"]\\nrequires = [\"b\"]\\n' > broken.toml; kill -HUP 1",
+    );
+    running.wait_for_line(|line| line.contains("reload: new: broken; changed: b; gone: gone"), LIMIT);
+    running.wait_for_line(|line| line.contains("broken: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("gone: stopped"), LIMIT);
+    for untouched in [&pids[0], &pids[2]] {
+        inside(&running, &format!("kill -0 {untouched}"));
+    }
+    inside(&running, &format!("! kill -0 {} 2>/dev/null && ! kill -0 {} 2>/dev/null", pids[1], pids[3]));
+    let ended = running.stop().expect(0);
+    let stops = ["a", "b", "c"]
+        .map(|name| ended.lines.iter().filter(|line| line.text.contains(&format!("| {name}: stopped"))).count());
+    assert_eq!(stops, [1, 2, 1], "{ended:#?}");
+}
+
+#[test]
+fn a_reload_that_needs_what_was_given_up_is_refused_whole() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("a.toml", &shell("exec sleep 600", "")).start();
+    pid_of(&running, "a");
+    inside(
+        &running,
+        "cd /etc/services.d; printf 'command = [\"sleep\", \"1\"]\\nuser = \"daemon\"\\n' > b.toml; kill -HUP 1",
+    );
+    let line = running.wait_for_line(|line| line.contains("more privilege than PID 1 has kept"), LIMIT);
+    assert!(line.contains("restart the container"), "{line}");
+    running.stop().expect(0);
+}
