@@ -3,16 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use super::control::server::Desk;
 use super::control::snapshot;
+use super::control::timings::Moments;
 use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
 use super::run::{self, Environment, Member, Outcome, Stage, Surroundings};
 use super::signals::Signals;
+use super::stopwatch::Stopwatch;
 use super::{descriptors, facts, terminal};
 use crate::config::Config;
 use crate::config::container::LogFormat;
@@ -25,8 +26,8 @@ use crate::supervise::{Because, Setup, Start};
 
 /// Everything that both stages need.
 pub struct Life {
-    /// When it began.
-    pub began: Instant,
+    /// Since when, and what took how long.
+    pub stopwatch: Stopwatch,
     /// What was asked for.
     pub config: Config,
     /// What the machine was like when the plan was made.
@@ -39,6 +40,8 @@ pub struct Life {
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
     pub not_done: BTreeSet<ServiceName>,
+    /// When *prepare* did what.
+    pub before: Vec<(ServiceName, Moments)>,
 }
 
 impl Life {
@@ -66,9 +69,10 @@ impl Life {
             surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
             sockets: Sockets::new(),
             signals,
-            control: listener.and_then(|listener| listener.try_clone().ok()).map(|listener| self.desk(listener)),
+            control: listener.and_then(|listener| listener.try_clone().ok()),
+            desk: self.desk(),
             preparing: true,
-            began: self.began,
+            began: self.stopwatch.began(),
             tty: self.facts.tty,
         })?;
         if outcome.because != Because::NothingLeft {
@@ -76,6 +80,7 @@ impl Life {
         }
         self.not_done = first.difference(&outcome.done).cloned().collect();
         self.done = outcome.done;
+        self.before = outcome.moments;
         self.facts = facts::read(&self.config);
         self.plan = plan::boot(&self.config, &self.facts)?;
         Ok(None)
@@ -111,9 +116,10 @@ impl Life {
             surroundings,
             sockets,
             signals,
-            control: listener.map(|listener| self.desk(listener)),
+            control: listener,
+            desk: self.desk(),
             preparing: false,
-            began: self.began,
+            began: self.stopwatch.began(),
             tty: self.facts.tty,
         })
     }
@@ -123,8 +129,13 @@ impl Life {
         voices::open(&self.config.services, &self.plan.services, directory)
     }
 
-    fn desk(&self, listener: UnixListener) -> Desk {
-        Desk { listener, app: self.plan.identity.uid, fixed: snapshot::of_plan(&self.plan) }
+    fn desk(&self) -> Desk {
+        Desk {
+            app: self.plan.identity.uid,
+            fixed: snapshot::of_plan(&self.plan),
+            steps: self.stopwatch.steps(),
+            before: self.before.clone(),
+        }
     }
 
     fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {

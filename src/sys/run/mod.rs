@@ -5,6 +5,8 @@
 
 mod environment;
 mod family;
+mod front;
+mod journal;
 mod looks;
 mod member;
 pub mod mishap;
@@ -17,6 +19,7 @@ pub mod voices;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::os::unix::net::UnixListener;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -28,13 +31,16 @@ pub use member::{Member, Surroundings};
 
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Time};
-use crate::sys::control::protocol::Snapshot;
+use crate::supervise::{Action, Because, Event, Id, Report, Setup, Supervisor, Time};
+use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call};
+use crate::sys::control::timings::Moments;
 use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
 use crate::sys::signals::Signals;
+use front::Front;
+use journal::Journal;
 use perform::Hands;
 use readiness::{clear_if, watched, writable};
 use reports::{Manner, Refusals};
@@ -58,8 +64,10 @@ pub struct Stage<'a> {
     pub sockets: voices::Sockets,
     /// The handlers.
     pub signals: &'a mut Signals,
-    /// The bound control socket, and what `status` tells besides the engine's part.
-    pub control: Option<server::Desk>,
+    /// The bound control socket.
+    pub control: Option<UnixListener>,
+    /// What callers are told besides the engine's part.
+    pub desk: server::Desk,
     /// Whether this is *prepare*.
     pub preparing: bool,
     /// When this life began.
@@ -77,6 +85,8 @@ pub struct Outcome {
     pub because: Because,
     /// Oneshots that are done.
     pub done: BTreeSet<ServiceName>,
+    /// When things happened.
+    pub moments: Vec<(ServiceName, Moments)>,
 }
 
 /// Runs a stage to its end and leaves no process of it behind.
@@ -112,7 +122,9 @@ struct Turning<'a> {
     hands: Hands,
     signals: &'a mut Signals,
     calls: mpsc::Receiver<Call>,
-    answers: Option<Snapshot>,
+    /// Whether anybody can call.
+    open: bool,
+    front: Front,
     queue: VecDeque<Event>,
     because: Because,
     began: Instant,
@@ -136,25 +148,23 @@ enum Woken {
 
 impl<'a> Turning<'a> {
     fn new(stage: Stage<'a>) -> std::io::Result<Self> {
-        let (answers, calls) = match stage.control {
-            Some(desk) => {
-                let (facts, calls) = server::open(desk)?;
-                (Some(facts), calls)
-            }
-            None => (None, mpsc::channel(1).1),
-        };
+        let calls = stage.control.map(|listener| server::open(listener, stage.desk.app)).transpose()?;
+        let roll = Roll::new(&stage.setup.specs);
         let stop_timeout = stage.setup.stop_timeout;
         let manner = match stage.setup.specs.as_slice() {
             [only] if only.is_main => Manner::Alone,
             _ if stage.preparing => Manner::Preparing,
             _ => Manner::Serving,
         };
+        let supervisor = Supervisor::new(stage.setup);
+        let journal = journal(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
         Ok(Self {
-            supervisor: Supervisor::new(stage.setup),
+            front: Front::new(stage.desk.fixed, stage.desk.steps, roll, journal),
+            supervisor,
             hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
-            calls,
-            answers,
+            open: calls.is_some(),
+            calls: calls.unwrap_or_else(|| mpsc::channel(1).1),
             queue: VecDeque::new(),
             because: Because::NothingLeft,
             began: stage.began,
@@ -184,8 +194,10 @@ impl<'a> Turning<'a> {
         self.hands.probes.cancel_all();
         sweep::everybody(&mut self.hands, until);
         self.hands.logs.finish(Instant::now() + LAST_LINES);
-        let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
-        Outcome { code, because: self.because, done: done.collect() }
+        let lines = self.supervisor.status();
+        let done = lines.iter().filter(|line| line.state == "done").map(|line| line.name.clone()).collect();
+        let moments = lines.into_iter().map(|line| line.name).zip(self.front.journal.moments).collect();
+        Outcome { code, because: self.because, done, moments }
     }
 
     /// One budget for all that a stop does, from the moment at which it began.
@@ -211,16 +223,18 @@ impl<'a> Turning<'a> {
             if let Some(code) = self.settle() {
                 return Ok(code);
             }
+            self.attend();
             let deadline = self.next_look();
             let woken = tokio::select! { biased;
                 guard = signals.readable() => { guard?.clear_ready(); Woken::Signals }
-                guard = watch.readable() => { clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
+                guard = watch.readable() => { self.front.changed = true; clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
                 guard = looks.readable() => { guard?.clear_ready(); self.hands.probes.listen(); Woken::Handled }
-                call = self.calls.recv(), if self.answers.is_some() => match call {
-                    Some(call) => Woken::Call(call),
-                    None => { self.answers = None; continue }
-                },
+                // Before callers, who may come without end.
                 () = sleep_until(deadline), if deadline.is_some() => Woken::Deadline,
+                call = self.calls.recv(), if self.open => match call {
+                    Some(call) => Woken::Call(call),
+                    None => { self.open = false; continue }
+                },
                 // Through the selector, so that a stream of deaths keeps nobody else waiting.
                 () = tokio::task::yield_now(), if more_deaths => Woken::Children,
                 () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
@@ -254,10 +268,12 @@ impl<'a> Turning<'a> {
         let mut answers = VecDeque::new();
         while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
             tracing::debug!("{event:?}");
+            self.front.changed = true;
             for action in self.supervisor.step(self.now(), event) {
                 match action {
                     Action::Exit(code) => return Some(code),
                     Action::Report(report) => {
+                        self.front.journal.hear(&report, self.now());
                         if let Report::Stopping { because } = &report {
                             self.because = because.clone();
                             self.end_of_budget();
@@ -270,7 +286,10 @@ impl<'a> Turning<'a> {
                     }
                     Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
                     Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
-                    Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
+                    Action::Look { id, look } => {
+                        self.front.journal.looks(id, look, self.now());
+                        self.hands.look(id, look, Instant::now(), &mut self.queue);
+                    }
                     Action::Forget { id } => self.hands.forget(id),
                     Action::EndInput { id } => self.hands.pipes.end_input(id),
                 }
@@ -294,24 +313,30 @@ impl<'a> Turning<'a> {
         }
     }
 
-    fn answer(&mut self, call: Call) {
-        if let Some(facts) = &self.answers
-            && let Some(request) = call.answer(facts, &self.supervisor, self.now())
-        {
-            self.queue.push_back(Event::Ask(request));
-        }
-    }
-
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
         let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
-        let others = self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline());
+        let others =
+            self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline()).chain(self.front.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()
     }
 
     fn now(&self) -> Time {
         Time(self.began.elapsed())
     }
+}
+
+/// Begins to note what happens: everything that shall run is asked for now.
+fn journal(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Journal {
+    let mut journal = Journal::new(now);
+    for (at, line) in supervisor.status().iter().enumerate() {
+        if line.wanted {
+            journal.asked(Id(at), now);
+        } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
+            journal.before(Id(at), *moments);
+        }
+    }
+    journal
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
