@@ -5,6 +5,7 @@
 #[path = "support/jail.rs"]
 mod jail;
 
+use std::os::linux::net::SocketAddrExt;
 use std::process::{Command, Output};
 
 use jail::{Ended, Jail, LIMIT, Line, Running, possible};
@@ -231,5 +232,76 @@ fn a_reload_that_needs_what_was_given_up_is_refused_whole() {
     );
     let line = running.wait_for_line(|line| line.contains("more privilege than PID 1 has kept"), LIMIT);
     assert!(line.contains("restart the container"), "{line}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn the_last_lines_tell_who_ended_the_container_and_what_it_last_said() {
+    if !possible() {
+        return;
+    }
+    let ended = app()
+        .service(
+            "db.toml",
+            &shell("echo loading; sleep 0.2; echo cannot go on >&2; exit 9", "essential = true\nrestart = \"never\""),
+        )
+        .service("web.toml", &shell("exec sleep 600", "requires = [\"db\"]"))
+        .run()
+        .expect(9);
+    let story = place(&ended, "error: the container ends with code 9: db ended with code 9, after ");
+    let rest: Vec<_> = ended.lines[story + 1..].iter().map(|line| line.text.as_str()).collect();
+    assert!(rest[0].ends_with("its last lines:") && rest[1].ends_with("  loading"), "{rest:?}");
+    assert!(rest[2].ends_with("  cannot go on"), "{rest:?}");
+}
+
+#[test]
+fn whoever_started_the_container_is_told_when_all_is_up_and_when_it_stops() {
+    if !possible() {
+        return;
+    }
+    // An abstract one: a rehearsal sees the host's files as copies, and nobody listens at the copy of a socket.
+    let name = format!("stepdown-test-{}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let socket = std::os::unix::net::UnixDatagram::bind_addr(&address).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let running = app()
+        .env("NOTIFY_SOCKET", &format!("@{name}"))
+        .service("slow.toml", &shell("sleep 0.3", "type = \"oneshot\""))
+        .service("web.toml", &shell("env; exec sleep 600", "requires = [\"slow\"]"))
+        .start();
+    let mut told = String::new();
+    let mut hear = |wanted: &str| {
+        while !told.contains(wanted) {
+            let mut bytes = [0; 4096];
+            let length = socket.recv(&mut bytes).unwrap();
+            told += &String::from_utf8_lossy(&bytes[..length]);
+            told.push('\n');
+        }
+        told.clone()
+    };
+    let until_ready = hear("READY=1");
+    assert!(until_ready.contains("STATUS=1 of 2 up") && until_ready.contains("STATUS=2 of 2 up"), "{until_ready}");
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    hear("STOPPING=1");
+    let ended = running.wait(LIMIT).expect(0);
+    assert!(
+        !said(&ended.lines, "web").iter().any(|line| line.contains("NOTIFY_SOCKET")),
+        "it is ours, not the services'"
+    );
+}
+
+#[test]
+fn a_mapped_signal_reaches_its_service() {
+    if !possible() {
+        return;
+    }
+    let hears = "trap 'echo got HUP' HUP; trap 'exit 0' TERM; echo runs; while :; do sleep 0.05; done";
+    let running = app()
+        .container_toml("[signals]\nUSR1 = { service = \"web\", signal = \"HUP\" }\n")
+        .service("web.toml", &shell(hears, ""))
+        .start();
+    running.wait_for_line(|line| line.contains("| runs"), LIMIT);
+    inside(&running, "kill -USR1 1");
+    running.wait_for_line(|line| line.contains("| got HUP"), LIMIT);
     running.stop().expect(0);
 }

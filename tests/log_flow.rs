@@ -98,6 +98,8 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             surroundings,
             sockets: Default::default(),
             reader: None,
+            outside: Default::default(),
+            mapped: Vec::new(),
             signals: &mut signals,
             control: None,
             preparing: true,

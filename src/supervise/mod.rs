@@ -495,6 +495,8 @@ pub struct Status {
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<Exit>,
+    /// How long it ran then.
+    pub last_ran: Option<Duration>,
     /// Why it is failed, in words that name services.
     pub why: Option<String>,
     /// Whether it is well, where it is asked.

@@ -135,6 +135,10 @@ impl Supervisor {
         self.report(Report::Failed { id, why: why.clone() });
         if !matches!(why, Why::Skipped | Why::FailedBefore) {
             self.verdict.failure = Some(code);
+            // What failed for the sake of another has no story of its own.
+            if !matches!(why, Why::Requirement(_)) || self.verdict.failed.is_none() {
+                self.verdict.failed = Some(id);
+            }
             self.ended_for_good(id, why);
         }
     }

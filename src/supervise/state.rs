@@ -22,6 +22,8 @@ pub(super) struct Service {
     pub(super) starts: u32,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
+    /// How long it ran then.
+    pub(super) last_ran: Option<Duration>,
     /// The exit code that its last end amounts to; once it is failed, never 0 for a failure.
     pub(super) code: Option<u8>,
     /// Its latest ends.
@@ -49,6 +51,7 @@ impl Service {
             wanted: spec.start == Start::Wanted,
             starts: 0,
             last_exit: None,
+            last_ran: None,
             code: None,
             tally: Tally::default(),
             looks: Looks::default(),

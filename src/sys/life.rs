@@ -12,7 +12,7 @@ use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
-use super::run::{self, Environment, Member, Outcome, Reader, Stage, Surroundings};
+use super::run::{self, Environment, Member, Outcome, Outside, Reader, Stage, Surroundings};
 use super::signals::Signals;
 use super::{descriptors, facts, terminal};
 use crate::config::Config;
@@ -74,6 +74,8 @@ impl Life {
             began: self.began,
             tty: self.facts.tty,
             reader: None,
+            outside: Outside::default(),
+            mapped: Vec::new(),
         })?;
         if outcome.because != Because::NothingLeft {
             return Ok(Some(outcome));
@@ -94,6 +96,7 @@ impl Life {
         _here: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
+        outside: Outside,
         signals: &mut Signals,
     ) -> Result<Outcome, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
@@ -112,6 +115,7 @@ impl Life {
         let members = members(services, self.plan.main.as_ref(), &self.plan);
         let control = listener.map(|listener| self.desk(listener));
         let (began, tty) = (self.began, self.facts.tty);
+        let mapped = self.config.container.signals.clone();
         let reader: Reader<'_> = Box::new(|| self.reread());
         run::run(Stage {
             setup,
@@ -124,6 +128,8 @@ impl Life {
             began,
             tty,
             reader: Some(reader),
+            outside,
+            mapped,
         })
     }
 

@@ -13,6 +13,7 @@ mod pipes;
 mod readiness;
 mod reload;
 mod reports;
+mod story;
 mod sweep;
 pub mod voices;
 mod watch;
@@ -28,18 +29,22 @@ pub use environment::Environment;
 pub use member::{Member, Surroundings};
 pub use reload::{Reader, Reread};
 
+use crate::config::container::SignalRule;
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Time};
+use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Target, Time, Why};
 use crate::sys::control::protocol::Snapshot;
 use crate::sys::control::server::{self, Call};
 use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
+use crate::sys::outward::Outward;
 use crate::sys::signals::Signals;
+use crate::sys::termination::TerminationLog;
 use perform::Hands;
 use readiness::{clear_if, watched, writable};
-use reports::{Manner, Refusals};
+use reports::{Background, Manner, Refusals};
+use story::Culprit;
 
 /// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -68,8 +73,21 @@ pub struct Stage<'a> {
     pub began: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
+    /// Who is told outside.
+    pub outside: Outside,
+    /// To whom signals go, instead of the main command.
+    pub mapped: Vec<SignalRule>,
     /// Reads the configuration again; `None`: that cannot be done here.
     pub reader: Option<Reader<'a>>,
+}
+
+/// Who waits for news of the container outside of it. Opened before the drop.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// `NOTIFY_SOCKET` as it was given to the container.
+    pub outward: Outward,
+    /// Kubernetes' file.
+    pub termination_log: Option<TerminationLog>,
 }
 
 /// How a stage ended.
@@ -124,6 +142,10 @@ struct Turning<'a> {
     ends_by: Option<Instant>,
     reader: Option<Reader<'a>>,
     reload_asked: bool,
+    outward: Outward,
+    said_ready: bool,
+    termination_log: Option<TerminationLog>,
+    mapped: Vec<SignalRule>,
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
@@ -167,6 +189,10 @@ impl<'a> Turning<'a> {
             tty: stage.tty,
             reader: stage.reader,
             reload_asked: false,
+            outward: stage.outside.outward,
+            said_ready: false,
+            termination_log: stage.outside.termination_log,
+            mapped: stage.mapped,
             ends_by: None,
             manner,
             refusals: Refusals::new(),
@@ -192,8 +218,45 @@ impl<'a> Turning<'a> {
         self.hands.probes.cancel_all();
         sweep::everybody(&mut self.hands, until);
         self.hands.logs.finish(Instant::now() + LAST_LINES);
+        self.tell_story(code);
         let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
         Outcome { code, because: self.because, done: done.collect() }
+    }
+
+    /// The container's last lines, and what Kubernetes shows of it.
+    fn tell_story(&mut self, code: u8) {
+        if self.manner == Manner::Preparing && self.because == Because::NothingLeft {
+            return;
+        }
+        let culprit = self.supervisor.culprit().and_then(|id| {
+            let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
+            // How it ended is told in any case.
+            let why = self.supervisor.failed(id).filter(|why| !matches!(why, Why::Ended(_)));
+            let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
+            let last = self.hands.logs.last(id, story::LAST);
+            Some(Culprit { status, out_of_memory: self.hands.is_out_of_memory(id), why, last })
+        });
+        let story = story::tell(&self.because, code, culprit.as_ref());
+        story.iter().for_each(|line| tracing::error!("{line}"));
+        if let Some(log) = self.termination_log.take().filter(|_| !story.is_empty()) {
+            // A full disk: the lines above have said it.
+            let _unwritten = log.write(&(story.join("\n") + "\n"));
+        }
+    }
+
+    /// What whoever started the container waits for.
+    fn tell_outside(&mut self, report: &Report) {
+        match report {
+            Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {
+                let (up, wanted) = self.supervisor.up_and_wanted();
+                self.outward.status(&format!("{up} of {wanted} up"));
+                if up == wanted && !std::mem::replace(&mut self.said_ready, true) {
+                    self.outward.ready();
+                }
+            }
+            Report::Stopping { .. } => self.outward.stopping(),
+            _ => {}
+        }
     }
 
     /// One budget for all that a stop does, from the moment at which it began.
@@ -291,8 +354,14 @@ impl<'a> Turning<'a> {
                     if let Report::CannotStart { id, why } = &report {
                         self.refusals.insert(*id, why.clone());
                     }
-                    let awaited = |id, at| self.hands.awaited(id, at);
-                    reports::say(&report, &self.supervisor, &self.refusals, self.manner, awaited);
+                    let background = Background {
+                        manner: self.manner,
+                        refusals: &self.refusals,
+                        awaited: &|id, at| self.hands.awaited(id, at),
+                        out_of_memory: &|id| self.hands.is_out_of_memory(id),
+                    };
+                    reports::say(&report, &self.supervisor, &background);
+                    self.tell_outside(&report);
                 }
                 Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
                 Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
@@ -314,8 +383,19 @@ impl<'a> Turning<'a> {
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 #[cfg(debug_assertions)]
                 signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
+                mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
                 Signal::HUP => self.reload_asked = true,
                 other => self.queue.push_back(Event::Forward(other)),
+            }
+        }
+    }
+
+    /// `[signals]`: what PID 1 got goes to the services that are declared for it.
+    fn pass_on(&mut self, signal: Signal) {
+        for rule in self.mapped.iter().filter(|rule| rule.from == signal) {
+            match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
+                Some(pid) => self.hands.signal(pid, Target::Process, rule.to),
+                None => tracing::info!("got {signal}: {} is not running, nobody gets it", rule.service),
             }
         }
     }
