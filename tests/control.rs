@@ -177,7 +177,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     refused(111, &["stop", "main"], "`main` is the main command");
     refused(111, &["restart", "web", "prepared"], "`prepared` was done before the step down");
     refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
-    refused(111, &["reload"], "not available yet");
+    assert_eq!(asked(&running, &["reload"]), (0, "services: nothing has changed\n".into()));
     refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
     refused(100, &["wait", "--done", "web"], "`web` is no oneshot");
     refused(1, &["start", "bad"], "bad: failed: ");
