@@ -166,7 +166,7 @@ pub(super) struct WaitArgs {
     /// Which
     #[arg(value_name = "SERVICE", required = true)]
     pub(super) services: Vec<String>,
-    /// Until all are up, oneshots done [default]
+    /// Until all are up, oneshots done (the default)
     #[arg(long)]
     #[allow(dead_code)] // what is waited for if nothing else is said
     pub(super) ready: bool,

@@ -1,4 +1,4 @@
-//! What the engine wants to know about members, asked by [`Probes`] under their identity; and the answers, as events.
+//! What the engine wants to know about members, asked by `sys::probe` under their identity; and the answers, as events.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
