@@ -5,7 +5,8 @@
 #[path = "support/jail.rs"]
 mod jail;
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Output, Stdio};
 
 use jail::{Jail, LIMIT, Origin, Running, possible};
 
@@ -15,14 +16,51 @@ fn app() -> Jail {
     Jail::new().env("PUID", "1234").env("PGID", "2345")
 }
 
-/// Asks from inside, as `docker exec` does; as root, or as the user of that uid.
-fn ask(running: &Running, uid: u32, words: &[&str]) -> Output {
+/// A program from inside, as `docker exec` starts one: as root, or as the user of that uid.
+fn wrapped(running: &Running, uid: u32, words: &[&str]) -> Command {
     let target = running.pid_one().to_string();
     let mut command = Command::new("nsenter");
     command.args(["--target", &target, "--mount", "--pid", "--", "setpriv", "--clear-groups"]);
-    command.args(["--reuid", &uid.to_string(), "--regid", &uid.to_string(), BINARY]).args(words);
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap()
+    command.args(["--reuid", &uid.to_string(), "--regid", &uid.to_string()]).args(words);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
 }
+
+/// A verb from inside.
+fn inside(running: &Running, uid: u32, words: &[&str]) -> Command {
+    wrapped(running, uid, &[&[BINARY], words].concat())
+}
+
+fn ask(running: &Running, uid: u32, words: &[&str]) -> Output {
+    inside(running, uid, words).output().unwrap()
+}
+
+/// A line of shell, as the app user.
+fn app_runs(running: &Running, line: &str) -> Output {
+    wrapped(running, 1234, &["sh", "-c", line]).output().unwrap()
+}
+
+/// Asks as the app user, and returns the code and everything that was said.
+fn asked(running: &Running, words: &[&str]) -> (i32, String) {
+    let output = ask(running, 1234, words);
+    (output.status.code().unwrap_or(-1), out(&output))
+}
+
+/// A line to the socket by hand, the caller being of that uid; what comes back until it hangs up.
+fn say(running: &Running, uid: u32, line: &str) -> String {
+    let script = "socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) or die $!; \
+        local $/; my $line = <STDIN>; $SIG{PIPE} = 'IGNORE'; syswrite($s, $line); shutdown($s, 1); print <$s>";
+    let mut command = wrapped(running, uid, &["perl", "-MSocket", "-e", script]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    out(&child.wait_with_output().unwrap())
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+const SLEEP: &str = "command = [\"sleep\", \"600\"]\n";
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -73,4 +111,353 @@ fn status_is_answered_while_the_container_is_prepared() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let ended = running.stop().expect(0);
     assert!(ended.text(Origin::Out).contains("prepare"), "{ended:#?}");
+}
+
+#[test]
+fn start_stop_and_restart_wait_until_it_is_so() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("db.toml", SLEEP)
+        .service("web.toml", &format!("{SLEEP}requires = [\"db\"]\n"))
+        .service("other.toml", SLEEP)
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let status = |name: &str| {
+        let (_, text) = asked(&running, &["status", "--json", name]);
+        json(&text)["services"][0].clone()
+    };
+    let (web, db) = (status("web"), status("db"));
+    // What requires it stays up.
+    let (code, text) = asked(&running, &["restart", "db"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.starts_with("db: up, pid "), "{text}");
+    let again = status("db");
+    assert!(again["pid"] != db["pid"] && again["restarts"] == 1, "{again}");
+    assert_eq!(status("web")["pid"], web["pid"]);
+    // What requires it goes first.
+    assert_eq!(asked(&running, &["stop", "db", "other"]), (0, "db: down\nother: down\n".into()));
+    let web = status("web");
+    assert_eq!((&web["state"], &web["wanted"]), (&"down".into(), &false.into()));
+    assert_eq!(asked(&running, &["status"]).0, 0);
+    // What it requires comes along, and nothing else.
+    let (code, text) = asked(&running, &["start", "web"]);
+    assert!(code == 0 && text.starts_with("web: up, pid "), "{text}");
+    assert_eq!((status("db")["state"].clone(), status("other")["state"].clone()), ("up".into(), "down".into()));
+    assert_eq!(asked(&running, &["stop", "--no-wait", "web"]), (0, String::new()));
+    assert_eq!(asked(&running, &["wait", "--down", "web"]), (0, "web: down\n".into()));
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_its_reason() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("web.toml", &format!("{SLEEP}requires = [\"prepared\"]\n"))
+        .service("prepared.toml", "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"true\"]\n")
+        .service(
+            "bad.toml",
+            "command = [\"false\"]\nready = { fd = 3 }\nrestart = { policy = \"always\", limit = 1 }\n",
+        )
+        .service("slow.toml", &format!("{SLEEP}ready = {{ fd = 3 }}\n"))
+        .command(&["sleep", "600"])
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("bad: failed"), LIMIT);
+    let refused = |code: i32, words: &[&str], reason: &str| {
+        let (got, text) = asked(&running, words);
+        assert!(got == code && text.contains(reason), "{words:?}: {got} {text}");
+    };
+    for verb in ["start", "stop", "restart", "wait", "reload", "status", "logs", "env"] {
+        refused(100, &[verb, "wbe"], "there is no service `wbe`; did you mean `web`?");
+    }
+    refused(111, &["stop", "main"], "`main` is the main command");
+    refused(111, &["restart", "web", "prepared"], "`prepared` was done before the step down");
+    refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
+    refused(111, &["reload"], "not available yet");
+    refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
+    refused(100, &["wait", "--done", "web"], "`web` is no oneshot");
+    refused(1, &["start", "bad"], "bad: failed: ");
+    refused(1, &["wait", "bad", "web"], "web: up, pid ");
+    refused(1, &["wait", "--timeout", "300ms", "slow"], "slow: still starting after ");
+    refused(1, &["wait", "--timeout", "300ms", "slow"], "waits for a newline on descriptor 3");
+    refused(1, &["health"], "slow: starting (waits for a newline on descriptor 3)");
+    assert_eq!(asked(&running, &["wait", "--done", "prepared"]), (0, "prepared: done\n".into()));
+    running.stop();
+}
+
+#[test]
+fn a_stop_is_the_last_thing_that_is_followed() {
+    if !possible() {
+        return;
+    }
+    let deaf = "script = \"trap '' TERM; while :; do sleep 0.1; done\"\n";
+    let running =
+        app().env("STEPDOWN_STOP_TIMEOUT", "3s").service("deaf.toml", deaf).service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    assert_eq!(asked(&running, &["shutdown", "--code", "7"]).0, 0);
+    let (code, text) = asked(&running, &["start", "web"]);
+    assert!(code == 111 && text.contains("the container is stopping"), "{text}");
+    let (code, text) = asked(&running, &["wait", "web"]);
+    assert!(code == 1, "{text}");
+    assert_eq!(asked(&running, &["health"]).0, 1);
+    running.wait(LIMIT).expect(7);
+}
+
+#[test]
+fn status_tells_what_is_known() {
+    if !possible() {
+        return;
+    }
+    let speaks = "script = \"\"\"exec perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_DGRAM, 0); \
+        connect($s, sockaddr_un($ENV{NOTIFY_SOCKET})) or die $!; \
+        syswrite($s, qq(READY=1\\nSTATUS=serving three)); sleep 600'\"\"\"\nready = { notify = true }\n";
+    let health = "health = { command = [\"test\", \"-e\", \"/tmp/well\"], interval = \"100ms\", failures = 1, then = \"report\" }\n";
+    let running = app()
+        .service("speaks.toml", speaks)
+        .service("asked.toml", &format!("{SLEEP}{health}"))
+        .service("waits.toml", &format!("{SLEEP}wait_for = [\"path:/never\"]\n"))
+        .service("later.toml", &format!("{SLEEP}requires = [\"waits\"]\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("speaks: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("asked: unhealthy"), LIMIT);
+    let (code, text) = asked(&running, &["status", "--json"]);
+    assert_eq!(code, 1);
+    let all = json(&text);
+    let of = |name: &str| {
+        let services = all["services"].as_array().unwrap().iter();
+        services.clone().find(|it| it["name"] == name).unwrap().clone()
+    };
+    let speaks = of("speaks");
+    assert_eq!((&speaks["status_text"], &speaks["kind"]), (&"serving three".into(), &"longrun".into()));
+    assert!(speaks["usage"]["memory"].as_u64().unwrap() > 10_000 && speaks["usage"]["processes"] == 1, "{speaks}");
+    assert!(speaks["uptime_ms"].as_u64().unwrap() >= speaks["since_ms"].as_u64().unwrap(), "{speaks}");
+    assert_eq!(of("asked")["healthy"], false);
+    assert_eq!(of("waits")["waits_for"], serde_json::json!(["path:/never"]));
+    assert_eq!(of("later")["waits_for"], serde_json::json!(["waits"]));
+    let (code, text) = asked(&running, &["health"]);
+    assert_eq!(code, 1);
+    for line in ["asked: unhealthy", "waits: waiting (waits for path:/never)", "later: waiting (waits for waits)"] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    assert_eq!(asked(&running, &["stop", "asked", "waits"]).0, 0);
+    for uid in [0, 1234] {
+        let output = ask(&running, uid, &["health"]);
+        assert_eq!((output.status.code(), out(&output).as_str()), (Some(0), ""), "{uid}");
+    }
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_service_reloads_as_its_file_says_and_gets_signals() {
+    if !possible() {
+        return;
+    }
+    let hears = "script = \"\"\"trap 'echo got HUP' HUP; trap 'echo got USR1' USR1; echo ready; while :; do sleep 0.05; done\"\"\"\n";
+    let command = |words: &str| format!("{SLEEP}reload = {{ command = [\"sh\", \"-c\", \"{words}\"] }}\n");
+    let running = app()
+        .service("hears.toml", &format!("{hears}reload = {{ signal = \"HUP\" }}\n"))
+        .service("runs.toml", &command("id -u > /tmp/as; test $(id -u) = 1234"))
+        .service("fails.toml", &command("echo no such file; exit 3"))
+        .start();
+    running.wait_for_line(|line| line.contains("fails: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("| ready"), LIMIT);
+    let (code, text) = asked(&running, &["reload", "hears", "runs"]);
+    assert_eq!((code, text.as_str()), (0, "hears: sent SIGHUP\nruns: its reload command succeeded\n"));
+    running.wait_for_line(|line| line.contains("got HUP"), LIMIT);
+    let (code, text) = asked(&running, &["reload", "fails", "hears"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("fails: its reload command: code 3: no such file\n"), "{text}");
+    assert_eq!(asked(&running, &["signal", "hears", "usr1"]), (0, String::new()));
+    running.wait_for_line(|line| line.contains("got USR1"), LIMIT);
+    assert_eq!(asked(&running, &["stop", "hears"]).0, 0);
+    assert_eq!(asked(&running, &["reload", "hears"]), (1, "hears: it is down\n".into()));
+    // To the group: the child of the shell ends too, and the shell with it.
+    assert_eq!(asked(&running, &["signal", "--group", "runs", "KILL"]), (0, String::new()));
+    running.wait_for_line(|line| line.contains("runs: ended with SIGKILL"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn an_environment_is_shown_to_root_and_to_its_own_user() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .env("DB_PASSWORD", "hunter2")
+        .service("web.toml", &format!("{SLEEP}environment = {{ MODE = \"a\\u001b[2Jb\", URL = \"http://u:pw@h/\" }}\n"))
+        .service("other.toml", &format!("{SLEEP}user = \"4321:4321\"\nenvironment = {{ MODE = \"x\" }}\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("other: up"), LIMIT);
+    let (code, text) = asked(&running, &["env", "web"]);
+    assert_eq!(code, 0);
+    for line in ["DB_PASSWORD=(hidden)", "URL=(hidden)", "MODE=a\\u{1b}[2Jb", "USER=app"] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let names: Vec<_> = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    assert!(names.is_sorted(), "{names:?}");
+    let (_, text) = asked(&running, &["env", "--show-secrets", "web"]);
+    assert!(text.contains("DB_PASSWORD=hunter2\n") && text.contains("URL=http://u:pw@h/\n"), "{text}");
+    let (code, text) = asked(&running, &["env", "other"]);
+    assert!(
+        code == 111 && text.contains("user 1234 may not see the environment of `other`; root and user 4321"),
+        "{text}"
+    );
+    let output = ask(&running, 0, &["env", "other"]);
+    assert!(output.status.success() && out(&output).contains("MODE=x\n"), "{}", out(&output));
+    running.stop().expect(0);
+}
+
+#[test]
+fn timings_name_those_for_whom_the_boot_waited() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("prepared.toml", "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"sleep\", \"0.2\"]\n")
+        .service("slow.toml", &format!("{SLEEP}ready = {{ delay = \"400ms\" }}\n"))
+        .service("quick.toml", SLEEP)
+        .service("web.toml", &format!("{SLEEP}requires = [\"slow\", \"quick\"]\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let (code, text) = asked(&running, &["timings", "--json"]);
+    assert_eq!(code, 0, "{text}");
+    let all = json(&text);
+    let names = |part: &str| -> Vec<String> {
+        let all = all[part].as_array().unwrap().iter();
+        all.map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("steps"), ["configuration", "facts", "plan", "root steps", "prepare", "step down"]);
+    assert!(all["steps"][4]["took_us"].as_u64().unwrap() >= 200_000, "{text}");
+    assert_eq!(names("path"), ["slow", "web"]);
+    assert!(all["path"][0]["took_us"].as_u64().unwrap() >= 400_000, "{text}");
+    assert_eq!(names("services").len(), 4);
+    let (_, text) = asked(&running, &["timings"]);
+    assert!(text.contains("the boot waited for: slow ("), "{text}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn logs_has_the_last_lines_and_goes_on_with_what_comes() {
+    if !possible() {
+        return;
+    }
+    let counts = "script = '''echo one; echo two >&2; printf 'esc \\033[2J\\n'; until test -e /tmp/go; do sleep 0.05; done; \
+        echo at last; sleep 600'''\n";
+    let running = app()
+        .service("counts.toml", counts)
+        .service("past.toml", &format!("{SLEEP}log = {{ format = \"inherit\" }}\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("| esc"), LIMIT);
+    let output = ask(&running, 1234, &["logs", "counts"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "one\nesc \\x1b[2J\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "two\n");
+    let (code, text) = asked(&running, &["logs", "-n", "2", "counts"]);
+    assert_eq!((code, text.lines().count()), (0, 2), "{text}");
+    let (code, text) = asked(&running, &["logs", "past"]);
+    assert!(code == 111 && text.contains("docker logs"), "{text}");
+    let mut follower = inside(&running, 1234, &["logs", "-f", "counts"]);
+    let mut follower = follower.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "one");
+    assert_eq!(lines.next().unwrap().unwrap(), "esc \\x1b[2J");
+    assert!(app_runs(&running, "touch /tmp/go").status.success());
+    assert_eq!(lines.next().unwrap().unwrap(), "at last");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_watcher_off_a_terminal_is_told_of_changes_only() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let mut watcher = inside(&running, 1234, &["status", "--watch", "--json", "web"]);
+    let mut watcher = watcher.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watcher.stdout.take().unwrap()).lines().map(|line| json(&line.unwrap()));
+    let first = lines.next().unwrap();
+    assert_eq!(asked(&running, &["stop", "web"]).0, 0);
+    let second = lines.next().unwrap();
+    assert!(second["version"] != first["version"], "{first} {second}");
+    let down = std::iter::once(second).chain(lines.by_ref()).find(|it| it["services"][0]["state"] == "down");
+    assert!(down.is_some());
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+    running.stop().expect(0);
+}
+
+#[test]
+fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).service("db.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    // 500 at once: some say nothing, some half a line, some wait for ever, some read nothing of what they asked for.
+    let crowd = "$| = 1; for my $n (1..500) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
+        connect($s, sockaddr_un('/run/stepdown/control')) or die $!; push @s, $s; \
+        my @say = ('', '{\"ask\":', qq({\"ask\":\"wait\",\"services\":[\"web\"],\"until\":\"down\"}\\n), qq({\"ask\":\"status\"}\\n)); \
+        $SIG{PIPE} = 'IGNORE'; syswrite($s, $say[$n % 4]); } print qq(crowded\\n); sleep 600";
+    let mut crowd = wrapped(&running, 1234, &["perl", "-MSocket", "-e", crowd]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(crowd.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "crowded");
+    // Root has places of its own.
+    let began = std::time::Instant::now();
+    for words in [&["health"][..], &["restart", "db"], &["wait", "--ready", "web"]] {
+        let output = ask(&running, 0, words);
+        assert!(output.status.success(), "{words:?}: {}", out(&output));
+    }
+    assert!(began.elapsed() < LIMIT / 3, "they were held up: {:?}", began.elapsed());
+    // The silent ones are dropped in time, and the user has places again although many of its callers still wait.
+    running.wait_until(|_| asked(&running, &["health"]).0 == 0, LIMIT);
+    assert_eq!(asked(&running, &["wait", "web"]).0, 0);
+    crowd.kill().unwrap();
+    crowd.wait().unwrap();
+
+    for (rubbish, answer) in [
+        ("\u{0}\u{1}\n", "cannot read the request"),
+        ("{\"ask\":\"status\"} {\"ask\":\"status\"}\n", "cannot read the request"),
+        ("{\"ask\":\"reboot\"}\n", "cannot read the request"),
+        (&"[".repeat(10_000), "cannot read the request"),
+        (&"x".repeat(20_000), "a request has at most 16384 bytes"),
+        ("{\"ask\":\"start\",\"services\":[]}\n", "no service is named"),
+        ("{\"ask\":\"signal\",\"service\":\"web\",\"signal\":\"-9\"}\n", "there is no signal"),
+    ] {
+        let said = say(&running, 1234, rubbish);
+        assert!(said.contains(answer), "{}: {said}", rubbish.len());
+    }
+    let flood = "socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) or die $!; \
+        $SIG{PIPE} = 'IGNORE'; my $x = 'x' x 65536; for (1..160) { syswrite($s, $x) or last } exit 0";
+    assert!(wrapped(&running, 1234, &["perl", "-MSocket", "-e", flood]).output().unwrap().status.success());
+    assert_eq!(asked(&running, &["status"]).0, 0);
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_follower_that_reads_nothing_holds_nobody_up() {
+    if !possible() {
+        return;
+    }
+    let floods = "script = \"i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done; echo flooded; sleep 600\"\nlog = { format = \"tagged\" }\nwait_for = [\"path:/tmp/go\"]\n";
+    let running = app().service("floods.toml", floods).start();
+    running.wait_for_line(|line| line.contains("floods: waits for path:/tmp/go") || line.contains("steps down"), LIMIT);
+    let deaf = "$| = 1; for (1..50) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('/run/stepdown/control')) \
+        or die $!; syswrite($s, qq({\"ask\":\"logs\",\"service\":\"floods\",\"follow\":true}\\n)); push @s, $s } \
+        print qq(deaf\\n); sleep 600";
+    let mut deaf = wrapped(&running, 1234, &["perl", "-MSocket", "-e", deaf]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(deaf.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "deaf");
+    assert!(app_runs(&running, "touch /tmp/go").status.success());
+    running.wait_for_line(|line| line.contains("| flooded"), LIMIT);
+    assert_eq!(asked(&running, &["health"]).0, 0);
+    deaf.kill().unwrap();
+    deaf.wait().unwrap();
+    running.stop().expect(0);
 }

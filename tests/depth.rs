@@ -305,3 +305,45 @@ fn a_mapped_signal_reaches_its_service() {
     running.wait_for_line(|line| line.contains("| got HUP"), LIMIT);
     running.stop().expect(0);
 }
+
+#[test]
+fn an_s6_logger_reads_what_its_service_writes() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .script("web/run", "#!/bin/sh\nwhile :; do echo line; sleep 0.05; done\n")
+        .script("web/log/run", "#!/bin/sh\nwhile read -r line; do echo \"logged $line\"; done\necho end\n")
+        .start();
+    running.wait_for_line(|line| line.starts_with("web-log") && line.contains("| logged line"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(said(&ended.lines, "web-log").last(), Some(&"end"), "{ended:#?}");
+    assert!(said(&ended.lines, "web").is_empty(), "{ended:#?}");
+}
+
+#[test]
+fn what_comes_through_a_pipe_reaches_the_main_command_whole_and_no_service() {
+    if !possible() {
+        return;
+    }
+    let input: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join(".input"), &input).unwrap();
+    // Were it to get anything, it would be missing in the sum.
+    std::fs::write(place.path().join("greedy.toml"), "command = [\"cat\"]\nrestart = \"never\"\n").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepdown"))
+        .args(["try", "--quiet", "-i", "-e", "PUID=1234", "-e", "STEPDOWN_LOG_FORMAT=inherit"])
+        .arg(place.path())
+        .args(["--", "md5sum"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let expected = Command::new("md5sum").arg(place.path().join(".input")).output().unwrap();
+    let sum = |text: &[u8]| String::from_utf8_lossy(text).split_whitespace().next().unwrap_or_default().to_owned();
+    assert_eq!(sum(&output.stdout), sum(&expected.stdout));
+}

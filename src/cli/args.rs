@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::{help, rehearse};
+use crate::config::units;
+use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
 #[derive(Debug, Parser)]
@@ -34,6 +37,36 @@ pub(super) enum Verb {
     /// Show what the services of this container are doing
     #[command(after_help = help::status())]
     Status(StatusArgs),
+    /// Say whether all is well, for HEALTHCHECK and exec probes
+    #[command(after_help = help::health())]
+    Health,
+    /// Start services, and what they require
+    #[command(after_help = help::start())]
+    Start(ChangeArgs),
+    /// Stop services, and first what requires them
+    #[command(after_help = help::stop())]
+    Stop(ChangeArgs),
+    /// Stop services and start them again; what requires them stays up
+    #[command(after_help = help::restart())]
+    Restart(ChangeArgs),
+    /// Have services re-read their configuration, by what `reload` in their files says
+    #[command(after_help = help::reload())]
+    Reload(ReloadArgs),
+    /// Send a signal to a service
+    #[command(after_help = help::signal())]
+    Signal(SignalArgs),
+    /// Wait until services are up, down or done
+    #[command(after_help = help::wait())]
+    Wait(WaitArgs),
+    /// Show what a service finds in its environment
+    #[command(after_help = help::env())]
+    Env(EnvArgs),
+    /// Show the last lines of a service
+    #[command(after_help = help::logs())]
+    Logs(LogsArgs),
+    /// Show how long the boot took, and for whom it waited
+    #[command(after_help = help::timings())]
+    Timings(TimingsArgs),
     /// End this container, in order
     #[command(after_help = help::shutdown())]
     Shutdown(ShutdownArgs),
@@ -80,9 +113,117 @@ pub(super) struct PlanArgs {
 /// `status`
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
+    /// Only these [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(super) services: Vec<String>,
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Go on: draw it anew each second; off a terminal, print it again whenever something has changed
+    #[arg(long, short)]
+    pub(super) watch: bool,
+}
+
+/// `start`, `stop`, `restart`
+#[derive(Debug, Args)]
+pub(super) struct ChangeArgs {
+    /// Which
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(super) services: Vec<String>,
+    /// Do not wait for what comes of it
+    #[arg(long)]
+    pub(super) no_wait: bool,
+    /// How long to wait, such as 500ms, 30s, 5m
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = span, conflicts_with = "no_wait")]
+    pub(super) timeout: Duration,
+}
+
+/// `reload`
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    /// Which [default: the whole tree is re-read]
+    #[arg(value_name = "SERVICE")]
+    pub(super) services: Vec<String>,
+}
+
+/// `signal`
+#[derive(Debug, Args)]
+pub(super) struct SignalArgs {
+    /// Whom; `main` is the main command
+    #[arg(value_name = "SERVICE")]
+    pub(super) service: String,
+    /// Which, such as TERM, SIGHUP, 10, RTMIN+3
+    #[arg(value_name = "SIGNAL", value_parser = signal)]
+    pub(super) signal: Signal,
+    /// To its whole process group, not only to its first process
+    #[arg(long)]
+    pub(super) group: bool,
+}
+
+/// `wait`
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// Which
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(super) services: Vec<String>,
+    /// Until all are up, oneshots done [default]
+    #[arg(long)]
+    #[allow(dead_code)] // what is waited for if nothing else is said
+    pub(super) ready: bool,
+    /// Until all are down, or failed
+    #[arg(long, conflicts_with = "ready")]
+    pub(super) down: bool,
+    /// Until all these oneshots are done
+    #[arg(long, conflicts_with_all = ["ready", "down"])]
+    pub(super) done: bool,
+    /// How long to wait, such as 500ms, 30s, 5m
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = span)]
+    pub(super) timeout: Duration,
+}
+
+/// `env`
+#[derive(Debug, Args)]
+pub(super) struct EnvArgs {
+    /// Whose; `main` is the main command
+    #[arg(value_name = "SERVICE")]
+    pub(super) service: String,
+    /// Also what looks like a secret by its name, or holds a password in an address
+    #[arg(long)]
+    pub(super) show_secrets: bool,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// Whose; `main` is the main command
+    #[arg(value_name = "SERVICE")]
+    pub(super) service: String,
+    /// Go on with what comes
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// So many at most [default: all that are kept, some 8 to 16 KiB]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) lines: Option<usize>,
+    /// With the time at which each was read
+    #[arg(long, short)]
+    pub(super) timestamps: bool,
+}
+
+/// `timings`
+#[derive(Debug, Args)]
+pub(super) struct TimingsArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    units::duration(text).ok_or_else(|| "it is no duration, such as 500ms, 30s, 5m".to_owned())
+}
+
+fn signal(text: &str) -> Result<Signal, String> {
+    let known = Signal::parse(text).or_else(|| Signal::parse(&text.to_ascii_uppercase()));
+    known.ok_or_else(|| "there is no such signal; write one as TERM or 15".to_owned())
 }
 
 /// `shutdown`

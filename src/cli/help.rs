@@ -14,7 +14,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
 
 const CODES: &[(&str, &str)] = &[
     ("0", "all went as asked; for a container: it was asked to stop"),
-    ("1", "`status`: something that shall run is not up"),
+    ("1", "a service is not as it shall be (`status`, `health`), or not as it was asked for (`start`, `wait` …)"),
     ("100", "something written is wrong: the configuration, a variable, an argument"),
     ("111", "the system refused a step that is required; or nobody answered"),
     ("126, 127", "a program cannot be executed; was not found"),
@@ -87,18 +87,108 @@ pub(super) fn plan() -> String {
     format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
 }
 
+/// What the verbs say that talk to the running PID 1.
+fn talking(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
+    let wrong: &[_] = &[("111", "nobody answered, or it was refused, and why")];
+    let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
+    let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
+    let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
+    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, wrong].concat()))
+}
+
+const UNKNOWN: (&str, &str) = ("100", "there is no such service; the nearest one is named");
+
 pub(super) fn status() -> String {
+    let about = "FOR is how long it has been in this state; MEMORY and CPU are those of all its processes, shared pages in \
+                 shares where the kernel tells them.";
     let codes = [
         ("0", "everything that shall run is up; oneshots are done"),
-        ("1", "something is not, or the container is stopping"),
+        ("1", "something is not, or is failed, or the container is stopping"),
+        UNKNOWN,
         ("111", "nobody answered, or refused to"),
     ];
-    format!("{}\n{}", table("Environment:", OTHERS.get(1..).unwrap_or_default()), table("Exit codes:", &codes))
+    let environment = table("Environment:", OTHERS.get(1..).unwrap_or_default());
+    format!("{about}\n\n{environment}\n{}", table("Exit codes:", &codes))
+}
+
+pub(super) fn health() -> String {
+    let examples = [
+        ("HEALTHCHECK --interval=30s CMD [\"/usr/bin/stepdown\", \"health\"]", "in a Dockerfile"),
+        ("exec: { command: [/usr/bin/stepdown, health] }", "in a Kubernetes probe"),
+    ];
+    let codes = [
+        ("0", "everything that shall run is up, oneshots are done, and nothing that is asked is unhealthy"),
+        ("1", "something is not: one line for each says what; or nobody answered"),
+    ];
+    let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
+    format!("{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
+}
+
+pub(super) fn start() -> String {
+    let about = "One that is up stays as it is; one that is failed or pauses after a failure is tried again at once. Who \
+                 waits sees it through restarts until it is up, failed, or time is over.";
+    let codes = [("0", "all are up, oneshots done"), ("1", "not all: one line for each says why"), UNKNOWN];
+    talking(about, &[], &codes)
+}
+
+pub(super) fn stop() -> String {
+    let about = "What requires it is stopped first. It stays down until somebody starts it again, and the container goes on \
+                 even if nothing else runs.";
+    let codes = [("0", "all are down"), ("1", "not all: one line for each says why"), UNKNOWN];
+    talking(about, &[], &codes)
+}
+
+pub(super) fn restart() -> String {
+    let about = "What requires it stays up meanwhile, as after a crash; `stop` and `start` take it along. One that is down \
+                 is started; a oneshot is run again.";
+    let codes = [("0", "all are up again, oneshots done"), ("1", "not all: one line for each says why"), UNKNOWN];
+    talking(about, &[], &codes)
+}
+
+pub(super) fn reload() -> String {
+    let about = "`reload = { signal = … }` sends that to its first process, `reload = { command = … }` is run as its user, \
+                 for 30s at most.";
+    let codes = [("0", "all were told to; commands have succeeded"), ("1", "not all: one line says why"), UNKNOWN];
+    talking(about, &[], &codes)
+}
+
+pub(super) fn signal() -> String {
+    let examples =
+        [("stepdown signal web USR1", "to its first process"), ("stepdown signal --group web STOP", "to all")];
+    talking("", &examples, &[("0", "it was sent"), ("100", "there is no such service, or signal")])
+}
+
+pub(super) fn wait() -> String {
+    let examples = [
+        ("stepdown wait db", "until it is up"),
+        ("stepdown wait --done --timeout 5m migrate", "until a oneshot is done"),
+    ];
+    let codes = [("0", "all are"), ("1", "one is failed, the container stops, or time is over"), UNKNOWN];
+    talking("", &examples, &codes)
+}
+
+pub(super) fn env() -> String {
+    let about = "As it was started, or would be. Control characters are spelled out. Who is not root sees that of services \
+                 of the same user only.";
+    talking(about, &[], &[("0", "it was printed"), UNKNOWN])
+}
+
+pub(super) fn logs() -> String {
+    let about = "What it wrote to its standard error goes to ours; control characters are spelled out. Lines that go to the \
+                 container's output directly (`log.format` is `inherit`) are not kept.";
+    let examples =
+        [("stepdown logs -f web", "what is kept, and what comes"), ("stepdown logs -n 5 web", "the last five")];
+    talking(about, &examples, &[("0", "they were printed"), UNKNOWN])
+}
+
+pub(super) fn timings() -> String {
+    let about = "Moments since the start of PID 1; of a service, of its first start. The last line is the chain of those for \
+                 whom the last one waited, each with its own part.";
+    talking(about, &[], &[("0", "they were printed")])
 }
 
 pub(super) fn shutdown() -> String {
-    let codes = [("0", "the stop has begun"), ("111", "nobody answered, or refused to")];
-    format!("{}\n{}", table("Environment:", OTHERS.get(1..2).unwrap_or_default()), table("Exit codes:", &codes))
+    talking("", &[], &[("0", "the stop has begun")])
 }
 
 pub(super) fn run_as() -> String {

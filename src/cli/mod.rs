@@ -5,12 +5,12 @@ mod args;
 mod check;
 mod control;
 mod entry;
+mod grid;
 mod help;
 mod output;
 mod plan;
 pub mod rehearse;
 mod run_as;
-mod table;
 mod usage;
 mod words;
 
@@ -58,6 +58,16 @@ fn verb(verb: Verb) -> u8 {
         },
         Verb::Try(args) => return rehearse::run(&args).unwrap_or_else(|error| output::failed(&error)),
         Verb::Status(args) => return control::status(&args),
+        Verb::Health => return control::health(),
+        Verb::Start(args) => return control::start(&args),
+        Verb::Stop(args) => return control::stop(&args),
+        Verb::Restart(args) => return control::restart(&args),
+        Verb::Reload(args) => return control::reload(&args),
+        Verb::Signal(args) => return control::signal(&args),
+        Verb::Wait(args) => return control::wait(&args),
+        Verb::Env(args) => return control::env(&args),
+        Verb::Logs(args) => return control::logs(&args),
+        Verb::Timings(args) => return control::timings(&args),
         Verb::Shutdown(args) => return control::shutdown(&args),
         Verb::RunAs(args) => return run_as::run(&args),
     };

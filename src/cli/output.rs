@@ -5,9 +5,10 @@ use std::io::Write;
 
 use crate::error::{EXIT_WRONG, Error, Problem};
 
-/// Writes to standard output.
-pub(super) fn out(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Writes to standard output; returns whether anybody takes it.
+pub(super) fn out(text: &str) -> bool {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// Writes to standard error.

@@ -22,6 +22,15 @@ pub(super) fn duration(time: Duration) -> String {
     }
 }
 
+/// Returns bytes in their largest unit: `512B`, `4.0K`, `12.3M`, `1.5G`.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
+    match UNITS.iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{}.{}{name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes}B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +46,12 @@ mod tests {
         assert_eq!(words(3_600_000), "1h 0m");
         assert_eq!(words(90_000_000), "1d 1h");
         assert_eq!(words(u64::MAX), "213503982334d 14h");
+    }
+
+    #[test]
+    fn sizes_have_one_unit() {
+        let all = [0, 1023, 1024, 12_900_000, 3 << 30, u64::MAX].map(size);
+        assert_eq!(all, ["0B", "1023B", "1.0K", "12.3M", "3.0G", "16777215.9T"]);
     }
 
     #[test]

@@ -124,7 +124,7 @@ const UMASK: Expected<'static> =
     Expected { noun: "an octal mask", remedy: "give up to three digits from 0 to 7, such as UMASK=022" };
 const DURATION: Expected<'static> = Expected {
     noun: "a duration",
-    remedy: "give a whole number and its unit (ms, s, m or h), such as STEPDOWN_STOP_TIMEOUT=8s",
+    remedy: "give a whole number and its unit (ms, s, m, h or d), such as STEPDOWN_STOP_TIMEOUT=8s",
 };
 
 /// Reads one variable as text with `parse`; what it refuses is a problem.

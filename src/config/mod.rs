@@ -27,7 +27,7 @@ mod service_keys;
 mod service_parts;
 mod service_toml;
 mod signals_toml;
-mod suggest;
+pub mod suggest;
 mod toml_field;
 mod toml_reader;
 mod toml_table;

@@ -109,8 +109,8 @@ impl Supervisor {
 
     pub(super) fn executed(&mut self, id: Id) {
         match self.services[id].state {
+            State::Starting { .. } if self.is_oneshot(id) => {}
             State::Starting { run } => match self.services[id].spec.ready {
-                _ if self.is_oneshot(id) => {}
                 Readiness::Executed => self.up(id, run),
                 Readiness::Said { .. } => {}
                 // Nobody asks one that is on its way out.
@@ -332,8 +332,10 @@ impl Supervisor {
 
     /// How long a longrun may take to become ready.
     fn ready_timeout(&self, id: Id) -> Option<Duration> {
+        if self.is_oneshot(id) {
+            return None;
+        }
         match self.services[id].spec.ready {
-            _ if self.is_oneshot(id) => None,
             Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
             Readiness::Executed | Readiness::Lived(_) => None,
         }

@@ -38,6 +38,11 @@ impl Supervisor {
         self.services.ids().filter(|id| self.main != Some(*id) && there(id)).chain(self.main).collect()
     }
 
+    /// Returns what everybody shall be at the moment, by id, also those that are gone.
+    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.services.iter().map(|service| &service.spec)
+    }
+
     fn replace(&mut self, setup: Setup, changed: &BTreeSet<ServiceName>) {
         let known: BTreeMap<ServiceName, Id> = self
             .services

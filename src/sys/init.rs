@@ -14,6 +14,7 @@ use super::outward::Outward;
 use super::privilege::{self, Power};
 use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
+use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
 use super::{descriptors, facts, host, notify, source};
 use crate::config::container::Level;
@@ -35,7 +36,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
 }
 
 fn life(main: Vec<OsString>) -> Result<u8, Error> {
-    let began = Instant::now();
+    let mut stopwatch = Stopwatch::start();
     host::refuse_machine()?;
     mishap::take_notes();
     let mut signals = Signals::install()?;
@@ -44,11 +45,14 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let sources = source::read(&source::Where::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
     ours::install(config.container.level);
+    stopwatch.done("configuration");
     let facts = facts::read(&config);
+    stopwatch.done("facts");
     let plan = plan::boot(&config, &facts)?;
     life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();
+    stopwatch.done("plan");
     let room = match boot::perform(&plan, &power, &signals) {
         Ok(room) => room,
         Err(Ended::Asked(signal)) => {
@@ -61,13 +65,15 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
     let given = environment;
     let environment = Environment::new(given.clone());
-    let mut life =
-        Life { began, config, facts, plan, given, environment, done: BTreeSet::new(), not_done: BTreeSet::new() };
+    stopwatch.done("root steps");
+    let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
     let (dropped, sockets) = match power {
         Power::Root(root) => {
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
                 return Ok(outcome.code);
             }
+            life.stopwatch.done("prepare");
             let sockets = life.sockets(directory.as_deref());
             (root.step_down(&life.plan.identity, &life.plan.privilege)?, sockets)
         }
@@ -76,6 +82,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
             (privilege::stay(&life.plan.identity, &life.plan.privilege)?, sockets)
         }
     };
+    life.stopwatch.done("step down");
     Ok(life.serve(&dropped, listener, sockets, outside, &mut signals)?.code)
 }
 

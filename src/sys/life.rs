@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use super::control::server::Desk;
 use super::control::snapshot;
+use super::control::timings::Moments;
 use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
 use super::run::{self, Environment, Member, Outcome, Outside, Reader, Stage, Surroundings};
 use super::signals::Signals;
+use super::stopwatch::Stopwatch;
 use super::{descriptors, facts, terminal};
 use crate::config::Config;
 use crate::config::container::LogFormat;
@@ -26,8 +27,8 @@ use crate::supervise::{Because, Setup, Start};
 
 /// Everything that both stages need.
 pub struct Life {
-    /// When it began.
-    pub began: Instant,
+    /// Since when, and what took how long.
+    pub stopwatch: Stopwatch,
     /// What was asked for.
     pub config: Config,
     /// What the machine was like when the plan was made.
@@ -42,6 +43,8 @@ pub struct Life {
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
     pub not_done: BTreeSet<ServiceName>,
+    /// When *prepare* did what.
+    pub before: Vec<(ServiceName, Moments)>,
 }
 
 impl Life {
@@ -69,9 +72,10 @@ impl Life {
             surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
             sockets: Sockets::new(),
             signals,
-            control: listener.and_then(|listener| listener.try_clone().ok()).map(|listener| self.desk(listener)),
+            control: listener.and_then(|listener| listener.try_clone().ok()),
+            desk: self.desk(),
             preparing: true,
-            began: self.began,
+            began: self.stopwatch.began(),
             tty: self.facts.tty,
             reader: None,
             outside: Outside::default(),
@@ -82,6 +86,7 @@ impl Life {
         }
         self.not_done = first.difference(&outcome.done).cloned().collect();
         self.done = outcome.done;
+        self.before = outcome.moments;
         self.facts = facts::read(&self.config);
         self.plan = plan::boot(&self.config, &self.facts)?;
         Ok(None)
@@ -113,8 +118,8 @@ impl Life {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
         let members = members(services, self.plan.main.as_ref(), &self.plan);
-        let control = listener.map(|listener| self.desk(listener));
-        let (began, tty) = (self.began, self.facts.tty);
+        let desk = self.desk();
+        let (began, tty) = (self.stopwatch.began(), self.facts.tty);
         let mapped = self.config.container.signals.clone();
         let reader: Reader<'_> = Box::new(|| self.reread());
         run::run(Stage {
@@ -123,7 +128,8 @@ impl Life {
             surroundings,
             sockets,
             signals,
-            control,
+            control: listener,
+            desk,
             preparing: false,
             began,
             tty,
@@ -138,8 +144,13 @@ impl Life {
         voices::open(&self.config.services, &self.plan.services, directory)
     }
 
-    fn desk(&self, listener: UnixListener) -> Desk {
-        Desk { listener, app: self.plan.identity.uid, fixed: snapshot::of_plan(&self.plan) }
+    fn desk(&self) -> Desk {
+        Desk {
+            app: self.plan.identity.uid,
+            fixed: snapshot::of_plan(&self.plan),
+            steps: self.stopwatch.steps(),
+            before: self.before.clone(),
+        }
     }
 
     fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {

@@ -29,6 +29,7 @@ pub mod signals;
 mod slurp;
 pub mod source;
 pub mod stdio;
+pub mod stopwatch;
 pub mod terminal;
 pub mod termination;
 pub mod usage;

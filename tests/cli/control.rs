@@ -1,4 +1,4 @@
-//! `status` and `shutdown` against a socket of this test, in place of PID 1's.
+//! The verbs that talk to PID 1, against a socket of this test, in place of PID 1's.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
@@ -37,14 +37,17 @@ impl Answering {
 
 const WELL: &str = concat!(
     r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},"kept":[],"reasons":[],"#,
-    r#""uptime_ms":61000,"stopping":false,"services":[{"name":"web","state":"up","wanted":true,"pid":42,"#,
-    r#""since_ms":1200,"restarts":0,"last_exit":null,"why":null}]}}"#,
+    r#""uptime_ms":61000,"stopping":false,"version":5,"services":[{"name":"web","kind":"longrun","state":"up","#,
+    r#""wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1250,"restarts":0,"last_exit":null,"#,
+    r#""why":null,"waits_for":[],"healthy":null,"status_text":null,"usage":null}]}}"#,
     "\n"
 );
 const FAILED: &str = concat!(
     r#"{"ok":{"mode":"user","identity":{"name":"1000","uid":1000,"gid":0,"groups":[0]},"kept":[],"reasons":[],"#,
-    r#""uptime_ms":5,"stopping":false,"services":[{"name":"web","state":"failed","wanted":true,"pid":null,"#,
-    r#""since_ms":1200,"restarts":10,"last_exit":{"code":3},"why":"10 failures in a row"}]}}"#,
+    r#""uptime_ms":5,"stopping":false,"version":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
+    r#""wanted":false,"left_out":false,"pid":null,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
+    r#""last_exit":{"code":3},"why":"10 failures in a row","waits_for":[],"healthy":null,"status_text":null,"#,
+    r#""usage":null}]}}"#,
     "\n"
 );
 
@@ -58,7 +61,7 @@ fn status_prints_a_table_without_colours_off_a_terminal() {
             code: 0,
             out: "root mode, app (1000:1000, groups 1000), up for 1m 1s; PID 1 keeps nothing\n\
                   \n\
-                  SERVICE  STATE  PID  FOR   RESTARTS  LAST EXIT  WHY\n\
+                  SERVICE  STATE  PID  FOR   RESTARTS  LAST EXIT  NOTE\n\
                   web      up     42   1.2s  0         -\n"
                 .into(),
             err: String::new()
@@ -92,6 +95,86 @@ fn shutdown_hands_its_code_over() {
     assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
     let (_, asked) = Answering::with("{\"ok\":{}}\n").run(&["shutdown"]);
     assert_eq!(asked, "{\"ask\":\"shutdown\"}\n");
+}
+
+#[test]
+fn status_asks_for_those_that_are_named() {
+    let (_, asked) = Answering::with(WELL).run(&["status", "web", "db"]);
+    assert_eq!(asked, "{\"ask\":\"status\",\"services\":[\"web\",\"db\"]}\n");
+}
+
+#[test]
+fn health_is_silent_or_names_who_is_not_well() {
+    let (said, asked) = Answering::with("{\"ok\":{\"ill\":[]}}\n").run(&["health"]);
+    assert_eq!(asked, "{\"ask\":\"health\"}\n");
+    assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
+    let (said, _) = Answering::with("{\"ok\":{\"ill\":[\"web: unhealthy\",\"db: backoff\"]}}\n").run(&["health"]);
+    assert_eq!(said, Said { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
+}
+
+#[test]
+fn a_probe_that_nobody_answers_is_not_well() {
+    let said = said(stepdown(["health"]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+}
+
+#[test]
+fn a_change_waits_unless_it_is_told_not_to() {
+    let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
+                  {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"it said 125\"}]}}\n";
+    let (said, asked) = Answering::with(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
+    assert_eq!(asked, "{\"ask\":\"restart\",\"services\":[\"web\",\"db\"],\"wait_ms\":2000}\n");
+    assert_eq!(said, Said { code: 1, out: "web: up, pid 7\n".into(), err: "db: failed: it said 125\n".into() });
+    let (said, asked) = Answering::with(answer).run(&["stop", "web", "--no-wait"]);
+    assert_eq!(asked, "{\"ask\":\"stop\",\"services\":[\"web\"]}\n");
+    assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
+}
+
+#[test]
+fn wait_asks_for_what_its_flag_says() {
+    for (flag, until) in
+        [(None, "ready"), (Some("--ready"), "ready"), (Some("--down"), "down"), (Some("--done"), "done")]
+    {
+        let words: Vec<_> = ["wait", "db"].into_iter().chain(flag).collect();
+        let (_, asked) = Answering::with("{\"ok\":{\"services\":[]}}\n").run(&words);
+        let expected = format!("\"services\":[\"db\"],\"until\":\"{until}\",\"timeout_ms\":60000");
+        assert!(asked.contains(&expected), "{asked}");
+    }
+}
+
+#[test]
+fn who_is_gone_before_the_answer_is_told_apart() {
+    let (said, _) = Answering::with("").run(&["wait", "db"]);
+    assert_eq!((said.code, said.err.as_str()), (111, "stepdown: the container has ended meanwhile\n"));
+}
+
+#[test]
+fn a_name_that_nobody_has_is_a_wrong_argument() {
+    let answer = "{\"wrong\":\"there is no service `wbe`; did you mean `web`?\"}\n";
+    for words in
+        [&["start", "wbe"][..], &["reload", "wbe"], &["signal", "wbe", "HUP"], &["logs", "wbe"], &["env", "wbe"]]
+    {
+        let (said, _) = Answering::with(answer).run(words);
+        assert_eq!(said.code, 100, "{words:?}: {said:?}");
+        assert_eq!(said.err, "stepdown: there is no service `wbe`; did you mean `web`?\n");
+    }
+}
+
+#[test]
+fn lines_go_where_the_service_wrote_them() {
+    let answer = "{\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stdout\",\"text\":\"a\",\"more\":false}}}\n\
+                  {\"ok\":{\"line\":{\"time\":\"T\",\"stream\":\"stderr\",\"text\":\"b\",\"more\":false}}}\n";
+    let (said, asked) = Answering::with(answer).run(&["logs", "-n", "2", "web"]);
+    assert_eq!(asked, "{\"ask\":\"logs\",\"service\":\"web\",\"lines\":2,\"follow\":false}\n");
+    assert_eq!(said, Said { code: 0, out: "a\n".into(), err: "b\n".into() });
+}
+
+#[test]
+fn a_hidden_value_is_not_printed() {
+    let answer = "{\"ok\":{\"variables\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"TOKEN\",\"value\":null}]}}\n";
+    let (said, _) = Answering::with(answer).run(&["env", "web"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "A=1\nTOKEN=(hidden)\n"));
+    assert!(said.err.contains("--show-secrets"), "{}", said.err);
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 use super::*;
 
+/// The verbs that talk to the running PID 1.
+const TALKING: [&str; 12] =
+    ["status", "health", "start", "stop", "restart", "reload", "signal", "wait", "env", "logs", "timings", "shutdown"];
+
 #[test]
 fn help_goes_to_standard_output_and_is_no_error() {
     for arguments in [&["--help"][..], &["-h"], &["help"], &["help", "status"]] {
@@ -9,7 +13,7 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
         assert!(said.out.contains("Usage: stepdown"), "{arguments:?}");
     }
-    for verb in ["init", "check", "plan", "try", "status", "shutdown", "run-as"] {
+    for verb in [&["init", "check", "plan", "try", "run-as"][..], &TALKING].concat() {
         let said = run(&[verb, "--help"]);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{verb}");
         assert!(said.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", said.out);
@@ -53,7 +57,8 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    for verb in [None, Some("init"), Some("check"), Some("plan"), Some("status"), Some("shutdown"), Some("run-as")] {
+    let others = ["init", "check", "plan", "run-as"].into_iter().chain(TALKING).map(Some);
+    for verb in [None].into_iter().chain(others) {
         let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 110).collect();
         assert!(wide.is_empty(), "{verb:?}: {wide:#?}");
@@ -78,6 +83,12 @@ fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
         &["status", "--jsno"][..],
         &["shutdown", "--code", "256"],
         &["shutdown", "--code", "-1"],
+        &["start"],
+        &["wait", "--down", "--done", "db"],
+        &["stop", "web", "--timeout", "5"],
+        &["stop", "web", "--timeout", "5s", "--no-wait"],
+        &["signal", "web", "SIGNOTHING"],
+        &["signal", "web"],
         &["run-as"],
         &["run-as", "app"],
         &["run-as", "", "id"],

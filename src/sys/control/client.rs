@@ -1,9 +1,9 @@
 //! Asking the running PID 1: finds its socket, makes sure that it is its own and not one that somebody planted in a
-//! world-writable directory, says one line and reads one. Must not know what is asked.
+//! world-writable directory, says one line and reads what comes. Must not know what is asked.
 #![allow(clippy::disallowed_methods)] // a deadline of its own, outside the engine; where the socket is
 
 use std::env::var_os;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -19,11 +19,14 @@ use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 use serde::de::DeserializeOwned;
 
-use super::protocol::{Answer, Ask, MAX_ANSWER, SOCKET};
+use super::answers::Answer;
+use super::protocol::{Ask, MAX_ANSWER, SOCKET};
 use crate::sys::facts::candidates;
 
 /// PID 1 answers between two events: seconds mean that it is stopped or swapped out.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What it means that nothing more comes.
+const HUNG_UP: &str = "it hung up without an answer";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -33,31 +36,54 @@ pub enum Unanswered {
     /// A socket of somebody whom we need not believe.
     Untrusted(PathBuf),
     /// The kernel refused, or the line broke.
-    Broken(PathBuf, std::io::Error),
+    Broken(PathBuf, io::Error),
     /// It answered no line in time, or one that is not of this protocol.
     Senseless(PathBuf, String),
     /// It answered that it does not do that.
     Declined(String),
+    /// It answered that something asked for does not exist.
+    Wrong(String),
 }
 
 /// Asks whoever answers first in the order of DESIGN §3.3.
 ///
 /// # Errors
 /// Nobody answered, or not with what was asked for.
-pub fn ask<T: DeserializeOwned>(ask: Ask) -> Result<T, Unanswered> {
-    ask_at(&candidates(var_os("XDG_RUNTIME_DIR")), ask)
+pub fn ask<T: DeserializeOwned>(ask: &Ask) -> Result<T, Unanswered> {
+    ask_at(&places(), ask)
 }
 
 /// The same with other places to look at.
 ///
 /// # Errors
 /// As above.
-pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: Ask) -> Result<T, Unanswered> {
+pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Ask) -> Result<T, Unanswered> {
+    let mut conversation = begin_at(places, ask)?;
+    match conversation.next(PATIENCE)? {
+        Heard::Answer(answer) => Ok(answer),
+        Heard::Nothing => Err(conversation.senseless(format!("no answer within {} s", PATIENCE.as_secs()))),
+        Heard::End => Err(conversation.senseless(HUNG_UP)),
+    }
+}
+
+/// Asks what is answered later, or with many lines.
+///
+/// # Errors
+/// As above.
+pub fn begin(ask: &Ask) -> Result<Conversation, Unanswered> {
+    begin_at(&places(), ask)
+}
+
+fn places() -> Vec<PathBuf> {
+    candidates(var_os("XDG_RUNTIME_DIR"))
+}
+
+fn begin_at(places: &[PathBuf], ask: &Ask) -> Result<Conversation, Unanswered> {
     let mut untrusted = None;
     for place in places {
         let path = place.join(SOCKET);
         match reach(place) {
-            Ok(Some(stream)) => return converse(stream, &path, ask),
+            Ok(Some(stream)) => return Conversation::begin(stream, path, ask),
             Ok(None) => untrusted = untrusted.or(Some(path)),
             // A leftover of an earlier life, or nothing at all.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED | Errno::ELOOP) => {}
@@ -103,48 +129,94 @@ fn connected(directory: &OwnedFd, place: &Path) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-fn converse<T: DeserializeOwned>(mut stream: UnixStream, path: &Path, ask: Ask) -> Result<T, Unanswered> {
-    let broken = |error| Unanswered::Broken(path.to_owned(), error);
-    let mut line = serde_json::to_vec(&ask).map_err(|error| broken(error.into()))?;
-    line.push(b'\n');
-    match stream.write_all(&line) {
-        // Who is turned away at the door may still be told why.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(broken(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let answer = read_line(&mut stream).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            Unanswered::Senseless(path.to_owned(), format!("no answer within {} s", PATIENCE.as_secs()))
-        }
-        _ => broken(error),
-    })?;
-    match serde_json::from_slice(&answer) {
-        Ok(Answer::Ok(answer)) => Ok(answer),
-        Ok(Answer::Error(why)) => Err(Unanswered::Declined(why)),
-        Err(error) => Err(Unanswered::Senseless(path.to_owned(), format!("not an answer: {error}"))),
-    }
+/// What came.
+#[derive(Debug)]
+pub enum Heard<T> {
+    /// An answer.
+    Answer(T),
+    /// None in the time given.
+    Nothing,
+    /// None will come any more.
+    End,
 }
 
-/// Reads up to the end of the line, for [`PATIENCE`] in all, however slowly it drips.
-fn read_line(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
-    let end = Instant::now() + PATIENCE;
-    let mut line = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let length = match stream.read(&mut chunk) {
-            Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+/// A connection over which something was asked.
+#[derive(Debug)]
+pub struct Conversation {
+    stream: UnixStream,
+    path: PathBuf,
+    read: Vec<u8>,
+    /// Up to where no newline is.
+    looked_at: usize,
+}
+
+impl Conversation {
+    fn begin(mut stream: UnixStream, path: PathBuf, ask: &Ask) -> Result<Self, Unanswered> {
+        let said = serde_json::to_vec(ask).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            match stream.write_all(&line) {
+                // Who is turned away at the door may still be told why.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        });
+        said.map_err(|error| Unanswered::Broken(path.clone(), error))?;
+        Ok(Self { stream, path, read: Vec::new(), looked_at: 0 })
+    }
+
+    /// Waits for the next answer, for so long in all, however slowly it drips.
+    ///
+    /// # Errors
+    /// A refusal, or what is no answer; the line broke.
+    pub fn next<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Heard<T>, Unanswered> {
+        let line = match self.line(Instant::now().checked_add(patience)) {
+            Ok(Some(line)) if line.is_empty() => return Ok(Heard::End),
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(Heard::Nothing),
+            Err(error) => return Err(Unanswered::Broken(self.path.clone(), error)),
         };
-        let new = chunk.get(..length).unwrap_or_default();
-        line.extend_from_slice(new);
-        if length == 0 || new.contains(&b'\n') || line.len() > MAX_ANSWER {
-            return Ok(line);
+        match serde_json::from_slice(&line) {
+            Ok(Answer::Ok(answer)) => Ok(Heard::Answer(answer)),
+            Ok(Answer::Error(why)) => Err(Unanswered::Declined(why)),
+            Ok(Answer::Wrong(why)) => Err(Unanswered::Wrong(why)),
+            Err(error) => Err(self.senseless(format!("not an answer: {error}"))),
+        }
+    }
+
+    /// Returns that this is no answer to what was asked.
+    pub fn senseless(&self, what: impl Into<String>) -> Unanswered {
+        Unanswered::Senseless(self.path.clone(), what.into())
+    }
+
+    /// Returns the next line; an empty one at the end; `None` when time is over.
+    fn line(&mut self, end: Option<Instant>) -> io::Result<Option<Vec<u8>>> {
+        let mut chunk = [0; 4096];
+        loop {
+            let new = self.read.get(self.looked_at..).unwrap_or_default();
+            if let Some(at) = new.iter().position(|byte| *byte == b'\n') {
+                let rest = self.read.split_off(self.looked_at + at + 1);
+                self.looked_at = 0;
+                return Ok(Some(std::mem::replace(&mut self.read, rest)));
+            }
+            self.looked_at = self.read.len();
+            if self.read.len() > MAX_ANSWER {
+                return Err(io::Error::other("an answer without end"));
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            self.stream.set_read_timeout(left)?;
+            match self.stream.read(&mut chunk) {
+                Ok(0) => {
+                    self.looked_at = 0;
+                    return Ok(Some(std::mem::take(&mut self.read)));
+                }
+                Ok(length) => self.read.extend_from_slice(chunk.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(None),
+                Err(error) => return Err(error),
+            }
         }
     }
 }
@@ -157,7 +229,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    use super::super::protocol::Begun;
+    use super::super::answers::Begun;
     use super::*;
 
     /// A directory with a socket on which somebody answers every request with `answer`, and what they were asked.
@@ -175,7 +247,7 @@ mod tests {
     }
 
     fn shutdown(places: &[PathBuf]) -> Result<Begun, Unanswered> {
-        ask_at(places, Ask::Shutdown { code: Some(3) })
+        ask_at(places, &Ask::Shutdown { code: Some(3) })
     }
 
     #[test]
@@ -192,6 +264,8 @@ mod tests {
     fn a_refusal_and_nonsense_are_told_apart() {
         let (dir, _asked) = answering("{\"error\":\"only root may\"}\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Declined(why)) if why == "only root may"));
+        let (dir, _asked) = answering("{\"wrong\":\"nobody\"}\n");
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Wrong(why)) if why == "nobody"));
         let (dir, _asked) = answering("hello\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Senseless(..))));
         let (dir, _asked) = answering("");
@@ -214,6 +288,14 @@ mod tests {
         let link = tempfile::tempdir().unwrap();
         symlink(dir.path(), link.path().join("stepdown")).unwrap();
         assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(Unanswered::Nobody(_))));
+    }
+
+    #[test]
+    fn answers_are_read_one_by_one_until_the_end() {
+        let (dir, _asked) = answering("{\"ok\":{}}\n{\"ok\":{}}\n");
+        let mut conversation = begin_at(&[dir.path().into()], &Ask::Health {}).unwrap();
+        let mut next = || conversation.next::<Begun>(PATIENCE).unwrap();
+        assert!(matches!((next(), next(), next()), (Heard::Answer(_), Heard::Answer(_), Heard::End)));
     }
 
     #[test]

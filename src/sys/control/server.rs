@@ -1,5 +1,6 @@
 //! The control socket's side in PID 1. Who calls is known from SO_PEERCRED, never from modes: root and the app user may
-//! ask, nobody else may even read (DESIGN §6). A caller that says nothing, too much or rubbish disturbs nobody.
+//! ask, nobody else may even read (DESIGN §6). A caller that says nothing, too much or rubbish, or that does not read,
+//! disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
 #![allow(clippy::disallowed_methods)] // the mode of a socket that we have just made in a directory of our own
 
 use std::fs;
@@ -10,40 +11,78 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::protocol::{Answer, Ask, Begun, MAX_REQUEST, SOCKET, Snapshot};
-use super::snapshot;
-use crate::config::values::Uid;
+use super::answers::{Answer, LogLine, Logged, Snapshot, StepTime};
+use super::protocol::{Ask, MAX_REQUEST, SOCKET};
+use super::timings::Moments;
+use crate::config::values::{ServiceName, Uid};
 use crate::error::Refused;
-use crate::supervise::{Request, Supervisor, Time};
+use crate::sys::log::lines::escape;
+use crate::sys::log::ours::Stream;
+use crate::sys::log::ring::{Followed, Line};
 
 /// Callers that are served or wait for it at the same time, of the app user and of root each, so that neither locks the
 /// other out; one more is turned away.
 const CALLERS: usize = 128;
-/// A caller that is not done by then is dropped.
+/// Callers that wait for services, of each of the two.
+const WAITING: usize = 128;
+/// A caller that has not said what it wants, or not read its answer, by then is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A follower that reads nothing for so long is dropped: a terminal that was halted for a moment is none.
+const FOLLOWER_PATIENCE: Duration = Duration::from_secs(60);
 /// After a refused accept (EMFILE), so that it is no busy loop.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The bound socket and what `status` tells besides the engine's part.
+/// What callers are told besides the engine's part.
+#[derive(Debug)]
 pub struct Desk {
-    /// Bound before the drop.
-    pub listener: UnixListener,
     /// Who may ask, besides root.
     pub app: Uid,
     /// The answer to `status`, but for the engine's part.
     pub fixed: Snapshot,
+    /// What was done before this stage.
+    pub steps: Vec<StepTime>,
+    /// What services did in an earlier stage.
+    pub before: Vec<(ServiceName, Moments)>,
 }
 
-type Reply = Answer<serde_json::Value>;
+/// What comes back.
+enum Reply {
+    /// One line, complete.
+    Line(Vec<u8>),
+    /// The last lines of a service, and those that come.
+    Log(Vec<Line>, Option<mpsc::Receiver<Followed>>),
+}
 
 /// A question that waits for its answer.
 pub struct Call {
-    ask: Ask,
+    /// What is asked.
+    pub ask: Ask,
+    /// By whom.
+    pub caller: Uid,
     reply: oneshot::Sender<Reply>,
+}
+
+impl Call {
+    /// Answers it. A caller that is gone does not need it.
+    pub fn answer<T: Serialize>(self, answer: Answer<T>) {
+        let _sent = self.reply.send(Reply::Line(line(&answer)));
+    }
+
+    /// Answers it with these lines, and then with what comes.
+    pub fn answer_lines(self, last: Vec<Line>, coming: Option<mpsc::Receiver<Followed>>) {
+        let _sent = self.reply.send(Reply::Log(last, coming));
+    }
+
+    /// Returns whether nobody waits for the answer any more.
+    pub fn is_gone(&self) -> bool {
+        self.reply.is_closed()
+    }
 }
 
 /// Binds the socket in the runtime directory, for everybody to connect to: who calls decides, not modes.
@@ -64,16 +103,28 @@ pub fn bind(directory: &Path) -> Result<UnixListener, Refused> {
 ///
 /// # Errors
 /// When the listener cannot be registered.
-pub fn open(desk: Desk) -> io::Result<(Snapshot, mpsc::Receiver<Call>)> {
-    desk.listener.set_nonblocking(true)?;
-    let listener = tokio::net::UnixListener::from_std(desk.listener)?;
+pub fn open(listener: UnixListener, app: Uid) -> io::Result<mpsc::Receiver<Call>> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::UnixListener::from_std(listener)?;
     let (calls, receiver) = mpsc::channel(2 * CALLERS);
-    tokio::spawn(accept(listener, calls, desk.app));
-    Ok((desk.fixed, receiver))
+    tokio::spawn(accept(listener, calls, app));
+    Ok(receiver)
+}
+
+/// The places that one user's callers share.
+struct Places {
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self { short: Arc::new(Semaphore::new(CALLERS)), long: Arc::new(Semaphore::new(WAITING)) }
+    }
 }
 
 async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, app: Uid) {
-    let [of_root, of_app] = [(); 2].map(|()| Arc::new(Semaphore::new(CALLERS)));
+    let (of_root, of_app) = (Places::new(), Places::new());
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -88,38 +139,122 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, a
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&places.short).try_acquire_owned() else {
             turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
             continue;
         };
-        let calls = calls.clone();
-        tokio::spawn(async move {
-            // A caller that goes away or is too slow is its own loss.
-            let _served = tokio::time::timeout(PATIENCE, serve(stream, calls)).await;
-            drop(place);
-        });
+        let visit = Visit { stream, caller, place, long: Arc::clone(&places.long), calls: calls.clone() };
+        // A caller that goes away or is too slow is its own loss.
+        tokio::spawn(async move { visit.serve().await.ok() });
     }
 }
 
 /// Answers without waiting for anything: a new connection has room for a line.
 fn turn_away(stream: &UnixStream, why: String) {
-    let line = serde_json::to_vec(&Reply::Error(why)).unwrap_or_default();
-    let _gone = stream.try_write(&[line.as_slice(), b"\n"].concat());
+    let _gone = stream.try_write(&line(&Answer::<()>::Error(why)));
 }
 
-async fn serve(mut stream: UnixStream, calls: mpsc::Sender<Call>) -> io::Result<()> {
-    let answer = match request(&mut stream).await {
-        Ok(ask) => {
-            let (reply, answer) = oneshot::channel();
-            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-            calls.send(Call { ask, reply }).await.map_err(|_| gone())?;
-            answer.await.map_err(|_| gone())?
-        }
-        Err(why) => Answer::Error(why),
-    };
-    let mut line = serde_json::to_vec(&answer)?;
+fn line<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
+    let line = serde_json::to_vec(answer).or_else(|error| {
+        let why = Answer::<()>::Error(error.to_string());
+        serde_json::to_vec(&why)
+    });
+    let mut line = line.unwrap_or_default();
     line.push(b'\n');
-    stream.write_all(&line).await
+    line
+}
+
+/// One caller, from its first word to its last.
+struct Visit {
+    stream: UnixStream,
+    caller: Uid,
+    place: OwnedSemaphorePermit,
+    long: Arc<Semaphore>,
+    calls: mpsc::Sender<Call>,
+}
+
+impl Visit {
+    async fn serve(self) -> io::Result<()> {
+        let Self { mut stream, caller, place, long, calls } = self;
+        let ask = match timeout(PATIENCE, request(&mut stream)).await? {
+            Ok(ask) => ask,
+            Err(why) => return tell(&mut stream, &line(&Answer::<()>::Wrong(why)), PATIENCE).await,
+        };
+        let is_long = ask.is_long();
+        let place = match is_long.then(|| long.try_acquire_owned()).transpose() {
+            Ok(Some(other)) => other,
+            Ok(None) => place,
+            Err(_) => {
+                let why = format!("{WAITING} callers of user {caller} are waiting; try again");
+                return tell(&mut stream, &line(&Answer::<()>::Error(why)), PATIENCE).await;
+            }
+        };
+        let (reply, answer) = oneshot::channel();
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        timeout(PATIENCE, calls.send(Call { ask, caller, reply })).await?.map_err(|_| gone())?;
+        let answer = tokio::select! {
+            answer = answer => answer.map_err(|_| gone())?,
+            () = hung_up(&mut stream), if is_long => return Ok(()),
+        };
+        match answer {
+            Reply::Line(line) => tell(&mut stream, &line, PATIENCE).await?,
+            Reply::Log(last, coming) => {
+                for kept in last {
+                    tell(&mut stream, &line(&Answer::Ok(logged(Followed::Line(kept)))), PATIENCE).await?;
+                }
+                pass_on(&mut stream, coming).await?;
+            }
+        }
+        drop(place);
+        Ok(())
+    }
+}
+
+async fn tell(stream: &mut UnixStream, line: &[u8], patience: Duration) -> io::Result<()> {
+    timeout(patience, stream.write_all(line)).await?
+}
+
+/// Writes what comes until it ends, or the caller has gone.
+async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<Followed>>) -> io::Result<()> {
+    let Some(mut coming) = coming else { return Ok(()) };
+    loop {
+        let came = tokio::select! {
+            came = coming.recv() => came,
+            () = hung_up(stream) => None,
+        };
+        let Some(came) = came else { return Ok(()) };
+        tell(stream, &line(&Answer::Ok(logged(came))), FOLLOWER_PATIENCE).await?;
+    }
+}
+
+fn logged(followed: Followed) -> Logged {
+    let Line { time, stream, bytes, more, cut, .. } = match followed {
+        Followed::Line(line) => line,
+        Followed::Lost(count) => return Logged::Lost(count),
+    };
+    let mut text = Vec::with_capacity(bytes.len());
+    escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);
+    Logged::Line(LogLine {
+        time: String::from_utf8_lossy(&time.rfc3339()).into_owned(),
+        stream: match stream {
+            Stream::Stdout => "stdout".to_owned(),
+            Stream::Stderr => "stderr".to_owned(),
+        },
+        text: String::from_utf8_lossy(&text).into_owned(),
+        more: more || cut,
+    })
+}
+
+/// Returns once the caller has closed its side, or says more than there is to say.
+async fn hung_up(stream: &mut UnixStream) {
+    let mut chunk = [0; 512];
+    let mut said = 0;
+    while let Ok(length) = stream.read(&mut chunk).await {
+        said += length;
+        if length == 0 || said > MAX_REQUEST {
+            break;
+        }
+    }
 }
 
 /// Reads one line of JSON.
@@ -137,18 +272,4 @@ async fn request(stream: &mut UnixStream) -> Result<Ask, String> {
         }
     }
     serde_json::from_slice(&line).map_err(|error| format!("cannot read the request: {error}"))
-}
-
-impl Call {
-    /// Answers it; returns what the engine must be asked, if anything.
-    pub fn answer(self, fixed: &Snapshot, supervisor: &Supervisor, now: Time) -> Option<Request> {
-        let (answer, request) = match self.ask {
-            Ask::Status {} => (serde_json::to_value(snapshot::now(fixed, supervisor, now)), None),
-            Ask::Shutdown { code } => (serde_json::to_value(Begun {}), Some(Request::Shutdown { code })),
-        };
-        let answer = answer.map_or_else(|error| Answer::Error(error.to_string()), Answer::Ok);
-        // A caller that is gone does not need it.
-        let _sent = self.reply.send(answer);
-        request
-    }
 }

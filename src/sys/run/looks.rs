@@ -1,6 +1,7 @@
 //! What the engine wants to know about members, asked by [`Probes`] under their identity; and the answers, as events.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -8,8 +9,18 @@ use nix::errno::Errno;
 use super::member::Descriptors;
 use super::perform::Hands;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
-use crate::config::service::{Ready, Service};
+use crate::config::service::{Kind, Ready, Service};
+use crate::config::units::show_duration;
 use crate::supervise::{Answer, Event, Id, Look, SpawnError};
+
+/// Who asks a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// The engine.
+    Engine(Id),
+    /// Somebody over the control socket, by a command of the service's.
+    Caller(Id),
+}
 
 impl Hands {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
@@ -25,18 +36,51 @@ impl Hands {
         let member = self.members.get(id.0).ok_or_else(nothing)?;
         let (probe, timeout) = member.service.as_ref().and_then(|it| question(it, look)).ok_or_else(nothing)?;
         let launch = member.command(&self.around, Descriptors::default())?;
-        self.probes.start(id, probe, timeout, now, launch)?;
+        self.probes.start(Asker::Engine(id), probe, timeout, now, launch)?;
         Ok(())
     }
 
     /// Waits for no answer any more.
     pub fn forget(&mut self, id: Id) {
-        self.probes.cancel(id);
+        self.probes.cancel(Asker::Engine(id));
     }
 
     /// Ends the questions whose time is over.
     pub fn expire_looks(&mut self, now: Instant, events: &mut VecDeque<Event>) {
-        events.extend(self.probes.expire(now).into_iter().map(|(id, answer)| Event::Looked { id, answer }));
+        for (asker, answer) in self.probes.expire(now) {
+            self.looked(asker, answer, events);
+        }
+    }
+
+    /// Passes an answer on to who asked.
+    pub fn looked(&mut self, asker: Asker, answer: Answer, events: &mut VecDeque<Event>) {
+        match asker {
+            Asker::Engine(id) => events.push_back(Event::Looked { id, answer }),
+            Asker::Caller(id) => self.tried.push((id, answer)),
+        }
+    }
+
+    /// Begins to run a command as a service; what comes of it stands in `tried` one day.
+    ///
+    /// # Errors
+    /// When no process can be had, or the command before it is not over.
+    pub fn run_as(&mut self, id: Id, words: &[OsString], timeout: Duration, now: Instant) -> Result<(), SpawnError> {
+        let nobody = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
+        let launch = self.members.get(id.0).ok_or_else(nobody)?.command(&self.around, Descriptors::default())?;
+        self.probes.start(Asker::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
+        Ok(())
+    }
+
+    /// Returns by what a service that was started becomes ready, where that is more than its being there.
+    pub fn ready_by(&self, id: Id) -> Option<String> {
+        let service = self.members.get(id.0)?.service.as_ref().filter(|service| service.kind == Kind::Longrun)?;
+        match &service.ready {
+            Ready::Started => None,
+            Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
+            Ready::Notify { .. } => Some("READY=1".to_owned()),
+            Ready::Probe { probe, .. } => Some(probe.to_string()),
+            Ready::Delay(delay) => Some(format!("its delay of {}", show_duration(*delay))),
+        }
     }
 
     /// Returns the name of one of the things that a service waits for.

@@ -1,5 +1,6 @@
 //! [`Member`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::RawFd;
@@ -182,6 +183,16 @@ impl Member {
         }
     }
 
+    /// Returns everything that its command finds in its environment.
+    ///
+    /// # Errors
+    /// When its `environment_file` cannot be read.
+    pub fn environment(&self, around: &Surroundings) -> Result<BTreeMap<OsString, OsString>, SpawnError> {
+        let mut all = around.environment.of(self.service.as_ref(), &self.plan).map_err(unreadable)?;
+        all.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
+        Ok(all)
+    }
+
     fn launch(
         &self,
         program: PathBuf,
@@ -191,8 +202,7 @@ impl Member {
     ) -> Result<Launch, SpawnError> {
         let service = self.service.as_ref();
         let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
-        let mut environment = around.environment.of(service, &self.plan).map_err(unreadable)?;
-        environment.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
+        let environment = self.environment(around)?;
         let directory = match service {
             Some(service) => service.directory.as_deref().unwrap_or(Path::new("/")),
             None => &around.directory,
@@ -245,8 +255,6 @@ fn told(what: &str, errno: Errno) -> SpawnError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};

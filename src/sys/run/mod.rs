@@ -5,6 +5,10 @@
 
 mod environment;
 mod family;
+mod front;
+mod heard;
+mod journal;
+mod last;
 mod looks;
 mod member;
 pub mod mishap;
@@ -19,6 +23,7 @@ pub mod voices;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::os::unix::net::UnixListener;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -30,21 +35,23 @@ pub use member::{Member, Surroundings};
 pub use reload::{Reader, Reread};
 
 use crate::config::container::SignalRule;
-use crate::config::values::{ServiceName, Signal};
-use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Report, Setup, Supervisor, Target, Time, Why};
-use crate::sys::control::protocol::Snapshot;
+use crate::config::values::ServiceName;
+use crate::error::Refused;
+use crate::supervise::{Action, Because, Event, Id, Report, Setup, Supervisor, Time};
+use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call};
+use crate::sys::control::timings::Moments;
 use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
 use crate::sys::outward::Outward;
 use crate::sys::signals::Signals;
 use crate::sys::termination::TerminationLog;
+use front::Front;
+use journal::Journal;
 use perform::Hands;
 use readiness::{clear_if, watched, writable};
 use reports::{Background, Manner, Refusals};
-use story::Culprit;
 
 /// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -65,8 +72,10 @@ pub struct Stage<'a> {
     pub sockets: voices::Sockets,
     /// The handlers.
     pub signals: &'a mut Signals,
-    /// The bound control socket, and what `status` tells besides the engine's part.
-    pub control: Option<server::Desk>,
+    /// The bound control socket.
+    pub control: Option<UnixListener>,
+    /// What callers are told besides the engine's part.
+    pub desk: server::Desk,
     /// Whether this is *prepare*.
     pub preparing: bool,
     /// When this life began.
@@ -99,6 +108,8 @@ pub struct Outcome {
     pub because: Because,
     /// Oneshots that are done.
     pub done: BTreeSet<ServiceName>,
+    /// When things happened.
+    pub moments: Vec<(ServiceName, Moments)>,
 }
 
 /// Runs a stage to its end and leaves no process of it behind.
@@ -134,14 +145,17 @@ struct Turning<'a> {
     hands: Hands,
     signals: &'a mut Signals,
     calls: mpsc::Receiver<Call>,
-    answers: Option<Snapshot>,
+    /// Whether anybody can call.
+    open: bool,
+    front: Front,
     queue: VecDeque<Event>,
     because: Because,
     began: Instant,
     tty: bool,
     ends_by: Option<Instant>,
     reader: Option<Reader<'a>>,
-    reload_asked: bool,
+    /// A reload is due, and these want to know what comes of it.
+    reload_asked: Option<Vec<Call>>,
     outward: Outward,
     said_ready: bool,
     termination_log: Option<TerminationLog>,
@@ -164,31 +178,29 @@ enum Woken {
 
 impl<'a> Turning<'a> {
     fn new(stage: Stage<'a>) -> std::io::Result<Self> {
-        let (answers, calls) = match stage.control {
-            Some(desk) => {
-                let (facts, calls) = server::open(desk)?;
-                (Some(facts), calls)
-            }
-            None => (None, mpsc::channel(1).1),
-        };
+        let calls = stage.control.map(|listener| server::open(listener, stage.desk.app)).transpose()?;
+        let roll = Roll::new(&stage.setup.specs);
         let stop_timeout = stage.setup.stop_timeout;
         let manner = match stage.setup.specs.as_slice() {
             [only] if only.is_main => Manner::Alone,
             _ if stage.preparing => Manner::Preparing,
             _ => Manner::Serving,
         };
+        let supervisor = Supervisor::new(stage.setup);
+        let journal = journal(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
         Ok(Self {
-            supervisor: Supervisor::new(stage.setup),
+            front: Front::new(stage.desk.fixed, stage.desk.steps, roll, journal),
+            supervisor,
             hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
-            calls,
-            answers,
+            open: calls.is_some(),
+            calls: calls.unwrap_or_else(|| mpsc::channel(1).1),
             queue: VecDeque::new(),
             because: Because::NothingLeft,
             began: stage.began,
             tty: stage.tty,
             reader: stage.reader,
-            reload_asked: false,
+            reload_asked: None,
             outward: stage.outside.outward,
             said_ready: false,
             termination_log: stage.outside.termination_log,
@@ -198,70 +210,6 @@ impl<'a> Turning<'a> {
             refusals: Refusals::new(),
             stop_timeout,
         })
-    }
-
-    /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
-    /// panicked before may do so again: the sweep at the end finds everybody all the same.
-    fn give_up(&mut self) -> u8 {
-        self.because = Because::Asked;
-        let until = self.end_of_budget();
-        let one_by_one = AssertUnwindSafe(|| sweep::one_by_one(&mut self.hands, until));
-        if std::panic::catch_unwind(one_by_one).is_err() {
-            tracing::error!("{}: ending all that is left", mishap::told());
-        }
-        EXIT_REFUSED
-    }
-
-    /// Leaves no process and no line behind.
-    fn end(mut self, code: u8) -> Outcome {
-        let until = self.end_of_budget();
-        self.hands.probes.cancel_all();
-        sweep::everybody(&mut self.hands, until);
-        self.hands.logs.finish(Instant::now() + LAST_LINES);
-        self.tell_story(code);
-        let done = self.supervisor.status().into_iter().filter(|line| line.state == "done").map(|line| line.name);
-        Outcome { code, because: self.because, done: done.collect() }
-    }
-
-    /// The container's last lines, and what Kubernetes shows of it.
-    fn tell_story(&mut self, code: u8) {
-        if self.manner == Manner::Preparing && self.because == Because::NothingLeft {
-            return;
-        }
-        let culprit = self.supervisor.culprit().and_then(|id| {
-            let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            // How it ended is told in any case.
-            let why = self.supervisor.failed(id).filter(|why| !matches!(why, Why::Ended(_)));
-            let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
-            let last = self.hands.logs.last(id, story::LAST);
-            Some(Culprit { status, out_of_memory: self.hands.is_out_of_memory(id), why, last })
-        });
-        let story = story::tell(&self.because, code, culprit.as_ref());
-        story.iter().for_each(|line| tracing::error!("{line}"));
-        if let Some(log) = self.termination_log.take().filter(|_| !story.is_empty()) {
-            // A full disk: the lines above have said it.
-            let _unwritten = log.write(&(story.join("\n") + "\n"));
-        }
-    }
-
-    /// What whoever started the container waits for.
-    fn tell_outside(&mut self, report: &Report) {
-        match report {
-            Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {
-                let (up, wanted) = self.supervisor.up_and_wanted();
-                self.outward.status(&format!("{up} of {wanted} up"));
-                if up == wanted && !std::mem::replace(&mut self.said_ready, true) {
-                    self.outward.ready();
-                }
-            }
-            Report::Stopping { .. } => self.outward.stopping(),
-            _ => {}
-        }
-    }
-
-    /// One budget for all that a stop does, from the moment at which it began.
-    fn end_of_budget(&mut self) -> Instant {
-        *self.ends_by.get_or_insert_with(|| Instant::now() + self.stop_timeout)
     }
 
     async fn turn(&mut self) -> std::io::Result<u8> {
@@ -282,16 +230,18 @@ impl<'a> Turning<'a> {
             if let Some(code) = self.settle() {
                 return Ok(code);
             }
+            self.attend();
             let deadline = self.next_look();
             let woken = tokio::select! { biased;
                 guard = signals.readable() => { guard?.clear_ready(); Woken::Signals }
-                guard = watch.readable() => { clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
+                guard = watch.readable() => { self.front.changed = true; clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
                 guard = looks.readable() => { guard?.clear_ready(); self.hands.probes.listen(); Woken::Handled }
-                call = self.calls.recv(), if self.answers.is_some() => match call {
-                    Some(call) => Woken::Call(call),
-                    None => { self.answers = None; continue }
-                },
+                // Before callers, who may come without end.
                 () = sleep_until(deadline), if deadline.is_some() => Woken::Deadline,
+                call = self.calls.recv(), if self.open => match call {
+                    Some(call) => Woken::Call(call),
+                    None => { self.open = false; continue }
+                },
                 // Through the selector, so that a stream of deaths keeps nobody else waiting.
                 () = tokio::task::yield_now(), if more_deaths => Woken::Children,
                 () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
@@ -326,15 +276,15 @@ impl<'a> Turning<'a> {
         loop {
             while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
                 tracing::debug!("{event:?}");
+                self.front.changed = true;
                 let actions = self.supervisor.step(self.now(), event);
                 if let Some(code) = self.carry_out(actions, &mut answers) {
                     return Some(code);
                 }
             }
-            if !std::mem::take(&mut self.reload_asked) {
-                return None;
-            }
-            let (_told, actions) = self.reload();
+            let calls = self.reload_asked.take()?;
+            let (told, actions) = self.reread();
+            reload::answer(calls, &told);
             if let Some(code) = self.carry_out(actions, &mut answers) {
                 return Some(code);
             }
@@ -347,6 +297,7 @@ impl<'a> Turning<'a> {
             match action {
                 Action::Exit(code) => return Some(code),
                 Action::Report(report) => {
+                    self.front.journal.hear(&report, self.now());
                     if let Report::Stopping { because } = &report {
                         self.because = because.clone();
                         self.end_of_budget();
@@ -365,7 +316,10 @@ impl<'a> Turning<'a> {
                 }
                 Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
                 Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
-                Action::Look { id, look } => self.hands.look(id, look, Instant::now(), &mut self.queue),
+                Action::Look { id, look } => {
+                    self.front.journal.looks(id, look, self.now());
+                    self.hands.look(id, look, Instant::now(), &mut self.queue);
+                }
                 Action::Forget { id } => self.hands.forget(id),
                 Action::Renew { id } => self.hands.renew(id),
                 Action::EndInput { id } => self.hands.pipes.end_input(id),
@@ -374,50 +328,30 @@ impl<'a> Turning<'a> {
         None
     }
 
-    /// Reads the signals that came and tells the engine what they ask for.
-    fn hear(&mut self) {
-        for signal in self.signals.pending() {
-            match signal {
-                Signal::CHLD => {}
-                Signal::TERM | Signal::INT | Signal::QUIT => self.queue.push_back(Event::StopSignal(signal)),
-                Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
-                #[cfg(debug_assertions)]
-                signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
-                mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
-                Signal::HUP => self.reload_asked = true,
-                other => self.queue.push_back(Event::Forward(other)),
-            }
-        }
-    }
-
-    /// `[signals]`: what PID 1 got goes to the services that are declared for it.
-    fn pass_on(&mut self, signal: Signal) {
-        for rule in self.mapped.iter().filter(|rule| rule.from == signal) {
-            match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
-                Some(pid) => self.hands.signal(pid, Target::Process, rule.to),
-                None => tracing::info!("got {signal}: {} is not running, nobody gets it", rule.service),
-            }
-        }
-    }
-
-    fn answer(&mut self, call: Call) {
-        if let Some(facts) = &self.answers
-            && let Some(request) = call.answer(facts, &self.supervisor, self.now())
-        {
-            self.queue.push_back(Event::Ask(request));
-        }
-    }
-
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
         let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
-        let others = self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline());
+        let others =
+            self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline()).chain(self.front.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()
     }
 
     fn now(&self) -> Time {
         Time(self.began.elapsed())
     }
+}
+
+/// Begins to note what happens: everything that shall run is asked for now.
+fn journal(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Journal {
+    let mut journal = Journal::new(now);
+    for (at, line) in supervisor.status().iter().enumerate() {
+        if line.wanted {
+            journal.asked(Id(at), now);
+        } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
+            journal.before(Id(at), *moments);
+        }
+    }
+    journal
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

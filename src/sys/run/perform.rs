@@ -11,6 +11,7 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
 use super::family::{Family, Process};
+use super::looks::Asker;
 use super::member::{Descriptors, Member, Surroundings};
 use super::pipes::Pipes;
 use super::voices::{Sockets, Voices};
@@ -18,7 +19,7 @@ use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::plan::Credentials;
-use crate::supervise::{Event, Exit, Id, Pid, Role, SpawnError, Target};
+use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
@@ -38,7 +39,9 @@ pub struct Hands {
     /// What services say.
     pub logs: Logs,
     /// Questions under way.
-    pub probes: Probes<Id>,
+    pub probes: Probes<Asker>,
+    /// What came of commands that somebody asked for.
+    pub tried: Vec<(Id, Answer)>,
     /// What services say of themselves.
     pub voices: Voices,
     /// What services write to each other.
@@ -61,6 +64,7 @@ impl Hands {
         Ok(Self {
             voices: Voices::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
+            tried: Vec::new(),
             pipes: Pipes::new(&members)?,
             last: vec![None; members.len()],
             logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
@@ -142,9 +146,21 @@ impl Hands {
 
     /// Sends a signal to a process or group that the engine knows.
     pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
+        if let Err(errno) = self.deliver(pid, to, signal)
+            && errno != Errno::ESRCH
+        {
+            tracing::warn!("cannot send {signal} to process {}: {errno}", pid.0);
+        }
+    }
+
+    /// The same, and says how it went.
+    ///
+    /// # Errors
+    /// ESRCH: it is gone.
+    pub fn deliver(&mut self, pid: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
         // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
         if self.family.get(pid).is_none() && self.family.leftover(pid).is_none() {
-            return;
+            return Err(Errno::ESRCH);
         }
         let send = || match self.family.leftover(pid) {
             Some(leftover) => leftover.signal(signal),
@@ -156,10 +172,9 @@ impl Hands {
         };
         let kill = CapSet::EMPTY.with(Capability::KILL);
         // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
-        if send() == Err(Errno::EPERM)
-            && let Err(errno) = with_raised(kill, send)
-        {
-            tracing::warn!("cannot send {signal} to process {}: {errno}", pid.0);
+        match send() {
+            Err(Errno::EPERM) => with_raised(kill, send),
+            sent => sent,
         }
     }
 
@@ -245,8 +260,11 @@ impl Hands {
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
-                events.extend(self.probes.died(pid, exit).map(|(id, answer)| Event::Looked { id, answer }));
+                let looked = self.probes.died(pid, exit);
                 reap::reap(pid);
+                if let Some((asker, answer)) = looked {
+                    self.looked(asker, answer, events);
+                }
                 continue;
             };
             self.hear(process.id, events);

@@ -8,6 +8,8 @@ use super::perform::Hands;
 use crate::config::values::ServiceName;
 use crate::error::Error;
 use crate::supervise::{Action, Id, Setup};
+use crate::sys::control::answers::{Answer, Reloaded, Tried};
+use crate::sys::control::server::Call;
 
 /// What comes of reading the configuration again.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub type Reader<'a> = Box<dyn FnMut() -> Result<Reread, Error> + 'a>;
 
 impl Turning<'_> {
     /// Reads the configuration again and begins what follows. Returns what was done in words, or why nothing was.
-    pub(super) fn reload(&mut self) -> (Result<String, String>, Vec<Action>) {
+    pub(super) fn reread(&mut self) -> (Result<String, String>, Vec<Action>) {
         let Some(reader) = &mut self.reader else {
             return (Err("nothing is supervised yet".to_owned()), Vec::new());
         };
@@ -55,7 +57,21 @@ impl Turning<'_> {
             .filter_map(|member| Some((member.plan.name.clone(), self.supervisor.id(&member.plan.name)?)))
             .collect();
         self.hands.adopt(members, &ids);
+        self.front.reloaded = true;
         (Ok(told), actions)
+    }
+}
+
+/// What callers are told of it.
+pub(super) fn answer(calls: Vec<Call>, told: &Result<String, String>) {
+    for call in calls {
+        call.answer(match told {
+            Ok(how) => {
+                let name = "services".to_owned();
+                Answer::Ok(Reloaded { services: vec![Tried { name, done: true, how: how.clone() }] })
+            }
+            Err(why) => Answer::Error(why.clone()),
+        });
     }
 }
 

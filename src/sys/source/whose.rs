@@ -32,6 +32,7 @@ fn below(path: &Path, depth: usize) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // of a tree that the test has just made
 mod tests {
     use std::os::unix::fs::{PermissionsExt, chown};
 

@@ -1,0 +1,170 @@
+//! `start`, `stop`, `restart`, `reload` and `wait`: asks, waits with a line of progress on a terminal, and says how far
+//! each service came.
+#![allow(clippy::disallowed_methods)] // says how long it has waited
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
+use super::super::output;
+use super::super::words::{duration, plain};
+use super::{EXIT_NOT, unanswered};
+use crate::error::EXIT_REFUSED;
+use crate::sys::control::answers::{Reached, Reloaded, ServiceStatus, Snapshot, Waited};
+use crate::sys::control::client::{Heard, Unanswered, ask, begin};
+use crate::sys::control::protocol::{Ask, Until, milliseconds};
+
+/// Between two looks at how far it is.
+const SECOND: Duration = Duration::from_secs(1);
+/// To the beginning of the line, and clear it.
+const CLEAR: &str = "\r\x1b[K";
+
+/// 0 if all are up, or done.
+pub(in crate::cli) fn start(args: &ChangeArgs) -> u8 {
+    change(args, |services, wait_ms| Ask::Start { services, wait_ms })
+}
+
+/// 0 if all are down.
+pub(in crate::cli) fn stop(args: &ChangeArgs) -> u8 {
+    change(args, |services, wait_ms| Ask::Stop { services, wait_ms })
+}
+
+/// 0 if all are up again.
+pub(in crate::cli) fn restart(args: &ChangeArgs) -> u8 {
+    change(args, |services, wait_ms| Ask::Restart { services, wait_ms })
+}
+
+fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Ask) -> u8 {
+    let services = args.services.clone();
+    if args.no_wait {
+        return match ask::<Waited>(&request(services, None)) {
+            Ok(_) => 0,
+            Err(why) => unanswered(&why),
+        };
+    }
+    wait_for(&request(services, Some(milliseconds(args.timeout))), &args.services)
+}
+
+/// 0 if all came to be what was waited for.
+pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
+    let until = match (args.down, args.done) {
+        (true, _) => Until::Down,
+        (_, true) => Until::Done,
+        (false, false) => Until::Ready,
+    };
+    let (services, timeout_ms) = (args.services.clone(), Some(milliseconds(args.timeout)));
+    wait_for(&Ask::Wait { services, until, timeout_ms }, &args.services)
+}
+
+/// 0 if all have done so.
+pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
+    let services = args.services.clone();
+    let tried = match patiently::<Reloaded>(&Ask::Reload { services }, &args.services) {
+        Ok(Some(Reloaded { services })) => services,
+        Ok(None) => return EXIT_REFUSED,
+        Err(why) => return unanswered(&why),
+    };
+    for it in &tried {
+        let line = format!("{}: {}\n", plain(&it.name), plain(&it.how));
+        say(&line, it.done);
+    }
+    if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT }
+}
+
+fn wait_for(request: &Ask, names: &[String]) -> u8 {
+    let began = Instant::now();
+    let services = match patiently::<Waited>(request, names) {
+        Ok(Some(Waited { services })) => services,
+        Ok(None) => return EXIT_REFUSED,
+        Err(why) => return unanswered(&why),
+    };
+    for it in &services {
+        let line = outcome(it, began.elapsed()) + "\n";
+        say(&line, it.reached);
+    }
+    if services.iter().all(|it| it.reached) { 0 } else { EXIT_NOT }
+}
+
+fn say(line: &str, is_well: bool) {
+    if is_well {
+        output::out(line);
+    } else {
+        output::err(line);
+    }
+}
+
+/// Waits for the answer, which comes when PID 1 has one; `None` if it has gone, and that was said.
+fn patiently<T: serde::de::DeserializeOwned>(request: &Ask, names: &[String]) -> Result<Option<T>, Unanswered> {
+    let is_screen = std::io::stderr().is_terminal();
+    let began = Instant::now();
+    let mut conversation = begin(request)?;
+    let mut drawn = false;
+    let heard = loop {
+        match conversation.next(SECOND) {
+            Ok(Heard::Nothing) if is_screen => {
+                let now = ask::<Snapshot>(&Ask::Status { services: names.to_owned(), after: None });
+                if let Ok(snapshot) = now {
+                    output::err(&format!("{CLEAR}{}", progress(&snapshot.services, began.elapsed())));
+                    drawn = true;
+                }
+            }
+            Ok(Heard::Nothing) => {}
+            other => break other,
+        }
+    };
+    if drawn {
+        output::err(CLEAR);
+    }
+    match heard? {
+        Heard::Answer(answer) => Ok(Some(answer)),
+        Heard::Nothing | Heard::End => {
+            output::err("stepdown: the container has ended meanwhile\n");
+            Ok(None)
+        }
+    }
+}
+
+/// `web: starting, db: waiting for tcp://x:1 (3.0s)`, no longer than a narrow terminal.
+fn progress(services: &[ServiceStatus], waited: Duration) -> String {
+    const WIDEST: usize = 72;
+    let some = services.iter().map(|it| format!("{}: {}", plain(&it.name), plain(&it.state)));
+    let line = format!("{} {}", duration(waited), some.collect::<Vec<_>>().join(", "));
+    if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
+}
+
+/// Says how far one service came.
+fn outcome(it: &Reached, waited: Duration) -> String {
+    let (name, state) = (plain(&it.name), plain(&it.state));
+    let why = it.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    match (it.reached, it.pid) {
+        (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
+        (true, None) => format!("{name}: {state}"),
+        (false, _) if matches!(state.as_str(), "failed" | "down") => format!("{name}: {state}{why}"),
+        (false, _) => format!("{name}: still {state} after {}{why}", duration(waited)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_says_what_it_is_and_why_it_is_not_more() {
+        let it = |state: &str, pid, reached, why: Option<&str>| {
+            let why = why.map(str::to_owned);
+            outcome(&Reached { name: "web".into(), state: state.into(), pid, reached, why }, Duration::from_secs(60))
+        };
+        assert_eq!(it("up", Some(7), true, None), "web: up, pid 7");
+        assert_eq!(it("down", None, true, None), "web: down");
+        assert_eq!(it("failed", None, false, Some("10 failures in a row")), "web: failed: 10 failures in a row");
+        assert_eq!(it("waiting", None, false, Some("waits for db")), "web: still waiting after 1m 0s: waits for db");
+    }
+
+    #[test]
+    fn progress_is_one_short_line() {
+        let service = |name: &str| ServiceStatus { name: name.into(), state: "starting".into(), ..Default::default() };
+        assert_eq!(progress(&[service("web")], Duration::from_secs(3)), "3.0s web: starting");
+        let many: Vec<_> = (0..50).map(|number| service(&format!("s{number}"))).collect();
+        assert_eq!(progress(&many, Duration::ZERO).chars().count(), 73);
+    }
+}

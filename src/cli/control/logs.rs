@@ -1,0 +1,64 @@
+//! `logs`: prints a service's last lines, and those that come.
+
+use std::time::Duration;
+
+use super::super::args::LogsArgs;
+use super::super::output;
+use super::super::words::plain;
+use super::unanswered;
+use crate::sys::control::answers::{LogLine, Logged};
+use crate::sys::control::client::{Heard, begin};
+use crate::sys::control::protocol::Ask;
+
+/// What is kept comes at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Nobody waits for a year.
+const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What the service wrote to its standard error goes to ours.
+pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
+    let request = Ask::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
+    let mut conversation = match begin(&request) {
+        Ok(conversation) => conversation,
+        Err(why) => return unanswered(&why),
+    };
+    loop {
+        match conversation.next::<Logged>(if args.follow { EVER } else { PATIENCE }) {
+            Ok(Heard::Answer(logged)) if print(&logged, args.timestamps) => {}
+            // Nobody reads it any more, or there is no more.
+            Ok(Heard::Answer(_) | Heard::End) => return 0,
+            Ok(Heard::Nothing) if args.follow => {}
+            Ok(Heard::Nothing) => return unanswered(&conversation.senseless("the lines did not come to their end")),
+            Err(why) => return unanswered(&why),
+        }
+    }
+}
+
+fn print(logged: &Logged, timestamps: bool) -> bool {
+    match logged {
+        Logged::Line(line) if line.stream == "stderr" => output::err(&text(line, timestamps)),
+        Logged::Line(line) => return output::out(&text(line, timestamps)),
+        Logged::Lost(count) => output::err(&format!("stepdown: {count} lines were lost: they came too fast\n")),
+    }
+    true
+}
+
+fn text(line: &LogLine, timestamps: bool) -> String {
+    // Tabs are the service's own.
+    let words: Vec<String> = line.text.split('\t').map(plain).collect();
+    let text = words.join("\t");
+    if timestamps { format!("{} {text}\n", plain(&line.time)) } else { text + "\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_its_tabs_and_nothing_that_a_terminal_obeys() {
+        let (time, stream) = ("2026-01-01T00:00:00.000000Z".to_owned(), "stdout".to_owned());
+        let line = LogLine { time, stream, text: "a\tb\u{1b}[2J".into(), more: false };
+        assert_eq!(text(&line, false), "a\tb\\u{1b}[2J\n");
+        assert_eq!(text(&line, true), "2026-01-01T00:00:00.000000Z a\tb\\u{1b}[2J\n");
+    }
+}

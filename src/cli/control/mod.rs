@@ -1,0 +1,133 @@
+//! The verbs that talk to the running PID 1: what is asked, and what the answer means for the exit code.
+
+mod change;
+mod logs;
+mod table;
+mod timings;
+mod watch;
+
+use std::io::IsTerminal;
+
+use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
+use super::{output, words};
+use crate::error::{EXIT_REFUSED, EXIT_WRONG};
+use crate::sys::control::answers::{Begun, Health, Snapshot, Timings, Variables};
+use crate::sys::control::client::{Unanswered, ask};
+use crate::sys::control::protocol::Ask;
+
+pub(super) use change::{reload, restart, start, stop, wait};
+pub(super) use logs::logs;
+
+/// It is not as it shall be, or not as it was waited for.
+const EXIT_NOT: u8 = 1;
+
+/// Prints the services; 0 if all is well, 1 if not, 111 if nobody answers.
+pub(super) fn status(args: &StatusArgs) -> u8 {
+    if args.watch {
+        return watch::run(args);
+    }
+    match ask::<Snapshot>(&Ask::Status { services: args.services.clone(), after: None }) {
+        Ok(snapshot) => {
+            output::out(&shown(&snapshot, args.json));
+            if snapshot.is_well() { 0 } else { EXIT_NOT }
+        }
+        Err(why) => unanswered(&why),
+    }
+}
+
+fn shown(snapshot: &Snapshot, as_json: bool) -> String {
+    let json = as_json.then(|| serde_json::to_string_pretty(snapshot).ok()).flatten();
+    json.map_or_else(|| table::status(snapshot, is_colourful()), |json| json + "\n")
+}
+
+/// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
+pub(super) fn health() -> u8 {
+    match ask::<Health>(&Ask::Health {}) {
+        Ok(Health { ill }) => {
+            let lines: String = ill.iter().map(|line| words::plain(line) + "\n").collect();
+            output::out(&lines);
+            if ill.is_empty() { 0 } else { EXIT_NOT }
+        }
+        Err(why) => {
+            unanswered(&why);
+            // Docker knows 0 and 1.
+            EXIT_NOT
+        }
+    }
+}
+
+/// Begins the ordered stop; 0 if it began.
+pub(super) fn shutdown(args: &ShutdownArgs) -> u8 {
+    begun(&Ask::Shutdown { code: args.code })
+}
+
+/// Sends a signal; 0 if it was sent.
+pub(super) fn signal(args: &SignalArgs) -> u8 {
+    let SignalArgs { service, signal, group } = args;
+    begun(&Ask::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
+}
+
+fn begun(request: &Ask) -> u8 {
+    match ask::<Begun>(request) {
+        Ok(Begun {}) => 0,
+        Err(why) => unanswered(&why),
+    }
+}
+
+/// Prints a service's environment, by name.
+pub(super) fn env(args: &EnvArgs) -> u8 {
+    let request = Ask::Env { service: args.service.clone(), show_secrets: args.show_secrets };
+    let Variables { variables } = match ask(&request) {
+        Ok(variables) => variables,
+        Err(why) => return unanswered(&why),
+    };
+    for variable in &variables {
+        let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), words::plain);
+        output::out(&format!("{}={value}\n", words::plain(&variable.name)));
+    }
+    if variables.iter().any(|variable| variable.value.is_none()) {
+        output::err("stepdown: what looks like a secret is hidden; see it with `--show-secrets`\n");
+    }
+    0
+}
+
+/// Prints how long the boot took, and for whom it waited.
+pub(super) fn timings(args: &TimingsArgs) -> u8 {
+    match ask::<Timings>(&Ask::Timings {}) {
+        Ok(all) => {
+            let json = args.json.then(|| serde_json::to_string_pretty(&all).ok()).flatten();
+            output::out(&json.map_or_else(|| timings::text(&all), |json| json + "\n"));
+            0
+        }
+        Err(why) => unanswered(&why),
+    }
+}
+
+/// <https://no-color.org>
+#[allow(clippy::disallowed_methods)] // how we print is ours to read
+fn is_colourful() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn unanswered(why: &Unanswered) -> u8 {
+    let text = match why {
+        Unanswered::Nobody(places) => {
+            let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            format!(
+                "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
+                 stepdown status",
+                places.join(", ")
+            )
+        }
+        Unanswered::Untrusted(path) => format!(
+            "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
+             app user",
+            path.display()
+        ),
+        Unanswered::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
+        Unanswered::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
+        Unanswered::Declined(why) | Unanswered::Wrong(why) => words::plain(why),
+    };
+    output::err(&format!("stepdown: {text}\n"));
+    if matches!(why, Unanswered::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+}

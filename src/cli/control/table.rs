@@ -1,0 +1,184 @@
+//! The answer of `status` as an aligned table. Text in, text out.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::super::grid;
+use super::super::words::{duration, plain, size};
+use crate::sys::control::answers::{LastExit, ServiceStatus, Snapshot};
+
+const TITLES: [&str; 10] =
+    ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
+/// The column that is coloured.
+const STATE: usize = 1;
+/// Columns that are left out where they say nothing.
+const OPTIONAL: [&str; 3] = ["HEALTH", "MEMORY", "CPU"];
+const NONE: &str = "-";
+
+/// Returns the whole text; colours are for terminals.
+pub(super) fn status(snapshot: &Snapshot, colours: bool) -> String {
+    let mut text = head(snapshot);
+    if snapshot.services.is_empty() {
+        return text;
+    }
+    let rows: Vec<[String; 10]> = snapshot.services.iter().map(row).collect();
+    let says_something = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell != NONE));
+    let columns: Vec<usize> = TITLES
+        .iter()
+        .enumerate()
+        .filter(|(column, title)| !OPTIONAL.contains(title) || says_something(*column))
+        .map(|(column, _)| column)
+        .collect();
+    let titles: Vec<&str> = columns.iter().filter_map(|column| TITLES.get(*column).copied()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().filter_map(|column| row.get(*column).cloned()).collect()).collect();
+    text.push('\n');
+    grid::draw(&mut text, &titles, &rows, STATE, |row| row.get(STATE).filter(|_| colours).and_then(|it| colour(it)));
+    text
+}
+
+fn head(snapshot: &Snapshot) -> String {
+    let Snapshot { identity, kept, reasons, .. } = snapshot;
+    let groups: Vec<_> = identity.groups.iter().map(u32::to_string).collect();
+    let kept = if kept.is_empty() { "nothing".to_owned() } else { plain(&kept.join(" ")) };
+    let mut text = format!(
+        "{} mode, {} ({}:{}, groups {}), {} {}; PID 1 keeps {kept}\n",
+        plain(&snapshot.mode),
+        plain(&identity.name),
+        identity.uid,
+        identity.gid,
+        groups.join(" "),
+        if snapshot.stopping { "stopping after" } else { "up for" },
+        duration(Duration::from_millis(snapshot.uptime_ms)),
+    );
+    for reason in reasons {
+        let _ = writeln!(text, "  {}", plain(reason));
+    }
+    text
+}
+
+fn row(service: &ServiceStatus) -> [String; 10] {
+    let none = || NONE.to_owned();
+    [
+        plain(&service.name),
+        plain(&service.state),
+        service.pid.map_or_else(none, |pid| pid.to_string()),
+        duration(Duration::from_millis(service.since_ms)),
+        service.restarts.to_string(),
+        match &service.last_exit {
+            None => none(),
+            Some(LastExit::Code(code)) => code.to_string(),
+            Some(LastExit::Signal(signal)) => plain(signal),
+        },
+        match service.healthy {
+            None => none(),
+            Some(true) => "healthy".to_owned(),
+            Some(false) => "unhealthy".to_owned(),
+        },
+        service.usage.map_or_else(none, |usage| size(usage.memory)),
+        service.usage.map_or_else(none, |usage| duration(Duration::from_millis(usage.cpu_ms))),
+        note(service),
+    ]
+}
+
+/// Why it is as it is, whom it waits for, what it says of itself.
+fn note(service: &ServiceStatus) -> String {
+    let waits = (!service.waits_for.is_empty()).then(|| format!("waits for {}", plain(&service.waits_for.join(", "))));
+    // A state that says by itself that nobody wants it.
+    let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
+    let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
+    let says = service.status_text.as_deref().map(|text| format!("\"{}\"", plain(text)));
+    let parts: Vec<String> =
+        service.why.as_deref().map(plain).into_iter().chain(waits).chain(unwanted).chain(says).collect();
+    parts.join("; ")
+}
+
+fn colour(state: &str) -> Option<&'static str> {
+    match state {
+        "up" | "done" => Some("\x1b[32m"),
+        "failed" => Some("\x1b[31m"),
+        "waiting" | "starting" | "stopping" | "finishing" | "backoff" => Some("\x1b[33m"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::control::answers::{Identity, Taken};
+
+    fn service(name: &str, state: &str, pid: Option<i32>) -> ServiceStatus {
+        let (name, state) = (name.into(), state.into());
+        ServiceStatus { name, state, pid, wanted: true, since_ms: 1200, ..ServiceStatus::default() }
+    }
+
+    fn snapshot(services: Vec<ServiceStatus>) -> Snapshot {
+        Snapshot {
+            mode: "root".into(),
+            identity: Identity { name: "app".into(), uid: 1000, gid: 1001, groups: vec![44, 1001] },
+            kept: vec!["NET_BIND_SERVICE".into()],
+            reasons: vec!["web: capabilities = [\"NET_BIND_SERVICE\"]".into()],
+            uptime_ms: 123_000,
+            stopping: false,
+            version: 1,
+            services,
+        }
+    }
+
+    fn three() -> Snapshot {
+        snapshot(vec![
+            service("web", "up", Some(42)),
+            ServiceStatus {
+                last_exit: Some(LastExit::Signal("SIGTERM".into())),
+                why: Some("evil \u{1b}[2J".into()),
+                ..service("database", "failed", None)
+            },
+            ServiceStatus { last_exit: Some(LastExit::Code(0)), ..service("migrate", "done", None) },
+        ])
+    }
+
+    #[test]
+    fn columns_that_say_nothing_are_left_out() {
+        assert_eq!(
+            status(&three(), false),
+            "root mode, app (1000:1001, groups 44 1001), up for 2m 3s; PID 1 keeps NET_BIND_SERVICE\n\
+             \x20 web: capabilities = [\"NET_BIND_SERVICE\"]\n\
+             \n\
+             SERVICE   STATE   PID  FOR   RESTARTS  LAST EXIT  NOTE\n\
+             web       up      42   1.2s  0         -\n\
+             database  failed  -    1.2s  0         SIGTERM    evil \\u{1b}[2J\n\
+             migrate   done    -    1.2s  0         0\n"
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_a_service_stands_in_its_line() {
+        let usage = Some(Taken { memory: 12_900_000, proportional: true, cpu_ms: 1500, processes: 3 });
+        let web = ServiceStatus {
+            healthy: Some(false),
+            usage,
+            status_text: Some("12 requests\u{7}".into()),
+            ..service("web", "up", Some(42))
+        };
+        let api =
+            ServiceStatus { waits_for: vec!["db".into(), "tcp://mq:5672".into()], ..service("api", "waiting", None) };
+        let text = status(&snapshot(vec![web, api]), false);
+        let lines: Vec<_> = text.lines().skip(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "SERVICE  STATE    PID  FOR   RESTARTS  LAST EXIT  HEALTH     MEMORY  CPU   NOTE",
+                "web      up       42   1.2s  0         -          unhealthy  12.3M   1.5s  \"12 requests\\u{7}\"",
+                "api      waiting  -    1.2s  0         -          -          -       -     waits for db, tcp://mq:5672",
+            ]
+        );
+    }
+
+    #[test]
+    fn colours_do_not_move_the_columns() {
+        let (plain, coloured) = (status(&three(), false), status(&three(), true));
+        assert!(coloured.contains("\x1b[32mup\x1b[0m      42"));
+        let bare = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(bare, plain);
+    }
+}

@@ -1,0 +1,94 @@
+//! The answer of `timings` as tables. Text in, text out.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::super::grid;
+use super::super::words::{duration, plain};
+use crate::sys::control::answers::{Link, ServiceTime, Timings};
+
+/// Returns the whole text.
+pub(super) fn text(all: &Timings) -> String {
+    let mut text = String::new();
+    let steps: Vec<Vec<String>> =
+        all.steps.iter().map(|step| vec![plain(&step.name), span(step.at_us), span(step.took_us)]).collect();
+    grid::draw(&mut text, &["STEP", "AT", "TOOK"], &steps, 0, |_| None);
+    if !all.services.is_empty() {
+        text.push('\n');
+        let rows: Vec<Vec<String>> = all.services.iter().map(row).collect();
+        grid::draw(&mut text, &["SERVICE", "ASKED", "STARTED", "READY", "TOOK"], &rows, 0, |_| None);
+    }
+    if !all.path.is_empty() {
+        let links: Vec<String> = all.path.iter().map(link).collect();
+        let _ = writeln!(text, "\nthe boot waited for: {}", links.join(" → "));
+    }
+    text
+}
+
+fn row(service: &ServiceTime) -> Vec<String> {
+    let moment = |at: Option<u64>| at.map_or_else(|| "-".to_owned(), span);
+    let ready = match (service.ready_us, service.failed_us) {
+        (None, Some(at)) => format!("failed at {}", span(at)),
+        (ready, _) => moment(ready),
+    };
+    let took = service.ready_us.zip(service.started_us).map(|(ready, started)| ready.saturating_sub(started));
+    vec![plain(&service.name), span(service.asked_us), moment(service.started_us), ready, moment(took)]
+}
+
+fn link(link: &Link) -> String {
+    let outside = match link.outside_us {
+        0..1000 => String::new(),
+        outside => format!(", {} of it for things outside", span(outside)),
+    };
+    format!("{} ({}{outside})", plain(&link.name), span(link.took_us))
+}
+
+/// `0.4ms`, `12.3ms`, `1.204s`, `2m 3s`
+fn span(micros: u64) -> String {
+    match micros {
+        0..1_000_000 => format!("{}.{}ms", micros / 1000, micros % 1000 / 100),
+        1_000_000..60_000_000 => format!("{}.{:03}s", micros / 1_000_000, micros % 1_000_000 / 1000),
+        60_000_000.. => duration(Duration::from_micros(micros)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::control::answers::StepTime;
+
+    #[test]
+    fn steps_services_and_the_chain_are_told() {
+        let service = |name: &str, started_us, ready_us, failed_us| ServiceTime {
+            name: name.into(),
+            asked_us: 2_000,
+            started_us,
+            ready_us,
+            failed_us,
+        };
+        let link = |name: &str, took_us, outside_us| Link { name: name.into(), took_us, outside_us };
+        let all = Timings {
+            steps: vec![StepTime { name: "configuration".into(), at_us: 0, took_us: 1_250 }],
+            services: vec![
+                service("db", Some(2_100), Some(1_206_100), None),
+                service("web", Some(1_206_200), Some(61_206_200), None),
+                service("bad", Some(2_100), None, Some(9_900)),
+                service("late", None, None, None),
+            ],
+            path: vec![link("db", 1_204_100, 900_000), link("web", 60_000_000, 0)],
+        };
+        assert_eq!(
+            text(&all),
+            "STEP           AT     TOOK\n\
+             configuration  0.0ms  1.2ms\n\
+             \n\
+             SERVICE  ASKED  STARTED  READY            TOOK\n\
+             db       2.0ms  2.1ms    1.206s           1.204s\n\
+             web      2.0ms  1.206s   1m 1s            1m 0s\n\
+             bad      2.0ms  2.1ms    failed at 9.9ms  -\n\
+             late     2.0ms  -        -                -\n\
+             \n\
+             the boot waited for: db (1.204s, 900.0ms of it for things outside) → web (1m 0s)\n"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! `status --watch`: on a terminal the table drawn anew each second, and at once when something changes; elsewhere a new
+//! table, or line of JSON, each time that something has changed.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::super::args::StatusArgs;
+use super::super::output;
+use super::{is_colourful, table, unanswered};
+use crate::error::EXIT_REFUSED;
+use crate::sys::control::answers::Snapshot;
+use crate::sys::control::client::{Heard, Unanswered, ask, begin};
+use crate::sys::control::protocol::Ask;
+
+/// How often times and usage are drawn anew.
+const SECOND: Duration = Duration::from_secs(1);
+/// Nobody waits for a year.
+const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// To the upper left corner, and clear from there.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Goes on until nobody reads it, or nobody answers any more.
+pub(super) fn run(args: &StatusArgs) -> u8 {
+    let is_screen = std::io::stdout().is_terminal() && !args.json;
+    let mut seen = None;
+    loop {
+        let snapshot = match next(args, seen, if is_screen { SECOND } else { EVER }) {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => return EXIT_REFUSED,
+            Err(why) => return unanswered(&why),
+        };
+        let text = match (args.json, is_screen) {
+            (true, _) => serde_json::to_string(&snapshot).unwrap_or_default() + "\n",
+            (false, true) => format!("{CLEAR}{}", table::status(&snapshot, is_colourful())),
+            (false, false) if seen.is_some() => format!("\n{}", table::status(&snapshot, false)),
+            (false, false) => table::status(&snapshot, false),
+        };
+        if !output::out(&text) {
+            return 0;
+        }
+        seen = Some(snapshot.version);
+    }
+}
+
+/// Returns another version than `seen`, or after `patience` the same one anew; `None` if PID 1 has gone.
+fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, Unanswered> {
+    let services = args.services.clone();
+    if let Some(seen) = seen {
+        match begin(&Ask::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
+            Heard::Answer(snapshot) => return Ok(Some(snapshot)),
+            Heard::End => return Ok(None),
+            Heard::Nothing => {}
+        }
+    }
+    ask(&Ask::Status { services, after: None }).map(Some)
+}

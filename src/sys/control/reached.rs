@@ -1,0 +1,63 @@
+//! When what somebody waits for has come about, and when it never will. Values only.
+
+use super::protocol::Until;
+use crate::supervise::Phase;
+
+/// How it stands with one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what was waited for.
+    Reached,
+    /// It will not be, unless somebody does something about it.
+    Never,
+    /// It may still be.
+    NotYet,
+}
+
+/// Returns how it stands. `asked`: somebody asked for it just now, so that being down is an end and no beginning;
+/// `stopping`: the container is on its way down, and nothing starts any more.
+pub fn standing(until: Until, phase: Phase, asked: bool, stopping: bool) -> Standing {
+    let rising = if stopping { Standing::Never } else { Standing::NotYet };
+    match (until, phase) {
+        (Until::Ready, Phase::Up | Phase::Done | Phase::Resting)
+        | (Until::Done, Phase::Done | Phase::Resting)
+        | (Until::Down, Phase::Down | Phase::Failed) => Standing::Reached,
+        (Until::Ready | Until::Done, Phase::Failed) => Standing::Never,
+        (Until::Ready | Until::Done, Phase::Down) if asked => Standing::Never,
+        (Until::Ready | Until::Done, _) => rising,
+        (Until::Down, _) => Standing::NotYet,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_is_reached_awaited_or_given_up() {
+        let reached = |until| {
+            let all = Phase::ALL.into_iter();
+            all.filter(|phase| standing(until, *phase, false, false) == Standing::Reached).collect::<Vec<_>>()
+        };
+        assert_eq!(reached(Until::Ready), [Phase::Up, Phase::Resting, Phase::Done]);
+        assert_eq!(reached(Until::Done), [Phase::Resting, Phase::Done]);
+        assert_eq!(reached(Until::Down), [Phase::Down, Phase::Failed]);
+        assert_eq!(standing(Until::Ready, Phase::Failed, false, false), Standing::Never);
+    }
+
+    #[test]
+    fn one_that_was_just_asked_to_start_and_is_down_has_ended() {
+        assert_eq!(standing(Until::Ready, Phase::Down, true, false), Standing::Never);
+        assert_eq!(standing(Until::Ready, Phase::Down, false, false), Standing::NotYet);
+        assert_eq!(standing(Until::Down, Phase::Up, true, false), Standing::NotYet);
+    }
+
+    #[test]
+    fn nothing_rises_any_more_while_the_container_stops() {
+        for phase in [Phase::Waiting, Phase::Starting, Phase::Down, Phase::Backoff] {
+            assert_eq!(standing(Until::Ready, phase, false, true), Standing::Never);
+            assert_eq!(standing(Until::Done, phase, false, true), Standing::Never);
+        }
+        assert_eq!(standing(Until::Down, Phase::Stopping, false, true), Standing::NotYet);
+    }
+}

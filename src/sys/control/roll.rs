@@ -1,0 +1,241 @@
+//! [`Roll`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
+//! done with whom it names. Values only.
+
+use crate::config::service::Kind;
+use crate::config::suggest;
+use crate::supervise::{Id, Spec, Start, Supervisor};
+
+/// Everybody, in the order of the engine's ids.
+#[derive(Clone, Debug, Default)]
+pub struct Roll(Vec<Entry>);
+
+/// One service.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// `longrun`, `oneshot` or `main`.
+    pub kind: &'static str,
+    /// Must be up or done before it starts.
+    pub requires: Vec<Id>,
+    /// Must have settled before it starts.
+    pub after: Vec<Id>,
+    start: Start,
+    /// Whether it is there: a reload may have left it out.
+    there: bool,
+}
+
+/// What is asked of services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// To start.
+    Start,
+    /// To stop.
+    Stop,
+    /// To stop and start again.
+    Restart,
+}
+
+/// Why a request is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum No {
+    /// It names somebody who does not exist.
+    Unknown(String),
+    /// That cannot be done.
+    Refused(String),
+}
+
+impl Roll {
+    /// Returns the roll of these services.
+    pub fn new<'a>(specs: impl IntoIterator<Item = &'a Spec>) -> Self {
+        let mut roll = Self::default();
+        specs.into_iter().for_each(|spec| roll.push(spec));
+        roll
+    }
+
+    /// Returns the roll of those that the engine has now.
+    pub fn of(supervisor: &Supervisor) -> Self {
+        let mut roll = Self::new(supervisor.specs());
+        let there: std::collections::BTreeSet<Id> = supervisor.ids().into_iter().collect();
+        for (at, entry) in roll.0.iter_mut().enumerate() {
+            entry.there = there.contains(&Id(at));
+        }
+        roll
+    }
+
+    /// Adds a service behind all others.
+    pub fn push(&mut self, spec: &Spec) {
+        let kind = match spec.kind {
+            _ if spec.is_main => "main",
+            Kind::Longrun => "longrun",
+            Kind::Oneshot => "oneshot",
+        };
+        let others = || (0..self.0.len()).map(Id);
+        self.0.push(Entry {
+            name: spec.name.as_str().to_owned(),
+            kind,
+            requires: spec.requires.clone(),
+            after: if spec.is_main { others().collect() } else { spec.after.clone() },
+            start: spec.start,
+            there: true,
+        });
+    }
+
+    /// Returns every id.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.0.len()).map(Id)
+    }
+
+    /// Returns what is known of one.
+    pub fn get(&self, id: Id) -> Option<&Entry> {
+        self.0.get(id.0)
+    }
+
+    /// Returns its name; nothing where there is no such service.
+    pub fn name(&self, id: Id) -> &str {
+        self.get(id).map_or("", |entry| &entry.name)
+    }
+
+    /// Returns whom these names mean, each once.
+    ///
+    /// # Errors
+    /// When nobody is named, or somebody who does not exist: every such name, with what was probably meant.
+    pub fn named(&self, names: &[String]) -> Result<Vec<Id>, No> {
+        let mut ids = Vec::new();
+        let mut unknown = Vec::new();
+        for name in names {
+            match self.0.iter().position(|entry| entry.there && entry.name == *name).map(Id) {
+                Some(id) if ids.contains(&id) => {}
+                Some(id) => ids.push(id),
+                None => unknown.push(self.nobody(name)),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(No::Unknown(unknown.join("; ")));
+        }
+        if ids.is_empty() { Err(No::Unknown("no service is named".to_owned())) } else { Ok(ids) }
+    }
+
+    fn nobody(&self, name: &str) -> String {
+        let known = self.0.iter().filter(|entry| entry.there).map(|entry| entry.name.as_str());
+        let hint = match suggest::nearest(name, known.clone()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if self.0.is_empty() => "there is none at all".to_owned(),
+            None => {
+                let some: Vec<_> = known.clone().take(MOST_NAMED).collect();
+                let more = if self.0.len() > some.len() { ", …" } else { "" };
+                format!("there are: {}{more}", some.join(", "))
+            }
+        };
+        format!("there is no service `{name}`; {hint}")
+    }
+
+    /// Returns whom these names mean, if that can be done with all of them.
+    ///
+    /// # Errors
+    /// As [`Self::named`]; also who cannot be started or stopped by hand, and why.
+    pub fn changeable(&self, names: &[String], change: Change) -> Result<Vec<Id>, No> {
+        let ids = self.named(names)?;
+        let refused: Vec<String> = ids.iter().filter_map(|id| self.get(*id)?.refusal(change)).collect();
+        if refused.is_empty() { Ok(ids) } else { Err(No::Refused(refused.join("; "))) }
+    }
+}
+
+/// Names in a hint.
+const MOST_NAMED: usize = 10;
+
+impl Entry {
+    /// Returns whether it is left out in this mode.
+    pub fn is_left_out(&self) -> bool {
+        self.start == Start::Skipped
+    }
+
+    fn refusal(&self, change: Change) -> Option<String> {
+        let name = &self.name;
+        if self.kind == "main" {
+            let remedy = match change {
+                Change::Start => "it lives as long as the container",
+                Change::Stop => "the container ends with it: `stepdown shutdown`",
+                Change::Restart => "the container ends with it: restart the container",
+            };
+            return Some(format!("`{name}` is the main command; {remedy}"));
+        }
+        match (self.start, change) {
+            (Start::Skipped, Change::Start | Change::Restart) => {
+                Some(format!("`{name}` is left out in this mode; start the container as root"))
+            }
+            (Start::AlreadyDone, _) => Some(format!(
+                "`{name}` was done before the step down, and nobody is root any more; restart the container to run it again"
+            )),
+            (Start::Failed, Change::Start | Change::Restart) => Some(format!(
+                "`{name}` failed before the step down, and nobody is root any more; restart the container to run it again"
+            )),
+            (Start::Wanted | Start::Down, _) | (Start::Skipped | Start::Failed, Change::Stop) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::values::ServiceName;
+
+    /// A spec for tests.
+    pub fn spec(name: &str, requires: &[usize], start: Start) -> Spec {
+        let requires = requires.iter().copied().map(Id).collect();
+        Spec { name: ServiceName::new(name).unwrap(), requires, start, is_main: false, ..Spec::main() }
+    }
+
+    fn roll() -> Roll {
+        Roll::new(&[
+            spec("db", &[], Start::Wanted),
+            spec("web", &[0], Start::Wanted),
+            spec("migrate", &[], Start::AlreadyDone),
+            spec("gpu", &[], Start::Skipped),
+            spec("chown", &[], Start::Failed),
+            Spec::main(),
+        ])
+    }
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_unknown_name_is_told_with_what_was_meant() {
+        assert_eq!(roll().named(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
+        assert_eq!(
+            roll().named(&names(&["db", "wbe", "postgres"])),
+            Err(No::Unknown(
+                "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; there are: db, web, \
+                 migrate, gpu, chown, main"
+                    .into()
+            ))
+        );
+        assert_eq!(roll().named(&[]), Err(No::Unknown("no service is named".into())));
+    }
+
+    #[test]
+    fn what_cannot_be_done_by_hand_is_refused_with_a_way_out() {
+        for (name, change, word) in [
+            ("main", Change::Stop, "stepdown shutdown"),
+            ("main", Change::Restart, "restart the container"),
+            ("main", Change::Start, "as long as the container"),
+            ("migrate", Change::Start, "before the step down"),
+            ("migrate", Change::Stop, "before the step down"),
+            ("chown", Change::Restart, "before the step down"),
+            ("gpu", Change::Start, "as root"),
+        ] {
+            let refused = roll().changeable(&names(&["db", name]), change);
+            assert!(matches!(&refused, Err(No::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
+        }
+        assert_eq!(roll().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
+    }
+
+    #[test]
+    fn the_main_command_is_after_everything() {
+        let roll = roll();
+        assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(1), Id(2), Id(3), Id(4)]);
+        assert_eq!(roll.ids().count(), 6);
+    }
+}

@@ -1,0 +1,67 @@
+//! Which variables are not shown: by their names, and by passwords in addresses. A guess that errs on the side of
+//! silence. Values only.
+
+/// What the name of a secret's variable has in it, at a word's border or not.
+const ANYWHERE: [&str; 9] =
+    ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "PRIVATE", "COOKIE"];
+/// What it has as a word of its own: `DB_PASS`, `AWS_ACCESS_KEY_ID`, and not `KEYBOARD`.
+const WORDS: [&str; 8] = ["PASS", "PWD", "PW", "KEY", "AUTH", "CERT", "SALT", "PIN"];
+/// Names that are none although they look like one.
+const HARMLESS: [&str; 2] = ["PWD", "OLDPWD"];
+
+/// Returns whether a value should only be shown to who insists.
+pub fn looks_secret(name: &[u8], value: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+    if name.ends_with("_FILE") || HARMLESS.contains(&name.as_str()) {
+        // `DB_PASSWORD_FILE` is where it lies.
+        return has_password(value);
+    }
+    ANYWHERE.iter().any(|part| name.contains(part))
+        || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
+        || has_password(value)
+}
+
+/// `postgres://user:password@host/`
+fn has_password(value: &[u8]) -> bool {
+    let value = String::from_utf8_lossy(value);
+    value.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known() {
+        for name in [
+            "DB_PASSWORD",
+            "MYSQL_ROOT_PASSWORD",
+            "db_pass",
+            "PGPASSWORD",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "GITHUB_TOKEN",
+            "API_KEY",
+            "SECRET_KEY_BASE",
+            "STRIPE_APIKEY",
+        ] {
+            assert!(looks_secret(name.as_bytes(), b"x"), "{name}");
+        }
+        for name in ["PATH", "HOME", "PWD", "OLDPWD", "KEYBOARD", "DB_PASSWORD_FILE", "MONKEY", "LANG", "COMPASS"] {
+            assert!(!looks_secret(name.as_bytes(), b"x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_in_it_is_one() {
+        for value in ["postgres://app:pw@db:5432/x", "redis://:pw@cache", "a,amqp://u:p%40@h/"] {
+            assert!(looks_secret(b"DATABASE_URL", value.as_bytes()), "{value}");
+        }
+        for value in ["postgres://app@db:5432/x", "http://h/a:b@c", "http://[::1]:80/", "user:pw@host", ""] {
+            assert!(!looks_secret(b"DATABASE_URL", value.as_bytes()), "{value}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How long the boot took, and for whom it waited: moments noted by the loop in, the answer to `timings` out. Values only.
+
+use std::time::Duration;
+
+use super::answers::{Link, ServiceTime, Timings};
+use super::roll::Roll;
+use crate::supervise::{Id, Time};
+
+/// When things happened to one service for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moments {
+    /// It was asked for.
+    pub asked: Option<Time>,
+    /// Things outside the container began to be waited for.
+    pub outside: Option<Time>,
+    /// Its process was started.
+    pub started: Option<Time>,
+    /// It was up, or done.
+    pub ready: Option<Time>,
+    /// It was failed, before it was ever ready.
+    pub failed: Option<Time>,
+}
+
+impl Moments {
+    /// Returns when what is after it needed to wait no longer.
+    fn settled(&self) -> Option<Time> {
+        self.ready.or(self.failed)
+    }
+}
+
+/// Returns the times of all that were asked for, and the chain to the last one of the boot that became ready. `boot` is
+/// when it asked for services: what is started by hand later is no part of it.
+pub fn timings(roll: &Roll, of: &[Moments], boot: Time) -> Timings {
+    let mut asked: Vec<(Id, Moments, Time)> =
+        roll.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
+    let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
+    let path = last.filter(|(_, moments, _)| moments.ready.is_some()).map(|(id, _, _)| path(roll, of, *id));
+    asked.sort_by_key(|(id, moments, asked)| (moments.started.unwrap_or(*asked), *id));
+    Timings {
+        steps: Vec::new(),
+        services: asked.iter().map(|(id, moments, asked)| service(roll.name(*id), moments, *asked)).collect(),
+        path: path.unwrap_or_default(),
+    }
+}
+
+fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
+    let since = |moment: Option<Time>| moment.map(|Time(after)| microseconds(after));
+    ServiceTime {
+        name: name.to_owned(),
+        asked_us: microseconds(asked.0),
+        started_us: since(moments.started),
+        ready_us: since(moments.ready),
+        failed_us: since(moments.failed.filter(|_| moments.ready.is_none())),
+    }
+}
+
+/// Follows back whom each one waited for: of all that it requires or is after, the last one to settle before it started.
+fn path(roll: &Roll, of: &[Moments], last: Id) -> Vec<Link> {
+    let mut links = Vec::new();
+    let mut at = Some(last);
+    while let Some(id) = at
+        && links.len() <= of.len()
+    {
+        let (Some(entry), Some(moments)) = (roll.get(id), of.get(id.0)) else { break };
+        let asked = moments.asked.unwrap_or_default();
+        let settled = |on: &Id| of.get(on.0).and_then(Moments::settled).map(|when| (when, *on));
+        let before = entry.requires.iter().chain(&entry.after).filter(|on| **on != id).filter_map(settled);
+        // Later than its own start: it did not wait for that one, which has come back from a crash since.
+        let in_time = before.filter(|(when, _)| moments.started.is_none_or(|started| *when <= started));
+        let held = in_time.max().filter(|(when, _)| *when > asked);
+        let gate = held.map_or(asked, |(when, _)| when);
+        let end = moments.settled().unwrap_or(gate);
+        let outside = moments.outside.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
+        links.push(Link {
+            name: entry.name.clone(),
+            took_us: microseconds(end.since(gate)),
+            outside_us: microseconds(outside),
+        });
+        at = held.map(|(_, on)| on);
+    }
+    links.reverse();
+    links
+}
+
+/// Returns whole microseconds.
+pub fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::roll::tests::spec;
+    use super::*;
+    use crate::supervise::{Spec, Start};
+
+    const BOOT: Time = Time(Duration::from_millis(5));
+
+    fn at(millis: u64) -> Option<Time> {
+        Some(Time(Duration::from_millis(millis)))
+    }
+
+    fn moments(asked: u64, started: u64, ready: u64) -> Moments {
+        Moments { asked: at(asked), started: at(started), ready: at(ready), ..Moments::default() }
+    }
+
+    fn chain(timings: &Timings) -> Vec<(&str, u64)> {
+        timings.path.iter().map(|link| (link.name.as_str(), link.took_us / 1000)).collect()
+    }
+
+    #[test]
+    fn the_chain_leads_to_the_last_one_by_those_who_held_it_up() {
+        let roll = Roll::new(&[
+            spec("db", &[], Start::Wanted),
+            spec("cache", &[], Start::Wanted),
+            spec("migrate", &[0], Start::Wanted),
+            spec("web", &[1, 2], Start::Wanted),
+            spec("cron", &[], Start::Wanted),
+            Spec::main(),
+        ]);
+        let of = [
+            moments(5, 5, 1005),
+            moments(5, 5, 105),
+            moments(5, 1005, 1305),
+            moments(5, 1306, 1355),
+            moments(5, 6, 7),
+            moments(5, 1356, 1357),
+        ];
+        let timings = timings(&roll, &of, BOOT);
+        assert_eq!(chain(&timings), [("db", 1000), ("migrate", 300), ("web", 50), ("main", 2)]);
+        let names: Vec<_> = timings.services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["db", "cache", "cron", "migrate", "web", "main"]);
+        assert_eq!(timings.services[3].started_us, Some(1_005_000));
+    }
+
+    #[test]
+    fn what_failed_held_up_those_who_were_only_after_it() {
+        let mut after = spec("web", &[], Start::Wanted);
+        after.after = vec![Id(0)];
+        let roll = Roll::new(&[spec("slow", &[], Start::Wanted), after]);
+        let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
+        let timings = timings(&roll, &[failed, moments(0, 501, 510)], Time::default());
+        assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
+        assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
+    }
+
+    #[test]
+    fn what_is_waited_for_outside_is_told_apart() {
+        let roll = Roll::new(&[spec("web", &[], Start::Wanted)]);
+        let of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
+        let timings = timings(&roll, &of, BOOT);
+        assert_eq!(timings.path, [Link { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
+    }
+
+    #[test]
+    fn what_was_started_by_hand_or_not_at_all_is_no_part_of_the_boot() {
+        let roll = Roll::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
+        let timings = timings(&roll, &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()], BOOT);
+        assert_eq!(chain(&timings), [("a", 8)]);
+        assert_eq!(timings.services.len(), 2);
+        assert_eq!(super::timings(&Roll::default(), &[], BOOT), Timings::default());
+    }
+}

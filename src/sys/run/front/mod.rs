@@ -1,0 +1,260 @@
+//! What callers of the control socket ask for, answered between two turns of the loop; those that wait for services are
+//! kept in a list and looked at when something has changed. Nothing in here waits itself.
+
+mod orders;
+mod told;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Turning;
+use super::journal::Journal;
+use crate::supervise::{Event, Id, Pid, Request};
+use crate::sys::control::answers::{Answer, Begun, Health, Reloaded, Snapshot, StepTime, Tried, Waited};
+use crate::sys::control::protocol::{Ask, Until};
+use crate::sys::control::reached::{Standing, standing};
+use crate::sys::control::roll::{Change, No, Roll};
+use crate::sys::control::server::Call;
+use crate::sys::control::{snapshot, timings};
+use crate::sys::usage::Usage;
+use orders::outcome;
+
+/// Between two looks for whoever watches: many changes at once are one.
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is known for the sake of callers, and those who wait.
+pub struct Front {
+    /// The answer to `status`, but for the engine's part.
+    pub fixed: Snapshot,
+    /// What was done before this stage.
+    pub steps: Vec<StepTime>,
+    /// Everybody by name.
+    pub roll: Roll,
+    /// What happened when.
+    pub journal: Journal,
+    /// Whether those who wait must be looked at.
+    pub changed: bool,
+    /// Whether there are others than at the beginning.
+    pub reloaded: bool,
+    waiters: Vec<Waiter>,
+    usage: Option<(Instant, HashMap<Pid, Usage>)>,
+}
+
+/// A caller who waits for services. The server bounds how many there are.
+struct Waiter {
+    call: Call,
+    /// When it is answered at the latest.
+    until: Option<Instant>,
+    what: What,
+}
+
+enum What {
+    Reach { ids: Vec<Id>, until: Until, asked: bool },
+    Another { ids: Vec<Id>, seen: u64, not_before: Instant },
+    Reload { ids: Vec<Id>, tried: HashMap<Id, Tried> },
+}
+
+impl Front {
+    /// Returns a front where nobody waits.
+    pub fn new(fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
+        Self { fixed, steps, roll, journal, changed: false, reloaded: false, waiters: Vec::new(), usage: None }
+    }
+
+    /// Returns when those who wait must be looked at, whether or not anything has changed.
+    pub fn deadline(&self) -> Option<Instant> {
+        let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
+            What::Another { not_before, .. } if self.changed => Some(not_before),
+            What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.until,
+        });
+        due.min()
+    }
+
+    fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: What) {
+        // Those that have hung up make room.
+        self.waiters.retain(|waiter| !waiter.call.is_gone());
+        let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
+        self.waiters.push(Waiter { call, until, what });
+        self.changed = true;
+    }
+}
+
+impl Turning<'_> {
+    /// Answers a caller, or has it wait.
+    pub(super) fn answer(&mut self, call: Call) {
+        if self.front.reloaded {
+            self.front.roll = Roll::of(&self.supervisor);
+        }
+        match call.ask.clone() {
+            Ask::Status { services, after } => self.tell_status(call, &services, after),
+            Ask::Health {} => call.answer(Answer::Ok(self.health())),
+            Ask::Shutdown { code } => {
+                self.queue.push_back(Event::Ask(Request::Shutdown { code }));
+                call.answer(Answer::Ok(Begun {}));
+            }
+            Ask::Start { services, wait_ms } => self.change(call, Change::Start, &services, wait_ms),
+            Ask::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
+            Ask::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
+            Ask::Reload { services } if services.is_empty() => self.reload_tree(call),
+            Ask::Reload { services } => self.reload(call, &services),
+            Ask::Signal { service, signal, group } => {
+                let sent = self.send(&service, &signal, group);
+                call.answer(said(sent.map(|()| Begun {})));
+            }
+            Ask::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
+                Ok(ids) => self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false }),
+                Err(no) => call.answer(said::<()>(Err(no))),
+            },
+            Ask::Env { service, show_secrets } => {
+                let variables = self.variables(&service, call.caller, show_secrets);
+                call.answer(said(variables));
+            }
+            Ask::Timings {} => {
+                let mut all = timings::timings(&self.front.roll, &self.front.journal.moments, self.front.journal.boot);
+                all.steps.clone_from(&self.front.steps);
+                call.answer(Answer::Ok(all));
+            }
+            Ask::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
+        }
+    }
+
+    /// Looks at those who wait, if there is a reason to.
+    pub(super) fn attend(&mut self) {
+        let now = Instant::now();
+        let due = self.front.waiters.iter().any(|waiter| waiter.until.is_some_and(|until| until <= now));
+        if !due && !self.front.changed && self.hands.tried.is_empty() {
+            return;
+        }
+        self.front.changed = false;
+        let tried = std::mem::take(&mut self.hands.tried);
+        for mut waiter in std::mem::take(&mut self.front.waiters) {
+            if waiter.call.is_gone() {
+                continue;
+            }
+            let over = waiter.until.is_some_and(|until| until <= now);
+            match &mut waiter.what {
+                What::Reach { ids, until, asked } => match self.reached(ids, *until, *asked, over) {
+                    Some(waited) => waiter.call.answer(Answer::Ok(waited)),
+                    None => self.front.waiters.push(waiter),
+                },
+                What::Another { not_before, .. } if now < *not_before => {
+                    self.front.changed = true;
+                    self.front.waiters.push(waiter);
+                }
+                What::Another { ids, seen, not_before } => {
+                    let services = self.describe(ids);
+                    if snapshot::version(self.is_stopping(), &services) == *seen {
+                        *not_before = now + WATCH_PAUSE;
+                        self.front.waiters.push(waiter);
+                    } else {
+                        let whole = self.whole(services);
+                        waiter.call.answer(Answer::Ok(whole));
+                    }
+                }
+                What::Reload { ids, tried: so_far } => {
+                    for (id, answer) in tried.iter().filter(|(id, _)| ids.contains(id)) {
+                        so_far.entry(*id).or_insert_with(|| outcome(self.front.roll.name(*id), answer));
+                    }
+                    if so_far.len() < ids.len() {
+                        self.front.waiters.push(waiter);
+                    } else {
+                        let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
+                        waiter.call.answer(Answer::Ok(Reloaded { services }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
+        let ids = match names {
+            [] => Ok(self.supervisor.ids()),
+            names => self.front.roll.named(names),
+        };
+        match (ids, after) {
+            (Err(no), _) => call.answer(said::<()>(Err(no))),
+            (Ok(ids), Some(seen)) => {
+                self.front.wait(call, None, What::Another { ids, seen, not_before: Instant::now() });
+            }
+            (Ok(ids), None) => {
+                let services = self.describe(&ids);
+                call.answer(Answer::Ok(self.whole(services)));
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        let services = self.describe(&self.supervisor.ids());
+        let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
+        Health { ill: stopping.into_iter().chain(services.iter().filter_map(snapshot::ill)).collect() }
+    }
+
+    fn change(&mut self, call: Call, change: Change, names: &[String], wait_ms: Option<u64>) {
+        let ids = self.front.roll.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
+        let ids = match ids {
+            Ok(ids) => ids,
+            Err(no) => return call.answer(said::<()>(Err(no))),
+        };
+        let now = self.now();
+        for id in ids.iter().copied() {
+            let request = match change {
+                Change::Start => Request::Start(id),
+                Change::Stop => Request::Stop(id),
+                Change::Restart => Request::Restart(id),
+            };
+            if change != Change::Stop {
+                self.front.journal.asked(id, now);
+            }
+            self.queue.push_back(Event::Ask(request));
+        }
+        let until = if change == Change::Stop { Until::Down } else { Until::Ready };
+        // Who does not want to wait is told how it stands once the engine has heard of it.
+        self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true });
+    }
+
+    fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, No> {
+        let ids = self.front.roll.named(names)?;
+        let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
+        match ids.iter().find(never) {
+            Some(id) => {
+                let name = self.front.roll.name(*id);
+                Err(No::Unknown(format!("`{name}` is no oneshot and never done; wait for `--ready` or `--down`")))
+            }
+            None => Ok(ids),
+        }
+    }
+
+    pub(super) fn one(&self, name: &str) -> Result<Id, No> {
+        let ids = self.front.roll.named(&[name.to_owned()])?;
+        ids.first().copied().ok_or_else(|| No::Unknown(format!("there is no service `{name}`")))
+    }
+
+    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, No> {
+        if self.is_stopping() { Err(No::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.supervisor.because().is_some()
+    }
+
+    /// Returns how far they have come, once each has come as far as it will, or time is over.
+    fn reached(&self, ids: &[Id], until: Until, asked: bool, over: bool) -> Option<Waited> {
+        let stopping = self.is_stopping();
+        let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| standing(until, phase, asked, stopping));
+        if !over && ids.iter().any(|id| stand(id) == Some(Standing::NotYet)) {
+            return None;
+        }
+        let services = self.describe(ids);
+        let reached =
+            services.iter().zip(ids).map(|(it, id)| snapshot::reached(it, stand(id) == Some(Standing::Reached)));
+        Some(Waited { services: reached.collect() })
+    }
+}
+
+/// Returns what a caller is told.
+pub(super) fn said<T>(outcome: Result<T, No>) -> Answer<T> {
+    match outcome {
+        Ok(answer) => Answer::Ok(answer),
+        Err(No::Unknown(what)) => Answer::Wrong(what),
+        Err(No::Refused(why)) => Answer::Error(why),
+    }
+}

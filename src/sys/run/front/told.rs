@@ -1,0 +1,115 @@
+//! What is told about services: for `status`, `env` and `logs`.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::super::Turning;
+use super::said;
+use crate::config::values::Uid;
+use crate::error::shown;
+use crate::supervise::{self, Id, Phase, Pid, Status};
+use crate::sys::control::answers::{Answer, ServiceStatus, Snapshot, Variable, Variables};
+use crate::sys::control::protocol::milliseconds;
+use crate::sys::control::roll::No;
+use crate::sys::control::secret::looks_secret;
+use crate::sys::control::server::Call;
+use crate::sys::control::snapshot;
+use crate::sys::usage;
+
+/// What services take is not looked at more often: it costs a walk over all processes.
+const USAGE_PAUSE: Duration = Duration::from_millis(500);
+/// Lines that wait for one follower.
+const FOLLOWER_ROOM: usize = 64;
+
+impl Turning<'_> {
+    /// Returns the whole answer to `status`, with what services take of the machine.
+    pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>) -> Snapshot {
+        let stopping = self.is_stopping();
+        let version = snapshot::version(stopping, &services);
+        self.look_at_usage();
+        if let Some((_, usage)) = &self.front.usage {
+            for it in &mut services {
+                it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
+            }
+        }
+        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, version, services, ..self.front.fixed.clone() }
+    }
+
+    fn look_at_usage(&mut self) {
+        let now = Instant::now();
+        if self.front.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
+            let leaders: Vec<Pid> =
+                self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
+            self.front.usage = Some((now, usage::of(&leaders)));
+        }
+    }
+
+    /// Returns how these services are, but for what they take.
+    pub(super) fn describe(&self, ids: &[Id]) -> Vec<ServiceStatus> {
+        let lines = self.supervisor.status();
+        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id.0)?))).collect()
+    }
+
+    fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
+        let now = self.now();
+        let entry = self.front.roll.get(id);
+        let has_process = matches!(line.state, "starting" | "up" | "stopping") && line.pid.is_some();
+        let started = self.front.journal.started(id).filter(|_| has_process);
+        let waits_for = match self.supervisor.phase(id) {
+            Some(Phase::Waiting) => snapshot::held_by(id, &self.front.roll, &self.supervisor),
+            Some(Phase::Awaiting) => vec![self.hands.awaited(id, self.front.journal.awaits(id))],
+            Some(Phase::Spawning | Phase::Starting) => self.hands.ready_by(id).into_iter().collect(),
+            Some(_) | None => Vec::new(),
+        };
+        ServiceStatus {
+            kind: entry.map_or_else(String::new, |entry| entry.kind.to_owned()),
+            left_out: entry.is_some_and(|entry| entry.is_left_out()),
+            uptime_ms: started.map(|started| milliseconds(now.since(started))),
+            waits_for,
+            status_text: self.hands.voices.status(id).map(str::to_owned),
+            ..snapshot::service(line, now)
+        }
+    }
+
+    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, No> {
+        let id = self.one(name)?;
+        let nobody = || No::Refused(format!("cannot find `{name}`"));
+        let member = self.hands.members.get(id.0).ok_or_else(nobody)?;
+        let owner = member.plan.credentials.uid;
+        if caller != Uid::ROOT && caller != owner {
+            return Err(No::Refused(format!(
+                "user {caller} may not see the environment of `{name}`; root and user {owner} may"
+            )));
+        }
+        let unreadable =
+            |why: supervise::SpawnError| No::Refused(format!("{}: {}", why.what, Errno::from_raw(why.errno).desc()));
+        let all = member.environment(&self.hands.around).map_err(unreadable)?;
+        // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
+        let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
+        let variables = all.iter().map(|(name, value)| Variable {
+            name: shown(name),
+            value: (!is_hidden(name, value)).then(|| shown(value)),
+        });
+        Ok(Variables { variables: variables.collect() })
+    }
+
+    pub(super) fn tell_lines(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
+        let id = match self.one(&name) {
+            Ok(id) => id,
+            Err(no) => return call.answer(said::<()>(Err(no))),
+        };
+        match self.hands.logs.last(id, lines.unwrap_or(usize::MAX)) {
+            Some(last) => {
+                let coming = follow.then(|| self.hands.logs.follow(id, FOLLOWER_ROOM)).flatten();
+                call.answer_lines(last, coming);
+            }
+            None => call.answer(Answer::<()>::Error(format!(
+                "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
+                 `log.format` be `tagged` or `json`"
+            ))),
+        }
+    }
+}
