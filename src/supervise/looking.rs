@@ -13,7 +13,7 @@ use crate::config::probe::Then;
 
 /// Between two questions for something outside the container.
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
-/// That it is still not there is said this often.
+/// That it is still not there, or not ready, is said this often.
 pub const AWAIT_SAID: Duration = Duration::from_secs(5);
 /// Between the first two questions whether it is ready; the pauses double up to the configured one.
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
@@ -48,7 +48,7 @@ impl Supervisor {
         match (&self.services[id].state, answer) {
             (State::Awaiting { .. }, answer) => self.awaited(id, answer),
             (State::Starting { run }, Answer::Well) => self.up(id, *run),
-            (State::Starting { .. }, Answer::Badly(_)) => self.not_yet(id),
+            (State::Starting { run }, Answer::Badly(why)) => self.not_yet(id, run.started, why),
             (State::Up { .. }, answer) => self.felt(id, answer),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
@@ -81,10 +81,16 @@ impl Supervisor {
         }
     }
 
-    fn not_yet(&mut self, id: Id) {
+    fn not_yet(&mut self, id: Id, started: Time, why: String) {
         let Readiness::Probed { interval, .. } = self.services[id].spec.ready else { return };
-        let tries = self.services[id].looks.tries;
-        self.services[id].looks.tries = tries.saturating_add(1);
+        let looks = &mut self.services[id].looks;
+        let tries = looks.tries;
+        looks.tries = tries.saturating_add(1);
+        looks.not_ready = Some(why.clone());
+        if self.now.since(looks.said.unwrap_or(started)) >= AWAIT_SAID {
+            looks.said = Some(self.now);
+            self.report(Report::NotYet { id, since: self.now.since(started), why });
+        }
         let doubled = FIRST_READY_PAUSE.saturating_mul(1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX));
         let pause = doubled.min(interval.max(FIRST_READY_PAUSE));
         self.timers.set(id, Slot::Look, Some(self.now.plus(pause)));

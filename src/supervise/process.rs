@@ -208,7 +208,10 @@ impl Supervisor {
     pub(super) fn expire(&mut self, id: Id) {
         match self.services[id].state {
             State::Starting { run } => {
-                self.report(Report::NotReady { id, after: self.now.since(run.started) });
+                let looks = &mut self.services[id].looks;
+                let unanswered = looks.open.then(|| "no answer yet".to_owned());
+                let why = looks.not_ready.take().or(unanswered);
+                self.report(Report::NotReady { id, after: self.now.since(run.started), why });
                 self.tell(id, Cause::NotReady);
             }
             State::Stopping { patience, .. }

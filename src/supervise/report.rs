@@ -90,12 +90,23 @@ pub enum Report {
         /// Its patience, over now.
         after: Duration,
     },
-    /// It said nothing in time.
+    /// It was not ready in time.
     NotReady {
         /// Whose.
         id: Id,
         /// How long was waited.
         after: Duration,
+        /// What was answered last, if it was asked.
+        why: Option<String>,
+    },
+    /// It still is not ready; said every few seconds.
+    NotYet {
+        /// Whose.
+        id: Id,
+        /// Since when.
+        since: Duration,
+        /// What was answered last.
+        why: String,
     },
     /// Something that it waits for is not there; said again every few seconds.
     Awaiting {

@@ -66,7 +66,7 @@ impl Service {
 }
 
 /// Questions and their answers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Looks {
     /// Whether one is under way.
     pub(super) open: bool,
@@ -76,6 +76,9 @@ pub(super) struct Looks {
     pub(super) against: u32,
     /// Whether it is well; `None`: not asked.
     pub(super) healthy: Option<bool>,
+    /// Why it is not ready, and when a report last said so.
+    pub(super) not_ready: Option<String>,
+    pub(super) said: Option<Time>,
 }
 
 /// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the

@@ -2,7 +2,7 @@
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Report};
+use stepdown::supervise::{Action, Answer, Event, Readiness, Report};
 
 use crate::seconds;
 use crate::support::draft::{longrun, oneshot};
@@ -36,7 +36,7 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
     let id = scene.id("db");
     scene.executed("db");
     scene.wait(5.0);
-    assert!(scene.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5) })));
+    assert!(scene.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
     assert_eq!(scene.state("db"), "stopping");
     scene.ready("db");
     assert_eq!(scene.state("db"), "stopping");
@@ -44,6 +44,35 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
     assert_eq!(scene.signals(), ["db group: SIGKILL"]);
     scene.dies("db", Signal::KILL);
     assert_eq!(scene.state("db"), "backoff");
+}
+
+#[test]
+fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_over() {
+    let ready = Readiness::Probed { interval: seconds(1), timeout: Some(seconds(13)) };
+    let mut draft = longrun("db");
+    draft.spec.ready = ready;
+    let mut scene = Scene::begun(&[draft]);
+    let id = scene.id("db");
+    scene.executed("db");
+    let (mut said, mut asks) = (Vec::new(), 0);
+    while scene.state("db") == "starting" {
+        for action in scene.look() {
+            match action {
+                Action::Look { .. } => {
+                    asks += 1;
+                    let why = format!("refused {}", if scene.now() < 8.0 { "early" } else { "late" });
+                    scene.send(Event::Looked { id, answer: Answer::Badly(why) });
+                }
+                Action::Report(Report::NotYet { since, why, .. }) => said.push((since.as_secs(), why)),
+                _ => {}
+            }
+        }
+        scene.wait(0.1);
+    }
+    assert!(asks > 13, "{asks}");
+    assert_eq!(said, [(5, "refused early".to_owned()), (10, "refused late".to_owned())]);
+    let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
+    assert!(scene.look().contains(&Action::Report(last)));
 }
 
 #[test]

@@ -225,6 +225,10 @@ impl Oracle {
                 self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
                 self.due.not_ready.insert(*id);
             }
+            Report::NotYet { id, .. } => {
+                let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.told);
+                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} is ready, or told to stop"));
+            }
             Report::Unkillable { id, .. } => {
                 let began = self.stop.as_ref().map_or(now, |stop| stop.at);
                 let killed = self.proc(*id).and_then(|proc| proc.killed_at);

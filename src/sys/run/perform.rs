@@ -184,11 +184,23 @@ impl Hands {
         for heard in &ready {
             match heard {
                 Heard::Verdict(pid) => self.read_verdict(*pid, events),
-                Heard::Notify(key) => events.extend(self.watch.read_notify(*key).map(|id| Event::Ready { id })),
+                Heard::Notify(key) => match self.watch.read_notify(*key) {
+                    Some((id, true)) => events.push_back(Event::Ready { id }),
+                    Some((id, false)) => self.will_not_say(id),
+                    None => {}
+                },
                 Heard::Voice(id) => self.hear(*id, events),
             }
         }
         !ready.is_empty()
+    }
+
+    /// Its notification fd is closed: by an end, of which more will be heard, or by itself.
+    fn will_not_say(&self, id: Id) {
+        let lives = self.last.get(id.0).copied().flatten().is_some_and(reap::goes_on);
+        if let Some(member) = self.members.get(id.0).filter(|_| lives) {
+            tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
+        }
     }
 
     fn hear(&mut self, id: Id, events: &mut VecDeque<Event>) {

@@ -86,8 +86,14 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
             };
             tracing::warn!("{}: {who} after {}, killing it", name(*id), span(*after));
         }
-        Report::NotReady { id, after } => {
+        Report::NotReady { id, after, why: None } => {
             tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))
+        }
+        Report::NotReady { id, after, why: Some(why) } => {
+            tracing::warn!("{}: not ready after {}, stopping it; the last answer: {why}", name(*id), span(*after))
+        }
+        Report::NotYet { id, since, why } => {
+            tracing::info!("{}: not ready for {} now: {why}", name(*id), span(*since));
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))

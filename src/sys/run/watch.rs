@@ -126,13 +126,13 @@ impl Watch {
         .collect()
     }
 
-    /// Reads a notification pipe: the service that is ready, if it said so. A pipe that said it, or closed, is done.
-    pub fn read_notify(&mut self, key: Key) -> Option<Id> {
+    /// Reads a notification pipe: whose it is, and whether that one is ready. A pipe that said it, or closed, is done.
+    pub fn read_notify(&mut self, key: Key) -> Option<(Id, bool)> {
         let Some(Known::Notify(id, pipe)) = self.known.get_mut(&key.0) else { return None };
         let id = *id;
         let said = says_ready(pipe)?;
         self.forget_notify(key);
-        said.then_some(id)
+        Some((id, said))
     }
 }
 
