@@ -22,6 +22,7 @@ use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::{Credentials, ServicePlan};
 use stepdown::supervise::{Because, Setup};
+use stepdown::sys::control::server::Desk;
 use stepdown::sys::log::ours::{self, with_outputs};
 use stepdown::sys::process::launch::Parent;
 use stepdown::sys::run::{self, Environment, Member, Outcome, Stage, Surroundings};
@@ -97,8 +98,12 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             members,
             surroundings,
             sockets: Default::default(),
+            reader: None,
+            outside: Default::default(),
+            mapped: Vec::new(),
             signals: &mut signals,
             control: None,
+            desk: Desk { app: Uid(1), fixed: Default::default(), steps: Vec::new(), before: Vec::new() },
             preparing: true,
             began: Instant::now(),
             tty: false,

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use own_support::{bind, in_child, jailed, root};
 use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 use stepdown::config::probe::Probe;
-use stepdown::sys::probe::Answer;
+use stepdown::supervise::Answer;
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);

@@ -24,7 +24,8 @@ impl Supervisor {
         let patience = Patience { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
-        if self.services[id].spec.fed && cause == Cause::Shutdown {
+        let time_is_left = matches!(&self.life, Life::Stopping(stop) if self.now < stop.budget.total());
+        if self.services[id].spec.fed && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
             return self.timers.set(id, Slot::Look, Some(self.now.plus(half.min(FED_PATIENCE))));
@@ -50,8 +51,10 @@ impl Supervisor {
     /// Returns what its first process is told to stop with: the main command gets what PID 1 got, and what hangs leaves a
     /// core file, if it may (systemd's `WatchdogSignal=`).
     pub(super) fn told_with(&self, id: Id, cause: Cause) -> Signal {
+        if cause == Cause::Silent {
+            return Signal::ABRT;
+        }
         match &self.life {
-            _ if cause == Cause::Silent => Signal::ABRT,
             Life::Stopping(Stop { because: Because::Signal(signal), .. }) if self.is_main(id) => *signal,
             Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
         }

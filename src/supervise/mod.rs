@@ -1,7 +1,7 @@
 //! What happens next: [`Event`] in, [`Action`] out, and one deadline. The whole engine, with a number for a clock. Pure.
 //!
-//! This file is the vocabulary. [`Setup`] is what the engine is told at its start, [`Supervisor`] is the engine; its
-//! states and what each of them means stand in [`Phase`].
+//! This file is the vocabulary, but for what is said ([`Report`]). [`Setup`] is what the engine is told at its start,
+//! [`Supervisor`] is the engine; its states and what each of them means stand in [`Phase`].
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -11,6 +11,8 @@ mod graph;
 mod looking;
 mod phase;
 mod process;
+mod reload;
+mod report;
 mod requests;
 mod restart;
 mod shutdown;
@@ -28,6 +30,7 @@ mod verdict;
 pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE};
 pub use looking::{AWAIT_PAUSE, AWAIT_SAID, FIRST_READY_PAUSE};
 pub use phase::Phase;
+pub use report::{Because, Killed, Report, Why};
 pub use restart::MIN_PAUSE;
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
@@ -247,6 +250,11 @@ pub enum Action {
         /// Whose.
         id: Id,
     },
+    /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
+    Renew {
+        /// Whose.
+        id: Id,
+    },
     /// Say what happened.
     Report(Report),
     /// The life is over; exactly once, last.
@@ -262,217 +270,11 @@ pub enum Target {
     Group,
 }
 
-/// One change worth a line, as fields; `sys` prints it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// It waits for something that is not up yet.
-    Waiting {
-        /// Whose.
-        id: Id,
-        /// For whom.
-        on: Vec<Id>,
-    },
-    /// Its process was started.
-    Starting {
-        /// Whose.
-        id: Id,
-        /// Its process.
-        pid: Pid,
-    },
-    /// It is ready (a longrun).
-    Up {
-        /// Whose.
-        id: Id,
-        /// Its process.
-        pid: Pid,
-        /// Since its start.
-        took: Duration,
-    },
-    /// It is done (a oneshot).
-    Done {
-        /// Whose.
-        id: Id,
-        /// Since its start.
-        took: Duration,
-        /// In how long it runs again, if it is periodic.
-        again: Option<Duration>,
-    },
-    /// Its process ended without being asked to.
-    Ended {
-        /// Whose.
-        id: Id,
-        /// How.
-        exit: Exit,
-        /// How long it ran.
-        ran: Duration,
-    },
-    /// It ended because it was asked to.
-    Stopped {
-        /// Whose.
-        id: Id,
-        /// How.
-        exit: Exit,
-        /// Since it was asked.
-        took: Duration,
-    },
-    /// It could not be started.
-    CannotStart {
-        /// Whose.
-        id: Id,
-        /// Why.
-        why: SpawnError,
-    },
-    /// It will be started again after a pause.
-    Backoff {
-        /// Whose.
-        id: Id,
-        /// The pause.
-        pause: Duration,
-        /// Failures in a row.
-        failures: u32,
-    },
-    /// It will not be started again.
-    Failed {
-        /// Whose.
-        id: Id,
-        /// Why.
-        why: Why,
-    },
-    /// It did not stop in time and is killed.
-    Killing {
-        /// Whose.
-        id: Id,
-        /// Which of its processes.
-        who: Killed,
-        /// Its patience, over now.
-        after: Duration,
-    },
-    /// It said nothing in time.
-    NotReady {
-        /// Whose.
-        id: Id,
-        /// How long was waited.
-        after: Duration,
-    },
-    /// Something that it waits for is not there; said again every few seconds.
-    Awaiting {
-        /// Whose.
-        id: Id,
-        /// Which of them.
-        at: usize,
-        /// Since when.
-        since: Duration,
-        /// What was found.
-        why: String,
-    },
-    /// It is not well.
-    Unhealthy {
-        /// Whose.
-        id: Id,
-        /// Failures in a row.
-        failures: u32,
-        /// What was found last.
-        why: String,
-    },
-    /// It is well again.
-    Healthy {
-        /// Whose.
-        id: Id,
-    },
-    /// It did not say in time that it is alive, or said that it is not well.
-    Silent {
-        /// Whose.
-        id: Id,
-        /// How often it was to say so; `None`: it said that it is not well.
-        after: Option<Duration>,
-    },
-    /// A periodic oneshot failed; it runs again in its turn.
-    NextTurn {
-        /// Whose.
-        id: Id,
-        /// In how long.
-        pause: Duration,
-    },
-    /// A oneshot was undone by its stop command.
-    Undone {
-        /// Whose.
-        id: Id,
-        /// How that ended.
-        exit: Exit,
-        /// Since its start.
-        took: Duration,
-    },
-    /// Processes of its group outlive its first one and are ended.
-    Leftovers {
-        /// Whose.
-        id: Id,
-    },
-    /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
-    Unkillable {
-        /// Whose.
-        id: Id,
-        /// Its process, or the leader of what is left of its group.
-        pid: Pid,
-    },
-    /// The stop began.
-    Stopping {
-        /// Why.
-        because: Because,
-    },
-}
-
-/// Which of a service's processes did not stop in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Killed {
-    /// Its command.
-    Command,
-    /// Its finish script.
-    Finish,
-    /// Its stop command.
-    Undo,
-    /// What the first process of any left of its group.
-    RestOfGroup,
-}
-
-/// Why a service is failed for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Its policy is not to start it again after this end.
-    Ended(Exit),
-    /// Failures in a row reached the limit.
-    Limit(u32),
-    /// Its finish script said 125 (s6).
-    FinishSaidStop,
-    /// Something that it requires is failed.
-    Requirement(Id),
-    /// It could not be started at all.
-    CannotStart(SpawnError),
-    /// It was left out in this mode.
-    Skipped,
-    /// An earlier stage could not do it.
-    FailedBefore,
-}
-
-/// Why the container ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// PID 1 was told to.
-    Signal(Signal),
-    /// `stepdown shutdown`.
-    Asked,
-    /// The main command ended.
-    Main(Exit),
-    /// An essential service ended for good.
-    Essential(Id, Why),
-    /// A service is not well, and the container is to end then.
-    Unhealthy(Id),
-    /// Nothing is up or wanted any more.
-    NothingLeft,
-}
-
 /// A line of `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// Its place.
+    pub id: Id,
     /// Its name.
     pub name: ServiceName,
     /// The state's word: down, waiting, starting, up, stopping, finishing, backoff, failed, done.
@@ -487,6 +289,8 @@ pub struct Status {
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<Exit>,
+    /// How long it ran then.
+    pub last_ran: Option<Duration>,
     /// Why it is failed, in words that name services.
     pub why: Option<String>,
     /// Whether it is well, where it is asked.

@@ -109,8 +109,8 @@ impl Supervisor {
 
     pub(super) fn executed(&mut self, id: Id) {
         match self.services[id].state {
+            State::Starting { .. } if self.is_oneshot(id) => {}
             State::Starting { run } => match self.services[id].spec.ready {
-                _ if self.is_oneshot(id) => {}
                 Readiness::Executed => self.up(id, run),
                 Readiness::Said { .. } => {}
                 // Nobody asks one that is on its way out.
@@ -146,7 +146,7 @@ impl Supervisor {
                 self.run_exited(id, run, Some(up), exit, group_left);
             }
             State::Stopping { run, ready, cause, patience } => {
-                self.note_exit(id, exit);
+                self.note_exit(id, exit, Some(run));
                 self.report(Report::Stopped { id, exit, took: self.now.since(patience.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
@@ -180,7 +180,7 @@ impl Supervisor {
             }
             State::Lost { pid, first: true, role } => {
                 match role {
-                    Role::Run => self.note_exit(id, exit),
+                    Role::Run => self.note_exit(id, exit, None),
                     Role::Finish | Role::Undo => {}
                 }
                 self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
@@ -231,7 +231,7 @@ impl Supervisor {
     /// A run ended without having been told to.
     fn run_exited(&mut self, id: Id, run: Run, up: Option<Duration>, exit: Exit, group_left: bool) {
         let ran = self.now.since(run.started);
-        self.note_exit(id, exit);
+        self.note_exit(id, exit, Some(run));
         self.report(Report::Ended { id, exit, ran });
         let main = self.is_main(id);
         if main {
@@ -315,10 +315,12 @@ impl Supervisor {
         self.report(Report::Up { id, pid: run.pid, took: self.now.since(run.started) });
     }
 
-    fn note_exit(&mut self, id: Id, exit: Exit) {
+    fn note_exit(&mut self, id: Id, exit: Exit, run: Option<Run>) {
         let code = verdict::code(exit);
+        let ran = run.map(|run| self.now.since(run.started));
         let service = &mut self.services[id];
         service.last_exit = Some(exit);
+        service.last_ran = ran;
         service.code = Some(code);
         if self.is_main(id) {
             self.verdict.main = Some(code);
@@ -327,8 +329,10 @@ impl Supervisor {
 
     /// How long a longrun may take to become ready.
     fn ready_timeout(&self, id: Id) -> Option<Duration> {
+        if self.is_oneshot(id) {
+            return None;
+        }
         match self.services[id].spec.ready {
-            _ if self.is_oneshot(id) => None,
             Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
             Readiness::Executed | Readiness::Lived(_) => None,
         }

@@ -17,6 +17,9 @@ impl Supervisor {
         if let Life::Stopping(_) = self.life {
             return self.consider_stopping(id);
         }
+        if matches!(self.life, Life::Running) && self.renew(id) {
+            return;
+        }
         if matches!(self.life, Life::Running) && !self.services[id].wanted {
             return self.consider_unwanted(id);
         }
@@ -132,6 +135,10 @@ impl Supervisor {
         self.report(Report::Failed { id, why: why.clone() });
         if !matches!(why, Why::Skipped | Why::FailedBefore) {
             self.verdict.failure = Some(code);
+            // What failed for the sake of another has no story of its own.
+            if !matches!(why, Why::Requirement(_)) || self.verdict.failed.is_none() {
+                self.verdict.failed = Some(id);
+            }
             self.ended_for_good(id, why);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::phase::Phase;
 use super::restart::Tally;
-use super::spec::Spec;
+use super::spec::{Spec, Start};
 use super::{Exit, Pid, Role, Time, Why};
 
 /// A service: what it shall be, what it is, what it was.
@@ -22,6 +22,8 @@ pub(super) struct Service {
     pub(super) starts: u32,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
+    /// How long it ran then.
+    pub(super) last_ran: Option<Duration>,
     /// The exit code that its last end amounts to; once it is failed, never 0 for a failure.
     pub(super) code: Option<u8>,
     /// Its latest ends.
@@ -32,8 +34,35 @@ pub(super) struct Service {
     pub(super) watchdog: Option<Duration>,
     /// Somebody stopped it by hand, and may start it again: the container waits for that.
     pub(super) held: bool,
+    /// What it will be once its process is gone (a reload).
+    pub(super) next: Option<Box<Spec>>,
+    /// No service any more: a reload has left it out.
+    pub(super) gone: bool,
     /// What keeps it waiting, and its place in the order of a stop.
     pub(super) links: Links,
+}
+
+impl Service {
+    /// Returns a service that has never been started.
+    pub(super) fn new(spec: Spec) -> Self {
+        Self {
+            state: State::Down,
+            since: Time::default(),
+            wanted: spec.start == Start::Wanted,
+            starts: 0,
+            last_exit: None,
+            last_ran: None,
+            code: None,
+            tally: Tally::default(),
+            looks: Looks::default(),
+            watchdog: spec.watchdog,
+            held: false,
+            next: None,
+            gone: false,
+            links: Links::default(),
+            spec,
+        }
+    }
 }
 
 /// Questions and their answers.

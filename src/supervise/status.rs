@@ -1,18 +1,19 @@
 //! What `status` shows. Reads the engine, changes nothing.
 
 use super::supervisor::Supervisor;
-use super::{Exit, Id, Phase, Pid, Status, Why, verdict};
+use super::{Because, Exit, Id, Phase, Pid, Status, Why, verdict};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
-    /// Returns a line for every service, in the order of their ids.
+    /// Returns a line for every service, in the order of their ids, the main command last.
     pub fn status(&self) -> Vec<Status> {
-        self.services
-            .ids()
+        self.ids()
+            .into_iter()
             .map(|id| {
                 let service = &self.services[id];
                 let phase = service.state.phase();
                 Status {
+                    id,
                     name: service.spec.name.clone(),
                     state: phase.word(),
                     wanted: service.wanted,
@@ -20,6 +21,7 @@ impl Supervisor {
                     since: service.since,
                     restarts: service.starts.saturating_sub(1),
                     last_exit: service.last_exit,
+                    last_ran: service.last_ran,
                     why: self.why(id, service.state.why()),
                     healthy: service.looks.healthy,
                 }
@@ -30,6 +32,22 @@ impl Supervisor {
     /// Returns its name; the main command's where there is no such service.
     pub fn name(&self, id: Id) -> &ServiceName {
         if self.services.has(id) { &self.services[id].spec.name } else { &self.nobody }
+    }
+
+    /// Returns whose end explains the container's, once that has begun.
+    pub fn culprit(&self) -> Option<Id> {
+        match self.because()? {
+            Because::Main(_) => self.main,
+            Because::Essential(id, _) | Because::Unhealthy(id) => Some(*id),
+            Because::NothingLeft => self.verdict.failed,
+            Because::Signal(_) | Because::Asked => None,
+        }
+    }
+
+    /// Returns how many of all that shall run are up (oneshots: done), and how many shall run.
+    pub fn up_and_wanted(&self) -> (usize, usize) {
+        let wanted = self.services.iter().filter(|service| service.wanted);
+        wanted.fold((0, 0), |(up, all), service| (up + usize::from(service.state.phase().met()), all + 1))
     }
 
     /// Returns whether it is the main command.
@@ -53,6 +71,11 @@ impl Supervisor {
         let service = self.services.has(id).then(|| &self.services[id])?;
         // A refused start has a code of its own and leaves the exit of the run before; a failure that ended with 0 has 1.
         service.last_exit.filter(|exit| service.code.is_none_or(|code| code == verdict::code(*exit).max(1)))
+    }
+
+    /// Returns why it is failed, if it is.
+    pub fn failed(&self, id: Id) -> Option<&Why> {
+        self.services.has(id).then(|| self.services[id].state.why()).flatten()
     }
 
     /// Says in words why it is failed.

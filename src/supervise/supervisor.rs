@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::graph::Graph;
-use super::restart::Tally;
 use super::shutdown::Life;
 use super::spec::{Setup, Start};
 use super::state::{Links, Looks, Service, State};
@@ -61,20 +60,7 @@ impl Supervisor {
     /// Returns an engine that waits for [`Event::Begin`].
     pub fn new(setup: Setup) -> Self {
         let graph = Graph::new(&setup.specs);
-        let services = Table::new(setup.specs.into_iter().map(|spec| Service {
-            state: State::Down,
-            since: Time::default(),
-            wanted: spec.start == Start::Wanted,
-            starts: 0,
-            last_exit: None,
-            code: None,
-            tally: Tally::default(),
-            looks: Looks::default(),
-            watchdog: spec.watchdog,
-            held: false,
-            links: Links::default(),
-            spec,
-        }));
+        let services = Table::new(setup.specs.into_iter().map(Service::new));
         let main = services.ids().next_back().filter(|last| services[*last].spec.is_main);
         let mut me = Self {
             timers: Timers::new(services.len()),
@@ -183,7 +169,7 @@ impl Supervisor {
     /// Works until nothing is left to do at this moment. What changes spreads first: to whom it concerns, then whose
     /// time has come, then to the container. Only then is anything started: a failure that ends the container must not
     /// find that something has just been started for nothing.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             if let Some(id) = self.work.pop_front() {
                 self.consider(id);
@@ -244,7 +230,7 @@ impl Supervisor {
     }
 
     /// A service that stays down is wanted all the same if something wanted requires it.
-    fn want_what_is_required(&mut self) {
+    pub(super) fn want_what_is_required(&mut self) {
         let mut wanted: Vec<Id> = self.services.ids().filter(|id| self.services[*id].wanted).collect();
         while let Some(id) = wanted.pop() {
             for on in self.graph.requires(id) {

@@ -33,6 +33,8 @@ pub(super) struct Verdict {
     pub(super) main: Option<u8>,
     /// The latest failure's.
     pub(super) failure: Option<u8>,
+    /// Whose that was.
+    pub(super) failed: Option<Id>,
 }
 
 /// Returns the code that a parent would see: 128+n for a signal, as the shell has it.
@@ -63,7 +65,7 @@ impl Supervisor {
 
     /// Returns the code of the container.
     pub(super) fn exit_code(&self, because: &Because) -> u8 {
-        let Verdict { asked, main, failure } = self.verdict;
+        let Verdict { asked, main, failure, .. } = self.verdict;
         asked.unwrap_or_else(|| match because {
             Because::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
             Because::Unhealthy(_) => FAILURE,

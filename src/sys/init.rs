@@ -2,18 +2,21 @@
 //! → serve → exit (DESIGN §3). Each chapter is a module of its own; this one is their order.
 #![allow(clippy::disallowed_methods)] // the start of the engine's clock; the environment's one way in
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::time::Instant;
 
 use super::boot::{self, Ended};
 use super::life::{self, Life};
 use super::log::ours::{self, with_outputs};
+use super::outward::Outward;
 use super::privilege::{self, Power};
-use super::run::{Environment, LAST_LINES, mishap};
+use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
-use super::{descriptors, facts, host, source};
+use super::termination::{self, TerminationLog};
+use super::{descriptors, facts, host, notify, source};
 use crate::config::container::Level;
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -38,7 +41,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     mishap::take_notes();
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
-    let environment: std::collections::BTreeMap<_, _> = std::env::vars_os().collect();
+    let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let sources = source::read(&source::Where::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
     ours::install(config.container.level);
@@ -58,11 +61,13 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
         }
         Err(Ended::Refused(refused)) => return Err(refused.into()),
     };
+    let outside = outside(&environment);
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
-    let environment = Environment::new(environment);
+    let given = environment;
+    let environment = Environment::new(given.clone());
     stopwatch.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    let mut life = Life { stopwatch, config, facts, plan, environment, done, not_done, before };
+    let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
     let (dropped, sockets) = match power {
         Power::Root(root) => {
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
@@ -78,7 +83,23 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
         }
     };
     life.stopwatch.done("step down");
-    Ok(life.serve(&dropped, listener, sockets, &mut signals)?.code)
+    Ok(life.serve(&dropped, listener, sockets, outside, &mut signals)?.code)
+}
+
+/// Opens what tells the world outside: as root, because it may be root's.
+fn outside(environment: &BTreeMap<OsString, OsString>) -> Outside {
+    let address = environment.get(OsStr::new(notify::VARIABLE));
+    let outward = address.and_then(|address| match Outward::open(address) {
+        Ok(outward) => Some(outward),
+        Err(refused) => {
+            tracing::warn!("{refused}");
+            None
+        }
+    });
+    Outside {
+        outward: outward.unwrap_or_default(),
+        termination_log: TerminationLog::open(Path::new(termination::PATH)),
+    }
 }
 
 /// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well.

@@ -1,6 +1,7 @@
 //! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
-use super::run::{self, Environment, Member, Outcome, Stage, Surroundings};
+use super::run::{self, Environment, Member, Outcome, Outside, Reader, Stage, Surroundings};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
 use super::{descriptors, facts, terminal};
@@ -34,6 +35,8 @@ pub struct Life {
     pub facts: Facts,
     /// What is done about it.
     pub plan: BootPlan,
+    /// The environment that the container was given.
+    pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
     pub environment: Environment,
     /// Oneshots that *prepare* has done.
@@ -74,6 +77,9 @@ impl Life {
             preparing: true,
             began: self.stopwatch.began(),
             tty: self.facts.tty,
+            reader: None,
+            outside: Outside::default(),
+            mapped: Vec::new(),
         })?;
         if outcome.because != Because::NothingLeft {
             return Ok(Some(outcome));
@@ -91,10 +97,11 @@ impl Life {
     /// # Errors
     /// When no loop can be had.
     pub fn serve(
-        &self,
+        &mut self,
         _here: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
+        outside: Outside,
         signals: &mut Signals,
     ) -> Result<Outcome, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
@@ -110,17 +117,25 @@ impl Life {
         if main && self.facts.tty {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
+        let members = members(services, self.plan.main.as_ref(), &self.plan);
+        let desk = self.desk();
+        let (began, tty) = (self.stopwatch.began(), self.facts.tty);
+        let mapped = self.config.container.signals.clone();
+        let reader: Reader<'_> = Box::new(|| self.reread());
         run::run(Stage {
             setup,
-            members: members(services, self.plan.main.as_ref(), &self.plan),
+            members,
             surroundings,
             sockets,
             signals,
             control: listener,
-            desk: self.desk(),
+            desk,
             preparing: false,
-            began: self.stopwatch.began(),
-            tty: self.facts.tty,
+            began,
+            tty,
+            reader: Some(reader),
+            outside,
+            mapped,
         })
     }
 
@@ -174,7 +189,7 @@ impl Life {
 }
 
 /// Returns the members in the order of the engine's ids: the services as they are, then the main command.
-fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
+pub fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
     let plans: HashMap<_, _> = plan.services.iter().map(|plan| (&plan.name, plan)).collect();
     let services = services.iter().filter_map(|service| {
         plans.get(&service.name).map(|plan| Member {

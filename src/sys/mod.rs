@@ -21,6 +21,7 @@ pub mod privilege;
 pub mod probe;
 pub mod process;
 pub mod rehearse;
+mod reread;
 pub mod run;
 pub mod run_as;
 pub mod runtime_dir;

@@ -34,7 +34,9 @@ fn says(key: &str, text: &str, expected: &str) {
 fn a_service_is_ready_in_one_of_many_ways() {
     assert_eq!(ready("fd = 3"), Ready::Fd { fd: 3, timeout: None });
     let timeout = Some(Duration::from_secs(30));
-    assert_eq!(ready("notify = true, timeout = \"30s\""), Ready::Notify { timeout });
+    assert_eq!(ready("notify = true, timeout = \"30s\""), Ready::Notify { timeout, watchdog: None });
+    let watchdog = Some(Duration::from_secs(9));
+    assert_eq!(ready("notify = true, watchdog = \"9s\""), Ready::Notify { timeout: None, watchdog });
     assert_eq!(ready("delay = \"2s\""), Ready::Delay(Duration::from_secs(2)));
     let path = PathBuf::from("/run/x");
     assert_eq!(asked("path = \"/run//x/\""), Probe::Path(path.clone()));

@@ -23,6 +23,7 @@ impl Oracle {
             Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
+            Action::Renew { id } => self.violate(Property::StatusTellsTheTruth, format!("{id:?} was not reloaded")),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
@@ -140,7 +141,7 @@ impl Oracle {
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
         let asked = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
-        let direct = self.stop.is_none() || !spec.fed || leftovers || at_last;
+        let direct = self.stop.is_none() || self.patience_is_over() || !spec.fed || leftovers || at_last;
         self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
             format!("{id:?} is told before it could read the end of its input")
         });

@@ -126,7 +126,8 @@ impl Scene {
                     | Action::Report(_)
                     | Action::Look { .. }
                     | Action::Forget { .. }
-                    | Action::EndInput { .. } => {}
+                    | Action::EndInput { .. }
+                    | Action::Renew { .. } => {}
                 }
                 self.actions.push(action);
             }

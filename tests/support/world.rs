@@ -379,7 +379,7 @@ impl World {
                 self.end_input(id);
                 None
             }
-            Action::Report(_) | Action::Exit(_) => None,
+            Action::Report(_) | Action::Renew { .. } | Action::Exit(_) => None,
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Answer<T> {
 pub struct Begun {}
 
 /// The answer to `status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Which of DESIGN §2's modes, as `plan --json` names it: `root`, `root-limited`, `user`, `user-unknown`.
     pub mode: String,
@@ -41,7 +41,7 @@ pub struct Snapshot {
 }
 
 /// Whom everything stepped down to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// For USER and LOGNAME.
     pub name: String,
@@ -158,9 +158,11 @@ pub struct Reached {
     pub why: Option<String>,
 }
 
-/// The answer to `reload SERVICE…`.
+/// The answer to `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
+    /// What is different now, if the whole tree was re-read.
+    pub tree: Option<String>,
     /// Those that were named, in that order.
     pub services: Vec<Tried>,
 }

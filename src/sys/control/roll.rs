@@ -1,11 +1,13 @@
 //! [`Roll`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
 //! done with whom it names. Values only.
 
+use std::collections::HashSet;
+
 use crate::config::service::Kind;
 use crate::config::suggest;
 use crate::supervise::{Id, Spec, Start};
 
-/// Everybody, in the order of the engine's ids.
+/// Everybody who is or was there, in the order of the engine's ids.
 #[derive(Clone, Debug, Default)]
 pub struct Roll(Vec<Entry>);
 
@@ -21,6 +23,8 @@ pub struct Entry {
     /// Must have settled before it starts.
     pub after: Vec<Id>,
     start: Start,
+    /// A reload has taken it out, and it has ended.
+    gone: bool,
 }
 
 /// What is asked of services.
@@ -47,30 +51,54 @@ impl Roll {
     /// Returns the roll of these services.
     pub fn new(specs: &[Spec]) -> Self {
         let mut roll = Self::default();
-        specs.iter().for_each(|spec| roll.push(spec));
+        specs.iter().enumerate().for_each(|(at, spec)| roll.put(Id(at), spec, &Id));
+        roll.put_main_last();
         roll
     }
 
-    /// Adds a service behind all others.
-    pub fn push(&mut self, spec: &Spec) {
+    /// Puts a service, new or known, where it belongs; `id_of` says whom the spec means by its places.
+    pub fn put(&mut self, id: Id, spec: &Spec, id_of: &dyn Fn(usize) -> Id) {
         let kind = match spec.kind {
-            _ if spec.is_main => "main",
+            _ if spec.is_main => MAIN,
             Kind::Longrun => "longrun",
             Kind::Oneshot => "oneshot",
         };
-        let others = || (0..self.0.len()).map(Id);
-        self.0.push(Entry {
+        let translated = |places: &[Id]| places.iter().map(|place| id_of(place.0)).collect();
+        let entry = Entry {
             name: spec.name.as_str().to_owned(),
             kind,
-            requires: spec.requires.clone(),
-            after: if spec.is_main { others().collect() } else { spec.after.clone() },
+            requires: translated(&spec.requires),
+            after: translated(&spec.after),
             start: spec.start,
-        });
+            gone: false,
+        };
+        match self.0.get_mut(id.0) {
+            Some(known) => *known = entry,
+            // New ones come in the order of their ids.
+            None => self.0.push(entry),
+        }
     }
 
-    /// Returns every id.
-    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
-        (0..self.0.len()).map(Id)
+    /// The main command is after everybody.
+    pub fn put_main_last(&mut self) {
+        let others: Vec<Id> =
+            self.present().filter(|id| self.get(*id).is_some_and(|entry| entry.kind != MAIN)).collect();
+        if let Some(main) = self.0.iter_mut().find(|entry| entry.kind == MAIN) {
+            main.after = others;
+        }
+    }
+
+    /// Only these are there any more.
+    pub fn keep(&mut self, there: &[Id]) {
+        let there: HashSet<Id> = there.iter().copied().collect();
+        for (at, entry) in self.0.iter_mut().enumerate() {
+            entry.gone = !there.contains(&Id(at));
+        }
+    }
+
+    /// Returns everybody who is there.
+    pub fn present(&self) -> impl Iterator<Item = Id> {
+        self.0.iter().enumerate().filter(|(_, entry)| !entry.gone).map(|(at, _)| Id(at))
     }
 
     /// Returns what is known of one.
@@ -91,7 +119,7 @@ impl Roll {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
-            match self.0.iter().position(|entry| entry.name == *name).map(Id) {
+            match self.present().find(|id| self.name(*id) == name) {
                 Some(id) if ids.contains(&id) => {}
                 Some(id) => ids.push(id),
                 None => unknown.push(self.nobody(name)),
@@ -104,13 +132,13 @@ impl Roll {
     }
 
     fn nobody(&self, name: &str) -> String {
-        let known = self.0.iter().map(|entry| entry.name.as_str());
-        let hint = match suggest::nearest(name, known.clone()) {
+        let known: Vec<&str> = self.present().map(|id| self.name(id)).collect();
+        let hint = match suggest::nearest(name, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if self.0.is_empty() => "there is none at all".to_owned(),
+            None if known.is_empty() => "there is none at all".to_owned(),
             None => {
-                let some: Vec<_> = known.clone().take(MOST_NAMED).collect();
-                let more = if self.0.len() > some.len() { ", …" } else { "" };
+                let some = known.get(..MOST_NAMED).unwrap_or(&known);
+                let more = if known.len() > some.len() { ", …" } else { "" };
                 format!("there are: {}{more}", some.join(", "))
             }
         };
@@ -128,6 +156,8 @@ impl Roll {
     }
 }
 
+/// The main command's kind.
+const MAIN: &str = "main";
 /// Names in a hint.
 const MOST_NAMED: usize = 10;
 
@@ -139,7 +169,7 @@ impl Entry {
 
     fn refusal(&self, change: Change) -> Option<String> {
         let name = &self.name;
-        if self.kind == "main" {
+        if self.kind == MAIN {
             let remedy = match change {
                 Change::Start => "it lives as long as the container",
                 Change::Stop => "the container ends with it: `stepdown shutdown`",
@@ -223,6 +253,22 @@ pub(super) mod tests {
     fn the_main_command_is_after_everything() {
         let roll = roll();
         assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(1), Id(2), Id(3), Id(4)]);
-        assert_eq!(roll.ids().count(), 6);
+        assert_eq!(roll.present().count(), 6);
+    }
+
+    #[test]
+    fn what_a_reload_has_taken_out_is_nobody_and_what_it_brought_is_somebody() {
+        let mut roll = roll();
+        // The reload's own places: db, web, mail; mail is new and got the next id.
+        let ids = [Id(0), Id(1), Id(6)];
+        let web = spec("web", &[0, 2], Start::Wanted);
+        roll.put(Id(1), &web, &|place| ids[place]);
+        roll.put(Id(6), &spec("mail", &[], Start::Wanted), &|place| ids[place]);
+        roll.keep(&[Id(0), Id(1), Id(5), Id(6)]);
+        roll.put_main_last();
+        assert_eq!(roll.get(Id(1)).unwrap().requires, [Id(0), Id(6)]);
+        assert_eq!(roll.named(&names(&["mail"])), Ok(vec![Id(6)]));
+        assert!(roll.named(&names(&["gpu"])).is_err());
+        assert_eq!((roll.name(Id(3)), &roll.get(Id(5)).unwrap().after[..]), ("gpu", &[Id(0), Id(1), Id(6)][..]));
     }
 }

@@ -32,7 +32,7 @@ impl Moments {
 /// when it asked for services: what is started by hand later is no part of it.
 pub fn timings(roll: &Roll, of: &[Moments], boot: Time) -> Timings {
     let mut asked: Vec<(Id, Moments, Time)> =
-        roll.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
+        roll.present().filter_map(|id| of.get(id.0).and_then(|moments| Some((id, *moments, moments.asked?)))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
     let path = last.filter(|(_, moments, _)| moments.ready.is_some()).map(|(id, _, _)| path(roll, of, *id));
     asked.sort_by_key(|(id, moments, asked)| (moments.started.unwrap_or(*asked), *id));

@@ -23,6 +23,16 @@ use crate::plan::facts::{Facts, StdioKind};
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
 
+/// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
+/// now is not what a plan is made of.
+pub fn again(config: &Config, boot: &Facts) -> Facts {
+    let (programs, helpers) = programs::read(config, var_os("PATH").as_deref());
+    let mut facts = Facts { programs, helpers, ..boot.clone() };
+    facts.hard_limits.extend(limits::read(config));
+    facts.paths.extend(paths::read(config));
+    facts
+}
+
 /// Asks for everything that the plan of `config` depends on. Takes some tens of system calls, and a few for each service
 /// whose program, directory or path no other service has.
 pub fn read(config: &Config) -> Facts {

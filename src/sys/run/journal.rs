@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::supervise::{Id, Look, Report, Time};
+use crate::config::values::ServiceName;
+use crate::supervise::{Id, Look, Report, Supervisor, Time};
 use crate::sys::control::timings::Moments;
 
 /// What is noted.
@@ -19,9 +20,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Returns an empty one, of a boot that asks for its services now.
-    pub fn new(boot: Time) -> Self {
-        Self { boot, ..Self::default() }
+    /// Begins to note what happens: everything that shall run is asked for now. `before`: what is known of an earlier stage.
+    pub fn of(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Self {
+        let mut journal = Self { boot: now, ..Self::default() };
+        for line in supervisor.status() {
+            if line.wanted {
+                journal.asked(line.id, now);
+            } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
+                journal.before(line.id, *moments);
+            }
+        }
+        journal
     }
 
     /// Notes that it was asked for.
@@ -30,7 +39,7 @@ impl Journal {
     }
 
     /// Notes what is known from an earlier stage.
-    pub fn before(&mut self, id: Id, known: Moments) {
+    fn before(&mut self, id: Id, known: Moments) {
         self.make_room(id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             *moments = known;

@@ -10,10 +10,13 @@ mod journal;
 mod looks;
 mod member;
 pub mod mishap;
+mod news;
 mod perform;
 mod pipes;
 mod readiness;
+mod reload;
 mod reports;
+mod story;
 mod sweep;
 pub mod voices;
 mod watch;
@@ -28,7 +31,9 @@ use tokio::sync::mpsc;
 
 pub use environment::Environment;
 pub use member::{Member, Surroundings};
+pub use reload::{Reader, Reread};
 
+use crate::config::container::SignalRule;
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
 use crate::supervise::{Action, Because, Event, Id, Report, Setup, Supervisor, Time};
@@ -38,12 +43,14 @@ use crate::sys::control::timings::Moments;
 use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
+use crate::sys::outward::Outward;
 use crate::sys::signals::Signals;
+use crate::sys::termination::TerminationLog;
 use front::Front;
 use journal::Journal;
 use perform::Hands;
 use readiness::{clear_if, watched, writable};
-use reports::{Manner, Refusals};
+use reports::{Background, Manner, Refusals};
 
 /// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -74,6 +81,21 @@ pub struct Stage<'a> {
     pub began: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
+    /// Who is told outside.
+    pub outside: Outside,
+    /// To whom signals go, instead of the main command.
+    pub mapped: Vec<SignalRule>,
+    /// Reads the configuration again; `None`: that cannot be done here.
+    pub reader: Option<Reader<'a>>,
+}
+
+/// Who waits for news of the container outside of it. Opened before the drop.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// `NOTIFY_SOCKET` as it was given to the container.
+    pub outward: Outward,
+    /// Kubernetes' file.
+    pub termination_log: Option<TerminationLog>,
 }
 
 /// How a stage ended.
@@ -130,6 +152,12 @@ struct Turning<'a> {
     began: Instant,
     tty: bool,
     ends_by: Option<Instant>,
+    reader: Option<Reader<'a>>,
+    reload_asked: bool,
+    outward: Outward,
+    said_ready: bool,
+    termination_log: Option<TerminationLog>,
+    mapped: Vec<SignalRule>,
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
@@ -157,7 +185,7 @@ impl<'a> Turning<'a> {
             _ => Manner::Serving,
         };
         let supervisor = Supervisor::new(stage.setup);
-        let journal = journal(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
+        let journal = Journal::of(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
         Ok(Self {
             front: Front::new(stage.desk.fixed, stage.desk.steps, roll, journal),
             supervisor,
@@ -169,6 +197,12 @@ impl<'a> Turning<'a> {
             because: Because::NothingLeft,
             began: stage.began,
             tty: stage.tty,
+            reader: stage.reader,
+            reload_asked: false,
+            outward: stage.outside.outward,
+            said_ready: false,
+            termination_log: stage.outside.termination_log,
+            mapped: stage.mapped,
             ends_by: None,
             manner,
             refusals: Refusals::new(),
@@ -194,9 +228,11 @@ impl<'a> Turning<'a> {
         self.hands.probes.cancel_all();
         sweep::everybody(&mut self.hands, until);
         self.hands.logs.finish(Instant::now() + LAST_LINES);
+        self.tell_story(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == "done").map(|line| line.name.clone()).collect();
-        let moments = lines.into_iter().map(|line| line.name).zip(self.front.journal.moments).collect();
+        let of = |id: Id| self.front.journal.moments.get(id.0).copied().unwrap_or_default();
+        let moments = lines.into_iter().map(|line| (line.name, of(line.id))).collect();
         Outcome { code, because: self.because, done, moments }
     }
 
@@ -266,33 +302,58 @@ impl<'a> Turning<'a> {
     fn settle(&mut self) -> Option<u8> {
         // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
         let mut answers = VecDeque::new();
-        while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
-            tracing::debug!("{event:?}");
-            self.front.changed = true;
-            for action in self.supervisor.step(self.now(), event) {
-                match action {
-                    Action::Exit(code) => return Some(code),
-                    Action::Report(report) => {
-                        self.front.journal.hear(&report, self.now());
-                        if let Report::Stopping { because } = &report {
-                            self.because = because.clone();
-                            self.end_of_budget();
-                        }
-                        if let Report::CannotStart { id, why } = &report {
-                            self.refusals.insert(*id, why.clone());
-                        }
-                        let awaited = |id, at| self.hands.awaited(id, at);
-                        reports::say(&report, &self.supervisor, &self.refusals, self.manner, awaited);
-                    }
-                    Action::Spawn { id, role, after } => self.hands.start(id, role, after, &mut answers),
-                    Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
-                    Action::Look { id, look } => {
-                        self.front.journal.looks(id, look, self.now());
-                        self.hands.look(id, look, Instant::now(), &mut self.queue);
-                    }
-                    Action::Forget { id } => self.hands.forget(id),
-                    Action::EndInput { id } => self.hands.pipes.end_input(id),
+        loop {
+            while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
+                tracing::debug!("{event:?}");
+                self.front.changed = true;
+                let actions = self.supervisor.step(self.now(), event);
+                if let Some(code) = self.carry_out(actions, &mut answers) {
+                    return Some(code);
                 }
+            }
+            if !std::mem::take(&mut self.reload_asked) {
+                return None;
+            }
+            let (told, actions) = self.reload();
+            self.tell_reloaded(told);
+            if let Some(code) = self.carry_out(actions, &mut answers) {
+                return Some(code);
+            }
+        }
+    }
+
+    /// Does what the engine says, in its order. Returns the exit code once it says so.
+    fn carry_out(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
+        for action in actions {
+            match action {
+                Action::Exit(code) => return Some(code),
+                Action::Report(report) => {
+                    self.front.journal.hear(&report, self.now());
+                    if let Report::Stopping { because } = &report {
+                        self.because = because.clone();
+                        self.end_of_budget();
+                    }
+                    if let Report::CannotStart { id, why } = &report {
+                        self.refusals.insert(*id, why.clone());
+                    }
+                    let background = Background {
+                        manner: self.manner,
+                        refusals: &self.refusals,
+                        awaited: &|id, at| self.hands.awaited(id, at),
+                        out_of_memory: &|id| self.hands.is_out_of_memory(id),
+                    };
+                    reports::say(&report, &self.supervisor, &background);
+                    self.tell_outside(&report);
+                }
+                Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
+                Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
+                Action::Look { id, look } => {
+                    self.front.journal.looks(id, look, self.now());
+                    self.hands.look(id, look, Instant::now(), &mut self.queue);
+                }
+                Action::Forget { id } => self.hands.forget(id),
+                Action::Renew { id } => self.hands.renew(id),
+                Action::EndInput { id } => self.hands.pipes.end_input(id),
             }
         }
         None
@@ -307,7 +368,8 @@ impl<'a> Turning<'a> {
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 #[cfg(debug_assertions)]
                 signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
-                Signal::HUP => tracing::warn!("got SIGHUP: re-reading the services is not available yet"),
+                mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
+                Signal::HUP => self.reload_asked = true,
                 other => self.queue.push_back(Event::Forward(other)),
             }
         }
@@ -324,19 +386,6 @@ impl<'a> Turning<'a> {
     fn now(&self) -> Time {
         Time(self.began.elapsed())
     }
-}
-
-/// Begins to note what happens: everything that shall run is asked for now.
-fn journal(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Journal {
-    let mut journal = Journal::new(now);
-    for (at, line) in supervisor.status().iter().enumerate() {
-        if line.wanted {
-            journal.asked(Id(at), now);
-        } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
-            journal.before(Id(at), *moments);
-        }
-    }
-    journal
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

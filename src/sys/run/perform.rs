@@ -1,6 +1,6 @@
 //! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -20,6 +20,7 @@ use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::plan::Credentials;
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
+use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
 use crate::sys::privilege::{with_files_of, with_raised};
@@ -45,8 +46,12 @@ pub struct Hands {
     pub voices: Voices,
     /// What services write to each other.
     pub pipes: Pipes,
+    /// How often the kernel has killed for want of memory, and whose last process it was.
+    pub(super) memory: Memory,
+    /// What members will be after a reload, once nothing of the old one runs.
+    pub(super) next: HashMap<Id, Member>,
     null: File,
-    last: Vec<Option<Pid>>,
+    pub(super) last: Vec<Option<Pid>>,
 }
 
 impl Hands {
@@ -67,6 +72,8 @@ impl Hands {
             around,
             family: Family::default(),
             watch,
+            memory: Memory::watch(),
+            next: HashMap::new(),
             null: File::open("/dev/null")?,
         })
     }
@@ -237,6 +244,7 @@ impl Hands {
                 more = false;
                 break;
             };
+            let out_of_memory = exit == Exit::Signal(Signal::KILL) && self.memory.has_grown();
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
@@ -248,6 +256,7 @@ impl Hands {
                 continue;
             };
             self.hear(process.id, events);
+            self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
@@ -276,6 +285,11 @@ impl Hands {
         }
     }
 
+    /// Returns whether the last process of a service was killed for want of memory.
+    pub fn is_out_of_memory(&self, id: Id) -> bool {
+        self.memory.killed.contains(&id)
+    }
+
     /// Returns whether groups without a leader must be looked after.
     pub fn has_leftovers(&self) -> bool {
         self.family.has_leftovers()
@@ -284,6 +298,35 @@ impl Hands {
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.family.youngest_first()
+    }
+}
+
+/// Who was killed for want of memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    kills: Option<(OomKills, u64)>,
+    killed: BTreeSet<Id>,
+}
+
+impl Memory {
+    /// Begins to count.
+    pub(super) fn watch() -> Self {
+        let kills = OomKills::find();
+        Self { kills: kills.count().map(|count| (kills, count)), killed: BTreeSet::new() }
+    }
+
+    fn has_grown(&mut self) -> bool {
+        let Some((kills, before)) = &mut self.kills else { return false };
+        let now = kills.count().unwrap_or(*before);
+        std::mem::replace(before, now) < now
+    }
+
+    fn note(&mut self, id: Id, out_of_memory: bool) {
+        if out_of_memory {
+            self.killed.insert(id);
+        } else {
+            self.killed.remove(&id);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! started again. Must not know who is up.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -34,17 +35,27 @@ impl Pipes {
     /// When the process has no room for more descriptors.
     pub fn new(members: &[Member]) -> Result<Self, Errno> {
         let mut pipes = Self::default();
+        pipes.link(members)?;
+        Ok(pipes)
+    }
+
+    /// Makes the pipes that are missing, and writes down anew who writes to whom. What is in a pipe stays there.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn link(&mut self, members: &[Member]) -> Result<(), Errno> {
+        self.to.clear();
         let ids: HashMap<&ServiceName, Id> =
             members.iter().enumerate().map(|(at, member)| (&member.plan.name, Id(at))).collect();
         for (at, member) in members.iter().enumerate() {
             let to = member.service.as_ref().and_then(|service| service.pipe_to.as_ref());
             let Some(consumer) = to.and_then(|name| ids.get(name)).copied() else { continue };
-            if !pipes.pipes.contains_key(&consumer) {
-                pipes.pipes.insert(consumer, Pipe::new()?);
+            if let Entry::Vacant(room) = self.pipes.entry(consumer) {
+                room.insert(Pipe::new()?);
             }
-            pipes.to.insert(Id(at), consumer);
+            self.to.insert(Id(at), consumer);
         }
-        Ok(pipes)
+        Ok(())
     }
 
     /// Returns what a service's standard input is, if others write to it.

@@ -21,14 +21,21 @@ pub enum Manner {
 /// What refused the latest start of each service that could not be started.
 pub type Refusals = BTreeMap<Id, SpawnError>;
 
+/// What is known besides, for the words.
+pub struct Background<'a> {
+    /// What is run.
+    pub manner: Manner,
+    /// Who could not be started, and why.
+    pub refusals: &'a Refusals,
+    /// The name of one of the things that a service waits for.
+    pub awaited: &'a dyn Fn(Id, usize) -> String,
+    /// Whether a service's last process was killed for want of memory.
+    pub out_of_memory: &'a dyn Fn(Id) -> bool,
+}
+
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
-pub fn say(
-    report: &Report,
-    supervisor: &Supervisor,
-    refusals: &Refusals,
-    manner: Manner,
-    awaited: impl Fn(Id, usize) -> String,
-) {
+pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>) {
+    let Background { manner, refusals, awaited, out_of_memory } = *background;
     let alone = manner == Manner::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     match report {
@@ -52,7 +59,8 @@ pub fn say(
             tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), span(*ran));
         }
         Report::Ended { id, exit, ran } => {
-            tracing::warn!("{}: ended with {} after {}", name(*id), words(*exit), span(*ran))
+            let memory = if out_of_memory(*id) { " (out of memory)" } else { "" };
+            tracing::warn!("{}: ended with {}{memory} after {}", name(*id), words(*exit), span(*ran));
         }
         Report::Stopped { id, exit, took } => {
             tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), span(*took));
@@ -134,7 +142,7 @@ fn stopping(because: &Because, supervisor: &Supervisor, refusals: &Refusals, man
 }
 
 /// Returns why a service is failed, in words that name services.
-fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -> String {
+pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -> String {
     match why {
         Why::Ended(exit) => format!("ended with {}", words(*exit)),
         Why::Limit(times) => {
@@ -165,7 +173,8 @@ pub fn words(exit: Exit) -> String {
     }
 }
 
-fn count(number: u32, noun: &str) -> String {
+/// Returns a number of things in words.
+pub fn count(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

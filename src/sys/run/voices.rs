@@ -18,6 +18,7 @@ pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 
 /// One service's socket and what it said.
 struct Voice {
+    address: OsString,
     receiver: Receiver,
     status: Option<String>,
     refused: bool,
@@ -36,12 +37,31 @@ impl Voices {
             match watch.voice(Id(at), &receiver) {
                 Ok(()) => {
                     member.told = told(member.service.as_ref(), &address);
-                    voices.insert(Id(at), Voice { receiver, status: None, refused: false });
+                    voices.insert(Id(at), Voice { address, receiver, status: None, refused: false });
                 }
                 Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
             }
         }
         Self(voices)
+    }
+
+    /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the
+    /// directory for such sockets may be root's.
+    pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
+        let Some(service) = member.service.as_ref().filter(|service| speaks(service)) else { return };
+        if self.0.contains_key(&id) {
+            member.told = self.0.get(&id).map(|voice| told(Some(service), &voice.address)).unwrap_or_default();
+            return;
+        }
+        match notify::open(None, &service.name, member.plan.credentials.uid) {
+            Ok((address, receiver)) => {
+                if watch.voice(id, &receiver).is_ok() {
+                    member.told = told(Some(service), &address);
+                    self.0.insert(id, Voice { address, receiver, status: None, refused: false });
+                }
+            }
+            Err(refused) => tracing::warn!("{refused}"),
+        }
     }
 
     /// Forgets what an earlier process said.
@@ -87,9 +107,8 @@ impl Voices {
 
 /// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
 pub fn open(services: &[Service], plans: &[ServicePlan], directory: Option<&Path>) -> Sockets {
-    let speaks = |service: &&Service| matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun;
     let mut sockets = Sockets::new();
-    for service in services.iter().filter(speaks) {
+    for service in services.iter().filter(|service| speaks(service)) {
         let Some(plan) = plans.iter().find(|plan| plan.name == service.name) else { continue };
         match notify::open(directory, &service.name, plan.credentials.uid) {
             Ok(socket) => drop(sockets.insert(service.name.clone(), socket)),
@@ -97,6 +116,10 @@ pub fn open(services: &[Service], plans: &[ServicePlan], directory: Option<&Path
         }
     }
     sockets
+}
+
+fn speaks(service: &Service) -> bool {
+    matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun
 }
 
 fn told(service: Option<&Service>, address: &OsStr) -> Vec<(&'static str, OsString)> {

@@ -3,6 +3,7 @@
 
 mod entry;
 mod tree;
+pub mod whose;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -81,6 +82,12 @@ pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString
         }
     }
     Sources { env, container, trees, main }
+}
+
+/// Returns everything that [`read`] would read.
+pub fn paths(place: &Where, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let more = more_trees(env.get(OsStr::new(MORE_TREES)));
+    std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more).collect()
 }
 
 fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {

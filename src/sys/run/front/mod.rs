@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::Turning;
 use super::journal::Journal;
-use crate::supervise::{Event, Id, Pid, Request};
-use crate::sys::control::answers::{Answer, Begun, Health, Reloaded, Snapshot, StepTime, Tried, Waited};
+use crate::supervise::{Event, Id, Pid, Request, Spec};
+use crate::sys::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
 use crate::sys::control::protocol::{Ask, Until};
 use crate::sys::control::reached::{Standing, standing};
 use crate::sys::control::roll::{Change, No, Roll};
@@ -34,6 +34,10 @@ pub struct Front {
     pub journal: Journal,
     /// Whether those who wait must be looked at.
     pub changed: bool,
+    /// Who asked for a reload of the tree, until it is done.
+    reloading: Vec<Call>,
+    /// Whether a reload may have taken services out.
+    is_another: bool,
     waiters: Vec<Waiter>,
     usage: Option<(Instant, HashMap<Pid, Usage>)>,
 }
@@ -55,7 +59,17 @@ enum What {
 impl Front {
     /// Returns a front where nobody waits.
     pub fn new(fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
-        Self { fixed, steps, roll, journal, changed: false, waiters: Vec::new(), usage: None }
+        Self {
+            fixed,
+            steps,
+            roll,
+            journal,
+            changed: false,
+            reloading: Vec::new(),
+            is_another: false,
+            waiters: Vec::new(),
+            usage: None,
+        }
     }
 
     /// Returns when those who wait must be looked at, whether or not anything has changed.
@@ -65,6 +79,16 @@ impl Front {
             What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.until,
         });
         due.min()
+    }
+
+    /// Takes the services of a reload, in the order of their ids; `id_of` says whom their places mean.
+    pub fn enrol(&mut self, specs: &[(Id, &Spec)], id_of: &dyn Fn(usize) -> Option<Id>) {
+        for (id, spec) in specs {
+            // Itself is nobody to wait for.
+            self.roll.put(*id, spec, &|place| id_of(place).unwrap_or(*id));
+        }
+        self.roll.put_main_last();
+        self.is_another = true;
     }
 
     fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: What) {
@@ -79,6 +103,9 @@ impl Front {
 impl Turning<'_> {
     /// Answers a caller, or has it wait.
     pub(super) fn answer(&mut self, call: Call) {
+        if self.front.is_another {
+            self.front.roll.keep(&self.supervisor.ids());
+        }
         match call.ask.clone() {
             Ask::Status { services, after } => self.tell_status(call, &services, after),
             Ask::Health {} => call.answer(Answer::Ok(self.health())),
@@ -90,7 +117,7 @@ impl Turning<'_> {
             Ask::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
             Ask::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
             Ask::Reload { services } if services.is_empty() => self.reload_tree(call),
-            Ask::Reload { services } => self.reload(call, &services),
+            Ask::Reload { services } => self.reload_services(call, &services),
             Ask::Signal { service, signal, group } => {
                 let sent = self.send(&service, &signal, group);
                 call.answer(said(sent.map(|()| Begun {})));
@@ -153,7 +180,7 @@ impl Turning<'_> {
                         self.front.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
-                        waiter.call.answer(Answer::Ok(Reloaded { services }));
+                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, services }));
                     }
                 }
             }
@@ -162,7 +189,7 @@ impl Turning<'_> {
 
     fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
         let ids = match names {
-            [] => Ok(self.front.roll.ids().collect()),
+            [] => Ok(self.front.roll.present().collect()),
             names => self.front.roll.named(names),
         };
         match (ids, after) {
@@ -178,7 +205,7 @@ impl Turning<'_> {
     }
 
     fn health(&self) -> Health {
-        let services = self.describe(&self.front.roll.ids().collect::<Vec<_>>());
+        let services = self.describe(&self.front.roll.present().collect::<Vec<_>>());
         let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
         Health { ill: stopping.into_iter().chain(services.iter().filter_map(snapshot::ill)).collect() }
     }
@@ -238,10 +265,23 @@ impl Turning<'_> {
         if !over && ids.iter().any(|id| stand(id) == Some(Standing::NotYet)) {
             return None;
         }
-        let services = self.describe(ids);
-        let reached =
-            services.iter().zip(ids).map(|(it, id)| snapshot::reached(it, stand(id) == Some(Standing::Reached)));
-        Some(Waited { services: reached.collect() })
+        let known = self.describe(ids);
+        let services = ids.iter().map(|id| {
+            let reached = stand(id) == Some(Standing::Reached);
+            let name = self.front.roll.name(*id);
+            match known.iter().find(|it| it.name == name) {
+                Some(it) => snapshot::reached(it, reached),
+                // A reload has taken it out meanwhile.
+                None => Reached {
+                    name: name.to_owned(),
+                    state: "down".to_owned(),
+                    pid: None,
+                    reached,
+                    why: Some("it is not in the configuration any more".to_owned()).filter(|_| !reached),
+                },
+            }
+        });
+        Some(Waited { services: services.collect() })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{What, said};
 use crate::config::service::Reload;
 use crate::config::values::Signal;
 use crate::supervise::{self, Id, Phase, Target};
-use crate::sys::control::answers::{Answer, Tried};
+use crate::sys::control::answers::{Answer, Reloaded, Tried};
 use crate::sys::control::roll::No;
 use crate::sys::control::server::Call;
 
@@ -20,10 +20,21 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 impl Turning<'_> {
     /// HUP asks for the same.
     pub(super) fn reload_tree(&mut self, call: Call) {
-        call.answer(Answer::<()>::Error("re-reading the whole tree is not available yet".to_owned()));
+        self.reload_asked = true;
+        self.front.reloading.push(call);
     }
 
-    pub(super) fn reload(&mut self, call: Call, names: &[String]) {
+    /// Tells those who asked for it what came of a reload of the tree.
+    pub(in super::super) fn tell_reloaded(&mut self, told: Result<String, String>) {
+        for call in std::mem::take(&mut self.front.reloading) {
+            call.answer(match &told {
+                Ok(told) => Answer::Ok(Reloaded { tree: Some(told.clone()), services: Vec::new() }),
+                Err(why) => Answer::Error(why.clone()),
+            });
+        }
+    }
+
+    pub(super) fn reload_services(&mut self, call: Call, names: &[String]) {
         let asked = self.front.roll.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
             let ways: Result<Vec<(Id, Reload)>, No> =
                 ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();

@@ -1,5 +1,6 @@
 //! What is told about services: for `status`, `env` and `logs`.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -41,15 +42,15 @@ impl Turning<'_> {
     fn look_at_usage(&mut self) {
         let now = Instant::now();
         if self.front.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
-            let leaders: Vec<Pid> = self.front.roll.ids().filter_map(|id| self.supervisor.live(id)).collect();
+            let leaders: Vec<Pid> = self.front.roll.present().filter_map(|id| self.supervisor.live(id)).collect();
             self.front.usage = Some((now, usage::of(&leaders)));
         }
     }
 
     /// Returns how these services are, but for what they take.
     pub(super) fn describe(&self, ids: &[Id]) -> Vec<ServiceStatus> {
-        let lines = self.supervisor.status();
-        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id.0)?))).collect()
+        let lines: HashMap<Id, Status> = self.supervisor.status().into_iter().map(|line| (line.id, line)).collect();
+        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id)?))).collect()
     }
 
     fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {

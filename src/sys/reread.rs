@@ -1,0 +1,133 @@
+//! Reload: the configuration is read again and checked whole; what comes of it is handed to the loop, or nothing changes.
+//! A reload never needs more than PID 1 has kept (DESIGN §3.4). What runs, and how it is changed, is not known here.
+
+use std::collections::BTreeSet;
+
+use super::life::{Life, members};
+use super::run::Reread;
+use super::source::{self, Where};
+use super::{facts, source::whose};
+use crate::config::service::Service;
+use crate::config::values::ServiceName;
+use crate::config::{self, Config};
+use crate::error::{Error, Place, Problem, Problems, shown};
+use crate::plan::{self, BootPlan, Drop};
+use crate::supervise::{Setup, Start};
+
+/// What can only be done before the step down.
+const RESTART: &str = "restart the container";
+
+impl Life {
+    /// Reads the configuration again.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or what it would need that was given up.
+    pub fn reread(&mut self) -> Result<Reread, Error> {
+        let place = Where::installed();
+        self.check_whose(&place)?;
+        let sources = source::read(&place, self.given.clone(), self.config.main.clone());
+        let config = config::read(&sources)?;
+        let facts = facts::again(&config, &self.facts);
+        let plan = plan::boot(&config, &facts)?;
+        let changed = changed((&self.config, &self.plan), (&config, &plan));
+        let mut problems = Problems::default();
+        self.check_privilege(&plan, &mut problems);
+        self.check_prepare(&config, &plan, &changed, &mut problems);
+        if !problems.is_empty() {
+            return Err(Error::Wrong(problems));
+        }
+        let mut notices = Vec::new();
+        if config.container != self.config.container {
+            notices.push(format!(
+                "what changed in {} and in variables holds from the next start on: {RESTART}",
+                shown(place.container_file.as_os_str())
+            ));
+        }
+        let skipped =
+            plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone()).collect();
+        let stop_timeout = self.config.container.stop_timeout;
+        let mut setup = Setup::new(&config.services, &self.done, &skipped, false, stop_timeout);
+        for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
+            spec.start = Start::Failed;
+        }
+        let names =
+            |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
+        let (old, new) = (names(&self.config), names(&config));
+        let reread = Reread {
+            setup,
+            members: members(&config.services, None, &plan),
+            new: new.difference(&old).cloned().collect(),
+            gone: old.difference(&new).cloned().collect(),
+            changed,
+            notices,
+        };
+        let container = std::mem::replace(&mut self.config, config).container;
+        self.config.container = container;
+        self.plan.services = plan.services;
+        Ok(reread)
+    }
+
+    fn check_whose(&self, place: &Where) -> Result<(), Error> {
+        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
+        let stranger = keeps.then(|| whose::not_roots(&source::paths(place, &self.given))).flatten();
+        let Some(path) = stranger else { return Ok(()) };
+        let what = "others than root can write it, and PID 1 keeps privilege: it is not read again";
+        Err(wrong(Problem::new(
+            Place::file(path),
+            what,
+            format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
+        )))
+    }
+
+    fn check_privilege(&self, plan: &BootPlan, problems: &mut Problems) {
+        let (have, need) = (&self.plan.privilege, &plan.privilege);
+        let enough = have.drop == Drop::StayRoot
+            || (have.drop == need.drop
+                && need.kept.minus(have.kept).is_empty()
+                && (need.no_new_privs || !have.no_new_privs));
+        if !enough {
+            let reasons =
+                if need.reasons.is_empty() { String::new() } else { format!(" ({})", need.reasons.join("; ")) };
+            let what = format!("needs more privilege than PID 1 has kept{reasons}");
+            problems.push(Problem::new(Place::Machine, what, RESTART));
+        }
+        if plan.identity != self.plan.identity {
+            problems.push(Problem::new(Place::Machine, "the app user would be another one", RESTART));
+        }
+    }
+
+    fn check_prepare(
+        &self,
+        config: &Config,
+        plan: &BootPlan,
+        changed: &BTreeSet<ServiceName>,
+        problems: &mut Problems,
+    ) {
+        let known = |name: &ServiceName| self.done.contains(name) || self.not_done.contains(name);
+        for name in plan.prepare.iter().filter(|name| !known(name) || changed.contains(*name)) {
+            let at = config.services.iter().find(|service| service.name == *name).map(|service| service.at.clone());
+            let what = format!("`{name}` runs as root before the step down, which is over");
+            problems.push(Problem::new(at.unwrap_or(Place::Machine), what, RESTART));
+        }
+    }
+}
+
+fn wrong(problem: Problem) -> Error {
+    let mut problems = Problems::default();
+    problems.push(problem);
+    Error::Wrong(problems)
+}
+
+/// Returns the services that both have and that are not the same.
+fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
+    let same_words = |one: &Service, other: &Service| *one == Service { at: one.at.clone(), ..other.clone() };
+    let plan_of = |plan: &BootPlan, name: &ServiceName| plan.services.iter().find(|it| it.name == *name).cloned();
+    let services = new.0.services.iter().filter(|service| {
+        let before = old.0.services.iter().find(|it| it.name == service.name);
+        let same = |before: &Service| {
+            same_words(before, service) && plan_of(old.1, &service.name) == plan_of(new.1, &service.name)
+        };
+        before.is_some_and(|before| !same(before))
+    });
+    services.map(|service| service.name.clone()).collect()
+}

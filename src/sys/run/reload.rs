@@ -1,0 +1,128 @@
+//! A reload in the loop: what was read again goes to the engine and to whoever acts; one line says what came of it.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::Turning;
+use super::member::Member;
+use super::perform::Hands;
+use crate::config::values::ServiceName;
+use crate::error::Error;
+use crate::supervise::{Action, Id, Setup, Spec};
+
+/// What comes of reading the configuration again.
+#[derive(Debug)]
+pub struct Reread {
+    /// Every service as it is to be, without the main command.
+    pub setup: Setup,
+    /// The same, for starting them.
+    pub members: Vec<Member>,
+    /// Those that were not there.
+    pub new: BTreeSet<ServiceName>,
+    /// Those that were there with another definition.
+    pub changed: BTreeSet<ServiceName>,
+    /// Those that are not there any more.
+    pub gone: BTreeSet<ServiceName>,
+    /// What is to be said besides.
+    pub notices: Vec<String>,
+}
+
+/// Reads the configuration again.
+pub type Reader<'a> = Box<dyn FnMut() -> Result<Reread, Error> + 'a>;
+
+impl Turning<'_> {
+    /// Reads the configuration again and begins what follows. Returns what was done in words, or why nothing was.
+    pub(super) fn reload(&mut self) -> (Result<String, String>, Vec<Action>) {
+        let Some(reader) = &mut self.reader else {
+            return (Err("nothing is supervised yet".to_owned()), Vec::new());
+        };
+        if self.supervisor.because().is_some() {
+            return (Err("the container stops".to_owned()), Vec::new());
+        }
+        let reread = match reader() {
+            Ok(reread) => reread,
+            Err(error) => {
+                tracing::error!("reload: nothing is changed: {error}");
+                return (Err(format!("nothing is changed: {error}")), Vec::new());
+            }
+        };
+        let told = reread.told();
+        tracing::info!("reload: {told}");
+        reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
+        let Reread { setup, members, changed, .. } = reread;
+        let specs = setup.specs.clone();
+        let actions = self.supervisor.adopt(self.now(), setup, &changed);
+        self.enrol(&specs);
+        let ids: HashMap<ServiceName, Id> = members
+            .iter()
+            .filter_map(|member| Some((member.plan.name.clone(), self.supervisor.id(&member.plan.name)?)))
+            .collect();
+        self.hands.adopt(members, &ids);
+        (Ok(told), actions)
+    }
+
+    /// From now on callers can name who is there now.
+    fn enrol(&mut self, specs: &[Spec]) {
+        let known: HashMap<&ServiceName, Id> =
+            self.supervisor.ids().into_iter().map(|id| (self.supervisor.name(id), id)).collect();
+        let ids: Vec<Option<Id>> = specs.iter().map(|spec| known.get(&spec.name).copied()).collect();
+        let mut enrolled: Vec<(Id, &Spec)> =
+            ids.iter().zip(specs).filter_map(|(id, spec)| Some(((*id)?, spec))).collect();
+        enrolled.sort_by_key(|(id, _)| *id);
+        self.front.enrol(&enrolled, &|place| ids.get(place).copied().flatten());
+    }
+}
+
+impl Reread {
+    fn told(&self) -> String {
+        let list = |what: &str, names: &BTreeSet<ServiceName>| {
+            let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
+            (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+        };
+        let lists = [list("new", &self.new), list("changed", &self.changed), list("gone", &self.gone)];
+        let lists: Vec<_> = lists.into_iter().flatten().collect();
+        if lists.is_empty() { "nothing has changed".to_owned() } else { lists.join("; ") }
+    }
+}
+
+impl Hands {
+    /// Takes the members of a reload: new ones at once, known ones when [`Hands::renew`] is called.
+    pub(super) fn adopt(&mut self, members: Vec<Member>, ids: &HashMap<ServiceName, Id>) {
+        let mut new: VecDeque<(Id, Member)> = VecDeque::new();
+        for member in members {
+            match ids.get(&member.plan.name) {
+                Some(id) if id.0 < self.members.len() => drop(self.next.insert(*id, member)),
+                Some(id) => new.push_back((*id, member)),
+                None => {}
+            }
+        }
+        new.make_contiguous().sort_by_key(|(id, _)| *id);
+        for (id, member) in new {
+            if id.0 == self.members.len() {
+                self.members.push(member);
+                self.last.push(None);
+                self.settle_in(id);
+            }
+        }
+        self.relink_pipes();
+    }
+
+    /// From now on a member is what the last reload has made of it.
+    pub fn renew(&mut self, id: Id) {
+        let (Some(next), Some(member)) = (self.next.remove(&id), self.members.get_mut(id.0)) else { return };
+        *member = next;
+        self.settle_in(id);
+        self.relink_pipes();
+    }
+
+    fn settle_in(&mut self, id: Id) {
+        let Some(member) = self.members.get_mut(id.0) else { return };
+        self.logs.put(id, member.route(&self.around));
+        self.voices.add(id, member, &mut self.watch);
+    }
+
+    fn relink_pipes(&mut self) {
+        if let Err(errno) = self.pipes.link(&self.members) {
+            tracing::warn!("cannot make a pipe between services: {errno}");
+        }
+    }
+}
