@@ -177,7 +177,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     refused(111, &["stop", "main"], "`main` is the main command");
     refused(111, &["restart", "web", "prepared"], "`prepared` was done before the step down");
     refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
-    assert_eq!(asked(&running, &["reload"]), (0, "services: nothing has changed\n".into()));
+    assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()));
     refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
     refused(100, &["wait", "--done", "web"], "`web` is no oneshot");
     refused(1, &["start", "bad"], "bad: failed: ");
@@ -460,4 +460,32 @@ fn a_follower_that_reads_nothing_holds_nobody_up() {
     deaf.kill().unwrap();
     deaf.wait().unwrap();
     running.stop().expect(0);
+}
+
+#[test]
+fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).service("old.toml", SLEEP).command(&["sleep", "600"]).start();
+    running.wait_for_line(|line| line.contains("main: up"), LIMIT);
+    let edit = "cd /etc/services.d && rm old.toml && cp web.toml new.toml && echo 'requires = [\"web\"]' >> new.toml";
+    assert!(wrapped(&running, 0, &["sh", "-c", edit]).output().unwrap().status.success());
+    assert_eq!(asked(&running, &["reload"]), (0, "new: new; gone: old\n".into()));
+    assert!(asked(&running, &["wait", "new", "main"]).1.starts_with("new: up, pid "));
+    running.wait_for_line(|line| line.contains("old: stopped"), LIMIT);
+    let (code, text) = asked(&running, &["status", "old"]);
+    assert!(code == 100 && text.contains("there is no service `old`"), "{text}");
+    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\n".into()));
+    let (_, text) = asked(&running, &["status", "--json", "new"]);
+    assert_eq!(json(&text)["services"][0]["state"], "down");
+    assert!(
+        wrapped(&running, 0, &["sh", "-c", "echo x >> /etc/services.d/web.toml"]).output().unwrap().status.success()
+    );
+    let (code, text) = asked(&running, &["reload"]);
+    assert!(
+        code == 111 && text.contains("nothing is changed") && text.contains("/etc/services.d/web.toml:2"),
+        "{text}"
+    );
+    running.stop();
 }

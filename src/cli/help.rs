@@ -146,9 +146,15 @@ pub(super) fn restart() -> String {
 }
 
 pub(super) fn reload() -> String {
-    let about = "`reload = { signal = … }` sends that to its first process, `reload = { command = … }` is run as its user, \
+    let about = "Without a service the whole tree is read again, as by HUP to PID 1, and checked: with any problem nothing \
+                 changes; else what is new starts, what is gone stops, what is another is restarted, and everything else is \
+                 left alone. With services: `reload = { signal = … }` sends that to its first process, `reload = { command = … }` is run as its user, \
                  for 30s at most.";
-    let codes = [("0", "all were told to; commands have succeeded"), ("1", "not all: one line says why"), UNKNOWN];
+    let codes = [
+        ("0", "it has begun; or all were told to, and commands have succeeded"),
+        ("1", "not all: one line says why"),
+        UNKNOWN,
+    ];
     talking(about, &[], &codes)
 }
 

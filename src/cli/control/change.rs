@@ -60,7 +60,11 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
     let tried = match patiently::<Reloaded>(&Ask::Reload { services }, &args.services) {
-        Ok(Some(Reloaded { services })) => services,
+        Ok(Some(Reloaded { tree: Some(told), .. })) => {
+            output::out(&format!("{}\n", plain(&told)));
+            return 0;
+        }
+        Ok(Some(Reloaded { tree: None, services })) => services,
         Ok(None) => return EXIT_REFUSED,
         Err(why) => return unanswered(&why),
     };

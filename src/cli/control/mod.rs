@@ -126,7 +126,10 @@ fn unanswered(why: &Unanswered) -> u8 {
         ),
         Unanswered::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
         Unanswered::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
-        Unanswered::Declined(why) | Unanswered::Wrong(why) => words::plain(why),
+        // Every problem of a configuration has its own line.
+        Unanswered::Declined(why) | Unanswered::Wrong(why) => {
+            why.lines().map(words::plain).collect::<Vec<_>>().join("\n")
+        }
     };
     output::err(&format!("stepdown: {text}\n"));
     if matches!(why, Unanswered::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }

@@ -158,9 +158,11 @@ pub struct Reached {
     pub why: Option<String>,
 }
 
-/// The answer to `reload SERVICE…`.
+/// The answer to `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
+    /// What is different now, if the whole tree was re-read.
+    pub tree: Option<String>,
     /// Those that were named, in that order.
     pub services: Vec<Tried>,
 }

@@ -8,7 +8,7 @@ use super::perform::Hands;
 use crate::config::values::ServiceName;
 use crate::error::Error;
 use crate::supervise::{Action, Id, Setup};
-use crate::sys::control::answers::{Answer, Reloaded, Tried};
+use crate::sys::control::answers::{Answer, Reloaded};
 use crate::sys::control::server::Call;
 
 /// What comes of reading the configuration again.
@@ -66,10 +66,7 @@ impl Turning<'_> {
 pub(super) fn answer(calls: Vec<Call>, told: &Result<String, String>) {
     for call in calls {
         call.answer(match told {
-            Ok(how) => {
-                let name = "services".to_owned();
-                Answer::Ok(Reloaded { services: vec![Tried { name, done: true, how: how.clone() }] })
-            }
+            Ok(told) => Answer::Ok(Reloaded { tree: Some(told.clone()), services: Vec::new() }),
             Err(why) => Answer::Error(why.clone()),
         });
     }
