@@ -194,10 +194,11 @@ fn a_stop_is_the_last_thing_that_is_followed() {
     if !possible() {
         return;
     }
-    let deaf = "script = \"trap '' TERM; while :; do sleep 0.1; done\"\n";
+    let deaf = "script = \"trap '' TERM; echo deaf; while :; do sleep 0.1; done\"\n";
     let running =
         app().env("STEPDOWN_STOP_TIMEOUT", "3s").service("deaf.toml", deaf).service("web.toml", SLEEP).start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    running.wait_for_line(|line| line.starts_with("deaf") && line.ends_with("| deaf"), LIMIT);
     assert_eq!(asked(&running, &["shutdown", "--code", "7"]).0, 0);
     let (code, text) = asked(&running, &["start", "web"]);
     assert!(code == 111 && text.contains("the container is stopping"), "{text}");
@@ -472,7 +473,8 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     let edit = "cd /etc/services.d && rm old.toml && cp web.toml new.toml && echo 'requires = [\"web\"]' >> new.toml";
     assert!(wrapped(&running, 0, &["sh", "-c", edit]).output().unwrap().status.success());
     assert_eq!(asked(&running, &["reload"]), (0, "new: new; gone: old\n".into()));
-    assert!(asked(&running, &["wait", "new", "main"]).1.starts_with("new: up, pid "));
+    let (_, text) = asked(&running, &["wait", "new", "main"]);
+    assert!(text.starts_with("new: up, pid "), "{text}");
     running.wait_for_line(|line| line.contains("old: stopped"), LIMIT);
     let (code, text) = asked(&running, &["status", "old"]);
     assert!(code == 100 && text.contains("there is no service `old`"), "{text}");

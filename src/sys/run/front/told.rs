@@ -1,5 +1,6 @@
 //! What is told about services: for `status`, `env` and `logs`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -49,8 +50,8 @@ impl Turning<'_> {
 
     /// Returns how these services are, but for what they take.
     pub(super) fn describe(&self, ids: &[Id]) -> Vec<ServiceStatus> {
-        let lines = self.supervisor.status();
-        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id.0)?))).collect()
+        let lines: BTreeMap<Id, Status> = self.supervisor.status().into_iter().map(|line| (line.id, line)).collect();
+        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id)?))).collect()
     }
 
     fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
