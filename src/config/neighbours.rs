@@ -1,7 +1,8 @@
-//! Whoever is named to take something, another's output or a signal, is there for it: a longrun. Must not know how it was
-//! written down.
+//! Whoever is named to take something, another's output or a signal, is there for it: a longrun; and no two take the same
+//! directory. Must not know how it was written down.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::container::SignalRule;
 use super::draft::{Draft, Relation};
@@ -9,7 +10,7 @@ use super::graph;
 use super::quote::ticked;
 use super::service::{Kind, Service};
 use super::values::ServiceName;
-use crate::error::{Problem, Problems};
+use crate::error::{Problem, Problems, shown};
 
 /// Checks both ends of each pipe; links are resolved already.
 pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
@@ -34,6 +35,20 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
             if let Some((what, remedy)) = wrong {
                 problems.push(Problem::new(link.at.clone(), format!("{}: {what}", link.written), remedy));
             }
+        }
+    }
+}
+
+/// Checks that no two services write into one directory: each would rename and remove the other's files.
+pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
+    let mut owners: BTreeMap<&Path, &ServiceName> = BTreeMap::new();
+    for Draft { service, .. } in drafts {
+        let Some(directory) = &service.log.directory else { continue };
+        if let Some(first) = owners.insert(&directory.path, &service.name) {
+            let what =
+                format!("{} writes its log there, too: {}", ticked(first.as_str()), shown(directory.path.as_os_str()));
+            let remedy = "give each a `log.directory` of its own";
+            problems.push(Problem::new(service.at.clone(), format!("`log.directory`: {what}"), remedy));
         }
     }
 }

@@ -71,6 +71,14 @@ fn who_reads_a_pipe_starts_first() {
 }
 
 #[test]
+fn a_log_directory_is_one_services_own() {
+    let log = "log = { directory = \"/var/log/x\" }\n";
+    web(log).toml("alog", &format!("{PLAIN}{log}")).web_says(&[
+        "1: `log.directory`: `alog` writes its log there, too: /var/log/x; give each a `log.directory` of its own",
+    ]);
+}
+
+#[test]
 fn a_pipe_has_a_longrun_at_both_ends_and_no_circle() {
     piped("pipe_to = \"dbb\"")
         .web_says(&["2: `pipe_to`: there is no service `dbb`; did you mean `db`? services are: db, once"]);
