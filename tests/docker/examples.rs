@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use crate::assert_nobody_is_root;
-use crate::support::{Docker, GRACE, Image, PATIENCE, Project, Run, Volume, wait_for};
+use crate::support::{Docker, GRACE, Image, PATIENCE, Project, Run, Volume, must, wait_for};
 
 /// `1 << 10`, as capability.h counts it.
 const NET_BIND_SERVICE: u64 = 0x400;
@@ -25,6 +25,12 @@ fn get(port: u16, path: &str) -> Option<String> {
     Some(answer).filter(|answer| !answer.is_empty())
 }
 
+#[track_caller]
+fn assert_before(log: &str, first: &str, second: &str) {
+    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("nothing about {text:?} in:\n{log}"));
+    assert!(at(first) < at(second), "{second:?} before {first:?} in:\n{log}");
+}
+
 #[test]
 fn nginx_serves_port_80_without_root() {
     let Some(docker) = Docker::here() else { return };
@@ -33,6 +39,8 @@ fn nginx_serves_port_80_without_root() {
     let web = project.container("web");
     let answer = wait_for("an answer on the published port", PATIENCE, || web.logs(), || get(port, "/ping"));
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
+    web.wait_for_log("nginx: up");
+    web.wait_for_log("\"stepdown\""); // who asked: the access log has the program's name
     web.wait_for_log("GET /ping"); // the access log goes to /dev/stdout, opened by name by the app user
     assert_nobody_is_root(&web, 1000, 3);
 
@@ -41,6 +49,14 @@ fn nginx_serves_port_80_without_root() {
     assert_eq!((first.set("CapPrm"), first.set("CapEff")), (NET_BIND_SERVICE, 0));
     let master = web.as_root("cat /run/nginx/nginx.pid").trim().parse().expect("nginx writes a number");
     assert_eq!(web.status_of(master).set("CapAmb"), NET_BIND_SERVICE);
+
+    // Who accepts and does not answer is not well, and is replaced.
+    let stop = "kill -STOP $(cat /proc/$(cat /run/nginx/nginx.pid)/task/*/children)";
+    must(["exec", "--user", "1000", web.name(), "sh", "-c", stop]);
+    let log = web.wait_for_log_times("nginx: up", 2);
+    assert!(log.contains("nginx: unhealthy, 3 failures in a row, the last one: no answer in 2s"), "{log}");
+    let answer = wait_for("an answer of the new one", PATIENCE, || web.logs(), || get(port, "/ping"));
+    assert!(answer.ends_with("pong\n"), "{answer}");
 
     let (code, took) = web.stop();
     assert_eq!(code, 0, "{}", web.logs());
@@ -52,7 +68,13 @@ fn postgres_and_its_app_survive_a_restart() {
     let Some(docker) = Docker::here() else { return };
     let project = Project::up(&docker, "postgres", &[]);
     let database = project.container("database");
-    database.wait_for_log("start number 1");
+    let log = database.wait_for_log("start number 1");
+    assert_before(&log, "ready to accept connections", "postgres: up");
+    assert_before(&log, "postgres: up", "app: up");
+    assert!(
+        !log.contains("could not connect") && !log.contains("connection to server"),
+        "the app came too early:\n{log}"
+    );
     let query = ["psql", "-U", "postgres", "-Atc", "select count(*) from boots"];
     assert_eq!(project.exec("database", &query).trim(), "1");
     let uid = database.as_root("id -u postgres").trim().parse().expect("id prints a number");
@@ -75,7 +97,7 @@ fn redis_keeps_its_data_when_puid_changes() {
     let mut project = Project::up(&docker, "redis", &[("PUID", "1000"), ("PGID", "1000")]);
     let ping = |project: &Project| {
         let redis = project.container("redis");
-        redis.wait_for_log("Ready to accept connections");
+        redis.wait_for_log("redis: up"); // its port accepts
         redis
     };
     let redis = ping(&project);
@@ -107,6 +129,30 @@ fn redis_runs_under_user_on_its_own_volume() {
     let second = Run::of(&image).with(options).volume(&volume, "/data").start();
     second.wait_for_log("Ready to accept connections");
     assert_nobody_is_root(&second, 1000, 2);
+}
+
+#[test]
+fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers() {
+    let Some(docker) = Docker::here() else { return };
+    let project = Project::up(&docker, "python", &[]);
+    let container = project.container("box");
+    let log = container.wait_for_log("the jobs are working");
+    assert_before(&log, "api: up", "app: up");
+    assert!(!log.contains("Traceback"), "the app came too early:\n{log}");
+    let told = || must(["inspect", "--format", "{{.State.Health.Status}}", container.name()]).trim().to_owned();
+    wait_for("a healthy container", PATIENCE, told, || (told() == "healthy").then_some(()));
+
+    project
+        .exec("box", &["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/break')"]);
+    let log = container.wait_for_log_times("api: up", 2);
+    assert!(log.contains("api: unhealthy, 2 failures in a row, the last one: code 1: the jobs are stuck"), "{log}");
+    assert_eq!(log.matches("app: up").count(), 1, "it stays up:\n{log}");
+    assert_eq!(project.exec("box", &["stepdown", "health"]), "");
+    // The engine's own looks are root's, for a moment.
+    let root = || container.top().iter().find(|process| process.uid != 1000).map(|process| process.command.clone());
+    wait_for("nobody being root", PATIENCE, || format!("{:?}", root()), || root().is_none().then_some(()));
+    let (code, _) = container.stop();
+    assert_eq!(code, 0, "{}", container.logs());
 }
 
 #[test]

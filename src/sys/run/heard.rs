@@ -1,6 +1,7 @@
 //! What the loop hears from outside, and what it lets them know: signals to PID 1, and whoever started the container.
 
 use super::Turning;
+#[cfg(debug_assertions)]
 use super::mishap;
 use crate::config::values::Signal;
 use crate::supervise::{Event, Report, Target};
