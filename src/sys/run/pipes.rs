@@ -2,6 +2,7 @@
 //! started again. Must not know who is up.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -49,8 +50,8 @@ impl Pipes {
         for (at, member) in members.iter().enumerate() {
             let to = member.service.as_ref().and_then(|service| service.pipe_to.as_ref());
             let Some(consumer) = to.and_then(|name| ids.get(name)).copied() else { continue };
-            if !self.pipes.contains_key(&consumer) {
-                self.pipes.insert(consumer, Pipe::new()?);
+            if let Entry::Vacant(missing) = self.pipes.entry(consumer) {
+                missing.insert(Pipe::new()?);
             }
             self.to.insert(Id(at), consumer);
         }

@@ -32,6 +32,7 @@ fn below(path: &Path, depth: usize) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // what a test makes is its own
 mod tests {
     use std::os::unix::fs::{PermissionsExt, chown};
 
