@@ -111,6 +111,9 @@ properties! {
     a_periodic_oneshot_comes_in_its_turn: APeriodicOneshotComesInItsTurn,
     what_is_done_is_undone_in_its_turn: WhatIsDoneIsUndoneInItsTurn,
     a_request_is_carried_out: ARequestIsCarriedOut,
+    a_reload_touches_only_what_differs: AReloadTouchesOnlyWhatDiffers,
+    what_changed_is_restarted_once: WhatChangedIsRestartedOnce,
+    what_is_gone_ends_and_stays_away: WhatIsGoneEndsAndStaysAway,
     the_world_comes_to_an_end: TheWorldComesToAnEnd,
 }
 

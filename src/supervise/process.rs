@@ -284,7 +284,7 @@ impl Supervisor {
         };
         if !service.wanted {
             self.set(id, State::Down);
-        } else if end.cause == Cause::Asked {
+        } else if end.cause == Cause::Asked || (service.next.is_some() && !(well && self.is_oneshot(id))) {
             self.set(id, State::Waiting { said: false });
         } else if finish == Some(FINISH_SAYS_STOP) {
             self.fail(id, Why::FinishSaidStop);
@@ -303,6 +303,8 @@ impl Supervisor {
         if self.is_main(id) {
             self.set(id, State::Down);
             self.main_ended(Exit::Code(code));
+        } else if self.services[id].wanted && self.services[id].next.is_some() {
+            self.set(id, State::Waiting { said: false });
         } else if self.services[id].wanted {
             self.again_or_not(id, Outcome::CannotStart(why));
         } else {

@@ -7,7 +7,7 @@ use super::graph::Graph;
 use super::restart::Tally;
 use super::shutdown::Life;
 use super::spec::{Setup, Spec, Start};
-use super::state::{Cause, Links, Looks, Service, State};
+use super::state::{Cause, Links, Service, State};
 use super::supervisor::Supervisor;
 use super::{Action, Id, Time, Why};
 use crate::config::values::ServiceName;
@@ -19,8 +19,8 @@ impl Supervisor {
     /// A service that changed keeps its old definition until its process is gone; [`Action::Renew`] tells when the new
     /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
     pub fn adopt(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
-        self.now = self.now.max(now);
         if matches!(self.life, Life::Running) {
+            self.now = self.now.max(now);
             self.replace(setup, changed);
             self.settle();
         }
@@ -34,7 +34,7 @@ impl Supervisor {
 
     /// Returns every service that there is, in the order of their ids, the main command last.
     pub fn ids(&self) -> Vec<Id> {
-        let there = |id: &Id| !self.services[*id].gone || self.services[*id].state.phase().alive();
+        let there = |id: &Id| !self.services[*id].gone || !self.ended(*id);
         self.services.ids().filter(|id| self.main != Some(*id) && there(id)).chain(self.main).collect()
     }
 
@@ -72,13 +72,16 @@ impl Supervisor {
             let service = &mut self.services[id];
             (service.gone, service.wanted, service.held, service.next) = (true, false, false, None);
         }
-        self.revive();
+        // All of them before anything is looked at: else one would fail for want of another that is yet to change.
+        for id in self.services.ids() {
+            self.take_over(id);
+        }
         self.relink();
     }
 
     /// Those that failed only because a service did that is another one now have another chance.
-    fn revive(&mut self) {
-        let mut revived: Vec<Id> = self.services.ids().filter(|id| self.services[*id].next.is_some()).collect();
+    fn revive(&mut self, changed: Id) {
+        let mut revived = vec![changed];
         while let Some(lost) = revived.pop() {
             for id in self.services.ids() {
                 let for_its_sake = self.services[id].state.why() == Some(&Why::Requirement(lost));
@@ -117,27 +120,45 @@ impl Supervisor {
         }
     }
 
-    /// The new definition holds from now on, if no process of the old one is left. Returns whether anything changed.
+    /// What a reload has made of it holds as soon as it can. Returns whether anything changed.
     pub(super) fn renew(&mut self, id: Id) -> bool {
-        let service = &mut self.services[id];
-        if service.state.phase().alive() {
-            return false;
-        }
-        if let Some(spec) = service.next.take() {
-            service.spec = *spec;
-            service.tally = Tally::default();
-            service.looks = Looks::default();
-            service.watchdog = service.spec.watchdog;
-            let again = service.wanted;
-            self.out.push(Action::Renew { id });
-            self.set(id, if again { State::Waiting { said: false } } else { State::Down });
-        } else if service.gone && !(service.spec.requires.is_empty() && service.spec.after.is_empty()) {
-            (service.spec.requires, service.spec.after) = (Vec::new(), Vec::new());
-        } else {
+        let ended = self.ended(id);
+        let Service { spec, gone, .. } = &mut self.services[id];
+        if *gone && ended && !(spec.requires.is_empty() && spec.after.is_empty()) {
+            (spec.requires, spec.after) = (Vec::new(), Vec::new());
+        } else if !self.take_over(id) {
             return false;
         }
         self.relink();
         true
+    }
+
+    /// The new definition holds from now on, if no process of the old one is left, and what the old one did is undone.
+    /// Returns whether it does.
+    fn take_over(&mut self, id: Id) -> bool {
+        if self.services[id].next.is_none() || self.services[id].state.phase().alive() {
+            return false;
+        }
+        if self.undoable(id) {
+            self.undo(id);
+            return false;
+        }
+        let service = &mut self.services[id];
+        let Some(spec) = service.next.take() else { return false };
+        service.spec = *spec;
+        service.tally = Tally::default();
+        service.watchdog = service.spec.watchdog;
+        // As if it were new: whether it begins to wait is said when all edges are there.
+        service.starts = 0;
+        self.out.push(Action::Renew { id });
+        self.set(id, State::Down);
+        self.revive(id);
+        true
+    }
+
+    /// Whether nothing more comes of it by itself.
+    fn ended(&self, id: Id) -> bool {
+        matches!(self.services[id].state, State::Down | State::Failed { .. })
     }
 
     /// Makes the graph, and what hangs on it, anew; those that are wanted for the first time begin to wait.

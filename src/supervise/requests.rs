@@ -2,7 +2,7 @@
 
 use super::shutdown::Life;
 use super::spec::Start;
-use super::state::{Cause, State};
+use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
 use super::{Id, Phase};
 
@@ -16,8 +16,11 @@ impl Supervisor {
         while let Some(id) = asked.pop() {
             let service = &mut self.services[id];
             let idle = matches!(service.state, State::Down | State::Failed { .. });
-            // One that was left out has no way to run here; one of *prepare* was done as root.
-            if service.spec.start == Start::Skipped || (idle && service.spec.start == Start::AlreadyDone) {
+            // One that was left out has no way to run here; one of *prepare* was done as root; one that is gone is none.
+            if service.gone
+                || service.spec.start == Start::Skipped
+                || (idle && service.spec.start == Start::AlreadyDone)
+            {
                 continue;
             }
             let news = idle || !service.wanted;
@@ -44,7 +47,7 @@ impl Supervisor {
         let mut asked = vec![id];
         while let Some(id) = asked.pop() {
             // What *prepare* did as root cannot be done again.
-            if self.services[id].held || self.services[id].spec.start == Start::AlreadyDone {
+            if self.services[id].held || self.services[id].gone || self.services[id].spec.start == Start::AlreadyDone {
                 continue;
             }
             self.services[id].held = true;
@@ -56,18 +59,16 @@ impl Supervisor {
 
     /// Stops it alone, as a crash would, and starts it again at once.
     pub(super) fn restart_asked(&mut self, id: Id) {
-        if !matches!(self.life, Life::Running) || self.is_main(id) {
+        if !matches!(self.life, Life::Running) || self.is_main(id) || self.services[id].gone {
             return;
         }
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } => {
-                self.services[id].wanted = true;
-                self.services[id].held = false;
+                self.start_asked(id);
                 self.tell(id, Cause::Asked);
             }
             State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
-                self.services[id].wanted = true;
-                self.services[id].held = false;
+                self.start_asked(id);
                 if self.services[id].spec.undo { self.undo(id) } else { self.set(id, State::Waiting { said: false }) }
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Backoff | State::Failed { .. } => {
@@ -81,9 +82,13 @@ impl Supervisor {
         }
     }
 
-    /// It shall not run, while the container goes on: it is told so once nothing that requires it is alive.
+    /// It shall not run, while the container goes on: it is told so once nothing that requires it is alive, or done and
+    /// still to be undone, or kept by others that are alive.
     pub(super) fn consider_unwanted(&mut self, id: Id) {
-        let needed = self.graph.required_by(id).iter().any(|above| self.services[*above].state.phase().alive());
+        let needed = self.graph.required_by(id).iter().any(|above| {
+            let Service { state, wanted, .. } = &self.services[*above];
+            state.phase().alive() || (!wanted && state.phase().met())
+        });
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } | State::Resting | State::Done if needed => {}
             State::Starting { .. } | State::Up { .. } => self.tell(id, Cause::Asked),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::graph::Graph;
+use super::phase::Phase;
 use super::shutdown::Life;
 use super::spec::{Setup, Start};
 use super::state::{Links, Looks, Service, State};
@@ -209,7 +210,8 @@ impl Supervisor {
                 }
             }
         }
-        if old.alive() && !new.alive() && matches!(self.life, Life::Running) {
+        let counted = |phase: Phase| phase.alive() || phase.met();
+        if counted(old) && !counted(new) && matches!(self.life, Life::Running) {
             // One that somebody stops waits for what requires it.
             let below = self.graph.requires(id).iter();
             self.work.extend(below.filter(|below| !self.services[**below].wanted));
@@ -229,13 +231,16 @@ impl Supervisor {
         self.out.push(Action::Report(report));
     }
 
-    /// A service that stays down is wanted all the same if something wanted requires it.
+    /// A service that stays down is wanted all the same if something wanted requires it; not one that was started before
+    /// and has ended, or was stopped by hand, or is none any more.
     pub(super) fn want_what_is_required(&mut self) {
         let mut wanted: Vec<Id> = self.services.ids().filter(|id| self.services[*id].wanted).collect();
         while let Some(id) = wanted.pop() {
             for on in self.graph.requires(id) {
                 let service = &mut self.services[*on];
-                if service.spec.start == Start::Down && !service.wanted {
+                let untouched = matches!(service.state, State::Down) && service.starts == 0;
+                let free = untouched && !service.held && !service.gone;
+                if free && service.spec.start == Start::Down && !service.wanted {
                     service.wanted = true;
                     wanted.push(*on);
                 }

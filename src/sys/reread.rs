@@ -46,8 +46,11 @@ impl Life {
         let skipped =
             plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone()).collect();
         let stop_timeout = self.config.container.stop_timeout;
-        let mut setup = Setup::new(&config.services, &self.done, &skipped, false, stop_timeout);
-        for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
+        // One that changed, and is none of *prepare* any more, has not been done as what it is now.
+        let done = self.done.difference(&changed).cloned().collect();
+        let mut setup = Setup::new(&config.services, &done, &skipped, false, stop_timeout);
+        let not_done = |name: &ServiceName| self.not_done.contains(name) && !changed.contains(name);
+        for spec in setup.specs.iter_mut().filter(|spec| not_done(&spec.name)) {
             spec.start = Start::Failed;
         }
         let names =

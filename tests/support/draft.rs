@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use stepdown::config::probe::Then;
 use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
-use stepdown::supervise::{FinishRule, Id, Readiness, Setup, Spec, Start};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
 
 /// A service whose neighbours are still names.
 #[derive(Clone, Debug)]
@@ -101,6 +102,51 @@ impl Draft {
 
     pub fn start(mut self, start: Start) -> Self {
         self.spec.start = start;
+        self
+    }
+
+    /// It waits for so many things outside the container.
+    pub fn awaits(mut self, count: usize) -> Self {
+        self.spec.awaits = count;
+        self
+    }
+
+    pub fn probed(mut self, interval: Duration, timeout: Option<Duration>) -> Self {
+        self.spec.ready = Readiness::Probed { interval, timeout };
+        self
+    }
+
+    pub fn lived(mut self, time: Duration) -> Self {
+        self.spec.ready = Readiness::Lived(time);
+        self
+    }
+
+    /// It is asked every ten seconds; three failures are too many, two successes enough.
+    pub fn health(mut self, then: Then) -> Self {
+        let interval = Duration::from_secs(10);
+        self.spec.health = Some(HealthRule { interval, failures: 3, successes: 2, then });
+        self
+    }
+
+    pub fn watchdog(mut self, within: Duration) -> Self {
+        self.spec.watchdog = Some(within);
+        self
+    }
+
+    pub fn every(mut self, period: Duration) -> Self {
+        self.spec.every = Some(period);
+        self
+    }
+
+    /// A command undoes it.
+    pub fn undo(mut self) -> Self {
+        self.spec.undo = true;
+        self
+    }
+
+    /// Others write what it reads.
+    pub fn fed(mut self) -> Self {
+        self.spec.fed = true;
         self
     }
 }

@@ -3,14 +3,14 @@
 //! the name of the property that it breaks. It never asks the engine what it thinks, but to compare.
 //!
 //! Here: its picture, and the properties' names. Beside: `oracle_events` (what events mean), `oracle_judge` (what it
-//! thinks of each action), `oracle_checks` (what it checks after each step), `oracle_stop` (the stop and its budget).
+//! thinks of each action), `oracle_reload` (what a reload means), `oracle_checks` (what it checks after each step), `oracle_stop` (the stop and its budget).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Exit, Id, Look, Pid, Readiness, Role, Setup, Spec, Target, Time};
+use stepdown::supervise::{Exit, Id, Look, Pid, Readiness, Role, Setup, Spec, Start, Target, Time};
 
 /// What is always true. The names are the tests' names, and what a failure prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,9 @@ pub enum Property {
     APeriodicOneshotComesInItsTurn,
     WhatIsDoneIsUndoneInItsTurn,
     ARequestIsCarriedOut,
+    AReloadTouchesOnlyWhatDiffers,
+    WhatChangedIsRestartedOnce,
+    WhatIsGoneEndsAndStaysAway,
     TheWorldComesToAnEnd,
 }
 
@@ -127,6 +130,37 @@ pub struct Svc {
     pub watchdog: Option<Duration>,
     /// When its command was last started, or should have been.
     pub began: Time,
+    /// It was started, as what it is.
+    pub ever: bool,
+    /// What a reload has made of it.
+    pub next: Option<Spec>,
+    /// A reload has left it out.
+    pub gone: bool,
+    /// It failed only because that one did.
+    pub lost_for: Option<Id>,
+}
+
+impl Svc {
+    pub fn new(spec: Spec) -> Self {
+        Self {
+            is: Is::Down,
+            wanted: spec.start == Start::Wanted,
+            failures: 0,
+            pauses: 0,
+            last_pause: Duration::ZERO,
+            code: None,
+            end: None,
+            held: false,
+            asking: Asking::default(),
+            watchdog: spec.watchdog,
+            began: Time::default(),
+            ever: false,
+            next: None,
+            gone: false,
+            lost_for: None,
+            spec,
+        }
+    }
 }
 
 /// Questions about a service in the oracle's eyes.
@@ -180,6 +214,7 @@ pub struct Stopping {
 #[derive(Clone, Debug)]
 pub struct Oracle {
     pub services: Vec<Svc>,
+    pub main: Option<Id>,
     pub stop_timeout: Duration,
     pub now: Time,
     pub begun: bool,
@@ -222,42 +257,18 @@ pub struct Due {
     pub losing: VecDeque<Id>,
     /// Essential ones among those that have ended for good.
     pub essentials: Vec<Id>,
+    /// In the step of a reload: what it may touch.
+    pub reload: Option<BTreeSet<Id>>,
+    /// Definitions have changed: who fails by that is not known yet.
+    pub renewed: bool,
 }
 
 impl Oracle {
     pub fn new(setup: &Setup) -> Self {
-        let main = setup.specs.last().is_some_and(|spec| spec.is_main).then(|| setup.specs.len() - 1);
-        let mut services: Vec<Svc> = setup
-            .specs
-            .iter()
-            .map(|spec| Svc {
-                is: Is::Down,
-                wanted: spec.start == stepdown::supervise::Start::Wanted,
-                failures: 0,
-                pauses: 0,
-                last_pause: Duration::ZERO,
-                code: None,
-                end: None,
-                held: false,
-                asking: Asking::default(),
-                watchdog: spec.watchdog,
-                began: Time::default(),
-                spec: spec.clone(),
-            })
-            .collect();
-        if let Some(main) = main {
-            services[main].spec.after = (0..main).map(Id).collect();
-        }
-        let mut below: BTreeMap<Id, BTreeSet<Id>> = BTreeMap::new();
-        for _ in 0..=services.len() {
-            for (at, service) in services.iter().enumerate() {
-                let direct: Vec<Id> = service.spec.requires.iter().chain(&service.spec.after).copied().collect();
-                let mut all: BTreeSet<Id> = direct.iter().copied().collect();
-                all.extend(direct.iter().filter_map(|id| below.get(id)).flatten().copied());
-                below.insert(Id(at), all);
-            }
-        }
-        Self {
+        let services: Vec<Svc> = setup.specs.iter().cloned().map(Svc::new).collect();
+        let main = services.iter().position(|service| service.spec.is_main).map(Id);
+        let mut me = Self {
+            main,
             services,
             stop_timeout: setup.stop_timeout,
             now: Time::default(),
@@ -269,15 +280,33 @@ impl Oracle {
             last_failure: None,
             exit: None,
             violations: Vec::new(),
-            below,
+            below: BTreeMap::new(),
             due: Due::default(),
+        };
+        me.link();
+        me
+    }
+
+    /// Makes what depends on the edges anew.
+    pub fn link(&mut self) {
+        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id)).collect();
+        if let Some(main) = self.main {
+            self.services[main.0].spec.after = all;
+        }
+        self.below.clear();
+        for _ in 0..=self.services.len() {
+            for (at, service) in self.services.iter().enumerate() {
+                let direct: Vec<Id> = service.spec.requires.iter().chain(&service.spec.after).copied().collect();
+                let mut all: BTreeSet<Id> = direct.iter().copied().collect();
+                all.extend(direct.iter().filter_map(|id| self.below.get(id)).flatten().copied());
+                self.below.insert(Id(at), all);
+            }
         }
     }
 
     /// Returns the main command.
     pub fn main(&self) -> Option<Id> {
-        let last = self.services.len().checked_sub(1)?;
-        self.services[last].spec.is_main.then_some(Id(last))
+        self.main
     }
 
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
@@ -342,9 +371,13 @@ impl Oracle {
         self.services[id.0].spec.undo && matches!(self.services[id.0].is, Is::Done | Is::Resting(_))
     }
 
-    /// Returns whether anything that requires it is alive.
+    /// Returns whether anything that requires it is alive, or is done, is to be so no more and still is.
     pub fn needed(&self, id: Id) -> bool {
-        self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && self.alive(other))
+        let there = |other: Id| {
+            let Svc { wanted, next, .. } = &self.services[other.0];
+            self.alive(other) || (!wanted && self.met(other)) || (next.is_some() && self.undoable(other))
+        };
+        self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && there(other))
     }
 
     /// Returns how long it may take to become ready.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepdown::config::probe::Then;
 use stepdown::supervise::{AWAIT_PAUSE, Answer, FIRST_READY_PAUSE, Id, Look, Readiness, Role, Start, Time};
 
-use super::oracle::{Is, Oracle, Proc, Property, Reason};
+use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
 
 impl Oracle {
     /// Its program was executed.
@@ -27,19 +27,32 @@ impl Oracle {
         }
     }
 
+    /// What is done and to be so no more, and has nothing to undo, is down once nothing keeps it.
+    fn let_go(&mut self) {
+        let idle = |me: &Self, id: Id| {
+            let Svc { is, wanted, spec, next, .. } = &me.services[id.0];
+            let done = matches!(is, Is::Resting(_) | Is::Done) && !spec.undo && next.is_none();
+            done && !wanted && !me.needed(id)
+        };
+        while let Some(id) = self.ids().find(|id| self.running() && idle(self, *id)) {
+            self.services[id.0].is = Is::Down;
+        }
+    }
+
     /// What needs nobody's word: who has lived long enough, whose turn has come.
     pub fn time_passes(&mut self) {
+        self.let_go();
         for id in self.ids() {
             let now = self.now;
             let lives = matches!(self.services[id.0].spec.ready, Readiness::Lived(_)) && self.is_starting(id);
             if lives && self.stop.is_none() && self.services[id.0].asking.due.is_some_and(|due| due <= now) {
                 self.up(id);
             }
+            if self.services[id.0].next.is_some() && !self.alive(id) {
+                continue;
+            }
             let unwanted = self.stop.is_none() && self.begun && !self.services[id.0].wanted;
             match self.services[id.0].is {
-                Is::Resting(_) | Is::Done if unwanted && !self.services[id.0].spec.undo && !self.needed(id) => {
-                    self.services[id.0].is = Is::Down;
-                }
                 Is::Resting(until) if unwanted && until <= now => self.services[id.0].is = Is::Down,
                 Is::Resting(until) if until <= now && self.stop.is_none() && !self.due.turns.contains_key(&id) => {
                     self.services[id.0].is = Is::Pending(until);
@@ -150,7 +163,7 @@ impl Oracle {
         }
     }
 
-    fn running(&self) -> bool {
+    pub fn running(&self) -> bool {
         self.begun && self.stop.is_none()
     }
 
@@ -164,7 +177,7 @@ impl Oracle {
             let service = &mut self.services[id.0];
             let idle = matches!(service.is, Is::Down | Is::Over);
             let start = service.spec.start;
-            if start == Start::Skipped || (idle && start == Start::AlreadyDone) {
+            if service.gone || start == Start::Skipped || (idle && start == Start::AlreadyDone) {
                 continue;
             }
             let news = idle || !service.wanted;
@@ -192,7 +205,7 @@ impl Oracle {
         let mut asked = vec![id];
         while let Some(id) = asked.pop() {
             let service = &mut self.services[id.0];
-            if service.held || service.spec.start == Start::AlreadyDone {
+            if service.held || service.gone || service.spec.start == Start::AlreadyDone {
                 continue;
             }
             (service.held, service.wanted) = (true, false);
@@ -210,19 +223,20 @@ impl Oracle {
     }
 
     pub fn restart_asked(&mut self, id: Id) {
-        if !self.running() || self.main() == Some(id) {
+        if !self.running() || self.main() == Some(id) || self.services[id.0].gone {
             return;
         }
         let now = self.now;
         let service = &mut self.services[id.0];
         match &service.is {
             Is::Live(proc) if proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none() => {
-                (service.wanted, service.held) = (true, false);
+                self.start_asked(id);
                 self.due.restarts.insert(id);
             }
             Is::Resting(_) | Is::Done if service.spec.start == Start::AlreadyDone => {}
             Is::Resting(_) | Is::Done => {
-                (service.wanted, service.held) = (true, false);
+                self.start_asked(id);
+                let service = &mut self.services[id.0];
                 if service.spec.undo {
                     self.due.undo.insert(id);
                 } else {

@@ -7,6 +7,7 @@ use super::oracle::{Is, Oracle, Proc, Property, Svc};
 impl Oracle {
     /// Checks what must be true between two steps.
     pub fn after(&mut self, engine: &Supervisor) {
+        self.settle_renewals();
         let mut due = std::mem::take(&mut self.due);
         if !due.essentials.is_empty() {
             for id in std::mem::take(&mut due.failed) {
@@ -41,7 +42,12 @@ impl Oracle {
             self.demand(due.unwell_stop.is_empty(), Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
                 format!("not stopped: {:?}", due.unwell_stop)
             });
-            self.demand(due.restarts.is_empty() && due.undo.is_empty(), Property::ARequestIsCarriedOut, || {
+            let property = if due.reload.is_some() {
+                Property::WhatChangedIsRestartedOnce
+            } else {
+                Property::ARequestIsCarriedOut
+            };
+            self.demand(due.restarts.is_empty() && due.undo.is_empty(), property, || {
                 format!("not restarted: {:?} {:?}", due.restarts, due.undo)
             });
             self.demand(due.turns.is_empty(), Property::APeriodicOneshotComesInItsTurn, || {
@@ -66,8 +72,14 @@ impl Oracle {
         for id in self.ids() {
             self.check(id);
             self.check_questions(id);
+            self.check_reload(id);
             self.compare(id, engine);
         }
+        let shown = |id: &Id| !self.services[id.0].gone || !matches!(self.services[id.0].is, Is::Down | Is::Over);
+        let expected: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && shown(id)).chain(self.main).collect();
+        self.demand(engine.ids() == expected, Property::StatusTellsTheTruth, || {
+            format!("{:?} instead of {expected:?}", engine.ids())
+        });
         self.check_stop();
     }
 
@@ -128,7 +140,9 @@ impl Oracle {
                 let unready = waits && self.stop.is_none() && proc.ready_by.is_some_and(|by| by <= now);
                 let left = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
                 let unwanted = left && self.stop.is_none() && !self.services[id.0].wanted && !self.needed(id);
-                self.demand(!unwanted, Property::ARequestIsCarriedOut, || format!("{id:?} was not told to stop"));
+                let gone = self.services[id.0].gone;
+                let property = if gone { Property::WhatIsGoneEndsAndStaysAway } else { Property::ARequestIsCarriedOut };
+                self.demand(!unwanted, property, || format!("{id:?} was not told to stop"));
                 self.demand(!unready, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
             }
             Is::Down | Is::Asked(_) | Is::Done | Is::Over => {}

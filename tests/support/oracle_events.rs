@@ -54,15 +54,27 @@ impl Oracle {
             Event::Exited { id, exit, group_left } => self.exited(id, exit, group_left),
             Event::GroupGone { id } => self.gone(id),
         }
+        self.spread();
+    }
+
+    /// What follows at once.
+    pub fn spread(&mut self) {
         self.time_passes();
         self.lose_dependents();
-        let idle = |id: Id| matches!(self.services[id.0].is, Is::Down | Is::Done | Is::Over);
-        let held = |id: Id| self.services[id.0].held && matches!(self.services[id.0].is, Is::Down);
-        if self.begun && self.stop.is_none() && self.ids().all(idle) && !self.ids().any(held) {
-            self.begin_stop(Reason::NothingLeft);
-        }
-        if self.stop.as_ref().is_some_and(|stop| stop.total <= now) {
+        self.end_if_nothing_is_left();
+        if self.stop.as_ref().is_some_and(|stop| stop.total <= self.now) {
             self.end_patience();
+        }
+    }
+
+    pub fn end_if_nothing_is_left(&mut self) {
+        let idle = |id: Id| {
+            let pending = self.services[id.0].next.is_some() || (!self.services[id.0].wanted && self.undoable(id));
+            matches!(self.services[id.0].is, Is::Down | Is::Done | Is::Over) && !pending
+        };
+        let held = |id: Id| self.services[id.0].held && matches!(self.services[id.0].is, Is::Down);
+        if self.running() && !self.due.renewed && self.ids().all(idle) && !self.ids().any(held) {
+            self.begin_stop(Reason::NothingLeft);
         }
     }
 
@@ -242,7 +254,7 @@ impl Oracle {
     /// The run and its finish script are over: what follows is the restart rule's.
     fn conclude(&mut self, id: Id, finish: Option<Exit>) {
         let now = self.now;
-        let Svc { spec, end, failures, pauses, wanted, .. } = &mut self.services[id.0];
+        let Svc { spec, end, wanted, .. } = &mut self.services[id.0];
         if self.stop.is_some() || !*wanted {
             self.services[id.0].is = Is::Down;
             return;
@@ -251,6 +263,12 @@ impl Oracle {
             self.services[id.0].is = Is::Pending(now);
             return self.fail_if_lost(id);
         }
+        let done = end.is_some_and(|end| end.well) && spec.kind == Kind::Oneshot;
+        if self.services[id.0].next.is_some() && !done {
+            self.services[id.0].is = Is::Pending(now);
+            return;
+        }
+        let Svc { spec, end, failures, pauses, .. } = &mut self.services[id.0];
         if finish == Some(Exit::Code(125)) {
             return self.over(id, Is::Over);
         }
@@ -322,7 +340,10 @@ impl Oracle {
     ///
     /// If several of them are essential, each may be the one that is named; the rest need not be failed any more when
     /// the stop begins.
-    fn lose_dependents(&mut self) {
+    pub fn lose_dependents(&mut self) {
+        for id in self.ids() {
+            self.fail_if_lost(id);
+        }
         while let Some(id) = self.due.losing.pop_front() {
             for other in self.ids().filter(|_| self.stop.is_none()).collect::<Vec<_>>() {
                 if self.services[other.0].spec.requires.contains(&id) {
@@ -337,7 +358,14 @@ impl Oracle {
 
     pub fn fail_if_lost(&mut self, id: Id) {
         let (Is::Pending(_) | Is::Awaiting(_)) = self.services[id.0].is else { return };
-        let hopeless = |on: &&Id| matches!(self.services[on.0].is, Is::Down | Is::Over);
+        // What is about to become another one, or what others will be, is not judged yet.
+        if self.stop.is_none() && (self.services[id.0].next.is_some() || self.due.renewed) {
+            return;
+        }
+        let hopeless = |on: &&Id| {
+            let on = &self.services[on.0];
+            matches!(on.is, Is::Down | Is::Over) && on.next.is_none()
+        };
         let Some(lost) = self.services[id.0].spec.requires.iter().find(hopeless).copied() else { return };
         self.services[id.0].code = self.services[lost.0].code;
         self.services[id.0].end = None;

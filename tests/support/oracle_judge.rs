@@ -18,12 +18,17 @@ impl Oracle {
             self.due.cont = None;
         }
         match action {
+            Action::Renew { .. } | Action::Forget { .. } | Action::Signal { .. } => {}
+            Action::Spawn { role: Role::Undo, .. } => {}
+            _ => self.settle_renewals(),
+        }
+        match action {
             Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
             Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
-            Action::Renew { id } => self.violate(Property::StatusTellsTheTruth, format!("{id:?} was not reloaded")),
+            Action::Renew { id } => self.judge_renewal(*id),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
@@ -57,6 +62,9 @@ impl Oracle {
                 self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {is:?}"));
             }
         }
+        let gone = self.services[id.0].gone;
+        self.demand(!gone, Property::WhatIsGoneEndsAndStaysAway, || format!("{id:?} starts"));
+        self.services[id.0].ever = true;
         for on in &spec.requires {
             self.demand(self.met(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || format!("{id:?} on {on:?}"));
         }
@@ -69,7 +77,8 @@ impl Oracle {
     }
 
     fn judge_undo(&mut self, id: Id) {
-        let by_hand = !self.services[id.0].wanted && !self.needed(id) || self.due.undo.remove(&id);
+        let changed = self.services[id.0].next.is_some();
+        let by_hand = !self.services[id.0].wanted && !self.needed(id) || self.due.undo.remove(&id) || changed;
         let turn = if self.stop.is_some() { self.its_turn(id) && !self.patience_is_over() } else { by_hand };
         let fits = self.undoable(id) && turn;
         let is = self.services[id.0].is.clone();
@@ -118,6 +127,10 @@ impl Oracle {
     }
 
     fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
+        let touched = self.due.reload.as_ref().is_none_or(|touched| touched.contains(&id));
+        self.demand(touched || self.stop.is_some(), Property::AReloadTouchesOnlyWhatDiffers, || {
+            format!("{id:?} got {signal}")
+        });
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {
@@ -210,6 +223,7 @@ impl Oracle {
                 };
                 self.demand(expected, property, || format!("{id:?} is not failed, and said to be by {why:?}"));
                 if let Why::Requirement(on) = why {
+                    self.services[id.0].lost_for = Some(*on);
                     let lost = matches!(self.services[on.0].is, Is::Over | Is::Down);
                     let required = self.services[id.0].spec.requires.contains(on);
                     self.demand(lost && required, property, || format!("{id:?} for {on:?}"));

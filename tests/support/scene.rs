@@ -2,12 +2,12 @@
 //!
 //! A process that the engine asks for exists at once (`Spawned`), unless [`Scene::refuse`] was said before.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Pid, Report, Request, Role, SpawnError, Status, Supervisor, Target, Time,
+    Action, Answer, Event, Exit, Id, Look, Pid, Report, Request, Role, SpawnError, Status, Supervisor, Target, Time,
 };
 
 use super::draft::{Draft, setup};
@@ -102,6 +102,54 @@ impl Scene {
         self.send(Event::Ask(Request::Shutdown { code }));
     }
 
+    /// Its question is answered well.
+    pub fn well(&mut self, name: &str) {
+        self.send(Event::Looked { id: self.id(name), answer: Answer::Well });
+    }
+
+    /// Its question is answered badly.
+    pub fn badly(&mut self, name: &str) {
+        self.send(Event::Looked { id: self.id(name), answer: Answer::Badly("refused".to_owned()) });
+    }
+
+    /// It says that it is alive, and perhaps how often it will.
+    pub fn alive(&mut self, name: &str, within: Option<Duration>) {
+        self.send(Event::Alive { id: self.id(name), within });
+    }
+
+    pub fn extend(&mut self, name: &str, by: Duration) {
+        self.send(Event::Extend { id: self.id(name), by });
+    }
+
+    pub fn ask_start(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Start(self.id(name))));
+    }
+
+    pub fn ask_stop(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Stop(self.id(name))));
+    }
+
+    pub fn ask_restart(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Restart(self.id(name))));
+    }
+
+    /// The services are read again: these are there now, and those of them are not what they were.
+    pub fn reload(&mut self, drafts: &[Draft], changed: &[&str]) {
+        let setup = setup(drafts, BUDGET);
+        let changed: BTreeSet<_> =
+            setup.specs.iter().map(|spec| spec.name.clone()).filter(|name| changed.contains(&name.as_str())).collect();
+        for spec in &setup.specs {
+            let name = spec.name.to_string();
+            if !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+        self.oracle.reload(self.now, &setup, &changed);
+        let actions = self.engine.adopt(self.now, setup, &changed);
+        let events = self.take(actions);
+        self.play(events);
+    }
+
     /// Lets time pass, with a tick at every deadline.
     pub fn wait(&mut self, seconds: f64) {
         let until = self.now.plus(Duration::from_secs_f64(seconds));
@@ -114,26 +162,37 @@ impl Scene {
 
     /// Gives an event to the engine, and answers what it asks for.
     pub fn send(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+        self.play(VecDeque::from([event]));
+    }
+
+    fn play(&mut self, mut events: VecDeque<Event>) {
         while let Some(event) = events.pop_front() {
             self.oracle.before(self.now, &event);
-            for action in self.engine.step(self.now, event) {
-                self.oracle.action(&action);
-                match &action {
-                    Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
-                    Action::Exit(code) => self.exit = Some(*code),
-                    Action::Signal { .. }
-                    | Action::Report(_)
-                    | Action::Look { .. }
-                    | Action::Forget { .. }
-                    | Action::EndInput { .. }
-                    | Action::Renew { .. } => {}
-                }
-                self.actions.push(action);
-            }
-            self.oracle.after(&self.engine);
+            let actions = self.engine.step(self.now, event);
+            events.extend(self.take(actions));
         }
+    }
+
+    /// Takes what the engine does; returns the answers.
+    fn take(&mut self, actions: Vec<Action>) -> VecDeque<Event> {
+        let mut events = VecDeque::new();
+        for action in actions {
+            self.oracle.action(&action);
+            match &action {
+                Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
+                Action::Exit(code) => self.exit = Some(*code),
+                Action::Signal { .. }
+                | Action::Report(_)
+                | Action::Look { .. }
+                | Action::Forget { .. }
+                | Action::EndInput { .. }
+                | Action::Renew { .. } => {}
+            }
+            self.actions.push(action);
+        }
+        self.oracle.after(&self.engine);
         assert!(self.oracle.violations.is_empty(), "{:#?}\nafter {:#?}", self.oracle.violations, self.actions);
+        events
     }
 
     fn answer(&mut self, id: Id) -> Event {
@@ -145,7 +204,9 @@ impl Scene {
     }
 
     pub fn status(&self, name: &str) -> Status {
-        self.engine.status().swap_remove(self.id(name).0)
+        let id = self.id(name);
+        let status = self.engine.status().into_iter().find(|status| status.id == id);
+        status.unwrap_or_else(|| panic!("{name} is not shown"))
     }
 
     /// Returns the state's word.
@@ -189,6 +250,31 @@ impl Scene {
                 };
                 Some(format!("{}{to}: {signal}", self.names[id.0]))
             }
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns whether `status` shows it.
+    pub fn shows(&self, name: &str) -> bool {
+        self.engine.status().iter().any(|status| status.id == self.id(name))
+    }
+
+    /// Returns what was asked since the last look, and what is not waited for any more: `web: Health`, `web: forget`.
+    pub fn questions(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Look { id, look: Look::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
+            Action::Look { id, look } => Some(format!("{}: {look:?}", self.names[id.0])),
+            Action::Forget { id } => Some(format!("{}: forget", self.names[id.0])),
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns whose processes were started since the last look, whatever they are: `web: Undo`.
+    pub fn processes(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Spawn { id, role, .. } => Some(format!("{}: {role:?}", self.names[id.0])),
             _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()

@@ -27,10 +27,11 @@ pub enum Kind {
     Alive,
     Trouble,
     Extend,
+    Reload,
 }
 
 impl Kind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -51,6 +52,7 @@ impl Kind {
         Self::Alive,
         Self::Trouble,
         Self::Extend,
+        Self::Reload,
     ];
 
     /// Returns what kind of event it is, after so many stop signals.
@@ -164,6 +166,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         }
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
+        Kind::Reload => (phase == Lost).then_some("nothing is reloaded while the container stops"),
         Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Trouble | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
         Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Resting)

@@ -12,6 +12,7 @@ use stepdown::supervise::{
 
 use super::natures::{Nature, get_busy, get_stuck, random_nature, random_spec};
 use super::oracle::{Oracle, Property};
+use super::reloads::Tree;
 use super::rng::Rng;
 use super::transitions::{Kind as EventKind, Reached};
 
@@ -31,6 +32,8 @@ pub enum Happening {
     /// It says something about itself that is no readiness.
     Says(Pid, Saying),
     Outside(Event),
+    /// The services' files are read again, and are others.
+    Reload,
 }
 
 /// What a service may say about itself, besides that it is ready.
@@ -78,6 +81,7 @@ pub struct World {
     pub signalled: u32,
     /// For each service, the question under way.
     pub questions: BTreeMap<Id, u64>,
+    pub tree: Tree,
 }
 
 pub fn milliseconds(count: u64) -> Duration {
@@ -118,6 +122,7 @@ impl World {
             reached: Reached::default(),
             answers_first: rng.percent(50),
             natures,
+            tree: Tree::new(&specs),
             specs,
             processes: BTreeMap::new(),
             queue: BTreeMap::new(),
@@ -211,6 +216,12 @@ impl World {
                 self.at(soon, Happening::Outside(Event::Ask(again)));
             }
         }
+        if self.seed % 4 == 1 {
+            for _ in 0..self.rng.between(1, 4) {
+                let at = Time(milliseconds(self.rng.between(0, life)));
+                self.at(at, Happening::Reload);
+            }
+        }
         // Whatever else happens, somebody asks in the end: a world whose services are all well would else last forever.
         self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
     }
@@ -251,6 +262,7 @@ impl World {
                 self.deliver(event.clone());
                 return;
             }
+            Happening::Reload => return self.reload(),
             Happening::Executes(pid) | Happening::CannotExecute(pid, _) | Happening::SaysReady(pid) => (*pid, true),
             Happening::Ends(pid, _) | Happening::Says(pid, _) => (*pid, true),
             Happening::RestEnds(pid) => (*pid, false),
@@ -301,14 +313,19 @@ impl World {
                     self.after(10, 3_000, Happening::Says(pid, Saying::Alive(None)));
                 }
             }
-            Happening::Outside(_) | Happening::Answers(..) => {}
+            Happening::Outside(_) | Happening::Answers(..) | Happening::Reload => {}
         }
     }
 
     /// Gives an event to the engine and carries out what it answers, answers to answers included. Returns whether there
     /// was anything.
     fn deliver(&mut self, event: Event) -> bool {
-        let mut actions: VecDeque<Action> = self.step(event).into();
+        let actions = self.step(event);
+        self.carry_out_all(actions)
+    }
+
+    fn carry_out_all(&mut self, actions: Vec<Action>) -> bool {
+        let mut actions: VecDeque<Action> = actions.into();
         let acted = !actions.is_empty();
         while let Some(action) = actions.pop_front().filter(|_| self.steps < MOST_STEPS) {
             if let Action::Forget { id: forgotten } = action {
@@ -327,17 +344,45 @@ impl World {
     }
 
     fn step(&mut self, event: Event) -> Vec<Action> {
-        self.steps += 1;
-        let over = self.oracle.exit.is_some();
         let kind = EventKind::of(&event, self.signalled);
         if let Event::StopSignal(_) = event {
             self.signalled += 1;
         }
-        let before = self.phases();
+        let (whose, text) = (EventKind::whose(&event), format!("{event:?}"));
         self.oracle.before(self.now, &event);
-        self.trace.push(format!("{:>9.3} > {event:?}", self.now.0.as_secs_f64()));
-        let whose = EventKind::whose(&event);
-        let actions = self.engine.step(self.now, event);
+        self.watch(kind, whose, &text, |engine, now| engine.step(now, event))
+    }
+
+    /// Gives the engine another set of services.
+    fn reload(&mut self) {
+        if !self.oracle.running() {
+            return;
+        }
+        let changed = self.tree.change(&mut self.rng);
+        let setup = self.tree.setup(self.oracle.stop_timeout);
+        let names: Vec<&str> = setup.specs.iter().map(|spec| spec.name.as_str()).collect();
+        let text = format!("reload: {names:?}, changed {changed:?}");
+        self.oracle.reload(self.now, &setup, &changed);
+        let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.adopt(now, setup, &changed));
+        for service in self.oracle.services.iter().skip(self.specs.len()) {
+            self.specs.push(service.spec.clone());
+            self.natures.push(random_nature(&mut self.rng));
+        }
+        self.carry_out_all(actions);
+    }
+
+    fn watch(
+        &mut self,
+        kind: EventKind,
+        whose: Option<Id>,
+        text: &str,
+        step: impl FnOnce(&mut Supervisor, Time) -> Vec<Action>,
+    ) -> Vec<Action> {
+        self.steps += 1;
+        let over = self.oracle.exit.is_some();
+        let before = self.phases();
+        self.trace.push(format!("{:>9.3} > {text}", self.now.0.as_secs_f64()));
+        let actions = step(&mut self.engine, self.now);
         for action in &actions {
             self.trace.push(format!("{:>9.3}     {action:?}", self.now.0.as_secs_f64()));
             self.oracle.action(action);
@@ -379,7 +424,11 @@ impl World {
                 self.end_input(id);
                 None
             }
-            Action::Report(_) | Action::Renew { .. } | Action::Exit(_) => None,
+            Action::Renew { id } => {
+                self.specs[id.0] = self.oracle.services[id.0].spec.clone();
+                None
+            }
+            Action::Report(_) | Action::Exit(_) => None,
         }
     }
 }

@@ -1,0 +1,99 @@
+//! Random reloads: the tree of services that the world's container is given next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stepdown::config::values::ServiceName;
+use stepdown::supervise::{Id, Setup, Spec, Start};
+
+use super::natures::random_spec;
+use super::rng::Rng;
+
+/// A tree of services as its files have it: neighbours are names.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    nodes: BTreeMap<ServiceName, Node>,
+    /// Services only depend on those of lower rank, for good: no reload ever makes a circle.
+    ranks: BTreeMap<ServiceName, u64>,
+    most: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Node {
+    spec: Spec,
+    requires: BTreeSet<ServiceName>,
+    after: BTreeSet<ServiceName>,
+}
+
+impl Tree {
+    /// Returns the tree of these services, the main command left out.
+    pub fn new(specs: &[Spec]) -> Self {
+        let names = |ids: &[Id]| ids.iter().map(|id| specs[id.0].name.clone()).collect();
+        let services = || specs.iter().filter(|spec| !spec.is_main);
+        let node = |spec: &Spec| Node {
+            requires: names(&spec.requires),
+            after: names(&spec.after),
+            spec: Spec { requires: Vec::new(), after: Vec::new(), ..spec.clone() },
+        };
+        Self {
+            nodes: services().map(|spec| (spec.name.clone(), node(spec))).collect(),
+            ranks: (1..).zip(services()).map(|(at, spec)| (spec.name.clone(), at * 100)).collect(),
+            most: services().count() as u64 + 3,
+        }
+    }
+
+    /// Makes it another one: some services go, some come (back), some change. Returns the names of those that changed.
+    pub fn change(&mut self, rng: &mut Rng) -> BTreeSet<ServiceName> {
+        let before = self.nodes.clone();
+        let (go, differ, come) = (rng.pick(&[0, 0, 20, 100]), rng.pick(&[0, 20, 60]), rng.pick(&[0, 30]));
+        for at in 0..self.most {
+            let name = ServiceName::new(&format!("s{at}")).expect("a name");
+            let (there, rank) = (self.nodes.contains_key(&name), rng.below(self.most * 100));
+            if there && rng.percent(go) {
+                self.nodes.remove(&name);
+            } else if (there && rng.percent(differ)) || (!there && rng.percent(come)) {
+                self.ranks.entry(name.clone()).or_insert(rank);
+                let node = self.random_node(rng, at, &name);
+                self.nodes.insert(name, node);
+            }
+        }
+        let there: BTreeSet<ServiceName> = self.nodes.keys().cloned().collect();
+        for node in self.nodes.values_mut() {
+            node.requires.retain(|name| there.contains(name));
+            node.after.retain(|name| there.contains(name));
+        }
+        let changed = self.nodes.iter().filter(|(name, node)| before.get(name).is_some_and(|old| old != *node));
+        let changed: BTreeSet<ServiceName> = changed.map(|(name, _)| name.clone()).collect();
+        for node in self.nodes.iter_mut().filter(|(name, _)| changed.contains(*name)).map(|(_, node)| node) {
+            // What changed has not been done before, and is not left out.
+            node.spec.start = if node.spec.start == Start::Down { Start::Down } else { Start::Wanted };
+        }
+        changed
+    }
+
+    fn random_node(&self, rng: &mut Rng, at: u64, name: &ServiceName) -> Node {
+        let spec = random_spec(rng, at);
+        let lower = |other: &&ServiceName| self.ranks[*other] < self.ranks[name];
+        let density = rng.pick(&[0, 15, 30, 60]);
+        let mut some = |percent| {
+            self.nodes.keys().filter(lower).filter(|_| rng.percent(percent)).cloned().collect::<BTreeSet<_>>()
+        };
+        let (requires, after) = (some(density), some(density));
+        let start = if spec.start == Start::Down { Start::Down } else { Start::Wanted };
+        Node {
+            after: after.difference(&requires).cloned().collect(),
+            requires,
+            spec: Spec { requires: Vec::new(), after: Vec::new(), start, ..spec },
+        }
+    }
+
+    /// Returns the setup of it.
+    pub fn setup(&self, stop_timeout: std::time::Duration) -> Setup {
+        let place = |name: &ServiceName| Id(self.nodes.keys().position(|other| other == name).expect("a service"));
+        let specs = self.nodes.values().map(|node| Spec {
+            requires: node.requires.iter().map(place).collect(),
+            after: node.after.iter().map(place).collect(),
+            ..node.spec.clone()
+        });
+        Setup { specs: specs.collect(), stop_timeout }
+    }
+}
