@@ -347,3 +347,23 @@ fn what_comes_through_a_pipe_reaches_the_main_command_whole_and_no_service() {
     let sum = |text: &[u8]| String::from_utf8_lossy(text).split_whitespace().next().unwrap_or_default().to_owned();
     assert_eq!(sum(&output.stdout), sum(&expected.stdout));
 }
+
+#[test]
+fn a_root_oneshot_after_a_periodic_one_keeps_no_boot_from_its_end() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("tick.toml", &shell("echo tick", "type = \"oneshot\"\nevery = \"1h\""))
+        .service("mount.toml", &shell("echo mounted", "type = \"oneshot\"\nstop_command = [\"echo\", \"unmounted\"]"))
+        .service(
+            "fix.toml",
+            &shell("echo fixed", "type = \"oneshot\"\nuser = \"root\"\nafter = [\"tick\"]\nrequires = [\"mount\"]"),
+        )
+        .service("web.toml", &shell("exec sleep 600", "requires = [\"fix\"]"))
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(said(&ended.lines, "mount"), ["mounted", "unmounted"], "undone once, at the end");
+    assert_eq!(said(&ended.lines, "fix"), ["fixed"]);
+}

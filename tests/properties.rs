@@ -302,3 +302,20 @@ fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
     let actions = engine.step(Time::default(), Event::Exited { id: Id(2), exit: Exit::Code(0), group_left: false });
     assert_eq!(actions.last(), Some(&Action::Exit(0)));
 }
+
+#[test]
+fn a_reload_that_turns_a_dependency_round_does_not_cost_those_below_their_stop_signal() {
+    let budget = Duration::from_secs(8);
+    let before = [longrun("x").requires("y").requires("z"), longrun("y"), longrun("z")];
+    let mut engine = Supervisor::new(setup(&before, budget));
+    bring_up(&mut engine);
+    let after = setup(&[longrun("x").requires("z"), longrun("y").requires("x"), longrun("z")], budget);
+    let changed = ["x", "y"].map(|name| stepdown::config::values::ServiceName::new(name).expect("a name"));
+    engine.adopt(Time::default(), after, &changed.into());
+    let ended = |id| Event::Exited { id, exit: Exit::Code(0), group_left: false };
+    engine.step(Time::default(), ended(Id(1)));
+    engine.step(Time::default(), Event::StopSignal(Signal::TERM));
+    let actions = engine.step(Time::default(), ended(Id(0)));
+    let told = actions.iter().any(|action| matches!(action, Action::Signal { id: Id(2), signal: Signal::TERM, .. }));
+    assert!(told, "{actions:?}");
+}

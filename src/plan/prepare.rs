@@ -42,7 +42,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
             Kind::Oneshot => *later.get(*need)?,
         });
         let root = is_root.get(*at) == Some(&true) && service.kind == Kind::Oneshot;
-        let again = needs_root_again(service).filter(|_| root);
+        let again = not_over(service);
         if let Some(slot) = later.get_mut(*at) {
             *slot = found.or(again.map(|_| *at));
         }
@@ -69,8 +69,8 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
     stage
 }
 
-/// Why a root oneshot that is done needs root again, if it does.
-fn needs_root_again(service: &Service) -> Option<&'static str> {
+/// Why a oneshot is not over when it is done, if it is not: the stage is, and stops whatever is in it.
+fn not_over(service: &Service) -> Option<&'static str> {
     match (service.every, &service.stop_command) {
         (Some(_), _) => Some("it runs again and again (`every`)"),
         (None, Some(_)) => Some("its `stop_command` does"),

@@ -14,6 +14,8 @@ pub(super) struct Graph {
     before: Table<Vec<Id>>,
     /// Every service behind all that it depends on.
     order: Vec<Id>,
+    /// Whether it is in that order: not in a cycle, nor above one.
+    ordered: Table<bool>,
 }
 
 impl Graph {
@@ -36,11 +38,21 @@ impl Graph {
             ids.retain(|id| requires[me].binary_search(id).is_err());
             ids
         }));
+        let ordered = Table::new(requires.iter().map(|_| false));
         let required_by = reversed(&requires);
         let before = reversed(&after);
-        let mut graph = Self { requires, after, required_by, before, order: Vec::new() };
+        let mut graph = Self { requires, after, required_by, before, order: Vec::new(), ordered };
         graph.order = graph.sorted();
+        for id in graph.order.clone() {
+            graph.ordered[id] = true;
+        }
         graph
+    }
+
+    /// Whether everything that it depends on can come before it. A reload that turns a dependency round makes a cycle, for
+    /// as long as one of the two runs as it was.
+    pub(super) fn is_ordered(&self, id: Id) -> bool {
+        self.ordered[id]
     }
 
     /// What it requires.

@@ -98,7 +98,8 @@ impl Supervisor {
         let budget = Budget::new(self.now, self.stop_timeout, layers);
         self.life = Life::Stopping(Stop { because, budget, asked: 0, end_at: None });
         for id in self.services.ids() {
-            let holds = self.graph.above(id).count();
+            // Those of a cycle would wait for each other until the budget is used up, and who is below them with them.
+            let holds = if self.graph.is_ordered(id) { self.graph.above(id).count() } else { 0 };
             let service = &mut self.services[id];
             service.wanted = false;
             service.links.later = later[id];

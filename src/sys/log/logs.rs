@@ -70,6 +70,8 @@ pub struct Logs {
 
 #[derive(Debug)]
 struct Source {
+    /// As it was given.
+    route: Route,
     shape: Shape,
     tail: Tail,
 }
@@ -105,9 +107,13 @@ impl Logs {
     /// Gives a service, new or known, a route. What it wrote before is kept; its pipes go where they went.
     pub fn put(&mut self, id: Id, route: Route) {
         while self.sources.len() <= id.0 {
-            self.sources.push(Source { shape: Shape::Inherit, tail: Tail::default() });
+            self.sources.push(Source { route: Route::Inherit, shape: Shape::Inherit, tail: Tail::default() });
         }
-        self.stores.retain(|known| *known != id);
+        if self.sources.get(id.0).is_some_and(|source| source.route == route) {
+            return;
+        }
+        self.give_up_store(id);
+        let route_of = route.clone();
         let shape = match route {
             Route::Inherit => Shape::Inherit,
             Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
@@ -119,7 +125,18 @@ impl Logs {
         };
         if let Some(source) = self.sources.get_mut(id.0) {
             source.shape = shape;
+            source.route = route_of;
         }
+    }
+
+    /// What waits for files that nobody writes any more is written as far as that goes; what is lost is said.
+    fn give_up_store(&mut self, id: Id) {
+        self.stores.retain(|known| *known != id);
+        if let Some(store) = self.store_mut(id) {
+            store.finish(Now::read());
+        }
+        let keys = self.files.keys(Some(id));
+        keys.into_iter().for_each(|key| self.files.unpark(key));
     }
 
     /// Returns whether a service writes to pipes of ours.
@@ -331,7 +348,7 @@ impl Logs {
             Way::Files => files,
         };
         let Some(pipe) = lane.pipe(key) else { return };
-        let Some(Source { shape, tail }) = sources.get_mut(pipe.from.0) else { return };
+        let Some(Source { shape, tail, .. }) = sources.get_mut(pipe.from.0) else { return };
         let stream = pipe.stream;
         let mut split = |to: &mut dyn FnMut(Piece<'_>)| match bytes {
             Some(bytes) => pipe.splitter.feed(bytes, to),

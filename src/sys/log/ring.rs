@@ -108,6 +108,8 @@ impl Tail {
     /// many. It ends when the receiver is dropped.
     pub fn follow(&mut self, room: usize) -> Receiver<Followed> {
         let (to, lines) = mpsc::channel(room.max(1));
+        // Those of a quiet service would else be kept until its next line.
+        self.followers.retain(|follower| !follower.to.is_closed());
         self.followers.push(Follower { to, lost: 0 });
         lines
     }
@@ -167,6 +169,16 @@ mod tests {
 
     fn push(tail: &mut Tail, bytes: &[u8]) {
         tail.push(Stamp(7), Stream::Stderr, Piece { bytes, continued: false, more: false });
+    }
+
+    #[test]
+    fn followers_that_are_gone_are_not_kept_although_nothing_is_said() {
+        let mut tail = Tail::default();
+        for _ in 0..100 {
+            drop(tail.follow(4));
+        }
+        let _stays = tail.follow(4);
+        assert_eq!(tail.followers.len(), 1);
     }
 
     #[test]

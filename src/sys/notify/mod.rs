@@ -29,6 +29,8 @@ use crate::error::Refused;
 pub const VARIABLE: &str = "NOTIFY_SOCKET";
 /// A message is not longer (systemd reads as much).
 pub const LONGEST: usize = 4096;
+/// More messages do not wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
+const MOST_WAITING: usize = 4096;
 /// Messages read in one turn: a service that says much keeps nobody else waiting.
 const AT_ONCE: usize = 16;
 
@@ -138,6 +140,11 @@ impl Receiver {
         all
     }
 
+    /// From now on the service is this user's.
+    pub fn hear_only(&mut self, uid: Uid) {
+        self.uid = uid;
+    }
+
     /// Returns how many messages were not heard.
     pub fn unheard(&self) -> u64 {
         self.unheard
@@ -145,7 +152,12 @@ impl Receiver {
 
     /// Forgets what is waiting: it was an earlier process's.
     pub fn clear(&mut self) {
-        while !matches!(self.next(), Came::Nothing) {}
+        // Bounded: somebody may go on sending. The queue of a socket is far shorter.
+        for _ in 0..MOST_WAITING {
+            if let Came::Nothing = self.next() {
+                return;
+            }
+        }
     }
 
     fn next(&self) -> Came {

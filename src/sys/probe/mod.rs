@@ -36,6 +36,8 @@ use crate::sys::process::spawn;
 use ask::Question;
 use words::Words;
 
+/// Killed looks of one key that are not buried yet: the usual one takes a moment, one in uninterruptible sleep stays.
+const MOST_DYING: usize = 3;
 /// Bytes taken from one look in one turn: a command that writes without end keeps nobody else waiting.
 const AT_ONCE: usize = 64 * 1024;
 
@@ -76,8 +78,8 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// The process must have one thread (DESIGN §11): the child allocates.
     ///
     /// # Errors
-    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier look of this key is not buried
-    /// (EBUSY).
+    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier look of this key is under way or
+    /// too many killed ones are not buried yet (EBUSY).
     pub fn start(
         &mut self,
         key: K,
@@ -86,7 +88,10 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         now: Instant,
         mut launch: Launch,
     ) -> Result<Pid, SpawnError> {
-        if self.looks.values().any(|look| look.key == key) {
+        let of_key = self.looks.values().filter(|look| look.key == key);
+        let (under_way, dying) =
+            of_key.fold((false, 0), |(any, dying), look| (any || !look.over, dying + usize::from(look.over)));
+        if under_way || dying >= MOST_DYING {
             return Err(refused("cannot begin to look: the look before it is not over", Errno::EBUSY));
         }
         debug_assert!(threads() == 1, "a look is forked from a process with one thread");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::watch::Key;
-use crate::supervise::{Id, Pid};
+use crate::supervise::{Id, Pid, Role};
 use crate::sys::process::group::Leftover;
 use crate::sys::process::spawn::VerdictPipe;
 
@@ -11,6 +11,8 @@ use crate::sys::process::spawn::VerdictPipe;
 pub struct Process {
     /// Whose.
     pub id: Id,
+    /// Which of its processes.
+    pub role: Role,
     /// Open until it has said whether it executed its program.
     pub verdict: Option<(Key, VerdictPipe)>,
     /// Watched until it has said that it is ready.

@@ -133,7 +133,7 @@ impl Hands {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, verdict, notify, refused: false });
+        self.family.born(pid, Process { id, role, verdict, notify, refused: false });
         Ok(pid)
     }
 
@@ -212,7 +212,7 @@ impl Hands {
     fn read_verdict(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
         let Some(process) = self.family.get(pid) else { return };
         let Some((key, mut pipe)) = process.verdict.take() else { return };
-        let id = process.id;
+        let (id, role) = (process.id, process.role);
         let verdict = pipe.read();
         process.refused |= matches!(verdict, Verdict::Refused(_));
         let refused = process.refused;
@@ -223,8 +223,7 @@ impl Hands {
             }
             Verdict::Executed => events.push_back(Event::Executed { id }),
             Verdict::Refused(why) => {
-                let is_run = self.last.get(id.0).copied().flatten() == Some(pid);
-                let why = self.explain(id, if is_run { Role::Run } else { Role::Finish }, why);
+                let why = self.explain(id, role, why);
                 events.push_back(Event::SpawnFailed { id, why });
             }
         }

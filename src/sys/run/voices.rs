@@ -49,8 +49,9 @@ impl Voices {
     /// directory for such sockets may be root's.
     pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
         let Some(service) = member.service.as_ref().filter(|service| speaks(service)) else { return };
-        if self.0.contains_key(&id) {
-            member.told = self.0.get(&id).map(|voice| told(Some(service), &voice.address)).unwrap_or_default();
+        if let Some(voice) = self.0.get_mut(&id) {
+            voice.receiver.hear_only(member.plan.credentials.uid);
+            member.told = told(Some(service), &voice.address);
             return;
         }
         match notify::open(None, &service.name, member.plan.credentials.uid) {

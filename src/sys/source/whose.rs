@@ -10,7 +10,16 @@ const DEPTH: usize = 3;
 
 /// Returns the first of these paths, and of what lies below them, that somebody else than root owns or can write.
 pub fn not_roots(paths: &[PathBuf]) -> Option<PathBuf> {
-    paths.iter().find_map(|path| below(path, DEPTH))
+    paths.iter().find_map(|path| above(path).or_else(|| below(path, DEPTH)))
+}
+
+/// Who can write to a directory above can put another tree there. (Not where the directory is sticky, as /tmp is.)
+fn above(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).find_map(|path| {
+        let stat = fs::metadata(path).ok()?;
+        let writable = stat.mode() & 0o022 != 0 && stat.mode() & 0o1000 == 0;
+        (stat.uid() != 0 || writable).then(|| path.to_owned())
+    })
 }
 
 fn below(path: &Path, depth: usize) -> Option<PathBuf> {
@@ -22,7 +31,8 @@ fn below(path: &Path, depth: usize) -> Option<PathBuf> {
     }
     if stat.is_symlink() {
         let target = fs::canonicalize(path).ok()?;
-        return if depth > 0 { below(&target, depth - 1) } else { Some(path.to_owned()) };
+        let leads = above(&target);
+        return if depth > 0 { leads.or_else(|| below(&target, depth - 1)) } else { Some(path.to_owned()) };
     }
     if !stat.is_dir() || depth == 0 {
         return None;
@@ -54,6 +64,9 @@ mod tests {
         assert_eq!(not_roots(&all), Some(run.clone()));
         fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
         chown(&web, Some(1234), None).unwrap();
-        assert_eq!(not_roots(&all), Some(web));
+        assert_eq!(not_roots(&all), Some(web.clone()));
+        chown(&web, Some(0), None).unwrap();
+        chown(place.path(), Some(1234), None).unwrap();
+        assert_eq!(not_roots(&all), Some(place.path().to_owned()), "it could put another tree there");
     }
 }

@@ -23,6 +23,8 @@ use crate::sys::log::clock::{LAST, Stamp};
 /// Never a link, never waiting for a FIFO, never a terminal of ours.
 pub const SAFE: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
 /// What one look at a directory takes note of; a directory with more of our names is somebody's joke.
+const MOST_ENTRIES: usize = 100_000;
+/// … and so many of them that are ours.
 const MOST_NAMES: usize = 16 * 1024;
 /// Files removed in one turn.
 const MOST_REMOVED: usize = 256;
@@ -225,7 +227,10 @@ impl Directory {
         let handle = Beneath::list_pinned(&self.handle)?;
         let mut listing = Listing::new();
         let mut all = Vec::new();
-        while all.len() < MOST_NAMES && listing.read(handle.as_fd())? {
+        let mut seen = 0;
+        // The directory may be the app's, with anything in it.
+        while all.len() < MOST_NAMES && seen < MOST_ENTRIES && listing.read(handle.as_fd())? {
+            seen += listing.entries().count();
             all.extend(listing.entries().filter_map(|entry| names::parse(entry.name)));
         }
         Ok(all)

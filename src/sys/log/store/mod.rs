@@ -91,9 +91,10 @@ impl Store {
         }
     }
 
-    /// Opens the directory and `current`, so that what is wrong is said before the first line.
+    /// Opens the directory and `current`, so that what is wrong is said before the first line. Only what waits tells
+    /// whether a trouble is over.
     pub fn open(&mut self, now: Now) {
-        self.attempt(now, Self::ensure);
+        self.attempt(now, if self.pending() > 0 { Self::write_out } else { Self::ensure });
     }
 
     /// Takes a piece of the stream with that number.
