@@ -192,9 +192,11 @@ fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
 
 #[test]
 fn nobody_is_asked_while_the_container_stops() {
-    let drafts = [longrun("a").health(Then::Report), longrun("b").awaits(1), longrun("c").probed(seconds(1), None)];
+    let a = longrun("a").health(Then::Report);
+    let drafts = [a, longrun("b").awaits(1), longrun("c").probed(seconds(1), None), longrun("top").requires("a")];
     let mut scene = Scene::begun(&drafts);
     scene.executed("a");
+    scene.executed("top");
     scene.executed("c");
     scene.wait(10.0);
     scene.look();

@@ -108,11 +108,11 @@ fn more_time_lengthens_a_start_and_an_end_but_never_shortens_them() {
 
 #[test]
 fn more_time_is_not_given_in_the_stop_of_the_container_nor_after_kill() {
-    let mut scene = Scene::begun(&[longrun("web")]);
+    let mut scene = Scene::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(2)), true)]);
     scene.executed("web");
     scene.stop_signal(Signal::TERM);
     scene.extend("web", seconds(100));
-    assert_eq!(scene.deadline(), Some(8.0));
+    assert_eq!(scene.deadline(), Some(2.0));
     let mut scene = Scene::begun(&[longrun("web").says_ready(Some(seconds(5)))]);
     scene.wait(13.0);
     scene.extend("web", seconds(100));
