@@ -217,3 +217,26 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
     assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{told}");
     assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
 }
+
+#[test]
+fn what_would_drive_a_terminal_is_escaped_wherever_reading_cuts() {
+    let place = tempfile::tempdir().unwrap();
+    let script = "printf 'a\\033'; sleep 0.2; printf 'b\\nplain\\n'; sleep 0.2; printf 'c\\n\\033'; sleep 0.2; \
+                  printf 'd'; sleep 0.2; printf 'e\\nplain \\377'";
+    let members =
+        vec![oneshot("tagged", script, By::Tagged, place.path()), oneshot("json", script, By::Json, place.path())];
+    let (from_stdout, stdout) = pipe().unwrap();
+    let (_from_stderr, stderr) = pipe().unwrap();
+    live(members, &stdout, &stderr, |outcome| assert_eq!(outcome.code, 0));
+    drop(stdout);
+    let mut all = Vec::new();
+    File::from(from_stdout).read_to_end(&mut all).unwrap();
+    assert!(!all.contains(&0x1b));
+    let (objects, tagged): (Vec<_>, Vec<_>) =
+        all.split_inclusive(|byte| *byte == b'\n').partition(|line| line.starts_with(b"{"));
+    let expected = b"tagged   | a\\x1bb\ntagged   | plain\ntagged   | c\ntagged   | \\x1bde\ntagged   | plain \xff\n";
+    assert_eq!(tagged.concat().escape_ascii().to_string(), expected.escape_ascii().to_string());
+    let lines = objects.iter().map(|object| serde_json::from_slice::<serde_json::Value>(object).unwrap());
+    let lines: Vec<_> = lines.map(|object| object["line"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["a\u{1b}b", "plain", "c", "\u{1b}de", "plain \u{fffd}"]);
+}

@@ -1,7 +1,7 @@
 //! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written by hand, without an allocation for
 //! a line; read back with a real parser in the tests. Pure.
 
-use super::clock::Stamp;
+use super::clock::{RFC3339, Stamp};
 use super::lines::forbidden;
 use super::split::Piece;
 
@@ -26,17 +26,22 @@ impl Head {
 }
 
 /// Appends a piece as an object. Bytes that are no UTF-8 become U+FFFD in `line` and are kept in `raw`, in base64. All
-/// pieces of a long line but the last are `partial`.
-pub fn object(time: Stamp, head: &Head, piece: Piece<'_>, out: &mut Vec<u8>) {
+/// pieces of a long line but the last are `partial`. `plain`: [`are_plain`] was said of it already.
+pub fn object(time: &[u8; RFC3339], head: &Head, piece: Piece<'_>, plain: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
-    out.extend_from_slice(&time.rfc3339());
+    out.extend_from_slice(time);
     out.extend_from_slice(&head.0);
-    match std::str::from_utf8(piece.bytes) {
-        Ok(text) => {
+    let text = if plain { None } else { Some(std::str::from_utf8(piece.bytes)) };
+    match text {
+        None => {
+            out.extend_from_slice(piece.bytes);
+            out.push(b'"');
+        }
+        Some(Ok(text)) => {
             escape(text, out);
             out.push(b'"');
         }
-        Err(_) => {
+        Some(Err(_)) => {
             for chunk in piece.bytes.utf8_chunks() {
                 escape(chunk.valid(), out);
                 if !chunk.invalid().is_empty() {
@@ -70,7 +75,7 @@ pub fn own(time: Stamp, service: &str, level: &str, line: &str, out: &mut Vec<u8
 /// Appends the inside of a JSON string. What a terminal would obey is escaped too, though JSON would not ask for it.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    if !rest.iter().fold(false, |found, byte| found | special(*byte)) {
+    if are_plain(rest) && !rest.contains(&b'\n') {
         out.extend_from_slice(rest);
         return;
     }
@@ -111,6 +116,12 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// Returns whether lines that are made of these bytes alone are ASCII and need no escape (see [`super::lines`]).
+pub fn are_plain(bytes: &[u8]) -> bool {
+    let odd = |byte: u8| (byte != b'\n') & ((byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte >= 0x7f));
+    !bytes.iter().fold(false, |found, byte| found | odd(*byte))
+}
+
 fn special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f || byte == 0xc2 || byte == 0xe2
 }
@@ -139,10 +150,12 @@ mod tests {
         let head = Head::new("web", "stdout");
         let mut splitter = Splitter::new(longest);
         let mut out = Vec::new();
+        let time = Stamp(0).rfc3339();
+        let plain = chunks.iter().all(|chunk| are_plain(chunk));
         for chunk in chunks {
-            splitter.feed(chunk, |piece| object(Stamp(0), &head, piece, &mut out));
+            splitter.feed(chunk, |piece| object(&time, &head, piece, plain, &mut out));
         }
-        splitter.finish(|piece| object(Stamp(0), &head, piece, &mut out));
+        splitter.finish(|piece| object(&time, &head, piece, plain, &mut out));
         assert!(!out.iter().any(|byte| (*byte < 0x20 && *byte != b'\n') || *byte == 0x7f));
         let lines = out.strip_suffix(b"\n").into_iter().flat_map(|out| out.split(|byte| *byte == b'\n'));
         lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
@@ -184,7 +197,8 @@ mod tests {
     fn a_line_is_an_object_with_these_members() {
         let mut out = Vec::new();
         let piece = Piece { bytes: b"say \"hi\"\\\t\x1b[0m\r", continued: false, more: false };
-        object(Stamp(1_771_063_872_123_456), &Head::new("web", "stderr"), piece, &mut out);
+        let time = Stamp(1_771_063_872_123_456).rfc3339();
+        object(&time, &Head::new("web", "stderr"), piece, false, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "{\"time\":\"2026-02-14T10:11:12.123456Z\",\"service\":\"web\",\"stream\":\"stderr\",\

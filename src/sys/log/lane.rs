@@ -35,6 +35,8 @@ pub struct Pipe {
     pub stream: Stream,
     /// Its lines.
     pub splitter: Splitter,
+    /// Whether what the splitter holds needs no escape in its format.
+    pub plain: bool,
 }
 
 /// What one look at a pipe brought.
@@ -66,7 +68,7 @@ impl Lane {
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
         self.next += 1;
         let splitter = Splitter::new(longest);
-        self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, from, stream, splitter });
+        self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, from, stream, splitter, plain: true });
         Ok(())
     }
 

@@ -6,23 +6,33 @@ use super::split::Piece;
 const SEPARATOR: &[u8] = b" | ";
 const CONTINUED: &[u8] = b" + ";
 
-/// Appends a piece as a line with its tag. A carriage return before the newline is left out.
-pub fn tagged(tag: &[u8], piece: Piece<'_>, out: &mut Vec<u8>) {
+/// Appends a piece as a line with its tag. A carriage return before the newline is left out. `harmless`: [`are_harmless`]
+/// was said of it already.
+pub fn tagged(tag: &[u8], piece: Piece<'_>, harmless: bool, out: &mut Vec<u8>) {
     let line = if piece.more { piece.bytes } else { piece.bytes.strip_suffix(b"\r").unwrap_or(piece.bytes) };
     if piece.continued && line.is_empty() {
         return;
     }
     out.extend_from_slice(tag);
     out.extend_from_slice(if piece.continued { CONTINUED } else { SEPARATOR });
-    escape(line, out);
+    if harmless {
+        out.extend_from_slice(line);
+    } else {
+        escape(line, out);
+    }
     out.push(b'\n');
+}
+
+/// Returns whether lines that are made of these bytes alone need no escape. Without a way out of the loop, so that the
+/// compiler looks at many bytes at once.
+pub fn are_harmless(bytes: &[u8]) -> bool {
+    !bytes.iter().fold(false, |found, byte| found | (suspicious(*byte) & (*byte != b'\n')))
 }
 
 /// Appends `line` with its control characters spelled out: a service must not drive the reader's terminal or forge what
 /// others said (SECURITY T30). Tabs and every other byte, valid UTF-8 or not, pass.
 pub fn escape(line: &[u8], out: &mut Vec<u8>) {
-    // Without a way out of the loop, so that the compiler looks at many bytes at once.
-    if !line.iter().fold(false, |found, byte| found | suspicious(*byte)) {
+    if are_harmless(line) && !line.contains(&b'\n') {
         out.extend_from_slice(line);
         return;
     }
@@ -70,10 +80,11 @@ mod tests {
     fn all_tagged(chunks: &[&[u8]]) -> String {
         let mut splitter = Splitter::new(LONGEST);
         let mut out = Vec::new();
+        let harmless = chunks.iter().all(|chunk| are_harmless(chunk));
         for chunk in chunks {
-            splitter.feed(chunk, |piece| tagged(b"web", piece, &mut out));
+            splitter.feed(chunk, |piece| tagged(b"web", piece, harmless, &mut out));
         }
-        splitter.finish(|piece| tagged(b"web", piece, &mut out));
+        splitter.finish(|piece| tagged(b"web", piece, harmless, &mut out));
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -9,41 +9,18 @@ use nix::sys::epoll::EpollEvent;
 use tokio::sync::mpsc::Receiver;
 
 use super::clock::Now;
-use super::json::{self, Head};
 use super::lane::{EVENTS, Got, Lane};
-use super::lines;
 use super::ours::{Stream, with_outputs};
-use super::ring::{Followed, Line, Tail};
-use super::split::{LONGEST, LONGEST_OF_FILE, Piece};
+use super::ring::{Followed, Line};
+use super::source::{Route, Shape, Source};
+use super::split::{LONGEST, LONGEST_OF_FILE};
 use super::store::Store;
-use crate::config::service::LogDirectory;
-use crate::config::values::{Gid, Uid};
 use crate::supervise::Id;
 
 /// What one turn reads from one pipe: a flood must not keep a quiet service waiting.
 const AT_ONCE: usize = 64 * 1024;
 /// What is read from one service at its end: more than its pipes hold, and bounded should somebody go on writing.
 const MOST_AT_END: usize = 64;
-
-/// Where a service's lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// It holds the container's outputs itself; nothing passes through us.
-    Inherit,
-    /// To the container's outputs, each line behind this tag.
-    Tagged(String),
-    /// To the container's outputs, as objects of this service.
-    Json(String),
-    /// Into files, with the rights of this user; the name is for our own messages.
-    Files {
-        /// The service.
-        name: String,
-        /// As declared.
-        to: LogDirectory,
-        /// Its user.
-        user: (Uid, Gid),
-    },
-}
 
 /// The ways that bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +45,6 @@ pub struct Logs {
     chunk: Box<[u8]>,
 }
 
-#[derive(Debug)]
-struct Source {
-    /// As it was given.
-    route: Route,
-    shape: Shape,
-    tail: Tail,
-}
-
-#[derive(Debug)]
-enum Shape {
-    Inherit,
-    Tagged(Box<[u8]>),
-    Json(Box<[Head; 2]>),
-    Files(Box<Store>),
-}
-
 impl Logs {
     /// Returns the logs of these services, in the order of the engine's ids.
     ///
@@ -99,34 +60,37 @@ impl Logs {
             chunk: Box::default(),
         };
         for (at, route) in routes.into_iter().enumerate() {
-            logs.put(Id(at), route);
+            logs.set(Id(at), route);
         }
+        logs.tell_sinks();
         Ok(logs)
     }
 
     /// Gives a service, new or known, a route. What it wrote before is kept; its pipes go where they went.
     pub fn put(&mut self, id: Id, route: Route) {
+        self.set(id, route);
+        self.tell_sinks();
+    }
+
+    fn set(&mut self, id: Id, route: Route) {
         while self.sources.len() <= id.0 {
-            self.sources.push(Source { route: Route::Inherit, shape: Shape::Inherit, tail: Tail::default() });
+            self.sources.push(Source::default());
         }
         if self.sources.get(id.0).is_some_and(|source| source.route == route) {
             return;
         }
         self.give_up_store(id);
-        let route_of = route.clone();
-        let shape = match route {
-            Route::Inherit => Shape::Inherit,
-            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
-            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            Route::Files { name, to, user } => {
-                self.stores.push(id);
-                Shape::Files(Box::new(Store::new(&name, to, user)))
-            }
-        };
-        if let Some(source) = self.sources.get_mut(id.0) {
-            source.shape = shape;
-            source.route = route_of;
+        if matches!(route, Route::Files { .. }) {
+            self.stores.push(id);
         }
+        if let Some(source) = self.sources.get_mut(id.0) {
+            source.give(route);
+        }
+    }
+
+    fn tell_sinks(&self) {
+        let alone = self.sources.iter().all(|source| !matches!(source.shape, Shape::Inherit));
+        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.alone(alone)));
     }
 
     /// What waits for files that nobody writes any more is written as far as that goes; what is lost is said.
@@ -213,7 +177,7 @@ impl Logs {
         self.takes(id).then(|| self.sources.get(id.0).map(|source| source.tail.last(most)).unwrap_or_default())
     }
 
-    /// Returns a service's lines from now on, of which at most `room` wait: see [`Tail::follow`]. `None` as above.
+    /// Returns a service's lines from now on, of which at most `room` wait: see [`super::ring::Tail::follow`]. `None` as above.
     pub fn follow(&mut self, id: Id, room: usize) -> Option<Receiver<Followed>> {
         let taken = self.takes(id);
         self.sources.get_mut(id.0).filter(|_| taken).map(|source| source.tail.follow(room))
@@ -348,50 +312,8 @@ impl Logs {
             Way::Files => files,
         };
         let Some(pipe) = lane.pipe(key) else { return };
-        let Some(Source { shape, tail, .. }) = sources.get_mut(pipe.from.0) else { return };
-        let stream = pipe.stream;
-        let mut split = |to: &mut dyn FnMut(Piece<'_>)| match bytes {
-            Some(bytes) => pipe.splitter.feed(bytes, to),
-            None => pipe.splitter.finish(to),
-        };
-        match shape {
-            Shape::Files(store) => {
-                split(&mut |piece| {
-                    store.push(key, piece);
-                    tail.push(now.wall, stream, piece);
-                });
-                store.flush(now);
-            }
-            Shape::Tagged(tag) => with_outputs(|outputs| {
-                let sink = outputs.sink(stream);
-                let out = sink.buffer();
-                split(&mut |piece| {
-                    lines::tagged(tag, piece, out);
-                    tail.push(now.wall, stream, piece);
-                });
-                sink.flush();
-            }),
-            Shape::Json(heads) => with_outputs(|outputs| {
-                let sink = outputs.sink(stream);
-                let out = sink.buffer();
-                let [first, second] = heads.as_ref();
-                let head = if stream == Stream::Stdout { first } else { second };
-                split(&mut |piece| {
-                    json::object(now.wall, head, piece, out);
-                    tail.push(now.wall, stream, piece);
-                });
-                sink.flush();
-            }),
-            // It was given another route while its pipes were open.
-            Shape::Inherit => with_outputs(|outputs| {
-                let sink = outputs.sink(stream);
-                let out = sink.buffer();
-                split(&mut |piece| {
-                    out.extend_from_slice(piece.bytes);
-                    out.extend((!piece.more).then_some(b'\n'));
-                });
-                sink.flush();
-            }),
+        if let Some(source) = sources.get_mut(pipe.from.0) {
+            source.pass(key, pipe, bytes, now);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`logs`]: every service's pipes, and where its lines go; what the loop turns.
 //! - [`lane`]: pipes that lead to the same place, watched together.
-//! - [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
+//! - [`source`]: one service's lines on their way. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
 //! - [`ring`]: the last lines of a service, and those who follow it.
 //! - [`sink`]: the container's outputs, written without ever waiting. [`ours`]: our own messages.
 //! - [`clock`]: time as people read it.
@@ -15,5 +15,6 @@ pub mod logs;
 pub mod ours;
 pub mod ring;
 pub mod sink;
+pub mod source;
 pub mod split;
 pub mod store;

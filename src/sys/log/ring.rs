@@ -10,7 +10,7 @@ use super::clock::Stamp;
 use super::ours::Stream;
 use super::split::Piece;
 
-/// What is kept of a service, records and all.
+/// What is kept of a service at most, records and all; at least half of it once it has said so much.
 pub const RING: usize = 16 * 1024;
 /// What is kept of one line.
 pub const LONGEST_KEPT: usize = 4 * 1024;
@@ -51,7 +51,7 @@ pub enum Followed {
 /// The last lines of one service.
 #[derive(Debug, Default)]
 pub struct Tail {
-    records: VecDeque<u8>,
+    records: Vec<u8>,
     followers: Vec<Follower>,
 }
 
@@ -69,16 +69,16 @@ impl Tail {
         flags |= if piece.continued { CONTINUED } else { 0 };
         flags |= if piece.more { MORE } else { 0 };
         flags |= if kept.len() < piece.bytes.len() { CUT } else { 0 };
-        while self.records.len() + HEADER + kept.len() > RING {
-            self.forget_oldest();
+        if self.records.len() + HEADER + kept.len() > RING {
+            self.forget_half();
         }
         let length = u16::try_from(kept.len()).unwrap_or(u16::MAX);
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(&time.0.to_ne_bytes());
         header[8..10].copy_from_slice(&length.to_ne_bytes());
         header[10] = flags;
-        self.records.extend(header);
-        self.records.extend(kept);
+        self.records.extend_from_slice(&header);
+        self.records.extend_from_slice(kept);
         if !self.followers.is_empty() {
             self.pass_on(&line(time, flags, kept.to_vec()));
         }
@@ -86,9 +86,7 @@ impl Tail {
 
     /// Returns the last `most` lines, the oldest first.
     pub fn last(&self, most: usize) -> Vec<Line> {
-        let (front, back) = self.records.as_slices();
-        let all = [front, back].concat();
-        let mut rest = all.as_slice();
+        let mut rest = self.records.as_slice();
         let mut lines = VecDeque::new();
         while let Some((header, after)) = rest.split_first_chunk::<HEADER>() {
             let (time, length, flags) = parts(header);
@@ -136,13 +134,15 @@ impl Tail {
         });
     }
 
-    fn forget_oldest(&mut self) {
-        let mut header = [0; HEADER];
-        for (to, from) in header.iter_mut().zip(&self.records) {
-            *to = *from;
+    /// Forgets the older half at once: one move of memory for many lines.
+    fn forget_half(&mut self) {
+        let mut rest = self.records.as_slice();
+        while rest.len() > RING / 2
+            && let Some((header, after)) = rest.split_first_chunk::<HEADER>()
+        {
+            rest = after.get(parts(header).1..).unwrap_or_default();
         }
-        let (_, length, _) = parts(&header);
-        self.records.drain(..(HEADER + length).min(self.records.len()));
+        self.records.drain(..self.records.len() - rest.len());
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
@@ -41,18 +41,25 @@ pub struct Sink {
     waiting: Vec<u8>,
     written: usize,
     dropped: u64,
+    /// Nobody else writes there.
+    alone: bool,
 }
 
 impl Sink {
     /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process.
     pub fn of(fd: RawFd) -> Self {
-        Self { fd, way: way(fd), waiting: Vec::new(), written: 0, dropped: 0 }
+        Self { fd, way: way(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false }
     }
 
     /// Returns whether two descriptors lead to the same object, so that one sink must serve both or lines tear.
     pub fn same(one: RawFd, other: RawFd) -> bool {
         let identity = |fd| stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev)).ok();
         identity(one).is_some() && identity(one) == identity(other)
+    }
+
+    /// Says whether services write to the output themselves. If none does, large writes tear no line.
+    pub fn alone(&mut self, alone: bool) {
+        self.alone = alone;
     }
 
     /// Returns where to append lines of services.
@@ -135,12 +142,25 @@ impl Sink {
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.way {
-            Way::Reopened(own) => Ok(write(own, whole_lines(bytes))?),
+            Way::Reopened(own) => Ok(write(own, whole_lines(bytes, self.room(own)))?),
             Way::Direct => Ok(write(self.inherited(), bytes)?),
             Way::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
-            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), whole_lines(bytes))?),
+            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), whole_lines(bytes, libc::PIPE_BUF))?),
             Way::Careful => Err(ErrorKind::WouldBlock.into()),
         }
+    }
+
+    /// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by others who write there
+    /// nor by a reader who never comes back: PIPE_BUF (pipe(7)), or all that it holds while it is ours and empty.
+    fn room(&self, own: &OwnedFd) -> usize {
+        let mut queued: libc::c_int = 0;
+        // SAFETY: FIONREAD writes one int, which outlives the call.
+        let known = self.alone && unsafe { libc::ioctl(own.as_raw_fd(), libc::FIONREAD, &raw mut queued) } == 0;
+        if !known || queued > 0 {
+            return libc::PIPE_BUF;
+        }
+        let size = fcntl(own, FcntlArg::F_GETPIPE_SZ).unwrap_or_default();
+        usize::try_from(size).unwrap_or_default().max(libc::PIPE_BUF)
     }
 
     fn wait_writable(&self, milliseconds: u16) -> bool {
@@ -150,10 +170,9 @@ impl Sink {
     }
 }
 
-/// Returns as many lines as fit into PIPE_BUF: a pipe takes them all or none (pipe(7)), so that no line is torn, neither by
-/// others who write there nor by a reader who never comes back. A longer line goes in parts.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
-    let Some(fitting) = bytes.get(..libc::PIPE_BUF) else { return bytes };
+/// Returns as many lines as fit into `room`; a longer line goes in parts.
+fn whole_lines(bytes: &[u8], room: usize) -> &[u8] {
+    let Some(fitting) = bytes.get(..room) else { return bytes };
     let end = memchr::memrchr(b'\n', fitting).map_or(fitting.len(), |at| at + 1);
     fitting.get(..end).unwrap_or(fitting)
 }
@@ -191,7 +210,7 @@ mod tests {
     fn pipe_sink(way_of: impl Fn(RawFd) -> Way) -> (OwnedFd, Sink) {
         let (reader, writer) = pipe().unwrap();
         let fd = writer.into_raw_fd();
-        (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0 })
+        (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false })
     }
 
     #[test]
@@ -215,15 +234,16 @@ mod tests {
 
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
-        for way_of in [way, |_| Way::Careful] {
+        for (way_of, alone) in [(way as fn(RawFd) -> Way, true), (way, false), (|_| Way::Careful, false)] {
             let (reader, mut sink) = pipe_sink(way_of);
+            sink.alone(alone);
             for number in 0..5000 {
                 let line = format!("line {number} {}\n", "x".repeat(number % 150));
                 sink.buffer().extend_from_slice(line.as_bytes());
             }
             sink.drain(Instant::now());
             assert!(sink.pending() > 0, "a pipe holds 64 KiB");
-            nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+            fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
             let mut got = Vec::new();
             let mut chunk = [0; 65536];
             while let Ok(length) = read(&reader, &mut chunk) {
@@ -257,7 +277,7 @@ mod tests {
     fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
         let (_reader, sink) = pipe_sink(way);
         assert!(matches!(sink.way, Way::Reopened(_)));
-        let flags = nix::fcntl::fcntl(sink.inherited(), nix::fcntl::FcntlArg::F_GETFL).unwrap();
+        let flags = fcntl(sink.inherited(), FcntlArg::F_GETFL).unwrap();
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
     }
 

@@ -16,7 +16,7 @@ use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, Role, SpawnError};
-use crate::sys::log::logs::Route;
+use crate::sys::log::source::Route;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 

@@ -1,0 +1,135 @@
+//! [`Source`]: one service, as its lines come: the format that they get, the place where they go, and the last of them. Must
+//! not know descriptors.
+
+use memchr::memrchr;
+
+use super::clock::Now;
+use super::json::{self, Head};
+use super::lane::Pipe;
+use super::lines;
+use super::ours::{Stream, with_outputs};
+use super::ring::Tail;
+use super::split::Piece;
+use super::store::Store;
+use crate::config::service::LogDirectory;
+use crate::config::values::{Gid, Uid};
+
+/// Where a service's lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// It holds the container's outputs itself; nothing passes through us.
+    #[default]
+    Inherit,
+    /// To the container's outputs, each line behind this tag.
+    Tagged(String),
+    /// To the container's outputs, as objects of this service.
+    Json(String),
+    /// Into files, with the rights of this user; the name is for our own messages.
+    Files {
+        /// The service.
+        name: String,
+        /// As declared.
+        to: LogDirectory,
+        /// Its user.
+        user: (Uid, Gid),
+    },
+}
+
+/// One service.
+#[derive(Debug, Default)]
+pub struct Source {
+    /// Where its lines go, as it was given.
+    pub route: Route,
+    /// The same, made ready.
+    pub shape: Shape,
+    /// The last of them.
+    pub tail: Tail,
+}
+
+/// A [`Route`], made ready.
+#[derive(Debug, Default)]
+pub enum Shape {
+    /// Nothing passes.
+    #[default]
+    Inherit,
+    /// The tag.
+    Tagged(Box<[u8]>),
+    /// What objects of stdout and of stderr have between time and line.
+    Json(Box<[Head; 2]>),
+    /// The files.
+    Files(Box<Store>),
+}
+
+impl Source {
+    /// Gives it another route.
+    pub fn give(&mut self, route: Route) {
+        self.route = route.clone();
+        self.shape = match route {
+            Route::Inherit => Shape::Inherit,
+            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
+            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
+            Route::Files { name, to, user } => Shape::Files(Box::new(Store::new(&name, to, user))),
+        };
+    }
+
+    /// Passes bytes of a pipe with that key, or its end, on to where its lines go.
+    pub fn pass(&mut self, key: u64, pipe: &mut Pipe, bytes: Option<&[u8]>, now: Now) {
+        let Self { shape, tail, .. } = self;
+        let stream = pipe.stream;
+        // All bytes are looked at together, which is faster than line by line; what an unfinished line begins with counts.
+        let check = match shape {
+            Shape::Tagged(_) => lines::are_harmless,
+            Shape::Json(_) => json::are_plain,
+            Shape::Inherit | Shape::Files(_) => |_: &[u8]| false,
+        };
+        let plain = pipe.plain && bytes.is_none_or(check);
+        pipe.plain = plain
+            || bytes.is_some_and(|bytes| {
+                memrchr(b'\n', bytes).is_some_and(|at| check(bytes.get(at..).unwrap_or_default()))
+            });
+        let mut split = |to: &mut dyn FnMut(Piece<'_>)| match bytes {
+            Some(bytes) => pipe.splitter.feed(bytes, to),
+            None => pipe.splitter.finish(to),
+        };
+        match shape {
+            Shape::Files(store) => {
+                split(&mut |piece| {
+                    store.push(key, piece);
+                    tail.push(now.wall, stream, piece);
+                });
+                store.flush(now);
+            }
+            Shape::Tagged(tag) => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                split(&mut |piece| {
+                    lines::tagged(tag, piece, plain, out);
+                    tail.push(now.wall, stream, piece);
+                });
+                sink.flush();
+            }),
+            Shape::Json(heads) => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                let [first, second] = heads.as_ref();
+                let time = now.wall.rfc3339();
+                let head = if stream == Stream::Stdout { first } else { second };
+                split(&mut |piece| {
+                    json::object(&time, head, piece, plain, out);
+                    tail.push(now.wall, stream, piece);
+                });
+                sink.flush();
+            }),
+            // It was given another route while its pipes were open.
+            Shape::Inherit => with_outputs(|outputs| {
+                let sink = outputs.sink(stream);
+                let out = sink.buffer();
+                split(&mut |piece| {
+                    out.extend_from_slice(piece.bytes);
+                    out.extend((!piece.more).then_some(b'\n'));
+                });
+                sink.flush();
+            }),
+        }
+    }
+}
