@@ -92,7 +92,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             terminal: None,
             log: LogFormat::Tagged,
             tag_width: WIDTH,
-            directory: PathBuf::from("/"),
+            directory: Some(PathBuf::from("/")),
         };
         let outcome = run::run(Stage {
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),

@@ -8,7 +8,7 @@ use super::runs_as::{Names, Resolver, RunsAs, Standing};
 use super::services::{Common, When};
 use super::steps::{Ground, accounts::Files};
 use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
-use super::{accounts, groups, identity, prepare, privilege, services, steps};
+use super::{accounts, groups, identity, outside, prepare, privilege, remarks, services, steps};
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -67,8 +67,9 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
         LogFormat::Tagged => LogFormat::Tagged,
         LogFormat::Json => LogFormat::Json,
     };
+    let outside = outside::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
     let notices = notes.finish()?;
-    Ok(BootPlan { mode, identity, steps, prepare, privilege, services: plans, main, log, notices })
+    Ok(BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices })
 }
 
 /// What becoming another user takes.
@@ -86,7 +87,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
             let help = "start the container as root: without `user:` and `--user`; or take `without_root` out";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
         }
-        let identity = identity::as_is(app, facts, notes);
+        let identity = identity::as_is(&config.container, facts, notes);
         let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();
         let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
         return (Standing::User, identity, files);
@@ -112,7 +113,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
                     notes.notice(format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}"));
                 }
             }
-            (Standing::Powerless, identity::as_is(app, facts, notes), None)
+            (Standing::Powerless, identity::as_is(&config.container, facts, notes), None)
         }
     }
 }
@@ -145,6 +146,7 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
              nobody else is signalled",
         );
     }
+    remarks::on_the_machine(facts, notes);
     if let Some(zone) = &facts.unknown_zone {
         let zone = shown_value(zone);
         notes.notice(format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ"));

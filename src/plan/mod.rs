@@ -6,11 +6,14 @@ pub mod accounts;
 mod boot;
 pub mod facts;
 mod groups;
+pub mod home;
 mod identity;
 mod notes;
 pub mod order;
+mod outside;
 mod prepare;
 mod privilege;
+mod remarks;
 mod runs_as;
 mod services;
 pub mod show;
@@ -33,6 +36,8 @@ pub struct BootPlan {
     pub mode: Mode,
     /// Whom everything steps down to.
     pub identity: Identity,
+    /// Who that is outside of a user namespace, in words.
+    pub outside: Option<String>,
     /// The steps before *prepare*, each with its verdict.
     pub steps: Vec<Planned>,
     /// Services that run before the drop, by name: root oneshots and the oneshots which they require.
@@ -125,6 +130,8 @@ pub enum Step {
         contents: Vec<u8>,
         /// What differs, in words: "uid of app: 999 → 1000".
         changes: Vec<String>,
+        /// How they come into the file.
+        how: Write,
     },
     /// Make our own directory in the first of these that lets us.
     RuntimeDirectory {
@@ -142,6 +149,15 @@ pub enum Step {
         /// How.
         how: GiveStdio,
     },
+}
+
+/// How an account file is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// By a new file in its place: the old or the new one is there at every moment.
+    Replace,
+    /// By a line at its end, where no file can be made beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
+    Append,
 }
 
 /// How a standard descriptor is given.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::accounts::{group, passwd};
 use super::facts::Facts;
+use super::identity::ranges;
 use super::notes::Notes;
 use super::{Identity, Skipped, groups};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
@@ -168,16 +169,18 @@ impl Resolver<'_> {
     }
 
     fn check_mapped(&self, service: &Service, runs: &RunsAs, notes: &mut Notes) {
-        let lost = |what: &str, id: u32| {
-            (format!("{what} {id} of `{}` is not mapped in this user namespace", service.name), "choose one that is")
+        let lost = |what: &str, id: u32, map| {
+            let (name, mapped) = (&service.name, ranges(map));
+            let lost = format!("{what} {id} of `{name}` is not mapped in this user namespace (mapped: {mapped})");
+            (lost, format!("choose a {what} of that range, or map more (/etc/sub{what})"))
         };
         if self.facts.uid_map.outside(runs.uid.0).is_none() {
-            let (what, remedy) = lost("uid", runs.uid.0);
+            let (what, remedy) = lost("uid", runs.uid.0, &self.facts.uid_map);
             notes.problem(&service.at, what, remedy);
         }
         let gids = runs.groups.iter().flatten().chain([&runs.gid]);
         if let Some(gid) = gids.into_iter().find(|gid| self.facts.gid_map.outside(gid.0).is_none()) {
-            let (what, remedy) = lost("gid", gid.0);
+            let (what, remedy) = lost("gid", gid.0, &self.facts.gid_map);
             notes.problem(&service.at, what, remedy);
         }
     }

@@ -163,7 +163,7 @@ impl Life {
             terminal: None,
             log: self.plan.log,
             tag_width: tag_width(&self.plan),
-            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
         }
     }
 

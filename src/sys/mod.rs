@@ -2,6 +2,8 @@
 //! decides nothing that the pure folders can decide.
 
 pub mod accounts;
+pub mod append;
+mod before;
 pub mod boot;
 pub mod cgroup;
 pub mod control;
@@ -14,6 +16,7 @@ pub mod init;
 pub mod life;
 pub mod log;
 pub mod notify;
+mod null;
 pub mod outward;
 pub mod own;
 pub mod ownership;

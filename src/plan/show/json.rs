@@ -26,6 +26,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
             "groups": gids(&me.groups),
             "home": words::path(&me.home),
             "umask": format!("{:03o}", me.umask),
+            "outside": plan.outside,
         },
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "prepare": plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -73,7 +73,7 @@ pub(super) fn subject(step: &Step) -> String {
     }
 }
 
-fn stream(fd: i32) -> &'static str {
+pub(in crate::plan) fn stream(fd: i32) -> &'static str {
     match fd {
         0 => "stdin",
         1 => "stdout",

@@ -3,16 +3,17 @@
 use super::{Ground, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
+use crate::config::values::UserName;
 use crate::plan::accounts::{Rewrite, group, passwd, shadow};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts};
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
 use crate::plan::runs_as::{Names, Standing};
-use crate::plan::{Identity, Planned, Step, Verdict};
+use crate::plan::{Identity, Planned, Step, Verdict, Write};
 
 /// The account files as they shall be, in the order in which they are written.
-pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>);
+pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>, Write);
 
 impl Files {
     /// Returns the files for a drop: the account, its group, its memberships, and locked shadow lines.
@@ -59,19 +60,25 @@ impl Files {
             };
             files.push((file, rewrite));
         }
-        Self(files)
+        Self(files, Write::Replace)
     }
 
     /// Returns the passwd line that gives a name to the uid that we are, where it has none (OpenShift).
     pub(in crate::plan) fn for_unknown(app: &App, identity: &Identity, facts: &Facts) -> Self {
+        let named = UserName::new(&identity.name);
         let wanted = passwd::Wanted {
-            user: &app.user,
+            user: named.as_ref().unwrap_or(&app.user),
             uid: identity.uid,
             gid: identity.gid,
             home: Some(&identity.home),
             shell: app.shell.as_deref(),
         };
-        Self(vec![(AccountFile::Passwd, passwd::rewrite(bytes(facts, AccountFile::Passwd), &wanted))])
+        let old = bytes(facts, AccountFile::Passwd);
+        let is_a_file = matches!(facts.accounts.get(&AccountFile::Passwd), Some(AccountState::File(_)));
+        if facts.passwd_appendable && is_a_file {
+            return Self(vec![(AccountFile::Passwd, passwd::append(old, &wanted))], Write::Append);
+        }
+        Self(vec![(AccountFile::Passwd, passwd::rewrite(old, &wanted))], Write::Replace)
     }
 
     /// Returns the names as they will be, whether they can be written or not.
@@ -85,18 +92,21 @@ impl Files {
 
     /// Returns a step for each file.
     pub(super) fn steps(&self, ground: &Ground<'_>) -> Vec<Planned> {
-        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, ground)).collect()
+        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, ground)).collect()
     }
 }
 
-fn step(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Planned {
+fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &Ground<'_>) -> Planned {
     let verdict = if rewrite.contents == bytes(ground.facts, file) && !rewrite.contents.is_empty() {
         Verdict::Fits("already right".to_owned())
     } else {
-        verdict(file, ground)
+        match how {
+            Write::Append => Verdict::Do,
+            Write::Replace => verdict(file, ground),
+        }
     };
     let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
-    Planned { step: Step::WriteAccounts { file, contents, changes }, verdict }
+    Planned { step: Step::WriteAccounts { file, contents, changes, how }, verdict }
 }
 
 fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {

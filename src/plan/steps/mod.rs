@@ -7,6 +7,7 @@ mod runtime;
 mod stdio;
 
 use super::facts::{Facts, PathFact, PathKind};
+use super::identity::ranges;
 use super::notes::Notes;
 use super::runs_as::{Resolver, Standing};
 use super::{Identity, Owner, Planned, Skipped, Step, Verdict};
@@ -73,8 +74,9 @@ impl Ground<'_> {
             }),
         };
         let ids = [("uid", uid.0, &self.facts.uid_map), ("gid", gid.0, &self.facts.gid_map)];
-        for (word, id, _) in ids.iter().filter(|(_, id, map)| map.outside(*id).is_none()) {
-            self.unknown(at, format!("{word} {id} is not mapped in this user namespace"), notes);
+        for (word, id, map) in ids.iter().filter(|(_, id, map)| map.outside(*id).is_none()) {
+            let mapped = ranges(map);
+            self.unknown(at, format!("{word} {id} is not mapped in this user namespace (mapped: {mapped})"), notes);
         }
         Owner { uid, gid }
     }

@@ -23,7 +23,10 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
                 checked(ground, own, owner, fact)
             }
         };
-        if own.required && matches!(verdict, Verdict::Skip(_)) && !fact.is_some_and(|it| usable(ground.identity, it)) {
+        // What a link leads to is not known here.
+        let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
+        let can_use = !is_link && fact.is_some_and(|it| usable(ground.identity, it));
+        if own.required && matches!(verdict, Verdict::Skip(_)) && !can_use {
             refuse(ground, own, &verdict, notes);
         }
         steps.push(Planned { step: step(ground, own, owner, &verdict), verdict });
