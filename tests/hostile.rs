@@ -7,14 +7,20 @@ mod cell;
 #[path = "support/jail.rs"]
 mod jail;
 
+#[path = "hostile/drop.rs"]
+mod drop;
 #[path = "hostile/full.rs"]
 mod full;
 #[path = "hostile/identity.rs"]
 mod identity;
 #[path = "hostile/machine.rs"]
 mod machine;
+#[path = "hostile/scarce.rs"]
+mod scarce;
 #[path = "hostile/stdio.rs"]
 mod stdio;
+#[path = "hostile/window.rs"]
+mod window;
 #[path = "hostile/wishes.rs"]
 mod wishes;
 

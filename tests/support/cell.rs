@@ -45,6 +45,7 @@ pub struct Cell {
     closed: Vec<i32>,
     command: Vec<String>,
     unshare: Vec<&'static str>,
+    under: Vec<String>,
 }
 
 impl Cell {
@@ -66,6 +67,7 @@ impl Cell {
             closed: Vec::new(),
             command: Vec::new(),
             unshare: Vec::new(),
+            under: Vec::new(),
         }
     }
 
@@ -128,6 +130,12 @@ impl Cell {
         self
     }
 
+    /// A program that runs it all: `strace -f …`.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// Where `/out` is, seen from here.
     pub fn out(&self) -> PathBuf {
         self.home.path().join("out")
@@ -152,7 +160,9 @@ impl Cell {
         );
         fs::write(self.home.path().join("out/enter"), enter).expect("it can be written");
         let script = format!("{LAY_OUT}{}\ncd /\nexec chroot \"$0/root\" /bin/sh -e /out/enter\n", self.before);
-        let mut child = Command::new("unshare");
+        let mut words = self.under.iter().map(String::as_str).chain(["unshare"]);
+        let mut child = Command::new(words.next().unwrap_or("unshare"));
+        child.args(words);
         child.args(&self.unshare).args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-ec"]);
         child.arg(script).arg(self.home.path()).arg(env!("CARGO_BIN_EXE_stepdown"));
         child.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SIZE", &self.size);
