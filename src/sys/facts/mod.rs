@@ -18,10 +18,15 @@ use std::env::var_os;
 use std::path::Path;
 
 use crate::config::Config;
-use crate::plan::facts::{Facts, StdioKind};
+use crate::plan::facts::{Facts, IdMap, StdioKind};
 
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
+
+/// Returns the maps of this user namespace.
+pub fn id_maps() -> (IdMap, IdMap) {
+    process::id_maps()
+}
 
 /// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
 /// now is not what a plan is made of.
