@@ -114,7 +114,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
                     let fix = fix
                         .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
                         .or(Fix::words("accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"));
-                    notes.refuse(format!("cannot step down to {who}"), cause, fix);
+                    notes.refuse_step_down(&who, cause, fix);
                 }
                 Without::Run => {
                     let notice = format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}");

@@ -18,6 +18,7 @@ pub(super) struct Notes {
 /// What the machine does not allow and the image requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
+    pub area: Area,
     pub what: String,
     pub cause: String,
     pub fix: Fix,
@@ -38,7 +39,17 @@ impl Notes {
 
     /// Notes that the machine does not allow what is required: exit 111. The first one counts, as with system calls.
     pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
-        self.refusals.push(Refusal { what: what.into(), cause: cause.into(), fix: fix.into() });
+        self.refusals.push(Refusal {
+            area: Area::Configuration,
+            what: what.into(),
+            cause: cause.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// Notes that this root can become nobody.
+    pub(super) fn refuse_step_down(&mut self, who: &str, cause: String, fix: Fix) {
+        self.refusals.push(Refusal { area: Area::StepDown, what: format!("cannot step down to {who}"), cause, fix });
     }
 
     /// Notes what the user should know and need not fix.
@@ -84,7 +95,7 @@ impl Noted {
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {
             (false, _) => Err(Error::Wrong(self.problems)),
-            (true, Some(Refusal { what, cause, fix })) => {
+            (true, Some(Refusal { what, cause, fix, .. })) => {
                 Err(Error::Refused(Refused::new(what, std::io::Error::other(cause)).help(fix.to_string())))
             }
             (true, None) => Ok(value),

@@ -99,10 +99,7 @@ impl Case<'_> {
     /// cause is what the look found out.
     fn told_by_boot(&self, found: Trouble) -> Trouble {
         match (&self.question.at_boot, found.why) {
-            (
-                AtBoot::Skipped { cause, consequence, fix },
-                Why::OwnerAndMode | Why::ReadOnly | Why::Missing | Why::Capability | Why::Other,
-            ) => {
+            (AtBoot::Skipped { cause, consequence, fix }, Why::OwnerAndMode | Why::ReadOnly | Why::Missing) => {
                 let why = if cause.ends_with("not granted") { Why::Capability } else { found.why };
                 Trouble { why, ..Trouble::new(cause.clone(), consequence.clone(), fix.clone()) }
             }

@@ -53,11 +53,8 @@ impl Examination {
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let (plan, noted) = boot::whole(config, facts);
     let mut examination = of_problems(noted.problems);
-    for Refusal { what, cause, fix } in noted.refusals {
-        let (why, area) = match cause.ends_with("not granted") {
-            true => (Why::Capability, Area::StepDown),
-            false => (Why::Other, Area::Configuration),
-        };
+    for Refusal { area, what, cause, fix } in noted.refusals {
+        let why = if cause.ends_with("not granted") { Why::Capability } else { Why::Other };
         let cause = format!("{what}: {cause}");
         let trouble = Trouble { why, ..Trouble::new(cause, "the container does not start: exit 111", fix) };
         let subject = if area == Area::StepDown { "step down" } else { "boot" };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::mounts::{Mount, Mounts, ends_with};
 use super::seen::Ground;
 use super::{Area, Check};
+use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
 use crate::plan::fix::{Chown, Fix, Settings, Way};
@@ -67,17 +68,26 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
         return Some(Way::Settings(Settings { kubernetes, ..Settings::default() }));
     }
     let known = on_host(&ground.mounts, mount, &within);
+    let shown = known.as_deref().unwrap_or(&within);
+    if shown.to_str().is_none_or(is_systems) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
+        // A whole file system, whose place on the host nobody here knows; or the host's own. Never to be pasted.
+        return None;
+    }
     let mut notes = Vec::new();
     let whole = match (known, volume(&within)) {
         (Some(host), _) => quoted(&host),
         (None, Some(volume)) => volume,
         (None, None) => {
             let path = of_desktop(mount, &within);
-            notes.push(format!(
-                "its path on {}: if that is not the host's root file system, put its mount point before it",
-                words::path(Path::new(&mount.source))
-            ));
-            quoted(&path)
+            let source = words::path(Path::new(&mount.source));
+            if is_likely_whole(&path) {
+                notes
+                    .push(format!("its path on {source}: look first, in case that is not the host's root file system"));
+                quoted(&path)
+            } else {
+                notes.push(format!("MOUNTPOINT: where {source} is mounted on the host"));
+                format!("MOUNTPOINT{}", quoted(&path))
+            }
         }
     };
     if is_rootless(&ground.uid_map) {
@@ -141,6 +151,12 @@ fn of_desktop(mount: &Mount, within: &Path) -> PathBuf {
         Ok(rest) if shares => Path::new("/").join(rest),
         Ok(_) | Err(_) => within.to_owned(),
     }
+}
+
+/// A file system that is mounted at one of these would not show the name itself.
+fn is_likely_whole(path: &Path) -> bool {
+    let usual = ["home", "media", "mnt", "opt", "root", "srv", "tmp", "usr", "var", "Users", "Volumes"];
+    path.components().nth(1).is_some_and(|first| usual.iter().any(|name| first.as_os_str() == *name))
 }
 
 /// Root inside is somebody else outside.
@@ -211,8 +227,8 @@ mod tests {
         assert_eq!(fix(btrfs, "/data"), "host: chown -R 1000:1000 /srv/data");
         assert_eq!(
             fix(btrfs, "/home-data"),
-            "host: chown -R 1000:1000 /home/me/data   # its path on /dev/nvme0n1p3: if that is not the host's root file \
-             system, put its mount point before it"
+            "host: chown -R 1000:1000 /home/me/data   # its path on /dev/nvme0n1p3: look first, in case that is \
+             not the host's root file system"
         );
         // `/var/lib/docker` is a disk of its own; `/var` is one.
         let of = |root: &str, volume: &str| {
@@ -223,6 +239,21 @@ mod tests {
         };
         assert_eq!(of("", "/volumes/x/_data"), "host: chown -R 1000:1000 /var/lib/docker/volumes/x/_data");
         assert_eq!(of("/lib/docker", "/data"), "host: chown -R 1000:1000 /var/data");
+    }
+
+    #[test]
+    fn nobody_is_told_to_give_a_system_away() {
+        let text = "1 0 0:50 / / rw - overlay overlay rw\n\
+            2 1 254:0 /var/lib/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/vda rw\n\
+            3 1 254:0 / /host rw - ext4 /dev/vda rw\n\
+            4 1 254:0 /etc /conf rw - ext4 /dev/vda rw\n\
+            5 1 8:17 / /disk rw - ext4 /dev/sdb1 rw\n\
+            6 1 8:17 /books /books rw - ext4 /dev/sdb1 rw\n";
+        for (path, shown) in [("/host", "/host"), ("/conf", "/conf"), ("/disk", "/disk"), ("/host/usr", "/host/usr")] {
+            assert_eq!(fix(text, path), format!("host: chown -R 1000:1000 …   # what is mounted at {shown}"));
+        }
+        let books = "host: chown -R 1000:1000 MOUNTPOINT/books   # MOUNTPOINT: where /dev/sdb1 is mounted on the host";
+        assert_eq!(fix(text, "/books"), books);
     }
 
     #[test]
