@@ -99,7 +99,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             members,
             surroundings,
             sockets: Default::default(),
-            reader: None,
+            origin: None,
             outside: Default::default(),
             mapped: Vec::new(),
             signals: &mut signals,

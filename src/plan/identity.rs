@@ -4,9 +4,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::accounts::{group, passwd};
+use super::checks::{Area, Trouble};
 use super::facts::{AccountFile, Facts, IdMap};
+use super::fix::Fix;
 use super::groups::{self, bytes};
-use super::notes::{Notes, group_add};
+use super::notes::Notes;
 use super::{Identity, home};
 use crate::config::container::{App, Container};
 use crate::config::values::{Gid, Uid, UserName};
@@ -97,7 +99,11 @@ pub(super) fn as_is(container: &Container, facts: &Facts, notes: &mut Notes) -> 
     let lacking = groups::lacking(app, facts);
     if !lacking.is_empty() {
         let list: Vec<_> = lacking.iter().map(ToString::to_string).collect();
-        notes.notice(format!("declared groups {} cannot be joined; {}", list.join(" "), group_add(&lacking)));
+        let (list, fix) = (list.join(" "), Fix::groups(&lacking));
+        let notice = format!("declared groups {list} cannot be joined; {fix}");
+        let cause = "the runtime did not give them, and only root can join any";
+        let trouble = Trouble::new(cause, "what is open to these groups alone stays closed", fix);
+        notes.concern(notice, Area::Identity, format!("groups {list}"), trouble);
     }
     let mut gids = [facts.groups.as_slice(), &[facts.gid]].concat();
     gids.sort_unstable();

@@ -4,7 +4,9 @@
 mod access;
 pub mod accounts;
 mod boot;
+pub mod checks;
 pub mod facts;
+pub mod fix;
 mod groups;
 pub mod home;
 mod identity;
@@ -26,7 +28,9 @@ use std::path::PathBuf;
 use crate::config::container::{HardLinks, LogFormat, OwnWhen};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 pub use boot::boot;
+use checks::Check;
 use facts::AccountFile;
+use fix::Fix;
 pub use story::story;
 
 /// Everything that a boot does, in order.
@@ -52,6 +56,17 @@ pub struct BootPlan {
     pub log: LogFormat,
     /// What the user should know and need not fix: PUID ignored, a uid clash, not PID 1.
     pub notices: Vec<String>,
+    /// Those of the notices that something is wrong with, and what.
+    pub concerns: Vec<Concern>,
+}
+
+/// A notice that something is wrong with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concern {
+    /// As it stands among [`BootPlan::notices`].
+    pub notice: String,
+    /// What `doctor` says of it; nothing where another check says so.
+    pub check: Option<Check>,
 }
 
 /// Which of DESIGN §2's modes the facts amount to. A result, never a flag.
@@ -114,7 +129,7 @@ pub struct Skipped {
     /// What follows: "the app runs as 1000:1000 without a passwd line".
     pub consequence: String,
     /// Text to paste.
-    pub fix: String,
+    pub fix: Fix,
 }
 
 /// One thing that a boot does before it prepares and serves.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::accounts::{group, passwd};
+use super::checks::{Area, Trouble};
 use super::facts::Facts;
+use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
 use super::{Identity, Skipped, groups};
@@ -197,11 +199,16 @@ impl Resolver<'_> {
         }
         let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
         let fix = match self.standing {
-            Standing::Root | Standing::User => "start the container as root: without `user:` and `--user`".to_owned(),
-            Standing::Powerless => super::notes::cap_add(super::boot::drop_needs()),
+            Standing::Root | Standing::User => Fix::words("start the container as root: without `user:` and `--user`"),
+            Standing::Powerless => Fix::capabilities(super::boot::drop_needs()),
         };
         match service.without_root {
-            WithoutRoot::Run => notes.notice(format!("`{name}` is declared for {whom} and runs as {me}")),
+            WithoutRoot::Run => {
+                let cause = format!("it is declared for {whom}, and nobody can be become here");
+                let trouble = Trouble::new(cause, format!("it runs as {me}"), fix);
+                let notice = format!("`{name}` is declared for {whom} and runs as {me}");
+                notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+            }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Skipped {
                     cause: format!("`{name}` needs {whom} and this container runs as {me}"),

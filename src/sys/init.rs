@@ -17,10 +17,11 @@ use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
-use super::{descriptors, facts, host, notify, source};
+use super::{descriptors, doctor, facts, host, notify, source};
 use crate::config::container::Level;
 use crate::config::{self, Config};
 use crate::error::{EXIT_REFUSED, Error};
+use crate::plan::checks::locate_all;
 use crate::plan::show::Line;
 use crate::plan::{self, BootPlan};
 
@@ -62,7 +63,8 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
-    let plan = plan::boot(&config, &facts)?;
+    let mut plan = plan::boot(&config, &facts)?;
+    locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();

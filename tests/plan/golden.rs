@@ -201,7 +201,7 @@ boot       skip  /etc/passwd: 4242:0 may not write /etc
                  fix: compose: `tmpfs: ["/run/web:uid=4242,gid=0,mode=0755"]`; docker run: `--tmpfs /run/web:uid=4242,gid=0,mode=0755`
            skip  own /config: /config is 0:0 0755
                  so:  4242:0 cannot use /config
-                 fix: on the host: `chown -R 4242:0` what is mounted at /config, or start the container as root
+                 fix: on the host: `chown -R 4242:0` what is mounted at /config; or start the container as root
 step down  already app (4242:0); no capability, no_new_privs
 serve      db       app (4242:0)
            migrate  app (4242:0); oneshot

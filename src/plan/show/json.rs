@@ -106,7 +106,7 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn skipped(why: &Skipped) -> Value {
-    json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix })
+    json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix.to_string() })
 }
 
 fn service_json(service: &Service, how: &ServicePlan) -> Value {

@@ -44,6 +44,9 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     for (subject, why) in skipped(plan) {
         say(Level::Warn, words::skipped(&subject, why));
     }
+    if !skipped(plan).is_empty() {
+        say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is mended".to_owned());
+    }
     plan.notices.iter().for_each(|notice| say(Level::Info, notice.clone()));
     lines
 }

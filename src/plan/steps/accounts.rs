@@ -6,6 +6,7 @@ use crate::config::service::GroupRef;
 use crate::config::values::UserName;
 use crate::plan::accounts::{Rewrite, group, passwd, shadow};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts};
+use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
@@ -122,29 +123,29 @@ fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
     let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
     let (cause, fix) = match (state, ground.facts.etc) {
         (AccountState::Fixed(_, why), _) => {
-            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}"))
+            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}").into())
         }
         (AccountState::Unfit(why), _) => {
-            (format!("{path} is {why}"), format!("put a regular file there, or {in_image}"))
+            (format!("{path} is {why}"), format!("put a regular file there, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Verdict::Do,
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
-            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}"))
+            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
             Standing::User => (
                 format!("{uid}:{gid} may not write /etc"),
-                "start as a user of the image, or with `user: \"0\"` and PUID/PGID".to_owned(),
+                Fix::words("start as a user of the image, or with `user: \"0\"` and PUID/PGID"),
             ),
             Standing::Root | Standing::Powerless => {
                 ("root may not write /etc".to_owned(), super::cap_fix(crate::config::values::Capability::DAC_OVERRIDE))
             }
         },
         (AccountState::File(_) | AccountState::Missing, Access::Missing) => {
-            ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".to_owned())
+            ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Unfit) => {
-            ("/etc is no directory".to_owned(), "mend the image".to_owned())
+            ("/etc is no directory".to_owned(), "mend the image".into())
         }
     };
     skip(cause, consequence, fix)

@@ -7,6 +7,7 @@ mod runtime;
 mod stdio;
 
 use super::facts::{Facts, PathFact, PathKind};
+use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
 use super::runs_as::{Resolver, Standing};
@@ -107,10 +108,10 @@ fn kind_word(kind: PathKind) -> &'static str {
     }
 }
 
-fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<String>) -> Verdict {
+fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Verdict {
     Verdict::Skip(Skipped { cause: cause.into(), consequence: consequence.into(), fix: fix.into() })
 }
 
-fn cap_fix(capability: Capability) -> String {
-    super::notes::cap_add(CapSet::EMPTY.with(capability))
+fn cap_fix(capability: Capability) -> Fix {
+    Fix::capabilities(CapSet::EMPTY.with(capability))
 }

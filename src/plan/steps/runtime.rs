@@ -1,7 +1,10 @@
 //! Our own directory (DESIGN §3.3). It is made anew at each boot, so it is never "already right".
 
+use std::path::Path;
+
 use super::{Ground, skip};
 use crate::plan::facts::Access;
+use crate::plan::fix::Fix;
 use crate::plan::{Planned, Step, Verdict};
 
 pub(super) fn step(ground: &Ground<'_>) -> Planned {
@@ -11,7 +14,7 @@ pub(super) fn step(ground: &Ground<'_>) -> Planned {
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
             "supervision works; `stepdown status` and the other control commands do not",
-            "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`",
+            Fix::tmpfs(Path::new("/run"), None),
         )
     } else {
         Verdict::Do

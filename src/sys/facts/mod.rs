@@ -22,11 +22,16 @@ use std::path::{Path, PathBuf};
 use super::null;
 use crate::config::Config;
 use crate::config::values::Uid;
-use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
+use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 
 pub use accounts::bytes as account_bytes;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
+
+/// Returns the maps of this user namespace.
+pub fn id_maps() -> (IdMap, IdMap) {
+    process::id_maps()
+}
 
 /// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
 /// now is not what a plan is made of.

@@ -30,8 +30,7 @@ pub(super) struct Process {
 pub(super) fn read() -> Process {
     let text = slurp::proc("/proc/self/status");
     let status = Status::parse(&text);
-    let uid_map = id_map(&slurp::proc("/proc/self/uid_map"));
-    let gid_map = id_map(&slurp::proc("/proc/self/gid_map"));
+    let (uid_map, gid_map) = id_maps();
     // The file says "allow" wherever everything is mapped: only a user namespace of one's own can have denied it.
     let may_be_denied = gid_map != IdMap::whole();
     Process {
@@ -50,6 +49,11 @@ pub(super) fn read() -> Process {
         umask: status.umask.unwrap_or_else(umask_by_asking),
         oom_score_adj: number(&slurp::proc("/proc/self/oom_score_adj")).unwrap_or_default(),
     }
+}
+
+/// Both maps.
+pub(super) fn id_maps() -> (IdMap, IdMap) {
+    (id_map(&slurp::proc("/proc/self/uid_map")), id_map(&slurp::proc("/proc/self/gid_map")))
 }
 
 /// The lines of `/proc/self/status` that matter (proc_pid_status(5)).
