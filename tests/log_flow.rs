@@ -95,6 +95,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             directory: Some(PathBuf::from("/")),
         };
         let outcome = run::run(Stage {
+            stop_timeout: Duration::from_secs(8),
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),
             members,
             surroundings,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -52,6 +53,8 @@ pub struct Hands {
     /// What members will be after a reload, once nothing of the old one runs.
     pub(super) next: HashMap<Id, Member>,
     null: File,
+    /// How many dead were buried.
+    pub(super) deaths: u64,
     pub(super) last: Vec<Option<Pid>>,
 }
 
@@ -76,6 +79,7 @@ impl Hands {
             memory: Memory::watch(),
             next: HashMap::new(),
             null: null::input()?,
+            deaths: 0,
         })
     }
 
@@ -134,7 +138,7 @@ impl Hands {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, role, verdict, notify, refused: false });
+        self.family.born(pid, Process { id, role, verdict, notify, refused: false, killed: false });
         Ok(pid)
     }
 
@@ -159,17 +163,25 @@ impl Hands {
     /// # Errors
     /// ESRCH: it is gone.
     pub fn deliver(&mut self, pid: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
-        // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
-        if self.family.get(pid).is_none() && self.family.leftover(pid).is_none() {
+        let kills = signal == Signal::KILL && to == Target::Group;
+        if let Some(process) = self.family.get(pid) {
+            process.killed |= kills;
+        } else if self.family.leftover(pid).0.is_some() {
+            self.family.told();
+        } else {
+            // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
-        let send = || match self.family.leftover(pid) {
-            Some(leftover) => leftover.signal(signal),
-            None => match group::signal(pid, to, signal) {
-                // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
-                Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
-                sent => sent,
-            },
+        let mut send = || match self.family.leftover(pid) {
+            (Some(leftover), recent) => leftover.signal(signal, recent),
+            (None, recent) => {
+                let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
+                match sent {
+                    // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
+                    Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
+                    sent => sent,
+                }
+            }
         };
         let kill = CapSet::EMPTY.with(Capability::KILL);
         // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
@@ -261,7 +273,7 @@ impl Hands {
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
                 let looked = self.probes.died(pid, exit);
-                reap::reap(pid);
+                self.deaths += 1;
                 if let Some((asker, answer)) = looked {
                     self.looked(asker, answer, events);
                 }
@@ -274,15 +286,19 @@ impl Hands {
             }
             let leftover = Leftover::pin(pid);
             reap::reap(pid);
+            self.deaths += 1;
             if !process.refused {
-                groups.push((process.id, pid, exit, leftover));
+                groups.push((process, pid, exit, leftover));
             }
         }
         // After all the dead are buried: a member that died together with its leader is not left.
-        for (id, pid, exit, leftover) in groups {
-            let group_left = leftover.is_left();
+        for (Process { id, killed, .. }, pid, exit, leftover) in groups {
+            let group_left = leftover.may_be_left(self.null.as_fd());
             if group_left {
                 self.family.left(id, pid, leftover);
+            }
+            if group_left && killed {
+                self.signal(pid, Target::Group, Signal::KILL);
             }
             events.push_back(Event::Exited { id, exit, group_left });
         }
@@ -292,8 +308,9 @@ impl Hands {
 
     /// Tells the engine which groups are gone.
     pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
-        if self.family.has_leftovers() {
-            events.extend(self.family.gone().into_iter().map(|id| Event::GroupGone { id }));
+        if self.family.look_at().is_some() {
+            let gone = self.family.gone(self.null.as_fd());
+            events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
         }
     }
 
@@ -302,9 +319,14 @@ impl Hands {
         self.memory.killed.contains(&id)
     }
 
-    /// Returns whether groups without a leader must be looked after.
-    pub fn has_leftovers(&self) -> bool {
-        self.family.has_leftovers()
+    /// Returns when groups without a leader must be looked after.
+    pub fn look_at(&self) -> Option<Instant> {
+        self.family.look_at()
+    }
+
+    /// Waits for the rest of a group no more.
+    pub fn abandon(&mut self, leader: Pid) {
+        self.family.abandon(leader);
     }
 
     /// Returns the leaders that live, the youngest first.
