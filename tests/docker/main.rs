@@ -9,6 +9,7 @@ mod command;
 mod examples;
 mod input;
 mod isolation;
+mod memory;
 mod modes;
 mod scratch;
 mod stop;
