@@ -104,6 +104,29 @@ fn without_the_power_to_step_down_it_would_not_start() {
 }
 
 #[test]
+fn a_device_that_is_mounted_and_not_allowed_is_told_from_one_of_another_group() {
+    let Some(docker) = Docker::here() else { return };
+    // Nodes with the numbers of /dev/fuse: open to all by mode, and to a group.
+    let nodes = crate::files(&[]);
+    let node = |name: &str, mode: &str| {
+        let path = nodes.path().join(name);
+        let made = Command::new("mknod").args(["-m", mode]).arg(&path).args(["c", "10", "229"]).status();
+        assert!(made.is_ok_and(|status| status.success()), "as root a device node can be made");
+        path.display().to_string()
+    };
+    let mounts = format!("-v {}:/dev/fuse -v {}:/dev/kvm", node("open", "666"), node("closed", "600"));
+    let (run, _tree) = owning(&docker, "[app]\ndevice_groups = [\"/dev/fuse\", \"/dev/kvm\", \"/dev/dri\"]\n");
+    let ended = fresh(run.with(&mounts));
+    ended.expect_code(1);
+    ended.expect_words(&[
+        "degraded  /dev/fuse       the container's device rules forbid it\n",
+        "--device /dev/fuse\n",
+        "degraded  /dev/kvm        /dev/kvm is 0:0 0600\n",
+        "ok        /dev/dri        not there; ",
+    ]);
+}
+
+#[test]
 fn a_program_on_a_noexec_mount_is_named() {
     let Some(docker) = Docker::here() else { return };
     // Docker mounts /dev/shm noexec; a neighbour has put a program there.
