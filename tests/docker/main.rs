@@ -6,6 +6,7 @@
 mod support;
 
 mod command;
+mod doctor;
 mod examples;
 mod input;
 mod isolation;

@@ -302,6 +302,11 @@ impl Volume {
         must(["volume", "create", "--label", &label(), &name]);
         Self { name }
     }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Drop for Volume {
