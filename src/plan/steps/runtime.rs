@@ -2,16 +2,25 @@
 
 use super::{Ground, skip};
 use crate::plan::facts::Access;
+use crate::plan::runs_as::Standing;
 use crate::plan::{Planned, Step, Verdict};
 
 pub(super) fn step(ground: &Ground<'_>) -> Planned {
     let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let verdict = if candidates.is_empty() {
+        let fix = match ground.standing() {
+            Standing::Root | Standing::Powerless => "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`".to_owned(),
+            // An engine makes it root's, with the mode that /run has in the image.
+            Standing::User => {
+                let mount = format!("/run:uid={},gid={}", ground.facts.uid, ground.facts.gid);
+                format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`")
+            }
+        };
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
-            "supervision works; `stepdown status` and the other control commands do not",
-            "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`",
+            "supervision works; `stepdown status`, `health` and the other control commands do not",
+            fix,
         )
     } else {
         Verdict::Do

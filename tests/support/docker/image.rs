@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::probe_path::probe;
 use super::{BUILD_PATIENCE, docker, label, must, must_within};
 
 /// A tag that `docker run` takes.
@@ -35,6 +36,22 @@ impl Image {
     /// Returns an image without services, to which a test gives a tree or a main command.
     pub fn plain(docker: &super::Docker) -> Self {
         Self::example(docker, "command")
+    }
+
+    /// Returns the image of `tests/docker/environments`, with the probe in it: one for every environment.
+    pub fn environments(docker: &super::Docker) -> Self {
+        let (files, probe) = (root().join("tests/docker/environments"), probe());
+        let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        Self::once("environments", hash(&[files.clone(), probe.clone()]), |tag| {
+            let context = tempfile::tempdir().expect("a temporary directory");
+            for file in below(&files) {
+                let to = context.path().join(file.strip_prefix(&files).expect("it lies there"));
+                fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
+                fs::copy(&file, to).expect("it was just listed");
+            }
+            fs::copy(probe, context.path().join("probe")).expect("its path was just asked for");
+            build(context.path(), None, tag, &args);
+        })
     }
 
     /// Returns an image that holds the binary, a static payload and nothing else.
