@@ -1,8 +1,8 @@
 //! The probe: started as a service, it writes down everything that it sees of itself, of PID 1 and of who started it, as
 //! one line `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with
 //! that code; with `--until-term N` it says `TERM` when it is told to stop, and ends with that code. Before all that it
-//! writes a file (`--touch PATH`, as often as wanted) and answers HTTP (`--http PORT`), and its record says what became of
-//! that.
+//! writes a file (`--touch PATH`, as often as wanted), reads one (`--read PATH`) and answers HTTP (`--http PORT`), and its
+//! record says what became of that.
 #![allow(unsafe_code)] // asks the kernel directly: what is tested must not stand between
 #![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 
@@ -45,7 +45,10 @@ fn main() -> ExitCode {
         "seccomp": status_line("Seccomp"),
         "cgroup": cgroup(),
         "starter": process(&std::os::unix::process::parent_id().to_string()),
-        "files": valued("--touch").map(|path| (path.clone(), touch(path))).collect::<BTreeMap<_, _>>(),
+        "files": valued("--touch")
+            .map(|path| (path.clone(), touch(path)))
+            .chain(valued("--read").map(|path| (path.clone(), read(path))))
+            .collect::<BTreeMap<_, _>>(),
     });
     if let Some(port) = &port {
         record["port"] = json!(port.as_ref().map_or_else(errno, |_| "bound".to_owned()));
@@ -87,6 +90,10 @@ fn answer_http(listener: &TcpListener) {
         let _asked = stream.read(&mut [0; 4096]);
         let _said = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
     }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|cause| errno(&cause))
 }
 
 /// Writes a file as a service does, and says what became of that.
