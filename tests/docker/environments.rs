@@ -37,6 +37,10 @@ fn every_row_of_the_table_is_tested() {
     assert_eq!(TESTED, ENVIRONMENTS.iter().map(|it| it.name).collect::<Vec<_>>());
 }
 
+fn row(name: &str) -> &'static Environment {
+    ENVIRONMENTS.iter().find(|it| it.name == name).expect("the test above compares the names")
+}
+
 /// What lies on this machine for one container.
 struct Volumes {
     data: TempDir,
@@ -69,7 +73,7 @@ fn run(docker: &Docker, volumes: &Volumes, flags: &str) -> Run {
 
 fn behaves(name: &str) {
     let Some(docker) = Docker::here_as_root() else { return };
-    let it = ENVIRONMENTS.iter().find(|it| it.name == name).expect("the test above compares the names");
+    let it = row(name);
     let volumes = Volumes::of(it);
     if it.mode == Mode::Refused {
         let ended = run(&docker, &volumes, it.flags).ended();
@@ -208,7 +212,7 @@ fn what_the_report_says_to_paste_brings_it_back() {
         ("user_nothing_writable", &[Lost::RootsOneshot, Lost::Port]),
     ];
     for (name, still) in still {
-        let it = ENVIRONMENTS.iter().find(|it| it.name == name).expect("a row of that name");
+        let it = row(name);
         let volumes = Volumes::of(it);
         let first = run(&docker, &volumes, it.flags).start();
         first.wait_for_log_times("PROBE {", PROGRAMS.len());
@@ -221,5 +225,31 @@ fn what_the_report_says_to_paste_brings_it_back() {
         }
         let (worked, said) = second.exec("stepdown health");
         assert!(worked, "{flags}: {said}");
+    }
+}
+
+#[test]
+fn a_second_start_is_like_the_first() {
+    let Some(docker) = Docker::here_as_root() else { return };
+    // What differs in what the first life leaves: an image's own /run, a volume of everybody's, a fresh one, none.
+    for name in
+        ["puid", "puid_empty_dir", "user_empty_dir", "user_own_tmpfs", "puid_read_only", "puid_three_capabilities"]
+    {
+        let it = row(name);
+        let volumes = Volumes::of(it);
+        let container = run(&docker, &volumes, it.flags).start();
+        container.wait_for_log_times("PROBE {", PROGRAMS.len());
+        let (code, _) = container.stop();
+        assert_eq!(code, 7, "{name}:\n{}", container.logs());
+        let first = container.streams();
+        container.start_again();
+        container.wait_for_log_times("PROBE {", 2 * PROGRAMS.len());
+        assert_control(it, &container);
+        assert_eq!(container.stop().0, 7, "{name}:\n{}", container.logs());
+        let both = container.streams();
+        let second: String = both.iter().zip(&first).map(|(all, first)| &all[first.len()..]).collect();
+        assert_records(it, &second, &json!({}));
+        assert_order(&second);
+        assert_report(it, &second);
     }
 }

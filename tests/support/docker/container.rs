@@ -172,6 +172,12 @@ impl Container {
         docker(["logs", &self.name]).map(|output| both(&output)).unwrap_or_default()
     }
 
+    /// Returns what it wrote to its standard output and to its standard error so far.
+    pub fn streams(&self) -> [String; 2] {
+        let output = docker(["logs", &self.name]).expect("docker was executed before");
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Waits until its log holds `text`, `times` times.
     ///
     /// # Panics
