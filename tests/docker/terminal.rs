@@ -17,14 +17,16 @@ fn the_command_has_a_terminal_with_job_control() {
     let Some(docker) = Docker::here() else { return };
     let script =
         "test -t 0 && test -t 1 && echo has a terminal; echo opened >/dev/tty; sh -ic 'echo interactive'; exit 4";
-    let run = Run::of(&Image::plain(&docker)).env("PUID", "1234").script(script);
-    let (container, mut client) = run.with_terminal();
-    let shown = rest(&mut client);
-    assert_eq!(container.wait_for_end(), 4, "{shown}");
-    for words in ["has a terminal", "opened", "interactive"] {
-        assert!(shown.contains(words), "no {words:?} in {shown}");
+    for flags in ["-e PUID=1234", "--user 1000:1000", "--user 4242:4242 --read-only --cap-drop ALL"] {
+        let run = Run::of(&Image::plain(&docker)).with(flags).script(script);
+        let (container, mut client) = run.with_terminal();
+        let shown = rest(&mut client);
+        assert_eq!(container.wait_for_end(), 4, "{flags}: {shown}");
+        for words in ["has a terminal", "opened", "interactive"] {
+            assert!(shown.contains(words), "{flags}: no {words:?} in {shown}");
+        }
+        assert!(!shown.contains("job control turned off"), "{flags}: {shown}");
     }
-    assert!(!shown.contains("job control turned off"), "{shown}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod compose;
 mod container;
 #[path = "docker/image.rs"]
 mod image;
+#[path = "probe_path.rs"]
+mod probe_path;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
@@ -39,7 +41,17 @@ impl Docker {
     /// # Panics
     /// If it has to skip and may not.
     pub fn here() -> Option<Self> {
-        match missing() {
+        Self::unless(missing())
+    }
+
+    /// As [`Docker::here`], for a test that gives files of this machine to other users.
+    pub fn here_as_root() -> Option<Self> {
+        let why = "it gives files to other users, which takes root";
+        Self::unless(missing().or_else(|| (!nix::unistd::geteuid().is_root()).then(|| why.to_owned())))
+    }
+
+    fn unless(hindrance: Option<String>) -> Option<Self> {
+        match hindrance {
             None => Some(Self { _made_here: () }),
             Some(why) => {
                 let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());

@@ -256,7 +256,8 @@ impl Hands {
                 more = false;
                 break;
             };
-            let out_of_memory = exit == Exit::Signal(Signal::KILL) && self.memory.has_grown();
+            let killed = exit == Exit::Signal(Signal::KILL) || exit == Exit::Code(OF_A_KILLED_CHILD);
+            let out_of_memory = killed && self.memory.has_grown();
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
@@ -297,7 +298,7 @@ impl Hands {
         }
     }
 
-    /// Returns whether the last process of a service was killed for want of memory.
+    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
         self.memory.killed.contains(&id)
     }
@@ -312,6 +313,9 @@ impl Hands {
         self.family.youngest_first()
     }
 }
+
+/// What a shell ends with when its last command was killed: 128 + SIGKILL.
+const OF_A_KILLED_CHILD: u8 = 137;
 
 /// Who was killed for want of memory.
 #[derive(Default)]
