@@ -1,7 +1,10 @@
 //! The probe: started as a service, it writes down everything that it sees of itself and of PID 1, as one line
-//! `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with that code.
+//! `PROBE {json}` on its standard output. With `--places` it also tries to write in many places. With `--stay` it then waits for a signal; with `--exit N` it ends with that code.
 #![allow(unsafe_code)] // asks the kernel directly: what is tested must not stand between
 #![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
+
+#[path = "probe_places.rs"]
+mod places;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 fn main() -> ExitCode {
     // First, before this program opens anything itself.
     let descriptors = descriptors();
-    let record = json!({
+    let mut record = json!({
         "self": process("self"),
         "descriptors": descriptors,
         "umask": umask(),
@@ -30,8 +33,12 @@ fn main() -> ExitCode {
         "oom_score_adj": fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim(),
         "pid_one": pid_one(),
     });
+    let mut arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|it| it == "--places") {
+        record["places"] = places::all();
+        arguments.retain(|it| it != "--places");
+    }
     println!("PROBE {record}");
-    let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("--stay") => loop {
             // SAFETY: waits for a signal.
