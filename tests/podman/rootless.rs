@@ -237,11 +237,21 @@ impl Drop for Rootless {
         let inside = i32::try_from(self.inside).map(nix::unistd::Pid::from_raw);
         let _gone = inside.map(|pid| nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL));
         let _reaped = self.holder.wait();
-        let _none = fs::remove_dir(format!("/sys/fs/cgroup/{}", Self::cgroup()));
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            let _none = fs::remove_dir(hierarchy.path().join(Self::cgroup()));
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+        for hierarchy in hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]) {
+            // The second is where root's Podman puts the monitors.
+            remove_cgroups(&hierarchy.join(Self::cgroup()));
+            remove_cgroups(&hierarchy.join("libpod_parent"));
         }
     }
+}
+
+/// Removes a cgroup and those below; one with a process in it stays.
+fn remove_cgroups(at: &Path) {
+    for below in fs::read_dir(at).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+        remove_cgroups(&below.path());
+    }
+    let _in_use_or_none = fs::remove_dir(at);
 }
 
 /// What a container said, and its code.
