@@ -9,7 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{binary, binary_problem, both, wait_for};
+use crate::rootfs;
+use crate::support::{binary_problem, both, wait_for};
 
 /// Who it is on the host.
 pub const UID: u32 = 61_500;
@@ -91,35 +92,10 @@ impl Rootless {
         Self { holder, inside, top, uid }
     }
 
-    /// Puts the image together: the two static programs, a shell for `CMD-SHELL` probes, account files, one service.
+    /// Puts the image into the store.
     fn import(&self) {
         let root = self.top.path().join("image");
-        let put = |from: &Path, at: &str| {
-            let at = root.join(at.trim_start_matches('/'));
-            fs::create_dir_all(at.parent().unwrap()).unwrap();
-            fs::copy(from, &at).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
-        };
-        put(&binary(), "/usr/bin/stepdown");
-        put(&binary().with_file_name("examples").join("probe"), "/usr/bin/probe");
-        put(Path::new("/bin/sh"), "/bin/sh");
-        let libraries = Command::new("ldd").arg("/bin/sh").output().unwrap();
-        for word in String::from_utf8_lossy(&libraries.stdout).split_whitespace().filter(|word| word.starts_with('/')) {
-            put(Path::new(word), word);
-        }
-        for (name, text) in [
-            ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"),
-            ("etc/group", "root:x:0:\nvideo:x:44:\n"),
-            ("etc/stepdown.toml", "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n"),
-            ("etc/services.d/web.toml", "command = [\"probe\", \"--stay\"]\nready = { path = \"/gate\" }\n"),
-            ("gate", ""),
-        ] {
-            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
-            fs::write(root.join(name), text).unwrap();
-        }
-        for (directory, mode) in [("run", 0o755), ("tmp", 0o1777), ("config", 0o755)] {
-            fs::create_dir_all(root.join(directory)).unwrap();
-            fs::set_permissions(root.join(directory), fs::Permissions::from_mode(mode)).unwrap();
-        }
+        rootfs::make(&root);
         let archive = self.top.path().join("image.tar");
         let packed = Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(&archive).arg(".").status();
         assert!(packed.is_ok_and(|status| status.success()), "the image cannot be packed");
