@@ -230,10 +230,12 @@ fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     if runs.skipped.is_some() || runs.uid != Uid::ROOT || !given || !app || all {
         return;
     }
-    let fix = cap_add(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
+    let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
     let name = &service.name;
-    let what = "runs as root and cannot write what is the app's: DAC_OVERRIDE is not granted";
-    notes.notice(format!("`{name}` {what}; {fix}"));
+    let what = "runs as root and cannot write what is the app's";
+    let notice = format!("`{name}` {what}: DAC_OVERRIDE is not granted; {fix}");
+    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, format!("it {what}"), fix);
+    notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,
