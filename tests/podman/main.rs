@@ -3,6 +3,8 @@
 //! tests/README.md.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
+#[path = "../support/hosted.rs"]
+mod hosted;
 #[path = "../support/rootfs.rs"]
 mod rootfs;
 #[path = "../support/docker.rs"]

@@ -20,6 +20,7 @@ use std::path::Path;
 use crate::config::Config;
 use crate::plan::facts::{Facts, StdioKind};
 
+pub(super) use process::id_map;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
 
