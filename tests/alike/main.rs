@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
 
 #[path = "../support/docker.rs"]
-#[allow(dead_code, unused_imports)] // these tests use a part of it
 mod support;
 
 mod cells;

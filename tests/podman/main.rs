@@ -3,10 +3,11 @@
 //! tests/README.md.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
+#[path = "../support/hosted.rs"]
+mod hosted;
 #[path = "../support/rootfs.rs"]
 mod rootfs;
 #[path = "../support/docker.rs"]
-#[allow(dead_code, unused_imports)] // these tests use a part of it
 mod support;
 
 mod cells;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::hosted::{self, children, remove_cgroups};
 use crate::rootfs;
 use crate::support::{binary_problem, both, wait_for};
 
@@ -195,15 +196,7 @@ impl Rootless {
 
     /// Returns the uids on this host of the processes that run `program` in this user's containers.
     pub fn host_uids(&self, program: &str) -> Vec<u32> {
-        let runs = |pid: &u32| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0).next() == Some(program.as_bytes())
-        };
-        let uid = |pid: u32| -> Option<u32> {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
-        };
-        below(self.inside).into_iter().filter(runs).filter_map(uid).collect()
+        hosted::uids_of(self.inside, program)
     }
 }
 
@@ -213,21 +206,10 @@ impl Drop for Rootless {
         let inside = i32::try_from(self.inside).map(nix::unistd::Pid::from_raw);
         let _gone = inside.map(|pid| nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL));
         let _reaped = self.holder.wait();
-        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
-        for hierarchy in hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]) {
-            // The second is where root's Podman puts the monitors.
-            remove_cgroups(&hierarchy.join(Self::cgroup()));
-            remove_cgroups(&hierarchy.join("libpod_parent"));
-        }
+        // The second is where root's Podman puts the monitors.
+        remove_cgroups(&Self::cgroup());
+        remove_cgroups("libpod_parent");
     }
-}
-
-/// Removes a cgroup and those below; one with a process in it stays.
-fn remove_cgroups(at: &Path) {
-    for below in fs::read_dir(at).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
-        remove_cgroups(&below.path());
-    }
-    let _in_use_or_none = fs::remove_dir(at);
 }
 
 /// What a container said, and its code.
@@ -252,13 +234,4 @@ impl Ended {
 /// Returns the records in a log.
 pub fn records(log: &str) -> Vec<Value> {
     log.lines().filter_map(|line| serde_json::from_str(line.split_once("PROBE ")?.1).ok()).collect()
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
-}
-
-fn below(pid: u32) -> Vec<u32> {
-    children(pid).into_iter().flat_map(|pid| [vec![pid], below(pid)].concat()).collect()
 }

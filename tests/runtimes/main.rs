@@ -7,7 +7,6 @@
 #[path = "../support/rootfs.rs"]
 mod rootfs;
 #[path = "../support/docker.rs"]
-#[allow(dead_code, unused_imports)] // these tests use a part of it
 mod support;
 
 mod bundle;
