@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
 
 #[path = "../support/docker.rs"]
+#[allow(dead_code, unused_imports)] // other binaries use other parts of it
 mod support;
 
 mod command;
