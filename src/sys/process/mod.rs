@@ -2,6 +2,7 @@
 //! and signalled by group ([`group`]); what only PID 1 may set of them ([`score`]). Knows pids and descriptors, not services.
 
 pub mod child;
+pub mod children;
 pub mod group;
 pub mod launch;
 pub mod reap;
