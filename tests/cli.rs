@@ -6,6 +6,8 @@
 mod check;
 #[path = "cli/control.rs"]
 mod control;
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/plan.rs"]

@@ -83,17 +83,37 @@ fn root_and_the_app_user_are_answered_and_nobody_else() {
     running.stop().expect(0);
 }
 
+/// Takes every place that its user has at the control socket, and says nothing.
+const SILENT: &str = "$| = 1; for (1..200) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
+    connect($s, sockaddr_un(\"/run/stepdown/control\")) or die $!; push @s, $s } print \"silent\\n\"; sleep 600";
+
 #[test]
 fn callers_of_the_app_user_that_say_nothing_do_not_lock_root_out() {
     if !possible() {
         return;
     }
-    let silent = "$| = 1; for (1..200) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); \
-        connect($s, sockaddr_un(\"/run/stepdown/control\")) or die $!; push @s, $s } print \"silent\\n\"; sleep 600";
-    let service = format!("command = [\"perl\", \"-MSocket\", \"-e\", '''{silent}''']\n");
+    let service = format!("command = [\"perl\", \"-MSocket\", \"-e\", '''{SILENT}''']\n");
     let running = app().service("idle.toml", &service).start();
     running.wait_for_line(|line| line.contains("silent"), LIMIT);
     let output = ask(&running, 0, &["status"]);
+    assert!(output.status.success(), "{}", out(&output));
+    running.stop().expect(0);
+}
+
+#[test]
+fn callers_of_root_that_say_nothing_do_not_lock_the_app_user_out() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let mut silent = wrapped(&running, 0, &["perl", "-MSocket", "-e", SILENT]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(silent.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let output = ask(&running, 1234, &["status"]);
+    silent.kill().unwrap();
+    silent.wait().unwrap();
+    assert_eq!(said, "silent\n");
     assert!(output.status.success(), "{}", out(&output));
     running.stop().expect(0);
 }

@@ -187,7 +187,11 @@ fn an_unknown_user_has_a_home_and_a_name_all_the_same() {
         let unknown = json!({ "uids": [4242, 4242, 4242, 4242], "gids": [4242, 4242, 4242, 4242], "groups": [4242] });
         sees(
             app().user("4242:4242").service("web.toml", WEB),
-            json!({ "self": unknown, "pid_one": { "is": unknown, "prlimit": "allowed" } }),
+            json!({
+                "self": unknown,
+                "environment": { "HOME": "/tmp" },
+                "pid_one": { "is": unknown, "prlimit": "allowed" },
+            }),
         );
     }
 }

@@ -92,14 +92,14 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             terminal: None,
             log: LogFormat::Tagged,
             tag_width: WIDTH,
-            directory: PathBuf::from("/"),
+            directory: Some(PathBuf::from("/")),
         };
         let outcome = run::run(Stage {
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),
             members,
             surroundings,
             sockets: Default::default(),
-            reader: None,
+            origin: None,
             outside: Default::default(),
             mapped: Vec::new(),
             signals: &mut signals,

@@ -8,6 +8,8 @@ mod support;
 
 #[path = "plan/accounts.rs"]
 mod accounts;
+#[path = "plan/doctor.rs"]
+mod doctor;
 #[path = "plan/golden.rs"]
 mod golden;
 #[path = "plan/identity.rs"]

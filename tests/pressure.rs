@@ -117,9 +117,8 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
     let ended = running.wait(LIMIT).expect(0);
     // Our own messages go to another output, which had room.
     assert!(place(&ended, "web: stopped with code 0") < place(&ended, "db: stopped with code 0"));
-    let mut found = said(&ended.lines, "flood");
-    // The very last one filled the pipe, and nobody ever made room for its rest.
-    found.pop();
+    let found = said(&ended.lines, "flood");
+    // The very last one too: what fits no more is cut off between lines (`log::sink`).
     let wrong = found.iter().zip(1..).find(|(line, at)| **line != format!("line {at}"));
     assert!(found.len() > 1000 && wrong.is_none(), "{wrong:?}");
 }

@@ -308,12 +308,12 @@ fn a_look_that_cannot_become_the_service_says_why() {
     in_child(|| {
         let mut looker = Looker::new();
         let mut wrong = launch();
-        wrong.directory = c"/nowhere/at/all".to_owned();
+        wrong.directory = Some(c"/nowhere/at/all".to_owned());
         let asked = looker.look_with(&command(&["true"]), LONG, wrong);
         assert_eq!(asked, badly("cannot change to the working directory: No such file or directory"));
         // Where nothing is executed, the directory does not matter.
         let mut wrong = launch();
-        wrong.directory = c"/nowhere/at/all".to_owned();
+        wrong.directory = Some(c"/nowhere/at/all".to_owned());
         assert_eq!(looker.look_with(&Probe::Path("/".into()), LONG, wrong), Answer::Well);
     });
     if root().is_some() {

@@ -64,6 +64,9 @@ pub(super) enum Verb {
     /// Show the last lines of a service
     #[command(after_help = help::logs())]
     Logs(LogsArgs),
+    /// Find what is wrong with this container, running or fresh, and what to paste to mend it
+    #[command(after_help = help::doctor())]
+    Doctor(DoctorArgs),
     /// Show how long the boot took, and for whom it waited
     #[command(after_help = help::timings())]
     Timings(TimingsArgs),
@@ -215,6 +218,17 @@ pub(super) struct TimingsArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The main command, as after `init --`; for a container that does not run yet
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
 }
 
 fn span(text: &str) -> Result<Duration, String> {

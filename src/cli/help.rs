@@ -111,6 +111,24 @@ pub(super) fn status() -> String {
     format!("{about}\n\n{environment}\n{}", table("Exit codes:", &codes))
 }
 
+pub(super) fn doctor() -> String {
+    let about = "In a running container it asks PID 1 what the boot could not do, and looks at every declared path, device and port \
+                 as the app user has it now. In a fresh one, as the first command, it says what a boot there would come to. It \
+                 changes nothing.";
+    let examples = [
+        ("docker exec CONTAINER stepdown doctor", "a running one"),
+        ("docker run --rm OPTIONS --entrypoint /usr/bin/stepdown IMAGE doctor", "a fresh one"),
+        ("kubectl exec POD -- stepdown doctor --json", "for programs"),
+    ];
+    let codes = [
+        ("0", "all is well"),
+        ("1", "it works, and something is less than it was meant to be"),
+        ("2", "it would not start, or something would not work; also where the configuration is wrong"),
+        ("100", "an argument is wrong"),
+    ];
+    format!("{about}\n\n{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
+}
+
 pub(super) fn health() -> String {
     let examples = [
         ("HEALTHCHECK --interval=30s CMD [\"/usr/bin/stepdown\", \"health\"]", "in a Dockerfile"),

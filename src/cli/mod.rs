@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod control;
+mod doctor;
 mod entry;
 mod grid;
 mod help;
@@ -67,6 +68,7 @@ fn verb(verb: Verb) -> u8 {
         Verb::Wait(args) => return control::wait(&args),
         Verb::Env(args) => return control::env(&args),
         Verb::Logs(args) => return control::logs(&args),
+        Verb::Doctor(args) => return doctor::run(args),
         Verb::Timings(args) => return control::timings(&args),
         Verb::Shutdown(args) => return control::shutdown(&args),
         Verb::RunAs(args) => return run_as::run(&args),

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use super::Printed;
 use crate::error::Error;
 use crate::plan;
-use crate::sys::facts;
 use crate::sys::source::Where;
+use crate::sys::{doctor, facts};
 
 /// Reads, plans, and prints the plan.
 pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
@@ -14,7 +14,10 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
     let mut facts = facts::read(&config);
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
     facts.pid_one |= !place.is_installed();
-    let plan = plan::boot(&config, &facts)?;
+    let mut plan = plan::boot(&config, &facts)?;
+    if place.is_installed() {
+        plan::checks::locate_all(&mut plan, doctor::ground);
+    }
     let mut text =
         if json { format!("{:#}", plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };
     if !text.ends_with('\n') {

@@ -4,6 +4,7 @@ use super::args::RunAsArgs;
 use super::output;
 use crate::error::{Error, Place, Problem};
 use crate::plan;
+use crate::plan::facts::AccountFile;
 use crate::sys::facts;
 use crate::sys::run_as::{Who, exec, find};
 use crate::sys::source::Where;
@@ -37,7 +38,7 @@ enum Unknown {
 
 fn who(user: &str) -> Result<Who, Unknown> {
     let (name, group) = user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
-    let files = || ["/etc/passwd", "/etc/group"].map(|path| std::fs::read(path).unwrap_or_default());
+    let files = || [AccountFile::Passwd, AccountFile::Group].map(facts::account_bytes);
     if name != APP {
         let [passwd, group] = files();
         return find(user, &passwd, &group).map_err(Unknown::Nobody);

@@ -46,6 +46,7 @@ use service::Service;
 
 pub use env::VARIABLES;
 pub use keys::reference;
+pub use paths::is_systems;
 pub use quote::shown_value;
 pub use read::read;
 

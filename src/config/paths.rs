@@ -30,8 +30,7 @@ pub fn absolute(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
 pub fn declared(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
     let path = absolute(field, report)?;
     let text = path.to_str()?;
-    let library = text.strip_prefix("/lib").is_some_and(|rest| matches!(rest, "" | "32" | "64" | "x32"));
-    if SYSTEM.contains(&text) || library {
+    if is_systems(text) {
         field.refuse(format!("{} belongs to the system: declare a path below it", quoted(text)), report);
         return None;
     }
@@ -40,6 +39,12 @@ pub fn declared(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+/// Returns whether a normalised path is a directory that holds the system: nobody should be told to give it away.
+pub fn is_systems(path: &str) -> bool {
+    let library = path.strip_prefix("/lib").is_some_and(|rest| matches!(rest, "" | "32" | "64" | "x32"));
+    SYSTEM.contains(&path) || library
 }
 
 /// Returns a path relative to a declared one, as `exclude` has them.

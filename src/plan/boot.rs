@@ -1,14 +1,16 @@
 //! Configuration + facts → [`BootPlan`]: puts the parts together and decides the mode (DESIGN §2). Must not know how
 //! anything is done.
 
+use super::checks::{Area, Trouble};
 use super::facts::{AccountFile, Facts};
-use super::notes::{Notes, cap_add};
+use super::fix::Fix;
+use super::notes::{Noted, Notes};
 use super::privilege::Case;
 use super::runs_as::{Names, Resolver, RunsAs, Standing};
 use super::services::{Common, When};
 use super::steps::{Ground, accounts::Files};
 use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
-use super::{accounts, groups, identity, prepare, privilege, services, steps};
+use super::{accounts, groups, identity, outside, prepare, privilege, remarks, services, steps};
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -22,6 +24,12 @@ use crate::error::Error;
 /// machine does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not
 /// be left out.
 pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
+    let (plan, noted) = whole(config, facts);
+    noted.or(plan)
+}
+
+/// Returns the plan and everything that stands in its way.
+pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let mut notes = Notes::default();
     let app = &config.container.app;
     let (standing, identity, files) = stand(config, facts, &mut notes);
@@ -67,8 +75,11 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
         LogFormat::Tagged => LogFormat::Tagged,
         LogFormat::Json => LogFormat::Json,
     };
-    let notices = notes.finish()?;
-    Ok(BootPlan { mode, identity, steps, prepare, privilege, services: plans, main, log, notices })
+    let outside = outside::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
+    let (notices, concerns, noted) = notes.finish();
+    let plan =
+        BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices, concerns };
+    (plan, noted)
 }
 
 /// What becoming another user takes.
@@ -86,7 +97,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
             let help = "start the container as root: without `user:` and `--user`; or take `without_root` out";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
         }
-        let identity = identity::as_is(app, facts, notes);
+        let identity = identity::as_is(&config.container, facts, notes);
         let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();
         let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
         return (Standing::User, identity, files);
@@ -102,23 +113,24 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
             let who = format!("{name} ({uid}:{gid})");
             match config.container.without_drop {
                 Without::Refuse => {
-                    let help = format!(
-                        "{fix}; or start as that user: `--user {uid}:{gid}`; or accept a root without power: \
-                         `STEPDOWN_WITHOUT_DROP=run`"
-                    );
-                    notes.refuse(format!("cannot step down to {who}"), cause, help);
+                    let fix = fix
+                        .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
+                        .or(Fix::words("accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"));
+                    notes.refuse_step_down(&who, cause, fix);
                 }
                 Without::Run => {
-                    notes.notice(format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}"));
+                    let notice = format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}");
+                    let trouble = Trouble::new(cause, "everything runs on as a root without power", fix);
+                    notes.concern(notice, Area::StepDown, format!("to {who}"), trouble);
                 }
             }
-            (Standing::Powerless, identity::as_is(app, facts, notes), None)
+            (Standing::Powerless, identity::as_is(&config.container, facts, notes), None)
         }
     }
 }
 
 /// Why this root cannot become that user, and what to paste. The app user being root itself needs no more than we are.
-fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, String)> {
+fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, Fix)> {
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
         needs = drop_needs();
@@ -129,11 +141,12 @@ fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, String)> {
     if !missing.is_empty() {
         let list: Vec<_> = missing.iter().map(|it| it.to_string()).collect();
         let verb = if list.len() == 1 { "is" } else { "are" };
-        return Some((format!("{} {verb} not granted", list.join(" and ")), cap_add(missing)));
+        return Some((format!("{} {verb} not granted", list.join(" and ")), Fix::capabilities(missing)));
     }
     (facts.setgroups_denied && target.uid != Uid::ROOT).then(|| {
         let cause = "groups cannot be set in this user namespace (/proc/self/setgroups says deny)".to_owned();
-        (cause, "give the runtime subordinate ids (/etc/subuid, /etc/subgid and newgidmap), or set PUID=0".to_owned())
+        let fix = "give the runtime subordinate ids (/etc/subuid, /etc/subgid and newgidmap), or set PUID=0";
+        (cause, fix.into())
     })
 }
 
@@ -145,9 +158,13 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
              nobody else is signalled",
         );
     }
+    remarks::on_the_machine(facts, notes);
     if let Some(zone) = &facts.unknown_zone {
         let zone = shown_value(zone);
-        notes.notice(format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ"));
+        let notice = format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ");
+        let cause = format!("TZ={zone} names no zone of this image");
+        let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or mend TZ");
+        notes.concern(notice, Area::TimeZone, "TZ", trouble);
     }
 }
 

@@ -46,6 +46,14 @@ pub struct Facts {
     pub accounts: BTreeMap<AccountFile, AccountState>,
     /// Whether a new file can be made in `/etc`.
     pub etc: Access,
+    /// Whether a line can be appended to `/etc/passwd`, though no file can be made beside it. Not asked as root.
+    pub passwd_appendable: bool,
+    /// Whether our working directory still has a name.
+    pub cwd_is_there: bool,
+    /// Whether `/proc` is mounted.
+    pub proc_mounted: bool,
+    /// Whether `/dev/null` is the device that it should be.
+    pub dev_null: bool,
     /// Every path that the configuration names: `[[own]]`, `[[directory]]`, `device_groups`, home, directories of services.
     pub paths: BTreeMap<PathBuf, PathFact>,
     /// Where the runtime directory can be, best first, each with its verdict.
@@ -60,6 +68,8 @@ pub struct Facts {
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
+    /// Directories that could be HOME, and whether something can be made in them. Empty as root.
+    pub homes: BTreeMap<PathBuf, Access>,
     /// What `TZ` says, if that names no zone of this image.
     pub unknown_zone: Option<OsString>,
 }

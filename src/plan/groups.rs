@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::accounts::{group, passwd};
+use super::checks::{Area, Trouble, Why};
 use super::facts::{AccountFile, AccountState, Facts, PathFact, PathKind};
 use super::notes::Notes;
 use crate::config::container::App;
@@ -87,16 +88,19 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
                 continue;
             }
             if *gid == Gid::ROOT && !zero_is_fine {
-                notes.notice(format!(
-                    "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
-                     host, or write `groups = [0]` under [app]",
-                    super::show::words::path(path)
-                ));
+                let path = super::show::words::path(path);
+                let fix = "give the device a group of its own on the host, or write `groups = [0]` under [app]";
+                let trouble =
+                    Trouble::new("it belongs to group 0, which the app does not join", "the app cannot use it", fix);
+                let notice = format!("{path} belongs to group 0, which the app does not join; {fix}");
+                notes.concern(notice, Area::Device, path, trouble);
             } else if *gid == OVERFLOW && facts.gid_map != super::facts::IdMap::whole() {
-                notes.notice(format!(
-                    "{} belongs to a group of the host that is not mapped here; podman: `--group-add keep-groups`",
-                    super::show::words::path(path)
-                ));
+                let path = super::show::words::path(path);
+                let fix = "podman: `--group-add keep-groups`";
+                let cause = "it belongs to a group of the host that is not mapped here";
+                let trouble = Trouble { why: Why::NotMapped, ..Trouble::new(cause, "the app cannot use it", fix) };
+                let notice = format!("{path} belongs to a group of the host that is not mapped here; {fix}");
+                notes.concern(notice, Area::Device, path, trouble);
             } else {
                 gids.insert(*gid);
             }
@@ -108,7 +112,12 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
 fn is_mapped(gid: Gid, facts: &Facts, notes: &mut Notes) -> bool {
     let mapped = facts.gid_map.outside(gid.0).is_some();
     if !mapped {
-        notes.notice(format!("group {gid} is not mapped in this user namespace and is not joined"));
+        let notice = format!("group {gid} is not mapped in this user namespace and is not joined");
+        let fix = "map it (/etc/subgid), or take it out of the groups";
+        let lost = "what is open to this group alone stays closed";
+        let trouble =
+            Trouble { why: Why::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };
+        notes.concern(notice, Area::Identity, format!("group {gid}"), trouble);
     }
     mapped
 }

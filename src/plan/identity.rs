@@ -4,12 +4,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::accounts::{group, passwd};
-use super::facts::{AccountFile, Facts, IdMap, PathFact, PathKind};
+use super::checks::{Area, Trouble};
+use super::facts::{AccountFile, Facts, IdMap};
+use super::fix::Fix;
 use super::groups::{self, bytes};
-use super::notes::{Notes, group_add};
-use super::{Identity, access};
-use crate::config::container::App;
-use crate::config::values::{Gid, Uid};
+use super::notes::Notes;
+use super::{Identity, home};
+use crate::config::container::{App, Container};
+use crate::config::values::{Gid, Uid, UserName};
 use crate::error::Place;
 
 /// Where nothing says otherwise, the first ordinary user of Debian and Alpine.
@@ -78,7 +80,8 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
 
 /// Returns who we are, where that cannot be changed: under `--user`, or as root without SETUID and SETGID. Says once that
 /// PUID and PGID are ignored.
-pub(super) fn as_is(app: &App, facts: &Facts, notes: &mut Notes) -> Identity {
+pub(super) fn as_is(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
+    let app = &container.app;
     let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
     let asked: Vec<_> = [app.asked_uid.as_ref().map(|it| &it.at), app.asked_gid.as_ref().map(|it| &it.at)]
         .into_iter()
@@ -96,13 +99,17 @@ pub(super) fn as_is(app: &App, facts: &Facts, notes: &mut Notes) -> Identity {
     let lacking = groups::lacking(app, facts);
     if !lacking.is_empty() {
         let list: Vec<_> = lacking.iter().map(ToString::to_string).collect();
-        notes.notice(format!("declared groups {} cannot be joined; {}", list.join(" "), group_add(&lacking)));
+        let (list, fix) = (list.join(" "), Fix::groups(&lacking));
+        let notice = format!("declared groups {list} cannot be joined; {fix}");
+        let cause = "the runtime did not give them, and only root can join any";
+        let trouble = Trouble::new(cause, "what is open to these groups alone stays closed", fix);
+        notes.concern(notice, Area::Identity, format!("groups {list}"), trouble);
     }
     let mut gids = [facts.groups.as_slice(), &[facts.gid]].concat();
     gids.sort_unstable();
     gids.dedup();
     let mut identity = Identity {
-        name: account.as_ref().map_or_else(|| app.user.to_string(), |account| account.name.clone()),
+        name: account.as_ref().map_or_else(|| name_for_unknown(app, facts), |account| account.name.clone()),
         uid: facts.uid,
         gid: facts.gid,
         groups: gids,
@@ -110,32 +117,23 @@ pub(super) fn as_is(app: &App, facts: &Facts, notes: &mut Notes) -> Identity {
         shell: account.as_ref().map_or_else(|| PathBuf::from("/sbin/nologin"), |account| account.shell.clone()),
         umask: app.umask.unwrap_or(facts.umask),
     };
-    identity.home = match account {
-        None => given_home(facts).unwrap_or_else(|| home_as_is(app, facts, &identity, None)),
-        Some(account) => home_as_is(app, facts, &identity, Some(account.home)),
-    };
+    identity.home = home::find(container, facts, &identity, account.as_ref(), notes);
     identity
 }
 
-/// HOME as given, for a uid that no file knows: whoever sets it there means it (`-e HOME=…`). Docker itself says `/`, which
-/// is nobody's wish.
-fn given_home(facts: &Facts) -> Option<PathBuf> {
-    facts.home.clone().filter(|home| is_field(home) && home != Path::new("/"))
-}
-
-/// The declared home if it can be used, else the account's if it is not known to be missing, else `/`.
-fn home_as_is(app: &App, facts: &Facts, identity: &Identity, accounts: Option<PathBuf>) -> PathBuf {
-    let declared = app.home.clone().filter(|home| facts.paths.get(home).is_some_and(|it| access::usable(identity, it)));
-    let there = |home: &PathBuf| match facts.paths.get(home) {
-        Some(PathFact::Found { kind, .. }) => *kind == PathKind::Directory,
-        Some(PathFact::Missing(_) | PathFact::Unknown(_)) => false,
-        None => home.is_absolute(),
-    };
-    declared.or(accounts.filter(there)).unwrap_or_else(|| PathBuf::from("/"))
+/// The app user's name. Where a line can only be appended and that name is somebody's already, another one: whoever asks
+/// for the name afterwards must find the uid that has it.
+fn name_for_unknown(app: &App, facts: &Facts) -> String {
+    let file = bytes(facts, AccountFile::Passwd);
+    let is_taken = |name: &UserName| passwd::by_name(file, name).is_some();
+    if !facts.passwd_appendable || !is_taken(&app.user) {
+        return app.user.to_string();
+    }
+    UserName::new(&format!("{}-{}", app.user, facts.uid)).map_or_else(|| facts.uid.to_string(), |name| name.to_string())
 }
 
 /// Returns whether the path can be a field of passwd(5) without becoming a second record (CVE-2011-0721).
-fn is_field(path: &Path) -> bool {
+pub(super) fn is_field(path: &Path) -> bool {
     let bytes = path.as_os_str().as_bytes();
     path.is_absolute() && bytes.len() <= MAX_FIELD && !bytes.iter().any(|byte| *byte == b':' || byte.is_ascii_control())
 }
@@ -169,7 +167,7 @@ fn check(id: Id<'_>, allow_root: bool, notes: &mut Notes) {
 }
 
 /// Returns the ids of a map: `0-65535`.
-fn ranges(map: &IdMap) -> String {
+pub(super) fn ranges(map: &IdMap) -> String {
     let all: Vec<_> = map
         .0
         .iter()

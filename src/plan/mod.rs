@@ -4,13 +4,18 @@
 mod access;
 pub mod accounts;
 mod boot;
+pub mod checks;
 pub mod facts;
+pub mod fix;
 mod groups;
+pub mod home;
 mod identity;
 mod notes;
 pub mod order;
+mod outside;
 mod prepare;
 mod privilege;
+mod remarks;
 mod runs_as;
 mod services;
 pub mod show;
@@ -23,7 +28,9 @@ use std::path::PathBuf;
 use crate::config::container::{HardLinks, LogFormat, OwnWhen};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 pub use boot::boot;
+use checks::Check;
 use facts::AccountFile;
+use fix::Fix;
 pub use story::story;
 
 /// Everything that a boot does, in order.
@@ -33,6 +40,8 @@ pub struct BootPlan {
     pub mode: Mode,
     /// Whom everything steps down to.
     pub identity: Identity,
+    /// Who that is outside of a user namespace, in words.
+    pub outside: Option<String>,
     /// The steps before *prepare*, each with its verdict.
     pub steps: Vec<Planned>,
     /// Services that run before the drop, by name: root oneshots and the oneshots which they require.
@@ -47,6 +56,17 @@ pub struct BootPlan {
     pub log: LogFormat,
     /// What the user should know and need not fix: PUID ignored, a uid clash, not PID 1.
     pub notices: Vec<String>,
+    /// Those of the notices that something is wrong with, and what.
+    pub concerns: Vec<Concern>,
+}
+
+/// A notice that something is wrong with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concern {
+    /// As it stands among [`BootPlan::notices`].
+    pub notice: String,
+    /// What `doctor` says of it; nothing where another check says so.
+    pub check: Option<Check>,
 }
 
 /// Which of DESIGN §2's modes the facts amount to. A result, never a flag.
@@ -109,7 +129,7 @@ pub struct Skipped {
     /// What follows: "the app runs as 1000:1000 without a passwd line".
     pub consequence: String,
     /// Text to paste.
-    pub fix: String,
+    pub fix: Fix,
 }
 
 /// One thing that a boot does before it prepares and serves.
@@ -125,6 +145,8 @@ pub enum Step {
         contents: Vec<u8>,
         /// What differs, in words: "uid of app: 999 → 1000".
         changes: Vec<String>,
+        /// How they come into the file.
+        how: Write,
     },
     /// Make our own directory in the first of these that lets us.
     RuntimeDirectory {
@@ -142,6 +164,15 @@ pub enum Step {
         /// How.
         how: GiveStdio,
     },
+}
+
+/// How an account file is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// By a new file in its place: the old or the new one is there at every moment.
+    Replace,
+    /// By a line at its end, where no file can be made beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
+    Append,
 }
 
 /// How a standard descriptor is given.

@@ -1,17 +1,34 @@
-//! [`Notes`]: what planning finds out besides the plan, collected so that every problem is reported at once; and the
-//! lines to paste. Must not know what is planned.
+//! [`Notes`]: what planning finds out besides the plan, collected so that every problem is reported at once.
+//! Must not know what is planned.
 
-use std::fmt::Display;
-
-use crate::config::values::CapSet;
+use super::Concern;
+use super::checks::{Area, Check, Finding, Trouble};
+use super::fix::Fix;
 use crate::error::{Error, Place, Problem, Problems, Refused};
 
 /// Problems, refusals and notices of one planning.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     problems: Problems,
-    refused: Option<Refused>,
+    refusals: Vec<Refusal>,
     notices: Vec<String>,
+    concerns: Vec<Concern>,
+}
+
+/// What the machine does not allow and the image requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub area: Area,
+    pub what: String,
+    pub cause: String,
+    pub fix: Fix,
+}
+
+/// What is left of [`Notes`] when the planning is over.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    pub problems: Problems,
+    pub refusals: Vec<Refusal>,
 }
 
 impl Notes {
@@ -21,9 +38,18 @@ impl Notes {
     }
 
     /// Notes that the machine does not allow what is required: exit 111. The first one counts, as with system calls.
-    pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, help: impl Into<String>) {
-        let refused = Refused::new(what, std::io::Error::other(cause.into())).help(help);
-        self.refused.get_or_insert(refused);
+    pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
+        self.refusals.push(Refusal {
+            area: Area::Configuration,
+            what: what.into(),
+            cause: cause.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// Notes that this root can become nobody.
+    pub(super) fn refuse_step_down(&mut self, who: &str, cause: String, fix: Fix) {
+        self.refusals.push(Refusal { area: Area::StepDown, what: format!("cannot step down to {who}"), cause, fix });
     }
 
     /// Notes what the user should know and need not fix.
@@ -34,48 +60,58 @@ impl Notes {
         }
     }
 
-    /// Returns the notices if nothing is wrong. Wrong input comes before refusals: it has to be mended on any machine.
-    pub(super) fn finish(self) -> Result<Vec<String>, Error> {
-        match (self.problems.is_empty(), self.refused) {
-            (false, _) => Err(Error::Wrong(self.problems)),
-            (true, Some(refused)) => Err(Error::Refused(refused)),
-            (true, None) => Ok(self.notices),
+    /// Notes something that is worse than it was meant to be: the line that the log gets, and what `doctor` says of it.
+    pub(super) fn concern(
+        &mut self,
+        notice: impl Into<String>,
+        area: Area,
+        subject: impl Into<String>,
+        trouble: Trouble,
+    ) {
+        let notice = notice.into();
+        if !self.notices.contains(&notice) {
+            let check = Check { area, subject: subject.into(), finding: Finding::Degraded(trouble) };
+            self.concerns.push(Concern { notice: notice.clone(), check: Some(check) });
+            self.notices.push(notice);
         }
+    }
+
+    /// Notes something of which a check of `doctor`'s own tells more.
+    pub(super) fn told_elsewhere(&mut self, notice: impl Into<String>) {
+        let notice = notice.into();
+        self.concerns.push(Concern { notice: notice.clone(), check: None });
+        self.notice(notice);
+    }
+
+    /// Returns the notices, those of them that are concerns, and what stands in the way.
+    pub(super) fn finish(self) -> (Vec<String>, Vec<Concern>, Noted) {
+        let Self { problems, refusals, notices, concerns } = self;
+        (notices, concerns, Noted { problems, refusals })
     }
 }
 
-/// Returns the lines that grant capabilities.
-pub(super) fn cap_add(missing: CapSet) -> String {
-    let list: Vec<_> = missing.iter().map(|capability| capability.to_string()).collect();
-    let flags: Vec<_> = list.iter().map(|name| format!("--cap-add {name}")).collect();
-    format!("compose: `cap_add: [{}]`; docker run: `{}`", list.join(", "), flags.join(" "))
-}
-
-/// Returns the lines that let the container have more groups.
-pub(super) fn group_add(groups: &[impl Display]) -> String {
-    let list: Vec<_> = groups.iter().map(|group| format!("\"{group}\"")).collect();
-    let flags: Vec<_> = groups.iter().map(|group| format!("--group-add {group}")).collect();
-    format!("compose: `group_add: [{}]`; docker run: `{}`", list.join(", "), flags.join(" "))
+impl Noted {
+    /// Returns `value` if nothing stands in the way. Wrong input comes before refusals: it has to be mended on any machine.
+    pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
+        match (self.problems.is_empty(), self.refusals.into_iter().next()) {
+            (false, _) => Err(Error::Wrong(self.problems)),
+            (true, Some(Refusal { what, cause, fix, .. })) => {
+                Err(Error::Refused(Refused::new(what, std::io::Error::other(cause)).help(fix.to_string())))
+            }
+            (true, None) => Ok(value),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::values::Capability;
-
-    #[test]
-    fn fixes_can_be_pasted() {
-        let missing = [Capability::SETUID, Capability::SETGID].into_iter().collect();
-        let text = "compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`";
-        assert_eq!(cap_add(missing), text);
-        assert_eq!(group_add(&[44]), "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
-    }
 
     #[test]
     fn what_is_wrong_comes_before_what_is_refused() {
         let mut notes = Notes::default();
         notes.refuse("cannot x", "y", "z");
         notes.problem(&Place::Machine, "a", "b");
-        assert_eq!(notes.finish().unwrap_err().exit_code(), 100);
+        assert_eq!(notes.finish().2.or(()).unwrap_err().exit_code(), 100);
     }
 }

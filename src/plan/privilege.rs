@@ -1,8 +1,10 @@
 //! What PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the declared services need. Must not know steps.
 
 use super::accounts::group;
+use super::checks::{self, Area, Trouble, Why};
 use super::facts::Facts;
-use super::notes::{Notes, cap_add};
+use super::fix::Fix;
+use super::notes::Notes;
 use super::prepare::Stage;
 use super::runs_as::{Names, RunsAs, Standing};
 use super::{Drop, Identity, Privilege};
@@ -63,11 +65,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             no_new_privs = false;
             reasons.push(format!("`{}` is without no_new_privs: set in every other child instead", service.name));
             if case.facts.no_new_privs {
-                notes.notice(format!(
-                    "`no_new_privileges = false` of `{}` has no effect: the runtime set it; take \
-                     `no-new-privileges` out of `security_opt`",
-                    service.name
-                ));
+                no_way_back(service, notes);
             }
         }
         let demand = demand(case, at, service, runs);
@@ -96,11 +94,34 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
         reasons = stays;
     }
     if drop == Drop::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
-        let fix = cap_add(CapSet::EMPTY.with(Capability::KILL));
-        notes.notice(format!("PID 1 stays root and cannot signal the app's processes: KILL is not granted; {fix}"));
+        let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
+        let notice = format!("PID 1 stays root and cannot signal the app's processes: KILL is not granted; {fix}");
+        let trouble = Trouble::lacking(Capability::KILL, "PID 1 cannot signal the app's processes", fix);
+        notes.concern(notice, Area::Capability, "KILL", trouble);
     }
     let private_gid = (drop == Drop::ToApp).then(|| private_gid(case)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
+}
+
+/// What the runtime has set cannot be taken back.
+fn no_way_back(service: &Service, notes: &mut Notes) {
+    let name = &service.name;
+    let notice = format!(
+        "`no_new_privileges = false` of `{name}` has no effect: the runtime set it; take `no-new-privileges` out of \
+         `security_opt`"
+    );
+    let trouble = Trouble {
+        why: Why::NoNewPrivs,
+        ..Trouble::new(
+            "`no_new_privileges = false` has no effect: the runtime has set it",
+            "no setuid program (sudo, cron) gains anything",
+            Fix::words(
+                "take `no-new-privileges` out of `security_opt`; kubernetes: `securityContext: { \
+                 allowPrivilegeEscalation: true }`",
+            ),
+        )
+    };
+    notes.concern(notice, Area::Capability, format!("`{name}`"), trouble);
 }
 
 fn app_place<'a>(case: &Case<'a>) -> &'a crate::error::Place {
@@ -170,7 +191,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
 }
 
 /// Returns whether the limit is above the hard limit that we have; one that is not known is not judged.
-fn raises(facts: &Facts, limit: &crate::config::service::Limit) -> bool {
+pub(super) fn raises(facts: &Facts, limit: &crate::config::service::Limit) -> bool {
     match (facts.hard_limits.get(&limit.resource), limit.hard) {
         (Some(Some(have)), Some(want)) => want > *have,
         (Some(Some(_)), None) => true,
@@ -185,10 +206,20 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         return;
     }
     let fix = match case.standing {
-        Standing::Root | Standing::Powerless => cap_add(missing),
-        Standing::User => format!("start as root, with {}", cap_add(missing)),
+        Standing::Root | Standing::Powerless => Fix::capabilities(missing).to_string(),
+        Standing::User => format!("start as root, with {}", Fix::capabilities(missing)),
     };
-    notes.notice(format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name));
+    let notice = format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name);
+    // Ports and limits are told by what they are.
+    let plain = missing.minus(checks::told_here());
+    if plain.is_empty() {
+        return notes.told_elsewhere(notice);
+    }
+    let mut trouble = Trouble::lacking_all(plain, format!("`{}` runs without", service.name));
+    if case.standing == Standing::User {
+        trouble.fix = Fix::words(format!("start the container as root, with {}", trouble.fix));
+    }
+    notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);
 }
 
 /// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.
@@ -199,10 +230,11 @@ fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     if runs.skipped.is_some() || runs.uid != Uid::ROOT || !given || !app || all {
         return;
     }
-    let fix = cap_add(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
-    let name = &service.name;
-    let what = "runs as root and cannot write what is the app's: DAC_OVERRIDE is not granted";
-    notes.notice(format!("`{name}` {what}; {fix}"));
+    let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
+    let what = format!("`{}` runs as root and cannot write what is the app's", service.name);
+    let notice = format!("{what}: DAC_OVERRIDE is not granted; {fix}");
+    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, what, fix);
+    notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,

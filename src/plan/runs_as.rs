@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::accounts::{group, passwd};
+use super::checks::{Area, Trouble};
 use super::facts::Facts;
+use super::fix::Fix;
+use super::identity::ranges;
 use super::notes::Notes;
 use super::{Identity, Skipped, groups};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
@@ -168,16 +171,18 @@ impl Resolver<'_> {
     }
 
     fn check_mapped(&self, service: &Service, runs: &RunsAs, notes: &mut Notes) {
-        let lost = |what: &str, id: u32| {
-            (format!("{what} {id} of `{}` is not mapped in this user namespace", service.name), "choose one that is")
+        let lost = |what: &str, id: u32, map| {
+            let (name, mapped) = (&service.name, ranges(map));
+            let lost = format!("{what} {id} of `{name}` is not mapped in this user namespace (mapped: {mapped})");
+            (lost, format!("choose a {what} of that range, or map more (/etc/sub{what})"))
         };
         if self.facts.uid_map.outside(runs.uid.0).is_none() {
-            let (what, remedy) = lost("uid", runs.uid.0);
+            let (what, remedy) = lost("uid", runs.uid.0, &self.facts.uid_map);
             notes.problem(&service.at, what, remedy);
         }
         let gids = runs.groups.iter().flatten().chain([&runs.gid]);
         if let Some(gid) = gids.into_iter().find(|gid| self.facts.gid_map.outside(gid.0).is_none()) {
-            let (what, remedy) = lost("gid", gid.0);
+            let (what, remedy) = lost("gid", gid.0, &self.facts.gid_map);
             notes.problem(&service.at, what, remedy);
         }
     }
@@ -194,11 +199,16 @@ impl Resolver<'_> {
         }
         let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
         let fix = match self.standing {
-            Standing::Root | Standing::User => "start the container as root: without `user:` and `--user`".to_owned(),
-            Standing::Powerless => super::notes::cap_add(super::boot::drop_needs()),
+            Standing::Root | Standing::User => Fix::words("start the container as root: without `user:` and `--user`"),
+            Standing::Powerless => Fix::capabilities(super::boot::drop_needs()),
         };
         match service.without_root {
-            WithoutRoot::Run => notes.notice(format!("`{name}` is declared for {whom} and runs as {me}")),
+            WithoutRoot::Run => {
+                let cause = format!("it is declared for {whom}, and nobody can be become here");
+                let trouble = Trouble::new(cause, format!("it runs as {me}"), fix);
+                let notice = format!("`{name}` is declared for {whom} and runs as {me}");
+                notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+            }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Skipped {
                     cause: format!("`{name}` needs {whom} and this container runs as {me}"),

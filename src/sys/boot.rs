@@ -11,10 +11,10 @@ use super::control::server;
 use super::privilege::Power;
 use super::runtime_dir::{self, RuntimeDir};
 use super::signals::Signals;
-use super::{accounts, directories, ownership, stdio};
+use super::{accounts, append, directories, ownership, stdio};
 use crate::config::values::Signal;
 use crate::error::Refused;
-use crate::plan::{BootPlan, Step, Verdict};
+use crate::plan::{BootPlan, Step, Verdict, Write};
 
 /// Why the boot did not come to its end.
 pub enum Ended {
@@ -66,8 +66,11 @@ fn other(step: &Step, power: &Power) -> Result<(), Refused> {
     match (step, power) {
         (Step::BecomeSubreaper, _) => nix::sys::prctl::set_child_subreaper(true)
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
-        (Step::WriteAccounts { file, contents, changes }, _) => {
-            accounts::replace(*file, contents)?;
+        (Step::WriteAccounts { file, contents, changes, how }, _) => {
+            match how {
+                Write::Replace => accounts::replace(*file, contents)?,
+                Write::Append => append::to(*file, contents)?,
+            }
             tracing::debug!("{}: {}", file.path(), changes.join("; "));
             Ok(())
         }

@@ -38,6 +38,12 @@ fn one_by_one() {
 pub fn make_room(services: usize) -> Vec<Limit> {
     let needed = SPARE + EACH * u64::try_from(services).unwrap_or(u64::MAX / 8);
     let Ok((soft, hard)) = getrlimit(Which::RLIMIT_NOFILE) else { return Vec::new() };
+    if hard < needed {
+        tracing::warn!(
+            "{hard} open files are allowed, {services} services may need {needed}; fix: compose: `ulimits: {{ nofile: \
+             {needed} }}`; docker run: `--ulimit nofile={needed}`"
+        );
+    }
     if soft >= needed || setrlimit(Which::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
         return Vec::new();
     }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
 
@@ -16,21 +17,34 @@ use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
-use super::{descriptors, facts, host, notify, source};
+use super::{descriptors, doctor, facts, host, notify, source};
 use crate::config::container::Level;
 use crate::config::{self, Config};
-use crate::error::Error;
+use crate::error::{EXIT_REFUSED, Error};
+use crate::plan::checks::locate_all;
 use crate::plan::show::Line;
 use crate::plan::{self, BootPlan};
 
 /// Lives the whole life and returns the container's exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
-    let code = life(main).unwrap_or_else(|error| {
-        // Before the configuration is known nobody has said how much to say.
-        ours::install(Level::Info);
-        tracing::error!("{error}");
-        error.exit_code()
-    });
+    mishap::take_notes();
+    // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
+    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| life(main)));
+    // Before the configuration is known nobody has said how much to say.
+    let code = lived.map_or_else(
+        |_| {
+            ours::install(Level::Info);
+            tracing::error!("{}", mishap::told());
+            EXIT_REFUSED
+        },
+        |lived| {
+            lived.unwrap_or_else(|error| {
+                ours::install(Level::Info);
+                tracing::error!("{error}");
+                error.exit_code()
+            })
+        },
+    );
     with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(Instant::now() + LAST_LINES)));
     code
 }
@@ -38,17 +52,19 @@ pub fn run(main: Vec<OsString>) -> u8 {
 fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let mut stopwatch = Stopwatch::start();
     host::refuse_machine()?;
-    mishap::take_notes();
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    #[cfg(debug_assertions)]
+    mishap::on_purpose(&environment);
     let sources = source::read(&source::Where::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
     ours::install(config.container.level);
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
-    let plan = plan::boot(&config, &facts)?;
+    let mut plan = plan::boot(&config, &facts)?;
+    locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();
@@ -102,10 +118,12 @@ fn outside(environment: &BTreeMap<OsString, OsString>) -> Outside {
     }
 }
 
-/// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well.
+/// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well: only
+/// what differs from what was asked for, or from any other container, is said.
 fn report(config: &Config, plan: &BootPlan) {
     for Line { level, text } in plan::show::report(plan) {
-        let all_is_well = level == Level::Info && config.services.is_empty();
+        let is_notice = plan.notices.contains(&text);
+        let all_is_well = level == Level::Info && config.services.is_empty() && !is_notice;
         ours::say(if all_is_well { Level::Debug } else { level }, &text);
     }
 }

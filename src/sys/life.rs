@@ -12,7 +12,7 @@ use super::log::ours::with_outputs;
 use super::privilege::{Dropped, Root};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
-use super::run::{self, Environment, Member, Outcome, Outside, Reader, Stage, Surroundings};
+use super::run::{self, Environment, Member, Outcome, Outside, Stage, Surroundings};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
 use super::{descriptors, facts, terminal};
@@ -77,7 +77,7 @@ impl Life {
             preparing: true,
             began: self.stopwatch.began(),
             tty: self.facts.tty,
-            reader: None,
+            origin: None,
             outside: Outside::default(),
             mapped: Vec::new(),
         })?;
@@ -121,7 +121,6 @@ impl Life {
         let desk = self.desk();
         let (began, tty) = (self.stopwatch.began(), self.facts.tty);
         let mapped = self.config.container.signals.clone();
-        let reader: Reader<'_> = Box::new(|| self.reread());
         run::run(Stage {
             setup,
             members,
@@ -133,7 +132,7 @@ impl Life {
             preparing: false,
             began,
             tty,
-            reader: Some(reader),
+            origin: Some(self),
             outside,
             mapped,
         })
@@ -163,7 +162,7 @@ impl Life {
             terminal: None,
             log: self.plan.log,
             tag_width: tag_width(&self.plan),
-            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
         }
     }
 

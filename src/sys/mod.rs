@@ -2,18 +2,22 @@
 //! decides nothing that the pure folders can decide.
 
 pub mod accounts;
+pub mod append;
+mod before;
 pub mod boot;
 pub mod cgroup;
 pub mod control;
 pub mod descriptors;
 pub mod directories;
+pub mod doctor;
 pub mod facts;
 pub mod files;
-mod host;
+pub mod host;
 pub mod init;
 pub mod life;
 pub mod log;
 pub mod notify;
+mod null;
 pub mod outward;
 pub mod own;
 pub mod ownership;

@@ -5,11 +5,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nix::errno::Errno;
+use nix::libc;
 
+use super::doctor;
 use super::files::name::shown_path;
 use super::own::{self, OwnReport, Progress, Usability};
 use super::privilege::Root;
 use crate::error::Refused;
+use crate::plan::checks::located;
+use crate::plan::fix::Fix;
 use crate::plan::{Identity, OwnTree, Owner};
 
 /// A walk that takes longer says how far it is, this often.
@@ -24,18 +29,18 @@ pub fn establish(root: &Root, tree: &OwnTree, app: &Identity, stop: &AtomicBool)
     let mut teller = Teller::new(&path);
     let report = own::apply(root, tree, app, stop, &mut |progress| teller.tell(progress))?;
     teller.done();
-    say(&path, &report, tree.owner, app);
+    say(&path, &report, tree, app);
     Ok(())
 }
 
 /// Says whether we, who are the app user already, can use the tree.
 pub fn check(tree: &OwnTree) {
-    say_usable(&shown_path(&tree.path), &own::check(tree), "this user");
+    say_usable(&shown_path(&tree.path), &own::check(tree), tree, "this user");
 }
 
-fn say(path: &str, report: &OwnReport, owner: Owner, app: &Identity) {
+fn say(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
     if report.made || report.changed > 0 {
-        tracing::info!("{path}: {}", done(report, owner));
+        tracing::info!("{path}: {}", done(report, tree.owner));
     } else {
         tracing::debug!("{path}: {} entries, nothing to change", report.entries);
     }
@@ -51,7 +56,7 @@ fn say(path: &str, report: &OwnReport, owner: Owner, app: &Identity) {
             report.mounts.examples.join(", ")
         );
     }
-    say_usable(path, &report.usable, &format!("{}:{}", app.uid, app.gid));
+    say_usable(path, &report.usable, tree, &format!("{}:{}", app.uid, app.gid));
 }
 
 /// What was done, in words: an entry that is ours was not there to be changed.
@@ -64,20 +69,18 @@ fn done(report: &OwnReport, owner: Owner) -> String {
     }
 }
 
-fn say_usable(path: &str, usable: &Usability, who: &str) {
-    match usable {
-        Usability::Usable | Usability::Missing | Usability::Unknown => {}
-        Usability::ReadOnly(errno) => {
-            let why = nix::errno::Errno::from_raw(*errno).desc();
-            tracing::warn!(
-                "{path}: {who} cannot write it: {why}; fix: on the host, chown the source of {path} to {who}"
-            );
-        }
-        Usability::Unusable(errno) => {
-            let why = nix::errno::Errno::from_raw(*errno).desc();
-            tracing::warn!("{path}: {who} cannot use it: {why}; fix: on the host, chown the source of {path} to {who}");
-        }
-    }
+fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
+    let (verb, errno) = match usable {
+        Usability::Usable | Usability::Missing | Usability::Unknown => return,
+        Usability::ReadOnly(errno) => ("write", *errno),
+        Usability::Unusable(errno) => ("use", *errno),
+    };
+    let why = Errno::from_raw(errno).desc();
+    let fix = match errno {
+        libc::EROFS => Fix::words(format!("mount {path} read-write (take `:ro` off)")),
+        _ => located(Fix::chown(&tree.path, tree.recursive, tree.owner), &doctor::ground()),
+    };
+    tracing::warn!("{path}: {who} cannot {verb} it: {why}; fix: {fix}");
 }
 
 /// A line every few seconds; on a terminal a bar in place.

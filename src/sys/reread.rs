@@ -4,25 +4,22 @@
 use std::collections::BTreeSet;
 
 use super::life::{Life, members};
-use super::run::Reread;
+use super::run::{Origin, Reread};
 use super::source::{self, Where};
 use super::{facts, source::whose};
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config};
 use crate::error::{Error, Place, Problem, Problems, shown};
+use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, Drop};
 use crate::supervise::{Setup, Start};
 
 /// What can only be done before the step down.
 const RESTART: &str = "restart the container";
 
-impl Life {
-    /// Reads the configuration again.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, or what it would need that was given up.
-    pub fn reread(&mut self) -> Result<Reread, Error> {
+impl Origin for Life {
+    fn reread(&mut self) -> Result<Reread, Error> {
         let place = Where::installed();
         self.check_whose(&place)?;
         let sources = source::read(&place, self.given.clone(), self.config.main.clone());
@@ -70,6 +67,12 @@ impl Life {
         Ok(reread)
     }
 
+    fn examine(&self) -> Examination {
+        checks::of_plan(&self.config, &self.facts, &self.plan).of_the_past()
+    }
+}
+
+impl Life {
     fn check_whose(&self, place: &Where) -> Result<(), Error> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
         let stranger = keeps.then(|| whose::not_roots(&source::paths(place, &self.given))).flatten();

@@ -7,13 +7,14 @@ use std::thread::{self, JoinHandle};
 use super::*;
 
 /// A runtime directory in which one request is answered.
-struct Answering {
+pub(super) struct Answering {
     place: tempfile::TempDir,
     asked: JoinHandle<String>,
 }
 
 impl Answering {
-    fn with(answer: &'static str) -> Self {
+    pub(super) fn with(answer: impl Into<String>) -> Self {
+        let answer = answer.into();
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("stepdown");
         fs::create_dir(&directory).unwrap();
@@ -29,7 +30,7 @@ impl Answering {
         Self { place, asked }
     }
 
-    fn run(self, arguments: &[&str]) -> (Said, String) {
+    pub(super) fn run(self, arguments: &[&str]) -> (Said, String) {
         let said = said(stepdown(arguments).env("XDG_RUNTIME_DIR", self.place.path()));
         (said, self.asked.join().unwrap())
     }

@@ -13,7 +13,7 @@ fn help_goes_to_standard_output_and_is_no_error() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
         assert!(said.out.contains("Usage: stepdown"), "{arguments:?}");
     }
-    for verb in [&["init", "check", "plan", "try", "run-as"][..], &TALKING].concat() {
+    for verb in [&["init", "check", "plan", "try", "doctor", "run-as"][..], &TALKING].concat() {
         let said = run(&[verb, "--help"]);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{verb}");
         assert!(said.out.contains(&format!("Usage: stepdown {verb}")), "{verb}: {}", said.out);
@@ -23,7 +23,8 @@ fn help_goes_to_standard_output_and_is_no_error() {
 
 #[test]
 fn help_names_every_variable_and_every_exit_code() {
-    let pages = [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"]];
+    let pages =
+        [&["--help"][..], &["init", "--help"], &["check", "--help"], &["plan", "--help"], &["doctor", "--help"]];
     for arguments in pages {
         let text = run(arguments).out;
         for (name, _) in stepdown::config::env::VARIABLES {
@@ -57,7 +58,7 @@ fn each_verb_names_its_own_codes_and_variables_only() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
-    let others = ["init", "check", "plan", "run-as"].into_iter().chain(TALKING).map(Some);
+    let others = ["init", "check", "plan", "doctor", "run-as"].into_iter().chain(TALKING).map(Some);
     for verb in [None].into_iter().chain(others) {
         let text = run(&verb.into_iter().chain(["--help"]).collect::<Vec<_>>()).out;
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 110).collect();

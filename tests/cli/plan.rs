@@ -108,5 +108,10 @@ fn without_proc_the_facts_are_the_same() {
     }
     let (with, without) = (plan_after("true"), plan_after("umount --lazy /proc"));
     assert_eq!(with.code, 0, "{with:?}");
-    assert_eq!(with, without);
+    let but_for_the_remark = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| line.trim_start_matches("note").trim().to_owned());
+        lines.filter(|line| !line.contains("/proc is not mounted: ")).collect()
+    };
+    assert!(without.out.contains("/proc is not mounted: "), "{}", without.out);
+    assert_eq!(but_for_the_remark(&without.out), but_for_the_remark(&with.out));
 }

@@ -201,7 +201,7 @@ boot       skip  /etc/passwd: 4242:0 may not write /etc
                  fix: compose: `tmpfs: ["/run/web:uid=4242,gid=0,mode=0755"]`; docker run: `--tmpfs /run/web:uid=4242,gid=0,mode=0755`
            skip  own /config: /config is 0:0 0755
                  so:  4242:0 cannot use /config
-                 fix: on the host: `chown -R 4242:0` what is mounted at /config, or start the container as root
+                 fix: on the host: `chown -R 4242:0` what is mounted at /config; or start the container as root
 step down  already app (4242:0); no capability, no_new_privs
 serve      db       app (4242:0)
            migrate  app (4242:0); oneshot
@@ -210,6 +210,7 @@ main       sh -c 'exec top' as app (4242:0)
 stop       main, then web, then db; 8 s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 and cannot change that
            declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           HOME is /: 4242:0 cannot use /config; mount a volume there that it can write
            `migrate` is declared for root and runs as 4242:0
 "#,
     );
@@ -234,7 +235,7 @@ boot       do    /etc/group: group app (0) added, app added to group video
            do    make /run/web: 0:0 0755
            do    own /config: 0:0, with all below
 prepare    migrate as root
-step down  not PID 1; services become app (0:0), no_new_privs
+step down  not PID 1; services become app (0:0), on the host 1000:1000, who started the container (rootless), no_new_privs
            because the app user itself is uid 0
 serve      db       app (0:0)
            web      app (0:0); needs db

@@ -6,7 +6,7 @@ use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Error;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Drop, Identity, Mode};
+use stepdown::plan::{self, BootPlan, Drop, Identity, Mode, Step, Verdict, Write};
 
 use crate::support::*;
 
@@ -151,19 +151,25 @@ fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
 }
 
 #[test]
-fn a_given_home_is_kept_where_nobody_knows_the_uid() {
+fn a_given_home_is_kept_where_nobody_can_be_become() {
     let home = |facts: Facts, given: &str| {
         let mut config = config();
         config.container.app.home = Some("/config".into());
         let mut facts = Facts { home: Some(given.into()), ..facts };
         path(&mut facts, "/config", dir(4242, 0, 0o755));
+        facts.homes.insert("/home/me".into(), Access::Yes);
         boot(&config, &facts).identity.home.display().to_string()
     };
     assert_eq!(home(as_user(4242, 0), "/home/me"), "/home/me");
     for bad in ["/", "", "me", "/a:b", "/a\nb::0:0"] {
         assert_eq!(home(as_user(4242, 0), bad), "/config", "{bad:?}");
     }
-    assert_eq!(home(as_user(999, 998), "/home/me"), "/var/lib/postgresql", "an account's own");
+    let mut known = as_user(999, 998);
+    assert_eq!(home(known.clone(), "/home/me"), "/home/me");
+    // What the runtime gives an account by itself asks for nothing.
+    assert_eq!(home(known.clone(), "/var/lib/postgresql"), "/var/lib/postgresql");
+    path(&mut known, "/home/me", dir(0, 0, 0o700));
+    assert_eq!(home(docker(), "/home/me"), "/config");
     assert_eq!(home(docker(), "/root"), "/config");
 }
 
@@ -249,14 +255,19 @@ fn a_group_that_is_not_mapped_is_not_joined() {
 fn home_is_the_declared_one_where_it_can_be_used() {
     let mut config = config();
     config.container.app.home = Some("/config".into());
+    let home = |facts: &Facts| boot(&config, facts).identity.home.display().to_string();
     let mut facts = as_user(999, 998);
-    path(&mut facts, "/config", dir(0, 0, 0o755));
-    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/var/lib/postgresql"));
-    path(&mut facts, "/config", dir(0, 998, 0o775));
-    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/config"));
+    facts.homes.insert("/config".into(), Access::Denied);
+    assert_eq!(home(&facts), "/var/lib/postgresql");
+    facts.homes.insert("/config".into(), Access::Yes);
+    assert_eq!(home(&facts), "/config");
     let mut facts = as_user(4242, 4242);
-    path(&mut facts, "/config", PathFact::Missing(Access::Denied));
-    assert_eq!(boot(&config, &facts).identity.home.to_str(), Some("/"));
+    facts.homes.insert("/config".into(), Access::Missing);
+    assert_eq!(home(&facts), "/");
+    facts.homes.insert("/dev/shm".into(), Access::Yes);
+    assert_eq!(home(&facts), "/dev/shm");
+    facts.homes.insert("/tmp".into(), Access::Yes);
+    assert_eq!(home(&facts), "/tmp");
 }
 
 #[test]
@@ -268,6 +279,29 @@ fn an_unknown_user_gets_a_line_where_one_can_be_written() {
     let passwd = crate::steps::contents(&plan, AccountFile::Passwd).unwrap();
     assert!(passwd.ends_with("app:x:4242:0::/:/sbin/nologin\n"), "{passwd}");
     assert_eq!(crate::steps::contents(&plan, AccountFile::Group), None);
+}
+
+#[test]
+fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
+    let mut facts = Facts { passwd_appendable: true, ..as_user(4242, 0) };
+    let written = |facts: &Facts| {
+        let plan = boot(&config(), facts);
+        let step = plan.steps.into_iter().find_map(|it| match (it.step, it.verdict) {
+            (Step::WriteAccounts { contents, how, .. }, Verdict::Do) => Some((how, contents)),
+            _ => None,
+        });
+        (plan.identity.name, step.map(|(how, contents)| (how, String::from_utf8(contents).unwrap())))
+    };
+    let line = |name: &str| format!("{PASSWD}{name}:x:4242:0::/:/sbin/nologin\n");
+    assert_eq!(written(&facts), ("app".to_owned(), Some((Write::Append, line("app")))));
+    // Nothing that is there may move, not even a NIS line.
+    account(&mut facts, AccountFile::Passwd, "app:x:7:7:::\n+::::::");
+    let appended = "app:x:7:7:::\n+::::::\napp-4242:x:4242:0::/:/sbin/nologin\n".to_owned();
+    assert_eq!(written(&facts), ("app-4242".to_owned(), Some((Write::Append, appended))));
+    facts.accounts.insert(AccountFile::Passwd, AccountState::Fixed(PASSWD.into(), "bind-mounted from the host"));
+    assert_eq!(written(&facts), ("app".to_owned(), None));
+    facts.accounts.insert(AccountFile::Passwd, AccountState::Unfit("a symbolic link".into()));
+    assert_eq!(written(&facts), ("app".to_owned(), None));
 }
 
 #[test]

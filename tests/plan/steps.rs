@@ -108,7 +108,7 @@ fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
     let nowhere = |facts| Facts { runtime: vec![("/run/stepdown".into(), Access::ReadOnly)], ..facts };
     let fix = |facts| skip_of_runtime(&plan::boot(&config(), &nowhere(facts)).unwrap());
     assert_eq!(fix(docker()), "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`");
-    let mount = "/run:uid=1000,gid=100";
+    let mount = "/run:uid=1000,gid=100,mode=0755";
     assert_eq!(fix(as_user(1000, 100)), format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`"));
 }
 
@@ -239,7 +239,10 @@ fn without_chown_the_path_the_cause_and_the_fix_are_named() {
     assert_eq!(plan.mode, Mode::RootLimited);
     let why = skip_of(&plan, "/c");
     assert_eq!((why.cause.as_str(), why.consequence.as_str()), ("CHOWN is not granted", "/c stays 0:0 0755"));
-    assert!(why.fix.contains("cap_add: [CHOWN]") && why.fix.contains("chown -R 1000:1000"), "{why:?}");
+    assert!(
+        why.fix.to_string().contains("cap_add: [CHOWN]") && why.fix.to_string().contains("chown -R 1000:1000"),
+        "{why:?}"
+    );
 }
 
 #[test]
@@ -280,7 +283,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
         })
     };
     assert!(made("/c") && made("/tmp/web"));
-    assert!(skip_of(&plan, "/run/web").fix.contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
+    assert!(skip_of(&plan, "/run/web").fix.to_string().contains("--tmpfs /run/web:uid=999,gid=998,mode=0755"));
     assert!(!plan.steps.iter().any(|it| matches!(it.step, Step::GiveStdio { .. })));
 }
 
@@ -432,7 +435,7 @@ fn a_log_directory_that_its_user_has_keeps_its_mode() {
 #[test]
 fn without_root_a_log_directory_that_cannot_be_written_is_told_with_its_fix() {
     let plan = logging(RunAs::App, dir(0, 0, 0o755), as_user(1000, 1000));
-    assert!(skip_of(&plan, "/log/web").fix.contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
+    assert!(skip_of(&plan, "/log/web").fix.to_string().contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
     let plan = logging(RunAs::Root, dir(0, 0, 0o755), as_user(1000, 1000));
     assert_eq!(made(&plan), None, "the service is left out, and so is its directory");
 }

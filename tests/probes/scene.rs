@@ -120,7 +120,7 @@ pub fn launch() -> Launch {
         program: c"/nowhere".to_owned(),
         argv: vec![c"service".to_owned()],
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],
-        directory: c"/tmp".to_owned(),
+        directory: Some(c"/tmp".to_owned()),
         credentials,
         parent: Parent::App,
         umask: 0o022,

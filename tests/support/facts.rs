@@ -194,12 +194,17 @@ pub fn docker() -> Facts {
             .map(|(file, text)| (file, AccountState::File(text.as_bytes().to_vec())))
             .collect(),
         etc: Access::Yes,
+        passwd_appendable: false,
+        cwd_is_there: true,
+        proc_mounted: true,
+        dev_null: true,
         paths: BTreeMap::new(),
         runtime: vec![(PathBuf::from("/run/stepdown"), Access::Yes), (PathBuf::from("/tmp"), Access::Yes)],
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
         programs: BTreeMap::new(),
         helpers: BTreeMap::new(),
         home: None,
+        homes: BTreeMap::new(),
         unknown_zone: None,
     }
 }

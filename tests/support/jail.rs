@@ -44,7 +44,7 @@ pub fn subordinate_ids_possible() -> bool {
     Path::new("/usr/bin/newuidmap").exists() || skipped("there is no /usr/bin/newuidmap: install uidmap")
 }
 
-fn skipped(why: &str) -> bool {
+pub fn skipped(why: &str) -> bool {
     // Not `eprintln`, which the test harness would keep to itself.
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     writeln!(std::io::stderr(), "SKIPPED ({why}): {name}").expect("stderr can be written");

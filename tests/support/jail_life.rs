@@ -54,18 +54,18 @@ pub struct Running {
     child: Child,
     said: Shared,
     readers: Vec<std::thread::JoinHandle<()>>,
-    _home: tempfile::TempDir,
+    home: Option<tempfile::TempDir>,
 }
 
 impl Running {
     /// Reads what `child` says from now on.
-    pub(super) fn watch(mut child: Child, home: tempfile::TempDir) -> Self {
+    pub fn watch(mut child: Child, home: tempfile::TempDir) -> Self {
         let said = Arc::new((Mutex::new(Said::default()), Condvar::new()));
         let readers = [
             reader(child.stdout.take().expect("it is piped"), Origin::Out, &said),
             reader(child.stderr.take().expect("it is piped"), Origin::Err, &said),
         ];
-        Self { _home: home, child, said, readers: readers.into() }
+        Self { home: Some(home), child, said, readers: readers.into() }
     }
 
     /// Returns the first line that `wanted` accepts, whether it was said already or comes within `limit`.
@@ -138,7 +138,12 @@ impl Running {
     }
 
     /// Waits for the end.
-    pub fn wait(mut self, limit: Duration) -> Ended {
+    pub fn wait(self, limit: Duration) -> Ended {
+        self.wait_keeping(limit).0
+    }
+
+    /// Waits for the end, and hands over the directory that it lived in.
+    pub fn wait_keeping(mut self, limit: Duration) -> (Ended, Option<tempfile::TempDir>) {
         let until = Instant::now() + limit;
         let mut said = self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         while said.ended < 2 {
@@ -150,12 +155,19 @@ impl Running {
         drop(said);
         // Its output is closed: it is about to exit.
         let status = self.child.wait().expect("it is our child");
-        Ended { code: status.code(), lines }
+        (Ended { code: status.code(), lines }, self.home.take())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Who has stepped down outlives whoever started it (a change of ids clears PR_SET_PDEATHSIG), and holds our pipes.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let first = |pid: &i32| status(*pid, "NSpid:").ends_with("\t1");
+            for pid in below(self.pid().as_raw()).into_iter().filter(first) {
+                let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
         // Both do nothing if it was reaped: `Child` remembers.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();

@@ -9,7 +9,7 @@ mod watch;
 use std::io::IsTerminal;
 
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
-use super::{output, words};
+use super::{output, words as harmless};
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::sys::control::answers::{Begun, Health, Snapshot, Timings, Variables};
 use crate::sys::control::client::{Unanswered, ask};
@@ -44,7 +44,7 @@ fn shown(snapshot: &Snapshot, as_json: bool) -> String {
 pub(super) fn health() -> u8 {
     match ask::<Health>(&Ask::Health {}) {
         Ok(Health { ill }) => {
-            let lines: String = ill.iter().map(|line| words::plain(line) + "\n").collect();
+            let lines: String = ill.iter().map(|line| harmless::plain(line) + "\n").collect();
             output::out(&lines);
             if ill.is_empty() { 0 } else { EXIT_NOT }
         }
@@ -82,8 +82,8 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
         Err(why) => return unanswered(&why),
     };
     for variable in &variables {
-        let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), words::plain);
-        output::out(&format!("{}={value}\n", words::plain(&variable.name)));
+        let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), harmless::plain);
+        output::out(&format!("{}={value}\n", harmless::plain(&variable.name)));
     }
     if variables.iter().any(|variable| variable.value.is_none()) {
         output::err("stepdown: what looks like a secret is hidden; see it with `--show-secrets`\n");
@@ -105,12 +105,18 @@ pub(super) fn timings(args: &TimingsArgs) -> u8 {
 
 /// <https://no-color.org>
 #[allow(clippy::disallowed_methods)] // how we print is ours to read
-fn is_colourful() -> bool {
+pub(super) fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn unanswered(why: &Unanswered) -> u8 {
-    let text = match why {
+pub(super) fn unanswered(why: &Unanswered) -> u8 {
+    output::err(&format!("stepdown: {}\n", words(why)));
+    if matches!(why, Unanswered::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+}
+
+/// Returns why nobody answered.
+pub(super) fn words(why: &Unanswered) -> String {
+    match why {
         Unanswered::Nobody(places) => {
             let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
             format!(
@@ -128,9 +134,7 @@ fn unanswered(why: &Unanswered) -> u8 {
         Unanswered::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
         // Every problem of a configuration has its own line.
         Unanswered::Declined(why) | Unanswered::Wrong(why) => {
-            why.lines().map(words::plain).collect::<Vec<_>>().join("\n")
+            why.lines().map(harmless::plain).collect::<Vec<_>>().join("\n")
         }
-    };
-    output::err(&format!("stepdown: {text}\n"));
-    if matches!(why, Unanswered::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+    }
 }

@@ -111,6 +111,12 @@ pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }
 
+/// Returns the file with a new line of the account at its end, and every old line where it was.
+pub fn append(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
+    let added = format!("account {} ({}:{}) appended", wanted.user, wanted.uid, wanted.gid);
+    Rewrite { contents: assemble(&split(bytes), &fresh(wanted), &Put::Last), changes: vec![added], shared_with: None }
+}
+
 fn edited(mut record: Record<'_>, wanted: &Wanted<'_>) -> (Vec<u8>, Vec<String>) {
     let mut changes = Vec::new();
     let numbers = [(UID, "uid", wanted.uid.0), (GID, "gid", wanted.gid.0)];

@@ -26,6 +26,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
             "groups": gids(&me.groups),
             "home": words::path(&me.home),
             "umask": format!("{:03o}", me.umask),
+            "outside": plan.outside,
         },
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "prepare": plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -105,7 +106,7 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn skipped(why: &Skipped) -> Value {
-    json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix })
+    json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix.to_string() })
 }
 
 fn service_json(service: &Service, how: &ServicePlan) -> Value {

@@ -23,7 +23,8 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
         (Mode::Root | Mode::RootLimited | Mode::UserUnknown, _) => false,
     };
     let me = &plan.identity;
-    let who = format!("{} ({}:{})", me.name.escape_default(), me.uid, me.gid);
+    let outside = plan.outside.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
+    let who = format!("{} ({}:{}){outside}", me.name.escape_default(), me.uid, me.gid);
     if well {
         let verb = match plan.privilege.drop {
             Drop::ToApp => "steps down to",
@@ -42,6 +43,9 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     }
     for (subject, why) in skipped(plan) {
         say(Level::Warn, words::skipped(&subject, why));
+    }
+    if !skipped(plan).is_empty() {
+        say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is mended".to_owned());
     }
     plan.notices.iter().for_each(|notice| say(Level::Info, notice.clone()));
     lines

@@ -118,6 +118,7 @@ fn drop(plan: &BootPlan) -> String {
         Drop::AlreadyUser => format!("already {who}; has {}", privilege.kept),
         Drop::Powerless => format!("impossible; stays {who}"),
     }];
+    parts.extend(plan.outside.clone());
     parts.push(if privilege.no_new_privs { "no_new_privs" } else { "without no_new_privs" }.to_owned());
     parts.extend(privilege.private_gid.map(|gid| format!("private gid {gid}")));
     parts.join(", ")

@@ -26,7 +26,7 @@ fn quoted(word: &OsStr) -> String {
     if !word.is_empty() && word.as_bytes().iter().all(plain) { text } else { format!("'{text}'") }
 }
 
-pub(super) fn mode(mode: Mode) -> &'static str {
+pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Root => "root",
         Mode::RootLimited => "root, limited",
@@ -44,7 +44,7 @@ pub(super) fn drop(drop: Drop) -> &'static str {
     }
 }
 
-pub(super) fn gids(gids: &[Gid]) -> String {
+pub(in crate::plan) fn gids(gids: &[Gid]) -> String {
     gids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
@@ -53,7 +53,7 @@ pub(super) fn caps(caps: CapSet) -> Vec<String> {
 }
 
 /// Returns `8 s`, `1.5 s`, `2 min`.
-pub(super) fn duration(duration: Duration) -> String {
+pub(in crate::plan) fn duration(duration: Duration) -> String {
     match (duration.as_secs(), duration.subsec_millis()) {
         (seconds, 0) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
         (seconds, 0) => format!("{seconds} s"),
@@ -62,7 +62,7 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// Returns what the step is about: `/etc/passwd`, `own /config`.
-pub(super) fn subject(step: &Step) -> String {
+pub(in crate::plan) fn subject(step: &Step) -> String {
     match step {
         Step::BecomeSubreaper => "adopt orphans".to_owned(),
         Step::WriteAccounts { file, .. } => file.path().to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn subject(step: &Step) -> String {
     }
 }
 
-fn stream(fd: i32) -> &'static str {
+pub(in crate::plan) fn stream(fd: i32) -> &'static str {
     match fd {
         0 => "stdin",
         1 => "stdout",
@@ -104,14 +104,16 @@ pub(super) fn detail(step: &Step) -> String {
 }
 
 /// Steps of one kind that share a verdict: `/etc/group, /etc/passwd`.
-pub(super) struct Bundle<'a> {
+pub(in crate::plan) struct Bundle<'a> {
+    /// The first of them.
+    pub step: &'a Step,
     pub subjects: Vec<String>,
     pub details: Vec<String>,
     pub verdict: &'a Verdict,
 }
 
 /// Returns the steps, those next to each other of one part and verdict put together where that loses nothing.
-pub(super) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
+pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
     let mut all: Vec<(&'static str, Bundle<'_>)> = Vec::new();
     for planned in steps {
         let part = planned.step.part();
@@ -122,7 +124,7 @@ pub(super) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
             }
             Some(_) | None => {
                 let (subjects, details) = (vec![subject(&planned.step)], vec![detail(&planned.step)]);
-                all.push((part, Bundle { subjects, details, verdict: &planned.verdict }));
+                all.push((part, Bundle { step: &planned.step, subjects, details, verdict: &planned.verdict }));
             }
         }
     }

@@ -3,16 +3,18 @@
 use super::{Ground, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
+use crate::config::values::UserName;
 use crate::plan::accounts::{Rewrite, group, passwd, shadow};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts};
+use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
 use crate::plan::runs_as::{Names, Standing};
-use crate::plan::{Identity, Planned, Step, Verdict};
+use crate::plan::{Identity, Planned, Step, Verdict, Write};
 
 /// The account files as they shall be, in the order in which they are written.
-pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>);
+pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>, Write);
 
 impl Files {
     /// Returns the files for a drop: the account, its group, its memberships, and locked shadow lines.
@@ -59,19 +61,25 @@ impl Files {
             };
             files.push((file, rewrite));
         }
-        Self(files)
+        Self(files, Write::Replace)
     }
 
     /// Returns the passwd line that gives a name to the uid that we are, where it has none (OpenShift).
     pub(in crate::plan) fn for_unknown(app: &App, identity: &Identity, facts: &Facts) -> Self {
+        let named = UserName::new(&identity.name);
         let wanted = passwd::Wanted {
-            user: &app.user,
+            user: named.as_ref().unwrap_or(&app.user),
             uid: identity.uid,
             gid: identity.gid,
             home: Some(&identity.home),
             shell: app.shell.as_deref(),
         };
-        Self(vec![(AccountFile::Passwd, passwd::rewrite(bytes(facts, AccountFile::Passwd), &wanted))])
+        let old = bytes(facts, AccountFile::Passwd);
+        let is_a_file = matches!(facts.accounts.get(&AccountFile::Passwd), Some(AccountState::File(_)));
+        if facts.passwd_appendable && is_a_file {
+            return Self(vec![(AccountFile::Passwd, passwd::append(old, &wanted))], Write::Append);
+        }
+        Self(vec![(AccountFile::Passwd, passwd::rewrite(old, &wanted))], Write::Replace)
     }
 
     /// Returns the names as they will be, whether they can be written or not.
@@ -85,18 +93,21 @@ impl Files {
 
     /// Returns a step for each file.
     pub(super) fn steps(&self, ground: &Ground<'_>) -> Vec<Planned> {
-        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, ground)).collect()
+        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, ground)).collect()
     }
 }
 
-fn step(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Planned {
+fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &Ground<'_>) -> Planned {
     let verdict = if rewrite.contents == bytes(ground.facts, file) && !rewrite.contents.is_empty() {
         Verdict::Fits("already right".to_owned())
     } else {
-        verdict(file, ground)
+        match how {
+            Write::Append => Verdict::Do,
+            Write::Replace => verdict(file, ground),
+        }
     };
     let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
-    Planned { step: Step::WriteAccounts { file, contents, changes }, verdict }
+    Planned { step: Step::WriteAccounts { file, contents, changes, how }, verdict }
 }
 
 fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
@@ -112,29 +123,29 @@ fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
     let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
     let (cause, fix) = match (state, ground.facts.etc) {
         (AccountState::Fixed(_, why), _) => {
-            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}"))
+            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}").into())
         }
         (AccountState::Unfit(why), _) => {
-            (format!("{path} is {why}"), format!("put a regular file there, or {in_image}"))
+            (format!("{path} is {why}"), format!("put a regular file there, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Verdict::Do,
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
-            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}"))
+            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
             Standing::User => (
                 format!("{uid}:{gid} may not write /etc"),
-                "start as a user of the image, or with `user: \"0\"` and PUID/PGID".to_owned(),
+                Fix::words("start as a user of the image, or with `user: \"0\"` and PUID/PGID"),
             ),
             Standing::Root | Standing::Powerless => {
                 ("root may not write /etc".to_owned(), super::cap_fix(crate::config::values::Capability::DAC_OVERRIDE))
             }
         },
         (AccountState::File(_) | AccountState::Missing, Access::Missing) => {
-            ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".to_owned())
+            ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Unfit) => {
-            ("/etc is no directory".to_owned(), "mend the image".to_owned())
+            ("/etc is no directory".to_owned(), "mend the image".into())
         }
     };
     skip(cause, consequence, fix)

@@ -8,6 +8,7 @@ use crate::config::container::Directory;
 use crate::config::values::Capability;
 use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::runs_as::Standing;
 use crate::plan::show::words;
@@ -126,8 +127,7 @@ fn not_a_directory(path: &str, kind: PathKind) -> Verdict {
 }
 
 /// A tmpfs of that owner stands in for a directory that cannot be made.
-fn tmpfs(ground: &Ground<'_>, path: &Path, mode: u32) -> String {
-    let (path, uid, gid) = (words::path(path), ground.identity.uid, ground.identity.gid);
-    let mount = format!("{path}:uid={uid},gid={gid},mode={mode:04o}");
-    format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`")
+fn tmpfs(ground: &Ground<'_>, path: &Path, mode: u32) -> Fix {
+    let owner = Owner { uid: ground.identity.uid, gid: ground.identity.gid };
+    Fix::tmpfs(path, Some((owner, mode)))
 }

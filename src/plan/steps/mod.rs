@@ -7,6 +7,8 @@ mod runtime;
 mod stdio;
 
 use super::facts::{Facts, PathFact, PathKind};
+use super::fix::Fix;
+use super::identity::ranges;
 use super::notes::Notes;
 use super::runs_as::{Resolver, Standing};
 use super::{Identity, Owner, Planned, Skipped, Step, Verdict};
@@ -73,8 +75,9 @@ impl Ground<'_> {
             }),
         };
         let ids = [("uid", uid.0, &self.facts.uid_map), ("gid", gid.0, &self.facts.gid_map)];
-        for (word, id, _) in ids.iter().filter(|(_, id, map)| map.outside(*id).is_none()) {
-            self.unknown(at, format!("{word} {id} is not mapped in this user namespace"), notes);
+        for (word, id, map) in ids.iter().filter(|(_, id, map)| map.outside(*id).is_none()) {
+            let mapped = ranges(map);
+            self.unknown(at, format!("{word} {id} is not mapped in this user namespace (mapped: {mapped})"), notes);
         }
         Owner { uid, gid }
     }
@@ -105,10 +108,10 @@ fn kind_word(kind: PathKind) -> &'static str {
     }
 }
 
-fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<String>) -> Verdict {
+fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Verdict {
     Verdict::Skip(Skipped { cause: cause.into(), consequence: consequence.into(), fix: fix.into() })
 }
 
-fn cap_fix(capability: Capability) -> String {
-    super::notes::cap_add(CapSet::EMPTY.with(capability))
+fn cap_fix(capability: Capability) -> Fix {
+    Fix::capabilities(CapSet::EMPTY.with(capability))
 }

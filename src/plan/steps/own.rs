@@ -4,7 +4,9 @@ use super::{Ground, as_found, cap_fix, kind_word, skip};
 use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;
+use crate::plan::checks::{Area, Trouble};
 use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::runs_as::Standing;
 use crate::plan::show::words;
@@ -23,7 +25,10 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
                 checked(ground, own, owner, fact)
             }
         };
-        if own.required && matches!(verdict, Verdict::Skip(_)) && !fact.is_some_and(|it| usable(ground.identity, it)) {
+        // What a link leads to is not known here.
+        let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
+        let can_use = !is_link && fact.is_some_and(|it| usable(ground.identity, it));
+        if own.required && matches!(verdict, Verdict::Skip(_)) && !can_use {
             refuse(ground, own, &verdict, notes);
         }
         steps.push(Planned { step: step(ground, own, owner, &verdict), verdict });
@@ -82,8 +87,7 @@ fn as_root(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
         if right_owner {
             Verdict::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
         } else {
-            let flag = if walks { "-R " } else { "" };
-            let fix = format!("{}; or on the host: `chown {flag}{to}`", cap_fix(Capability::CHOWN));
+            let fix = cap_fix(Capability::CHOWN).or(Fix::chown(&own.path, walks, owner));
             skip("CHOWN is not granted", consequence, fix)
         }
     } else {
@@ -106,13 +110,12 @@ fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
         let fix = format!("mount {path} read-write (take `:ro` off) if the app writes there");
         skip(format!("{path} is mounted read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
-        let flag = if own.recursive && *kind == PathKind::Directory { "-R " } else { "" };
-        let fix = match own.when {
-            OwnWhen::Never => format!("on the host: `chown {flag}{who}`, or take `when = \"never\"` out"),
-            OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch => {
-                format!("on the host: `chown {flag}{who}` what is mounted at {path}, or start the container as root")
-            }
+        let walks = own.recursive && *kind == PathKind::Directory;
+        let other = match (ground.standing(), own.when) {
+            (Standing::Root, _) => "take `when = \"never\"` out",
+            (Standing::Powerless | Standing::User, _) => "start the container as root",
         };
+        let fix = Fix::chown(&own.path, walks, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
     } else {
         let consequence = format!("{path} does not become {}:{}", owner.uid, owner.gid);
@@ -149,16 +152,16 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
             let consequence = format!("{path} is not made: it could only be root's");
             return skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN));
         }
-        (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
+        (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount.into()),
         (_, Access::Denied) => {
             let fix = match ground.standing() {
                 Standing::Root => cap_fix(Capability::DAC_OVERRIDE),
-                Standing::Powerless | Standing::User => mount,
+                Standing::Powerless | Standing::User => mount.into(),
             };
             (format!("uid {} may not enter or write the way to {path}", ground.facts.uid), fix)
         }
         (_, Access::Yes | Access::Missing | Access::Unfit) => {
-            (format!("something on the way to {path} is missing or no directory"), mount)
+            (format!("something on the way to {path} is missing or no directory"), mount.into())
         }
     };
     skip(cause, "there is nothing to own", fix)
@@ -182,6 +185,8 @@ fn limits(ground: &Ground<'_>, steps: &[Planned], notes: &mut Notes) {
         (Capability::DAC_OVERRIDE, "directories that only another user may enter are left out"),
     ];
     for (capability, what) in needs.into_iter().filter(|(capability, _)| !ground.has(*capability)) {
-        notes.notice(format!("ownership: {what}: {capability} is not granted; {}", cap_fix(capability)));
+        let fix = cap_fix(capability);
+        let notice = format!("ownership: {what}: {capability} is not granted; {fix}");
+        notes.concern(notice, Area::Capability, "ownership", Trouble::lacking(capability, what, fix));
     }
 }

@@ -1,20 +1,23 @@
 //! Our own directory (DESIGN §3.3). It is made anew at each boot, so it is never "already right".
 
+use std::path::Path;
+
 use super::{Ground, skip};
 use crate::plan::facts::Access;
+use crate::plan::fix::Fix;
 use crate::plan::runs_as::Standing;
-use crate::plan::{Planned, Step, Verdict};
+use crate::plan::{Owner, Planned, Step, Verdict};
 
 pub(super) fn step(ground: &Ground<'_>) -> Planned {
     let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let verdict = if candidates.is_empty() {
         let fix = match ground.standing() {
-            Standing::Root | Standing::Powerless => "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`".to_owned(),
+            Standing::Root | Standing::Powerless => Fix::tmpfs(Path::new("/run"), None),
             // An engine makes it root's, with the mode that /run has in the image.
             Standing::User => {
-                let mount = format!("/run:uid={},gid={}", ground.facts.uid, ground.facts.gid);
-                format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`")
+                let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
+                Fix::tmpfs(Path::new("/run"), Some((owner, 0o755)))
             }
         };
         skip(

@@ -93,6 +93,8 @@ pub enum Ask {
     },
     /// How long the boot took, and for whom it waited.
     Timings {},
+    /// What the boot came to, and what is to be looked at to tell how it is now.
+    Doctor {},
     /// The last lines of a service; each is an answer of its own.
     Logs {
         /// Whose.
@@ -129,9 +131,12 @@ impl Ask {
             Self::Wait { .. } => true,
             Self::Reload { services } => !services.is_empty(),
             Self::Logs { follow, .. } => *follow,
-            Self::Health {} | Self::Shutdown { .. } | Self::Signal { .. } | Self::Env { .. } | Self::Timings {} => {
-                false
-            }
+            Self::Health {}
+            | Self::Shutdown { .. }
+            | Self::Signal { .. }
+            | Self::Env { .. }
+            | Self::Timings {}
+            | Self::Doctor {} => false,
         }
     }
 }

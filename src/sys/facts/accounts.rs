@@ -9,8 +9,9 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::AccessFlags;
 
-use super::raw;
+use super::{access, raw};
 use crate::plan::facts::{AccountFile, AccountState};
 use crate::sys::slurp;
 
@@ -19,9 +20,30 @@ const MAX_ACCOUNTS: u64 = 16 * 1024 * 1024;
 
 /// Reads all four.
 pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
-    let around = open(Path::new("/etc"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
-    let mount = around.and_then(|fd| raw::statx(fd.as_fd()).ok()).and_then(|stat| stat.mount);
+    let mount = mount_of_etc();
     AccountFile::ALL.into_iter().map(|file| (file, state(Path::new(file.path()), mount))).collect()
+}
+
+/// Reads one for lookups alone, through links too; empty where it is no regular file. A FIFO is not waited for.
+pub fn bytes(file: AccountFile) -> Vec<u8> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };
+    let regular = raw::statx(fd.as_fd()).ok().filter(|stat| is_regular(stat.mode));
+    regular.and_then(|stat| contents(fd, stat.size)).unwrap_or_default()
+}
+
+fn is_regular(mode: u32) -> bool {
+    SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+fn mount_of_etc() -> Option<u64> {
+    let around = open(Path::new("/etc"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
+    around.and_then(|fd| raw::statx(fd.as_fd()).ok()).and_then(|stat| stat.mount)
+}
+
+/// Returns whether we may write to the file itself. Whether it is one to be written to is for [`AccountState`] to say.
+pub(super) fn can_append(file: AccountFile) -> bool {
+    access::check(Path::new(file.path()), AccessFlags::W_OK).is_ok()
 }
 
 /// Returns what the file at `path` is, whose directory lies on `mount` (where the kernel can tell).
@@ -41,7 +63,7 @@ fn state(path: &Path, mount: Option<u64>) -> AccountState {
         Ok(stat) => stat,
         Err(errno) => return AccountState::Unfit(errno.desc().into()),
     };
-    if SFlag::from_bits_truncate(stat.mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+    if !is_regular(stat.mode) {
         return AccountState::Unfit("not a regular file".into());
     }
     let Some(bytes) = contents(fd, stat.size) else {

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod homes;
 mod interpreter;
 mod limits;
 mod paths;
@@ -14,14 +15,23 @@ mod runtime;
 mod stdio;
 mod zone;
 
+use std::collections::BTreeMap;
 use std::env::var_os;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::null;
 use crate::config::Config;
-use crate::plan::facts::{Facts, StdioKind};
+use crate::config::values::Uid;
+use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 
+pub use accounts::bytes as account_bytes;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
+
+/// Returns the maps of this user namespace.
+pub fn id_maps() -> (IdMap, IdMap) {
+    process::id_maps()
+}
 
 /// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
 /// now is not what a plan is made of.
@@ -39,7 +49,16 @@ pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
     let (programs, helpers) = programs::read(config, var_os("PATH").as_deref());
+    let home = var_os("HOME").map(PathBuf::from);
+    let accounts = accounts::read();
+    let etc = access::can_create_in(Path::new("/etc"));
+    let is_root = process.uid == Uid::ROOT;
     Facts {
+        homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
+        passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
+        cwd_is_there: std::env::current_dir().is_ok(),
+        proc_mounted: process.proc_mounted,
+        dev_null: null::is_there(),
         uid: process.uid,
         gid: process.gid,
         groups: process.groups,
@@ -56,14 +75,14 @@ pub fn read(config: &Config) -> Facts {
         nice: raw::nice(),
         oom_score_adj: process.oom_score_adj,
         hard_limits: limits::read(config),
-        accounts: accounts::read(),
-        etc: access::can_create_in(Path::new("/etc")),
+        accounts,
+        etc,
         paths: paths::read(config),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,
         programs,
         helpers,
-        home: var_os("HOME").map(Into::into),
+        home,
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),
     }
 }

@@ -21,15 +21,16 @@ pub(super) struct Process {
     pub(super) gid_map: IdMap,
     pub(super) setgroups_denied: bool,
     pub(super) pid_one: bool,
+    pub(super) proc_mounted: bool,
     pub(super) umask: u32,
     pub(super) oom_score_adj: i32,
 }
 
 /// Asks.
 pub(super) fn read() -> Process {
-    let status = Status::parse(&slurp::proc("/proc/self/status"));
-    let uid_map = id_map(&slurp::proc("/proc/self/uid_map"));
-    let gid_map = id_map(&slurp::proc("/proc/self/gid_map"));
+    let text = slurp::proc("/proc/self/status");
+    let status = Status::parse(&text);
+    let (uid_map, gid_map) = id_maps();
     // The file says "allow" wherever everything is mapped: only a user namespace of one's own can have denied it.
     let may_be_denied = gid_map != IdMap::whole();
     Process {
@@ -44,9 +45,15 @@ pub(super) fn read() -> Process {
         gid_map,
         setgroups_denied: may_be_denied && slurp::proc("/proc/self/setgroups").trim_ascii() == b"deny",
         pid_one: getpid().as_raw() == 1,
+        proc_mounted: !text.is_empty(),
         umask: status.umask.unwrap_or_else(umask_by_asking),
         oom_score_adj: number(&slurp::proc("/proc/self/oom_score_adj")).unwrap_or_default(),
     }
+}
+
+/// Both maps.
+pub(super) fn id_maps() -> (IdMap, IdMap) {
+    (id_map(&slurp::proc("/proc/self/uid_map")), id_map(&slurp::proc("/proc/self/gid_map")))
 }
 
 /// The lines of `/proc/self/status` that matter (proc_pid_status(5)).

@@ -28,6 +28,7 @@ use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Answer, Exit, Pid, SpawnError, Target};
+use crate::sys::null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
 use crate::sys::process::group;
@@ -66,10 +67,10 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Returns an empty set.
     ///
     /// # Errors
-    /// When `/dev/null` or an epoll set cannot be opened.
+    /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: File::options().read(true).write(true).open("/dev/null")? })
+        Ok(Self { looks: HashMap::new(), epoll, null: null::input()? })
     }
 
     /// Begins to look. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -286,7 +287,7 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
         }
     };
     // Asked from here: a service's directory that is gone says nothing about what is asked.
-    launch.directory = c"/".to_owned();
+    launch.directory = Some(c"/".to_owned());
     Ok(question)
 }
 

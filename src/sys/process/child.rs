@@ -133,8 +133,10 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
         check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(Stage::NoNewPrivs))?;
     }
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
-    // SAFETY: a NUL-terminated string that outlives the call.
-    check(unsafe { libc::chdir(launch.directory.as_ptr()) }).map_err(at(Stage::Directory))?;
+    if let Some(directory) = &launch.directory {
+        // SAFETY: a NUL-terminated string that outlives the call.
+        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at(Stage::Directory))?;
+    }
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
     unblock_signals();

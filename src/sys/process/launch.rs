@@ -17,8 +17,8 @@ pub struct Launch {
     pub argv: Vec<CString>,
     /// Its environment, `NAME=value`.
     pub env: Vec<CString>,
-    /// Its working directory.
-    pub directory: CString,
+    /// Its working directory; `None`: ours.
+    pub directory: Option<CString>,
     /// Ids, groups, capabilities.
     pub credentials: Credentials,
     /// What PID 1 is, so that nothing is asked of the kernel that is so already.

@@ -55,8 +55,9 @@ pub struct Surroundings {
     pub log: LogFormat,
     /// The width of tags.
     pub tag_width: usize,
-    /// The image's working directory, where the main command starts.
-    pub directory: PathBuf,
+    /// Where the main command starts; `None`: where we are, the image's working directory. It is inherited rather than
+    /// entered again: under another user that could be refused (`WORKDIR /root`).
+    pub directory: Option<PathBuf>,
 }
 
 /// Descriptors made for one start.
@@ -204,8 +205,8 @@ impl Member {
         let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
         let environment = self.environment(around)?;
         let directory = match service {
-            Some(service) => service.directory.as_deref().unwrap_or(Path::new("/")),
-            None => &around.directory,
+            Some(service) => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
+            None => around.directory.as_deref(),
         };
         let mut credentials = self.plan.credentials.clone();
         if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
@@ -217,7 +218,7 @@ impl Member {
             program: path_of(&program).map_err(nul)?,
             argv: words(&argv).map_err(nul)?,
             env: environment::as_words(&environment).map_err(nul)?,
-            directory: path_of(directory).map_err(nul)?,
+            directory: directory.map(path_of).transpose().map_err(nul)?,
             credentials,
             parent: around.parent,
             umask: service.and_then(|service| service.umask).unwrap_or(around.umask),

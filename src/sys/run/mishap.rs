@@ -1,6 +1,10 @@
 //! What a panic said. It unwinds to the loop's border, where services are stopped in order: an abort in PID 1 would end
 //! as 139 and take every service along (SECURITY T24). The hook only takes notes; whoever stops the unwinding speaks.
 
+#[cfg(debug_assertions)]
+use std::collections::BTreeMap;
+#[cfg(debug_assertions)]
+use std::ffi::{OsStr, OsString};
 use std::sync::Mutex;
 
 static NOTE: Mutex<Option<String>> = Mutex::new(None);
@@ -8,6 +12,12 @@ static NOTE: Mutex<Option<String>> = Mutex::new(None);
 /// With debug assertions this signal makes the loop panic, for the test of the border.
 #[cfg(debug_assertions)]
 pub const ON_PURPOSE: i32 = 64;
+
+/// With debug assertions this variable makes the boot panic, likewise.
+#[cfg(debug_assertions)]
+pub fn on_purpose(environment: &BTreeMap<OsString, OsString>) {
+    assert!(!environment.contains_key(OsStr::new("PANIC_ON_PURPOSE")), "on purpose");
+}
 
 /// Replaces the default hook, which writes to stderr and may wait for its reader.
 pub fn take_notes() {

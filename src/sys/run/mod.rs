@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 
 pub use environment::Environment;
 pub use member::{Member, Surroundings};
-pub use reload::{Reader, Reread};
+pub use reload::{Origin, Reread};
 
 use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
@@ -86,8 +86,8 @@ pub struct Stage<'a> {
     pub outside: Outside,
     /// To whom signals go, instead of the main command.
     pub mapped: Vec<SignalRule>,
-    /// Reads the configuration again; `None`: that cannot be done here.
-    pub reader: Option<Reader<'a>>,
+    /// What it was made from; `None`: that is not to be asked here.
+    pub origin: Option<&'a mut dyn Origin>,
 }
 
 /// Who waits for news of the container outside of it. Opened before the drop.
@@ -153,7 +153,7 @@ struct Turning<'a> {
     began: Instant,
     tty: bool,
     ends_by: Option<Instant>,
-    reader: Option<Reader<'a>>,
+    origin: Option<&'a mut dyn Origin>,
     /// A reload is due, and these want to know what comes of it.
     reload_asked: Option<Vec<Call>>,
     outward: Outward,
@@ -199,7 +199,7 @@ impl<'a> Turning<'a> {
             because: Because::NothingLeft,
             began: stage.began,
             tty: stage.tty,
-            reader: stage.reader,
+            origin: stage.origin,
             reload_asked: None,
             outward: stage.outside.outward,
             said_ready: false,

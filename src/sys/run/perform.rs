@@ -23,6 +23,7 @@ use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
+use crate::sys::null;
 use crate::sys::privilege::{with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
@@ -58,7 +59,7 @@ impl Hands {
     /// Returns hands that have started nothing yet.
     ///
     /// # Errors
-    /// When `/dev/null` or an epoll set cannot be opened.
+    /// When no descriptor can be had.
     pub fn new(mut members: Vec<Member>, around: Surroundings, sockets: Sockets) -> io::Result<Self> {
         let mut watch = Watch::new()?;
         Ok(Self {
@@ -74,7 +75,7 @@ impl Hands {
             watch,
             memory: Memory::watch(),
             next: HashMap::new(),
-            null: File::open("/dev/null")?,
+            null: null::input()?,
         })
     }
 

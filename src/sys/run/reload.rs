@@ -7,6 +7,7 @@ use super::member::Member;
 use super::perform::Hands;
 use crate::config::values::ServiceName;
 use crate::error::Error;
+use crate::plan::checks::Examination;
 use crate::supervise::{Action, Id, Setup};
 use crate::sys::control::answers::{Answer, Reloaded};
 use crate::sys::control::server::Call;
@@ -28,19 +29,28 @@ pub struct Reread {
     pub notices: Vec<String>,
 }
 
-/// Reads the configuration again.
-pub type Reader<'a> = Box<dyn FnMut() -> Result<Reread, Error> + 'a>;
+/// What the loop was made from: the configuration and the plan.
+pub trait Origin {
+    /// Reads the configuration again.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or what it would need that was given up.
+    fn reread(&mut self) -> Result<Reread, Error>;
+
+    /// Returns what the boot came to, for `doctor`.
+    fn examine(&self) -> Examination;
+}
 
 impl Turning<'_> {
     /// Reads the configuration again and begins what follows. Returns what was done in words, or why nothing was.
     pub(super) fn reread(&mut self) -> (Result<String, String>, Vec<Action>) {
-        let Some(reader) = &mut self.reader else {
+        let Some(origin) = &mut self.origin else {
             return (Err("nothing is supervised yet".to_owned()), Vec::new());
         };
         if self.supervisor.because().is_some() {
             return (Err("the container stops".to_owned()), Vec::new());
         }
-        let reread = match reader() {
+        let reread = match origin.reread() {
             Ok(reread) => reread,
             Err(error) => {
                 tracing::error!("reload: nothing is changed: {error}");

@@ -113,6 +113,10 @@ impl Turning<'_> {
                 all.steps.clone_from(&self.front.steps);
                 call.answer(Answer::Ok(all));
             }
+            Ask::Doctor {} => match &self.origin {
+                Some(origin) => call.answer(Answer::Ok(origin.examine())),
+                None => call.answer(Answer::<()>::Error("the boot is not over yet; ask again".to_owned())),
+            },
             Ask::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
         }
     }

@@ -1,0 +1,81 @@
+//! `doctor`: what is wrong with this container, running or fresh, and what to paste to mend it. Changes nothing.
+
+use std::io::IsTerminal;
+
+use super::args::DoctorArgs;
+use super::output;
+use crate::config;
+use crate::plan::checks::{self, Area, Check, Examination, Trouble};
+use crate::plan::show::{self, Paint};
+use crate::sys::control::client::{Unanswered, ask};
+use crate::sys::control::protocol::Ask;
+use crate::sys::source::Where;
+use crate::sys::{doctor, facts, host};
+
+/// Asks PID 1 what its boot came to, or finds out what one would come to; looks at the machine; prints what is wrong.
+pub(super) fn run(args: DoctorArgs) -> u8 {
+    let (examination, running) = match ask::<Examination>(&Ask::Doctor {}) {
+        Ok(examination) => (examination, true),
+        Err(why) => match (doctor::pid_one(), why) {
+            (Some(first), why) => (unreached(args.command, first, &why), true),
+            (None, Unanswered::Nobody(_)) => match host::refuse_machine() {
+                Ok(()) => (fresh(args.command), false),
+                Err(error) => return output::failed(&error),
+            },
+            (None, why) => return super::control::unanswered(&why),
+        },
+    };
+    let seen = doctor::look(&examination);
+    let diagnosis = checks::conclude(examination, &seen, running);
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&diagnosis).unwrap_or_default() + "\n",
+        false => {
+            let colours = super::control::is_colourful() && std::io::stdout().is_terminal();
+            show::diagnosis(&diagnosis, if colours { Paint::Coloured } else { Paint::Plain })
+        }
+    };
+    output::out(&text);
+    diagnosis.verdict.exit_code()
+}
+
+/// What a boot here would come to.
+fn fresh(command: Vec<std::ffi::OsString>) -> Examination {
+    match read(command) {
+        Ok(config) => checks::examine(&config, &facts::read(&config)),
+        Err(problems) => checks::of_problems(problems),
+    }
+}
+
+/// Without a main command, and without a service, we are what is run.
+fn read(command: Vec<std::ffi::OsString>) -> Result<config::Config, crate::error::Problems> {
+    let sources = super::sources(&Where::installed(), command);
+    let none = sources.main.is_empty() && sources.trees.iter().all(|tree| tree.entries.is_empty());
+    let main = if none { vec!["/proc/self/exe".into()] } else { sources.main };
+    config::read(&config::Sources { main, ..sources })
+}
+
+/// Our PID 1 runs and does not tell: its ids are known, what its boot could not do is not.
+fn unreached(
+    command: Vec<std::ffi::OsString>,
+    first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
+    why: &Unanswered,
+) -> Examination {
+    let trouble = Trouble::new(
+        format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),
+        "only what can be looked at is told here; `stepdown status` and the like do not work",
+        "ask as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
+    );
+    let told = Check::degraded(Area::RuntimeDirectory, "control socket", trouble);
+    match read(command) {
+        Ok(config) => {
+            let facts = doctor::facts_of(facts::read(&config), first);
+            let looked = checks::examine(&config, &facts).of_the_past();
+            let checks = looked.checks.into_iter().filter(|check| check.area == Area::Identity).chain([told]).collect();
+            Examination { checks, ..looked }
+        }
+        Err(problems) => {
+            let wrong = checks::of_problems(problems);
+            Examination { checks: wrong.checks.into_iter().chain([told]).collect(), ..wrong }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What an answer to a [`Question`] means: the cause told apart, what follows, what helps. Must not know how it was asked.
+
+use std::path::Path;
+
+use super::mounts::Mount;
+use super::questions::{AtBoot, Question, Want, Who};
+use super::seen::{Found, Ground, Look, No, Told};
+use super::{Area, Check, Finding, Trouble, Why};
+use crate::config::values::{Gid, Uid};
+use crate::plan::Owner;
+use crate::plan::facts::IdMap;
+use crate::plan::fix::Fix;
+use crate::plan::show::words;
+
+/// What a file shows whose owner has no number here (`/proc/sys/kernel/overflowuid`).
+const NOBODY: u32 = 65534;
+
+pub(super) fn judge(question: &Question, look: &Look, ground: &Ground) -> Check {
+    let case = Case { question, look, ground, mount: ground.mounts.of(&look.real) };
+    let finding = match case.trouble() {
+        Ok(note) => Finding::Ok { note },
+        Err(trouble) if question.fatal => Finding::Fatal(trouble),
+        Err(trouble) => Finding::Degraded(trouble),
+    };
+    Check { area: question.area, subject: question.subject.clone(), finding }
+}
+
+struct Case<'a> {
+    question: &'a Question,
+    look: &'a Look,
+    ground: &'a Ground,
+    mount: Option<&'a Mount>,
+}
+
+impl Case<'_> {
+    fn trouble(&self) -> Result<String, Trouble> {
+        match (&self.look.told, &self.question.at_boot) {
+            (Told::Yes, at_boot) => Ok(self.well(at_boot)),
+            (Told::Missing, _) if self.question.optional => Ok("not there, and optional".to_owned()),
+            (Told::Missing, AtBoot::Made(to)) => Ok(format!("made at boot, {to}")),
+            (Told::Missing, _) => Err(self.told_by_boot(self.missing())),
+            (Told::Barred(on_the_way, found), _) => Err(self.barred(on_the_way, *found)),
+            (Told::Unknown, AtBoot::Skipped { cause, consequence, fix }) => {
+                Err(Trouble::new(cause.clone(), consequence.clone(), fix.clone()))
+            }
+            (Told::Unknown, _) => Ok(format!("not looked at: nobody here can become {}", self.who())),
+            (Told::NotRead(No::Denied) | Told::NotWritten(No::Denied) | Told::Below(..), AtBoot::Given(to))
+                if self.is_owners_matter() =>
+            {
+                let is_remote = self.mount.is_some_and(Mount::is_remote);
+                Ok(format!("given to {to} at boot{}", if is_remote { ", if the server lets root do so" } else { "" }))
+            }
+            (Told::NotRead(_) | Told::NotWritten(_), AtBoot::Made(to)) if self.is_owners_matter() => {
+                Ok(format!("made {to} at boot"))
+            }
+            (Told::NotRead(no), _) => Err(self.told_by_boot(self.refused(*no, "read"))),
+            (Told::NotWritten(no), _) => Err(self.told_by_boot(self.refused(*no, "write"))),
+            (Told::Below(path, no), _) => Err(self.below(path, *no)),
+        }
+    }
+
+    fn who(&self) -> String {
+        self.question.who.shown()
+    }
+
+    fn path(&self) -> String {
+        words::path(&self.question.path)
+    }
+
+    /// Returns whether a new owner would change the answer.
+    fn is_owners_matter(&self) -> bool {
+        let no = match self.look.told {
+            Told::NotRead(no) | Told::NotWritten(no) => no,
+            Told::Below(_, no) => return no == No::Denied,
+            Told::Yes | Told::Missing | Told::Barred(..) | Told::Unknown => return true,
+        };
+        no == No::Denied && !self.is_allowed_by_mode()
+    }
+
+    fn well(&self, at_boot: &AtBoot) -> String {
+        let who = self.who();
+        let can = match self.question.want {
+            Want::Use if self.look.found.is_some_and(|found| !found.is_directory) => {
+                format!("{who} can read and write it")
+            }
+            Want::Use | Want::Device => format!("{who} can use it"),
+            Want::Enter => format!("{who} can enter it"),
+            Want::Read => format!("{who} can read it"),
+            Want::Execute => return format!("{} as {who}", self.path()),
+        };
+        match at_boot {
+            AtBoot::Given(to) => format!("{can}; given to {to} at boot"),
+            AtBoot::Skipped { cause, .. } => format!("{can} now (at the boot: {cause})"),
+            AtBoot::Nothing | AtBoot::Made(_) => can,
+        }
+    }
+
+    /// Where the boot has said something about it already, its words stay: they name what root lacked. The kind of the
+    /// cause is what the look found out.
+    fn told_by_boot(&self, found: Trouble) -> Trouble {
+        match (&self.question.at_boot, found.why) {
+            (AtBoot::Skipped { cause, consequence, fix }, Why::OwnerAndMode | Why::ReadOnly | Why::Missing) => {
+                let why = if cause.ends_with("not granted") { Why::Capability } else { found.why };
+                Trouble { why, ..Trouble::new(cause.clone(), consequence.clone(), fix.clone()) }
+            }
+            (AtBoot::Skipped { .. } | AtBoot::Nothing | AtBoot::Given(_) | AtBoot::Made(_), _) => found,
+        }
+    }
+
+    fn lost(&self, why: Why, cause: String, fix: Fix) -> Trouble {
+        Trouble { why, ..Trouble::new(cause, self.question.lost.clone(), fix) }
+    }
+
+    fn missing(&self) -> Trouble {
+        let path = self.path();
+        let fix = match self.question.area {
+            Area::Path => Fix::settings(
+                format!("-v data:{path}"),
+                format!("volumes: [\"data:{path}\"]"),
+                format!("volumeMounts: [{{ name: data, mountPath: {path} }}]"),
+            ),
+            _ => Fix::words("put it into the image, or mount it"),
+        };
+        self.lost(Why::Missing, format!("{path} does not exist"), fix)
+    }
+
+    fn barred(&self, on_the_way: &Path, found: Option<Found>) -> Trouble {
+        let at = words::path(on_the_way);
+        let cause = match found {
+            Some(found) => format!("{at}, on the way, is {}", shown(found)),
+            None => format!("{at}, on the way, may not be entered"),
+        };
+        let fix = if self.ground.mounts.of(on_the_way).is_none_or(Mount::is_image) {
+            Fix::words(format!("in the Dockerfile: `RUN chmod a+x {at}`"))
+        } else {
+            Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
+        };
+        self.lost(Why::OwnerAndMode, cause, fix)
+    }
+
+    fn below(&self, path: &Path, no: No) -> Trouble {
+        let at = words::path(path);
+        let cause = format!("{at}, below it, may not be used: {}", words_of(no));
+        self.lost(Why::OwnerAndMode, cause, self.give())
+    }
+
+    fn refused(&self, no: No, verb: &str) -> Trouble {
+        let path = self.path();
+        match no {
+            No::ReadOnly => self.read_only(),
+            No::Full => {
+                let source = self.mount.map(|mount| words::path(Path::new(&mount.source))).unwrap_or_default();
+                let fix = "free some space or inodes there, or raise the quota";
+                self.lost(Why::Full, format!("no space is left on {source}"), fix.into())
+            }
+            No::NotPermitted if self.question.want == Want::Device => {
+                let fix = Fix::settings(format!("--device {path}"), format!("devices: [{path}]"), "");
+                self.lost(Why::DeviceCgroup, "the container's device rules forbid it".to_owned(), fix)
+            }
+            No::Denied | No::NotPermitted => self.denied(verb),
+            No::Other(errno) => {
+                let words = std::io::Error::from_raw_os_error(errno);
+                self.lost(Why::Other, format!("cannot {verb} it: {words}"), Fix::words("mend what is there"))
+            }
+        }
+    }
+
+    fn read_only(&self) -> Trouble {
+        let path = self.path();
+        let Some(mount) = self.mount.filter(|mount| !mount.is_image()) else {
+            let owner = Owner { uid: Uid(self.question.who.uid), gid: Gid(self.question.who.gid) };
+            let volume = Fix::settings(
+                format!("-v data:{path}"),
+                format!("volumes: [\"data:{path}\"]"),
+                format!("volumeMounts: [{{ name: data, mountPath: {path} }}]"),
+            );
+            let fix = volume.or(Fix::tmpfs(&self.question.path, Some((owner, 0o755))));
+            return self.lost(Why::ReadOnly, "the container's root is read-only".to_owned(), fix);
+        };
+        let point = words::path(&mount.point);
+        let fix = Fix::words(format!("mount {point} read-write: take `:ro` (kubernetes: `readOnly: true`) off"));
+        self.lost(Why::ReadOnly, format!("{point} is mounted read-only"), fix)
+    }
+
+    fn denied(&self, verb: &str) -> Trouble {
+        let (path, who) = (self.path(), &self.question.who);
+        if let Some(mount) = self.mount.filter(|mount| self.question.want == Want::Execute && mount.has("noexec")) {
+            let point = words::path(&mount.point);
+            let fix = if mount.is_memory() {
+                Fix::settings(format!("--tmpfs {point}:exec"), format!("tmpfs: [\"{point}:exec\"]"), "")
+                    .or(Fix::words("keep the program in the image"))
+            } else {
+                Fix::words(format!("mount {point} without `noexec`, or keep the program in the image"))
+            };
+            return self.lost(Why::NoExec, format!("{point} is mounted noexec"), fix);
+        }
+        let found = self.look.found;
+        let of_stranger = |found: &Found| {
+            (found.uid == NOBODY && self.ground.uid_map != IdMap::whole())
+                || (found.gid == NOBODY && self.ground.gid_map != IdMap::whole())
+        };
+        if found.as_ref().is_some_and(of_stranger) && !self.is_allowed_by_mode() {
+            let cause = format!("{path} belongs to an id of the host that is not mapped here");
+            let fix = self.give().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)"));
+            return self.lost(Why::NotMapped, cause, fix);
+        }
+        if self.is_allowed_by_mode() {
+            return self.beyond_modes();
+        }
+        let cause = match found {
+            Some(found) => format!("{path} is {}", shown(found)),
+            None => format!("{} may not {verb} it", who.shown()),
+        };
+        self.lost(Why::OwnerAndMode, cause, self.give())
+    }
+
+    /// Owner and mode say yes, the kernel says no.
+    fn beyond_modes(&self) -> Trouble {
+        let found = self.look.found.map(|found| format!(" ({})", shown(found))).unwrap_or_default();
+        if let Some(mount) = self.mount.filter(|mount| mount.is_remote()) {
+            let source = words::path(Path::new(&mount.source));
+            let cause = format!("{source} refuses, although owner and mode{found} allow it (root_squash, all_squash)");
+            return self.lost(Why::Nfs, cause, self.give());
+        }
+        let Some(label) = &self.ground.label else {
+            let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl tells)");
+            let fix = Fix::words("mend the ACL on the host: `setfacl -R -b` removes it").or(self.give());
+            return self.lost(Why::Other, cause, fix);
+        };
+        let cause = format!("the security module refuses, although owner and mode{found} allow it: {label}");
+        let fix = if label.matches(':').count() >= 2 {
+            let point = self.mount.map_or_else(|| self.path(), |mount| words::path(&mount.point));
+            Fix::words(format!("SELinux: relabel the volume: `-v SOURCE:{point}:z` (`:Z` for this container alone)"))
+                .or(Fix::settings("--security-opt label=disable", "security_opt: [\"label=disable\"]", ""))
+        } else {
+            Fix::settings(
+                "--security-opt apparmor=unconfined",
+                "security_opt: [\"apparmor=unconfined\"]",
+                "securityContext: { appArmorProfile: { type: Unconfined } }",
+            )
+        };
+        self.lost(Why::Lsm, cause, fix)
+    }
+
+    /// What gives it to who needs it.
+    fn give(&self) -> Fix {
+        let Question { who, want, path, recursive, .. } = self.question;
+        let owner = Owner { uid: Uid(who.uid), gid: Gid(who.gid) };
+        match (want, self.look.found) {
+            (Want::Execute, _) => Fix::words(format!("in the Dockerfile: `RUN chmod a+rx {}`", self.path())),
+            (Want::Device, Some(found)) if found.mode & 0o060 == 0o060 && found.gid != 0 => Fix::groups(&[found.gid]),
+            (Want::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
+            (Want::Use | Want::Enter | Want::Read, _) => Fix::chown(path, *recursive, owner),
+        }
+    }
+
+    fn is_allowed_by_mode(&self) -> bool {
+        let Some(found) = self.look.found else { return false };
+        let Who { uid, gid, groups, .. } = &self.question.who;
+        let bits = if found.uid == *uid {
+            found.mode >> 6
+        } else if found.gid == *gid || groups.contains(&found.gid) {
+            found.mode >> 3
+        } else {
+            found.mode
+        };
+        let wanted = match (self.question.want, found.is_directory) {
+            (Want::Use, true) => 0o7,
+            (Want::Use | Want::Device, _) => 0o6,
+            (Want::Enter, _) => 0o1,
+            (Want::Execute, _) => 0o1,
+            (Want::Read, _) => 0o4,
+        };
+        *uid == 0 || bits & wanted == wanted
+    }
+}
+
+fn shown(found: Found) -> String {
+    format!("{}:{} {:04o}", found.uid, found.gid, found.mode)
+}
+
+fn words_of(no: No) -> String {
+    match no {
+        No::Denied | No::NotPermitted => "owner and mode".to_owned(),
+        No::ReadOnly => "read-only".to_owned(),
+        No::Full => "no space left".to_owned(),
+        No::Other(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+    }
+}

@@ -1,0 +1,218 @@
+//! [`Examination`]: what the plan itself shows, and what is left to be asked of the machine. PID 1 makes one of its own plan
+//! for whoever asks it; a fresh container makes one of the plan that a boot would follow. Must not look at anything.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::questions::{Asker, AtBoot, Question, Who, trouble};
+use super::{Area, Check, Port, Trouble, Why, limits, ports};
+use crate::config::Config;
+use crate::config::service::Service;
+use crate::error::Problems;
+use crate::plan::facts::Facts;
+use crate::plan::notes::Refusal;
+use crate::plan::show::words;
+use crate::plan::{BootPlan, Concern, Drop, Mode, ServicePlan, Step, Verdict, boot};
+
+/// After this `docker stop` kills; a stop that may take longer has to be told.
+const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a plan shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examination {
+    /// Which of DESIGN §2's modes; nothing where there is no plan.
+    pub mode: Option<String>,
+    /// Whom everything steps down to.
+    pub app: Option<Who>,
+    /// What needs no look.
+    pub checks: Vec<Check>,
+    /// What does.
+    pub questions: Vec<Question>,
+    /// Ports that will be bound.
+    pub ports: Vec<Port>,
+    /// Whose ids outside are to be told.
+    pub namespace_of: Option<(u32, u32)>,
+}
+
+impl Examination {
+    /// Returns it of a boot that is over: what it was to do about a path is done, or was refused.
+    #[must_use]
+    pub fn of_the_past(mut self) -> Self {
+        for question in &mut self.questions {
+            match question.at_boot {
+                AtBoot::Given(_) | AtBoot::Made(_) => question.at_boot = AtBoot::Nothing,
+                AtBoot::Nothing | AtBoot::Skipped { .. } => {}
+            }
+        }
+        self
+    }
+}
+
+/// Returns what a boot here would come to: also where it would end.
+pub fn examine(config: &Config, facts: &Facts) -> Examination {
+    let (plan, noted) = boot::whole(config, facts);
+    let mut examination = of_problems(noted.problems);
+    for Refusal { area, what, cause, fix } in noted.refusals {
+        let why = if cause.ends_with("not granted") { Why::Capability } else { Why::Other };
+        let cause = format!("{what}: {cause}");
+        let trouble = Trouble { why, ..Trouble::new(cause, "the container does not start: exit 111", fix) };
+        let subject = if area == Area::StepDown { "step down" } else { "boot" };
+        examination.checks.push(Check::fatal(area, subject, trouble));
+    }
+    // What else is wrong is worth telling too: all at once.
+    let mut plan = of_plan(config, facts, &plan);
+    if examination.checks.iter().any(|check| check.area == Area::StepDown) {
+        // Nobody is become, so who could use what is not known.
+        let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
+        plan.checks.retain(|check| check.finding.trouble().is_some() || !whom.contains(&check.area));
+        (plan.app, plan.namespace_of) = (None, None);
+        plan.questions.clear();
+        plan.ports.clear();
+    }
+    examination.checks.append(&mut plan.checks);
+    Examination { checks: examination.checks, ..plan }
+}
+
+/// Returns what is wrong with what was written.
+pub fn of_problems(problems: Problems) -> Examination {
+    let fatal = |problem: crate::error::Problem| {
+        let trouble =
+            Trouble::new(problem.what, "the container does not start: exit 100, nothing is touched", problem.remedy);
+        Check::fatal(Area::Configuration, problem.at.to_string(), trouble)
+    };
+    Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
+}
+
+/// Returns what a plan shows that is, or was, followed.
+pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
+    let asker = Asker { config, facts, plan };
+    let mut checks = vec![
+        Check::ok(Area::Mode, "mode", mode(plan.mode)),
+        Check::ok(Area::Identity, "identity", identity(plan)),
+        Check::ok(Area::Privilege, "privilege", privilege(plan)),
+        Check::ok(Area::Pid, "process", if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE }),
+        Check::ok(Area::Stop, "stop", stop(config.container.stop_timeout)),
+    ];
+    steps(plan, &mut checks);
+    concerns(plan, &mut checks);
+    let (questions, more) = asker.ask();
+    checks.extend(more);
+    checks.extend(config.services.iter().flat_map(|service| limits::check(service, facts)));
+    let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
+    let of_service = |(service, how): (&Service, &ServicePlan)| {
+        ports::of(service, &how.credentials, &asker.service(how).shown(), plan.privilege.drop)
+    };
+    let ports = live.flat_map(of_service).collect();
+    let app = asker.app();
+    Examination {
+        mode: Some(words::mode(plan.mode).to_owned()),
+        namespace_of: Some((app.uid, app.gid)),
+        app: Some(app),
+        checks,
+        questions,
+        ports,
+    }
+}
+
+const NOT_PID_ONE: &str =
+    "not PID 1 (`--init`, a shared PID namespace): orphans come only from our own services, nobody else is signalled";
+
+fn mode(mode: Mode) -> String {
+    let about = match mode {
+        Mode::Root => "steps down for good",
+        Mode::RootLimited => "something of root's power is missing",
+        Mode::User => "nothing can be changed, only checked",
+        Mode::UserUnknown => "a uid without an account; nothing can be changed, only checked",
+    };
+    format!("{}: {about}", words::mode(mode))
+}
+
+fn identity(plan: &BootPlan) -> String {
+    let me = &plan.identity;
+    let (name, home) = (me.name.escape_default(), words::path(&me.home));
+    format!("{name} ({}:{}), groups {}, home {home}, umask {:03o}", me.uid, me.gid, words::gids(&me.groups), me.umask)
+}
+
+fn privilege(plan: &BootPlan) -> String {
+    let privilege = &plan.privilege;
+    let kept = match privilege.drop {
+        Drop::ToApp | Drop::AlreadyUser if privilege.kept.is_empty() => "PID 1 keeps nothing".to_owned(),
+        Drop::ToApp | Drop::AlreadyUser => format!("PID 1 keeps {}", privilege.kept),
+        Drop::StayRoot => "PID 1 stays root".to_owned(),
+        Drop::Powerless => "PID 1 is root without the power to step down".to_owned(),
+    };
+    let reasons = privilege.reasons.join("; ");
+    if reasons.is_empty() { kept } else { format!("{kept}: {reasons}") }
+}
+
+fn stop(budget: Duration) -> String {
+    let all = format!("{} in all", words::duration(budget));
+    if budget < RUNTIMES_PATIENCE {
+        return all;
+    }
+    let enough = budget.as_secs().saturating_add(2);
+    format!(
+        "{all}; the runtime must be as patient: `docker run --stop-timeout {enough}`, compose `stop_grace_period: {enough}s`, \
+         kubernetes `terminationGracePeriodSeconds: {enough}`"
+    )
+}
+
+/// Accounts, the runtime directory, standard streams: no look is needed.
+fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
+    let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
+    for bundle in words::bundles(&plan.steps) {
+        let (Some(area), Verdict::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
+        well.retain(|(it, _)| *it != area);
+        checks.push(Check::degraded(area, bundle.subjects.join(", "), trouble(why)));
+    }
+    for (area, subject) in well {
+        let of_area = |step: &Step| self::area(step) == Some(area);
+        let done = plan.steps.iter().filter(|planned| of_area(&planned.step));
+        let shown: Vec<_> = done.map(|planned| words::subject(&planned.step)).collect();
+        let note = match (area, shown.is_empty()) {
+            (Area::Accounts, true) => format!("`{}` has its line in /etc/passwd", plan.identity.name.escape_default()),
+            (Area::Accounts, false) => {
+                format!("`{}` has its lines in {}", plan.identity.name.escape_default(), shown.join(", "))
+            }
+            (Area::RuntimeDirectory, _) => runtime(plan),
+            (_, true) => "nothing to do".to_owned(),
+            (_, false) => format!("the app can open {} anew", shown.join(" and ")),
+        };
+        checks.push(Check::ok(area, subject, note));
+    }
+}
+
+fn area(step: &Step) -> Option<Area> {
+    match step {
+        Step::WriteAccounts { .. } => Some(Area::Accounts),
+        Step::RuntimeDirectory { .. } => Some(Area::RuntimeDirectory),
+        Step::GiveStdio { .. } => Some(Area::Stdio),
+        Step::BecomeSubreaper | Step::MakeDirectory(_) | Step::Own(_) => None,
+    }
+}
+
+fn runtime(plan: &BootPlan) -> String {
+    let first = plan.steps.iter().find_map(|planned| match &planned.step {
+        Step::RuntimeDirectory { candidates } => candidates.first(),
+        _ => None,
+    });
+    first.map(|path| format!("control socket in {}", words::path(path))).unwrap_or_default()
+}
+
+/// Notices that something is wrong with, and those that are only to be known.
+fn concerns(plan: &BootPlan, checks: &mut Vec<Check>) {
+    let of = |notice: &String| plan.concerns.iter().find(|concern| concern.notice == *notice);
+    for notice in &plan.notices {
+        match of(notice) {
+            Some(Concern { check: Some(check), .. }) => checks.push(check.clone()),
+            // Told by a check of its own.
+            Some(Concern { check: None, .. }) => {}
+            None if notice.starts_with("not PID 1") => {}
+            None => checks.push(Check::ok(Area::Configuration, "note", notice.clone())),
+        }
+    }
+    if !checks.iter().any(|check| check.area == Area::TimeZone) {
+        checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
+    }
+}

@@ -1,0 +1,314 @@
+//! What a path and an id of the container are on the host: the `chown` that can be pasted there. Told from mounts and id
+//! maps alone; must not know why it is needed.
+//!
+//! A bind mount shows its path *within its file system*. Where that file system is mounted on the host is not known to a
+//! container, but Docker and Kubernetes bind files of their own into every one (`/etc/hosts`), from a directory whose whole
+//! path is known: what lies on the same file system is then known too.
+
+use std::path::{Path, PathBuf};
+
+use super::mounts::{Mount, Mounts, ends_with};
+use super::seen::Ground;
+use super::{Area, Check};
+use crate::config::is_systems;
+use crate::config::values::{Gid, Uid};
+use crate::plan::facts::IdMap;
+use crate::plan::fix::{Chown, Fix, Settings, Way};
+use crate::plan::show::words;
+use crate::plan::{BootPlan, Owner, Planned, Verdict};
+
+/// Where engines keep what they bind into every container, when nobody has told them otherwise.
+const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
+
+/// Returns the fix with the host's own words, wherever they are known.
+pub fn located(fix: Fix, ground: &Ground) -> Fix {
+    fix.located(|chown| locate(chown, ground))
+}
+
+/// Writes the host's paths into the fixes of a plan's skipped steps. The ground is looked at only if it is needed: a boot
+/// where nothing was skipped reads nothing more.
+pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> Ground) {
+    let skipped = |planned: &&mut Planned| matches!(&planned.verdict, Verdict::Skip(why) if why.fix.is_unlocated());
+    let mut unlocated = plan.steps.iter_mut().filter(skipped).peekable();
+    if unlocated.peek().is_none() {
+        return;
+    }
+    let ground = ground();
+    for planned in unlocated {
+        if let Verdict::Skip(why) = &mut planned.verdict {
+            why.fix = located(std::mem::take(&mut why.fix), &ground);
+        }
+    }
+}
+
+fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
+    let mount = ground.mounts.of(&chown.path)?;
+    let (uid, gid) = (ground.uid_map.outside(chown.uid)?, ground.gid_map.outside(chown.gid)?);
+    let inside = chown.command(chown.uid, chown.gid);
+    let path = words::path(&chown.path);
+    if mount.is_image() {
+        return Some(Way::Words(format!(
+            "in the Dockerfile: `RUN {inside} {path}`; or mount a volume there: `-v data:{path}`"
+        )));
+    }
+    if mount.is_memory() && mount.root == Path::new("/") {
+        let owner = Owner { uid: Uid(chown.uid), gid: Gid(chown.gid) };
+        return Fix::tmpfs(&mount.point, Some((owner, 0o755))).0.into_iter().next();
+    }
+    let within = mount.within(&chown.path);
+    if mount.kind == "cifs" || mount.kind == "smb3" || mount.kind == "smbfs" {
+        return Some(Way::Words(format!("mount it with `uid={uid},gid={gid}` (mount.cifs(8)): it keeps no owners")));
+    }
+    let command = chown.command(uid, gid);
+    if mount.is_remote() && mount.kind != "9p" {
+        return Some(on_server(&command, mount, &within));
+    }
+    if of_kubelet(&within) {
+        let kubernetes = format!("securityContext: {{ fsGroup: {gid} }}   # of the pod");
+        return Some(Way::Settings(Settings { kubernetes, ..Settings::default() }));
+    }
+    let known = on_host(&ground.mounts, mount, &within);
+    let shown = known.as_deref().unwrap_or(&within);
+    if shown.to_str().is_none_or(is_systems) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
+        // A whole file system, whose place on the host nobody here knows; or the host's own. Never to be pasted.
+        return None;
+    }
+    let mut notes = Vec::new();
+    let whole = match (known, volume(&within)) {
+        (Some(host), _) => quoted(&host),
+        (None, Some(volume)) => volume,
+        (None, None) => {
+            let path = of_desktop(mount, &within);
+            let source = words::path(Path::new(&mount.source));
+            if is_likely_whole(&path) {
+                notes
+                    .push(format!("its path on {source}: look first, in case that is not the host's root file system"));
+                quoted(&path)
+            } else {
+                notes.push(format!("MOUNTPOINT: where {source} is mounted on the host"));
+                format!("MOUNTPOINT{}", quoted(&path))
+            }
+        }
+    };
+    if is_rootless(&ground.uid_map) {
+        notes.push(format!("rootless podman, without sudo: podman unshare {inside} {whole}"));
+    }
+    if mount.has("idmapped") {
+        notes.push("an idmapped mount: the owner there may have to be another".to_owned());
+    }
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    Some(Way::Host { command: format!("{command} {whole}"), note })
+}
+
+/// `server:/export` and the path below it.
+fn on_server(command: &str, mount: &Mount, within: &Path) -> Way {
+    let source = words::path(Path::new(&mount.source));
+    let (server, export) = source.split_once(":/").unwrap_or((source.as_str(), ""));
+    let below = within.strip_prefix("/").unwrap_or(within);
+    let path = quoted(&Path::new("/").join(export).join(below));
+    let note = format!("on the server {server}, as root there: a client's root is squashed");
+    Way::Host { command: format!("{command} {path}"), note: Some(note) }
+}
+
+/// Returns the host's own path, where what the engine has bound from the same file system tells where that is mounted.
+fn on_host(mounts: &Mounts, mount: &Mount, within: &Path) -> Option<PathBuf> {
+    let (engine, its_own) = mounts.0.iter().filter(|other| other.device == mount.device).find_map(|other| {
+        let root = other.root.to_str()?;
+        let is_bound =
+            ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|file| other.point == Path::new(file));
+        let (engine, below) = ENGINES.iter().find(|(_, below)| is_bound && root.contains(below))?;
+        Some((*engine, root.split_once(below)?.0.to_owned()))
+    })?;
+    if let Some(prefix) = its_own.strip_suffix(engine) {
+        // The host's root file system, perhaps a subvolume of one (btrfs: `/@/var/lib/docker`).
+        let rest = within.strip_prefix(if prefix.is_empty() { "/" } else { prefix }).ok()?;
+        return Some(Path::new("/").join(rest));
+    }
+    let point = engine.strip_suffix(its_own.as_str())?;
+    Some(Path::new(point).join(within.strip_prefix("/").unwrap_or(within)))
+}
+
+/// A named volume, of which the engine itself tells where it lies.
+fn volume(within: &Path) -> Option<String> {
+    let text = within.to_str()?;
+    let (before, after) = text.split_once("/volumes/")?;
+    let (name, below) = after.split_once("/_data")?;
+    if name.contains('/') || !(below.is_empty() || below.starts_with('/')) {
+        return None;
+    }
+    let engine = if ends_with(Path::new(before), "/storage") { "podman" } else { "docker" };
+    Some(format!("\"$({engine} volume inspect --format '{{{{.Mountpoint}}}}' {name})\"{below}"))
+}
+
+fn of_kubelet(within: &Path) -> bool {
+    within.to_str().is_some_and(|text| text.contains("/pods/") && text.contains("/volumes/kubernetes.io~"))
+}
+
+/// Docker Desktop shows the machine's own files below `/host_mnt`.
+fn of_desktop(mount: &Mount, within: &Path) -> PathBuf {
+    let shares = matches!(mount.kind.as_str(), "fuse.grpcfuse" | "virtiofs" | "fakeowner" | "fuse.osxfs" | "9p");
+    match within.strip_prefix("/host_mnt") {
+        Ok(rest) if shares => Path::new("/").join(rest),
+        Ok(_) | Err(_) => within.to_owned(),
+    }
+}
+
+/// A file system that is mounted at one of these would not show the name itself.
+fn is_likely_whole(path: &Path) -> bool {
+    let usual = ["home", "media", "mnt", "opt", "root", "srv", "tmp", "usr", "var", "Users", "Volumes"];
+    path.components().nth(1).is_some_and(|first| usual.iter().any(|name| first.as_os_str() == *name))
+}
+
+/// Root inside is somebody else outside.
+fn is_rootless(map: &IdMap) -> bool {
+    map.outside(0).is_some_and(|outside| outside != 0)
+}
+
+/// A word as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = words::path(path);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+,=".contains(letter);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Says who the app user is outside.
+pub(super) fn namespace((uid, gid): (u32, u32), ground: &Ground) -> Check {
+    let Ground { uid_map, gid_map, .. } = ground;
+    if *uid_map == IdMap::whole() {
+        return Check::ok(Area::UserNamespace, "user namespace", "none: ids are the host's");
+    }
+    let outside = |map: &IdMap, id| map.outside(id).map_or_else(|| "nobody".to_owned(), |id| id.to_string());
+    let (uid_there, gid_there) = (outside(uid_map, uid), outside(gid_map, gid));
+    let note = format!("{uid}:{gid} here is {uid_there}:{gid_there} on the host");
+    Check::ok(Area::UserNamespace, "user namespace", note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::IdRange;
+
+    const DOCKER: &str = include_str!("recorded/docker.mountinfo");
+
+    fn fix(mountinfo: &str, path: &str) -> String {
+        at(&ground(mountinfo), path)
+    }
+
+    fn ground(mountinfo: &str) -> Ground {
+        Ground {
+            mounts: Mounts::parse(mountinfo.as_bytes()),
+            uid_map: IdMap::whole(),
+            gid_map: IdMap::whole(),
+            label: None,
+        }
+    }
+
+    /// The lines of the fix of a path that shall be 1000:1000's.
+    fn at(ground: &Ground, path: &str) -> String {
+        let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
+        let fix = located(Fix::chown(Path::new(path), true, owner), ground);
+        fix.0.iter().flat_map(Way::lines).map(|(who, text)| format!("{who}: {text}")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn on_the_file_system_of_the_engine_the_hosts_path_is_known() {
+        assert_eq!(fix(DOCKER, "/data"), "host: chown -R 1000:1000 /var/lib/docker/volumes/web/_data");
+        assert_eq!(fix(DOCKER, "/bind/films"), "host: chown -R 1000:1000 /srv/media/films");
+        assert_eq!(fix(DOCKER, "/with space"), r"host: chown -R 1000:1000 '/srv/a b\c'");
+    }
+
+    #[test]
+    fn a_subvolume_and_a_partition_of_the_engines_own_are_seen_through() {
+        // Fedora: `/` and `/home` are subvolumes of one btrfs.
+        let btrfs = "1 0 0:50 / / rw - overlay overlay rw\n\
+            2 1 0:35 /root/var/lib/docker/containers/0123/hosts /etc/hosts rw - btrfs /dev/nvme0n1p3 rw,subvol=/root\n\
+            3 1 0:35 /root/srv/data /data rw - btrfs /dev/nvme0n1p3 rw,subvol=/root\n\
+            4 1 0:35 /home/me/data /home-data rw - btrfs /dev/nvme0n1p3 rw,subvol=/home\n";
+        assert_eq!(fix(btrfs, "/data"), "host: chown -R 1000:1000 /srv/data");
+        assert_eq!(
+            fix(btrfs, "/home-data"),
+            "host: chown -R 1000:1000 /home/me/data   # its path on /dev/nvme0n1p3: look first, in case that is \
+             not the host's root file system"
+        );
+        // `/var/lib/docker` is a disk of its own; `/var` is one.
+        let of = |root: &str, volume: &str| {
+            let text = format!(
+                "1 0 0:50 / / rw - overlay overlay rw\n2 1 8:17 {root}/containers/0123/hosts /etc/hosts rw - ext4 /dev/sdb1 rw\n3 1 8:17 {volume} /data rw - ext4 /dev/sdb1 rw\n"
+            );
+            fix(&text, "/data")
+        };
+        assert_eq!(of("", "/volumes/x/_data"), "host: chown -R 1000:1000 /var/lib/docker/volumes/x/_data");
+        assert_eq!(of("/lib/docker", "/data"), "host: chown -R 1000:1000 /var/data");
+    }
+
+    #[test]
+    fn nobody_is_told_to_give_a_system_away() {
+        let text = "1 0 0:50 / / rw - overlay overlay rw\n\
+            2 1 254:0 /var/lib/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/vda rw\n\
+            3 1 254:0 / /host rw - ext4 /dev/vda rw\n\
+            4 1 254:0 /etc /conf rw - ext4 /dev/vda rw\n\
+            5 1 8:17 / /disk rw - ext4 /dev/sdb1 rw\n\
+            6 1 8:17 /books /books rw - ext4 /dev/sdb1 rw\n";
+        for (path, shown) in [("/host", "/host"), ("/conf", "/conf"), ("/disk", "/disk"), ("/host/usr", "/host/usr")] {
+            assert_eq!(fix(text, path), format!("host: chown -R 1000:1000 …   # what is mounted at {shown}"));
+        }
+        let books = "host: chown -R 1000:1000 MOUNTPOINT/books   # MOUNTPOINT: where /dev/sdb1 is mounted on the host";
+        assert_eq!(fix(text, "/books"), books);
+    }
+
+    #[test]
+    fn a_volume_of_an_engine_that_lies_elsewhere_is_asked_of_the_engine() {
+        let text = "1 0 0:50 / / rw - overlay overlay rw\n\
+            2 1 8:33 /images/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/sdc1 rw\n\
+            3 1 8:33 /images/docker/volumes/web/_data /data rw - ext4 /dev/sdc1 rw\n";
+        assert_eq!(
+            fix(text, "/data/www"),
+            "host: chown -R 1000:1000 \"$(docker volume inspect --format '{{.Mountpoint}}' web)\"/www"
+        );
+    }
+
+    #[test]
+    fn rootless_podman_counts_otherwise_on_the_host() {
+        let text = "1 0 0:50 / / rw - fuse.fuse-overlayfs fuse-overlayfs rw\n\
+            2 1 0:30 /containers/storage/overlay-containers/01/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw\n\
+            3 1 8:2 /home/me/.local/share/containers/storage/volumes/web/_data /data rw - ext4 /dev/sda2 rw\n";
+        let range = |inside, outside, count| IdRange { inside, outside, count };
+        let map = IdMap(vec![range(0, 1000, 1), range(1, 100_000, 65_536)]);
+        let ground = Ground { uid_map: map.clone(), gid_map: map.clone(), ..ground(text) };
+        let volume = "\"$(podman volume inspect --format '{{.Mountpoint}}' web)\"";
+        assert_eq!(
+            at(&ground, "/data"),
+            format!(
+                "host: chown -R 100999:100999 {volume}   # rootless podman, without sudo: podman unshare chown -R 1000:1000 {volume}"
+            )
+        );
+        let check = namespace((1000, 0), &ground);
+        let text = "1000:0 here is 100999:1000 on the host";
+        assert_eq!(check, Check::ok(Area::UserNamespace, "user namespace", text));
+        // Nobody outside: nothing can be given to it.
+        let narrow = Ground { uid_map: IdMap(vec![range(0, 1000, 1)]), ..ground };
+        assert_eq!(at(&narrow, "/data"), "host: chown -R 1000:1000 …   # what is mounted at /data");
+    }
+
+    #[test]
+    fn what_is_no_directory_of_the_host_is_mended_where_it_is() {
+        let text = "1 0 0:50 / / rw - overlay overlay rw\n\
+            2 1 0:61 / /nfs rw - nfs4 nas:/export/media rw,vers=4.2\n\
+            3 1 0:62 / /smb rw - cifs //nas/media rw\n\
+            4 1 0:63 / /run rw,noexec - tmpfs tmpfs rw\n\
+            5 1 8:1 /var/lib/kubelet/pods/0a-1b/volumes/kubernetes.io~csi/pvc-1/mount /pvc rw - ext4 /dev/sda1 rw\n\
+            6 1 0:64 /host_mnt/Users/me/data /mac rw - fuse.grpcfuse grpcfuse rw\n";
+        assert_eq!(
+            fix(text, "/opt/app"),
+            "fix: in the Dockerfile: `RUN chown -R 1000:1000 /opt/app`; or mount a volume there: `-v data:/opt/app`"
+        );
+        assert_eq!(
+            fix(text, "/nfs/films"),
+            "host: chown -R 1000:1000 /export/media/films   # on the server nas, as root there: a client's root is squashed"
+        );
+        assert!(fix(text, "/smb").contains("`uid=1000,gid=1000`"));
+        assert!(fix(text, "/run/web").starts_with("docker run: --tmpfs /run:uid=1000,gid=1000,mode=0755\n"));
+        assert_eq!(fix(text, "/pvc"), "kubernetes: securityContext: { fsGroup: 1000 }   # of the pod");
+        assert!(fix(text, "/mac").starts_with("host: chown -R 1000:1000 /Users/me/data   # "));
+    }
+}

@@ -1,0 +1,77 @@
+//! Limits, niceness and `oom_score_adj` that a service declares and that need a power which was not granted. Must not know
+//! other capabilities.
+
+use super::{Area, Check, Trouble, Why, questions};
+use crate::config::service::{Limit, Service};
+use crate::config::values::{CapSet, Capability, Uid};
+use crate::plan::facts::Facts;
+use crate::plan::fix::Fix;
+use crate::plan::privilege;
+
+/// What of a service's demands is told here, rather than as a missing capability.
+pub(in crate::plan) fn told_here() -> CapSet {
+    let all = [Capability::SYS_NICE, Capability::SYS_RESOURCE, Capability::NET_BIND_SERVICE];
+    all.into_iter().collect()
+}
+
+/// Returns what is declared and cannot be had; one line where all of it can.
+pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
+    let name = questions::tick(service);
+    let lacks = |capability| !facts.permitted.has(capability);
+    let mut checks = Vec::new();
+    for limit in service.limits.iter().filter(|limit| privilege::raises(facts, limit)) {
+        let what = format!("{:?}", limit.resource).to_lowercase();
+        if !lacks(Capability::SYS_RESOURCE) {
+            checks.push(Check::ok(Area::Limit, format!("{name}: {what}"), "raised with SYS_RESOURCE"));
+            continue;
+        }
+        let have = facts.hard_limits.get(&limit.resource).copied().flatten();
+        let cause = format!("{} is above the hard limit {} of this container", hard(limit), number(have));
+        let consequence = format!("{name} runs with {}", number(have));
+        let trouble = Trouble { why: Why::Capability, ..Trouble::new(cause, consequence, ulimit(&what, limit, facts)) };
+        checks.push(Check::degraded(Area::Limit, format!("{name}: {what}"), trouble));
+    }
+    if let Some(nice) = service.nice.filter(|nice| *nice < facts.nice && lacks(Capability::SYS_NICE)) {
+        let fix = granting(Capability::SYS_NICE, facts);
+        let trouble = Trouble::lacking(Capability::SYS_NICE, format!("{name} runs with nice {}", facts.nice), fix);
+        checks.push(Check::degraded(Area::Limit, format!("{name}: nice {nice}"), trouble));
+    }
+    let lower = |score: &i32| *score < facts.oom_score_adj && lacks(Capability::SYS_RESOURCE);
+    if let Some(score) = service.oom_score_adj.filter(lower) {
+        let fix = Fix::settings(format!("--oom-score-adj {score}"), format!("oom_score_adj: {score}"), "")
+            .or(granting(Capability::SYS_RESOURCE, facts));
+        let consequence = format!("{name} runs with oom_score_adj {}", facts.oom_score_adj);
+        let trouble = Trouble::lacking(Capability::SYS_RESOURCE, consequence, fix);
+        checks.push(Check::degraded(Area::Limit, format!("{name}: oom_score_adj {score}"), trouble));
+    }
+    let declared = !service.limits.is_empty() || service.nice.is_some() || service.oom_score_adj.is_some();
+    if declared && checks.is_empty() {
+        checks.push(Check::ok(Area::Limit, name, "its limits and priorities can be had"));
+    }
+    checks
+}
+
+fn hard(limit: &Limit) -> String {
+    number(limit.hard)
+}
+
+fn number(value: Option<u64>) -> String {
+    value.map_or_else(|| "infinity".to_owned(), |value| value.to_string())
+}
+
+/// Only root can be granted anything.
+fn granting(capability: Capability, facts: &Facts) -> Fix {
+    let fix = Fix::capabilities(CapSet::EMPTY.with(capability));
+    if facts.uid == Uid::ROOT { fix } else { Fix::words(format!("start the container as root, with {fix}")) }
+}
+
+fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
+    let number = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
+    let (soft, hard) = (number(limit.soft), number(limit.hard));
+    Fix::settings(
+        format!("--ulimit {what}={soft}:{hard}"),
+        format!("ulimits: {{ {what}: {{ soft: {soft}, hard: {hard} }} }}"),
+        "",
+    )
+    .or(granting(Capability::SYS_RESOURCE, facts))
+}

@@ -1,0 +1,288 @@
+//! What only a look can tell: which user needs which path for what. Made from the plan; must not know the answers.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Area, Check, Trouble};
+use crate::config::Config;
+use crate::config::service::Service;
+use crate::config::values::{Gid, Uid};
+use crate::plan::facts::{Facts, PathFact, PathKind};
+use crate::plan::fix::Fix;
+use crate::plan::show::words;
+use crate::plan::{BootPlan, Credentials, Drop, Owner, ServicePlan, Skipped, Step, Verdict};
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// To what it belongs.
+    pub area: Area,
+    /// What it is called: the path itself, or the service's part.
+    pub subject: String,
+    /// Which path.
+    pub path: PathBuf,
+    /// Who needs it.
+    pub who: Who,
+    /// For what.
+    pub want: Want,
+    /// Whether what lies below matters too.
+    pub recursive: bool,
+    /// Whether it may be missing.
+    pub optional: bool,
+    /// What the boot does about it.
+    pub at_boot: AtBoot,
+    /// What follows if it cannot be had.
+    pub lost: String,
+    /// Whether nothing works then.
+    pub fatal: bool,
+}
+
+/// A user, with all groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// `app`
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// All groups.
+    pub groups: Vec<u32>,
+}
+
+/// What a path is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Want {
+    /// To read and write it (and search it, a directory).
+    Use,
+    /// To be in it.
+    Enter,
+    /// To read it.
+    Read,
+    /// To execute it.
+    Execute,
+    /// To read and write it, a device or a socket.
+    Device,
+}
+
+/// What the boot does, or did, about a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtBoot {
+    /// Nothing.
+    Nothing,
+    /// It is given to somebody: `1000:1000`.
+    Given(String),
+    /// It is made.
+    Made(String),
+    /// It should have been, and could not.
+    Skipped {
+        /// Why.
+        cause: String,
+        /// What follows.
+        consequence: String,
+        /// What helps.
+        fix: Fix,
+    },
+}
+
+impl Who {
+    /// Returns `app (1000:1000)`.
+    pub fn shown(&self) -> String {
+        format!("{} ({}:{})", self.name.escape_default(), self.uid, self.gid)
+    }
+}
+
+/// Everything that is asked from.
+pub(super) struct Asker<'a> {
+    pub config: &'a Config,
+    pub facts: &'a Facts,
+    pub plan: &'a BootPlan,
+}
+
+impl Asker<'_> {
+    /// Returns whom everything steps down to.
+    pub(super) fn app(&self) -> Who {
+        let me = &self.plan.identity;
+        Who { name: me.name.clone(), uid: me.uid.0, gid: me.gid.0, groups: numbers(&me.groups) }
+    }
+
+    /// Returns as whom a service runs.
+    pub(super) fn service(&self, how: &ServicePlan) -> Who {
+        let Credentials { uid, gid, groups, .. } = &how.credentials;
+        let groups = groups.as_ref().map_or_else(|| self.groups_of_pid_one(*uid), |groups| numbers(groups));
+        Who { name: how.user.clone(), uid: uid.0, gid: gid.0, groups }
+    }
+
+    fn groups_of_pid_one(&self, uid: Uid) -> Vec<u32> {
+        let me = &self.plan.identity;
+        if uid == me.uid { numbers(&me.groups) } else { numbers(&self.facts.groups) }
+    }
+
+    /// Returns whom a path is for, by its owner.
+    fn owner(&self, owner: Owner) -> Who {
+        let app = self.app();
+        if owner.uid.0 == app.uid {
+            return app;
+        }
+        let other = self.plan.services.iter().find(|how| how.credentials.uid == owner.uid);
+        let alone = || Who { name: "uid".into(), uid: owner.uid.0, gid: owner.gid.0, groups: vec![owner.gid.0] };
+        other.map_or_else(alone, |how| self.service(how))
+    }
+
+    /// Returns the questions, and what needs no look.
+    pub(super) fn ask(&self) -> (Vec<Question>, Vec<Check>) {
+        let (mut questions, mut checks) = (Vec::new(), Vec::new());
+        self.of_steps(&mut questions, &mut checks);
+        self.of_home(&mut questions);
+        self.of_devices(&mut questions, &mut checks);
+        for (service, how) in self.config.services.iter().zip(&self.plan.services) {
+            match &how.skipped {
+                Some(why) => checks.push(Check::degraded(Area::Service, tick(service), trouble(why))),
+                None => self.of_service(service, how, &mut questions),
+            }
+        }
+        // The paths travel as text.
+        questions.retain(|question| question.path.to_str().is_some());
+        (questions, checks)
+    }
+
+    fn of_steps(&self, questions: &mut Vec<Question>, checks: &mut Vec<Check>) {
+        for planned in &self.plan.steps {
+            let (path, owner, made) = match &planned.step {
+                Step::MakeDirectory(make) => (&make.path, make.owner, true),
+                Step::Own(own) => (&own.path, own.owner, false),
+                Step::BecomeSubreaper
+                | Step::WriteAccounts { .. }
+                | Step::RuntimeDirectory { .. }
+                | Step::GiveStdio { .. } => continue,
+            };
+            let declared = self.config.container.own.iter().find(|own| own.path == *path);
+            let to = format!("{}:{}", owner.uid, owner.gid);
+            let at_boot = match &planned.verdict {
+                Verdict::Fits(_) => AtBoot::Nothing,
+                Verdict::Do if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
+                    AtBoot::Made(to.clone())
+                }
+                Verdict::Do => AtBoot::Given(to.clone()),
+                Verdict::Skip(Skipped { cause, consequence, fix }) => {
+                    AtBoot::Skipped { cause: cause.clone(), consequence: consequence.clone(), fix: fix.clone() }
+                }
+            };
+            let who = self.owner(owner);
+            let subject = words::path(path);
+            if self.plan.privilege.drop == Drop::AlreadyUser && who.uid != self.app().uid {
+                // It is not ours to use, and nobody else can be asked.
+                match &planned.verdict {
+                    Verdict::Skip(why) => checks.push(Check::degraded(Area::Path, subject, trouble(why))),
+                    Verdict::Do | Verdict::Fits(_) => checks.push(Check::ok(Area::Path, subject, format!("{to}'s"))),
+                }
+                continue;
+            }
+            questions.push(Question {
+                area: Area::Path,
+                lost: format!("{} cannot use it", who.shown()),
+                subject,
+                path: path.clone(),
+                who,
+                want: Want::Use,
+                recursive: declared.is_some_and(|own| own.recursive && own.exclude.is_empty()),
+                optional: declared.is_some_and(|own| own.optional),
+                at_boot,
+                fatal: declared.is_some_and(|own| own.required),
+            });
+        }
+    }
+
+    fn of_home(&self, questions: &mut Vec<Question>) {
+        let Some(home) = &self.config.container.app.home else { return };
+        if questions.iter().any(|question| question.path == *home) {
+            return;
+        }
+        let app = self.app();
+        let lost = format!("HOME of {} cannot be written", app.name);
+        questions.push(plain(Area::Path, words::path(home), home, app, Want::Use, lost));
+    }
+
+    fn of_devices(&self, questions: &mut Vec<Question>, checks: &mut Vec<Check>) {
+        for declared in &self.config.container.app.device_groups {
+            let below = self.facts.paths.range(declared.clone()..).take_while(|(path, _)| path.starts_with(declared));
+            let mut any = false;
+            for (path, fact) in below {
+                match fact {
+                    PathFact::Found { kind: PathKind::Other | PathKind::File, .. } => {
+                        any = true;
+                        let (app, subject) = (self.app(), words::path(path));
+                        let lost = format!("{} cannot use this device", app.shown());
+                        questions.push(plain(Area::Device, subject, path, app, Want::Device, lost));
+                    }
+                    PathFact::Found { kind: PathKind::Directory | PathKind::Link, .. } => any = true,
+                    PathFact::Missing(_) | PathFact::Unknown(_) => {}
+                }
+            }
+            if !any {
+                let path = words::path(declared);
+                let note = format!("not there; if it shall be: `--device {path}` (compose: `devices: [{path}]`)");
+                checks.push(Check::ok(Area::Device, path, note));
+            }
+        }
+    }
+
+    fn of_service(&self, service: &Service, how: &ServicePlan, questions: &mut Vec<Question>) {
+        let who = self.service(how);
+        let name = tick(service);
+        let lost = format!("{name} cannot start");
+        let mut serious = |area, subject, path: &Path, want| {
+            let question = plain(area, subject, path, who.clone(), want, lost.clone());
+            questions.push(Question { fatal: true, ..question });
+        };
+        if how.program.is_absolute() {
+            serious(Area::Service, name.clone(), &how.program, Want::Execute);
+        }
+        if let Some(directory) = &service.directory {
+            serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, Want::Enter);
+        }
+        // Read before its process is: by PID 1.
+        if let Some(file) = &service.environment_file {
+            let reader = if self.plan.privilege.drop == Drop::StayRoot { self.root() } else { self.app() };
+            let subject = format!("{name}: {}", words::path(file));
+            let question = plain(Area::Path, subject, file, reader, Want::Read, lost.clone());
+            questions.push(Question { fatal: true, ..question });
+        }
+    }
+
+    fn root(&self) -> Who {
+        Who { name: "root".into(), uid: 0, gid: 0, groups: numbers(&self.facts.groups) }
+    }
+}
+
+fn plain(area: Area, subject: String, path: &Path, who: Who, want: Want, lost: String) -> Question {
+    Question {
+        area,
+        subject,
+        path: path.to_owned(),
+        who,
+        want,
+        recursive: false,
+        optional: false,
+        at_boot: AtBoot::Nothing,
+        lost,
+        fatal: false,
+    }
+}
+
+fn numbers(gids: &[Gid]) -> Vec<u32> {
+    gids.iter().map(|gid| gid.0).collect()
+}
+
+/// Returns a service's name as it is told.
+pub(super) fn tick(service: &Service) -> String {
+    format!("`{}`", service.name)
+}
+
+/// Returns what a skipped step means.
+pub(super) fn trouble(why: &Skipped) -> Trouble {
+    Trouble::new(why.cause.clone(), why.consequence.clone(), why.fix.clone())
+}

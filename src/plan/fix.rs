@@ -1,0 +1,278 @@
+//! [`Fix`]: what helps, as text to paste: what Docker, Compose and Kubernetes each want to be told, or what is done on the
+//! host. Made once, where the fault is known; printed in one line by the log and line by line by `doctor`. Must not know
+//! what it is the fix of.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Owner;
+use super::show::words;
+use crate::config::values::CapSet;
+
+/// What helps: one of these ways is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix(pub Vec<Way>);
+
+/// One way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Where the container is described.
+    Settings(Settings),
+    /// Give something on the host to somebody; where it lies there is not known (yet).
+    Chown(Chown),
+    /// A command on the host.
+    Host {
+        /// To paste.
+        command: String,
+        /// How sure it is, or for whom else it is written otherwise; nothing where it just works.
+        note: Option<String>,
+    },
+    /// In words.
+    Words(String),
+}
+
+/// The same thing, as each of them wants to be told; an empty one cannot be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Flags of `docker run` (and of `podman run`).
+    pub docker: String,
+    /// A line of the service in a Compose file.
+    pub compose: String,
+    /// Lines of the container in a Kubernetes manifest.
+    pub kubernetes: String,
+}
+
+/// Something to be given to somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chown {
+    /// As the container sees it.
+    pub path: PathBuf,
+    /// With all below.
+    pub recursive: bool,
+    /// To whom, as the container counts.
+    pub uid: u32,
+    /// And to which group.
+    pub gid: u32,
+}
+
+impl Fix {
+    /// Returns a fix in words.
+    pub fn words(text: impl Into<String>) -> Self {
+        Self(vec![Way::Words(text.into())])
+    }
+
+    /// Returns a command of the host's.
+    pub fn host(command: impl Into<String>, note: Option<String>) -> Self {
+        Self(vec![Way::Host { command: command.into(), note }])
+    }
+
+    /// Returns settings.
+    pub fn settings(docker: impl Into<String>, compose: impl Into<String>, kubernetes: impl Into<String>) -> Self {
+        let (docker, compose, kubernetes) = (docker.into(), compose.into(), kubernetes.into());
+        Self(vec![Way::Settings(Settings { docker, compose, kubernetes })])
+    }
+
+    /// Returns the lines that grant capabilities.
+    pub fn capabilities(missing: CapSet) -> Self {
+        let list: Vec<_> = missing.iter().map(|capability| capability.to_string()).collect();
+        let names = list.join(", ");
+        Self::settings(
+            flags("--cap-add", &list),
+            format!("cap_add: [{names}]"),
+            format!("securityContext: {{ capabilities: {{ add: [{names}] }} }}"),
+        )
+    }
+
+    /// Returns the lines that let the container have more groups.
+    pub fn groups(groups: &[impl fmt::Display]) -> Self {
+        let list: Vec<_> = groups.iter().map(ToString::to_string).collect();
+        let quoted: Vec<_> = list.iter().map(|group| format!("\"{group}\"")).collect();
+        Self::settings(
+            flags("--group-add", &list),
+            format!("group_add: [{}]", quoted.join(", ")),
+            format!("securityContext: {{ supplementalGroups: [{}] }}   # of the pod", list.join(", ")),
+        )
+    }
+
+    /// Returns the lines that put a tmpfs there: without an owner where anybody may do.
+    pub fn tmpfs(path: &Path, owner: Option<(Owner, u32)>) -> Self {
+        let at = words::path(path);
+        let name = at.trim_matches('/').replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        let kubernetes = format!(
+            "volumeMounts: [{{ name: {name}, mountPath: {at} }}]\nvolumes: [{{ name: {name}, emptyDir: {{ medium: Memory }} \
+             }}]   # of the pod"
+        );
+        let Some((Owner { uid, gid }, mode)) = owner else {
+            return Self::settings(format!("--tmpfs {at}"), format!("tmpfs: [{at}]"), kubernetes);
+        };
+        let mount = format!("{at}:uid={uid},gid={gid},mode={mode:04o}");
+        Self::settings(format!("--tmpfs {mount}"), format!("tmpfs: [\"{mount}\"]"), kubernetes)
+    }
+
+    /// Returns that something on the host has to be given to somebody.
+    pub fn chown(path: &Path, recursive: bool, to: Owner) -> Self {
+        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive, uid: to.uid.0, gid: to.gid.0 })])
+    }
+
+    /// Returns this fix and, as another way, that one.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// Returns whether it holds something that [`Self::located`] could write out.
+    pub fn is_unlocated(&self) -> bool {
+        self.0.iter().any(|way| matches!(way, Way::Chown(_)))
+    }
+
+    /// Returns it with every [`Way::Chown`] that `locate` knows a command for written out.
+    #[must_use]
+    pub fn located(self, locate: impl Fn(&Chown) -> Option<Way>) -> Self {
+        let place = |way: Way| match way {
+            Way::Chown(chown) => locate(&chown).unwrap_or(Way::Chown(chown)),
+            Way::Settings(_) | Way::Host { .. } | Way::Words(_) => way,
+        };
+        Self(self.0.into_iter().map(place).collect())
+    }
+}
+
+impl From<&str> for Fix {
+    fn from(text: &str) -> Self {
+        Self::words(text)
+    }
+}
+
+impl From<String> for Fix {
+    fn from(text: String) -> Self {
+        Self::words(text)
+    }
+}
+
+fn flags(flag: &str, list: &[String]) -> String {
+    list.iter().map(|word| format!("{flag} {word}")).collect::<Vec<_>>().join(" ")
+}
+
+impl Chown {
+    /// Returns the command's beginning: all but the path.
+    pub fn command(&self, uid: u32, gid: u32) -> String {
+        let flag = if self.recursive { "-R " } else { "" };
+        format!("chown {flag}{uid}:{gid}")
+    }
+}
+
+impl Way {
+    /// Returns it line by line: who reads it, and what to paste.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Settings(Settings { docker, compose, kubernetes }) => {
+                let mut all = vec![("docker run", docker.clone()), ("compose", compose.clone())];
+                all.extend(kubernetes.lines().map(|line| ("kubernetes", line.to_owned())));
+                all.retain(|(_, text)| !text.is_empty());
+                all
+            }
+            Self::Chown(chown) => {
+                let path = words::path(&chown.path);
+                vec![("host", format!("{} …   # what is mounted at {path}", chown.command(chown.uid, chown.gid)))]
+            }
+            Self::Host { command, note } => {
+                let note = note.as_ref().map_or_else(String::new, |note| format!("   # {note}"));
+                vec![("host", format!("{command}{note}"))]
+            }
+            Self::Words(text) => vec![("fix", text.clone())],
+        }
+    }
+}
+
+/// In one line, for the log: `compose: …; docker run: …; or …`.
+impl fmt::Display for Fix {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, way) in self.0.iter().enumerate() {
+            to.write_str(if at == 0 { "" } else { "; or " })?;
+            way.fmt(to)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(Settings { docker, compose, kubernetes }) => {
+                let all = [("compose", compose), ("docker run", docker)];
+                let told: Vec<_> = all.iter().filter(|(_, text)| !text.is_empty()).collect();
+                let list: Vec<_> = told.iter().map(|(who, text)| format!("{who}: `{text}`")).collect();
+                match list.is_empty() {
+                    true => write!(to, "kubernetes: `{}`", kubernetes.replace('\n', "`, `")),
+                    false => to.write_str(&list.join("; ")),
+                }
+            }
+            Self::Chown(chown) => {
+                let path = words::path(&chown.path);
+                write!(to, "on the host: `{}` what is mounted at {path}", chown.command(chown.uid, chown.gid))
+            }
+            Self::Host { command, .. } => write!(to, "on the host: `{command}`"),
+            Self::Words(text) => to.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::{Capability, Gid, Uid};
+
+    const ME: Owner = Owner { uid: Uid(1000), gid: Gid(100) };
+
+    #[test]
+    fn fixes_can_be_pasted() {
+        let missing = Fix::capabilities([Capability::SETUID, Capability::SETGID].into_iter().collect());
+        let text = "compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`";
+        assert_eq!(missing.to_string(), text);
+        assert_eq!(
+            missing.0[0].lines(),
+            [
+                ("docker run", "--cap-add SETGID --cap-add SETUID".to_owned()),
+                ("compose", "cap_add: [SETGID, SETUID]".to_owned()),
+                ("kubernetes", "securityContext: { capabilities: { add: [SETGID, SETUID] } }".to_owned()),
+            ]
+        );
+        assert_eq!(Fix::groups(&[44]).to_string(), "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
+    }
+
+    #[test]
+    fn a_tmpfs_has_a_name_that_kubernetes_takes() {
+        let fix = Fix::tmpfs(Path::new("/run/web_1"), Some((ME, 0o755)));
+        assert_eq!(
+            fix.to_string(),
+            "compose: `tmpfs: [\"/run/web_1:uid=1000,gid=100,mode=0755\"]`; docker run: `--tmpfs \
+             /run/web_1:uid=1000,gid=100,mode=0755`"
+        );
+        assert_eq!(fix.0[0].lines()[2].1, "volumeMounts: [{ name: run-web-1, mountPath: /run/web_1 }]");
+        let run = Fix::tmpfs(Path::new("/run"), None).to_string();
+        assert_eq!(run, "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`");
+    }
+
+    #[test]
+    fn a_chown_names_the_hosts_path_once_it_is_known() {
+        let fix = Fix::chown(Path::new("/config"), true, ME).or(Fix::words("start the container as root"));
+        assert_eq!(
+            fix.to_string(),
+            "on the host: `chown -R 1000:100` what is mounted at /config; or start the container as root"
+        );
+        let command = |chown: &Chown| format!("{} /srv", chown.command(5, 6));
+        let there = fix.located(|chown| Some(Way::Host { command: command(chown), note: Some("as root".into()) }));
+        assert_eq!(there.to_string(), "on the host: `chown -R 5:6 /srv`; or start the container as root");
+        assert_eq!(there.0[0].lines()[0], ("host", "chown -R 5:6 /srv   # as root".to_owned()));
+    }
+
+    #[test]
+    fn it_survives_the_way_over_the_control_socket() {
+        let fix = Fix::chown(Path::new("/a"), false, ME).or(Fix::tmpfs(Path::new("/b"), None)).or(Fix::words("c"));
+        let text = serde_json::to_string(&fix).unwrap();
+        assert_eq!(serde_json::from_str::<Fix>(&text).unwrap(), fix);
+    }
+}

@@ -1,0 +1,49 @@
+//! What every container has and this one has not: said, because programs in it will stumble over it. Must not decide
+//! anything.
+
+use super::facts::{Access, Facts, StdioKind};
+use super::notes::Notes;
+use super::show::words;
+
+/// Says what is missing of a machine that programs take for granted.
+pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
+    if !facts.proc_mounted {
+        notes.notice(
+            "/proc is not mounted: user namespaces, stray processes and what services use are not seen, and many \
+             programs fail; have the runtime mount it",
+        );
+    }
+    if !facts.dev_null {
+        notes.notice(
+            "/dev/null is not the null device: services get an empty pipe as standard input, and shells fail on \
+             `> /dev/null`; make it in the image or have the runtime mount /dev (`mknod -m 666 /dev/null c 1 3`)",
+        );
+    }
+    let closed: Vec<_> = (0..).zip(&facts.stdio).filter(|(_, fact)| fact.kind == StdioKind::Closed).collect();
+    if !closed.is_empty() {
+        let names: Vec<_> = closed.iter().map(|(fd, _)| words::stream(*fd)).collect();
+        let verb = if names.len() == 1 { "was" } else { "were" };
+        let lost = if names == ["stdin"] { "" } else { ", and what is written there is lost" };
+        notes.notice(format!("{} {verb} closed when the container began{lost}", names.join(" and ")));
+    }
+    if !facts.cwd_is_there {
+        notes.notice("the working directory is gone: the main command starts in /");
+    }
+    unusual_run(facts, notes);
+}
+
+/// A read-only or foreign `/run` is an everyday matter, and the next place serves; one that is no directory is a mistake.
+fn unusual_run(facts: &Facts, notes: &mut Notes) {
+    let Some((path, why)) = facts.runtime.first() else { return };
+    let what = match why {
+        Access::Missing => "is missing",
+        Access::Unfit => "is no directory, or holds something of somebody else",
+        Access::Yes | Access::ReadOnly | Access::Denied => return,
+    };
+    if let (Some(place), Some((other, _))) =
+        (path.parent(), facts.runtime.iter().find(|(_, access)| *access == Access::Yes))
+    {
+        let (place, other) = (words::path(place), words::path(other));
+        notes.notice(format!("{place} {what}: the control socket is in {other}; make {place} a directory of root's"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What `doctor` prints: a line for each check, the worst first, what to paste below it. Must not judge anything.
+
+use std::fmt::Write as _;
+
+use super::words;
+use crate::plan::checks::{Check, Diagnosis, Finding, Trouble, Verdict};
+
+/// Longer subjects do not push the columns of the others.
+const WIDEST: usize = 28;
+/// Where the subject begins.
+const MARGIN: usize = 10;
+
+/// As wide as `or docker run:` and a blank or two.
+const LABEL: usize = 16;
+
+/// Colours of a terminal, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// As text.
+    Plain,
+    /// With SGR sequences.
+    Coloured,
+}
+
+/// Returns the page.
+pub fn diagnosis(diagnosis: &Diagnosis, paint: Paint) -> String {
+    let Diagnosis { verdict, running, remarks, checks, .. } = diagnosis;
+    let mut text = String::from(match running {
+        true => "The running container: what its boot could not do, and what the app user can use now.\n",
+        false => "What a boot of this container would come to, here and now.\n",
+    });
+    for remark in remarks {
+        let _ = writeln!(text, "({})", plain(remark));
+    }
+    text.push('\n');
+    let width = checks.iter().map(|check| check.subject.chars().count()).filter(|width| *width <= WIDEST).max();
+    let page = Page { width: width.unwrap_or_default(), paint };
+    checks.iter().for_each(|check| page.check(&mut text, check));
+    text.push_str(if text.ends_with("\n\n") { "" } else { "\n" });
+    let _ = writeln!(text, "{}", page.painted(*verdict, &last(checks, *verdict)));
+    text
+}
+
+struct Page {
+    width: usize,
+    paint: Paint,
+}
+
+impl Page {
+    fn check(&self, text: &mut String, check: &Check) {
+        let (subject, width) = (plain(&check.subject), self.width);
+        let verdict = check.finding.verdict();
+        let word = format!("{:MARGIN$}", word(verdict));
+        let _ = write!(text, "{}", self.painted(verdict, &word));
+        let indent = MARGIN + width + 2;
+        match &check.finding {
+            Finding::Ok { note } => {
+                let _ = writeln!(text, "{subject:width$}  {}", plain(note));
+            }
+            Finding::Degraded(trouble) | Finding::Fatal(trouble) => {
+                let Trouble { cause, consequence, fix, .. } = trouble;
+                let _ = writeln!(text, "{subject:width$}  {}", plain(cause));
+                let mut row = |label: &str, line: &str| {
+                    let _ = writeln!(text, "{:indent$}{:LABEL$}{}", "", format!("{label}:"), plain(line));
+                };
+                row("so", consequence);
+                for (at, way) in fix.0.iter().enumerate() {
+                    for (line_at, (who, line)) in way.lines().into_iter().enumerate() {
+                        match (at > 0 && line_at == 0, who) {
+                            (true, "fix") => row("or", &line),
+                            (true, _) => row(&format!("or {who}"), &line),
+                            (false, _) => row(who, &line),
+                        }
+                    }
+                }
+                text.push('\n');
+            }
+        }
+    }
+
+    fn painted(&self, verdict: Verdict, text: &str) -> String {
+        let colour = match (self.paint, verdict) {
+            (Paint::Plain, _) => return text.to_owned(),
+            (Paint::Coloured, Verdict::Ok) => "\x1b[32m",
+            (Paint::Coloured, Verdict::Degraded) => "\x1b[33m",
+            (Paint::Coloured, Verdict::Fatal) => "\x1b[31m",
+        };
+        format!("{colour}{text}\x1b[0m")
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Degraded => "degraded",
+        Verdict::Fatal => "FATAL",
+    }
+}
+
+fn last(checks: &[Check], verdict: Verdict) -> String {
+    let count = |wanted| checks.iter().filter(|check| check.finding.verdict() == wanted).count();
+    let (fatal, degraded) = (count(Verdict::Fatal), count(Verdict::Degraded));
+    match verdict {
+        Verdict::Ok => format!("all is well ({} checks)", checks.len()),
+        Verdict::Degraded => format!("it works, {degraded} degraded, {} ok", count(Verdict::Ok)),
+        Verdict::Fatal => format!("it does not work: {fatal} fatal, {degraded} degraded, {} ok", count(Verdict::Ok)),
+    }
+}
+
+/// Nothing of another's may move a cursor or forge a line.
+fn plain(text: &str) -> String {
+    words::path(text.as_ref())
+}

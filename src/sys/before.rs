@@ -1,0 +1,79 @@
+//! Descriptors 0 to 2 before std looks at them. Where one of them is closed, std opens `/dev/null` in its place, and
+//! aborts without a word where that cannot be done: 139 in PID 1. Runs before `main`; must not allocate or print.
+#![allow(unsafe_code)] // a function of `.init_array`, raw calls on descriptors by number
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use nix::libc;
+
+use super::null;
+
+/// Which of them were closed: one bit each.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+// SAFETY: the loader calls what stands here once, before `main`, while there is one thread; it calls the kernel only.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = fill_up;
+
+/// Returns whether the descriptor was closed when this process began.
+pub fn was_closed(fd: i32) -> bool {
+    let bit = u32::try_from(fd).ok().and_then(|fd| 1_u8.checked_shl(fd));
+    bit.is_some_and(|bit| CLOSED.load(Ordering::Relaxed) & bit != 0)
+}
+
+extern "C" fn fill_up() {
+    for fd in 0..3 {
+        // SAFETY: any number may be asked for.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+            fill(fd);
+        }
+    }
+}
+
+/// The kernel gives out the lowest number, and those below are open: what is opened here becomes `fd`.
+fn fill(fd: i32) {
+    // SAFETY: a NUL-terminated path; O_NONBLOCK, because a FIFO may stand there.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOCTTY) };
+    if null == fd && is_null(null) {
+        // SAFETY: takes numbers only. A device that is never busy needs no O_NONBLOCK, and its users do not expect it.
+        unsafe { libc::fcntl(null, libc::F_SETFL, 0) };
+        return;
+    }
+    if null >= 0 {
+        // SAFETY: it was opened here, and nobody else knows it.
+        unsafe { libc::close(null) };
+    }
+    match fd {
+        0 => nothing_to_read(),
+        _ => nobody_to_write_to(),
+    }
+}
+
+/// Descriptor 0 is a pipe that nobody writes to: it ends at once.
+fn nothing_to_read() {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel writes two numbers.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } == 0 {
+        // SAFETY: it was opened here, and nobody else knows it.
+        unsafe { libc::close(ends[1]) };
+    }
+}
+
+/// A socket without a peer refuses what is written to it, as the closed descriptor would have, and sends no SIGPIPE.
+fn nobody_to_write_to() {
+    // SAFETY: takes numbers only.
+    unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0) };
+}
+
+fn is_null(fd: i32) -> bool {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the buffer has the size that the call writes.
+    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: every field is a number, so the zeroed and then written buffer is a value.
+    let stat = unsafe { stat.assume_init() };
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == null::NUMBER
+}

@@ -1,0 +1,116 @@
+//! The look at the machine behind `doctor`: access as the users really have it ([`ask`]), mounts, id maps, ports. Changes
+//! nothing, and must not judge what it finds.
+
+mod ask;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::config::values::{CapSet, Gid, Uid};
+use crate::plan::checks::mounts::Mounts;
+use crate::plan::checks::seen::{Found, Ground, Look, Seen};
+use crate::plan::checks::{Examination, Question, Who, listening};
+use crate::plan::facts::Facts;
+use crate::sys::facts::id_maps;
+use crate::sys::slurp;
+use ask::Answer;
+
+/// Looks at everything that was asked. The process must have one thread.
+pub fn look(examination: &Examination) -> Seen {
+    let mut remarks = Vec::new();
+    let looks = looks(&examination.questions, &mut remarks);
+    let tcp = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| listening(&text(path)));
+    Seen {
+        looks,
+        ground: ground(),
+        free_ports_from: text("/proc/sys/net/ipv4/ip_unprivileged_port_start").trim().parse().ok(),
+        listening: tcp.into_iter().flatten().collect(),
+        remarks,
+    }
+}
+
+/// Returns what the container stands on.
+pub fn ground() -> Ground {
+    let (uid_map, gid_map) = id_maps();
+    Ground { mounts: Mounts::parse(&slurp::proc("/proc/self/mountinfo")), uid_map, gid_map, label: label() }
+}
+
+/// Who PID 1 is, where it does not answer and is ours all the same: its ids stand in the open.
+pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
+    let comm = text("/proc/1/comm");
+    if std::process::id() == 1 || comm.trim() != "stepdown" {
+        return None;
+    }
+    let status = text("/proc/1/status");
+    let words = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>())
+    };
+    let (uid, gid) = (*words("Uid:")?.get(1)?, *words("Gid:")?.get(1)?);
+    Some((Uid(uid), Gid(gid), words("Groups:")?.into_iter().map(Gid).collect()))
+}
+
+/// Returns the facts as a PID 1 of these ids, which has stepped down, has them.
+pub fn facts_of(facts: Facts, (uid, gid, groups): (Uid, Gid, Vec<Gid>)) -> Facts {
+    let none = CapSet::EMPTY;
+    Facts { uid, gid, groups, effective: none, permitted: none, pid_one: true, ..facts }
+}
+
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&slurp::proc(path)).into_owned()
+}
+
+/// SELinux and AppArmor say here who we are to them; `unconfined` is nobody special.
+fn label() -> Option<String> {
+    let all = ["/proc/self/attr/current", "/proc/self/attr/apparmor/current"].map(|path| {
+        let text = text(path);
+        text.trim_end_matches(['\0', '\n']).to_owned()
+    });
+    let confines = |label: &String| !label.is_empty() && !label.contains("unconfined") && label != "kernel";
+    all.into_iter().find(confines)
+}
+
+/// Asks for all users in turn.
+fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<Look> {
+    let mut looks: Vec<Look> = questions.iter().map(around).collect();
+    let mut asked: Vec<&Who> = Vec::new();
+    for Question { who, .. } in questions {
+        if asked.contains(&who) {
+            continue;
+        }
+        asked.push(who);
+        let theirs: Vec<_> = questions.iter().enumerate().filter(|(_, it)| it.who == *who).collect();
+        let only: Vec<_> = theirs.iter().map(|(_, question)| *question).collect();
+        let (answers, remark) = ask::as_user(who, &only);
+        remarks.extend(remark);
+        for ((at, _), Answer { told, found }) in theirs.iter().zip(answers) {
+            if let Some(look) = looks.get_mut(*at) {
+                look.told = told;
+                look.found = look.found.or(found);
+            }
+        }
+    }
+    remarks.dedup();
+    looks
+}
+
+/// What we can see ourselves.
+fn around(question: &Question) -> Look {
+    let real = fs::canonicalize(&question.path).unwrap_or_else(|_| question.path.clone());
+    Look { real, found: found(&question.path), told: Default::default() }
+}
+
+fn found(path: &Path) -> Option<Found> {
+    let meta = fs::metadata(path).ok()?;
+    Some(Found { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777, is_directory: meta.is_dir() })
+}
+
+/// Returns whether these are the groups that we have.
+fn are_ours(who: &Who) -> bool {
+    let wanted: BTreeSet<u32> = who.groups.iter().copied().chain([who.gid]).collect();
+    let ours = nix::unistd::getgroups().unwrap_or_default();
+    let ours: BTreeSet<u32> = ours.into_iter().map(|gid| gid.as_raw()).chain([who.gid]).collect();
+    wanted == ours
+}

@@ -1,0 +1,84 @@
+//! `doctor` at a prompt: what it prints of a PID 1's answer, in which form, and its exit codes.
+
+use super::control::Answering;
+use super::*;
+
+/// An answer with these checks, and one question about a path of this test.
+fn answer(checks: &str, path: &Path) -> String {
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let groups: Vec<_> = nix::unistd::getgroups().unwrap().iter().map(|gid| gid.as_raw()).collect();
+    let who = format!(r#"{{"name":"me","uid":{uid},"gid":{gid},"groups":{groups:?}}}"#);
+    format!(
+        r#"{{"ok":{{"mode":"user","app":{who},"checks":[{checks}],"questions":[{{"area":"path","subject":"/data","path":"{}","who":{who},"want":"use","recursive":true,"optional":false,"at_boot":"nothing","lost":"me cannot use it","fatal":true}}],"ports":[],"namespace_of":null}}}}"#,
+        path.display()
+    ) + "\n"
+}
+
+const WELL: &str = r#"{"area":"mode","subject":"mode","finding":"ok","note":"user"}"#;
+const LESS: &str = concat!(
+    r#"{"area":"accounts","subject":"/etc/passwd","finding":"degraded","why":"other","cause":"/etc is read-only","#,
+    r#""consequence":"no name","fix":[{"words":"take it out"}]}"#
+);
+
+fn doctor(checks: &str, path: &Path, arguments: &[&str]) -> Said {
+    let (said, asked) = Answering::with(answer(checks, path)).run(&[&["doctor"], arguments].concat());
+    assert_eq!(asked, "{\"ask\":\"doctor\"}\n");
+    said
+}
+
+#[test]
+fn what_is_well_ends_with_0_what_is_degraded_with_1_and_what_does_not_work_with_2() {
+    let data = tempfile::tempdir().unwrap();
+    let said = doctor(WELL, data.path(), &[]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    assert!(said.out.contains("\nok        mode   user\nok        /data  me ("), "{}", said.out);
+    assert!(said.out.ends_with("\n\nall is well (2 checks)\n"), "{}", said.out);
+
+    let said = doctor(LESS, data.path(), &[]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.out.contains("\ndegraded  /etc/passwd  /etc is read-only\n"), "{}", said.out);
+    assert!(said.out.contains("fix:            take it out\n"), "{}", said.out);
+
+    let said = doctor(LESS, &data.path().join("none"), &[]);
+    assert_eq!(said.code, 2, "{}", said.out);
+    let first = said.out.lines().find(|line| line.starts_with("FATAL")).unwrap();
+    assert!(first.contains("/none does not exist"), "{}", said.out);
+    assert!(said.out.ends_with("\nit does not work: 1 fatal, 1 degraded, 0 ok\n"), "{}", said.out);
+}
+
+#[test]
+fn as_json_it_says_the_same() {
+    let data = tempfile::tempdir().unwrap();
+    let said = doctor(LESS, data.path(), &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &json["verdict"], &json["running"]), (1, &"degraded".into(), &true.into()));
+    let first = &json["checks"][0];
+    assert_eq!((&first["finding"], &first["cause"]), (&"degraded".into(), &"/etc is read-only".into()));
+    assert_eq!(first["fix"][0]["words"], "take it out");
+    assert_eq!(json["checks"][1]["finding"], "ok");
+}
+
+#[test]
+fn what_somebody_else_has_left_below_is_found() {
+    if !is_root() {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    fs::set_permissions(data.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::create_dir(data.path().join("sub")).unwrap();
+    fs::write(data.path().join("sub/file"), "").unwrap();
+    let asked = answer(WELL, data.path()).replace(r#""uid":0,"gid":0"#, r#""uid":1234,"gid":1234"#);
+    let (said, _) = Answering::with(asked).run(&["doctor"]);
+    assert_eq!(said.code, 2, "{}", said.out);
+    assert!(said.out.contains("/sub, below it, may not be used: owner and mode"), "{}", said.out);
+}
+
+#[test]
+fn without_a_pid_1_it_is_a_boot_here_and_its_arguments_are_checked() {
+    let said = run(&["doctor", "--jsno"]);
+    assert_eq!((said.code, said.out.as_str()), (100, ""));
+    let said = run(&["doctor", "--json", "--", "sh"]);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["running"], false);
+    assert!(said.code <= 2, "{}", said.out);
+}

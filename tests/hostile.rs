@@ -1,0 +1,54 @@
+//! The real binary as the real PID 1 on machines and with wishes that nobody should have, and somebody has: it boots with a
+//! named degradation, or stops with a named reason and its documented exit code. It never hangs and never panics.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/cell.rs"]
+mod cell;
+#[path = "support/jail.rs"]
+mod jail;
+
+#[path = "hostile/drop.rs"]
+mod drop;
+#[path = "hostile/full.rs"]
+mod full;
+#[path = "hostile/identity.rs"]
+mod identity;
+#[path = "hostile/machine.rs"]
+mod machine;
+#[path = "hostile/scarce.rs"]
+mod scarce;
+#[path = "hostile/stdio.rs"]
+mod stdio;
+#[path = "hostile/window.rs"]
+mod window;
+#[path = "hostile/wishes.rs"]
+mod wishes;
+
+use cell::Cell;
+use jail::Ended;
+
+/// Everything that was said, as one text.
+fn text(ended: &Ended) -> String {
+    ended.lines.iter().map(|line| format!("{}\n", line.text)).collect()
+}
+
+/// Fails unless it ended so, and each of `said` is somewhere in what was said, and nothing is a panic.
+fn says(name: &str, ended: &Ended, code: i32, said: &[&str]) {
+    let text = text(ended);
+    assert_eq!(ended.code, Some(code), "{name}:\n{text}");
+    for part in said {
+        assert!(text.contains(part), "{name}: nobody said {part:?}:\n{text}");
+    }
+    assert!(!text.contains("panic") && !text.contains("internal error"), "{name}:\n{text}");
+}
+
+/// A service that says as whom it runs, without asking any account file.
+const HELLO: &str = r#"
+type = "oneshot"
+command = ["/bin/sh", "-c", "touch /out/made && stat -c 'it runs as %u:%g' /out/made"]
+"#;
+
+/// A cell that runs [`HELLO`] as 1234:2345, and ends.
+fn hello() -> Cell {
+    Cell::new().app().etc("services.d/hello.toml", HELLO)
+}

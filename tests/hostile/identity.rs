@@ -1,0 +1,200 @@
+//! Who one is without root, or with a root that is nobody outside.
+
+use super::{Cell, hello, says, text};
+use crate::jail::{Jail, possible, subordinate_ids_possible};
+
+const WHO: &str =
+    r#"echo "HOME=$HOME USER=$USER LOGNAME=$LOGNAME uid=$(id -u) name=$(id -un) groups=$(id -G) umask=$(umask)""#;
+
+fn who() -> Cell {
+    Cell::new().command(&["/bin/sh", "-c", WHO])
+}
+
+/// The line of [`WHO`].
+fn said(name: &str, cell: Cell) -> String {
+    let ended = cell.run();
+    says(name, &ended, 0, &["HOME="]);
+    text(&ended)
+}
+
+/// OpenShift's way: any uid, group 0, an account file that group 0 may write, in a directory that it may not.
+const OPENSHIFT: &str = "chmod 0664 etc/passwd";
+
+#[test]
+fn an_unknown_uid_gets_a_line_where_the_file_alone_can_be_written() {
+    if !possible() {
+        return;
+    }
+    let shows = |cell: Cell| {
+        cell.inside("echo inode $(stat -c %i /etc/passwd)").command(&[
+            "/bin/sh",
+            "-c",
+            "id -un; echo inode $(stat -c %i:%a:%u:%g /etc/passwd); cat /etc/passwd",
+        ])
+    };
+    let ended = shows(Cell::new().broken(OPENSHIFT).user(1_000_650_000, 0, "")).run();
+    let all = text(&ended);
+    says(
+        "OpenShift",
+        &ended,
+        0,
+        &["app\ninode ", "root:x:0:0:root:/root:/bin/sh\napp:x:1000650000:0::/tmp:/sbin/nologin\n"],
+    );
+    // The same file: nothing was renamed over it.
+    let inode = all.lines().find_map(|line| line.strip_prefix("inode ")).unwrap().to_owned();
+    assert!(all.contains(&format!("inode {inode}:664:0:0\n")), "{all}");
+    // A last line without its newline gets it, a name that is taken is not used twice.
+    let odd = "printf 'app:x:7:7::/:/bin/sh\\nlast:x:8:8::/:/bin/sh' >> etc/passwd";
+    let ended = shows(Cell::new().broken(OPENSHIFT).broken(odd).user(4242, 0, "")).run();
+    let lines = "app:x:7:7::/:/bin/sh\nlast:x:8:8::/:/bin/sh\napp-4242:x:4242:0::/tmp:/sbin/nologin\n";
+    says("a name that is taken", &ended, 0, &["app-4242\n", lines]);
+}
+
+#[test]
+fn a_file_that_is_the_hosts_or_a_link_or_has_two_names_is_not_appended_to() {
+    if !possible() {
+        return;
+    }
+    let old = "root:x:0:0:root:/root:/bin/sh\n";
+    let cases = [
+        (
+            "a bind mount",
+            "cp etc/passwd hosts; chmod 0666 hosts; mount --bind hosts etc/passwd",
+            "skipped /etc/passwd: /etc/passwd is bind-mounted from the host; ",
+        ),
+        (
+            "a link",
+            "mv etc/passwd hosts; chmod 0666 hosts; ln -s ../hosts etc/passwd",
+            "skipped /etc/passwd: /etc/passwd is a symbolic link; ",
+        ),
+        (
+            "two names",
+            "chmod 0666 etc/passwd; ln etc/passwd hosts",
+            "cannot append to /etc/passwd: it has more than one name",
+        ),
+        ("not writable", ":", "skipped /etc/passwd: 4242:7 may not write /etc; "),
+    ];
+    for (name, broken, told) in cases {
+        let cell = Cell::new().broken(broken).user(4242, 7, "").command(&[
+            "/bin/sh",
+            "-c",
+            "echo USER=$USER HOME=$HOME; cat /etc/passwd",
+        ]);
+        let ended = cell.run();
+        says(name, &ended, 0, &[told, "USER=app HOME=/tmp\n", old]);
+        assert!(!text(&ended).contains("4242:7:"), "{name}: {}", text(&ended));
+    }
+}
+
+#[test]
+fn home_is_the_best_that_there_is_and_the_top_only_in_the_end() {
+    if !possible() {
+        return;
+    }
+    let declared = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/data\"\noptional = true\n";
+    let known = "echo known:x:4242:7::/srv/known:/bin/sh >> etc/passwd";
+    let open = |name: &str| format!("mkdir -p {name}; chmod 0777 {name}");
+    // What was broken or made, what HOME was set to, what it is, what is said of it.
+    let cases = [
+        (vec![], "", "/tmp", Some("HOME is /tmp: 4242:7 cannot use /config; ")),
+        (vec![open("config")], "", "/config", None),
+        (vec![open("config"), open("mine")], "/mine", "/mine", None),
+        (vec![open("data")], "", "/data", Some("HOME is /data: 4242:7 cannot use /config; ")),
+        (vec![open("config")], "/root", "/config", None),
+        (vec![open("config")], "/", "/config", None),
+        (vec![known.to_owned(), open("srv/known")], "/srv/known", "/srv/known", None),
+        (vec![known.to_owned(), "mkdir -p srv/known".to_owned()], "", "/srv/known", None),
+        (vec![known.to_owned()], "/srv/known", "/tmp", Some("HOME is /tmp: ")),
+        (vec![known.to_owned(), open("srv/known"), open("mine")], "/mine", "/mine", None),
+        (vec!["chmod 0755 tmp".to_owned()], "", "/", Some("HOME is /: 4242:7 cannot use /config; ")),
+    ];
+    for (made, given, home, told) in cases {
+        let name = format!("{made:?} {given}");
+        let cell = who().user(4242, 7, "").etc("stepdown.toml", declared).broken(&made.join("\n"));
+        let cell = if given.is_empty() { cell } else { cell.env("HOME", given) };
+        let all = said(&name, cell);
+        assert!(all.contains(&format!("HOME={home} USER=")), "{name}: {all}");
+        match told {
+            Some(told) => assert!(all.contains(told), "{name}: {all}"),
+            None => assert!(!all.contains("HOME is "), "{name}: {all}"),
+        }
+    }
+}
+
+#[test]
+fn groups_and_umask_are_those_that_were_given_or_asked_for() {
+    if !possible() {
+        return;
+    }
+    let cell = || who().user(4242, 7, "44,7,109").inside("umask 027");
+    assert!(said("given", cell()).contains("uid=4242 name="), "it runs");
+    assert!(said("given", cell()).contains("groups=7 44 109 umask=0027"));
+    assert!(said("asked", cell().env("UMASK", "002")).contains("groups=7 44 109 umask=0002"));
+    assert!(said("declared", cell().etc("stepdown.toml", "[app]\numask = \"077\"\n")).contains("umask=0077"));
+}
+
+#[test]
+fn run_as_oneself_is_nothing_and_as_another_is_refused_with_the_fix() {
+    if !possible() {
+        return;
+    }
+    let run = |words: &str| {
+        who()
+            .user(4242, 7, "44")
+            .command(&["/bin/sh", "-c", &format!("/stepdown run-as {words} /usr/bin/id; echo code $?")])
+            .run()
+    };
+    for oneself in ["app", "4242:7"] {
+        says(oneself, &run(oneself), 0, &["uid=4242 gid=7 groups=7,44\ncode 0\n"]);
+    }
+    for (other, name) in [("root", "root (0:0)"), ("7:7", "7 (7:7)"), ("4242:8", "4242 (4242:8)")] {
+        let refusal = format!("stepdown: cannot become {name}: ");
+        let fix = "only root can become another user, and this is uid 4242; run the command as it is, without run-as";
+        says(other, &run(other), 0, &[&refusal, fix, "code 111\n"]);
+    }
+    // A FIFO in the place of an account file is not waited for.
+    let broken = who().app().broken("rm etc/passwd etc/group; mkfifo etc/passwd etc/group");
+    let ended = broken.command(&["/bin/sh", "-c", "/stepdown run-as nobody /bin/true; echo code $?"]).run();
+    says("FIFO", &ended, 0, &["there is no user `nobody` in /etc/passwd", "code 100\n"]);
+}
+
+#[test]
+fn in_a_user_namespace_it_is_said_who_one_is_outside() {
+    if !possible() || !subordinate_ids_possible() {
+        return;
+    }
+    let hello = "type = \"oneshot\"\ncommand = [\"/bin/echo\", \"it runs\"]\n";
+    let jail =
+        |uid: &str| Jail::new().env("PUID", uid).env("PGID", "2345").service("hello.toml", hello).subordinate_ids();
+    let ended = jail("1234").run().expect(0);
+    says("mapped", &ended, 0, &["(1234:2345), on the host 101233:102344 (rootless: 0 here is 65534 there)"]);
+    let ended = jail("70000").run().expect(100);
+    says(
+        "not mapped",
+        &ended,
+        100,
+        &[
+            "PUID=70000: uid 70000 is not mapped in this user namespace (mapped: 0, 1-65536); choose a uid of that range",
+        ],
+    );
+}
+
+#[test]
+fn where_one_id_is_mapped_the_app_cannot_be_another() {
+    if !possible() {
+        return;
+    }
+    let one = |cell: Cell| cell.unshare(&["--user", "--map-root-user"]);
+    let ended = one(hello()).run();
+    says(
+        "PUID=1234",
+        &ended,
+        100,
+        &["PUID=1234: uid 1234 is not mapped in this user namespace (mapped: 0); choose a uid of that range"],
+    );
+    // This one is root outside too, and no ordinary user.
+    let root = || Cell::new().etc("services.d/hello.toml", super::HELLO).env("PUID", "0").env("PGID", "0");
+    says("PUID=0", &one(root()).run(), 100, &["PUID=0: uid 0 is root; "]);
+    let allowed = root().etc("stepdown.toml", "[app]\nallow_root = true\n");
+    says("allowed", &one(allowed).run(), 0, &["it runs as 0:0"]);
+}

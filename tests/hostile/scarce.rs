@@ -1,0 +1,120 @@
+//! Too few descriptors, processes, process numbers (SECURITY T19, T26, T29, T34).
+
+use std::fs;
+
+use super::{Cell, says, text};
+use crate::jail::{LIMIT, Running, possible, status};
+
+fn stop(running: Running) -> crate::jail::Ended {
+    let first = nix::unistd::Pid::from_raw(running.pid_one());
+    nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGTERM).unwrap();
+    running.wait(LIMIT)
+}
+
+/// The processor time of a process, in ticks of 10 ms.
+fn ticks(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() {
+    if !possible() {
+        return;
+    }
+    let web = "command = [\"/bin/sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
+    let cell = |limit: &str| {
+        let many = (1..=20).fold(Cell::new().app(), |cell, at| cell.etc(&format!("services.d/web{at}.toml"), web));
+        many.inside(&format!("ulimit -n {limit}"))
+    };
+    says("16", &cell("16").run(), 111, &["cannot set up the event loop: Too many open files"]);
+    let running = cell("48").start();
+    running.wait_for_line(|line| line.contains("| serves"), LIMIT);
+    running.wait_for_line(|line| line.contains("cannot make a pipe: Too many open files"), LIMIT);
+    let first = running.pid_one();
+    let before = ticks(first);
+    running
+        .wait_until(|lines| lines.iter().filter(|line| line.text.contains("starts again in 2.0 s")).count() > 3, LIMIT);
+    assert!(ticks(first) - before < 100, "{} ticks", ticks(first) - before);
+    let fix = "48 open files are allowed, 20 services may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
+        `--ulimit nofile=144`";
+    says("48", &stop(running), 0, &[fix]);
+}
+
+/// The limit counts all processes of a user on this machine: nobody else has this number.
+const LONELY: &str = "54321";
+
+#[test]
+fn a_fork_bomb_at_its_limit_is_ended_without_a_fork() {
+    if !possible() {
+        return;
+    }
+    let bomb = "command = [\"/bin/sh\", \"-c\", \"bomb() { bomb | bomb & }; echo armed; bomb; exec sleep 600\"]\n\
+        [stop]\ntimeout = \"500ms\"\ngroup = true\n";
+    let cell = Cell::new().env("PUID", LONELY).env("PGID", LONELY).etc("services.d/bomb.toml", bomb);
+    let running = cell.inside("prlimit --nproc=60 --pid $$").start();
+    running.wait_for_line(|line| line.contains("Cannot fork"), LIMIT);
+    let first = running.pid_one();
+    assert_eq!(status(first, "Uid:"), format!("{LONELY}\t{LONELY}\t{LONELY}\t{LONELY}"));
+    let ended = stop(running);
+    assert_eq!(ended.code, Some(0), "{}", text(&ended));
+}
+
+/// Of root's open files, none reaches a service, and the working directory is none of the kernel's.
+#[test]
+fn descriptors_that_the_runtime_leaked_reach_nobody() {
+    if !possible() {
+        return;
+    }
+    let shows = "type = \"oneshot\"\ncommand = [\"/bin/ls\", \"-l\", \"/proc/self/fd\", \"/proc/self/cwd\"]\n";
+    let leak = "exec 3< /etc/passwd 4> /out/leaked 5< / 6<> /dev/null 7< /proc/self 8< /usr/bin 9< /etc/group";
+    let leaking = || Cell::new().app().inside(leak);
+    let main = leaking().command(&["/bin/ls", "-l", "/proc/self/fd", "/proc/self/cwd"]).run();
+    for ended in [main, leaking().etc("services.d/shows.toml", shows).run()] {
+        says("leaks", &ended, 0, &["/proc/self/cwd -> /"]);
+        let open: Vec<_> = ended.lines.iter().filter_map(|line| line.text.split_once(" -> ")).collect();
+        let numbers: Vec<_> =
+            open.iter().filter_map(|(left, _)| left.rsplit(' ').next()?.parse::<i32>().ok()).collect();
+        // The last one is the list itself.
+        assert_eq!(numbers, [0, 1, 2, 3], "{}", text(&ended));
+        assert!(open.iter().any(|(left, to)| left.ends_with(" 3") && to.ends_with("/fd")), "{}", text(&ended));
+    }
+}
+
+/// Before Linux 6.14 this is the whole machine's, and would be its end.
+fn pid_max_is_the_namespaces() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.trim().parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(14))
+}
+
+/// Ten numbers for all: the number of whoever ends is somebody else's a moment later.
+#[test]
+fn where_numbers_are_used_again_at_once_no_signal_reaches_the_wrong_one() {
+    if !possible() {
+        return;
+    }
+    if !pid_max_is_the_namespaces() {
+        crate::jail::skipped("before Linux 6.14 a PID namespace has no pid_max of its own");
+        return;
+    }
+    let canary = "command = [\"/bin/sh\", \"-c\", \"for s in HUP INT QUIT USR1 USR2; do trap \\\"echo hit by $s\\\" $s; done; \
+        trap 'echo ended; exit 0' TERM; echo sings; while :; do sleep 0.01; done\"]\n";
+    // Ends by itself while it is restarted.
+    let victim = "command = [\"/bin/sh\", \"-c\", \"exit 0\"]\nrestart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }\n\
+        stop = { signal = \"USR1\" }\n";
+    let driver = "type = \"oneshot\"\nessential = false\nafter = [\"canary\"]\ncommand = [\"/bin/sh\", \"-c\", \
+        \"at=0; while [ $at -lt 150 ]; do /stepdown restart victim >/out/told 2>&1; at=$((at + 1)); done; echo drove\"]\n";
+    let cell = Cell::new().app().inside("echo 320 > /proc/sys/kernel/pid_max");
+    let cell = cell.etc("services.d/canary.toml", canary).etc("services.d/victim.toml", victim);
+    let running = cell.etc("services.d/driver.toml", driver).start();
+    running.wait_for_line(|line| line.contains("| sings"), LIMIT);
+    running.wait_for_line(|line| line.contains("| drove"), LIMIT);
+    let ended = stop(running);
+    let all = text(&ended);
+    assert!(ended.code == Some(0) && !all.contains("hit by"), "{all}");
+    assert_eq!(all.matches("| ended").count(), 1, "{all}");
+    let most = all.lines().filter_map(|line| line.split_once("pid ")?.1.split(',').next()?.parse::<u32>().ok()).max();
+    assert!(most.is_some_and(|most| most < 320), "{all}");
+}

@@ -1,0 +1,446 @@
+//! What `doctor` finds, each kind of finding at least once, from facts and looks by hand.
+
+use std::path::PathBuf;
+
+use stepdown::config::Config;
+use stepdown::config::probe::*;
+use stepdown::config::service::*;
+use stepdown::config::values::*;
+use stepdown::plan::checks::mounts::Mounts;
+use stepdown::plan::checks::seen::*;
+use stepdown::plan::checks::*;
+use stepdown::plan::facts::*;
+use stepdown::plan::show::{self, Paint};
+
+use crate::support::*;
+
+/// Docker on ext4, with a volume at /data, a bind mount at /media, NFS, a noexec tmpfs.
+const MOUNTS: &str = "1 0 0:39 / / rw,nodev - overlay overlay rw\n\
+    2 1 254:0 /var/lib/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/vda rw\n\
+    3 1 254:0 /var/lib/docker/volumes/web/_data /data rw - ext4 /dev/vda rw\n\
+    4 1 254:0 /srv/films /media rw - ext4 /dev/vda rw\n\
+    5 1 254:0 /srv/books /books ro - ext4 /dev/vda rw\n\
+    6 1 0:60 / /nfs rw - nfs4 nas:/export rw\n\
+    7 1 0:61 / /opt/plugins rw,noexec - tmpfs tmpfs rw\n";
+
+fn ground() -> Ground {
+    let mounts = Mounts::parse(MOUNTS.as_bytes());
+    Ground { mounts, uid_map: IdMap::whole(), gid_map: IdMap::whole(), label: None }
+}
+
+/// Everybody is told yes.
+fn well(examination: &Examination) -> Seen {
+    let yes = |question: &Question| Look { real: question.path.clone(), found: None, told: Told::Yes };
+    let looks = examination.questions.iter().map(yes).collect();
+    Seen { looks, ground: ground(), free_ports_from: Some(0), ..Seen::default() }
+}
+
+fn found(uid: u32, gid: u32, mode: u32) -> Option<Found> {
+    Some(Found { uid, gid, mode, is_directory: true })
+}
+
+/// An image that owns one path, as it is on a machine where it is 0:0 0755.
+fn owning(at: &str, facts: Facts) -> (Config, Facts) {
+    let mut config = config();
+    config.container.own = vec![own(at)];
+    let mut facts = facts;
+    path(&mut facts, at, dir(0, 0, 0o755));
+    (config, facts)
+}
+
+/// What is said of one path, whose look is this one.
+fn of_path(config: &Config, facts: &Facts, told: Told, found: Option<Found>, ground: Ground) -> Check {
+    let examination = examine(config, facts);
+    let mut seen = Seen { ground, ..well(&examination) };
+    let at = examination.questions.iter().position(|it| it.area == Area::Path).unwrap();
+    seen.looks[at] = Look { real: examination.questions[at].path.clone(), found, told };
+    let subject = examination.questions[at].subject.clone();
+    let diagnosis = conclude(examination, &seen, false);
+    diagnosis.checks.into_iter().find(|check| check.area == Area::Path && check.subject == subject).unwrap()
+}
+
+#[track_caller]
+fn trouble(check: &Check) -> (Why, String, String) {
+    let Trouble { why, cause, fix, .. } = check.finding.trouble().unwrap_or_else(|| panic!("it is well: {check:?}"));
+    (*why, cause.clone(), fix.to_string())
+}
+
+#[track_caller]
+fn note(check: &Check) -> &str {
+    match &check.finding {
+        Finding::Ok { note } => note,
+        Finding::Degraded(_) | Finding::Fatal(_) => panic!("it is not well: {check:?}"),
+    }
+}
+
+#[test]
+fn a_page_is_worth_reading() {
+    let (mut config, facts) = owning("/data", as_user(999, 998));
+    let health = Health {
+        probe: Probe::Tcp(HostPort { host: "127.0.0.1".into(), port: 80 }),
+        interval: HEALTH_INTERVAL,
+        timeout: PROBE_TIMEOUT,
+        failures: 3,
+        successes: 1,
+        then: Then::Restart,
+    };
+    config.services = vec![
+        Service { health: Some(health), ..longrun("web") },
+        Service { directory: Some("/srv".into()), ..longrun("db") },
+    ];
+    let examination = examine(&config, &facts);
+    let mut seen = Seen { free_ports_from: None, ..well(&examination) };
+    for (look, question) in seen.looks.iter_mut().zip(&examination.questions) {
+        match question.subject.as_str() {
+            "/data" => (look.found, look.told) = (found(0, 0, 0o755), Told::NotWritten(No::Denied)),
+            "`db`: /srv" => look.told = Told::Missing,
+            _ => {}
+        }
+    }
+    let diagnosis = conclude(examination, &seen, false);
+    assert_eq!(diagnosis.verdict.exit_code(), 2);
+    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    let expected = r#"
+What a boot of this container would come to, here and now.
+
+FATAL     `db`: /srv      /srv does not exist
+                          so:             `db` cannot start
+                          docker run:     -v data:/srv
+                          compose:        volumes: ["data:/srv"]
+                          kubernetes:     volumeMounts: [{ name: data, mountPath: /srv }]
+
+degraded  /data           /data is 0:0 0755
+                          so:             999:998 cannot use /data
+                          host:           chown -R 999:998 /var/lib/docker/volumes/web/_data
+                          or:             start the container as root
+
+degraded  `web`: port 80  ports below 1024 are privileged here, and there is no root to give NET_BIND_SERVICE
+                          so:             postgres (999:998) cannot listen there
+                          docker run:     --sysctl net.ipv4.ip_unprivileged_port_start=0
+                          compose:        sysctls: [net.ipv4.ip_unprivileged_port_start=0]
+                          kubernetes:     securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged_port_start, value: "0" }] }   # of the pod
+
+ok        mode            user: nothing can be changed, only checked
+ok        identity        postgres (999:998), groups 998, home /var/lib/postgresql, umask 022
+ok        user namespace  none: ids are the host's
+ok        privilege       PID 1 keeps nothing
+ok        process         stepdown is PID 1
+ok        accounts        `postgres` has its line in /etc/passwd
+ok        /run            control socket in /tmp
+ok        `web`           /usr/bin/web as postgres (999:998)
+ok        `db`            /usr/bin/db as postgres (999:998)
+ok        stdio           nothing to do
+ok        TZ              known, or not set
+ok        stop            8 s in all
+
+it does not work: 1 fatal, 2 degraded, 12 ok
+"#;
+    assert!(page == expected.trim_start_matches('\n'), "printed:\n{page}");
+    let coloured = show::diagnosis(&diagnosis, Paint::Coloured);
+    assert!(coloured.contains("\x1b[31mFATAL     \x1b[0m") && coloured.contains("\x1b[33mdegraded  \x1b[0m"));
+}
+
+#[test]
+fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
+    let config = Config { services: vec![longrun("web")], ..config() };
+    let examination = examine(&config, &docker());
+    let seen = well(&examination);
+    let diagnosis = conclude(examination, &seen, true);
+    assert_eq!(diagnosis.verdict.exit_code(), 0);
+    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    assert!(page.starts_with("The running container: "), "{page}");
+    assert!(page.ends_with(&format!("\n\nall is well ({} checks)\n", diagnosis.checks.len())), "{page}");
+    assert!(!page.contains("degraded") && !page.contains("FATAL"), "{page}");
+}
+
+#[test]
+fn causes_are_told_apart() {
+    let denied = || Told::NotWritten(No::Denied);
+    let (config, facts) = owning("/data", as_user(999, 998));
+    let data = |told, found, ground| trouble(&of_path(&config, &facts, told, found, ground));
+
+    let (why, cause, fix) = data(denied(), found(0, 0, 0o755), ground());
+    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/data is 0:0 0755"));
+    assert!(fix.starts_with("on the host: `chown -R 999:998 /var/lib/docker/volumes/web/_data`; or "), "{fix}");
+
+    // Owner and mode allow it, and still.
+    let selinux = Ground { label: Some("system_u:system_r:container_t:s0:c1,c2".into()), ..ground() };
+    let (why, cause, fix) = data(denied(), found(999, 998, 0o755), selinux);
+    assert_eq!(why, Why::Lsm);
+    assert!(cause.contains("container_t") && fix.contains("-v SOURCE:/data:z"), "{cause}; {fix}");
+    let apparmor = Ground { label: Some("docker-default (enforce)".into()), ..ground() };
+    let (why, _, fix) = data(denied(), found(999, 998, 0o755), apparmor);
+    assert!(why == Why::Lsm && fix.contains("--security-opt apparmor=unconfined"), "{fix}");
+    let (why, cause, _) = data(denied(), found(999, 998, 0o755), ground());
+    assert!(cause.contains("ACL") && why != Why::Lsm, "{cause}");
+
+    let (why, cause, _) = data(Told::NotWritten(No::Full), found(999, 998, 0o755), ground());
+    assert_eq!((why, cause.as_str()), (Why::Full, "no space is left on /dev/vda"));
+    let (why, cause, fix) = data(Told::Barred("/data".into(), found(0, 0, 0o700)), None, ground());
+    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/data, on the way, is 0:0 0700"));
+    assert!(fix.contains("chmod a+x"), "{fix}");
+    let below = Told::Below("/data/old/file".into(), No::Denied);
+    let (_, cause, fix) = data(below, found(999, 998, 0o755), ground());
+    assert!(cause.starts_with("/data/old/file, below it, ") && fix.contains("chown -R 999:998"), "{cause}; {fix}");
+
+    let map = IdMap(vec![IdRange { inside: 0, outside: 100_000, count: 65_536 }]);
+    let namespace = Ground { uid_map: map.clone(), gid_map: map, ..ground() };
+    let (config, mut facts) = owning("/data", as_user(999, 998));
+    path(&mut facts, "/data", dir(65_534, 65_534, 0o755));
+    let check = of_path(&config, &facts, denied(), found(65_534, 65_534, 0o755), namespace);
+    let (why, cause, fix) = trouble(&check);
+    assert_eq!((why, cause.as_str()), (Why::NotMapped, "/data belongs to an id of the host that is not mapped here"));
+    assert!(fix.contains("chown -R 100999:100998 /var/lib/docker/volumes/web/_data"), "{fix}");
+}
+
+#[test]
+fn a_read_only_mount_a_missing_path_and_nfs_are_told() {
+    let (config, mut facts) = owning("/books", as_user(999, 998));
+    let fact = PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o777, read_only: true };
+    path(&mut facts, "/books", fact);
+    let check = of_path(&config, &facts, Told::NotWritten(No::ReadOnly), found(0, 0, 0o777), ground());
+    let (why, cause, fix) = trouble(&check);
+    assert_eq!((why, cause.as_str()), (Why::ReadOnly, "/books is mounted read-only"));
+    assert!(fix.contains("take `:ro` off"), "{fix}");
+
+    let (config, mut facts) = owning("/none", docker());
+    path(&mut facts, "/none", PathFact::Missing(Access::Yes));
+    let (why, cause, fix) = trouble(&of_path(&config, &facts, Told::Missing, None, ground()));
+    assert_eq!((why, cause.as_str()), (Why::Missing, "/none does not exist"));
+    assert!(fix.contains("-v data:/none"), "{fix}");
+
+    // The boot's chown may be refused by the server: said, not judged.
+    let (config, facts) = owning("/nfs", docker());
+    let check = of_path(&config, &facts, Told::NotWritten(No::Denied), found(0, 0, 0o755), ground());
+    assert_eq!(note(&check), "given to 1000:1000 at boot, if the server lets root do so");
+    let mut over = examine(&config, &facts).of_the_past();
+    let mut seen = well(&over);
+    over.questions[0].lost = "lost".into();
+    seen.looks[0] = Look { real: "/nfs".into(), found: found(1000, 1000, 0o755), told: Told::NotRead(No::Denied) };
+    let check = conclude(over, &seen, true).checks.remove(0);
+    let (why, cause, fix) = trouble(&check);
+    assert!(why == Why::Nfs && cause.contains("root_squash"), "{cause}");
+    assert!(fix.contains("chown -R 1000:1000 /export"), "{fix}");
+}
+
+#[test]
+fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
+    let (config, facts) = owning("/data", docker());
+    let check = of_path(&config, &facts, Told::NotRead(No::Denied), found(0, 0, 0o700), ground());
+    assert_eq!(note(&check), "given to 1000:1000 at boot");
+    // It is over, and it is not so.
+    let over = examine(&config, &facts).of_the_past();
+    let mut seen = well(&over);
+    seen.looks[0] = Look { real: "/data".into(), found: found(0, 0, 0o700), told: Told::NotRead(No::Denied) };
+    assert_eq!(conclude(over, &seen, true).verdict, Verdict::Degraded);
+    // Mended on the host since.
+    let (config, facts) = owning("/data", as_user(999, 998));
+    let check = of_path(&config, &facts, Told::Yes, found(999, 998, 0o755), ground());
+    assert_eq!(note(&check), "postgres (999:998) can use it now (at the boot: /data is 0:0 0755)");
+}
+
+#[test]
+fn a_required_path_is_fatal_and_names_what_is_missing() {
+    let (mut config, facts) = owning("/data", without(docker(), &[Capability::CHOWN]));
+    config.container.own[0].required = true;
+    let check = of_path(&config, &facts, Told::NotWritten(No::Denied), found(0, 0, 0o755), ground());
+    assert_eq!(check.finding.verdict(), Verdict::Fatal);
+    let (why, cause, fix) = trouble(&check);
+    assert_eq!((why, cause.as_str()), (Why::Capability, "CHOWN is not granted"));
+    assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
+    let all = examine(&config, &facts).checks;
+    assert!(all.iter().any(|it| it.subject == "boot" && it.finding.verdict() == Verdict::Fatal), "{all:#?}");
+}
+
+#[test]
+fn a_program_on_a_noexec_mount_cannot_be_started() {
+    let mut config = config();
+    config.services = vec![longrun("web")];
+    let mut facts = docker();
+    facts.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
+    let examination = examine(&config, &facts);
+    let mut seen = well(&examination);
+    seen.looks[0].found = found(0, 0, 0o755);
+    seen.looks[0].told = Told::NotRead(No::Denied);
+    let check = conclude(examination, &seen, false).checks.remove(0);
+    assert_eq!((check.area, check.finding.verdict()), (Area::Service, Verdict::Fatal));
+    let (why, cause, fix) = trouble(&check);
+    assert_eq!((why, cause.as_str()), (Why::NoExec, "/opt/plugins is mounted noexec"));
+    assert!(fix.contains("--tmpfs /opt/plugins:exec"), "{fix}");
+}
+
+#[test]
+fn devices_are_looked_at_by_node() {
+    let mut config = config();
+    config.container.app.device_groups = vec!["/dev/dri".into(), "/dev/kfd".into()];
+    let mut facts = as_user(999, 998);
+    path(&mut facts, "/dev/dri", dir(0, 0, 0o755));
+    path(&mut facts, "/dev/dri/card0", self::device(44));
+    path(&mut facts, "/dev/dri/renderD128", self::device(105));
+    path(&mut facts, "/dev/kfd", PathFact::Missing(Access::Denied));
+    let examination = examine(&config, &facts);
+    let asked: Vec<_> = examination.questions.iter().map(|it| it.path.clone()).collect();
+    assert_eq!(asked, ["/dev/dri/card0", "/dev/dri/renderD128"].map(PathBuf::from));
+    let mut seen = well(&examination);
+    let node = |gid| Some(Found { uid: 0, gid, mode: 0o660, is_directory: false });
+    (seen.looks[0].found, seen.looks[0].told) = (node(44), Told::NotRead(No::Denied));
+    (seen.looks[1].found, seen.looks[1].told) = (node(105), Told::NotRead(No::NotPermitted));
+    let checks = conclude(examination, &seen, false).checks;
+    let of = |subject: &str| checks.iter().find(|it| it.subject == subject).unwrap();
+    let (why, cause, fix) = trouble(of("/dev/dri/card0"));
+    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/dev/dri/card0 is 0:44 0660"));
+    assert_eq!(fix, "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
+    let (why, _, fix) = trouble(of("/dev/dri/renderD128"));
+    assert_eq!(
+        (why, fix.as_str()),
+        (Why::DeviceCgroup, "compose: `devices: [/dev/dri/renderD128]`; docker run: `--device /dev/dri/renderD128`")
+    );
+    assert!(note(of("/dev/kfd")).starts_with("not there"));
+    // The notice of the boot is told as what it is: groups that cannot be joined.
+    assert_eq!(of("groups 44 105").area, Area::Identity);
+}
+
+fn device(gid: u32) -> PathFact {
+    crate::support::found(PathKind::Other, 0, gid, 0o660)
+}
+
+#[test]
+fn ports_are_compared_with_what_the_kernel_asks() {
+    let mut config = config();
+    let at = |port| Ready::Probe {
+        probe: Probe::Tcp(HostPort { host: "localhost".into(), port }),
+        interval: READY_INTERVAL,
+        timeout: None,
+    };
+    let caps = CapSet::EMPTY.with(Capability::NET_BIND_SERVICE);
+    config.services = vec![
+        Service { ready: at(80), ..longrun("bare") },
+        Service { ready: at(8080), ..longrun("high") },
+        Service { ready: at(443), capabilities: caps, ..longrun("able") },
+        Service { capabilities: caps, ..longrun("some") },
+    ];
+    let ports = |facts: &Facts, from, listening: &[u16]| {
+        let examination = examine(&config, facts);
+        let mut seen = well(&examination);
+        (seen.free_ports_from, seen.listening) = (from, listening.iter().copied().collect());
+        let all = conclude(examination, &seen, true).checks;
+        all.into_iter().filter(|it| it.area == Area::Port).map(|it| (it.subject.clone(), it)).collect::<Vec<_>>()
+    };
+    let all = ports(&docker(), Some(1024), &[]);
+    assert_eq!(all.len(), 3, "{all:?}");
+    let (_, _, fix) = trouble(&all[0].1);
+    assert_eq!(all[0].0, "`bare`: port 80");
+    assert!(fix.starts_with("in the file of `bare`: `capabilities = [\"NET_BIND_SERVICE\"]`; or "), "{fix}");
+    assert_eq!((note(&all[1].1), note(&all[2].1)), ("it is given NET_BIND_SERVICE", "it is given NET_BIND_SERVICE"));
+    let refused = ports(&without(docker(), &[Capability::NET_BIND_SERVICE]), Some(1024), &[80]);
+    let (_, cause, fix) = trouble(&refused[0].1);
+    assert!(cause.ends_with("NET_BIND_SERVICE is not granted") && fix.contains("--cap-add NET_BIND_SERVICE"), "{fix}");
+    assert!(refused.iter().any(|it| it.0 == "`bare`: port 80" && note(&it.1) == "something listens there"));
+    assert!(ports(&as_user(999, 998), Some(0), &[]).iter().all(|it| note(&it.1).contains("may bind any port here")));
+}
+
+#[test]
+fn limits_niceness_and_capabilities_that_were_not_granted_are_told_once_each() {
+    let mut config = config();
+    config.services = vec![Service {
+        limits: vec![Limit { resource: Resource::Nofile, soft: Some(2_000_000), hard: Some(2_000_000) }],
+        nice: Some(-5),
+        oom_score_adj: Some(-100),
+        capabilities: CapSet::EMPTY.with(Capability::SYS_ADMIN),
+        ..longrun("web")
+    }];
+    let examination = examine(&config, &docker());
+    let seen = well(&examination);
+    let diagnosis = conclude(examination, &seen, false);
+    let wrong: Vec<_> = diagnosis.checks.iter().filter(|it| it.finding.trouble().is_some()).collect();
+    let told: Vec<_> = wrong.iter().map(|it| (it.area, it.subject.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (Area::Capability, "`web`"),
+            (Area::Limit, "`web`: nofile"),
+            (Area::Limit, "`web`: nice -5"),
+            (Area::Limit, "`web`: oom_score_adj -100"),
+        ]
+    );
+    assert!(trouble(wrong[0]).2.contains("--cap-add SYS_ADMIN"));
+    let (_, cause, fix) = trouble(wrong[1]);
+    assert_eq!(cause, "2000000 is above the hard limit 1048576 of this container");
+    assert!(fix.contains("--ulimit nofile=2000000:2000000"), "{fix}");
+    assert!(trouble(wrong[3]).2.contains("--oom-score-adj -100"));
+}
+
+#[test]
+fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
+    let (config, facts) = owning("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
+    let examination = examine(&config, &facts);
+    assert!(examination.questions.is_empty() && examination.app.is_none());
+    let diagnosis = conclude(examination, &Seen::default(), false);
+    assert_eq!(diagnosis.verdict.exit_code(), 2);
+    let first = &diagnosis.checks[0];
+    assert_eq!((first.area, first.subject.as_str()), (Area::StepDown, "step down"));
+    let (why, cause, fix) = trouble(first);
+    assert_eq!(
+        (why, cause.as_str()),
+        (Why::Capability, "cannot step down to app (1000:1000): SETGID and SETUID are not granted")
+    );
+    assert!(fix.contains("cap_add: [SETGID, SETUID]"), "{fix}");
+}
+
+#[test]
+fn skipped_steps_and_notices_of_the_boot_are_told() {
+    let mut config = config();
+    config.services = vec![Service { user: RunAs::Root, without_root: WithoutRoot::Skip, ..longrun("cron") }];
+    config.container.app.asked_uid = asked_uid(1000);
+    let mut facts = as_user(4242, 0);
+    facts.pid_one = false;
+    facts.unknown_zone = Some("Europe/Berlinn".into());
+    facts.runtime = vec![("/run/stepdown".into(), Access::ReadOnly)];
+    let examination = examine(&config, &facts);
+    let seen = Seen { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
+    let diagnosis = conclude(examination, &seen, false);
+    let of = |area: Area| diagnosis.checks.iter().find(|it| it.area == area).unwrap();
+    assert_eq!(trouble(of(Area::Accounts)).1, "4242:0 may not write /etc");
+    assert!(trouble(of(Area::RuntimeDirectory)).2.contains("--tmpfs /run"));
+    assert!(trouble(of(Area::Service)).1.contains("needs root"));
+    assert!(trouble(of(Area::TimeZone)).1.contains("Europe/Berlinn"));
+    assert!(note(of(Area::Pid)).starts_with("not PID 1"));
+    assert!(note(of(Area::Configuration)).starts_with("PUID=1000 is ignored"));
+    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    assert!(page.contains("\n(asked as 5:5)\n"), "{page}");
+}
+
+#[test]
+fn problems_of_the_configuration_are_fatal_one_by_one() {
+    let mut config = config();
+    config.services = vec![longrun("web"), longrun("db")];
+    let mut facts = docker();
+    facts.programs.insert("web".into(), ProgramFact::NotFound);
+    facts.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
+    let checks = examine(&config, &facts).checks;
+    let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == Verdict::Fatal).collect();
+    let places: Vec<_> = fatal.iter().map(|it| it.subject.as_str()).collect();
+    assert_eq!(places, ["/etc/services.d/db.toml", "/etc/services.d/web.toml"]);
+    assert!(trouble(fatal[0]).2.contains("chmod +x"));
+}
+
+#[test]
+fn an_examination_survives_the_way_over_the_control_socket() {
+    let (mut config, facts) = owning("/data", as_user(4242, 0));
+    config.services = vec![Service { directory: Some("/srv".into()), ..longrun("web") }];
+    let examination = examine(&config, &facts);
+    let text = serde_json::to_string(&examination).unwrap();
+    assert_eq!(serde_json::from_str::<Examination>(&text).unwrap(), examination);
+}
+
+#[test]
+fn the_hosts_path_is_written_into_a_plan_only_if_something_was_skipped() {
+    let (config, facts) = owning("/media", as_user(999, 998));
+    let mut plan = stepdown::plan::boot(&config, &facts).unwrap();
+    locate_all(&mut plan, ground);
+    let lines = show::report(&plan);
+    let own = lines.iter().find(|it| it.text.starts_with("skipped own /media: ")).unwrap();
+    assert!(own.text.contains("; fix: on the host: `chown -R 999:998 /srv/films`; or "), "{}", own.text);
+    let mut well = stepdown::plan::boot(&config, &docker()).unwrap();
+    locate_all(&mut well, || panic!("nothing was skipped"));
+}
