@@ -1,4 +1,4 @@
-//! What services take of the machine, from `/proc`: one walk over all processes for however many services are asked for.
+//! What services take of the machine, from `/proc`: one walk over the processes for however many services are asked for.
 //! A process is a service's if its session or its process group is that of the service's first process. For `status`;
 //! nothing here is exact by contract, and what cannot be read is left out.
 #![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::libc;
 
+use super::process::children;
 use super::slurp;
 use crate::supervise::Pid;
 
@@ -42,11 +43,10 @@ struct Line {
 /// Returns what each of the services with these first processes takes; those of which nothing is found are missing.
 pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
-    let Ok(entries) = fs::read_dir("/proc") else { return all };
+    let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
     let page = page_size();
     let mut asked = 0;
-    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     for number in numbers {
         let Some(line) = stat(&slurp::proc(&format!("/proc/{number}/stat"))) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
@@ -61,6 +61,18 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
         usage.processes += 1;
     }
     all
+}
+
+/// Returns every process that may be a service's: all that there are in a namespace of our own, else all below us, as a
+/// machine may have many thousands that are not.
+fn processes() -> Option<Vec<i32>> {
+    let us = std::process::id();
+    let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::below) };
+    if ours.is_some() {
+        return ours;
+    }
+    let entries = fs::read_dir("/proc").ok()?;
+    Some(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn page_size() -> u64 {

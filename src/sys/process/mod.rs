@@ -2,6 +2,7 @@
 //! and signalled by group ([`group`]). Knows pids and descriptors, not services.
 
 pub mod child;
+pub mod children;
 pub mod group;
 pub mod launch;
 pub mod reap;
