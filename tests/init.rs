@@ -265,6 +265,20 @@ fn mask(mut record: Value) -> Value {
     record
 }
 
+#[test]
+fn a_raised_oom_score_is_set_however_close_to_the_exec_it_comes() {
+    if !possible() {
+        return;
+    }
+    // Without root, where PID 1 can write it only once the program is dumpable.
+    let file = "type = \"oneshot\"\ncommand = [\"cat\", \"/proc/self/oom_score_adj\"]\noom_score_adj = 500\n";
+    let jail =
+        (0..64).fold(Jail::new().user("1000:1000"), |jail, number| jail.service(&format!("s{number}.toml"), file));
+    let ended = jail.run();
+    assert!(!ended.text(Origin::Err).contains("oom_score_adj"), "{}", ended.text(Origin::Err));
+    ended.expect(0);
+}
+
 fn own_limits() -> Value {
     let text = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let lines = text.lines().skip(1).filter_map(|line| {

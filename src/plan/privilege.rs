@@ -231,10 +231,11 @@ fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
         return;
     }
     let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
-    let what = format!("`{}` runs as root and cannot write what is the app's", service.name);
-    let notice = format!("{what}: DAC_OVERRIDE is not granted; {fix}");
-    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, what, fix);
-    notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);
+    let name = &service.name;
+    let what = "runs as root and cannot write what is the app's";
+    let notice = format!("`{name}` {what}: DAC_OVERRIDE is not granted; {fix}");
+    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, format!("it {what}"), fix);
+    notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,

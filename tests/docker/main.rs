@@ -8,15 +8,18 @@ mod environments_table;
 #[path = "../support/record.rs"]
 mod record;
 #[path = "../support/docker.rs"]
+#[allow(dead_code, unused_imports)] // other binaries use other parts of it
 mod support;
 
 mod command;
 mod compose;
+mod doctor;
 mod environments;
 mod examples;
 mod expected;
 mod input;
 mod isolation;
+mod memory;
 mod modes;
 mod processes;
 mod scratch;

@@ -53,3 +53,32 @@ fn a_service_has_no_controlling_terminal() {
     assert_eq!(container.wait_for_end(), 6, "{shown}");
     assert!(shown.contains("no terminal here"), "{shown}");
 }
+
+/// What a service might do to whoever sits at the terminal that its output goes to (CVE-2016-2779 and its family).
+const INJECT: &str = r#"
+for my $fd (0 .. 2) {
+    open(my $file, "+<&=", $fd) or open($file, "<&=", $fd) or open($file, ">&=", $fd) or next;
+    my $letter = "x";
+    print STDERR "terminal at $fd\n" if -t $file;
+    print STDERR "injected through $fd\n" if ioctl($file, 0x5412, $letter);   # TIOCSTI
+    print STDERR "took $fd\n" if ioctl($file, 0x540E, 0);                      # TIOCSCTTY
+    print STDERR "in front at $fd\n" if ioctl($file, 0x5410, pack("i", $$));   # TIOCSPGRP
+}
+print STDERR "tried\n";
+"#;
+
+#[test]
+fn a_service_that_writes_to_the_terminal_cannot_type_there() {
+    let Some(docker) = Docker::here() else { return };
+    let probe =
+        format!("type = \"oneshot\"\nlog = {{ format = \"inherit\" }}\ncommand = [\"perl\", \"-e\", '''{INJECT}''']\n");
+    let tree = crate::files(&[("probe.toml", &probe)]);
+    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
+    let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
+    let shown = rest(&mut client);
+    assert_eq!(container.wait_for_end(), 6, "{shown}");
+    assert!(shown.contains("tried"), "{shown}");
+    for done in ["terminal at", "injected", "took", "in front"] {
+        assert!(!shown.contains(done), "{shown}");
+    }
+}

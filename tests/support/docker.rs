@@ -1,5 +1,6 @@
 //! Real containers for tests, over the `docker` command: whether they can be had here ([`Docker::here`]), and
 //! waiting without sleeping blindly ([`wait_for`]). Must not know what stepdown prints.
+#![allow(dead_code, unused_imports)] // every test crate uses its own part
 
 #[path = "docker/compose.rs"]
 mod compose;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
-pub use image::{Image, Scratch};
+pub use image::{Image, Scratch, binary, binary_problem};
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);

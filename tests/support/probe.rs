@@ -2,9 +2,12 @@
 //! one line `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with
 //! that code; with `--until-term N` it says `TERM` when it is told to stop, and ends with that code. Before all that it
 //! writes a file (`--touch PATH`, as often as wanted), reads one (`--read PATH`) and answers HTTP (`--http PORT`), and its
-//! record says what became of that.
+//! record says what became of that; with `--places` it also tries to write in many places.
 #![allow(unsafe_code)] // asks the kernel directly: what is tested must not stand between
 #![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
+
+#[path = "probe_places.rs"]
+mod places;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
     }
     if let Some(Ok(listener)) = port {
         std::thread::spawn(move || answer_http(&listener));
+    }
+    if arguments.iter().any(|it| it == "--places") {
+        record["places"] = places::all();
     }
     println!("PROBE {record}");
     if arguments.iter().any(|it| it == "--until-term") {

@@ -12,18 +12,15 @@ pub(super) fn step(ground: &Ground<'_>) -> Planned {
     let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let verdict = if candidates.is_empty() {
-        let fix = match ground.standing() {
-            Standing::Root | Standing::Powerless => Fix::tmpfs(Path::new("/run"), None),
+        let owner = match ground.standing() {
+            Standing::Root | Standing::Powerless => None,
             // An engine makes it root's, with the mode that /run has in the image.
-            Standing::User => {
-                let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
-                Fix::tmpfs(Path::new("/run"), Some((owner, 0o755)))
-            }
+            Standing::User => Some((Owner { uid: ground.facts.uid, gid: ground.facts.gid }, 0o755)),
         };
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
             "supervision works; `stepdown status`, `health` and the other control commands do not",
-            fix,
+            Fix::tmpfs(Path::new("/run"), owner),
         )
     } else {
         Verdict::Do

@@ -1,7 +1,7 @@
 //! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -28,6 +28,7 @@ use crate::sys::privilege::{with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::score::set_oom_score;
 use crate::sys::process::spawn::{self, Verdict};
 
 /// Everything that acts on processes.
@@ -239,7 +240,7 @@ impl Hands {
         let Some(member) = self.members.get(id.0) else { return };
         let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
         let Credentials { uid, gid, .. } = member.plan.credentials;
-        let write = || fs::write(format!("/proc/{}/oom_score_adj", pid.0), score.to_string());
+        let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
         if let Err(cause) = with_files_of(uid, gid, || with_raised(lower, write)) {

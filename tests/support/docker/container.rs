@@ -57,6 +57,12 @@ impl Run {
         self.command(["sh", "-c", script])
     }
 
+    /// Sets the main command to these words, separated by blanks.
+    pub fn words_of_command(mut self, words: &str) -> Self {
+        self.command = words.split_whitespace().map(str::to_owned).collect();
+        self
+    }
+
     /// Runs it to its end.
     pub fn ended(self) -> Ended {
         let container = Container { name: self.name.clone() };
@@ -324,6 +330,11 @@ impl Volume {
         let name = unique("volume");
         must(["volume", "create", "--label", &label(), &name]);
         Self { name }
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -61,6 +61,26 @@ impl Image {
         Self::once("scratch", hash(&[files.to_owned()]), |tag| build(files, None, tag, &args()))
     }
 
+    /// Returns the base image with the binary as entry point, the probe (tests/support/probe.rs), and a container file that
+    /// declares `/config` and `/run/app`.
+    pub fn probe(docker: &super::Docker) -> Self {
+        let context = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| context.path().join(name);
+        fs::copy(binary().with_file_name("examples").join("probe"), at("probe"))
+            .expect(".ci/static builds the probe, too");
+        let container = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n\
+             [[directory]]\npath = \"/run/app\"\n";
+        fs::write(at("stepdown.toml"), container).expect("an empty directory takes a file");
+        let dockerfile = "ARG STEPDOWN\nARG BASE\nFROM ${STEPDOWN} AS stepdown\nFROM ${BASE}\n\
+             COPY --from=stepdown /usr/bin/stepdown /usr/bin/stepdown\nCOPY probe /usr/local/bin/probe\n\
+             COPY stepdown.toml /etc/stepdown.toml\n\
+             ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\nSTOPSIGNAL SIGTERM\n";
+        fs::write(at("Dockerfile"), dockerfile).expect("the same directory takes another");
+        let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        let files = context.path().to_owned();
+        Self::once("probe", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))
+    }
+
     /// Returns its tag.
     pub fn tag(&self) -> &str {
         &self.0
