@@ -262,6 +262,8 @@ pub enum ProgramFact {
     Found(PathBuf),
     /// Found, but no execute bit, or a directory.
     NotExecutable(PathBuf),
+    /// Found, on a mount from which nothing is executed.
+    NoExec(PathBuf),
     /// Found and executable, but what it names after `#!`, or the loader that it was linked for, is not there. The
     /// kernel then says ENOENT, as if the program itself were missing (execve(2)).
     NoInterpreter {

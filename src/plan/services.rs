@@ -96,6 +96,7 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
         Some(
             ProgramFact::Found(path)
             | ProgramFact::NotExecutable(path)
+            | ProgramFact::NoExec(path)
             | ProgramFact::NoInterpreter { program: path, .. },
         ) => path.clone(),
         Some(ProgramFact::NotFound | ProgramFact::Unknown) | None => given.to_owned(),
@@ -121,6 +122,10 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
             (what, "write the path of a program that is in the image, or install this one".to_owned())
+        }
+        (Some(ProgramFact::NoExec(path)), _) => {
+            let what = format!("cannot execute `{}`: it lies on a mount that is noexec", words::path(path));
+            (what, "mount it with exec (`--tmpfs PLACE:exec`), or keep the program in the image".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = words::path(path);

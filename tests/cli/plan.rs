@@ -75,7 +75,9 @@ fn plan_after(setup: &str) -> Said {
         .args(["--mount", "sh", "-ec", &script, BINARY])
         .arg(here.path())
         .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        // Nobody's on this machine, so that there is something to write.
+        .envs([("PUID", "54321"), ("PGID", "54321")]);
     said(command.stdin(Stdio::null()))
 }
 

@@ -101,7 +101,7 @@ boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is rea
                  so:  the app is 1000:1000 by number; HOME, USER and LOGNAME are set
                  fix: take `read_only: true` out, or make `app` 1000:1000 in the image
            skip  runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp)
-                 so:  supervision works; `stepdown status` and the other control commands do not
+                 so:  supervision works; `stepdown status`, `health` and the other control commands do not
                  fix: compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`
            skip  make /run/web: /run/web is missing and its place is read-only
                  so:  /run/web is not made

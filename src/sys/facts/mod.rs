@@ -26,6 +26,7 @@ use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 
 pub use accounts::bytes as account_bytes;
+pub(super) use process::id_map;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
 

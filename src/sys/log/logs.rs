@@ -119,10 +119,10 @@ impl Logs {
                 store.open(Now::read());
                 self.files.add(pipe, id, stream, LONGEST_OF_FILE)
             }
-            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stdout) => {
+            (Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_), Stream::Stdout) => {
                 self.stdout.add(pipe, id, stream, LONGEST)
             }
-            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stderr) => {
+            (Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_), Stream::Stderr) => {
                 self.stderr.add(pipe, id, stream, LONGEST)
             }
         }
@@ -260,14 +260,14 @@ impl Logs {
     fn store_of(&self, id: Id) -> Option<&Store> {
         match &self.sources.get(id.0)?.shape {
             Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }
     }
 
     fn store_mut(&mut self, id: Id) -> Option<&mut Store> {
         match &mut self.sources.get_mut(id.0)?.shape {
             Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }
     }
 

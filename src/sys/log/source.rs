@@ -20,6 +20,8 @@ pub enum Route {
     /// It holds the container's outputs itself; nothing passes through us.
     #[default]
     Inherit,
+    /// To the container's outputs, each line as it is: a terminal is not put into a service's hands.
+    Plain,
     /// To the container's outputs, each line behind this tag.
     Tagged(String),
     /// To the container's outputs, as objects of this service.
@@ -52,6 +54,8 @@ pub enum Shape {
     /// Nothing passes.
     #[default]
     Inherit,
+    /// As it is.
+    Plain,
     /// The tag.
     Tagged(Box<[u8]>),
     /// What objects of stdout and of stderr have between time and line.
@@ -66,6 +70,7 @@ impl Source {
         self.route = route.clone();
         self.shape = match route {
             Route::Inherit => Shape::Inherit,
+            Route::Plain => Shape::Plain,
             Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
             Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
             Route::Files { name, to, user } => Shape::Files(Box::new(Store::new(&name, to, user))),
@@ -80,7 +85,7 @@ impl Source {
         let check = match shape {
             Shape::Tagged(_) => lines::are_harmless,
             Shape::Json(_) => json::are_plain,
-            Shape::Inherit | Shape::Files(_) => |_: &[u8]| false,
+            Shape::Inherit | Shape::Plain | Shape::Files(_) => |_: &[u8]| false,
         };
         let plain = pipe.plain && bytes.is_none_or(check);
         pipe.plain = plain
@@ -120,13 +125,14 @@ impl Source {
                 });
                 sink.flush();
             }),
-            // It was given another route while its pipes were open.
-            Shape::Inherit => with_outputs(|outputs| {
+            // Inherit: it was given another route while its pipes were open.
+            Shape::Inherit | Shape::Plain => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {
                     out.extend_from_slice(piece.bytes);
                     out.extend((!piece.more).then_some(b'\n'));
+                    tail.push(now.wall, stream, piece);
                 });
                 sink.flush();
             }),

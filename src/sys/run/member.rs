@@ -86,6 +86,8 @@ impl Member {
         }
         let asked = log.and_then(|log| log.format).filter(|format| *format != LogFormat::Auto);
         match asked.unwrap_or(around.log) {
+            // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
+            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
             LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
             LogFormat::Tagged => Route::Tagged(format!("{name:width$}", width = around.tag_width)),
             LogFormat::Json => Route::Json(name.to_owned()),
