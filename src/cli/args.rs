@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::{help, rehearse};
-use crate::config::units;
+use crate::config::units::{self, NoDuration};
 use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
@@ -232,7 +232,10 @@ pub(super) struct DoctorArgs {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    units::duration(text).ok_or_else(|| "it is no duration, such as 500ms, 30s, 5m".to_owned())
+    units::duration(text).map_err(|why| match why {
+        NoDuration::Unreadable => "it is no duration, such as 500ms, 30s, 5m".to_owned(),
+        NoDuration::TooLong => "it is longer than 365d".to_owned(),
+    })
 }
 
 fn signal(text: &str) -> Result<Signal, String> {

@@ -14,6 +14,10 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
     let mut facts = facts::read(&config);
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
     facts.pid_one |= !place.is_installed();
+    if !place.is_installed() {
+        // An image's `COPY` makes them root's.
+        facts.whose.clear();
+    }
     let mut plan = plan::boot(&config, &facts)?;
     if place.is_installed() {
         plan::checks::locate_all(&mut plan, doctor::ground);

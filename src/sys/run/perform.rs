@@ -18,13 +18,12 @@ use super::voices::{Sockets, Voices};
 use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
-use crate::plan::Credentials;
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
-use crate::sys::privilege::{with_files_of, with_raised};
+use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
@@ -239,11 +238,11 @@ impl Hands {
     fn adjust_oom_score(&self, id: Id, pid: Pid) {
         let Some(member) = self.members.get(id.0) else { return };
         let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
-        let Credentials { uid, gid, .. } = member.plan.credentials;
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
-        if let Err(cause) = with_files_of(uid, gid, || with_raised(lower, write)) {
+        let user = FilesOf::from(&member.plan.credentials);
+        if let Err(cause) = with_files_of(&user, || with_raised(lower, write)).and_then(|written| written) {
             tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
         }
     }
