@@ -516,3 +516,44 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     );
     running.stop();
 }
+
+#[test]
+fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() {
+    if !possible() {
+        return;
+    }
+    let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; sleep 0.05; done\"]\n\
+        log = { directory = \"/var/log/web\" }\n";
+    let running = Jail::new().user("1234:1234").service("web.toml", service).start();
+    running.wait_for_line(|line| line.starts_with("web ") && line.ends_with("| to the log"), LIMIT);
+    let (code, text) = asked(&running, &["health"]);
+    assert_eq!(code, 0, "{text}");
+    let ended = running.stop().expect(0);
+    let said = ended.text(Origin::Out) + &ended.text(Origin::Err);
+    for expected in [
+        "skipped make /var/log/web: ",
+        "the lines of `web` go to the container's output instead",
+        "warning: web: cannot write /var/log/web/current: ",
+    ] {
+        assert_eq!(said.matches(expected).count(), 1, "{expected}\n{said}");
+    }
+}
+
+#[test]
+fn a_service_whose_log_is_full_for_now_is_told_of() {
+    if !possible() {
+        return;
+    }
+    let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; done\"]\n\
+        log = { directory = \"/var/log/web\", max_size = \"1M\" }\n";
+    let running = app().tmpfs("/var/log/web:size=64k,mode=0777").service("web.toml", service).start();
+    running.wait_for_line(|line| line.contains("web: cannot write /var/log/web/current: No space left"), LIMIT);
+    let (code, text) = asked(&running, &["health"]);
+    let why = "its log cannot be written: /var/log/web/current: No space left on device (os error 28)";
+    assert!(code == 1 && text.contains(&format!("web: {why}")), "{code} {text}");
+    let (_, text) = asked(&running, &["status"]);
+    assert!(text.contains(why), "{text}");
+    let (_, text) = asked(&running, &["status", "--json"]);
+    assert!(json(&text)["services"][0]["log_trouble"].is_string(), "{text}");
+    running.stop();
+}

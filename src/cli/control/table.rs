@@ -87,6 +87,7 @@ fn note(service: &ServiceStatus) -> String {
     // A state that says by itself that nobody wants it.
     let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
+    let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", plain(what)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", plain(text)));
     let parts: Vec<String> =
         service.why.as_deref().map(plain).into_iter().chain(waits).chain(unwanted).chain(says).collect();

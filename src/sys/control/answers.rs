@@ -84,6 +84,8 @@ pub struct ServiceStatus {
     pub healthy: Option<bool>,
     /// What it last said of itself (`STATUS=` of sd_notify(3)).
     pub status_text: Option<String>,
+    /// Which of its log files cannot be written and why, while that is so: it waits once it has more to say than we hold.
+    pub log_trouble: Option<String>,
     /// What it takes of the machine.
     pub usage: Option<Taken>,
 }
@@ -275,11 +277,11 @@ mod tests {
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"version":7,
             "services":[
             {"name":"web","kind":"longrun","state":"up","wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
-             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving",
+             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
              "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"healthy":null,
-             "status_text":null,"usage":null}]}}"#;
+             "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Answer::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));
         assert_eq!(snapshot.services[1].last_exit, Some(LastExit::Signal("SIGTERM".into())));
