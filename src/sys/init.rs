@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
-use super::{descriptors, doctor, facts, host, notify, source};
+use super::{descriptors, doctor, facts, host, notify, runtime_dir, source};
 use crate::config::container::Level;
 use crate::config::{self, Config};
 use crate::error::{EXIT_REFUSED, Error};
@@ -86,6 +87,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
     let (dropped, sockets) = match power {
         Power::Root(root) => {
+    let made = directory.as_deref().and_then(inode);
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
                 return Ok(outcome.code);
             }
@@ -99,7 +101,16 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
         }
     };
     life.stopwatch.done("step down");
-    Ok(life.serve(&dropped, listener, sockets, outside, &mut signals)?.code)
+    let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals);
+    if let Some(directory) = directory.filter(|directory| std::process::id() != 1 && inode(directory) == made) {
+        runtime_dir::leave(&directory);
+    }
+    Ok(outcome?.code)
+}
+
+/// What tells a directory from another of the same name: somebody may have put theirs in its place meanwhile.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Opens what tells the world outside: as root, because it may be root's.
