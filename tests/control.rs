@@ -522,6 +522,26 @@ fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() 
     if !possible() {
         return;
     }
+#[test]
+fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let root = |line: &str| assert!(wrapped(&running, 0, &["sh", "-c", line]).output().unwrap().status.success());
+    root("cd /etc/services.d; cp web.toml net.toml; echo 'capabilities = [\"NET_ADMIN\"]' >> net.toml");
+    let (code, text) = asked(&running, &["reload"]);
+    assert!(code == 0 && text.starts_with("new: net\nnote: `net` runs without NET_ADMIN"), "{text}");
+    running.wait_for_line(|line| line.contains("reload: `net` runs without NET_ADMIN"), LIMIT);
+    assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()), "it is said once");
+    root("chmod 600 /etc/services.d/web.toml");
+    let (code, text) = asked(&running, &["reload"]);
+    let told = "make it readable for app (1234:2345), which PID 1 has become: chmod a+rX";
+    assert!(code == 111 && text.contains(told), "{text}");
+    running.stop().expect(0);
+}
+
     let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; sleep 0.05; done\"]\n\
         log = { directory = \"/var/log/web\" }\n";
     let running = Jail::new().user("1234:1234").service("web.toml", service).start();

@@ -16,6 +16,7 @@ use super::outward::Outward;
 use super::privilege::{self, Power};
 use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
+use super::source::readable;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
 use super::{descriptors, doctor, facts, host, notify, runtime_dir, source};
@@ -69,6 +70,12 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();
+    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::Drop::ToApp {
+        let paths = source::paths(&source::Where::installed(), &environment);
+        for path in readable::closed_to(&paths, Some(&plan.identity)) {
+            tracing::warn!("{}", readable::said(&path));
+        }
+    }
     stopwatch.done("plan");
     let room = match boot::perform(&plan, &power, &signals) {
         Ok(room) => room,
@@ -80,6 +87,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     };
     let outside = outside(&environment);
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
+    let made = directory.as_deref().and_then(inode);
     let given = environment;
     let environment = Environment::new(given.clone());
     stopwatch.done("root steps");
@@ -87,7 +95,6 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
     let (dropped, sockets) = match power {
         Power::Root(root) => {
-    let made = directory.as_deref().and_then(inode);
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
                 return Ok(outcome.code);
             }

@@ -60,8 +60,11 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
     let tried = match patiently::<Reloaded>(&Ask::Reload { services }, &args.services) {
-        Ok(Some(Reloaded { tree: Some(told), .. })) => {
+        Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
             output::out(&format!("{}\n", plain(&told)));
+            for notice in &notices {
+                output::out(&format!("note: {}\n", plain(notice)));
+            }
             return 0;
         }
         Ok(Some(Reloaded { tree: None, services })) => services,

@@ -168,6 +168,9 @@ pub struct Reloaded {
     /// Those that were named, in that order.
     pub services: Vec<Tried>,
 }
+    /// What is to be known besides.
+    #[serde(default)]
+    pub notices: Vec<String>,
 
 /// What came of trying something with one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

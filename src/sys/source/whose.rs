@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A tree is not deeper: a service's directory, and one below it.
-const DEPTH: usize = 3;
+pub(super) const DEPTH: usize = 3;
 
 /// Returns the first of these paths, and of what lies below them, that somebody else than root owns or can write.
 pub fn not_roots(paths: &[PathBuf]) -> Option<PathBuf> {

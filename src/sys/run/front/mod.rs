@@ -162,7 +162,7 @@ impl Turning<'_> {
                         self.front.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
-                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, services }));
+                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
             }
