@@ -154,10 +154,13 @@ fn start_stop_and_restart_wait_until_it_is_so() {
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("db: up, pid "), "{text}");
     let again = status("db");
-    assert!(again["pid"] != db["pid"] && again["restarts"] == 1, "{again}");
+    assert!(again["pid"] != db["pid"] && again["restarts"] == 0, "{again}");
     assert_eq!(status("web")["pid"], web["pid"]);
     // What requires it goes first.
-    assert_eq!(asked(&running, &["stop", "db", "other"]), (0, "db: down\nother: down\n".into()));
+    assert_eq!(
+        asked(&running, &["stop", "db", "other"]),
+        (0, "db: down\nother: down\nweb: down (requires db)\n".into())
+    );
     let web = status("web");
     assert_eq!((&web["state"], &web["wanted"]), (&"down".into(), &false.into()));
     assert_eq!(asked(&running, &["status"]).0, 0);
@@ -503,7 +506,9 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     running.wait_for_line(|line| line.contains("old: stopped"), LIMIT);
     let (code, text) = asked(&running, &["status", "old"]);
     assert!(code == 100 && text.contains("there is no service `old`"), "{text}");
-    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\n".into()));
+    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\nnew: down (requires web)\n".into()));
+    let (_, text) = asked(&running, &["status"]);
+    assert!(text.contains("stopped by hand\n") && text.contains("stopped with web\n"), "{text}");
     let (_, text) = asked(&running, &["status", "--json", "new"]);
     assert_eq!(json(&text)["services"][0]["state"], "down");
     assert!(
@@ -517,11 +522,6 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     running.stop();
 }
 
-#[test]
-fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() {
-    if !possible() {
-        return;
-    }
 #[test]
 fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
     if !possible() {
@@ -542,6 +542,11 @@ fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
     running.stop().expect(0);
 }
 
+#[test]
+fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() {
+    if !possible() {
+        return;
+    }
     let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; sleep 0.05; done\"]\n\
         log = { directory = \"/var/log/web\" }\n";
     let running = Jail::new().user("1234:1234").service("web.toml", service).start();

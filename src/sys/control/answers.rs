@@ -72,11 +72,11 @@ pub struct ServiceStatus {
     pub since_ms: u64,
     /// For how long its process has lived, in milliseconds.
     pub uptime_ms: Option<u64>,
-    /// How often it was started again.
+    /// How often it was started again after an end that nobody asked for.
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<LastExit>,
-    /// Why it is failed.
+    /// Why it is failed, or who stopped it.
     pub why: Option<String>,
     /// What it waits for: services, things outside, or a sign that it is ready.
     pub waits_for: Vec<String>,
@@ -141,7 +141,7 @@ pub struct Health {
 /// The answer to `start`, `stop`, `restart` and `wait`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waited {
-    /// Those that were named, in that order.
+    /// Those that were named, in that order; then those that were stopped with them.
     pub services: Vec<Reached>,
 }
 
@@ -158,6 +158,9 @@ pub struct Reached {
     pub reached: bool,
     /// Why not, where more is known than its state.
     pub why: Option<String>,
+    /// It was not named: it requires this one, which was stopped.
+    #[serde(default)]
+    pub requires: Option<String>,
 }
 
 /// The answer to `reload`.
@@ -165,12 +168,12 @@ pub struct Reached {
 pub struct Reloaded {
     /// What is different now, if the whole tree was re-read.
     pub tree: Option<String>,
-    /// Those that were named, in that order.
-    pub services: Vec<Tried>,
-}
     /// What is to be known besides.
     #[serde(default)]
     pub notices: Vec<String>,
+    /// Those that were named, in that order.
+    pub services: Vec<Tried>,
+}
 
 /// What came of trying something with one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -100,7 +100,7 @@ pub fn reached(it: &ServiceStatus, reached: bool) -> Reached {
         Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
         None => None,
     };
-    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why }
+    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
 }
 
 /// Returns what is wrong with a service, if anything: a line of `health`.
