@@ -88,15 +88,18 @@ const SILENT: &str = "$| = 1; for (1..200) { socket(my $s, PF_UNIX, SOCK_STREAM,
     connect($s, sockaddr_un(\"/run/stepdown/control\")) or die $!; push @s, $s } print \"silent\\n\"; sleep 600";
 
 #[test]
-fn callers_of_the_app_user_that_say_nothing_do_not_lock_root_out() {
+fn callers_of_the_app_user_that_say_nothing_lock_nobody_out() {
     if !possible() {
         return;
     }
     let service = format!("command = [\"perl\", \"-MSocket\", \"-e\", '''{SILENT}''']\n");
     let running = app().service("idle.toml", &service).start();
     running.wait_for_line(|line| line.contains("silent"), LIMIT);
-    let output = ask(&running, 0, &["status"]);
-    assert!(output.status.success(), "{}", out(&output));
+    // Nor the app user's own HEALTHCHECK: for one more, who has been silent for longest goes.
+    for (uid, verb) in [(0, "status"), (1234, "status"), (1234, "health")] {
+        let output = ask(&running, uid, &[verb]);
+        assert!(output.status.success(), "{uid} {verb}: {}", out(&output));
+    }
     running.stop().expect(0);
 }
 

@@ -142,6 +142,26 @@ fn a_panic_of_ours_stops_the_services_in_order_and_says_what_it_is() {
 }
 
 #[test]
+fn last_words_come_before_the_end_that_they_explain() {
+    if !possible() {
+        return;
+    }
+    let mut jail = Jail::new();
+    let names: Vec<_> = (0..20).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        let file = "restart = \"never\"\nscript = \"seq 300 >&2; echo last words >&2; exit 3\"\n";
+        jail = jail.service(&format!("{name}.toml"), file);
+    }
+    let said = jail.run().text(Origin::Err);
+    for name in &names {
+        let place = |text: String| said.find(&text).unwrap_or_else(|| panic!("no {text:?} in {said}"));
+        let tag = said.lines().position(|line| line.starts_with(&format!("{name} ")) && line.contains("last words"));
+        let end = said[..place(format!(" {name}: ended with code 3"))].lines().count();
+        assert!(tag.is_some_and(|tag| tag < end), "{name}: {tag:?} {end} in {said}");
+    }
+}
+
+#[test]
 fn two_thousand_orphans_leave_no_zombie() {
     if !possible() {
         return;

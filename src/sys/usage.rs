@@ -15,8 +15,11 @@ use crate::supervise::Pid;
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
-/// For so many processes of one call PSS is asked for: it walks page tables, and `status` shall stay cheap.
-const PSS_OF: usize = 256;
+/// PSS is asked for processes of this much memory (RSS) at most, and for this much in one call: it walks page tables, some
+/// 30 ms for each GiB, and meanwhile the loop of PID 1 does nothing else.
+const PSS_OF_ONE: u64 = 64 << 20;
+/// See [`PSS_OF_ONE`].
+const PSS_OF_ALL: u64 = 256 << 20;
 
 /// What one service takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,16 +49,18 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
     let page = page_size();
-    let mut asked = 0;
+    let mut left = PSS_OF_ALL;
     for number in numbers {
         let Some(line) = stat(&slurp::proc(&format!("/proc/{number}/stat"))) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
-        asked += 1;
-        let pss = (asked <= PSS_OF).then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let resident = line.pages.saturating_mul(page);
+        let asks = resident <= PSS_OF_ONE.min(left);
+        left = left.saturating_sub(if asks { resident } else { 0 });
+        let pss = asks.then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
-        usage.memory += pss.unwrap_or(line.pages.saturating_mul(page));
+        usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();
         usage.cpu += TICK.saturating_mul(u32::try_from(line.ticks).unwrap_or(u32::MAX));
         usage.processes += 1;

@@ -33,7 +33,7 @@ fn help_names_every_variable_and_every_exit_code() {
         assert!(text.contains("\n  XDG_RUNTIME_DIR "), "{arguments:?}");
     }
     let text = run(&["--help"]).out;
-    for code in ["0", "1", "100", "111", "126, 127", "128+n"] {
+    for code in ["0", "1", "2", "100", "111", "126, 127", "128+n"] {
         assert!(text.contains(&format!("\n  {code} ")), "{code}");
     }
 }

@@ -92,6 +92,7 @@ fn behaves(name: &str) {
     let container = run(&docker, &volumes, &flags).start();
     container.wait_for_log_times("PROBE {", PROGRAMS.len());
     assert_control(it, &container);
+    assert_name(it, &container);
     let (code, took) = container.stop();
     let log = container.logs();
     assert_eq!(code, 7, "the main command's own code:\n{log}");
@@ -114,7 +115,17 @@ fn assert_control(it: &Environment, container: &Container) {
     assert!(worked, "{said}\n{}", container.logs());
     let status: Value = serde_json::from_str(&said).unwrap_or_else(|cause| panic!("no JSON ({cause}): {said}"));
     assert_eq!(status["mode"], it.mode.key(), "{said}");
+    assert_eq!(status["identity"]["name"], expected::name(it), "{said}");
     assert_eq!((&status["identity"]["uid"], &status["identity"]["gid"]), (&it.ids.0.into(), &it.ids.1.into()));
+}
+
+/// Under `--user` the account files answer with the name that the environment has, or with none.
+fn assert_name(it: &Environment, container: &Container) {
+    if matches!(it.mode, Mode::User | Mode::Unknown) {
+        let (known, said) = container.exec("id -un");
+        assert_eq!(known, !it.loses(Lost::Name), "{said}");
+        assert!(!known || said.trim() == expected::name(it), "{said}");
+    }
 }
 
 /// The records of all programs, whole; `differs` says in what the main command's is another one than the image's own.

@@ -101,15 +101,20 @@ fn groups(it: &Environment) -> Vec<u32> {
     all
 }
 
+/// Returns the name of who serves. A line that is added to `/etc/passwd` cannot have the name of the image's own account.
+pub fn name(it: &Environment) -> String {
+    match (it.ids.0, it.mode) {
+        (0, _) => "root".to_owned(),
+        (uid, Mode::Unknown) if !it.loses(Lost::Name) => format!("app-{uid}"),
+        _ => "app".to_owned(),
+    }
+}
+
 fn variables(it: &Environment, as_root: bool) -> Value {
-    let (name, home) = match (as_root, it.ids.0) {
-        (true, _) => ("root", "/root"),
-        (false, 0) => ("root", "/data"),
-        (false, _) => ("app", "/data"),
-    };
+    let (name, home) = if as_root { ("root".to_owned(), "/root") } else { (name(it), "/data") };
     let mut all: Map<String, Value> = given(it).map(|(name, value)| (name.to_owned(), json!(value))).collect();
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let ours = [("HOME", home), ("USER", name), ("LOGNAME", name), ("HOSTNAME", "box"), ("PATH", path)];
+    let ours = [("HOME", home), ("USER", &name), ("LOGNAME", &name), ("HOSTNAME", "box"), ("PATH", path)];
     all.extend(ours.map(|(name, value)| (name.to_owned(), json!(value))));
     Value::Object(all)
 }

@@ -8,7 +8,6 @@ mod environments_table;
 #[path = "../support/record.rs"]
 mod record;
 #[path = "../support/docker.rs"]
-#[allow(dead_code, unused_imports)] // other binaries use other parts of it
 mod support;
 
 mod command;

@@ -108,7 +108,7 @@ fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
     let nowhere = |facts| Facts { runtime: vec![("/run/stepdown".into(), Access::ReadOnly)], ..facts };
     let fix = |facts| skip_of_runtime(&plan::boot(&config(), &nowhere(facts)).unwrap());
     assert_eq!(fix(docker()), "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`");
-    let mount = "/run:uid=1000,gid=100";
+    let mount = "/run:uid=1000,gid=100,mode=0755";
     assert_eq!(fix(as_user(1000, 100)), format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`"));
 }
 

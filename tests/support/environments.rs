@@ -177,7 +177,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         data: (4242, 0, 0o755),
         mode: Mode::Unknown,
         ids: (4242, 0),
-        lost: &[Lost::Name, Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot, Lost::Port],
         ..USER
     },
     Environment {
@@ -187,8 +187,8 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Unknown,
         ids: (1_000_770_000, 0),
         bounding: 0,
-        lost: &[Lost::Name, Lost::RootsOneshot, Lost::Port],
-        remark: "as OpenShift starts it: what group 0 may write in the image can be written",
+        lost: &[Lost::RootsOneshot, Lost::Port],
+        remark: "as OpenShift starts it: what group 0 may write in the image can be written, `/etc/passwd` too",
         ..USER
     },
     Environment {

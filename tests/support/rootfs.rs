@@ -1,4 +1,4 @@
-//! A root filesystem for engines other than Docker: the two static programs, a shell (`CMD-SHELL` probes want one), account
+//! A root filesystem for engines other than Docker: the binary, the probe, a shell (`CMD-SHELL` probes want one) with the libraries of both, account
 //! files, one service and a container file that declares `/config`.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::binary;
+use crate::support::{binary, probe};
 
 /// Makes it below `root`.
 pub fn make(root: &Path) {
@@ -16,10 +16,11 @@ pub fn make(root: &Path) {
         fs::copy(from, &at).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
     };
     put(&binary(), "/usr/bin/stepdown");
-    put(&binary().with_file_name("examples").join("probe"), "/usr/bin/probe");
+    put(&probe(), "/usr/bin/probe");
     put(Path::new("/bin/sh"), "/bin/sh");
-    let libraries = Command::new("ldd").arg("/bin/sh").output().expect("ldd(1) is in every Debian");
-    for word in String::from_utf8_lossy(&libraries.stdout).split_whitespace().filter(|word| word.starts_with('/')) {
+    let libraries = Command::new("ldd").arg("/bin/sh").arg(probe()).output().expect("ldd(1) is in every Debian");
+    let listed = |word: &&str| word.starts_with('/') && !word.ends_with(':');
+    for word in String::from_utf8_lossy(&libraries.stdout).split_whitespace().filter(listed) {
         put(Path::new(word), word);
     }
     for (name, text) in [

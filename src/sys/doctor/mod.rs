@@ -1,4 +1,4 @@
-//! The look at the machine behind `doctor`: access as the users really have it ([`ask`]), mounts, id maps, ports. Changes
+//! The look at the machine behind `doctor`: access as the users really have it (`ask`), mounts, id maps, ports. Changes
 //! nothing, and must not judge what it finds.
 
 mod ask;

@@ -270,6 +270,7 @@ impl Hands {
                 continue;
             };
             self.hear(process.id, events);
+            self.logs.catch_up(process.id);
             self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });

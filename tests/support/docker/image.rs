@@ -66,8 +66,7 @@ impl Image {
     pub fn probe(docker: &super::Docker) -> Self {
         let context = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| context.path().join(name);
-        fs::copy(binary().with_file_name("examples").join("probe"), at("probe"))
-            .expect(".ci/static builds the probe, too");
+        fs::copy(probe(), at("probe")).expect("its path was just asked for");
         let container = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n\
              [[directory]]\npath = \"/run/app\"\n";
         fs::write(at("stepdown.toml"), container).expect("an empty directory takes a file");
