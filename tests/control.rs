@@ -157,10 +157,13 @@ fn start_stop_and_restart_wait_until_it_is_so() {
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("db: up, pid "), "{text}");
     let again = status("db");
-    assert!(again["pid"] != db["pid"] && again["restarts"] == 1, "{again}");
+    assert!(again["pid"] != db["pid"] && again["restarts"] == 0, "{again}");
     assert_eq!(status("web")["pid"], web["pid"]);
     // What requires it goes first.
-    assert_eq!(asked(&running, &["stop", "db", "other"]), (0, "db: down\nother: down\n".into()));
+    assert_eq!(
+        asked(&running, &["stop", "db", "other"]),
+        (0, "db: down\nother: down\nweb: down (requires db)\n".into())
+    );
     let web = status("web");
     assert_eq!((&web["state"], &web["wanted"]), (&"down".into(), &false.into()));
     assert_eq!(asked(&running, &["status"]).0, 0);
@@ -506,7 +509,9 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
     running.wait_for_line(|line| line.contains("old: stopped"), LIMIT);
     let (code, text) = asked(&running, &["status", "old"]);
     assert!(code == 100 && text.contains("there is no service `old`"), "{text}");
-    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\n".into()));
+    assert_eq!(asked(&running, &["stop", "web"]), (0, "web: down\nnew: down (requires web)\n".into()));
+    let (_, text) = asked(&running, &["status"]);
+    assert!(text.contains("stopped by hand\n") && text.contains("stopped with web\n"), "{text}");
     let (_, text) = asked(&running, &["status", "--json", "new"]);
     assert_eq!(json(&text)["services"][0]["state"], "down");
     assert!(
@@ -517,5 +522,66 @@ fn who_a_reload_brings_can_be_named_and_who_it_takes_out_cannot() {
         code == 111 && text.contains("nothing is changed") && text.contains("/etc/services.d/web.toml:2"),
         "{text}"
     );
+    running.stop();
+}
+
+#[test]
+fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let root = |line: &str| assert!(wrapped(&running, 0, &["sh", "-c", line]).output().unwrap().status.success());
+    root("cd /etc/services.d; cp web.toml net.toml; echo 'capabilities = [\"NET_ADMIN\"]' >> net.toml");
+    let (code, text) = asked(&running, &["reload"]);
+    assert!(code == 0 && text.starts_with("new: net\nnote: `net` runs without NET_ADMIN"), "{text}");
+    running.wait_for_line(|line| line.contains("reload: `net` runs without NET_ADMIN"), LIMIT);
+    assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()), "it is said once");
+    root("chmod 600 /etc/services.d/web.toml");
+    let (code, text) = asked(&running, &["reload"]);
+    let told = "make it readable for app (1234:2345), which PID 1 has become: chmod a+rX";
+    assert!(code == 111 && text.contains(told), "{text}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() {
+    if !possible() {
+        return;
+    }
+    let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; sleep 0.05; done\"]\n\
+        log = { directory = \"/var/log/web\" }\n";
+    let running = Jail::new().user("1234:1234").service("web.toml", service).start();
+    running.wait_for_line(|line| line.starts_with("web ") && line.ends_with("| to the log"), LIMIT);
+    let (code, text) = asked(&running, &["health"]);
+    assert_eq!(code, 0, "{text}");
+    let ended = running.stop().expect(0);
+    let said = ended.text(Origin::Out) + &ended.text(Origin::Err);
+    for expected in [
+        "skipped make /var/log/web: ",
+        "the lines of `web` go to the container's output instead",
+        "warning: web: cannot write /var/log/web/current: ",
+    ] {
+        assert_eq!(said.matches(expected).count(), 1, "{expected}\n{said}");
+    }
+}
+
+#[test]
+fn a_service_whose_log_is_full_for_now_is_told_of() {
+    if !possible() {
+        return;
+    }
+    let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; done\"]\n\
+        log = { directory = \"/var/log/web\", max_size = \"1M\" }\n";
+    let running = app().tmpfs("/var/log/web:size=64k,mode=0777").service("web.toml", service).start();
+    running.wait_for_line(|line| line.contains("web: cannot write /var/log/web/current: No space left"), LIMIT);
+    let (code, text) = asked(&running, &["health"]);
+    let why = "its log cannot be written: /var/log/web/current: No space left on device (os error 28)";
+    assert!(code == 1 && text.contains(&format!("web: {why}")), "{code} {text}");
+    let (_, text) = asked(&running, &["status"]);
+    assert!(text.contains(why), "{text}");
+    let (_, text) = asked(&running, &["status", "--json"]);
+    assert!(json(&text)["services"][0]["log_trouble"].is_string(), "{text}");
     running.stop();
 }

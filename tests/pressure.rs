@@ -240,7 +240,8 @@ fn a_second_stop_signal_ends_the_patience() {
     running.wait_for_line(|line| line.contains("stopping"), LIMIT);
     let asked = Instant::now();
     send(first, [15]);
-    running.wait(LIMIT).expect(0);
+    let ended = running.wait(LIMIT).expect(0);
+    place(&ended, "got SIGTERM again: no more patience, killing what is left");
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 

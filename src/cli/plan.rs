@@ -13,7 +13,8 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
     let config = super::config(place, command)?;
     let mut facts = facts::read(&config);
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
-    facts.pid_one |= !place.is_installed();
+    // Beside a running PID 1 of ours (`docker exec`) it is asked what the next start of this container would do.
+    facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
     if !place.is_installed() {
         // An image's `COPY` makes them root's.
         facts.whose.clear();

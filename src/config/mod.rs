@@ -1,6 +1,6 @@
 //! What was asked for: files and environment in, [`Config`] or every problem out. Pure: sees bytes, never the machine.
 
-mod bytes;
+pub mod bytes;
 pub mod container;
 mod container_keys;
 mod container_toml;

@@ -209,6 +209,11 @@ impl FilesOf {
     pub fn new(uid: Uid, gid: Gid, groups: Option<Vec<Gid>>) -> Self {
         Self { uid, gid, groups }
     }
+
+    /// Returns whose they are.
+    pub fn ids(&self) -> (Uid, Gid) {
+        (self.uid, self.gid)
+    }
 }
 
 impl From<&Credentials> for FilesOf {

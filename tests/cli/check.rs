@@ -150,3 +150,21 @@ fn whoever_owns_a_tree_that_lies_elsewhere_is_nobodys_fault() {
         assert!(said.code == 0 && !said.out.contains("others than root"), "{verb}: {said:?}");
     }
 }
+
+#[test]
+fn what_only_root_can_read_makes_reload_impossible_and_is_noted() {
+    let here = Here::new().with("services.d/web.toml", WEB);
+    let file = here.path().join("services.d/web.toml");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let said = here.run(&["check"]);
+    let note = "note: services.d/web.toml can be read by root only, which PID 1 will not be any more: it makes `reload` \
+        impossible; chmod a+rX services.d/web.toml\n";
+    assert!(said.code == 0 && said.out.ends_with(note), "{}", said.out);
+}
+
+#[test]
+fn a_variables_name_holds_no_blank() {
+    let here = Here::new().with("services.d/web.toml", &format!("{WEB}environment = {{ \"A B\" = \"x\" }}\n"));
+    let said = here.run(&["check"]);
+    assert!(said.code == 100 && said.out.contains("web.toml:2: `A B` cannot be a variable's name; "), "{}", said.out);
+}

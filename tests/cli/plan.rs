@@ -117,3 +117,17 @@ fn without_proc_the_facts_are_the_same() {
     assert!(without.out.contains("/proc is not mounted: "), "{}", without.out);
     assert_eq!(but_for_the_remark(&without.out), but_for_the_remark(&with.out));
 }
+
+#[test]
+fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
+    let sleep = "command = [\"sleep\", \"1\"]\n";
+    let mount = format!("{sleep}type = \"oneshot\"\nstop_command = [\"sleep\", \"1\"]\nrequires = [\"db\"]\n");
+    let here = Here::new()
+        .with("services.d/alone.toml", sleep)
+        .with("services.d/db.toml", sleep)
+        .with("services.d/mount.toml", &mount)
+        .with("services.d/web.toml", &format!("{sleep}requires = [\"mount\"]\n"));
+    let said = here.run(&["plan"]);
+    let stop = said.out.lines().find(|line| line.starts_with("stop ")).unwrap_or_default();
+    assert_eq!(stop, "stop       alone, web, then mount by its stop_command, then db; 8 s in all", "{}", said.out);
+}

@@ -14,7 +14,7 @@ fn who_eats_all_memory_is_killed_named_and_started_again_and_nobody_else_is() {
     let run = Run::of(&Image::plain(&docker)).with("--memory 64m --memory-swap 64m").env("PUID", "1234");
     let run = run.with("--entrypoint /usr/bin/stepdown").command(["init"]);
     let container = run.file(tree.path(), "/etc/services.d").start();
-    let logs = container.wait_for_log("eater: failed: 3 failures in a row");
+    let logs = container.wait_for_log("eater: failed: 3 failures in a row, last: SIGKILL (out of memory)");
     assert_eq!(logs.matches("eater: ended with SIGKILL (out of memory)").count(), 3, "{logs}");
     assert_eq!(logs.matches("eater: starts again in 100 ms").count(), 2, "{logs}");
     assert_eq!(logs.matches("calm: up").count(), 1, "{logs}");

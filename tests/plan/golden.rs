@@ -282,7 +282,7 @@ step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, withou
 serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges
            web   app (1000:1000); +NET_BIND_SERVICE; after db
-stop       web, then db, mail; 8 s in all
+stop       mail, web, then db; 8 s in all
 note       `web` runs without SYS_ADMIN SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_ADMIN, SYS_NICE]`; docker run: `--cap-add SYS_ADMIN --cap-add SYS_NICE`
 "#,
     );

@@ -14,7 +14,7 @@ use crate::error::{EXIT_WRONG, Error, Problems};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Drop};
 use crate::sys::facts;
-use crate::sys::source::Where;
+use crate::sys::source::{self, Where, readable};
 
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.
@@ -31,8 +31,12 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
         false => assumed::facts(&config),
     };
     let mut text = headline(place, &config);
+    let (mut drops, mut identity) = (false, None);
     match plan::boot(&config, &facts) {
         Ok(plan) => {
+            drops = plan.privilege.drop == Drop::ToApp;
+            // Elsewhere the account's numbers are not known.
+            identity = installed.then(|| plan.identity.clone());
             let mut about = String::new();
             describe(&mut about, &plan, installed);
             text.push_str(&if installed { about } else { assumed::without_ids(&about, &config) });
@@ -46,6 +50,10 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
         }
         // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
         Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would end: {refused}")),
+    }
+    if drops {
+        let closed = readable::closed_to(&source::paths(place, &sources.env), identity.as_ref());
+        closed.iter().for_each(|path| note(&mut text, &readable::said(path)));
     }
     lint::notices(&sources).iter().for_each(|notice| note(&mut text, notice));
     Ok(Printed { text, code: 0 })

@@ -34,6 +34,8 @@ pub enum Route {
         to: LogDirectory,
         /// Its user.
         user: FilesOf,
+        /// Where its lines go if those files can never be written.
+        instead: Box<Self>,
     },
 }
 
@@ -64,17 +66,35 @@ pub enum Shape {
     Files(Box<Store>),
 }
 
-impl Source {
-    /// Gives it another route.
-    pub fn give(&mut self, route: Route) {
-        self.route = route.clone();
-        self.shape = match route {
+impl Shape {
+    fn of(route: Route) -> Self {
+        match route {
             Route::Inherit => Shape::Inherit,
             Route::Plain => Shape::Plain,
             Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
             Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            Route::Files { name, to, user } => Shape::Files(Box::new(Store::new(&name, to, user))),
-        };
+            Route::Files { name, to, user, .. } => Shape::Files(Box::new(Store::new(&name, to, user))),
+        }
+    }
+}
+
+impl Source {
+    /// Gives it another route.
+    pub fn give(&mut self, route: Route) {
+        self.route = route.clone();
+        self.shape = Shape::of(route);
+    }
+
+    /// Returns whether its lines are to go to files and do not.
+    pub fn is_diverted(&self) -> bool {
+        matches!(self.route, Route::Files { .. }) && !matches!(self.shape, Shape::Files(_))
+    }
+
+    /// Has its lines go elsewhere, for as long as the files of its route cannot be written.
+    pub fn divert(&mut self) {
+        if let Route::Files { instead, .. } = &self.route {
+            self.shape = Shape::of(Route::clone(instead));
+        }
     }
 
     /// Passes bytes of a pipe with that key, or its end, on to where its lines go.

@@ -77,9 +77,14 @@ impl Member {
     pub fn route(&self, around: &Surroundings) -> Route {
         let log = self.service.as_ref().map(|service| &service.log);
         let name = self.plan.name.as_str();
+        let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
         if let Some(to) = log.and_then(|log| log.directory.clone()) {
             let user = FilesOf::from(&self.plan.credentials);
-            return Route::Files { name: name.to_owned(), to, user };
+            let instead = match around.log {
+                LogFormat::Json => Route::Json(name.to_owned()),
+                LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
+            };
+            return Route::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
         }
         if self.service.is_none() && around.terminal.is_some() {
             return Route::Inherit;
@@ -89,7 +94,7 @@ impl Member {
             // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
             LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
             LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
-            LogFormat::Tagged => Route::Tagged(format!("{name:width$}", width = around.tag_width)),
+            LogFormat::Tagged => tagged(),
             LogFormat::Json => Route::Json(name.to_owned()),
         }
     }

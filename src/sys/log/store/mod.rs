@@ -2,7 +2,8 @@
 //! came, each line whole in one file and never twice, whatever is full, gone or killed in between.
 //!
 //! While nothing can be written the lines wait here, up to [`ROOM`]; then the service's pipes are not read, and it waits
-//! itself. That is said once, tried again every second, and said again when it is over.
+//! itself. That is said once, tried again every second, and said again when it is over. Where nothing could ever be
+//! written, and waiting would not change that, nothing waits: [`Store::begin`].
 
 mod directory;
 mod names;
@@ -16,6 +17,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
+use nix::errno::Errno;
 
 use self::directory::Directory;
 use self::packing::Packing;
@@ -95,6 +97,31 @@ impl Store {
     /// whether a trouble is over.
     pub fn open(&mut self, now: Now) {
         self.attempt(now, if self.pending() > 0 { Self::write_out } else { Self::ensure });
+    }
+
+    /// Opens them for the first time, as [`Self::open`].
+    ///
+    /// # Errors
+    /// When that went wrong in a way that does not heal by itself, why and what helps: they are not to be used. That is
+    /// not said here.
+    pub fn begin(&mut self, now: Now) -> Result<(), String> {
+        if self.current.is_some() || self.trouble.is_some() {
+            self.open(now);
+            return Ok(());
+        }
+        let user = Rc::clone(&self.user);
+        match with_files_of(&user, || self.ensure(now)).and_then(|done| done) {
+            Err(cause) if !heals(&cause) => Err(format!("cannot write {}: {cause}", self.shown())),
+            Ok(()) | Err(_) => {
+                self.open(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns which file cannot be written and why, while that is so.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_ref().map(|trouble| trouble.what.as_str())
     }
 
     /// Takes a piece of the stream with that number.
@@ -187,7 +214,12 @@ impl Store {
         let lost = self.waiting.get(self.written..).unwrap_or_default();
         if let Some(trouble) = self.trouble.as_ref().filter(|_| !lost.is_empty()) {
             let lines = memchr::memchr_iter(b'\n', lost).count().max(1);
-            tracing::error!("{}: the last {lines} lines ({} bytes) are lost: {}", self.who, lost.len(), trouble.what);
+            tracing::error!(
+                "{}: the last {lines} lines ({} bytes) are lost: cannot write {}",
+                self.who,
+                lost.len(),
+                trouble.what
+            );
         }
     }
 
@@ -205,8 +237,8 @@ impl Store {
             }
             (Err(_), Some(trouble)) => trouble.retry = now.at + RETRY,
             (Err(cause), None) => {
-                let what = format!("cannot write {}: {cause}", self.shown());
-                tracing::error!("{}: {what}; its output waits", self.who);
+                let what = format!("{}: {cause}", self.shown());
+                tracing::error!("{}: cannot write {what}; its output waits", self.who);
                 self.trouble = Some(Trouble { what, since: now.at, retry: now.at + RETRY });
             }
         }
@@ -318,6 +350,21 @@ impl Store {
             self.waiting = Vec::new();
         }
     }
+}
+
+/// Whether it may go away while nobody does anything about it. What we refuse in our own words does not.
+fn heals(cause: &io::Error) -> bool {
+    let lasting = [
+        Errno::EACCES,
+        Errno::EPERM,
+        Errno::EROFS,
+        Errno::ENOENT,
+        Errno::ENOTDIR,
+        Errno::EISDIR,
+        Errno::ELOOP,
+        Errno::ENAMETOOLONG,
+    ];
+    cause.raw_os_error().is_some_and(|errno| !lasting.contains(&Errno::from_raw(errno)))
 }
 
 impl Current {

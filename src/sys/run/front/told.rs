@@ -71,6 +71,11 @@ impl Turning<'_> {
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             status_text: self.hands.voices.status(id).map(str::to_owned),
+            why: line.why.clone().map(|why| match line.state {
+                "failed" if self.hands.is_out_of_memory(id) => format!("{why} (out of memory)"),
+                _ => why,
+            }),
+            log_trouble: self.hands.logs.trouble(id).map(str::to_owned),
             ..snapshot::service(line, now)
         }
     }
