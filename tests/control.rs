@@ -412,7 +412,7 @@ fn a_watcher_off_a_terminal_is_told_of_changes_only() {
     let first = lines.next().unwrap();
     assert_eq!(asked(&running, &["stop", "web"]).0, 0);
     let second = lines.next().unwrap();
-    assert!(second["version"] != first["version"], "{first} {second}");
+    assert!(second["revision"] != first["revision"], "{first} {second}");
     let down = std::iter::once(second).chain(lines.by_ref()).find(|it| it["services"][0]["state"] == "down");
     assert!(down.is_some());
     watcher.kill().unwrap();
