@@ -585,3 +585,16 @@ fn a_service_whose_log_is_full_for_now_is_told_of() {
     assert!(json(&text)["services"][0]["log_trouble"].is_string(), "{text}");
     running.stop();
 }
+
+#[test]
+fn beside_a_running_init_plan_tells_of_the_next_start() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let output = ask(&running, 0, &["plan"]);
+    let text = out(&output);
+    assert!(output.status.success() && !text.contains("subreaper") && !text.contains("not PID 1 ("), "{text}");
+    running.stop().expect(0);
+}
