@@ -251,7 +251,7 @@ fn paths_and_variables_that_cannot_be_are_refused() {
         ),
         (
             "[environment]\n\"\" = \"x\"",
-            &["3: `` cannot be a variable's name; a name is not empty and holds no `=` and no NUL"],
+            &["3: `` cannot be a variable's name; a name is not empty and holds no `=`, no blank and no NUL"],
         ),
     ]);
 }
