@@ -127,6 +127,17 @@ impl Problems {
         self
     }
 
+    /// Returns them, each in a better place where one is known.
+    #[must_use]
+    pub fn placed(mut self, better: impl Fn(&Problem) -> Option<Place>) -> Self {
+        for problem in &mut self.0 {
+            if let Some(at) = better(problem) {
+                problem.at = at;
+            }
+        }
+        self
+    }
+
     /// Adds all of another list.
     pub fn extend(&mut self, more: Self) {
         self.0.extend(more.0);

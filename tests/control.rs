@@ -412,7 +412,7 @@ fn a_watcher_off_a_terminal_is_told_of_changes_only() {
     let first = lines.next().unwrap();
     assert_eq!(asked(&running, &["stop", "web"]).0, 0);
     let second = lines.next().unwrap();
-    assert!(second["version"] != first["version"], "{first} {second}");
+    assert!(second["revision"] != first["revision"], "{first} {second}");
     let down = std::iter::once(second).chain(lines.by_ref()).find(|it| it["services"][0]["state"] == "down");
     assert!(down.is_some());
     watcher.kill().unwrap();
@@ -584,4 +584,17 @@ fn a_service_whose_log_is_full_for_now_is_told_of() {
     let (_, text) = asked(&running, &["status", "--json"]);
     assert!(json(&text)["services"][0]["log_trouble"].is_string(), "{text}");
     running.stop();
+}
+
+#[test]
+fn beside_a_running_init_plan_tells_of_the_next_start() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", SLEEP).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let output = ask(&running, 0, &["plan"]);
+    let text = out(&output);
+    assert!(output.status.success() && !text.contains("subreaper") && !text.contains("not PID 1 ("), "{text}");
+    running.stop().expect(0);
 }

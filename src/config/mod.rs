@@ -7,6 +7,7 @@ mod container_toml;
 mod draft;
 pub mod env;
 mod graph;
+pub mod key_lines;
 pub mod keys;
 mod limits;
 mod log_toml;

@@ -21,7 +21,7 @@ use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
 use super::{descriptors, doctor, facts, host, notify, runtime_dir, source};
 use crate::config::container::Level;
-use crate::config::{self, Config};
+use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
 use crate::plan::checks::locate_all;
 use crate::plan::show::Line;
@@ -65,7 +65,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
-    let mut plan = plan::boot(&config, &facts)?;
+    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);

@@ -10,7 +10,7 @@ use super::{facts, source::whose};
 use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
-use crate::config::{self, Config};
+use crate::config::{self, Config, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, Drop};
@@ -26,7 +26,7 @@ impl Origin for Life {
         let sources = source::read(&place, self.given.clone(), self.config.main.clone());
         let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
         let facts = facts::again(&config, &self.facts);
-        let plan = plan::boot(&config, &facts)?;
+        let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
         self.check_privilege(&plan, &mut problems);

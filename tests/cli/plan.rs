@@ -131,3 +131,11 @@ fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
     let stop = said.out.lines().find(|line| line.starts_with("stop ")).unwrap_or_default();
     assert_eq!(stop, "stop       alone, web, then mount by its stop_command, then db; 8 s in all", "{}", said.out);
 }
+
+#[test]
+fn what_does_not_fit_the_image_is_told_with_the_line_of_its_key() {
+    let text = "# a web server\ncommand = [\"/no/such/web\"]\nstop = { signal = \"QUIT\" }\nuser = \"nobody-such\"\n";
+    let said = Here::new().with("services.d/web.toml", text).run(&["plan"]);
+    assert!(said.err.contains("services.d/web.toml:2: cannot find the program `/no/such/web`"), "{}", said.err);
+    assert!(said.err.contains("services.d/web.toml:4: `user = \"nobody-such\"`: "), "{}", said.err);
+}

@@ -248,11 +248,11 @@ fn paths_and_variables_that_cannot_be_are_refused() {
         ),
         (
             "[environment]\n\"A=B\" = \"x\"",
-            &["3: `A=B` cannot be a variable's name; a name is not empty and holds no `=` and no NUL"],
+            &["3: `A=B` cannot be a variable's name; a name is not empty and holds no `=`, no blank and no NUL"],
         ),
         (
             "[environment]\n\"\" = \"x\"",
-            &["3: `` cannot be a variable's name; a name is not empty and holds no `=` and no NUL"],
+            &["3: `` cannot be a variable's name; a name is not empty and holds no `=`, no blank and no NUL"],
         ),
     ]);
 }

@@ -121,7 +121,7 @@ mod tests {
             reasons: vec!["web: capabilities = [\"NET_BIND_SERVICE\"]".into()],
             uptime_ms: 123_000,
             stopping: false,
-            version: 1,
+            revision: 1,
             services,
         }
     }

@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// Whether the container is on its way down.
     pub stopping: bool,
     /// Another one whenever anything but times and usage is another.
-    pub version: u64,
+    pub revision: u64,
     /// Every service by its order of start, the main command last.
     pub services: Vec<ServiceStatus>,
 }
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn an_answer_is_read_as_documented() {
         let text = r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},
-            "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"version":7,
+            "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
             {"name":"web","kind":"longrun","state":"up","wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
              "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving","log_trouble":null,
@@ -308,7 +308,7 @@ mod tests {
             reasons: vec![],
             uptime_ms: 0,
             stopping,
-            version: 0,
+            revision: 0,
             services,
         };
         assert!(snapshot(vec![service("up", true), service("done", true), service("down", false)], false).is_well());

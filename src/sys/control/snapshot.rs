@@ -30,7 +30,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
         reasons: plan.privilege.reasons.clone(),
         uptime_ms: 0,
         stopping: false,
-        version: 0,
+        revision: 0,
         services: Vec::new(),
     }
 }
@@ -55,7 +55,7 @@ pub fn service(line: &Status, now: Time) -> ServiceStatus {
 }
 
 /// Returns a number that is another one whenever anything but times and usage is another. Never 0.
-pub fn version(stopping: bool, services: &[ServiceStatus]) -> u64 {
+pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
     let mut hasher = DefaultHasher::new();
     stopping.hash(&mut hasher);
     for it in services {
@@ -126,11 +126,11 @@ mod tests {
 
     #[test]
     fn times_and_usage_make_no_new_version() {
-        let before = version(false, &[status("up")]);
+        let before = revision(false, &[status("up")]);
         let usage = Some(Taken { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
         let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status("up") };
-        assert_eq!(version(false, &[later]), before);
-        assert_ne!(version(true, &[status("up")]), before);
+        assert_eq!(revision(false, &[later]), before);
+        assert_ne!(revision(true, &[status("up")]), before);
         for other in [
             ServiceStatus { pid: Some(1), ..status("up") },
             ServiceStatus { restarts: 1, ..status("up") },
@@ -138,7 +138,7 @@ mod tests {
             ServiceStatus { status_text: Some("x".into()), ..status("up") },
             status("backoff"),
         ] {
-            assert_ne!(version(false, &[other]), before);
+            assert_ne!(revision(false, &[other]), before);
         }
     }
 

@@ -161,7 +161,7 @@ impl Turning<'_> {
                 }
                 What::Another { ids, seen, not_before } => {
                     let services = self.describe(ids);
-                    if snapshot::version(self.is_stopping(), &services) == *seen {
+                    if snapshot::revision(self.is_stopping(), &services) == *seen {
                         *not_before = now + WATCH_PAUSE;
                         self.front.waiters.push(waiter);
                     } else {

@@ -29,14 +29,14 @@ impl Turning<'_> {
     /// Returns the whole answer to `status`, with what services take of the machine.
     pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>) -> Snapshot {
         let stopping = self.is_stopping();
-        let version = snapshot::version(stopping, &services);
+        let revision = snapshot::revision(stopping, &services);
         self.look_at_usage();
         if let Some((_, usage)) = &self.front.usage {
             for it in &mut services {
                 it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
             }
         }
-        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, version, services, ..self.front.fixed.clone() }
+        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..self.front.fixed.clone() }
     }
 
     fn look_at_usage(&mut self) {
