@@ -118,6 +118,26 @@ impl Problems {
         self.0.push(problem);
     }
 
+    /// Returns them with another remedy in the place of this one.
+    #[must_use]
+    pub fn with_remedy(mut self, before: &str, after: &str) -> Self {
+        for problem in self.0.iter_mut().filter(|problem| problem.remedy == before) {
+            after.clone_into(&mut problem.remedy);
+        }
+        self
+    }
+
+    /// Returns them, each in a better place where one is known.
+    #[must_use]
+    pub fn placed(mut self, better: impl Fn(&Problem) -> Option<Place>) -> Self {
+        for problem in &mut self.0 {
+            if let Some(at) = better(problem) {
+                problem.at = at;
+            }
+        }
+        self
+    }
+
     /// Adds all of another list.
     pub fn extend(&mut self, more: Self) {
         self.0.extend(more.0);

@@ -198,7 +198,7 @@ fn a_reload_starts_what_is_new_stops_what_is_gone_restarts_what_changed_and_touc
         &running,
         "cd /etc/services.d; rm gone.toml; echo 'comand = [\"x\"]' > broken.toml; sed -i 's/600/601/' b.toml; kill -HUP 1",
     );
-    running.wait_for_line(|line| line.contains("reload: nothing is changed"), LIMIT);
+    running.wait_for_line(|line| line.contains("reload refused, nothing is changed: 1 problem:"), LIMIT);
     for pid in &pids {
         inside(&running, &format!("kill -0 {pid}"));
     }

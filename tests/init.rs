@@ -1,14 +1,17 @@
 //! The real binary as the real PID 1, and what a service sees then: the probe's record, compared whole. Only what differs from
-//! run to run is masked: the number of the private gid, and limits, niceness and `oom_score_adj` that come from whoever runs
-//! the tests.
+//! run to run is masked: the number of the private gid, and limits, niceness, `oom_score_adj`, seccomp and cgroups that come
+//! from whoever runs the tests.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
 #[path = "support/jail.rs"]
 mod jail;
+#[path = "support/record.rs"]
+mod record;
 
 use std::fs;
 
 use jail::{Jail, LIMIT, Origin, possible};
+use record::{compare, merge};
 use serde_json::{Value, json};
 
 /// One service, nothing special declared.
@@ -47,6 +50,7 @@ fn plain() -> Value {
             "USER": "app",
         },
         "directory": "/",
+        "files": {},
         "session": { "parent": 1, "group": "self", "session": "self", "tty": "ENXIO" },
         "limits": "inherited",
         "nice": "inherited",
@@ -244,6 +248,13 @@ fn mask(mut record: Value) -> Value {
     if record["oom_score_adj"] == fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim() {
         record["oom_score_adj"] = json!("inherited");
     }
+    if let Some(whole) = record.as_object_mut() {
+        whole.remove("seccomp");
+        whole.remove("cgroup");
+        // Nobody but PID 1 starts anything.
+        let starter = whole.remove("starter");
+        assert_eq!(starter.as_ref(), whole.get("pid_one").and_then(|first| first.get("is")));
+    }
     if let Some(first) = record["pid_one"]["is"].as_object_mut() {
         // Its log pump may have one of its own.
         first.remove("threads");
@@ -252,6 +263,20 @@ fn mask(mut record: Value) -> Value {
         }
     }
     record
+}
+
+#[test]
+fn a_raised_oom_score_is_set_however_close_to_the_exec_it_comes() {
+    if !possible() {
+        return;
+    }
+    // Without root, where PID 1 can write it only once the program is dumpable.
+    let file = "type = \"oneshot\"\ncommand = [\"cat\", \"/proc/self/oom_score_adj\"]\noom_score_adj = 500\n";
+    let jail =
+        (0..64).fold(Jail::new().user("1000:1000"), |jail, number| jail.service(&format!("s{number}.toml"), file));
+    let ended = jail.run();
+    assert!(!ended.text(Origin::Err).contains("oom_score_adj"), "{}", ended.text(Origin::Err));
+    ended.expect(0);
 }
 
 fn own_limits() -> Value {
@@ -269,30 +294,4 @@ fn own_nice() -> i32 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let behind = text.rsplit_once(')').map_or("", |(_, behind)| behind);
     behind.split_whitespace().nth(16).and_then(|word| word.parse().ok()).unwrap_or_default()
-}
-
-/// RFC 7396.
-fn merge(into: &mut Value, patch: Value) {
-    match patch {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                merge(&mut into[name], value);
-            }
-        }
-        other => *into = other,
-    }
-}
-
-/// Lists every difference by its path.
-fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
-    match (expected.as_object(), found.as_object()) {
-        (Some(left), Some(right)) => {
-            let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-            for name in names {
-                compare(&format!("{path}/{name}"), &expected[name], &found[name], differences);
-            }
-        }
-        _ if expected != found => differences.push(format!("{path}: expected {expected}, found {found}")),
-        _ => {}
-    }
 }

@@ -98,7 +98,12 @@ fn a_reader_that_stalls_slows_the_writers_and_delays_no_stop() {
         .start();
     running.wait_until(|lines| count(lines, "| runs") == 2, LIMIT);
     let first = running.pid_one();
-    let seq = below(first).into_iter().find(|pid| status(*pid, "Name:") == "seq").unwrap();
+    let mut seq = None;
+    wait_until("the flood runs", || {
+        seq = below(first).into_iter().find(|pid| status(*pid, "Name:") == "seq");
+        seq.is_some()
+    });
+    let seq = seq.unwrap();
     // `try` is the reader of the container's output.
     running.signal(Signal::SIGSTOP);
     let mut before = String::new();
@@ -134,6 +139,26 @@ fn a_panic_of_ours_stops_the_services_in_order_and_says_what_it_is() {
     let ended = running.wait(LIMIT).expect(111);
     assert!(ended.text(Origin::Err).contains("internal error: "), "{ended:#?}");
     assert!(place(&ended, "web | got TERM") < place(&ended, "db | got TERM"), "{ended:#?}");
+}
+
+#[test]
+fn last_words_come_before_the_end_that_they_explain() {
+    if !possible() {
+        return;
+    }
+    let mut jail = Jail::new();
+    let names: Vec<_> = (0..20).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        let file = "restart = \"never\"\nscript = \"seq 300 >&2; echo last words >&2; exit 3\"\n";
+        jail = jail.service(&format!("{name}.toml"), file);
+    }
+    let said = jail.run().text(Origin::Err);
+    for name in &names {
+        let place = |text: String| said.find(&text).unwrap_or_else(|| panic!("no {text:?} in {said}"));
+        let tag = said.lines().position(|line| line.starts_with(&format!("{name} ")) && line.contains("last words"));
+        let end = said[..place(format!(" {name}: ended with code 3"))].lines().count();
+        assert!(tag.is_some_and(|tag| tag < end), "{name}: {tag:?} {end} in {said}");
+    }
 }
 
 #[test]
@@ -183,7 +208,9 @@ fn nobody_outlives_the_stop_however_stubborn() {
     let asked = Instant::now();
     let ended = running.stop().expect(0);
     assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
-    assert!(place(&ended, "deaf: still there after") < place(&ended, "tails: "), "{ended:#?}");
+    // Lines of one stream: those of two arrive in any order.
+    let deaf = ["deaf: still there after", "deaf: stopped with SIGKILL", "| db: stopped with code 0"];
+    assert!(deaf.map(|text| place(&ended, text)).is_sorted(), "{ended:#?}");
     place(&ended, "tails: 0");
     place(&ended, "session over");
 }
@@ -213,7 +240,8 @@ fn a_second_stop_signal_ends_the_patience() {
     running.wait_for_line(|line| line.contains("stopping"), LIMIT);
     let asked = Instant::now();
     send(first, [15]);
-    running.wait(LIMIT).expect(0);
+    let ended = running.wait(LIMIT).expect(0);
+    place(&ended, "got SIGTERM again: no more patience, killing what is left");
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 

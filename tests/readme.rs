@@ -2,6 +2,10 @@
 //! `STEPDOWN_WRITE_README=1 cargo test --test readme` writes them anew.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
+#[path = "support/environments.rs"]
+#[allow(dead_code, missing_docs)] // what only containers are asked
+mod environments;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,6 +84,7 @@ fn its_tables_are_what_the_program_uses() {
     then = with_part(&then, "service keys", &keys(FileKind::Service));
     then = with_part(&then, "container keys", &keys(FileKind::Container));
     then = with_part(&then, "boot", &boot());
+    then = with_part(&then, "environments", &environments::table());
     if std::env::var_os("STEPDOWN_WRITE_README").is_some() {
         fs::write(readme(), &then).unwrap();
     }

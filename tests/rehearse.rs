@@ -199,12 +199,20 @@ fn another_root_filesystem_is_seen_copy_on_write_too() {
     fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").unwrap();
     fs::write(root.path().join("etc/group"), "root:x:0:\n").unwrap();
     fs::write(root.path().join("run/of-the-image"), "").unwrap();
+    fs::write(root.path().join("etc/hosts"), "").unwrap(); // as `docker export` leaves it
     let before = snapshot(root.path());
-    let jail = Jail::new().root(root.path()).volume(Path::new("/usr"), "/usr").env("PUID", "1234");
-    let ended = jail.command(&["/bin/sh", "-c", "ls /run/of-the-image /etc; id -u; cat /etc/passwd"]).run();
+    let jail = Jail::new()
+        .root(root.path())
+        .volume(Path::new("/usr"), "/usr")
+        .env("PUID", "1234")
+        .flag("--workdir=/new/place");
+    let ended =
+        jail.command(&["/bin/sh", "-c", "ls /run/of-the-image /etc; id -u; cat /etc/passwd /etc/hosts; pwd"]).run();
     let said = ended.text(Origin::Out);
     assert!(said.contains("/run/of-the-image") && said.contains("1234"), "{ended:#?}");
     assert!(said.contains("app:x:1234"), "{ended:#?}");
+    assert!(said.contains("localhost") && said.contains("\trehearsal\n"), "{ended:#?}");
+    assert!(said.ends_with("/new/place\n"), "the working directory is made, as Docker does it: {ended:#?}");
     assert_eq!(before, snapshot(root.path()));
 }
 

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::{help, rehearse};
-use crate::config::units;
+use crate::config::units::{self, NoDuration};
 use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
@@ -205,7 +205,7 @@ pub(super) struct LogsArgs {
     #[arg(long, short)]
     pub(super) follow: bool,
     /// So many at most [default: all that are kept, some 8 to 16 KiB]
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = number)]
     pub(super) lines: Option<usize>,
     /// With the time at which each was read
     #[arg(long, short)]
@@ -232,7 +232,17 @@ pub(super) struct DoctorArgs {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    units::duration(text).ok_or_else(|| "it is no duration, such as 500ms, 30s, 5m".to_owned())
+    units::duration(text).map_err(|why| match why {
+        NoDuration::TooLong => "it is longer than 365d".to_owned(),
+        NoDuration::Unreadable if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{text} has no unit; write {text}s")
+        }
+        NoDuration::Unreadable => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
+    })
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "it is no number; write for example `-n 20`".to_owned())
 }
 
 fn signal(text: &str) -> Result<Signal, String> {

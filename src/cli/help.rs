@@ -15,6 +15,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
 const CODES: &[(&str, &str)] = &[
     ("0", "all went as asked; for a container: it was asked to stop"),
     ("1", "a service is not as it shall be (`status`, `health`), or not as it was asked for (`start`, `wait` …)"),
+    ("2", "`doctor`: it would not start, or something would not work; its 1 is less than was meant"),
     ("100", "something written is wrong: the configuration, a variable, an argument"),
     ("111", "the system refused a step that is required; or nobody answered"),
     ("126, 127", "a program cannot be executed; was not found"),

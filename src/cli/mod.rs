@@ -36,7 +36,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Entry::Wrong(problem) => output::wrong(&problem),
         Entry::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
-            Err(error) => usage(&error, &argv),
+            Err(error) => usage(&error),
         },
     }
 }
@@ -89,7 +89,7 @@ struct Printed {
 }
 
 /// Help and version were asked for: standard output, 0. Anything else is a mistake: standard error, 100.
-fn usage(error: &clap::Error, argv: &[OsString]) -> u8 {
+fn usage(error: &clap::Error) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::process::id() == 1 {
         output::err(help::BARE_ENTRYPOINT);
     }
@@ -98,11 +98,6 @@ fn usage(error: &clap::Error, argv: &[OsString]) -> u8 {
     }
     // A stream that is closed is no reason for another exit code.
     let _ = error.print();
-    if error.kind() == ErrorKind::InvalidSubcommand
-        && let Some(word) = argv.get(1)
-    {
-        output::err(&format!("\n  help: to run it as the main command: stepdown init -- {}\n", word.display()));
-    }
     if error.use_stderr() { EXIT_WRONG } else { 0 }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::Printed;
+use crate::config::{self, key_lines};
 use crate::error::Error;
 use crate::plan;
 use crate::sys::source::Where;
@@ -10,11 +11,17 @@ use crate::sys::{doctor, facts};
 
 /// Reads, plans, and prints the plan.
 pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
-    let config = super::config(place, command)?;
+    let sources = super::sources(place, command);
+    let config = config::read(&sources)?;
     let mut facts = facts::read(&config);
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
-    facts.pid_one |= !place.is_installed();
-    let mut plan = plan::boot(&config, &facts)?;
+    // Beside a running PID 1 of ours (`docker exec`) it is asked what the next start of this container would do.
+    facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
+    if !place.is_installed() {
+        // An image's `COPY` makes them root's.
+        facts.whose.clear();
+    }
+    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {
         plan::checks::locate_all(&mut plan, doctor::ground);
     }

@@ -43,10 +43,10 @@ pub struct Args {
     #[arg(long)]
     read_only: bool,
     /// Take a capability away, or ALL
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    #[arg(long, value_name = "CAP")]
     cap_drop: Vec<String>,
     /// Give a capability
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    #[arg(long, value_name = "CAP")]
     cap_add: Vec<String>,
     /// Set no_new_privs (Docker: `--security-opt no-new-privileges`)
     #[arg(long)]

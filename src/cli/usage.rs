@@ -5,6 +5,7 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::config::suggest;
 use crate::error::{Place, Problem};
 
 /// Returns the problem, if it is one of those that are said in our words.
@@ -29,12 +30,29 @@ pub(super) fn problem(error: &clap::Error) -> Option<Problem> {
         }
         (ErrorKind::ValueValidation, Some(argument), Some(value)) => {
             let why = error.source().map_or_else(|| "it cannot be that".to_owned(), ToString::to_string);
-            (format!("{} {value}", flag(&argument)), why, see.to_owned())
+            // Some say themselves what to write.
+            let (what, remedy) = match why.split_once("; ") {
+                Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
+                None => (why, see.to_owned()),
+            };
+            (format!("{} {value}", flag(&argument)), what, remedy)
         }
         (ErrorKind::UnknownArgument, Some(argument), _) => {
             let near = text(ContextKind::SuggestedArg).map(|meant| format!("did you mean `{meant}`?"));
             let what = if is_flag(&argument) { "there is no such flag" } else { "it is one argument too many" };
             (argument, what.to_owned(), near.unwrap_or_else(|| see.to_owned()))
+        }
+        (ErrorKind::MissingRequiredArgument, Some(argument), _) if argument.contains("<SERVICE>") => {
+            (argument, "which service?".to_owned(), "`stepdown status` lists them".to_owned())
+        }
+        (ErrorKind::InvalidSubcommand, _, _) => {
+            let word = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            let verbs = super::command();
+            let near = suggest::nearest(&word, verbs.get_subcommands().map(|verb| verb.get_name()));
+            let near = near.map(|meant| format!("did you mean `{meant}`? "));
+            let remedy =
+                format!("{}as the main command: `stepdown init -- {}`", near.unwrap_or_default(), plain(&word));
+            (word, "there is no such verb".to_owned(), remedy)
         }
         (ErrorKind::MissingRequiredArgument, Some(argument), _) => {
             (argument, "it is missing".to_owned(), see.to_owned())
@@ -89,6 +107,14 @@ mod tests {
         assert!(code.starts_with("`--code 256`: 256 is not in 0..=255; "), "{code}");
         assert_eq!(said(&["status", "--jsno"]), "`--jsno`: there is no such flag; did you mean `--json`?");
         assert!(said(&["check", "one", "two"]).starts_with("`two`: it is one argument too many; "));
+        assert_eq!(said(&["logs", "-n", "x", "web"]), "`--lines x`: it is no number; write for example `-n 20`");
+        assert_eq!(said(&["wait", "--timeout", "5", "web"]), "`--timeout 5`: 5 has no unit; write 5s");
+        let which = said(&["stop"]);
+        assert!(which.contains("which service?; `stepdown status` lists them"), "{which}");
+        assert_eq!(
+            said(&["statsu"]),
+            "`statsu`: there is no such verb; did you mean `status`? as the main command: `stepdown init -- statsu`"
+        );
         assert!(said(&["run-as", "app"]).contains("COMMAND") && said(&["run-as", "", "id"]).contains("USER"));
     }
 }

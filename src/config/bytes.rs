@@ -3,6 +3,8 @@
 use super::report::{Lines, Report};
 use super::{Content, MAX_FILE};
 
+/// What helps at the start, of what cannot be read.
+pub const READABLE: &str = "make it readable for the user that starts the container";
 const NOT_A_FILE: &str = "put a regular file there, or remove it";
 
 /// Returns the text of a file, or says what is wrong with it.
@@ -46,5 +48,5 @@ fn file<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c [u8]> {
 
 /// Returns what to say of something that cannot be read, and what to do.
 pub fn unreadable(why: &str) -> (String, String) {
-    (format!("cannot read it: {why}"), "make it readable for the user that starts the container".to_owned())
+    (format!("cannot read it: {why}"), READABLE.to_owned())
 }

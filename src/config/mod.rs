@@ -1,12 +1,13 @@
 //! What was asked for: files and environment in, [`Config`] or every problem out. Pure: sees bytes, never the machine.
 
-mod bytes;
+pub mod bytes;
 pub mod container;
 mod container_keys;
 mod container_toml;
 mod draft;
 pub mod env;
 mod graph;
+pub mod key_lines;
 pub mod keys;
 mod limits;
 mod log_toml;

@@ -109,7 +109,10 @@ impl fmt::Display for Probe {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(target) => write!(to, "tcp://{target}"),
-            Self::Http(http) => write!(to, "http://{}{}", http.to, http.target),
+            Self::Http(http) => match &http.socket {
+                Some(socket) => write!(to, "http://{}{} over {}", http.to, http.target, socket.display()),
+                None => write!(to, "http://{}{}", http.to, http.target),
+            },
             Self::Path(path) => write!(to, "path:{}", path.display()),
             Self::Socket(path) => write!(to, "socket:{}", path.display()),
             Self::Command(words) => {

@@ -194,9 +194,9 @@ fn capabilities(field: &Field<'_>, report: &mut Report<'_>) -> CapSet {
 fn environment(field: &Field<'_>, report: &mut Report<'_>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (name, field) in field.entries(report).unwrap_or_default() {
-        if name.is_empty() || name.contains(['=', '\0']) {
+        if name.is_empty() || name.contains(['=', '\0']) || name.contains(|letter: char| letter.is_whitespace()) {
             let what = format!("{} cannot be a variable's name", ticked(name));
-            report.line(field.line(), what, "a name is not empty and holds no `=` and no NUL");
+            report.line(field.line(), what, "a name is not empty and holds no `=`, no blank and no NUL");
         }
         if field.is_scalar() {
             let what = format!("{} expects a string", field.name());

@@ -88,19 +88,17 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
                 continue;
             }
             if *gid == Gid::ROOT && !zero_is_fine {
-                let path = super::show::words::path(path);
-                let fix = "give the device a group of its own on the host, or write `groups = [0]` under [app]";
-                let trouble =
-                    Trouble::new("it belongs to group 0, which the app does not join", "the app cannot use it", fix);
-                let notice = format!("{path} belongs to group 0, which the app does not join; {fix}");
-                notes.concern(notice, Area::Device, path, trouble);
+                // Whether it can be used all the same is looked at by `doctor`, as with the next one.
+                notes.told_elsewhere(format!(
+                    "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
+                     host, or write `groups = [0]` under [app]",
+                    super::show::words::path(path)
+                ));
             } else if *gid == OVERFLOW && facts.gid_map != super::facts::IdMap::whole() {
-                let path = super::show::words::path(path);
-                let fix = "podman: `--group-add keep-groups`";
-                let cause = "it belongs to a group of the host that is not mapped here";
-                let trouble = Trouble { why: Why::NotMapped, ..Trouble::new(cause, "the app cannot use it", fix) };
-                let notice = format!("{path} belongs to a group of the host that is not mapped here; {fix}");
-                notes.concern(notice, Area::Device, path, trouble);
+                notes.told_elsewhere(format!(
+                    "{} belongs to a group of the host that is not mapped here; podman: `--group-add keep-groups`",
+                    super::show::words::path(path)
+                ));
             } else {
                 gids.insert(*gid);
             }

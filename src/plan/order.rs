@@ -1,4 +1,4 @@
-//! The order in which services start, for planning and printing; stopping is its reverse. The engine keeps order by
+//! The order in which services start and stop, for planning and printing. The engine keeps order by
 //! itself, event by event: this is the picture of it. Must not know privileges.
 
 use std::collections::BTreeMap;
@@ -43,6 +43,28 @@ pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
     if !rest.is_empty() {
         all.push(rest);
     }
+    for layer in &mut all {
+        layer.sort_by(|a, b| services.get(*a).map(|it| &it.name).cmp(&services.get(*b).map(|it| &it.name)));
+    }
+    all
+}
+
+/// Returns the services in the layers in which they stop, given those in which they start: each one once all that depend
+/// on it are down, and no later. Those on which nobody depends are the first. Within a layer, by name.
+pub fn stop_layers(services: &[Service], layers: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let needs = needs(services);
+    let mut depths = vec![0_usize; services.len()];
+    for at in layers.iter().rev().flatten() {
+        let below = depths.get(*at).copied().unwrap_or_default().saturating_add(1);
+        for need in needs.get(*at).into_iter().flatten() {
+            if let Some(depth) = depths.get_mut(*need) {
+                *depth = below.max(*depth).min(services.len());
+            }
+        }
+    }
+    let deepest = depths.iter().copied().max().unwrap_or_default();
+    let of = |layer| layers.iter().flatten().copied().filter(|at| depths.get(*at) == Some(&layer)).collect();
+    let mut all: Vec<Vec<usize>> = (0..=deepest).map(of).collect();
     for layer in &mut all {
         layer.sort_by(|a, b| services.get(*a).map(|it| &it.name).cmp(&services.get(*b).map(|it| &it.name)));
     }

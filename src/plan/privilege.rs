@@ -58,6 +58,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
     }
     for (at, (service, runs)) in case.config.services.iter().zip(case.runs).enumerate() {
         if case.stage.has(at) || runs.skipped.is_some() {
+            reach(case, service, runs, notes);
             continue;
         }
         if !service.no_new_privileges {
@@ -166,7 +167,8 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
             need(set_groups, format!("`{name}` has groups of its own: SETGID lets it join any"));
         }
     }
-    if !service.capabilities.is_empty() && runs.uid != Uid::ROOT {
+    // Root has what there is; where that is nothing, it is missing there too.
+    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.standing == Standing::Powerless) {
         let granted = service.capabilities.intersection(case.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
         need(service.capabilities, format!("`{name}` is given {given}"));
@@ -218,6 +220,22 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         trouble.fix = Fix::words(format!("start the container as root, with {}", trouble.fix));
     }
     notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);
+}
+
+/// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.
+fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
+    let container = &case.config.container;
+    let given = !container.own.is_empty() || !container.directories.is_empty();
+    let (app, all) = (case.identity.uid != Uid::ROOT, case.facts.effective.has(Capability::DAC_OVERRIDE));
+    if runs.skipped.is_some() || runs.uid != Uid::ROOT || !given || !app || all {
+        return;
+    }
+    let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
+    let name = &service.name;
+    let what = "runs as root and cannot write what is the app's";
+    let notice = format!("`{name}` {what}: DAC_OVERRIDE is not granted; {fix}");
+    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, format!("it {what}"), fix);
+    notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,

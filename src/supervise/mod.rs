@@ -293,13 +293,13 @@ pub struct Status {
     pub pid: Option<Pid>,
     /// Since when it is in this state.
     pub since: Time,
-    /// How often it was started again.
+    /// How often it was started again after an end that nobody asked for.
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<Exit>,
     /// How long it ran then.
     pub last_ran: Option<Duration>,
-    /// Why it is failed, in words that name services.
+    /// Why it is failed, or who stopped it, in words that name services.
     pub why: Option<String>,
     /// Whether it is well, where it is asked.
     pub healthy: Option<bool>,

@@ -39,6 +39,16 @@ struct Rest {
     told: bool,
 }
 
+/// Returns it in words: tenths of a second do.
+fn in_seconds(duration: Duration) -> String {
+    let tenths = duration.as_millis() / 100;
+    match (tenths / 10, tenths % 10) {
+        (0, _) => format!("{} ms", duration.as_millis()),
+        (whole, 0) => format!("{whole} s"),
+        (whole, tenth) => format!("{whole}.{tenth} s"),
+    }
+}
+
 impl Outcome {
     /// Returns what the restart rule needs to know.
     pub(super) fn ended(&self) -> Ended {
@@ -212,7 +222,10 @@ impl Supervisor {
                 let looks = &mut self.services[id].looks;
                 let unanswered = looks.open.then(|| "no answer yet".to_owned());
                 let why = looks.not_ready.take().or(unanswered);
-                self.report(Report::NotReady { id, after: self.now.since(run.started), why });
+                let after = self.now.since(run.started);
+                let because = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                self.services[id].given_up = Some(format!("not ready after {}{because}", in_seconds(after)));
+                self.report(Report::NotReady { id, after, why });
                 self.tell(id, Cause::NotReady);
             }
             State::Stopping { patience, .. }

@@ -149,7 +149,7 @@ impl Supervisor {
         service.tally = Tally::default();
         service.watchdog = service.spec.watchdog;
         // As if it were new: whether it begins to wait is said when all edges are there.
-        service.starts = 0;
+        (service.starts, service.restarts, service.again) = (0, 0, false);
         self.out.push(Action::Renew { id });
         self.set(id, State::Down);
         self.revive(id);

@@ -26,6 +26,7 @@ impl Supervisor {
             let news = idle || !service.wanted;
             service.wanted = true;
             service.held = false;
+            service.again = false;
             if idle {
                 service.tally = Default::default();
                 self.set(id, State::Waiting { said: false });
@@ -40,21 +41,39 @@ impl Supervisor {
     }
 
     /// Stops it and, before it, what requires it.
-    pub(super) fn stop_asked(&mut self, id: Id) {
-        if !matches!(self.life, Life::Running) || self.is_main(id) {
+    pub(super) fn stop_asked(&mut self, first: Id) {
+        if !matches!(self.life, Life::Running) || self.is_main(first) {
             return;
         }
-        let mut asked = vec![id];
+        let mut asked = vec![first];
         while let Some(id) = asked.pop() {
             // What *prepare* did as root cannot be done again.
             if self.services[id].held || self.services[id].gone || self.services[id].spec.start == Start::AlreadyDone {
                 continue;
             }
             self.services[id].held = true;
+            self.services[id].held_with = (id != first).then_some(first);
             self.services[id].wanted = false;
             self.work.push_back(id);
             asked.extend(self.graph.required_by(id).iter().filter(|above| self.services[**above].wanted));
         }
+    }
+
+    /// Returns whom a stop by hand takes down besides these, each with the one that it requires.
+    pub fn stops_with(&self, named: &[Id]) -> Vec<(Id, Id)> {
+        let mut all: Vec<(Id, Id)> = Vec::new();
+        let mut asked: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
+        while let Some(id) = asked.pop() {
+            for above in self.graph.required_by(id) {
+                let known = named.contains(above) || all.iter().any(|(it, _)| it == above);
+                if !known && self.services[*above].wanted && !self.is_main(*above) {
+                    all.push((*above, id));
+                    asked.push(*above);
+                }
+            }
+        }
+        all.sort_unstable();
+        all
     }
 
     /// Stops it alone, as a crash would, and starts it again at once.

@@ -240,8 +240,8 @@ impl Supervisor {
         self.out.push(Action::Exit(code));
     }
 
-    /// Whether the container kills rather than tells.
-    pub(super) fn patience_is_over(&self) -> bool {
+    /// Returns whether the container kills rather than tells.
+    pub fn patience_is_over(&self) -> bool {
         match &self.life {
             Life::Stopping(stop) => stop.end_at.is_some(),
             Life::Before | Life::Running | Life::Over(_) => false,

@@ -62,7 +62,10 @@ impl Supervisor {
         if awaits {
             return self.await_outside(id);
         }
-        self.services[id].starts = self.services[id].starts.saturating_add(1);
+        let service = &mut self.services[id];
+        service.starts = service.starts.saturating_add(1);
+        service.restarts = service.restarts.saturating_add(u32::from(std::mem::take(&mut service.again)));
+        service.given_up = None;
         self.set(id, State::Spawning);
         self.out.push(Action::Spawn { id, role: Role::Run, after: None });
     }
@@ -82,6 +85,7 @@ impl Supervisor {
         let next = service.tally.after(outcome.ended(), &service.spec.restart);
         match next {
             Next::Again { pause, failures } => {
+                self.services[id].again = true;
                 self.report(Report::Backoff { id, pause, failures });
                 if pause.is_zero() {
                     self.set(id, State::Waiting { said: false });

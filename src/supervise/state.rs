@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::phase::Phase;
 use super::restart::Tally;
 use super::spec::{Spec, Start};
-use super::{Exit, Pid, Role, Time, Why};
+use super::{Exit, Id, Pid, Role, Time, Why};
 
 /// A service: what it shall be, what it is, what it was.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub(super) struct Service {
     pub(super) wanted: bool,
     /// How often its command was started.
     pub(super) starts: u32,
+    /// How often it was started again after an end that nobody asked for.
+    pub(super) restarts: u32,
+    /// The next start is such a one.
+    pub(super) again: bool,
+    /// Why its last run was told to stop although nobody asked for that, where it was not ready.
+    pub(super) given_up: Option<String>,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
     /// How long it ran then.
@@ -34,6 +40,8 @@ pub(super) struct Service {
     pub(super) watchdog: Option<Duration>,
     /// Somebody stopped it by hand, and may start it again: the container waits for that.
     pub(super) held: bool,
+    /// … or with this one, which it requires.
+    pub(super) held_with: Option<Id>,
     /// What it will be once its process is gone (a reload).
     pub(super) next: Option<Box<Spec>>,
     /// No service any more: a reload has left it out.
@@ -50,6 +58,9 @@ impl Service {
             since: Time::default(),
             wanted: spec.start == Start::Wanted,
             starts: 0,
+            restarts: 0,
+            again: false,
+            given_up: None,
             last_exit: None,
             last_ran: None,
             code: None,
@@ -57,6 +68,7 @@ impl Service {
             looks: Looks::default(),
             watchdog: spec.watchdog,
             held: false,
+            held_with: None,
             next: None,
             gone: false,
             links: Links::default(),

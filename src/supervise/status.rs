@@ -1,7 +1,10 @@
 //! What `status` shows. Reads the engine, changes nothing.
 
+use std::time::Duration;
+
 use super::supervisor::Supervisor;
-use super::{Because, Exit, Id, Phase, Pid, Status, Why, verdict};
+use super::timers::Slot;
+use super::{Because, Exit, Id, Phase, Pid, Status, Time, Why, verdict};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
@@ -19,10 +22,13 @@ impl Supervisor {
                     wanted: service.wanted,
                     pid: service.state.pid(),
                     since: service.since,
-                    restarts: service.starts.saturating_sub(1),
+                    restarts: service.restarts,
                     last_exit: service.last_exit,
                     last_ran: service.last_ran,
-                    why: self.why(id, service.state.why()),
+                    why: self
+                        .why(id, service.state.why())
+                        .or_else(|| self.stopped(id))
+                        .or_else(|| self.pauses_because(id)),
                     healthy: service.looks.healthy,
                 }
             })
@@ -81,9 +87,10 @@ impl Supervisor {
     /// Says in words why it is failed.
     fn why(&self, id: Id, why: Option<&Why>) -> Option<String> {
         why.map(|why| match why {
-            Why::Ended(exit) => in_words(*exit),
+            Why::Ended(exit) => self.given_up(id).map_or_else(|| in_words(*exit), str::to_owned),
             Why::Limit(times) => {
-                let last = self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
+                let last = || self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
+                let last = self.given_up(id).map_or_else(last, str::to_owned);
                 format!("{times} failures in a row, last: {last}")
             }
             Why::FinishSaidStop => "its finish script said 125".to_owned(),
@@ -93,6 +100,31 @@ impl Supervisor {
             }
             Why::Skipped => "left out in this mode".to_owned(),
             Why::FailedBefore => "failed before the step down".to_owned(),
+        })
+    }
+
+    /// Returns why its last run was given up before it was ever ready, if it was.
+    pub fn given_up(&self, id: Id) -> Option<&str> {
+        self.services.has(id).then(|| self.services[id].given_up.as_deref()).flatten()
+    }
+
+    fn pauses_because(&self, id: Id) -> Option<String> {
+        let pauses = self.phase(id) == Some(Phase::Backoff);
+        self.given_up(id).filter(|_| pauses).map(|why| format!("it was {why}"))
+    }
+
+    /// Returns in how long it is started again, while it pauses.
+    pub fn pause_left(&self, id: Id, now: Time) -> Option<Duration> {
+        let pauses = self.phase(id) == Some(Phase::Backoff);
+        self.timers.get(id, Slot::State).filter(|_| pauses).map(|until| until.since(now))
+    }
+
+    /// Says who stopped it, if somebody did by hand.
+    fn stopped(&self, id: Id) -> Option<String> {
+        let service = &self.services[id];
+        (service.held && !service.wanted).then(|| match service.held_with {
+            None => "stopped by hand".to_owned(),
+            Some(with) => format!("stopped with {}", self.name(with)),
         })
     }
 

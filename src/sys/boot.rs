@@ -67,11 +67,19 @@ fn other(step: &Step, power: &Power) -> Result<(), Refused> {
         (Step::BecomeSubreaper, _) => nix::sys::prctl::set_child_subreaper(true)
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
         (Step::WriteAccounts { file, contents, changes, how }, _) => {
-            match how {
-                Write::Replace => accounts::replace(*file, contents)?,
-                Write::Append => append::to(*file, contents)?,
+            let written = match how {
+                Write::Replace => accounts::replace(*file, contents),
+                Write::Append => append::to(*file, contents),
+            };
+            match written {
+                Ok(()) => tracing::debug!("{}: {}", file.path(), changes.join("; ")),
+                Err(refused) => {
+                    // What the report has promised of it does not hold.
+                    let not_done = changes.join("; ");
+                    tracing::warn!("{refused}");
+                    tracing::warn!("{} stays as it was, lookups answer as before; not done: {not_done}", file.path());
+                }
             }
-            tracing::debug!("{}: {}", file.path(), changes.join("; "));
             Ok(())
         }
         (Step::MakeDirectory(directory), _) => directories::make(directory).map(drop),

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
@@ -15,11 +16,12 @@ use super::outward::Outward;
 use super::privilege::{self, Power};
 use super::run::{Environment, LAST_LINES, Outside, mishap};
 use super::signals::Signals;
+use super::source::readable;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
-use super::{descriptors, doctor, facts, host, notify, source};
+use super::{descriptors, doctor, facts, host, notify, runtime_dir, source};
 use crate::config::container::Level;
-use crate::config::{self, Config};
+use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
 use crate::plan::checks::locate_all;
 use crate::plan::show::Line;
@@ -68,11 +70,17 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
-    let mut plan = plan::boot(&config, &facts)?;
+    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);
     let power = privilege::detect();
+    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::Drop::ToApp {
+        let paths = source::paths(&source::Where::installed(), &environment);
+        for path in readable::closed_to(&paths, Some(&plan.identity)) {
+            tracing::warn!("{}", readable::said(&path));
+        }
+    }
     stopwatch.done("plan");
     let room = match boot::perform(&plan, &power, &signals) {
         Ok(room) => room,
@@ -84,6 +92,7 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     };
     let outside = outside(&environment);
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
+    let made = directory.as_deref().and_then(inode);
     let given = environment;
     let environment = Environment::new(given.clone());
     stopwatch.done("root steps");
@@ -104,8 +113,17 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         }
     };
     life.stopwatch.done("step down");
-    let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals)?;
+    let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals);
+    if let Some(directory) = directory.filter(|directory| std::process::id() != 1 && inode(directory) == made) {
+        runtime_dir::leave(&directory);
+    }
+    let outcome = outcome?;
     Ok((outcome.code, outcome.until))
+}
+
+/// What tells a directory from another of the same name: somebody may have put theirs in its place meanwhile.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Opens what tells the world outside: as root, because it may be root's.

@@ -7,9 +7,10 @@ use super::life::{Life, members};
 use super::run::{Origin, Reread};
 use super::source::{self, Where};
 use super::{facts, source::whose};
+use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
-use crate::config::{self, Config};
+use crate::config::{self, Config, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, Drop};
@@ -23,9 +24,9 @@ impl Origin for Life {
         let place = Where::installed();
         self.check_whose(&place)?;
         let sources = source::read(&place, self.given.clone(), self.config.main.clone());
-        let config = config::read(&sources)?;
+        let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
         let facts = facts::again(&config, &self.facts);
-        let plan = plan::boot(&config, &facts)?;
+        let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
         self.check_privilege(&plan, &mut problems);
@@ -33,7 +34,7 @@ impl Origin for Life {
         if !problems.is_empty() {
             return Err(Error::Wrong(problems));
         }
-        let mut notices = Vec::new();
+        let mut notices = self.news(&plan);
         if config.container != self.config.container {
             notices.push(format!(
                 "what changed in {} and in variables holds from the next start on: {RESTART}",
@@ -64,6 +65,7 @@ impl Origin for Life {
         let container = std::mem::replace(&mut self.config, config).container;
         self.config.container = container;
         self.plan.services = plan.services;
+        (self.plan.notices, self.plan.concerns) = (plan.notices, plan.concerns);
         Ok(reread)
     }
 
@@ -73,9 +75,34 @@ impl Origin for Life {
 }
 
 impl Life {
+    /// What cannot be read now was readable for root: say who it is that reads.
+    fn as_we_are(&self, problems: Problems) -> Problems {
+        let me = &self.plan.identity;
+        match self.plan.privilege.drop {
+            Drop::ToApp => {
+                let who = format!("{} ({}:{})", shown(me.name.as_ref()), me.uid, me.gid);
+                problems
+                    .with_remedy(READABLE, &format!("make it readable for {who}, which PID 1 has become: chmod a+rX"))
+            }
+            Drop::StayRoot | Drop::AlreadyUser | Drop::Powerless => problems,
+        }
+    }
+
+    /// What a boot with this plan would say and ours did not.
+    fn news(&self, plan: &BootPlan) -> Vec<String> {
+        let left_out = |plan: &BootPlan| -> Vec<String> {
+            let skipped = plan.services.iter().filter_map(|it| Some((&it.name, it.skipped.as_ref()?)));
+            skipped.map(|(name, why)| format!("`{name}` is left out: {}; {}", why.cause, why.fix)).collect()
+        };
+        let said = |plan: &BootPlan| [left_out(plan), plan.notices.clone()].concat();
+        let before = said(&self.plan);
+        said(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
+    }
+
     fn check_whose(&self, place: &Where) -> Result<(), Error> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
-        let stranger = keeps.then(|| whose::not_roots(&source::paths(place, &self.given))).flatten();
+        let stranger =
+            keeps.then(|| whose::not_roots(&source::paths(place, &self.given), self.plan.root_alone())).flatten();
         let Some(path) = stranger else { return Ok(()) };
         let what = "others than root can write it, and PID 1 keeps privilege: it is not read again";
         Err(wrong(Problem::new(

@@ -75,6 +75,19 @@ pub fn make(candidates: &[PathBuf]) -> Result<RuntimeDir, Vec<Rejected>> {
     Err(rejected)
 }
 
+/// Removes it with all that is in it, as far as whom we became may: somebody else outlives us there.
+pub fn leave(path: &Path) {
+    use std::os::unix::ffi::OsStrExt;
+    let kernel = Kernel::probe();
+    let name = path.file_name().and_then(|name| CString::new(name.as_bytes()).ok());
+    let parent = path.parent().and_then(|parent| resolve::reach(kernel, parent).ok());
+    if let (Some(name), Some(Reached::Found(parent))) = (name, parent) {
+        let beneath = Beneath { kernel, mounts: Mounts::Stay };
+        // What root keeps to itself stays; the next boot removes it.
+        let _left = remove::entry(beneath, parent.handle.as_fd(), &name);
+    }
+}
+
 fn attempt(kernel: Kernel, path: &Path) -> Result<OwnedFd, String> {
     use std::os::unix::ffi::OsStrExt;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -180,4 +193,20 @@ fn is_mount(cause: &io::Error) -> bool {
 
 fn said(what: &str, cause: impl Into<io::Error>) -> String {
     format!("{what}: {}", cause.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_is_left_with_all_that_is_in_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stepdown");
+        make(std::slice::from_ref(&path)).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(path.join("control")).unwrap());
+        leave(&path);
+        assert!(!path.exists());
+        leave(&path);
+    }
 }

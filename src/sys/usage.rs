@@ -1,4 +1,4 @@
-//! What services take of the machine, from `/proc`: one walk over all processes for however many services are asked for.
+//! What services take of the machine, from `/proc`: one walk over the processes for however many services are asked for.
 //! A process is a service's if its session or its process group is that of the service's first process. For `status`;
 //! nothing here is exact by contract, and what cannot be read is left out.
 #![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use nix::libc;
 
+use super::process::children;
 use super::slurp;
 use crate::supervise::Pid;
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
-/// For so many processes of one call PSS is asked for: it walks page tables, and `status` shall stay cheap.
-const PSS_OF: usize = 256;
+/// PSS is asked for processes of this much memory (RSS) at most, and for this much in one call: it walks page tables, some
+/// 30 ms for each GiB, and meanwhile the loop of PID 1 does nothing else.
+const PSS_OF_ONE: u64 = 64 << 20;
+/// See [`PSS_OF_ONE`].
+const PSS_OF_ALL: u64 = 256 << 20;
 
 /// What one service takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,25 +46,38 @@ struct Line {
 /// Returns what each of the services with these first processes takes; those of which nothing is found are missing.
 pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
-    let Ok(entries) = fs::read_dir("/proc") else { return all };
+    let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
     let page = page_size();
-    let mut asked = 0;
-    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let mut left = PSS_OF_ALL;
     for number in numbers {
         let Some(line) = stat(&slurp::proc(&format!("/proc/{number}/stat"))) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
-        asked += 1;
-        let pss = (asked <= PSS_OF).then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let resident = line.pages.saturating_mul(page);
+        let asks = resident <= PSS_OF_ONE.min(left);
+        left = left.saturating_sub(if asks { resident } else { 0 });
+        let pss = asks.then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
-        usage.memory += pss.unwrap_or(line.pages.saturating_mul(page));
+        usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();
         usage.cpu += TICK.saturating_mul(u32::try_from(line.ticks).unwrap_or(u32::MAX));
         usage.processes += 1;
     }
     all
+}
+
+/// Returns every process that may be a service's: all that there are in a namespace of our own, else all below us, as a
+/// machine may have many thousands that are not.
+fn processes() -> Option<Vec<i32>> {
+    let us = std::process::id();
+    let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::below) };
+    if ours.is_some() {
+        return ours;
+    }
+    let entries = fs::read_dir("/proc").ok()?;
+    Some(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn page_size() -> u64 {

@@ -136,3 +136,35 @@ fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
         said.out
     );
 }
+
+/// An image's `COPY` makes it root's.
+#[test]
+fn whoever_owns_a_tree_that_lies_elsewhere_is_nobodys_fault() {
+    let here = Here::new().with("services.d/web.toml", "command = [\"sh\"]\nuser = \"root\"\n");
+    let file = here.put("services.d/job.toml", "command = [\"sh\"]\ntype = \"oneshot\"\nuser = \"root\"\n", 0o666);
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(file, Some(1234), Some(1234)).unwrap();
+    }
+    for verb in ["check", "plan"] {
+        let said = here.run(&[verb]);
+        assert!(said.code == 0 && !said.out.contains("others than root"), "{verb}: {said:?}");
+    }
+}
+
+#[test]
+fn what_only_root_can_read_makes_reload_impossible_and_is_noted() {
+    let here = Here::new().with("services.d/web.toml", WEB);
+    let file = here.path().join("services.d/web.toml");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let said = here.run(&["check"]);
+    let note = "note: services.d/web.toml can be read by root only, which PID 1 will not be any more: it makes `reload` \
+        impossible; chmod a+rX services.d/web.toml\n";
+    assert!(said.code == 0 && said.out.ends_with(note), "{}", said.out);
+}
+
+#[test]
+fn a_variables_name_holds_no_blank() {
+    let here = Here::new().with("services.d/web.toml", &format!("{WEB}environment = {{ \"A B\" = \"x\" }}\n"));
+    let said = here.run(&["check"]);
+    assert!(said.code == 100 && said.out.contains("web.toml:2: `A B` cannot be a variable's name; "), "{}", said.out);
+}

@@ -38,16 +38,16 @@ impl Answering {
 
 const WELL: &str = concat!(
     r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},"kept":[],"reasons":[],"#,
-    r#""uptime_ms":61000,"stopping":false,"version":5,"services":[{"name":"web","kind":"longrun","state":"up","#,
+    r#""uptime_ms":61000,"stopping":false,"revision":5,"services":[{"name":"web","kind":"longrun","state":"up","#,
     r#""wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1250,"restarts":0,"last_exit":null,"#,
     r#""why":null,"waits_for":[],"healthy":null,"status_text":null,"usage":null}]}}"#,
     "\n"
 );
 const FAILED: &str = concat!(
     r#"{"ok":{"mode":"user","identity":{"name":"1000","uid":1000,"gid":0,"groups":[0]},"kept":[],"reasons":[],"#,
-    r#""uptime_ms":5,"stopping":false,"version":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
+    r#""uptime_ms":5,"stopping":false,"revision":6,"services":[{"name":"web","kind":"longrun","state":"failed","#,
     r#""wanted":false,"left_out":false,"pid":null,"since_ms":1200,"uptime_ms":null,"restarts":10,"#,
-    r#""last_exit":{"code":3},"why":"10 failures in a row","waits_for":[],"healthy":null,"status_text":null,"#,
+    r#""last_exit":{"code":3},"why":"10 failures in a row","waits_for":[],"healthy":null,"status_text":null,"log_trouble":null,"#,
     r#""usage":null}]}}"#,
     "\n"
 );
@@ -62,8 +62,8 @@ fn status_prints_a_table_without_colours_off_a_terminal() {
             code: 0,
             out: "root mode, app (1000:1000, groups 1000), up for 1m 1s; PID 1 keeps nothing\n\
                   \n\
-                  SERVICE  STATE  PID  FOR   RESTARTS  LAST EXIT  NOTE\n\
-                  web      up     42   1.2s  0         -\n"
+                  SERVICE  STATE  PID  FOR   RESTARTS  LAST EXIT  MEMORY  CPU  NOTE\n\
+                  web      up     42   1.2s  0         -          -       -\n"
                 .into(),
             err: String::new()
         }
@@ -75,7 +75,7 @@ fn status_ends_with_1_while_something_wanted_is_not_up() {
     let (said, _) = Answering::with(FAILED).run(&["status"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.out.contains("web      failed  -    1.2s  10        3          10 failures in a row\n"),
+        said.out.contains("web      failed  -    1.2s  10        3          -       -    10 failures in a row\n"),
         "{}",
         said.out
     );

@@ -33,7 +33,7 @@ fn help_names_every_variable_and_every_exit_code() {
         assert!(text.contains("\n  XDG_RUNTIME_DIR "), "{arguments:?}");
     }
     let text = run(&["--help"]).out;
-    for code in ["0", "1", "100", "111", "126, 127", "128+n"] {
+    for code in ["0", "1", "2", "100", "111", "126, 127", "128+n"] {
         assert!(text.contains(&format!("\n  {code} ")), "{code}");
     }
 }
@@ -74,11 +74,15 @@ fn mistakes_in_the_arguments_end_with_100_and_say_what_to_write() {
 
     let said = run(&["nginx", "-g", "daemon off;"]);
     assert_eq!((said.code, said.out.as_str()), (100, ""));
-    assert!(said.err.contains("help: to run it as the main command: stepdown init -- nginx"), "{}", said.err);
+    assert!(
+        said.err.contains("`nginx`: there is no such verb; as the main command: `stepdown init -- nginx`"),
+        "{}",
+        said.err
+    );
 
     let said = run(&["statsu"]);
     assert_eq!(said.code, 100);
-    assert!(said.err.contains("'status'"), "{}", said.err);
+    assert!(said.err.contains("did you mean `status`?"), "{}", said.err);
 
     for wrong in [
         &["status", "--jsno"][..],

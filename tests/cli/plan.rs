@@ -75,7 +75,9 @@ fn plan_after(setup: &str) -> Said {
         .args(["--mount", "sh", "-ec", &script, BINARY])
         .arg(here.path())
         .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        // Nobody's on this machine, so that there is something to write.
+        .envs([("PUID", "54321"), ("PGID", "54321")]);
     said(command.stdin(Stdio::null()))
 }
 
@@ -114,4 +116,26 @@ fn without_proc_the_facts_are_the_same() {
     };
     assert!(without.out.contains("/proc is not mounted: "), "{}", without.out);
     assert_eq!(but_for_the_remark(&without.out), but_for_the_remark(&with.out));
+}
+
+#[test]
+fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
+    let sleep = "command = [\"sleep\", \"1\"]\n";
+    let mount = format!("{sleep}type = \"oneshot\"\nstop_command = [\"sleep\", \"1\"]\nrequires = [\"db\"]\n");
+    let here = Here::new()
+        .with("services.d/alone.toml", sleep)
+        .with("services.d/db.toml", sleep)
+        .with("services.d/mount.toml", &mount)
+        .with("services.d/web.toml", &format!("{sleep}requires = [\"mount\"]\n"));
+    let said = here.run(&["plan"]);
+    let stop = said.out.lines().find(|line| line.starts_with("stop ")).unwrap_or_default();
+    assert_eq!(stop, "stop       alone, web, then mount by its stop_command, then db; 8 s in all", "{}", said.out);
+}
+
+#[test]
+fn what_does_not_fit_the_image_is_told_with_the_line_of_its_key() {
+    let text = "# a web server\ncommand = [\"/no/such/web\"]\nstop = { signal = \"QUIT\" }\nuser = \"nobody-such\"\n";
+    let said = Here::new().with("services.d/web.toml", text).run(&["plan"]);
+    assert!(said.err.contains("services.d/web.toml:2: cannot find the program `/no/such/web`"), "{}", said.err);
+    assert!(said.err.contains("services.d/web.toml:4: `user = \"nobody-such\"`: "), "{}", said.err);
 }

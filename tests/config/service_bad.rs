@@ -84,6 +84,7 @@ fn values_out_of_range_are_quoted() {
             "stop = { timeout = \"5\" }",
             &["2: `stop.timeout` cannot be \"5\"; write a number and its unit, ms, s, m, h or d, such as \"5s\""],
         ),
+        ("every = \"366d\"\ntype = \"oneshot\"", &["2: `every` cannot be \"366d\"; write at most \"365d\""]),
         (
             "stop = { timeout = \"9s\" }",
             &[
@@ -247,11 +248,11 @@ fn paths_and_variables_that_cannot_be_are_refused() {
         ),
         (
             "[environment]\n\"A=B\" = \"x\"",
-            &["3: `A=B` cannot be a variable's name; a name is not empty and holds no `=` and no NUL"],
+            &["3: `A=B` cannot be a variable's name; a name is not empty and holds no `=`, no blank and no NUL"],
         ),
         (
             "[environment]\n\"\" = \"x\"",
-            &["3: `` cannot be a variable's name; a name is not empty and holds no `=` and no NUL"],
+            &["3: `` cannot be a variable's name; a name is not empty and holds no `=`, no blank and no NUL"],
         ),
     ]);
 }

@@ -79,6 +79,20 @@ fn its_stdout_can_be_opened_again_by_name() {
 }
 
 #[test]
+fn what_the_kernel_killed_for_want_of_memory_is_told_as_that() {
+    let Some(docker) = Docker::here() else { return };
+    // By itself, and as the last thing that a shell did, which then ends with 137.
+    for script in ["exec tail /dev/zero", "tail /dev/zero; exit $?"] {
+        let run = Run::of(&Image::plain(&docker)).with("--memory 48m --memory-swap 48m").env("PUID", "1234");
+        let ended = run.script(script).ended();
+        ended.expect_code(137);
+        ended.expect_words(&["the container ends with code 137: the main command", "(out of memory)"]);
+    }
+    let ended = Run::of(&Image::plain(&docker)).with("--memory 48m").script("kill -KILL $$").ended();
+    assert!(!ended.expect_code(137).contains("out of memory"), "{}", ended.output);
+}
+
+#[test]
 fn run_as_takes_the_place_of_gosu() {
     let Some(docker) = Docker::here() else { return };
     let plain = Run::of(&Image::plain(&docker)).env("PUID", "1234").start();

@@ -2,14 +2,25 @@
 //! and the examples with their real programs. `.ci/test` sets up what it needs; see tests/README.md.
 #![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
 
+#[path = "../support/environments.rs"]
+#[allow(dead_code)] // what only the README is made of
+mod environments_table;
+#[path = "../support/record.rs"]
+mod record;
 #[path = "../support/docker.rs"]
 mod support;
 
 mod command;
+mod compose;
+mod doctor;
+mod environments;
 mod examples;
+mod expected;
 mod input;
 mod isolation;
+mod memory;
 mod modes;
+mod processes;
 mod scratch;
 mod stop;
 mod terminal;

@@ -17,14 +17,16 @@ fn the_command_has_a_terminal_with_job_control() {
     let Some(docker) = Docker::here() else { return };
     let script =
         "test -t 0 && test -t 1 && echo has a terminal; echo opened >/dev/tty; sh -ic 'echo interactive'; exit 4";
-    let run = Run::of(&Image::plain(&docker)).env("PUID", "1234").script(script);
-    let (container, mut client) = run.with_terminal();
-    let shown = rest(&mut client);
-    assert_eq!(container.wait_for_end(), 4, "{shown}");
-    for words in ["has a terminal", "opened", "interactive"] {
-        assert!(shown.contains(words), "no {words:?} in {shown}");
+    for flags in ["-e PUID=1234", "--user 1000:1000", "--user 4242:4242 --read-only --cap-drop ALL"] {
+        let run = Run::of(&Image::plain(&docker)).with(flags).script(script);
+        let (container, mut client) = run.with_terminal();
+        let shown = rest(&mut client);
+        assert_eq!(container.wait_for_end(), 4, "{flags}: {shown}");
+        for words in ["has a terminal", "opened", "interactive"] {
+            assert!(shown.contains(words), "{flags}: no {words:?} in {shown}");
+        }
+        assert!(!shown.contains("job control turned off"), "{flags}: {shown}");
     }
-    assert!(!shown.contains("job control turned off"), "{shown}");
 }
 
 #[test]
@@ -50,4 +52,33 @@ fn a_service_has_no_controlling_terminal() {
     let shown = rest(&mut client);
     assert_eq!(container.wait_for_end(), 6, "{shown}");
     assert!(shown.contains("no terminal here"), "{shown}");
+}
+
+/// What a service might do to whoever sits at the terminal that its output goes to (CVE-2016-2779 and its family).
+const INJECT: &str = r#"
+for my $fd (0 .. 2) {
+    open(my $file, "+<&=", $fd) or open($file, "<&=", $fd) or open($file, ">&=", $fd) or next;
+    my $letter = "x";
+    print STDERR "terminal at $fd\n" if -t $file;
+    print STDERR "injected through $fd\n" if ioctl($file, 0x5412, $letter);   # TIOCSTI
+    print STDERR "took $fd\n" if ioctl($file, 0x540E, 0);                      # TIOCSCTTY
+    print STDERR "in front at $fd\n" if ioctl($file, 0x5410, pack("i", $$));   # TIOCSPGRP
+}
+print STDERR "tried\n";
+"#;
+
+#[test]
+fn a_service_that_writes_to_the_terminal_cannot_type_there() {
+    let Some(docker) = Docker::here() else { return };
+    let probe =
+        format!("type = \"oneshot\"\nlog = {{ format = \"inherit\" }}\ncommand = [\"perl\", \"-e\", '''{INJECT}''']\n");
+    let tree = crate::files(&[("probe.toml", &probe)]);
+    let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
+    let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
+    let shown = rest(&mut client);
+    assert_eq!(container.wait_for_end(), 6, "{shown}");
+    assert!(shown.contains("tried"), "{shown}");
+    for done in ["terminal at", "injected", "took", "in front"] {
+        assert!(!shown.contains(done), "{shown}");
+    }
 }

@@ -198,3 +198,25 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
     let allowed = root().etc("stepdown.toml", "[app]\nallow_root = true\n");
     says("allowed", &one(allowed).run(), 0, &["it runs as 0:0"]);
 }
+
+/// Somebody else's uid: whether lookups answer with our name depends on whether the file can be written.
+#[test]
+fn who_answers_for_a_taken_uid_is_said_as_it_is() {
+    if !possible() {
+        return;
+    }
+    let taken = "echo other:x:1234:2345::/:/bin/sh >> etc/passwd";
+    let asks = ["/bin/sh", "-c", "echo answers $(id -un)"];
+    let cell = || Cell::new().app().size("size=400k").broken(taken).command(&asks);
+    let ours = "uid 1234 is also other's: lookups by number answer `app`";
+    says("written", &cell().run(), 0, &[ours, "answers app\n"]);
+    let theirs = "uid 1234 is other's too: lookups by number still answer `other`";
+    let read_only = "mount --bind etc etc; mount -o remount,bind,ro etc";
+    says("read-only", &cell().broken(read_only).run(), 0, &[theirs, "answers other\n"]);
+    let bound = "cp etc/passwd hosts; mount --bind hosts etc/passwd";
+    says("bound", &cell().broken(bound).run(), 0, &[theirs, "answers other\n"]);
+    let full = "dd if=/dev/zero of=fill bs=4k 2> \"$0/dd\" || :";
+    let undone = "/etc/passwd stays as it was, lookups answer as before; not done: account app (1234:2345) added; app placed \
+        before other, which has uid 1234 too";
+    says("full", &cell().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
+}

@@ -57,7 +57,7 @@ fn where_run_is_no_directory_another_place_serves_and_is_named() {
             "rmdir run; touch run; rmdir tmp; touch tmp",
             vec![
                 "skipped runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp); \
-                  supervision works; `stepdown status` and the other control commands do not; fix: ",
+                  supervision works; `stepdown status`, `health` and the other control commands do not; fix: ",
             ],
         ),
     ];

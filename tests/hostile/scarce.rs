@@ -37,7 +37,7 @@ fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() 
     running
         .wait_until(|lines| lines.iter().filter(|line| line.text.contains("starts again in 2.0 s")).count() > 3, LIMIT);
     assert!(ticks(first) - before < 100, "{} ticks", ticks(first) - before);
-    let fix = "48 open files are allowed, 20 services may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
+    let fix = "48 open files are allowed, 20 programs may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
         `--ulimit nofile=144`";
     says("48", &stop(running), 0, &[fix]);
 }
@@ -58,7 +58,8 @@ fn a_fork_bomb_at_its_limit_is_ended_without_a_fork() {
     let first = running.pid_one();
     assert_eq!(status(first, "Uid:"), format!("{LONELY}\t{LONELY}\t{LONELY}\t{LONELY}"));
     let ended = stop(running);
-    assert_eq!(ended.code, Some(0), "{}", text(&ended));
+    let all = text(&ended);
+    assert!(ended.code == Some(0) && all.matches(": stopped with SIGTERM").count() == 1, "{all}");
 }
 
 /// Of root's open files, none reaches a service, and the working directory is none of the kernel's.
@@ -117,4 +118,58 @@ fn where_numbers_are_used_again_at_once_no_signal_reaches_the_wrong_one() {
     assert_eq!(all.matches("| ended").count(), 1, "{all}");
     let most = all.lines().filter_map(|line| line.split_once("pid ")?.1.split(',').next()?.parse::<u32>().ok()).max();
     assert!(most.is_some_and(|most| most < 320), "{all}");
+}
+
+/// A control group whose processes can be frozen as hard as a disk that never answers; thawed and gone when dropped.
+struct Freezer(std::path::PathBuf);
+
+impl Freezer {
+    /// `None` where there is no freezer of the first version: one of the second lets frozen processes be killed.
+    fn new() -> Option<Self> {
+        let path = std::path::PathBuf::from(format!("/sys/fs/cgroup/freezer/stepdown-test-{}", std::process::id()));
+        fs::create_dir(&path).ok().map(|()| Self(path))
+    }
+
+    fn freeze(&self, pid: i32) {
+        fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+        fs::write(self.0.join("freezer.state"), "FROZEN").unwrap();
+    }
+
+    fn thaw(&self) {
+        fs::write(self.0.join("freezer.state"), "THAWED").unwrap();
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _thawed = fs::write(self.0.join("freezer.state"), "THAWED");
+        let until = std::time::Instant::now() + LIMIT;
+        while fs::remove_dir(&self.0).is_err() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn who_cannot_be_killed_is_named_and_holds_up_nobody_else() {
+    if !possible() {
+        return;
+    }
+    let Some(freezer) = Freezer::new() else {
+        crate::jail::skipped("there is no freezer of control groups version 1");
+        return;
+    };
+    let web = "command = [\"sleep\", \"600\"]\nstop = { timeout = \"300ms\" }\n";
+    let cell = Cell::new().app().etc("services.d/web.toml", web).etc("services.d/db.toml", web);
+    let running = cell.env("STEPDOWN_STOP_TIMEOUT", "2s").start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    running.wait_for_line(|line| line.contains("db: up"), LIMIT);
+    let first = running.pid_one();
+    freezer.freeze(crate::jail::below(first)[0]);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGTERM).unwrap();
+    running.wait_for_line(|line| line.contains("cannot be killed"), LIMIT);
+    freezer.thaw();
+    let ended = running.wait(LIMIT);
+    let all = text(&ended);
+    assert!(ended.code == Some(0) && all.matches(": stopped with SIGTERM").count() == 1, "{all}");
 }

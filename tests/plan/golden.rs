@@ -101,7 +101,7 @@ boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is rea
                  so:  the app is 1000:1000 by number; HOME, USER and LOGNAME are set
                  fix: take `read_only: true` out, or make `app` 1000:1000 in the image
            skip  runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp)
-                 so:  supervision works; `stepdown status` and the other control commands do not
+                 so:  supervision works; `stepdown status`, `health` and the other control commands do not
                  fix: compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`
            skip  make /run/web: /run/web is missing and its place is read-only
                  so:  /run/web is not made
@@ -282,7 +282,7 @@ step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, withou
 serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges
            web   app (1000:1000); +NET_BIND_SERVICE; after db
-stop       web, then db, mail; 8 s in all
+stop       mail, web, then db; 8 s in all
 note       `web` runs without SYS_ADMIN SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_ADMIN, SYS_NICE]`; docker run: `--cap-add SYS_ADMIN --cap-add SYS_NICE`
 "#,
     );

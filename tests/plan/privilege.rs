@@ -61,6 +61,33 @@ fn a_capability_that_was_not_granted_is_told_with_its_fix() {
 }
 
 #[test]
+fn a_root_without_power_says_what_its_services_run_without() {
+    let mut config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
+    config.container.without_drop = Without::Run;
+    let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() };
+    let plan = plan::boot(&config, &facts).unwrap();
+    let told = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");
+    assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
+}
+
+#[test]
+fn a_root_oneshot_is_told_where_root_cannot_write_what_is_the_apps() {
+    let seed = Service { user: RunAs::Root, ..oneshot("seed") };
+    let told = |config: &Config, facts: &Facts| {
+        let plan = plan::boot(config, facts).unwrap();
+        let about = |notice: &&String| notice.starts_with("`seed` runs as root and cannot write what is the app's");
+        plan.notices.iter().find(about).cloned()
+    };
+    let mut config = with(vec![seed, longrun("web")]);
+    let facts = without(docker(), &[Capability::DAC_OVERRIDE]);
+    assert_eq!(told(&config, &facts), None, "nothing is declared to be the app's");
+    config.container.directories = vec![directory("/run/web")];
+    assert!(told(&config, &facts).unwrap().contains("cap_add: [DAC_OVERRIDE]"));
+    assert_eq!(told(&config, &docker()), None);
+    assert_eq!(told(&config, &as_user(999, 998)), None, "there it is not root");
+}
+
+#[test]
 fn another_user_costs_as_much_as_root_and_says_so() {
     let plan = boot(vec![Service { user: RunAs::Account(user("postgres")), ..longrun("db") }]);
     assert_eq!(plan.privilege.kept, caps(&[Capability::SETUID, Capability::SETGID, Capability::KILL]));

@@ -104,6 +104,21 @@ fn an_unknown_user_that_was_asked_for_is_no_warning() {
 }
 
 #[test]
+fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
+    let nowhere = |facts| Facts { runtime: vec![("/run/stepdown".into(), Access::ReadOnly)], ..facts };
+    let fix = |facts| skip_of_runtime(&plan::boot(&config(), &nowhere(facts)).unwrap());
+    assert_eq!(fix(docker()), "compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`");
+    let mount = "/run:uid=1000,gid=100,mode=0755";
+    assert_eq!(fix(as_user(1000, 100)), format!("compose: `tmpfs: [\"{mount}\"]`; docker run: `--tmpfs {mount}`"));
+}
+
+fn skip_of_runtime(plan: &BootPlan) -> String {
+    let found = plan.steps.iter().find(|it| matches!(it.step, Step::RuntimeDirectory { .. })).unwrap();
+    let Verdict::Skip(why) = &found.verdict else { panic!("{found:?}") };
+    why.fix.to_string()
+}
+
+#[test]
 fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {

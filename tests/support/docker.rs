@@ -1,5 +1,6 @@
 //! Real containers for tests, over the `docker` command: whether they can be had here ([`Docker::here`]), and
 //! waiting without sleeping blindly ([`wait_for`]). Must not know what stepdown prints.
+#![allow(dead_code, unused_imports)] // every test crate uses its own part
 
 #[path = "docker/compose.rs"]
 mod compose;
@@ -7,6 +8,8 @@ mod compose;
 mod container;
 #[path = "docker/image.rs"]
 mod image;
+#[path = "probe_path.rs"]
+mod probe_path;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
@@ -15,7 +18,8 @@ use std::time::{Duration, Instant};
 
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
-pub use image::{Image, Scratch};
+pub use image::{Image, Scratch, binary, binary_problem};
+pub use probe_path::probe;
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +43,17 @@ impl Docker {
     /// # Panics
     /// If it has to skip and may not.
     pub fn here() -> Option<Self> {
-        match missing() {
+        Self::unless(missing())
+    }
+
+    /// As [`Docker::here`], for a test that gives files of this machine to other users.
+    pub fn here_as_root() -> Option<Self> {
+        let why = "it gives files to other users, which takes root";
+        Self::unless(missing().or_else(|| (!nix::unistd::geteuid().is_root()).then(|| why.to_owned())))
+    }
+
+    fn unless(hindrance: Option<String>) -> Option<Self> {
+        match hindrance {
             None => Some(Self { _made_here: () }),
             Some(why) => {
                 let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());

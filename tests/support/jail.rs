@@ -6,6 +6,8 @@
 
 #[path = "jail_life.rs"]
 mod life;
+#[path = "probe_path.rs"]
+mod probe_path;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -17,6 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub use life::{Ended, Line, Origin, Running, below, status};
+use probe_path::probe;
 
 /// Long enough for a machine under load; a test that waits this long has failed.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -230,28 +233,4 @@ impl Jail {
         let child = command.spawn().expect("the binary under test can be started");
         Running::watch(child, self.home)
     }
-}
-
-/// Where the probe is; built if `cargo test --test …` did not.
-fn probe() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let at = || {
-        let path = Path::new(env!("CARGO_BIN_EXE_stepdown")).with_file_name("examples").join("probe");
-        if !path.exists() {
-            let profile: &[&str] =
-                if path.components().any(|part| part.as_os_str() == "release") { &["--release"] } else { &[] };
-            let status = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--example", "probe"])
-                .args(profile)
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(
-                status.is_ok_and(|status| status.success()) && path.exists(),
-                "cannot build the probe: {}",
-                path.display()
-            );
-        }
-        path
-    };
-    BUILT.get_or_init(at).clone()
 }

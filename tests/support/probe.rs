@@ -1,21 +1,37 @@
-//! The probe: started as a service, it writes down everything that it sees of itself and of PID 1, as one line
-//! `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with that code.
+//! The probe: started as a service, it writes down everything that it sees of itself, of PID 1 and of who started it, as
+//! one line `PROBE {json}` on its standard output. With `--stay` it then waits for a signal; with `--exit N` it ends with
+//! that code; with `--until-term N` it says `TERM` when it is told to stop, and ends with that code. Before all that it
+//! writes a file (`--touch PATH`, as often as wanted), reads one (`--read PATH`) and answers HTTP (`--http PORT`), and its
+//! record says what became of that; with `--places` it also tries to write in many places.
 #![allow(unsafe_code)] // asks the kernel directly: what is tested must not stand between
 #![allow(clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 
+#[path = "probe_places.rs"]
+mod places;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     // First, before this program opens anything itself.
     let descriptors = descriptors();
-    let record = json!({
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let valued = |wanted: &'static str| {
+        arguments
+            .windows(2)
+            .filter(move |pair| pair.first().is_some_and(|it| it == wanted))
+            .filter_map(|pair| pair.get(1))
+    };
+    let port = valued("--http").next().map(|port| listen(port));
+    let mut record = json!({
         "self": process("self"),
         "descriptors": descriptors,
         "umask": umask(),
@@ -29,17 +45,66 @@ fn main() -> ExitCode {
         "nice": nice(),
         "oom_score_adj": fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim(),
         "pid_one": pid_one(),
+        "seccomp": status_line("Seccomp"),
+        "cgroup": cgroup(),
+        "starter": process(&std::os::unix::process::parent_id().to_string()),
+        "files": valued("--touch")
+            .map(|path| (path.clone(), touch(path)))
+            .chain(valued("--read").map(|path| (path.clone(), read(path))))
+            .collect::<BTreeMap<_, _>>(),
     });
+    if let Some(port) = &port {
+        record["port"] = json!(port.as_ref().map_or_else(errno, |_| "bound".to_owned()));
+    }
+    let mut told = SigSet::empty();
+    told.add(Signal::SIGTERM);
+    let last = valued("--until-term").chain(valued("--exit")).next().and_then(|code| code.parse().ok());
+    if arguments.iter().any(|it| it == "--until-term") {
+        // Before there is a second thread, and before anybody knows that we are here.
+        told.thread_block().expect("a process may block its signals");
+    }
+    if let Some(Ok(listener)) = port {
+        std::thread::spawn(move || answer_http(&listener));
+    }
+    if arguments.iter().any(|it| it == "--places") {
+        record["places"] = places::all();
+    }
     println!("PROBE {record}");
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("--stay") => loop {
+    if arguments.iter().any(|it| it == "--until-term") {
+        told.wait().expect("the set is a valid one");
+        println!("TERM");
+    }
+    if arguments.iter().any(|it| it == "--stay") {
+        loop {
             // SAFETY: waits for a signal.
             unsafe { libc::pause() };
-        },
-        Some("--exit") => arguments.get(2).and_then(|code| code.parse::<u8>().ok()).unwrap_or(0).into(),
-        Some(_) | None => ExitCode::SUCCESS,
+        }
     }
+    last.unwrap_or(0).into()
+}
+
+/// Everybody's port, not only this container's own.
+fn listen(port: &str) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port.parse().map_err(io::Error::other)?))
+}
+
+/// Says `hello` to everybody.
+fn answer_http(listener: &TcpListener) {
+    for stream in listener.incoming().flatten() {
+        let mut stream = stream;
+        // Who goes away early has heard enough.
+        let _asked = stream.read(&mut [0; 4096]);
+        let _said = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
+    }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|cause| errno(&cause))
+}
+
+/// Writes a file as a service does, and says what became of that.
+fn touch(path: &str) -> String {
+    fs::write(path, "written by the probe\n").map_or_else(|cause| errno(&cause), |()| "written".to_owned())
 }
 
 /// Ids and capability sets, from the status file: what the kernel says of `self` or `1`.
@@ -89,6 +154,18 @@ fn descriptors() -> Value {
         }
     }
     json!(all)
+}
+
+fn status_line(name: &str) -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    found.unwrap_or_default().trim().to_owned()
+}
+
+/// Whether it is at the top of the cgroups that it can see, which it is in a namespace of its own.
+fn cgroup() -> &'static str {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    if text.lines().all(|line| line.ends_with(":/")) { "top" } else { "below" }
 }
 
 fn environment() -> Value {

@@ -9,12 +9,13 @@ use std::ffi::OsString;
 use std::fmt::Write;
 
 use super::Printed;
-use crate::config::{self, Config};
-use crate::error::{EXIT_WRONG, Error, Problems};
+use crate::config::service::Service;
+use crate::config::{self, Config, key_lines};
+use crate::error::{EXIT_WRONG, Error, Problems, shown};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Drop};
 use crate::sys::facts;
-use crate::sys::source::Where;
+use crate::sys::source::{self, Where, readable};
 
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.
@@ -31,8 +32,12 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
         false => assumed::facts(&config),
     };
     let mut text = headline(place, &config);
-    match plan::boot(&config, &facts) {
+    let (mut drops, mut identity) = (false, None);
+    match plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
         Ok(plan) => {
+            drops = plan.privilege.drop == Drop::ToApp;
+            // Elsewhere the account's numbers are not known.
+            identity = installed.then(|| plan.identity.clone());
             let mut about = String::new();
             describe(&mut about, &plan, installed);
             text.push_str(&if installed { about } else { assumed::without_ids(&about, &config) });
@@ -47,6 +52,13 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
         // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
         Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would end: {refused}")),
     }
+    if drops {
+        let closed = readable::closed_to(&source::paths(place, &sources.env), identity.as_ref());
+        closed.iter().for_each(|path| note(&mut text, &readable::said(path)));
+    }
+    if installed {
+        missing(&config).iter().for_each(|notice| note(&mut text, notice));
+    }
     lint::notices(&sources).iter().for_each(|notice| note(&mut text, notice));
     Ok(Printed { text, code: 0 })
 }
@@ -56,6 +68,20 @@ fn wrong(problems: Problems) -> Printed {
     let mut text = all.iter().map(|problem| format!("{problem}\n")).collect::<String>();
     let _ = writeln!(text, "{}", count(all.len(), "problem"));
     Printed { text, code: EXIT_WRONG }
+}
+
+/// What a service needs at its start and a volume may bring.
+fn missing(config: &Config) -> Vec<String> {
+    let of = |service: &Service| {
+        let named =
+            [("environment_file", &service.environment_file), ("directory", &service.directory)].map(|(key, path)| {
+                let path = path.as_ref().filter(|path| !path.exists())?;
+                let (name, path) = (&service.name, shown(path.as_os_str()));
+                Some(format!("`{name}`: `{key}` {path} is not in this image; `{name}` starts only where it is mounted"))
+            });
+        named.into_iter().flatten().collect::<Vec<_>>()
+    };
+    config.services.iter().flat_map(of).collect()
 }
 
 fn headline(place: &Where, config: &Config) -> String {

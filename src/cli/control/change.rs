@@ -60,11 +60,14 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
     let tried = match patiently::<Reloaded>(&Ask::Reload { services }, &args.services) {
-        Ok(Some(Reloaded { tree: Some(told), .. })) => {
+        Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
             output::out(&format!("{}\n", plain(&told)));
+            for notice in &notices {
+                output::out(&format!("note: {}\n", plain(notice)));
+            }
             return 0;
         }
-        Ok(Some(Reloaded { tree: None, services })) => services,
+        Ok(Some(Reloaded { tree: None, services, .. })) => services,
         Ok(None) => return EXIT_REFUSED,
         Err(why) => return unanswered(&why),
     };
@@ -142,7 +145,10 @@ fn outcome(it: &Reached, waited: Duration) -> String {
     let why = it.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
-        (true, None) => format!("{name}: {state}"),
+        (true, None) => match &it.requires {
+            Some(on) => format!("{name}: {state} (requires {})", plain(on)),
+            None => format!("{name}: {state}"),
+        },
         (false, _) if matches!(state.as_str(), "failed" | "down") => format!("{name}: {state}{why}"),
         (false, _) => format!("{name}: still {state} after {}{why}", duration(waited)),
     }
@@ -156,7 +162,8 @@ mod tests {
     fn an_outcome_says_what_it_is_and_why_it_is_not_more() {
         let it = |state: &str, pid, reached, why: Option<&str>| {
             let why = why.map(str::to_owned);
-            outcome(&Reached { name: "web".into(), state: state.into(), pid, reached, why }, Duration::from_secs(60))
+            let it = Reached { name: "web".into(), state: state.into(), pid, reached, why, requires: None };
+            outcome(&it, Duration::from_secs(60))
         };
         assert_eq!(it("up", Some(7), true, None), "web: up, pid 7");
         assert_eq!(it("down", None, true, None), "web: down");

@@ -11,8 +11,8 @@ const TITLES: [&str; 10] =
     ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
 /// The column that is coloured.
 const STATE: usize = 1;
-/// Columns that are left out where they say nothing.
-const OPTIONAL: [&str; 3] = ["HEALTH", "MEMORY", "CPU"];
+/// Columns that are left out where they say nothing; what one looks for in a second look stays.
+const OPTIONAL: [&str; 1] = ["HEALTH"];
 const NONE: &str = "-";
 
 /// Returns the whole text; colours are for terminals.
@@ -87,9 +87,10 @@ fn note(service: &ServiceStatus) -> String {
     // A state that says by itself that nobody wants it.
     let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
+    let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", plain(what)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", plain(text)));
     let parts: Vec<String> =
-        service.why.as_deref().map(plain).into_iter().chain(waits).chain(unwanted).chain(says).collect();
+        service.why.as_deref().map(plain).into_iter().chain(waits).chain(unwanted).chain(log).chain(says).collect();
     parts.join("; ")
 }
 
@@ -120,7 +121,7 @@ mod tests {
             reasons: vec!["web: capabilities = [\"NET_BIND_SERVICE\"]".into()],
             uptime_ms: 123_000,
             stopping: false,
-            version: 1,
+            revision: 1,
             services,
         }
     }
@@ -144,10 +145,10 @@ mod tests {
             "root mode, app (1000:1001, groups 44 1001), up for 2m 3s; PID 1 keeps NET_BIND_SERVICE\n\
              \x20 web: capabilities = [\"NET_BIND_SERVICE\"]\n\
              \n\
-             SERVICE   STATE   PID  FOR   RESTARTS  LAST EXIT  NOTE\n\
-             web       up      42   1.2s  0         -\n\
-             database  failed  -    1.2s  0         SIGTERM    evil \\u{1b}[2J\n\
-             migrate   done    -    1.2s  0         0\n"
+             SERVICE   STATE   PID  FOR   RESTARTS  LAST EXIT  MEMORY  CPU  NOTE\n\
+             web       up      42   1.2s  0         -          -       -\n\
+             database  failed  -    1.2s  0         SIGTERM    -       -    evil \\u{1b}[2J\n\
+             migrate   done    -    1.2s  0         0          -       -\n"
         );
     }
 

@@ -38,7 +38,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
         if !output::out(&text) {
             return 0;
         }
-        seen = Some(snapshot.version);
+        seen = Some(snapshot.revision);
     }
 }
 

@@ -201,7 +201,10 @@ impl Case<'_> {
         };
         if found.as_ref().is_some_and(of_stranger) && !self.is_allowed_by_mode() {
             let cause = format!("{path} belongs to an id of the host that is not mapped here");
-            let fix = self.give().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)"));
+            let fix = match self.question.want {
+                Want::Device => Fix::words("podman: `--group-add keep-groups`"),
+                _ => self.give().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)")),
+            };
             return self.lost(Why::NotMapped, cause, fix);
         }
         if self.is_allowed_by_mode() {
@@ -249,6 +252,9 @@ impl Case<'_> {
         match (want, self.look.found) {
             (Want::Execute, _) => Fix::words(format!("in the Dockerfile: `RUN chmod a+rx {}`", self.path())),
             (Want::Device, Some(found)) if found.mode & 0o060 == 0o060 && found.gid != 0 => Fix::groups(&[found.gid]),
+            (Want::Device, Some(found)) if found.mode & 0o060 == 0o060 => {
+                Fix::words("give the device a group of its own on the host, or write `groups = [0]` under [app]")
+            }
             (Want::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
             (Want::Use | Want::Enter | Want::Read, _) => Fix::chown(path, *recursive, owner),
         }

@@ -133,9 +133,12 @@ fn volume(within: &Path) -> Option<String> {
     let text = within.to_str()?;
     let (before, after) = text.split_once("/volumes/")?;
     let (name, below) = after.split_once("/_data")?;
-    if name.contains('/') || !(below.is_empty() || below.starts_with('/')) {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    // An engine takes no other names: anything else is a directory that only looks like a volume.
+    if name.is_empty() || !name.chars().all(plain) || !(below.is_empty() || below.starts_with('/')) {
         return None;
     }
+    let below = if below.is_empty() { String::new() } else { quoted(Path::new(below)) };
     let engine = if ends_with(Path::new(before), "/storage") { "podman" } else { "docker" };
     Some(format!("\"$({engine} volume inspect --format '{{{{.Mountpoint}}}}' {name})\"{below}"))
 }
@@ -261,6 +264,9 @@ mod tests {
         let text = "1 0 0:50 / / rw - overlay overlay rw\n\
             2 1 8:33 /images/docker/containers/0123/hosts /etc/hosts rw - ext4 /dev/sdc1 rw\n\
             3 1 8:33 /images/docker/volumes/web/_data /data rw - ext4 /dev/sdc1 rw\n";
+        let odd = text.replace("/web/", "/$(reboot)/");
+        let fixed = fix(&odd, "/data/www");
+        assert!(fixed.contains("MOUNTPOINT'/images/docker/volumes/$(reboot)/_data/www'"), "{fixed}");
         assert_eq!(
             fix(text, "/data/www"),
             "host: chown -R 1000:1000 \"$(docker volume inspect --format '{{.Mountpoint}}' web)\"/www"

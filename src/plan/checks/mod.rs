@@ -1,4 +1,4 @@
-//! What is well and what is not, as plain values: the one source of `doctor` and of the boot report. [`examine`] says what
+//! What is well and what is not, as plain values: the one source of `doctor` and of the boot report. [`examine()`] says what
 //! the plan itself shows, and asks [`Question`]s that only a look at the machine answers; [`conclude`] judges what was seen.
 //! PID 1 examines its own plan when it is asked; whoever asked looks for itself. Must not know how anything is looked at or
 //! printed.

@@ -102,7 +102,8 @@ fn plain(word: &[u8]) -> OsString {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((first, after)) = rest.split_first() {
-        let octal = (*first == b'\\').then(|| after.get(..3)).flatten();
+        let digits = after.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit));
+        let octal = (*first == b'\\').then_some(digits).flatten();
         let code = octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
         match code {
             Some(code) => {

@@ -8,7 +8,7 @@ use super::{Area, Check, Trouble};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
-use crate::plan::facts::{Facts, PathFact, PathKind};
+use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
 use crate::plan::fix::Fix;
 use crate::plan::show::words;
 use crate::plan::{BootPlan, Credentials, Drop, Owner, ServicePlan, Skipped, Step, Verdict};
@@ -238,23 +238,19 @@ impl Asker<'_> {
             let question = plain(area, subject, path, who.clone(), want, lost.clone());
             questions.push(Question { fatal: true, ..question });
         };
-        if how.program.is_absolute() {
+        let fact = self.facts.programs.get(service.name.as_str());
+        // What is wrong with the program itself is told as a problem of its file.
+        let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None);
+        if how.program.is_absolute() && is_sound {
             serious(Area::Service, name.clone(), &how.program, Want::Execute);
         }
         if let Some(directory) = &service.directory {
             serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, Want::Enter);
         }
-        // Read before its process is: by PID 1.
+        // Read before its process is, by PID 1 with its rights.
         if let Some(file) = &service.environment_file {
-            let reader = if self.plan.privilege.drop == Drop::StayRoot { self.root() } else { self.app() };
-            let subject = format!("{name}: {}", words::path(file));
-            let question = plain(Area::Path, subject, file, reader, Want::Read, lost.clone());
-            questions.push(Question { fatal: true, ..question });
+            serious(Area::Path, format!("{name}: {}", words::path(file)), file, Want::Read);
         }
-    }
-
-    fn root(&self) -> Who {
-        Who { name: "root".into(), uid: 0, gid: 0, groups: numbers(&self.facts.groups) }
     }
 }
 

@@ -194,13 +194,19 @@ fn limit(limit: &Limit) -> String {
 }
 
 fn stop(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
-    let longruns = layers.iter().rev().map(|layer| {
-        let names = layer.iter().filter_map(|at| Some((config.services.get(*at)?, plan.services.get(*at)?)));
-        let running = names.filter(|(it, how)| it.kind == Kind::Longrun && !it.down && how.skipped.is_none());
-        running.map(|(it, _)| it.name.to_string()).collect::<Vec<_>>().join(", ")
-    });
+    let names = |layer: Vec<usize>| {
+        let all = layer.iter().filter_map(|at| Some((config.services.get(*at)?, plan.services.get(*at)?)));
+        let running = all.filter(|(it, how)| !it.down && how.skipped.is_none());
+        let named = running.filter_map(|(it, _)| match (it.kind, &it.stop_command) {
+            (Kind::Longrun, _) => Some(it.name.to_string()),
+            (Kind::Oneshot, Some(_)) => Some(format!("{} by its stop_command", it.name)),
+            (Kind::Oneshot, None) => None,
+        });
+        named.collect::<Vec<_>>().join(", ")
+    };
     let main = plan.main.iter().map(|main| main.name.to_string());
-    let order: Vec<_> = main.chain(longruns).filter(|layer| !layer.is_empty()).collect();
+    let stops = order::stop_layers(&config.services, layers);
+    let order: Vec<_> = main.chain(stops.into_iter().map(names)).filter(|layer| !layer.is_empty()).collect();
     let budget = format!("{} in all", words::duration(config.container.stop_timeout));
     let order = if order.is_empty() { String::new() } else { format!("{}; ", order.join(", then ")) };
     page.line("stop", &format!("{order}{budget}"));

@@ -3,9 +3,9 @@
 use super::{Ground, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
-use crate::config::values::UserName;
+use crate::config::values::{Capability, UserName};
 use crate::plan::accounts::{Rewrite, group, passwd, shadow};
-use crate::plan::facts::{Access, AccountFile, AccountState, Facts};
+use crate::plan::facts::{Access, AccountFile, AccountState, Facts, IdMap};
 use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
@@ -137,8 +137,17 @@ fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
                 format!("{uid}:{gid} may not write /etc"),
                 Fix::words("start as a user of the image, or with `user: \"0\"` and PUID/PGID"),
             ),
+            // Capabilities count for what belongs to somebody who is mapped.
+            Standing::Root | Standing::Powerless
+                if ground.has(Capability::DAC_OVERRIDE) && ground.facts.uid_map != IdMap::whole() =>
+            {
+                (
+                    "the owner of /etc is not mapped in this user namespace".to_owned(),
+                    Fix::words(format!("map the ids that own the image's files, or {in_image}")),
+                )
+            }
             Standing::Root | Standing::Powerless => {
-                ("root may not write /etc".to_owned(), super::cap_fix(crate::config::values::Capability::DAC_OVERRIDE))
+                ("root may not write /etc".to_owned(), super::cap_fix(Capability::DAC_OVERRIDE))
             }
         },
         (AccountState::File(_) | AccountState::Missing, Access::Missing) => {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Ground, as_found, cap_fix, kind_word, skip};
 use crate::config::container::Directory;
+use crate::config::service::Service;
 use crate::config::values::Capability;
 use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
@@ -36,10 +37,26 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
             };
             let (path, at) = (log.path.clone(), service.at.clone());
             let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), at };
-            steps.push(step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid }));
+            let mut planned = step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid });
+            if let Verdict::Skip(why) = &mut planned.verdict {
+                // What stays root's is of use to a service of root.
+                let named: Vec<_> = writers(ground, &log.path);
+                why.consequence = format!(
+                    "{}; where its user cannot write it, the lines of {} go to the container's output instead",
+                    why.consequence,
+                    named.join(", ")
+                );
+            }
+            steps.push(planned);
         }
     }
     steps
+}
+
+/// Those whose log files lie there.
+fn writers(ground: &Ground<'_>, path: &Path) -> Vec<String> {
+    let to = |service: &&Service| service.log.directory.as_ref().is_some_and(|log| log.path == path);
+    ground.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 
 fn step(ground: &Ground<'_>, directory: &Directory, declared: Owner) -> Planned {

@@ -5,16 +5,22 @@ use std::path::Path;
 use super::{Ground, skip};
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
-use crate::plan::{Planned, Step, Verdict};
+use crate::plan::runs_as::Standing;
+use crate::plan::{Owner, Planned, Step, Verdict};
 
 pub(super) fn step(ground: &Ground<'_>) -> Planned {
     let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let verdict = if candidates.is_empty() {
+        let owner = match ground.standing() {
+            Standing::Root | Standing::Powerless => None,
+            // An engine makes it root's, with the mode that /run has in the image.
+            Standing::User => Some((Owner { uid: ground.facts.uid, gid: ground.facts.gid }, 0o755)),
+        };
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
-            "supervision works; `stepdown status` and the other control commands do not",
-            Fix::tmpfs(Path::new("/run"), None),
+            "supervision works; `stepdown status`, `health` and the other control commands do not",
+            Fix::tmpfs(Path::new("/run"), owner),
         )
     } else {
         Verdict::Do

@@ -23,6 +23,14 @@ pub(super) fn steps(ground: &Ground<'_>) -> Vec<Planned> {
         let (how, verdict) = match fact.kind {
             StdioKind::Fifo if fd == 0 => continue,
             StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Verdict::Fits("already 0622".to_owned())),
+            // `--userns=auto`: capabilities count for what belongs to somebody who is mapped.
+            StdioKind::Fifo if ground.facts.uid_map.outside(fact.uid.0).is_none() => {
+                let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
+                let fix = format!(
+                    "have programs write to descriptor {fd}, not to a path; or map its owner, who started the container"
+                );
+                (GiveStdio::Mode0622, skip("its owner is not mapped in this user namespace", consequence, fix))
+            }
             StdioKind::Fifo if fact.uid != ground.facts.uid && !ground.has(Capability::FOWNER) => {
                 (GiveStdio::Mode0622, lost(Capability::FOWNER))
             }

@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// Whether the container is on its way down.
     pub stopping: bool,
     /// Another one whenever anything but times and usage is another.
-    pub version: u64,
+    pub revision: u64,
     /// Every service by its order of start, the main command last.
     pub services: Vec<ServiceStatus>,
 }
@@ -72,11 +72,11 @@ pub struct ServiceStatus {
     pub since_ms: u64,
     /// For how long its process has lived, in milliseconds.
     pub uptime_ms: Option<u64>,
-    /// How often it was started again.
+    /// How often it was started again after an end that nobody asked for.
     pub restarts: u32,
     /// How it last ended.
     pub last_exit: Option<LastExit>,
-    /// Why it is failed.
+    /// Why it is failed, or who stopped it.
     pub why: Option<String>,
     /// What it waits for: services, things outside, or a sign that it is ready.
     pub waits_for: Vec<String>,
@@ -84,6 +84,8 @@ pub struct ServiceStatus {
     pub healthy: Option<bool>,
     /// What it last said of itself (`STATUS=` of sd_notify(3)).
     pub status_text: Option<String>,
+    /// Which of its log files cannot be written and why, while that is so: it waits once it has more to say than we hold.
+    pub log_trouble: Option<String>,
     /// What it takes of the machine.
     pub usage: Option<Taken>,
 }
@@ -139,7 +141,7 @@ pub struct Health {
 /// The answer to `start`, `stop`, `restart` and `wait`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waited {
-    /// Those that were named, in that order.
+    /// Those that were named, in that order; then those that were stopped with them.
     pub services: Vec<Reached>,
 }
 
@@ -156,6 +158,9 @@ pub struct Reached {
     pub reached: bool,
     /// Why not, where more is known than its state.
     pub why: Option<String>,
+    /// It was not named: it requires this one, which was stopped.
+    #[serde(default)]
+    pub requires: Option<String>,
 }
 
 /// The answer to `reload`.
@@ -163,6 +168,9 @@ pub struct Reached {
 pub struct Reloaded {
     /// What is different now, if the whole tree was re-read.
     pub tree: Option<String>,
+    /// What is to be known besides.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// Those that were named, in that order.
     pub services: Vec<Tried>,
 }
@@ -272,14 +280,14 @@ mod tests {
     #[test]
     fn an_answer_is_read_as_documented() {
         let text = r#"{"ok":{"mode":"root","identity":{"name":"app","uid":1000,"gid":1000,"groups":[1000]},
-            "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"version":7,
+            "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
             {"name":"web","kind":"longrun","state":"up","wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
-             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving",
+             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
              "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"healthy":null,
-             "status_text":null,"usage":null}]}}"#;
+             "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Answer::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));
         assert_eq!(snapshot.services[1].last_exit, Some(LastExit::Signal("SIGTERM".into())));
@@ -300,7 +308,7 @@ mod tests {
             reasons: vec![],
             uptime_ms: 0,
             stopping,
-            version: 0,
+            revision: 0,
             services,
         };
         assert!(snapshot(vec![service("up", true), service("done", true), service("down", false)], false).is_well());

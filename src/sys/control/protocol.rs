@@ -21,7 +21,7 @@ pub enum Ask {
         /// Their names.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<String>,
-        /// The `version` of an earlier answer: answered once there is another one.
+        /// The `revision` of an earlier answer: answered once there is another one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
     },

@@ -3,18 +3,21 @@
 //! disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
 #![allow(clippy::disallowed_methods)] // the mode of a socket that we have just made in a directory of our own
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::answers::{Answer, LogLine, Logged, Snapshot, StepTime};
@@ -27,7 +30,7 @@ use crate::sys::log::ours::Stream;
 use crate::sys::log::ring::{Followed, Line};
 
 /// Callers that are served or wait for it at the same time, of the app user and of root each, so that neither locks the
-/// other out; one more is turned away.
+/// other out. For one more, who has been silent for longest goes; if none is silent, the new one is turned away.
 const CALLERS: usize = 128;
 /// Callers that wait for services, of each of the two.
 const WAITING: usize = 128;
@@ -115,16 +118,48 @@ pub fn open(listener: UnixListener, app: Uid) -> io::Result<mpsc::Receiver<Call>
 struct Places {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// Those who came and had not said what they want when they were last looked at, in that order.
+    silent: VecDeque<Silent>,
+}
+
+struct Silent {
+    visit: AbortHandle,
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Silent {
+    fn is_silent(&self) -> bool {
+        !self.visit.is_finished() && !self.has_asked.load(Ordering::Relaxed)
+    }
 }
 
 impl Places {
     fn new() -> Self {
-        Self { short: Arc::new(Semaphore::new(CALLERS)), long: Arc::new(Semaphore::new(WAITING)) }
+        let [short, long] = [CALLERS, WAITING].map(|count| Arc::new(Semaphore::new(count)));
+        Self { short, long, silent: VecDeque::new() }
+    }
+
+    /// Returns a place: a free one, or that of whoever has been silent for longest.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.short).try_acquire_owned() {
+            return Some(place);
+        }
+        self.silent.retain(Silent::is_silent);
+        self.silent.pop_front()?.visit.abort();
+        // It is given back as soon as the task has been dropped, which nothing can hold up.
+        Arc::clone(&self.short).acquire_owned().await.ok()
+    }
+
+    fn note(&mut self, visit: AbortHandle, has_asked: Arc<AtomicBool>) {
+        if self.silent.len() >= CALLERS {
+            self.silent.retain(Silent::is_silent);
+        }
+        self.silent.push_back(Silent { visit, has_asked });
     }
 }
 
 async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, app: Uid) {
-    let (of_root, of_app) = (Places::new(), Places::new());
+    let (mut of_root, mut of_app) = (Places::new(), Places::new());
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -132,20 +167,23 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, a
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
         let places = match caller {
-            Uid::ROOT => &of_root,
-            _ if caller == app => &of_app,
+            Uid::ROOT => &mut of_root,
+            _ if caller == app => &mut of_app,
             _ => {
                 turn_away(&stream, format!("user {caller} may not ask; root and user {app} may"));
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places.short).try_acquire_owned() else {
+        let Some(place) = places.place().await else {
             turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
             continue;
         };
-        let visit = Visit { stream, caller, place, long: Arc::clone(&places.long), calls: calls.clone() };
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let (long, calls) = (Arc::clone(&places.long), calls.clone());
+        let visit = Visit { stream, caller, place, has_asked: Arc::clone(&has_asked), long, calls };
         // A caller that goes away or is too slow is its own loss.
-        tokio::spawn(async move { visit.serve().await.ok() });
+        let task = tokio::spawn(async move { visit.serve().await.ok() });
+        places.note(task.abort_handle(), has_asked);
     }
 }
 
@@ -169,17 +207,19 @@ struct Visit {
     stream: UnixStream,
     caller: Uid,
     place: OwnedSemaphorePermit,
+    has_asked: Arc<AtomicBool>,
     long: Arc<Semaphore>,
     calls: mpsc::Sender<Call>,
 }
 
 impl Visit {
     async fn serve(self) -> io::Result<()> {
-        let Self { mut stream, caller, place, long, calls } = self;
+        let Self { mut stream, caller, place, has_asked, long, calls } = self;
         let ask = match timeout(PATIENCE, request(&mut stream)).await? {
             Ok(ask) => ask,
             Err(why) => return tell(&mut stream, &line(&Answer::<()>::Wrong(why)), PATIENCE).await,
         };
+        has_asked.store(true, Ordering::Relaxed);
         let is_long = ask.is_long();
         let place = match is_long.then(|| long.try_acquire_owned()).transpose() {
             Ok(Some(other)) => other,

@@ -30,7 +30,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
         reasons: plan.privilege.reasons.clone(),
         uptime_ms: 0,
         stopping: false,
-        version: 0,
+        revision: 0,
         services: Vec::new(),
     }
 }
@@ -55,12 +55,12 @@ pub fn service(line: &Status, now: Time) -> ServiceStatus {
 }
 
 /// Returns a number that is another one whenever anything but times and usage is another. Never 0.
-pub fn version(stopping: bool, services: &[ServiceStatus]) -> u64 {
+pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
     let mut hasher = DefaultHasher::new();
     stopping.hash(&mut hasher);
     for it in services {
         (&it.name, &it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
-        (&it.why, &it.waits_for, it.healthy, &it.status_text).hash(&mut hasher);
+        (&it.why, &it.waits_for, it.healthy, &it.status_text, &it.log_trouble).hash(&mut hasher);
     }
     // Exact in what reads JSON numbers as floating point.
     (hasher.finish() >> 11).max(1)
@@ -100,7 +100,7 @@ pub fn reached(it: &ServiceStatus, reached: bool) -> Reached {
         Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
         None => None,
     };
-    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why }
+    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
 }
 
 /// Returns what is wrong with a service, if anything: a line of `health`.
@@ -110,7 +110,10 @@ pub fn ill(it: &ServiceStatus) -> Option<String> {
         let why = reached(it, false).why.map(|why| format!(" ({why})")).unwrap_or_default();
         return Some(format!("{name}: {}{why}", it.state));
     }
-    (it.healthy == Some(false)).then(|| format!("{name}: unhealthy"))
+    if it.healthy == Some(false) {
+        return Some(format!("{name}: unhealthy"));
+    }
+    it.log_trouble.as_ref().map(|what| format!("{name}: its log cannot be written: {what}"))
 }
 
 #[cfg(test)]
@@ -123,11 +126,11 @@ mod tests {
 
     #[test]
     fn times_and_usage_make_no_new_version() {
-        let before = version(false, &[status("up")]);
+        let before = revision(false, &[status("up")]);
         let usage = Some(Taken { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
         let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status("up") };
-        assert_eq!(version(false, &[later]), before);
-        assert_ne!(version(true, &[status("up")]), before);
+        assert_eq!(revision(false, &[later]), before);
+        assert_ne!(revision(true, &[status("up")]), before);
         for other in [
             ServiceStatus { pid: Some(1), ..status("up") },
             ServiceStatus { restarts: 1, ..status("up") },
@@ -135,7 +138,7 @@ mod tests {
             ServiceStatus { status_text: Some("x".into()), ..status("up") },
             status("backoff"),
         ] {
-            assert_ne!(version(false, &[other]), before);
+            assert_ne!(revision(false, &[other]), before);
         }
     }
 
@@ -145,6 +148,8 @@ mod tests {
         assert_eq!(ill(&ServiceStatus { wanted: false, ..status("down") }), None);
         assert_eq!(ill(&ServiceStatus { healthy: Some(true), ..status("up") }), None);
         assert_eq!(ill(&ServiceStatus { healthy: Some(false), ..status("up") }), Some("web: unhealthy".into()));
+        let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status("up") };
+        assert_eq!(ill(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
         let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status("backoff") };
         assert_eq!(ill(&backoff), Some("web: backoff (last ended with code 3)".into()));
         let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status("waiting") };

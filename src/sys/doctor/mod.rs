@@ -1,4 +1,4 @@
-//! The look at the machine behind `doctor`: access as the users really have it ([`ask`]), mounts, id maps, ports. Changes
+//! The look at the machine behind `doctor`: access as the users really have it (`ask`), mounts, id maps, ports. Changes
 //! nothing, and must not judge what it finds.
 
 mod ask;
@@ -39,8 +39,7 @@ pub fn ground() -> Ground {
 
 /// Who PID 1 is, where it does not answer and is ours all the same: its ids stand in the open.
 pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
-    let comm = text("/proc/1/comm");
-    if std::process::id() == 1 || comm.trim() != "stepdown" {
+    if std::process::id() == 1 || !is_ours() {
         return None;
     }
     let status = text("/proc/1/status");
@@ -50,6 +49,15 @@ pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
     };
     let (uid, gid) = (*words("Uid:")?.get(1)?, *words("Gid:")?.get(1)?);
     Some((Uid(uid), Gid(gid), words("Groups:")?.into_iter().map(Gid).collect()))
+}
+
+/// By its name, which is ours, or by the file that it was started as (`/init`): its own link to that is closed to us.
+fn is_ours() -> bool {
+    let command_line = text("/proc/1/cmdline");
+    let first = command_line.split('\0').next().unwrap_or_default();
+    let file = |path: &str| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    text("/proc/1/comm").trim() == "stepdown"
+        || (first.starts_with('/') && file(first).is_some_and(|first| file("/proc/self/exe") == Some(first)))
 }
 
 /// Returns the facts as a PID 1 of these ids, which has stepped down, has them.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::{AccessFlags, faccessat};
+use nix::unistd::{AccessFlags, access, faccessat};
 
 use crate::plan::facts::Access;
 
@@ -18,9 +18,9 @@ pub(super) fn can_create_in(directory: &Path) -> Access {
 /// Returns the kernel's answer for a file.
 pub(super) fn check(path: &Path, wanted: AccessFlags) -> Result<(), Errno> {
     match faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS) {
-        // faccessat2 is refused by seccomp profiles older than it (libc handles ENOSYS by itself). The plain call asks
-        // for the real ids, which are the effective ones in a process that a runtime started.
-        Err(Errno::EPERM) => faccessat(AT_FDCWD, path, wanted, AtFlags::empty()),
+        // faccessat2 is refused by seccomp profiles older than it (libc handles ENOSYS by itself, and calls it for any
+        // faccessat). access(2) asks for the real ids, which are the effective ones in a process that a runtime started.
+        Err(Errno::EPERM) => access(path, wanted),
         answer => answer,
     }
 }

@@ -13,6 +13,7 @@ mod programs;
 mod raw;
 mod runtime;
 mod stdio;
+mod whose;
 mod zone;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 
 pub use accounts::bytes as account_bytes;
+pub(super) use process::id_map;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
 
@@ -40,6 +42,7 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let mut facts = Facts { programs, helpers, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     facts.paths.extend(paths::read(config));
+    facts.whose = whose::read(config, boot.uid);
     facts
 }
 
@@ -77,6 +80,7 @@ pub fn read(config: &Config) -> Facts {
         hard_limits: limits::read(config),
         accounts,
         etc,
+        whose: whose::read(config, process.uid),
         paths: paths::read(config),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,

@@ -91,7 +91,7 @@ impl Status {
 
 /// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from
 /// that and need not be: a process without any mapped id is no root, and no runtime starts an init so.
-fn id_map(text: &[u8]) -> IdMap {
+pub(in crate::sys) fn id_map(text: &[u8]) -> IdMap {
     let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(range).collect();
     if ranges.is_empty() { IdMap::whole() } else { IdMap(ranges) }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::AccessFlags;
 
 use super::{access, interpreter};
@@ -101,7 +102,7 @@ impl Lookup {
             match self.file(&Path::new(OsStr::from_bytes(place)).join(program)) {
                 ProgramFact::NotFound => {}
                 found @ (ProgramFact::Found(_) | ProgramFact::NoInterpreter { .. }) => return found,
-                closed @ (ProgramFact::NotExecutable(_) | ProgramFact::Unknown) => {
+                closed @ (ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Unknown) => {
                     if best == ProgramFact::NotFound {
                         best = closed;
                     }
@@ -125,6 +126,7 @@ impl Lookup {
             Ok(()) => {}
             Err(Errno::EACCES | Errno::EPERM) => {
                 return match path.metadata() {
+                    Ok(found) if found.is_file() && is_noexec(path) => ProgramFact::NoExec(path.to_owned()),
                     Ok(_) => ProgramFact::NotExecutable(path.to_owned()),
                     Err(_) => ProgramFact::Unknown,
                 };
@@ -166,6 +168,11 @@ fn head(path: &Path) -> Option<Vec<u8>> {
     let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
     head.truncate(length);
     Some(head)
+}
+
+/// Access is refused there whatever the mode (access(2)).
+fn is_noexec(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC))
 }
 
 #[cfg(test)]

@@ -21,8 +21,20 @@ pub(super) struct Statx {
     pub(super) immutable: bool,
 }
 
-/// Returns what lies behind `fd`.
+/// Returns what lies behind `fd`. Where statx(2) is not there (before 4.11) or refused by a seccomp profile older than it,
+/// what fstat(2) knows.
 pub(super) fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
+    match by_statx(fd) {
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let plain = fstat(fd.as_raw_fd()).ok_or(Errno::EBADF)?;
+            let size = u64::try_from(plain.st_size).unwrap_or_default();
+            Ok(Statx { mode: plain.st_mode, size, mount: None, immutable: false })
+        }
+        answer => answer,
+    }
+}
+
+fn by_statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
     let mask = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut buffer = MaybeUninit::<libc::statx>::zeroed();
     let path = c"".as_ptr();

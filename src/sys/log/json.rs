@@ -88,11 +88,13 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
                 rest = tail.get(1..).unwrap_or_default();
                 continue;
             }
-            [0xc2, low, ..] if forbidden(tail) > 0 => (2, u16::from(*low)),
+            [high @ (0xc2 | 0xd8), low, ..] if forbidden(tail) > 0 => {
+                (2, u16::from(high & 0x1f) << 6 | u16::from(low & 0x3f))
+            }
             [0xe2, middle, low, ..] if forbidden(tail) > 0 => {
                 (3, 0x2000 | u16::from(middle & 0x3f) << 6 | u16::from(low & 0x3f))
             }
-            [byte @ (0xc2 | 0xe2), ..] => {
+            [byte @ (0xc2 | 0xd8 | 0xe2), ..] => {
                 out.push(*byte);
                 rest = tail.get(1..).unwrap_or_default();
                 continue;
@@ -123,7 +125,7 @@ pub fn are_plain(bytes: &[u8]) -> bool {
 }
 
 fn special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f || byte == 0xc2 || byte == 0xe2
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
 fn base64(bytes: &[u8], out: &mut Vec<u8>) {

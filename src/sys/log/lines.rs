@@ -30,14 +30,27 @@ pub fn are_harmless(bytes: &[u8]) -> bool {
 }
 
 /// Appends `line` with its control characters spelled out: a service must not drive the reader's terminal or forge what
-/// others said (SECURITY T30). Tabs and every other byte, valid UTF-8 or not, pass.
+/// others said (SECURITY T30). Tabs and every other byte pass, valid UTF-8 or not, but for the bytes 80 to 9F outside of a
+/// character: to a terminal of eight bits they are C1.
 pub fn escape(line: &[u8], out: &mut Vec<u8>) {
     if are_harmless(line) && !line.contains(&b'\n') {
         out.extend_from_slice(line);
         return;
     }
-    let mut rest = line;
-    while let Some(at) = rest.iter().position(|byte| suspicious(*byte)) {
+    for chunk in line.utf8_chunks() {
+        escape_text(chunk.valid().as_bytes(), out);
+        for byte in chunk.invalid() {
+            match byte {
+                0x80..=0x9f => out.extend(byte.escape_ascii()),
+                _ => out.push(*byte),
+            }
+        }
+    }
+}
+
+fn escape_text(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| begins_something(*byte)) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
         let length = forbidden(tail);
@@ -54,18 +67,23 @@ pub fn escape(line: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// A byte with which something forbidden may begin.
+/// Anything but printable ASCII and tabs.
 fn suspicious(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte == 0x7f || byte == 0xc2 || byte == 0xe2
+    (byte < 0x20 && byte != b'\t') || byte >= 0x7f
+}
+
+/// A byte of a character with which something forbidden may begin.
+fn begins_something(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') || matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
 /// Returns how many bytes of `tail` are one forbidden character: C0, DEL, C1 (U+0080–9F), or a mark that turns the
-/// direction of the text (U+200E, 200F, 202A–202E, 2066–2069); 0 if its first byte, a suspicious one, is harmless.
+/// direction of the text (U+061C, 200E, 200F, 202A–202E, 2066–2069); 0 if its first byte, a suspicious one, is harmless.
 pub fn forbidden(tail: &[u8]) -> usize {
     match tail {
-        [0xc2, 0x80..=0x9f, ..] => 2,
+        [0xc2, 0x80..=0x9f, ..] | [0xd8, 0x9c, ..] => 2,
         [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
-        [0xc2 | 0xe2, ..] => 0,
+        [0xc2 | 0xd8 | 0xe2, ..] => 0,
         [_, ..] => 1,
         [] => 0,
     }
@@ -114,9 +132,11 @@ mod tests {
             all_tagged(&["c1 \u{9b}31m bidi \u{202e} é €\n".as_bytes()]),
             "web | c1 \\xc2\\x9b31m bidi \\xe2\\x80\\xae é €\n"
         );
+        assert_eq!(all_tagged(&["mark \u{61c} ب\n".as_bytes()]), "web | mark \\xd8\\x9c ب\n");
+        assert_eq!(all_tagged(&[b"raw \x9b31m \x80\n"]), "web | raw \\x9b31m \\x80\n");
         let mut out = Vec::new();
-        escape(&[0xff, 0xc2, 0xe2, 0x80], &mut out);
-        assert_eq!(out, [0xff, 0xc2, 0xe2, 0x80]);
+        escape(&[0xff, 0xc2, 0xe2, 0xa1], &mut out);
+        assert_eq!(out, [0xff, 0xc2, 0xe2, 0xa1]);
     }
 
     proptest! {

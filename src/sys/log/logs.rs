@@ -16,6 +16,7 @@ use super::source::{Route, Shape, Source};
 use super::split::{LONGEST, LONGEST_OF_FILE};
 use super::store::Store;
 use crate::supervise::Id;
+use crate::sys::files::name::shown_path;
 
 /// What one turn reads from one pipe: a flood must not keep a quiet service waiting.
 const AT_ONCE: usize = 64 * 1024;
@@ -113,19 +114,49 @@ impl Logs {
     /// # Errors
     /// When it cannot be watched.
     pub fn add(&mut self, id: Id, stream: Stream, pipe: OwnedFd) -> Result<(), Errno> {
+        self.begin_files(id);
         let Some(source) = self.sources.get_mut(id.0) else { return Err(Errno::EINVAL) };
         match (&mut source.shape, stream) {
-            (Shape::Files(store), _) => {
-                store.open(Now::read());
-                self.files.add(pipe, id, stream, LONGEST_OF_FILE)
-            }
-            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stdout) => {
+            (Shape::Files(_), _) => self.files.add(pipe, id, stream, LONGEST_OF_FILE),
+            (Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_), Stream::Stdout) => {
                 self.stdout.add(pipe, id, stream, LONGEST)
             }
-            (Shape::Inherit | Shape::Tagged(_) | Shape::Json(_), Stream::Stderr) => {
+            (Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_), Stream::Stderr) => {
                 self.stderr.add(pipe, id, stream, LONGEST)
             }
         }
+    }
+
+    /// Opens a service's files, at each of its starts. Where that will never do its lines go elsewhere rather than have it
+    /// wait for ever (`--user` with a directory that is root's).
+    fn begin_files(&mut self, id: Id) {
+        let Some(source) = self.sources.get_mut(id.0) else { return };
+        let Route::Files { name, to, user, .. } = source.route.clone() else { return };
+        let diverted = source.is_diverted();
+        if diverted {
+            source.give(source.route.clone());
+        }
+        let Shape::Files(store) = &mut source.shape else { return };
+        match store.begin(Now::read()) {
+            Ok(()) if diverted => self.stores.push(id),
+            Ok(()) => {}
+            Err(why) => {
+                source.divert();
+                self.stores.retain(|known| *known != id);
+                if !diverted {
+                    let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
+                    tracing::warn!(
+                        "{name}: {why}; its lines go to the container's output instead. Mount something there that \
+                        {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Returns which of a service's files cannot be written and why, while that is so: it may have to wait.
+    pub fn trouble(&self, id: Id) -> Option<&str> {
+        self.store_of(id)?.trouble()
     }
 
     /// Returns what becomes readable when one of the pipes does.
@@ -260,14 +291,14 @@ impl Logs {
     fn store_of(&self, id: Id) -> Option<&Store> {
         match &self.sources.get(id.0)?.shape {
             Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }
     }
 
     fn store_mut(&mut self, id: Id) -> Option<&mut Store> {
         match &mut self.sources.get_mut(id.0)?.shape {
             Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Tagged(_) | Shape::Json(_) => None,
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }
     }
 

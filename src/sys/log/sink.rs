@@ -7,12 +7,12 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, open, splice};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::unistd::write;
+use nix::unistd::{pipe2, write};
 
 /// While more than this waits to be written, services' pipes are not read: back-pressure.
 pub const HIGH_WATER: usize = 256 * 1024;
@@ -28,9 +28,20 @@ enum Way {
     Direct,
     /// A socket: MSG_DONTWAIT.
     Socket,
-    /// A pipe or terminal that cannot be opened again: after poll(2) says so, at most PIPE_BUF bytes, which then fit
-    /// (pipe(7)) unless a service that inherits it was faster.
+    /// A pipe that cannot be opened again (another user's): a write(2) that somebody else was faster than would wait, so
+    /// what goes there is moved out of a pipe of ours by splice(2), which does not.
+    Spliced(Staging),
+    /// A terminal that cannot be opened again: poll(2), then a little.
     Careful,
+}
+
+/// A pipe of our own that holds what a splice(2) moves next.
+#[derive(Debug)]
+struct Staging {
+    read: OwnedFd,
+    write: OwnedFd,
+    /// Bytes in it: the first ones of what waits. At most PIPE_BUF, in one page: moved as a whole or not at all.
+    staged: usize,
 }
 
 /// One output and what waits for it.
@@ -93,8 +104,7 @@ impl Sink {
     /// Writes as much as goes without waiting. What cannot be written at all (EPIPE, EIO) is given up: PID 1 goes on.
     pub fn flush(&mut self) {
         while self.pending() > 0 {
-            let rest = self.waiting.get(self.written..).unwrap_or_default();
-            match self.try_write(rest) {
+            match self.try_write() {
                 Ok(length) => self.written += length,
                 Err(cause) if cause.kind() == ErrorKind::WouldBlock => return self.compact(),
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
@@ -118,13 +128,12 @@ impl Sink {
         match &self.way {
             Way::Reopened(own) => Some(own.as_fd()),
             Way::Direct => None,
-            Way::Socket | Way::Careful => Some(self.inherited()),
+            Way::Socket | Way::Spliced(_) | Way::Careful => Some(self.inherited()),
         }
     }
 
-    fn inherited(&self) -> BorrowedFd<'_> {
-        // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
-        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    fn inherited(&self) -> BorrowedFd<'static> {
+        inherited(self.fd)
     }
 
     fn compact(&mut self) {
@@ -140,27 +149,18 @@ impl Sink {
         self.written = 0;
     }
 
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn try_write(&mut self) -> io::Result<usize> {
+        let bytes = self.waiting.get(self.written..).unwrap_or_default();
+        if let Way::Spliced(staging) = &mut self.way {
+            return Ok(staging.pass_on(bytes, inherited(self.fd))?);
+        }
         match &self.way {
-            Way::Reopened(own) => Ok(write(own, whole_lines(bytes, self.room(own)))?),
+            Way::Reopened(own) => Ok(write(own, whole_lines(bytes, room(own, self.alone)))?),
             Way::Direct => Ok(write(self.inherited(), bytes)?),
             Way::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
             Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), whole_lines(bytes, libc::PIPE_BUF))?),
-            Way::Careful => Err(ErrorKind::WouldBlock.into()),
+            Way::Spliced(_) | Way::Careful => Err(ErrorKind::WouldBlock.into()),
         }
-    }
-
-    /// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by others who write there
-    /// nor by a reader who never comes back: PIPE_BUF (pipe(7)), or all that it holds while it is ours and empty.
-    fn room(&self, own: &OwnedFd) -> usize {
-        let mut queued: libc::c_int = 0;
-        // SAFETY: FIONREAD writes one int, which outlives the call.
-        let known = self.alone && unsafe { libc::ioctl(own.as_raw_fd(), libc::FIONREAD, &raw mut queued) } == 0;
-        if !known || queued > 0 {
-            return libc::PIPE_BUF;
-        }
-        let size = fcntl(own, FcntlArg::F_GETPIPE_SZ).unwrap_or_default();
-        usize::try_from(size).unwrap_or_default().max(libc::PIPE_BUF)
     }
 
     fn wait_writable(&self, milliseconds: u16) -> bool {
@@ -168,6 +168,42 @@ impl Sink {
         let mut polled = [PollFd::new(fd, PollFlags::POLLOUT)];
         poll(&mut polled, PollTimeout::from(milliseconds)).is_ok_and(|ready| ready > 0)
     }
+}
+
+impl Staging {
+    fn new() -> io::Result<Self> {
+        let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        Ok(Self { read, write, staged: 0 })
+    }
+
+    /// Moves the first of `bytes` on, or what of them is staged already. EAGAIN: there is no room.
+    fn pass_on(&mut self, bytes: &[u8], to: BorrowedFd<'_>) -> nix::Result<usize> {
+        if self.staged == 0 {
+            self.staged = write(&self.write, whole_lines(bytes, libc::PIPE_BUF))?;
+        }
+        let moved = splice(&self.read, None, to, None, self.staged, SpliceFFlags::SPLICE_F_NONBLOCK)?;
+        self.staged -= moved;
+        Ok(moved)
+    }
+}
+
+/// Descriptor 1 or 2.
+fn inherited(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+/// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by others who write there
+/// nor by a reader who never comes back: PIPE_BUF (pipe(7)), or all that it holds while it is ours alone and empty.
+fn room(own: &OwnedFd, alone: bool) -> usize {
+    let mut queued: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, which outlives the call.
+    let known = alone && unsafe { libc::ioctl(own.as_raw_fd(), libc::FIONREAD, &raw mut queued) } == 0;
+    if !known || queued > 0 {
+        return libc::PIPE_BUF;
+    }
+    let size = fcntl(own, FcntlArg::F_GETPIPE_SZ).unwrap_or_default();
+    usize::try_from(size).unwrap_or_default().max(libc::PIPE_BUF)
 }
 
 /// Returns as many lines as fit into `room`; a longer line goes in parts.
@@ -178,14 +214,13 @@ fn whole_lines(bytes: &[u8], room: usize) -> &[u8] {
 }
 
 fn stat_of(fd: RawFd) -> nix::Result<FileStat> {
-    // SAFETY: as in `inherited`.
-    fstat(unsafe { BorrowedFd::borrow_raw(fd) })
+    fstat(inherited(fd))
 }
 
 fn way(fd: RawFd) -> Way {
     let Ok(stat) = stat_of(fd) else { return Way::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
-    // SAFETY: as in `inherited`; takes a number only.
+    // SAFETY: takes a number only.
     let terminal = unsafe { libc::isatty(fd) } == 1;
     if kind == SFlag::S_IFSOCK {
         return Way::Socket;
@@ -196,7 +231,8 @@ fn way(fd: RawFd) -> Way {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     match open(format!("/proc/self/fd/{fd}").as_str(), flags, Mode::empty()) {
         Ok(own) if own.as_raw_fd() > 2 => Way::Reopened(own),
-        Ok(_) | Err(_) => Way::Careful,
+        Ok(_) | Err(_) if terminal => Way::Careful,
+        Ok(_) | Err(_) => Staging::new().map_or(Way::Careful, Way::Spliced),
     }
 }
 
@@ -213,9 +249,31 @@ mod tests {
         (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false })
     }
 
+    fn spliced(_: RawFd) -> Way {
+        Way::Spliced(Staging::new().unwrap())
+    }
+
+    #[test]
+    fn whoever_else_writes_there_and_nobody_reads_writing_never_waits() {
+        let (reader, mut sink) = pipe_sink(spliced);
+        let other = sink.inherited().try_clone_to_owned().unwrap();
+        // Full but for less than a page: poll(2) says that there is room, and a write of PIPE_BUF would wait.
+        sink.buffer().extend_from_slice(&[b'a'; 64 * 1024 - libc::PIPE_BUF]);
+        sink.flush();
+        write(&other, b"b").unwrap();
+        sink.buffer().extend_from_slice(&[b'c'; libc::PIPE_BUF]);
+        sink.flush(); // with write(2) the test ends here, for ever
+        assert_eq!(sink.pending(), libc::PIPE_BUF);
+        let mut got = vec![0; 64 * 1024];
+        while sink.pending() > 0 {
+            assert!(read(&reader, &mut got).unwrap() > 0);
+            sink.flush();
+        }
+    }
+
     #[test]
     fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
-        for way_of in [way, |_| Way::Careful] {
+        for way_of in [way, |_| Way::Careful, spliced] {
             let (reader, mut sink) = pipe_sink(way_of);
             let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             sink.buffer().extend_from_slice(&sent);
@@ -234,7 +292,9 @@ mod tests {
 
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
-        for (way_of, alone) in [(way as fn(RawFd) -> Way, true), (way, false), (|_| Way::Careful, false)] {
+        for (way_of, alone) in
+            [(way as fn(RawFd) -> Way, true), (way, false), (|_| Way::Careful, false), (spliced, false)]
+        {
             let (reader, mut sink) = pipe_sink(way_of);
             sink.alone(alone);
             for number in 0..5000 {

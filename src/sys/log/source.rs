@@ -12,7 +12,7 @@ use super::ring::Tail;
 use super::split::Piece;
 use super::store::Store;
 use crate::config::service::LogDirectory;
-use crate::config::values::{Gid, Uid};
+use crate::sys::privilege::FilesOf;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Route {
     /// It holds the container's outputs itself; nothing passes through us.
     #[default]
     Inherit,
+    /// To the container's outputs, each line as it is: a terminal is not put into a service's hands.
+    Plain,
     /// To the container's outputs, each line behind this tag.
     Tagged(String),
     /// To the container's outputs, as objects of this service.
@@ -31,7 +33,9 @@ pub enum Route {
         /// As declared.
         to: LogDirectory,
         /// Its user.
-        user: (Uid, Gid),
+        user: FilesOf,
+        /// Where its lines go if those files can never be written.
+        instead: Box<Self>,
     },
 }
 
@@ -52,6 +56,8 @@ pub enum Shape {
     /// Nothing passes.
     #[default]
     Inherit,
+    /// As it is.
+    Plain,
     /// The tag.
     Tagged(Box<[u8]>),
     /// What objects of stdout and of stderr have between time and line.
@@ -60,16 +66,35 @@ pub enum Shape {
     Files(Box<Store>),
 }
 
+impl Shape {
+    fn of(route: Route) -> Self {
+        match route {
+            Route::Inherit => Shape::Inherit,
+            Route::Plain => Shape::Plain,
+            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
+            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
+            Route::Files { name, to, user, .. } => Shape::Files(Box::new(Store::new(&name, to, user))),
+        }
+    }
+}
+
 impl Source {
     /// Gives it another route.
     pub fn give(&mut self, route: Route) {
         self.route = route.clone();
-        self.shape = match route {
-            Route::Inherit => Shape::Inherit,
-            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
-            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            Route::Files { name, to, user } => Shape::Files(Box::new(Store::new(&name, to, user))),
-        };
+        self.shape = Shape::of(route);
+    }
+
+    /// Returns whether its lines are to go to files and do not.
+    pub fn is_diverted(&self) -> bool {
+        matches!(self.route, Route::Files { .. }) && !matches!(self.shape, Shape::Files(_))
+    }
+
+    /// Has its lines go elsewhere, for as long as the files of its route cannot be written.
+    pub fn divert(&mut self) {
+        if let Route::Files { instead, .. } = &self.route {
+            self.shape = Shape::of(Route::clone(instead));
+        }
     }
 
     /// Passes bytes of a pipe with that key, or its end, on to where its lines go.
@@ -80,7 +105,7 @@ impl Source {
         let check = match shape {
             Shape::Tagged(_) => lines::are_harmless,
             Shape::Json(_) => json::are_plain,
-            Shape::Inherit | Shape::Files(_) => |_: &[u8]| false,
+            Shape::Inherit | Shape::Plain | Shape::Files(_) => |_: &[u8]| false,
         };
         let plain = pipe.plain && bytes.is_none_or(check);
         pipe.plain = plain
@@ -120,13 +145,14 @@ impl Source {
                 });
                 sink.flush();
             }),
-            // It was given another route while its pipes were open.
-            Shape::Inherit => with_outputs(|outputs| {
+            // Inherit: it was given another route while its pipes were open.
+            Shape::Inherit | Shape::Plain => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {
                     out.extend_from_slice(piece.bytes);
                     out.extend((!piece.more).then_some(b'\n'));
+                    tail.push(now.wall, stream, piece);
                 });
                 sink.flush();
             }),

@@ -10,6 +10,7 @@
 mod bell;
 mod dir;
 mod enter;
+mod outside;
 pub mod report;
 mod rules;
 mod top;
@@ -158,7 +159,10 @@ fn decided(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str) -> Re
     };
     let what = format!("cannot give {shown} to {} ({}:{})", app.name, app.uid, app.gid);
     let own = Cause::Refused(Attempt::Chown, cause.raw_os_error().unwrap_or(libc::EPERM));
-    let help = report.failed.first().map_or_else(|| own.fix(shown, tree.owner), |summary| summary.fix.clone());
+    let help = report
+        .failed
+        .first()
+        .map_or_else(|| own.fix(shown, outside::outside(tree.owner)), |summary| summary.fix.clone());
     Err(Refused::new(what, cause).help(help))
 }
 

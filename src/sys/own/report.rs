@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::outside::outside;
 use crate::plan::Owner;
 
 /// How far a walk is. Handed out a few times a second; whoever prints it prints less often.
@@ -121,7 +122,7 @@ impl Cause {
         }
     }
 
-    /// Returns what would change it.
+    /// Returns what would change it; `to` is the owner as the host knows it.
     pub fn fix(self, path: &str, to: Owner) -> String {
         let ids = format!("{}:{}", to.uid, to.gid);
         match self {
@@ -259,7 +260,9 @@ impl Tally {
     }
 
     pub(super) fn into_report(self, path: &str, to: Owner) -> OwnReport {
-        let all = self.causes.into_iter().map(|(cause, paths)| Summary { cause, paths, fix: cause.fix(path, to) });
+        // Looked up only where there is something to mend.
+        let there = if self.causes.is_empty() { to } else { outside(to) };
+        let all = self.causes.into_iter().map(|(cause, paths)| Summary { cause, paths, fix: cause.fix(path, there) });
         let (kept, failed) = all.partition(|summary: &Summary| summary.cause.is_kept());
         OwnReport { changed: self.changed, failed, kept, mounts: self.mounts, ..OwnReport::empty() }
     }

@@ -11,6 +11,8 @@ use super::ask::why;
 use super::connect;
 use crate::config::probe::Http;
 
+/// What is said once a connection stands: from then on it is the answer that is missing.
+pub const CONNECTED: &str = "connected";
 /// A status line is not longer.
 const LINE: usize = 1024;
 /// Interim answers (100, 103) and their headers are not longer.
@@ -28,7 +30,7 @@ pub fn get(http: &Http, timeout: Duration, doing: &mut dyn FnMut(&str)) -> Resul
     match &http.socket {
         None => {
             let mut stream = connect::tcp(&http.to, timeout, doing)?;
-            doing("connected");
+            doing(CONNECTED);
             judge(http, &mut stream)?;
             take_leave(stream, patience, TcpStream::set_read_timeout);
         }
@@ -38,7 +40,7 @@ pub fn get(http: &Http, timeout: Duration, doing: &mut dyn FnMut(&str)) -> Resul
                 ErrorKind::NotFound => format!("{} is not there", path.display()),
                 _ => why(&cause),
             })?;
-            doing("connected");
+            doing(CONNECTED);
             judge(http, &mut stream)?;
             take_leave(stream, patience, UnixStream::set_read_timeout);
         }

@@ -36,6 +36,7 @@ use crate::sys::process::session::{self, Recent};
 use crate::sys::process::spawn;
 use crate::sys::process::{group, reap};
 use ask::Question;
+use http::CONNECTED;
 use words::Words;
 
 /// Killed looks of one key that are not buried yet: the usual one takes a moment, one in uninterruptible sleep stays.
@@ -257,7 +258,12 @@ impl<K> Look<K> {
     }
 
     fn no_answer(&self) -> Answer {
-        Answer::Badly(self.with_words(format!("no answer in {}", show_duration(self.timeout))))
+        let timeout = show_duration(self.timeout);
+        // The last thing that the piece of our own did.
+        if !self.is_command && self.said.last() == CONNECTED {
+            return Answer::Badly(format!("{CONNECTED}, but no answer within {timeout}"));
+        }
+        Answer::Badly(self.with_words(format!("no answer in {timeout}")))
     }
 
     fn with_words(&self, what: String) -> String {

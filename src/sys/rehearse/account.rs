@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::error::{Place, Problem};
 
+/// The last uid and gid that Docker takes.
+const LAST: u32 = 2_147_483_647;
+
 /// What a process is started as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
@@ -45,12 +48,18 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         let numbered = || wanted.parse().ok();
         found.or_else(numbered)
     };
+    if uid > LAST {
+        return Err(wrong(format!("uids end at {LAST}, as Docker has it")));
+    }
     let gid = match asked_group {
         Some(wanted) => {
             by_name(wanted).ok_or_else(|| wrong(format!("there is no group `{wanted}` in /etc/group inside")))?
         }
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
     };
+    if gid > LAST {
+        return Err(wrong(format!("gids end at {LAST}, as Docker has it")));
+    }
     let mut groups = vec![gid];
     if let (None, Some(name)) = (asked_group, &name) {
         let member = |fields: &Vec<String>| field(fields, 3).split(',').any(|member| member == *name);
@@ -123,6 +132,15 @@ mod tests {
     #[test]
     fn an_unknown_number_has_group_zero_and_no_home() {
         assert_eq!(found("4242", &[]), Account { uid: 4242, gid: 0, groups: vec![0], home: "/".into() });
+    }
+
+    #[test]
+    fn numbers_end_where_they_end_for_docker() {
+        for user in ["2147483648", "1:2147483648"] {
+            let said = resolve(PASSWD, GROUP, user, &[]).unwrap_err().to_string();
+            assert!(said.contains("end at 2147483647"), "{said}");
+        }
+        assert_eq!(found("2147483647:7", &[]).uid, 2_147_483_647);
     }
 
     #[test]

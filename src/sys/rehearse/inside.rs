@@ -10,6 +10,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{sethostname, setsid};
 
 use super::mounts::{self, Handle};
+use super::names::Names;
 use super::report::Reporter;
 use super::source::{Layers, Source};
 use super::{Network, Power, Rehearsal, launch, machine, place, root};
@@ -49,7 +50,7 @@ impl Inside<'_> {
         let volumes = place::open_volumes(rehearsal)?;
         let sys = Handle::open(Path::new("/sys")).ok();
         let devices = machine::HostDevices::open();
-        let resolv = fs::read("/etc/resolv.conf").ok();
+        let names = Names::read(rehearsal.network);
 
         let userspace = if self.power.user_namespace() { ",userxattr" } else { "" };
         let image = self.image()?;
@@ -73,8 +74,10 @@ impl Inside<'_> {
         if let Some(tree) = &tree {
             tree.place(&self.reporter)?;
         }
-        if let Err(cause) = place::names(&rehearsal.hostname, resolv.as_deref()) {
-            self.reporter.remark(format!("/etc/hosts does not know {}: {cause}", rehearsal.hostname));
+        // Where only our own id is mapped, what is root's in an image is ours, and would be ours to write.
+        let closed = rehearsal.read_only || self.power.stranger();
+        if let Err(refused) = names.place(&rehearsal.hostname, &stage.join("names"), closed) {
+            self.reporter.remark(format!("names may not be resolved: {refused}"));
         }
         for volume in &volumes {
             place::volume(volume, &mut layers, &self.reporter)?;
@@ -82,6 +85,8 @@ impl Inside<'_> {
         for tmpfs in &rehearsal.tmpfs {
             place::tmpfs(tmpfs)?;
         }
+        // As Docker does it; where it cannot be made, the change to it says why.
+        let _refused = root::make(&rehearsal.directory);
         // After the volumes: one at /usr must not hide it.
         let program = own.place(&mut layers)?;
         if image.is_none() && self.power.stranger() {

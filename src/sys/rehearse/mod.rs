@@ -26,6 +26,7 @@ mod inside;
 mod launch;
 mod machine;
 mod mounts;
+mod names;
 mod place;
 mod power;
 mod relay;

@@ -107,20 +107,6 @@ fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
     mounts::read_only(at)
 }
 
-/// Writes the host's name where an engine writes it, and keeps names resolvable where `/etc/resolv.conf` led to `/run`.
-pub(super) fn names(hostname: &str, resolv: Option<&[u8]>) -> io::Result<()> {
-    fs::write("/etc/hostname", format!("{hostname}\n"))?;
-    let hosts = fs::read_to_string("/etc/hosts").unwrap_or_else(|_| "127.0.0.1\tlocalhost\n".to_owned());
-    let end = if hosts.is_empty() || hosts.ends_with('\n') { "" } else { "\n" };
-    fs::write("/etc/hosts", format!("{hosts}{end}127.0.1.1\t{hostname}\n"))?;
-    let path = Path::new("/etc/resolv.conf");
-    if let Some(bytes) = resolv.filter(|_| !path.exists()) {
-        tree::remove(path)?;
-        fs::write(path, bytes)?;
-    }
-    Ok(())
-}
-
 /// A volume of the host, held open; `None`: there is nothing at its path.
 pub(super) type OpenVolume<'a> = (&'a Volume, Option<Source>);
 

@@ -35,7 +35,8 @@ const STAGE: &str = "/dev";
 /// Mounts the private tmpfs. Returns its path, and a handle that outlives the way into the new root.
 pub(super) fn stage() -> Result<(PathBuf, Handle), Refused> {
     let at = Path::new(STAGE);
-    mounts::fresh("tmpfs", at, MsFlags::MS_NOSUID, "mode=0700")?;
+    // Not nosuid: a file that is bound from here is as it would be under Docker.
+    mounts::fresh("tmpfs", at, MsFlags::empty(), "mode=0700")?;
     Ok((at.to_owned(), Handle::open(at)?))
 }
 

@@ -18,7 +18,8 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Reads `HOST:DEST`, `HOST:DEST:ro`, `HOST:DEST:rw`.
+    /// Reads `HOST:DEST` and `HOST:DEST:OPTIONS`. Of Docker's options `ro` and `rw` say something about a volume that is
+    /// copy-on-write; the others (labels, propagation, consistency) are taken and change nothing.
     ///
     /// # Errors
     /// Anything else, quoted.
@@ -39,11 +40,15 @@ impl Volume {
         if host.is_empty() || !inside(at) {
             return Err(wrong("the path inside is not absolute, or `/`, or goes through `..`"));
         }
-        let read_only = match option {
-            "ro" => true,
-            "rw" => false,
-            _ => return Err(wrong("its option is neither `ro` nor `rw`")),
-        };
+        let mut read_only = false;
+        for word in option.split(',') {
+            match word {
+                "ro" => read_only = true,
+                "rw" | "z" | "Z" | "nocopy" | "consistent" | "cached" | "delegated" | "private" | "rprivate"
+                | "shared" | "rshared" | "slave" | "rslave" => {}
+                _ => return Err(wrong("it has an option that Docker does not know")),
+            }
+        }
         Ok(Self { host: host.into(), at: at.into(), read_only })
     }
 }
@@ -111,12 +116,16 @@ mod tests {
     fn a_volume_is_read_as_docker_reads_it() {
         let volume = Volume::parse("./data:/config:ro").unwrap();
         assert_eq!(volume, Volume { host: "./data".into(), at: "/config".into(), read_only: true });
-        assert!(!Volume::parse("/a:/b").unwrap().read_only);
+        for (word, read_only) in
+            [("/a:/b", false), ("/a:/b:rw,z", false), ("/a:/b:Z", false), ("/a:/b:ro,cached", true)]
+        {
+            assert_eq!(Volume::parse(word).unwrap().read_only, read_only, "{word}");
+        }
     }
 
     #[test]
     fn wrong_volumes_are_quoted() {
-        for word in ["/a", "/a:b", ":/b", "/a:/", "/a:/b/../c", "/a:/b:rx", "/a:/b:ro:z"] {
+        for word in ["/a", "/a:b", ":/b", "/a:/", "/a:/b/../c", "/a:/b:rx", "/a:/b:", "/a:/b:ro:z"] {
             let text = Volume::parse(word).unwrap_err().to_string();
             assert!(text.starts_with(&format!("`-v {word}`: ")), "{text}");
         }

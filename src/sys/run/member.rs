@@ -17,6 +17,7 @@ use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
+use crate::sys::privilege::FilesOf;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 
@@ -76,17 +77,24 @@ impl Member {
     pub fn route(&self, around: &Surroundings) -> Route {
         let log = self.service.as_ref().map(|service| &service.log);
         let name = self.plan.name.as_str();
+        let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
         if let Some(to) = log.and_then(|log| log.directory.clone()) {
-            let user = (self.plan.credentials.uid, self.plan.credentials.gid);
-            return Route::Files { name: name.to_owned(), to, user };
+            let user = FilesOf::from(&self.plan.credentials);
+            let instead = match around.log {
+                LogFormat::Json => Route::Json(name.to_owned()),
+                LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
+            };
+            return Route::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
         }
         if self.service.is_none() && around.terminal.is_some() {
             return Route::Inherit;
         }
         let asked = log.and_then(|log| log.format).filter(|format| *format != LogFormat::Auto);
         match asked.unwrap_or(around.log) {
+            // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
+            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
             LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
-            LogFormat::Tagged => Route::Tagged(format!("{name:width$}", width = around.tag_width)),
+            LogFormat::Tagged => tagged(),
             LogFormat::Json => Route::Json(name.to_owned()),
         }
     }
@@ -259,7 +267,7 @@ mod tests {
     use super::*;
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};
-    use crate::plan::Credentials;
+    use crate::plan::{Credentials, Trust};
 
     fn member(toml: &str) -> Member {
         let file = Content::File { bytes: toml.into(), executable: false };
@@ -276,6 +284,7 @@ mod tests {
             home: "/".into(),
             user: "app".into(),
             skipped: None,
+            variables: Trust::Anybody,
         };
         Member { service: Some(service), plan, told: Vec::new() }
     }

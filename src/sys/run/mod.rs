@@ -279,7 +279,12 @@ impl<'a> Turning<'a> {
             while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
                 tracing::debug!("{event:?}");
                 self.front.changed = true;
+                let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
+                let patient = !self.supervisor.patience_is_over();
                 let actions = self.supervisor.step(self.now(), event);
+                if let Some(signal) = told.filter(|_| patient && self.supervisor.patience_is_over()) {
+                    tracing::warn!("got {signal} again: no more patience, killing what is left");
+                }
                 if let Some(code) = self.carry_out(actions, &mut answers) {
                     return Some(code);
                 }

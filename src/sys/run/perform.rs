@@ -1,7 +1,7 @@
 //! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
@@ -19,16 +19,16 @@ use super::voices::{Sockets, Voices};
 use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
-use crate::plan::Credentials;
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
-use crate::sys::privilege::{with_files_of, with_raised};
+use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::score::set_oom_score;
 use crate::sys::process::spawn::{self, Verdict};
 
 /// Everything that acts on processes.
@@ -250,11 +250,11 @@ impl Hands {
     fn adjust_oom_score(&self, id: Id, pid: Pid) {
         let Some(member) = self.members.get(id.0) else { return };
         let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
-        let Credentials { uid, gid, .. } = member.plan.credentials;
-        let write = || fs::write(format!("/proc/{}/oom_score_adj", pid.0), score.to_string());
+        let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
-        if let Err(cause) = with_files_of(uid, gid, || with_raised(lower, write)) {
+        let user = FilesOf::from(&member.plan.credentials);
+        if let Err(cause) = with_files_of(&user, || with_raised(lower, write)).and_then(|written| written) {
             tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
         }
     }
@@ -268,7 +268,8 @@ impl Hands {
                 more = false;
                 break;
             };
-            let out_of_memory = exit == Exit::Signal(Signal::KILL) && self.memory.has_grown();
+            let killed = exit == Exit::Signal(Signal::KILL) || exit == Exit::Code(OF_A_KILLED_CHILD);
+            let out_of_memory = killed && self.memory.has_grown();
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
@@ -280,6 +281,7 @@ impl Hands {
                 continue;
             };
             self.hear(process.id, events);
+            self.logs.catch_up(process.id);
             self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
@@ -314,7 +316,7 @@ impl Hands {
         }
     }
 
-    /// Returns whether the last process of a service was killed for want of memory.
+    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
         self.memory.killed.contains(&id)
     }
@@ -334,6 +336,9 @@ impl Hands {
         self.family.youngest_first()
     }
 }
+
+/// What a shell ends with when its last command was killed: 128 + SIGKILL.
+const OF_A_KILLED_CHILD: u8 = 137;
 
 /// Who was killed for want of memory.
 #[derive(Default)]

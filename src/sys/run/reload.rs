@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use super::Turning;
 use super::member::Member;
 use super::perform::Hands;
+use super::reports::count;
 use crate::config::values::ServiceName;
 use crate::error::Error;
 use crate::plan::checks::Examination;
@@ -43,7 +44,7 @@ pub trait Origin {
 
 impl Turning<'_> {
     /// Reads the configuration again and begins what follows. Returns what was done in words, or why nothing was.
-    pub(super) fn reread(&mut self) -> (Result<String, String>, Vec<Action>) {
+    pub(super) fn reread(&mut self) -> (Result<Told, String>, Vec<Action>) {
         let Some(origin) = &mut self.origin else {
             return (Err("nothing is supervised yet".to_owned()), Vec::new());
         };
@@ -53,14 +54,23 @@ impl Turning<'_> {
         let reread = match origin.reread() {
             Ok(reread) => reread,
             Err(error) => {
-                tracing::error!("reload: nothing is changed: {error}");
-                return (Err(format!("nothing is changed: {error}")), Vec::new());
+                let why = match &error {
+                    Error::Wrong(problems) => {
+                        let all = problems.clone().into_sorted();
+                        let count = count(u32::try_from(all.len()).unwrap_or(u32::MAX), "problem");
+                        let list: String = all.iter().map(|problem| format!("\n  {problem}")).collect();
+                        format!("{count}:{list}")
+                    }
+                    Error::Refused(refused) => refused.to_string(),
+                };
+                tracing::error!("reload refused, nothing is changed: {why}");
+                return (Err(format!("reload refused, nothing is changed: {why}")), Vec::new());
             }
         };
         let told = reread.told();
         tracing::info!("reload: {told}");
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let Reread { setup, members, changed, .. } = reread;
+        let Reread { setup, members, changed, notices, .. } = reread;
         let actions = self.supervisor.adopt(self.now(), setup, &changed);
         let ids: HashMap<ServiceName, Id> = members
             .iter()
@@ -68,15 +78,23 @@ impl Turning<'_> {
             .collect();
         self.hands.adopt(members, &ids);
         self.front.reloaded = true;
-        (Ok(told), actions)
+        (Ok(Told { told, notices }), actions)
     }
 }
 
+/// What came of it.
+pub(super) struct Told {
+    told: String,
+    notices: Vec<String>,
+}
+
 /// What callers are told of it.
-pub(super) fn answer(calls: Vec<Call>, told: &Result<String, String>) {
+pub(super) fn answer(calls: Vec<Call>, told: &Result<Told, String>) {
     for call in calls {
         call.answer(match told {
-            Ok(told) => Answer::Ok(Reloaded { tree: Some(told.clone()), services: Vec::new() }),
+            Ok(Told { told, notices }) => {
+                Answer::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
+            }
             Err(why) => Answer::Error(why.clone()),
         });
     }

@@ -38,6 +38,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
     let Background { manner, refusals, awaited, out_of_memory } = *background;
     let alone = manner == Manner::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
+    let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
         Report::Waiting { id, on } => {
             let names: Vec<_> = on.iter().map(|id| name(*id)).collect();
@@ -59,8 +60,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
             tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), span(*ran));
         }
         Report::Ended { id, exit, ran } => {
-            let memory = if out_of_memory(*id) { " (out of memory)" } else { "" };
-            tracing::warn!("{}: ended with {}{memory} after {}", name(*id), words(*exit), span(*ran));
+            tracing::warn!("{}: ended with {}{} after {}", name(*id), words(*exit), memory(*id), span(*ran));
         }
         Report::Stopped { id, exit, took } => {
             tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), span(*took));
@@ -75,7 +75,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
             );
         }
         Report::Failed { id, why } => {
-            tracing::error!("{}: failed: {}", name(*id), reason(*id, why, supervisor, refusals))
+            let why = reason(*id, why, supervisor, refusals);
+            tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
             let who = match who {
@@ -126,11 +127,12 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
         Report::Undone { id, exit, took } => {
             tracing::warn!("{}: its stop command ended with {} after {}", name(*id), words(*exit), span(*took));
         }
-        Report::Stopping { because } => stopping(because, supervisor, refusals, manner),
+        Report::Stopping { because } => stopping(because, supervisor, background),
     }
 }
 
-fn stopping(because: &Because, supervisor: &Supervisor, refusals: &Refusals, manner: Manner) {
+fn stopping(because: &Because, supervisor: &Supervisor, background: &Background<'_>) {
+    let Background { manner, refusals, out_of_memory, .. } = *background;
     let alone = manner == Manner::Alone;
     match because {
         Because::Signal(signal) if alone => tracing::debug!("got {signal}"),
@@ -141,8 +143,9 @@ fn stopping(because: &Because, supervisor: &Supervisor, refusals: &Refusals, man
         Because::Essential(id, why) => {
             let name = supervisor.name(*id);
             tracing::error!(
-                "{name} is essential and has ended for good ({}): stopping",
-                reason(*id, why, supervisor, refusals)
+                "{name} is essential and has ended for good ({}{}): stopping",
+                reason(*id, why, supervisor, refusals),
+                if out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }
         Because::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
@@ -154,9 +157,13 @@ fn stopping(because: &Because, supervisor: &Supervisor, refusals: &Refusals, man
 /// Returns why a service is failed, in words that name services.
 pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -> String {
     match why {
-        Why::Ended(exit) => format!("ended with {}", words(*exit)),
+        Why::Ended(exit) => match supervisor.given_up(id) {
+            Some(why) => why.to_owned(),
+            None => format!("ended with {}", words(*exit)),
+        },
         Why::Limit(times) => {
             let last = match (supervisor.last_exit(id), refusals.get(&id)) {
+                _ if supervisor.given_up(id).is_some() => supervisor.given_up(id).unwrap_or_default().to_owned(),
                 (Some(exit), _) => words(exit),
                 (None, Some(why)) => refusal(why),
                 (None, None) => "could not be started".to_owned(),

@@ -13,6 +13,7 @@ use super::perform::Hands;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::Target;
 use crate::sys::privilege::with_raised;
+use crate::sys::process::children;
 use crate::sys::process::reap::{self, Seen};
 
 /// How long stragglers have after TERM. They had no contract with us; the budget belongs to services.
@@ -83,8 +84,12 @@ fn signal_all(signal: Signal) {
     });
 }
 
-/// Returns the children that are ours, by `/proc/*/stat`: the list of them is not in every kernel (CONFIG_PROC_CHILDREN).
+/// Returns the children that are ours; by `/proc/*/stat` where the kernel has no list of them.
 fn children() -> Vec<libc::pid_t> {
+    let listed = libc::pid_t::try_from(std::process::id()).ok().and_then(children::of);
+    if let Some(listed) = listed {
+        return listed;
+    }
     let ours = std::process::id().to_string();
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());

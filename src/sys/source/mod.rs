@@ -2,6 +2,7 @@
 //! what the bytes mean, and what is wrong with them, is said by `config`.
 
 mod entry;
+pub mod readable;
 mod tree;
 pub mod whose;
 

@@ -1,4 +1,4 @@
-//! The examples as users start them: `docker-compose up --build` in a directory of `examples/`.
+//! Compose files as users start them: `docker-compose up`, with the directory's own images built first in `examples/`.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -10,6 +10,7 @@ use super::{BUILD_PATIENCE, Docker, Image, both, image, limited, unique};
 pub struct Project {
     name: String,
     directory: PathBuf,
+    file: String,
     variables: Vec<(String, String)>,
 }
 
@@ -23,8 +24,21 @@ impl Project {
             vec![("BASE".to_owned(), image::base()), ("STEPDOWN".to_owned(), Image::demo(docker).tag().to_owned())];
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let directory = image::root().join("examples").join(example);
-        let project = Self { name: unique(example), directory, variables: all };
+        let project = Self { name: unique(example), directory, file: "docker-compose.yml".to_owned(), variables: all };
         project.must(&["up", "--build", "-d"]);
+        project
+    }
+
+    /// Starts a file of `tests/docker/compose`, with the image of every environment as its `IMAGE`.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn of(docker: &Docker, file: &str, variables: &[(&str, &str)]) -> Self {
+        let mut all = vec![("IMAGE".to_owned(), Image::environments(docker).tag().to_owned())];
+        all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let directory = image::root().join("tests/docker/compose");
+        let project = Self { name: unique("compose"), directory, file: file.to_owned(), variables: all };
+        project.must(&["up", "-d"]);
         project
     }
 
@@ -63,7 +77,7 @@ impl Project {
         limited("docker-compose", BUILD_PATIENCE)
             .current_dir(&self.directory)
             .envs(self.variables.iter().cloned())
-            .args(["--project-name", &self.name])
+            .args(["--project-name", &self.name, "--file", &self.file])
             .args(words)
             .stdin(std::process::Stdio::null())
             .output()

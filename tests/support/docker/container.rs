@@ -41,6 +41,11 @@ impl Run {
         self.with(&format!("-v {}:{at}:ro", from.display()))
     }
 
+    /// Mounts a directory of this machine.
+    pub fn directory(self, from: &std::path::Path, at: &str) -> Self {
+        self.with(&format!("-v {}:{at}", from.display()))
+    }
+
     /// Sets the main command.
     pub fn command<const N: usize>(mut self, words: [&str; N]) -> Self {
         self.command = words.map(str::to_owned).to_vec();
@@ -50,6 +55,12 @@ impl Run {
     /// Sets the main command to a shell script.
     pub fn script(self, script: &str) -> Self {
         self.command(["sh", "-c", script])
+    }
+
+    /// Sets the main command to these words, separated by blanks.
+    pub fn words_of_command(mut self, words: &str) -> Self {
+        self.command = words.split_whitespace().map(str::to_owned).collect();
+        self
     }
 
     /// Runs it to its end.
@@ -167,6 +178,12 @@ impl Container {
         docker(["logs", &self.name]).map(|output| both(&output)).unwrap_or_default()
     }
 
+    /// Returns what it wrote to its standard output and to its standard error so far.
+    pub fn streams(&self) -> [String; 2] {
+        let output = docker(["logs", &self.name]).expect("docker was executed before");
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Waits until its log holds `text`, `times` times.
     ///
     /// # Panics
@@ -244,6 +261,18 @@ impl Container {
         (output.status.success(), both(&output))
     }
 
+    /// Runs a shell script in it as the user that it was started as, and returns whether it succeeded, and its output.
+    pub fn exec(&self, script: &str) -> (bool, String) {
+        let output = docker(["exec", &self.name, "sh", "-c", script]).expect("docker was executed before");
+        (output.status.success(), both(&output))
+    }
+
+    /// Returns the pid of its first process, as the host counts.
+    pub fn host_pid(&self) -> i32 {
+        let pid = must(["inspect", "--format", "{{.State.Pid}}", &self.name]);
+        pid.trim().parse().expect("docker prints a number")
+    }
+
     /// Returns `/proc/PID/status` of a process, by key.
     pub fn status_of(&self, pid: u32) -> Status {
         Status(self.as_root(&format!("cat /proc/{pid}/status")))
@@ -301,6 +330,11 @@ impl Volume {
         let name = unique("volume");
         must(["volume", "create", "--label", &label(), &name]);
         Self { name }
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 

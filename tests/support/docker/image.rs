@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::probe_path::probe;
 use super::{BUILD_PATIENCE, docker, label, must, must_within};
 
 /// A tag that `docker run` takes.
@@ -20,16 +21,16 @@ impl Image {
     pub fn demo(_: &super::Docker) -> Self {
         let root = root();
         let parts = ["Dockerfile", "services.d"].map(|part| root.join(part));
-        let args = [("BUILD_BASE", prebuilt().0), ("BASE", base())];
-        Self::once("demo", hash(&parts), |tag| build(&root, None, tag, &args))
+        let args = || [("BUILD_BASE", prebuilt().0), ("BASE", base())];
+        Self::once("demo", hash(&parts), |tag| build(&root, None, tag, &args()))
     }
 
     /// Returns the image of one of `examples/`.
     pub fn example(docker: &super::Docker, name: &str) -> Self {
         let context = root().join("examples").join(name);
-        let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        let args = || [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
         let name = format!("example-{name}");
-        Self::once(&name, hash(std::slice::from_ref(&context)), |tag| build(&context, None, tag, &args))
+        Self::once(&name, hash(std::slice::from_ref(&context)), |tag| build(&context, None, tag, &args()))
     }
 
     /// Returns an image without services, to which a test gives a tree or a main command.
@@ -37,11 +38,46 @@ impl Image {
         Self::example(docker, "command")
     }
 
+    /// Returns the image of `tests/docker/environments`, with the probe in it: one for every environment.
+    pub fn environments(docker: &super::Docker) -> Self {
+        let (files, probe) = (root().join("tests/docker/environments"), probe());
+        let args = || [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        Self::once("environments", hash(&[files.clone(), probe.clone()]), |tag| {
+            let context = tempfile::tempdir().expect("a temporary directory");
+            for file in below(&files) {
+                let to = context.path().join(file.strip_prefix(&files).expect("it lies there"));
+                fs::create_dir_all(to.parent().expect("the context")).expect("a directory of ours takes another");
+                fs::copy(&file, to).expect("it was just listed");
+            }
+            fs::copy(probe, context.path().join("probe")).expect("its path was just asked for");
+            build(context.path(), None, tag, &args());
+        })
+    }
+
     /// Returns an image that holds the binary, a static payload and nothing else.
     pub fn scratch(docker: &super::Docker, scratch: &Scratch) -> Self {
-        let args = [("STEPDOWN", Self::demo(docker).0)];
+        let args = || [("STEPDOWN", Self::demo(docker).0)];
         let files = scratch.context.path();
-        Self::once("scratch", hash(&[files.to_owned()]), |tag| build(files, None, tag, &args))
+        Self::once("scratch", hash(&[files.to_owned()]), |tag| build(files, None, tag, &args()))
+    }
+
+    /// Returns the base image with the binary as entry point, the probe (tests/support/probe.rs), and a container file that
+    /// declares `/config` and `/run/app`.
+    pub fn probe(docker: &super::Docker) -> Self {
+        let context = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| context.path().join(name);
+        fs::copy(probe(), at("probe")).expect("its path was just asked for");
+        let container = "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n\
+             [[directory]]\npath = \"/run/app\"\n";
+        fs::write(at("stepdown.toml"), container).expect("an empty directory takes a file");
+        let dockerfile = "ARG STEPDOWN\nARG BASE\nFROM ${STEPDOWN} AS stepdown\nFROM ${BASE}\n\
+             COPY --from=stepdown /usr/bin/stepdown /usr/bin/stepdown\nCOPY probe /usr/local/bin/probe\n\
+             COPY stepdown.toml /etc/stepdown.toml\n\
+             ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\nSTOPSIGNAL SIGTERM\n";
+        fs::write(at("Dockerfile"), dockerfile).expect("the same directory takes another");
+        let args = [("STEPDOWN", Self::demo(docker).0), ("BASE", base())];
+        let files = context.path().to_owned();
+        Self::once("probe", hash(std::slice::from_ref(&files)), |tag| build(&files, None, tag, &args))
     }
 
     /// Returns its tag.

@@ -2,7 +2,8 @@
 //! came, each line whole in one file and never twice, whatever is full, gone or killed in between.
 //!
 //! While nothing can be written the lines wait here, up to [`ROOM`]; then the service's pipes are not read, and it waits
-//! itself. That is said once, tried again every second, and said again when it is over.
+//! itself. That is said once, tried again every second, and said again when it is over. Where nothing could ever be
+//! written, and waiting would not change that, nothing waits: [`Store::begin`].
 
 mod directory;
 mod names;
@@ -12,17 +13,18 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
+use nix::errno::Errno;
 
 use self::directory::Directory;
 use self::packing::Packing;
 use super::clock::{Now, Stamp};
 use super::split::{LONGEST_OF_FILE, Piece};
 use crate::config::service::LogDirectory;
-use crate::config::values::{Gid, Uid};
-use crate::sys::privilege::with_files_of;
+use crate::sys::privilege::{FilesOf, with_files_of};
 
 /// When more than this waits, the pipes are not read.
 pub const ROOM: usize = 64 * 1024;
@@ -39,7 +41,7 @@ pub struct Store {
     /// The service, in our messages.
     who: String,
     asked: LogDirectory,
-    user: (Uid, Gid),
+    user: Rc<FilesOf>,
     directory: Option<Directory>,
     current: Option<Current>,
     /// What is to be written, from the beginning of the line in which the last write ended.
@@ -74,11 +76,11 @@ struct Trouble {
 
 impl Store {
     /// Returns a store that has opened nothing yet.
-    pub fn new(who: &str, asked: LogDirectory, user: (Uid, Gid)) -> Self {
+    pub fn new(who: &str, asked: LogDirectory, user: FilesOf) -> Self {
         Self {
             who: who.to_owned(),
             asked,
-            user,
+            user: Rc::new(user),
             directory: None,
             current: None,
             waiting: Vec::new(),
@@ -95,6 +97,31 @@ impl Store {
     /// whether a trouble is over.
     pub fn open(&mut self, now: Now) {
         self.attempt(now, if self.pending() > 0 { Self::write_out } else { Self::ensure });
+    }
+
+    /// Opens them for the first time, as [`Self::open`].
+    ///
+    /// # Errors
+    /// When that went wrong in a way that does not heal by itself, why and what helps: they are not to be used. That is
+    /// not said here.
+    pub fn begin(&mut self, now: Now) -> Result<(), String> {
+        if self.current.is_some() || self.trouble.is_some() {
+            self.open(now);
+            return Ok(());
+        }
+        let user = Rc::clone(&self.user);
+        match with_files_of(&user, || self.ensure(now)).and_then(|done| done) {
+            Err(cause) if !heals(&cause) => Err(format!("cannot write {}: {cause}", self.shown())),
+            Ok(()) | Err(_) => {
+                self.open(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns which file cannot be written and why, while that is so.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_ref().map(|trouble| trouble.what.as_str())
     }
 
     /// Takes a piece of the stream with that number.
@@ -139,8 +166,9 @@ impl Store {
             self.attempt(now, Self::write_out);
         }
         if self.look_again.is_some_and(|at| at <= now.at) {
-            let (uid, gid) = self.user;
-            with_files_of(uid, gid, || self.prune(now));
+            let user = Rc::clone(&self.user);
+            // Where it cannot be done, the next attempt to write says so.
+            let _pruned = with_files_of(&user, || self.prune(now));
         }
     }
 
@@ -151,8 +179,8 @@ impl Store {
 
     /// Compresses the next bounded piece.
     pub fn pack(&mut self) {
-        let (uid, gid) = self.user;
-        let packed = with_files_of(uid, gid, || {
+        let user = Rc::clone(&self.user);
+        let packed = with_files_of(&user, || {
             let Some(directory) = &self.directory else { return Ok(None) };
             match (self.packing.take(), self.plain.pop()) {
                 (Some(packing), next) => {
@@ -163,7 +191,7 @@ impl Store {
                 (None, None) => Ok(None),
             }
         });
-        match packed {
+        match packed.and_then(|packed| packed) {
             Ok(packing) => self.packing = packing,
             Err(cause) => {
                 // The next rotation tries them again.
@@ -180,20 +208,25 @@ impl Store {
             self.attempt(now, Self::write_out);
         }
         if let (Some(packing), Some(directory)) = (self.packing.take(), &self.directory) {
-            let (uid, gid) = self.user;
-            with_files_of(uid, gid, || packing.give_up(directory));
+            let user = Rc::clone(&self.user);
+            let _given_up = with_files_of(&user, || packing.give_up(directory));
         }
         let lost = self.waiting.get(self.written..).unwrap_or_default();
         if let Some(trouble) = self.trouble.as_ref().filter(|_| !lost.is_empty()) {
             let lines = memchr::memchr_iter(b'\n', lost).count().max(1);
-            tracing::error!("{}: the last {lines} lines ({} bytes) are lost: {}", self.who, lost.len(), trouble.what);
+            tracing::error!(
+                "{}: the last {lines} lines ({} bytes) are lost: cannot write {}",
+                self.who,
+                lost.len(),
+                trouble.what
+            );
         }
     }
 
     /// Does something with the rights of the service's user, and says when it begins and when it ceases to go wrong.
     fn attempt(&mut self, now: Now, work: impl FnOnce(&mut Self, Now) -> io::Result<()>) {
-        let (uid, gid) = self.user;
-        let done = with_files_of(uid, gid, || work(self, now));
+        let user = Rc::clone(&self.user);
+        let done = with_files_of(&user, || work(self, now)).and_then(|done| done);
         self.compact();
         match (done, &mut self.trouble) {
             (Ok(()), None) => {}
@@ -204,8 +237,8 @@ impl Store {
             }
             (Err(_), Some(trouble)) => trouble.retry = now.at + RETRY,
             (Err(cause), None) => {
-                let what = format!("cannot write {}: {cause}", self.shown());
-                tracing::error!("{}: {what}; its output waits", self.who);
+                let what = format!("{}: {cause}", self.shown());
+                tracing::error!("{}: cannot write {what}; its output waits", self.who);
                 self.trouble = Some(Trouble { what, since: now.at, retry: now.at + RETRY });
             }
         }
@@ -317,6 +350,21 @@ impl Store {
             self.waiting = Vec::new();
         }
     }
+}
+
+/// Whether it may go away while nobody does anything about it. What we refuse in our own words does not.
+fn heals(cause: &io::Error) -> bool {
+    let lasting = [
+        Errno::EACCES,
+        Errno::EPERM,
+        Errno::EROFS,
+        Errno::ENOENT,
+        Errno::ENOTDIR,
+        Errno::EISDIR,
+        Errno::ELOOP,
+        Errno::ENAMETOOLONG,
+    ];
+    cause.raw_os_error().is_some_and(|errno| !lasting.contains(&Errno::from_raw(errno)))
 }
 
 impl Current {

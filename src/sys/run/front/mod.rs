@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Turning;
 use super::journal::Journal;
 use crate::supervise::{Event, Id, Pid, Request};
-use crate::sys::control::answers::{Answer, Begun, Health, Reloaded, Snapshot, StepTime, Tried, Waited};
+use crate::sys::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
 use crate::sys::control::protocol::{Ask, Until};
 use crate::sys::control::reached::{Standing, standing};
 use crate::sys::control::roll::{Change, No, Roll};
@@ -49,9 +49,22 @@ struct Waiter {
 }
 
 enum What {
-    Reach { ids: Vec<Id>, until: Until, asked: bool },
-    Another { ids: Vec<Id>, seen: u64, not_before: Instant },
-    Reload { ids: Vec<Id>, tried: HashMap<Id, Tried> },
+    /// Those behind `ids` are stopped with them: whom each of them requires.
+    Reach {
+        ids: Vec<Id>,
+        until: Until,
+        asked: bool,
+        with: Vec<(Id, Id)>,
+    },
+    Another {
+        ids: Vec<Id>,
+        seen: u64,
+        not_before: Instant,
+    },
+    Reload {
+        ids: Vec<Id>,
+        tried: HashMap<Id, Tried>,
+    },
 }
 
 impl Front {
@@ -101,7 +114,9 @@ impl Turning<'_> {
                 call.answer(said(sent.map(|()| Begun {})));
             }
             Ask::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
-                Ok(ids) => self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false }),
+                Ok(ids) => {
+                    self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false, with: Vec::new() })
+                }
                 Err(no) => call.answer(said::<()>(Err(no))),
             },
             Ask::Env { service, show_secrets } => {
@@ -136,7 +151,7 @@ impl Turning<'_> {
             }
             let over = waiter.until.is_some_and(|until| until <= now);
             match &mut waiter.what {
-                What::Reach { ids, until, asked } => match self.reached(ids, *until, *asked, over) {
+                What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
                     Some(waited) => waiter.call.answer(Answer::Ok(waited)),
                     None => self.front.waiters.push(waiter),
                 },
@@ -146,7 +161,7 @@ impl Turning<'_> {
                 }
                 What::Another { ids, seen, not_before } => {
                     let services = self.describe(ids);
-                    if snapshot::version(self.is_stopping(), &services) == *seen {
+                    if snapshot::revision(self.is_stopping(), &services) == *seen {
                         *not_before = now + WATCH_PAUSE;
                         self.front.waiters.push(waiter);
                     } else {
@@ -162,7 +177,7 @@ impl Turning<'_> {
                         self.front.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
-                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, services }));
+                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
             }
@@ -199,6 +214,7 @@ impl Turning<'_> {
             Err(no) => return call.answer(said::<()>(Err(no))),
         };
         let now = self.now();
+        let with = if change == Change::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
         for id in ids.iter().copied() {
             let request = match change {
                 Change::Start => Request::Start(id),
@@ -212,7 +228,7 @@ impl Turning<'_> {
         }
         let until = if change == Change::Stop { Until::Down } else { Until::Ready };
         // Who does not want to wait is told how it stands once the engine has heard of it.
-        self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true });
+        self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
     }
 
     fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, No> {
@@ -241,15 +257,19 @@ impl Turning<'_> {
     }
 
     /// Returns how far they have come, once each has come as far as it will, or time is over.
-    fn reached(&self, ids: &[Id], until: Until, asked: bool, over: bool) -> Option<Waited> {
+    fn reached(&self, named: &[Id], until: Until, asked: bool, over: bool, with: &[(Id, Id)]) -> Option<Waited> {
+        let ids: Vec<Id> = named.iter().copied().chain(with.iter().map(|(id, _)| *id)).collect();
         let stopping = self.is_stopping();
         let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| standing(until, phase, asked, stopping));
         if !over && ids.iter().any(|id| stand(id) == Some(Standing::NotYet)) {
             return None;
         }
-        let services = self.describe(ids);
-        let reached =
-            services.iter().zip(ids).map(|(it, id)| snapshot::reached(it, stand(id) == Some(Standing::Reached)));
+        let services = self.describe(&ids);
+        let reached = services.iter().zip(&ids).map(|(it, id)| {
+            let requires =
+                with.iter().find(|(known, _)| known == id).map(|(_, on)| self.front.roll.name(*on).to_owned());
+            Reached { requires, ..snapshot::reached(it, stand(id) == Some(Standing::Reached)) }
+        });
         Some(Waited { services: reached.collect() })
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::super::Turning;
+use super::super::reports::span;
 use super::{What, said};
 use crate::config::service::Reload;
 use crate::config::values::Signal;
@@ -94,7 +95,11 @@ impl Turning<'_> {
         };
         let word = self.supervisor.phase(id).map_or("unknown", Phase::word);
         let Some(pid) = self.supervisor.live(id).filter(|_| reachable) else {
-            return Err(No::Refused(format!("`{name}` has no process: it is {word}")));
+            let how = match self.supervisor.pause_left(id, self.now()) {
+                Some(pause) => format!("it failed and starts again in {}", span(pause)),
+                None => format!("it is {word}"),
+            };
+            return Err(No::Refused(format!("`{name}` has no process: {how}")));
         };
         let refused = |errno: Errno| No::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
         self.hands.deliver(pid, to, signal).map_err(refused)

@@ -29,14 +29,14 @@ impl Turning<'_> {
     /// Returns the whole answer to `status`, with what services take of the machine.
     pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>) -> Snapshot {
         let stopping = self.is_stopping();
-        let version = snapshot::version(stopping, &services);
+        let revision = snapshot::revision(stopping, &services);
         self.look_at_usage();
         if let Some((_, usage)) = &self.front.usage {
             for it in &mut services {
                 it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
             }
         }
-        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, version, services, ..self.front.fixed.clone() }
+        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..self.front.fixed.clone() }
     }
 
     fn look_at_usage(&mut self) {
@@ -71,6 +71,11 @@ impl Turning<'_> {
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             status_text: self.hands.voices.status(id).map(str::to_owned),
+            why: line.why.clone().map(|why| match line.state {
+                "failed" if self.hands.is_out_of_memory(id) => format!("{why} (out of memory)"),
+                _ => why,
+            }),
+            log_trouble: self.hands.logs.trouble(id).map(str::to_owned),
             ..snapshot::service(line, now)
         }
     }

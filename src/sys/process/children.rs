@@ -1,0 +1,63 @@
+//! The children of a process as the kernel lists them: in a PID namespace that is shared with a whole machine, looking at
+//! every process there is would take seconds in which PID 1 does nothing else. Must not know whose they are.
+
+use std::fs;
+
+use nix::libc::pid_t;
+
+/// Returns the children of `pid`, zombies included; `None` where the kernel keeps no list (CONFIG_PROC_CHILDREN) or shows
+/// none. Who has ended is there until it is reaped, so that the list of our own is whole: nobody else reaps them.
+pub fn of(pid: pid_t) -> Option<Vec<pid_t>> {
+    let mut all = None;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        // A thread that has ended has given its children to another one.
+        let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
+        let found = list.split_ascii_whitespace().filter_map(|word| word.parse::<pid_t>().ok());
+        all.get_or_insert_with(Vec::new).extend(found);
+    }
+    all
+}
+
+/// Returns everybody below `pid`; `None` where the kernel keeps no list of its children. Who ends meanwhile may be missing.
+pub fn below(pid: pid_t) -> Option<Vec<pid_t>> {
+    let mut all = of(pid)?;
+    let mut at = 0;
+    while let Some(next) = all.get(at) {
+        let more = of(*next).unwrap_or_default();
+        all.extend(more);
+        at += 1;
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // a test has children of its own
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn children_and_theirs_are_found_and_strangers_are_not() {
+        // The shell says its child's number, and waits for it until it is told to end.
+        let script = "sleep 600 & echo $!; read -r line; kill $!";
+        let mut shell = Command::new("sh");
+        let mut shell =
+            shell.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("there is a shell");
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(shell.stdout.take().expect("it is a pipe"));
+        std::io::BufRead::read_line(&mut output, &mut line).expect("it writes a line");
+        let grandchild: pid_t = line.trim().parse().expect("it is a number");
+        let child = pid_t::try_from(shell.id()).expect("a pid is an i32");
+        let us = pid_t::try_from(std::process::id()).expect("a pid is an i32");
+        if let Some(found) = of(us) {
+            assert!(found.contains(&child) && !found.contains(&grandchild), "{found:?}");
+            let found = below(us).expect("there is a list");
+            assert!(found.contains(&child) && found.contains(&grandchild) && !found.contains(&us), "{found:?}");
+            assert_eq!(of(grandchild), Some(Vec::new()));
+        }
+        drop(shell.stdin.take());
+        shell.wait().expect("it is our child");
+        assert!(of(child).is_none_or(|found| found.is_empty()), "it is gone");
+    }
+}

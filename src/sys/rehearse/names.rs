@@ -1,0 +1,87 @@
+//! The three files that an engine brings with it whatever the image has there: `/etc/hosts`, `/etc/hostname`,
+//! `/etc/resolv.conf`. Each is bound over the image's, as Docker does it: root can write to it (unless the root is
+//! read-only), and nobody can replace it.
+#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which nobody else has seen yet
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::root::make;
+use super::{Network, mounts, tree};
+use crate::error::Refused;
+
+/// Docker's `/etc/hosts`, where the network is not the host's.
+const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
+    ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+
+/// What the host has there, read before its root is left.
+#[derive(Debug)]
+pub(super) struct Names {
+    hosts: Option<Vec<u8>>,
+    resolv: Option<Vec<u8>>,
+}
+
+impl Names {
+    /// Reads them. Without the host's network its names are of no use.
+    pub(super) fn read(network: Network) -> Self {
+        let hosts = match network {
+            Network::Host => fs::read("/etc/hosts").ok(),
+            Network::None => None,
+        };
+        Self { hosts, resolv: fs::read("/etc/resolv.conf").ok() }
+    }
+
+    /// Puts them in place, from files made below `at`, which is outside the root.
+    pub(super) fn place(&self, hostname: &str, at: &Path, read_only: bool) -> Result<(), Refused> {
+        make(at)?;
+        make(Path::new("/etc"))?;
+        let resolv = self.resolv.clone().unwrap_or_default();
+        for (name, text) in [
+            ("hosts", hosts(self.hosts.as_deref(), hostname)),
+            ("hostname", format!("{hostname}\n").into_bytes()),
+            ("resolv.conf", resolv),
+        ] {
+            let (source, target) = (at.join(name), Path::new("/etc").join(name));
+            let prepare = || -> io::Result<()> {
+                fs::write(&source, &text)?;
+                fs::set_permissions(&source, fs::Permissions::from_mode(0o644))?;
+                // A link (to /run, to the host's stub) would lead the bind elsewhere.
+                if !fs::symlink_metadata(&target).is_ok_and(|meta| meta.is_file()) {
+                    tree::remove(&target)?;
+                    fs::write(&target, "")?;
+                }
+                Ok(())
+            };
+            prepare().map_err(|cause| Refused::new(format!("cannot make {}", target.display()), cause))?;
+            mounts::bind(&source, &target)?;
+            if read_only {
+                mounts::read_only_alone(&target)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The host's names and this one.
+fn hosts(known: Option<&[u8]>, hostname: &str) -> Vec<u8> {
+    let mut text = known.unwrap_or(HOSTS.as_bytes()).to_vec();
+    if text.last().is_some_and(|byte| *byte != b'\n') {
+        text.push(b'\n');
+    }
+    text.extend(format!("127.0.1.1\t{hostname}\n").into_bytes());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_names_stay_and_ours_is_a_line_of_its_own() {
+        assert_eq!(hosts(Some(b"10.0.0.1 db"), "box"), b"10.0.0.1 db\n127.0.1.1\tbox\n");
+        let fresh = String::from_utf8(hosts(None, "box")).unwrap();
+        assert!(fresh.starts_with("127.0.0.1\tlocalhost\n") && fresh.ends_with("\n127.0.1.1\tbox\n"), "{fresh}");
+    }
+}

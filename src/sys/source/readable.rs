@@ -1,0 +1,77 @@
+//! Whether who PID 1 becomes can read the configuration again: what only root can read boots and makes every reload
+//! impossible. Tells from owner and mode alone. Must not read what is in the files.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::plan::Identity;
+
+/// A tree is not deeper: a service's directory, and one below it.
+const DEPTH: usize = 3;
+
+/// Returns those of these paths, and of what lies below them, that this user cannot read; without a user, those that
+/// root keeps to itself and its group. What lies in such a directory is not told.
+pub fn closed_to(paths: &[PathBuf], who: Option<&Identity>) -> Vec<PathBuf> {
+    let mut closed = Vec::new();
+    if who.is_none_or(|who| who.uid.0 != 0) {
+        paths.iter().for_each(|path| walk(path, who, DEPTH, &mut closed));
+    }
+    closed
+}
+
+/// Returns what to say of such a path.
+pub fn said(path: &Path) -> String {
+    let path = crate::error::shown(path.as_os_str());
+    format!(
+        "{path} can be read by root only, which PID 1 will not be any more: it makes `reload` impossible; chmod a+rX {path}"
+    )
+}
+
+fn walk(path: &Path, who: Option<&Identity>, depth: usize, closed: &mut Vec<PathBuf>) {
+    let Ok(stat) = fs::metadata(path) else { return };
+    let wanted = if stat.is_dir() { 0o5 } else { 0o4 };
+    let granted = match who {
+        Some(who) if who.uid.0 == stat.uid() => stat.mode() >> 6,
+        Some(who) if who.groups.iter().any(|gid| gid.0 == stat.gid()) => stat.mode() >> 3,
+        Some(_) | None => stat.mode(),
+    };
+    if (stat.is_dir() || stat.is_file()) && granted & wanted != wanted {
+        closed.push(path.to_owned());
+        return;
+    }
+    if stat.is_dir() && depth > 0 {
+        let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+        // As the reader does it: such names are passed over.
+        let seen = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+        let mut below: Vec<_> = seen.map(|entry| entry.path()).collect();
+        below.sort();
+        below.iter().for_each(|path| walk(path, who, depth - 1, closed));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // of a tree that the test has just made
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_closed_to_others_is_found_however_deep() {
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let file = |name: &str, mode| {
+            let path = place.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        file("services.d/web.toml", 0o644);
+        file("services.d/.git", 0o600);
+        let (db, run) = (file("services.d/db.toml", 0o640), file("services.d/s6/run", 0o700));
+        let all = [place.path().join("services.d"), place.path().join("missing")];
+        assert_eq!(closed_to(&all, None), [db, run]);
+    }
+}

@@ -1,0 +1,171 @@
+//! What the probe must see in an environment: its whole record, for each of the four programs of the tree.
+
+use serde_json::{Map, Value, json};
+
+use crate::environments_table::{Environment, Lost, Mode};
+use crate::record::merge;
+
+/// The programs of `tests/docker/environments`, in the order in which they start.
+pub const PROGRAMS: [&str; 4] = ["seed", "store", "web", "main"];
+/// In the order in which they stop.
+pub const STOPS: [&str; 3] = ["main", "web", "store"];
+
+const NET_BIND_SERVICE: u64 = 1 << 10;
+
+/// Returns the record of `program`, as [`masked`] leaves it.
+pub fn record(environment: &Environment, program: &str) -> Value {
+    let it = environment;
+    let as_root = program == "seed" && it.steps_down();
+    let asked = program == "web" && it.steps_down() && !it.loses(Lost::Port);
+    let ambient = if asked { NET_BIND_SERVICE } else { 0 };
+    let mut whole = json!({
+        "self": if as_root { full(it, "1") } else { who(it, ambient) },
+        "descriptors": { "0": "/dev/null", "1": "pipe", "2": "pipe" },
+        "umask": variable(it, "UMASK").unwrap_or("022"),
+        "securebits": 0,
+        "dumpable": 1,
+        "signals": { "blocked": set(0), "ignored": set(0) },
+        "environment": variables(it, as_root),
+        "directory": "/",
+        "session": { "group": "self", "session": "self", "tty": "ENXIO" },
+        "oom_score_adj": "0",
+        "seccomp": if it.flags.contains("seccomp=unconfined") { "0" } else { "2" },
+        "files": files(it, program),
+        "starter": if as_root { before(it) } else { after(it) },
+    });
+    if program == "web" {
+        whole["port"] = json!("bound");
+    }
+    if it.pid_one {
+        whole["session"]["parent"] = json!(1);
+        whole["pid_one"] = pid_one(it, as_root);
+    }
+    whole
+}
+
+/// Ids and sets of a program that is the app user, or whom there is instead.
+fn who(it: &Environment, caps: u64) -> Value {
+    let ((uid, gid), caps) = (it.ids, set(caps));
+    json!({
+        "uids": [uid, uid, uid, uid], "gids": [gid, gid, gid, gid], "groups": groups(it),
+        "inheritable": caps, "permitted": caps, "effective": caps, "ambient": caps, "bounding": set(it.bounding),
+        "no_new_privs": "1", "threads": "1",
+    })
+}
+
+/// Root as the runtime made it.
+fn full(it: &Environment, no_new_privs: &str) -> Value {
+    let groups = [&[0], it.groups].concat();
+    json!({
+        "uids": [0, 0, 0, 0], "gids": [0, 0, 0, 0], "groups": groups,
+        "inheritable": set(0), "permitted": set(it.bounding), "effective": set(it.bounding), "ambient": set(0),
+        "bounding": set(it.bounding), "no_new_privs": no_new_privs, "threads": "1",
+    })
+}
+
+/// PID 1 before it steps down.
+fn before(it: &Environment) -> Value {
+    full(it, if it.flags.contains("no-new-privileges") { "1" } else { "0" })
+}
+
+/// PID 1 for the rest of its life: it keeps what it gives to `web`, and a gid of its own where it could have one.
+fn after(it: &Environment) -> Value {
+    let mut first = who(it, 0);
+    if it.steps_down() {
+        first["gids"][2] = json!("private");
+        first["permitted"] = json!(set(if it.loses(Lost::Port) { 0 } else { NET_BIND_SERVICE }));
+    }
+    first
+}
+
+/// PID 1 as it is seen, and what may be done to it: nothing but asking, once it is what it stays.
+fn pid_one(it: &Environment, as_root: bool) -> Value {
+    let closed = |what: &str| json!({ "environ": what, "mem": what, "maps": what, "fd": what, "ptrace": what });
+    let mut all = if as_root { closed("open") } else { closed("EACCES") };
+    if it.ids.0 == 0 {
+        // Root may list what it cannot open.
+        all["fd"] = json!("open");
+    }
+    all["ptrace"] = json!(if as_root { "allowed" } else { "EPERM" });
+    // A gid that only PID 1 has; without one the kernel lets the same uid set limits (SECURITY fact 2).
+    all["prlimit"] = json!(if it.steps_down() && !as_root { "EPERM" } else { "allowed" });
+    all["kill"] = json!("allowed");
+    all["is"] = if as_root { before(it) } else { after(it) };
+    all
+}
+
+fn groups(it: &Environment) -> Vec<u32> {
+    let mut all = it.groups.to_vec();
+    all.push(it.ids.1);
+    all.sort_unstable();
+    all
+}
+
+/// Returns the name of who serves. A line that is added to `/etc/passwd` cannot have the name of the image's own account.
+pub fn name(it: &Environment) -> String {
+    match (it.ids.0, it.mode) {
+        (0, _) => "root".to_owned(),
+        (uid, Mode::Unknown) if !it.loses(Lost::Name) => format!("app-{uid}"),
+        _ => "app".to_owned(),
+    }
+}
+
+fn variables(it: &Environment, as_root: bool) -> Value {
+    let (name, home) = if as_root { ("root".to_owned(), "/root") } else { (name(it), "/data") };
+    let mut all: Map<String, Value> = given(it).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let ours = [("HOME", home), ("USER", &name), ("LOGNAME", &name), ("HOSTNAME", "box"), ("PATH", path)];
+    all.extend(ours.map(|(name, value)| (name.to_owned(), json!(value))));
+    Value::Object(all)
+}
+
+/// The variables that the flags give.
+fn given(it: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let words: Vec<&str> = it.flags.split_whitespace().collect();
+    let pairs: Vec<_> =
+        words.windows(2).filter(|pair| pair[0] == "-e").filter_map(|pair| pair[1].split_once('=')).collect();
+    pairs.into_iter()
+}
+
+fn variable(it: &Environment, wanted: &str) -> Option<&'static str> {
+    given(it).find(|(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
+/// What became of the one file that each of them writes.
+fn files(it: &Environment, program: &str) -> Value {
+    let no_tmp = it.flags.contains("--read-only") && !it.flags.contains("--tmpfs /tmp");
+    let closed = it.loses(Lost::Data) || program == "seed" && it.loses(Lost::RootsReach);
+    let (path, refused) = match program {
+        "web" => ("/run/web/pid", it.loses(Lost::RunWeb).then_some("ENOENT")),
+        "main" => ("/tmp/main", no_tmp.then_some("EROFS")),
+        "seed" => ("/data/seed", closed.then_some("EACCES")),
+        _ => ("/data/store", closed.then_some("EACCES")),
+    };
+    json!({ path: refused.unwrap_or("written") })
+}
+
+fn set(bits: u64) -> String {
+    format!("{bits:016x}")
+}
+
+/// Puts words in the place of what is different on every machine, and takes away what is another's: limits and niceness
+/// come from the daemon, and PID 1 may be somebody else.
+pub fn masked(environment: &Environment, mut record: Value) -> Value {
+    let whole = record.as_object_mut().expect("a record is an object");
+    for name in ["limits", "nice", "cgroup"] {
+        assert!(whole.remove(name).is_some(), "the record has no {name}");
+    }
+    if !environment.pid_one {
+        whole.remove("pid_one");
+        assert!(whole["session"]["parent"].as_u64().is_some_and(|pid| pid > 1));
+        merge(&mut record, json!({ "session": { "parent": null } }));
+        record["session"].as_object_mut().expect("it is one").remove("parent");
+    }
+    for first in ["/starter", "/pid_one/is"] {
+        let Some(gids) = record.pointer_mut(&format!("{first}/gids")) else { continue };
+        if gids[2] != gids[0] && gids[2] != json!(0) {
+            gids[2] = json!("private");
+        }
+    }
+    if environment.mode == Mode::Refused { Value::Null } else { record }
+}

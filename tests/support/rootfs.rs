@@ -1,0 +1,44 @@
+//! A root filesystem for engines other than Docker: the binary, the probe, a shell (`CMD-SHELL` probes want one) with the libraries of both, account
+//! files, one service and a container file that declares `/config`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{binary, probe};
+
+/// Makes it below `root`.
+pub fn make(root: &Path) {
+    let put = |from: &Path, at: &str| {
+        let at = root.join(at.trim_start_matches('/'));
+        fs::create_dir_all(at.parent().expect("it lies below the root")).expect("it can be made");
+        fs::copy(from, &at).unwrap_or_else(|cause| panic!("{}: {cause}", from.display()));
+    };
+    put(&binary(), "/usr/bin/stepdown");
+    put(&probe(), "/usr/bin/probe");
+    put(Path::new("/bin/sh"), "/bin/sh");
+    let libraries = Command::new("ldd").arg("/bin/sh").arg(probe()).output().expect("ldd(1) is in every Debian");
+    let listed = |word: &&str| word.starts_with('/') && !word.ends_with(':');
+    for word in String::from_utf8_lossy(&libraries.stdout).split_whitespace().filter(listed) {
+        put(Path::new(word), word);
+    }
+    for (name, text) in [
+        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"),
+        ("etc/group", "root:x:0:\nvideo:x:44:\n"),
+        ("etc/stepdown.toml", "[app]\nhome = \"/config\"\n[[own]]\npath = \"/config\"\ncreate = true\n"),
+        ("etc/services.d/web.toml", "command = [\"probe\", \"--stay\"]\nready = { path = \"/gate\" }\n"),
+        ("gate", ""),
+    ] {
+        let at = root.join(name);
+        fs::create_dir_all(at.parent().expect("it lies below the root")).expect("it can be made");
+        fs::write(at, text).expect("it can be written");
+    }
+    for (directory, mode) in
+        [("", 0o755), ("run", 0o755), ("tmp", 0o1777), ("config", 0o755), ("proc", 0o555), ("dev", 0o755)]
+    {
+        let at = root.join(directory);
+        fs::create_dir_all(&at).expect("it can be made");
+        fs::set_permissions(&at, fs::Permissions::from_mode(mode)).expect("it is ours");
+    }
+}
