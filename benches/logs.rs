@@ -40,7 +40,7 @@ fn main() {
     for (name, way, route) in [
         ("tagged", Way::Stdout, Route::Tagged("web".to_owned())),
         ("json", Way::Stdout, Route::Json("web".to_owned())),
-        ("directory", Way::Files, Route::Files { name: "web".to_owned(), to, user }),
+        ("directory", Way::Files, Route::Files { name: "web".to_owned(), to, user, instead: Box::new(Route::Plain) }),
     ] {
         let (user, kernel) = pass(bytes, way, route);
         let rate = |seconds: f64| bytes as f64 / seconds / 1e6;
