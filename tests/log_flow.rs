@@ -195,9 +195,11 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
 #[test]
 fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() {
     let place = tempfile::tempdir().unwrap();
-    fs::write(place.path().join("flood"), "in the way of a directory").unwrap();
+    // What can never be written goes elsewhere: they are there at its start, and then something stands in their way.
+    let flood = place.path().join("flood");
+    let flood = format!("rm -r {0}; touch {0}; exec seq -f 'line %.0f' 1 1000000000", flood.display());
     let members = vec![
-        oneshot("flood", "exec seq -f 'line %.0f' 1 1000000000", By::Directory, place.path()),
+        oneshot("flood", &flood, By::Directory, place.path()),
         oneshot("quick", "seq 1 3; sleep 2.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
     ];
     let (from_stdout, stdout) = pipe().unwrap();
