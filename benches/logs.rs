@@ -25,6 +25,7 @@ use stepdown::supervise::Id;
 use stepdown::sys::log::logs::{Logs, Way};
 use stepdown::sys::log::ours::{Stream, with_outputs};
 use stepdown::sys::log::source::Route;
+use stepdown::sys::privilege::FilesOf;
 
 fn main() {
     let given = std::env::args().skip(1).find(|word| !word.starts_with("--"));
@@ -36,7 +37,7 @@ fn main() {
     std::thread::spawn(move || swallow(File::from(reader)));
     let place = tempfile::tempdir().unwrap();
     let to = LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
-    let user = (Uid(geteuid().as_raw()), Gid(getegid().as_raw()));
+    let user = FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
     for (name, way, route) in [
         ("tagged", Way::Stdout, Route::Tagged("web".to_owned())),
         ("json", Way::Stdout, Route::Json("web".to_owned())),

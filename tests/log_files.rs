@@ -14,12 +14,13 @@ use stepdown::config::values::{Gid, Uid};
 use stepdown::sys::log::clock::{Now, Stamp};
 use stepdown::sys::log::split::Piece;
 use stepdown::sys::log::store::{ROOM, Store};
+use stepdown::sys::privilege::FilesOf;
 
 const NOON: u64 = 1_771_063_872_000_000;
 
 fn store(path: &Path, max_size: u64, user: (u32, u32)) -> Store {
     let asked = LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false };
-    Store::new("web", asked, (Uid(user.0), Gid(user.1)))
+    Store::new("web", asked, FilesOf::new(Uid(user.0), Gid(user.1), None))
 }
 
 fn after(seconds: u64) -> Now {
@@ -146,5 +147,20 @@ fn files_belong_to_the_services_user_and_are_opened_with_its_rights() {
             assert_eq!((found.uid(), found.gid()), (1234, 2345));
         }
         assert!(nix::unistd::geteuid().is_root(), "and we are what we were");
+    });
+}
+
+#[test]
+fn what_pid_1_may_write_by_its_groups_is_not_written_for_a_service() {
+    jailed(|_| {
+        let roots = nix::unistd::Gid::from_raw(0);
+        nix::unistd::setgroups(&[roots]).unwrap();
+        let path = Path::new(HERE).join("web");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o770)).unwrap();
+        let mut store = store(&path, 1, (1234, 2345));
+        say(&mut store, 0..1, after(0));
+        assert!(store.pending() > 0 && files(&path).is_empty(), "the directory is for root and its group");
+        assert_eq!(nix::unistd::getgroups().unwrap(), [roots], "and we are what we were");
     });
 }

@@ -20,7 +20,7 @@ use own_support::in_child;
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};
-use stepdown::plan::{Credentials, ServicePlan};
+use stepdown::plan::{Credentials, ServicePlan, Trust};
 use stepdown::supervise::{Because, Setup};
 use stepdown::sys::control::answers::Snapshot;
 use stepdown::sys::control::server::Desk;
@@ -71,6 +71,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
         home: "/".into(),
         user: "app".to_owned(),
         skipped: None,
+        variables: Trust::Anybody,
     };
     Member { service: Some(service), plan, told: Vec::new() }
 }
@@ -95,6 +96,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             directory: Some(PathBuf::from("/")),
         };
         let outcome = run::run(Stage {
+            stop_timeout: Duration::from_secs(8),
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),
             members,
             surroundings,

@@ -18,3 +18,5 @@ mod identity;
 mod privilege;
 #[path = "plan/steps.rs"]
 mod steps;
+#[path = "plan/trust.rs"]
+mod trust;

@@ -285,6 +285,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 Action::Exit(exit) => code = Some(exit),
                 Action::Signal { .. } | Action::Report(_) | Action::Spawn { .. } => {}
                 Action::Look { .. } | Action::Forget { .. } | Action::EndInput { .. } | Action::Renew { .. } => {}
+                Action::Abandon { .. } => {}
             }
         }
     }

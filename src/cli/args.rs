@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::{help, rehearse};
-use crate::config::units;
+use crate::config::units::{self, NoDuration};
 use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
@@ -232,9 +232,12 @@ pub(super) struct DoctorArgs {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    units::duration(text).ok_or_else(|| match text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        true => format!("{text} has no unit; write {text}s"),
-        false => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
+    units::duration(text).map_err(|why| match why {
+        NoDuration::TooLong => "it is longer than 365d".to_owned(),
+        NoDuration::Unreadable if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{text} has no unit; write {text}s")
+        }
+        NoDuration::Unreadable => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
     })
 }
 

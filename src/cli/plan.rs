@@ -17,6 +17,10 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
     // Beside a running PID 1 of ours (`docker exec`) it is asked what the next start of this container would do.
     facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
+    if !place.is_installed() {
+        // An image's `COPY` makes them root's.
+        facts.whose.clear();
+    }
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {
         plan::checks::locate_all(&mut plan, doctor::ground);

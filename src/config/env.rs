@@ -48,7 +48,7 @@ pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &
     }
     check_zone(env, problems);
     check_trees(env, problems);
-    if let Some(budget) = read(env, "STEPDOWN_STOP_TIMEOUT", problems, &DURATION, units::duration) {
+    if let Some(budget) = read(env, "STEPDOWN_STOP_TIMEOUT", problems, &DURATION, |text| units::duration(text).ok()) {
         container.stop_timeout = budget;
     }
     container.without_drop = choice(env, "STEPDOWN_WITHOUT_DROP", &WITHOUT, problems).unwrap_or(container.without_drop);
@@ -124,7 +124,7 @@ const UMASK: Expected<'static> =
     Expected { noun: "an octal mask", remedy: "give up to three digits from 0 to 7, such as UMASK=022" };
 const DURATION: Expected<'static> = Expected {
     noun: "a duration",
-    remedy: "give a whole number and its unit (ms, s, m, h or d), such as STEPDOWN_STOP_TIMEOUT=8s",
+    remedy: "give a whole number and its unit (ms, s, m, h or d), at most 365d, such as STEPDOWN_STOP_TIMEOUT=8s",
 };
 
 /// Reads one variable as text with `parse`; what it refuses is a problem.

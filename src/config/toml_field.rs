@@ -14,7 +14,7 @@ use super::quote::{escaped, quoted};
 use super::report::{Lines, Report};
 use super::suggest;
 use super::toml_table::Table;
-use super::units;
+use super::units::{self, NoDuration};
 
 /// One value and what it is called.
 #[derive(Clone)]
@@ -163,11 +163,13 @@ impl<'t> Field<'t> {
 
     /// Returns a duration.
     pub fn duration(&self, report: &mut Report<'_>) -> Option<Duration> {
-        let duration = units::duration(self.string(report)?);
-        if duration.is_none() {
-            self.refuse("write a number and its unit, ms, s, m, h or d, such as \"5s\"", report);
-        }
-        duration
+        let refusal = match units::duration(self.string(report)?) {
+            Ok(duration) => return Some(duration),
+            Err(NoDuration::Unreadable) => "write a number and its unit, ms, s, m, h or d, such as \"5s\"",
+            Err(NoDuration::TooLong) => "write at most \"365d\"",
+        };
+        self.refuse(refusal, report);
+        None
     }
 
     /// Returns a duration that is not shorter than `least`.

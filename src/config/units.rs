@@ -8,20 +8,31 @@ pub const MAX_ID: u32 = 4_294_967_293;
 /// No duration is longer than a year, so that sums of them cannot overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Reads `500ms`, `5s`, `2m`, `1h`, `7d`: decimal digits and one unit.
-pub fn duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let (digits, unit) = text.split_at_checked(unit_at)?;
-    let number: u64 = digits.parse().ok()?;
-    let duration = match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.checked_mul(60)?),
-        "h" => Duration::from_secs(number.checked_mul(3600)?),
-        "d" => Duration::from_secs(number.checked_mul(24 * 3600)?),
-        _ => return None,
+/// Why a text is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDuration {
+    /// Not a number and a unit.
+    Unreadable,
+    /// Longer than a year.
+    TooLong,
+}
+
+/// Reads `500ms`, `5s`, `2m`, `1h`, `7d`: decimal digits and one unit, at most `365d`.
+pub fn duration(text: &str) -> Result<Duration, NoDuration> {
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).filter(|at| *at > 0);
+    let (digits, unit) = unit_at.and_then(|at| text.split_at_checked(at)).ok_or(NoDuration::Unreadable)?;
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 3600 * 1000,
+        "d" => 24 * 3600 * 1000,
+        _ => return Err(NoDuration::Unreadable),
     };
-    (duration <= MAX_DURATION).then_some(duration)
+    // Digits that are no number are too many.
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(millis));
+    let duration = number.map(Duration::from_millis);
+    duration.filter(|duration| *duration <= MAX_DURATION).ok_or(NoDuration::TooLong)
 }
 
 /// Returns a duration as it would be written.
@@ -93,21 +104,23 @@ mod tests {
 
     #[test]
     fn durations_have_one_number_and_one_unit() {
-        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(duration("5s"), Some(Duration::from_secs(5)));
-        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
-        assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
-        assert_eq!(duration("7d"), Some(Duration::from_secs(7 * 24 * 3600)));
-        for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "99999999999999999999s", "9000h", "366d", "٣s"]
-        {
-            assert_eq!(duration(bad), None, "{bad:?}");
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(duration("365d"), Ok(MAX_DURATION));
+        for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "٣s"] {
+            assert_eq!(duration(bad), Err(NoDuration::Unreadable), "{bad:?}");
+        }
+        for long in ["99999999999999999999s", "18446744073709551615d", "9000h", "366d", "31536000001ms"] {
+            assert_eq!(duration(long), Err(NoDuration::TooLong), "{long:?}");
         }
     }
 
     #[test]
     fn a_duration_is_shown_as_it_would_be_written() {
         for text in ["0s", "1ms", "1500ms", "8s", "2m", "90s", "1h", "25h", "7d"] {
-            assert_eq!(duration(text).map(show_duration).as_deref(), Some(text));
+            assert_eq!(duration(text).map(show_duration).as_deref(), Ok(text));
         }
     }
 

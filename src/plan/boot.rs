@@ -9,6 +9,7 @@ use super::privilege::Case;
 use super::runs_as::{Names, Resolver, RunsAs, Standing};
 use super::services::{Common, When};
 use super::steps::{Ground, accounts::Files};
+use super::trust::Judge;
 use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
 use super::{accounts, groups, identity, outside, prepare, privilege, remarks, services, steps};
 use crate::config::container::{LogFormat, Without};
@@ -57,7 +58,9 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let ground = Ground { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
     let steps = steps::plan(&ground, &mut notes);
 
-    let common = Common { facts, identity: &identity, standing, privilege: &privilege };
+    let judge = Judge { config, facts, identity: &identity, standing, runs: &runs };
+    judge.check(&mut notes);
+    let common = Common { facts, identity: &identity, standing, privilege: &privilege, judge: &judge };
     let mut plans = Vec::with_capacity(config.services.len());
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { When::Prepare } else { When::Serve };

@@ -70,6 +70,9 @@ pub struct Facts {
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
     pub homes: BTreeMap<PathBuf, Access>,
+    /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
+    /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
+    pub whose: BTreeMap<PathBuf, Vec<Whose>>,
     /// What `TZ` says, if that names no zone of this image.
     pub unknown_zone: Option<OsString>,
 }
@@ -203,6 +206,25 @@ pub enum PathKind {
     Link,
     /// Device, FIFO, socket.
     Other,
+}
+
+/// Whose a file or a directory is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its owner.
+    pub uid: Uid,
+    /// Its group.
+    pub gid: Gid,
+    /// Permission bits, with setuid, setgid and sticky; of a link, which has none, 0.
+    pub mode: u32,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// Whether an access control list names more users (acl(5)).
+    pub more_users: bool,
+    /// On a mount that is read-only, as those of a ConfigMap, whose directories are 0777.
+    pub read_only: bool,
 }
 
 /// What descriptor 0, 1 or 2 is.

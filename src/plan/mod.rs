@@ -21,6 +21,7 @@ mod services;
 pub mod show;
 mod steps;
 mod story;
+pub mod trust;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use checks::Check;
 use facts::AccountFile;
 use fix::Fix;
 pub use story::story;
+pub use trust::Trust;
 
 /// Everything that a boot does, in order.
 #[derive(Clone, Debug)]
@@ -280,6 +282,8 @@ pub struct ServicePlan {
     pub user: String,
     /// Not run in this mode, and why (`without_root = "skip"`).
     pub skipped: Option<Skipped>,
+    /// Whose its `environment_file` may be.
+    pub variables: Trust,
 }
 
 /// Ids and capabilities of a child.

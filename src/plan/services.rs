@@ -8,7 +8,8 @@ use super::facts::{Facts, ProgramFact};
 use super::notes::Notes;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
-use super::{Credentials, Drop, Identity, Privilege, ServicePlan};
+use super::trust::Judge;
+use super::{Credentials, Drop, Identity, Privilege, ServicePlan, Trust};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 
@@ -21,6 +22,7 @@ pub(super) struct Common<'a> {
     pub identity: &'a Identity,
     pub standing: Standing,
     pub privilege: &'a Privilege,
+    pub judge: &'a Judge<'a>,
 }
 
 /// Whether a service runs before the drop.
@@ -32,6 +34,7 @@ pub(super) enum When {
 
 /// Returns how the service is run. A program that cannot be executed is a problem, unless the service is left out.
 pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: When, notes: &mut Notes) -> ServicePlan {
+    let variables = common.judge.of_variables(service, &runs);
     let fact = common.facts.programs.get(service.name.as_str());
     if runs.skipped.is_none() {
         check_program(service, Part { key: "", command: &service.command }, fact, notes);
@@ -51,6 +54,7 @@ pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: W
         home: runs.home,
         user: runs.user,
         skipped: runs.skipped,
+        variables,
     }
 }
 
@@ -67,6 +71,7 @@ pub(super) fn main(common: &Common<'_>, command: &[OsString]) -> Option<ServiceP
         home: runs.home,
         user: runs.user,
         skipped: None,
+        variables: Trust::Anybody,
     })
 }
 

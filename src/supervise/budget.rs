@@ -9,8 +9,31 @@ use super::Time;
 pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 
 /// How long after KILL a process may still be there. Longer means uninterruptible sleep: the stop goes on without it,
-/// and the container ends at most this much after its budget. With the default of 8 s that is inside Docker's 10.
+/// and the engine ends at most this much after its share of the container's budget ([`Shares`]).
 pub const REAP_GRACE: Duration = Duration::from_millis(250);
+
+/// How the container's whole stop is shared out (DESIGN §8), so that all of it ends within its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Of the services, until all patience is over; [`REAP_GRACE`] follows.
+    pub services: Duration,
+    /// For killing what services left in sessions of their own.
+    pub stragglers: Duration,
+    /// For the last lines to be read.
+    pub lines: Duration,
+    /// For the machine to do what is late.
+    pub spare: Duration,
+}
+
+impl Shares {
+    /// Shares a budget out. Of a small one the services have half: below 0.8 s it is exceeded, where KILL ends nothing, by
+    /// no more than [`REAP_GRACE`].
+    pub fn of(total: Duration) -> Self {
+        let [stragglers, lines, spare] = [250, 400, 100].map(|most| Duration::from_millis(most).min(total / 16));
+        let kept = REAP_GRACE + stragglers + lines + spare;
+        Self { services: total.saturating_sub(kept).max(total / 2), stragglers, lines, spare }
+    }
+}
 
 /// So long has a service that reads another one's output to end by itself after the end of its input, before it is told
 /// to: what is still in the pipe is not lost. No more than half of its patience.
@@ -76,6 +99,17 @@ mod tests {
         let budget = Budget::new(at(0), Duration::from_secs(8), 80);
         assert_eq!(budget.layer_end(79), at(100));
         assert_eq!(budget.layer_end(0), at(8_000));
+    }
+
+    #[test]
+    fn all_that_a_stop_does_ends_within_its_budget() {
+        for total in (0..60_000).map(Duration::from_millis).chain([Duration::MAX]) {
+            let Shares { services, stragglers, lines, spare } = Shares::of(total);
+            let all = services.saturating_add(REAP_GRACE + stragglers + lines + spare);
+            let allowed = if total < Duration::from_millis(800) { total + REAP_GRACE } else { total };
+            assert!(all <= allowed && services >= total / 2, "{total:?}");
+        }
+        assert_eq!(Shares::of(Duration::from_secs(8)).services, Duration::from_secs(7));
     }
 
     #[test]

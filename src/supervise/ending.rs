@@ -66,7 +66,8 @@ impl Supervisor {
         self.out.push(Action::Signal { id, pid, to, signal: Signal::CONT });
     }
 
-    /// Kills what lives of it, its whole group; if the container stops, gives it [`REAP_GRACE`].
+    /// Kills what lives of it, its whole group. If the container stops, and where only others than its first process are
+    /// left, it has [`REAP_GRACE`]; else nothing goes on before its end: a service never has two processes.
     pub(super) fn kill(&mut self, id: Id) {
         let since = self.now;
         let (pid, patience, who) = match &mut self.services[id].state {
@@ -94,10 +95,31 @@ impl Supervisor {
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
         let grace = match self.life {
             Life::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
+            Life::Before | Life::Running | Life::Over(_) if who == Killed::RestOfGroup => {
+                Some(self.now.plus(REAP_GRACE))
+            }
             Life::Before | Life::Running | Life::Over(_) => None,
         };
         self.timers.set(id, Slot::State, grace);
         self.timers.set(id, Slot::Look, None);
+    }
+
+    /// KILL did not end it in time: while the container stops nobody waits for it any more; else what a first process left
+    /// counts as gone, and the service goes on without it.
+    pub(super) fn give_up_killing(&mut self, id: Id) {
+        let stops = match self.life {
+            Life::Stopping(_) => true,
+            Life::Before | Life::Running | Life::Over(_) => false,
+        };
+        if let State::Draining { pid, .. } = self.services[id].state
+            && !stops
+        {
+            self.report(Report::LeftBehind { id, pid });
+            self.out.push(Action::Abandon { id, pid });
+            self.group_gone(id);
+        } else {
+            self.lose(id);
+        }
     }
 
     /// Gives up waiting for what KILL did not end.

@@ -27,7 +27,7 @@ mod turns;
 mod undoing;
 mod verdict;
 
-pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE};
+pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, Shares};
 pub use looking::{AWAIT_PAUSE, AWAIT_SAID, FIRST_READY_PAUSE};
 pub use phase::Phase;
 pub use report::{Because, Killed, Report, Why};
@@ -238,6 +238,14 @@ pub enum Action {
         id: Id,
         /// Which.
         look: Look,
+    },
+    /// Nobody waits for what is left of its group any more, and no `GroupGone` may come: the next run's would be taken
+    /// for it.
+    Abandon {
+        /// Whose.
+        id: Id,
+        /// The dead leader's pid.
+        pid: Pid,
     },
     /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
     Forget {

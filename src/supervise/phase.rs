@@ -11,7 +11,7 @@
 /// | starting | a process exists; it is not ready (a oneshot: not done) | readiness, its end, its ready timeout, a stop |
 /// | up | ready | its end, a stop |
 /// | stopping | told to stop, or killed | its end; KILL when patience is over |
-/// | draining | the first process ended, others of its group live and were told to stop | `GroupGone`; KILL |
+/// | draining | the first process ended, others of its group live and were told to stop | `GroupGone`; KILL, and time after it |
 /// | finish spawning | its finish script was asked for | `Spawned`, `SpawnFailed` |
 /// | finishing | its finish script runs | the script's end; KILL |
 /// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::budget::REAP_GRACE;
 use super::restart::Ended;
 use super::spec::Readiness;
 use super::state::{Cause, Drained, End, Patience, Run, State};
@@ -232,7 +233,7 @@ impl Supervisor {
             | State::Finishing { patience, .. }
             | State::Undoing { patience, .. } => {
                 if patience.over {
-                    self.lose(id);
+                    self.give_up_killing(id);
                 } else {
                     self.kill(id);
                 }
@@ -269,6 +270,8 @@ impl Supervisor {
     /// Waits for the rest of a group until then, and tells it to stop unless it was told (or killed) already.
     fn drain(&mut self, id: Id, rest: Rest, of: Drained, until: Option<Time>) {
         let Rest { pid, patience, told } = rest;
+        // Killed while its first process lived, and the container does not stop: only now does it have a limit.
+        let until = until.or_else(|| patience.over.then(|| self.now.plus(REAP_GRACE)));
         self.set(id, State::Draining { pid, of, patience });
         self.timers.set(id, Slot::State, until);
         if !told && !patience.over {

@@ -168,6 +168,13 @@ pub enum Report {
         /// Its process, or the leader of what is left of its group.
         pid: Pid,
     },
+    /// What its first process left was killed and is still there: it goes on without.
+    LeftBehind {
+        /// Whose.
+        id: Id,
+        /// The leader of the group.
+        pid: Pid,
+    },
     /// The stop began.
     Stopping {
         /// Why.

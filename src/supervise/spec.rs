@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Id;
+use super::{Id, Shares};
 use crate::config::probe::{Health, Then};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
@@ -14,8 +14,8 @@ use crate::config::values::{ServiceName, Signal};
 pub struct Setup {
     /// The services; an [`Id`] is a place in this list. The main command, if any, is the last one.
     pub specs: Vec<Spec>,
-    /// The budget of the whole stop (DESIGN §8); also the patience with a service that has no `stop.timeout` of its
-    /// own and must end while the container goes on.
+    /// The services' share of the budget of the whole stop (DESIGN §8, [`Shares`]); also the patience with a service that
+    /// has no `stop.timeout` of its own and must end while the container goes on.
     pub stop_timeout: Duration,
 }
 
@@ -188,7 +188,11 @@ impl Setup {
         if main {
             specs.push(Spec::main());
         }
-        Self { specs, stop_timeout }
+        // Outside of a stop nothing is kept of it for others.
+        for spec in &mut specs {
+            spec.stop.timeout.get_or_insert(stop_timeout);
+        }
+        Self { specs, stop_timeout: Shares::of(stop_timeout).services }
     }
 }
 

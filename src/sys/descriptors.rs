@@ -39,8 +39,9 @@ pub fn make_room(services: usize) -> Vec<Limit> {
     let needed = SPARE + EACH * u64::try_from(services).unwrap_or(u64::MAX / 8);
     let Ok((soft, hard)) = getrlimit(Which::RLIMIT_NOFILE) else { return Vec::new() };
     if hard < needed {
+        let who = if services == 1 { "one program".to_owned() } else { format!("{services} programs") };
         tracing::warn!(
-            "{hard} open files are allowed, {services} services may need {needed}; fix: compose: `ulimits: {{ nofile: \
+            "{hard} open files are allowed, {who} may need {needed}; fix: compose: `ulimits: {{ nofile: \
              {needed} }}`; docker run: `--ulimit nofile={needed}`"
         );
     }

@@ -33,25 +33,30 @@ pub fn run(main: Vec<OsString>) -> u8 {
     // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
     let lived = std::panic::catch_unwind(AssertUnwindSafe(|| life(main)));
     // Before the configuration is known nobody has said how much to say.
-    let code = lived.map_or_else(
+    let (code, until) = lived.map_or_else(
         |_| {
             ours::install(Level::Info);
             tracing::error!("{}", mishap::told());
-            EXIT_REFUSED
+            over(EXIT_REFUSED)
         },
         |lived| {
             lived.unwrap_or_else(|error| {
                 ours::install(Level::Info);
                 tracing::error!("{error}");
-                error.exit_code()
+                over(error.exit_code())
             })
         },
     );
-    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(Instant::now() + LAST_LINES)));
+    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
     code
 }
 
-fn life(main: Vec<OsString>) -> Result<u8, Error> {
+/// A life without a stop of services: its code, and until when its lines may leave.
+fn over(code: u8) -> (u8, Instant) {
+    (code, Instant::now() + LAST_LINES)
+}
+
+fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let mut stopwatch = Stopwatch::start();
     host::refuse_machine()?;
     let mut signals = Signals::install()?;
@@ -81,7 +86,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
         Ok(room) => room,
         Err(Ended::Asked(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
-            return Ok(0);
+            return Ok(over(0));
         }
         Err(Ended::Refused(refused)) => return Err(refused.into()),
     };
@@ -96,7 +101,7 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     let (dropped, sockets) = match power {
         Power::Root(root) => {
             if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
-                return Ok(outcome.code);
+                return Ok((outcome.code, outcome.until));
             }
             life.stopwatch.done("prepare");
             let sockets = life.sockets(directory.as_deref());
@@ -112,7 +117,8 @@ fn life(main: Vec<OsString>) -> Result<u8, Error> {
     if let Some(directory) = directory.filter(|directory| std::process::id() != 1 && inode(directory) == made) {
         runtime_dir::leave(&directory);
     }
-    Ok(outcome?.code)
+    let outcome = outcome?;
+    Ok((outcome.code, outcome.until))
 }
 
 /// What tells a directory from another of the same name: somebody may have put theirs in its place meanwhile.

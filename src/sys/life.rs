@@ -68,6 +68,7 @@ impl Life {
         let setup = Setup::new(&services, &self.done, &BTreeSet::new(), false, self.config.container.stop_timeout);
         let outcome = run::run(Stage {
             setup,
+            stop_timeout: self.config.container.stop_timeout,
             members: members(&services, None, &self.plan),
             surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
             sockets: Sockets::new(),
@@ -123,6 +124,7 @@ impl Life {
         let mapped = self.config.container.signals.clone();
         run::run(Stage {
             setup,
+            stop_timeout: self.config.container.stop_timeout,
             members,
             surroundings,
             sockets,

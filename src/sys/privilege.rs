@@ -16,7 +16,7 @@ use nix::unistd;
 
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;
-use crate::plan::{Drop, Identity, Privilege};
+use crate::plan::{Credentials, Drop, Identity, Privilege};
 
 /// Proof that this process runs with effective uid 0.
 ///
@@ -195,23 +195,79 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Runs `work` with that user's rights to files, where we can: a file in a place that the app can write must not be
-/// read with more (a link to somebody else's secret), and what only that user may touch can be touched. For root,
-/// setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
-pub fn with_files_of<T>(uid: Uid, gid: Gid, work: impl FnOnce() -> T) -> T {
-    if uid == Uid::ROOT || unistd::geteuid().as_raw() == uid.0 {
-        return work();
+/// Whose rights to files are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesOf {
+    uid: Uid,
+    gid: Gid,
+    /// `None`: those that PID 1 has when it is that user itself.
+    groups: Option<Vec<Gid>>,
+}
+
+impl FilesOf {
+    /// Returns these rights.
+    pub fn new(uid: Uid, gid: Gid, groups: Option<Vec<Gid>>) -> Self {
+        Self { uid, gid, groups }
+    }
+
+    /// Returns whose they are.
+    pub fn ids(&self) -> (Uid, Gid) {
+        (self.uid, self.gid)
+    }
+}
+
+impl From<&Credentials> for FilesOf {
+    fn from(of: &Credentials) -> Self {
+        Self::new(of.uid, of.gid, of.groups.clone())
+    }
+}
+
+/// Runs `work` with that user's rights to files, and no others: a file in a place that the app can write must not be read
+/// with more (a link to somebody else's secret), and what only that user may touch can be touched. The groups are that
+/// user's too: root's own open what is 0640 and root's. For root, setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
+///
+/// # Errors
+/// When PID 1 cannot take on these rights: `work` is not done then.
+pub fn with_files_of<T>(user: &FilesOf, work: impl FnOnce() -> T) -> io::Result<T> {
+    let FilesOf { uid, gid, groups } = user;
+    let is_me = unistd::geteuid().as_raw() == uid.0 && groups.is_none();
+    if *uid == Uid::ROOT || is_me {
+        return Ok(work());
     }
     let switch = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
-    // Without them the ids stay ours, which shows in the work itself.
-    let set = || (unistd::setfsgid(unistd::Gid::from_raw(gid.0)), unistd::setfsuid(unistd::Uid::from_raw(uid.0)));
-    let before = with_raised(switch, set);
-    let done = work();
-    with_raised(switch, || {
-        unistd::setfsuid(before.1);
-        unistd::setfsgid(before.0);
-    });
-    done
+    let before = Files { uid: unistd::geteuid(), gid: unistd::getegid(), groups: unistd::getgroups()? };
+    let groups = groups.as_deref().unwrap_or(std::slice::from_ref(gid));
+    let wanted = Files {
+        uid: unistd::Uid::from_raw(uid.0),
+        gid: unistd::Gid::from_raw(gid.0),
+        groups: groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect(),
+    };
+    let switched = with_raised(switch, || wanted.take());
+    let done = switched.map(|()| work());
+    let back = with_raised(switch, || before.take());
+    debug_assert!(back.is_ok(), "going back to what we were");
+    Ok(done?)
+}
+
+/// Ids by which the kernel judges access to files.
+struct Files {
+    uid: unistd::Uid,
+    gid: unistd::Gid,
+    groups: Vec<unistd::Gid>,
+}
+
+impl Files {
+    /// Groups first: the uid takes nothing that they need, but what fails then leaves the uid as it was.
+    fn take(&self) -> Result<(), Errno> {
+        unistd::setgroups(&self.groups)?;
+        unistd::setfsgid(self.gid);
+        unistd::setfsuid(self.uid);
+        // They say nothing of a refusal; asked for what cannot be, they say what is (setfsuid(2)).
+        let nobody = u32::MAX;
+        let taken = unistd::setfsgid(unistd::Gid::from_raw(nobody)) == self.gid
+            && unistd::setfsuid(unistd::Uid::from_raw(nobody)) == self.uid;
+        if taken { Ok(()) } else { Err(Errno::EPERM) }
+    }
 }
 
 fn names(set: CapSet) -> CapsHashSet {

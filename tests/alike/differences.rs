@@ -1,8 +1,8 @@
 //! What `docker run` and `stepdown try` may differ in, each with its reason. Everything else that the probe writes down, that
 //! stepdown says, and the exit code, must be the same.
 //!
-//! What the probe does not see differs too, and `try --help` says so: the network, no seccomp profile, no cgroup of its own,
-//! volumes that are copy-on-write.
+//! What the probe does not see differs too, and `try --help` says so: the network, no cgroup of its own, volumes that are
+//! copy-on-write.
 
 /// A difference that is allowed.
 struct Allowed {
@@ -21,6 +21,11 @@ const ALLOWED: &[Allowed] = &[
         with: &[],
         at: &["/nice", "/oom_score_adj", "/limits/"],
         because: "Docker's come from its daemon, those of `try` from the shell that called it",
+    },
+    Allowed {
+        with: &[],
+        at: &["/seccomp", "/starter/seccomp", "/cgroup"],
+        because: "`try` sets up neither a seccomp filter nor a cgroup",
     },
     Allowed {
         with: &["--init"],

@@ -117,11 +117,21 @@ fn record(line: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
 }
 
-/// "after 5 ms", "pid 9" and a JSON line's time differ from run to run.
+/// "after 5 ms", "pid 9" and a JSON line's time differ from run to run. Where a volume lies on the host is known in a real
+/// container alone: `try` shows a copy-on-write view of it.
 fn without_numbers(line: &str) -> String {
+    let line = match line.split_once("on the host: `chown ") {
+        Some((before, rest)) => {
+            let words: Vec<&str> = rest.split('`').next().unwrap_or_default().split(' ').collect();
+            let whom = words.iter().filter(|word| !word.starts_with('/')).copied().collect::<Vec<_>>().join(" ");
+            let after = rest.split_once("; or").map_or("", |(_, after)| after);
+            format!("{before}on the host: chown {whom} VOLUME{after}")
+        }
+        None => line.to_owned(),
+    };
     let line = match line.split_once("\"time\":\"") {
         Some((before, rest)) => format!("{before}{}", rest.split_once('"').map_or("", |(_, rest)| rest)),
-        None => line.to_owned(),
+        None => line,
     };
     let mut words: Vec<&str> = line.split(' ').collect();
     for at in 1..words.len() {

@@ -137,6 +137,20 @@ fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
     );
 }
 
+/// An image's `COPY` makes it root's.
+#[test]
+fn whoever_owns_a_tree_that_lies_elsewhere_is_nobodys_fault() {
+    let here = Here::new().with("services.d/web.toml", "command = [\"sh\"]\nuser = \"root\"\n");
+    let file = here.put("services.d/job.toml", "command = [\"sh\"]\ntype = \"oneshot\"\nuser = \"root\"\n", 0o666);
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(file, Some(1234), Some(1234)).unwrap();
+    }
+    for verb in ["check", "plan"] {
+        let said = here.run(&[verb]);
+        assert!(said.code == 0 && !said.out.contains("others than root"), "{verb}: {said:?}");
+    }
+}
+
 #[test]
 fn what_only_root_can_read_makes_reload_impossible_and_is_noted() {
     let here = Here::new().with("services.d/web.toml", WEB);

@@ -172,8 +172,8 @@ fn our_own_variables_are_checked() {
             "STEPDOWN_LGO=debug: unknown variable \"STEPDOWN_LGO\"; did you mean `STEPDOWN_LOG`?",
             "STEPDOWN_LOG=loud: \"loud\" is not one of its values; give one of \"error\", \"warn\", \"info\", \"debug\", or unset it",
             "STEPDOWN_LOG_FORMAT=xml: \"xml\" is not one of its values; give one of \"auto\", \"inherit\", \"tagged\", \"json\", or unset it",
-            "STEPDOWN_STOP_TIMEOUT=8: \"8\" is not a duration; give a whole number and its unit (ms, s, m, h or d), such as \
-             STEPDOWN_STOP_TIMEOUT=8s, or unset it",
+            "STEPDOWN_STOP_TIMEOUT=8: \"8\" is not a duration; give a whole number and its unit (ms, s, m, h or d), at most 365d, \
+             such as STEPDOWN_STOP_TIMEOUT=8s, or unset it",
             "STEPDOWN_WITHOUT_DROP=yes: \"yes\" is not one of its values; give one of \"run\", \"refuse\", or unset it",
             "STEPDOWN_XYZ=\"1\\n2\": unknown variable \"STEPDOWN_XYZ\"; the variables are: STEPDOWN_SERVICES, \
              STEPDOWN_STOP_TIMEOUT, STEPDOWN_WITHOUT_DROP, STEPDOWN_LOG, STEPDOWN_LOG_FORMAT",

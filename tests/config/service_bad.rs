@@ -84,6 +84,7 @@ fn values_out_of_range_are_quoted() {
             "stop = { timeout = \"5\" }",
             &["2: `stop.timeout` cannot be \"5\"; write a number and its unit, ms, s, m, h or d, such as \"5s\""],
         ),
+        ("every = \"366d\"\ntype = \"oneshot\"", &["2: `every` cannot be \"366d\"; write at most \"365d\""]),
         (
             "stop = { timeout = \"9s\" }",
             &[

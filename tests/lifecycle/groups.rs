@@ -1,7 +1,8 @@
 //! What a first process leaves of its group.
 
+use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::Exit;
+use stepdown::supervise::{Action, Exit, Report};
 
 use crate::seconds;
 use crate::support::draft::{longrun, oneshot};
@@ -16,10 +17,48 @@ fn what_a_crash_leaves_behind_is_told_to_stop_then_killed_and_only_then_it_start
     assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scene.wait(3.0);
     assert_eq!(scene.signals(), ["web group: SIGKILL"]);
-    scene.wait(100.0);
     assert_eq!(scene.state("web"), "stopping");
     scene.group_gone("web");
     assert_eq!(scene.state("web"), "backoff");
+}
+
+#[test]
+fn what_kill_does_not_end_of_a_group_is_named_and_holds_nothing_up() {
+    let mut scene = Scene::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
+    scene.executed("web");
+    let (id, pid) = (scene.id("web"), scene.status("web").pid.expect("it lives"));
+    scene.ends("web", Exit::Code(1), true);
+    scene.wait(3.0);
+    assert_eq!(scene.state("web"), "stopping");
+    scene.look();
+    scene.wait(0.25);
+    assert_eq!(scene.look()[..2], [Action::Report(Report::LeftBehind { id, pid }), Action::Abandon { id, pid }]);
+    assert_eq!(scene.state("web"), "backoff");
+}
+
+#[test]
+fn what_an_essential_service_left_does_not_keep_the_container_from_ending() {
+    let draft = longrun("web").essential().restart(RestartPolicy::Never).stop(Signal::TERM, Some(seconds(1)), true);
+    let mut scene = Scene::begun(&[draft]);
+    scene.executed("web");
+    scene.ends("web", Exit::Code(9), true);
+    scene.wait(1.25);
+    assert_eq!(scene.exit(), Some(9));
+}
+
+#[test]
+fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
+    let mut scene = Scene::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
+    scene.executed("web");
+    scene.ask_restart("web");
+    scene.wait(3.0);
+    scene.wait(60.0);
+    scene.look();
+    scene.ends("web", Exit::Signal(Signal::KILL), true);
+    assert!(scene.signals().is_empty());
+    assert_eq!(scene.state("web"), "stopping");
+    scene.wait(0.25);
+    assert_eq!(scene.state("web"), "starting");
 }
 
 #[test]

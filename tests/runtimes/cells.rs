@@ -133,6 +133,8 @@ const POWER: &[Cell] = &[
             bundle.config["process"]["oomScoreAdj"] = json!(500);
             bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 32, "soft": 32 }]);
         },
+        said: &["32 open files are allowed, one program may need"],
+        unsaid: &["cannot"],
         ..PLAIN
     },
 ];

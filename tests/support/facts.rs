@@ -205,6 +205,7 @@ pub fn docker() -> Facts {
         helpers: BTreeMap::new(),
         home: None,
         homes: BTreeMap::new(),
+        whose: BTreeMap::new(),
         unknown_zone: None,
     }
 }

@@ -87,6 +87,8 @@ pub struct Proc {
     /// When it has to be killed, unless it ends before.
     pub kill_by: Option<Time>,
     pub killed_at: Option<Time>,
+    /// When what is left of it, killed, counts as gone although it may be there: only while the container does not stop.
+    pub gone_by: Option<Time>,
     pub lost: bool,
 }
 
@@ -236,6 +238,8 @@ pub struct Oracle {
 pub struct Due {
     pub cont: Option<(Id, Pid, Target)>,
     pub leftovers: BTreeSet<Id>,
+    /// What is left of them was killed and has had its time: to be said, and to be given up.
+    pub behind: BTreeMap<Id, Pid>,
     pub backoff: BTreeMap<Id, (Duration, u32)>,
     pub failed: BTreeSet<Id>,
     pub forward: Option<Signal>,

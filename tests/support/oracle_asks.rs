@@ -42,6 +42,7 @@ impl Oracle {
     /// What needs nobody's word: who has lived long enough, whose turn has come.
     pub fn time_passes(&mut self) {
         self.let_go();
+        self.leave_behind();
         for id in self.ids() {
             let now = self.now;
             let lives = matches!(self.services[id.0].spec.ready, Readiness::Lived(_)) && self.is_starting(id);
@@ -59,6 +60,18 @@ impl Oracle {
                     self.fail_if_lost(id);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// What KILL did not end of a group counts as gone.
+    fn leave_behind(&mut self) {
+        for id in self.ids() {
+            let late = |proc: &&Proc| !proc.leader && !proc.lost && proc.gone_by.is_some_and(|by| by <= self.now);
+            let Some(pid) = self.proc(id).filter(late).map(|proc| proc.pid) else { continue };
+            if self.stop.is_none() {
+                self.due.behind.insert(id, pid);
+                self.gone(id);
             }
         }
     }

@@ -20,6 +20,9 @@ impl Oracle {
         self.demand(due.leftovers.is_empty(), Property::TheRestOfAGroupIsEnded, || {
             format!("not told: {:?}", due.leftovers)
         });
+        self.demand(due.behind.is_empty(), Property::TheRestOfAGroupIsEnded, || {
+            format!("they wait in vain: {:?}", due.behind)
+        });
         self.demand(due.backoff.is_empty(), Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
             format!("no pause was announced: {:?}", due.backoff)
         });
@@ -89,8 +92,9 @@ impl Oracle {
             Is::Pending(from) | Is::Resting(from) => Some(*from).filter(|from| *from > self.now),
             Is::Awaiting(_) => None,
             Is::Live(Proc { lost: true, .. }) => None,
-            Is::Live(Proc { killed_at: Some(at), .. }) => {
-                self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE))
+            Is::Live(Proc { killed_at: Some(at), gone_by, .. }) => {
+                let in_stop = self.stop.as_ref().map(|stop| stop.at.max(*at).plus(REAP_GRACE));
+                in_stop.into_iter().chain(*gone_by).min()
             }
             Is::Live(Proc { kill_by: Some(by), signal_by, leader, .. }) => {
                 Some(signal_by.filter(|_| *leader).map_or(*by, |told| told.min(*by)))

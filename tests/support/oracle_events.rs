@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::service::{Kind, RestartPolicy, STABLE_AFTER};
-use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, Readiness, Request, Role, Start, Time};
+use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, REAP_GRACE, Readiness, Request, Role, Start, Time};
 
 use super::oracle::{Asking, Ending, Is, Oracle, Proc, Reason, Svc};
 use super::oracle_stop::code_of;
@@ -147,6 +147,7 @@ impl Oracle {
             not_ready: false,
             kill_by,
             killed_at: None,
+            gone_by: None,
             lost: false,
         });
     }
@@ -199,6 +200,7 @@ impl Oracle {
 
     fn exited(&mut self, id: Id, exit: Exit, group_left: bool) {
         let (now, kill_at, main) = (self.now, self.kill_at(id), self.main() == Some(id));
+        let runs = self.stop.is_none();
         let Some(proc) = self.proc_mut(id) else { return };
         if !proc.leader {
             return;
@@ -206,6 +208,7 @@ impl Oracle {
         proc.leader = false;
         proc.rest = group_left;
         proc.exit = Some(exit);
+        proc.gone_by = proc.killed_at.filter(|_| group_left && runs).map(|_| now.plus(REAP_GRACE));
         let (role, told, up_at, lost) = (proc.role, proc.told || proc.killed_at.is_some(), proc.up_at, proc.lost);
         let asked = proc.asked;
         if group_left && !lost && !proc.group_told && proc.killed_at.is_none() {
@@ -237,7 +240,7 @@ impl Oracle {
     }
 
     /// The whole group has ended.
-    fn gone(&mut self, id: Id) {
+    pub fn gone(&mut self, id: Id) {
         let Some(proc) = self.proc(id).cloned() else { return };
         let finish = self.services[id.0].spec.finish.is_some();
         match proc.role {

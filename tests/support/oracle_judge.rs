@@ -29,6 +29,7 @@ impl Oracle {
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
             Action::Renew { id } => self.judge_renewal(*id),
+            Action::Abandon { id, pid } => self.judge_abandon(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
@@ -117,13 +118,21 @@ impl Oracle {
         if signal == Signal::KILL {
             let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
             self.demand(due, Property::PatienceIsGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
+            let runs = self.stop.is_none();
             if let Some(proc) = self.proc_mut(id) {
                 proc.signal_by = None;
                 proc.killed_at = Some(now);
+                proc.gone_by = (runs && !proc.leader).then(|| now.plus(REAP_GRACE));
             }
             return;
         }
         self.judge_stop_signal(id, &proc, to, signal);
+    }
+
+    /// What is left of it was killed and has had its time; nobody waits for it any more.
+    fn judge_abandon(&mut self, id: Id, pid: Pid) {
+        let fits = self.due.behind.remove(&id) == Some(pid);
+        self.demand(fits, Property::PatienceIsGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
     }
 
     fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
@@ -246,13 +255,20 @@ impl Oracle {
             Report::Unkillable { id, .. } => {
                 let began = self.stop.as_ref().map_or(now, |stop| stop.at);
                 let killed = self.proc(*id).and_then(|proc| proc.killed_at);
-                let lost = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now) && self.stop.is_some();
+                let gone_by = self.proc(*id).and_then(|proc| proc.gone_by);
+                let lost = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now)
+                    || gone_by.is_some_and(|by| by <= now);
+                let lost = lost && self.stop.is_some();
                 let forced =
                     self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
                 self.demand(lost || forced, Property::PatienceIsGivenInFull, || format!("{id:?} was given up"));
                 if let Some(proc) = self.proc_mut(*id) {
                     proc.lost = true;
                 }
+            }
+            Report::LeftBehind { id, .. } => {
+                let left = self.due.behind.contains_key(id);
+                self.demand(left, Property::PatienceIsGivenInFull, || format!("{id:?} left nothing behind"));
             }
             Report::Stopping { because } => self.judge_reason(because),
             Report::Done { id, again, .. } => {

@@ -186,6 +186,7 @@ impl Scene {
                 | Action::Look { .. }
                 | Action::Forget { .. }
                 | Action::EndInput { .. }
+                | Action::Abandon { .. }
                 | Action::Renew { .. } => {}
             }
             self.actions.push(action);

@@ -424,6 +424,10 @@ impl World {
                 self.end_input(id);
                 None
             }
+            Action::Abandon { pid, .. } => {
+                self.processes.remove(&pid);
+                None
+            }
             Action::Renew { id } => {
                 self.specs[id.0] = self.oracle.services[id.0].spec.clone();
                 None

@@ -49,6 +49,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         programs: programs(config),
         helpers: BTreeMap::new(),
         homes: BTreeMap::new(),
+        whose: BTreeMap::new(),
         home: None,
         unknown_zone: None,
     }

@@ -247,17 +247,10 @@ impl Asker<'_> {
         if let Some(directory) = &service.directory {
             serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, Want::Enter);
         }
-        // Read before its process is: by PID 1.
+        // Read before its process is, by PID 1 with its rights.
         if let Some(file) = &service.environment_file {
-            let reader = if self.plan.privilege.drop == Drop::StayRoot { self.root() } else { self.app() };
-            let subject = format!("{name}: {}", words::path(file));
-            let question = plain(Area::Path, subject, file, reader, Want::Read, lost.clone());
-            questions.push(Question { fatal: true, ..question });
+            serious(Area::Path, format!("{name}: {}", words::path(file)), file, Want::Read);
         }
-    }
-
-    fn root(&self) -> Who {
-        Who { name: "root".into(), uid: 0, gid: 0, groups: numbers(&self.facts.groups) }
     }
 }
 

@@ -13,6 +13,7 @@ mod programs;
 mod raw;
 mod runtime;
 mod stdio;
+mod whose;
 mod zone;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let mut facts = Facts { programs, helpers, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     facts.paths.extend(paths::read(config));
+    facts.whose = whose::read(config, boot.uid);
     facts
 }
 
@@ -78,6 +80,7 @@ pub fn read(config: &Config) -> Facts {
         hard_limits: limits::read(config),
         accounts,
         etc,
+        whose: whose::read(config, process.uid),
         paths: paths::read(config),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,

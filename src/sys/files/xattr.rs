@@ -5,6 +5,8 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -33,6 +35,14 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io
         kept.map_err(|cause| (name, cause.into()))?;
     }
     Ok(())
+}
+
+/// Returns whether an access control list names more users or groups for the file itself (acl(5)); a link is not followed.
+pub fn has_more_users(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: both are NUL-terminated; null and 0 ask for the size only.
+    let size = unsafe { libc::lgetxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), ptr::null_mut(), 0) };
+    size > 0
 }
 
 fn list(file: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {

@@ -131,7 +131,7 @@ impl Logs {
     /// wait for ever (`--user` with a directory that is root's).
     fn begin_files(&mut self, id: Id) {
         let Some(source) = self.sources.get_mut(id.0) else { return };
-        let Route::Files { name, to, user: (uid, gid), .. } = source.route.clone() else { return };
+        let Route::Files { name, to, user, .. } = source.route.clone() else { return };
         let diverted = source.is_diverted();
         if diverted {
             source.give(source.route.clone());
@@ -144,7 +144,7 @@ impl Logs {
                 source.divert();
                 self.stores.retain(|known| *known != id);
                 if !diverted {
-                    let at = shown_path(&to.path);
+                    let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
                     tracing::warn!(
                         "{name}: {why}; its lines go to the container's output instead. Mount something there that \
                         {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"

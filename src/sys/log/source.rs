@@ -12,7 +12,7 @@ use super::ring::Tail;
 use super::split::Piece;
 use super::store::Store;
 use crate::config::service::LogDirectory;
-use crate::config::values::{Gid, Uid};
+use crate::sys::privilege::FilesOf;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Route {
         /// As declared.
         to: LogDirectory,
         /// Its user.
-        user: (Uid, Gid),
+        user: FilesOf,
         /// Where its lines go if those files can never be written.
         instead: Box<Self>,
     },

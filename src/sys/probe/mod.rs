@@ -3,7 +3,7 @@
 //! nothing is asked with more rights than the service has. Must not know when to look, nor what an answer leads to.
 //!
 //! [`Probes`] has the looks that are under way: at most one for each key, none longer than its timeout, and whatever a
-//! look's command leaves in its process group is killed with it.
+//! look's command leaves in its process group or session is killed with it.
 
 mod ask;
 mod connect;
@@ -31,9 +31,10 @@ use crate::supervise::{Answer, Exit, Pid, SpawnError, Target};
 use crate::sys::null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
-use crate::sys::process::group;
 use crate::sys::process::launch::{Launch, Session, word_of, words as words_of};
+use crate::sys::process::session::{self, Recent};
 use crate::sys::process::spawn;
+use crate::sys::process::{group, reap};
 use ask::Question;
 use http::CONNECTED;
 use words::Words;
@@ -49,6 +50,8 @@ pub struct Probes<K> {
     looks: HashMap<Pid, Look<K>>,
     epoll: Epoll,
     null: File,
+    /// What is known of all processes.
+    recent: Recent,
 }
 
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: null::input()? })
+        Ok(Self { looks: HashMap::new(), epoll, null: null::input()?, recent: Recent::default() })
     }
 
     /// Begins to look. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -138,13 +141,20 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         }
     }
 
-    /// Takes note of a death, before the zombie is reaped: the number of its group is then still its own, and what it
-    /// leaves in that group is killed. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
+    /// Takes note of a death and reaps the zombie, with what it leaves in its group, whose number is still its own before
+    /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
     pub fn died(&mut self, pid: Pid, exit: Exit) -> Option<(K, Answer)> {
-        let mut look = self.looks.remove(&pid)?;
+        let Some(mut look) = self.looks.remove(&pid) else {
+            reap::reap(pid);
+            return None;
+        };
         look.read(&self.epoll);
         look.close(&self.epoll);
-        kill(pid);
+        raised(|| group::signal(pid, Target::Group, Signal::KILL));
+        reap::reap(pid);
+        if session::is_in_use(pid, self.null.as_fd()) {
+            raised(|| self.recent.signal_others(pid, false, Signal::KILL));
+        }
         (!look.over).then(|| (look.key, look.answer(exit)))
     }
 
@@ -152,7 +162,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     pub fn cancel(&mut self, key: K) {
         for (pid, look) in &mut self.looks {
             if look.key == key && !look.over {
-                look.end(*pid, &self.epoll);
+                look.end(*pid, &self.epoll, &mut self.recent);
             }
         }
     }
@@ -160,7 +170,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Ends all looks; no answer of theirs will come.
     pub fn cancel_all(&mut self) {
         for (pid, look) in &mut self.looks {
-            look.end(*pid, &self.epoll);
+            look.end(*pid, &self.epoll, &mut self.recent);
         }
     }
 
@@ -182,7 +192,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
             if !look.over && look.deadline <= now {
                 look.read(&self.epoll);
                 answers.push((look.key, look.no_answer()));
-                look.end(*pid, &self.epoll);
+                look.end(*pid, &self.epoll, &mut self.recent);
             }
         }
         answers
@@ -223,10 +233,10 @@ impl<K> Look<K> {
         }
     }
 
-    fn end(&mut self, pid: Pid, epoll: &Epoll) {
+    fn end(&mut self, pid: Pid, epoll: &Epoll, recent: &mut Recent) {
         self.over = true;
         self.close(epoll);
-        kill(pid);
+        kill(pid, recent);
     }
 
     fn answer(&self, exit: Exit) -> Answer {
@@ -262,16 +272,16 @@ impl<K> Look<K> {
     }
 }
 
-/// Kills a look and its group. It is a child of ours and not reaped, so both numbers are its own; before it has made its
-/// group there is nobody in it.
-fn kill(pid: Pid) {
-    let kill = || {
-        let group = group::signal(pid, Target::Group, Signal::KILL);
-        match group {
-            Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
-            other => other,
-        }
-    };
+/// Kills a look with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
+/// it has made its group there is nobody in it.
+fn kill(pid: Pid, recent: &mut Recent) {
+    raised(|| match group::kill_all(pid, recent) {
+        Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
+        other => other,
+    });
+}
+
+fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
     if kill() == Err(Errno::EPERM) {
         // Another user's: KILL is permitted and raised around this one call (DESIGN §3.4).
         let _refused = with_raised(CapSet::EMPTY.with(Capability::KILL), kill);

@@ -1,19 +1,20 @@
-//! The process group of a service, also after its first process was reaped: pinned by a pidfd, so that a number that the
+//! The process group of a service with its session, also after its first process was reaped: pinned by a pidfd, so that a number that the
 //! kernel gave to somebody else is never signalled (SECURITY T26).
 #![allow(unsafe_code)] // pidfd_open(2), pidfd_send_signal(2): no wrapper in nix
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::libc;
 
+use super::session::{self, Members, Recent, either};
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process that the pidfd names, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;
 
-/// What is left of a group whose leader is dead.
+/// What is left of a group and a session whose leader is dead.
 #[derive(Debug)]
 pub struct Leftover {
     leader: Pid,
@@ -23,24 +24,37 @@ pub struct Leftover {
 impl Leftover {
     /// Pins the group of `leader`. To be called while it is a zombie: its number cannot be another's yet.
     pub fn pin(leader: Pid) -> Self {
-        // SAFETY: takes numbers only.
-        let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, leader.0, 0) };
-        let pin = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0);
-        // SAFETY: the kernel just made it, and nobody else owns it.
-        Self { leader, pin: pin.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }) }
+        Self { leader, pin: pidfd(leader) }
     }
 
-    /// Returns whether a process of it is left (EPERM means that there is one).
-    pub fn is_left(&self) -> bool {
+    /// Returns whether anybody of its group or session is left, the dead ones included that nobody has waited for: cheap.
+    pub fn may_be_left(&self, any: BorrowedFd<'_>) -> bool {
+        session::is_in_use(self.leader, any) || self.group_is_there()
+    }
+
+    /// Returns whether anybody alive is left of those who were found. Where nobody was found, `/proc` hides them.
+    pub fn is_left(&self, found: &Members) -> bool {
+        match found {
+            // The number is another's by now, which it can only be once nobody was left.
+            Members { leader: true, .. } => false,
+            Members { group, others, dead, .. } if *dead || !group.is_empty() || !others.is_empty() => {
+                !group.is_empty() || !others.is_empty()
+            }
+            Members { .. } => self.group_is_there(),
+        }
+    }
+
+    /// EPERM means that there is one.
+    fn group_is_there(&self) -> bool {
         !matches!(self.send(0), Err(Errno::ESRCH))
     }
 
     /// Sends a signal to all that is left.
     ///
     /// # Errors
-    /// ESRCH when nobody is left, EPERM when all of them are another user's.
-    pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
-        self.send(signal.number())
+    /// ESRCH when nobody is left, EPERM when any of them is another user's.
+    pub fn signal(&self, signal: Signal, recent: &mut Recent) -> Result<(), Errno> {
+        either(self.send(signal.number()), recent.signal_others(self.leader, false, signal))
     }
 
     fn send(&self, number: i32) -> Result<(), Errno> {
@@ -58,6 +72,29 @@ impl Leftover {
             }
         }
         by_number(self.leader, number)
+    }
+}
+
+/// Opens a descriptor that names a process whatever becomes of its number; `None`: it is gone, or there are none of those
+/// (before Linux 5.3, seccomp).
+pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
+    let fd = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the kernel just made it, and nobody else owns it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Kills a live leader with its whole group and session.
+///
+/// # Errors
+/// ESRCH when there is no such group (yet), EPERM when any is another user's.
+pub fn kill_all(leader: Pid, recent: &mut Recent) -> Result<(), Errno> {
+    // The group first: whoever is in it makes no new jobs after that.
+    let group = by_number(leader, Signal::KILL.number());
+    match (group, recent.signal_others(leader, true, Signal::KILL)) {
+        (Ok(()), Err(Errno::EPERM)) => Err(Errno::EPERM),
+        (group, _) => group,
     }
 }
 

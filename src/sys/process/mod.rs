@@ -1,5 +1,6 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
-//! and signalled by group ([`group`]); what only PID 1 may set of them ([`score`]). Knows pids and descriptors, not services.
+//! and signalled by group ([`group`]) and session ([`session`]); what only PID 1 may set of them ([`score`]). Knows pids
+//! and descriptors, not services.
 
 pub mod child;
 pub mod children;
@@ -7,4 +8,5 @@ pub mod group;
 pub mod launch;
 pub mod reap;
 pub mod score;
+pub mod session;
 pub mod spawn;

@@ -12,8 +12,10 @@ use nix::libc;
 
 use crate::config::MAX_FILE;
 use crate::config::service::Service;
-use crate::plan::{Credentials, ServicePlan};
-use crate::sys::privilege::with_files_of;
+use crate::error::shown;
+use crate::plan::{ServicePlan, Trust};
+use crate::sys::privilege::{FilesOf, with_files_of};
+use crate::sys::source::whose;
 
 /// Where programs are looked for when nobody says (Docker's own default).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -47,9 +49,9 @@ impl Environment {
         all.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
         if let Some(service) = service {
             if let Some(file) = &service.environment_file {
-                let Credentials { uid, gid, .. } = plan.credentials;
-                let bytes = with_files_of(uid, gid, || read(file));
-                all.extend(entries(&bytes.map_err(|cause| about(file, &cause))?));
+                let user = FilesOf::from(&plan.credentials);
+                let bytes = with_files_of(&user, || judged(file, plan.variables).and_then(|()| read(file)));
+                all.extend(entries(&bytes.and_then(|bytes| bytes).map_err(|cause| about(file, &cause))?));
             }
             all.extend(service.environment.iter().map(|(name, value)| (name.into(), value.into())));
         }
@@ -74,6 +76,22 @@ pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulE
             CString::new(word)
         })
         .collect()
+}
+
+/// Refuses what others than root could have written, where the service has more rights than they. Only root can change what
+/// passed, so that it is the same file that is read.
+fn judged(file: &Path, trust: Trust) -> io::Result<()> {
+    let stranger = match trust {
+        Trust::Anybody => None,
+        Trust::Root { .. } => whose::way(file).into_iter().find(|found| !trust.allows(found)),
+    };
+    let Some(stranger) = stranger else { return Ok(()) };
+    let path = shown(stranger.path.as_os_str());
+    let what = format!(
+        "others than root could have written it, and this service has more rights than the app user: {stranger}; \
+         move it to where only root can write, such as /etc, or `chown 0:0 {path} && chmod go-w {path}`"
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 
 /// Reads a file that may lie in a place that the app can write: never waits for a FIFO, never reads without end.

@@ -1,20 +1,20 @@
 //! The end of a stage: whatever still lives is ended, the last lines are written, the story is told.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::reports::{self, Manner};
 use super::story::{self, Culprit};
-use super::{LAST_LINES, Outcome, Turning, mishap, sweep};
+use super::{Outcome, Turning, mishap, sweep};
 use crate::error::EXIT_REFUSED;
-use crate::supervise::{Because, Why};
+use crate::supervise::{Because, Shares, Why};
 
 impl Turning<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
     /// panicked before may do so again: the sweep at the end finds everybody all the same.
     pub(super) fn give_up(&mut self) -> u8 {
         self.because = Because::Asked;
-        let until = self.end_of_budget();
+        let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
         let one_by_one = AssertUnwindSafe(|| sweep::one_by_one(&mut self.hands, until));
         if std::panic::catch_unwind(one_by_one).is_err() {
             tracing::error!("{}: ending all that is left", mishap::told());
@@ -24,17 +24,20 @@ impl Turning<'_> {
 
     /// Leaves no process and no line behind.
     pub(super) fn end(mut self, code: u8) -> Outcome {
-        let until = self.end_of_budget();
         self.hands.probes.cancel_all();
-        sweep::everybody(&mut self.hands, until);
-        self.hands.logs.finish(Instant::now() + LAST_LINES);
+        let patience = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
+        let kill = self.end_of(|shares| shares.lines + shares.spare);
+        sweep::everybody(&mut self.hands, patience, kill);
+        let Shares { lines, .. } = Shares::of(self.stop_timeout);
+        let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
+        self.hands.logs.finish(until);
         self.tell_story(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == "done").map(|line| line.name.clone()).collect();
         let moments =
             lines.into_iter().filter_map(|line| Some((line.name, self.front.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
-        Outcome { code, because: self.because, done, moments }
+        Outcome { code, because: self.because, done, moments, until }
     }
 
     /// The container's last lines, and what Kubernetes shows of it.
@@ -56,6 +59,12 @@ impl Turning<'_> {
             // A full disk: the lines above have said it.
             let _unwritten = log.write(&(story.join("\n") + "\n"));
         }
+    }
+
+    /// Returns the end of the budget less what is kept for what comes later.
+    fn end_of(&mut self, kept: impl Fn(Shares) -> Duration) -> Instant {
+        let (end, kept) = (self.end_of_budget(), kept(Shares::of(self.stop_timeout)));
+        end.checked_sub(kept).unwrap_or(end)
     }
 
     /// One budget for all that a stop does, from the moment at which it began.

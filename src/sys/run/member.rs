@@ -17,6 +17,7 @@ use crate::config::values::{Gid, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
+use crate::sys::privilege::FilesOf;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
 
@@ -78,7 +79,7 @@ impl Member {
         let name = self.plan.name.as_str();
         let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
         if let Some(to) = log.and_then(|log| log.directory.clone()) {
-            let user = (self.plan.credentials.uid, self.plan.credentials.gid);
+            let user = FilesOf::from(&self.plan.credentials);
             let instead = match around.log {
                 LogFormat::Json => Route::Json(name.to_owned()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
@@ -266,7 +267,7 @@ mod tests {
     use super::*;
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};
-    use crate::plan::Credentials;
+    use crate::plan::{Credentials, Trust};
 
     fn member(toml: &str) -> Member {
         let file = Content::File { bytes: toml.into(), executable: false };
@@ -283,6 +284,7 @@ mod tests {
             home: "/".into(),
             user: "app".into(),
             skipped: None,
+            variables: Trust::Anybody,
         };
         Member { service: Some(service), plan, told: Vec::new() }
     }

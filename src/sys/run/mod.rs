@@ -53,17 +53,17 @@ use perform::Hands;
 use readiness::{clear_if, watched, writable};
 use reports::{Background, Manner, Refusals};
 
-/// While leftovers of a group are alive, somebody else may reap them without a word to us: look this often.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Deaths handled before signals, clients and logs get their turn again.
 const DEATHS_AT_ONCE: usize = 256;
-/// How long the last lines may take to leave.
-pub const LAST_LINES: Duration = Duration::from_millis(500);
+/// How long the last lines may take to leave where no stop has a budget.
+pub const LAST_LINES: Duration = Duration::from_millis(400);
 
 /// One run of the engine: *prepare* or *serve*.
 pub struct Stage<'a> {
     /// What the engine is told.
     pub setup: Setup,
+    /// How long its whole stop may take.
+    pub stop_timeout: Duration,
     /// Who they are, in the order of the engine's ids.
     pub members: Vec<Member>,
     /// What all of them are started in.
@@ -110,6 +110,8 @@ pub struct Outcome {
     pub done: BTreeSet<ServiceName>,
     /// When things happened.
     pub moments: Vec<(ServiceName, Moments)>,
+    /// Until when the last lines may leave.
+    pub until: Instant,
 }
 
 /// Runs a stage to its end and leaves no process of it behind.
@@ -180,7 +182,7 @@ impl<'a> Turning<'a> {
     fn new(stage: Stage<'a>) -> std::io::Result<Self> {
         let calls = stage.control.map(|listener| server::open(listener, stage.desk.app)).transpose()?;
         let roll = Roll::new(&stage.setup.specs);
-        let stop_timeout = stage.setup.stop_timeout;
+        let stop_timeout = stage.stop_timeout;
         let manner = match stage.setup.specs.as_slice() {
             [only] if only.is_main => Manner::Alone,
             _ if stage.preparing => Manner::Preparing,
@@ -326,6 +328,7 @@ impl<'a> Turning<'a> {
                     self.hands.look(id, look, Instant::now(), &mut self.queue);
                 }
                 Action::Forget { id } => self.hands.forget(id),
+                Action::Abandon { pid, .. } => self.hands.abandon(pid),
                 Action::Renew { id } => self.hands.renew(id),
                 Action::EndInput { id } => self.hands.pipes.end_input(id),
             }
@@ -335,7 +338,7 @@ impl<'a> Turning<'a> {
 
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
-        let leftovers = self.hands.has_leftovers().then(|| Instant::now() + LOOK_AGAIN);
+        let leftovers = self.hands.look_at();
         let others =
             self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline()).chain(self.front.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -18,13 +19,12 @@ use super::voices::{Sockets, Voices};
 use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
-use crate::plan::Credentials;
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::Logs;
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
-use crate::sys::privilege::{with_files_of, with_raised};
+use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::probe::Probes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
@@ -53,6 +53,8 @@ pub struct Hands {
     /// What members will be after a reload, once nothing of the old one runs.
     pub(super) next: HashMap<Id, Member>,
     null: File,
+    /// How many dead were buried.
+    pub(super) deaths: u64,
     pub(super) last: Vec<Option<Pid>>,
 }
 
@@ -77,6 +79,7 @@ impl Hands {
             memory: Memory::watch(),
             next: HashMap::new(),
             null: null::input()?,
+            deaths: 0,
         })
     }
 
@@ -135,7 +138,7 @@ impl Hands {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, role, verdict, notify, refused: false });
+        self.family.born(pid, Process { id, role, verdict, notify, refused: false, killed: false });
         Ok(pid)
     }
 
@@ -160,17 +163,25 @@ impl Hands {
     /// # Errors
     /// ESRCH: it is gone.
     pub fn deliver(&mut self, pid: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
-        // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
-        if self.family.get(pid).is_none() && self.family.leftover(pid).is_none() {
+        let kills = signal == Signal::KILL && to == Target::Group;
+        if let Some(process) = self.family.get(pid) {
+            process.killed |= kills;
+        } else if self.family.leftover(pid).0.is_some() {
+            self.family.told();
+        } else {
+            // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
-        let send = || match self.family.leftover(pid) {
-            Some(leftover) => leftover.signal(signal),
-            None => match group::signal(pid, to, signal) {
-                // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
-                Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
-                sent => sent,
-            },
+        let mut send = || match self.family.leftover(pid) {
+            (Some(leftover), recent) => leftover.signal(signal, recent),
+            (None, recent) => {
+                let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
+                match sent {
+                    // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
+                    Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
+                    sent => sent,
+                }
+            }
         };
         let kill = CapSet::EMPTY.with(Capability::KILL);
         // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
@@ -239,11 +250,11 @@ impl Hands {
     fn adjust_oom_score(&self, id: Id, pid: Pid) {
         let Some(member) = self.members.get(id.0) else { return };
         let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
-        let Credentials { uid, gid, .. } = member.plan.credentials;
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
-        if let Err(cause) = with_files_of(uid, gid, || with_raised(lower, write)) {
+        let user = FilesOf::from(&member.plan.credentials);
+        if let Err(cause) = with_files_of(&user, || with_raised(lower, write)).and_then(|written| written) {
             tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
         }
     }
@@ -263,7 +274,7 @@ impl Hands {
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
                 let looked = self.probes.died(pid, exit);
-                reap::reap(pid);
+                self.deaths += 1;
                 if let Some((asker, answer)) = looked {
                     self.looked(asker, answer, events);
                 }
@@ -277,15 +288,19 @@ impl Hands {
             }
             let leftover = Leftover::pin(pid);
             reap::reap(pid);
+            self.deaths += 1;
             if !process.refused {
-                groups.push((process.id, pid, exit, leftover));
+                groups.push((process, pid, exit, leftover));
             }
         }
         // After all the dead are buried: a member that died together with its leader is not left.
-        for (id, pid, exit, leftover) in groups {
-            let group_left = leftover.is_left();
+        for (Process { id, killed, .. }, pid, exit, leftover) in groups {
+            let group_left = leftover.may_be_left(self.null.as_fd());
             if group_left {
                 self.family.left(id, pid, leftover);
+            }
+            if group_left && killed {
+                self.signal(pid, Target::Group, Signal::KILL);
             }
             events.push_back(Event::Exited { id, exit, group_left });
         }
@@ -295,8 +310,9 @@ impl Hands {
 
     /// Tells the engine which groups are gone.
     pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
-        if self.family.has_leftovers() {
-            events.extend(self.family.gone().into_iter().map(|id| Event::GroupGone { id }));
+        if self.family.look_at().is_some() {
+            let gone = self.family.gone(self.null.as_fd());
+            events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
         }
     }
 
@@ -305,9 +321,14 @@ impl Hands {
         self.memory.killed.contains(&id)
     }
 
-    /// Returns whether groups without a leader must be looked after.
-    pub fn has_leftovers(&self) -> bool {
-        self.family.has_leftovers()
+    /// Returns when groups without a leader must be looked after.
+    pub fn look_at(&self) -> Option<Instant> {
+        self.family.look_at()
+    }
+
+    /// Waits for the rest of a group no more.
+    pub fn abandon(&mut self, leader: Pid) {
+        self.family.abandon(leader);
     }
 
     /// Returns the leaders that live, the youngest first.

@@ -102,6 +102,10 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
         }
+        Report::LeftBehind { id, pid } => {
+            let what = name(*id);
+            tracing::warn!("{what}: what it left in process group {} cannot be killed, going on without it", pid.0);
+        }
         Report::Awaiting { id, at, since, why } => {
             let what = supervisor.name(*id);
             tracing::info!("{what}: waits for {}, for {} now: {why}", awaited(*id, *at), span(*since));

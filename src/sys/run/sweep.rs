@@ -18,24 +18,40 @@ use crate::sys::process::reap::{self, Seen};
 
 /// How long stragglers have after TERM. They had no contract with us; the budget belongs to services.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the killed have to become zombies.
+/// So long nobody dies any more: what is still there is in uninterruptible sleep.
 const AFTER_KILL: Duration = Duration::from_millis(250);
+/// How long to wait for a death before the next look.
+const STEP: Duration = Duration::from_millis(20);
+/// Buried before the next look at the clock.
+const AT_ONCE: usize = 256;
 
-/// Ends every child that is left: TERM, then KILL, at `until` at the latest. Returns at once when there is none (a shell
-/// from `docker exec` is no child of ours).
-pub fn everybody(hands: &mut Hands, until: Instant) {
-    if all_buried(hands) {
+/// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
+/// is none (a shell from `docker exec` is no child of ours).
+pub fn everybody(hands: &mut Hands, patience: Instant, last: Instant) {
+    if all_buried(hands, last) {
         return;
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
-    if wait(hands, until.min(Instant::now() + PATIENCE), |_| false) {
+    if wait(hands, patience.min(Instant::now() + PATIENCE), |_| false) {
         return;
     }
-    // Children of the killed come to us one generation at a time.
-    let last = Instant::now() + AFTER_KILL;
-    while !wait(hands, Instant::now() + AFTER_KILL / 10, |_| false) && Instant::now() < last {
+    // Children of the killed come to us one generation at a time, however many there are.
+    let mut died = Instant::now();
+    loop {
+        let before = hands.deaths;
         signal_all(Signal::KILL);
+        wait_for_a_death(STEP / 10);
+        if all_buried(hands, last) {
+            return;
+        }
+        let now = Instant::now();
+        if hands.deaths != before {
+            died = now;
+        }
+        if now >= last || now >= died + AFTER_KILL {
+            return;
+        }
     }
 }
 
@@ -89,7 +105,7 @@ fn children() -> Vec<libc::pid_t> {
 /// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
 fn wait(hands: &mut Hands, until: Instant, over: impl Fn(&mut Hands) -> bool) -> bool {
     loop {
-        let none_left = all_buried(hands);
+        let none_left = all_buried(hands, until);
         if none_left || over(hands) {
             return true;
         }
@@ -97,19 +113,19 @@ fn wait(hands: &mut Hands, until: Instant, over: impl Fn(&mut Hands) -> bool) ->
         if left.is_zero() {
             return false;
         }
-        wait_for_a_death(left);
+        wait_for_a_death(left.min(STEP));
     }
 }
 
-fn all_buried(hands: &mut Hands) -> bool {
+/// Whoever forks without end is not waited for beyond `until`.
+fn all_buried(hands: &mut Hands, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
-    while hands.bury(usize::MAX, &mut ignored) {}
+    while hands.bury(AT_ONCE, &mut ignored) && Instant::now() < until {}
     reap::look() == Seen::NoChild
 }
 
-/// Sleeps until a signal comes (CHLD among them) or `left` has passed.
-fn wait_for_a_death(left: Duration) {
-    let step = left.min(Duration::from_millis(20));
+/// Sleeps until a signal comes (CHLD among them) or `step` has passed.
+fn wait_for_a_death(step: Duration) {
     let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::try_from(step.as_nanos()).unwrap_or(20_000_000) };
     // SAFETY: `time` outlives the call; nanosleep(2) returns early when a handler ran.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };

@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::whose::DEPTH;
 use crate::plan::Identity;
+
+/// A tree is not deeper: a service's directory, and one below it.
+const DEPTH: usize = 3;
 
 /// Returns those of these paths, and of what lies below them, that this user cannot read; without a user, those that
 /// root keeps to itself and its group. What lies in such a directory is not told.

@@ -145,7 +145,7 @@ fn read_below(
 
 /// s6 gives a meaning to `*.d`, `env` and `log` in a service's directory. `data`, `supervise`, `event` and whatever else lies
 /// there may be large, and is the service's own.
-fn has_meaning(name: Option<&OsStr>) -> bool {
+pub(super) fn has_meaning(name: Option<&OsStr>) -> bool {
     name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }
 

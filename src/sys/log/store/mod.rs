@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
@@ -23,8 +24,7 @@ use self::packing::Packing;
 use super::clock::{Now, Stamp};
 use super::split::{LONGEST_OF_FILE, Piece};
 use crate::config::service::LogDirectory;
-use crate::config::values::{Gid, Uid};
-use crate::sys::privilege::with_files_of;
+use crate::sys::privilege::{FilesOf, with_files_of};
 
 /// When more than this waits, the pipes are not read.
 pub const ROOM: usize = 64 * 1024;
@@ -41,7 +41,7 @@ pub struct Store {
     /// The service, in our messages.
     who: String,
     asked: LogDirectory,
-    user: (Uid, Gid),
+    user: Rc<FilesOf>,
     directory: Option<Directory>,
     current: Option<Current>,
     /// What is to be written, from the beginning of the line in which the last write ended.
@@ -76,11 +76,11 @@ struct Trouble {
 
 impl Store {
     /// Returns a store that has opened nothing yet.
-    pub fn new(who: &str, asked: LogDirectory, user: (Uid, Gid)) -> Self {
+    pub fn new(who: &str, asked: LogDirectory, user: FilesOf) -> Self {
         Self {
             who: who.to_owned(),
             asked,
-            user,
+            user: Rc::new(user),
             directory: None,
             current: None,
             waiting: Vec::new(),
@@ -109,8 +109,8 @@ impl Store {
             self.open(now);
             return Ok(());
         }
-        let (uid, gid) = self.user;
-        match with_files_of(uid, gid, || self.ensure(now)) {
+        let user = Rc::clone(&self.user);
+        match with_files_of(&user, || self.ensure(now)).and_then(|done| done) {
             Err(cause) if !heals(&cause) => Err(format!("cannot write {}: {cause}", self.shown())),
             Ok(()) | Err(_) => {
                 self.open(now);
@@ -166,8 +166,9 @@ impl Store {
             self.attempt(now, Self::write_out);
         }
         if self.look_again.is_some_and(|at| at <= now.at) {
-            let (uid, gid) = self.user;
-            with_files_of(uid, gid, || self.prune(now));
+            let user = Rc::clone(&self.user);
+            // Where it cannot be done, the next attempt to write says so.
+            let _pruned = with_files_of(&user, || self.prune(now));
         }
     }
 
@@ -178,8 +179,8 @@ impl Store {
 
     /// Compresses the next bounded piece.
     pub fn pack(&mut self) {
-        let (uid, gid) = self.user;
-        let packed = with_files_of(uid, gid, || {
+        let user = Rc::clone(&self.user);
+        let packed = with_files_of(&user, || {
             let Some(directory) = &self.directory else { return Ok(None) };
             match (self.packing.take(), self.plain.pop()) {
                 (Some(packing), next) => {
@@ -190,7 +191,7 @@ impl Store {
                 (None, None) => Ok(None),
             }
         });
-        match packed {
+        match packed.and_then(|packed| packed) {
             Ok(packing) => self.packing = packing,
             Err(cause) => {
                 // The next rotation tries them again.
@@ -207,8 +208,8 @@ impl Store {
             self.attempt(now, Self::write_out);
         }
         if let (Some(packing), Some(directory)) = (self.packing.take(), &self.directory) {
-            let (uid, gid) = self.user;
-            with_files_of(uid, gid, || packing.give_up(directory));
+            let user = Rc::clone(&self.user);
+            let _given_up = with_files_of(&user, || packing.give_up(directory));
         }
         let lost = self.waiting.get(self.written..).unwrap_or_default();
         if let Some(trouble) = self.trouble.as_ref().filter(|_| !lost.is_empty()) {
@@ -224,8 +225,8 @@ impl Store {
 
     /// Does something with the rights of the service's user, and says when it begins and when it ceases to go wrong.
     fn attempt(&mut self, now: Now, work: impl FnOnce(&mut Self, Now) -> io::Result<()>) {
-        let (uid, gid) = self.user;
-        let done = with_files_of(uid, gid, || work(self, now));
+        let user = Rc::clone(&self.user);
+        let done = with_files_of(&user, || work(self, now)).and_then(|done| done);
         self.compact();
         match (done, &mut self.trouble) {
             (Ok(()), None) => {}

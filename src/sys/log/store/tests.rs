@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::super::split::Splitter;
 use super::names::{Form, name, parse};
 use super::*;
+use crate::config::values::{Gid, Uid};
 
 const NOON: u64 = 1_771_063_872_000_000;
 
@@ -20,8 +21,8 @@ fn asked(path: &Path, max_size: u64) -> LogDirectory {
     LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false }
 }
 
-fn ourselves() -> (Uid, Gid) {
-    (Uid(geteuid().as_raw()), Gid(getegid().as_raw()))
+fn ourselves() -> FilesOf {
+    FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None)
 }
 
 fn store(asked: LogDirectory) -> Store {
