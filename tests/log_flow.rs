@@ -223,6 +223,34 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
 }
 
 #[test]
+fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    // What can never be written goes elsewhere: they are there at its start, and then something stands in their way.
+    let flood = place.path().join("flood");
+    let flood = format!("rm -r {0}; touch {0}; exec seq -f 'line %.0f' 1 1000000000", flood.display());
+    let members = vec![
+        oneshot("flood", &flood, By::Directory, place.path()),
+        oneshot("quick", "seq 1 3; sleep 2.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
+    ];
+    let (from_stdout, stdout) = pipe().unwrap();
+    let (from_stderr, stderr) = pipe().unwrap();
+    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
+    let began = Instant::now();
+    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, Because::Signal(_)), "{outcome:?}"));
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    drop((from_stdout, stdout, stderr));
+    let told = told.join().unwrap();
+    let count = |text: &str| told.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(
+        count("flood: cannot write") + count("flood: the last"),
+        2,
+        "once when it begins, once at the end: {told}"
+    );
+    assert!(count("lines (") == 1 && count("are lost: cannot write") == 1, "{told}");
+    assert_eq!(whole(&place.path().join("quick")), b"1\n2\n3\n");
+}
+
+#[test]
 fn what_would_drive_a_terminal_is_escaped_wherever_reading_cuts() {
     let place = tempfile::tempdir().unwrap();
     let script = "printf 'a\\033'; sleep 0.2; printf 'b\\nplain\\n'; sleep 0.2; printf 'c\\n\\033'; sleep 0.2; \
