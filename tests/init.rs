@@ -211,9 +211,27 @@ fn the_main_commands_exit_code_is_the_containers() {
     if possible() {
         let ended = app().command(&["/usr/local/bin/probe", "--exit", "7"]).run();
         let records = ended.records();
+        // As tini: a command that ends with a code of its own is nothing to talk about.
+        assert!(!ended.text(Origin::Err).contains("stepdown: "), "{ended:#?}");
         ended.expect(7);
         assert_eq!(records.len(), 1);
         assert_eq!(records[0]["self"]["uids"], json!([1234, 1234, 1234, 1234]));
+    }
+}
+
+#[test]
+fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
+    if !possible() {
+        return;
+    }
+    for (command, code, why) in [
+        ("nosuch", 127, "main command: cannot find the program `nosuch` in PATH; nothing was done or started"),
+        ("/etc/passwd", 126, "main command: cannot execute `/etc/passwd`: it is a directory or has no execute bit"),
+    ] {
+        let ended = app().service("web.toml", WEB).command(&[command]).run();
+        assert!(ended.records().is_empty());
+        assert!(ended.text(Origin::Err).contains(why), "{ended:#?}");
+        ended.expect(code);
     }
 }
 

@@ -217,6 +217,9 @@ pub struct Whose {
     pub uid: Uid,
     /// Its group.
     pub gid: Gid,
+    /// Whether its owner and its group are nobody of this user namespace: ids that are not mapped, which no process in here
+    /// can have (user_namespaces(7)).
+    pub outsiders: [bool; 2],
     /// Permission bits, with setuid, setgid and sticky; of a link, which has none, 0.
     pub mode: u32,
     /// Whether it is a directory.

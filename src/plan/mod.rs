@@ -32,6 +32,7 @@ pub use boot::boot;
 use checks::Check;
 use facts::AccountFile;
 use fix::Fix;
+pub use services::main_is_missing;
 pub use story::story;
 pub use trust::Trust;
 

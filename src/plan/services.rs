@@ -9,9 +9,10 @@ use super::notes::Notes;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
 use super::trust::Judge;
-use super::{Credentials, Drop, Identity, Privilege, ServicePlan, Trust};
+use super::{BootPlan, Credentials, Drop, Identity, Privilege, ServicePlan, Trust};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 
 /// Where scripts find their shell (DESIGN §4: `/bin/sh -e`).
 const SHELL: &str = "/bin/sh";
@@ -112,8 +113,32 @@ struct Part<'a> {
 
 fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let Part { key, command } = part;
+    if let Some((what, remedy)) = fault(command, fact) {
+        let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
+        notes.problem(&service.at, what, remedy);
+    }
+}
+
+/// Returns why the main command cannot be executed, with the exit code that a shell has for it: before anything was done or
+/// started. Where oneshots come first that may bring it, starting it will tell.
+pub fn main_is_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
+    let main = plan.main.as_ref().filter(|_| plan.prepare.is_empty())?;
+    let fact = facts.programs.get(ServiceName::MAIN);
+    let (what, _) = fault(&Command::Argv(main.argv.clone()), fact)?;
+    let code = match fact {
+        Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_)) => EXIT_NOT_EXECUTABLE,
+        Some(
+            ProgramFact::NotFound | ProgramFact::NoInterpreter { .. } | ProgramFact::Found(_) | ProgramFact::Unknown,
+        )
+        | None => EXIT_NOT_FOUND,
+    };
+    Some((what, code))
+}
+
+/// Returns what is wrong with a program, and what to write instead.
+fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, String)> {
     let wanted = words::path(given(command));
-    let (what, remedy) = match (fact, command) {
+    Some(match (fact, command) {
         (Some(ProgramFact::NotFound), Command::Script(_)) => (
             format!("cannot run `script`: there is no {SHELL} in this image"),
             "write `command = [\"/path/to/program\", …]` instead".to_owned(),
@@ -145,10 +170,8 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
             };
             (what, remedy.to_owned())
         }
-        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return,
-    };
-    let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
-    notes.problem(&service.at, what, remedy);
+        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return None,
+    })
 }
 
 /// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays

@@ -36,9 +36,11 @@ impl Trust {
     /// Returns whether nobody else could have written this.
     pub fn allows(self, found: &Whose) -> bool {
         let Self::Root { or, shared_group } = self else { return true };
-        let owner = found.uid == Uid::ROOT || or == Some(found.uid);
+        let [foreign_owner, foreign_group] = found.outsiders;
+        let owner = found.uid == Uid::ROOT || or == Some(found.uid) || foreign_owner;
         // A list of more users shows as the group's bits (acl(5)).
-        let group = found.mode & 0o020 != 0 && (found.gid != Gid::ROOT || shared_group || found.more_users);
+        let others_group = !foreign_group && (found.gid != Gid::ROOT || shared_group);
+        let group = found.mode & 0o020 != 0 && (others_group || found.more_users);
         // What somebody puts into a sticky directory is theirs, which shows; what is not theirs they cannot replace there.
         let kept = found.read_only || (found.directory && found.mode & 0o1000 != 0);
         owner && (kept || !(group || found.mode & 0o002 != 0))

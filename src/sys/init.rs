@@ -74,6 +74,10 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);
+    if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
+        tracing::error!("main command: {why}; nothing was done or started");
+        return Ok(over(code));
+    }
     let power = privilege::detect();
     if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::Drop::ToApp {
         let paths = source::paths(&source::Where::installed(), &environment);

@@ -20,6 +20,7 @@ fn whose(path: &str) -> Whose {
         path: path.into(),
         uid: Uid(1000),
         gid: Gid(1000),
+        outsiders: [false; 2],
         mode: 0o644,
         directory: false,
         more_users: false,
@@ -152,6 +153,9 @@ fn modes_are_judged_by_who_could_really_write() {
     assert!(!alone.allows(&Whose { gid: Gid(1000), ..roots(0o775) }));
     assert!(!alone.allows(&roots(0o777)));
     assert!(alone.allows(&Whose { directory: true, ..roots(0o1777) }), "what others put there is theirs");
+    let unmapped = |mode| Whose { uid: Uid(65534), gid: Gid(65534), outsiders: [true; 2], ..roots(mode) };
+    assert!(alone.allows(&unmapped(0o775)), "nobody in this user namespace can be that user");
+    assert!(!alone.allows(&unmapped(0o777)));
     assert!(!alone.allows(&roots(0o1777)), "sticky means nothing to a file");
     assert!(alone.allows(&Whose { read_only: true, ..roots(0o777) }), "a ConfigMap");
     assert!(!alone.allows(&Whose { read_only: true, ..whose("/t") }), "its owner writes it elsewhere");

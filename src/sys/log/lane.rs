@@ -14,7 +14,7 @@ use super::split::Splitter;
 use crate::supervise::Id;
 
 /// Pipes looked at in one turn.
-pub const EVENTS: usize = 64;
+const EVENTS: usize = 64;
 
 /// The set.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Lane {
     epoll: Epoll,
     pipes: HashMap<u64, Pipe>,
     next: u64,
+    /// Whose turn it was when the room ran out.
+    due: Option<u64>,
 }
 
 /// The read end of what a service writes to.
@@ -56,7 +58,7 @@ impl Lane {
     /// # Errors
     /// When no epoll descriptor can be had.
     pub fn new() -> Result<Self, Errno> {
-        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, pipes: HashMap::new(), next: 0 })
+        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, pipes: HashMap::new(), next: 0, due: None })
     }
 
     /// Takes the read end (O_NONBLOCK) of a pipe.
@@ -72,9 +74,19 @@ impl Lane {
         Ok(())
     }
 
-    /// Returns pipes that can be read now, at most [`EVENTS`].
-    pub fn ready(&self, events: &mut [EpollEvent; EVENTS]) -> usize {
-        self.epoll.wait(events, EpollTimeout::ZERO).unwrap_or(0)
+    /// Returns the keys of pipes that can be read now, at most [`EVENTS`]; whoever is due first. The kernel alone would begin
+    /// with the same one each time, which fills the room that there is and leaves none to the others.
+    pub fn ready(&mut self) -> impl Iterator<Item = u64> + use<> {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let due = self.due.take();
+        let first = due.and_then(|due| events.iter().take(count).position(|event| event.data() == due)).unwrap_or(0);
+        (first..count).chain(0..first).filter_map(move |at| events.get(at).map(EpollEvent::data))
+    }
+
+    /// Notes that there was no room for this one: the next look begins with it.
+    pub fn is_due(&mut self, key: u64) {
+        self.due = Some(key);
     }
 
     /// Returns a pipe.
@@ -132,5 +144,35 @@ impl AsFd for Lane {
     /// Returns the set itself: readable when one of its pipes is.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::{pipe, write};
+
+    #[test]
+    fn whoever_found_no_room_comes_first() {
+        let mut lane = Lane::new().unwrap();
+        let _writers: Vec<_> = (0..3)
+            .map(|id| {
+                let (read, write_end) = pipe().unwrap();
+                write(&write_end, b"x").unwrap();
+                lane.add(read, Id(id), Stream::Stdout, 100).unwrap();
+                write_end
+            })
+            .collect();
+        // All can be read all the time; there is room for one each time.
+        let mut served = Vec::new();
+        for _ in 0..6 {
+            let mut ready = lane.ready();
+            served.extend(ready.next());
+            let left_out = ready.next();
+            left_out.into_iter().for_each(|key| lane.is_due(key));
+        }
+        let mut each = served.clone();
+        each.sort_unstable();
+        assert_eq!(each, [0, 0, 1, 1, 2, 2], "{served:?}");
     }
 }

@@ -5,11 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::epoll::EpollEvent;
 use tokio::sync::mpsc::Receiver;
 
 use super::clock::Now;
-use super::lane::{EVENTS, Got, Lane};
+use super::lane::{Got, Lane};
 use super::ours::{Stream, with_outputs};
 use super::ring::{Followed, Line};
 use super::source::{Route, Shape, Source};
@@ -179,15 +178,16 @@ impl Logs {
 
     /// Reads what is there, as long as there is room, and writes what goes. Returns whether there may be more.
     pub fn turn(&mut self, way: Way) -> bool {
-        let mut events = [EpollEvent::empty(); EVENTS];
-        let ready = self.of(way).ready(&mut events);
-        for event in events.iter().take(ready) {
+        let mut any = false;
+        for key in self.of(way).ready() {
             if !self.may_read(way) {
+                self.of(way).is_due(key);
                 return true;
             }
-            self.read(way, event.data());
+            self.read(way, key);
+            any = true;
         }
-        ready > 0
+        any
     }
 
     /// Reads what a service has said until now, as far as there is room: for the moment when it has just died.

@@ -7,7 +7,7 @@ use super::reports::{self, Manner};
 use super::story::{self, Culprit};
 use super::{Outcome, Turning, mishap, sweep};
 use crate::error::EXIT_REFUSED;
-use crate::supervise::{Because, Shares, Why};
+use crate::supervise::{Because, Exit, Shares, Why};
 
 impl Turning<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
@@ -54,7 +54,13 @@ impl Turning<'_> {
             Some(Culprit { status, out_of_memory: self.hands.is_out_of_memory(id), why, last })
         });
         let story = story::tell(&self.because, code, culprit.as_ref());
-        story.iter().for_each(|line| tracing::error!("{line}"));
+        // Whoever stands in for tini says nothing of a command that ended as it wanted to, whatever its code.
+        let plain = matches!(self.because, Because::Main(Exit::Code(_)))
+            && culprit.as_ref().is_some_and(|culprit| !culprit.out_of_memory && culprit.why.is_none());
+        match self.manner == Manner::Alone && plain {
+            true => story.iter().for_each(|line| tracing::debug!("{line}")),
+            false => story.iter().for_each(|line| tracing::error!("{line}")),
+        }
         if let Some(log) = self.termination_log.take().filter(|_| !story.is_empty()) {
             // A full disk: the lines above have said it.
             let _unwritten = log.write(&(story.join("\n") + "\n"));

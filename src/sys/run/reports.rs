@@ -51,7 +51,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
         Report::Done { id, took, again: Some(pause) } => {
             tracing::info!("{}: done after {}, runs again in {}", name(*id), span(*took), span(*pause));
         }
-        Report::Ended { id, exit: Exit::Code(_), .. } | Report::Stopped { id, exit: Exit::Code(_), .. } if alone => {
+        // What is no plain end, the story tells.
+        Report::Ended { id, .. } | Report::Stopped { id, .. } if alone => {
             tracing::debug!("{}: ended", name(*id))
         }
         // `Done` says it.

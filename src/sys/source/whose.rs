@@ -14,7 +14,12 @@ use super::tree::has_meaning;
 use crate::config::values::{Gid, Uid};
 use crate::plan::Trust;
 use crate::plan::facts::Whose;
+use crate::sys::facts::id_map;
 use crate::sys::files::xattr;
+use crate::sys::slurp;
+
+/// As what ids show that are not mapped (`/proc/sys/kernel/overflowuid`).
+const OVERFLOW: u32 = 65_534;
 
 /// As many links as the kernel follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -98,6 +103,7 @@ fn look(path: &Path, found: &mut Vec<Whose>) -> Option<Metadata> {
             path: path.to_owned(),
             uid: Uid(meta.uid()),
             gid: Gid(meta.gid()),
+            outsiders: [(meta.uid(), "/proc/self/uid_map"), (meta.gid(), "/proc/self/gid_map")].map(is_outsider),
             mode,
             directory: meta.is_dir(),
             more_users: mode & 0o020 != 0 && xattr::has_more_users(path),
@@ -105,6 +111,12 @@ fn look(path: &Path, found: &mut Vec<Whose>) -> Option<Metadata> {
         });
     }
     Some(meta)
+}
+
+/// Whether an id stands for all that are not mapped here. One map has a `nobody` of its own with that number: then it is
+/// taken for that one.
+fn is_outsider((id, map): (u32, &str)) -> bool {
+    id == OVERFLOW && id_map(&slurp::proc(map)).outside(id).is_none()
 }
 
 /// The way to `path`, and what the reader of trees reads below it.
