@@ -74,7 +74,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Returns the keys of pipes that can be read now, at most [`EVENTS`]; whoever is due first. The kernel alone would begin
+    /// Returns the keys of pipes that can be read now, so many at a time; whoever is due first. The kernel alone would begin
     /// with the same one each time, which fills the room that there is and leaves none to the others.
     pub fn ready(&mut self) -> impl Iterator<Item = u64> + use<> {
         let mut events = [EpollEvent::empty(); EVENTS];
