@@ -25,6 +25,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
             (None, why) => return super::control::unanswered(&why),
         },
     };
+    let examination = examination.with_secrets(&doctor::secrets());
     let seen = doctor::look(&examination);
     let diagnosis = checks::conclude(examination, &seen, running);
     let text = match args.json {

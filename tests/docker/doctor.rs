@@ -78,6 +78,24 @@ fn a_foreign_volume_is_mended_by_the_line_that_it_prints() {
 }
 
 #[test]
+fn a_secret_that_the_app_cannot_read_is_named() {
+    let Some(docker) = Docker::here() else { return };
+    let secrets = crate::files(&[("db", "hidden")]);
+    let secret = secrets.path().join("db");
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("it is ours");
+    let doctor = || fresh(Run::of(&Image::plain(&docker)).with("--user 1:1").file(&secret, "/run/secrets/db"));
+    let ended = doctor();
+    ended.expect_code(1);
+    ended.expect_words(&[
+        "/run/secrets/db",
+        "(1:1) cannot read this secret",
+        &format!("chown 1:1 {}", secret.display()),
+    ]);
+    std::os::unix::fs::chown(&secret, Some(1), Some(1)).expect("tests with Docker run as root");
+    doctor().expect_code(0);
+}
+
+#[test]
 fn a_read_only_root_and_a_read_only_volume_are_degraded() {
     let Some(docker) = Docker::here() else { return };
     let data = crate::files(&[]);

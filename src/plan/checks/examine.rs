@@ -1,6 +1,7 @@
 //! [`Examination`]: what the plan itself shows, and what is left to be asked of the machine. PID 1 makes one of its own plan
 //! for whoever asks it; a fresh container makes one of the plan that a boot would follow. Must not look at anything.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,15 @@ pub struct Examination {
 }
 
 impl Examination {
+    /// Returns it with the question whether the app user can read what the engine mounted as secrets.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &[PathBuf]) -> Self {
+        if let Some(app) = &self.app {
+            self.questions.extend(secrets.iter().map(|path| Question::of_secret(path, app)));
+        }
+        self
+    }
+
     /// Returns it of a boot that is over: what it was to do about a path is done, or was refused.
     #[must_use]
     pub fn of_the_past(mut self) -> Self {

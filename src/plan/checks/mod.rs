@@ -21,7 +21,7 @@ pub use examine::{Examination, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::told_here;
 pub use ports::{Port, listening};
-pub use questions::{AtBoot, Question, Want, Who};
+pub use questions::{AtBoot, Question, SECRETS, Want, Who};
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,7 @@ pub enum Area {
     RuntimeDirectory,
     Path,
     Device,
+    Secret,
     Service,
     Port,
     Capability,

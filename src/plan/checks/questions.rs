@@ -88,6 +88,17 @@ pub enum AtBoot {
     },
 }
 
+/// Where Compose and Swarm mount secrets (`secrets:`).
+pub const SECRETS: &str = "/run/secrets";
+
+impl Question {
+    /// Returns whether this user can read a secret: without root nobody hands it on.
+    pub fn of_secret(path: &Path, who: &Who) -> Self {
+        let lost = format!("{} cannot read this secret", who.shown());
+        plain(Area::Secret, words::path(path), path, who.clone(), Want::Read, lost)
+    }
+}
+
 impl Who {
     /// Returns `app (1000:1000)`.
     pub fn shown(&self) -> String {

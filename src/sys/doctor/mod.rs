@@ -6,12 +6,12 @@ mod ask;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::checks::mounts::Mounts;
 use crate::plan::checks::seen::{Found, Ground, Look, Seen};
-use crate::plan::checks::{Examination, Question, Who, listening};
+use crate::plan::checks::{Examination, Question, SECRETS, Who, listening};
 use crate::plan::facts::Facts;
 use crate::sys::facts::id_maps;
 use crate::sys::slurp;
@@ -29,6 +29,14 @@ pub fn look(examination: &Examination) -> Seen {
         listening: tcp.into_iter().flatten().collect(),
         remarks,
     }
+}
+
+/// Returns the files that the engine mounted as secrets, in the order of their names.
+pub fn secrets() -> Vec<PathBuf> {
+    let entries = fs::read_dir(SECRETS).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    files
 }
 
 /// Returns what the container stands on.
