@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::rootfs;
-use crate::support::{binary_problem, both};
+use crate::support::{binary_problem, both, can_run};
 
 /// Whom runc itself runs as in a rootless cell.
 pub const STRANGER: u32 = 61_501;
@@ -40,12 +40,7 @@ pub fn possible() -> bool {
         }
         () => binary_problem(),
     };
-    if let Some(why) = &why {
-        let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
-        assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
-        println!("SKIPPED ({why})");
-    }
-    why.is_none()
+    can_run(why)
 }
 
 /// A container to be.

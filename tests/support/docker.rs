@@ -32,6 +32,19 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// test left.
 const LABEL: &str = "stepdown-test";
 
+/// Returns whether nothing hinders a test; else says `SKIPPED (why)`.
+///
+/// # Panics
+/// Under `STEPDOWN_TEST_STRICT=1`, if something does: a skip is a failure then.
+pub fn can_run(hindrance: Option<String>) -> bool {
+    if let Some(why) = &hindrance {
+        let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
+        assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
+        println!("SKIPPED ({why})");
+    }
+    hindrance.is_none()
+}
+
 /// Proof that a daemon, the base image and the static binary are at hand.
 pub struct Docker {
     _made_here: (),
@@ -53,15 +66,7 @@ impl Docker {
     }
 
     fn unless(hindrance: Option<String>) -> Option<Self> {
-        match hindrance {
-            None => Some(Self { _made_here: () }),
-            Some(why) => {
-                let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
-                assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
-                println!("SKIPPED ({why})");
-                None
-            }
-        }
+        can_run(hindrance).then_some(Self { _made_here: () })
     }
 }
 
