@@ -5,7 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 triple="$(uname -m)-unknown-linux-gnu"
 # tests/support/docker/image.rs looks in the same places.
-export STEPDOWN_TEST_BINARY="${STEPDOWN_TEST_BINARY:-$PWD/${CARGO_TARGET_DIR:-target}/$triple/release/stepdown}"
+target=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")
+export STEPDOWN_TEST_BINARY="${STEPDOWN_TEST_BINARY:-$target/$triple/release/stepdown}"
 export STEPDOWN_TEST_BASE="${STEPDOWN_TEST_BASE:-stepdown-test/debian:bookworm}"
 
 say() { printf '%s\n' "ci: $*" >&2; }

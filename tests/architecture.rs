@@ -72,7 +72,11 @@ impl Source {
 }
 
 fn sources() -> Vec<Source> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_of("src")
+}
+
+fn files_of(folder: &str) -> Vec<Source> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     let mut folders = vec![top.clone()];
     while let Some(folder) = folders.pop() {
@@ -86,7 +90,7 @@ fn sources() -> Vec<Source> {
         }
     }
     found.sort_by(|one, other| one.path.cmp(&other.path));
-    assert!(found.len() > 50, "the sources are not where they were");
+    assert!(found.len() > 50, "the files of {folder} are not where they were");
     found
 }
 
@@ -131,6 +135,17 @@ fn opens_with_its_purpose(source: &Source) -> Vec<String> {
 fn is_short(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
     if lines <= MOST_LINES { Vec::new() } else { vec![source.says(&format!("has {lines} lines; split it by idea"))] }
+}
+
+/// A path of the build directory is good for nobody inside: a checkout below `/tmp` or in a closed directory is not there.
+fn names_no_place_of_the_build(source: &Source) -> Vec<String> {
+    let allowed = ["support/program.rs", "cli.rs", "architecture.rs"].iter().any(|path| source.path == Path::new(path));
+    match source.code.contains("env!(") && source.text.contains("CARGO_BIN_EXE_") && !allowed {
+        true => {
+            vec![format!("tests/{}: names the build's binary; use tests/support/program.rs", source.path.display())]
+        }
+        false => Vec::new(),
+    }
 }
 
 fn keeps_unsafe_in_sys(source: &Source) -> Vec<String> {
@@ -196,6 +211,15 @@ fn no_file_is_long() {
     assert!(breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES + 1)));
     assert!(!breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES)));
     hold(is_short);
+}
+
+#[test]
+fn tests_name_the_binary_by_the_place_where_everybody_reaches_it() {
+    let named = "const BINARY: &str = env!(\"CARGO_BIN_EXE_stepdown\");\n";
+    assert!(breaks(names_no_place_of_the_build, "control.rs", named));
+    assert!(!breaks(names_no_place_of_the_build, "support/program.rs", named));
+    let broken: Vec<_> = files_of("tests").iter().flat_map(names_no_place_of_the_build).collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
 #[test]

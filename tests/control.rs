@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use jail::{Jail, LIMIT, Origin, Running, possible};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const BINARY: &str = jail::INSIDE;
 
 fn app() -> Jail {
     Jail::new().env("PUID", "1234").env("PGID", "2345")
@@ -597,4 +597,14 @@ fn beside_a_running_init_plan_tells_of_the_next_start() {
     let text = out(&output);
     assert!(output.status.success() && !text.contains("subreaper") && !text.contains("not PID 1 ("), "{text}");
     running.stop().expect(0);
+}
+
+#[test]
+fn it_does_not_matter_where_the_checkout_lies() {
+    if possible() {
+        jail::pass_elsewhere(&[
+            "root_and_the_app_user_are_answered_and_nobody_else",
+            "status_is_answered_while_the_container_is_prepared",
+        ]);
+    }
 }

@@ -332,7 +332,7 @@ fn what_comes_through_a_pipe_reaches_the_main_command_whole_and_no_service() {
     std::fs::write(place.path().join(".input"), &input).unwrap();
     // Were it to get anything, it would be missing in the sum.
     std::fs::write(place.path().join("greedy.toml"), "command = [\"cat\"]\nrestart = \"never\"\n").unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stepdown"))
+    let mut child = Command::new(jail::program())
         .args(["try", "--quiet", "-i", "-e", "PUID=1234", "-e", "STEPDOWN_LOG_FORMAT=inherit"])
         .arg(place.path())
         .args(["--", "md5sum"])

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use jail::{Jail, LIMIT, Origin, Running, possible};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const BINARY: &str = jail::INSIDE;
 const OWN: &str = "[[own]]\npath = \"/data\"\n";
 
 /// A directory of root's, to be mounted.
@@ -121,4 +121,14 @@ fn the_boot_names_what_it_could_not_give_and_who_tells_more() {
     let line = text.lines().find(|line| line.contains("skipped own /data: /data is 0:0 0755; ")).unwrap_or_default();
     assert!(line.contains("; fix: on the host: `chown -R 1234:2345` what is mounted at /data; or "), "{text}");
     assert!(text.contains("`stepdown doctor` in this container tells more"), "{text}");
+}
+
+#[test]
+fn it_does_not_matter_where_the_checkout_lies() {
+    if possible() {
+        jail::pass_elsewhere(&[
+            "as_the_main_command_it_tells_that_all_is_well",
+            "what_no_service_can_start_with_any_more_is_fatal",
+        ]);
+    }
 }

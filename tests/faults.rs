@@ -14,7 +14,7 @@ use jail::{Jail, LIMIT, Line, Running, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const BINARY: &str = jail::INSIDE;
 const RESTART: &str = "restart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }";
 
 fn app() -> Jail {

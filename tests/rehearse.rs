@@ -272,7 +272,7 @@ fn a_terminal_inside_is_another_one_and_ours_is_as_it_was_afterwards() {
     let before = (tcgetattr(&ours.slave).unwrap(), fs::metadata(tty_of(&ours.slave)).unwrap());
     let script = "tty; stty size; read line; echo \"got $line\"; trap 'echo interrupted; exit 3' INT; echo begun; \
         while :; do sleep 0.05; done";
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stepdown"))
+    let mut child = std::process::Command::new(jail::program())
         .args(["try", "--quiet", "-e", "PUID=1234", "--", "/bin/sh", "-c", script])
         .env_clear() // `try` takes STEPDOWN_* from its caller, and the test script exports its own
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -306,4 +306,15 @@ fn capabilities_that_would_reach_the_host_are_refused() {
     let ended = Jail::new().cap_add("SYS_ADMIN").command(&["true"]).run();
     assert!(ended.text(Origin::Err).contains("SYS_ADMIN would let the rehearsal change this host"), "{ended:#?}");
     ended.expect(100);
+}
+
+#[test]
+fn it_does_not_matter_where_the_checkout_lies() {
+    if possible() {
+        jail::pass_elsewhere(&[
+            "a_stranger_rehearses_the_user_mode",
+            "an_init_of_the_runtime_is_pid_one_and_ours_its_child",
+            "nothing_that_is_done_inside_reaches_the_host",
+        ]);
+    }
 }

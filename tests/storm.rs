@@ -24,7 +24,7 @@ use jail::{Ended, Jail, LIMIT, Line, Running, below, possible, status};
 use nix::libc;
 use rng::Rng;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const BINARY: &str = jail::INSIDE;
 const KILLS: usize = 2000;
 /// After so many there is a calm, in which everything must come up again: without one the end of a chain never would.
 const CALM: usize = 250;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::differences::{allowed, same_code};
-use crate::support::{Docker, Image, Run, both, must};
+use crate::support::{Docker, Image, Run, both, must, program};
 
 /// What a name would differ in.
 const HOST: &str = "twin";
@@ -85,7 +85,7 @@ impl Twins {
     fn rehearsed(&self, flags: &str, command: &str) -> Outcome {
         let given = Given::new();
         let mut try_it = Command::new("timeout");
-        try_it.args(["--kill-after=5", "60", env!("CARGO_BIN_EXE_stepdown"), "try", "--quiet", "--network", "none"]);
+        try_it.args(["--kill-after=5", "60"]).arg(program()).args(["try", "--quiet", "--network", "none"]);
         try_it.args(["--hostname", HOST, "--root"]).arg(self.root.path());
         try_it.args(given.filled(flags).split_whitespace()).arg("--").args(command.split_whitespace());
         try_it.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").current_dir("/").stdin(Stdio::null());

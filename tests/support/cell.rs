@@ -164,7 +164,7 @@ impl Cell {
         let mut child = Command::new(words.next().unwrap_or("unshare"));
         child.args(words);
         child.args(&self.unshare).args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-ec"]);
-        child.arg(script).arg(self.home.path()).arg(env!("CARGO_BIN_EXE_stepdown"));
+        child.arg(script).arg(self.home.path()).arg(crate::jail::program());
         child.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SIZE", &self.size);
         child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running::watch(child.spawn().expect("unshare is everywhere"), self.home)

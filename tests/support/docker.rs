@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
 pub use image::{Image, Scratch, binary, binary_problem};
-pub use probe_path::probe;
+pub use probe_path::{probe, program};
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);

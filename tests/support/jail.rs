@@ -19,7 +19,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub use life::{Ended, Line, Origin, Running, below, status};
-use probe_path::probe;
+use probe_path::{ELSEWHERE, probe};
+pub use probe_path::{INSIDE, program};
 
 /// Long enough for a machine under load; a test that waits this long has failed.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -52,6 +53,23 @@ pub fn skipped(why: &str) -> bool {
     false
 }
 
+/// Runs tests of this binary once more, with the programs under test where a checkout may lie as well: below `/tmp`, which is
+/// empty inside, in a directory that nobody but root may enter and that has a blank in its name.
+pub fn pass_elsewhere(tests: &[&str]) {
+    let place =
+        tempfile::Builder::new().prefix("stepdown checkout ").tempdir_in("/tmp").expect("/tmp takes a directory");
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).expect("it is ours");
+    fs::create_dir(place.path().join("examples")).expect("it is empty");
+    fs::copy(program(), place.path().join("stepdown")).expect("there is room for a copy");
+    fs::copy(probe(), place.path().join("examples/probe")).expect("there is room for a copy");
+    let this = std::env::current_exe().expect("/proc is mounted");
+    let output = Command::new(this).arg("--exact").args(tests).env(ELSEWHERE, place.path()).output();
+    let output = output.expect("what runs can be run again");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let ran = format!("{} passed", tests.len());
+    assert!(output.status.success() && text.contains(&ran), "in {}:\n{text}", place.path().display());
+}
+
 /// `nobody`: newuidmap(1) wants a name, and this one is everywhere.
 const NOBODY: u32 = 65_534;
 
@@ -79,11 +97,7 @@ impl Jail {
         let home = tempfile::Builder::new().prefix("stepdown-jail-").tempdir().expect("a temporary directory");
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         fs::create_dir_all(home.path().join("tree/services.d")).expect("it is empty");
-        let jail =
-            Self { home, flags: Vec::new(), command: Vec::new(), caller: Caller::Ourselves, variables: Vec::new() };
-        let mut volume = probe().as_os_str().to_owned();
-        volume.push(":/usr/local/bin/probe");
-        jail.flag("--volume").flag(volume)
+        Self { home, flags: Vec::new(), command: Vec::new(), caller: Caller::Ourselves, variables: Vec::new() }
     }
 
     /// A file of `services.d`.
@@ -199,13 +213,17 @@ impl Jail {
 
     /// Starts it.
     pub fn start(self) -> Running {
-        let mut program = PathBuf::from(env!("CARGO_BIN_EXE_stepdown"));
+        let (mut program, mut probe) = (program(), probe());
         if self.caller != Caller::Ourselves {
-            // Where that user can reach it.
-            let copy = self.home.path().join("stepdown");
-            fs::copy(&program, &copy).expect("there is room for a copy of the binary");
-            program = copy;
+            // Where that user can reach them.
+            for path in [&mut program, &mut probe] {
+                let copy = self.home.path().join(path.file_name().expect("a program has a name"));
+                fs::copy(&*path, &copy).expect("there is room for a copy");
+                *path = copy;
+            }
         }
+        let mut volume = probe.into_os_string();
+        volume.push(":/usr/local/bin/probe");
         let mut command = match self.caller {
             Caller::Ourselves => Command::new(program),
             Caller::Stranger(uid, gid) => {
@@ -223,7 +241,13 @@ impl Jail {
                 command
             }
         };
-        command.arg("try").arg(self.home.path().join("tree")).arg("--quiet").args(&self.flags);
+        command
+            .arg("try")
+            .arg(self.home.path().join("tree"))
+            .arg("--quiet")
+            .arg("--volume")
+            .arg(volume)
+            .args(&self.flags);
         if !self.command.is_empty() {
             command.arg("--").args(&self.command);
         }

@@ -1,14 +1,19 @@
 //! Where the probe is.
 
+#[path = "program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
+
+pub use program::{ELSEWHERE, INSIDE, program};
 
 /// Returns its path; it is built if `cargo test --test …` did not, or not since it was changed.
 pub fn probe() -> PathBuf {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let at = || {
-        let path = Path::new(env!("CARGO_BIN_EXE_stepdown")).with_file_name("examples").join("probe");
+        let path = program().with_file_name("examples").join("probe");
         if built(&path) < built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/probe.rs")) {
             let profile: &[&str] =
                 if path.components().any(|part| part.as_os_str() == "release") { &["--release"] } else { &[] };
