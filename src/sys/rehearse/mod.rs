@@ -22,6 +22,7 @@
 mod account;
 mod capability;
 mod guard;
+mod hidden;
 mod inside;
 mod launch;
 mod machine;
@@ -154,6 +155,7 @@ pub fn run(rehearsal: &Rehearsal) -> Result<u8, Error> {
     let power = Power::detect();
     if !rehearsal.quiet {
         relay::say(&format!("rehearsing {} as {}", describe(rehearsal, &power), power.words()));
+        hidden::notices(rehearsal, &power).iter().for_each(|notice| relay::say(notice));
     }
     let code = relay::live(rehearsal, &power)?;
     if !rehearsal.quiet {
