@@ -1,6 +1,7 @@
 //! What is always true of the engine, over thousands of simulated worlds: DESIGN §4, STYLE 3.9 and more.
 //!
-//! The worlds are lived once for all tests of this file; each test then looks for violations of its own property. A
+//! The worlds are lived once for all tests of this file (tests/support/lived.rs: nextest gives each test a process of its
+//! own); each test then looks for violations of its own property. A
 //! failure names the property, the seed, and the trace of the smallest world that shows it. To see one world:
 //! `STEPDOWN_SEED=123 cargo test --test properties the_world_of_a_seed -- --nocapture`.
 #![allow(clippy::disallowed_methods)] // how many worlds, and which: asked of whoever runs the tests
@@ -14,6 +15,7 @@ use std::time::Duration;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Answer, Event, Exit, Id, Phase, Pid, Request, SpawnError, Supervisor, Time};
 use support::draft::{longrun, main_command, oneshot, setup};
+use support::lived;
 use support::oracle::Property;
 use support::rng::Rng;
 use support::transitions::{Kind, Reached, impossible};
@@ -31,9 +33,13 @@ struct Outcome {
     violations: BTreeMap<Property, (usize, String)>,
 }
 
+fn worlds() -> u64 {
+    std::env::var("STEPDOWN_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS)
+}
+
 static OUTCOME: LazyLock<Outcome> = LazyLock::new(|| {
     let mut outcome = Outcome { reached: Reached::default(), violations: BTreeMap::new() };
-    let worlds = std::env::var("STEPDOWN_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS);
+    let worlds = worlds();
     for seed in 0..worlds {
         let mut world = World::new(seed);
         world.run();
@@ -57,8 +63,16 @@ fn tail(trace: &[String]) -> String {
     skipped + &trace[cut..].join("\n")
 }
 
+/// What each property that is broken is broken by, from this process or from another that lived the same worlds.
+static VIOLATIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    lived::once(&worlds().to_string(), || {
+        let all = OUTCOME.violations.iter();
+        all.map(|(property, (_, text))| (format!("{property:?}"), text.clone())).collect()
+    })
+});
+
 fn holds(property: Property) {
-    if let Some((_, text)) = OUTCOME.violations.get(&property) {
+    if let Some(text) = VIOLATIONS.get(&format!("{property:?}")) {
         panic!("{text}");
     }
 }

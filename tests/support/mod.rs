@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod draft;
+pub mod lived;
 pub mod natures;
 pub mod oracle;
 pub mod oracle_asks;
