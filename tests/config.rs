@@ -13,6 +13,8 @@ mod given;
 mod graph;
 #[path = "config/hostile.rs"]
 mod hostile;
+#[path = "config/main_command.rs"]
+mod main_command;
 #[path = "config/probe.rs"]
 mod probe;
 #[path = "config/reference.rs"]

@@ -73,7 +73,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
         skipped: None,
         variables: Trust::Anybody,
     };
-    Member { service: Some(service), plan, told: Vec::new() }
+    Member { service, plan, told: Vec::new() }
 }
 
 /// Runs the members to their end in a child whose outputs are these pipes, and has it looked at.
@@ -81,7 +81,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
     in_child(|| {
         // SAFETY: numbers only; the child's outputs are nobody else's.
         unsafe { (libc::dup2(stdout.as_raw_fd(), 1), libc::dup2(stderr.as_raw_fd(), 2)) };
-        let services: Vec<_> = members.iter().filter_map(|member| member.service.clone()).collect();
+        let services: Vec<_> = members.iter().map(|member| member.service.clone()).collect();
         let mut signals = Signals::install().unwrap();
         ours::install(Level::Info);
         let surroundings = Surroundings {
@@ -97,7 +97,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
         };
         let outcome = run::run(Stage {
             stop_timeout: Duration::from_secs(8),
-            setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8)),
+            setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8)),
             members,
             surroundings,
             sockets: Default::default(),

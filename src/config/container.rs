@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::service::GroupRef;
+use super::probe::Health;
+use super::service::{GroupRef, Ready, RunAs, Stop};
 use super::values::{Gid, GroupName, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
 
@@ -34,6 +35,45 @@ pub struct Container {
     pub directories: Vec<Directory>,
     /// To whom PID 1 passes a signal, instead of the main command.
     pub signals: Vec<SignalRule>,
+    /// How the main command is run, if there is one.
+    pub main: MainCommand,
+}
+
+/// `[main]`: what a service's file says of a service, said of the main command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MainCommand {
+    /// Where the table stands; `None`: there is none.
+    pub at: Option<Place>,
+    /// As whom.
+    pub user: RunAs,
+    /// Exit codes that make the container end with 0; 128+n stands for the signal n, as with tini's `-e`.
+    pub success_codes: Vec<u8>,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Whether it is told to stop with the signal that PID 1 got, because `stop.signal` is not set.
+    pub relays_stop_signal: bool,
+    /// Where `stop.timeout` stands.
+    pub stop_timeout_at: Option<Place>,
+    /// What makes it ready.
+    pub ready: Ready,
+    /// Whether it is well; never followed by a restart, because its end ends the container.
+    pub health: Option<Health>,
+}
+
+impl Default for MainCommand {
+    /// Returns the plain command of the app user: told to stop by a signal to its first process alone, as tini does.
+    fn default() -> Self {
+        Self {
+            at: None,
+            user: RunAs::App,
+            success_codes: vec![0],
+            stop: Stop { signal: Signal::TERM, timeout: None, group: false },
+            relays_stop_signal: true,
+            stop_timeout_at: None,
+            ready: Ready::Started,
+            health: None,
+        }
+    }
 }
 
 /// `[signals]`: one signal that PID 1 passes on.

@@ -2,6 +2,7 @@
 //! read.
 
 use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
+use super::service_keys;
 
 /// The file's own keys.
 pub const CONTAINER: TableDoc = TableDoc { file: FileKind::Container, name: "", header: "", keys: CONTAINER_KEYS };
@@ -18,6 +19,21 @@ pub const DIRECTORY: TableDoc =
 /// `signals.USR1 = { … }`, the same for each signal.
 pub const SIGNAL: TableDoc =
     TableDoc { file: FileKind::Container, name: "signals.USR1", header: "[signals.USR1]", keys: SIGNAL_KEYS };
+
+/// `[main]`.
+pub const MAIN: TableDoc = TableDoc { file: FileKind::Container, name: "main", header: "[main]", keys: MAIN_KEYS };
+/// `main.stop = { … }`: as in a service's file.
+pub const MAIN_STOP: TableDoc = TableDoc { name: "main.stop", header: "[main.stop]", ..of_main(service_keys::STOP) };
+/// `main.ready = { … }`: as in a service's file.
+pub const MAIN_READY: TableDoc =
+    TableDoc { name: "main.ready", header: "[main.ready]", ..of_main(service_keys::READY) };
+/// `main.health = { … }`: as in a service's file, but for the words of `then`.
+pub const MAIN_HEALTH: TableDoc =
+    TableDoc { name: "main.health", header: "[main.health]", ..of_main(service_keys::HEALTH) };
+
+const fn of_main(table: TableDoc) -> TableDoc {
+    TableDoc { file: FileKind::Container, ..table }
+}
 
 #[rustfmt::skip] // a table: one key in two lines
 const CONTAINER_KEYS: &[KeyDoc] = &[
@@ -39,6 +55,8 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "directories that are made at boot"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
         "signals that PID 1 passes on to a service instead of the main command: `USR1 = \"db\"`, or a table"),
+    key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
+        "the main command (`docker run IMAGE COMMAND`), described like a service"),
     later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
     later("s6", "an image made for s6-overlay", "write s6-style directories into the services tree"),
     later("harden", "a sandbox of named strength", "leave it out for now"),
@@ -130,4 +148,18 @@ const SIGNAL_KEYS: &[KeyDoc] = &[
         "the longrun that gets it"),
     key("signal", "a signal's name or number", "(the same)", r#"signal = "HUP""#,
         "as what"),
+];
+
+#[rustfmt::skip] // a table: one key in two lines
+const MAIN_KEYS: &[KeyDoc] = &[
+    key("user", "a string", r#""app""#, r#"user = "www-data""#,
+        "as whom it runs: `app` (the app user), `root`, an account's name, or `uid:gid`"),
+    key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",
+        "exit codes that make the container end with 0, 128+n for the signal n, as tini's `-e`; 0 ends it with 1 if it is left out"),
+    key("stop", "a table", "{}", r#"stop = { signal = "INT", timeout = "5s" }"#,
+        "how it is stopped, as a service's `stop`; without `signal` it is told with the signal that PID 1 got"),
+    key("ready", "a table", "(its program was executed)", "ready = { tcp = 8080 }",
+        "what makes it ready, as a service's `ready`; not ready after `timeout`, it is stopped and the container ends with 1"),
+    key("health", "a table", "(none)", "health = { tcp = 8080 }",
+        "what it is asked while it is up, as a service's `health`; `then`: `stop-container` (the default) or `report`"),
 ];

@@ -3,6 +3,7 @@
 
 use super::container::{App, Container, DropPolicy, Level, LogFormat, STOP_TIMEOUT, Without};
 use super::container_keys;
+use super::main_toml;
 use super::own_toml;
 use super::paths;
 use super::quote::quoted;
@@ -71,6 +72,7 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
         directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
         app,
         signals: table.get("signals").map_or_else(Vec::new, |field| signals_toml::read(&field, report)),
+        main: main_toml::read(table, report),
     };
     ContainerFile { container, uid_from, gid_from }
 }

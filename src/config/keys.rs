@@ -69,6 +69,7 @@ pub fn reference() -> &'static [TableDoc] {
         container_keys::OWN,
         container_keys::DIRECTORY,
         container_keys::SIGNAL,
+        container_keys::MAIN,
     ]
 }
 

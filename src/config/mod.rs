@@ -11,6 +11,7 @@ pub mod key_lines;
 pub mod keys;
 mod limits;
 mod log_toml;
+mod main_toml;
 mod neighbours;
 mod own_toml;
 mod paths;
@@ -42,8 +43,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use container::Container;
-use service::Service;
+use container::{Container, MainCommand};
+use service::{Command, Service};
+use values::ServiceName;
+
+use crate::error::Place;
 
 pub use env::VARIABLES;
 pub use keys::reference;
@@ -109,4 +113,21 @@ pub struct Config {
     pub main: Vec<OsString>,
     /// What was accepted with a remark: a `down` file on a longrun's directory, a setting that has no effect.
     pub notices: Vec<String>,
+}
+
+impl Config {
+    /// Returns the main command as the service that `[main]` describes; `None` where there is no main command.
+    pub fn main_service(&self) -> Option<Service> {
+        let MainCommand { at, user, success_codes, stop, ready, health, .. } = self.container.main.clone();
+        let words = Some(self.main.clone()).filter(|words| !words.is_empty())?;
+        Some(Service {
+            at: at.unwrap_or(Place::Machine),
+            user,
+            success_codes,
+            stop,
+            ready,
+            health,
+            ..Service::plain(ServiceName::main(), Command::Argv(words))
+        })
+    }
 }

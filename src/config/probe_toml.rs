@@ -29,6 +29,35 @@ const STATUSES: RangeInclusive<u16> = 200..=599;
 const THEN: [(&str, Then); 3] =
     [("restart", Then::Restart), ("stop-container", Then::StopContainer), ("report", Then::Report)];
 
+/// What may stand in a `health` table.
+pub struct HealthKeys {
+    /// Its keys.
+    pub doc: &'static TableDoc,
+    /// What `then` accepts.
+    pub then: &'static [(&'static str, Then)],
+    /// What it is where it is not written.
+    pub default: Then,
+    /// A word that `then` accepts elsewhere, and why not here.
+    pub not_here: Option<(&'static str, &'static str)>,
+}
+
+impl HealthKeys {
+    /// A service's.
+    pub const OF_SERVICE: Self =
+        Self { doc: &service_keys::HEALTH, then: &THEN, default: Then::Restart, not_here: None };
+
+    fn then(&self, field: &Field<'_>, report: &mut Report<'_>) -> Option<Then> {
+        if let Some((word, remedy)) = self.not_here
+            && field.is_string()
+            && field.string(report) == Some(word)
+        {
+            field.refuse(remedy, report);
+            return None;
+        }
+        field.choice(self.then, report)
+    }
+}
+
 /// The keys of `ready` and `health` that say what is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
@@ -60,13 +89,13 @@ const HOW: [(&str, How); 8] = [
 ];
 
 /// Returns what makes a service ready.
-pub fn ready(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Ready {
-    let ready = table.get("ready").and_then(|field| ready_table(&field, report));
+pub fn ready(table: &Table<'_>, doc: &'static TableDoc, kind: Kind, report: &mut Report<'_>) -> Ready {
+    let ready = table.get("ready").and_then(|field| ready_table(&field, doc, report));
     ready.filter(|_| kind == Kind::Longrun).unwrap_or(Ready::Started)
 }
 
-fn ready_table(field: &Field<'_>, report: &mut Report<'_>) -> Option<Ready> {
-    let table = Asked::open(field, &service_keys::READY, report)?;
+fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Ready> {
+    let table = Asked::open(field, doc, report)?;
     let timeout = table.time("timeout", report);
     let interval = table.time("interval", report);
     let watchdog = table.time("watchdog", report);
@@ -98,13 +127,13 @@ fn ready_table(field: &Field<'_>, report: &mut Report<'_>) -> Option<Ready> {
 }
 
 /// Returns what a service is asked while it is up.
-pub fn health(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Option<Health> {
-    let table = Asked::open(&table.get("health")?, &service_keys::HEALTH, report)?;
+pub fn health(table: &Table<'_>, keys: &HealthKeys, kind: Kind, report: &mut Report<'_>) -> Option<Health> {
+    let table = Asked::open(&table.get("health")?, keys.doc, report)?;
     let interval = table.time("interval", report).unwrap_or(HEALTH_INTERVAL);
     let timeout = table.time("timeout", report).unwrap_or(PROBE_TIMEOUT);
     let failures = table.count("failures", report).unwrap_or(HEALTH_FAILURES);
     let successes = table.count("successes", report).unwrap_or(HEALTH_SUCCESSES);
-    let then = table.table.get("then").and_then(|field| field.choice(&THEN, report)).unwrap_or(Then::Restart);
+    let then = table.table.get("then").and_then(|field| keys.then(&field, report)).unwrap_or(keys.default);
     let (_, How::Ask(what), value) = table.one(report)? else { return None };
     let probe = table.probe(what, &value, report)?;
     (kind == Kind::Longrun).then_some(Health { probe, interval, timeout, failures, successes, then })

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::container::Container;
+use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
 use super::draft::Draft;
 use super::report::Report;
-use super::service::RunAs;
+use super::service::{RunAs, Stop};
 use super::tree::{self, Found};
 use super::units::show_duration;
+use super::values::ServiceName;
 use super::{Config, Sources, bytes, env, graph, neighbours};
 use crate::error::{Place, Problem, Problems};
 
@@ -29,7 +30,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
 
     let file = container_file(sources, &mut problems);
     let budget_of_file = file.container.stop_timeout;
-    let container = env::apply(&sources.env, file, &mut problems, &mut notices);
+    let mut container = env::apply(&sources.env, file, &mut problems, &mut notices);
 
     let mut found = Found::default();
     for tree in &sources.trees {
@@ -42,13 +43,24 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     neighbours::pipes(&drafts, &mut problems);
     neighbours::log_directories(&drafts, &mut problems);
     neighbours::signals(&container.signals, &drafts, &declared, &mut problems);
+    name_app_user(&mut container.main.user, &container.app);
+    let budget = Budget { of_file: budget_of_file, now: container.stop_timeout };
+    let MainCommand { stop, stop_timeout_at, .. } = &container.main;
+    budget.check(&ServiceName::main(), stop, stop_timeout_at.as_ref(), &mut problems, &mut notices);
     for draft in &mut drafts {
-        name_app_user(draft, &container);
-        check_stop_timeout(draft, budget_of_file, &container, &mut problems, &mut notices);
+        let Draft { service, stop_timeout_at, .. } = draft;
+        name_app_user(&mut service.user, &container.app);
+        budget.check(&service.name, &service.stop, stop_timeout_at.as_ref(), &mut problems, &mut notices);
         notices.append(&mut draft.notices);
     }
 
-    check_main(sources, anything, &mut problems);
+    if container.main.at.is_some() && sources.main.is_empty() && anything {
+        notices.push(
+            "`[main]` has no effect: no main command is given; `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`"
+                .to_owned(),
+        );
+    }
+    check_main(sources, &container, anything, &mut problems);
     let services = drafts.into_iter().map(|draft| draft.service).collect();
     problems.or(Config { container, services, main: sources.main.clone(), notices })
 }
@@ -63,40 +75,49 @@ fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {
     file
 }
 
-/// A service whose `user` is the app user's own name is one of the app's: it asks for no privilege.
-fn name_app_user(draft: &mut Draft, container: &Container) {
-    if matches!(&draft.service.user, RunAs::Account(name) if *name == container.app.user) {
-        draft.service.user = RunAs::App;
+/// Whoever's `user` is the app user's own name is one of the app's: it asks for no privilege.
+fn name_app_user(user: &mut RunAs, app: &App) {
+    if matches!(user, RunAs::Account(name) if *name == app.user) {
+        *user = RunAs::App;
     }
 }
 
-/// A patience beyond the whole stop's is never kept. In a file of ours that is a mistake; where the operator shortened the
-/// stop, or where the time was written for s6, it is worth a remark.
-fn check_stop_timeout(
-    draft: &Draft,
-    budget_of_file: Duration,
-    container: &Container,
-    problems: &mut Problems,
-    notices: &mut Vec<String>,
-) {
-    let Some(patience) = draft.service.stop.timeout.filter(|patience| *patience > container.stop_timeout) else {
-        return;
-    };
-    let (patience_text, budget) = (show_duration(patience), show_duration(container.stop_timeout));
-    match &draft.stop_timeout_at {
-        Some(at) if patience > budget_of_file => {
-            let what = format!("`stop.timeout` is {patience_text}, and the whole stop has {budget}");
-            let remedy = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
-            problems.push(Problem::new(at.clone(), what, remedy));
-        }
-        Some(_) | None => {
-            let name = &draft.service.name;
-            notices.push(format!("{name}: may take {patience_text} to stop, and the whole stop has {budget}"));
+/// How long the whole stop may take.
+struct Budget {
+    /// As the container file has it.
+    of_file: Duration,
+    /// As it is: the operator may have changed it.
+    now: Duration,
+}
+
+impl Budget {
+    /// A patience beyond the whole stop's is never kept. In a file of ours that is a mistake; where the operator shortened
+    /// the stop, or where the time was written for s6, it is worth a remark.
+    fn check(
+        &self,
+        name: &ServiceName,
+        stop: &Stop,
+        at: Option<&Place>,
+        problems: &mut Problems,
+        notices: &mut Vec<String>,
+    ) {
+        let Some(patience) = stop.timeout.filter(|patience| *patience > self.now) else { return };
+        let (patience_text, budget) = (show_duration(patience), show_duration(self.now));
+        match at {
+            Some(at) if patience > self.of_file => {
+                let key = if name.as_str() == ServiceName::MAIN { "main.stop.timeout" } else { "stop.timeout" };
+                let what = format!("`{key}` is {patience_text}, and the whole stop has {budget}");
+                let remedy = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
+                problems.push(Problem::new(at.clone(), what, remedy));
+            }
+            Some(_) | None => {
+                notices.push(format!("{name}: may take {patience_text} to stop, and the whole stop has {budget}"));
+            }
         }
     }
 }
 
-fn check_main(sources: &Sources, anything: bool, problems: &mut Problems) {
+fn check_main(sources: &Sources, container: &Container, anything: bool, problems: &mut Problems) {
     match sources.main.first() {
         Some(program) if program.is_empty() => {
             let what = "the main command names no program";
@@ -109,7 +130,12 @@ fn check_main(sources: &Sources, anything: bool, problems: &mut Problems) {
             problems.push(Problem::new(
                 Place::file(tree),
                 "holds no service, and there is no main command",
-                "put NAME.toml there with `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND",
+                match container.main.at {
+                    None => "put NAME.toml there with `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND",
+                    Some(_) => {
+                        "give the command that `[main]` describes: `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`"
+                    }
+                },
             ));
         }
     }

@@ -98,6 +98,50 @@ pub struct Service {
 }
 
 impl Service {
+    /// Returns a longrun of the app user that is run once and of which nothing else is known.
+    pub fn plain(name: ServiceName, command: Command) -> Self {
+        Self {
+            name,
+            at: Place::Machine,
+            kind: Kind::Longrun,
+            command,
+            requires: Vec::new(),
+            after: Vec::new(),
+            user: RunAs::App,
+            groups: None,
+            capabilities: CapSet::EMPTY,
+            directory: None,
+            environment: BTreeMap::new(),
+            clear_environment: false,
+            environment_file: None,
+            restart: Restart {
+                policy: RestartPolicy::Never,
+                delay: RESTART_DELAY,
+                max_delay: RESTART_MAX_DELAY,
+                limit: None,
+            },
+            success_codes: vec![0],
+            essential: false,
+            ready: Ready::Started,
+            wait_for: Vec::new(),
+            every: None,
+            health: None,
+            reload: None,
+            pipe_to: None,
+            log: Log::default(),
+            stop: Stop { signal: Signal::TERM, timeout: None, group: false },
+            stop_command: None,
+            finish: None,
+            limits: Vec::new(),
+            nice: None,
+            oom_score_adj: None,
+            umask: None,
+            no_new_privileges: true,
+            without_root: WithoutRoot::Run,
+            down: false,
+        }
+    }
+
     /// Returns what it runs beside its command, each with the key that it stands in. A oneshot's `finish` is none: what
     /// ends once needs no clearing up between two runs.
     pub fn helpers(&self) -> Vec<(&'static str, Command)> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keys::TableDoc;
 use super::report::Report;
 use super::service::{Kind, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop};
 use super::service_keys;
@@ -67,12 +68,29 @@ fn limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
     field.count(report)
 }
 
-/// Returns how a service is stopped.
-pub fn stop(table: &Table<'_>, report: &mut Report<'_>) -> Stop {
+/// Returns the exit codes that are no failure, in their order.
+pub fn success_codes(table: &Table<'_>, report: &mut Report<'_>) -> Vec<u8> {
+    let Some(field) = table.get("success_codes") else { return vec![0] };
+    let Some(elements) = field.elements(report) else { return vec![0] };
+    if elements.is_empty() {
+        report.line(field.line(), format!("{} is empty", field.name()), field.paste());
+    }
+    let codes = elements.iter().filter_map(|code| code.integer(0..=255, report));
+    let mut codes: Vec<u8> = codes.filter_map(|code| u8::try_from(code).ok()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// Opens `stop`.
+pub fn stop_table<'t>(table: &Table<'t>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+    table.get("stop").and_then(|field| field.table(doc, report))
+}
+
+/// Returns how a service is stopped, by what its `stop` says.
+pub fn stop(table: Option<&Table<'_>>, report: &mut Report<'_>) -> Stop {
     let default = Stop { signal: Signal::TERM, timeout: None, group: false };
-    let Some(table) = table.get("stop").and_then(|field| field.table(&service_keys::STOP, report)) else {
-        return default;
-    };
+    let Some(table) = table else { return default };
     Stop {
         signal: table.get("signal").and_then(|field| signal(&field, report)).unwrap_or(default.signal),
         timeout: table.get("timeout").and_then(|field| field.duration(report)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::draft::{Draft, Link, Relation};
 use super::log_toml;
 use super::paths;
-use super::probe_toml;
+use super::probe_toml::{self, HealthKeys};
 use super::quote::{escaped, quoted, ticked};
 use super::report::Report;
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
@@ -49,6 +49,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     let flag = |key: &str, default: bool, report: &mut Report<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
+    let stop = service_parts::stop_table(table, &service_keys::STOP, report);
     let service = Service {
         name: name.clone(),
         at: at(table, report),
@@ -64,10 +65,10 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         clear_environment: flag("clear_environment", false, report),
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
-        success_codes: success_codes(table, report),
+        success_codes: service_parts::success_codes(table, report),
         essential: flag("essential", kind == Kind::Oneshot && every.is_none(), report),
-        ready: probe_toml::ready(table, kind, report),
-        stop: service_parts::stop(table, report),
+        ready: probe_toml::ready(table, &service_keys::READY, kind, report),
+        stop: service_parts::stop(stop.as_ref(), report),
         finish: table.get("finish").and_then(|field| {
             let command = Command::Argv(field.argv(report)?);
             Some(Finish { command, timeout: Some(FINISH_TIMEOUT) })
@@ -80,7 +81,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         without_root: without_root(table, report),
         wait_for: probe_toml::wait_for(table, report),
         every: every.filter(|_| kind == Kind::Oneshot),
-        health: probe_toml::health(table, kind, report),
+        health: probe_toml::health(table, &HealthKeys::OF_SERVICE, kind, report),
         reload: service_parts::reload(table, kind, report),
         pipe_to: None,
         log,
@@ -206,19 +207,6 @@ fn environment(field: &Field<'_>, report: &mut Report<'_>) -> BTreeMap<String, S
         }
     }
     all
-}
-
-fn success_codes(table: &Table<'_>, report: &mut Report<'_>) -> Vec<u8> {
-    let Some(field) = table.get("success_codes") else { return vec![0] };
-    let Some(elements) = field.elements(report) else { return vec![0] };
-    if elements.is_empty() {
-        report.line(field.line(), "`success_codes` is empty", field.paste());
-    }
-    let codes = elements.iter().filter_map(|code| code.integer(0..=255, report));
-    let mut codes: Vec<u8> = codes.filter_map(|code| u8::try_from(code).ok()).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    codes
 }
 
 fn small(table: &Table<'_>, key: &str, least: i64, most: i64, report: &mut Report<'_>) -> Option<i32> {

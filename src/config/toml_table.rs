@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::container_keys;
 use super::keys::{self, Status, TableDoc};
 use super::quote::{escaped, ticked};
 use super::report::{Lines, Report};
+use super::service_keys;
 use super::suggest;
 use super::toml_field::Field;
 
@@ -65,6 +67,10 @@ impl<'t> Table<'t> {
                     self.name
                 );
             }
+        }
+        if *self.doc == container_keys::MAIN && service_keys::SERVICE.key(name).is_some() {
+            let keys = suggest::list(self.doc.names());
+            return format!("it is a key of services; of the main command these are: {keys}");
         }
         suggest::instead(name, "the keys are", self.doc.names())
     }

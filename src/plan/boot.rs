@@ -45,14 +45,26 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     names.app = Some((app.user.clone(), app.group.clone()));
 
     let resolver = Resolver { facts, identity: &identity, names: &names, standing };
-    let runs: Vec<RunsAs> = config.services.iter().map(|service| resolver.service(service, &mut notes)).collect();
+    let main = config.main_service();
+    // The main command is the last one.
+    let runs = config.services.iter().chain(&main).map(|service| resolver.service(service, &mut notes));
+    let runs: Vec<RunsAs> = runs.collect();
     let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match standing {
         Standing::Root => prepare::stage(&config.services, &is_root),
         Standing::Powerless | Standing::User => prepare::Stage::default(),
     };
-    let case = Case { config, facts, identity: &identity, standing, names: &names, runs: &runs, stage: &stage };
+    let case = Case {
+        config,
+        facts,
+        identity: &identity,
+        standing,
+        names: &names,
+        main: main.as_ref(),
+        runs: &runs,
+        stage: &stage,
+    };
     let privilege = privilege::decide(&case, &mut notes);
 
     let ground = Ground { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
@@ -66,7 +78,8 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
         let when = if stage.has(at) { When::Prepare } else { When::Serve };
         plans.push(services::plan(&common, service, runs, when, &mut notes));
     }
-    let main = services::main(&common, &config.main);
+    let main = main.zip(runs.get(config.services.len()));
+    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), &mut notes));
     remarks(config, facts, &mut notes);
 
     let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();

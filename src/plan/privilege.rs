@@ -26,7 +26,9 @@ pub(super) struct Case<'a> {
     pub identity: &'a Identity,
     pub standing: Standing,
     pub names: &'a Names,
-    /// As whom each service runs, in the order of the services.
+    /// The main command, if there is one.
+    pub main: Option<&'a Service>,
+    /// As whom each service runs, in the order of the services, then the main command.
     pub runs: &'a [RunsAs],
     pub stage: &'a Stage,
 }
@@ -56,7 +58,8 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             notes.problem(app_place(case), "uid 0 cannot be had with `drop = \"app\"`", remedy);
         }
     }
-    for (at, (service, runs)) in case.config.services.iter().zip(case.runs).enumerate() {
+    let all = case.config.services.iter().chain(case.main);
+    for (at, (service, runs)) in all.zip(case.runs).enumerate() {
         if case.stage.has(at) || runs.skipped.is_some() {
             reach(case, service, runs, notes);
             continue;

@@ -39,10 +39,7 @@ pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: W
     let fact = common.facts.programs.get(service.name.as_str());
     if runs.skipped.is_none() {
         check_program(service, Part { key: "", command: &service.command }, fact, notes);
-        let facts = common.facts.helpers.get(service.name.as_str());
-        for (key, command) in service.helpers() {
-            check_program(service, Part { key, command: &command }, facts.and_then(|facts| facts.get(key)), notes);
-        }
+        check_helpers(common, service, notes);
     }
     let given = given(&service.command);
     let argv = argv(&service.command, &service.name);
@@ -59,21 +56,28 @@ pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: W
     }
 }
 
-/// Returns how the main command is run, if there is one: as the app user. Where its program is missing the path stays as
-/// given, so that starting it ends in 127 or 126, as from a shell.
-pub(super) fn main(common: &Common<'_>, command: &[OsString]) -> Option<ServicePlan> {
-    let runs = RunsAs::app(common.identity);
+fn check_helpers(common: &Common<'_>, service: &Service, notes: &mut Notes) {
+    let facts = common.facts.helpers.get(service.name.as_str());
+    for (key, command) in service.helpers() {
+        check_program(service, Part { key, command: &command }, facts.and_then(|facts| facts.get(key)), notes);
+    }
+}
+
+/// Returns how the main command is run. Where its program is missing the path stays as given, so that starting it ends in
+/// 127 or 126, as from a shell.
+pub(super) fn main(common: &Common<'_>, service: &Service, runs: RunsAs, notes: &mut Notes) -> ServicePlan {
+    check_helpers(common, service, notes);
     let fact = common.facts.programs.get(ServiceName::MAIN);
-    Some(ServicePlan {
-        name: ServiceName::main(),
-        credentials: credentials(common, &runs, CapSet::EMPTY, true, When::Serve),
-        program: program(fact, Path::new(command.first()?)),
-        argv: command.to_vec(),
+    ServicePlan {
+        name: service.name.clone(),
+        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, When::Serve),
+        program: program(fact, given(&service.command)),
+        argv: argv(&service.command, &service.name),
         home: runs.home,
         user: runs.user,
         skipped: None,
         variables: Trust::Anybody,
-    })
+    }
 }
 
 fn given(command: &Command) -> &Path {

@@ -57,7 +57,7 @@ impl fmt::Display for Whose {
 impl BootPlan {
     /// Returns what the whole configuration must be while PID 1 keeps privilege.
     pub fn root_alone(&self) -> Trust {
-        let all = self.services.iter().map(|it| &it.credentials);
+        let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
         root_alone(&self.identity, all.map(|it| (it.uid, it.gid, it.groups.as_deref())))
     }
 }
@@ -208,7 +208,7 @@ fn may_have_more(service: &Service) -> bool {
 
 /// Returns what root does because the container file says so, by key.
 fn of_root(container: &Container) -> Vec<&'static str> {
-    let Container { drop, app, own, directories, .. } = container;
+    let Container { drop, app, own, directories, main, .. } = container;
     let all = [
         ("own", !own.is_empty()),
         ("directory", !directories.is_empty()),
@@ -218,6 +218,7 @@ fn of_root(container: &Container) -> Vec<&'static str> {
         ("app.device_groups", !app.device_groups.is_empty()),
         ("app.allow_root", app.allow_root),
         ("drop", *drop == DropPolicy::Root),
+        ("main.user", main.user != RunAs::App),
     ];
     all.into_iter().filter(|(_, says)| *says).map(|(key, _)| key).collect()
 }

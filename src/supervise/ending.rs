@@ -48,14 +48,18 @@ impl Supervisor {
         }
     }
 
-    /// Returns what its first process is told to stop with: the main command gets what PID 1 got, and what hangs leaves a
-    /// core file, if it may (systemd's `WatchdogSignal=`).
+    /// Returns what its first process is told to stop with: the main command gets what PID 1 got, unless a signal is
+    /// configured for it, and what hangs leaves a core file, if it may (systemd's `WatchdogSignal=`).
     pub(super) fn told_with(&self, id: Id, cause: Cause) -> Signal {
         if cause == Cause::Silent {
             return Signal::ABRT;
         }
         match &self.life {
-            Life::Stopping(Stop { because: Because::Signal(signal), .. }) if self.is_main(id) => *signal,
+            Life::Stopping(Stop { because: Because::Signal(signal), .. })
+                if self.services[id].spec.relays_stop_signal =>
+            {
+                *signal
+            }
             Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
         }
     }

@@ -161,6 +161,10 @@ impl Supervisor {
                 self.report(Report::Stopped { id, exit, took: self.now.since(patience.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
+                let given_up = self.is_main(id) && self.services[id].wanted && cause != Cause::Asked;
+                if given_up {
+                    self.services[id].wanted = false;
+                }
                 if group_left {
                     let not_yet = self.timers.get(id, Slot::Look).is_some();
                     let signal = self.told_with(id, cause);
@@ -169,6 +173,9 @@ impl Supervisor {
                     self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
                 } else {
                     self.run_gone(id, end);
+                }
+                if given_up {
+                    self.main_ended(exit, verdict::FAILURE);
                 }
             }
             State::Finishing { pid, end, patience } => {
@@ -263,7 +270,7 @@ impl Supervisor {
             self.run_gone(id, end);
         }
         if main {
-            self.main_ended(exit);
+            self.main_ended(exit, self.main_code(id, exit));
         }
     }
 
@@ -318,7 +325,7 @@ impl Supervisor {
         self.report(Report::CannotStart { id, why: why.clone() });
         if self.is_main(id) {
             self.set(id, State::Down);
-            self.main_ended(Exit::Code(code));
+            self.main_ended(Exit::Code(code), code);
         } else if self.services[id].wanted && self.services[id].next.is_some() {
             self.set(id, State::Waiting { said: false });
         } else if self.services[id].wanted {
@@ -344,7 +351,7 @@ impl Supervisor {
         service.last_ran = ran;
         service.code = Some(code);
         if self.is_main(id) {
-            self.verdict.main = Some(code);
+            self.verdict.main = Some(self.main_code(id, exit));
         }
     }
 

@@ -11,7 +11,6 @@ use super::budget::{Budget, REAP_GRACE};
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::verdict;
 use super::{Action, Because, Exit, Id, Report, Target, Time};
 use crate::config::values::Signal;
 
@@ -67,8 +66,9 @@ impl Supervisor {
         self.begin_stop(Because::Asked);
     }
 
-    pub(super) fn main_ended(&mut self, exit: Exit) {
-        self.verdict.main = Some(verdict::code(exit));
+    /// The main command has ended by itself, or could not be started.
+    pub(super) fn main_ended(&mut self, exit: Exit, code: u8) {
+        self.verdict.main = Some(code);
         self.begin_stop(Because::Main(exit));
     }
 

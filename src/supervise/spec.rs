@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Id, Shares};
+use crate::config::container::MainCommand;
 use crate::config::probe::{Health, Then};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
@@ -58,6 +59,8 @@ pub struct Spec {
     pub start: Start,
     /// Whether it is the main command.
     pub is_main: bool,
+    /// Whether it is told to stop with the signal that PID 1 got, rather than with `stop.signal` (the main command).
+    pub relays_stop_signal: bool,
 }
 
 /// What makes a longrun ready, as far as the engine cares.
@@ -145,7 +148,7 @@ impl Setup {
         services: &[Service],
         done: &BTreeSet<ServiceName>,
         skipped: &BTreeSet<ServiceName>,
-        main: bool,
+        main: Option<&MainCommand>,
         stop_timeout: Duration,
     ) -> Self {
         let ids: BTreeMap<&ServiceName, Id> =
@@ -183,11 +186,10 @@ impl Setup {
                 finish: finish(service),
                 start: start(service),
                 is_main: false,
+                relays_stop_signal: false,
             })
             .collect();
-        if main {
-            specs.push(Spec::main());
-        }
+        specs.extend(main.map(Spec::of_main));
         // Outside of a stop nothing is kept of it for others.
         for spec in &mut specs {
             spec.stop.timeout.get_or_insert(stop_timeout);
@@ -226,6 +228,20 @@ impl Spec {
             finish: None,
             start: Start::Wanted,
             is_main: true,
+            relays_stop_signal: true,
+        }
+    }
+
+    /// Returns the main command's, as the container file describes it.
+    fn of_main(main: &MainCommand) -> Self {
+        Self {
+            success_codes: main.success_codes.clone(),
+            ready: Readiness::of(&main.ready),
+            watchdog: watchdog(&main.ready),
+            health: main.health.as_ref().map(HealthRule::of),
+            stop: main.stop.clone(),
+            relays_stop_signal: main.relays_stop_signal,
+            ..Self::main()
         }
     }
 }
@@ -250,51 +266,20 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::config::service::{Command, Finish, Log, RunAs, WithoutRoot};
-    use crate::config::values::CapSet;
-    use crate::error::Place;
+    use crate::config::service::{Command, Finish};
 
     fn name(text: &str) -> ServiceName {
         ServiceName::new(text).expect("a service's name")
     }
 
     fn service(text: &str, kind: Kind, requires: &[&str], after: &[&str]) -> Service {
-        let Spec { restart, success_codes, stop, .. } = Spec::main();
         let command = Command::Argv(vec![OsString::from("true")]);
         Service {
-            name: name(text),
-            at: Place::Machine,
             kind,
-            command: command.clone(),
             requires: requires.iter().map(|text| name(text)).collect(),
             after: after.iter().map(|text| name(text)).collect(),
-            user: RunAs::App,
-            groups: None,
-            capabilities: CapSet::EMPTY,
-            directory: None,
-            environment: BTreeMap::new(),
-            clear_environment: false,
-            environment_file: None,
-            restart,
-            success_codes,
-            essential: false,
-            ready: Ready::Started,
-            stop,
-            finish: Some(Finish { command, timeout: Some(Duration::from_secs(5)) }),
-            limits: Vec::new(),
-            nice: None,
-            oom_score_adj: None,
-            umask: None,
-            no_new_privileges: true,
-            wait_for: Vec::new(),
-            every: None,
-            health: None,
-            reload: None,
-            pipe_to: None,
-            log: Log::default(),
-            stop_command: None,
-            without_root: WithoutRoot::Run,
-            down: false,
+            finish: Some(Finish { command: command.clone(), timeout: Some(Duration::from_secs(5)) }),
+            ..Service::plain(name(text), command)
         }
     }
 
@@ -304,7 +289,7 @@ mod tests {
             service("db", Kind::Longrun, &["prepared"], &[]),
             service("web", Kind::Longrun, &["db", "gone"], &["elsewhere", "db"]),
         ];
-        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8));
+        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8));
         let edges: Vec<_> = setup.specs.iter().map(|spec| (spec.requires.clone(), spec.after.clone())).collect();
         assert_eq!(edges, [(vec![], vec![]), (vec![Id(0)], vec![Id(0)])]);
     }
@@ -317,7 +302,7 @@ mod tests {
         }
         let done = BTreeSet::from([name("a")]);
         let skipped = BTreeSet::from([name("a"), name("b")]);
-        let setup = Setup::new(&services, &done, &skipped, false, Duration::from_secs(8));
+        let setup = Setup::new(&services, &done, &skipped, None, Duration::from_secs(8));
         let starts: Vec<Start> = setup.specs.iter().map(|spec| spec.start).collect();
         assert_eq!(starts, [Start::AlreadyDone, Start::Skipped, Start::Down, Start::Wanted]);
     }
@@ -325,7 +310,7 @@ mod tests {
     #[test]
     fn only_a_longrun_has_a_finish_script() {
         let services = [service("run", Kind::Longrun, &[], &[]), service("once", Kind::Oneshot, &[], &[])];
-        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), false, Duration::from_secs(8));
+        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8));
         let finish: Vec<_> = setup.specs.iter().map(|spec| spec.finish).collect();
         assert_eq!(finish, [Some(FinishRule { timeout: Some(Duration::from_secs(5)) }), None]);
     }
@@ -333,7 +318,13 @@ mod tests {
     #[test]
     fn the_main_command_comes_last() {
         let services = [service("run", Kind::Longrun, &[], &[])];
-        let setup = Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), true, Duration::from_secs(8));
+        let setup = Setup::new(
+            &services,
+            &BTreeSet::new(),
+            &BTreeSet::new(),
+            Some(&MainCommand::default()),
+            Duration::from_secs(8),
+        );
         assert_eq!(setup.specs.iter().map(|spec| spec.is_main).collect::<Vec<_>>(), [false, true]);
         assert_eq!(setup.specs[1].name, ServiceName::main());
     }

@@ -5,7 +5,8 @@
 //!    (or the 0 of one that handles TERM) would hide what happened.
 //!    If one that is not well did, 1.
 //! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
-//!    could not end it.
+//!    could not end it. One of its `success_codes` is 0, 128+n too, as with tini's `-e`; a 0 that is none of them is 1,
+//!    and so is every end of one that was told to stop because it was not ready in time or hung.
 //! 4. After a requested stop: 0.
 //! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
@@ -19,7 +20,7 @@ use super::{Because, Exit, Id, Why};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
 /// A failure that has no code of its own.
-const FAILURE: u8 = 1;
+pub(super) const FAILURE: u8 = 1;
 
 /// errno(3): no such file or directory, the same on x86-64 and arm64.
 const ENOENT: i32 = 2;
@@ -51,6 +52,16 @@ pub(super) fn spawn_code(errno: i32) -> u8 {
 }
 
 impl Supervisor {
+    /// Returns the code that an end of the main command by itself, or in a stop of the container, gives the container.
+    pub(super) fn main_code(&self, id: Id, exit: Exit) -> u8 {
+        let code = code(exit);
+        match (self.services[id].spec.success_codes.contains(&code), code) {
+            (true, _) => 0,
+            (false, 0) => FAILURE,
+            (false, code) => code,
+        }
+    }
+
     /// Returns the code that a service's end for good amounts to; see the module's rules.
     pub(super) fn failure_code(&self, id: Id, why: &Why) -> u8 {
         let own = self.services[id].code;

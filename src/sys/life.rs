@@ -22,7 +22,7 @@ use crate::config::service::Service;
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::error::{Error, Refused};
 use crate::plan::facts::Facts;
-use crate::plan::{self, BootPlan, Drop, ServicePlan};
+use crate::plan::{self, BootPlan, Drop};
 use crate::supervise::{Because, Setup, Start};
 
 /// Everything that both stages need.
@@ -65,7 +65,7 @@ impl Life {
         let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
         let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
-        let setup = Setup::new(&services, &self.done, &BTreeSet::new(), false, self.config.container.stop_timeout);
+        let setup = Setup::new(&services, &self.done, &BTreeSet::new(), None, self.config.container.stop_timeout);
         let outcome = run::run(Stage {
             setup,
             stop_timeout: self.config.container.stop_timeout,
@@ -107,7 +107,7 @@ impl Life {
     ) -> Result<Outcome, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
         let left_out = skipped.collect();
-        let main = self.plan.main.is_some();
+        let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
         let services = &self.config.services;
         let mut setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
         for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
@@ -115,10 +115,11 @@ impl Life {
         }
         let mut surroundings = self.surroundings(self.parent(), self.groups());
         surroundings.limits = descriptors::make_room(setup.specs.len());
-        if main && self.facts.tty {
+        if main.is_some() && self.facts.tty {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
-        let members = members(services, self.plan.main.as_ref(), &self.plan);
+        let main = self.config.main_service();
+        let members = members(services, main.as_ref(), &self.plan);
         let desk = self.desk();
         let (began, tty) = (self.stopwatch.began(), self.facts.tty);
         let mapped = self.config.container.signals.clone();
@@ -142,7 +143,9 @@ impl Life {
 
     /// Opens what services speak into, while that may still be done.
     pub fn sockets(&self, directory: Option<&Path>) -> Sockets {
-        voices::open(&self.config.services, &self.plan.services, directory)
+        let main = self.config.main_service().zip(self.plan.main.as_ref());
+        let services = self.config.services.iter().zip(&self.plan.services);
+        voices::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)
     }
 
     fn desk(&self) -> Desk {
@@ -190,16 +193,16 @@ impl Life {
 }
 
 /// Returns the members in the order of the engine's ids: the services as they are, then the main command.
-pub fn members(services: &[Service], main: Option<&ServicePlan>, plan: &BootPlan) -> Vec<Member> {
-    let plans: HashMap<_, _> = plan.services.iter().map(|plan| (&plan.name, plan)).collect();
-    let services = services.iter().filter_map(|service| {
+pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<Member> {
+    let plans: HashMap<_, _> = plan.services.iter().chain(&plan.main).map(|plan| (&plan.name, plan)).collect();
+    let all = services.iter().chain(main).filter_map(|service| {
         plans.get(&service.name).map(|plan| Member {
-            service: Some(service.clone()),
+            service: service.clone(),
             plan: (*plan).clone(),
             told: Vec::new(),
         })
     });
-    services.chain(main.map(|plan| Member { service: None, plan: plan.clone(), told: Vec::new() })).collect()
+    all.collect()
 }
 
 /// Writes our own messages as the container's format has it.

@@ -46,7 +46,7 @@ impl Origin for Life {
         let stop_timeout = self.config.container.stop_timeout;
         // One that changed, and is none of *prepare* any more, has not been done as what it is now.
         let done = self.done.difference(&changed).cloned().collect();
-        let mut setup = Setup::new(&config.services, &done, &skipped, false, stop_timeout);
+        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout);
         let not_done = |name: &ServiceName| self.not_done.contains(name) && !changed.contains(name);
         for spec in setup.specs.iter_mut().filter(|spec| not_done(&spec.name)) {
             spec.start = Start::Failed;

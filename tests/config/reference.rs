@@ -33,6 +33,7 @@ fn beside(table: &TableDoc, key: &str) -> &'static str {
         ("health", "interval" | "timeout" | "failures" | "successes" | "then") => "tcp = 80\n",
         ("log", "max_size" | "keep" | "max_age" | "compress") => "directory = \"/var/log/web\"\n",
         ("signals.USR1", "signal") => "service = \"db\"\n",
+        ("main", _) => "# the table alone says nothing\n",
         ("own" | "directory", key) if key != "path" => "path = \"/x\"\n",
         _ => "",
     }

@@ -424,3 +424,22 @@ fn what_a_service_is_beside_its_process() {
     assert_eq!((of(0, "pipe_to").as_deref(), of(1, "log").as_deref()), (Some("b"), Some("to /var/log/b")));
     assert_eq!((of(1, "pipe_to"), of(2, "every").as_deref()), (None, Some("30 s")));
 }
+
+#[test]
+fn the_main_command_is_shown_as_it_is_described() {
+    let mut config = config();
+    config.main = vec!["java".into(), "-jar".into(), "x.jar".into()];
+    config.container.main = MainCommand {
+        success_codes: vec![0, 143],
+        stop: Stop { signal: Signal::INT, timeout: None, group: false },
+        ready: Ready::Delay(std::time::Duration::from_secs(2)),
+        ..MainCommand::default()
+    };
+    let facts = docker();
+    let text = printed(&config, &facts);
+    let expected = "java -jar x.jar as app (1000:1000); ready by delay 2 s; stops by SIGINT; success codes 0, 143";
+    assert!(text.contains(expected), "{text}");
+    let json = plan::show::json(&plan::boot(&config, &facts).unwrap(), &config);
+    assert_eq!(json["main"]["success_codes"], serde_json::json!([0, 143]));
+    assert_eq!(json["main"]["ready"], "delay 2 s");
+}

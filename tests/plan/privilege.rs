@@ -415,3 +415,54 @@ fn one_program_inherits_and_several_are_tagged() {
     assert_eq!(log(3, true, LogFormat::Inherit), LogFormat::Inherit);
     assert_eq!(log(1, false, LogFormat::Tagged), LogFormat::Tagged);
 }
+
+fn with_main(main: MainCommand) -> Config {
+    let mut config = config();
+    config.container.main = main;
+    config.main = vec!["/usr/bin/java".into()];
+    config
+}
+
+#[test]
+fn a_main_command_of_another_user_keeps_what_that_takes_and_says_so() {
+    let user = RunAs::Account(user("postgres"));
+    let plan = plan::boot(&with_main(MainCommand { user, ..MainCommand::default() }), &docker()).unwrap();
+    let main = plan.main.as_ref().unwrap();
+    assert_eq!((main.credentials.uid, main.credentials.gid, main.user.as_str()), (Uid(999), Gid(998), "postgres"));
+    assert_eq!(plan.privilege.kept, caps(&[Capability::SETUID, Capability::SETGID, Capability::KILL]));
+    assert_eq!(
+        plan.privilege.reasons,
+        ["`main` runs as postgres (999:998): SETUID, SETGID and KILL are as good as root"]
+    );
+}
+
+#[test]
+fn a_main_command_of_root_keeps_pid_one_root_and_is_refused_where_nothing_may_be_kept() {
+    let config = with_main(MainCommand { user: RunAs::Root, ..MainCommand::default() });
+    let plan = plan::boot(&config, &docker()).unwrap();
+    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+    assert_eq!(plan.privilege.reasons, ["`main` runs as root for good"]);
+    let mut config = config;
+    config.container.drop = DropPolicy::App;
+    let error = plan::boot(&config, &docker()).unwrap_err().to_string();
+    assert!(error.contains("`main` runs as root for good, and `drop = \"app\"` keeps nothing"), "{error}");
+}
+
+#[test]
+fn an_account_of_the_main_command_that_is_missing_is_told_at_its_table() {
+    let at = Some(stepdown::error::Place::line("/etc/stepdown.toml", 3));
+    let config = with_main(MainCommand { at, user: RunAs::Account(user("nosuch")), ..MainCommand::default() });
+    let error = plan::boot(&config, &docker()).unwrap_err().to_string();
+    assert!(error.contains("/etc/stepdown.toml:3: `user = \"nosuch\"`: there is no such account"), "{error}");
+}
+
+#[test]
+fn a_probe_of_the_main_command_that_is_missing_is_a_problem() {
+    let probe = Probe::Command(vec!["nosuch".into()]);
+    let ready = Ready::Probe { probe, interval: Duration::from_secs(1), timeout: None };
+    let config = with_main(MainCommand { ready, ..MainCommand::default() });
+    let mut facts = docker();
+    facts.helpers.insert("main".into(), BTreeMap::from([("ready.command", ProgramFact::NotFound)]));
+    let error = plan::boot(&config, &facts).unwrap_err().to_string();
+    assert!(error.contains("`ready.command`: cannot find the program `nosuch` in PATH"), "{error}");
+}

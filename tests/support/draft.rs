@@ -35,6 +35,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         fed: false,
         undo: false,
         is_main: false,
+        relays_stop_signal: false,
     };
     Draft { spec, requires: Vec::new(), after: Vec::new() }
 }
@@ -135,6 +136,12 @@ impl Draft {
 
     pub fn every(mut self, period: Duration) -> Self {
         self.spec.every = Some(period);
+        self
+    }
+
+    /// The main command is told with `stop.signal`, whatever PID 1 got.
+    pub fn keeps_its_signal(mut self) -> Self {
+        self.spec.relays_stop_signal = false;
         self
     }
 

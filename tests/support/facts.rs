@@ -66,6 +66,7 @@ pub fn config() -> Config {
         own: Vec::new(),
         directories: Vec::new(),
         signals: Vec::new(),
+        main: MainCommand::default(),
     };
     Config { container, services: Vec::new(), main: Vec::new(), notices: Vec::new() }
 }

@@ -91,6 +91,17 @@ pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], natures: &mut [Nature]) {
     }
 }
 
+/// Returns a main command: a plain one, or one that is described like a service.
+pub fn random_main(rng: &mut Rng) -> Spec {
+    if rng.percent(50) {
+        return Spec::main();
+    }
+    let Spec { success_codes, ready, watchdog, health, stop, .. } = random_spec(rng, 0);
+    let health = health.filter(|rule| rule.then != Then::Restart);
+    let relays_stop_signal = rng.percent(50);
+    Spec { success_codes, ready, watchdog, health, stop, relays_stop_signal, ..Spec::main() }
+}
+
 /// Returns a service that depends on earlier ones only.
 pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
     let kind = if rng.percent(30) { Kind::Oneshot } else { Kind::Longrun };
@@ -158,5 +169,6 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         fed: kind == Kind::Longrun && rng.percent(15),
         undo: kind == Kind::Oneshot && rng.percent(40),
         is_main: false,
+        relays_stop_signal: false,
     }
 }

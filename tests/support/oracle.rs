@@ -224,6 +224,8 @@ pub struct Oracle {
     pub stop_signals: u32,
     pub asked_code: Option<u8>,
     pub main_code: Option<u8>,
+    /// How it ended, where it was executed.
+    pub main_exit: Option<Exit>,
     pub last_failure: Option<u8>,
     pub exit: Option<u8>,
     pub violations: Vec<(Property, String)>,
@@ -281,6 +283,7 @@ impl Oracle {
             stop_signals: 0,
             asked_code: None,
             main_code: None,
+            main_exit: None,
             last_failure: None,
             exit: None,
             violations: Vec::new(),

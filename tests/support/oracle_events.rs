@@ -171,6 +171,7 @@ impl Oracle {
         if self.main() == Some(id) {
             self.services[id.0].is = Is::Down;
             self.main_code = Some(code);
+            self.main_exit = Some(Exit::Code(code));
             self.begin_stop(Reason::Main);
         } else {
             self.conclude(id, None);
@@ -224,7 +225,17 @@ impl Oracle {
             let stable = up_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
             service.end = Some(Ending { exit, well: success && !told && !not_ready, stable, asked });
             if main {
-                self.main_code = Some(code_of(exit));
+                let code = code_of(exit);
+                let success = service.spec.success_codes.contains(&code);
+                // Nobody has asked for the end of one that was not ready in time or hung.
+                let given_up = told && runs && service.wanted;
+                service.wanted &= !given_up;
+                self.main_exit = Some(exit);
+                self.main_code = Some(match (given_up, success) {
+                    (false, true) => 0,
+                    (false, false) => code.max(1),
+                    (true, _) => 1,
+                });
             }
         }
         if !group_left {
@@ -234,7 +245,7 @@ impl Oracle {
                 self.gone(id);
             }
         }
-        if main && !told {
+        if main && runs {
             self.begin_stop(Reason::Main);
         }
     }

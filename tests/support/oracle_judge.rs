@@ -6,7 +6,6 @@ use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Because, Exit, FED_PATIENCE, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
-use super::oracle_stop::code_of;
 
 impl Oracle {
     /// Judges an action.
@@ -143,7 +142,7 @@ impl Oracle {
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {
-            Some(Reason::Signal(sent)) if self.main() == Some(id) => sent,
+            Some(Reason::Signal(sent)) if spec.relays_stop_signal => sent,
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.due.leftovers.remove(&id);
@@ -355,7 +354,7 @@ impl Oracle {
         let fits = match (because, expected) {
             (Because::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
             (Because::Asked, Some(Reason::Asked)) | (Because::NothingLeft, Some(Reason::NothingLeft)) => true,
-            (Because::Main(exit), Some(Reason::Main)) => Some(code_of(*exit)) == self.main_code,
+            (Because::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
             (Because::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
             (Because::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
             _ => false,

@@ -10,7 +10,7 @@ use stepdown::supervise::{
     Action, Answer, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Supervisor, Time,
 };
 
-use super::natures::{Nature, get_busy, get_stuck, random_nature, random_spec};
+use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
 use super::oracle::{Oracle, Property};
 use super::reloads::Tree;
 use super::rng::Rng;
@@ -97,7 +97,8 @@ impl World {
         let mut specs: Vec<Spec> = (0..count).map(|at| random_spec(&mut rng, at)).collect();
         let mainly = seed % 8 == 5;
         if mainly || rng.percent(50) {
-            specs.push(Spec::main());
+            // From a stream of its own: how it is described changes nobody else.
+            specs.push(random_main(&mut Rng::new(!seed)));
         }
         let mut natures: Vec<Nature> = specs.iter().map(|_| random_nature(&mut rng)).collect();
         let mut stop_timeout = milliseconds(rng.pick(&[0, 600, 2_000, 8_000, 8_000, 8_000]));

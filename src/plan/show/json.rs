@@ -39,7 +39,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
         },
         "services": services,
         "order": order,
-        "main": plan.main.as_ref().map(program),
+        "main": plan.main.as_ref().zip(config.main_service()).map(|(how, service)| main_json(&service, how)),
         "log": depth::format(plan.log),
         "stop_timeout": config.container.stop_timeout.as_secs_f64(),
         "notices": plan.notices,
@@ -126,6 +126,16 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
     merge(&mut value, more);
     let parts = depth::parts(service).map(|part| (part.key.to_owned(), json!(part.value)));
     merge(&mut value, Value::Object(parts.into_iter().collect()));
+    value
+}
+
+/// What it has of a service's keys.
+fn main_json(service: &Service, how: &ServicePlan) -> Value {
+    let mut value = program(how);
+    let parts = depth::parts(service).into_iter().filter(|part| matches!(part.key, "ready" | "health"));
+    let parts = parts.map(|part| (part.key.to_owned(), json!(part.value)));
+    merge(&mut value, json!({ "success_codes": service.success_codes }));
+    merge(&mut value, Value::Object(parts.collect()));
     value
 }
 

@@ -45,7 +45,15 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     serve(&mut page, plan, config, &layers);
     if let Some(main) = &plan.main {
         let who = format!("{} ({}:{})", main.user.escape_default(), main.credentials.uid, main.credentials.gid);
-        page.line("main", &format!("{} as {who}", words::command(&main.argv)));
+        let mut parts = vec![format!("{} as {who}", words::command(&main.argv))];
+        if let Some(service) = config.main_service() {
+            parts.extend(described(&service));
+            if service.success_codes != [0] {
+                let codes: Vec<_> = service.success_codes.iter().map(u8::to_string).collect();
+                parts.push(format!("success codes {}", codes.join(", ")));
+            }
+        }
+        page.line("main", &parts.join("; "));
     }
     stop(&mut page, plan, config, &layers);
     for notice in &plan.notices {
@@ -161,13 +169,18 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     if !service.after.is_empty() {
         parts.push(format!("after {}", list(&service.after)));
     }
-    parts.extend(depth::parts(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?))));
-    parts.extend(stopped(&service.stop));
+    parts.extend(described(service));
     if !service.limits.is_empty() {
         let all: Vec<_> = service.limits.iter().map(limit).collect();
         parts.push(format!("limits {}", all.join(", ")));
     }
     parts.join("; ")
+}
+
+/// How it becomes ready, what it is asked, how it is stopped.
+fn described(service: &Service) -> Vec<String> {
+    let parts = depth::parts(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?)));
+    parts.chain(stopped(&service.stop)).collect()
 }
 
 /// How it is stopped, where that is not TERM to its first process and all the time that there is.

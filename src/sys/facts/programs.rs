@@ -35,7 +35,8 @@ pub(super) fn read(
     let mut lookup = Lookup::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let (mut facts, mut helpers) = (Facts::new(), BTreeMap::new());
-    for service in &config.services {
+    let main = config.main_service();
+    for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
         facts.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
         let of = service.helpers();
@@ -46,6 +47,7 @@ pub(super) fn read(
     }
     if let Some(program) = config.main.first() {
         let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
+        // It starts in the image's working directory.
         facts.insert(ServiceName::MAIN.to_owned(), fact);
     }
     (facts, helpers)

@@ -36,25 +36,22 @@ impl Environment {
         Self(given)
     }
 
-    /// Returns the whole environment of a service (`None`: the main command).
+    /// Returns the whole environment of a service.
     ///
     /// # Errors
     /// When its `environment_file` cannot be read.
-    pub fn of(&self, service: Option<&Service>, plan: &ServicePlan) -> io::Result<BTreeMap<OsString, OsString>> {
-        let clear = service.is_some_and(|service| service.clear_environment);
-        let mut all = if clear { BTreeMap::new() } else { self.0.clone() };
+    pub fn of(&self, service: &Service, plan: &ServicePlan) -> io::Result<BTreeMap<OsString, OsString>> {
+        let mut all = if service.clear_environment { BTreeMap::new() } else { self.0.clone() };
         all.insert("HOME".into(), plan.home.clone().into());
         all.insert("USER".into(), plan.user.clone().into());
         all.insert("LOGNAME".into(), plan.user.clone().into());
         all.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-        if let Some(service) = service {
-            if let Some(file) = &service.environment_file {
-                let user = FilesOf::from(&plan.credentials);
-                let bytes = with_files_of(&user, || judged(file, plan.variables).and_then(|()| read(file)));
-                all.extend(entries(&bytes.and_then(|bytes| bytes).map_err(|cause| about(file, &cause))?));
-            }
-            all.extend(service.environment.iter().map(|(name, value)| (name.into(), value.into())));
+        if let Some(file) = &service.environment_file {
+            let user = FilesOf::from(&plan.credentials);
+            let bytes = with_files_of(&user, || judged(file, plan.variables).and_then(|()| read(file)));
+            all.extend(entries(&bytes.and_then(|bytes| bytes).map_err(|cause| about(file, &cause))?));
         }
+        all.extend(service.environment.iter().map(|(name, value)| (name.into(), value.into())));
         Ok(all)
     }
 }

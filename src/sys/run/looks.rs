@@ -34,7 +34,7 @@ impl Hands {
     fn try_look(&mut self, id: Id, look: Look, now: Instant) -> Result<(), SpawnError> {
         let nothing = || SpawnError { what: "cannot find what to ask".to_owned(), errno: Errno::EINVAL as i32 };
         let member = self.members.get(id.0).ok_or_else(nothing)?;
-        let (probe, timeout) = member.service.as_ref().and_then(|it| question(it, look)).ok_or_else(nothing)?;
+        let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
         let launch = member.command(&self.around, Descriptors::default())?;
         self.probes.start(Asker::Engine(id), probe, timeout, now, launch)?;
         Ok(())
@@ -73,7 +73,7 @@ impl Hands {
 
     /// Returns by what a service that was started becomes ready, where that is more than its being there.
     pub fn ready_by(&self, id: Id) -> Option<String> {
-        let service = self.members.get(id.0)?.service.as_ref().filter(|service| service.kind == Kind::Longrun)?;
+        let service = &self.members.get(id.0).filter(|member| member.service.kind == Kind::Longrun)?.service;
         match &service.ready {
             Ready::Started => None,
             Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
@@ -85,7 +85,7 @@ impl Hands {
 
     /// Returns the name of one of the things that a service waits for.
     pub fn awaited(&self, id: Id, at: usize) -> String {
-        let service = self.members.get(id.0).and_then(|member| member.service.as_ref());
+        let service = self.members.get(id.0).map(|member| &member.service);
         service.and_then(|service| service.wait_for.get(at)).map(ToString::to_string).unwrap_or_default()
     }
 }

@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, access};
 use super::environment::{self, Environment};
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
-use crate::config::values::{Gid, Uid};
+use crate::config::values::{Gid, ServiceName, Uid};
 use crate::plan::ServicePlan;
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
@@ -29,8 +29,8 @@ const SHELL: &str = "/bin/sh";
 /// One service, or the main command.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// As configured; `None`: the main command.
-    pub service: Option<Service>,
+    /// As configured.
+    pub service: Service,
     /// As planned.
     pub plan: ServicePlan,
     /// Variables by which PID 1 tells it something (NOTIFY_SOCKET, WATCHDOG_USEC).
@@ -73,12 +73,17 @@ pub struct Descriptors {
 }
 
 impl Member {
+    /// Returns whether it is the main command: it may have the terminal, and starts in the image's working directory.
+    pub fn is_main(&self) -> bool {
+        self.plan.name.as_str() == ServiceName::MAIN
+    }
+
     /// Returns where its lines go. A main command that has the terminal keeps it.
     pub fn route(&self, around: &Surroundings) -> Route {
-        let log = self.service.as_ref().map(|service| &service.log);
+        let log = &self.service.log;
         let name = self.plan.name.as_str();
         let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
-        if let Some(to) = log.and_then(|log| log.directory.clone()) {
+        if let Some(to) = log.directory.clone() {
             let user = FilesOf::from(&self.plan.credentials);
             let instead = match around.log {
                 LogFormat::Json => Route::Json(name.to_owned()),
@@ -86,10 +91,10 @@ impl Member {
             };
             return Route::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
         }
-        if self.service.is_none() && around.terminal.is_some() {
+        if self.is_main() && around.terminal.is_some() {
             return Route::Inherit;
         }
-        let asked = log.and_then(|log| log.format).filter(|format| *format != LogFormat::Auto);
+        let asked = log.format.filter(|format| *format != LogFormat::Auto);
         match asked.unwrap_or(around.log) {
             // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
             LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
@@ -143,8 +148,7 @@ impl Member {
 
     /// Returns a refusal with the program or directory that it is about, and whose it is.
     pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
-        let directory =
-            self.service.as_ref().and_then(|service| service.directory.as_deref()).unwrap_or(Path::new("/"));
+        let directory = self.service.directory.as_deref().unwrap_or(Path::new("/"));
         let what = match why.what.as_str() {
             EXEC => format!("cannot execute `{}`", self.program(role).display()),
             CHDIR => format!("cannot change to the directory {}", directory.display()),
@@ -168,7 +172,7 @@ impl Member {
 
     /// Returns what is run beside its command.
     fn beside(&self, role: Role) -> Option<&Command> {
-        let service = self.service.as_ref()?;
+        let service = &self.service;
         match role {
             Role::Run => None,
             Role::Finish => service.finish.as_ref().map(|finish| &finish.command),
@@ -185,7 +189,7 @@ impl Member {
             }
             Command::Argv(words) => {
                 let name = words.first().ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
-                let environment = around.environment.of(self.service.as_ref(), &self.plan).map_err(unreadable)?;
+                let environment = around.environment.of(&self.service, &self.plan).map_err(unreadable)?;
                 let path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_default();
                 Ok((search(name, &path), words.clone()))
             }
@@ -197,7 +201,7 @@ impl Member {
     /// # Errors
     /// When its `environment_file` cannot be read.
     pub fn environment(&self, around: &Surroundings) -> Result<BTreeMap<OsString, OsString>, SpawnError> {
-        let mut all = around.environment.of(self.service.as_ref(), &self.plan).map_err(unreadable)?;
+        let mut all = around.environment.of(&self.service, &self.plan).map_err(unreadable)?;
         all.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
         Ok(all)
     }
@@ -209,18 +213,18 @@ impl Member {
         around: &Surroundings,
         descriptors: Descriptors,
     ) -> Result<Launch, SpawnError> {
-        let service = self.service.as_ref();
+        let service = &self.service;
         let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
         let environment = self.environment(around)?;
-        let directory = match service {
-            Some(service) => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
-            None => around.directory.as_deref(),
+        let directory = match self.is_main() {
+            false => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
+            true => around.directory.as_deref(),
         };
         let mut credentials = self.plan.credentials.clone();
         if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
             credentials.groups.clone_from(&around.groups);
         }
-        let limits = around.limits.iter().chain(service.iter().flat_map(|service| &service.limits));
+        let limits = around.limits.iter().chain(&service.limits);
         let [stdout, stderr] = descriptors.outputs;
         Ok(Launch {
             program: path_of(&program).map_err(nul)?,
@@ -229,10 +233,10 @@ impl Member {
             directory: directory.map(path_of).transpose().map_err(nul)?,
             credentials,
             parent: around.parent,
-            umask: service.and_then(|service| service.umask).unwrap_or(around.umask),
-            nice: service.and_then(|service| service.nice),
+            umask: service.umask.unwrap_or(around.umask),
+            nice: service.nice,
             limits: limits.copied().collect(),
-            session: around.terminal.filter(|_| service.is_none()).unwrap_or(Session::Own),
+            session: around.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
             stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,
         })
@@ -286,7 +290,7 @@ mod tests {
             skipped: None,
             variables: Trust::Anybody,
         };
-        Member { service: Some(service), plan, told: Vec::new() }
+        Member { service, plan, told: Vec::new() }
     }
 
     #[test]

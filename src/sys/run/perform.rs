@@ -95,7 +95,7 @@ impl Hands {
         let no_pipe = |errno: Errno| SpawnError { what: "cannot make a pipe".to_owned(), errno: errno as i32 };
         let unknown = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
         let member = self.members.get(id.0).ok_or_else(unknown)?;
-        let is_main = member.service.is_none();
+        let is_main = member.is_main();
         let uid = member.plan.credentials.uid;
         let [piped, fed] = match role {
             Role::Run => [self.pipes.output(id), self.pipes.input(id)],
@@ -105,9 +105,9 @@ impl Hands {
         let out = taken(self.logs.takes(id) && piped.is_none())?;
         let err = taken(self.logs.takes(id))?;
         let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
-        let notify = match member.service.as_ref().map(|service| &service.ready) {
-            Some(Ready::Fd { fd, .. }) if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
-            Some(_) | None => None,
+        let notify = match &member.service.ready {
+            Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
+            Ready::Fd { .. } | Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
         };
         let descriptors = Descriptors {
             input: fed.or((!is_main).then(|| self.null.as_raw_fd())),
@@ -249,7 +249,7 @@ impl Hands {
     /// By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are root's.
     fn adjust_oom_score(&self, id: Id, pid: Pid) {
         let Some(member) = self.members.get(id.0) else { return };
-        let Some(score) = member.service.as_ref().and_then(|service| service.oom_score_adj) else { return };
+        let Some(score) = member.service.oom_score_adj else { return };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.

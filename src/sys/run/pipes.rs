@@ -48,7 +48,7 @@ impl Pipes {
         let ids: HashMap<&ServiceName, Id> =
             members.iter().enumerate().map(|(at, member)| (&member.plan.name, Id(at))).collect();
         for (at, member) in members.iter().enumerate() {
-            let to = member.service.as_ref().and_then(|service| service.pipe_to.as_ref());
+            let to = member.service.pipe_to.as_ref();
             let Some(consumer) = to.and_then(|name| ids.get(name)).copied() else { continue };
             if let Entry::Vacant(room) = self.pipes.entry(consumer) {
                 room.insert(Pipe::new()?);

@@ -36,7 +36,7 @@ impl Voices {
             let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
             match watch.voice(Id(at), &receiver) {
                 Ok(()) => {
-                    member.told = told(member.service.as_ref(), &address);
+                    member.told = told(&member.service, &address);
                     voices.insert(Id(at), Voice { address, receiver, status: None, refused: false });
                 }
                 Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
@@ -48,16 +48,19 @@ impl Voices {
     /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the
     /// directory for such sockets may be root's.
     pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
-        let Some(service) = member.service.as_ref().filter(|service| speaks(service)) else { return };
+        let service = &member.service;
+        if !speaks(service) {
+            return;
+        }
         if let Some(voice) = self.0.get_mut(&id) {
             voice.receiver.hear_only(member.plan.credentials.uid);
-            member.told = told(Some(service), &voice.address);
+            member.told = told(service, &voice.address);
             return;
         }
         match notify::open(None, &service.name, member.plan.credentials.uid) {
             Ok((address, receiver)) => {
                 if watch.voice(id, &receiver).is_ok() {
-                    member.told = told(Some(service), &address);
+                    member.told = told(service, &address);
                     self.0.insert(id, Voice { address, receiver, status: None, refused: false });
                 }
             }
@@ -107,10 +110,9 @@ impl Voices {
 }
 
 /// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
-pub fn open(services: &[Service], plans: &[ServicePlan], directory: Option<&Path>) -> Sockets {
+pub fn open<'a>(services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>, directory: Option<&Path>) -> Sockets {
     let mut sockets = Sockets::new();
-    for service in services.iter().filter(|service| speaks(service)) {
-        let Some(plan) = plans.iter().find(|plan| plan.name == service.name) else { continue };
+    for (service, plan) in services.filter(|(service, _)| speaks(service)) {
         match notify::open(directory, &service.name, plan.credentials.uid) {
             Ok(socket) => drop(sockets.insert(service.name.clone(), socket)),
             Err(refused) => tracing::warn!("{refused}"),
@@ -123,9 +125,9 @@ fn speaks(service: &Service) -> bool {
     matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun
 }
 
-fn told(service: Option<&Service>, address: &OsStr) -> Vec<(&'static str, OsString)> {
+fn told(service: &Service, address: &OsStr) -> Vec<(&'static str, OsString)> {
     let mut told = vec![(notify::VARIABLE, address.to_owned())];
-    if let Some(Ready::Notify { watchdog: Some(within), .. }) = service.map(|service| &service.ready) {
+    if let Ready::Notify { watchdog: Some(within), .. } = &service.ready {
         told.push(("WATCHDOG_USEC", within.as_micros().to_string().into()));
     }
     told

@@ -49,10 +49,10 @@ impl Turning<'_> {
 
     fn way_to_reload(&self, id: Id) -> Result<Reload, No> {
         let member = self.hands.members.get(id.0);
-        let way = member.and_then(|member| member.service.as_ref()).and_then(|service| service.reload.clone());
+        let way = member.and_then(|member| member.service.reload.clone());
         way.ok_or_else(|| {
             let name = self.front.roll.name(id);
-            let remedy = match member.and_then(|member| member.service.as_ref()) {
+            let remedy = match member.filter(|member| !member.is_main()) {
                 Some(_) => format!(
                     "write `reload = {{ signal = \"HUP\" }}`, or whatever it understands, in its file; or `stepdown restart \
                      {name}`"

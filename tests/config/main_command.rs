@@ -1,0 +1,133 @@
+//! `[main]`: the main command, described like a service.
+
+use std::time::Duration;
+
+use stepdown::config::container::MainCommand;
+use stepdown::config::probe::{Probe, Then};
+use stepdown::config::service::{Ready, RunAs, Service, Stop};
+use stepdown::config::values::{Gid, Signal, Uid};
+
+use super::given::{PLAIN, given};
+
+fn main(text: &str) -> MainCommand {
+    given().main("java").container(text).config().container.main
+}
+
+#[track_caller]
+fn says(text: &str, expected: &[&str]) {
+    let said = given().main("java").container(text).problems();
+    let said: Vec<String> = said.iter().map(|text| text.replace("/etc/stepdown.toml:", "")).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn nothing_declared_is_the_plain_command_of_the_app_user() {
+    assert_eq!(main(""), MainCommand::default());
+    let plain = MainCommand { at: None, ..main("[main]") };
+    assert_eq!(plain, MainCommand::default());
+}
+
+#[test]
+fn every_key_is_read_as_in_a_services_file() {
+    let main = main(
+        "[main]\nuser = \"33:34\"\nsuccess_codes = [143, 0]\nstop = { signal = \"INT\", timeout = \"5s\", group = true }\n\
+         ready = { tcp = 8080, timeout = \"1m\" }\nhealth = { path = \"/run/x\", failures = 5 }\n",
+    );
+    assert_eq!((main.user, main.success_codes), (RunAs::Ids(Uid(33), Gid(34)), vec![0, 143]));
+    let five = Some(Duration::from_secs(5));
+    assert_eq!(main.stop, Stop { signal: Signal::INT, timeout: five, group: true });
+    assert!(!main.relays_stop_signal);
+    assert!(matches!(main.ready, Ready::Probe { probe: Probe::Tcp(_), timeout: Some(_), .. }));
+    let health = main.health.unwrap();
+    assert_eq!((health.failures, health.then), (5, Then::StopContainer));
+}
+
+#[test]
+fn a_stop_without_a_signal_still_passes_on_the_one_that_came() {
+    assert!(main("[main.stop]\ntimeout = \"2s\"").relays_stop_signal);
+}
+
+#[test]
+fn the_app_users_own_name_asks_for_nothing() {
+    assert_eq!(main("[app]\nuser = \"abc\"\n[main]\nuser = \"abc\"").user, RunAs::App);
+}
+
+#[test]
+fn the_main_command_is_a_service_of_that_description() {
+    let config = given().main("java").container("[main]\nsuccess_codes = [143]").config();
+    let Service { name, success_codes, user, .. } = config.main_service().unwrap();
+    assert_eq!((name.as_str(), success_codes, user), ("main", vec![143], RunAs::App));
+    assert_eq!(given().toml("web", PLAIN).config().main_service(), None);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line_and_what_to_write() {
+    says("[main]\nsuccess_code = [0]", &["2: unknown key `success_code` in `main`; did you mean `success_codes`?"]);
+    says("[main]\nuser = \"1000\"", &["2: `main.user` cannot be \"1000\"; write uid and gid, such as \"1000:1000\""]);
+    says(
+        "[main]\nuser = 0",
+        &["2: `main.user` expects a string, found an integer; write for example `user = \"www-data\"`"],
+    );
+    says(
+        "[main]\nsuccess_codes = 143",
+        &["2: `main.success_codes` expects an array of integers, found an integer; \
+           write for example `success_codes = [0, 143]`"],
+    );
+    says("[main]\nsuccess_codes = [300]", &["2: an element of `main.success_codes` cannot be 300; write 0 to 255"]);
+    says(
+        "[main]\nsuccess_codes = []",
+        &["2: `main.success_codes` is empty; write for example `success_codes = [0, 143]`"],
+    );
+    says("[main]\nstop = { signal = \"int\" }", &["2: `main.stop.signal` cannot be \"int\"; did you mean \"INT\"?"]);
+    says(
+        "[main]\nstop = \"INT\"",
+        &[
+            "2: `main.stop` expects a table, found a string; write for example `stop = { signal = \"INT\", timeout = \"5s\" }`",
+        ],
+    );
+    says(
+        "[main]\n[main.stop]\ntimeout = \"9s\"",
+        &["3: `main.stop.timeout` is 9s, and the whole stop has 8s; \
+           lower it, or raise `stop_timeout` in /etc/stepdown.toml (and docker stop's -t)"],
+    );
+    says(
+        "[main]\nhealth = { tcp = 80, then = \"restart\" }",
+        &["2: `main.health.then` cannot be \"restart\"; the container ends with its main command: write \
+           \"stop-container\" (the engine's restart policy starts it again) or \"report\"; what is to be restarted in \
+           here is a service"],
+    );
+    says(
+        "[main]\nready = {}",
+        &["2: `main.ready` does not say how; \
+        write one of fd, notify, tcp, http, path, socket, command, delay"],
+    );
+    says("[main.ready]\ntcp = 0", &["2: `main.ready.tcp` cannot be 0; write 1 to 65535"]);
+    says(
+        "[main]\nrestart = \"always\"\nenvironment = {}",
+        &[
+            "2: unknown key `restart` in `main`; \
+             it is a key of services; of the main command these are: user, success_codes, stop, ready, health",
+            "3: unknown key `environment` in `main`; \
+             it is a key of services; of the main command these are: user, success_codes, stop, ready, health",
+        ],
+    );
+    says(
+        "main = [\"java\"]",
+        &["1: `main` expects a table, found an array; write for example \
+        `main = { success_codes = [0, 143] }`"],
+    );
+}
+
+#[test]
+fn a_description_without_a_command_is_noticed_or_refused() {
+    let notices = given().toml("web", PLAIN).container("[main]").config().notices;
+    let expected = "`[main]` has no effect: no main command is given; \
+                    `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`";
+    assert_eq!(notices, [expected]);
+    let said = given().container("[main]").problems();
+    assert_eq!(
+        said,
+        ["/etc/services.d: holds no service, and there is no main command; give the command that `[main]` describes: \
+          `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`"]
+    );
+}
