@@ -7,8 +7,12 @@ mod cell;
 #[path = "support/jail.rs"]
 mod jail;
 
+#[path = "hostile/boot.rs"]
+mod boot;
 #[path = "hostile/drop.rs"]
 mod drop;
+#[path = "hostile/environment.rs"]
+mod environment;
 #[path = "hostile/full.rs"]
 mod full;
 #[path = "hostile/identity.rs"]

@@ -41,7 +41,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs a handler for every signal that can be caught and is no fault.
+    /// Installs a handler for every signal that can be caught and is no fault, and blocks none.
     ///
     /// # Errors
     /// When no socket pair can be made or a handler is refused.
@@ -65,6 +65,9 @@ impl Signals {
         read.set_nonblocking(true).map_err(refused)?;
         let all = (1..=Signal::MAX).filter(|number| !LEFT_ALONE.contains(number) && !GLIBC_OWN.contains(number));
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
+        // The mask is inherited through exec (sigprocmask(2)): whoever blocked signals and executed us would have left us
+        // without TERM and without the deaths of our children.
+        signal::SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
         Ok(Self { delivery, stop, last_stop, held: Vec::new() })
     }
 
