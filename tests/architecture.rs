@@ -1,12 +1,17 @@
 //! The architecture of DESIGN §11, kept: reads the source files as text and says who names what they must not. Each rule
 //! is shown to catch its own breach.
-#![allow(clippy::unwrap_used, missing_docs)] // a test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)] // a test that runs itself
 
 #[path = "architecture/code.rs"]
 mod code;
+#[path = "support/jail.rs"]
+mod jail;
+#[path = "architecture/promises.rs"]
+mod promises;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use code::{bare, has_word, paths_after};
 
@@ -246,4 +251,43 @@ fn only_verbs_print() {
     assert!(!breaks(prints_in_cli_only, "cli/x.rs", "fn f() { println!(\"x\"); }\n"));
     assert!(!breaks(prints_in_cli_only, "sys/x.rs", "const A: &str = \"println!\"; // eprintln!\n"));
     hold(prints_in_cli_only);
+}
+
+#[test]
+fn every_promise_has_a_test_that_exists_or_a_reason_why_not() {
+    let file =
+        |path: &str| (path == "tests/a.rs").then(|| "#[test]\n// why\nfn holds() {}\nfn helper() {}\n".to_owned());
+    let said = |row: &str| promises::complaints(&promises::rows(row), file).join("\n");
+    assert!(!said("| P1 | … | `a.rs::holds` `a.rs::hol*` |").contains("P1:"));
+    assert!(said("| P1 | … | `a.rs::helper` |").contains("P1: tests/a.rs has no test `helper`"));
+    assert!(said("| P1 | … | `a.rs::x*` |").contains("P1: tests/a.rs has no test `x*`"));
+    assert!(said("| P1 | … | `b.rs::holds` |").contains("P1: there is no tests/b.rs"));
+    assert!(said("| P1 | … | some |").contains("P1 names no test"));
+    assert!(said("| P1 | … | none: later |").contains("P1 has no test, and no reason"));
+    assert!(said("| P1 | … | `a.rs::holds` |\n| P1 | … | `a.rs::holds` |").contains("P1 is there twice"));
+    assert!(
+        said("").contains("P10 has no row")
+            && said("").contains("T39 has no row")
+            && said("").contains("section 3.4 has")
+    );
+    let table = promises::of_the_checkout("tests/PROMISES.md").unwrap();
+    let wrong = promises::complaints(&promises::rows(&table), promises::of_the_checkout);
+    assert!(wrong.is_empty(), "tests/PROMISES.md:\n{}", wrong.join("\n"));
+}
+
+/// In a process of its own: what stands in the environment is for everybody in a process.
+#[test]
+fn a_skipped_test_fails_where_nothing_may_be_skipped() {
+    const SKIPS: &str = "STEPDOWN_TEST_SKIPS";
+    if std::env::var_os(SKIPS).is_some() {
+        jail::skipped("it is asked to");
+        return;
+    }
+    let again = |strict: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "a_skipped_test_fails_where_nothing_may_be_skipped", "--nocapture"]);
+        let output = command.env(SKIPS, "1").env("STEPDOWN_TEST_STRICT", strict).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).contains("SKIPPED (it is asked to)"))
+    };
+    assert_eq!((again("0"), again("1")), ((true, true), (false, true)));
 }

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::Path;
 
 /// The rows of the security page; the numbers that are left out are left out there, too.
-const ATTACKS: [u32; 28] = [
-    1, 3, 4, 6, 8, 9, 10, 11, 13, 15, 16, 18, 19, 20, 21, 23, 24, 26, 27, 29, 30, 32, 33, 34, 36, 37, 38, 39,
-];
+const ATTACKS: [u32; 28] =
+    [1, 3, 4, 6, 8, 9, 10, 11, 13, 15, 16, 18, 19, 20, 21, 23, 24, 26, 27, 29, 30, 32, 33, 34, 36, 37, 38, 39];
 /// The sections of the design; each has a row of its own or rows below it.
 const SECTIONS: [&str; 17] =
     ["1", "2", "3", "3.1", "3.2", "3.3", "3.4", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"];
