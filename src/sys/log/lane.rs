@@ -1,29 +1,34 @@
 //! [`Lane`]: the pipes whose bytes go the same way, in one epoll set: a full output stops the reading of its own pipes and
 //! of nobody else's. Must not know formats.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::ours::Stream;
 use super::split::Splitter;
 use crate::supervise::Id;
 
-/// Pipes looked at in one turn.
+/// Pipes asked for at a time.
 const EVENTS: usize = 64;
+/// What a pipe holds where the kernel does not say (pipe(7)).
+const PIPE_SIZE: usize = 64 * 1024;
 
 /// The set.
 #[derive(Debug)]
 pub struct Lane {
     epoll: Epoll,
     pipes: HashMap<u64, Pipe>,
+    /// The same by service, so that an exit costs nothing for the pipes of others.
+    by_service: HashMap<Id, Vec<u64>>,
     next: u64,
-    /// Whose turn it was when the room ran out.
-    due: Option<u64>,
+    /// Readable, and not served since: they come before anything that becomes readable later.
+    queue: VecDeque<u64>,
 }
 
 /// The read end of what a service writes to.
@@ -58,7 +63,13 @@ impl Lane {
     /// # Errors
     /// When no epoll descriptor can be had.
     pub fn new() -> Result<Self, Errno> {
-        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, pipes: HashMap::new(), next: 0, due: None })
+        Ok(Self {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            pipes: HashMap::new(),
+            by_service: HashMap::new(),
+            next: 0,
+            queue: VecDeque::new(),
+        })
     }
 
     /// Takes the read end (O_NONBLOCK) of a pipe.
@@ -70,23 +81,20 @@ impl Lane {
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
         self.next += 1;
         let splitter = Splitter::new(longest);
+        self.by_service.entry(from).or_default().push(key);
         self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, from, stream, splitter, plain: true });
         Ok(())
     }
 
-    /// Returns the keys of pipes that can be read now, so many at a time; whoever is due first. The kernel alone would begin
-    /// with the same one each time, which fills the room that there is and leaves none to the others.
-    pub fn ready(&mut self) -> impl Iterator<Item = u64> + use<> {
-        let mut events = [EpollEvent::empty(); EVENTS];
-        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
-        let due = self.due.take();
-        let first = due.and_then(|due| events.iter().take(count).position(|event| event.data() == due)).unwrap_or(0);
-        (first..count).chain(0..first).filter_map(move |at| events.get(at).map(EpollEvent::data))
-    }
-
-    /// Notes that there was no room for this one: the next look begins with it.
-    pub fn is_due(&mut self, key: u64) {
-        self.due = Some(key);
+    /// Returns the next pipe to read, each in its turn: the kernel alone would begin with the same one each time, and
+    /// whoever stops in the middle for want of room would leave none to the others. `None`: nothing can be read now.
+    pub fn next_ready(&mut self) -> Option<u64> {
+        if self.queue.is_empty() {
+            let mut events = [EpollEvent::empty(); EVENTS];
+            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+            self.queue.extend(events.iter().take(count).map(EpollEvent::data));
+        }
+        self.queue.pop_front()
     }
 
     /// Returns a pipe.
@@ -94,10 +102,14 @@ impl Lane {
         self.pipes.get_mut(&key)
     }
 
-    /// Returns the pipes of one service, or of all.
-    pub fn keys(&self, of: Option<Id>) -> Vec<u64> {
-        let wanted = self.pipes.iter().filter(|(_, pipe)| of.is_none_or(|id| pipe.from == id));
-        let mut keys: Vec<_> = wanted.map(|(key, _)| *key).collect();
+    /// Returns the pipes of one service, in the order of their coming.
+    pub fn keys_of(&self, id: Id) -> Vec<u64> {
+        self.by_service.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Returns all pipes, in the order of their coming.
+    pub fn keys(&self) -> Vec<u64> {
+        let mut keys: Vec<_> = self.pipes.keys().copied().collect();
         keys.sort_unstable();
         keys
     }
@@ -121,7 +133,14 @@ impl Lane {
 
     /// Closes a pipe.
     pub fn forget(&mut self, key: u64) {
-        if let Some(pipe) = self.pipes.remove(&key).filter(|pipe| !pipe.parked) {
+        let Some(pipe) = self.pipes.remove(&key) else { return };
+        if let Some(keys) = self.by_service.get_mut(&pipe.from) {
+            keys.retain(|known| *known != key);
+            if keys.is_empty() {
+                self.by_service.remove(&pipe.from);
+            }
+        }
+        if !pipe.parked {
             // Closing it would do; a fork that still holds a copy must not keep it in the set.
             let _gone = self.epoll.delete(&pipe.file);
         }
@@ -129,6 +148,12 @@ impl Lane {
 }
 
 impl Pipe {
+    /// Returns how much it holds at most: what its writers wrote until now is not more.
+    pub fn size(&self) -> usize {
+        let size = fcntl(&self.file, FcntlArg::F_GETPIPE_SZ).ok();
+        size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PIPE_SIZE)
+    }
+
     /// Reads what is there.
     pub fn read(&mut self, chunk: &mut [u8]) -> Got {
         match self.file.read(chunk) {
@@ -153,7 +178,7 @@ mod tests {
     use nix::unistd::{pipe, write};
 
     #[test]
-    fn whoever_found_no_room_comes_first() {
+    fn each_readable_pipe_is_served_in_its_turn() {
         let mut lane = Lane::new().unwrap();
         let _writers: Vec<_> = (0..3)
             .map(|id| {
@@ -164,15 +189,22 @@ mod tests {
             })
             .collect();
         // All can be read all the time; there is room for one each time.
-        let mut served = Vec::new();
-        for _ in 0..6 {
-            let mut ready = lane.ready();
-            served.extend(ready.next());
-            let left_out = ready.next();
-            left_out.into_iter().for_each(|key| lane.is_due(key));
-        }
+        let served: Vec<u64> = (0..6).filter_map(|_| lane.next_ready()).collect();
         let mut each = served.clone();
         each.sort_unstable();
         assert_eq!(each, [0, 0, 1, 1, 2, 2], "{served:?}");
+    }
+
+    #[test]
+    fn a_service_has_its_own_pipes_and_none_once_they_are_closed() {
+        let mut lane = Lane::new().unwrap();
+        for id in [0, 1, 0] {
+            let (read, _write) = pipe().unwrap();
+            lane.add(read, Id(id), Stream::Stdout, 100).unwrap();
+        }
+        assert_eq!((lane.keys_of(Id(0)), lane.keys_of(Id(1)), lane.keys()), (vec![0, 2], vec![1], vec![0, 1, 2]));
+        lane.keys_of(Id(0)).into_iter().for_each(|key| lane.forget(key));
+        assert_eq!((lane.keys_of(Id(0)), lane.keys()), (vec![], vec![1]));
+        assert_eq!(lane.by_service.len(), 1, "a service without pipes costs nothing");
     }
 }

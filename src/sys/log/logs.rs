@@ -17,9 +17,14 @@ use super::store::Store;
 use crate::supervise::Id;
 use crate::sys::files::name::shown_path;
 
-/// What one turn reads from one pipe: a flood must not keep a quiet service waiting.
+/// What is read from one pipe before the next one has its turn: as much as one usually holds.
 const AT_ONCE: usize = 64 * 1024;
-/// What is read from one service at its end: more than its pipes hold, and bounded should somebody go on writing.
+/// What is read for each way in one turn of the loop, from all pipes together: a flood must not keep signals, exits,
+/// deadlines and callers waiting. 2-byte lines as JSON take some milliseconds.
+pub const SHARE: usize = 256 * 1024;
+/// A read counts for at least so much: its cost is not in its bytes alone.
+const LEAST: usize = 1024;
+/// Reads from one pipe at the end of everything: more than it holds, and bounded should somebody go on writing.
 const MOST_AT_END: usize = 64;
 
 /// The ways that bytes go.
@@ -99,7 +104,7 @@ impl Logs {
         if let Some(store) = self.store_mut(id) {
             store.finish(Now::read());
         }
-        let keys = self.files.keys(Some(id));
+        let keys = self.files.keys_of(id);
         keys.into_iter().for_each(|key| self.files.unpark(key));
     }
 
@@ -176,30 +181,35 @@ impl Logs {
         }
     }
 
-    /// Reads what is there, as long as there is room, and writes what goes. Returns whether there may be more.
+    /// Reads what is there, as long as there is room and at most its share of a turn, and writes what goes. Returns whether
+    /// there may be more.
     pub fn turn(&mut self, way: Way) -> bool {
-        let mut any = false;
-        for key in self.of(way).ready() {
-            if !self.may_read(way) {
-                self.of(way).is_due(key);
-                return true;
-            }
-            self.read(way, key);
-            any = true;
+        let mut left = SHARE;
+        while left > 0 && self.may_read(way) {
+            let Some(key) = self.of(way).next_ready() else { return false };
+            let length = if let Got::Bytes(length) = self.read(way, key) { length } else { 0 };
+            left = left.saturating_sub(length.max(LEAST));
         }
-        any
+        true
     }
 
-    /// Reads what a service has said until now, as far as there is room: for the moment when it has just died.
-    pub fn catch_up(&mut self, id: Id) {
+    /// Reads what a service had said when it died, as far as there is room: for the moment when it has just died. Somebody
+    /// else may hold its pipes and go on; that is read in its turn. Returns how much there was.
+    pub fn catch_up(&mut self, id: Id) -> usize {
+        let mut all = 0;
         for way in [Way::Stdout, Way::Stderr, Way::Files] {
-            for key in self.of(way).keys(Some(id)) {
-                let mut left = MOST_AT_END;
-                while left > 0 && self.may_read(way) && self.read(way, key) {
-                    left -= 1;
+            for key in self.of(way).keys_of(id) {
+                let mut left = self.of(way).pipe(key).map_or(0, |pipe| pipe.size());
+                while left > 0
+                    && self.may_read(way)
+                    && let Got::Bytes(length) = self.read(way, key)
+                {
+                    left = left.saturating_sub(length);
+                    all += length;
                 }
             }
         }
+        all
     }
 
     /// Returns the last `most` lines of a service, the oldest first; `None` if it inherits the container's outputs, so
@@ -228,7 +238,7 @@ impl Logs {
             if let Some(store) = self.store_mut(id).filter(|_| due) {
                 store.tick(now);
                 if store.has_room() {
-                    let keys = self.files.keys(Some(id));
+                    let keys = self.files.keys_of(id);
                     keys.into_iter().for_each(|key| self.files.unpark(key));
                 }
             }
@@ -259,16 +269,16 @@ impl Logs {
         }
         // What could not be written until now has one more chance; then at least it is counted.
         for id in self.stores.clone() {
-            for key in self.files.keys(Some(id)) {
+            for key in self.files.keys_of(id) {
                 self.files.unpark(key);
                 let mut left = MOST_AT_END;
-                while left > 0 && self.take(Way::Files, key) {
+                while left > 0 && matches!(self.take(Way::Files, key), Got::Bytes(_)) {
                     left -= 1;
                 }
             }
         }
         for way in [Way::Stdout, Way::Stderr, Way::Files] {
-            for key in self.of(way).keys(None) {
+            for key in self.of(way).keys() {
                 self.end(way, key);
             }
         }
@@ -302,18 +312,18 @@ impl Logs {
         }
     }
 
-    /// Reads a pipe once, unless its files have no room. Returns whether there may be more.
-    fn read(&mut self, way: Way, key: u64) -> bool {
-        let Some(id) = self.of(way).pipe(key).map(|pipe| pipe.from) else { return false };
+    /// Reads a pipe once, unless its files have no room.
+    fn read(&mut self, way: Way, key: u64) -> Got {
+        let Some(id) = self.of(way).pipe(key).map(|pipe| pipe.from) else { return Got::Nothing };
         if way == Way::Files && self.store_of(id).is_some_and(|store| !store.has_room()) {
-            let keys = self.files.keys(Some(id));
+            let keys = self.files.keys_of(id);
             keys.into_iter().for_each(|key| self.files.park(key));
-            return false;
+            return Got::Nothing;
         }
         self.take(way, key)
     }
 
-    fn take(&mut self, way: Way, key: u64) -> bool {
+    fn take(&mut self, way: Way, key: u64) -> Got {
         if self.chunk.is_empty() {
             self.chunk = vec![0; AT_ONCE].into();
         }
@@ -325,7 +335,7 @@ impl Logs {
             Got::Nothing => {}
         }
         self.chunk = chunk;
-        matches!(got, Got::Bytes(_))
+        got
     }
 
     fn end(&mut self, way: Way, key: u64) {
