@@ -81,6 +81,17 @@ enum Caller {
     WithRange,
 }
 
+/// Where the container's stdout leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdout {
+    /// To the test, line by line.
+    Watched,
+    /// To `/dev/null`.
+    Discarded,
+    /// To a pipe whose reader keeps nothing.
+    ReadAndDiscarded,
+}
+
 /// A container to be.
 #[derive(Debug)]
 pub struct Jail {
@@ -89,6 +100,7 @@ pub struct Jail {
     command: Vec<OsString>,
     caller: Caller,
     variables: Vec<(OsString, OsString)>,
+    stdout: Stdout,
 }
 
 impl Jail {
@@ -97,7 +109,14 @@ impl Jail {
         let home = tempfile::Builder::new().prefix("stepdown-jail-").tempdir().expect("a temporary directory");
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         fs::create_dir_all(home.path().join("tree/services.d")).expect("it is empty");
-        Self { home, flags: Vec::new(), command: Vec::new(), caller: Caller::Ourselves, variables: Vec::new() }
+        Self {
+            home,
+            flags: Vec::new(),
+            command: Vec::new(),
+            caller: Caller::Ourselves,
+            variables: Vec::new(),
+            stdout: Stdout::Watched,
+        }
     }
 
     /// A file of `services.d`.
@@ -206,6 +225,12 @@ impl Jail {
         self
     }
 
+    /// Where the container's stdout leads, instead of to the test.
+    pub fn stdout(mut self, stdout: Stdout) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
     /// Lives to the end, within [`LIMIT`].
     pub fn run(self) -> Ended {
         self.start().wait(LIMIT)
@@ -224,8 +249,17 @@ impl Jail {
         }
         let mut volume = probe.into_os_string();
         volume.push(":/usr/local/bin/probe");
+        let redirected = |redirection: &str| {
+            let mut command = Command::new("bash");
+            command.args(["-c", &format!("exec \"$0\" \"$@\" > {redirection}")]).arg(&program);
+            command
+        };
         let mut command = match self.caller {
-            Caller::Ourselves => Command::new(program),
+            Caller::Ourselves => match self.stdout {
+                Stdout::Watched => Command::new(program),
+                Stdout::Discarded => redirected("/dev/null"),
+                Stdout::ReadAndDiscarded => redirected(">(exec cat >/dev/null 2>&1)"),
+            },
             Caller::Stranger(uid, gid) => {
                 let mut command = Command::new(program);
                 command.uid(uid).gid(gid);

@@ -17,6 +17,7 @@ mod pipes;
 mod readiness;
 mod reload;
 mod reports;
+mod sources;
 mod story;
 mod sweep;
 pub mod voices;
@@ -27,7 +28,6 @@ use std::os::unix::net::UnixListener;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use tokio::io::Interest;
 use tokio::sync::mpsc;
 
 pub use environment::Environment;
@@ -50,11 +50,14 @@ use crate::sys::termination::TerminationLog;
 use front::Front;
 use journal::Journal;
 use perform::Hands;
-use readiness::{clear_if, watched, writable};
 use reports::{Background, Manner, Refusals};
+use sources::{Ready, Sources};
 
-/// Deaths handled before signals, clients and logs get their turn again.
+/// Exited children reaped in one turn. Every source has such a bound, so that no turn is long: a signal, an exit, a
+/// deadline or a caller waits for one turn at most, whatever else comes without end.
 const DEATHS_AT_ONCE: usize = 256;
+/// Callers answered in one turn; one answer may be about thousands of services.
+const CALLS_AT_ONCE: usize = 8;
 /// How long the last lines may take to leave where no stop has a budget.
 pub const LAST_LINES: Duration = Duration::from_millis(400);
 
@@ -146,9 +149,8 @@ struct Turning<'a> {
     supervisor: Supervisor,
     hands: Hands,
     signals: &'a mut Signals,
-    calls: mpsc::Receiver<Call>,
-    /// Whether anybody can call.
-    open: bool,
+    /// `None`: nobody can call.
+    calls: Option<mpsc::Receiver<Call>>,
     front: Front,
     queue: VecDeque<Event>,
     because: Because,
@@ -165,17 +167,6 @@ struct Turning<'a> {
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
-}
-
-/// What woke the loop.
-enum Woken {
-    Signals,
-    Children,
-    Output,
-    /// What there was to do was done at once.
-    Handled,
-    Call(Call),
-    Deadline,
 }
 
 impl<'a> Turning<'a> {
@@ -195,8 +186,7 @@ impl<'a> Turning<'a> {
             supervisor,
             hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
-            open: calls.is_some(),
-            calls: calls.unwrap_or_else(|| mpsc::channel(1).1),
+            calls,
             queue: VecDeque::new(),
             because: Because::NothingLeft,
             began: stage.began,
@@ -214,61 +204,79 @@ impl<'a> Turning<'a> {
         })
     }
 
+    /// Turns until the engine says exit.
     async fn turn(&mut self) -> std::io::Result<u8> {
-        let signals = watched(self.signals, Interest::READABLE)?;
-        let watch = watched(&self.hands.watch, Interest::READABLE)?;
-        let looks = watched(&self.hands.probes, Interest::READABLE)?;
-        let stdout = watched(&self.hands.logs.lane(Way::Stdout), Interest::READABLE)?;
-        let stderr = watched(&self.hands.logs.lane(Way::Stderr), Interest::READABLE)?;
-        let files = watched(&self.hands.logs.lane(Way::Files), Interest::READABLE)?;
-        let outputs: Vec<_> = with_outputs(|outputs| {
-            outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
-        });
-        let mut more_deaths = false;
+        let sources = Sources::new(self.signals, &self.hands)?;
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.hear();
+        let mut ready = Ready::default();
         loop {
             if let Some(code) = self.settle() {
                 return Ok(code);
             }
             self.attend();
             let deadline = self.next_look();
-            let woken = tokio::select! { biased;
-                guard = signals.readable() => { guard?.clear_ready(); Woken::Signals }
-                guard = watch.readable() => { self.front.changed = true; clear_if(guard?, !self.hands.listen(&mut self.queue)); Woken::Handled }
-                guard = looks.readable() => { guard?.clear_ready(); self.hands.probes.listen(); Woken::Handled }
-                // Before callers, who may come without end.
-                () = sleep_until(deadline), if deadline.is_some() => Woken::Deadline,
-                call = self.calls.recv(), if self.open => match call {
-                    Some(call) => Woken::Call(call),
-                    None => { self.open = false; continue }
-                },
-                // Through the selector, so that a stream of deaths keeps nobody else waiting.
-                () = tokio::task::yield_now(), if more_deaths => Woken::Children,
-                () = writable(&outputs), if readiness::waiting_to_be_written() => Woken::Output,
-                guard = stdout.readable(), if self.hands.logs.may_read(Way::Stdout) => { clear_if(guard?, !self.hands.logs.turn(Way::Stdout)); Woken::Handled }
-                guard = stderr.readable(), if self.hands.logs.may_read(Way::Stderr) => { clear_if(guard?, !self.hands.logs.turn(Way::Stderr)); Woken::Handled }
-                guard = files.readable() => { clear_if(guard?, !self.hands.logs.turn(Way::Files)); Woken::Handled }
-                () = tokio::task::yield_now(), if self.hands.logs.is_packing() => { self.hands.logs.pack(); Woken::Handled }
-            };
-            match woken {
-                Woken::Signals => {
-                    self.hear();
-                    more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue);
-                }
-                Woken::Children => more_deaths = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue),
-                Woken::Output => with_outputs(|outputs| outputs.sinks().for_each(Sink::flush)),
-                Woken::Handled => {}
-                Woken::Call(call) => self.answer(call),
-                Woken::Deadline => {
-                    self.hands.count_leftovers(&mut self.queue);
-                    self.hands.expire_looks(Instant::now(), &mut self.queue);
-                    self.hands.logs.tick();
-                    self.queue.push_back(Event::Tick);
-                }
+            let call = sources.wait(&mut ready, &self.hands, &mut self.calls, deadline).await;
+            if let Some(code) = self.turn_once(&mut ready, deadline, call) {
+                return Ok(code);
             }
         }
+    }
+
+    /// Gives each source that is ready its share; `ready` says afterwards who may have more. Returns the exit code once the
+    /// engine says so.
+    fn turn_once(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
+        if std::mem::take(&mut ready.signals) {
+            self.hear();
+            ready.exits = true;
+        }
+        if ready.exits {
+            ready.exits = self.hands.bury(DEATHS_AT_ONCE, &mut self.queue);
+        }
+        if ready.watch {
+            self.front.changed = true;
+            ready.watch = self.hands.listen(&mut self.queue);
+        }
+        if ready.probes {
+            ready.probes = self.hands.probes.listen();
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.hands.count_leftovers(&mut self.queue);
+            self.hands.expire_looks(Instant::now(), &mut self.queue);
+            self.hands.logs.tick();
+            self.queue.push_back(Event::Tick);
+        }
+        let code = self.answer_some(ready, call);
+        if code.is_some() {
+            return code;
+        }
+        if std::mem::take(&mut ready.output) {
+            with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
+        }
+        for (ready, way) in ready.logs.iter_mut().zip([Way::Stdout, Way::Stderr, Way::Files]) {
+            *ready = *ready && self.hands.logs.turn(way);
+        }
+        if self.hands.logs.is_packing() {
+            self.hands.logs.pack();
+        }
+        None
+    }
+
+    /// Answers callers, each knowing what has come of everything before it.
+    fn answer_some(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
+        ready.calls = false;
+        let mut next = first;
+        for _ in 0..CALLS_AT_ONCE {
+            let call = next.or_else(|| self.calls.as_mut()?.try_recv().ok())?;
+            if let Some(code) = self.settle() {
+                return Some(code);
+            }
+            self.answer(call);
+            next = None;
+        }
+        ready.calls = true;
+        None
     }
 
     /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
@@ -360,11 +368,4 @@ fn journal(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time
         }
     }
     journal
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }

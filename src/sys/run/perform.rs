@@ -21,7 +21,7 @@ use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::cgroup::OomKills;
-use crate::sys::log::logs::Logs;
+use crate::sys::log::logs::{Logs, SHARE};
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
 use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
@@ -259,11 +259,16 @@ impl Hands {
         }
     }
 
-    /// Reaps up to `most` dead children, ours and adopted ones alike. Returns whether there may be more.
+    /// Reaps up to `most` dead children, ours and adopted ones alike, and fewer where they have left much to read. Returns
+    /// whether there may be more.
     pub fn bury(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
         let mut more = true;
         let mut groups = Vec::new();
+        let mut read = 0;
         for _ in 0..most {
+            if read >= SHARE {
+                break;
+            }
             let Seen::Dead(pid, exit) = reap::look() else {
                 more = false;
                 break;
@@ -281,7 +286,7 @@ impl Hands {
                 continue;
             };
             self.hear(process.id, events);
-            self.logs.catch_up(process.id);
+            read += self.logs.catch_up(process.id);
             self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });

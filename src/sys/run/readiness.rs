@@ -3,10 +3,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::task::Poll;
 
 use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use tokio::io::unix::AsyncFd;
 
 use crate::sys::log::ours::with_outputs;
 
@@ -20,30 +19,7 @@ pub fn watched(fd: &impl AsFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd
     Ok(unsafe { AsyncFd::register_with_interest(own, interest) }?)
 }
 
-/// Forgets the readiness that `guard` stands for if nothing was left to read.
-pub fn clear_if(mut guard: AsyncFdReadyGuard<'_, OwnedFd>, empty: bool) {
-    if empty {
-        guard.clear_ready();
-    }
-}
-
 /// Returns whether any output has bytes that could not be written yet.
 pub fn waiting_to_be_written() -> bool {
     with_outputs(|outputs| outputs.sinks().any(|sink| sink.pending() > 0))
-}
-
-/// Returns when one of the outputs may take more. Its readiness is forgotten: a write that does not go tells anew.
-pub async fn writable(outputs: &[AsyncFd<OwnedFd>]) {
-    std::future::poll_fn(|context| {
-        for output in outputs {
-            if let Poll::Ready(ready) = output.poll_write_ready(context) {
-                if let Ok(mut guard) = ready {
-                    guard.clear_ready();
-                }
-                return Poll::Ready(());
-            }
-        }
-        Poll::Pending
-    })
-    .await;
 }

@@ -12,6 +12,10 @@ use crate::supervise::{Id, Pid};
 
 /// Descriptors looked at in one turn.
 const EVENTS: usize = 64;
+/// What is read from a notification pipe at a time: as much as one usually holds, so that what stands before the newline
+/// delays nothing; bounded, for a service may write there without end.
+const READS: usize = 16;
+const CHUNK: usize = 4096;
 
 /// The set.
 pub struct Watch {
@@ -138,8 +142,8 @@ impl Watch {
 
 /// Returns whether a newline came (s6 `notification-fd`), or that it never will; `None`: nothing yet.
 fn says_ready(pipe: &mut File) -> Option<bool> {
-    let mut chunk = [0; 512];
-    loop {
+    let mut chunk = [0; CHUNK];
+    for _ in 0..READS {
         match pipe.read(&mut chunk) {
             Ok(0) => return Some(false),
             Ok(length) if chunk.iter().take(length).any(|byte| *byte == b'\n') => return Some(true),
@@ -148,6 +152,7 @@ fn says_ready(pipe: &mut File) -> Option<bool> {
             Err(_) => return Some(false),
         }
     }
+    None
 }
 
 impl AsFd for Watch {
