@@ -2,12 +2,15 @@
 //! other (DESIGN §6, SECURITY T32).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
+#[path = "support/cell.rs"]
+mod cell;
 #[path = "support/jail.rs"]
 mod jail;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
+use cell::Cell;
 use jail::{Jail, LIMIT, Origin, Running, possible};
 
 const BINARY: &str = jail::INSIDE;
@@ -607,4 +610,115 @@ fn it_does_not_matter_where_the_checkout_lies() {
             "status_is_answered_while_the_container_is_prepared",
         ]);
     }
+}
+
+#[test]
+fn a_second_init_is_refused_before_anything_is_touched() {
+    if !possible() {
+        return;
+    }
+    let running = app().service("web.toml", "command = [\"sh\", \"-c\", \"echo serves; exec sleep 600\"]\n").start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    for uid in [0, 1234] {
+        let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
+        let said = out(&output) + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(100), "{said}");
+        let why = "`init`: stepdown already runs in this container (process 1); nothing was changed or started; ask it \
+            with `stepdown status`; run a command beside it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
+        assert!(said.contains(why) && !said.contains("it runs twice"), "{said}");
+        let (code, text) = asked(&running, &["status"]);
+        assert!(code == 0 && text.contains("web"), "{code} {text}");
+    }
+    let ended = running.stop().expect(0);
+    assert_eq!(ended.lines.iter().filter(|line| line.text.ends_with("serves")).count(), 1, "{ended:#?}");
+}
+
+/// Asks the stepdown of a cell as root from inside, as `docker exec` does.
+fn cell_status(running: &Running) -> (i32, String) {
+    let target = running.pid_one().to_string();
+    let words = ["--target", &target, "--mount", "--pid", "--root", "--", "/stepdown", "status"];
+    let output = Command::new("nsenter").args(words).env_clear().output().unwrap();
+    (output.status.code().unwrap_or(-1), out(&output) + &String::from_utf8_lossy(&output.stderr))
+}
+
+const RUNS: &str = "echo it runs; exec sleep 600";
+
+#[test]
+fn of_several_that_begin_at_once_one_runs() {
+    if !possible() {
+        return;
+    }
+    let begin = format!("for at in 1 2 3; do /stepdown init -- /bin/sh -c '{RUNS}' & done\nwait");
+    let running = Cell::new().app().inside(&begin).start();
+    let count = |lines: &[jail::Line], text: &str| lines.iter().filter(|line| line.text.contains(text)).count();
+    running.wait_until(|lines| count(lines, "stepdown already runs in this container") == 2, LIMIT);
+    running.wait_for_line(|line| line == "it runs", LIMIT);
+    assert_eq!(count(&running.lines(), "it runs"), 1, "{:#?}", running.lines());
+}
+
+/// A pod whose containers share `/run`, each with a PID namespace of its own: a process id of one means nothing in the other.
+#[test]
+fn containers_that_share_run_leave_each_other_alone_and_each_answers_for_itself() {
+    if !possible() {
+        return;
+    }
+    let shared = tempfile::tempdir().unwrap();
+    let cell = |name: &str| {
+        let service = format!("command = [\"/bin/sh\", \"-c\", \"echo {name} runs; exec sleep 600\"]\n");
+        let cell = Cell::new().app().etc(&format!("services.d/{name}.toml"), &service);
+        cell.broken(&format!("mount --bind {} run", shared.path().display()))
+    };
+    let first = cell("first").start();
+    first.wait_for_line(|line| line.contains("first: up"), LIMIT);
+    let second = cell("second").start();
+    second.wait_for_line(|line| line.contains("second: up"), LIMIT);
+    second.wait_for_line(
+        |line| {
+            line.contains(
+                "/run/stepdown cannot be used: it belongs to another stepdown, which runs; the control socket is in \
+                 /tmp/stepdown",
+            )
+        },
+        LIMIT,
+    );
+    for (running, name, other) in [(&first, "first", "second"), (&second, "second", "first")] {
+        let (code, text) = cell_status(running);
+        assert!(code == 0 && text.contains(name) && !text.contains(other), "{name}: {code} {text}");
+    }
+    // What the first one left is not in the way of the next boot.
+    drop(first);
+    let third = cell("third").start();
+    third.wait_for_line(|line| line.contains("third: up"), LIMIT);
+    let (code, text) = cell_status(&third);
+    assert!(code == 0 && text.contains("third"), "{code} {text}");
+    assert!(!third.lines().iter().any(|line| line.text.contains("cannot be used")), "{:#?}", third.lines());
+}
+
+/// A pod with a shared PID namespace and a shared `/run`: the other stepdown is seen, and lives elsewhere.
+#[test]
+fn containers_that_share_run_and_process_ids_run_side_by_side() {
+    if !possible() {
+        return;
+    }
+    let other = "unshare --mount /stepdown init -- /bin/sh -c 'echo the other runs; exec sleep 600' &";
+    let cell = Cell::new().app().inside(other).command(&["/bin/sh", "-c", RUNS]);
+    let running = cell.start();
+    for line in ["it runs", "the other runs"] {
+        running.wait_for_line(|text| text == line, LIMIT);
+    }
+    running.wait_for_line(|line| line.contains("it belongs to another stepdown, which runs"), LIMIT);
+}
+
+/// `stepdown try` has mounts and process ids of its own: the stepdown around it is another container's.
+#[test]
+fn a_rehearsal_inside_a_container_is_a_container_of_its_own() {
+    if !possible() {
+        return;
+    }
+    let nested = "mkdir -p /tmp/tree/services.d && /stepdown try /tmp/tree --quiet -- sh -c '/usr/bin/stepdown status; echo it runs'";
+    let root = "drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n";
+    let cell = Cell::new().size("size=64m").etc("stepdown.toml", root).command(&["/bin/sh", "-c", nested]);
+    let ended = cell.run();
+    let text = ended.text(Origin::Out) + &ended.text(Origin::Err);
+    assert!(text.contains("it runs") && !text.contains("already runs"), "{text}");
 }

@@ -26,6 +26,7 @@ use stepdown::config::values::{Gid, Uid};
 use stepdown::plan::facts::AccountFile;
 use stepdown::plan::{GiveStdio, MakeDirectory, Owner};
 use stepdown::sys::accounts::{remove_leftovers, replace};
+use stepdown::sys::placement::Placement;
 use stepdown::sys::stdio::{Given, give};
 use stepdown::sys::{directories, runtime_dir};
 
@@ -234,7 +235,7 @@ fn the_runtime_directory_is_made_with_its_mode_whatever_the_umask() {
         let directory = made(&["/mnt/stepdown"]).unwrap();
         assert_eq!((directory.path.as_path(), mode("/mnt/stepdown")), (Path::new("/mnt/stepdown"), 0o711));
         assert_eq!(fstat(&directory.handle).unwrap().st_ino, fs::metadata("/mnt/stepdown").unwrap().ino());
-        assert!(names("/mnt/stepdown").is_empty());
+        assert_eq!(names("/mnt/stepdown"), ["container"]);
     });
 }
 
@@ -244,6 +245,7 @@ fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
         fs::write(here("outside"), "kept").unwrap();
         let first = made(&["/mnt/stepdown"]).unwrap();
         first.give(root, Owner { uid: Uid(1000), gid: Gid(1000) }).unwrap();
+        drop(first); // its life is over
         fs::create_dir_all(here("stepdown/env/deep")).unwrap();
         fs::write(here("stepdown/env/deep/f"), "").unwrap();
         symlink("/mnt", here("stepdown/link")).unwrap();
@@ -253,7 +255,7 @@ fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
         // It belongs to uid 1000 now, as after a restart of the container; only root can have put it there.
         made(&["/mnt/stepdown"]).unwrap();
         let found = fs::metadata(here("stepdown")).unwrap();
-        assert!(found.ino() != inode && found.uid() == 0 && names(here("stepdown")).is_empty());
+        assert!(found.ino() != inode && found.uid() == 0 && names(here("stepdown")) == ["container"]);
         assert_eq!(fs::read(here("outside")).unwrap(), b"kept");
     });
 }
@@ -326,7 +328,7 @@ fn a_volume_of_its_own_is_emptied_and_used() {
         tmpfs(&here("stepdown"), "mode=0755");
         fs::write(here("stepdown/old"), "").unwrap();
         made(&["/mnt/stepdown"]).unwrap();
-        assert_eq!((names(here("stepdown")).len(), mode(here("stepdown"))), (0, 0o711));
+        assert_eq!((names(here("stepdown")), mode(here("stepdown"))), (vec!["container".into()], 0o711));
     });
 }
 
@@ -343,9 +345,11 @@ fn without_root_the_runtime_directory_is_the_users() {
             assert!(made(&["/mnt/stepdown"]).unwrap_err().contains("Permission denied"));
             assert!(made(&["/mnt/tmp/of root"]).is_err());
             let directory = made(&["/mnt/tmp/s"]).unwrap();
-            fs::write(directory.path.join("old"), "").unwrap();
+            let old = directory.path.join("old");
+            fs::write(&old, "").unwrap();
+            drop(directory); // its life is over
             made(&["/mnt/tmp/s"]).unwrap();
-            assert!(!directory.path.join("old").exists());
+            assert!(!old.exists());
         });
         assert_eq!(fs::metadata(here("tmp/s")).unwrap().uid(), 1000);
     });
@@ -357,6 +361,7 @@ fn step(path: impl AsRef<Path>, mode: u32, clean: &[&str]) -> MakeDirectory {
         owner: Owner { uid: Uid(1000), gid: Gid(1001) },
         mode,
         clean: clean.iter().map(|pattern| (*pattern).to_owned()).collect(),
+        take_over: false,
     }
 }
 
@@ -365,13 +370,13 @@ fn a_declared_directory_is_made_with_its_parents() {
     jailed(|_| {
         nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
         let step = step(here("run/nginx/deep"), 0o2750, &["*"]);
-        let report = directories::make(&step).unwrap();
+        let report = directories::make(&step, &Placement::default()).unwrap();
         assert!(report.created && report.changed);
         let found = fs::metadata(here("run/nginx/deep")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o2750));
         let parent = fs::metadata(here("run/nginx")).unwrap();
         assert_eq!((parent.uid(), parent.mode() & 0o7777), (0, 0o755));
-        let again = directories::make(&step).unwrap();
+        let again = directories::make(&step, &Placement::default()).unwrap();
         assert_eq!(again, directories::DirectoryReport::default());
     });
 }
@@ -387,7 +392,7 @@ fn owner_and_mode_of_a_directory_need_no_more_than_chown() {
             caps::Capability::CAP_DAC_OVERRIDE,
             caps::Capability::CAP_DAC_READ_SEARCH,
         ]);
-        directories::make(&step(here("d"), 0o700, &[])).unwrap();
+        directories::make(&step(here("d"), 0o700, &[]), &Placement::default()).unwrap();
         let found = fs::metadata(here("d")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o700));
     });
@@ -406,7 +411,7 @@ fn cleaning_removes_what_matches_directly_below_and_nothing_else() {
         mkfifo(&here("d/fifo.pid"), Mode::from_bits_truncate(0o600)).unwrap();
         drop(UnixListener::bind(here("d/socket.pid")).unwrap());
         fs::write(here("d").join(std::ffi::OsStr::from_bytes(b"\xff.pid")), "").unwrap();
-        let report = directories::make(&step(here("d"), 0o755, &["*.pid", "a?"])).unwrap();
+        let report = directories::make(&step(here("d"), 0o755, &["*.pid", "a?"]), &Placement::default()).unwrap();
         assert_eq!((report.removed, report.left), (6, vec!["sub.pid".to_owned()]));
         assert_eq!(names(here("d")), ["other.txt", "sub.pid"]);
         assert_eq!((names(here("d/sub.pid")).len(), fs::read(here("kept.pid")).unwrap()), (1, b"kept".to_vec()));
@@ -420,7 +425,9 @@ fn something_else_in_the_place_of_a_directory_is_refused() {
         fs::create_dir(here("foreign")).unwrap();
         set_mode(here("foreign"), 0o777);
         symlink("/etc", here("foreign/link")).unwrap();
-        let refused = |path: &str| directories::make(&step(here(path), 0o700, &["*"])).unwrap_err().to_string();
+        let refused = |path: &str| {
+            directories::make(&step(here(path), 0o700, &["*"]), &Placement::default()).unwrap_err().to_string()
+        };
         assert!(refused("file").contains("Not a directory"));
         assert!(refused("file/below").contains("Not a directory"));
         assert!(refused("foreign/link").contains("symbolic link"));
@@ -484,5 +491,76 @@ fn null_files_and_sockets_are_left_alone() {
         let after = fstat(&null).unwrap();
         assert_eq!((after.st_uid, after.st_mode), (before.st_uid, before.st_mode));
         assert_eq!(mode(here("f")), 0o644);
+    });
+}
+
+#[test]
+fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cleaned() {
+    jailed(|_| {
+        fs::create_dir_all(here("vol/data")).unwrap();
+        fs::write(here("vol/data/secret"), "kept").unwrap();
+        set_mode(here("vol/data"), 0o700);
+        chown(here("vol"), Some(1000), Some(1000)).unwrap();
+        let step = step(here("vol/data"), 0o755, &["*"]);
+        let refused = directories::make(&step, &Placement::default()).unwrap_err().to_string();
+        let why = "it is uid 0's, and others than root can move things into its place";
+        assert!(refused.contains(why) && refused.contains("`take_over = true` below this [[directory]]"), "{refused}");
+        let found = fs::metadata(here("vol/data")).unwrap();
+        assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o700));
+        assert_eq!(fs::read(here("vol/data/secret")).unwrap(), b"kept");
+        let insisted = MakeDirectory { take_over: true, ..step };
+        assert_eq!(directories::make(&insisted, &Placement::default()).unwrap().removed, 1);
+    });
+}
+
+/// `/run` of a volume, with a mode that lets the app rename what is in it.
+#[test]
+fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_contents() {
+    jailed(|_| {
+        fs::create_dir_all(here("run/stepdown")).unwrap();
+        set_mode(here("run"), 0o777);
+        for (mode_before, name) in [(0o700, "secret"), (0o711, "secret"), (0o711, "control")] {
+            let path = here("run/stepdown").join(name);
+            fs::write(&path, "kept").unwrap();
+            set_mode(here("run/stepdown"), mode_before);
+            let why = made(&["/mnt/run/stepdown"]).unwrap_err();
+            assert!(why.contains("others than root can write the directory around it"), "{why}");
+            assert_eq!((fs::read(&path).unwrap(), mode(here("run/stepdown"))), (b"kept".to_vec(), mode_before));
+            fs::remove_file(path).unwrap();
+        }
+        // What an earlier life of ours left there is known by what it is.
+        drop(UnixListener::bind(here("run/stepdown/control")).unwrap());
+        drop(UnixListener::bind(here("run/stepdown/notify-web")).unwrap());
+        made(&["/mnt/run/stepdown"]).unwrap();
+        assert_eq!(names(here("run/stepdown")), ["container"]);
+    });
+}
+
+/// The app has put a directory of its own there by the time the sockets are bound, with links of their names.
+#[test]
+fn sockets_are_bound_in_the_directory_that_was_made_and_no_mode_is_changed_by_path() {
+    jailed(|_| {
+        fs::create_dir(here("run")).unwrap();
+        set_mode(here("run"), 0o777);
+        fs::write(here("shadow"), "kept").unwrap();
+        set_mode(here("shadow"), 0o600);
+        let directory = made(&["/mnt/run/stepdown"]).unwrap();
+        fs::rename(here("run/stepdown"), here("run/moved")).unwrap();
+        fs::create_dir(here("run/stepdown")).unwrap();
+        for name in ["control", "notify-web"] {
+            symlink("/mnt/shadow", here("run/stepdown").join(name)).unwrap();
+        }
+        let _control = stepdown::sys::control::server::bind(&directory).unwrap();
+        let web = stepdown::config::values::ServiceName::new("web").unwrap();
+        let notify = stepdown::sys::notify::open(Some(&directory), &web, Uid(1000)).unwrap();
+        assert_eq!(names(here("run/moved")), ["container", "control", "notify-web"]);
+        assert_eq!((mode(here("run/moved/control")), mode(here("run/moved/notify-web"))), (0o666, 0o666));
+        drop(notify);
+        assert_eq!(names(here("run/moved")), ["container", "control"]);
+        assert_eq!(names(here("run/stepdown")), ["control", "notify-web"]);
+        assert_eq!((fs::read(here("shadow")).unwrap(), mode(here("shadow"))), (b"kept".to_vec(), 0o600));
+        directory.leave();
+        assert_eq!(names(here("run/stepdown")), ["control", "notify-web"]);
+        assert!(names(here("run/moved")).is_empty());
     });
 }

@@ -9,7 +9,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::libc;
@@ -17,12 +17,19 @@ use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
 use nix::unistd::{geteuid, getpid, pipe};
 use stepdown::config::values::{ServiceName, Uid};
 use stepdown::sys::notify::{LONGEST, Receiver, Said, Unheard, open};
+use stepdown::sys::runtime_dir::{RuntimeDir, make};
 
 fn me() -> Uid {
     Uid(geteuid().as_raw())
 }
 
-fn opened(directory: Option<&Path>, uid: Uid) -> (UnixDatagram, Receiver, OsString) {
+/// A runtime directory in there, and its path.
+fn directory(place: &Path) -> (RuntimeDir, PathBuf) {
+    let path = place.join("stepdown");
+    (make(std::slice::from_ref(&path)).unwrap(), path)
+}
+
+fn opened(directory: Option<&RuntimeDir>, uid: Uid) -> (UnixDatagram, Receiver, OsString) {
     let name = ServiceName::new("web").unwrap();
     let (address, receiver) = open(directory, &name, uid).unwrap();
     let to = match address.as_bytes() {
@@ -39,7 +46,8 @@ fn opened(directory: Option<&Path>, uid: Uid) -> (UnixDatagram, Receiver, OsStri
 #[test]
 fn the_service_is_heard_by_path_and_by_abstract_address() {
     let place = tempfile::tempdir().unwrap();
-    for directory in [Some(place.path()), None] {
+    let (runtime, path) = directory(place.path());
+    for directory in [Some(&runtime), None] {
         let (sender, mut receiver, address) = opened(directory, me());
         assert_eq!(receiver.receive(), []);
         sender.send(b"STATUS=half way").unwrap();
@@ -47,7 +55,7 @@ fn the_service_is_heard_by_path_and_by_abstract_address() {
         assert_eq!(receiver.receive(), [Said::Status("half way".into()), Said::Ready, Said::MainPid]);
         assert_eq!(receiver.receive(), []);
         if directory.is_some() {
-            assert_eq!(Path::new(&address), place.path().join("notify-web"));
+            assert_eq!(Path::new(&address), path.join("notify-web"));
             assert_eq!(fs::metadata(&address).unwrap().permissions().mode() & 0o7777, 0o666);
             drop(receiver);
             assert!(!Path::new(&address).exists(), "it is removed");
@@ -60,8 +68,9 @@ fn the_service_is_heard_by_path_and_by_abstract_address() {
 #[test]
 fn what_an_earlier_life_left_is_replaced() {
     let place = tempfile::tempdir().unwrap();
-    drop(UnixDatagram::bind(place.path().join("notify-web")).unwrap());
-    let (sender, mut receiver, _) = opened(Some(place.path()), me());
+    let (runtime, path) = directory(place.path());
+    drop(UnixDatagram::bind(path.join("notify-web")).unwrap());
+    let (sender, mut receiver, _) = opened(Some(&runtime), me());
     sender.send(b"READY=1").unwrap();
     assert_eq!(receiver.receive(), [Said::Ready]);
 }
@@ -71,7 +80,8 @@ fn a_path_that_is_too_long_for_a_socket_is_no_reason_to_do_without() {
     let place = tempfile::tempdir().unwrap();
     let deep = place.path().join("x".repeat(120));
     fs::create_dir(&deep).unwrap();
-    let (sender, mut receiver, address) = opened(Some(&deep), me());
+    let (runtime, _) = directory(&deep);
+    let (sender, mut receiver, address) = opened(Some(&runtime), me());
     assert!(address.as_bytes().starts_with(b"@"));
     sender.send(b"READY=1").unwrap();
     assert_eq!(receiver.receive(), [Said::Ready]);
@@ -80,7 +90,11 @@ fn a_path_that_is_too_long_for_a_socket_is_no_reason_to_do_without() {
 #[test]
 fn a_directory_that_is_gone_is_told() {
     let name = ServiceName::new("web").unwrap();
-    let refused = open(Some(Path::new("/nowhere")), &name, me()).unwrap_err();
+    let place = tempfile::tempdir().unwrap();
+    let (runtime, path) = directory(place.path());
+    fs::remove_file(path.join("container")).unwrap();
+    fs::remove_dir(&path).unwrap();
+    let refused = open(Some(&runtime), &name, me()).unwrap_err();
     assert_eq!(refused.what, "cannot make the notification socket of web");
 }
 

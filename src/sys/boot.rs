@@ -8,13 +8,14 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use super::control::server;
+use super::placement::Placement;
 use super::privilege::Power;
-use super::runtime_dir::{self, RuntimeDir};
+use super::runtime_dir::{self, Rejected, RuntimeDir};
 use super::signals::Signals;
 use super::{accounts, append, directories, ownership, stdio};
 use crate::config::values::Signal;
 use crate::error::Refused;
-use crate::plan::{BootPlan, Step, Verdict, Write};
+use crate::plan::{BootPlan, MakeDirectory, Planned, Step, Verdict, Write};
 
 /// Why the boot did not come to its end.
 pub enum Ended {
@@ -29,7 +30,7 @@ pub struct Room {
     /// The bound control socket.
     pub control: UnixListener,
     /// The runtime directory.
-    pub directory: PathBuf,
+    pub directory: RuntimeDir,
 }
 
 /// Carries out every step that the plan says to do. Returns what is in the runtime directory, where there is one.
@@ -41,28 +42,72 @@ pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Opti
     if let Power::Root(root) = power {
         accounts::remove_leftovers(root);
     }
-    for planned in plan.steps.iter().filter(|planned| planned.verdict == Verdict::Do) {
+    let steps: Vec<_> = to_do(plan).map(|planned| &planned.step).collect();
+    carry_out(&steps, plan, power, signals, &mut room)?;
+    Ok(room)
+}
+
+/// Carries out what a plan made after *prepare* says and the first one did not: a root oneshot may have changed the app
+/// user's account, or the directories that were made. What both say of a tree was done, and is not walked again.
+///
+/// # Errors
+/// As [`perform`].
+pub fn perform_again(first: &BootPlan, second: &BootPlan, power: &Power, signals: &Signals) -> Result<(), Ended> {
+    let mut steps = Vec::new();
+    for Planned { step, .. } in to_do(second) {
+        match step {
+            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } => {}
+            // The file is not as it should be, whatever was done before.
+            Step::WriteAccounts { .. } | Step::GiveStdio { .. } => steps.push(step.clone()),
+            Step::Own(_) => {
+                if !to_do(first).any(|before| before.step == *step) {
+                    steps.push(step.clone());
+                }
+            }
+            // What is there by now is no leftover of an earlier boot.
+            Step::MakeDirectory(make) => {
+                steps.push(Step::MakeDirectory(MakeDirectory { clean: Vec::new(), ..make.clone() }));
+            }
+        }
+    }
+    carry_out(&steps.iter().collect::<Vec<_>>(), second, power, signals, &mut None)
+}
+
+fn to_do(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
+    plan.steps.iter().filter(|planned| planned.verdict == Verdict::Do)
+}
+
+fn carry_out(
+    steps: &[&Step],
+    plan: &BootPlan,
+    power: &Power,
+    signals: &Signals,
+    room: &mut Option<Room>,
+) -> Result<(), Ended> {
+    let placement = Placement::look(plan);
+    for step in steps {
         if let Some(signal) = signals.stop_asked() {
             return Err(Ended::Asked(signal));
         }
-        match (&planned.step, power) {
-            (Step::RuntimeDirectory { candidates }, _) => room = runtime_directory(candidates),
+        match (step, power) {
+            (Step::RuntimeDirectory { candidates }, _) => *room = runtime_directory(candidates),
             (Step::Own(tree), Power::Root(root)) => {
-                ownership::establish(root, tree, &plan.identity, signals.stop_flag()).map_err(Ended::Refused)?;
+                ownership::establish(root, tree, &plan.identity, &placement, signals.stop_flag())
+                    .map_err(Ended::Refused)?;
             }
             (step, power) => {
                 // Said, and gone on: what was planned differently is no reason to leave the app without its container.
-                let _told = other(step, power).inspect_err(|refused| tracing::warn!("{refused}"));
+                let _told = other(step, power, &placement).inspect_err(|refused| tracing::warn!("{refused}"));
             }
         }
     }
     match signals.stop_asked() {
         Some(signal) => Err(Ended::Asked(signal)),
-        None => Ok(room),
+        None => Ok(()),
     }
 }
 
-fn other(step: &Step, power: &Power) -> Result<(), Refused> {
+fn other(step: &Step, power: &Power, placement: &Placement) -> Result<(), Refused> {
     match (step, power) {
         (Step::BecomeSubreaper, _) => nix::sys::prctl::set_child_subreaper(true)
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
@@ -82,7 +127,7 @@ fn other(step: &Step, power: &Power) -> Result<(), Refused> {
             }
             Ok(())
         }
-        (Step::MakeDirectory(directory), _) => directories::make(directory).map(drop),
+        (Step::MakeDirectory(directory), _) => directories::make(directory, placement).map(drop),
         (Step::GiveStdio { fd, how }, Power::Root(root)) => stdio::give(root, inherited(*fd), *how).map(drop),
         (Step::Own(tree), Power::User) => {
             ownership::check(tree);
@@ -105,6 +150,15 @@ fn runtime_directory(candidates: &[PathBuf]) -> Option<Room> {
         Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
             .help("`status` and `shutdown` do not answer; mount a tmpfs: `--tmpfs /run`")
     });
-    let bound = made.and_then(|RuntimeDir { path, .. }| Ok(Room { control: server::bind(&path)?, directory: path }));
+    let made = made.inspect(|made| {
+        for Rejected { path, why } in &made.rejected {
+            tracing::warn!(
+                "{} cannot be used: {why}; the control socket is in {}",
+                path.display(),
+                made.path.display()
+            );
+        }
+    });
+    let bound = made.and_then(|directory| Ok(Room { control: server::bind(&directory)?, directory }));
     bound.inspect_err(|refused| tracing::warn!("{refused}")).ok()
 }

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::MetadataExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
@@ -19,7 +18,7 @@ use super::signals::Signals;
 use super::source::readable;
 use super::stopwatch::Stopwatch;
 use super::termination::{self, TerminationLog};
-use super::{descriptors, doctor, facts, host, notify, runtime_dir, source};
+use super::{descriptors, doctor, facts, host, instance, notify, source};
 use crate::config::container::Level;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
@@ -59,6 +58,7 @@ fn over(code: u8) -> (u8, Instant) {
 fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let mut stopwatch = Stopwatch::start();
     host::refuse_machine()?;
+    let _only_one = instance::claim()?;
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
@@ -96,38 +96,29 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     };
     let outside = outside(&environment);
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
-    let made = directory.as_deref().and_then(inode);
     let given = environment;
     let environment = Environment::new(given.clone());
     stopwatch.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
-    let (dropped, sockets) = match power {
-        Power::Root(root) => {
-            if let Some(outcome) = life.prepare(&root, listener.as_ref(), &mut signals)? {
-                return Ok((outcome.code, outcome.until));
-            }
-            life.stopwatch.done("prepare");
-            let sockets = life.sockets(directory.as_deref());
-            (root.step_down(&life.plan.identity, &life.plan.privilege)?, sockets)
+    if matches!(power, Power::Root(_)) {
+        if let Some(over) = life.prepare(&power, listener.as_ref(), &mut signals)? {
+            return Ok(over);
         }
-        Power::User => {
-            let sockets = life.sockets(directory.as_deref());
-            (privilege::stay(&life.plan.identity, &life.plan.privilege)?, sockets)
-        }
+        life.stopwatch.done("prepare");
+    }
+    let sockets = life.sockets(directory.as_ref());
+    let dropped = match power {
+        Power::Root(root) => root.step_down(&life.plan.identity, &life.plan.privilege)?,
+        Power::User => privilege::stay(&life.plan.identity, &life.plan.privilege)?,
     };
     life.stopwatch.done("step down");
     let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals);
-    if let Some(directory) = directory.filter(|directory| std::process::id() != 1 && inode(directory) == made) {
-        runtime_dir::leave(&directory);
+    if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
+        directory.leave();
     }
     let outcome = outcome?;
     Ok((outcome.code, outcome.until))
-}
-
-/// What tells a directory from another of the same name: somebody may have put theirs in its place meanwhile.
-fn inode(path: &Path) -> Option<(u64, u64)> {
-    std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Opens what tells the world outside: as root, because it may be root's.

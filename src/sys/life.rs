@@ -3,25 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
+use super::boot::{self, Ended};
 use super::control::server::Desk;
 use super::control::snapshot;
 use super::control::timings::Moments;
-use super::log::ours::with_outputs;
-use super::privilege::{Dropped, Root};
+use super::log::ours::{self, with_outputs};
+use super::privilege::{Dropped, Power};
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
 use super::run::{self, Environment, Member, Outcome, Outside, Stage, Surroundings};
+use super::runtime_dir::RuntimeDir;
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
-use super::{descriptors, facts, terminal};
+use super::{descriptors, doctor, facts, terminal};
 use crate::config::Config;
 use crate::config::container::LogFormat;
 use crate::config::service::Service;
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::error::{Error, Refused};
+use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
+use crate::plan::show::Line;
 use crate::plan::{self, BootPlan, Drop};
 use crate::supervise::{Because, Setup, Start};
 
@@ -48,17 +53,18 @@ pub struct Life {
 }
 
 impl Life {
-    /// Runs the root oneshots and those that they require, ends what they leave, and plans again with what they changed.
-    /// Returns an outcome only if the container ends with it.
+    /// Runs the root oneshots and those that they require, ends what they leave, plans again with what they changed, and
+    /// does what that plan says besides the first one. Returns a code, and until when lines may leave, only if the
+    /// container ends with it.
     ///
     /// # Errors
-    /// When no loop can be had, or what they left behind cannot be planned with.
+    /// When no loop can be had, or what they left behind cannot be planned with, or a required step is refused.
     pub fn prepare(
         &mut self,
-        _root: &Root,
+        power: &Power,
         listener: Option<&UnixListener>,
         signals: &mut Signals,
-    ) -> Result<Option<Outcome>, Error> {
+    ) -> Result<Option<(u8, Instant)>, Error> {
         if self.plan.prepare.is_empty() {
             return Ok(None);
         }
@@ -83,14 +89,27 @@ impl Life {
             mapped: Vec::new(),
         })?;
         if outcome.because != Because::NothingLeft {
-            return Ok(Some(outcome));
+            return Ok(Some((outcome.code, outcome.until)));
         }
         self.not_done = first.difference(&outcome.done).cloned().collect();
         self.done = outcome.done;
         self.before = outcome.moments;
         self.facts = facts::read(&self.config);
-        self.plan = plan::boot(&self.config, &self.facts)?;
-        Ok(None)
+        let mut second = plan::boot(&self.config, &self.facts)?;
+        locate_all(&mut second, doctor::ground);
+        let first = std::mem::replace(&mut self.plan, second);
+        let said = plan::show::report(&first);
+        for Line { level, text } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
+            ours::say(level, &format!("after the root oneshots: {text}"));
+        }
+        match boot::perform_again(&first, &self.plan, power, signals) {
+            Ok(()) => Ok(None),
+            Err(Ended::Asked(signal)) => {
+                tracing::info!("got {signal} during the boot: no service was started");
+                Ok(Some((0, outcome.until)))
+            }
+            Err(Ended::Refused(refused)) => Err(refused.into()),
+        }
     }
 
     /// Runs everything else until the container ends.
@@ -142,7 +161,7 @@ impl Life {
     }
 
     /// Opens what services speak into, while that may still be done.
-    pub fn sockets(&self, directory: Option<&Path>) -> Sockets {
+    pub fn sockets(&self, directory: Option<&RuntimeDir>) -> Sockets {
         let main = self.config.main_service().zip(self.plan.main.as_ref());
         let services = self.config.services.iter().zip(&self.plan.services);
         voices::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)

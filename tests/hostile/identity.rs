@@ -220,3 +220,26 @@ fn who_answers_for_a_taken_uid_is_said_as_it_is() {
         before other, which has uid 1234 too";
     says("full", &cell().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
 }
+
+/// A root oneshot that gives the app user another uid: the plan made afterwards says what is owned by whom, and it is done.
+#[test]
+fn what_a_root_oneshot_changes_of_the_account_is_planned_and_done_anew() {
+    if !crate::jail::possible() {
+        return;
+    }
+    let changes = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \
+        \"sed -i 's/^app:x:1234:/app:x:4321:/' /etc/passwd; chmod 666 /etc/passwd\"]\n";
+    let container = "[[own]]\npath = \"/vol\"\n[[directory]]\npath = \"/vol/made\"\nclean = [\"*\"]\n";
+    let looks = "stat -c 'it is %n %u' /vol /vol/made /vol/file; echo it runs as $(id -u)";
+    let ended = Cell::new()
+        .etc("stepdown.toml", container)
+        .etc("services.d/changes.toml", changes)
+        .broken(
+            "mkdir vol; touch vol/file; echo app:x:1234:1234::/:/bin/sh >> etc/passwd; echo app:x:1234: >> etc/group",
+        )
+        .command(&["/bin/sh", "-c", looks])
+        .run();
+    let told = ["it runs as 4321", "it is /vol 4321", "it is /vol/made 4321", "it is /vol/file 4321"];
+    let notice = "after the root oneshots: /etc/passwd has mode 0666, which is kept";
+    says("changed", &ended, 0, &[&told[..], &[notice]].concat());
+}

@@ -130,6 +130,11 @@ pub(super) fn words(why: &Unanswered) -> String {
              app user",
             path.display()
         ),
+        Unanswered::Foreign(path) => format!(
+            "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
+             container answers; give each container a /run of its own",
+            path.display()
+        ),
         Unanswered::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
         Unanswered::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
         // Every problem of a configuration has its own line.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, setsockopt, socket};
 use nix::sys::stat::{FileStat, Mode, fstat, stat};
@@ -22,6 +22,8 @@ use serde::de::DeserializeOwned;
 use super::answers::Answer;
 use super::protocol::{Ask, MAX_ANSWER, SOCKET};
 use crate::sys::facts::candidates;
+use crate::sys::instance::mount_namespace;
+use crate::sys::runtime_dir::OF_CONTAINER;
 
 /// PID 1 answers between two events: seconds mean that it is stopped or swapped out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,6 +37,8 @@ pub enum Unanswered {
     Nobody(Vec<PathBuf>),
     /// A socket of somebody whom we need not believe.
     Untrusted(PathBuf),
+    /// The stepdown of another container, which shares the directory.
+    Foreign(PathBuf),
     /// The kernel refused, or the line broke.
     Broken(PathBuf, io::Error),
     /// It answered no line in time, or one that is not of this protocol.
@@ -79,26 +83,34 @@ fn places() -> Vec<PathBuf> {
 }
 
 fn begin_at(places: &[PathBuf], ask: &Ask) -> Result<Conversation, Unanswered> {
-    let mut untrusted = None;
+    let mut instead = None;
     for place in places {
         let path = place.join(SOCKET);
         match reach(place) {
-            Ok(Some(stream)) => return Conversation::begin(stream, path, ask),
-            Ok(None) => untrusted = untrusted.or(Some(path)),
+            Ok(Reached::Ours(stream)) => return Conversation::begin(stream, path, ask),
+            Ok(Reached::Untrusted) => instead = instead.or(Some(Unanswered::Untrusted(path))),
+            Ok(Reached::Foreign) => instead = instead.or(Some(Unanswered::Foreign(path))),
             // A leftover of an earlier life, or nothing at all.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED | Errno::ELOOP) => {}
             Err(errno) => return Err(Unanswered::Broken(path, errno.into())),
         }
     }
-    Err(untrusted.map_or_else(
-        || Unanswered::Nobody(places.iter().map(|place| place.join(SOCKET)).collect()),
-        Unanswered::Untrusted,
-    ))
+    Err(instead.unwrap_or_else(|| Unanswered::Nobody(places.iter().map(|place| place.join(SOCKET)).collect())))
 }
 
-/// Connects to the socket in this directory. `None`: it is there, and nobody vouches for it. Vouched for is what lies in
-/// a directory that only root or we could make, and whatever PID 1 itself listens on.
-fn reach(place: &Path) -> Result<Option<UnixStream>, Errno> {
+/// Who listens in a directory.
+#[derive(Debug)]
+enum Reached {
+    Ours(UnixStream),
+    /// Nobody vouches for it.
+    Untrusted,
+    /// The mark in the directory says that it is another container's.
+    Foreign,
+}
+
+/// Connects to the socket in this directory. Vouched for is what lies in a directory that only root or we could make, and
+/// whatever PID 1 itself listens on.
+fn reach(place: &Path) -> Result<Reached, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let directory = open(place, flags, Mode::empty())?;
     let is_ours = is_closed_to_others(&fstat(&directory)?)
@@ -106,7 +118,15 @@ fn reach(place: &Path) -> Result<Option<UnixStream>, Errno> {
         || place.parent().is_some_and(|around| stat(around).is_ok_and(|around| is_closed_to_others(&around)));
     let stream = UnixStream::from(connected(&directory, place)?);
     let listener = getsockopt(&stream, PeerCredentials)?;
-    Ok((is_ours || listener.pid() == 1).then_some(stream))
+    if is_of_another_container(&directory) {
+        return Ok(Reached::Foreign);
+    }
+    Ok(if is_ours || listener.pid() == 1 { Reached::Ours(stream) } else { Reached::Untrusted })
+}
+
+fn is_of_another_container(directory: &OwnedFd) -> bool {
+    let theirs = readlinkat(directory, OF_CONTAINER).ok().map(PathBuf::from);
+    theirs.is_some_and(|theirs| mount_namespace().is_some_and(|ours| ours != theirs))
 }
 
 fn is_closed_to_others(directory: &FileStat) -> bool {
@@ -276,7 +296,7 @@ mod tests {
     fn a_socket_where_anybody_could_have_put_one_is_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let _listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
-        let untrusted = || matches!(reach(dir.path()), Ok(None));
+        let untrusted = || matches!(reach(dir.path()), Ok(Reached::Untrusted));
         let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
         // What is around it, /tmp, is open to all.
         mode(0o711);
@@ -288,6 +308,17 @@ mod tests {
         let link = tempfile::tempdir().unwrap();
         symlink(dir.path(), link.path().join("stepdown")).unwrap();
         assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(Unanswered::Nobody(_))));
+    }
+
+    #[test]
+    fn the_stepdown_of_another_container_is_passed_over() {
+        let (other, _) = answering("{\"ok\":{}}\n");
+        symlink("mnt:[1]", other.path().join("container")).unwrap();
+        assert!(matches!(shutdown(&[other.path().into()]), Err(Unanswered::Foreign(_))));
+        let (ours, asked) = answering("{\"ok\":{}}\n");
+        symlink(mount_namespace().unwrap(), ours.path().join("container")).unwrap();
+        assert_eq!(shutdown(&[other.path().into(), ours.path().into()]).unwrap(), Begun {});
+        assert!(asked.join().unwrap().contains("shutdown"));
     }
 
     #[test]

@@ -1,18 +1,17 @@
 //! The control socket's side in PID 1. Who calls is known from SO_PEERCRED, never from modes: root and the app user may
 //! ask, nobody else may even read (DESIGN §6). A caller that says nothing, too much or rubbish, or that does not read,
 //! disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
-#![allow(clippy::disallowed_methods)] // the mode of a socket that we have just made in a directory of our own
 
 use std::collections::VecDeque;
-use std::fs;
+use std::ffi::CString;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use nix::sys::socket::{Backlog, SockFlag, SockType, listen};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -25,9 +24,11 @@ use super::protocol::{Ask, MAX_REQUEST, SOCKET};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::error::Refused;
+use crate::sys::files::socket;
 use crate::sys::log::lines::escape;
 use crate::sys::log::ours::Stream;
 use crate::sys::log::ring::{Followed, Line};
+use crate::sys::runtime_dir::RuntimeDir;
 
 /// Callers that are served or wait for it at the same time, of the app user and of root each, so that neither locks the
 /// other out. For one more, who has been silent for longest goes; if none is silent, the new one is turned away.
@@ -91,14 +92,15 @@ impl Call {
 /// Binds the socket in the runtime directory, for everybody to connect to: who calls decides, not modes.
 ///
 /// # Errors
-/// When it cannot be bound or opened to others.
-pub fn bind(directory: &Path) -> Result<UnixListener, Refused> {
-    let path = directory.join(SOCKET);
+/// When it cannot be bound.
+pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
     let open = || {
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
-        Ok(listener)
+        let name = CString::new(SOCKET)?;
+        let socket = socket::bound(directory.handle.as_fd(), &name, SockType::Stream, SockFlag::empty())?;
+        listen(&socket, Backlog::MAXALLOWABLE)?;
+        Ok(UnixListener::from(socket))
     };
+    let path = directory.path.join(SOCKET);
     open().map_err(|cause: io::Error| Refused::new(format!("cannot bind {}", path.display()), cause))
 }
 

@@ -84,7 +84,7 @@ pub fn owner_of(stat: &Stat) -> Owner {
 }
 
 /// The handle's name in `/proc`, where that is procfs and not a directory that looks like it.
-fn by_proc(handle: BorrowedFd<'_>) -> io::Result<PathBuf> {
+pub(super) fn by_proc(handle: BorrowedFd<'_>) -> io::Result<PathBuf> {
     if statfs("/proc")?.filesystem_type() != PROC_SUPER_MAGIC {
         return Err(Errno::ENOSYS.into());
     }

@@ -5,9 +5,11 @@
 //! - [`beneath`]: from an open directory to an entry of it, or several levels down.
 //! - [`stat`], [`change`], [`listing`]: look at, change and list what a handle holds.
 //! - [`kernel`]: which of the newer calls can be used here; each has a fallback that is as safe.
+//! - [`placed`]: who could have put a file where it stands.
 //! - [`pseudo`]: which file systems are the kernel's own.
 //! - [`descriptors`]: how many are open.
 //! - [`remove`]: unlink a small tree of our own.
+//! - [`socket`]: bind a unix socket in an open directory; [`umask`]: the mode of what is made.
 
 pub mod beneath;
 pub mod change;
@@ -15,8 +17,11 @@ pub mod descriptors;
 pub mod kernel;
 pub mod listing;
 pub mod name;
+pub mod placed;
 pub mod pseudo;
 pub mod remove;
 pub mod resolve;
+pub mod socket;
 pub mod stat;
+pub mod umask;
 pub mod xattr;

@@ -15,10 +15,13 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::change;
+use super::beneath::Beneath;
 use super::kernel::Kernel;
+use super::listing::Listing;
 use super::name::{components, shown};
+use super::placed::PlacedBy;
 use super::stat::{Kind, Stat};
+use super::umask::Umask;
 
 /// A file, held.
 #[derive(Debug)]
@@ -29,6 +32,17 @@ pub struct Found {
     pub stat: Stat,
     /// Whether only root could have put it there: true if every directory on the way is root's alone.
     pub placed_by_root: bool,
+    /// Who could have put it there, as far as renaming goes.
+    pub placed_by: PlacedBy,
+}
+
+impl Found {
+    /// Returns what is in this directory, through a handle of it.
+    fn below(&self, handle: OwnedFd, stat: Stat) -> Self {
+        let placed_by_root = self.placed_by_root && self.stat.only_root_writes();
+        let placed_by = self.placed_by.below(&self.stat, &stat);
+        Self { handle, stat, placed_by_root, placed_by }
+    }
 }
 
 /// What stands at a path.
@@ -71,28 +85,47 @@ pub fn reach(kernel: Kernel, path: &Path) -> Result<Reached, Unreachable> {
 
 /// Makes the missing directories of [`Reached::Missing`], each 0755 and root's, and returns the last.
 ///
-/// Each is opened without following links after it was made. In a directory that others can write, somebody may put
-/// another directory in its place: the caller treats what it gets like any directory it finds.
+/// Each is opened without following links after it was made, with the mode that it was made with. In a directory that
+/// others can write, somebody may put another directory in its place: nothing is made in one that is not empty, and the
+/// caller treats what it gets like any directory it finds.
 pub fn make(kernel: Kernel, parent: Found, names: &[CString]) -> Result<Found, Unreachable> {
     let mut here = parent;
     for name in names {
         let lost = |cause: Errno| Unreachable { at: shown(name.to_bytes()), why: None, cause: cause.into() };
-        match mkdirat(&here.handle, name.as_c_str(), Mode::from_bits_truncate(0o755)) {
+        let made = {
+            let _all = Umask::open();
+            mkdirat(&here.handle, name.as_c_str(), Mode::from_bits_truncate(0o755))
+        };
+        match made {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(cause) => return Err(lost(cause)),
         }
         let handle = openat(&here.handle, name.as_c_str(), PIN | OFlag::O_DIRECTORY, Mode::empty()).map_err(lost)?;
         let unseen = |cause: io::Error| Unreachable { at: shown(name.to_bytes()), why: None, cause };
-        let mut stat = Stat::of(kernel, handle.as_fd()).map_err(unseen)?;
-        // The umask may have taken bits away; only what is ours to begin with is given them back.
-        if stat.uid.0 == nix::unistd::geteuid().as_raw() && stat.mode & 0o755 != 0o755 {
-            change::mode(kernel, handle.as_fd(), &stat, 0o755).map_err(unseen)?;
-            stat.mode = 0o755;
+        let stat = Stat::of(kernel, handle.as_fd()).map_err(unseen)?;
+        let next = here.below(handle, stat);
+        if next.placed_by != PlacedBy::Root && !is_empty(&next.handle).map_err(unseen)? {
+            let why = Some("somebody has put another directory in its place");
+            return Err(Unreachable { at: shown(name.to_bytes()), why, cause: Errno::EEXIST.into() });
         }
-        let placed_by_root = here.placed_by_root && here.stat.only_root_writes();
-        here = Found { handle, stat, placed_by_root };
+        here = next;
     }
     Ok(here)
+}
+
+/// Returns whether nothing is in a directory.
+///
+/// # Errors
+/// The kernel's answer, where it cannot be listed.
+pub fn is_empty(directory: &OwnedFd) -> io::Result<bool> {
+    let handle = Beneath::list_pinned(directory)?;
+    let mut listing = Listing::new();
+    while listing.read(handle.as_fd())? {
+        if listing.entries().next().is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 struct Walk {
@@ -134,11 +167,10 @@ impl Walk {
                 Err(cause) => return Err(self.lost(&name, None, cause)),
             };
             let stat = Stat::of(self.kernel, handle.as_fd()).map_err(|cause| self.unseen(&name, cause))?;
-            let placed_by_root = here.placed_by_root && here.stat.only_root_writes();
             if stat.kind != Kind::Link {
-                here = Found { handle, stat, placed_by_root };
+                here = here.below(handle, stat);
                 self.trail.push(name);
-            } else if placed_by_root {
+            } else if here.placed_by_root && here.stat.only_root_writes() {
                 here = self.follow(&handle, &name, here)?;
             } else {
                 let why = "it is a symbolic link in a directory that others than root can write";
@@ -177,7 +209,7 @@ impl Walk {
         let handle =
             openat(AT_FDCWD, c"/", PIN | OFlag::O_DIRECTORY, Mode::empty()).map_err(|error| lost(error.into()))?;
         let stat = Stat::of(self.kernel, handle.as_fd()).map_err(lost)?;
-        Ok(Found { handle, stat, placed_by_root: true })
+        Ok(Found { handle, stat, placed_by_root: true, placed_by: PlacedBy::Root })
     }
 
     fn lost(&self, name: &CStr, why: Option<&'static str>, cause: Errno) -> Unreachable {

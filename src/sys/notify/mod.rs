@@ -1,29 +1,29 @@
 //! What services say of themselves as sd_notify(3) has it: a socket of datagrams for each. Anybody can send to it; the
 //! credentials that the kernel attaches decide who is heard (DESIGN §3.3). Must not know what is made of what is said.
 #![allow(unsafe_code)] // recvmsg(2): nix's wrapper loses the descriptors of a message whose control data was cut
-#![allow(clippy::disallowed_methods)] // the mode of a socket that we have just made in a directory of our own
 
 mod parse;
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fmt;
-use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::sockopt::PassCred;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 pub use parse::{Said, parse};
 
 use crate::config::values::{ServiceName, Uid};
 use crate::error::Refused;
+use crate::sys::files::socket::bind_at;
+use crate::sys::runtime_dir::RuntimeDir;
 
 /// The variable by which a service finds its socket.
 pub const VARIABLE: &str = "NOTIFY_SOCKET";
@@ -40,8 +40,8 @@ pub struct Receiver {
     socket: OwnedFd,
     /// Who is heard, besides root.
     uid: Uid,
-    /// Removed with it; `None`: its address is an abstract one.
-    path: Option<PathBuf>,
+    /// Removed with it, its directory and its name there; `None`: its address is an abstract one.
+    place: Option<(Arc<OwnedFd>, CString)>,
     unheard: u64,
     told: Vec<mem::Discriminant<Unheard>>,
 }
@@ -75,30 +75,33 @@ impl fmt::Display for Unheard {
 ///
 /// # Errors
 /// When it cannot be made, bound, or opened to others.
-pub fn open(directory: Option<&Path>, name: &ServiceName, uid: Uid) -> Result<(OsString, Receiver), Refused> {
+pub fn open(directory: Option<&RuntimeDir>, name: &ServiceName, uid: Uid) -> Result<(OsString, Receiver), Refused> {
     let refused = |cause: io::Error| Refused::new(format!("cannot make the notification socket of {name}"), cause);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(|errno| refused(errno.into()))?;
     // Before it is bound: no message comes without.
     setsockopt(&socket, PassCred, &true).map_err(|errno| refused(errno.into()))?;
-    let path = directory.map(|directory| directory.join(format!("notify-{name}")));
-    let path = path.filter(|path| UnixAddr::new(path).is_ok());
-    let address = match &path {
-        Some(path) => at_path(&socket, path).map(|()| path.clone().into_os_string()),
-        None => anywhere(&socket).map_err(io::Error::from),
+    let file = format!("notify-{name}");
+    // The service finds it by its path.
+    let there = directory.map(|directory| (directory, directory.path.join(&file)));
+    let (address, place) = match there.filter(|(_, path)| UnixAddr::new(path).is_ok()) {
+        Some((directory, path)) => {
+            let place = at(&socket, directory, file).map_err(refused)?;
+            (path.into_os_string(), Some(place))
+        }
+        None => (anywhere(&socket).map_err(|errno| refused(errno.into()))?, None),
     };
-    let address = address.map_err(refused)?;
-    Ok((address, Receiver { socket, uid, path, unheard: 0, told: Vec::new() }))
+    Ok((address, Receiver { socket, uid, place, unheard: 0, told: Vec::new() }))
 }
 
-fn at_path(socket: &OwnedFd, path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
-        Ok(()) | Err(_) => {}
+fn at(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc<OwnedFd>, CString)> {
+    let name = CString::new(name)?;
+    match unlinkat(&*directory.handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno.into()),
     }
-    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-    // Who sends decides, not modes.
-    fs::set_permissions(path, fs::Permissions::from_mode(0o666))
+    bind_at(socket, directory.handle.as_fd(), &name)?;
+    Ok((Arc::clone(&directory.handle), name))
 }
 
 /// unix(7), "autobind".
@@ -250,8 +253,8 @@ impl AsFd for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _gone = fs::remove_file(path);
+        if let Some((directory, name)) = &self.place {
+            let _gone = unlinkat(directory.as_ref(), name.as_c_str(), UnlinkatFlags::NoRemoveDir);
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 
 use super::watch::Watch;
 use crate::config::service::{Kind, Ready, Service};
@@ -12,6 +11,7 @@ use crate::plan::ServicePlan;
 use crate::supervise::{Event, Id};
 use crate::sys::notify::{self, Receiver, Said};
 use crate::sys::run::Member;
+use crate::sys::runtime_dir::RuntimeDir;
 
 /// Sockets that were opened before the drop, by service: the address, and what hears.
 pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
@@ -110,7 +110,10 @@ impl Voices {
 }
 
 /// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
-pub fn open<'a>(services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>, directory: Option<&Path>) -> Sockets {
+pub fn open<'a>(
+    services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>,
+    directory: Option<&RuntimeDir>,
+) -> Sockets {
     let mut sockets = Sockets::new();
     for (service, plan) in services.filter(|(service, _)| speaks(service)) {
         match notify::open(directory, &service.name, plan.credentials.uid) {

@@ -1,0 +1,86 @@
+//! Who could have put a file where it stands: root alone, one other user, or anybody. A directory that the app moved into
+//! the place of a declared one is told by this. Must not know what is declared.
+
+use super::stat::Stat;
+use crate::config::values::Uid;
+
+/// Who could have put it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlacedBy {
+    /// Root, or the image's author: no directory on the way lets anybody else rename what is in it.
+    Root,
+    /// That user too, who owns directories on the way.
+    User(Uid),
+    /// Several, or whoever is in some group.
+    Anybody,
+}
+
+impl PlacedBy {
+    /// Returns who could have put `entry` into `directory`, which itself was put there by `self`.
+    pub fn below(self, directory: &Stat, entry: &Stat) -> Self {
+        let sticky = directory.mode & 0o1000 != 0;
+        let here = match (directory.mode & 0o022 == 0, directory.uid) {
+            // What is mounted cannot be renamed, and only root mounts.
+            _ if entry.mount_root => return Self::Root,
+            (true, Uid::ROOT) => Self::Root,
+            (true, owner) => Self::User(owner),
+            // inode(7): only the owners of the entry and of the directory may rename or remove it.
+            (false, Uid::ROOT) if sticky && entry.uid == Uid::ROOT => Self::Root,
+            (false, owner) if sticky && (owner == Uid::ROOT || owner == entry.uid) => Self::User(entry.uid),
+            (false, _) => Self::Anybody,
+        };
+        match (self, here) {
+            (Self::Root, here) => here,
+            (above, Self::Root) => above,
+            (Self::User(above), Self::User(here)) if above == here => Self::User(here),
+            (Self::User(_) | Self::Anybody, Self::User(_) | Self::Anybody) => Self::Anybody,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stat::{FileId, Kind};
+    use super::*;
+    use crate::config::values::Gid;
+
+    fn directory(uid: u32, mode: u32) -> Stat {
+        Stat {
+            kind: Kind::Directory,
+            mode,
+            uid: Uid(uid),
+            gid: Gid(0),
+            links: 2,
+            id: FileId { device: 1, inode: 1 },
+            mount: None,
+            mount_root: false,
+        }
+    }
+
+    #[test]
+    fn who_can_rename_an_entry_could_have_put_it_there() {
+        let entry = |uid| directory(uid, 0o755);
+        for (around, entry, expected) in [
+            (directory(0, 0o755), entry(5), PlacedBy::Root),
+            (directory(5, 0o755), entry(0), PlacedBy::User(Uid(5))),
+            (directory(0, 0o777), entry(0), PlacedBy::Anybody),
+            (directory(0, 0o775), entry(0), PlacedBy::Anybody),
+            (directory(0, 0o1777), entry(0), PlacedBy::Root),
+            (directory(0, 0o1777), entry(5), PlacedBy::User(Uid(5))),
+            (directory(5, 0o1777), entry(0), PlacedBy::Anybody),
+            (directory(5, 0o1777), entry(5), PlacedBy::User(Uid(5))),
+            (directory(5, 0o777), Stat { mount_root: true, ..entry(0) }, PlacedBy::Root),
+        ] {
+            assert_eq!(PlacedBy::Root.below(&around, &entry), expected, "{around:?} {entry:?}");
+        }
+    }
+
+    #[test]
+    fn who_can_rename_a_directory_could_have_put_all_below_it() {
+        let (root, five, six) = (directory(0, 0o755), directory(5, 0o755), directory(6, 0o755));
+        let below_five = PlacedBy::Root.below(&five, &root);
+        assert_eq!(below_five.below(&root, &root), PlacedBy::User(Uid(5)));
+        assert_eq!(below_five.below(&five, &root), PlacedBy::User(Uid(5)));
+        assert_eq!(below_five.below(&six, &root), PlacedBy::Anybody);
+    }
+}

@@ -1,0 +1,134 @@
+//! One stepdown for each container: the first `init` binds a name that dies with it, and a later one finds that name
+//! taken. An abstract socket address needs no file, so nothing is left behind and nothing has to be writable; binding is
+//! atomic, so that of two which begin at once one wins. Must not know what the winner does.
+//!
+//! Abstract addresses belong to the network namespace, which containers may share (a pod, `--network host`). So the name
+//! holds what makes a container: its mount and PID namespaces and its root directory. Whoever binds somebody else's name
+//! is told apart by the credentials that the kernel keeps of a listener (`SO_PEERCRED`).
+#![allow(clippy::disallowed_methods)] // looks at namespaces and at `/` by their identity
+
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+use nix::unistd::{geteuid, getpid};
+
+use crate::error::{Error, Place, Problem};
+
+/// Held for life by the `init` that runs here.
+#[derive(Debug)]
+pub struct Claim {
+    _name: Option<UnixListener>,
+}
+
+/// Becomes the one stepdown of this container.
+///
+/// # Errors
+/// When another one lives here: exit 100, with its process id and what can be done instead.
+pub fn claim() -> Result<Claim, Error> {
+    let name = name();
+    let bound = SocketAddr::from_abstract_name(&name).and_then(|address| UnixListener::bind_addr(&address));
+    match bound {
+        Ok(listener) => Ok(Claim { _name: Some(listener) }),
+        Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => match holder(&name) {
+            Holder::Stepdown(pid) => Err(refused(pid)),
+            Holder::Stranger => Ok(Claim { _name: None }),
+        },
+        // No unix sockets, or a security module that forbids this one: nobody else can have it either.
+        Err(_) => Ok(Claim { _name: None }),
+    }
+}
+
+fn refused(pid: Option<i32>) -> Error {
+    let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    let what = format!("stepdown already runs in this container{pid}; nothing was changed or started");
+    let remedy = "ask it with `stepdown status`; run a command beside it with \
+                  `docker exec CONTAINER stepdown run-as USER COMMAND`, start a service with `stepdown start SERVICE`";
+    Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into())
+}
+
+/// Returns the mount namespace that this process is in, as `/proc` names it.
+pub fn mount_namespace() -> Option<PathBuf> {
+    fs::read_link("/proc/self/ns/mnt").ok()
+}
+
+fn name() -> Vec<u8> {
+    let namespace = |which: &str| {
+        let link = fs::read_link(format!("/proc/self/ns/{which}"));
+        link.map_or_else(|_| "-".to_owned(), |target| target.display().to_string())
+    };
+    let root = fs::metadata("/").map_or_else(|_| "-".to_owned(), |root| format!("{}:{}", root.dev(), root.ino()));
+    format!("stepdown/init/{}/{}/{root}", namespace("mnt"), namespace("pid")).into_bytes()
+}
+
+/// Who has bound the name.
+#[derive(Debug, PartialEq, Eq)]
+enum Holder {
+    /// The stepdown of this container; its process id, where the kernel says.
+    Stepdown(Option<i32>),
+    /// Somebody who lives elsewhere, or may not speak for this container.
+    Stranger,
+}
+
+fn holder(name: &[u8]) -> Holder {
+    match peer(name) {
+        // Process 0: it is in no PID namespace that we see.
+        Ok((pid, uid)) if pid > 0 && (uid == 0 || uid == geteuid().as_raw()) && !lives_elsewhere(pid) => {
+            Holder::Stepdown(Some(pid))
+        }
+        Ok(_) => Holder::Stranger,
+        // Nobody accepts there, and many have asked already. Before PID 1 there was nobody here.
+        Err(Errno::EAGAIN) if getpid().as_raw() != 1 => Holder::Stepdown(None),
+        Err(_) => Holder::Stranger,
+    }
+}
+
+/// Returns process and user of the listener. Never waits.
+fn peer(name: &[u8]) -> Result<(i32, u32), Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name)?)?;
+    let credentials = getsockopt(&socket, PeerCredentials)?;
+    Ok((credentials.pid(), credentials.uid()))
+}
+
+/// Whether that process is seen to have other mounts. Where we may not look, its user has to do.
+fn lives_elsewhere(pid: i32) -> bool {
+    let theirs = fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    theirs.is_some_and(|theirs| Some(theirs) != mount_namespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_known_by_its_process_and_its_user() {
+        let name = format!("stepdown/test/{}", std::process::id()).into_bytes();
+        assert_eq!(peer(&name), Err(Errno::ECONNREFUSED));
+        let _held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        assert_eq!(holder(&name), Holder::Stepdown(Some(getpid().as_raw())));
+    }
+
+    #[test]
+    fn one_whom_nobody_can_ask_any_more_still_holds_its_name() {
+        let name = format!("stepdown/test/full/{}", std::process::id()).into_bytes();
+        let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+        while peer(&name).is_ok() {}
+        assert_eq!(holder(&name), Holder::Stepdown(None));
+    }
+
+    #[test]
+    fn the_name_is_of_this_container() {
+        let name = String::from_utf8(name()).unwrap();
+        assert!(name.contains("/mnt:[") && name.contains("/pid:["), "{name}");
+    }
+}
