@@ -25,6 +25,7 @@ use own_support::{
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::Gid;
 use stepdown::sys::own::{Cause, OwnReport, Progress, Usability, apply};
+use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::Root;
 
 fn here(path: &str) -> PathBuf {
@@ -267,7 +268,15 @@ fn memory_does_not_grow_with_the_tree() {
         let before = field("VmRSS");
         let mut told = Vec::new();
         let mut tell = |progress: &Progress| told.push(progress.entries);
-        let report = apply(root, &tree(here("data"), 1000), &app(1000), &AtomicBool::new(false), &mut tell).unwrap();
+        let report = apply(
+            root,
+            &tree(here("data"), 1000),
+            &app(1000),
+            &Placement::default(),
+            &AtomicBool::new(false),
+            &mut tell,
+        )
+        .unwrap();
         let grown = field("VmHWM").saturating_sub(before);
         assert_eq!(report.changed, 200_201);
         assert!(grown <= 8 * 1024, "{grown} KiB");
@@ -489,7 +498,7 @@ fn usability_is_asked_as_the_app_user_with_its_groups() {
         let ask = |groups: &[u32]| {
             let mut app = app(1000);
             app.groups = groups.iter().copied().map(Gid).collect();
-            apply(root, &tree, &app, &AtomicBool::new(false), &mut |_| {}).unwrap().usable
+            apply(root, &tree, &app, &Placement::default(), &AtomicBool::new(false), &mut |_| {}).unwrap().usable
         };
         assert_eq!(ask(&[1000]), Usability::Unusable(libc::EACCES));
         assert_eq!(ask(&[1000, 5555]), Usability::Usable);
@@ -551,7 +560,8 @@ fn a_walk_that_is_cut_short_gives_closed_directories_back() {
         }
         without(&DAC);
         let stop = AtomicBool::new(true);
-        let report = apply(root, &tree(here("data"), 1000), &app(1000), &stop, &mut |_| {}).unwrap();
+        let report =
+            apply(root, &tree(here("data"), 1000), &app(1000), &Placement::default(), &stop, &mut |_| {}).unwrap();
         assert!(report.interrupted);
         assert_eq!(ids(here("data")), (999, 999));
     });
@@ -608,7 +618,7 @@ fn a_stop_before_the_end_leaves_the_top_for_the_next_boot() {
                 while !begun() && Instant::now() < limit {}
                 stop.store(true, Ordering::Relaxed);
             });
-            apply(root, &tree(here("data"), 1000), &app(1000), &stop, &mut |_| {}).unwrap()
+            apply(root, &tree(here("data"), 1000), &app(1000), &Placement::default(), &stop, &mut |_| {}).unwrap()
         });
         if report.interrupted {
             assert_eq!(ids(here("data")), ROOT);
@@ -819,5 +829,72 @@ fn without_any_way_to_see_mounts_nothing_below_the_top_is_entered() {
         let report = own(root, &tree(here("data"), 1000));
         assert_eq!((ids(here("other")), ids(here("other/f")), ids(here("outside"))), (ROOT, ROOT, ROOT));
         assert!(!report.failed.is_empty(), "{report:?}");
+    });
+}
+
+/// A tree that somebody with this uid may have moved around: `vol`, and in it `data` of another.
+fn moved(vol: u32, data: u32, mode: u32) -> PathBuf {
+    let (vol_path, path) = (directory("vol"), directory("vol/data"));
+    file("vol/data/secret");
+    for inside in [path.clone(), path.join("secret")] {
+        chown(inside, Some(data), Some(data)).unwrap();
+    }
+    set_mode(&path, 0o700);
+    chown(&vol_path, Some(vol), Some(vol)).unwrap();
+    set_mode(&vol_path, mode);
+    path
+}
+
+#[test]
+fn a_directory_that_the_app_may_have_moved_into_a_declared_place_is_left_alone() {
+    for (vol, data, mode, left) in [
+        // `mv secret data` in the app's directory: root's, or another service's.
+        (1000, 0, 0o755, Some(0)),
+        (1000, 2000, 0o755, Some(2000)),
+        (0, 0, 0o777, Some(0)),
+        (0, 0, 0o775, Some(0)),
+        // The app's own; that of the one who owns the place, as after a changed PUID.
+        (1000, 1000, 0o755, None),
+        (999, 999, 0o755, None),
+        // Only root could have put it there.
+        (0, 0, 0o755, None),
+        (0, 2000, 0o755, None),
+        (0, 0, 0o1777, None),
+    ] {
+        jailed(|root| {
+            let path = moved(vol, data, mode);
+            let report = own(root, &tree(&path, 1000));
+            let expected = left.map(|uid| (Cause::NotPlacedByRoot(stepdown::config::values::Uid(uid)), 1));
+            assert_eq!(causes(&report), expected.into_iter().collect(), "{vol} {data} {mode:o}");
+            let owner = if left.is_some() { data } else { 1000 };
+            for inside in [path.clone(), path.join("secret")] {
+                assert_eq!(ids(inside), (owner, owner), "{vol} {data} {mode:o}");
+            }
+            let insisted = own(root, &stepdown::plan::OwnTree { take_over: true, ..tree(&path, 1000) });
+            assert!(insisted.failed.is_empty() && ids(path.join("secret")) == (1000, 1000));
+        });
+    }
+}
+
+#[test]
+fn what_is_empty_or_mounted_or_far_below_is_judged_as_well() {
+    jailed(|root| {
+        chown(directory("vol"), Some(1000), Some(1000)).unwrap();
+        // Empty, as an image has it: nobody loses anything.
+        directory("vol/empty");
+        assert!(own(root, &tree(here("vol/empty"), 1000)).failed.is_empty());
+        file("vol/empty file");
+        assert!(own(root, &tree(here("vol/empty file"), 1000)).failed.is_empty());
+        fs::write(here("vol/key"), "secret").unwrap();
+        assert_eq!(own(root, &tree(here("vol/key"), 1000)).failed.len(), 1);
+        assert_eq!(ids(here("vol/key")), (0, 0));
+        // A directory above it can be moved just as well.
+        directory("vol/sub/data");
+        file("vol/sub/data/secret");
+        assert_eq!(own(root, &tree(here("vol/sub/data"), 1000)).failed.len(), 1);
+        // Nobody moves a mount.
+        tmpfs(&directory("vol/mounted"), "mode=0755");
+        file("vol/mounted/file");
+        assert!(own(root, &tree(here("vol/mounted"), 1000)).failed.is_empty());
     });
 }

@@ -24,6 +24,7 @@ use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::plan::{Identity, OwnTree, Owner};
 use stepdown::sys::own;
+use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::{self, Power, Root};
 
 fn main() {
@@ -96,6 +97,7 @@ fn ours(root: &Root, top: &Path, id: u32) {
         cross_mounts: false,
         exclude: Vec::new(),
         hard_links: HardLinks::SameOwner,
+        take_over: false,
     };
     let app = Identity {
         name: "app".to_owned(),
@@ -106,7 +108,8 @@ fn ours(root: &Root, top: &Path, id: u32) {
         shell: "/sbin/nologin".into(),
         umask: 0o022,
     };
-    let report = own::apply(root, &tree, &app, &AtomicBool::new(false), &mut |_| {}).expect("nothing is required");
+    let report = own::apply(root, &tree, &app, &Placement::default(), &AtomicBool::new(false), &mut |_| {})
+        .expect("nothing is required");
     assert!(report.failed.is_empty() && report.kept.is_empty(), "{report:?}");
 }
 

@@ -204,6 +204,8 @@ pub struct Own {
     pub exclude: Vec<PathBuf>,
     /// What happens to files with more than one link.
     pub hard_links: HardLinks,
+    /// Whether it is taken over although somebody else's file may have been moved into its place.
+    pub take_over: bool,
     /// Where it is declared.
     pub at: Place,
 }
@@ -254,6 +256,8 @@ pub struct Directory {
     pub mode: u32,
     /// Names with `*` and `?`; matching leftovers of an earlier boot directly below are removed.
     pub clean: Vec<String>,
+    /// As in [`Own`].
+    pub take_over: bool,
     /// Where it is declared.
     pub at: Place,
 }

@@ -126,6 +126,8 @@ const OWN_KEYS: &[KeyDoc] = &[
         "left alone, with all below"),
     key("hard_links", "a string", r#""same-owner""#, r#"hard_links = "refuse""#,
         "files with more than one link: `same-owner` (changed if the top's old owner has them, never root's), `refuse`, `allow`"),
+    key("take_over", "true or false", "false", "take_over = true",
+        "take it although it is somebody else's and others than root can move things into its place"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -140,6 +142,8 @@ const DIRECTORY_KEYS: &[KeyDoc] = &[
         "its mode"),
     key("clean", "an array of strings", "[]", r#"clean = ["*.pid"]"#,
         "names with `*` and `?`: leftovers directly below that are removed"),
+    key("take_over", "true or false", "false", "take_over = true",
+        "take and clean it although it is somebody else's and others than root can move things into its place"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines

@@ -60,6 +60,7 @@ fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_
             .get("hard_links")
             .and_then(|field| field.choice(&HARD_LINKS, report))
             .unwrap_or(HardLinks::SameOwner),
+        take_over: flag("take_over", false, report),
         at: Place::line(report.path(), table.line()),
     };
     Some(Own { path: path?, ..rest })
@@ -85,6 +86,7 @@ fn directory(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<
         group: group(table, app, report),
         mode: table.get("mode").and_then(|field| field.octal(DIRECTORY_MODES, report)).unwrap_or(DIRECTORY_MODE),
         clean: table.get("clean").map_or_else(Vec::new, |field| clean(&field, report)),
+        take_over: table.get("take_over").and_then(|field| field.boolean(report)).unwrap_or(false),
         at: Place::line(report.path(), table.line()),
     };
     Some(Directory { path: path?, ..rest })

@@ -198,6 +198,8 @@ pub struct MakeDirectory {
     pub mode: u32,
     /// Patterns of leftovers to remove.
     pub clean: Vec<String>,
+    /// Whether it is taken over whoever may have put it there.
+    pub take_over: bool,
 }
 
 /// An owner and a group.
@@ -236,6 +238,8 @@ pub struct OwnTree {
     pub exclude: Vec<PathBuf>,
     /// Files with more than one link.
     pub hard_links: HardLinks,
+    /// Whether it is taken over whoever may have put it there.
+    pub take_over: bool,
 }
 
 /// What PID 1 is after the drop (DESIGN §3.4).

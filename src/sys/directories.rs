@@ -18,6 +18,7 @@ use crate::sys::files::listing::Listing;
 use crate::sys::files::name::{matches, shown, shown_path};
 use crate::sys::files::resolve::{self, Reached, Unreachable};
 use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::placement::Placement;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,9 +37,9 @@ pub struct DirectoryReport {
 /// plain files, sockets, FIFOs and links whose names match; never a directory, never through a link.
 ///
 /// # Errors
-/// If it cannot be made or given its owner and mode; if something else stands there. What cannot be cleaned is only
-/// reported.
-pub fn make(step: &MakeDirectory) -> Result<DirectoryReport, Refused> {
+/// If it cannot be made or given its owner and mode; if something else stands there, or a directory that somebody may have
+/// moved there. What cannot be cleaned is only reported.
+pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
     let shown = shown_path(&step.path);
     let kernel = Kernel::probe();
     let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
@@ -53,6 +54,14 @@ pub fn make(step: &MakeDirectory) -> Result<DirectoryReport, Refused> {
     if found.stat.kind != Kind::Directory {
         let help = "remove what stands there, or declare another path";
         return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
+    }
+    let look = |cause| Refused::new(format!("cannot look at {shown}"), cause);
+    if !step.take_over && !placement.may_take(&found, step.owner.uid).map_err(look)? {
+        let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
+        let why = format!("it is uid {}'s, and others than root can move things into its place", found.stat.uid);
+        let help =
+            "if it is the one that is meant, write `take_over = true` below this [[directory]]; else move it away";
+        return Err(Refused::new(what, io::Error::other(why)).help(help));
     }
     if !step.clean.is_empty() && !report.created {
         clean(kernel, found.handle.as_fd(), &step.clean, &mut report)

@@ -11,6 +11,7 @@ use nix::libc;
 use super::doctor;
 use super::files::name::shown_path;
 use super::own::{self, OwnReport, Progress, Usability};
+use super::placement::Placement;
 use super::privilege::Root;
 use crate::error::Refused;
 use crate::plan::checks::located;
@@ -24,10 +25,16 @@ const EVERY: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// When the path is `required` and the app user cannot use it in the end.
-pub fn establish(root: &Root, tree: &OwnTree, app: &Identity, stop: &AtomicBool) -> Result<(), Refused> {
+pub fn establish(
+    root: &Root,
+    tree: &OwnTree,
+    app: &Identity,
+    placement: &Placement,
+    stop: &AtomicBool,
+) -> Result<(), Refused> {
     let path = shown_path(&tree.path);
     let mut teller = Teller::new(&path);
-    let report = own::apply(root, tree, app, stop, &mut |progress| teller.tell(progress))?;
+    let report = own::apply(root, tree, app, placement, stop, &mut |progress| teller.tell(progress))?;
     teller.done();
     say(&path, &report, tree, app);
     Ok(())

@@ -75,11 +75,13 @@ required = true
 cross_mounts = true
 exclude = ["a/b/", ".snapshots"]
 hard_links = "refuse"
+take_over = true
 
 [[directory]]
 path = "/run/nginx"
 mode = "1777"
 clean = ["*.pid"]
+take_over = true
 "#;
 
 #[test]
@@ -112,6 +114,7 @@ fn the_listing_of_the_design_is_understood() {
         (HardLinks::Refuse, &vec![PathBuf::from("a/b"), PathBuf::from(".snapshots")])
     );
     let [directory] = &container.directories[..] else { panic!("one directory") };
+    assert_eq!((plain.take_over, full.take_over, directory.take_over), (false, true, true));
     assert_eq!((directory.path.as_path(), directory.mode), (std::path::Path::new("/run/nginx"), 0o1777));
     assert_eq!(directory.clean, ["*.pid"]);
 }

@@ -163,3 +163,52 @@ fn a_panic_before_the_loop_is_told_and_is_a_documented_end() {
     let text = super::text(&ended);
     assert!(ended.code == Some(111) && text.contains("stepdown: error: internal error: "), "{:?}: {text}", ended.code);
 }
+
+#[test]
+fn account_files_that_others_can_write_are_said() {
+    if !possible() {
+        return;
+    }
+    let broken =
+        "chmod 666 etc/passwd; chown 0:44 etc/group; chmod 664 etc/group; touch etc/shadow; chmod 644 etc/shadow";
+    let told = [
+        "/etc/passwd has mode 0666, which is kept: anybody can write it, and so become root; `RUN chmod 644 /etc/passwd`",
+        "/etc/group has mode 0664, which is kept: group 44 can write it, and so become root; `RUN chmod 644 /etc/group`",
+        "/etc/shadow has mode 0644, which is kept: anybody can read the passwords in it; `RUN chmod 600 /etc/shadow`",
+    ];
+    says("loose", &hello().broken(broken).run(), 0, &[&[RUNS], &told[..]].concat());
+}
+
+/// As the volume of an app that has run before: it owns `/vol`, and has moved root's directory to the place of its own.
+#[test]
+fn a_restart_gives_away_nothing_that_the_app_has_moved_into_a_declared_place() {
+    if !possible() {
+        return;
+    }
+    let container = "[[directory]]\npath = \"/vol/made\"\nclean = [\"*\"]\n[[own]]\npath = \"/vol/data\"\n";
+    let broken = "mkdir -p vol/data vol/made; touch vol/data/secret vol/made/secret; chmod 700 vol/data vol/made; \
+        chown 1234:2345 vol";
+    let looks = "type = \"oneshot\"\nuser = \"root\"\n\
+        command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/*/secret\"]\n";
+    let cell = hello().etc("stepdown.toml", container).etc("services.d/looks.toml", looks).broken(broken);
+    let told = [
+        "/vol/data: left 1 entry as found: is uid 0's, and others than root can move things into its place (/vol/data)",
+        "write `take_over = true` below this [[own]]",
+        "cannot give /vol/made to 1234:2345: it is uid 0's, and others than root can move things into its place",
+        "/vol/data/secret 0:0",
+        "/vol/made/secret 0:0",
+    ];
+    says("moved", &cell.run(), 0, &told);
+}
+
+/// The first boot of an image: what lies below a directory that becomes the app's in this boot was put there by root.
+#[test]
+fn what_the_image_has_below_a_directory_that_becomes_the_apps_becomes_so_too() {
+    if !possible() {
+        return;
+    }
+    let container = "[[directory]]\npath = \"/vol\"\n[[own]]\npath = \"/vol/data\"\n";
+    let cell = hello().etc("stepdown.toml", container).broken("mkdir -p vol/data; touch vol/data/file");
+    let looks = "command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/data/file\"]\ntype = \"oneshot\"\n";
+    says("image", &cell.etc("services.d/looks.toml", looks).run(), 0, &["/vol/data/file 1234:2345"]);
+}

@@ -20,6 +20,7 @@ use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Refused;
 use stepdown::plan::{Identity, OwnTree, Owner};
 use stepdown::sys::own::{self, OwnReport};
+use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::{self, Power, Root};
 
 /// Where a child of [`jailed`] has a tmpfs of its own, reached through root's directories only.
@@ -135,11 +136,12 @@ pub fn tree(path: impl AsRef<Path>, id: u32) -> OwnTree {
         cross_mounts: false,
         exclude: Vec::new(),
         hard_links: HardLinks::SameOwner,
+        take_over: false,
     }
 }
 
 pub fn try_own(root: &Root, tree: &OwnTree) -> Result<OwnReport, Refused> {
-    own::apply(root, tree, &app(tree.owner.uid.0), &AtomicBool::new(false), &mut |_| {})
+    own::apply(root, tree, &app(tree.owner.uid.0), &Placement::default(), &AtomicBool::new(false), &mut |_| {})
 }
 
 pub fn own(root: &Root, tree: &OwnTree) -> OwnReport {

@@ -141,6 +141,7 @@ pub fn own(path: &str) -> Own {
         cross_mounts: false,
         exclude: Vec::new(),
         hard_links: HardLinks::SameOwner,
+        take_over: false,
         at: Place::line("/etc/stepdown.toml", 7),
     }
 }
@@ -152,6 +153,7 @@ pub fn directory(path: &str) -> Directory {
         group: None,
         mode: 0o755,
         clean: Vec::new(),
+        take_over: false,
         at: Place::line("/etc/stepdown.toml", 12),
     }
 }
@@ -190,6 +192,7 @@ pub fn docker() -> Facts {
         nice: 0,
         oom_score_adj: 0,
         hard_limits: BTreeMap::from([(Resource::Nofile, Some(1_048_576))]),
+        account_modes: BTreeMap::new(),
         accounts: accounts
             .into_iter()
             .map(|(file, text)| (file, AccountState::File(text.as_bytes().to_vec())))

@@ -36,7 +36,7 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
                 Some(_) | None => LOG_MODE,
             };
             let (path, at) = (log.path.clone(), service.at.clone());
-            let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), at };
+            let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), take_over: false, at };
             let mut planned = step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid });
             if let Verdict::Skip(why) = &mut planned.verdict {
                 // What stays root's is of use to a service of root.
@@ -65,8 +65,13 @@ fn step(ground: &Ground<'_>, directory: &Directory, declared: Owner) -> Planned 
         // What a user makes is the user's.
         Standing::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
     };
-    let make =
-        MakeDirectory { path: directory.path.clone(), owner, mode: directory.mode, clean: directory.clean.clone() };
+    let make = MakeDirectory {
+        path: directory.path.clone(),
+        owner,
+        mode: directory.mode,
+        clean: directory.clean.clone(),
+        take_over: directory.take_over,
+    };
     let verdict = match ground.standing() {
         Standing::Root | Standing::Powerless => as_root(ground, directory, owner),
         Standing::User => as_user(ground, directory),

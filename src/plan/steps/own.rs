@@ -42,7 +42,13 @@ fn step(ground: &Ground<'_>, own: &Own, owner: Owner, verdict: &Verdict) -> Step
     if ground.standing() == Standing::User && *verdict == Verdict::Do {
         let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
         let mode = own.dir_mode.unwrap_or(0o755);
-        return Step::MakeDirectory(MakeDirectory { path: own.path.clone(), owner, mode, clean: Vec::new() });
+        return Step::MakeDirectory(MakeDirectory {
+            path: own.path.clone(),
+            owner,
+            mode,
+            clean: Vec::new(),
+            take_over: own.take_over,
+        });
     }
     Step::Own(OwnTree {
         path: own.path.clone(),
@@ -57,6 +63,7 @@ fn step(ground: &Ground<'_>, own: &Own, owner: Owner, verdict: &Verdict) -> Step
         cross_mounts: own.cross_mounts,
         exclude: own.exclude.clone(),
         hard_links: own.hard_links,
+        take_over: own.take_over,
     })
 }
 

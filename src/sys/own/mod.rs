@@ -38,6 +38,7 @@ use crate::sys::files::kernel::Kernel;
 use crate::sys::files::name::{components, shown_path};
 use crate::sys::files::resolve::Found;
 use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::placement::Placement;
 use crate::sys::privilege::Root;
 use report::Tally;
 use rules::{Rules, Verdict};
@@ -54,6 +55,7 @@ pub fn apply(
     _: &Root,
     tree: &OwnTree,
     app: &Identity,
+    placement: &Placement,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<OwnReport, Refused> {
@@ -66,7 +68,7 @@ pub fn apply(
         return decided(report, tree, app, &shown);
     }
     let kernel = Kernel::probe();
-    let mut report = match top::reach(kernel, tree)? {
+    let mut report = match top::reach(kernel, tree, placement)? {
         top::Top::Found(found) => establish(kernel, tree, &shown, found, stop, progress),
         top::Top::Made(found) => OwnReport { made: true, ..establish(kernel, tree, &shown, found, stop, progress) },
         top::Top::Absent => return Ok(OwnReport { usable: Usability::Missing, ..OwnReport::empty() }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::outside::outside;
+use crate::config::values::Uid;
 use crate::plan::Owner;
 
 /// How far a walk is. Handed out a few times a second; whoever prints it prints less often.
@@ -69,6 +70,8 @@ pub enum Cause {
     Refused(Attempt, i32),
     /// A symbolic link on the way to it stands where others than root can put links.
     ForeignLink,
+    /// It is that user's, and others than root could have moved it there.
+    NotPlacedByRoot(Uid),
     /// It was moved or replaced while it was being walked.
     Moved,
     /// It lies deeper than any path can name (2048 levels).
@@ -118,7 +121,7 @@ impl Cause {
     pub fn is_kept(self) -> bool {
         match self {
             Self::MultiLinked | Self::Device | Self::KernelMount => true,
-            Self::Refused(..) | Self::ForeignLink | Self::Moved | Self::TooDeep => false,
+            Self::Refused(..) | Self::ForeignLink | Self::NotPlacedByRoot(_) | Self::Moved | Self::TooDeep => false,
         }
     }
 
@@ -128,6 +131,10 @@ impl Cause {
         match self {
             Self::Refused(attempt, errno) => refusal(attempt, Errno::from_raw(errno), path, &ids),
             Self::ForeignLink => "remove the link, or declare the path that it leads to".to_owned(),
+            Self::NotPlacedByRoot(_) => {
+                "if it is the one that is meant, write `take_over = true` below this [[own]]; else move it away"
+                    .to_owned()
+            }
             Self::Moved => "nothing to do if it was deleted; else restart the container".to_owned(),
             Self::TooDeep => "move it up, or add it to `exclude`".to_owned(),
             Self::MultiLinked => format!(
@@ -179,6 +186,9 @@ impl fmt::Display for Cause {
                 write!(out, "cannot {attempt}: {}", std::io::Error::from_raw_os_error(*errno))
             }
             Self::ForeignLink => out.write_str("is a symbolic link in a directory that others than root can write"),
+            Self::NotPlacedByRoot(uid) => {
+                write!(out, "is uid {uid}'s, and others than root can move things into its place")
+            }
             Self::Moved => out.write_str("moved or replaced while it was walked"),
             Self::TooDeep => out.write_str("deeper than any path can name"),
             Self::MultiLinked => out.write_str("has more than one link"),

@@ -13,6 +13,7 @@ use crate::sys::files::name::shown_path;
 use crate::sys::files::pseudo;
 use crate::sys::files::resolve::{self, Found, Reached, Unreachable};
 use crate::sys::files::stat::{FileId, Kind};
+use crate::sys::placement::Placement;
 
 /// These cannot be declared; what lies below them can.
 const OF_THE_SYSTEM: [&str; 16] = [
@@ -36,7 +37,7 @@ pub(super) enum Top {
 ///
 /// # Errors
 /// If it is one that cannot be declared.
-pub(super) fn reach(kernel: Kernel, tree: &OwnTree) -> Result<Top, Refused> {
+pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Result<Top, Refused> {
     let (found, made) = match resolve::reach(kernel, &tree.path) {
         Ok(Reached::Found(found)) => (found, false),
         Ok(Reached::Missing(..)) if tree.optional && !tree.create => return Ok(Top::Absent),
@@ -53,6 +54,17 @@ pub(super) fn reach(kernel: Kernel, tree: &OwnTree) -> Result<Top, Refused> {
     if is_of_the_system(&found) {
         let what = format!("cannot own {}: it is the system's own", shown_path(&tree.path));
         return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
+    }
+    if !tree.take_over {
+        let at = || shown_path(&tree.path);
+        match placement.may_take(&found, tree.owner.uid) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Top::Lost { at: at(), cause: Cause::NotPlacedByRoot(found.stat.uid) }),
+            Err(cause) => {
+                let errno = cause.raw_os_error().unwrap_or(libc::EIO);
+                return Ok(Top::Lost { at: at(), cause: Cause::Refused(Attempt::List, errno) });
+            }
+        }
     }
     Ok(if made { Top::Made(found) } else { Top::Found(found) })
 }
