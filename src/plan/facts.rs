@@ -44,6 +44,8 @@ pub struct Facts {
     pub hard_limits: BTreeMap<Resource, Option<u64>>,
     /// Account files, by kind.
     pub accounts: BTreeMap<AccountFile, AccountState>,
+    /// Group and permission bits of those account files that are regular files.
+    pub account_modes: BTreeMap<AccountFile, (Gid, u32)>,
     /// Whether a new file can be made in `/etc`.
     pub etc: Access,
     /// Whether a line can be appended to `/etc/passwd`, though no file can be made beside it. Not asked as root.
@@ -101,6 +103,14 @@ impl AccountFile {
             Self::Group => "/etc/group",
             Self::Shadow => "/etc/shadow",
             Self::Gshadow => "/etc/gshadow",
+        }
+    }
+
+    /// Returns the mode that it has in most images.
+    pub fn usual_mode(self) -> u32 {
+        match self {
+            Self::Passwd | Self::Group => 0o644,
+            Self::Shadow | Self::Gshadow => 0o600,
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::facts::{Access, Facts, StdioKind};
 use super::notes::Notes;
 use super::show::words;
+use crate::config::values::Gid;
 
 /// Says what is missing of a machine that programs take for granted.
 pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
@@ -30,6 +31,26 @@ pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
         notes.notice("the working directory is gone: the main command starts in /");
     }
     unusual_run(facts, notes);
+    loose_accounts(facts, notes);
+}
+
+/// The mode of an account file is the image's, and kept when it is replaced. Group 0 may write `/etc/passwd` where an image
+/// is made for ids that nobody knows (OpenShift).
+fn loose_accounts(facts: &Facts, notes: &mut Notes) {
+    for (file, (gid, mode)) in &facts.account_modes {
+        let (path, usual) = (file.path(), file.usual_mode());
+        let who = match mode {
+            mode if mode & 0o002 != 0 => "anybody can write it, and so become root".to_owned(),
+            mode if mode & 0o020 != 0 && *gid != Gid::ROOT => {
+                format!("group {gid} can write it, and so become root")
+            }
+            mode if mode & 0o004 != 0 && usual & 0o004 == 0 => "anybody can read the passwords in it".to_owned(),
+            _ => continue,
+        };
+        notes.notice(format!(
+            "{path} has mode {mode:04o}, which is kept: {who}; `RUN chmod {usual:o} {path}` in the Dockerfile"
+        ));
+    }
 }
 
 /// A read-only or foreign `/run` is an everyday matter, and the next place serves; one that is no directory is a mistake.

@@ -38,11 +38,7 @@ const PREFIX: &[u8] = b".stepdown.";
 /// If the file is bind-mounted, a link, or no regular file; if it cannot be written (read-only, full, immutable). Then
 /// the old file is as it was.
 pub fn replace(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
-    let mode = match file {
-        AccountFile::Passwd | AccountFile::Group => 0o644,
-        AccountFile::Shadow | AccountFile::Gshadow => 0o600,
-    };
-    replace_at(Path::new(file.path()), contents, mode)
+    replace_at(Path::new(file.path()), contents, file.usual_mode())
 }
 
 /// As [`replace`], for any path; `mode` is what a file gets that was not there.

@@ -38,6 +38,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         oom_score_adj: 0,
         hard_limits: BTreeMap::new(),
         accounts: accounts(config),
+        account_modes: BTreeMap::new(),
         etc: Access::Yes,
         passwd_appendable: false,
         cwd_is_there: true,

@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::AccessFlags;
 
 use super::{access, raw};
+use crate::config::values::Gid;
 use crate::plan::facts::{AccountFile, AccountState};
 use crate::sys::slurp;
 
@@ -30,6 +31,16 @@ pub fn bytes(file: AccountFile) -> Vec<u8> {
     let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };
     let regular = raw::statx(fd.as_fd()).ok().filter(|stat| is_regular(stat.mode));
     regular.and_then(|stat| contents(fd, stat.size)).unwrap_or_default()
+}
+
+/// Returns group and permission bits of those that are regular files.
+pub(super) fn modes() -> BTreeMap<AccountFile, (Gid, u32)> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let look = |file: AccountFile| {
+        let stat = raw::statx(open(file.path(), flags, Mode::empty()).ok()?.as_fd()).ok()?;
+        is_regular(stat.mode).then_some((file, (Gid(stat.gid), stat.mode & 0o7777)))
+    };
+    AccountFile::ALL.into_iter().filter_map(look).collect()
 }
 
 fn is_regular(mode: u32) -> bool {

@@ -79,6 +79,7 @@ pub fn read(config: &Config) -> Facts {
         oom_score_adj: process.oom_score_adj,
         hard_limits: limits::read(config),
         accounts,
+        account_modes: accounts::modes(),
         etc,
         whose: whose::read(config, process.uid),
         paths: paths::read(config),

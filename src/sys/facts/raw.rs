@@ -13,6 +13,8 @@ use nix::libc;
 pub(super) struct Statx {
     /// Type and permission bits.
     pub(super) mode: u32,
+    /// Group id.
+    pub(super) gid: u32,
     /// In bytes.
     pub(super) size: u64,
     /// The mount that it lies on; `None` before Linux 5.8.
@@ -28,7 +30,7 @@ pub(super) fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
         Err(Errno::ENOSYS | Errno::EPERM) => {
             let plain = fstat(fd.as_raw_fd()).ok_or(Errno::EBADF)?;
             let size = u64::try_from(plain.st_size).unwrap_or_default();
-            Ok(Statx { mode: plain.st_mode, size, mount: None, immutable: false })
+            Ok(Statx { mode: plain.st_mode, gid: plain.st_gid, size, mount: None, immutable: false })
         }
         answer => answer,
     }
@@ -49,6 +51,7 @@ fn by_statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
     let frozen = (libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_APPEND) as u64;
     Ok(Statx {
         mode: u32::from(answer.stx_mode),
+        gid: answer.stx_gid,
         size: answer.stx_size,
         mount: (answer.stx_mask & libc::STATX_MNT_ID != 0).then_some(answer.stx_mnt_id),
         immutable: answer.stx_attributes & frozen != 0,

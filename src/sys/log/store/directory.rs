@@ -88,6 +88,10 @@ impl Directory {
         if !is_regular(&file)? {
             return Err(io::Error::other("it is not a regular file"));
         }
+        // Another name of it may be anybody's file. None: it was removed since, which is looked for elsewhere.
+        if fstat(&file)?.st_nlink > 1 {
+            return Err(io::Error::other("it has more than one link; remove it, and a new one is made"));
+        }
         Ok(file)
     }
 

@@ -197,10 +197,11 @@ fn nothing_but_a_regular_file_is_written() {
     fs::create_dir(&path).unwrap();
     fs::write(&elsewhere, "kept").unwrap();
     let current = path.join("current");
-    let kinds: [&dyn Fn(); 3] = [
+    let kinds: [&dyn Fn(); 4] = [
         &|| symlink(&elsewhere, &current).unwrap(),
         &|| mkfifo(&current, nix::sys::stat::Mode::S_IRWXU).unwrap(),
         &|| fs::create_dir(&current).unwrap(),
+        &|| fs::hard_link(&elsewhere, &current).unwrap(),
     ];
     for (number, make) in kinds.iter().enumerate() {
         make();
