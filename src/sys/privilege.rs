@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use caps::{CapSet as Set, CapsHashSet};
 use nix::errno::Errno;
@@ -177,7 +178,33 @@ pub fn read_set(which: Set) -> Result<CapSet, Refused> {
     Ok(CapSet(all.iter().fold(0, |bits, capability| bits | capability.bitmask())))
 }
 
-/// Runs `work` with `wanted` raised in *effective*, as far as it is permitted; lowered again in any case.
+/// Some privilege that was taken for a moment could not be given back.
+static IS_STUCK: AtomicBool = AtomicBool::new(false);
+
+/// Returns, once, whether PID 1 has more than it should: it must not go on then, and the loop stops everything in order.
+pub fn take_stuck() -> bool {
+    IS_STUCK.swap(false, Ordering::Relaxed)
+}
+
+/// With debug assertions: as if it had happened, for the test of the stop.
+#[cfg(debug_assertions)]
+pub fn stuck_on_purpose() {
+    IS_STUCK.store(true, Ordering::Relaxed);
+}
+
+/// Gives back what was taken, also while a panic unwinds. A refusal is noted for [`take_stuck`].
+struct GiveBack<F: FnMut() -> bool>(F);
+
+impl<F: FnMut() -> bool> std::ops::Drop for GiveBack<F> {
+    fn drop(&mut self) {
+        if !(self.0)() {
+            IS_STUCK.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs `work` with `wanted` raised in *effective*, as far as it is permitted; lowered again in any case, or [`take_stuck`]
+/// says so.
 pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     let permitted = read_set(Set::Permitted).unwrap_or_default();
     let before = read_set(Set::Effective).unwrap_or_default();
@@ -186,13 +213,10 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
         return work();
     }
     // A refusal shows in the work itself: EPERM.
-    let raised = caps::set(None, Set::Effective, &names(before.union(missing)));
-    let done = work();
-    if raised.is_ok() {
-        let lowered = caps::set(None, Set::Effective, &names(before));
-        debug_assert!(lowered.is_ok(), "giving capabilities up needs none");
-    }
-    done
+    let lower = names(before);
+    let raised = caps::set(None, Set::Effective, &names(before.union(missing))).is_ok();
+    let _lowered = raised.then(|| GiveBack(|| caps::set(None, Set::Effective, &lower).is_ok()));
+    work()
 }
 
 /// Whose rights to files are used.
@@ -227,7 +251,7 @@ impl From<&Credentials> for FilesOf {
 /// user's too: root's own open what is 0640 and root's. For root, setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
 ///
 /// # Errors
-/// When PID 1 cannot take on these rights: `work` is not done then.
+/// When PID 1 cannot take on these rights: `work` is not done then. What cannot be given back is told by [`take_stuck`].
 pub fn with_files_of<T>(user: &FilesOf, work: impl FnOnce() -> T) -> io::Result<T> {
     let FilesOf { uid, gid, groups } = user;
     let is_me = unistd::geteuid().as_raw() == uid.0 && groups.is_none();
@@ -242,11 +266,10 @@ pub fn with_files_of<T>(user: &FilesOf, work: impl FnOnce() -> T) -> io::Result<
         gid: unistd::Gid::from_raw(gid.0),
         groups: groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect(),
     };
-    let switched = with_raised(switch, || wanted.take());
-    let done = switched.map(|()| work());
-    let back = with_raised(switch, || before.take());
-    debug_assert!(back.is_ok(), "going back to what we were");
-    Ok(done?)
+    // From the first call on: what fails half-way is taken back as well.
+    let _back = GiveBack(|| with_raised(switch, || before.take()).is_ok());
+    with_raised(switch, || wanted.take())?;
+    Ok(work())
 }
 
 /// Ids by which the kernel judges access to files.
@@ -276,4 +299,84 @@ fn names(set: CapSet) -> CapsHashSet {
 
 fn refused(what: impl Into<String>, errno: Errno) -> Refused {
     Refused::new(what, errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::io::Write;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use nix::sys::wait::{WaitStatus, waitpid};
+
+    use super::*;
+    use crate::sys::process::spawn::forked;
+
+    /// Runs `test` as root in a child: what it changes is the process's.
+    fn in_child(test: impl FnOnce()) {
+        if !unistd::geteuid().is_root() {
+            assert!(std::env::var_os("STEPDOWN_TEST_STRICT").is_none_or(|strict| strict != "1"), "it needs root");
+            return writeln!(io::stderr(), "SKIPPED (it needs root)").unwrap();
+        }
+        let child = forked(|| -> Infallible {
+            let ended = catch_unwind(AssertUnwindSafe(test));
+            // SAFETY: ends the child without the parent's exit handlers.
+            unsafe { libc::_exit(i32::from(ended.is_err())) }
+        });
+        let child = unistd::Pid::from_raw(child.unwrap().0);
+        assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+    }
+
+    fn chown() -> CapSet {
+        CapSet::EMPTY.with(Capability::CHOWN)
+    }
+
+    fn lower_chown() {
+        caps::drop(None, Set::Effective, caps::Capability::CAP_CHOWN).unwrap();
+    }
+
+    fn has_chown() -> bool {
+        read_set(Set::Effective).unwrap().has(Capability::CHOWN)
+    }
+
+    #[test]
+    fn a_panic_leaves_no_capability_raised() {
+        in_child(|| {
+            lower_chown();
+            let passed = catch_unwind(|| with_raised(chown(), || assert!(!has_chown(), "on purpose")));
+            assert!(passed.is_err() && !has_chown() && !take_stuck());
+        });
+    }
+
+    #[test]
+    fn a_panic_leaves_nobody_elses_rights_to_files() {
+        in_child(|| {
+            let user = FilesOf::new(Uid(4242), Gid(4242), None);
+            let mine = || unistd::setfsuid(unistd::Uid::from_raw(u32::MAX));
+            let passed = catch_unwind(|| with_files_of(&user, || assert_ne!(mine().as_raw(), 4242, "on purpose")));
+            assert!(passed.is_err() && mine().is_root() && !take_stuck());
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_given_back_is_noted() {
+        in_child(|| {
+            lower_chown();
+            with_raised(chown(), || {
+                // The only way to make the kernel refuse to lower a capability.
+                let filter = [
+                    libc::sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 },
+                    libc::sock_filter { code: 0x15, jt: 0, jf: 1, k: u32::try_from(libc::SYS_capset).unwrap() },
+                    libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | 1 },
+                    libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW },
+                ];
+                prctl::set_no_new_privs().unwrap();
+                let program = libc::sock_fprog { len: 4, filter: filter.as_ptr().cast_mut() };
+                // SAFETY: the program outlives the call, and the kernel copies it.
+                let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+                assert_eq!(set, 0, "{}", io::Error::last_os_error());
+            });
+            assert!(has_chown() && take_stuck());
+        });
+    }
 }

@@ -105,3 +105,14 @@ fn whichever_prctl_is_refused_a_service_runs_dropped_or_not_at_all() {
     }
     panic!("it never came to the last call");
 }
+
+#[test]
+fn a_privilege_that_cannot_be_given_back_stops_everything_in_order() {
+    if !possible() {
+        return;
+    }
+    let ended = Cell::new().app().env("STUCK_ON_PURPOSE", "1").command(&["/bin/sleep", "600"]).run();
+    let text = text(&ended);
+    let told = "a privilege that was taken for a moment could not be given back: stopping every service in order";
+    assert!(ended.code == Some(111) && text.matches(told).count() == 1, "{:?} {text}", ended.code);
+}

@@ -7,16 +7,22 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::Mutex;
 
+#[cfg(debug_assertions)]
+use crate::sys::privilege;
+
 static NOTE: Mutex<Option<String>> = Mutex::new(None);
 
 /// With debug assertions this signal makes the loop panic, for the test of the border.
 #[cfg(debug_assertions)]
 pub const ON_PURPOSE: i32 = 64;
 
-/// With debug assertions this variable makes the boot panic, likewise.
+/// With debug assertions these variables make the boot panic, or as if a privilege could not be given back, likewise.
 #[cfg(debug_assertions)]
 pub fn on_purpose(environment: &BTreeMap<OsString, OsString>) {
     assert!(!environment.contains_key(OsStr::new("PANIC_ON_PURPOSE")), "on purpose");
+    if environment.contains_key(OsStr::new("STUCK_ON_PURPOSE")) {
+        privilege::stuck_on_purpose();
+    }
 }
 
 /// Replaces the default hook, which writes to stderr and may wait for its reader.
