@@ -2,17 +2,80 @@
 #![allow(unsafe_code)] // close_range(2)
 
 use std::fs;
+use std::io;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::resource::{Resource as Which, getrlimit, setrlimit};
 
+use super::files::descriptors::open_below;
 use crate::config::service::{Limit, Resource};
+use crate::error::Refused;
 
 /// Descriptors that PID 1 needs besides those of services: epoll sets, sockets, files that are open for a moment.
 const SPARE: u64 = 64;
 /// Descriptors for a service: its two log pipes, its readiness, its verdict.
 const EACH: u64 = 4;
+
+/// Descriptors that are open for a moment while a program is started: two ends of its verdict pipe, the write ends of its
+/// log pipes and of its readiness; and one for whoever asks or looks meanwhile.
+const AT_A_START: usize = 6;
+/// Duplicates by which the loop watches its sources and the two outputs, made when it begins to turn.
+const WATCHED: usize = 10;
+
+/// What the programs of a stage keep open in PID 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// How many there are.
+    pub programs: usize,
+    /// How many descriptors they keep open while all run.
+    pub kept: usize,
+    /// Whether one of them is the main command, which begins when the others run.
+    pub has_main: bool,
+}
+
+/// Refuses to start anything where the main command could never begin, or no program at all: each start would fail, for
+/// ever. With services alone some run, and the others say why they do not. To be asked when the loop is set up.
+///
+/// # Errors
+/// When the limit is lower than that.
+pub fn suffice(needs: &Needs) -> Result<(), Refused> {
+    let Ok((limit, _)) = getrlimit(Which::RLIMIT_NOFILE) else { return Ok(()) };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // What is open is counted one by one; no boot comes near this.
+    if needs.programs == 0 || limit > AMPLE {
+        return Ok(());
+    }
+    let least = least(open_below(limit), needs);
+    if least <= limit {
+        return Ok(());
+    }
+    let programs = if needs.programs == 1 { "one program".to_owned() } else { format!("{} programs", needs.programs) };
+    let why = format!("{limit} open files are allowed, and this takes {least}");
+    Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).help(fix(recommended(needs.programs))))
+}
+
+/// A limit that needs no counting.
+const AMPLE: usize = 4096;
+
+fn least(open: usize, needs: &Needs) -> usize {
+    open + WATCHED + AT_A_START + if needs.has_main { needs.kept } else { needs.kept / needs.programs.max(1) }
+}
+
+fn recommended(programs: usize) -> u64 {
+    SPARE + EACH * u64::try_from(programs).unwrap_or(u64::MAX / 8)
+}
+
+fn fix(needed: u64) -> String {
+    format!("compose: `ulimits: {{ nofile: {needed} }}`; docker run: `--ulimit nofile={needed}`")
+}
+
+/// Returns a refusal that names the limit, where that is the cause.
+pub fn explained(what: &str, cause: io::Error) -> Refused {
+    let is_limit = matches!(cause.raw_os_error(), Some(libc::EMFILE));
+    let refused = Refused::new(what, cause);
+    if is_limit { refused.help(fix(recommended(1))) } else { refused }
+}
 
 /// Marks every descriptor above 2 close-on-exec: what the runtime leaked (CVE-2024-21626) reaches no service.
 pub fn close_on_exec() {
@@ -36,17 +99,26 @@ fn one_by_one() {
 
 /// Makes room for the descriptors of that many services, and returns the limits that services must get back for it.
 pub fn make_room(services: usize) -> Vec<Limit> {
-    let needed = SPARE + EACH * u64::try_from(services).unwrap_or(u64::MAX / 8);
+    let needed = recommended(services);
     let Ok((soft, hard)) = getrlimit(Which::RLIMIT_NOFILE) else { return Vec::new() };
     if hard < needed {
         let who = if services == 1 { "one program".to_owned() } else { format!("{services} programs") };
-        tracing::warn!(
-            "{hard} open files are allowed, {who} may need {needed}; fix: compose: `ulimits: {{ nofile: \
-             {needed} }}`; docker run: `--ulimit nofile={needed}`"
-        );
+        tracing::warn!("{hard} open files are allowed, {who} may need {needed}; fix: {}", fix(needed));
     }
     if soft >= needed || setrlimit(Which::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
         return Vec::new();
     }
     vec![Limit { resource: Resource::Nofile, soft: Some(soft), hard: Some(hard) }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_command_needs_what_all_before_it_keep_open() {
+        let needs = Needs { programs: 4, kept: 8, has_main: true };
+        assert_eq!(least(20, &needs), 44);
+        assert_eq!(least(20, &Needs { has_main: false, ..needs }), 38);
+    }
 }

@@ -28,7 +28,8 @@ fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() 
         let many = (1..=20).fold(Cell::new().app(), |cell, at| cell.etc(&format!("services.d/web{at}.toml"), web));
         many.inside(&format!("ulimit -n {limit}"))
     };
-    says("16", &cell("16").run(), 111, &["cannot set up the event loop: Too many open files"]);
+    let fix = "docker run: `--ulimit nofile=";
+    says("16", &cell("16").run(), 111, &["cannot set up the event loop: Too many open files", fix]);
     let running = cell("48").start();
     running.wait_for_line(|line| line.contains("| serves"), LIMIT);
     running.wait_for_line(|line| line.contains("cannot make a pipe: Too many open files"), LIMIT);
@@ -40,6 +41,29 @@ fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() 
     let fix = "48 open files are allowed, 20 programs may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
         `--ulimit nofile=144`";
     says("48", &stop(running), 0, &[fix]);
+}
+
+/// A service is started before the main command, and keeps its pipes: with too few descriptors the main command would never
+/// begin.
+#[test]
+fn with_few_descriptors_the_main_command_runs_or_nothing_does_and_the_limit_is_named() {
+    if !possible() {
+        return;
+    }
+    let (mut ran, mut refused) = (0, 0);
+    for limit in [20, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 36, 40, 44, 48, 64] {
+        let web = "command = [\"/bin/sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
+        let cell = Cell::new().app().etc("services.d/web.toml", web).command(&["/bin/echo", "the main command runs"]);
+        let ended = cell.inside(&format!("ulimit -n {limit}")).run();
+        let text = text(&ended);
+        let runs = text.contains("the main command runs");
+        match ended.code {
+            Some(0) if runs => ran += 1,
+            Some(111) if !runs && !text.contains("serves") && text.contains("`--ulimit nofile=72`") => refused += 1,
+            code => panic!("{limit}: {code:?} {text}"),
+        }
+    }
+    assert!(ran > 0 && refused > 0, "{ran} {refused}");
 }
 
 /// The limit counts all processes of a user on this machine: nobody else has this number.

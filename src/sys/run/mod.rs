@@ -12,6 +12,7 @@ mod last;
 mod looks;
 mod member;
 pub mod mishap;
+mod needs;
 mod perform;
 mod pipes;
 mod readiness;
@@ -36,15 +37,17 @@ pub use reload::{Origin, Reread};
 
 use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
-use crate::error::Refused;
-use crate::supervise::{Action, Because, Event, Id, Report, Setup, Supervisor, Time};
+use crate::error::{EXIT_REFUSED, Refused};
+use crate::supervise::{Action, Because, Event, Id, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call};
 use crate::sys::control::timings::Moments;
+use crate::sys::descriptors;
 use crate::sys::log::logs::Way;
 use crate::sys::log::ours::with_outputs;
 use crate::sys::log::sink::Sink;
 use crate::sys::outward::Outward;
+use crate::sys::privilege;
 use crate::sys::signals::Signals;
 use crate::sys::termination::TerminationLog;
 use front::Front;
@@ -122,12 +125,13 @@ pub struct Outcome {
 /// # Errors
 /// Only before the first process is started: no runtime, no epoll set.
 pub fn run(stage: Stage<'_>) -> Result<Outcome, Refused> {
-    let refused = |cause: std::io::Error| Refused::new("cannot set up the event loop", cause);
+    let refused = |cause: std::io::Error| descriptors::explained("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let mut turning = {
         let _inside = runtime.enter();
         Turning::new(stage).map_err(refused)?
     };
+    descriptors::suffice(&turning.hands.needs())?;
     let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(turning.turn())));
     let code = match turned {
         Ok(Ok(code)) => code,
@@ -281,6 +285,12 @@ impl<'a> Turning<'a> {
 
     /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
     fn settle(&mut self) -> Option<u8> {
+        if privilege::take_stuck() {
+            tracing::error!(
+                "a privilege that was taken for a moment could not be given back: stopping every service in order"
+            );
+            self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
+        }
         // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
         let mut answers = VecDeque::new();
         loop {

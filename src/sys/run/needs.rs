@@ -1,0 +1,23 @@
+//! How many descriptors the programs of a stage take. Must not know how many there are.
+
+use super::member::Member;
+use super::perform::Hands;
+use crate::config::service::Ready;
+use crate::supervise::Id;
+use crate::sys::descriptors::Needs;
+
+impl Hands {
+    /// Returns how many descriptors its programs keep open here while all of them run.
+    pub fn needs(&self) -> Needs {
+        let kept = |(at, member): (usize, &Member)| {
+            let says_ready = matches!(member.service.ready, Ready::Fd { .. });
+            let outputs = if self.logs.takes(Id(at)) { 2 } else { 0 };
+            outputs + usize::from(says_ready)
+        };
+        Needs {
+            programs: self.members.len(),
+            kept: self.members.iter().enumerate().map(kept).sum(),
+            has_main: self.members.iter().any(Member::is_main),
+        }
+    }
+}
