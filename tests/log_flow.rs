@@ -72,6 +72,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
         user: "app".to_owned(),
         skipped: None,
         variables: Trust::Anybody,
+        inherited: stepdown::plan::inherited::Inherited::All,
     };
     Member { service, plan, told: Vec::new() }
 }

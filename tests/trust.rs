@@ -169,3 +169,137 @@ fn a_service_of_root_in_a_developers_own_tree_is_rehearsed_as_from_an_image() {
     assert_eq!(running.record()["self"]["uids"][0], 0);
     running.stop().expect(0);
 }
+
+/// A volume of the app user's with programs that say who ran them, by these names.
+fn programs(names: &[&str]) -> TempDir {
+    let place = volume(APP);
+    for name in names {
+        let text = format!("#!/bin/sh\necho the app\\'s {name} ran as $(/usr/bin/id -u)\n");
+        put(&place, &format!("bin/{name}"), &text, APP, 0o755);
+    }
+    place
+}
+
+const PATH: &str = "/data/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+#[test]
+fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["id", "mkdir", "true", "sleep", "expr"]);
+    let jail = || app().env("PATH", PATH).volume(data.path(), "/data");
+    let once = "type = \"oneshot\"\nuser = \"root\"\n";
+    // Before the drop, and beside a PID 1 that stays root; found by us, and by a shell.
+    let prepares = jail()
+        .service("a.toml", &format!("{once}command = [\"mkdir\", \"/run/a\"]\nstop_command = [\"true\"]\n"))
+        .service("b.toml", &format!("{once}script = \"mkdir /run/b; id -u\"\nrequires = [\"a\"]\n"));
+    let ended = prepares.run().expect(0);
+    unsaid(&ended, "the app's");
+    said(&ended, "`a` and `b` have more rights than the app user: PATH is without /data/bin (others than root decide");
+    said(&ended, "write `trust = [\"/data\"]` into /etc/stepdown.toml");
+
+    // The probe, the finish script and what reloads of a service that runs as root.
+    let web = "command = [\"/bin/sh\", \"-c\", \"sleep 0; exec sleep 1000\"]\nuser = \"root\"\n\
+        ready = { command = [\"id\"] }\nfinish = [\"expr\", \"1\"]\nstop = { timeout = \"1s\" }\n";
+    let running = jail().service("web.toml", web).command(&["/bin/sh", "-c", "exec /usr/bin/sleep 0.2"]).start();
+    let ended = running.wait(jail::LIMIT);
+    unsaid(&ended, "the app's");
+    said(&ended, "PATH is without /data/bin");
+
+    // The app user's own services find what it has; and the author may answer for it.
+    let ended = jail().service("own.toml", "type = \"oneshot\"\ncommand = [\"mkdir\"]\n").run().expect(0);
+    said(&ended, "the app's mkdir ran as 1234");
+    unsaid(&ended, "PATH is without");
+    let vouched = jail().container_toml("trust = [\"/data\"]\n");
+    let ended = vouched.service("a.toml", &format!("{once}command = [\"mkdir\"]\n")).run().expect(0);
+    said(&ended, "the app's mkdir ran as 0");
+}
+
+#[test]
+fn variables_that_name_code_reach_nothing_that_has_more_than_the_app_user() {
+    if !possible() {
+        return;
+    }
+    let data = volume(APP);
+    put(&data, "evil.sh", "echo evil ran as $(id -u)\n", APP, 0o755);
+    let names = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "GCONV_PATH", "PYTHONPATH", "PERL5LIB", "NODE_OPTIONS"];
+    let jail = || {
+        let jail = app().volume(data.path(), "/data").env("LANGUAGE", "kept");
+        names.iter().fold(jail, |jail, name| jail.env(name, "/data/evil.sh"))
+    };
+    let shows = "type = \"oneshot\"\ncommand = [\"/bin/bash\", \"-c\", \"/usr/bin/env\"]\n";
+    let ended = jail().service("a.toml", &format!("{shows}user = \"root\"\n")).run().expect(0);
+    names.iter().for_each(|name| unsaid(&ended, &format!("{name}=")));
+    unsaid(&ended, "evil ran");
+    said(&ended, "LANGUAGE=kept");
+    said(&ended, "`a` has more rights than the app user: what can name code to run is not passed on");
+    said(&ended, "(BASH_ENV, ENV, GCONV_PATH, LD_AUDIT, LD_PRELOAD, NODE_OPTIONS, PERL5LIB, PYTHONPATH)");
+
+    let declared = format!("{shows}user = \"root\"\nenvironment = {{ PERL5LIB = \"/opt/perl\" }}\n");
+    said(&jail().service("a.toml", &declared).run().expect(0), "PERL5LIB=/opt/perl");
+    // The app user's own services have all of it.
+    said(&jail().service("a.toml", shows).run().expect(0), "evil ran as 1234");
+}
+
+#[test]
+fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["hook"]);
+    let jail = |toml: &str| {
+        app().volume(data.path(), "/data").service("a.toml", &format!("type = \"oneshot\"\nuser = \"root\"\n{toml}"))
+    };
+    let refused = |toml: &str, what: &str| {
+        let ended = jail(toml).run().expect(100);
+        said(&ended, what);
+        unsaid(&ended, "the app's hook ran");
+    };
+    let what = "could have written its program /data/bin/hook: /data is 1234:1234";
+    refused("command = [\"/data/bin/hook\"]\n", what);
+    refused("command = [\"bin/hook\"]\ndirectory = \"/data\"\n", "could have written its program /data/bin/hook");
+    refused("command = [\"hook\"]\nenvironment = { PATH = \"/data/bin\" }\n", what);
+    refused("command = [\"/bin/true\"]\nstop_command = [\"/data/bin/hook\"]\n", "its `stop_command` /data/bin/hook");
+    let vouched = jail("command = [\"/data/bin/hook\"]\n").container_toml("trust = [\"/data\"]\n");
+    said(&vouched.run().expect(0), "the app's hook ran as 0");
+
+    // A program of root's that the app's interprets; and what the boot gives to the app before anything runs.
+    let root = volume(ROOT);
+    put(&root, "hook", "#!/data/bin/hook\n", ROOT, 0o755);
+    let interpreted = jail("command = [\"/hooks/hook\"]\n").volume(root.path(), "/hooks");
+    said(&interpreted.run().expect(100), "could have written /data/bin/hook, which /hooks/hook needs");
+    let fresh = volume(ROOT);
+    put(&fresh, "hook", "#!/bin/sh\necho ran\n", ROOT, 0o755);
+    let given = jail("command = [\"/fresh/hook\"]\n").volume(fresh.path(), "/fresh");
+    let ended = given.container_toml("own = [{ path = \"/fresh\" }]\n").run().expect(100);
+    said(&ended, "could have written its program /fresh/hook: `own` gives /fresh away");
+}
+
+#[test]
+fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands_for() {
+    if !possible() {
+        return;
+    }
+    let top = volume(4321);
+    for place in ["usr", "etc", "proc", "dev", "run", "tmp"] {
+        fs::create_dir(top.path().join(place)).unwrap();
+    }
+    let copy = |from: &str, to: &str| {
+        let to = top.path().join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    };
+    copy("/bin/sh", "/bin/sh");
+    for program in ["/bin/sh", jail::program().to_str().unwrap()] {
+        let libraries = std::process::Command::new("ldd").arg(program).output().unwrap();
+        let text = String::from_utf8_lossy(&libraries.stdout).into_owned();
+        text.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| copy(library, library));
+    }
+    let all = std::process::Command::new("chown").args(["-R", "4321:4321"]).arg(top.path()).status().unwrap();
+    assert!(all.success());
+    let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \"echo ran\"]\n";
+    let ended = app().root(top.path()).service("a.toml", toml).run();
+    unsaid(&ended, "others than root");
+    said(&ended, "ran");
+}

@@ -33,6 +33,8 @@ pub struct Container {
     pub own: Vec<Own>,
     /// Directories to make at boot.
     pub directories: Vec<Directory>,
+    /// Places whose programs may have more rights than those who can write them.
+    pub trust: Vec<PathBuf>,
     /// To whom PID 1 passes a signal, instead of the main command.
     pub signals: Vec<SignalRule>,
     /// How the main command is run, if there is one.

@@ -53,6 +53,8 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "paths whose owner is established at boot"),
     key("directory", "an array of tables", "[]", r#"directory = [{ path = "/run/nginx" }]"#,
         "directories that are made at boot"),
+    key("trust", "an array of absolute paths", "[]", r#"trust = ["/opt/app"]"#,
+        "places whose programs may run with more rights than the app user although others than root can write them: whoever can has those rights"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
         "signals that PID 1 passes on to a service instead of the main command: `USR1 = \"db\"`, or a table"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,

@@ -1,6 +1,8 @@
 //! `/etc/stepdown.toml` → [`Container`] before the environment (DESIGN §4, second listing). Must not know files, nor
 //! the environment.
 
+use std::path::{Path, PathBuf};
+
 use super::container::{App, Container, DropPolicy, Level, LogFormat, STOP_TIMEOUT, Without};
 use super::container_keys;
 use super::main_toml;
@@ -71,10 +73,24 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
         own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),
         directories: table.get("directory").map_or_else(Vec::new, |field| own_toml::directories(&field, &app, report)),
         app,
+        trust: table.get("trust").map_or_else(Vec::new, |field| trust(&field, report)),
         signals: table.get("signals").map_or_else(Vec::new, |field| signals_toml::read(&field, report)),
         main: main_toml::read(table, report),
     };
     ContainerFile { container, uid_from, gid_from }
+}
+
+fn trust(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
+    let paths = field.elements(report).unwrap_or_default();
+    let place = |field: &Field<'_>, report: &mut Report<'_>| {
+        let path = paths::absolute(field, report)?;
+        if path == Path::new("/") {
+            field.refuse("name the place that others than root can write", report);
+            return None;
+        }
+        Some(path)
+    };
+    paths.iter().filter_map(|path| place(path, report)).collect()
 }
 
 fn log(table: &Table<'_>, report: &mut Report<'_>) -> (LogFormat, Level) {

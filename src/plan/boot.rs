@@ -4,12 +4,13 @@
 use super::checks::{Area, Trouble};
 use super::facts::{AccountFile, Facts};
 use super::fix::Fix;
+use super::inherited::Taken;
+use super::judge::Judge;
 use super::notes::{Noted, Notes};
 use super::privilege::Case;
 use super::runs_as::{Names, Resolver, RunsAs, Standing};
 use super::services::{Common, When};
 use super::steps::{Ground, accounts::Files};
-use super::trust::Judge;
 use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
 use super::{accounts, groups, identity, outside, prepare, privilege, remarks, services, steps};
 use crate::config::container::{LogFormat, Without};
@@ -74,12 +75,14 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     judge.check(&mut notes);
     let common = Common { facts, identity: &identity, standing, privilege: &privilege, judge: &judge };
     let mut plans = Vec::with_capacity(config.services.len());
+    let mut taken = Taken::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { When::Prepare } else { When::Serve };
-        plans.push(services::plan(&common, service, runs, when, &mut notes));
+        plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut taken)));
     }
     let main = main.zip(runs.get(config.services.len()));
-    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), &mut notes));
+    let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), (&mut notes, &mut taken)));
+    taken.tell(&mut notes);
     remarks(config, facts, &mut notes);
 
     let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();

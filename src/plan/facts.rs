@@ -68,10 +68,21 @@ pub struct Facts {
     ///
     /// [`Service::helpers`]: crate::config::service::Service::helpers
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
+    /// The directories in which programs are looked for.
+    pub search: Search,
+    /// What of the container's environment can name code to run ([`super::inherited`]).
+    pub variables: Vec<String>,
+    /// What is found in each directory of PATH (its place in [`Search`]), for services that may have more rights than the
+    /// app user, by service and key (`""`: its command). Where nothing is found, nothing.
+    pub candidates: Candidates,
+    /// What a program needs to be executed, by the program: its interpreter or loader, and theirs.
+    pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
     pub homes: BTreeMap<PathBuf, Access>,
+    /// Whose the root directory is: root's, in every image.
+    pub root_owner: Uid,
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
     /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
     pub whose: BTreeMap<PathBuf, Vec<Whose>>,
@@ -240,6 +251,29 @@ pub struct Whose {
     pub read_only: bool,
 }
 
+/// What is found where, by service and key.
+pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, ProgramFact)>>>;
+
+/// Where programs are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// In the container's PATH.
+    pub container: Vec<PathEntry>,
+    /// Where there is no PATH.
+    pub default: Vec<PathEntry>,
+}
+
+/// A directory of PATH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathEntry {
+    /// As written.
+    pub path: PathBuf,
+    /// Who else than root owns or could write it or what lies on the way there. Not asked without root.
+    pub whose: Vec<Whose>,
+    /// Where the way ends: the directory, all links resolved, or the last one on the way that there is.
+    pub end: PathBuf,
+}
+
 /// What descriptor 0, 1 or 2 is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StdioFact {
@@ -289,4 +323,33 @@ pub enum ProgramFact {
     NotFound,
     /// We may not look (a directory that only another user may search).
     Unknown,
+}
+
+impl ProgramFact {
+    /// Returns what becomes of looking in one place after the other: the first that can be executed, as execvp(3) has it;
+    /// else the first that is there at all.
+    pub fn best(all: impl Iterator<Item = Self>) -> Self {
+        let mut best = Self::NotFound;
+        for fact in all {
+            match fact {
+                Self::NotFound => {}
+                Self::Found(_) | Self::NoInterpreter { .. } => return fact,
+                Self::NotExecutable(_) | Self::NoExec(_) | Self::Unknown => {
+                    if best == Self::NotFound {
+                        best = fact;
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// Returns the program, where one is there.
+    pub fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) => Some(path),
+            Self::NoInterpreter { program, .. } => Some(program),
+            Self::NotFound | Self::Unknown => None,
+        }
+    }
 }

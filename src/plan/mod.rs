@@ -10,6 +10,8 @@ pub mod fix;
 mod groups;
 pub mod home;
 mod identity;
+pub mod inherited;
+mod judge;
 mod notes;
 pub mod order;
 mod outside;
@@ -32,6 +34,7 @@ pub use boot::boot;
 use checks::Check;
 use facts::AccountFile;
 use fix::Fix;
+use inherited::Inherited;
 pub use services::main_is_missing;
 pub use story::story;
 pub use trust::Trust;
@@ -289,6 +292,8 @@ pub struct ServicePlan {
     pub skipped: Option<Skipped>,
     /// Whose its `environment_file` may be.
     pub variables: Trust,
+    /// What it gets of the container's environment.
+    pub inherited: Inherited,
 }
 
 /// Ids and capabilities of a child.

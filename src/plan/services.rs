@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, ProgramFact};
+use super::inherited::Taken;
+use super::judge::Judge;
 use super::notes::Notes;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
-use super::trust::Judge;
 use super::{BootPlan, Credentials, Drop, Identity, Privilege, ServicePlan, Trust};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
@@ -34,49 +35,64 @@ pub(super) enum When {
 }
 
 /// Returns how the service is run. A program that cannot be executed is a problem, unless the service is left out.
-pub(super) fn plan(common: &Common<'_>, service: &Service, runs: RunsAs, when: When, notes: &mut Notes) -> ServicePlan {
-    let variables = common.judge.of_variables(service, &runs);
-    let fact = common.facts.programs.get(service.name.as_str());
+pub(super) fn plan(
+    common: &Common<'_>,
+    service: &Service,
+    runs: RunsAs,
+    when: When,
+    (notes, taken): (&mut Notes, &mut Taken),
+) -> ServicePlan {
+    let fact = fact(common, service, &runs, "", &service.command);
     if runs.skipped.is_none() {
-        check_program(service, Part { key: "", command: &service.command }, fact, notes);
-        check_helpers(common, service, notes);
+        check_program(service, Part { key: "", command: &service.command }, fact.as_ref(), notes);
+        check_helpers(common, service, &runs, notes);
     }
-    let given = given(&service.command);
-    let argv = argv(&service.command, &service.name);
-    let credentials = credentials(common, &runs, service.capabilities, service.no_new_privileges, when);
     ServicePlan {
         name: service.name.clone(),
-        credentials,
-        program: program(fact, given),
-        argv,
+        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, when),
+        program: program(fact.as_ref(), given(&service.command)),
+        argv: argv(&service.command, &service.name),
+        variables: common.judge.of_variables(service, &runs),
+        inherited: common.judge.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
         skipped: runs.skipped,
-        variables,
     }
 }
 
-fn check_helpers(common: &Common<'_>, service: &Service, notes: &mut Notes) {
-    let facts = common.facts.helpers.get(service.name.as_str());
+fn check_helpers(common: &Common<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     for (key, command) in service.helpers() {
-        check_program(service, Part { key, command: &command }, facts.and_then(|facts| facts.get(key)), notes);
+        let fact = fact(common, service, runs, key, &command);
+        check_program(service, Part { key, command: &command }, fact.as_ref(), notes);
     }
+}
+
+/// Returns what became of looking a program up where this service looks.
+fn fact(common: &Common<'_>, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
+    let judge = common.judge;
+    judge.found(service, runs, key, command).or_else(|| judge.fact(service, key).cloned())
 }
 
 /// Returns how the main command is run. Where its program is missing the path stays as given, so that starting it ends in
 /// 127 or 126, as from a shell.
-pub(super) fn main(common: &Common<'_>, service: &Service, runs: RunsAs, notes: &mut Notes) -> ServicePlan {
-    check_helpers(common, service, notes);
-    let fact = common.facts.programs.get(ServiceName::MAIN);
+pub(super) fn main(
+    common: &Common<'_>,
+    service: &Service,
+    runs: RunsAs,
+    (notes, taken): (&mut Notes, &mut Taken),
+) -> ServicePlan {
+    check_helpers(common, service, &runs, notes);
+    let fact = fact(common, service, &runs, "", &service.command);
     ServicePlan {
         name: service.name.clone(),
         credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, When::Serve),
-        program: program(fact, given(&service.command)),
+        program: program(fact.as_ref(), given(&service.command)),
         argv: argv(&service.command, &service.name),
+        variables: Trust::Anybody,
+        inherited: common.judge.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
         skipped: None,
-        variables: Trust::Anybody,
     }
 }
 

@@ -101,8 +101,9 @@ impl Life {
 
     fn check_whose(&self, place: &Where) -> Result<(), Error> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
-        let stranger =
-            keeps.then(|| whose::not_roots(&source::paths(place, &self.given), self.plan.root_alone())).flatten();
+        let stranger = keeps
+            .then(|| whose::not_roots(&source::paths(place, &self.given), self.plan.root_alone(&self.facts)))
+            .flatten();
         let Some(path) = stranger else { return Ok(()) };
         let what = "others than root can write it, and PID 1 keeps privilege: it is not read again";
         Err(wrong(Problem::new(

@@ -7,6 +7,7 @@ use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
+use stepdown::plan::inherited::Inherited;
 use stepdown::plan::{self, Trust};
 
 use crate::support::*;
@@ -145,10 +146,10 @@ fn the_container_file_is_roots_where_root_does_what_it_says() {
 
 #[test]
 fn modes_are_judged_by_who_could_really_write() {
-    let alone = Trust::Root { or: None, shared_group: false };
+    let alone = Trust::Root { or: None, unpacked: None, shared_group: false };
     let roots = |mode| Whose { uid: Uid(0), gid: Gid(0), mode, ..whose("/t") };
     assert!(alone.allows(&roots(0o775)), "COPY under a umask of 002; nobody else is in group 0");
-    assert!(!Trust::Root { or: None, shared_group: true }.allows(&roots(0o775)));
+    assert!(!Trust::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
     assert!(!alone.allows(&Whose { more_users: true, ..roots(0o775) }), "an access control list");
     assert!(!alone.allows(&Whose { gid: Gid(1000), ..roots(0o775) }));
     assert!(!alone.allows(&roots(0o777)));
@@ -160,4 +161,170 @@ fn modes_are_judged_by_who_could_really_write() {
     assert!(alone.allows(&Whose { read_only: true, ..roots(0o777) }), "a ConfigMap");
     assert!(!alone.allows(&Whose { read_only: true, ..whose("/t") }), "its owner writes it elsewhere");
     assert!(Trust::Anybody.allows(&whose("/t")));
+}
+
+/// A service whose program was found there, and whose file or directory that is.
+fn executed(program: &str, found: Whose) -> Facts {
+    let mut facts = written(program, found);
+    facts.programs.insert("hook".to_owned(), ProgramFact::Found(program.into()));
+    facts
+}
+
+#[test]
+fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_the_author_answers_for_it() {
+    let facts = executed("/data/hook.sh", Whose { directory: true, mode: 0o755, ..whose("/data") });
+    assert_eq!(
+        of(root("hook"), &facts),
+        ["/etc/services.d/hook.toml: `hook` runs as root, and others than root could have written its program \
+          /data/hook.sh: /data is 1000:1000 0755; move it to where only root can write, such as /usr/local/bin, or take \
+          `user = \"root\"` out; if whoever can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
+          /etc/stepdown.toml"]
+    );
+    assert!(of(longrun("hook"), &facts).is_empty(), "it is the app user");
+    let vouched = |place: &str| {
+        let mut config = Config { services: vec![root("hook")], ..config() };
+        config.container.trust = vec![place.into()];
+        problems(&config, &facts)
+    };
+    assert!(vouched("/data").is_empty());
+    assert_eq!(vouched("/opt").len(), 1);
+
+    let file = executed("/data/hook.sh", whose("/data/hook.sh"));
+    let told = of(root("hook"), &file);
+    assert!(told[0].contains("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 /data/hook.sh"), "{told:?}");
+}
+
+#[test]
+fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
+    let mut facts = written("/data/python", whose("/data/python"));
+    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
+    assert!(of(root("hook"), &facts).is_empty());
+    facts.interpreters.insert("/usr/bin/hook".into(), vec!["/data/python".into()]);
+    let told = of(root("hook"), &facts);
+    assert!(told[0].contains("could have written /data/python, which /usr/bin/hook needs"), "{told:?}");
+
+    let mut facts = written("/data/finish", whose("/data/finish"));
+    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
+    let finish = ("finish", ProgramFact::Found("/data/finish".into()));
+    facts.helpers.insert("hook".to_owned(), [finish].into());
+    let command = Command::Argv(vec!["/data/finish".into()]);
+    let service = Service { finish: Some(Finish { command, timeout: None }), ..root("hook") };
+    let told = of(service, &facts);
+    assert!(told[0].contains("could have written its `finish` /data/finish"), "{told:?}");
+}
+
+#[test]
+fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() {
+    let mut facts = docker();
+    path(&mut facts, "/data", dir(0, 0, 0o755));
+    facts.programs.insert("hook".to_owned(), ProgramFact::Found("/data/bin/hook".into()));
+    let mut config = Config { services: vec![root("hook")], ..config() };
+    assert!(problems(&config, &facts).is_empty());
+    config.container.own = vec![own("/data")];
+    let told = problems(&config, &facts);
+    assert!(told.len() == 1 && told[0].contains("/data/bin/hook: `own` gives /data away; move it"), "{told:?}");
+    config.container.own[0].exclude = vec!["bin".into()];
+    assert!(problems(&config, &facts).is_empty());
+    config.container.own = vec![Own { user: Some(UserRef::Id(Uid(0))), ..own("/data") }];
+    assert!(problems(&config, &facts).is_empty());
+    config.container.own.clear();
+    config.container.directories = vec![directory("/data/bin")];
+    assert_eq!(problems(&config, &facts).len(), 1);
+}
+
+/// The container's PATH begins with a directory of the app user's, and one in which everybody may put something.
+fn open_path() -> Facts {
+    let mut facts = docker();
+    let entry = |path: &str, found| PathEntry { path: path.into(), whose: vec![found], end: path.into() };
+    let mine = entry("/data/bin", Whose { directory: true, mode: 0o755, ..whose("/data/bin") });
+    let sticky = Whose { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..whose("/tmp") };
+    facts.search.container.insert(0, mine);
+    facts.search.container.insert(1, entry("/tmp", sticky));
+    facts.search.container.push(PathEntry { path: "bin".into(), whose: Vec::new(), end: "bin".into() });
+    facts
+}
+
+const CLOSED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn inherited(config: &Config, facts: &Facts) -> (Inherited, Vec<String>) {
+    let plan = plan::boot(config, facts).unwrap();
+    (plan.services[0].inherited.clone(), plan.notices)
+}
+
+#[test]
+fn who_has_more_than_the_app_user_searches_only_directories_of_roots_and_that_is_said() {
+    let facts = open_path();
+    let mut config = Config { services: vec![root("hook")], ..config() };
+    let (path, notices) = inherited(&config, &facts);
+    assert_eq!(path, Inherited::Safe { path: CLOSED.into() });
+    assert_eq!(
+        notices[0],
+        "`hook` has more rights than the app user: PATH is without /data/bin (others than root decide what is found \
+         there: /data/bin is 1000:1000 0755); if whoever can write there may have the same, write `trust = \
+         [\"/data/bin\"]` into /etc/stepdown.toml"
+    );
+    assert!(notices[1].contains("/tmp (others than root decide what is found there: /tmp is 0:0 1777)"), "{notices:?}");
+    assert!(notices[2].contains("bin (relative to wherever a program stands)"), "{notices:?}");
+    config.container.trust = vec!["/data/bin".into()];
+    assert_eq!(inherited(&config, &facts).0, Inherited::Safe { path: format!("/data/bin:{CLOSED}").into() });
+
+    config.container.trust.clear();
+    config.services = vec![longrun("hook")];
+    assert_eq!(inherited(&config, &facts), (Inherited::All, Vec::new()));
+    config.services = vec![Service { environment: [("PATH".into(), "/x".into())].into(), ..root("hook") }];
+    assert_eq!(inherited(&config, &facts).1, Vec::<String>::new(), "its own file says where to look");
+}
+
+#[test]
+fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
+    let mut facts = open_path();
+    let found = |path: &str| ProgramFact::Found(path.into());
+    facts.programs.insert("hook".to_owned(), found("/data/bin/mkdir"));
+    let all = vec![(0, found("/data/bin/mkdir")), (5, found("/usr/bin/mkdir"))];
+    facts.candidates.insert("hook".to_owned(), [("", all)].into());
+    facts.whose.insert("/data/bin/mkdir".into(), vec![whose("/data/bin/mkdir")]);
+    let service = |it: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..it };
+    let program = |it: Service| {
+        let config = Config { services: vec![service(it)], ..config() };
+        plan::boot(&config, &facts).unwrap().services[0].program.clone()
+    };
+    assert_eq!(program(root("hook")), PathBuf::from("/usr/bin/mkdir"));
+    assert_eq!(program(longrun("hook")), PathBuf::from("/data/bin/mkdir"));
+
+    facts.candidates.insert("hook".to_owned(), [("", vec![(0, found("/data/bin/mkdir"))])].into());
+    let told = of(service(root("hook")), &facts);
+    assert!(told.len() == 1 && told[0].contains("cannot find the program `mkdir` in PATH"), "{told:?}");
+}
+
+#[test]
+fn variables_that_name_code_are_not_passed_on_and_said_once_unless_the_file_declares_them() {
+    let mut facts = docker();
+    facts.variables = vec!["BASH_ENV".to_owned(), "LD_PRELOAD".to_owned()];
+    let config = |services: Vec<Service>| Config { services, ..config() };
+    let (_, notices) = inherited(&config(vec![root("a"), root("b"), longrun("c")]), &facts);
+    assert_eq!(
+        notices,
+        ["`a` and `b` have more rights than the app user: what can name code to run is not passed on from the \
+             container's environment (BASH_ENV, LD_PRELOAD); what is needed goes into the service's file: `environment = \
+             { BASH_ENV = \"…\" }`"]
+    );
+    let declared = Service { environment: [("BASH_ENV".into(), "/etc/x".into())].into(), ..root("a") };
+    let (_, notices) = inherited(&config(vec![declared]), &facts);
+    assert!(notices[0].contains("environment (LD_PRELOAD);"), "{notices:?}");
+    let cleared = Service { clear_environment: true, ..root("a") };
+    assert!(inherited(&config(vec![cleared]), &facts).1.is_empty());
+}
+
+#[test]
+fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that_user() {
+    let found = Whose { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..whose("/") };
+    let facts = |app: u32| {
+        let mut facts = executed("/usr/bin/hook", found.clone());
+        facts.root_owner = Uid(4321);
+        let mut config = Config { services: vec![root("hook")], ..config() };
+        config.container.app.asked_uid = asked_uid(app);
+        problems(&config, &facts)
+    };
+    assert!(facts(1000).is_empty());
+    assert_eq!(facts(4321).len(), 1, "the app user could replace anything");
 }

@@ -65,6 +65,7 @@ pub fn config() -> Config {
         app,
         own: Vec::new(),
         directories: Vec::new(),
+        trust: Vec::new(),
         signals: Vec::new(),
         main: MainCommand::default(),
     };
@@ -207,11 +208,24 @@ pub fn docker() -> Facts {
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
         programs: BTreeMap::new(),
         helpers: BTreeMap::new(),
+        search: search(),
+        variables: Vec::new(),
+        candidates: BTreeMap::new(),
+        interpreters: BTreeMap::new(),
         home: None,
         homes: BTreeMap::new(),
+        root_owner: Uid(0),
         whose: BTreeMap::new(),
         unknown_zone: None,
     }
+}
+
+/// The directories of Docker's own PATH, which are root's.
+pub fn search() -> Search {
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let entry = |path: &str| PathEntry { path: path.into(), whose: Vec::new(), end: path.into() };
+    let entries: Vec<_> = path.split(':').map(entry).collect();
+    Search { container: entries.clone(), default: entries }
 }
 
 /// `docker run --read-only image`.

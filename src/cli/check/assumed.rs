@@ -9,7 +9,7 @@ use crate::config::container::UserRef;
 use crate::config::service::{Command, GroupRef, RunAs};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::plan::facts::{
-    Access, AccountFile, AccountState, Facts, IdMap, PathFact, PathKind, ProgramFact, StdioFact, StdioKind,
+    Access, AccountFile, AccountState, Facts, IdMap, PathFact, PathKind, ProgramFact, Search, StdioFact, StdioKind,
 };
 use crate::sys::rehearse::DOCKER_DEFAULT;
 
@@ -49,7 +49,12 @@ pub(super) fn facts(config: &Config) -> Facts {
         stdio: [stdio; 3],
         programs: programs(config),
         helpers: BTreeMap::new(),
+        search: Search::default(),
+        variables: Vec::new(),
+        candidates: BTreeMap::new(),
+        interpreters: BTreeMap::new(),
         homes: BTreeMap::new(),
+        root_owner: Uid(0),
         whose: BTreeMap::new(),
         home: None,
         unknown_zone: None,

@@ -16,14 +16,18 @@ mod stdio;
 mod whose;
 mod zone;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env::var_os;
 use std::path::{Path, PathBuf};
 
 use super::null;
 use crate::config::Config;
 use crate::config::values::Uid;
+use crate::error::shown;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
+use crate::plan::inherited;
+
+use programs::Found;
 
 pub use accounts::bytes as account_bytes;
 pub(super) use process::id_map;
@@ -38,11 +42,14 @@ pub fn id_maps() -> (IdMap, IdMap) {
 /// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
 /// now is not what a plan is made of.
 pub fn again(config: &Config, boot: &Facts) -> Facts {
-    let (programs, helpers) = programs::read(config, var_os("PATH").as_deref());
-    let mut facts = Facts { programs, helpers, ..boot.clone() };
+    let path = var_os("PATH");
+    let found = programs::read(config, path.as_deref());
+    let whose = whose::read(config, &found, boot.uid);
+    let search = whose::search(config, path.as_deref(), boot.uid);
+    let Found { programs, helpers, candidates, interpreters } = found;
+    let mut facts = Facts { programs, helpers, candidates, interpreters, whose, search, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     facts.paths.extend(paths::read(config));
-    facts.whose = whose::read(config, boot.uid);
     facts
 }
 
@@ -51,7 +58,10 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
 pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
-    let (programs, helpers) = programs::read(config, var_os("PATH").as_deref());
+    let path = var_os("PATH");
+    let found = programs::read(config, path.as_deref());
+    let whose = whose::read(config, &found, process.uid);
+    let Found { programs, helpers, candidates, interpreters } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -81,7 +91,12 @@ pub fn read(config: &Config) -> Facts {
         accounts,
         account_modes: accounts::modes(),
         etc,
-        whose: whose::read(config, process.uid),
+        whose,
+        root_owner: whose::root_owner(),
+        search: whose::search(config, path.as_deref(), process.uid),
+        variables: variables(),
+        candidates,
+        interpreters,
         paths: paths::read(config),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,
@@ -90,4 +105,10 @@ pub fn read(config: &Config) -> Facts {
         home,
         unknown_zone: zone::unknown(var_os("TZ").as_deref()),
     }
+}
+
+/// What was given that can name code to run.
+fn variables() -> Vec<String> {
+    let given = std::env::vars_os().filter(|(name, value)| inherited::names_code(name, value));
+    given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
 }

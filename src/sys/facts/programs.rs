@@ -18,39 +18,52 @@ use super::{access, interpreter};
 use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::ServiceName;
-use crate::plan::facts::ProgramFact;
+use crate::plan::facts::{Candidates, ProgramFact};
+use crate::plan::inherited::directories;
+use crate::plan::trust;
 
 /// Where programs are looked for when nobody says where: Docker's own default.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What runs a `script`.
 const SHELL: &str = "/bin/sh";
 
-type Facts = BTreeMap<String, ProgramFact>;
+/// What became of looking programs up.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Of every service and of the main command.
+    pub programs: BTreeMap<String, ProgramFact>,
+    /// What services run beside it, by key.
+    pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
+    /// Directory by directory, for services that may have more rights than the app user.
+    pub candidates: Candidates,
+    /// What the programs of those need.
+    pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
+}
 
-/// Looks up the program of every service and of the main command; and what services run beside it, by key.
-pub(super) fn read(
-    config: &Config,
-    path: Option<&OsStr>,
-) -> (Facts, BTreeMap<String, BTreeMap<&'static str, ProgramFact>>) {
+/// Looks up the program of every service and of the main command; and what services run beside it.
+pub(super) fn read(config: &Config, path: Option<&OsStr>) -> Found {
     let mut lookup = Lookup::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let (mut facts, mut helpers) = (Facts::new(), BTreeMap::new());
+    let mut found = Found::default();
     let main = config.main_service();
     for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
-        facts.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
-        let of = service.helpers();
-        if !of.is_empty() {
-            let found = of.iter().map(|(key, command)| (*key, lookup.service(service, command, inherited)));
-            helpers.insert(name.to_owned(), found.collect());
+        found.programs.insert(name.to_owned(), lookup.service(service, &service.command, inherited));
+        let helpers = service.helpers();
+        if !helpers.is_empty() {
+            let looked_up = helpers.iter().map(|(key, command)| (*key, lookup.service(service, command, inherited)));
+            found.helpers.insert(name.to_owned(), looked_up.collect());
         }
     }
     if let Some(program) = config.main.first() {
         let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
         // It starts in the image's working directory.
-        facts.insert(ServiceName::MAIN.to_owned(), fact);
+        found.programs.insert(ServiceName::MAIN.to_owned(), fact);
     }
-    (facts, helpers)
+    for service in config.services.iter().chain(&main).filter(|service| trust::may_have_more(service)) {
+        lookup.one_by_one(service, inherited, &mut found);
+    }
+    found
 }
 
 /// Looks one program up as a service of that PATH and directory would.
@@ -96,22 +109,37 @@ impl Lookup {
         fact
     }
 
-    /// The first that can be executed, as execvp(3) has it; else the first that is there at all.
-    fn search(&mut self, program: &OsStr, path: &OsStr) -> ProgramFact {
-        let mut best = ProgramFact::NotFound;
-        // An empty element would mean the working directory: nobody wants that of an init.
-        for place in path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty()) {
-            match self.file(&Path::new(OsStr::from_bytes(place)).join(program)) {
-                ProgramFact::NotFound => {}
-                found @ (ProgramFact::Found(_) | ProgramFact::NoInterpreter { .. }) => return found,
-                closed @ (ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Unknown) => {
-                    if best == ProgramFact::NotFound {
-                        best = closed;
-                    }
-                }
+    /// Looks in each directory alone, because it is for the plan to say which of them are searched; and notes what all that
+    /// was found needs.
+    fn one_by_one(&mut self, service: &Service, inherited: &OsStr, found: &mut Found) {
+        let name = service.name.as_str();
+        let path = if service.clear_environment { OsStr::new(DEFAULT_PATH) } else { inherited };
+        let helpers = service.helpers();
+        let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
+        for (key, command) in all {
+            let word = match command {
+                Command::Argv(words) => words.first().filter(|word| !word.as_bytes().contains(&b'/')),
+                Command::Script(_) | Command::File(_) => None,
+            };
+            if let Some(word) = word {
+                let facts = directories(path).enumerate().map(|(at, place)| (at, self.file(&place.join(word))));
+                let facts = facts.filter(|(_, fact)| *fact != ProgramFact::NotFound).collect();
+                found.candidates.entry(name.to_owned()).or_default().insert(key, facts);
             }
         }
-        best
+        let whole =
+            found.programs.get(name).into_iter().chain(found.helpers.get(name).into_iter().flat_map(BTreeMap::values));
+        let single = found.candidates.get(name).into_iter().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
+        let programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().collect();
+        for program in programs {
+            let needed = needed(&program);
+            found.interpreters.insert(program, needed);
+        }
+    }
+
+    fn search(&mut self, program: &OsStr, path: &OsStr) -> ProgramFact {
+        // An empty element would mean the working directory: nobody wants that of an init.
+        ProgramFact::best(directories(path).map(|place| self.file(&place.join(program))))
     }
 
     fn file(&mut self, path: &Path) -> ProgramFact {
@@ -160,6 +188,15 @@ impl Lookup {
         self.interpreters.insert(interpreter.to_owned(), there);
         there
     }
+}
+
+/// Interpreters of interpreters that the kernel follows (`fs/exec.c`).
+const MAX_INTERPRETERS: usize = 5;
+
+/// What is executed when a program is: its interpreter, that one's, and the loader in the end.
+fn needed(program: &Path) -> Vec<PathBuf> {
+    let next = |program: &PathBuf| head(program).and_then(|head| interpreter::named(&head));
+    std::iter::successors(next(&program.to_owned()), next).take(MAX_INTERPRETERS).collect()
 }
 
 /// The first bytes of a regular file; `None` if it is none or may not be read.

@@ -13,6 +13,7 @@ use nix::libc;
 use crate::config::MAX_FILE;
 use crate::config::service::Service;
 use crate::error::shown;
+use crate::plan::inherited::{Inherited, names_code};
 use crate::plan::{ServicePlan, Trust};
 use crate::sys::privilege::{FilesOf, with_files_of};
 use crate::sys::source::whose;
@@ -42,6 +43,10 @@ impl Environment {
     /// When its `environment_file` cannot be read.
     pub fn of(&self, service: &Service, plan: &ServicePlan) -> io::Result<BTreeMap<OsString, OsString>> {
         let mut all = if service.clear_environment { BTreeMap::new() } else { self.0.clone() };
+        if let Inherited::Safe { path } = &plan.inherited {
+            all.retain(|name, value| !names_code(name, value));
+            all.insert("PATH".into(), path.clone());
+        }
         all.insert("HOME".into(), plan.home.clone().into());
         all.insert("USER".into(), plan.user.clone().into());
         all.insert("LOGNAME".into(), plan.user.clone().into());

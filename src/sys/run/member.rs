@@ -271,6 +271,7 @@ mod tests {
     use super::*;
     use crate::config::values::CapSet;
     use crate::config::{self, Content, Sources, Tree};
+    use crate::plan::inherited::Inherited;
     use crate::plan::{Credentials, Trust};
 
     fn member(toml: &str) -> Member {
@@ -289,6 +290,7 @@ mod tests {
             user: "app".into(),
             skipped: None,
             variables: Trust::Anybody,
+            inherited: Inherited::All,
         };
         Member { service, plan, told: Vec::new() }
     }

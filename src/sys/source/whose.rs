@@ -59,10 +59,22 @@ pub fn way(path: &Path) -> Vec<Whose> {
     found
 }
 
+/// The same, and where the way ends: the path with all links resolved, or the last that there is of it.
+pub fn way_and_end(path: &Path) -> (Vec<Whose>, PathBuf) {
+    let (mut found, mut end) = (Vec::new(), PathBuf::from("/"));
+    let _whole = walk_along(path, &mut found, &mut end);
+    (found, end)
+}
+
 /// Returns where the way ends, all links resolved.
 fn walk(path: &Path, found: &mut Vec<Whose>) -> Option<(PathBuf, Metadata)> {
     let mut here = PathBuf::from("/");
-    let mut meta = look(&here, found)?;
+    let meta = walk_along(path, found, &mut here)?;
+    Some((here, meta))
+}
+
+fn walk_along(path: &Path, found: &mut Vec<Whose>, here: &mut PathBuf) -> Option<Metadata> {
+    let mut meta = look(here, found)?;
     let mut rest: VecDeque<OsString> = words(path).collect();
     let mut links = 0;
     while let Some(word) = rest.pop_front() {
@@ -73,17 +85,17 @@ fn walk(path: &Path, found: &mut Vec<Whose>) -> Option<(PathBuf, Metadata)> {
         let next = here.join(&word);
         meta = look(&next, found)?;
         if !meta.is_symlink() {
-            here = next;
+            *here = next;
             continue;
         }
         links += 1;
         let target = fs::read_link(&next).ok().filter(|_| links <= MAX_LINKS)?;
         if target.is_absolute() {
-            here = PathBuf::from("/");
+            *here = PathBuf::from("/");
         }
         words(&target).collect::<Vec<_>>().into_iter().rev().for_each(|word| rest.push_front(word));
     }
-    Some((here, meta))
+    Some(meta)
 }
 
 fn words(path: &Path) -> impl Iterator<Item = OsString> {
@@ -169,7 +181,8 @@ mod tests {
         let run = web.join("run");
         fs::write(&run, "").unwrap();
         let all = [place.path().join("services.d"), place.path().join("missing")];
-        let not_roots = |all: &[PathBuf]| super::not_roots(all, Trust::Root { or: None, shared_group: false });
+        let not_roots =
+            |all: &[PathBuf]| super::not_roots(all, Trust::Root { or: None, unpacked: None, shared_group: false });
         assert_eq!(not_roots(&all), None);
         fs::set_permissions(&run, fs::Permissions::from_mode(0o775)).unwrap();
         assert_eq!(not_roots(&all), None, "its group is root's, as with a umask of 002");
@@ -199,7 +212,7 @@ mod tests {
         symlink("../bad/file", at("good/to-bad")).unwrap();
         symlink("./file", at("good/to-good")).unwrap();
         // The directory of temporary files is sticky: nobody replaces what is root's there.
-        let trust = Trust::Root { or: None, shared_group: false };
+        let trust = Trust::Root { or: None, unpacked: None, shared_group: false };
         let found = |name: &str| way(&at(name)).into_iter().find(|found| !trust.allows(found)).map(|found| found.path);
         assert_eq!(found("good/file"), None);
         assert_eq!(found("good/to-good"), None);

@@ -1,0 +1,281 @@
+//! What a service gets of the container's environment: all of it, or, where it has more rights than the app user, all but
+//! what could make it run what others wrote. Must not know how a service is started.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::facts::{PathEntry, ProgramFact};
+use super::judge::{Judge, Stranger};
+use super::notes::Notes;
+use super::runs_as::RunsAs;
+use super::show::words;
+use crate::config::service::{Command, Service};
+
+/// What a service gets of the container's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// All of it.
+    All,
+    /// What [`names_code`] does not name, and this PATH.
+    Safe {
+        /// The directories of the container's PATH that nobody but root can write.
+        path: OsString,
+    },
+}
+
+/// A PATH in which nothing is found: with an empty one a shell searches its working directory (POSIX, 8.3).
+const NOWHERE: &str = "/nonexistent";
+
+/// Variables that name code to be run or configuration that names some, by who reads them. A name that ends in `*` stands
+/// for all that begin so. What only glibc's list of unsecure variables (`sysdeps/generic/unsecvars.h`) and sudo's
+/// `initial_badenv_table` have besides is in it too, but for TMPDIR: a directory for temporary files is no code.
+pub const NAME_CODE: [(&str, &[&str]); 15] = [
+    // ld.so(8); musl reads two of them
+    ("the dynamic loader", &["LD_*"]),
+    // iconv(3), locale(7), mallopt(3), the tunables of glibc's manual, resolv.conf(5), hostname(7), catopen(3), nis(5)
+    (
+        "glibc",
+        &[
+            "GCONV_PATH",
+            "GETCONF_DIR",
+            "GLIBC_TUNABLES",
+            "HOSTALIASES",
+            "LOCALDOMAIN",
+            "LOCPATH",
+            "MALLOC_TRACE",
+            "NIS_PATH",
+            "NLSPATH",
+            "RESOLV_HOST_CONF",
+            "RES_OPTIONS",
+            "TZDIR",
+        ],
+    ),
+    // bash(1), dash(1), zshparam(1), POSIX `sh`
+    (
+        "shells",
+        &[
+            "BASH_ENV",
+            "BASH_FUNC_*",
+            "BASH_LOADABLES_PATH",
+            "BASHOPTS",
+            "CDPATH",
+            "ENV",
+            "FPATH",
+            "GLOBIGNORE",
+            "IFS",
+            "NULLCMD",
+            "PROMPT_COMMAND",
+            "PS4",
+            "READNULLCMD",
+            "SHELLOPTS",
+            "ZDOTDIR",
+        ],
+    ),
+    // python(1), "Command line and environment"
+    (
+        "python",
+        &[
+            "PYTHONBREAKPOINT",
+            "PYTHONEXECUTABLE",
+            "PYTHONHOME",
+            "PYTHONINSPECT",
+            "PYTHONPATH",
+            "PYTHONPLATLIBDIR",
+            "PYTHONPYCACHEPREFIX",
+            "PYTHONSTARTUP",
+            "PYTHONUSERBASE",
+            "PYTHONWARNINGS",
+        ],
+    ),
+    // perlrun(1)
+    ("perl", &["PERL5DB", "PERL5LIB", "PERL5OPT", "PERL5SHELL", "PERLIO", "PERLIO_DEBUG", "PERLLIB"]),
+    // ruby(1), gem(1), bundle-config(1)
+    ("ruby", &["BUNDLE_*", "GEM_HOME", "GEM_PATH", "RUBYLIB", "RUBYOPT", "RUBYPATH", "RUBYSHELL"]),
+    // node(1)
+    ("node", &["NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE"]),
+    // java(1), "The JDK_JAVA_OPTIONS environment variable"; the JVM tool interface, "Launching"
+    ("java", &["CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"]),
+    // php(1), "The configuration file"
+    ("php", &["PHPRC", "PHP_INI_SCAN_DIR"]),
+    // lua(1)
+    ("lua", &["LUA_CPATH*", "LUA_INIT*", "LUA_PATH*"]),
+    // tclsh(1)
+    ("tcl", &["TCLLIBPATH", "TCL_LIBRARY"]),
+    // erl(1)
+    ("erlang", &["ERL_AFLAGS", "ERL_FLAGS", "ERL_LIBS", "ERL_ZFLAGS"]),
+    // "Debugging and profiling" and "Runtime configuration" of .NET's documentation
+    ("dotnet", &["CORECLR_*", "COR_*", "DOTNET_ADDITIONAL_DEPS", "DOTNET_SHARED_STORE", "DOTNET_STARTUP_HOOKS"]),
+    // openssl-env(7)
+    ("openssl", &["OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES"]),
+    // git(1)
+    ("git", &["GIT_CONFIG*", "GIT_EXEC_PATH", "GIT_SSH*", "GIT_TEMPLATE_DIR"]),
+];
+
+/// Returns whether a variable names code that is run, or is some (bash's exported functions).
+pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let is = |known: &&str| match known.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning.as_bytes()),
+        None => name == known.as_bytes(),
+    };
+    value.as_bytes().starts_with(b"()") || NAME_CODE.iter().flat_map(|(_, names)| *names).any(is)
+}
+
+/// What was taken from services, by what it is.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Names of services, by the directories' words and what to do about them.
+    directories: BTreeMap<(String, String), Vec<String>>,
+    /// Names of services, by the variables.
+    variables: BTreeMap<Vec<String>, Vec<String>>,
+}
+
+impl<'a> Judge<'a> {
+    /// Returns what a service gets of the container's environment.
+    pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut Taken) -> Inherited {
+        if self.more(service, runs).is_none() {
+            return Inherited::All;
+        }
+        let name = format!("`{}`", service.name);
+        let mut path = Vec::new();
+        for entry in self.entries(service) {
+            match self.closed(entry, service, runs) {
+                None => path.push(entry.path.as_os_str()),
+                Some(_) if service.environment.contains_key("PATH") => {}
+                Some(closed) => taken.directories.entry(closed.words(entry)).or_default().push(name.clone()),
+            }
+        }
+        let path = if path.is_empty() { NOWHERE.into() } else { path.join(OsStr::new(":")) };
+        if !service.clear_environment {
+            let declared = |variable: &&String| !service.environment.contains_key(*variable);
+            let variables: Vec<_> = self.facts.variables.iter().filter(declared).cloned().collect();
+            if !variables.is_empty() {
+                taken.variables.entry(variables).or_default().push(name);
+            }
+        }
+        Inherited::Safe { path }
+    }
+
+    /// Returns what becomes of looking for a program in the directories that are left. `None`: it is looked for nowhere,
+    /// or in a PATH that the service's file declares.
+    pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
+        let searched = matches!(command, Command::Argv(words) if words.first().is_some_and(|word| is_bare(word)));
+        if !searched || service.environment.contains_key("PATH") || self.more(service, runs).is_none() {
+            return None;
+        }
+        let all = self.facts.candidates.get(service.name.as_str())?.get(key)?;
+        let entries = self.entries(service);
+        let is_open = |at: usize| entries.get(at).is_some_and(|entry| self.closed(entry, service, runs).is_none());
+        Some(ProgramFact::best(all.iter().filter(|(at, _)| is_open(*at)).map(|(_, fact)| fact.clone())))
+    }
+
+    /// Returns the directories in which a service that declares no PATH looks for programs.
+    fn entries(&self, service: &Service) -> &'a [PathEntry] {
+        let search = &self.facts.search;
+        if service.clear_environment { &search.default } else { &search.container }
+    }
+
+    /// Returns why others than root decide what is found in a directory of PATH.
+    fn closed(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<Closed<'a>> {
+        if !entry.path.is_absolute() {
+            return Some(Closed::Relative);
+        }
+        let trust = self.of_variables(service, runs);
+        let found = entry.whose.iter().find(|found| {
+            // Whoever may add a name to the last one decides what is found there, sticky or not.
+            let last = found.path == entry.end;
+            let allowed = if last { trust.allows_names(found) } else { trust.allows(found) };
+            !allowed && !self.is_vouched_for(&found.path)
+        });
+        found.map(Stranger::Found).or_else(|| self.given(&entry.path, service, runs)).map(Closed::Others)
+    }
+}
+
+/// Why a directory of PATH is not searched.
+enum Closed<'a> {
+    /// It is another one wherever a program stands.
+    Relative,
+    /// Others than root decide what is found there.
+    Others(Stranger<'a>),
+}
+
+impl Closed<'_> {
+    /// Returns which directory it is, why, and what helps.
+    fn words(&self, entry: &PathEntry) -> (String, String) {
+        let directory = words::path(&entry.path);
+        match self {
+            Self::Relative => (
+                format!("{directory} (relative to wherever a program stands)"),
+                "write absolute paths into PATH".into(),
+            ),
+            Self::Others(stranger) => {
+                let place = words::path(stranger.path());
+                let help = format!(
+                    "if whoever can write there may have the same, write `trust = [\"{place}\"]` into \
+                     /etc/stepdown.toml"
+                );
+                (format!("{directory} (others than root decide what is found there: {stranger})"), help)
+            }
+        }
+    }
+}
+
+fn is_bare(word: &OsStr) -> bool {
+    !word.as_bytes().contains(&b'/')
+}
+
+impl Taken {
+    /// Says what services with more rights than the app user do not get, once for all that do not get the same.
+    pub(super) fn tell(self, notes: &mut Notes) {
+        for ((directory, help), services) in self.directories {
+            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
+            notes.notice(format!("{names} {have} more rights than the app user: PATH is without {directory}; {help}"));
+        }
+        for (variables, services) in self.variables {
+            let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
+            let first = variables.first().map(String::as_str).unwrap_or_default();
+            notes.notice(format!(
+                "{names} {have} more rights than the app user: what can name code to run is not passed on from the \
+                 container's environment ({}); what is needed goes into the service's file: `environment = {{ {first} = \
+                 \"…\" }}`",
+                variables.join(", ")
+            ));
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+/// Returns the directories of a PATH, in order; an empty one, which would mean the working directory, is none.
+pub fn directories(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let all = path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty());
+    all.map(|place| PathBuf::from(OsStr::from_bytes(place)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_code_is_known_by_its_name_its_beginning_or_its_value() {
+        let is = |name: &str, value: &str| names_code(OsStr::new(name), OsStr::new(value));
+        for name in ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "GCONV_PATH", "PYTHONPATH", "PERL5OPT", "RUBYOPT"] {
+            assert!(is(name, "/data/x"), "{name}");
+        }
+        for name in ["NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "LUA_INIT_5_4", "BASH_FUNC_ls%%", "GIT_CONFIG_COUNT"] {
+            assert!(is(name, "/data/x"), "{name}");
+        }
+        assert!(is("anything", "() { :; }; /data/x"), "a function, as old shells export them");
+        for name in ["PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONUNBUFFERED", "ENVIRONMENT", "OLD_ENV", "PUID"] {
+            assert!(!is(name, "/data/x"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! [`Judge`]: what others than root could have written of what services with more rights than the app user are made of, and
+//! have executed. Must not know how anybody finds out who wrote what.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::Identity;
+use super::facts::{Facts, ProgramFact, Whose};
+use super::notes::Notes;
+use super::privilege;
+use super::runs_as::{RunsAs, Standing};
+use super::show::words;
+use super::trust::{Trust, entry, of_root, path_of, root_alone};
+use crate::config::Config;
+use crate::config::container::{OwnWhen, UserRef};
+use crate::config::service::Service;
+use crate::config::values::Uid;
+use crate::error::Place;
+
+/// What the judgement stands on.
+pub(super) struct Judge<'a> {
+    pub config: &'a Config,
+    pub facts: &'a Facts,
+    pub identity: &'a Identity,
+    pub standing: Standing,
+    pub runs: &'a [RunsAs],
+}
+
+/// Why a service has more rights than the app user, and what would take them from it.
+pub(super) struct More {
+    why: String,
+    without: &'static str,
+}
+
+/// Who else than root decides what something is.
+#[derive(Clone, Copy)]
+pub(super) enum Stranger<'a> {
+    /// Who owns or could write it, or what lies on the way there.
+    Found(&'a Whose),
+    /// Whom the boot gives it to.
+    Given { path: &'a Path, key: &'static str },
+}
+
+impl Stranger<'_> {
+    /// Returns what they decide about.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Found(found) => &found.path,
+            Self::Given { path, .. } => path,
+        }
+    }
+}
+
+impl fmt::Display for Stranger<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(found) => write!(out, "{found}"),
+            Self::Given { path, key } => write!(out, "`{key}` gives {} away", words::path(path)),
+        }
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// Notes everything that somebody else than root could have written, once each.
+    pub(super) fn check(&self, notes: &mut Notes) {
+        let mut told = BTreeSet::new();
+        let main = self.config.main_service();
+        for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
+            let Some(More { why, without }) = self.more(service, runs) else { continue };
+            let name = &service.name;
+            if let Some(path) = entry(service)
+                && let Some(stranger) = self.stranger(path, self.root_alone())
+                && told.insert(stranger.path.clone())
+            {
+                let what = format!("`{name}` {why}, and others than root could have written it: {stranger}");
+                let tree = path.parent().unwrap_or(path);
+                let help = mend(stranger, tree, "/etc/services.d");
+                notes.problem(&service.at, what, format!("{help}, or take {without} out"));
+            }
+            for executed in self.executed(service, runs) {
+                let Some(stranger) = self.stranger_of(&executed.path, service, runs) else { continue };
+                if told.insert(stranger.path().to_owned()) {
+                    let what =
+                        format!("`{name}` {why}, and others than root could have written {executed}: {stranger}");
+                    let help = match stranger {
+                        Stranger::Found(found) => mend(found, &executed.path, "/usr/local/bin"),
+                        Stranger::Given { .. } => {
+                            "move it to where only root can write, such as /usr/local/bin".to_owned()
+                        }
+                    };
+                    let place = words::path(stranger.path());
+                    let help = format!(
+                        "{help}, or take {without} out; if whoever can write {place} may have what `{name}` has, write \
+                         `trust = [\"{place}\"]` into /etc/stepdown.toml"
+                    );
+                    notes.problem(&service.at, what, help);
+                }
+            }
+            let Some(file) = &service.environment_file else { continue };
+            if let Some(stranger) = self.stranger(file, self.of_variables(service, runs))
+                && told.insert(stranger.path.clone())
+            {
+                let what = format!(
+                    "`{name}` {why}, and others than root could have written its `environment_file` {}: {stranger}",
+                    words::path(file)
+                );
+                let help = mend(stranger, file, "/etc");
+                notes.problem(&service.at, what, format!("{help}, or take {without} out"));
+            }
+        }
+        self.check_container(notes);
+    }
+
+    fn check_container(&self, notes: &mut Notes) {
+        let at = &self.config.container.app.at;
+        let (Some(path), [key, ..]) = (path_of(at), &of_root(&self.config.container)[..]) else { return };
+        if self.app_is_root() {
+            return;
+        }
+        if let Some(stranger) = self.stranger(path, self.root_alone()) {
+            let what = format!("root does what `{key}` says, and others than root could have written it: {stranger}");
+            let help = mend(stranger, path, "/etc");
+            notes.problem(&Place::file(path), what, format!("{help}, or take `{key}` out"));
+        }
+    }
+
+    /// Returns whose `environment_file` and programs this service may have: root's, or its own user's where that one has no
+    /// more.
+    pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> Trust {
+        match (self.more(service, runs), self.root_alone()) {
+            (None, _) | (_, Trust::Anybody) => Trust::Anybody,
+            (Some(_), Trust::Root { unpacked, shared_group, .. }) => {
+                let own = runs.uid != self.identity.uid && service.capabilities.is_empty();
+                Trust::Root { or: own.then_some(runs.uid), unpacked, shared_group }
+            }
+        }
+    }
+
+    fn stranger(&self, path: &Path, trust: Trust) -> Option<&'a Whose> {
+        self.facts.whose.get(path)?.iter().find(|found| !trust.allows(found))
+    }
+
+    fn stranger_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<Stranger<'a>> {
+        let trust = self.of_variables(service, runs);
+        let mut found = self.facts.whose.get(program).into_iter().flatten();
+        let found = found.find(|found| !trust.allows(found) && !self.is_vouched_for(&found.path));
+        found.map(Stranger::Found).or_else(|| self.given(program, service, runs))
+    }
+
+    /// Whether the author answers for what others could write there.
+    pub(super) fn is_vouched_for(&self, path: &Path) -> bool {
+        self.config.container.trust.iter().any(|trusted| path.starts_with(trusted))
+    }
+
+    /// Returns whom the boot gives a place to that nobody else may have now.
+    pub(super) fn given(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<Stranger<'a>> {
+        let Trust::Root { or, .. } = self.of_variables(service, runs) else { return None };
+        let is_safe = |user: &Option<UserRef>| match user {
+            None => false,
+            Some(UserRef::Id(uid)) => *uid == Uid::ROOT || Some(*uid) == or,
+            Some(UserRef::Name(name)) => name.as_str() == "root" || (or.is_some() && name.as_str() == runs.user),
+        };
+        let container = &self.config.container;
+        let own = container.own.iter().filter(|own| {
+            let reached = if own.recursive { path.starts_with(&own.path) } else { path == own.path };
+            let excluded = own.exclude.iter().any(|name| path.starts_with(own.path.join(name)));
+            own.when != OwnWhen::Never && reached && !excluded && !is_safe(&own.user)
+        });
+        let made = container.directories.iter().filter(|made| path.starts_with(&made.path) && !is_safe(&made.user));
+        let own = own.map(|own| Stranger::Given { path: &own.path, key: "own" });
+        let made = made.map(|made| Stranger::Given { path: &made.path, key: "directory" });
+        own.chain(made).find(|given| !self.is_vouched_for(given.path()))
+    }
+
+    /// Returns everything that a service has executed, and what that needs for it.
+    fn executed(&self, service: &Service, runs: &RunsAs) -> Vec<Executed> {
+        let helpers = service.helpers();
+        let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
+        let mut executed = Vec::new();
+        for (key, command) in all {
+            let fact = self.found(service, runs, key, command).or_else(|| self.fact(service, key).cloned());
+            let Some(path) = fact.as_ref().and_then(ProgramFact::path) else { continue };
+            let needed = self.facts.interpreters.get(path).into_iter().flatten();
+            executed.push(Executed { key, path: path.clone(), of: None });
+            executed.extend(needed.map(|needed| Executed { key, path: needed.clone(), of: Some(path.clone()) }));
+        }
+        executed
+    }
+
+    /// Returns what became of looking a program up in the whole PATH.
+    pub(super) fn fact(&self, service: &Service, key: &str) -> Option<&'a ProgramFact> {
+        match key {
+            "" => self.facts.programs.get(service.name.as_str()),
+            key => self.facts.helpers.get(service.name.as_str())?.get(key),
+        }
+    }
+
+    fn root_alone(&self) -> Trust {
+        let all: Vec<_> = self.runs.iter().map(|runs| (runs.uid, runs.gid, runs.groups.as_deref())).collect();
+        root_alone(self.identity, self.facts, &all)
+    }
+
+    /// Whether nobody can have more than the app user has: it is root, or there is none here.
+    fn app_is_root(&self) -> bool {
+        self.standing != Standing::Root || self.identity.uid == Uid::ROOT
+    }
+
+    pub(super) fn more(&self, service: &Service, runs: &RunsAs) -> Option<More> {
+        if self.app_is_root() || runs.skipped.is_some() {
+            return None;
+        }
+        let more = |why: String, without| Some(More { why, without });
+        let mut groups = runs.groups.iter().flatten().chain([&runs.gid]);
+        if runs.uid == Uid::ROOT {
+            more("runs as root".to_owned(), "`user = \"root\"`")
+        } else if runs.uid != self.identity.uid {
+            more(format!("runs as {} ({}:{})", runs.user, runs.uid, runs.gid), "`user`")
+        } else if let Some(gid) = groups.find(|gid| !self.identity.groups.contains(gid)) {
+            more(format!("has group {gid}, which the app user has not"), "`groups` or `user`")
+        } else if !service.capabilities.is_empty() {
+            more(format!("is given {}", service.capabilities), "`capabilities`")
+        } else if !service.no_new_privileges {
+            more("is without no_new_privs".to_owned(), "`no_new_privileges = false`")
+        } else if let Some(nice) = service.nice.filter(|nice| *nice < self.facts.nice) {
+            more(format!("has nice {nice}"), "`nice`")
+        } else if let Some(score) = service.oom_score_adj.filter(|score| *score < self.facts.oom_score_adj) {
+            more(format!("has oom_score_adj {score}"), "`oom_score_adj`")
+        } else if service.limits.iter().any(|limit| privilege::raises(self.facts, limit)) {
+            more("raises a hard limit".to_owned(), "`limits`")
+        } else {
+            None
+        }
+    }
+}
+
+/// Something that a service has executed.
+struct Executed {
+    /// The key that it stands in; `""`: its command's.
+    key: &'static str,
+    path: PathBuf,
+    /// The program that needs it: as its interpreter, or as its loader.
+    of: Option<PathBuf>,
+}
+
+impl fmt::Display for Executed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = words::path(&self.path);
+        match (self.key, &self.of) {
+            ("", None) => write!(out, "its program {path}"),
+            (key, None) => write!(out, "its `{key}` {path}"),
+            (_, Some(of)) => write!(out, "{path}, which {} needs", words::path(of)),
+        }
+    }
+}
+
+/// Returns what helps: of a directory above, which may well be the app's for good, that it is no place for this.
+fn mend(found: &Whose, within: &Path, place: &str) -> String {
+    if found.path.starts_with(within) {
+        let path = words::path(&found.path);
+        format!("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 {path} && chmod go-w {path}`")
+    } else {
+        format!("move it to where only root can write, such as {place}")
+    }
+}
