@@ -88,11 +88,12 @@ fn a_variable_that_is_there_twice_makes_nobody_root() {
     }
 }
 
-/// Directories with a program of the same name that says where it lies: `file/tool` has no execute bit, `folder/tool` is a
-/// directory.
+/// Directories with a program of the same name that says where it lies: `closed` may be entered by root alone, `rooted/tool`
+/// executed by root alone, `file/tool` has no execute bit, `folder/tool` is a directory.
 const PLACES: &str = r#"
-for at in one two file folder; do mkdir $at; done
-for at in one two file; do printf '#!/bin/sh\necho "ran $0"\n' > $at/tool; chmod 755 $at/tool; done
+for at in one two closed rooted file folder; do mkdir $at; done
+for at in one two closed rooted file; do printf '#!/bin/sh\necho "ran $0"\n' > $at/tool; chmod 755 $at/tool; done
+chmod 700 closed rooted/tool
 chmod 644 file/tool
 mkdir folder/tool
 "#;
@@ -109,6 +110,8 @@ fn the_program_that_runs_is_the_one_that_the_services_user_finds_in_its_path() {
         ("/nowhere:/one", "/one/tool"),
         ("/file:/one", "/one/tool"),
         ("/folder:/one", "/one/tool"),
+        ("/closed:/one", "/one/tool"),
+        ("/rooted:/nowhere:/closed:/one:/two", "/one/tool"),
         ("/dev/null:/one", "/one/tool"),
         // The working directory is nobody's place for programs.
         (":/two", "/two/tool"),

@@ -117,6 +117,7 @@ pub fn launch() -> Launch {
         no_new_privs: false,
     };
     Launch {
+        instead: Vec::new(),
         program: c"/nowhere".to_owned(),
         argv: vec![c"service".to_owned()],
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],

@@ -86,7 +86,7 @@ impl Pointers {
 /// Becomes the service; on a refusal writes the record to `verdict` and exits.
 pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
     let record = match become_identity(launch, pointers) {
-        Ok(()) => record_of((Stage::Exec, execute(&launch.program, pointers))),
+        Ok(()) => record_of((Stage::Exec, execute_first(launch, pointers))),
         Err(record) => record,
     };
     // SAFETY: `record` is valid for its length; a failing write leaves nothing to be done.
@@ -101,6 +101,17 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
 /// The record of the stage that was refused.
 pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<(), [u8; RECORD]> {
     stages(launch, pointers).map_err(record_of)
+}
+
+/// Executes the program, or the first of those instead of it that this user may execute. Returns the first refusal.
+fn execute_first(launch: &Launch, pointers: &Pointers) -> Errno {
+    let refused = execute(&launch.program, pointers);
+    if refused == Errno::EACCES {
+        for program in &launch.instead {
+            execute(program, pointers);
+        }
+    }
+    refused
 }
 
 /// Executes a program with the arguments and the environment of [`Pointers`]. Returns only if that was refused.

@@ -13,6 +13,9 @@ use crate::plan::Credentials;
 pub struct Launch {
     /// The path that is executed; never searched for.
     pub program: CString,
+    /// Later places of PATH with such a program: PID 1 found the first one with its own rights, and the service's user may
+    /// not be let there (execvp(3) goes on after EACCES).
+    pub instead: Vec<CString>,
     /// Its arguments, the first being its name.
     pub argv: Vec<CString>,
     /// Its environment, `NAME=value`.

@@ -1,7 +1,7 @@
 //! [`Member`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use super::environment::{self, Environment};
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
-use crate::plan::ServicePlan;
+use crate::plan::{ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
 use crate::sys::privilege::FilesOf;
@@ -109,7 +109,12 @@ impl Member {
     /// # Errors
     /// What [`Launch`] cannot hold (a NUL byte), or an `environment_file` that cannot be read.
     pub fn command(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
-        self.launch(self.plan.program.clone(), self.plan.argv.clone(), around, descriptors)
+        let mut launch = self.launch(self.plan.program.clone(), self.plan.argv.clone(), around, descriptors)?;
+        // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
+        if self.plan.variables == Trust::Anybody && is_searched(&self.service.command) {
+            launch.instead = later(&self.plan.program, &launch.env);
+        }
+        Ok(launch)
     }
 
     /// Returns how its finish script is started: exit code (256 if signalled), signal number, name, process group
@@ -228,6 +233,7 @@ impl Member {
         let [stdout, stderr] = descriptors.outputs;
         Ok(Launch {
             program: path_of(&program).map_err(nul)?,
+            instead: Vec::new(),
             argv: words(&argv).map_err(nul)?,
             env: environment::as_words(&environment).map_err(nul)?,
             directory: directory.map(path_of).transpose().map_err(nul)?,
@@ -241,6 +247,23 @@ impl Member {
             notify: descriptors.notify,
         })
     }
+}
+
+/// Returns whether its program is named without a slash.
+fn is_searched(command: &Command) -> bool {
+    match command {
+        Command::Argv(words) => words.first().is_some_and(|name| !name.as_bytes().contains(&b'/')),
+        Command::Script(_) | Command::File(_) => false,
+    }
+}
+
+/// Returns the paths at which execvp(3) would look behind `program` in the PATH of this environment; looks at none of them.
+fn later(program: &Path, env: &[CString]) -> Vec<CString> {
+    let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let places = path.split(|byte| *byte == b':').filter(|place| place.starts_with(b"/"));
+    let behind = places.map(|place| Path::new(OsStr::from_bytes(place))).skip_while(|place| *place != found).skip(1);
+    behind.filter_map(|place| path_of(&place.join(name)).ok()).collect()
 }
 
 /// Returns the first executable `name` of a PATH, as execvp(3) would; `name` itself if it has a slash or is nowhere.
