@@ -40,7 +40,7 @@ fn run(running: &Running, uid: u32, words: &[&str]) -> (i32, String) {
 }
 
 fn up(jail: Jail) -> Running {
-    let running = jail.service("web.toml", "command = [\"probe\", \"wait\"]\n").start();
+    let running = jail.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running
 }
@@ -99,7 +99,8 @@ fn what_no_service_can_start_with_any_more_is_fatal() {
     }
     let (volume, work) = (volume(), self::volume());
     let jail = app(volume.path()).volume(work.path(), "/job");
-    let running = up(jail.service("db.toml", "command = [\"probe\", \"wait\"]\ndirectory = \"/job\"\n"));
+    let running = up(jail.service("db.toml", "command = [\"probe\", \"--stay\"]\ndirectory = \"/job\"\n"));
+    running.wait_for_line(|line| line.contains("db: up"), LIMIT);
     let (code, text) = inside(&running, 0, &[]);
     assert_eq!(code, 0, "{text}");
     run(&running, 0, &["chmod", "700", "/job"]);
@@ -131,4 +132,97 @@ fn it_does_not_matter_where_the_checkout_lies() {
             "what_no_service_can_start_with_any_more_is_fatal",
         ]);
     }
+}
+
+/// `doctor --json` from inside, until what it says satisfies `wanted`; its code and its checks of services' states.
+fn states(running: &Running, wanted: impl Fn(&[serde_json::Value]) -> bool) -> (i32, Vec<serde_json::Value>) {
+    let until = std::time::Instant::now() + LIMIT;
+    loop {
+        let (code, text) = inside(running, 0, &["--json"]);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let all = json["checks"].as_array().cloned().unwrap_or_default();
+        let states: Vec<_> =
+            all.into_iter().filter(|it| it["subject"].as_str().is_some_and(|it| it.ends_with(": state"))).collect();
+        if wanted(&states) {
+            return (code, states);
+        }
+        assert!(std::time::Instant::now() < until, "it did not come to that: {states:#?}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// The one finding about the state of that service.
+fn state<'a>(states: &'a [serde_json::Value], name: &str) -> &'a serde_json::Value {
+    let subject = format!("`{name}`: state");
+    let found: Vec<_> = states.iter().filter(|it| it["subject"] == subject.as_str()).collect();
+    assert_eq!(found.len(), 1, "one finding for each service: {states:#?}");
+    found[0]
+}
+
+#[test]
+fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
+    if !possible() {
+        return;
+    }
+    let wait = "command = [\"probe\", \"--stay\"]\n";
+    let jail = Jail::new()
+        .service("late.toml", &format!("{wait}ready = {{ path = \"/tmp/never\" }}\n"))
+        .service("above.toml", &format!("{wait}requires = [\"late\"]\n"))
+        .service(
+            "ill.toml",
+            &format!(
+                "{wait}health = {{ command = [\"false\"], interval = \"10ms\", failures = 1, then = \"report\" }}\n"
+            ),
+        )
+        .service("short.toml", "script = \"exit 3\"\nrestart = { delay = \"1h\", max_delay = \"1h\" }\n");
+    let running = up(jail);
+    let is = |states: &[serde_json::Value], name: &str, what: &str| {
+        let found = state(states, name);
+        found["finding"] == "degraded" && found["cause"].as_str().is_some_and(|cause| cause.contains(what))
+    };
+    let all = |states: &[serde_json::Value]| {
+        is(states, "ill", "unhealthy: ")
+            && is(states, "short", "ended with code 3")
+            && is(states, "late", "not ready: ")
+            && is(states, "above", "waits for late")
+    };
+    let (code, found) = states(&running, all);
+    assert_eq!((code, &state(&found, "web")["finding"]), (1, &"ok".into()), "{found:#?}");
+    let (_, text) = run(&running, 0, &[BINARY, "stop", "web"]);
+    let (code, found) = states(&running, |states| is(states, "web", "stopped by hand"));
+    assert_eq!(code, 1, "{text}");
+    let fix = state(&found, "web")["fix"][0]["words"].as_str().unwrap_or_default().to_owned();
+    assert!(fix.contains("`stepdown start web`"), "{fix}");
+    // Pasted, it helps.
+    run(&running, 0, &[BINARY, "start", "web"]);
+    states(&running, |states| state(states, "web")["finding"] == "ok");
+    running.stop();
+}
+
+#[test]
+fn a_service_that_cannot_run_is_fatal() {
+    if !possible() {
+        return;
+    }
+    let tools = self::volume();
+    let tool = tools.path().join("tool");
+    fs::write(&tool, b"\x7fELF\x02\x01\x01 no program").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let again = "restart = { delay = \"1h\", max_delay = \"1h\" }\n";
+    let jail = Jail::new()
+        .volume(tools.path(), "/tools")
+        .service("broken.toml", &format!("command = [\"/tools/tool\"]\n{again}"))
+        .service("over.toml", "script = \"exit 4\"\nrestart = { limit = 1 }\n")
+        .service("once.toml", "type = \"oneshot\"\nscript = \"exit 5\"\nessential = false\nrestart = \"never\"\n")
+        .service("above.toml", "command = [\"probe\", \"--stay\"]\nrequires = [\"once\"]\n");
+    let running = up(jail);
+    let fatal = |states: &[serde_json::Value], name: &str| state(states, name)["finding"] == "fatal";
+    let (code, found) =
+        states(&running, |states| ["broken", "over", "once", "above"].iter().all(|name| fatal(states, name)));
+    assert_eq!(code, 2, "{found:#?}");
+    let cause = |name: &str| state(&found, name)["cause"].as_str().unwrap_or_default().to_owned();
+    assert!(cause("broken").contains("cannot execute"), "{found:#?}");
+    assert!(cause("over").contains("last: code 4"), "{found:#?}");
+    assert!(cause("above").contains("requires once"), "{found:#?}");
+    running.stop();
 }

@@ -121,7 +121,7 @@ impl Supervisor {
             }
             Answer::Badly(why) if was_well && looks.against >= rule.failures.max(1) => {
                 let failures = looks.against;
-                *looks = Looks { healthy: Some(false), ..Looks::default() };
+                *looks = Looks { healthy: Some(false), ill_because: Some(why.clone()), ..Looks::default() };
                 self.report(Report::Unhealthy { id, failures, why });
                 match rule.then {
                     Then::Restart => self.tell(id, Cause::Unhealthy),

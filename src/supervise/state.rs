@@ -88,6 +88,8 @@ pub(super) struct Looks {
     pub(super) against: u32,
     /// Whether it is well; `None`: not asked.
     pub(super) healthy: Option<bool>,
+    /// What made it unhealthy, while it is.
+    pub(super) ill_because: Option<String>,
     /// Why it is not ready, and when a report last said so.
     pub(super) not_ready: Option<String>,
     pub(super) said: Option<Time>,

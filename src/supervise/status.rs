@@ -91,7 +91,7 @@ impl Supervisor {
             Why::Limit(times) => {
                 let last = || self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
                 let last = self.given_up(id).map_or_else(last, str::to_owned);
-                format!("{times} failures in a row, last: {last}")
+                format!("{times} {} in a row, last: {last}", if *times == 1 { "failure" } else { "failures" })
             }
             Why::FinishSaidStop => "its finish script said 125".to_owned(),
             Why::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
@@ -106,6 +106,22 @@ impl Supervisor {
     /// Returns why its last run was given up before it was ever ready, if it was.
     pub fn given_up(&self, id: Id) -> Option<&str> {
         self.services.has(id).then(|| self.services[id].given_up.as_deref()).flatten()
+    }
+
+    /// Returns what the latest readiness check found, while it is not ready.
+    pub fn not_ready(&self, id: Id) -> Option<&str> {
+        self.services.has(id).then(|| self.services[id].looks.not_ready.as_deref()).flatten()
+    }
+
+    /// Returns what the health check found that made it unhealthy.
+    pub fn ill_because(&self, id: Id) -> &str {
+        let found = self.services.has(id).then(|| self.services[id].looks.ill_because.as_deref()).flatten();
+        found.unwrap_or("its health check fails")
+    }
+
+    /// Returns whether somebody stopped it by hand.
+    pub fn is_held(&self, id: Id) -> bool {
+        self.services.has(id) && self.services[id].held && !self.services[id].wanted
     }
 
     fn pauses_because(&self, id: Id) -> Option<String> {

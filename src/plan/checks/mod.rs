@@ -11,6 +11,7 @@ pub mod mounts;
 mod ports;
 mod questions;
 pub mod seen;
+pub mod states;
 
 use serde::{Deserialize, Serialize};
 

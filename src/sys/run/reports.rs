@@ -179,7 +179,8 @@ pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -
     }
 }
 
-fn refusal(why: &SpawnError) -> String {
+/// Returns why a program was not executed.
+pub fn refusal(why: &SpawnError) -> String {
     format!("{}: {}", why.what, Errno::from_raw(why.errno).desc())
 }
 

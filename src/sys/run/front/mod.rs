@@ -1,6 +1,7 @@
 //! What callers of the control socket ask for, answered between two turns of the loop; those that wait for services are
 //! kept in a list and looked at when something has changed. Nothing in here waits itself.
 
+mod examined;
 mod orders;
 mod told;
 
@@ -128,8 +129,8 @@ impl Turning<'_> {
                 all.steps.clone_from(&self.front.steps);
                 call.answer(Answer::Ok(all));
             }
-            Ask::Doctor {} => match &self.origin {
-                Some(origin) => call.answer(Answer::Ok(origin.examine())),
+            Ask::Doctor {} => match self.examination() {
+                Some(examination) => call.answer(Answer::Ok(examination)),
                 None => call.answer(Answer::<()>::Error("the boot is not over yet; ask again".to_owned())),
             },
             Ask::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),

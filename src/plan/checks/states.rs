@@ -1,0 +1,173 @@
+//! What the state of a service in a running container means for `doctor`: whether it is as declared, why not, and what to
+//! do. Must not know how the state came about.
+
+use std::fmt;
+
+use super::{Area, Check, Trouble};
+use crate::plan::fix::Fix;
+
+/// A service as PID 1 sees it at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceState {
+    /// Its name.
+    pub name: String,
+    /// The word of `status`, as a value.
+    pub state: Condition,
+    /// Whether it is the main command, which cannot be started by hand.
+    pub is_main: bool,
+    /// Whether it should be running.
+    pub wanted: bool,
+    /// Whether somebody stopped it by hand.
+    pub held: bool,
+    /// Why it is as it is, in words.
+    pub why: Option<String>,
+    /// What it waits for, in words.
+    pub waits_for: Vec<String>,
+    /// Why its latest start was refused: no program was executed.
+    pub refused: Option<String>,
+    /// What its latest health check found, where it is unhealthy.
+    pub unhealthy: Option<String>,
+    /// Which of its log files cannot be written, and why.
+    pub log_trouble: Option<String>,
+    /// Whether its last lines can be asked for with `stepdown logs`.
+    pub has_lines: bool,
+}
+
+/// What a service is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// No process, and none is to come.
+    #[default]
+    Down,
+    /// Something that it needs is not there.
+    Waiting,
+    /// A longrun has a process and is not ready.
+    NotReady,
+    /// A oneshot runs.
+    Running,
+    /// It is up, or done.
+    Up,
+    /// It is on its way down.
+    Ending,
+    /// It ended or was refused, and is started again after a pause.
+    BackOff,
+    /// It is not started again.
+    Failed,
+}
+
+/// Returns what is to be said of a service.
+pub fn of_state(service: &ServiceState) -> Check {
+    let subject = format!("`{}`: state", service.name);
+    let ok = |note: &str| Check::ok(Area::Service, subject.clone(), note);
+    let degraded = |trouble| Check::degraded(Area::Service, subject.clone(), trouble);
+    let fatal = |trouble| Check::fatal(Area::Service, subject.clone(), trouble);
+    let why = || service.why.clone().unwrap_or_else(|| "the reason is not known".to_owned());
+    match service.state {
+        Condition::Failed => {
+            fatal(service.trouble(service.refused.clone().unwrap_or_else(why), "is not started again"))
+        }
+        Condition::BackOff => match &service.refused {
+            Some(refused) => fatal(service.trouble(refused.clone(), "cannot run; the start is tried again")),
+            None => degraded(service.trouble(why(), "does not stay up; it is started again after a pause")),
+        },
+        Condition::Waiting => degraded(service.waiting()),
+        Condition::NotReady => degraded(service.not_ready()),
+        Condition::Down if service.held => degraded(Trouble::new(
+            why(),
+            format!("{service} is down"),
+            format!("start it again: `stepdown start {}`", service.name),
+        )),
+        Condition::Down if service.wanted => degraded(service.trouble(why(), "is down")),
+        Condition::Down => ok("down, and not to be started by itself"),
+        Condition::Ending => degraded(Trouble::new(
+            "it is being stopped",
+            format!("{service} is not up"),
+            "wait until it has stopped, and ask again: `stepdown status` shows how far it is",
+        )),
+        Condition::Running => ok("its command runs"),
+        Condition::Up => match (&service.unhealthy, &service.log_trouble) {
+            (Some(found), _) => degraded(service.unhealthy(found)),
+            (None, Some(what)) => degraded(Trouble::new(
+                format!("its log cannot be written: {what}"),
+                format!("{service} waits as soon as it has written more than is held in memory"),
+                "make room there, or make that directory writable for the service's user",
+            )),
+            (None, None) => ok("as declared"),
+        },
+    }
+}
+
+impl ServiceState {
+    fn trouble(&self, cause: String, follows: &str) -> Trouble {
+        Trouble::new(cause, format!("{self} {follows}"), self.start_again())
+    }
+
+    fn waiting(&self) -> Trouble {
+        let missing = match self.waits_for.is_empty() {
+            true => "what it requires".to_owned(),
+            false => self.waits_for.join(", "),
+        };
+        let outside = self.waits_for.iter().find(|it| it.contains("://"));
+        let fix = match outside {
+            Some(it) => format!("start what should answer at {it}, or take it out of its `wait_for`"),
+            None => format!("see what is said of {missing}; `stepdown timings` shows who waits for whom"),
+        };
+        Trouble::new(format!("waits for {missing}"), format!("{self} is not started"), fix)
+    }
+
+    fn not_ready(&self) -> Trouble {
+        let missing = self.waits_for.join(", ");
+        let cause = match (&self.why, missing.is_empty()) {
+            (Some(why), _) => format!("not ready: {why}"),
+            (None, false) => format!("not ready: {missing} has not come yet"),
+            (None, true) => "not ready yet".to_owned(),
+        };
+        let fix = Fix::words(format!("{}; if it is ready all the same, correct `ready` in its file", self.read_log()));
+        Trouble::new(cause, format!("{self} is not up, and what requires it waits"), fix)
+    }
+
+    fn unhealthy(&self, found: &str) -> Trouble {
+        let fix = match self.is_main {
+            true => format!("{}; if it is well all the same, correct its `health`", self.read_log()),
+            false => format!(
+                "{}, then `stepdown restart {}`; if it is well all the same, correct `health` in its file",
+                self.read_log(),
+                self.name
+            ),
+        };
+        Trouble::new(format!("unhealthy: {found}"), format!("{self} runs and does not do its work"), fix)
+    }
+
+    /// What to do about a service that ended.
+    fn start_again(&self) -> Fix {
+        if let Some(required) = self.why.as_ref().and_then(|why| why.strip_prefix("requires ")) {
+            let name = required.split(',').next().unwrap_or_default();
+            return Fix::words(format!("see what is said of `{name}`; then `stepdown start {}`", self.name));
+        }
+        let again = match (self.is_main, &self.refused) {
+            (true, _) => return Fix::words(self.read_log()),
+            (false, Some(_)) => {
+                return Fix::words(format!(
+                    "`stepdown check` in the image names what is wrong with the program; after that is corrected: \
+                     `stepdown start {}`",
+                    self.name
+                ));
+            }
+            (false, None) => format!("after what it names is corrected: `stepdown start {}`", self.name),
+        };
+        Fix::words(format!("{}; {again}", self.read_log()))
+    }
+
+    fn read_log(&self) -> String {
+        match self.has_lines {
+            true => format!("read its last lines: `stepdown logs {}`", self.name),
+            false => "read its last lines: `docker logs CONTAINER`".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "`{}`", self.name)
+    }
+}
