@@ -41,7 +41,7 @@ fn plain() -> Value {
         "dumpable": 1,
         "signals": { "blocked": NONE, "ignored": NONE },
         "environment": {
-            "HOME": "/",
+            "HOME": "/tmp",
             "HOSTNAME": "rehearsal",
             "LOGNAME": "app",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -105,7 +105,7 @@ fn as_root_everything_becomes_the_app_user_and_pid_one_cannot_be_touched() {
 #[test]
 fn a_read_only_root_changes_nothing_for_the_service() {
     if possible() {
-        sees(app().read_only().service("web.toml", WEB), json!({}));
+        sees(app().read_only().service("web.toml", WEB), json!({ "environment": { "HOME": "/dev/shm" } }));
     }
 }
 

@@ -121,7 +121,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
         let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
         return (Standing::User, identity, files);
     }
-    let target = identity::of_root(app, facts, notes);
+    let target = identity::of_root(config, facts, notes);
     match hindrance(&target.identity, facts) {
         None => {
             let files = Files::for_root(app, &target, facts, notes);

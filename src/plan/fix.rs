@@ -23,6 +23,8 @@ pub enum Way {
     Settings(Settings),
     /// Give something on the host to somebody; where it lies there is not known (yet).
     Chown(Chown),
+    /// Make a read-only path writable; whether a mount is read-only or the container's root is not known (yet).
+    Writable(Writable),
     /// A command on the host.
     Host {
         /// To paste.
@@ -52,10 +54,23 @@ pub struct Chown {
     pub path: PathBuf,
     /// With all below.
     pub recursive: bool,
+    /// Whether it is a file: no volume can be mounted there.
+    pub is_file: bool,
     /// To whom, as the container counts.
     pub uid: u32,
     /// And to which group.
     pub gid: u32,
+}
+
+/// Something that has to become writable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writable {
+    /// As the container sees it.
+    pub path: PathBuf,
+    /// Whether it is a file: no volume can be mounted there.
+    pub is_file: bool,
+    /// Whose it should be, where nobody in the container can give it away.
+    pub owner: Option<(u32, u32)>,
 }
 
 impl Fix {
@@ -114,7 +129,37 @@ impl Fix {
 
     /// Returns that something on the host has to be given to somebody.
     pub fn chown(path: &Path, recursive: bool, to: Owner) -> Self {
-        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive, uid: to.uid.0, gid: to.gid.0 })])
+        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive, is_file: false, uid: to.uid.0, gid: to.gid.0 })])
+    }
+
+    /// Returns the same of a file.
+    pub fn chown_file(path: &Path, to: Owner) -> Self {
+        let (uid, gid) = (to.uid.0, to.gid.0);
+        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive: false, is_file: true, uid, gid })])
+    }
+
+    /// Returns that a read-only path has to become writable. `owner`: whose, where the boot has no root to give it away.
+    pub fn writable(path: &Path, is_file: bool, owner: Option<Owner>) -> Self {
+        let owner = owner.map(|Owner { uid, gid }| (uid.0, gid.0));
+        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner })])
+    }
+
+    /// Returns what mounts a volume there. `owner`: whose it must be, where the boot has no root to give it away: a fresh
+    /// named volume is root's then, and would be the next thing that is told.
+    pub fn volume(path: &Path, owner: Option<Owner>) -> Self {
+        let at = words::path(path);
+        match owner {
+            None => Self::settings(
+                format!("-v data:{at}"),
+                format!("volumes: [\"data:{at}\"]"),
+                format!("volumeMounts: [{{ name: data, mountPath: {at} }}]"),
+            ),
+            Some(Owner { uid, gid }) => Self::words(format!(
+                "mount a directory of {uid}:{gid}'s there, on the host: `install -d -o {uid} -g {gid} data`, then \
+                 `-v \"$PWD/data:{at}\"` (compose: `volumes: [\"./data:{at}\"]`)"
+            ))
+            .or(Self::tmpfs(path, Some((Owner { uid, gid }, 0o755)))),
+        }
     }
 
     /// Returns this fix and, as another way, that one.
@@ -126,17 +171,18 @@ impl Fix {
 
     /// Returns whether it holds something that [`Self::located`] could write out.
     pub fn is_unlocated(&self) -> bool {
-        self.0.iter().any(|way| matches!(way, Way::Chown(_)))
+        self.0.iter().any(|way| matches!(way, Way::Chown(_) | Way::Writable(_)))
     }
 
-    /// Returns it with every [`Way::Chown`] that `locate` knows a command for written out.
+    /// Returns it with every [`Way::Chown`] that `locate` knows a command for, and every [`Way::Writable`], written out.
     #[must_use]
-    pub fn located(self, locate: impl Fn(&Chown) -> Option<Way>) -> Self {
+    pub fn located(self, locate: impl Fn(&Chown) -> Option<Way>, writable: impl Fn(&Writable) -> Option<Self>) -> Self {
         let place = |way: Way| match way {
-            Way::Chown(chown) => locate(&chown).unwrap_or(Way::Chown(chown)),
-            Way::Settings(_) | Way::Host { .. } | Way::Words(_) => way,
+            Way::Chown(chown) => vec![locate(&chown).unwrap_or(Way::Chown(chown))],
+            Way::Writable(path) => writable(&path).map_or_else(|| vec![Way::Writable(path)], |fix| fix.0),
+            Way::Settings(_) | Way::Host { .. } | Way::Words(_) => vec![way],
         };
-        Self(self.0.into_iter().map(place).collect())
+        Self(self.0.into_iter().flat_map(place).collect())
     }
 }
 
@@ -178,6 +224,7 @@ impl Way {
                 let path = words::path(&chown.path);
                 vec![("host", format!("{} …   # what is mounted at {path}", chown.command(chown.uid, chown.gid)))]
             }
+            Self::Writable(_) => vec![("fix", self.to_string())],
             Self::Host { command, note } => {
                 let note = note.as_ref().map_or_else(String::new, |note| format!("   # {note}"));
                 vec![("host", format!("{command}{note}"))]
@@ -213,6 +260,10 @@ impl fmt::Display for Way {
             Self::Chown(chown) => {
                 let path = words::path(&chown.path);
                 write!(to, "on the host: `{}` what is mounted at {path}", chown.command(chown.uid, chown.gid))
+            }
+            Self::Writable(Writable { path, .. }) => {
+                let path = words::path(path);
+                write!(to, "make {path} writable: take `:ro` off if it is mounted so, else mount a volume there")
             }
             Self::Host { command, .. } => write!(to, "on the host: `{command}`"),
             Self::Words(text) => to.write_str(text),
@@ -264,7 +315,8 @@ mod tests {
             "on the host: `chown -R 1000:100` what is mounted at /config; or start the container as root"
         );
         let command = |chown: &Chown| format!("{} /srv", chown.command(5, 6));
-        let there = fix.located(|chown| Some(Way::Host { command: command(chown), note: Some("as root".into()) }));
+        let there =
+            fix.located(|chown| Some(Way::Host { command: command(chown), note: Some("as root".into()) }), |_| None);
         assert_eq!(there.to_string(), "on the host: `chown -R 5:6 /srv`; or start the container as root");
         assert_eq!(there.0[0].lines()[0], ("host", "chown -R 5:6 /srv   # as root".to_owned()));
     }

@@ -1,21 +1,26 @@
-//! HOME where nobody can be become: without root it is found among what there is. Must not know how it is asked for.
+//! HOME: found among what there is, by one rule with root and without. Must not know how it is asked for.
 
 use std::path::{Path, PathBuf};
 
 use super::Identity;
 use super::access::usable;
 use super::accounts::passwd::Account;
-use super::facts::{Access, Facts};
+use super::facts::{Access, Facts, PathFact};
 use super::identity::is_field;
 use super::notes::Notes;
 use super::show::words;
-use crate::config::container::Container;
+use crate::config::Config;
+use crate::config::container::{Container, Directory, Own, OwnWhen, UserRef};
+use crate::config::service::{Kind, RunAs};
+use crate::config::values::Uid;
 
 /// Where everybody can write, mostly.
 pub const ELSEWHERE: [&str; 2] = ["/tmp", "/dev/shm"];
 
-/// Returns HOME: as it was given by hand (`-e HOME=…`), the declared one, the account's, the first declared path that can
-/// be written, a place where everybody can write; `/` only where there is nothing better.
+const TOP: &str = "/";
+
+/// Returns HOME where nobody can be become: as it was given by hand (`-e HOME=…`), the declared one, the account's, the
+/// first declared path that can be written, a place where everybody can write; `/` only where there is nothing better.
 ///
 /// What a runtime gives by itself is not meant by anybody: `/` for a uid that no file knows, else the account's.
 pub(super) fn find(
@@ -25,30 +30,136 @@ pub(super) fn find(
     account: Option<&Account>,
     notes: &mut Notes,
 ) -> PathBuf {
-    let root = Path::new("/");
-    let accounts = account.map(|account| account.home.as_path()).filter(|home| !home.as_os_str().is_empty());
-    let given = facts.home.as_deref().filter(|home| is_field(home) && *home != root && Some(*home) != accounts);
+    let accounts = of_account(account);
+    let given =
+        facts.home.as_deref().filter(|home| is_field(home) && *home != Path::new(TOP) && Some(*home) != accounts);
     // Of a root without power the kernel was not asked: owner and mode have to tell.
-    let can_write = |home: &&Path| match facts.homes.get(*home) {
+    let can_write = |home: &Path| match facts.homes.get(home) {
         Some(access) => *access == Access::Yes,
-        None => facts.paths.get(*home).is_some_and(|fact| usable(identity, fact)),
+        None => facts.paths.get(home).is_some_and(|fact| usable(identity, fact)),
     };
-    // The account's is what every program expects that asks for it: to be there is enough.
-    let is_there = |home: &&Path| {
-        *home != root && !matches!(facts.homes.get(*home), Some(Access::Missing | Access::Unfit)) && home.is_absolute()
+    let is_there = |home: &Path| !matches!(facts.homes.get(home), Some(Access::Missing | Access::Unfit));
+    let is_closed = |home: &Path| facts.homes.get(home).is_some_and(|access| *access != Access::Yes);
+    let fix = |_: &str| "mount a volume there that it can write".to_owned();
+    let given = given.filter(|home| can_write(home)).map(Path::to_owned);
+    let ask = Ask { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    given.unwrap_or_else(|| choose(container, identity, accounts, &ask, notes))
+}
+
+/// Returns HOME of whom root steps down to, by the same rule. What the boot gives or makes can be used then.
+pub(super) fn of_root(
+    config: &Config,
+    facts: &Facts,
+    identity: &Identity,
+    account: Option<&Account>,
+    notes: &mut Notes,
+) -> PathBuf {
+    let container = &config.container;
+    // A root oneshot may make it before anything asks for it.
+    let may_be_made =
+        config.services.iter().any(|service| service.kind == Kind::Oneshot && service.user == RunAs::Root);
+    let is_there = |home: &Path| match facts.paths.get(home) {
+        Some(PathFact::Missing(_) | PathFact::Unknown(_)) => may_be_made || is_given(container, identity, home, facts),
+        Some(PathFact::Found { .. }) | None => true,
     };
+    let can_write = |home: &Path| match facts.paths.get(home) {
+        Some(fact) if usable(identity, fact) => true,
+        Some(PathFact::Missing(_)) if may_be_made => true,
+        Some(_) => is_given(container, identity, home, facts),
+        // Nobody has looked: the image's author knows.
+        None => !ELSEWHERE.iter().any(|other| home == Path::new(other)),
+    };
+    let fix = |home: &str| {
+        format!(
+            "have the boot make and give it, in the container file: `[[own]]`, `path = \"{home}\"`, `create = true`"
+        )
+    };
+    let is_closed = |home: &Path| !can_write(home);
+    let ask = Ask { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    choose(container, identity, of_account(account), &ask, notes)
+}
+
+/// Returns HOME of another user than the app's: its own if that is there, else a place where everybody can write.
+pub(super) fn of_other(facts: &Facts, home: PathBuf) -> PathBuf {
+    let is_missing = matches!(facts.paths.get(&home), Some(PathFact::Missing(_) | PathFact::Unknown(_)));
+    if home != Path::new(TOP) && !home.as_os_str().is_empty() && !is_missing {
+        return home;
+    }
+    let open = |path: &&&str| match facts.paths.get(Path::new(path)) {
+        Some(PathFact::Found { mode, read_only, .. }) => mode & 0o7 == 0o7 && !read_only,
+        Some(PathFact::Missing(_) | PathFact::Unknown(_)) | None => false,
+    };
+    ELSEWHERE.iter().find(open).map_or_else(|| PathBuf::from(TOP), PathBuf::from)
+}
+
+/// What is known of directories, and what helps with them.
+struct Ask<'a> {
+    can_write: &'a dyn Fn(&Path) -> bool,
+    is_there: &'a dyn Fn(&Path) -> bool,
+    /// Known not to be writable: what nobody has looked at is not.
+    is_closed: &'a dyn Fn(&Path) -> bool,
+    fix: &'a dyn Fn(&str) -> String,
+}
+
+/// The declared home, the account's, a declared path, a place where everybody can write.
+fn choose(
+    container: &Container,
+    identity: &Identity,
+    accounts: Option<&Path>,
+    ask: &Ask<'_>,
+    notes: &mut Notes,
+) -> PathBuf {
+    let Ask { can_write, is_there, is_closed, fix } = *ask;
+    let top = Path::new(TOP);
+    let who = format!("{}:{}", identity.uid, identity.gid);
     let declared = container.app.home.as_deref();
-    let meant = given.filter(can_write).or_else(|| declared.filter(can_write)).or_else(|| accounts.filter(is_there));
-    if let Some(home) = meant {
+    if let Some(home) = declared.filter(|home| can_write(home)) {
+        return home.to_owned();
+    }
+    // The account's is what every program expects that asks for it: to be there is enough.
+    if let Some(home) = accounts.filter(|home| *home != top && home.is_absolute() && is_there(home)) {
+        if is_closed(home) {
+            let shown = words::path(home);
+            notes.notice(format!(
+                "HOME={shown} of `{}` cannot be written by {who}; {}, or name another: `home` under [app]",
+                identity.name.escape_default(),
+                fix(&shown)
+            ));
+        }
         return home.to_owned();
     }
     let own = container.own.iter().map(|own| own.path.as_path());
     let mut others = own.chain(ELSEWHERE.map(Path::new));
-    let home = others.find(can_write).unwrap_or(root);
-    if let Some(lost) = given.or(declared).or(accounts).filter(|lost| *lost != root) {
+    let home = others.find(|home| can_write(home)).unwrap_or(top);
+    if let Some(lost) = declared.or(accounts).filter(|lost| *lost != top) {
         let (lost, found) = (words::path(lost), words::path(home));
-        let who = format!("{}:{}", identity.uid, identity.gid);
-        notes.notice(format!("HOME is {found}: {who} cannot use {lost}; mount a volume there that it can write"));
+        notes.notice(format!("HOME is {found}: {who} cannot use {lost}; {}", fix(&lost)));
     }
     home.to_owned()
+}
+
+fn of_account(account: Option<&Account>) -> Option<&Path> {
+    account.map(|account| account.home.as_path()).filter(|home| !home.as_os_str().is_empty())
+}
+
+/// Whether the boot gives this path to the app user.
+fn is_given(container: &Container, identity: &Identity, home: &Path, facts: &Facts) -> bool {
+    let is_apps = |user: &Option<UserRef>| match user {
+        None => true,
+        Some(UserRef::Name(name)) => name.as_str() == identity.name,
+        Some(UserRef::Id(uid)) => *uid == identity.uid && *uid != Uid::ROOT,
+    };
+    let is_missing = matches!(facts.paths.get(home), Some(PathFact::Missing(_)));
+    let gives = |own: &&Own| {
+        let within = home.strip_prefix(&own.path).ok();
+        let is_left_out = within.is_some_and(|within| own.exclude.iter().any(|left| within.starts_with(left)));
+        let fits = match (within, is_missing) {
+            (Some(within), true) => within.as_os_str().is_empty() && own.create,
+            (Some(within), false) => within.as_os_str().is_empty() || own.recursive,
+            (None, _) => false,
+        };
+        is_apps(&own.user) && own.when != OwnWhen::Never && fits && !is_left_out
+    };
+    let makes = |made: &&Directory| made.path == home && is_apps(&made.user) && made.mode & 0o300 == 0o300;
+    container.own.iter().any(|own| gives(&own)) || container.directories.iter().any(|made| makes(&made))
 }

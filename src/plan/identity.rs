@@ -10,6 +10,7 @@ use super::fix::Fix;
 use super::groups::{self, bytes};
 use super::notes::Notes;
 use super::{Identity, home};
+use crate::config::Config;
 use crate::config::container::{App, Container};
 use crate::config::values::{Gid, Uid, UserName};
 use crate::error::Place;
@@ -25,10 +26,13 @@ pub(super) struct Target {
     pub identity: Identity,
     /// Whether the app's group gets a line of its own; not where the account keeps the primary group that it has.
     pub own_group: bool,
+    /// Whether the account gets its line only now.
+    pub is_new: bool,
 }
 
 /// Returns whom root steps down to.
-pub(super) fn of_root(app: &App, facts: &Facts, notes: &mut Notes) -> Target {
+pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Target {
+    let app = &config.container.app;
     let passwd_file = bytes(facts, AccountFile::Passwd);
     let group_file = bytes(facts, AccountFile::Group);
     let account = passwd::by_name(passwd_file, &app.user);
@@ -54,18 +58,18 @@ pub(super) fn of_root(app: &App, facts: &Facts, notes: &mut Notes) -> Target {
 
     check(Id { word: "uid", number: uid.0, at: uid_at, map: &facts.uid_map }, app.allow_root, notes);
     check(Id { word: "gid", number: gid.0, at: gid_at, map: &facts.gid_map }, app.allow_root, notes);
-    let stated = |path: PathBuf| (!path.as_os_str().is_empty()).then_some(path);
-    let (home, shell) = account.map_or((None, None), |account| (stated(account.home), stated(account.shell)));
-    let identity = Identity {
+    let shell = account.as_ref().map(|account| account.shell.clone()).filter(|path| !path.as_os_str().is_empty());
+    let mut identity = Identity {
         name: app.user.to_string(),
         uid,
         gid,
         groups: groups::of_app(app, gid, facts, notes),
-        home: app.home.clone().or(home).unwrap_or_else(|| PathBuf::from("/")),
+        home: PathBuf::from("/"),
         shell: app.shell.clone().or(shell).unwrap_or_else(|| PathBuf::from("/sbin/nologin")),
         umask: app.umask.unwrap_or(facts.umask),
     };
-    Target { identity, own_group }
+    identity.home = home::of_root(config, facts, &identity, account.as_ref(), notes);
+    Target { identity, own_group, is_new: account.is_none() }
 }
 
 /// Checks that the declared home and shell can stand in an account file, in every mode: it is one image.

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
-use super::{Identity, Skipped, groups};
+use super::{Identity, Skipped, groups, home};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 
@@ -125,14 +125,13 @@ impl Resolver<'_> {
                 };
                 let groups = groups::of_account(self.facts, &self.names.group, name, account.gid);
                 let groups = (account.uid != Uid::ROOT).then_some(groups);
-                let empty = account.home.as_os_str().is_empty();
-                let home = if empty { PathBuf::from("/") } else { account.home };
+                let home = home::of_other(self.facts, account.home);
                 RunsAs { uid: account.uid, gid: account.gid, groups, home, user: account.name, skipped: None }
             }
             RunAs::Ids(uid, gid) => {
                 let account = passwd::by_uid(&self.names.passwd, *uid);
                 let (user, home) = account.map_or((uid.to_string(), PathBuf::from("/")), |it| (it.name, it.home));
-                let home = if home.as_os_str().is_empty() { PathBuf::from("/") } else { home };
+                let home = home::of_other(self.facts, home);
                 RunsAs { uid: *uid, gid: *gid, groups: Some(vec![*gid]), home, user, skipped: None }
             }
         };

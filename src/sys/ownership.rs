@@ -84,7 +84,7 @@ fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
     };
     let why = Errno::from_raw(errno).desc();
     let fix = match errno {
-        libc::EROFS => Fix::words(format!("mount {path} read-write (take `:ro` off)")),
+        libc::EROFS => located(Fix::writable(&tree.path, false, None), &doctor::ground()),
         _ => located(Fix::chown(&tree.path, tree.recursive, tree.owner), &doctor::ground()),
     };
     tracing::warn!("{path}: {who} cannot {verb} it: {why}; fix: {fix}");

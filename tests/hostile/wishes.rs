@@ -63,13 +63,10 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
     let required = "[[own]]\npath = \"/data\"\nrequired = true\n";
     let read_only = "mkdir data; mount -t tmpfs -o ro tmpfs data";
     let cases = [
-        (
-            wish(required).broken(read_only),
-            "/data is mounted read-only\nstepdown:   help: mount /data read-write (take `:ro` off)",
-        ),
+        (wish(required).broken(read_only), "/data is read-only\nstepdown:   help: make /data writable: take `:ro` off"),
         (
             wish(required),
-            "/data does not exist\nstepdown:   help: mount it (`-v data:/data`), or write `create = true`",
+            "/data does not exist\nstepdown:   help: compose: `volumes: [\"data:/data\"]`; docker run: `-v data:/data`; or write `create = true`",
         ),
         (
             wish(required).broken("ln -s usr data"),

@@ -105,9 +105,11 @@ What a boot of this container would come to, here and now.
 
 FATAL     `db`: /srv      /srv does not exist
                           so:             `db` cannot start
-                          docker run:     -v data:/srv
-                          compose:        volumes: ["data:/srv"]
-                          kubernetes:     volumeMounts: [{ name: data, mountPath: /srv }]
+                          fix:            mount a directory of 999:998's there, on the host: `install -d -o 999 -g 998 data`, then `-v "$PWD/data:/srv"` (compose: `volumes: ["./data:/srv"]`)
+                          or docker run:  --tmpfs /srv:uid=999,gid=998,mode=0755
+                          compose:        tmpfs: ["/srv:uid=999,gid=998,mode=0755"]
+                          kubernetes:     volumeMounts: [{ name: srv, mountPath: /srv }]
+                          kubernetes:     volumes: [{ name: srv, emptyDir: { medium: Memory } }]   # of the pod
 
 degraded  /data           /data is 0:0 0755
                           so:             999:998 cannot use /data

@@ -106,9 +106,9 @@ boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is rea
            skip  make /run/web: /run/web is missing and its place is read-only
                  so:  /run/web is not made
                  fix: compose: `tmpfs: ["/run/web:uid=1000,gid=1000,mode=0755"]`; docker run: `--tmpfs /run/web:uid=1000,gid=1000,mode=0755`
-           skip  own /config: /config is mounted read-only
+           skip  own /config: /config is read-only
                  so:  /config stays 0:0 0755
-                 fix: mount /config read-write (take `:ro` off), or give it to 1000:1000 on the host
+                 fix: make /config writable: take `:ro` off if it is mounted so, else mount a volume there; or on the host: `chown -R 1000:1000` what is mounted at /config
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root
 step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293

@@ -169,8 +169,63 @@ fn a_given_home_is_kept_where_nobody_can_be_become() {
     // What the runtime gives an account by itself asks for nothing.
     assert_eq!(home(known.clone(), "/var/lib/postgresql"), "/var/lib/postgresql");
     path(&mut known, "/home/me", dir(0, 0, 0o700));
-    assert_eq!(home(docker(), "/home/me"), "/config");
-    assert_eq!(home(docker(), "/root"), "/config");
+    let root = |given: &str| {
+        let mut config = config();
+        config.container.app.home = Some("/config".into());
+        let mut facts = Facts { home: Some(given.into()), ..docker() };
+        path(&mut facts, "/config", dir(1000, 1000, 0o755));
+        boot(&config, &facts).identity.home.display().to_string()
+    };
+    assert_eq!(root("/home/me"), "/config");
+    assert_eq!(root("/root"), "/config");
+}
+
+#[test]
+fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
+    let tmp = |facts: &mut Facts| path(facts, "/tmp", dir(0, 0, 0o1777));
+    let plan = |home: &str, fact: PathFact, own: Option<&str>| {
+        let mut config = config();
+        config.container.own = own.into_iter().map(|path| Own { create: true, ..crate::support::own(path) }).collect();
+        let mut facts = docker();
+        facts.accounts.insert(
+            AccountFile::Passwd,
+            AccountState::File(format!("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::{home}:/bin/sh\n").into_bytes()),
+        );
+        tmp(&mut facts);
+        path(&mut facts, home, fact);
+        let plan = boot(&config, &facts);
+        let said = plan.notices.iter().find(|notice| notice.contains("HOME")).cloned();
+        (plan.identity.home.display().to_string(), said)
+    };
+    let gone = PathFact::Missing(Access::Yes);
+    let (home, said) = plan("/", dir(0, 0, 0o755), None);
+    assert_eq!((home.as_str(), said), ("/tmp", None), "`/` is nobody's choice");
+    let (home, said) = plan("/nonexistent", gone, None);
+    assert_eq!(home, "/tmp");
+    let said = said.expect("what was lost is said");
+    assert!(
+        said.contains("HOME is /tmp: 1000:1000 cannot use /nonexistent")
+            && said.contains("`[[own]]`, `path = \"/nonexistent\"`, `create = true`"),
+        "{said}"
+    );
+    // The printed fix, pasted: the boot makes it.
+    assert_eq!(plan("/nonexistent", gone, Some("/nonexistent")), ("/nonexistent".to_owned(), None));
+    let (home, said) = plan("/var/www", dir(0, 0, 0o755), None);
+    assert_eq!(home, "/var/www", "an account's home that is there is what programs expect");
+    assert!(said.is_some_and(|said| said.contains("cannot be written by 1000:1000")));
+    assert_eq!(plan("/home/app", dir(1000, 1000, 0o700), None), ("/home/app".to_owned(), None));
+    // A new account has the home that its services are told.
+    let mut facts = docker();
+    tmp(&mut facts);
+    let new = boot(&config(), &facts);
+    assert_eq!(new.identity.home, std::path::PathBuf::from("/tmp"));
+    let has_line = new.steps.iter().any(|planned| match &planned.step {
+        Step::WriteAccounts { file: AccountFile::Passwd, contents, .. } => {
+            String::from_utf8_lossy(contents).lines().any(|line| line.starts_with("app:") && line.contains("::/tmp:"))
+        }
+        _ => false,
+    });
+    assert!(has_line, "{:?}", new.steps);
 }
 
 #[test]

@@ -129,8 +129,7 @@ fn paths(config: &Config) -> BTreeMap<PathBuf, PathFact> {
         PathFact::Found { kind: PathKind::Directory, uid: Uid::ROOT, gid: Gid::ROOT, mode: 0o755, read_only: false };
     let named = (config.container.own.iter().map(|own| &own.path))
         .chain(config.container.directories.iter().map(|made| &made.path))
-        .chain(config.services.iter().filter_map(|service| service.directory.as_ref()))
-        .chain(&config.container.app.home);
+        .chain(config.services.iter().filter_map(|service| service.directory.as_ref()));
     let devices = config.container.app.device_groups.iter();
     let mut paths: BTreeMap<_, _> = named.map(|path| (path.clone(), directory)).collect();
     paths.extend(devices.map(|path| (path.clone(), PathFact::Missing(Access::Yes))));

@@ -99,7 +99,7 @@ impl Case<'_> {
     /// cause is what the look found out.
     fn told_by_boot(&self, found: Trouble) -> Trouble {
         match (&self.question.at_boot, found.why) {
-            (AtBoot::Skipped { cause, consequence, fix }, Why::OwnerAndMode | Why::ReadOnly | Why::Missing) => {
+            (AtBoot::Skipped { cause, consequence, fix }, Why::OwnerAndMode | Why::Missing) => {
                 let why = if cause.ends_with("not granted") { Why::Capability } else { found.why };
                 Trouble { why, ..Trouble::new(cause.clone(), consequence.clone(), fix.clone()) }
             }
@@ -114,11 +114,10 @@ impl Case<'_> {
     fn missing(&self) -> Trouble {
         let path = self.path();
         let fix = match self.question.area {
-            Area::Path => Fix::settings(
-                format!("-v data:{path}"),
-                format!("volumes: [\"data:{path}\"]"),
-                format!("volumeMounts: [{{ name: data, mountPath: {path} }}]"),
-            ),
+            Area::Path => {
+                let owner = Owner { uid: Uid(self.question.who.uid), gid: Gid(self.question.who.gid) };
+                Fix::volume(&self.question.path, Some(owner))
+            }
             _ => Fix::words("put it into the image, or mount it"),
         };
         self.lost(Why::Missing, format!("{path} does not exist"), fix)
@@ -166,19 +165,14 @@ impl Case<'_> {
     }
 
     fn read_only(&self) -> Trouble {
-        let path = self.path();
         let Some(mount) = self.mount.filter(|mount| !mount.is_image()) else {
             let owner = Owner { uid: Uid(self.question.who.uid), gid: Gid(self.question.who.gid) };
-            let volume = Fix::settings(
-                format!("-v data:{path}"),
-                format!("volumes: [\"data:{path}\"]"),
-                format!("volumeMounts: [{{ name: data, mountPath: {path} }}]"),
-            );
-            let fix = volume.or(Fix::tmpfs(&self.question.path, Some((owner, 0o755))));
+            let is_file = self.look.found.is_some_and(|found| !found.is_directory);
+            let fix = Fix::writable(&self.question.path, is_file, Some(owner));
             return self.lost(Why::ReadOnly, "the container's root is read-only".to_owned(), fix);
         };
         let point = words::path(&mount.point);
-        let fix = Fix::words(format!("mount {point} read-write: take `:ro` (kubernetes: `readOnly: true`) off"));
+        let fix = Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"));
         self.lost(Why::ReadOnly, format!("{point} is mounted read-only"), fix)
     }
 
@@ -256,6 +250,7 @@ impl Case<'_> {
                 Fix::words("give the device a group of its own on the host, or write `groups = [0]` under [app]")
             }
             (Want::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
+            (Want::Use | Want::Enter | Want::Read, Some(found)) if !found.is_directory => Fix::chown_file(path, owner),
             (Want::Use | Want::Enter | Want::Read, _) => Fix::chown(path, *recursive, owner),
         }
     }

@@ -13,7 +13,7 @@ use super::{Area, Check};
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
-use crate::plan::fix::{Chown, Fix, Settings, Way};
+use crate::plan::fix::{Chown, Fix, Settings, Way, Writable};
 use crate::plan::show::words;
 use crate::plan::{BootPlan, Owner, Planned, Verdict};
 
@@ -22,7 +22,7 @@ const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/
 
 /// Returns the fix with the host's own words, wherever they are known.
 pub fn located(fix: Fix, ground: &Ground) -> Fix {
-    fix.located(|chown| locate(chown, ground))
+    fix.located(|chown| locate(chown, ground), |path| writable(path, ground))
 }
 
 /// Writes the host's paths into the fixes of a plan's skipped steps. The ground is looked at only if it is needed: a boot
@@ -41,15 +41,35 @@ pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> Ground) {
     }
 }
 
+/// A mount is mounted otherwise; where the container's root itself is read-only, something is mounted.
+fn writable(to: &Writable, ground: &Ground) -> Option<Fix> {
+    let mount = ground.mounts.of(&to.path)?;
+    let path = words::path(&to.path);
+    let writable_root = Fix::words("take `--read-only` (compose: `read_only: true`) out");
+    if !mount.is_image() {
+        let point = words::path(&mount.point);
+        return Some(Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)")));
+    }
+    if to.is_file {
+        let file = format!("mount a file of the host's there: `-v \"$PWD/file:{path}\"`");
+        return Some(Fix::words(file).or(writable_root));
+    }
+    let owner = to.owner.map(|(uid, gid)| Owner { uid: Uid(uid), gid: Gid(gid) });
+    Some(Fix::volume(&to.path, owner).or(writable_root))
+}
+
 fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
     let mount = ground.mounts.of(&chown.path)?;
     let (uid, gid) = (ground.uid_map.outside(chown.uid)?, ground.gid_map.outside(chown.gid)?);
     let inside = chown.command(chown.uid, chown.gid);
     let path = words::path(&chown.path);
     if mount.is_image() {
-        return Some(Way::Words(format!(
-            "in the Dockerfile: `RUN {inside} {path}`; or mount a volume there: `-v data:{path}`"
-        )));
+        let built = format!("in the Dockerfile: `RUN {inside} {path}`");
+        if chown.is_file {
+            return Some(Way::Words(built));
+        }
+        // A named volume that is made for it takes over what the image has there, its owner too.
+        return Some(Way::Words(format!("{built}; a volume there (`-v data:{path}`) has the image's owner then")));
     }
     if mount.is_memory() && mount.root == Path::new("/") {
         let owner = Owner { uid: Uid(chown.uid), gid: Gid(chown.gid) };
@@ -297,6 +317,25 @@ mod tests {
     }
 
     #[test]
+    fn a_read_only_path_is_made_writable_where_it_is_read_only() {
+        let text = "1 0 0:50 / / ro - overlay overlay rw\n2 1 254:0 /srv /books ro - ext4 /dev/vda rw\n";
+        let me = Owner { uid: Uid(1000), gid: Gid(100) };
+        let fix = |path: &str, is_file, owner| {
+            located(Fix::writable(Path::new(path), is_file, owner), &ground(text)).to_string()
+        };
+        assert!(fix("/books", false, None).contains("mount /books read-write: take `:ro` off"));
+        // Nothing is mounted there: there is no `:ro` to take off.
+        let root = fix("/data", false, None);
+        assert!(root.contains("`-v data:/data`") && !root.contains(":ro"), "{root}");
+        // Nobody gives a fresh volume away without root: it has to be that user's.
+        let user = fix("/data", false, Some(me));
+        assert!(user.contains("install -d -o 1000 -g 100 data") && !user.contains("-v data:/data"), "{user}");
+        assert!(user.contains("--tmpfs /data:uid=1000,gid=100,mode=0755"), "{user}");
+        let file = fix("/etc/app.conf", true, None);
+        assert!(!file.contains("-v data:") && file.contains("file:/etc/app.conf"), "{file}");
+    }
+
+    #[test]
     fn what_is_no_directory_of_the_host_is_mended_where_it_is() {
         let text = "1 0 0:50 / / rw - overlay overlay rw\n\
             2 1 0:61 / /nfs rw - nfs4 nas:/export/media rw,vers=4.2\n\
@@ -306,7 +345,8 @@ mod tests {
             6 1 0:64 /host_mnt/Users/me/data /mac rw - fuse.grpcfuse grpcfuse rw\n";
         assert_eq!(
             fix(text, "/opt/app"),
-            "fix: in the Dockerfile: `RUN chown -R 1000:1000 /opt/app`; or mount a volume there: `-v data:/opt/app`"
+            "fix: in the Dockerfile: `RUN chown -R 1000:1000 /opt/app`; a volume there (`-v data:/opt/app`) has the image's owner \
+             then"
         );
         assert_eq!(
             fix(text, "/nfs/films"),

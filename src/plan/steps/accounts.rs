@@ -24,7 +24,8 @@ impl Files {
             user: &app.user,
             uid: identity.uid,
             gid: identity.gid,
-            home: app.home.as_deref(),
+            // A new line says what the services are told; an old one keeps the image's.
+            home: app.home.as_deref().or(target.is_new.then_some(identity.home.as_path())),
             shell: app.shell.as_deref(),
         };
         let mut files = Vec::new();

@@ -86,15 +86,15 @@ fn as_root(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
     } else if right && *read_only {
         Verdict::Fits(format!("already {to}, read-only"))
     } else if *read_only {
-        let fix = format!("mount {path} read-write (take `:ro` off), or give it to {to} on the host");
-        skip(format!("{path} is mounted read-only"), consequence, fix)
+        let fix = Fix::writable(&own.path, *kind != PathKind::Directory, None).or(chown(own, *kind, owner));
+        skip(format!("{path} is read-only"), consequence, fix)
     } else if right && (!walks || own.when == OwnWhen::RootMismatch) {
         Verdict::Fits(format!("already {to}"))
     } else if !ground.has(Capability::CHOWN) {
         if right_owner {
             Verdict::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
         } else {
-            let fix = cap_fix(Capability::CHOWN).or(Fix::chown(&own.path, walks, owner));
+            let fix = cap_fix(Capability::CHOWN).or(chown(own, *kind, owner));
             skip("CHOWN is not granted", consequence, fix)
         }
     } else {
@@ -114,15 +114,15 @@ fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
     } else if is_right && !*read_only {
         Verdict::Fits(format!("already {}", as_found(fact)))
     } else if *read_only {
-        let fix = format!("mount {path} read-write (take `:ro` off) if the app writes there");
-        skip(format!("{path} is mounted read-only"), format!("{who} cannot write {path}"), fix)
+        let to_give = (ground.standing() == Standing::User).then_some(Owner { uid: me.uid, gid: me.gid });
+        let fix = Fix::writable(&own.path, *kind != PathKind::Directory, to_give);
+        skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
-        let walks = own.recursive && *kind == PathKind::Directory;
         let other = match (ground.standing(), own.when) {
             (Standing::Root, _) => "take `when = \"never\"` out",
             (Standing::Powerless | Standing::User, _) => "start the container as root",
         };
-        let fix = Fix::chown(&own.path, walks, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
+        let fix = chown(own, *kind, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
     } else {
         let consequence = format!("{path} does not become {}:{}", owner.uid, owner.gid);
@@ -131,24 +131,33 @@ fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
     }
 }
 
+/// What the host has to give to somebody.
+fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
+    match kind {
+        PathKind::Directory => Fix::chown(&own.path, own.recursive, to),
+        PathKind::File | PathKind::Link | PathKind::Other => Fix::chown_file(&own.path, to),
+    }
+}
+
 /// What is not there: made, fine, or missed.
 fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verdict {
     let path = words::path(&own.path);
+    let without_root = ground.standing() == Standing::User;
     let access = match fact {
         PathFact::Missing(_) if !own.create && own.optional => {
             return Verdict::Fits("not there, and optional".to_owned());
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
-            let fix = format!(
-                "mount it (`-v data:{path}`), or write `create = true` or `optional = true` below this [[own]] ({})",
-                own.at
-            );
+            let owner = without_root.then_some(Owner { uid: ground.identity.uid, gid: ground.identity.gid });
+            let fix = Fix::volume(&own.path, owner)
+                .or(Fix::words(format!("write `create = true` or `optional = true` below this [[own]] ({})", own.at)));
             return skip(format!("{path} does not exist"), "there is nothing to own", fix);
         }
         PathFact::Unknown(access) => *access,
     };
-    let mount = format!("mount a volume there: `-v data:{path}`");
+    let mine = without_root.then_some(Owner { uid: ground.identity.uid, gid: ground.identity.gid });
+    let mount = Fix::volume(&own.path, mine);
     let (cause, fix) = match (fact, access) {
         (PathFact::Missing(_), Access::Yes) => {
             let foreign =
@@ -159,16 +168,16 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
             let consequence = format!("{path} is not made: it could only be root's");
             return skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN));
         }
-        (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount.into()),
+        (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
         (_, Access::Denied) => {
             let fix = match ground.standing() {
                 Standing::Root => cap_fix(Capability::DAC_OVERRIDE),
-                Standing::Powerless | Standing::User => mount.into(),
+                Standing::Powerless | Standing::User => mount,
             };
             (format!("uid {} may not enter or write the way to {path}", ground.facts.uid), fix)
         }
         (_, Access::Yes | Access::Missing | Access::Unfit) => {
-            (format!("something on the way to {path} is missing or no directory"), mount.into())
+            (format!("something on the way to {path} is missing or no directory"), mount)
         }
     };
     skip(cause, "there is nothing to own", fix)

@@ -49,7 +49,10 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let Found { programs, helpers, candidates, interpreters } = found;
     let mut facts = Facts { programs, helpers, candidates, interpreters, whose, search, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
-    facts.paths.extend(paths::read(config));
+    // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
+    let known = |path: &PathBuf| !boot.paths.contains_key(path);
+    let homes = homes::named(config, &boot.accounts).into_iter().filter(known).collect();
+    facts.paths.extend(paths::read(config, &homes));
     facts
 }
 
@@ -66,6 +69,7 @@ pub fn read(config: &Config) -> Facts {
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
     let is_root = process.uid == Uid::ROOT;
+    let homes = if is_root { homes::named(config, &accounts) } else { BTreeSet::new() };
     Facts {
         homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
         passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
@@ -97,7 +101,7 @@ pub fn read(config: &Config) -> Facts {
         variables: variables(),
         candidates,
         interpreters,
-        paths: paths::read(config),
+        paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,
         programs,

@@ -1,7 +1,7 @@
 //! Every path that the configuration names, as it is now. A last link is never followed: root steps must see the link,
 //! not what it leads to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ use crate::plan::facts::{Access, PathFact, PathKind};
 
 /// Looks at each path once. What lies directly in a directory of `device_groups` is looked at too: it is the nodes in
 /// `/dev/dri` that belong to `video` and `render`, not `/dev/dri` itself.
-pub(super) fn read(config: &Config) -> BTreeMap<PathBuf, PathFact> {
+pub(super) fn read(config: &Config, homes: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, PathFact> {
     let app = &config.container.app;
     let own = config.container.own.iter().map(|own| &own.path);
     let made = config.container.directories.iter().map(|directory| &directory.path);
     let working = config.services.iter().filter_map(|service| service.directory.as_ref());
     let logs = config.services.iter().filter_map(|service| service.log.directory.as_ref().map(|log| &log.path));
     let mut facts = BTreeMap::new();
-    for path in own.chain(made).chain(working).chain(logs).chain(&app.home) {
+    for path in own.chain(made).chain(working).chain(logs).chain(&app.home).chain(homes) {
         if !facts.contains_key(path) {
             facts.insert(path.clone(), look(path));
         }
