@@ -128,38 +128,12 @@ impl fmt::Display for ServiceName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(i32);
 
+#[rustfmt::skip] // a table
 const SIGNALS: [(&str, i32); 31] = [
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ILL", 4),
-    ("TRAP", 5),
-    ("ABRT", 6),
-    ("BUS", 7),
-    ("FPE", 8),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("SEGV", 11),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("STKFLT", 16),
-    ("CHLD", 17),
-    ("CONT", 18),
-    ("STOP", 19),
-    ("TSTP", 20),
-    ("TTIN", 21),
-    ("TTOU", 22),
-    ("URG", 23),
-    ("XCPU", 24),
-    ("XFSZ", 25),
-    ("VTALRM", 26),
-    ("PROF", 27),
-    ("WINCH", 28),
-    ("IO", 29),
-    ("PWR", 30),
-    ("SYS", 31),
+    ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("BUS", 7), ("FPE", 8),
+    ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14), ("TERM", 15), ("STKFLT", 16),
+    ("CHLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21), ("TTOU", 22), ("URG", 23), ("XCPU", 24),
+    ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27), ("WINCH", 28), ("IO", 29), ("PWR", 30), ("SYS", 31),
 ];
 
 impl Signal {
@@ -179,6 +153,14 @@ impl Signal {
     pub const CHLD: Self = Self(17);
     /// Continue if stopped.
     pub const CONT: Self = Self(18);
+    /// Power failure; as systemd and LXC use it: power off.
+    pub const PWR: Self = Self(30);
+    /// `SIGRTMIN+3`: halt, to systemd.
+    pub const RTMIN_3: Self = Self(37);
+    /// A terminal's Ctrl-Z.
+    pub const TSTP: Self = Self(20);
+    /// The window has another size.
+    pub const WINCH: Self = Self(28);
     /// The highest number.
     pub const MAX: i32 = 64;
 
@@ -203,6 +185,16 @@ impl Signal {
         }
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         digits.then(|| text.parse().ok()).flatten().and_then(Self::from_number)
+    }
+
+    /// Returns whether it stops a process by default, and is dropped by the kernel when CONT comes after it (signal(7)).
+    pub fn is_stopping(self) -> bool {
+        matches!(self.0, 19..=22) // STOP, TSTP, TTIN, TTOU
+    }
+
+    /// Returns whether it asks PID 1 alone for a stop: no program takes it as that, so nobody else is told with it.
+    pub fn is_for_pid_one(self) -> bool {
+        self == Self::PWR || self == Self::RTMIN_3
     }
 
     /// Returns the number that kill(2) takes.

@@ -56,7 +56,7 @@ impl Supervisor {
         }
         match &self.life {
             Life::Stopping(Stop { because: Because::Signal(signal), .. })
-                if self.services[id].spec.relays_stop_signal =>
+                if self.services[id].spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
             }
@@ -64,10 +64,11 @@ impl Supervisor {
         }
     }
 
-    /// Sends a signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it.
+    /// Sends a signal and CONT: a process that is stopped (SIGSTOP, a job) would else not hear it. CONT comes first where it
+    /// would take the signal away again: the kernel drops TSTP, TTIN and TTOU that wait when CONT comes.
     pub(super) fn signal_and_continue(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
-        self.out.push(Action::Signal { id, pid, to, signal });
-        self.out.push(Action::Signal { id, pid, to, signal: Signal::CONT });
+        let signals = if signal.is_stopping() { [Signal::CONT, signal] } else { [signal, Signal::CONT] };
+        self.out.extend(signals.map(|signal| Action::Signal { id, pid, to, signal }));
     }
 
     /// Kills what lives of it, its whole group. If the container stops, and where only others than its first process are

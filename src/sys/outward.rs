@@ -20,6 +20,8 @@ pub struct Outward {
     socket: Option<UnixDatagram>,
     /// READY=1 did not get through yet: a full queue.
     owes_ready: bool,
+    /// That all is up was said.
+    said_ready: bool,
 }
 
 impl Outward {
@@ -40,8 +42,21 @@ impl Outward {
             Ok(socket)
         };
         match connect() {
-            Ok(socket) => Ok(Self { socket: Some(socket), owes_ready: false }),
+            Ok(socket) => Ok(Self { socket: Some(socket), ..Self::default() }),
             Err(cause) => Err(Refused::new(format!("cannot tell NOTIFY_SOCKET={}", quoted_os(address)), cause)),
+        }
+    }
+
+    /// Says how many are up of how many that should be, and once that all are. `count` looks at every service: it is not
+    /// called where nobody listens.
+    pub fn progress(&mut self, count: impl FnOnce() -> (usize, usize)) {
+        if self.socket.is_none() {
+            return;
+        }
+        let (up, wanted) = count();
+        self.status(&format!("{up} of {wanted} up"));
+        if up == wanted && !std::mem::replace(&mut self.said_ready, true) {
+            self.ready();
         }
     }
 
@@ -120,6 +135,21 @@ mod tests {
         while listener.recv(&mut bytes).is_ok() {}
         outward.status("late");
         assert_eq!(heard(&listener), "READY=1\nSTATUS=late\n");
+    }
+
+    #[test]
+    fn nothing_is_counted_where_nobody_listens_and_all_is_up_is_said_once() {
+        Outward::default().progress(|| panic!("nobody listens"));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("notify.sock");
+        let listener = UnixDatagram::bind(&path).unwrap();
+        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        [(1, 2), (2, 2), (1, 2), (2, 2)].into_iter().for_each(|counted| outward.progress(|| counted));
+        let all = ["STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n", "READY=1\n", "STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n"];
+        assert_eq!(all.map(|_| heard(&listener)), all);
+        drop(listener);
+        outward.progress(|| (2, 2));
+        outward.progress(|| panic!("it is gone, and that is known now"));
     }
 
     #[test]

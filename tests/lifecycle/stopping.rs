@@ -228,3 +228,26 @@ fn a_main_command_that_dies_after_it_was_given_up_still_gives_its_code() {
     scene.exits("web", 0);
     assert_eq!(scene.exit(), Some(3));
 }
+
+#[test]
+fn cont_comes_before_a_stop_signal_that_it_would_take_away() {
+    for (number, name) in [(20, "SIGTSTP"), (21, "SIGTTIN"), (22, "SIGTTOU")] {
+        let signal = Signal::from_number(number).unwrap();
+        let mut scene = Scene::begun(&[longrun("web").stop(signal, None, false)]);
+        scene.executed("web");
+        scene.look();
+        scene.stop_signal(Signal::TERM);
+        assert_eq!(scene.signals(), ["web: SIGCONT".to_owned(), format!("web: {name}")]);
+    }
+}
+
+#[test]
+fn a_power_failure_stops_the_main_command_with_its_own_signal() {
+    for signal in [Signal::PWR, Signal::RTMIN_3] {
+        let mut scene = Scene::begun(&[main_command()]);
+        scene.executed("main");
+        scene.look();
+        scene.stop_signal(signal);
+        assert_eq!(scene.signals(), ["main: SIGTERM", "main: SIGCONT"]);
+    }
+}

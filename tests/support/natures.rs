@@ -147,7 +147,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         essential: rng.percent(15),
         ready,
         stop: Stop {
-            signal: rng.pick(&[Signal::TERM, Signal::TERM, Signal::QUIT]),
+            signal: rng.pick(&[Signal::TERM, Signal::TERM, Signal::QUIT, Signal::TSTP]),
             timeout: stop_timeout,
             group: rng.percent(60),
         },

@@ -239,6 +239,8 @@ pub struct Oracle {
 #[derive(Clone, Debug, Default)]
 pub struct Due {
     pub cont: Option<(Id, Pid, Target)>,
+    /// CONT came before the signal that it would take away.
+    pub continued: Option<(Id, Pid, Target)>,
     pub leftovers: BTreeSet<Id>,
     /// What is left of them was killed and has had its time: to be said, and to be given up.
     pub behind: BTreeMap<Id, Pid>,

@@ -17,6 +17,9 @@ impl Oracle {
         self.demand(due.cont.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("no CONT for {:?}", due.cont)
         });
+        self.demand(due.continued.is_none(), Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("CONT and nothing else for {:?}", due.continued)
+        });
         self.demand(due.leftovers.is_empty(), Property::TheRestOfAGroupIsEnded, || {
             format!("not told: {:?}", due.leftovers)
         });

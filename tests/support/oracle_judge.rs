@@ -16,6 +16,13 @@ impl Oracle {
             self.violate(Property::AStopSignalIsTheRightOneAndFollowedByCont, format!("{owed:?}, then {action:?}"));
             self.due.cont = None;
         }
+        if let (Some(early), false) = (self.due.continued, matches!(action, Action::Signal { .. })) {
+            self.violate(
+                Property::AStopSignalIsTheRightOneAndFollowedByCont,
+                format!("CONT to {early:?}, then {action:?}"),
+            );
+            self.due.continued = None;
+        }
         match action {
             Action::Renew { .. } | Action::Forget { .. } | Action::Signal { .. } => {}
             Action::Spawn { role: Role::Undo, .. } => {}
@@ -108,6 +115,10 @@ impl Oracle {
                 || format!("{owed:?}, and CONT to {id:?} {to:?}"),
             );
         }
+        if signal == Signal::CONT && self.due.continued.is_none() && self.due.forward != Some(signal) {
+            self.due.continued = Some((id, pid, to));
+            return;
+        }
         if self.due.forward == Some(signal) && self.main() == Some(id) {
             self.due.forward = None;
             return self.demand(to == Target::Process, Property::ForwardedSignalsReachOnlyALivingMain, || {
@@ -142,7 +153,7 @@ impl Oracle {
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {
-            Some(Reason::Signal(sent)) if spec.relays_stop_signal => sent,
+            Some(Reason::Signal(sent)) if spec.relays_stop_signal && !sent.is_for_pid_one() => sent,
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.due.leftovers.remove(&id);
@@ -178,7 +189,13 @@ impl Oracle {
             self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
         }
         let kill_at = self.kill_at(id);
-        self.due.cont = self.proc(id).map(|proc| (id, proc.pid, to));
+        let told = self.proc(id).map(|proc| (id, proc.pid, to));
+        let continued = self.due.continued.take();
+        let first = if signal.is_stopping() { told } else { None };
+        self.demand(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("{signal} to {told:?} after CONT to {continued:?}")
+        });
+        self.due.cont = told.filter(|_| !signal.is_stopping());
         if let Some(proc) = self.proc_mut(id) {
             proc.group_told |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;

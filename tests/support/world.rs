@@ -185,7 +185,7 @@ impl World {
         let first = if self.rng.percent(25) {
             Event::Ask(Request::Shutdown { code })
         } else {
-            Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP]))
+            Event::StopSignal(self.rng.pick(&[Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::PWR]))
         };
         self.at(end, Happening::Outside(first));
         let crowd = if crowded { 12 } else { 4 };
