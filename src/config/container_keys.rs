@@ -56,7 +56,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
     key("trust", "an array of absolute paths", "[]", r#"trust = ["/opt/app"]"#,
         "places whose programs may run with more rights than the app user although others than root can write them: whoever can has those rights"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
-        "signals that PID 1 passes on to a service instead of the main command: `USR1 = \"db\"`, or a table"),
+        "signals that PID 1 passes on: `USR1 = \"db\"`, `HUP = \"main\"` (the main command), or a table"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
         "the main command (`docker run IMAGE COMMAND`), described like a service"),
     later("secrets", "variables from files", "read the file in the service's command, or use `environment_file`"),
@@ -151,7 +151,7 @@ const DIRECTORY_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const SIGNAL_KEYS: &[KeyDoc] = &[
     key("service", "a string", "(required)", r#"service = "db""#,
-        "the longrun that gets it"),
+        "the longrun that gets it; `main` is the main command"),
     key("signal", "a signal's name or number", "(the same)", r#"signal = "HUP""#,
         "as what"),
 ];

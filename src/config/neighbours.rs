@@ -59,7 +59,8 @@ pub fn signals(rules: &[SignalRule], drafts: &[Draft], declared: &BTreeSet<Servi
         return;
     }
     let services = by_name(drafts);
-    for rule in rules {
+    // Whether there is a main command is known at the start of a container, not here.
+    for rule in rules.iter().filter(|rule| rule.service.as_str() != ServiceName::MAIN) {
         let name = rule.service.as_str();
         let (what, remedy) = match services.get(name) {
             Some(service) if service.kind == Kind::Longrun => continue,

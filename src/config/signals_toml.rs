@@ -10,10 +10,9 @@ use crate::error::Place;
 
 /// What PID 1 does itself, and what the kernel says to a process about itself: neither is passed on. The last two are the
 /// C library's own.
-const OURS: [(&str, &str); 13] = [
+const OURS: [(&str, &str); 12] = [
     ("TERM", STOPS),
     ("INT", STOPS),
-    ("QUIT", STOPS),
     ("CHLD", "it says that a process has ended"),
     ("KILL", "it cannot be caught"),
     ("STOP", "it cannot be caught"),
@@ -70,7 +69,7 @@ fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal
         return None;
     };
     if let Some((_, why)) = OURS.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {
-        let remedy = "remove it; HUP, USR1, USR2, WINCH and the like can be";
+        let remedy = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
         report.line(field.line(), format!("{} cannot be passed on: {why}", field.name()), remedy);
         return None;
     }
@@ -79,13 +78,12 @@ fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal
 
 fn service(field: &Field<'_>, report: &mut Report<'_>) -> Option<ServiceName> {
     let text = field.string(report)?;
+    if text == ServiceName::MAIN {
+        return Some(ServiceName::main());
+    }
     let name = ServiceName::new(text);
     if name.is_none() {
-        let remedy = match text {
-            ServiceName::MAIN => "the main command gets what nobody else does: remove it",
-            _ => "write a service's name",
-        };
-        field.refuse(remedy, report);
+        field.refuse("write a service's name, or `main` for the main command", report);
     }
     name
 }

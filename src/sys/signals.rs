@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nix::sys::signal;
+use nix::sys::signal::{self, SigSet};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
@@ -16,7 +17,7 @@ use crate::config::values::Signal;
 use crate::error::Refused;
 
 /// Signals that mean a fault of our own when they come from the kernel, and the two that cannot be caught.
-/// Faults keep their default: PID 1 ignores them from others, and a real fault must end the process.
+/// Faults have no handler: PID 1 ignores them from others, and a real fault must end the process. See [`Signals::take_faults`].
 const LEFT_ALONE: [i32; 9] = [
     4,  // ILL
     5,  // TRAP
@@ -29,6 +30,10 @@ const LEFT_ALONE: [i32; 9] = [
     31, // SYS
 ];
 
+/// What [`Signals::take_faults`] takes: the same without the two that cannot be blocked.
+const FAULTS: [signal::Signal; 7] =
+    [signal::SIGILL, signal::SIGTRAP, signal::SIGBUS, signal::SIGFPE, signal::SIGSEGV, signal::SIGPIPE, signal::SIGSYS];
+
 /// Between the classic signals and SIGRTMIN lie two that glibc keeps for itself (nptl(7)).
 const GLIBC_OWN: std::ops::Range<i32> = 32..34;
 
@@ -38,6 +43,7 @@ pub struct Signals {
     stop: Arc<AtomicBool>,
     last_stop: Arc<AtomicUsize>,
     held: Vec<Signal>,
+    faults: Option<SignalFd>,
 }
 
 impl Signals {
@@ -67,8 +73,8 @@ impl Signals {
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
         // The mask is inherited through exec (sigprocmask(2)): whoever blocked signals and executed us would have left us
         // without TERM and without the deaths of our children.
-        signal::SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
-        Ok(Self { delivery, stop, last_stop, held: Vec::new() })
+        SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
+        Ok(Self { delivery, stop, last_stop, held: Vec::new(), faults: None })
     }
 
     /// Returns the signal that asked for an end, if one did since the start. For the steps before the loop.
@@ -82,12 +88,36 @@ impl Signals {
         &self.stop
     }
 
+    /// From now on fault signals and PIPE that others send are signals like any other: blocked, and read from a descriptor.
+    /// A fault of our own still ends us, because the kernel does not let it be blocked (sigprocmask(2)). Children are
+    /// started with an empty mask.
+    ///
+    /// # Errors
+    /// When there is no room for a descriptor.
+    pub fn take_faults(&mut self) -> io::Result<()> {
+        let faults: SigSet = FAULTS.into_iter().collect();
+        let descriptor = SignalFd::with_flags(&faults, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        faults.thread_block()?;
+        self.faults = Some(descriptor);
+        Ok(())
+    }
+
+    /// Returns what becomes readable for fault signals, if they are taken. [`Signals::pending`] empties it.
+    pub fn faults(&self) -> Option<BorrowedFd<'_>> {
+        self.faults.as_ref().map(AsFd::as_fd)
+    }
+
     /// Returns the signals that came since the last call, each once. Several of one kind coalesce, CHLD above all.
     ///
     /// Reading them does not clear [`Self::stop_asked`].
     pub fn pending(&mut self) -> Vec<Signal> {
         let mut came = std::mem::take(&mut self.held);
         came.extend(self.delivery.pending().filter_map(Signal::from_number));
+        while let Some(Ok(Some(info))) = self.faults.as_ref().map(SignalFd::read_signal) {
+            let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
+            // PIPE of our own is a write's, which says so itself.
+            came.extend(number.filter(|_| info.ssi_pid != std::process::id()));
+        }
         came
     }
 

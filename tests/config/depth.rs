@@ -140,7 +140,7 @@ fn signals(text: &str) -> Given {
 #[test]
 fn a_signal_is_passed_on_as_it_is_or_as_another() {
     let rules =
-        signals("USR1 = \"web\"\nHUP = { service = \"db\", signal = \"USR2\" }\nSIGWINCH = { service = \"db\" }")
+        signals("USR1 = \"web\"\nHUP = { service = \"db\", signal = \"USR2\" }\nSIGWINCH = { service = \"db\" }\nQUIT = \"main\"")
             .config();
     let mut rules: Vec<_> = rules
         .container
@@ -152,18 +152,21 @@ fn a_signal_is_passed_on_as_it_is_or_as_another() {
     let row = |from: &str, service: &str, to: &str, line| {
         (from.to_owned(), service.to_owned(), to.to_owned(), Place::line("/etc/stepdown.toml", line))
     };
-    let expected =
-        [row("SIGHUP", "db", "SIGUSR2", 3), row("SIGUSR1", "web", "SIGUSR1", 2), row("SIGWINCH", "db", "SIGWINCH", 4)];
+    let expected = [
+        row("SIGHUP", "db", "SIGUSR2", 3),
+        row("SIGQUIT", "main", "SIGQUIT", 5),
+        row("SIGUSR1", "web", "SIGUSR1", 2),
+        row("SIGWINCH", "db", "SIGWINCH", 4),
+    ];
     assert_eq!(rules, expected);
 }
 
 #[test]
 fn a_signal_that_cannot_be_passed_on_is_told() {
-    let other = "remove it; HUP, USR1, USR2, WINCH and the like can be";
+    let other = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
     for (name, why) in [
         ("TERM", "it stops the container"),
         ("INT", "it stops the container"),
-        ("SIGQUIT", "it stops the container"),
         ("CHLD", "it says that a process has ended"),
         ("KILL", "it cannot be caught"),
         ("STOP", "it cannot be caught"),
@@ -180,10 +183,7 @@ fn a_signal_that_cannot_be_passed_on_is_told() {
              `signals = { USR1 = \"db\" }`",
         ),
         ("USR1 = {}", "`signals.USR1` has no `service`; write `service = \"web\"`"),
-        (
-            "USR1 = \"main\"",
-            "`signals.USR1` cannot be \"main\"; the main command gets what nobody else does: remove it",
-        ),
+        ("USR1 = \"-x\"", "`signals.USR1` cannot be \"-x\"; write a service's name, or `main` for the main command"),
         (
             "USR1 = \"wib\"",
             "`signals.USR1`: there is no service `wib`; did you mean `web`? services are: db, once, web",

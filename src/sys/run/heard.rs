@@ -3,7 +3,8 @@
 use super::Turning;
 #[cfg(debug_assertions)]
 use super::mishap;
-use crate::config::values::Signal;
+use super::reports::Manner;
+use crate::config::values::{ServiceName, Signal};
 use crate::supervise::{Event, Report, Target};
 
 impl Turning<'_> {
@@ -12,14 +13,44 @@ impl Turning<'_> {
         for signal in self.signals.pending() {
             match signal {
                 Signal::CHLD => {}
-                Signal::TERM | Signal::INT | Signal::QUIT => self.queue.push_back(Event::StopSignal(signal)),
-                Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 #[cfg(debug_assertions)]
                 signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
                 mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
+                Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
+                // In the place of tini: all is the main command's, and whoever asks for a stop again asks it again.
+                signal if self.manner == Manner::Alone => {
+                    let is_asked = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
+                    self.queue.push_back(match signal {
+                        Signal::TERM | Signal::INT if !is_asked && !self.is_stopping() => Event::StopSignal(signal),
+                        other => Event::Forward(other),
+                    });
+                }
+                Signal::TERM | Signal::INT | Signal::QUIT | Signal::PWR | Signal::RTMIN_3 => {
+                    self.queue.push_back(Event::StopSignal(signal));
+                }
                 Signal::HUP => drop(self.reload_asked.get_or_insert_default()),
-                other => self.queue.push_back(Event::Forward(other)),
+                other => {
+                    if self.supervisor.id(&ServiceName::main()).is_none() {
+                        self.say_untaken(other);
+                    }
+                    self.queue.push_back(Event::Forward(other));
+                }
             }
+        }
+    }
+
+    /// Says, once for each, that a signal came and nothing comes of it: it may be meant as a stop. The size of a terminal is
+    /// nobody's news.
+    fn say_untaken(&mut self, signal: Signal) {
+        let is_resize = self.tty && signal == Signal::WINCH;
+        if !is_resize && self.untaken.insert(signal) {
+            let name = signal.to_string();
+            let bare = name.trim_start_matches("SIG");
+            tracing::info!(
+                "got {signal}: nobody takes it; if it is the image's STOPSIGNAL, write `STOPSIGNAL TERM` in the Dockerfile \
+                 (or run with `--stop-signal TERM`); if a service wants it, write `signals = {{ \"{bare}\" = \"NAME\" }}` in \
+                 /etc/stepdown.toml"
+            );
         }
     }
 
@@ -37,11 +68,7 @@ impl Turning<'_> {
     pub(super) fn tell_outside(&mut self, report: &Report) {
         match report {
             Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {
-                let (up, wanted) = self.supervisor.up_and_wanted();
-                self.outward.status(&format!("{up} of {wanted} up"));
-                if up == wanted && !std::mem::replace(&mut self.said_ready, true) {
-                    self.outward.ready();
-                }
+                self.outward.progress(|| self.supervisor.up_and_wanted());
             }
             Report::Stopping { .. } => self.outward.stopping(),
             _ => {}

@@ -36,7 +36,7 @@ pub use member::{Member, Surroundings};
 pub use reload::{Origin, Reread};
 
 use crate::config::container::SignalRule;
-use crate::config::values::ServiceName;
+use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
 use crate::supervise::{Action, Because, Event, Id, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
@@ -165,9 +165,10 @@ struct Turning<'a> {
     /// A reload is due, and these want to know what comes of it.
     reload_asked: Option<Vec<Call>>,
     outward: Outward,
-    said_ready: bool,
     termination_log: Option<TerminationLog>,
     mapped: Vec<SignalRule>,
+    /// Signals that came and that nobody takes: each is said once.
+    untaken: BTreeSet<Signal>,
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
@@ -198,9 +199,9 @@ impl<'a> Turning<'a> {
             origin: stage.origin,
             reload_asked: None,
             outward: stage.outside.outward,
-            said_ready: false,
             termination_log: stage.outside.termination_log,
             mapped: stage.mapped,
+            untaken: BTreeSet::new(),
             ends_by: None,
             manner,
             refusals: Refusals::new(),
@@ -210,6 +211,9 @@ impl<'a> Turning<'a> {
 
     /// Turns until the engine says exit.
     async fn turn(&mut self) -> std::io::Result<u8> {
+        if self.manner == Manner::Alone {
+            self.signals.take_faults()?;
+        }
         let sources = Sources::new(self.signals, &self.hands)?;
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.

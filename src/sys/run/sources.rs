@@ -22,6 +22,7 @@ use crate::sys::signals::Signals;
 /// All of them but callers and deadlines.
 pub struct Sources {
     signals: AsyncFd<OwnedFd>,
+    faults: Option<AsyncFd<OwnedFd>>,
     watch: AsyncFd<OwnedFd>,
     probes: AsyncFd<OwnedFd>,
     logs: [(Way, AsyncFd<OwnedFd>); 3],
@@ -57,6 +58,7 @@ impl Sources {
         let lane = |way| Ok::<_, io::Error>((way, watched(&hands.logs.lane(way), readable)?));
         Ok(Self {
             signals: watched(signals, readable)?,
+            faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
             watch: watched(&hands.watch, readable)?,
             probes: watched(&hands.probes, readable)?,
             logs: [lane(Way::Stdout)?, lane(Way::Stderr)?, lane(Way::Files)?],
@@ -101,6 +103,7 @@ impl Sources {
 
     fn look(&self, ready: &mut Ready, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
+        ready.signals |= self.faults.as_ref().is_some_and(|faults| is_ready(faults, context));
         ready.watch |= is_ready(&self.watch, context);
         ready.probes |= is_ready(&self.probes, context);
         for (flag, (_, lane)) in ready.logs.iter_mut().zip(&self.logs) {
