@@ -100,7 +100,9 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let environment = Environment::new(given.clone());
     stopwatch.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    let mut life = Life { stopwatch, config, facts, plan, given, environment, done, not_done, before };
+    // Before *prepare*, whose programs need them as well.
+    let limits = descriptors::make_room(config.services.len() + usize::from(plan.main.is_some()));
+    let mut life = Life { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
         if let Some(over) = life.prepare(&power, listener.as_ref(), &mut signals)? {
             return Ok(over);

@@ -18,10 +18,10 @@ use super::run::{self, Environment, Member, Outcome, Outside, Stage, Surrounding
 use super::runtime_dir::RuntimeDir;
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
-use super::{descriptors, doctor, facts, terminal};
+use super::{doctor, facts, terminal};
 use crate::config::Config;
 use crate::config::container::LogFormat;
-use crate::config::service::Service;
+use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::error::{Error, Refused};
 use crate::plan::checks::locate_all;
@@ -44,6 +44,8 @@ pub struct Life {
     pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
     pub environment: Environment,
+    /// Limits that services get back, because PID 1 has raised its own.
+    pub limits: Vec<Limit>,
     /// Oneshots that *prepare* has done.
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
@@ -133,7 +135,6 @@ impl Life {
             spec.start = Start::Failed;
         }
         let mut surroundings = self.surroundings(self.parent(), self.groups());
-        surroundings.limits = descriptors::make_room(setup.specs.len());
         if main.is_some() && self.facts.tty {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
@@ -182,7 +183,7 @@ impl Life {
             parent,
             groups,
             umask: self.plan.identity.umask,
-            limits: Vec::new(),
+            limits: self.limits.clone(),
             terminal: None,
             log: self.plan.log,
             tag_width: tag_width(&self.plan),

@@ -66,6 +66,19 @@ fn with_few_descriptors_the_main_command_runs_or_nothing_does_and_the_limit_is_n
     assert!(ran > 0 && refused > 0, "{ran} {refused}");
 }
 
+/// What is lower than the hard limit is raised before the first program, and each gets back what the container was given.
+#[test]
+fn a_low_soft_limit_is_raised_for_root_oneshots_too_and_no_program_sees_it() {
+    if !possible() {
+        return;
+    }
+    let first =
+        "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \"echo first has $(ulimit -n)\"]\n";
+    let cell = Cell::new().app().etc("services.d/first.toml", first).inside("ulimit -Sn 26");
+    let ended = cell.command(&["/bin/sh", "-c", "echo main has $(ulimit -n)"]).run();
+    says("soft", &ended, 0, &["first has 26", "main has 26"]);
+}
+
 /// The limit counts all processes of a user on this machine: nobody else has this number.
 const LONELY: &str = "54321";
 
