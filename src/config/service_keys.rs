@@ -51,7 +51,7 @@ const SERVICE_KEYS: &[KeyDoc] = &[
     key("clear_environment", "true or false", "false", "clear_environment = true",
         "start from an empty environment instead of the container's"),
     key("environment_file", "an absolute path", "(none)", r#"environment_file = "/config/web.env""#,
-        "a file of `NAME=value` lines, read at each start with the service's rights; root's alone, where it has more than the app user"),
+        "a file of `NAME=value` lines, read at each start with the service's rights, and kept for that run's checks, `finish` and other commands; root's alone, where it has more than the app user"),
     key("restart", "a string or a table", r#""always""#, r#"restart = "on-failure""#,
         "when it is started again: `always`, `on-failure`, `never`, or a table; a oneshot never is"),
     key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",

@@ -22,7 +22,7 @@ use stepdown::plan::Credentials;
 use stepdown::supervise::Answer;
 use stepdown::supervise::{Pid, SpawnError};
 use stepdown::sys::probe::Probes;
-use stepdown::sys::process::launch::{Launch, Parent, Session};
+use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
 use stepdown::sys::process::reap::{self, Seen};
 
 /// A test that waits this long has failed.
@@ -118,9 +118,10 @@ pub fn launch() -> Launch {
     };
     Launch {
         instead: Vec::new(),
-        program: c"/nowhere".to_owned(),
+        program: Program::Path(c"/nowhere".to_owned()),
         argv: vec![c"service".to_owned()],
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],
+        file: None,
         directory: Some(c"/tmp".to_owned()),
         credentials,
         parent: Parent::App,

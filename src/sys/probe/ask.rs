@@ -4,7 +4,6 @@
 //! is not here. It must never return or unwind into the parent's code: there it would be a second PID 1.
 #![allow(unsafe_code)] // what stands between fork and exit
 
-use std::ffi::CString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
@@ -22,7 +21,8 @@ use super::words::REFUSAL;
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::SpawnError;
 use crate::sys::process::child::{self, Pointers};
-use crate::sys::process::launch::Launch;
+use crate::sys::process::launch::{Launch, Program};
+use crate::sys::process::program;
 
 /// What is asked, laid out before the fork.
 pub enum Question {
@@ -34,8 +34,8 @@ pub enum Question {
     Path(PathBuf),
     /// Does it accept a connection?
     Socket(PathBuf),
-    /// Does it exit with 0? Where to look for it.
-    Command(Vec<CString>),
+    /// Does it exit with 0?
+    Command(Program),
 }
 
 /// Lives a look to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
@@ -44,8 +44,11 @@ pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: R
         if let Err(record) = child::become_identity(launch, pointers) {
             return refuse(answer, &told(&child::refusal(&record)));
         }
-        if let Question::Command(candidates) = question {
-            let errno = execute(candidates, pointers);
+        if let Question::Command(wanted) = question {
+            let errno = match program::environment(launch) {
+                Ok(env) => program::execute(wanted, launch, &env),
+                Err((words, errno)) => return refuse(answer, &format!("{words}: {}", errno.desc())),
+            };
             let name = launch.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
             return refuse(answer, &format!("cannot execute `{name}`: {}", errno.desc()));
         }
@@ -96,19 +99,6 @@ fn socket(path: &Path) -> Result<(), String> {
         ErrorKind::NotFound => "is not there".to_owned(),
         _ => why(&cause),
     })
-}
-
-/// As execvp(3): the next candidate where there is no such program here.
-fn execute(candidates: &[CString], pointers: &Pointers) -> Errno {
-    let mut told = Errno::ENOENT;
-    for program in candidates {
-        match child::execute(program, pointers) {
-            Errno::ENOENT | Errno::ENOTDIR => {}
-            Errno::EACCES => told = Errno::EACCES,
-            other => return other,
-        }
-    }
-    told
 }
 
 /// Returns the kernel's or the resolver's words, as the end of a sentence.

@@ -11,12 +11,10 @@ mod http;
 mod words;
 
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::fs::File;
 use std::hash::Hash;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -31,7 +29,7 @@ use crate::supervise::{Answer, Exit, Pid, SpawnError, Target};
 use crate::sys::null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
-use crate::sys::process::launch::{Launch, Session, word_of, words as words_of};
+use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
 use crate::sys::process::session::{self, Recent};
 use crate::sys::process::spawn;
 use crate::sys::process::{group, reap};
@@ -303,24 +301,12 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
         Probe::Command(argv) => {
             launch.argv = words_of(argv).map_err(nul)?;
             let name = launch.argv.first().ok_or_else(|| refused("cannot find a command to run", Errno::ENOENT))?;
-            return candidates(name, &launch.env).map(Question::Command).map_err(nul);
+            return Ok(Question::Command(Program::Search(name.clone())));
         }
     };
     // Asked from here: a service's directory that is gone says nothing about what is asked.
     launch.directory = Some(c"/".to_owned());
     Ok(question)
-}
-
-/// Returns the paths at which execvp(3) would look for a program: tried in the child, as the service's user.
-fn candidates(name: &CString, env: &[CString]) -> Result<Vec<CString>, std::ffi::NulError> {
-    if name.as_bytes().contains(&b'/') {
-        return Ok(vec![name.clone()]);
-    }
-    let path = env.iter().find_map(|word| word.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
-    let folders = path.split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
-    let joined = folders.map(|folder| std::path::Path::new(std::ffi::OsStr::from_bytes(folder)));
-    let name = std::ffi::OsStr::from_bytes(name.as_bytes());
-    joined.map(|folder| word_of(folder.join(name).as_os_str())).collect()
 }
 
 fn refused(what: &str, errno: Errno) -> SpawnError {

@@ -1,15 +1,19 @@
 //! Between fork and exec: one function, one stage after the other, each named so that a refusal can be told in words.
-//! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)).
+//! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)); but for what `program` finds
+//! at the end, where a launch asks for that.
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
 use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 
 use nix::errno::Errno;
 use nix::libc;
 
-use super::launch::{Launch, Parent, Session};
+use super::capset::{capset, permitted};
+use super::launch::{Launch, Parent, Program, Session};
+use super::program;
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
@@ -17,6 +21,8 @@ use crate::supervise::SpawnError;
 
 /// Stage and errno.
 pub const RECORD: usize = 5;
+/// The most that a child says of a refusal: a record, and words where there are some.
+pub const MOST_SAID: usize = 1024;
 
 /// The program was not executed.
 pub const EXEC: &str = "cannot execute the program";
@@ -37,10 +43,11 @@ enum Stage {
     Uid,
     NoNewPrivs,
     Directory,
+    Environment,
     Exec,
 }
 
-const STAGES: [(Stage, &str); 11] = [
+const STAGES: [(Stage, &str); 12] = [
     (Stage::Session, "cannot make a session"),
     (Stage::Descriptors, "cannot arrange the standard descriptors"),
     (Stage::Limits, "cannot set the resource limits"),
@@ -51,13 +58,16 @@ const STAGES: [(Stage, &str); 11] = [
     (Stage::Uid, "cannot become the user"),
     (Stage::NoNewPrivs, "cannot set no_new_privs"),
     (Stage::Directory, CHDIR),
+    (Stage::Environment, "cannot read environment_file"),
     (Stage::Exec, EXEC),
 ];
 
 /// Returns the refusal that a record tells of.
 pub fn refusal(record: &[u8]) -> SpawnError {
     let stage = record.first().copied().unwrap_or_default();
-    let what = STAGES.iter().find(|(known, _)| *known as u8 == stage).map_or("cannot start", |(_, words)| *words);
+    let stage = STAGES.iter().find(|(known, _)| *known as u8 == stage).map_or("cannot start", |(_, words)| *words);
+    let words = String::from_utf8_lossy(record.get(RECORD..).unwrap_or_default());
+    let what = if words.is_empty() { stage } else { &words };
     let errno = record.get(1..RECORD).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes);
     SpawnError { what: what.to_owned(), errno }
 }
@@ -72,12 +82,17 @@ pub struct Pointers {
 impl Pointers {
     /// Returns the arrays for `launch`, which must outlive them.
     pub fn of(launch: &Launch) -> Self {
+        Self::with_env(launch, &launch.env)
+    }
+
+    /// The same with another environment, which must outlive them too.
+    pub fn with_env(launch: &Launch, env: &[std::ffi::CString]) -> Self {
         let list = |words: &[std::ffi::CString]| {
             words.iter().map(|word| word.as_ptr()).chain(std::iter::once(ptr::null())).collect()
         };
         Self {
             argv: list(&launch.argv),
-            env: list(&launch.env),
+            env: list(env),
             groups: launch.credentials.groups.iter().flatten().map(|gid| gid.0).collect(),
         }
     }
@@ -85,14 +100,40 @@ impl Pointers {
 
 /// Becomes the service; on a refusal writes the record to `verdict` and exits.
 pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
-    let record = match become_identity(launch, pointers) {
-        Ok(()) => record_of((Stage::Exec, execute_first(launch, pointers))),
-        Err(record) => record,
-    };
-    // SAFETY: `record` is valid for its length; a failing write leaves nothing to be done.
-    unsafe { libc::write(verdict, record.as_ptr().cast(), record.len()) };
+    match (become_identity(launch, pointers), &launch.program, &launch.file) {
+        (Err(record), _, _) => say(verdict, record, b""),
+        (Ok(()), Program::Path(program), None) => {
+            say(verdict, record_of((Stage::Exec, execute_first(program, launch, pointers))), b"");
+        }
+        (Ok(()), Program::Path(_) | Program::Search(_), _) => {
+            // It must never unwind into the parent's code: there it would be a second PID 1.
+            let done = panic::catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
+            if done.is_err() {
+                say(verdict, record_of((Stage::Exec, Errno::EINVAL)), b"cannot find the program: internal error");
+            }
+        }
+    }
     // SAFETY: ends this process without running the parent's exit handlers.
     unsafe { libc::_exit(111) }
+}
+
+/// Looks for what is not laid out, then executes. Returns only if that was refused, and has said so.
+fn find_and_execute(launch: &Launch, verdict: RawFd) {
+    match program::environment(launch) {
+        Ok(env) => say(verdict, record_of((Stage::Exec, program::execute(&launch.program, launch, &env))), b""),
+        Err((words, errno)) => say(verdict, record_of((Stage::Environment, errno)), words.as_bytes()),
+    }
+}
+
+/// Writes a record and words at once, so that they are read at once.
+fn say(verdict: RawFd, record: [u8; RECORD], words: &[u8]) {
+    let mut said = [0; MOST_SAID];
+    let length = RECORD + words.len().min(MOST_SAID - RECORD);
+    for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
+        *to = *from;
+    }
+    // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
+    unsafe { libc::write(verdict, said.as_ptr().cast(), length) };
 }
 
 /// Becomes all of the service but its program: what is left is [`execute`].
@@ -104,8 +145,8 @@ pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<(), [u8; 
 }
 
 /// Executes the program, or the first of those instead of it that this user may execute. Returns the first refusal.
-fn execute_first(launch: &Launch, pointers: &Pointers) -> Errno {
-    let refused = execute(&launch.program, pointers);
+pub fn execute_first(program: &CStr, launch: &Launch, pointers: &Pointers) -> Errno {
+    let refused = execute(program, pointers);
     if refused == Errno::EACCES {
         for program in &launch.instead {
             execute(program, pointers);
@@ -290,44 +331,6 @@ fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> 
     Ok(())
 }
 
-/// Version 3 of the header: two words of 32 bits for each set (capget(2)).
-const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-
-#[repr(C)]
-struct CapHeader {
-    version: u32,
-    pid: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct CapWords {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-fn permitted() -> CapSet {
-    let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
-    let mut words = [CapWords::default(); 2];
-    // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
-    let [low, high] = words;
-    if answer == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
-}
-
-fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Result<(), Errno> {
-    let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
-    let half = |shift: u32| {
-        let word = |set: CapSet| u32::try_from(set.0 >> shift & u64::from(u32::MAX)).unwrap_or_default();
-        CapWords { effective: word(effective), permitted: word(permitted), inheritable: word(inheritable) }
-    };
-    let words = [half(0), half(32)];
-    // SAFETY: both outlive the call and have the layout that version 3 asks for.
-    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
-    if answer == 0 { Ok(()) } else { Err(Errno::last()) }
-}
-
 fn number(resource: Resource) -> libc::__rlimit_resource_t {
     match resource {
         Resource::As => libc::RLIMIT_AS,
@@ -372,6 +375,7 @@ mod tests {
     #[test]
     fn a_torn_record_is_still_a_refusal() {
         assert_eq!(refusal(&[]).what, "cannot start");
-        assert_eq!(refusal(&[11]).what, "cannot execute the program");
+        assert_eq!(refusal(&[12]).what, "cannot execute the program");
+        assert_eq!(refusal(&[11, 2, 0, 0, 0, b'x', b'y']).what, "xy");
     }
 }

@@ -1,18 +1,20 @@
 //! [`Launch`]: everything that a child needs, resolved and laid out before the fork, so that between fork and exec
-//! nothing is looked up and nothing is allocated.
+//! nothing is looked up and nothing is allocated, but for what may lie on a disk that hangs: that is the child's to find.
 
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use super::environment_file::SharedBytes;
 use crate::config::service::Limit;
-use crate::plan::Credentials;
+use crate::plan::{Credentials, Trust};
 
 /// A process to be.
 pub struct Launch {
-    /// The path that is executed; never searched for.
-    pub program: CString,
+    /// What is executed.
+    pub program: Program,
     /// Later places of PATH with such a program: PID 1 found the first one with its own rights, and the service's user may
     /// not be let there (execvp(3) goes on after EACCES).
     pub instead: Vec<CString>,
@@ -20,6 +22,8 @@ pub struct Launch {
     pub argv: Vec<CString>,
     /// Its environment, `NAME=value`.
     pub env: Vec<CString>,
+    /// A file with more of it, which the child reads: the disk that it lies on may hang.
+    pub file: Option<EnvironmentFile>,
     /// Its working directory; `None`: ours.
     pub directory: Option<CString>,
     /// Ids, groups, capabilities.
@@ -38,6 +42,29 @@ pub struct Launch {
     pub stdio: [Option<RawFd>; 3],
     /// The descriptor for readiness: ours, and the number that it has there.
     pub notify: Option<(RawFd, RawFd)>,
+}
+
+/// A program, as the child finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// At this path.
+    Path(CString),
+    /// Where execvp(3) would find this name. The child looks for it, as the service's user and by the service's PATH: a
+    /// directory on the way may hang, and PID 1 may see what its user does not.
+    Search(CString),
+}
+
+/// Variables that the child reads.
+#[derive(Clone, Debug)]
+pub struct EnvironmentFile {
+    /// Where they are.
+    pub path: PathBuf,
+    /// Whose the file may be.
+    pub trust: Trust,
+    /// How many of the launch's own variables come before those of the file; the others win over it.
+    pub before: usize,
+    /// Where the child leaves a copy of what it read, for whatever is started beside this process.
+    pub copy: Option<Rc<SharedBytes>>,
 }
 
 /// What the forking process is.

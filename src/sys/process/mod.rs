@@ -2,10 +2,13 @@
 //! and signalled by group ([`group`]) and session ([`session`]); what only PID 1 may set of them ([`score`]). Knows pids
 //! and descriptors, not services.
 
+mod capset;
 pub mod child;
 pub mod children;
+pub mod environment_file;
 pub mod group;
 pub mod launch;
+pub mod program;
 pub mod reap;
 pub mod score;
 pub mod session;

@@ -44,7 +44,7 @@ pub enum Verdict {
 impl VerdictPipe {
     /// Returns what the child has said so far; never blocks.
     pub fn read(&mut self) -> Verdict {
-        let mut record = [0; child::RECORD];
+        let mut record = [0; child::MOST_SAID];
         match self.0.read(&mut record) {
             Ok(0) => Verdict::Executed,
             Ok(length) => Verdict::Refused(child::refusal(record.get(..length).unwrap_or_default())),
@@ -79,7 +79,6 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     }
     let pointers = child::Pointers::of(launch);
     let verdict = write.as_raw_fd();
-    // `become_service` allocates nothing and takes no lock.
     let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
     Ok(Started { pid, verdict: VerdictPipe(File::from(read)) })
 }

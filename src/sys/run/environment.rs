@@ -2,21 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, NulError, OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
 
-use nix::libc;
-
-use crate::config::MAX_FILE;
 use crate::config::service::Service;
-use crate::error::shown;
+use crate::plan::ServicePlan;
 use crate::plan::inherited::{Inherited, names_code};
-use crate::plan::{ServicePlan, Trust};
-use crate::sys::privilege::{FilesOf, with_files_of};
-use crate::sys::source::whose;
+use crate::sys::process::environment_file::Variable;
 
 /// Where programs are looked for when nobody says (Docker's own default).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -37,32 +28,39 @@ impl Environment {
         Self(given)
     }
 
-    /// Returns the whole environment of a service.
-    ///
-    /// # Errors
-    /// When its `environment_file` cannot be read.
-    pub fn of(&self, service: &Service, plan: &ServicePlan) -> io::Result<BTreeMap<OsString, OsString>> {
-        let mut all = if service.clear_environment { BTreeMap::new() } else { self.0.clone() };
+    /// Returns the environment of a service, but for what its file says.
+    pub fn of(&self, service: &Service, plan: &ServicePlan) -> Variables {
+        let mut before = if service.clear_environment { BTreeMap::new() } else { self.0.clone() };
         if let Inherited::Safe { path } = &plan.inherited {
-            all.retain(|name, value| !names_code(name, value));
-            all.insert("PATH".into(), path.clone());
+            before.retain(|name, value| !names_code(name, value));
+            before.insert("PATH".into(), path.clone());
         }
-        all.insert("HOME".into(), plan.home.clone().into());
-        all.insert("USER".into(), plan.user.clone().into());
-        all.insert("LOGNAME".into(), plan.user.clone().into());
-        all.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-        if let Some(file) = &service.environment_file {
-            let user = FilesOf::from(&plan.credentials);
-            let bytes = with_files_of(&user, || judged(file, plan.variables).and_then(|()| read(file)));
-            all.extend(entries(&bytes.and_then(|bytes| bytes).map_err(|cause| about(file, &cause))?));
-        }
-        all.extend(service.environment.iter().map(|(name, value)| (name.into(), value.into())));
-        Ok(all)
+        before.insert("HOME".into(), plan.home.clone().into());
+        before.insert("USER".into(), plan.user.clone().into());
+        before.insert("LOGNAME".into(), plan.user.clone().into());
+        before.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
+        let own = service.environment.iter();
+        Variables { before, own: own.map(|(name, value)| (name.into(), value.into())).collect() }
     }
 }
 
-fn about(file: &Path, cause: &io::Error) -> io::Error {
-    io::Error::new(cause.kind(), format!("{}: {cause}", file.display()))
+/// The environment of a service in its order: `environment_file` comes in between.
+#[derive(Clone, Debug, Default)]
+pub struct Variables {
+    /// The container's, and its user's.
+    pub before: BTreeMap<OsString, OsString>,
+    /// Its own, which win.
+    pub own: BTreeMap<OsString, OsString>,
+}
+
+impl Variables {
+    /// Returns all of them, with those that were read from a file.
+    pub fn with_file(self, file: Vec<Variable>) -> BTreeMap<OsString, OsString> {
+        let mut all = self.before;
+        all.extend(file);
+        all.extend(self.own);
+        all
+    }
 }
 
 /// Returns the variables as execve(2) takes them.
@@ -78,66 +76,4 @@ pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulE
             CString::new(word)
         })
         .collect()
-}
-
-/// Refuses what others than root could have written, where the service has more rights than they. Only root can change what
-/// passed, so that it is the same file that is read.
-fn judged(file: &Path, trust: Trust) -> io::Result<()> {
-    let stranger = match trust {
-        Trust::Anybody => None,
-        Trust::Root { .. } => whose::way(file).into_iter().find(|found| !trust.allows(found)),
-    };
-    let Some(stranger) = stranger else { return Ok(()) };
-    let path = shown(stranger.path.as_os_str());
-    let what = format!(
-        "others than root could have written it, and this service has more rights than the app user: {stranger}; \
-         move it to where only root can write, such as /etc, or `chown 0:0 {path} && chmod go-w {path}`"
-    );
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
-}
-
-/// Reads a file that may lie in a place that the app can write: never waits for a FIFO, never reads without end.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_FILE { Err(io::Error::other("larger than 256 KiB")) } else { Ok(bytes) }
-}
-
-/// `NAME=value` lines, as `docker run --env-file` reads them: blank lines and `#` comments are passed over, values are
-/// taken as they stand.
-fn entries(bytes: &[u8]) -> Vec<(OsString, OsString)> {
-    let lines =
-        bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start());
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .filter_map(|line| {
-            let at = line.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
-            let (name, value) = line.split_at(at);
-            Some((OsString::from_vec(name.to_vec()), OsString::from_vec(value.get(1..).unwrap_or_default().to_vec())))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_environment_file_is_read_as_docker_reads_one() {
-        let got = entries(b"# note\n\n  A=1\nB=two words # kept\r\nEMPTY=\n=nothing\nnot-a-pair\nC=a=b");
-        let expected = [("A", "1"), ("B", "two words # kept"), ("EMPTY", ""), ("C", "a=b")];
-        assert_eq!(got, expected.map(|(name, value)| (name.into(), value.into())));
-    }
-
-    #[test]
-    fn a_fifo_in_place_of_the_file_makes_nobody_wait() {
-        let place = tempfile::tempdir().unwrap();
-        let fifo = place.path().join("env");
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert_eq!(read(&fifo).unwrap_err().to_string(), "not a regular file");
-    }
 }

@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::watch::Key;
 use crate::supervise::{Id, Pid, Role};
+use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::Leftover;
 use crate::sys::process::session::Recent;
 use crate::sys::process::spawn::VerdictPipe;
@@ -24,6 +26,8 @@ pub struct Process {
     pub role: Role,
     /// Open until it has said whether it executed its program.
     pub verdict: Option<(Key, VerdictPipe)>,
+    /// Where it leaves what it reads from its `environment_file`.
+    pub file: Option<Rc<SharedBytes>>,
     /// Watched until it has said that it is ready.
     pub notify: Option<Key>,
     /// It could not execute its program, and the engine knows: its end is no news.
@@ -54,6 +58,11 @@ impl Family {
     /// Returns a process that is not reaped yet.
     pub fn get(&mut self, pid: Pid) -> Option<&mut Process> {
         self.living.get_mut(&pid)
+    }
+
+    /// Returns whether a process has not executed its program yet, and reads its file before.
+    pub fn is_reading_file(&self, pid: Pid) -> bool {
+        self.living.get(&pid).is_some_and(|process| process.file.is_some())
     }
 
     /// Gives up a process that was reaped.

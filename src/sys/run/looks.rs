@@ -35,7 +35,7 @@ impl Hands {
         let nothing = || SpawnError { what: "cannot find what to ask".to_owned(), errno: Errno::EINVAL as i32 };
         let member = self.members.get(id.0).ok_or_else(nothing)?;
         let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
-        let launch = member.command(&self.around, Descriptors::default())?;
+        let launch = member.command(&self.around, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(Asker::Engine(id), probe, timeout, now, launch)?;
         Ok(())
     }
@@ -66,7 +66,8 @@ impl Hands {
     /// When no process can be had, or the command before it is not over.
     pub fn run_as(&mut self, id: Id, words: &[OsString], timeout: Duration, now: Instant) -> Result<(), SpawnError> {
         let nobody = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
-        let launch = self.members.get(id.0).ok_or_else(nobody)?.command(&self.around, Descriptors::default())?;
+        let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
+        let launch = member.command(&self.around, Descriptors::default(), file)?;
         self.probes.start(Asker::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
     }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::unistd::{AccessFlags, access};
 
-use super::environment::{self, Environment};
+use super::environment::{self, Environment, Variables};
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
@@ -19,7 +18,8 @@ use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
 use crate::sys::privilege::FilesOf;
 use crate::sys::process::child::{CHDIR, EXEC};
-use crate::sys::process::launch::{Launch, Parent, Session, path_of, words};
+use crate::sys::process::environment_file::{self as file, SharedBytes};
+use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";
@@ -72,6 +72,15 @@ pub struct Descriptors {
     pub notify: Option<(RawFd, RawFd)>,
 }
 
+/// What is known of a service's `environment_file`.
+#[derive(Clone, Debug)]
+pub enum FileBytes {
+    /// What its run has read: whatever is started beside that run uses the same.
+    Read(Rc<[u8]>),
+    /// Nothing yet: the process that is started reads it, and leaves a copy there.
+    Unread(Option<Rc<SharedBytes>>),
+}
+
 impl Member {
     /// Returns whether it is the main command: it may have the terminal, and starts in the image's working directory.
     pub fn is_main(&self) -> bool {
@@ -107,9 +116,16 @@ impl Member {
     /// Returns how its command is started.
     ///
     /// # Errors
-    /// What [`Launch`] cannot hold (a NUL byte), or an `environment_file` that cannot be read.
-    pub fn command(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
-        let mut launch = self.launch(self.plan.program.clone(), self.plan.argv.clone(), around, descriptors)?;
+    /// What [`Launch`] cannot hold (a NUL byte).
+    pub fn command(
+        &self,
+        around: &Surroundings,
+        descriptors: Descriptors,
+        file: FileBytes,
+    ) -> Result<Launch, SpawnError> {
+        let program = path_of(&self.plan.program).map_err(nul)?;
+        let words = (Program::Path(program), self.plan.argv.clone());
+        let mut launch = self.launch(words, around, descriptors, file)?;
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
         if self.plan.variables == Trust::Anybody && is_searched(&self.service.command) {
             launch.instead = later(&self.plan.program, &launch.env);
@@ -121,16 +137,15 @@ impl Member {
     /// (s6-supervise).
     ///
     /// # Errors
-    /// As [`Self::command`]; also when there is no such program.
+    /// As [`Self::command`]; also when it has none.
     pub fn finish(
         &self,
-        after: Option<Exit>,
-        group: Option<Pid>,
+        (after, group): (Option<Exit>, Option<Pid>),
         around: &Surroundings,
         descriptors: Descriptors,
+        file: FileBytes,
     ) -> Result<Launch, SpawnError> {
-        let command = self.beside(Role::Finish).ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
-        let (program, mut argv) = self.program_of(command, around)?;
+        let (program, mut argv) = self.beside_program(Role::Finish)?;
         let (code, signal) = match after {
             Some(Exit::Code(code)) => (code.to_string(), "0".to_owned()),
             Some(Exit::Signal(signal)) => (SIGNALLED.to_owned(), signal.number().to_string()),
@@ -138,17 +153,15 @@ impl Member {
         };
         let group = group.map_or_else(|| "0".to_owned(), |pid| pid.0.to_string());
         argv.extend([code, signal, self.plan.name.to_string(), group].map(OsString::from));
-        self.launch(program, argv, around, descriptors)
+        self.launch((program, argv), around, descriptors, file)
     }
 
     /// Returns how its stop command is started.
     ///
     /// # Errors
     /// As [`Self::finish`].
-    pub fn undo(&self, around: &Surroundings, descriptors: Descriptors) -> Result<Launch, SpawnError> {
-        let command = self.beside(Role::Undo).ok_or_else(|| told("cannot find a stop command", Errno::ENOENT))?;
-        let (program, argv) = self.program_of(command, around)?;
-        self.launch(program, argv, around, descriptors)
+    pub fn undo(&self, around: &Surroundings, descriptors: Descriptors, file: FileBytes) -> Result<Launch, SpawnError> {
+        self.launch(self.beside_program(Role::Undo)?, around, descriptors, file)
     }
 
     /// Returns a refusal with the program or directory that it is about, and whose it is.
@@ -161,8 +174,7 @@ impl Member {
         };
         match role {
             Role::Run => SpawnError { what, ..why },
-            Role::Finish => SpawnError { what: format!("finish: {what}"), ..why },
-            Role::Undo => SpawnError { what: format!("stop_command: {what}"), ..why },
+            Role::Finish | Role::Undo => SpawnError { what: format!("{}: {what}", key_of(role)), ..why },
         }
     }
 
@@ -185,42 +197,73 @@ impl Member {
         }
     }
 
-    fn program_of(&self, command: &Command, around: &Surroundings) -> Result<(PathBuf, Vec<OsString>), SpawnError> {
-        match command {
-            Command::File(path) => Ok((path.clone(), vec![path.clone().into()])),
+    /// Returns the program of what is run beside its command, and its arguments.
+    fn beside_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
+        let key = key_of(role);
+        let missing = || told(format!("cannot find a `{key}` to run"), Errno::ENOENT);
+        match self.beside(role).ok_or_else(missing)? {
+            Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
-                let shell = [SHELL, "-e", "-c", text, "finish"].map(OsString::from);
-                Ok((SHELL.into(), shell.into()))
+                let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
+                Ok((Program::Path(path_of(Path::new(SHELL)).map_err(nul)?), shell.into()))
             }
             Command::Argv(words) => {
-                let name = words.first().ok_or_else(|| told("cannot find a finish script", Errno::ENOENT))?;
-                let environment = around.environment.of(&self.service, &self.plan).map_err(unreadable)?;
-                let path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-                Ok((search(name, &path), words.clone()))
+                let name = words.first().ok_or_else(missing)?;
+                Ok((Program::Search(word_of(name).map_err(nul)?), words.clone()))
             }
         }
     }
 
-    /// Returns everything that its command finds in its environment.
-    ///
-    /// # Errors
-    /// When its `environment_file` cannot be read.
-    pub fn environment(&self, around: &Surroundings) -> Result<BTreeMap<OsString, OsString>, SpawnError> {
-        let mut all = around.environment.of(&self.service, &self.plan).map_err(unreadable)?;
-        all.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
-        Ok(all)
+    /// Returns whether it has variables in a file.
+    pub fn has_file(&self) -> bool {
+        self.environment_file().is_some()
+    }
+
+    fn environment_file(&self) -> Option<&Path> {
+        self.service.environment_file.as_deref()
+    }
+
+    /// Returns everything that its command finds in its environment; `None` while nobody has read its file.
+    pub fn environment(&self, around: &Surroundings, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
+        let variables = self.variables(around);
+        match (self.environment_file(), file) {
+            (None, _) => Some(variables.with_file(Vec::new())),
+            (Some(_), FileBytes::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
+            (Some(_), FileBytes::Unread(_)) => None,
+        }
+    }
+
+    fn variables(&self, around: &Surroundings) -> Variables {
+        let mut all = around.environment.of(&self.service, &self.plan);
+        all.own.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
+        all
     }
 
     fn launch(
         &self,
-        program: PathBuf,
-        argv: Vec<OsString>,
+        (program, argv): (Program, Vec<OsString>),
         around: &Surroundings,
         descriptors: Descriptors,
+        file: FileBytes,
     ) -> Result<Launch, SpawnError> {
         let service = &self.service;
-        let nul = |_| told("cannot pass a NUL byte to a program", Errno::EINVAL);
-        let environment = self.environment(around)?;
+        let Variables { before, own } = self.variables(around);
+        let (env, file) = match (self.environment_file(), file) {
+            (Some(path), FileBytes::Unread(copy)) => {
+                let file =
+                    EnvironmentFile { path: path.to_owned(), trust: self.plan.variables, before: before.len(), copy };
+                let (before, own) = (environment::as_words(&before), environment::as_words(&own));
+                ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
+            }
+            (Some(_), FileBytes::Read(bytes)) => {
+                let all = Variables { before, own }.with_file(file::variables(&bytes));
+                (environment::as_words(&all).map_err(nul)?, None)
+            }
+            (None, FileBytes::Read(_) | FileBytes::Unread(_)) => {
+                let all = Variables { before, own }.with_file(Vec::new());
+                (environment::as_words(&all).map_err(nul)?, None)
+            }
+        };
         let directory = match self.is_main() {
             false => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
             true => around.directory.as_deref(),
@@ -232,10 +275,11 @@ impl Member {
         let limits = around.limits.iter().chain(&service.limits);
         let [stdout, stderr] = descriptors.outputs;
         Ok(Launch {
-            program: path_of(&program).map_err(nul)?,
+            program,
             instead: Vec::new(),
             argv: words(&argv).map_err(nul)?,
-            env: environment::as_words(&environment).map_err(nul)?,
+            env,
+            file,
             directory: directory.map(path_of).transpose().map_err(nul)?,
             credentials,
             parent: around.parent,
@@ -266,27 +310,21 @@ fn later(program: &Path, env: &[CString]) -> Vec<CString> {
     behind.filter_map(|place| path_of(&place.join(name)).ok()).collect()
 }
 
-/// Returns the first executable `name` of a PATH, as execvp(3) would; `name` itself if it has a slash or is nowhere.
-fn search(name: &OsStr, path: &OsStr) -> PathBuf {
-    if name.as_bytes().contains(&b'/') {
-        return name.into();
+/// Returns the key that a role's program is written under.
+fn key_of(role: Role) -> &'static str {
+    match role {
+        Role::Run => "command",
+        Role::Finish => "finish",
+        Role::Undo => "stop_command",
     }
-    let folders = path.as_bytes().split(|byte| *byte == b':').filter(|folder| !folder.is_empty());
-    let mut candidates = folders.map(|folder| Path::new(OsStr::from_bytes(folder)).join(name));
-    candidates.find(|candidate| access(candidate.as_path(), AccessFlags::X_OK).is_ok()).unwrap_or_else(|| name.into())
 }
 
-fn unreadable(cause: io::Error) -> SpawnError {
-    let errno = cause.raw_os_error().unwrap_or(match cause.kind() {
-        io::ErrorKind::NotFound => Errno::ENOENT as i32,
-        io::ErrorKind::PermissionDenied => Errno::EACCES as i32,
-        _ => Errno::EINVAL as i32,
-    });
-    SpawnError { what: format!("cannot read environment_file {cause}"), errno }
+fn nul(_: std::ffi::NulError) -> SpawnError {
+    told("cannot pass a NUL byte to a program", Errno::EINVAL)
 }
 
-fn told(what: &str, errno: Errno) -> SpawnError {
-    SpawnError { what: what.to_owned(), errno: errno as i32 }
+fn told(what: impl Into<String>, errno: Errno) -> SpawnError {
+    SpawnError { what: what.into(), errno: errno as i32 }
 }
 
 #[cfg(test)]

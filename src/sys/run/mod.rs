@@ -11,6 +11,7 @@ mod journal;
 mod last;
 mod looks;
 mod member;
+mod memory;
 pub mod mishap;
 mod needs;
 mod perform;

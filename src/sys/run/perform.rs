@@ -1,9 +1,10 @@
 //! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -13,19 +14,20 @@ use nix::unistd::{geteuid, pipe2};
 
 use super::family::{Family, Process};
 use super::looks::Asker;
-use super::member::{Descriptors, Member, Surroundings};
+use super::member::{Descriptors, FileBytes, Member, Surroundings};
+use super::memory::Memory;
 use super::pipes::Pipes;
 use super::voices::{Sockets, Voices};
 use super::watch::{Heard, Watch};
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
-use crate::sys::cgroup::OomKills;
 use crate::sys::log::logs::{Logs, SHARE};
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
 use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::probe::Probes;
+use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
 use crate::sys::process::score::set_oom_score;
@@ -52,6 +54,8 @@ pub struct Hands {
     pub(super) memory: Memory,
     /// What members will be after a reload, once nothing of the old one runs.
     pub(super) next: HashMap<Id, Member>,
+    /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
+    pub(super) files: HashMap<Id, Rc<[u8]>>,
     null: File,
     /// How many dead were buried.
     pub(super) deaths: u64,
@@ -78,6 +82,7 @@ impl Hands {
             watch,
             memory: Memory::watch(),
             next: HashMap::new(),
+            files: HashMap::new(),
             null: null::input()?,
             deaths: 0,
         })
@@ -93,6 +98,10 @@ impl Hands {
 
     fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
         let no_pipe = |errno: Errno| SpawnError { what: "cannot make a pipe".to_owned(), errno: errno as i32 };
+        let no_memory = |errno: Errno| SpawnError {
+            what: "cannot get memory for environment_file".to_owned(),
+            errno: errno as i32,
+        };
         let unknown = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
         let member = self.members.get(id.0).ok_or_else(unknown)?;
         let is_main = member.is_main();
@@ -115,12 +124,19 @@ impl Hands {
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
         let last = self.last.get(id.0).copied().flatten();
+        let copy = (role == Role::Run && member.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
+        let copy = copy.map(Rc::new);
+        let file = match role {
+            Role::Run => FileBytes::Unread(copy.clone()),
+            Role::Finish | Role::Undo => self.file_of_run(id)?,
+        };
         let launch = match role {
-            Role::Run => member.command(&self.around, descriptors)?,
-            Role::Finish => member.finish(after, last, &self.around, descriptors)?,
-            Role::Undo => member.undo(&self.around, descriptors)?,
+            Role::Run => member.command(&self.around, descriptors, file)?,
+            Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
+            Role::Undo => member.undo(&self.around, descriptors, file)?,
         };
         if role == Role::Run {
+            self.files.remove(&id);
             self.voices.begin(id);
         }
         let started = spawn::spawn(&launch)?;
@@ -138,8 +154,21 @@ impl Hands {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, role, verdict, notify, refused: false, killed: false });
+        self.family.born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false });
         Ok(pid)
+    }
+
+    /// Returns what the run of a service has read from its file.
+    ///
+    /// # Errors
+    /// While that run has not said yet what it is: EAGAIN.
+    pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
+        let reads = |pid: &Pid| self.family.is_reading_file(*pid);
+        if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
+            let what = "its environment_file is still being read".to_owned();
+            return Err(SpawnError { what, errno: Errno::EAGAIN as i32 });
+        }
+        Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
     }
 
     fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
@@ -227,6 +256,7 @@ impl Hands {
         let Some((key, mut pipe)) = process.verdict.take() else { return };
         let (id, role) = (process.id, process.role);
         let verdict = pipe.read();
+        let file = if verdict == Verdict::Pending { None } else { process.file.take() };
         process.refused |= matches!(verdict, Verdict::Refused(_));
         let refused = process.refused;
         match verdict {
@@ -234,7 +264,12 @@ impl Hands {
                 process.verdict = Some((key, pipe));
                 return;
             }
-            Verdict::Executed => events.push_back(Event::Executed { id }),
+            Verdict::Executed => {
+                if let Some(bytes) = file.and_then(|file| file.get()) {
+                    self.files.insert(id, bytes.into());
+                }
+                events.push_back(Event::Executed { id });
+            }
             Verdict::Refused(why) => {
                 let why = self.explain(id, role, why);
                 events.push_back(Event::SpawnFailed { id, why });
@@ -273,8 +308,7 @@ impl Hands {
                 more = false;
                 break;
             };
-            let killed = exit == Exit::Signal(Signal::KILL) || exit == Exit::Code(OF_A_KILLED_CHILD);
-            let out_of_memory = killed && self.memory.has_grown();
+            let out_of_memory = self.memory.explains(exit);
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
@@ -323,7 +357,7 @@ impl Hands {
 
     /// Returns whether the last process of a service was killed for want of memory, or what it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
-        self.memory.killed.contains(&id)
+        self.memory.has_killed(id)
     }
 
     /// Returns when groups without a leader must be looked after.
@@ -339,38 +373,6 @@ impl Hands {
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.family.youngest_first()
-    }
-}
-
-/// What a shell ends with when its last command was killed: 128 + SIGKILL.
-const OF_A_KILLED_CHILD: u8 = 137;
-
-/// Who was killed for want of memory.
-#[derive(Default)]
-pub(super) struct Memory {
-    kills: Option<(OomKills, u64)>,
-    killed: BTreeSet<Id>,
-}
-
-impl Memory {
-    /// Begins to count.
-    pub(super) fn watch() -> Self {
-        let kills = OomKills::find();
-        Self { kills: kills.count().map(|count| (kills, count)), killed: BTreeSet::new() }
-    }
-
-    fn has_grown(&mut self) -> bool {
-        let Some((kills, before)) = &mut self.kills else { return false };
-        let now = kills.count().unwrap_or(*before);
-        std::mem::replace(before, now) < now
-    }
-
-    fn note(&mut self, id: Id, out_of_memory: bool) {
-        if out_of_memory {
-            self.killed.insert(id);
-        } else {
-            self.killed.remove(&id);
-        }
     }
 }
 

@@ -138,6 +138,7 @@ impl Hands {
     pub fn renew(&mut self, id: Id) {
         let (Some(next), Some(member)) = (self.next.remove(&id), self.members.get_mut(id.0)) else { return };
         *member = next;
+        self.files.remove(&id);
         self.settle_in(id);
         self.relink_pipes();
     }

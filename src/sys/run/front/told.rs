@@ -5,13 +5,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-
 use super::super::Turning;
+use super::super::member::FileBytes;
 use super::said;
 use crate::config::values::Uid;
 use crate::error::shown;
-use crate::supervise::{self, Id, Phase, Pid, Status};
+use crate::supervise::{Id, Phase, Pid, Status};
 use crate::sys::control::answers::{Answer, ServiceStatus, Snapshot, Variable, Variables};
 use crate::sys::control::protocol::milliseconds;
 use crate::sys::control::roll::No;
@@ -90,9 +89,10 @@ impl Turning<'_> {
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
-        let unreadable =
-            |why: supervise::SpawnError| No::Refused(format!("{}: {}", why.what, Errno::from_raw(why.errno).desc()));
-        let all = member.environment(&self.hands.around).map_err(unreadable)?;
+        let file = self.hands.file_of_run(id).unwrap_or(FileBytes::Unread(None));
+        let all = member.environment(&self.hands.around, &file).ok_or_else(|| {
+            No::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
+        })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
         let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
         let variables = all.iter().map(|(name, value)| Variable {

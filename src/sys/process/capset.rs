@@ -1,0 +1,50 @@
+//! capget(2) and capset(2) as a forked child may call them: nothing is allocated, no lock is taken.
+#![allow(unsafe_code)] // the raw calls
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::config::values::CapSet;
+
+/// Version 3 of the header: two words of 32 bits for each set (capget(2)).
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct CapHeader {
+    version: u32,
+    pid: i32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapWords {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Returns the *permitted* set of this process; nothing where the kernel does not say.
+pub fn permitted() -> CapSet {
+    let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let mut words = [CapWords::default(); 2];
+    // SAFETY: both outlive the call and have the layout that version 3 asks for.
+    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
+    let [low, high] = words;
+    if answer == 0 { CapSet(u64::from(high.permitted) << 32 | u64::from(low.permitted)) } else { CapSet::EMPTY }
+}
+
+/// Sets the three sets of this process.
+///
+/// # Errors
+/// The kernel's.
+pub fn capset(effective: CapSet, permitted: CapSet, inheritable: CapSet) -> Result<(), Errno> {
+    let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let half = |shift: u32| {
+        let word = |set: CapSet| u32::try_from(set.0 >> shift & u64::from(u32::MAX)).unwrap_or_default();
+        CapWords { effective: word(effective), permitted: word(permitted), inheritable: word(inheritable) }
+    };
+    let words = [half(0), half(32)];
+    // SAFETY: both outlive the call and have the layout that version 3 asks for.
+    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, words.as_ptr()) };
+    if answer == 0 { Ok(()) } else { Err(Errno::last()) }
+}

@@ -1,0 +1,60 @@
+//! What a child finds for itself before it executes a program: its `environment_file`, and where in PATH the program is. As
+//! the service's user, and alone: what hangs on the way holds up no other.
+//!
+//! Unlike the rest between fork and exec it allocates: PID 1 has one thread, so nobody held a lock at the fork (DESIGN §11).
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::child::{self, Pointers};
+use super::environment_file::{self, Unreadable};
+use super::launch::{Launch, Program, word_of};
+
+/// Returns the whole environment of `launch`: what it has, with what its file says.
+///
+/// # Errors
+/// Why the file is not read, in words, and the errno.
+pub fn environment(launch: &Launch) -> Result<Vec<CString>, (String, Errno)> {
+    let Some(file) = &launch.file else { return Ok(launch.env.clone()) };
+    let bytes = environment_file::read(file).map_err(|Unreadable { words, errno }| {
+        let more = words.map(|words| format!(": {words}")).unwrap_or_default();
+        (format!("cannot read environment_file {}{more}", file.path.display()), errno)
+    })?;
+    if let Some(copy) = &file.copy {
+        copy.put(&bytes);
+    }
+    Ok(environment_file::merged(&launch.env, file.before, &bytes))
+}
+
+/// Executes a program with the arguments of `launch` and this environment. Returns only if that was refused.
+pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> Errno {
+    let pointers = Pointers::with_env(launch, env);
+    let name = match program {
+        Program::Path(path) => return child::execute_first(path, launch, &pointers),
+        Program::Search(name) => name,
+    };
+    // As execvp(3): the next one where there is no such program here.
+    let mut told = Errno::ENOENT;
+    for candidate in candidates(name, env) {
+        match child::execute(&candidate, &pointers) {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES => told = Errno::EACCES,
+            other => return other,
+        }
+    }
+    told
+}
+
+/// Returns the paths at which execvp(3) would look for a program.
+fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
+    if name.to_bytes().contains(&b'/') {
+        return vec![name.to_owned()];
+    }
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let folders = path.split(|byte| *byte == b':').filter(|folder| folder.starts_with(b"/"));
+    let name = OsStr::from_bytes(name.to_bytes());
+    folders.filter_map(|folder| word_of(Path::new(OsStr::from_bytes(folder)).join(name).as_os_str()).ok()).collect()
+}

@@ -1,0 +1,192 @@
+//! What a service was started with stays with that run; and the loop of PID 1 itself touches nothing that may hang: what
+//! lies on a disk is looked up, read and written by children.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jail::{Jail, LIMIT, Running, possible};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+const BINARY: &str = jail::INSIDE;
+const APP: u32 = 1234;
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "1234").env("STEPDOWN_LOG_FORMAT", "tagged")
+}
+
+/// A volume of the app user's.
+fn volume() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    chown(place.path(), Some(APP), Some(APP)).unwrap();
+    place
+}
+
+fn put(volume: &TempDir, name: &str, text: &str, mode: u32) {
+    let path = volume.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    chown(&path, Some(APP), Some(APP)).unwrap();
+}
+
+/// Waits for a condition that comes about without a line.
+#[track_caller]
+fn until(what: &str, mut met: impl FnMut() -> bool) {
+    let limit = Instant::now() + LIMIT;
+    while !met() {
+        assert!(Instant::now() < limit, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// A path as the container sees it: what it writes on a volume stays in its own view.
+fn seen_inside(running: &Running, path: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/root{path}", running.pid_one()))
+}
+
+/// A command inside, as root, as `docker exec` runs it.
+fn inside(running: &Running, words: &[&str]) -> std::process::Output {
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &running.pid_one().to_string(), "--mount", "--pid", "--"]).args(words);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null()).output().unwrap()
+}
+
+#[track_caller]
+fn stepdown(running: &Running, words: &[&str]) -> String {
+    let output = inside(running, &[&[BINARY], words].concat());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {said}");
+    said
+}
+
+#[test]
+fn a_run_keeps_the_variables_that_its_file_had_at_its_start() {
+    if !possible() {
+        return;
+    }
+    let data = volume();
+    put(&data, "web.env", "SECRET=first\n", 0o644);
+    let says = |who: &str| format!("[\"/bin/sh\", \"-c\", 'echo \"{who} $SECRET\" >> /data/seen']");
+    let toml = format!(
+        "command = [\"/bin/sh\", \"-c\", 'echo \"run $SECRET\" >> /data/seen; exec sleep 600']\n\
+         environment_file = \"/data/web.env\"\n\
+         health = {{ command = {}, interval = \"50ms\", failures = 1 }}\n\
+         reload = {{ command = {} }}\nfinish = {}\nrestart = {{ limit = 1 }}\n",
+        says("health"),
+        says("reload"),
+        says("finish"),
+    );
+    // What undoes a oneshot is part of the same run.
+    let once = format!(
+        "type = \"oneshot\"\ncommand = [\"/bin/true\"]\nenvironment_file = \"/data/web.env\"\nstop_command = {}\n",
+        says("undo")
+    );
+    let running = app().volume(data.path(), "/data").service("web.toml", &toml).service("once.toml", &once).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let seen = seen_inside(&running, "/data/seen");
+    let count = |word: &str| text(&seen).lines().filter(|line| *line == word).count();
+    until("it is never asked", || count("health first") > 0);
+    fs::remove_file(seen_inside(&running, "/data/web.env")).unwrap();
+    let before = count("health first");
+    until("it is not asked any more, or not with what it was started with", || count("health first") > before + 2);
+    stepdown(&running, &["reload", "web"]);
+    assert!(stepdown(&running, &["env", "web", "--show-secrets"]).contains("SECRET=first"));
+    stepdown(&running, &["stop", "web"]);
+    stepdown(&running, &["stop", "once"]);
+    let all = text(&seen);
+    assert!(all.lines().all(|line| line.ends_with(" first")), "{all}");
+    for word in ["run first", "reload first", "finish first", "undo first"] {
+        assert_eq!(count(word), 1, "{word}: {all}");
+    }
+    // The next run reads it again: it is gone.
+    let refused = !inside(&running, &[BINARY, "start", "web"]).status.success();
+    let why = "cannot read environment_file /data/web.env: No such file or directory";
+    running.wait_for_line(|line| line.contains(why), LIMIT);
+    assert!(refused);
+}
+
+/// Writes down every system call of PID 1, and of nobody else, until it is ended.
+struct Trace {
+    strace: Child,
+    place: TempDir,
+}
+
+impl Trace {
+    fn start(running: &Running) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let mut strace = Command::new("strace");
+        let output = place.path().join("calls");
+        strace.args(["-y", "-s", "256", "-p", &running.pid_one().to_string(), "-o"]).arg(&output);
+        let strace = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let trace = Self { strace: strace.expect("strace is installed by .ci/packages"), place };
+        until("strace does not trace PID 1", || jail::status(running.pid_one(), "TracerPid:") != "0");
+        trace
+    }
+
+    /// Returns the calls that name one of these paths, by a word or by a descriptor.
+    fn calls_about(mut self, paths: &[&str]) -> Vec<String> {
+        // Asked to, it lets go between two calls, not within one.
+        kill(Pid::from_raw(i32::try_from(self.strace.id()).unwrap()), Signal::SIGTERM).unwrap();
+        self.strace.wait().unwrap();
+        let all = text(&self.place.path().join("calls"));
+        assert!(all.contains("epoll_wait"), "nothing was traced: {all}");
+        // What it reads from children and writes to its output may speak of any path.
+        let moves = ["read(", "write(", "recv", "send"];
+        let about = |line: &&str| {
+            let named = if moves.iter().any(|call| line.starts_with(call)) {
+                line.split(", ").next().unwrap_or_default()
+            } else {
+                line
+            };
+            paths.iter().any(|path| named.contains(path))
+        };
+        all.lines().filter(about).map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn the_loop_touches_no_path_that_a_service_declares() {
+    if !possible() {
+        return;
+    }
+    let slow = volume();
+    put(&slow, "web.env", "SECRET=first\n", 0o644);
+    put(&slow, "bin/cleanup", "#!/bin/sh\necho \"cleanup $SECRET\" >> /slow/seen\n", 0o755);
+    put(&slow, "bin/undo", "#!/bin/sh\necho \"undo $SECRET\" >> /slow/seen\n", 0o755);
+    put(&slow, "bin/well", "#!/bin/sh\necho \"well $SECRET\" >> /slow/seen\n", 0o755);
+    let toml = "command = [\"/bin/sleep\", \"600\"]\nenvironment_file = \"/slow/web.env\"\ndirectory = \"/slow\"\n\
+        ready = { path = \"/slow/web.env\" }\nfinish = [\"cleanup\"]\noom_score_adj = 500\n\
+        health = { command = [\"well\"], interval = \"50ms\" }\n";
+    let once = "type = \"oneshot\"\ncommand = [\"/bin/true\"]\nenvironment_file = \"/slow/web.env\"\n\
+        stop_command = [\"undo\"]\n";
+    let running = app()
+        .env("PATH", "/slow/bin:/usr/bin:/bin")
+        .volume(slow.path(), "/slow")
+        .service("web.toml", toml)
+        .service("once.toml", once)
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let trace = Trace::start(&running);
+    stepdown(&running, &["restart", "web"]);
+    let seen = seen_inside(&running, "/slow/seen");
+    until("it is never asked again", || text(&seen).contains("cleanup first\nwell first\n"));
+    stepdown(&running, &["env", "web"]);
+    stepdown(&running, &["stop", "web"]);
+    stepdown(&running, &["stop", "once"]);
+    assert_eq!(text(&seen).lines().filter(|line| *line == "undo first").count(), 1);
+    assert_eq!(trace.calls_about(&["/slow"]), [""; 0]);
+}
