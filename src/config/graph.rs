@@ -157,24 +157,29 @@ fn say(circle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
     let step = |from: usize, to: usize| edges.get(from).and_then(|all| all.iter().find(|edge| edge.to == to));
     let mut text = String::new();
     let mut at = Place::Machine;
+    let mut keys: Vec<&str> = Vec::new();
     for (position, from) in circle.iter().copied().enumerate() {
         let to = circle.get((position + 1) % circle.len()).copied().unwrap_or(from);
         let Some(edge) = step(from, to) else { continue };
         if position == 0 {
             at = edge.at.clone();
         }
-        let verb = match edge.relation {
+        let key = match edge.relation {
             Relation::Requires => "requires",
-            Relation::After => "comes after",
-            Relation::PipesTo | Relation::FedBy => "pipes to",
+            Relation::After => "after",
+            Relation::PipesTo | Relation::FedBy => "pipe_to",
         };
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
         if position < LONGEST_SHOWN {
-            text.push_str(&format!("{} {verb} ", name(from)));
+            text.push_str(&format!("{} → ", name(from)));
         }
     }
     if circle.len() > LONGEST_SHOWN {
-        text.push_str(&format!("… ({} more) … ", circle.len() - LONGEST_SHOWN));
+        text.push_str(&format!("… ({} more) → ", circle.len() - LONGEST_SHOWN));
     }
     text.push_str(name(circle.first().copied().unwrap_or_default()));
-    Problem::new(at, format!("services wait for each other in a circle: {text}"), "remove one of these links")
+    let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    Problem::new(at, format!("dependency cycle: {text}"), format!("remove one of these {}", keys.join(" and ")))
 }

@@ -13,7 +13,7 @@ use super::tree::{self, Found};
 use super::units::show_duration;
 use super::values::ServiceName;
 use super::{Config, Sources, bytes, env, graph, neighbours};
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Place, Problem, Problems, shown};
 
 /// Where the container file would be, for messages when there is none.
 const CONTAINER_FILE: &str = "/etc/stepdown.toml";
@@ -36,7 +36,12 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     for tree in &sources.trees {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
     }
-    let Found { mut drafts, declared, anything } = found;
+    for (path, names) in &found.foreign {
+        let (verb, path) =
+            (if names.len() == 1 { "is no service" } else { "are no services" }, shown(path.as_os_str()));
+        notices.push(format!("{path}: {} {verb} by name: passed over", names.join(", ")));
+    }
+    let Found { mut drafts, declared, anything, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     graph::link(&mut drafts, &declared, &mut problems);

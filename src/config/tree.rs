@@ -28,6 +28,8 @@ pub struct Found {
     pub drafts: Vec<Draft>,
     /// Each name and where it was declared first, also of files that could not be read.
     pub declared: BTreeMap<ServiceName, PathBuf>,
+    /// What lies in a tree and is no service by its name, such as `README.md`, tree by tree.
+    pub foreign: Vec<(PathBuf, Vec<String>)>,
     /// Whether anything at all was there that may have been meant as a service.
     pub anything: bool,
 }
@@ -59,7 +61,14 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
         return;
     }
     let visible = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
-    for (position, (name, content)) in tree.entries.iter().filter(|(name, _)| visible(name)).enumerate() {
+    let is_foreign = |name: &OsStr| name.to_str().is_some_and(is_foreign);
+    let (foreign, entries): (Vec<_>, Vec<_>) =
+        tree.entries.iter().filter(|(name, _)| visible(name)).partition(|(name, _)| is_foreign(name));
+    if !foreign.is_empty() {
+        let names = foreign.iter().map(|(name, _)| quoted_os(name)).collect();
+        found.foreign.push((tree.path.clone(), names));
+    }
+    for (position, (name, content)) in entries.into_iter().enumerate() {
         found.anything = true;
         if problems.len() >= ENOUGH {
             let what = format!("too many problems: after {position} entries the rest was not read");
@@ -68,6 +77,21 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
         }
         entry(tree, name, content, found, problems);
     }
+}
+
+/// Returns whether other programs leave things of that name everywhere: a NAS, a file system, editors, package managers,
+/// authors who explain their tree. None of them can be the name of a service's file.
+fn is_foreign(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let left_behind =
+        ["~", ".orig", ".rej", ".bak", ".swp", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-dist", ".ucf-old"];
+    let named = ["@eadir", "#recycle", "lost+found", "thumbs.db", "desktop.ini", "license", "makefile"];
+    let is_text = lower.starts_with("readme") && !lower.ends_with(".toml");
+    named.contains(&lower.as_str())
+        || left_behind.iter().any(|end| lower.ends_with(end))
+        || lower.contains(".dpkg-")
+        || lower.ends_with(".md")
+        || is_text
 }
 
 fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, problems: &mut Problems) {

@@ -81,6 +81,8 @@ pub struct Facts {
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
     pub homes: BTreeMap<PathBuf, Access>,
+    /// The lowest port that anybody may bind (`net.ipv4.ip_unprivileged_port_start`), where it is known.
+    pub free_ports_from: Option<u16>,
     /// Whose the root directory is: root's, in every image.
     pub root_owner: Uid,
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or

@@ -204,7 +204,11 @@ pub(super) fn raises(facts: &Facts, limit: &crate::config::service::Limit) -> bo
 
 /// Says what a service runs without, because the runtime did not grant it.
 fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
-    let missing = wanted.minus(case.facts.permitted);
+    let mut missing = wanted.minus(case.facts.permitted);
+    // Where anybody may bind any port the capability is not needed for what it is there for.
+    if case.facts.free_ports_from.is_some_and(|first| first <= 1) {
+        missing = missing.minus(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));
+    }
     if missing.is_empty() {
         return;
     }
@@ -212,7 +216,17 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         Standing::Root | Standing::Powerless => Fix::capabilities(missing).to_string(),
         Standing::User => format!("start as root, with {}", Fix::capabilities(missing)),
     };
-    let notice = format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name);
+    let raised = service.limits.iter().find(|limit| raises(case.facts, limit));
+    let only_limit = missing == CapSet::EMPTY.with(Capability::SYS_RESOURCE);
+    let notice = match raised.filter(|_| only_limit) {
+        Some(limit) => {
+            let what = format!("{:?}", limit.resource).to_lowercase();
+            let fix = checks::ulimit(&what, limit, case.facts);
+            let name = &service.name;
+            format!("`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}")
+        }
+        None => format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name),
+    };
     // Ports and limits are told by what they are.
     let plain = missing.minus(checks::told_here());
     if plain.is_empty() {

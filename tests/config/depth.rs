@@ -89,8 +89,8 @@ fn a_pipe_has_a_longrun_at_both_ends_and_no_circle() {
         .web_says(&["3: `pipe_to` means nothing on a oneshot; write `type = \"longrun\"`, or remove it"]);
     web("pipe_to = \"db\"")
         .toml("db", &format!("{PLAIN}requires = [\"web\"]"))
-        .says(&["/etc/services.d/db.toml:2: services wait for each other in a circle: db requires web pipes to db; \
-         remove one of these links"]);
+        .says(&["/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires` and \
+         `pipe_to`"]);
 }
 
 #[test]

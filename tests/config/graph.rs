@@ -39,8 +39,7 @@ fn nothing_can_require_itself_or_the_main_command() {
 #[test]
 fn a_circle_is_named_in_full_and_once() {
     links(&[("b", "requires = [\"c\"]"), ("a", "requires = [\"b\"]"), ("c", "after = [\"a\"]")]).says(&[
-        "/etc/services.d/a.toml:2: services wait for each other in a circle: a requires b requires c comes after a; \
-         remove one of these links",
+        "/etc/services.d/a.toml:2: dependency cycle: a → b → c → a; remove one of these `requires` and `after`",
     ]);
 }
 
@@ -53,8 +52,8 @@ fn each_of_two_circles_is_named() {
         ("d", "requires = [\"a\"]"),
     ])
     .says(&[
-        "/etc/services.d/a.toml:2: services wait for each other in a circle: a requires b requires a; remove one of these links",
-        "/etc/services.d/a.toml:2: services wait for each other in a circle: a requires c requires a; remove one of these links",
+        "/etc/services.d/a.toml:2: dependency cycle: a → b → a; remove one of these `requires`",
+        "/etc/services.d/a.toml:2: dependency cycle: a → c → a; remove one of these `requires`",
     ]);
 }
 
@@ -74,9 +73,10 @@ fn a_diamond_is_no_circle() {
 #[test]
 fn both_formats_may_require_each_other() {
     let deps = dir([("db", file(""))]);
-    given().toml("db", "command = [\"a\"]\nrequires = [\"web\"]").entry("web", longrun([("dependencies.d", deps)])).says(&[
-        "/etc/services.d/db.toml:2: services wait for each other in a circle: db requires web requires db; remove one of these links",
-    ]);
+    given()
+        .toml("db", "command = [\"a\"]\nrequires = [\"web\"]")
+        .entry("web", longrun([("dependencies.d", deps)]))
+        .says(&["/etc/services.d/db.toml:2: dependency cycle: db → web → db; remove one of these `requires`"]);
 }
 
 #[test]
@@ -90,5 +90,5 @@ fn a_long_chain_and_a_long_circle_are_walked_without_recursion() {
     assert_eq!(chain("").config().services.len(), 3000);
     let said = chain("after = [\"s0\"]").problems();
     assert_eq!(said.len(), 1);
-    assert!(said[0].contains("… (2960 more) … s0; remove one"), "{}", said[0]);
+    assert!(said[0].contains("… (2960 more) → s0; remove one"), "{}", said[0]);
 }

@@ -45,24 +45,43 @@ fn a_relative_tree_is_refused_with_the_variable_that_names_it() {
 }
 
 #[test]
+fn what_other_programs_leave_in_a_tree_is_passed_over_with_one_notice() {
+    let config = given()
+        .toml("web", PLAIN)
+        .entry("@eaDir", dir([("x", file(""))]))
+        .entry("lost+found", dir([]))
+        .entry("README.md", file("text"))
+        .entry("web.toml~", file(PLAIN))
+        .entry("web.toml.orig", file(PLAIN))
+        .entry("web.toml.rpmsave", file(PLAIN))
+        .config();
+    assert_eq!(config.services.len(), 1);
+    let said: Vec<_> = config.notices.iter().filter(|notice| notice.contains("passed over")).collect();
+    assert_eq!(
+        said,
+        [
+            r#"/etc/services.d: "@eaDir", "README.md", "lost+found", "web.toml.orig", "web.toml.rpmsave", "web.toml~" are no services by name: passed over"#
+        ]
+    );
+}
+
+#[test]
 fn what_is_no_service_is_named_rather_than_ignored() {
     given()
         .toml("web", PLAIN)
-        .entry("README", file(""))
-        .entry("web.toml~", file(""))
+        .entry("READY", file(""))
         .entry("run", program("#!/bin/sh\n"))
         .entry("sock", Content::Other("socket"))
         .entry("locked", Content::Unreadable("Permission denied (EACCES)".to_owned()))
         .entry("empty", dir([]))
         .says(&[
-            &format!("/etc/services.d: \"README\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"READY\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
             &format!(
                 "/etc/services.d: \"locked\" is no service (cannot read it: Permission denied (EACCES)); \
                  remove it, or begin its name with a dot; {EXPECTED}"
             ),
             &format!("/etc/services.d: \"run\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
             &format!("/etc/services.d: \"sock\" is no service (socket); remove it, or begin its name with a dot; {EXPECTED}"),
-            &format!("/etc/services.d: \"web.toml~\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
             "/etc/services.d/empty: holds neither `service.toml` nor `run`; put one of them there, or remove the directory",
         ]);
 }

@@ -394,3 +394,32 @@ fn umask_is_the_declared_one_else_the_inherited_one() {
     config.container.app.umask = Some(0o2);
     assert_eq!(boot(&config, &docker()).identity.umask, 0o2);
 }
+
+#[test]
+fn a_umask_that_takes_rights_from_the_owner_is_said() {
+    let said = |umask| {
+        let mut config = config();
+        config.container.app.umask = Some(umask);
+        let notices = boot(&config, &docker()).notices;
+        notices.into_iter().find(|notice| notice.contains("UMASK"))
+    };
+    assert_eq!(said(0o077), None);
+    let told = said(0o755).expect("a mode was written");
+    assert!(told.starts_with("UMASK 755 takes rights away from the owner") && told.ends_with("write 022"), "{told}");
+    assert!(said(0o100).is_some());
+}
+
+#[test]
+fn an_account_that_is_right_already_is_not_asked_for_again() {
+    let mut facts = Facts { etc: Access::ReadOnly, ..docker() };
+    let passwd = b"root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/srv:/bin/sh\n".to_vec();
+    facts.accounts.insert(AccountFile::Passwd, AccountState::File(passwd));
+    facts.accounts.insert(AccountFile::Group, AccountState::File(b"root:x:0:\n".to_vec()));
+    let plan = boot(&config(), &facts);
+    let fix = plan.steps.iter().find_map(|planned| match (&planned.step, &planned.verdict) {
+        (Step::WriteAccounts { file: AccountFile::Group, .. }, Verdict::Skip(why)) => Some(why.fix.to_string()),
+        _ => None,
+    });
+    let fix = fix.expect("the group has no line, and none can be written");
+    assert!(!fix.contains("make `app` 1000:1000") && fix.contains("have it in the image: "), "{fix}");
+}

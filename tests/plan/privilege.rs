@@ -71,6 +71,34 @@ fn a_root_without_power_says_what_its_services_run_without() {
 }
 
 #[test]
+fn a_port_that_anybody_may_bind_needs_no_capability() {
+    let config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
+    let said = |first| {
+        let facts = Facts { free_ports_from: first, ..as_user(999, 998) };
+        let plan = plan::boot(&config, &facts).unwrap();
+        plan.notices.iter().any(|notice| notice.contains("NET_BIND_SERVICE"))
+    };
+    assert!(said(None) && said(Some(1024)));
+    // `--sysctl net.ipv4.ip_unprivileged_port_start=0`, which is the fix that `doctor` prints.
+    assert!(!said(Some(0)));
+}
+
+#[test]
+fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
+    let limit = Limit { resource: Resource::Nofile, soft: Some(2_000_000), hard: Some(2_000_000) };
+    let config = with(vec![Service { limits: vec![limit], ..longrun("web") }]);
+    let mut facts = docker();
+    facts.hard_limits.insert(Resource::Nofile, Some(1024));
+    let plan = plan::boot(&config, &facts).unwrap();
+    let said = plan.notices.iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
+    assert!(said.contains("`limits.nofile`") && said.contains("--ulimit nofile=2000000:2000000"), "{said}");
+    // Pasted, nothing is left to say.
+    facts.hard_limits.insert(Resource::Nofile, Some(2_000_000));
+    let plan = plan::boot(&config, &facts).unwrap();
+    assert!(!plan.notices.iter().any(|notice| notice.contains("SYS_RESOURCE")), "{:?}", plan.notices);
+}
+
+#[test]
 fn a_root_oneshot_is_told_where_root_cannot_write_what_is_the_apps() {
     let seed = Service { user: RunAs::Root, ..oneshot("seed") };
     let told = |config: &Config, facts: &Facts| {

@@ -214,6 +214,7 @@ pub fn docker() -> Facts {
         interpreters: BTreeMap::new(),
         home: None,
         homes: BTreeMap::new(),
+        free_ports_from: None,
         root_owner: Uid(0),
         whose: BTreeMap::new(),
         unknown_zone: None,

@@ -54,6 +54,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         candidates: BTreeMap::new(),
         interpreters: BTreeMap::new(),
         homes: BTreeMap::new(),
+        free_ports_from: None,
         root_owner: Uid(0),
         whose: BTreeMap::new(),
         home: None,

@@ -65,7 +65,8 @@ fn granting(capability: Capability, facts: &Facts) -> Fix {
     if facts.uid == Uid::ROOT { fix } else { Fix::words(format!("start the container as root, with {fix}")) }
 }
 
-fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
+/// Returns what lets a service have that limit.
+pub(in crate::plan) fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
     let number = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
     let (soft, hard) = (number(limit.soft), number(limit.hard));
     Fix::settings(

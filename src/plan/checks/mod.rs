@@ -20,7 +20,7 @@ use crate::config::values::{CapSet, Capability};
 
 pub use examine::{Examination, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
-pub(super) use limits::told_here;
+pub(super) use limits::{told_here, ulimit};
 pub use ports::{Port, listening};
 pub use questions::{AtBoot, Question, SECRETS, Want, Who};
 

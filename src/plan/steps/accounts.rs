@@ -104,14 +104,14 @@ fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &Ground<'_>) -
     } else {
         match how {
             Write::Append => Verdict::Do,
-            Write::Replace => verdict(file, ground),
+            Write::Replace => verdict(file, rewrite, ground),
         }
     };
     let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
     Planned { step: Step::WriteAccounts { file, contents, changes, how }, verdict }
 }
 
-fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
+fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict {
     let path = file.path();
     let Identity { name, uid, gid, .. } = ground.identity;
     let consequence = match ground.standing() {
@@ -120,7 +120,12 @@ fn verdict(file: AccountFile, ground: &Ground<'_>) -> Verdict {
             format!("the app is {uid}:{gid} by number; HOME, USER and LOGNAME are set")
         }
     };
-    let in_image = format!("make `{name}` {uid}:{gid} in the image");
+    let known = passwd::by_uid(bytes(ground.facts, AccountFile::Passwd), *uid);
+    let in_image = match known.is_some_and(|account| account.name == *name && account.gid == *gid) {
+        // It is that already: what is left are other fields, or another file.
+        true => format!("have it in the image: {}", rewrite.changes.join(", ")),
+        false => format!("make `{name}` {uid}:{gid} in the image"),
+    };
     let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
     let (cause, fix) = match (state, ground.facts.etc) {
         (AccountState::Fixed(_, why), _) => {

@@ -73,6 +73,7 @@ pub fn read(config: &Config) -> Facts {
     Facts {
         homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
         passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
+        free_ports_from: free_ports_from(),
         cwd_is_there: std::env::current_dir().is_ok(),
         proc_mounted: process.proc_mounted,
         dev_null: null::is_there(),
@@ -115,4 +116,10 @@ pub fn read(config: &Config) -> Facts {
 fn variables() -> Vec<String> {
     let given = std::env::vars_os().filter(|(name, value)| inherited::names_code(name, value));
     given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Returns the lowest port that anybody may bind.
+pub fn free_ports_from() -> Option<u16> {
+    let text = super::slurp::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    String::from_utf8_lossy(&text).trim().parse().ok()
 }
