@@ -1,18 +1,15 @@
 //! `restart`, `stop` and `reload` of a service's file. Must not know the rest of it.
 
-use std::time::Duration;
-
 use super::keys::TableDoc;
 use super::report::Report;
-use super::service::{Kind, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop};
+use super::service::{
+    Kind, LEAST_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop,
+};
 use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;
 use super::units::show_duration;
 use super::values::Signal;
-
-/// Below this, a service that cannot start would keep a processor busy.
-const LEAST_DELAY: Duration = Duration::from_millis(10);
 
 /// What `stop.signal` and `down-signal` accept.
 pub const SIGNALS: &str = "write a name such as \"TERM\", or a number from 1 to 64";
@@ -39,8 +36,8 @@ fn defaults(policy: RestartPolicy) -> Restart {
 fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
     let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
     let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
-    let delay = table.get("delay").and_then(|field| field.duration_from(LEAST_DELAY, report));
-    let most = table.get("max_delay").and_then(|field| field.duration_from(LEAST_DELAY, report));
+    let delay = table.get("delay").and_then(|field| field.duration_from(LEAST_RESTART_DELAY, report));
+    let most = table.get("max_delay").and_then(|field| field.duration_from(LEAST_RESTART_DELAY, report));
     if let (Some(delay), Some(most)) = (delay, most)
         && delay > most
     {

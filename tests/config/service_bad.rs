@@ -75,7 +75,9 @@ fn values_out_of_range_are_quoted() {
         ("ready = { fd = 2 }", &["2: `ready.fd` cannot be 2; write 3 to 1023"]),
         ("restart = { limit = 0 }", &["2: `restart.limit` cannot be 0; write 1 to 4294967295"]),
         ("restart = { limit = \"never\" }", &["2: `restart.limit` cannot be \"never\"; write one of \"infinity\""]),
-        ("restart = { delay = \"0s\" }", &["2: `restart.delay` cannot be \"0s\"; write at least \"10ms\""]),
+        ("restart = { delay = \"0s\" }", &["2: `restart.delay` cannot be \"0s\"; write at least \"100ms\""]),
+        // What the engine would not keep is not taken in silence.
+        ("restart = { delay = \"99ms\" }", &["2: `restart.delay` cannot be \"99ms\"; write at least \"100ms\""]),
         (
             "restart = { delay = \"5s\", max_delay = \"2s\" }",
             &["2: `restart.delay` (5s) is above `restart.max_delay` (2s); raise `max_delay` or lower `delay`"],
