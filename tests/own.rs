@@ -898,3 +898,26 @@ fn what_is_empty_or_mounted_or_far_below_is_judged_as_well() {
         assert!(own(root, &tree(here("vol/mounted"), 1000)).failed.is_empty());
     });
 }
+
+/// A file system without a server: whoever asks it anything waits, and can only be killed.
+fn hangs(place: &Path) -> File {
+    let device = File::options().read(true).write(true).open("/dev/fuse").expect("the kernel has FUSE");
+    let number = std::os::fd::AsRawFd::as_raw_fd(&device);
+    let options = format!("fd={number},rootmode=40000,user_id=0,group_id=0,allow_other");
+    let none = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("hangs"), place, Some("fuse"), none, Some(options.as_str())).expect("it can be mounted");
+    device
+}
+
+#[test]
+fn a_stop_ends_the_question_whether_the_app_user_can_use_a_path_that_hangs() {
+    jailed(|root| {
+        let data = directory("data");
+        let _no_server = hangs(&data);
+        let mut tree = tree(data, 1000);
+        tree.when = OwnWhen::Never;
+        // Somebody asked for the end already.
+        let stop = AtomicBool::new(true);
+        let _report = apply(root, &tree, &app(1000), &Placement::default(), &stop, &mut |_| {});
+    });
+}

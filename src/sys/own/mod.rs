@@ -61,7 +61,7 @@ pub fn apply(
 ) -> Result<OwnReport, Refused> {
     let shown = shown_path(&tree.path);
     if tree.when == OwnWhen::Never {
-        let report = OwnReport { usable: usable::by(app, &tree.path), ..OwnReport::empty() };
+        let report = OwnReport { usable: usable::by(app, &tree.path, stop), ..OwnReport::empty() };
         if report.usable == Usability::Missing && tree.optional {
             return Ok(report);
         }
@@ -80,7 +80,7 @@ pub fn apply(
     };
     let by_foreign_link = report.failed.iter().any(|summary| summary.cause == Cause::ForeignLink);
     if !by_foreign_link {
-        report.usable = usable::by(app, &tree.path);
+        report.usable = usable::by(app, &tree.path, stop);
     }
     decided(report, tree, app, &shown)
 }

@@ -5,19 +5,26 @@
 #![allow(clippy::disallowed_methods)] // a child that asks as the app user, and is waited for before anything else is started
 
 use std::ffi::CString;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{ForkResult, fork, pipe2};
 
 use super::report::Usability;
 use crate::plan::Identity;
 
 /// The child could not become the user. No access gives this errno (EKEYREJECTED is for keys).
 const CANNOT_BECOME: i32 = 127;
+/// A signal may come just before the wait begins: then `stop` is seen so much later.
+const LOOK: u8 = 100;
 /// Added to the errno if it is writing that is refused; every errno of access(2) is below it.
 const WRITING: i32 = 128;
 
@@ -26,11 +33,14 @@ const WRITING: i32 = 128;
 ///
 /// Where this process may not become the user (no SETUID or SETGID) services run as this process: then it is asked.
 ///
-/// The process must have one thread and must not reap children elsewhere meanwhile: both hold in the root phase.
-pub fn by(identity: &Identity, path: &Path) -> Usability {
+/// The process must have one thread and must not reap children elsewhere meanwhile: both hold in the root phase. A path on
+/// a disk that hangs is waited for until `stop`, and no longer.
+pub fn by(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability {
     let (Ok(name), groups) = (CString::new(path.as_os_str().as_bytes()), raw_groups(identity)) else {
         return Usability::Missing;
     };
+    // It is closed when the child ends, and poll(2), unlike wait4(2), returns when a handler ran.
+    let Ok((alive, end)) = pipe2(OFlag::O_CLOEXEC) else { return Usability::Unknown };
     // SAFETY: the child makes system calls only, with memory prepared before the fork, and leaves by _exit.
     let child = match unsafe { fork() } {
         Ok(ForkResult::Parent { child }) => child,
@@ -41,6 +51,17 @@ pub fn by(identity: &Identity, path: &Path) -> Usability {
         }
         Err(_) => return Usability::Unknown,
     };
+    drop(end);
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            let _gone = kill(child, Signal::SIGKILL);
+            return Usability::Unknown;
+        }
+        match poll(&mut [PollFd::new(alive.as_fd(), PollFlags::empty())], LOOK) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
     loop {
         match waitpid(child, None) {
             Ok(WaitStatus::Exited(_, CANNOT_BECOME)) => return by_us(path),
