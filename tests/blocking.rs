@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jail::{Jail, LIMIT, Running, possible};
+use jail::{Jail, LIMIT, Running, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -137,7 +137,8 @@ impl Trace {
         trace
     }
 
-    /// Returns the calls that name one of these paths, by a word or by a descriptor.
+    /// Returns the calls that name one of these paths, by a word or by a descriptor, and those that wait for anything but
+    /// the loop's own events.
     fn calls_about(mut self, paths: &[&str]) -> Vec<String> {
         // Asked to, it lets go between two calls, not within one.
         kill(Pid::from_raw(i32::try_from(self.strace.id()).unwrap()), Signal::SIGTERM).unwrap();
@@ -152,7 +153,8 @@ impl Trace {
             } else {
                 line
             };
-            paths.iter().any(|path| named.contains(path))
+            let waits = ["poll(", "ppoll(", "nanosleep(", "clock_nanosleep(", "fsync(", "fdatasync(", "wait4("];
+            paths.iter().any(|path| named.contains(path)) || waits.iter().any(|call| line.starts_with(call))
         };
         all.lines().filter(about).map(str::to_owned).collect()
     }
@@ -189,4 +191,60 @@ fn the_loop_touches_no_path_that_a_service_declares() {
     stepdown(&running, &["stop", "once"]);
     assert_eq!(text(&seen).lines().filter(|line| *line == "undo first").count(), 1);
     assert_eq!(trace.calls_about(&["/slow"]), [""; 0]);
+}
+
+#[test]
+fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
+    if !possible() {
+        return;
+    }
+    let slow = volume();
+    // As many lines as there is no room for anywhere: files of 4 KiB that rotate and are compressed.
+    let floods = "command = [\"/bin/sh\", \"-c\", 'trap \"exit 0\" TERM; n=0; while true; do n=$((n+1)); echo \"line $n\"; done']\n\
+        log = { directory = \"/slow/logs\", max_size = \"4K\", keep = 3, compress = true }\n";
+    let running = app().stop_timeout(8).volume(slow.path(), "/slow").service("web.toml", floods).start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let logs = seen_inside(&running, "/slow/logs");
+    let files = || fs::read_dir(&logs).map(Iterator::count).unwrap_or_default();
+    until("nothing is written", || files() > 3);
+    let trace = Trace::start(&running);
+    let packed = || fs::read_dir(&logs).unwrap().flatten().map(|entry| entry.file_name()).max();
+    let before = packed();
+    until("no file becomes full", || packed() != before);
+    // A disk that hangs: whoever writes on it is not heard of any more.
+    let writer = writer_of(&running);
+    kill(writer, Signal::SIGSTOP).unwrap();
+    // Then the service waits, and PID 1 does not.
+    until("the service does not wait", || {
+        let place = running.pid_one();
+        below(place).into_iter().any(|pid| wait_channel(pid).contains("pipe_write"))
+    });
+    assert!(stepdown(&running, &["status"]).contains("web"));
+    assert!(stepdown(&running, &["logs", "web"]).contains("line "));
+    // A writer that is killed loses nothing and doubles nothing but what it had not said to be written.
+    kill(writer, Signal::SIGKILL).unwrap();
+    running.wait_for_line(|line| line.contains("web: its log writer") && line.contains("was killed"), LIMIT);
+    let before = packed();
+    until("nobody writes any more", || packed() != before);
+    stepdown(&running, &["stop", "web"]);
+    assert_eq!(trace.calls_about(&["/slow"]), [""; 0]);
+}
+
+/// Returns the process that has a service's log file open.
+fn writer_of(running: &Running) -> Pid {
+    let mut found = None;
+    until("nobody writes", || {
+        let all = below(running.pid_one());
+        let writes = |pid: &i32| {
+            let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|path| path.ends_with("logs/current"))
+        };
+        found = all.into_iter().find(writes);
+        found.is_some()
+    });
+    Pid::from_raw(found.unwrap())
+}
+
+fn wait_channel(pid: i32) -> String {
+    text(Path::new(&format!("/proc/{pid}/wchan"))) + &text(Path::new(&format!("/proc/{pid}/stack")))
 }

@@ -131,9 +131,22 @@ impl Lane {
         }
     }
 
-    /// Closes a pipe.
-    pub fn forget(&mut self, key: u64) {
-        let Some(pipe) = self.pipes.remove(&key) else { return };
+    /// Watches something else with the pipes, under a key that is no pipe's.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn watch(&self, other: impl AsFd, key: u64) -> Result<(), Errno> {
+        self.epoll.add(other, EpollEvent::new(EpollFlags::EPOLLIN, key))
+    }
+
+    /// Watches it no more, before it is closed: a copy in a child would keep it in the set.
+    pub fn unwatch(&self, other: impl AsFd) {
+        let _gone = self.epoll.delete(other);
+    }
+
+    /// Gives a pipe away, with what was read of its unfinished line.
+    pub fn take(&mut self, key: u64) -> Option<Pipe> {
+        let pipe = self.pipes.remove(&key)?;
         if let Some(keys) = self.by_service.get_mut(&pipe.from) {
             keys.retain(|known| *known != key);
             if keys.is_empty() {
@@ -144,6 +157,26 @@ impl Lane {
             // Closing it would do; a fork that still holds a copy must not keep it in the set.
             let _gone = self.epoll.delete(&pipe.file);
         }
+        Some(pipe)
+    }
+
+    /// Takes a pipe of another lane.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn adopt(&mut self, mut pipe: Pipe) -> Result<(), Errno> {
+        let key = self.next;
+        self.epoll.add(&pipe.file, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
+        self.next += 1;
+        pipe.parked = false;
+        self.by_service.entry(pipe.from).or_default().push(key);
+        self.pipes.insert(key, pipe);
+        Ok(())
+    }
+
+    /// Closes a pipe.
+    pub fn forget(&mut self, key: u64) {
+        drop(self.take(key));
     }
 }
 

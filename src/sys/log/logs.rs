@@ -1,6 +1,7 @@
 //! [`Logs`]: every service's pipes, read as far as there is room where its lines go: the container's outputs, tagged or as
 //! JSON, or files. What passes is kept a while ([`super::ring`]). The loop turns it; nothing in here waits.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
@@ -8,12 +9,12 @@ use nix::errno::Errno;
 use tokio::sync::mpsc::Receiver;
 
 use super::clock::Now;
+use super::files::{Change, FileLog};
 use super::lane::{Got, Lane};
 use super::ours::{Stream, with_outputs};
 use super::ring::{Followed, Line};
 use super::source::{Route, Shape, Source};
 use super::split::{LONGEST, LONGEST_OF_FILE};
-use super::store::Store;
 use crate::supervise::Id;
 use crate::sys::files::name::shown_path;
 
@@ -25,7 +26,11 @@ pub const SHARE: usize = 256 * 1024;
 /// A read counts for at least so much: its cost is not in its bytes alone.
 const LEAST: usize = 1024;
 /// Reads from one pipe at the end of everything: more than it holds, and bounded should somebody go on writing.
-const MOST_AT_END: usize = 64;
+pub(super) const MOST_AT_END: usize = 64;
+
+/// The keys of writers' sockets among those of pipes: behind them all. Then come writers that end.
+const WRITERS: u64 = 1 << 62;
+const CLOSING: u64 = 1 << 63;
 
 /// The ways that bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +48,13 @@ pub enum Way {
 pub struct Logs {
     stdout: Lane,
     stderr: Lane,
-    files: Lane,
+    pub(super) files: Lane,
     sources: Vec<Source>,
-    /// Sources with a store, so that nobody has to look at all.
-    stores: Vec<Id>,
+    /// Sources with files, so that nobody has to look at all.
+    pub(super) stores: Vec<Id>,
+    /// Files that nobody writes to any more, until their writers have ended.
+    pub(super) closing: HashMap<u64, FileLog>,
+    next_closing: u64,
     chunk: Box<[u8]>,
 }
 
@@ -62,6 +70,8 @@ impl Logs {
             files: Lane::new()?,
             sources: Vec::new(),
             stores: Vec::new(),
+            closing: HashMap::new(),
+            next_closing: CLOSING,
             chunk: Box::default(),
         };
         for (at, route) in routes.into_iter().enumerate() {
@@ -98,14 +108,29 @@ impl Logs {
         with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.alone(alone)));
     }
 
-    /// What waits for files that nobody writes any more is written as far as that goes; what is lost is said.
+    /// What waits for files that nobody writes any more is written by their writer, which then ends.
     fn give_up_store(&mut self, id: Id) {
         self.stores.retain(|known| *known != id);
-        if let Some(store) = self.store_mut(id) {
-            store.finish(Now::read());
+        let Some(source) = self.sources.get_mut(id.0) else { return };
+        if let Shape::Files(files) = std::mem::take(&mut source.shape) {
+            self.close_files(*files);
         }
         let keys = self.files.keys_of(id);
         keys.into_iter().for_each(|key| self.files.unpark(key));
+    }
+
+    fn close_files(&mut self, mut files: FileLog) {
+        let key = self.next_closing;
+        self.next_closing += 1;
+        files.close();
+        let watched = files.socket().map(|socket| {
+            self.files.unwatch(socket);
+            self.files.watch(socket, key)
+        });
+        match watched {
+            Some(Ok(())) => drop(self.closing.insert(key, files)),
+            Some(Err(_)) | None => files.give_up(),
+        }
     }
 
     /// Returns whether a service writes to pipes of ours.
@@ -131,36 +156,82 @@ impl Logs {
         }
     }
 
-    /// Opens a service's files, at each of its starts. Where that will never do its lines go elsewhere rather than have it
-    /// wait for ever (`--user` with a directory that is root's).
-    fn begin_files(&mut self, id: Id) {
+    /// Has a service's files opened, at each of its starts. Where that will never do its lines go elsewhere rather than have
+    /// it wait for ever (`--user` with a directory that is root's).
+    pub(super) fn begin_files(&mut self, id: Id) {
         let Some(source) = self.sources.get_mut(id.0) else { return };
-        let Route::Files { name, to, user, .. } = source.route.clone() else { return };
-        let diverted = source.is_diverted();
-        if diverted {
+        if source.is_diverted() {
             source.give(source.route.clone());
+            self.stores.push(id);
         }
-        let Shape::Files(store) = &mut source.shape else { return };
-        match store.begin(Now::read()) {
-            Ok(()) if diverted => self.stores.push(id),
-            Ok(()) => {}
-            Err(why) => {
-                source.divert();
-                self.stores.retain(|known| *known != id);
-                if !diverted {
-                    let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
-                    tracing::warn!(
-                        "{name}: {why}; its lines go to the container's output instead. Mount something there that \
-                        {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"
-                    );
+        let started = source.files_mut().is_some_and(|files| files.begin(Now::read()));
+        self.watch_writer(id, started);
+    }
+
+    fn watch_writer(&self, id: Id, started: bool) {
+        if let Some(socket) = self.files_of(id).and_then(FileLog::socket).filter(|_| started) {
+            // Out of memory, at worst: it is listened to whenever one of its service's pipes is read.
+            let _unwatched = self.files.watch(socket, WRITERS + id.0 as u64);
+        }
+    }
+
+    /// Listens to a writer.
+    fn listen(&mut self, key: u64) {
+        let now = Now::read();
+        if let Some(files) = self.closing.get_mut(&key) {
+            match files.listen(now) {
+                Change::None => {}
+                Change::Never(_) | Change::Ended => {
+                    if let Some(mut files) = self.closing.remove(&key) {
+                        files.give_up();
+                    }
                 }
             }
+            return;
+        }
+        let Some(id) = key.checked_sub(WRITERS).and_then(|at| usize::try_from(at).ok()).map(Id) else { return };
+        let Some(files) = self.files_mut(id) else { return };
+        match files.listen(now) {
+            Change::None if !files.has_room() => {}
+            Change::None => {
+                let keys = self.files.keys_of(id);
+                keys.into_iter().for_each(|key| self.files.unpark(key));
+            }
+            Change::Ended => {}
+            Change::Never(why) => self.divert(id, &why),
+        }
+    }
+
+    /// Lets the lines of a service go elsewhere: its files can never be written.
+    fn divert(&mut self, id: Id, why: &str) {
+        self.stores.retain(|known| *known != id);
+        let Some(source) = self.sources.get_mut(id.0) else { return };
+        if let (Route::Files { name, to, user, .. }, false) = (&source.route, source.told) {
+            let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
+            tracing::warn!(
+                "{name}: {why}; its lines go to the container's output instead. Mount something there that \
+                {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"
+            );
+        }
+        source.told = true;
+        if let Some(mut files) = source.divert() {
+            files.close();
+            files.give_up();
+        }
+        for key in self.files.keys_of(id) {
+            let Some(pipe) = self.files.take(key) else { continue };
+            let lane = match pipe.stream {
+                Stream::Stdout => &mut self.stdout,
+                Stream::Stderr => &mut self.stderr,
+            };
+            // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
+            let _unwatched = lane.adopt(pipe);
         }
     }
 
     /// Returns which of a service's files cannot be written and why, while that is so: it may have to wait.
     pub fn trouble(&self, id: Id) -> Option<&str> {
-        self.store_of(id)?.trouble()
+        self.files_of(id)?.trouble()
     }
 
     /// Returns what becomes readable when one of the pipes does.
@@ -187,6 +258,11 @@ impl Logs {
         let mut left = SHARE;
         while left > 0 && self.may_read(way) {
             let Some(key) = self.of(way).next_ready() else { return false };
+            if key >= WRITERS {
+                self.listen(key);
+                left = left.saturating_sub(LEAST);
+                continue;
+            }
             let length = if let Got::Bytes(length) = self.read(way, key) { length } else { 0 };
             left = left.saturating_sub(length.max(LEAST));
         }
@@ -226,71 +302,19 @@ impl Logs {
 
     /// Returns when [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        self.stores.iter().filter_map(|id| self.store_of(*id)?.deadline()).min()
+        self.stores.iter().filter_map(|id| self.files_of(*id)?.deadline()).min()
     }
 
-    /// Tries again what went wrong, and removes what is too old.
+    /// Starts writers again that were killed.
     pub fn tick(&mut self) {
         let now = Now::read();
-        for at in 0..self.stores.len() {
-            let Some(id) = self.stores.get(at).copied() else { continue };
-            let due = self.store_of(id).and_then(Store::deadline).is_some_and(|deadline| deadline <= now.at);
-            if let Some(store) = self.store_mut(id).filter(|_| due) {
-                store.tick(now);
-                if store.has_room() {
-                    let keys = self.files.keys_of(id);
-                    keys.into_iter().for_each(|key| self.files.unpark(key));
-                }
-            }
-        }
-    }
-
-    /// Returns whether [`Self::pack`] has something to do.
-    pub fn is_packing(&self) -> bool {
-        self.stores.iter().any(|id| self.store_of(*id).is_some_and(Store::is_packing))
-    }
-
-    /// Compresses a bounded piece of one log file.
-    pub fn pack(&mut self) {
-        let busy = self.stores.iter().copied().find(|id| self.store_of(*id).is_some_and(Store::is_packing));
-        if let Some(store) = busy.and_then(|id| self.store_mut(id)) {
-            store.pack();
-        }
-    }
-
-    /// The end: writes down all that services have said, as far as it is taken until then, and says what was lost.
-    pub fn finish(&mut self, until: Instant) {
-        loop {
-            let more = self.turn(Way::Stdout) | self.turn(Way::Stderr) | self.turn(Way::Files);
-            with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
-            if !more || until <= Now::read().at {
-                break;
-            }
-        }
-        // What could not be written until now has one more chance; then at least it is counted.
         for id in self.stores.clone() {
-            for key in self.files.keys_of(id) {
-                self.files.unpark(key);
-                let mut left = MOST_AT_END;
-                while left > 0 && matches!(self.take(Way::Files, key), Got::Bytes(_)) {
-                    left -= 1;
-                }
-            }
+            let started = self.files_mut(id).is_some_and(|files| files.tick(now));
+            self.watch_writer(id, started);
         }
-        for way in [Way::Stdout, Way::Stderr, Way::Files] {
-            for key in self.of(way).keys() {
-                self.end(way, key);
-            }
-        }
-        for id in self.stores.clone() {
-            if let Some(store) = self.store_mut(id) {
-                store.finish(Now::read());
-            }
-        }
-        with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
     }
 
-    fn of(&mut self, way: Way) -> &mut Lane {
+    pub(super) fn of(&mut self, way: Way) -> &mut Lane {
         match way {
             Way::Stdout => &mut self.stdout,
             Way::Stderr => &mut self.stderr,
@@ -298,24 +322,18 @@ impl Logs {
         }
     }
 
-    fn store_of(&self, id: Id) -> Option<&Store> {
-        match &self.sources.get(id.0)?.shape {
-            Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
-        }
+    pub(super) fn files_of(&self, id: Id) -> Option<&FileLog> {
+        self.sources.get(id.0)?.files()
     }
 
-    fn store_mut(&mut self, id: Id) -> Option<&mut Store> {
-        match &mut self.sources.get_mut(id.0)?.shape {
-            Shape::Files(store) => Some(store),
-            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
-        }
+    pub(super) fn files_mut(&mut self, id: Id) -> Option<&mut FileLog> {
+        self.sources.get_mut(id.0)?.files_mut()
     }
 
     /// Reads a pipe once, unless its files have no room.
     fn read(&mut self, way: Way, key: u64) -> Got {
         let Some(id) = self.of(way).pipe(key).map(|pipe| pipe.from) else { return Got::Nothing };
-        if way == Way::Files && self.store_of(id).is_some_and(|store| !store.has_room()) {
+        if way == Way::Files && self.files_of(id).is_some_and(|files| !files.has_room()) {
             let keys = self.files.keys_of(id);
             keys.into_iter().for_each(|key| self.files.park(key));
             return Got::Nothing;
@@ -323,7 +341,7 @@ impl Logs {
         self.take(way, key)
     }
 
-    fn take(&mut self, way: Way, key: u64) -> Got {
+    pub(super) fn take(&mut self, way: Way, key: u64) -> Got {
         if self.chunk.is_empty() {
             self.chunk = vec![0; AT_ONCE].into();
         }
@@ -338,7 +356,7 @@ impl Logs {
         got
     }
 
-    fn end(&mut self, way: Way, key: u64) {
+    pub(super) fn end(&mut self, way: Way, key: u64) {
         self.pass(way, key, None);
         self.of(way).forget(key);
     }

@@ -3,11 +3,14 @@
 //! - [`logs`]: every service's pipes, and where its lines go; what the loop turns.
 //! - [`lane`]: pipes that lead to the same place, watched together.
 //! - [`source`]: one service's lines on their way. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
+//! - [`files`]: lines on their way to [`writer`], the process that has the files.
 //! - [`ring`]: the last lines of a service, and those who follow it.
 //! - [`sink`]: the container's outputs, written without ever waiting. [`ours`]: our own messages.
 //! - [`clock`]: time as people read it.
 
 pub mod clock;
+mod ending;
+pub mod files;
 pub mod json;
 pub mod lane;
 pub mod lines;
@@ -18,3 +21,4 @@ pub mod sink;
 pub mod source;
 pub mod split;
 pub mod store;
+pub mod writer;

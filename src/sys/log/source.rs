@@ -4,13 +4,13 @@
 use memchr::memrchr;
 
 use super::clock::Now;
+use super::files::FileLog;
 use super::json::{self, Head};
 use super::lane::Pipe;
 use super::lines;
 use super::ours::{Stream, with_outputs};
 use super::ring::Tail;
 use super::split::Piece;
-use super::store::Store;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::FilesOf;
 
@@ -48,6 +48,8 @@ pub struct Source {
     pub shape: Shape,
     /// The last of them.
     pub tail: Tail,
+    /// Whether somebody was told that its files cannot be written.
+    pub told: bool,
 }
 
 /// A [`Route`], made ready.
@@ -63,7 +65,7 @@ pub enum Shape {
     /// What objects of stdout and of stderr have between time and line.
     Json(Box<[Head; 2]>),
     /// The files.
-    Files(Box<Store>),
+    Files(Box<FileLog>),
 }
 
 impl Shape {
@@ -73,7 +75,7 @@ impl Shape {
             Route::Plain => Shape::Plain,
             Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
             Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            Route::Files { name, to, user, .. } => Shape::Files(Box::new(Store::new(&name, to, user))),
+            Route::Files { name, to, user, .. } => Shape::Files(Box::new(FileLog::new(&name, to, user))),
         }
     }
 }
@@ -81,8 +83,25 @@ impl Shape {
 impl Source {
     /// Gives it another route.
     pub fn give(&mut self, route: Route) {
+        self.told &= self.route == route;
         self.route = route.clone();
         self.shape = Shape::of(route);
+    }
+
+    /// Returns its files, if its lines go to files.
+    pub fn files(&self) -> Option<&FileLog> {
+        match &self.shape {
+            Shape::Files(files) => Some(files),
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn files_mut(&mut self) -> Option<&mut FileLog> {
+        match &mut self.shape {
+            Shape::Files(files) => Some(files),
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
+        }
     }
 
     /// Returns whether its lines are to go to files and do not.
@@ -90,10 +109,12 @@ impl Source {
         matches!(self.route, Route::Files { .. }) && !matches!(self.shape, Shape::Files(_))
     }
 
-    /// Has its lines go elsewhere, for as long as the files of its route cannot be written.
-    pub fn divert(&mut self) {
-        if let Route::Files { instead, .. } = &self.route {
-            self.shape = Shape::of(Route::clone(instead));
+    /// Has its lines go elsewhere, for as long as the files of its route cannot be written. Returns those files.
+    pub fn divert(&mut self) -> Option<FileLog> {
+        let Route::Files { instead, .. } = &self.route else { return None };
+        match std::mem::replace(&mut self.shape, Shape::of(Route::clone(instead))) {
+            Shape::Files(files) => Some(*files),
+            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }
     }
 
@@ -117,12 +138,12 @@ impl Source {
             None => pipe.splitter.finish(to),
         };
         match shape {
-            Shape::Files(store) => {
+            Shape::Files(files) => {
                 split(&mut |piece| {
-                    store.push(key, piece);
+                    files.push(key, piece);
                     tail.push(now.wall, stream, piece);
                 });
-                store.flush(now);
+                files.flush();
             }
             Shape::Tagged(tag) => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);

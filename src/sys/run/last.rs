@@ -27,6 +27,9 @@ impl Turning<'_> {
         self.hands.probes.cancel_all();
         let patience = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
         let kill = self.end_of(|shares| shares.lines + shares.spare);
+        // Log writers are children of ours, too: whoever is left at the end is killed.
+        let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
+        self.hands.logs.close_writers(half);
         sweep::everybody(&mut self.hands, patience, kill);
         let Shares { lines, .. } = Shares::of(self.stop_timeout);
         let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);

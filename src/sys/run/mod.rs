@@ -19,6 +19,7 @@ mod pipes;
 mod readiness;
 mod reload;
 mod reports;
+mod scores;
 mod sources;
 mod story;
 mod sweep;
@@ -252,6 +253,7 @@ impl<'a> Turning<'a> {
         }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.hands.count_leftovers(&mut self.queue);
+            self.hands.adjust_oom_scores();
             self.hands.expire_looks(Instant::now(), &mut self.queue);
             self.hands.logs.tick();
             self.queue.push_back(Event::Tick);
@@ -265,9 +267,6 @@ impl<'a> Turning<'a> {
         }
         for (ready, way) in ready.logs.iter_mut().zip([Way::Stdout, Way::Stderr, Way::Files]) {
             *ready = *ready && self.hands.logs.turn(way);
-        }
-        if self.hands.logs.is_packing() {
-            self.hands.logs.pack();
         }
         None
     }
@@ -361,7 +360,7 @@ impl<'a> Turning<'a> {
 
     fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
-        let leftovers = self.hands.look_at();
+        let leftovers = self.hands.look_at().into_iter().chain(self.hands.scores_due());
         let others =
             self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline()).chain(self.front.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()

@@ -25,19 +25,19 @@ use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
 use crate::sys::log::logs::{Logs, SHARE};
 use crate::sys::log::ours::Stream;
 use crate::sys::null;
-use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
+use crate::sys::privilege::with_raised;
 use crate::sys::probe::Probes;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
-use crate::sys::process::score::set_oom_score;
+use crate::sys::process::score::TRIES;
 use crate::sys::process::spawn::{self, Verdict};
 
 /// Everything that acts on processes.
 pub struct Hands {
     pub(super) members: Vec<Member>,
     pub(super) around: Surroundings,
-    family: Family,
+    pub(super) family: Family,
     /// Verdicts and readiness.
     pub watch: Watch,
     /// What services say.
@@ -56,6 +56,8 @@ pub struct Hands {
     pub(super) next: HashMap<Id, Member>,
     /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
     pub(super) files: HashMap<Id, Rc<[u8]>>,
+    /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
+    pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
     null: File,
     /// How many dead were buried.
     pub(super) deaths: u64,
@@ -83,6 +85,7 @@ impl Hands {
             memory: Memory::watch(),
             next: HashMap::new(),
             files: HashMap::new(),
+            scores: VecDeque::new(),
             null: null::input()?,
             deaths: 0,
         })
@@ -277,20 +280,8 @@ impl Hands {
         }
         self.watch.forget_verdict(key, &pipe);
         if !refused {
-            self.adjust_oom_score(id, pid);
-        }
-    }
-
-    /// By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are root's.
-    fn adjust_oom_score(&self, id: Id, pid: Pid) {
-        let Some(member) = self.members.get(id.0) else { return };
-        let Some(score) = member.service.oom_score_adj else { return };
-        let write = || set_oom_score(pid, score);
-        let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
-        // The file is its user's.
-        let user = FilesOf::from(&member.plan.credentials);
-        if let Err(cause) = with_files_of(&user, || with_raised(lower, write)).and_then(|written| written) {
-            tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
+            self.scores.push_back((id, pid, Instant::now(), TRIES));
+            self.adjust_oom_scores();
         }
     }
 

@@ -77,7 +77,7 @@ impl Sources {
         calls: &mut Option<mpsc::Receiver<Call>>,
         deadline: Option<Instant>,
     ) -> Option<Call> {
-        let busy = ready.is_any(hands) || hands.logs.is_packing();
+        let busy = ready.is_any(hands);
         if busy {
             // Gives the runtime's driver (epoll) and the connections of callers their turn.
             tokio::task::yield_now().await;

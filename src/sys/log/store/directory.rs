@@ -250,3 +250,18 @@ impl AsFd for Directory {
 fn is_regular(file: &File) -> io::Result<bool> {
     Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG)
 }
+
+/// Whether it may go away while nobody does anything about it. What we refuse in our own words does not.
+pub fn heals(cause: &io::Error) -> bool {
+    let lasting = [
+        Errno::EACCES,
+        Errno::EPERM,
+        Errno::EROFS,
+        Errno::ENOENT,
+        Errno::ENOTDIR,
+        Errno::EISDIR,
+        Errno::ELOOP,
+        Errno::ENAMETOOLONG,
+    ];
+    cause.raw_os_error().is_some_and(|errno| !lasting.contains(&Errno::from_raw(errno)))
+}

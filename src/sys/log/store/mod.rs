@@ -17,12 +17,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
-use nix::errno::Errno;
 
-use self::directory::Directory;
+use self::directory::{Directory, heals};
 use self::packing::Packing;
 use super::clock::{Now, Stamp};
 use super::split::{LONGEST_OF_FILE, Piece};
+use super::writer::Note;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::{FilesOf, with_files_of};
 
@@ -56,6 +56,8 @@ pub struct Store {
     /// To be compressed, the newest first.
     plain: Vec<Stamp>,
     packing: Option<Packing>,
+    /// Lines of ours that nobody has said yet.
+    notes: Vec<Note>,
 }
 
 /// The file that is written.
@@ -90,6 +92,7 @@ impl Store {
             look_again: None,
             plain: Vec::new(),
             packing: None,
+            notes: Vec::new(),
         }
     }
 
@@ -135,6 +138,16 @@ impl Store {
         if !piece.more {
             self.waiting.push(b'\n');
         }
+    }
+
+    /// Takes bytes of whole lines, and of pieces of long ones, as [`super::files::FileLog`] has laid them out.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Returns what is to be said since the last call.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Returns whether more may be read for it.
@@ -197,7 +210,9 @@ impl Store {
                 // The next rotation tries them again.
                 self.plain.clear();
                 let path = self.asked.path.display();
-                tracing::warn!("{}: cannot compress log files in {path}: {cause}; they stay as they are", self.who);
+                let who = &self.who;
+                let text = format!("{who}: cannot compress log files in {path}: {cause}; they stay as they are");
+                self.notes.push(Note::Warning(text));
             }
         }
     }
@@ -214,12 +229,9 @@ impl Store {
         let lost = self.waiting.get(self.written..).unwrap_or_default();
         if let Some(trouble) = self.trouble.as_ref().filter(|_| !lost.is_empty()) {
             let lines = memchr::memchr_iter(b'\n', lost).count().max(1);
-            tracing::error!(
-                "{}: the last {lines} lines ({} bytes) are lost: cannot write {}",
-                self.who,
-                lost.len(),
-                trouble.what
-            );
+            let (who, bytes, what) = (&self.who, lost.len(), &trouble.what);
+            let text = format!("{who}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}");
+            self.notes.push(Note::Error(text));
         }
     }
 
@@ -233,12 +245,14 @@ impl Store {
             (Ok(()), trouble @ Some(_)) => {
                 let since = trouble.take().map_or(now.at, |trouble| trouble.since);
                 let after = now.at.saturating_duration_since(since).as_secs();
-                tracing::warn!("{}: writes {} again, after {after} s; nothing is lost", self.who, self.shown());
+                let (who, file) = (&self.who, self.shown());
+                let text = format!("{who}: writes {file} again, after {after} s; nothing is lost");
+                self.notes.push(Note::Warning(text));
             }
             (Err(_), Some(trouble)) => trouble.retry = now.at + RETRY,
             (Err(cause), None) => {
                 let what = format!("{}: {cause}", self.shown());
-                tracing::error!("{}: cannot write {what}; its output waits", self.who);
+                self.notes.push(Note::Error(format!("{}: cannot write {what}; its output waits", self.who)));
                 self.trouble = Some(Trouble { what, since: now.at, retry: now.at + RETRY });
             }
         }
@@ -350,21 +364,6 @@ impl Store {
             self.waiting = Vec::new();
         }
     }
-}
-
-/// Whether it may go away while nobody does anything about it. What we refuse in our own words does not.
-fn heals(cause: &io::Error) -> bool {
-    let lasting = [
-        Errno::EACCES,
-        Errno::EPERM,
-        Errno::EROFS,
-        Errno::ENOENT,
-        Errno::ENOTDIR,
-        Errno::EISDIR,
-        Errno::ELOOP,
-        Errno::ENAMETOOLONG,
-    ];
-    cause.raw_os_error().is_some_and(|errno| !lasting.contains(&Errno::from_raw(errno)))
 }
 
 impl Current {

@@ -1,0 +1,54 @@
+//! `oom_score_adj` of services, set by PID 1: for a moment after the exec that cannot be done, and the loop comes back.
+#![allow(clippy::disallowed_methods)] // when to try again
+
+use std::time::Instant;
+
+use super::perform::Hands;
+use crate::config::values::{CapSet, Capability};
+use crate::supervise::{Id, Pid};
+use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
+use crate::sys::process::score::{PAUSE, Tried, set_oom_score};
+
+impl Hands {
+    /// Returns when [`Self::adjust_oom_scores`] has something to do.
+    pub fn scores_due(&self) -> Option<Instant> {
+        self.scores.iter().map(|(_, _, at, _)| *at).min()
+    }
+
+    /// Sets the scores that are due. By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are
+    /// root's.
+    pub fn adjust_oom_scores(&mut self) {
+        let now = Instant::now();
+        for (id, pid, at, tries) in std::mem::take(&mut self.scores) {
+            if at > now {
+                self.scores.push_back((id, pid, at, tries));
+                continue;
+            }
+            // Reaped meanwhile: the number may be another's by now (SECURITY T26).
+            let Some(score) = self.score_of(id).filter(|_| self.family.get(pid).is_some()) else { continue };
+            match self.adjust_oom_score(id, pid, score) {
+                Ok(Tried::Done) => {}
+                Ok(Tried::TooEarly) if tries > 1 => self.scores.push_back((id, pid, now + PAUSE, tries - 1)),
+                Ok(Tried::TooEarly) => self.no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
+                Err(cause) => self.no_score(pid, score, &cause),
+            }
+        }
+    }
+
+    fn score_of(&self, id: Id) -> Option<i32> {
+        self.members.get(id.0)?.service.oom_score_adj
+    }
+
+    fn no_score(&self, pid: Pid, score: i32, cause: &std::io::Error) {
+        tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
+    }
+
+    fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<Tried> {
+        let Some(member) = self.members.get(id.0) else { return Ok(Tried::Done) };
+        let write = || set_oom_score(pid, score);
+        let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
+        // The file is its user's.
+        let user = FilesOf::from(&member.plan.credentials);
+        with_files_of(&user, || with_raised(lower, write)).and_then(|written| written)
+    }
+}
