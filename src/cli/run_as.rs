@@ -6,7 +6,7 @@ use crate::error::{Error, Place, Problem};
 use crate::plan;
 use crate::plan::facts::AccountFile;
 use crate::sys::facts;
-use crate::sys::run_as::{Who, exec, find};
+use crate::sys::run_as::{Who, caller, exec, find};
 use crate::sys::source::Where;
 
 /// The app user of this container, whatever its account is called.
@@ -38,17 +38,18 @@ enum Unknown {
 
 fn who(user: &str) -> Result<Who, Unknown> {
     let (name, group) = user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
+    let group = group.filter(|group| !group.is_empty());
     let files = || [AccountFile::Passwd, AccountFile::Group].map(facts::account_bytes);
     if name != APP {
         let [passwd, group] = files();
-        return find(user, &passwd, &group).map_err(Unknown::Nobody);
+        return find(user, &passwd, &group, caller()).map_err(Unknown::Nobody);
     }
     let app = app().map_err(Unknown::App)?;
     match group {
         None => Ok(app),
         Some(word) => {
             let [passwd, group] = files();
-            let found = find(&format!("{}:{word}", app.uid), &passwd, &group).map_err(Unknown::Nobody)?;
+            let found = find(&format!("{}:{word}", app.uid), &passwd, &group, caller()).map_err(Unknown::Nobody)?;
             Ok(Who { gid: found.gid, groups: found.groups, ..app })
         }
     }
@@ -60,5 +61,5 @@ fn app() -> Result<Who, Error> {
     let config = super::config(&Where::installed(), vec!["true".into()])?;
     let identity = plan::boot(&config, &facts::read(&config))?.identity;
     let plan::Identity { name, uid, gid, groups, home, .. } = identity;
-    Ok(Who { name, uid, gid, groups, home })
+    Ok(Who { name, uid, gid, groups, home, has_account: true })
 }

@@ -15,10 +15,10 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::unistd::{self, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
 
-pub use who::{Who, find};
+pub use who::{Caller, Who, find};
 
 use super::facts;
-use crate::config::values::Gid;
+use crate::config::values::{Gid, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused};
 use crate::plan::facts::ProgramFact;
 
@@ -54,20 +54,24 @@ impl fmt::Display for NotRun {
 }
 
 /// Becomes `who` and executes the program in the place of this process, so that it only returns if that failed. HOME,
-/// USER and LOGNAME are the user's. Whoever is that user already just executes it, environment and groups as they are:
-/// the same line then works with root and under `--user`.
+/// USER and LOGNAME are the user's, also where it is that user already, as gosu has it. Two things differ then: without root
+/// nothing else is changed, so that the same line works under `--user`; and where no account says which HOME it has, the one
+/// that there is stays.
 pub fn exec(who: &Who, program: &OsString, arguments: &[OsString]) -> NotRun {
     let is_change = match is_other(who) {
         Ok(is_other) => is_other,
         Err(errno) => return NotRun::Refused(Refused::new("cannot read our own ids", errno)),
     };
-    if is_change && let Err(refused) = become_user(who) {
-        return NotRun::Refused(refused);
+    let has_root = unistd::geteuid().is_root();
+    match become_user_if(is_change || has_root, who) {
+        // Root without SETGID keeps the groups that it has.
+        Err(refused) if is_change => return NotRun::Refused(refused),
+        Ok(()) | Err(_) => {}
     }
     // std's exec: no process is started, and it gives SIGPIPE, which Rust ignores, its default back.
     let mut command = Command::new(program);
     command.args(arguments);
-    if is_change {
+    if is_change || who.has_account {
         command.env("HOME", &who.home).env("USER", &who.name).env("LOGNAME", &who.name);
     }
     not_executed(program, &command.exec())
@@ -77,6 +81,15 @@ fn is_other(who: &Who) -> Result<bool, Errno> {
     let (uids, gids) = (getresuid()?, getresgid()?);
     let (uid, gid) = (unistd::Uid::from_raw(who.uid.0), unistd::Gid::from_raw(who.gid.0));
     Ok([uids.real, uids.effective, uids.saved] != [uid; 3] || [gids.real, gids.effective, gids.saved] != [gid; 3])
+}
+
+/// Returns who calls us.
+pub fn caller() -> Caller {
+    Caller { uid: Uid(unistd::geteuid().as_raw()), gid: Gid(unistd::getegid().as_raw()) }
+}
+
+fn become_user_if(wanted: bool, who: &Who) -> Result<(), Refused> {
+    if wanted { become_user(who) } else { Ok(()) }
 }
 
 /// Groups, then gid, then uid: each needs what the next one gives away (SECURITY 1.3). Then proof.

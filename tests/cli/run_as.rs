@@ -37,10 +37,58 @@ fn root_stays_root_where_root_is_meant() {
 }
 
 #[test]
-fn whoever_is_that_user_already_just_executes() {
-    let me = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
-    let said = said(stepdown(["run-as", &me, "sh", "-c", "echo $HOME"]).env("HOME", "/as/it/was"));
-    assert_eq!(said, Said { code: 0, out: "/as/it/was\n".into(), err: String::new() });
+fn whoever_is_that_user_already_has_its_accounts_home_and_else_keeps_its_own() {
+    if !is_root() {
+        return;
+    }
+    let home = |user: &str| said(stepdown(["run-as", user, "sh", "-c", "echo $HOME"]).env("HOME", "/as/it/was"));
+    for user in ["0", "0:", "0:0", "root", "root:root", ":0", ":"] {
+        assert_eq!(home(user), Said { code: 0, out: "/root\n".into(), err: String::new() }, "{user}");
+    }
+    // Somebody without an account, who becomes the same once more.
+    let (_open, copy) = open_to_everybody();
+    let again = [copy.to_str().unwrap(), "run-as", "12345:12345", "sh", "-c", "echo $HOME"];
+    let words = [&["run-as", "12345:12345", "env", "HOME=/as/it/was"][..], &again].concat();
+    assert_eq!(run(&words).out, "/as/it/was\n");
+}
+
+#[test]
+fn what_is_left_out_of_the_user_is_the_callers_own() {
+    if !is_root() {
+        return;
+    }
+    let (_open, copy) = open_to_everybody();
+    let copy = copy.to_str().unwrap();
+    let ids = "id -u; id -g; id -G";
+    assert_eq!(run(&["run-as", ":4243", "sh", "-c", ids]).out, "0\n4243\n4243\n");
+    assert_eq!(run(&["run-as", "12345:4243", copy, "run-as", "12345", "sh", "-c", ids]).out, "12345\n4243\n4243\n");
+    let said = run(&["run-as", "12345", "id"]);
+    assert_eq!(said.code, 100);
+    assert!(
+        said.err.contains("write the group too, such as `12345:12345`, or `12345:0` if root's is meant"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn root_that_stays_root_has_the_groups_of_its_account_alone() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Command::new("perl");
+    command.args(["-e", "$) = '0 0 4243'; exec @ARGV", BINARY, "run-as", "root", "sh", "-c", "id -G"]);
+    let groups = said(&mut command).out;
+    assert!(!groups.split_whitespace().any(|group| group == "4243"), "{groups}");
+}
+
+/// A copy of the binary that every user can execute: the build directory may be closed to others.
+fn open_to_everybody() -> (tempfile::TempDir, std::path::PathBuf) {
+    let open = tempfile::tempdir().unwrap();
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = open.path().join("stepdown");
+    fs::copy(BINARY, &copy).unwrap();
+    (open, copy)
 }
 
 #[test]
@@ -48,11 +96,7 @@ fn without_root_another_user_is_refused_with_a_way_out() {
     if !is_root() {
         return;
     }
-    // The build directory may be closed to that user.
-    let open = tempfile::tempdir().unwrap();
-    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = open.path().join("stepdown");
-    fs::copy(BINARY, &copy).unwrap();
+    let (_open, copy) = open_to_everybody();
     let said = run(&["run-as", "12345:12345", copy.to_str().unwrap(), "run-as", "root", "id"]);
     assert_eq!(
         said,
@@ -92,7 +136,7 @@ fn a_user_that_nobody_is_ends_with_100() {
     let said = run(&["run-as", "nobody-of-that-name", "id"]);
     assert_eq!((said.code, said.out.as_str()), (100, ""));
     assert!(said.err.starts_with("stepdown: `nobody-of-that-name`: there is no user"), "{}", said.err);
-    for wrong in ["4242424", "-1:1", "4294967295:1", "root:nobody-of-that-name", ":", "root\n:0"] {
+    for wrong in ["4242424", "-1:1", "4294967295:1", "root:nobody-of-that-name", "0day", "0:0day", "root\n:0"] {
         assert_eq!(run(&["run-as", wrong, "id"]).code, 100, "{wrong:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Whom `run-as USER` means: a name, a uid, `name:group` or `uid:gid`, looked up in bytes of the account files. No NSS:
+//! Whom `run-as USER` means: a name, a uid, `name:group` or `uid:gid`, looked up in bytes of the account files; what is left
+//! out is the caller's own, as with gosu: `:group` keeps the user, a uid without an account keeps the group. No NSS:
 //! a static binary has none, and PID 1 reads the same bytes (SECURITY 3). Must not change anything.
 
 use std::fmt;
@@ -21,6 +22,17 @@ pub struct Who {
     pub groups: Vec<Gid>,
     /// For HOME; `/` where there is no account.
     pub home: PathBuf,
+    /// Whether an account says so.
+    pub has_account: bool,
+}
+
+/// What the caller is.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Its effective user.
+    pub uid: Uid,
+    /// Its effective group.
+    pub gid: Gid,
 }
 
 impl fmt::Display for Who {
@@ -33,13 +45,14 @@ impl fmt::Display for Who {
 ///
 /// # Errors
 /// The word means nobody here.
-pub fn find(user: &str, passwd: &[u8], group: &[u8]) -> Result<Who, Problem> {
+pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<Who, Problem> {
     let (name, group_word) = match user.split_once(':') {
-        Some((name, group)) => (name, Some(group)),
+        // `name:` says no more than `name`.
+        Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
         None => (user, None),
     };
     let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(user.to_owned()), what, remedy);
-    let number = id(name);
+    let number = if name.is_empty() { Some(caller.uid.0) } else { id(name) };
     let account = match number {
         Some(number) => passwd::by_uid(passwd, Uid(number)),
         None => UserName::new(name).and_then(|name| passwd::by_name(passwd, &name)),
@@ -64,13 +77,14 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8]) -> Result<Who, Problem> {
             }
             Ok(who(account, gid, groups))
         }
-        (None, Some(uid), Some(gid)) => {
-            Ok(Who { name: uid.to_string(), uid: Uid(uid), gid, groups: vec![gid], home: "/".into() })
-        }
-        // Docker would take group 0, which is never what is meant.
+        (None, Some(uid), Some(gid)) => Ok(number_alone(uid, gid)),
+        (None, Some(uid), None) if caller.gid != Gid::ROOT || uid == caller.uid.0 => Ok(number_alone(uid, caller.gid)),
+        // gosu would leave it in root's group, whose files it could then write: never what is meant.
         (None, Some(uid), None) => Err(wrong(
-            format!("uid {uid} has no account in /etc/passwd, so nothing says which group it has"),
-            &format!("write the group too, such as `{uid}:{uid}`"),
+            format!(
+                "uid {uid} has no account in /etc/passwd, so nothing says which group it has but root's, which is ours"
+            ),
+            &format!("write the group too, such as `{uid}:{uid}`, or `{uid}:0` if root's is meant"),
         )),
         (None, None, _) => Err(wrong(
             format!("there is no user `{name}` in /etc/passwd"),
@@ -81,7 +95,11 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8]) -> Result<Who, Problem> {
 
 fn who(account: passwd::Account, gid: Gid, groups: Vec<Gid>) -> Who {
     let home = if account.home.as_os_str().is_empty() { "/".into() } else { account.home };
-    Who { name: account.name, uid: account.uid, gid, groups, home }
+    Who { name: account.name, uid: account.uid, gid, groups, home, has_account: true }
+}
+
+fn number_alone(uid: u32, gid: Gid) -> Who {
+    Who { name: uid.to_string(), uid: Uid(uid), gid, groups: vec![gid], home: "/".into(), has_account: false }
 }
 
 /// ASCII digits, no leading zero, and not one of the two highest values, which the kernel does not take as ids
@@ -100,7 +118,11 @@ mod tests {
     const GROUP: &[u8] = b"root:x:0:\napp:x:1001:\nvideo:x:44:other,app\naudio:x:2000:app\n";
 
     fn words(user: &str) -> String {
-        match find(user, PASSWD, GROUP) {
+        by(user, Caller { uid: Uid::ROOT, gid: Gid::ROOT })
+    }
+
+    fn by(user: &str, caller: Caller) -> String {
+        match find(user, PASSWD, GROUP, caller) {
             Ok(who) => {
                 let groups: Vec<_> = who.groups.iter().map(Gid::to_string).collect();
                 format!("{who} {} {}", groups.join(","), who.home.display())
@@ -121,6 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_the_callers_own() {
+        let nobody = Caller { uid: Uid(65_534), gid: Gid(65_533) };
+        assert_eq!(by("4242", nobody), "4242 (4242:65533) 65533 /");
+        assert_eq!(by(":0", nobody), "65534 (65534:0) 0 /");
+        assert_eq!(by("", nobody), "65534 (65534:65533) 65533 /");
+        assert_eq!(by(":", nobody), by("", nobody));
+        assert_eq!(by("0:", nobody), "root (0:0) 0 /root");
+        assert_eq!(by("app:", nobody), words("app"));
+        let app = Caller { uid: Uid(1000), gid: Gid(1001) };
+        assert_eq!((by("", app), by(":7", app)), (words("app"), words("app:7")));
+        // OpenShift's users are in group 0 and have no account.
+        let openshift = Caller { uid: Uid(4242), gid: Gid::ROOT };
+        assert_eq!(by("4242", openshift), "4242 (4242:0) 0 /");
+    }
+
+    #[test]
     fn nobody_is_said_so_with_what_to_write_instead() {
         assert_eq!(
             words("nobody"),
@@ -129,10 +167,20 @@ mod tests {
         );
         assert!(words("4242").contains("write the group too, such as `4242:4242`"));
         assert!(words("app:none").contains("there is no group `none` in /etc/group"));
-        for odd in
-            ["", ":", "-1", "+1", "01", "4294967295", "4294967294", "99999999999", "a b", "app:", "1000:4294967295"]
-        {
-            assert!(find(odd, PASSWD, GROUP).is_err(), "{odd}");
+        for odd in [
+            "-1",
+            "+1",
+            "01",
+            "0day",
+            "0:0day",
+            "4294967295",
+            "4294967294",
+            "99999999999",
+            "a b",
+            "1000:4294967295",
+            "a:b:c",
+        ] {
+            assert!(words(odd).contains("there is no "), "{odd}");
         }
     }
 }
