@@ -26,6 +26,8 @@ mod reloading;
 mod requests;
 #[path = "lifecycle/restarting.rs"]
 mod restarting;
+#[path = "lifecycle/scheduled.rs"]
+mod scheduled;
 #[path = "lifecycle/starting.rs"]
 mod starting;
 #[path = "lifecycle/stopping.rs"]

@@ -94,6 +94,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             terminal: None,
             log: LogFormat::Tagged,
             tag_width: WIDTH,
+            zone: Default::default(),
             directory: Some(PathBuf::from("/")),
         };
         let outcome = run::run(Stage {

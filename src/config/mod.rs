@@ -1,6 +1,8 @@
 //! What was asked for: files and environment in, [`Config`] or every problem out. Pure: sees bytes, never the machine.
 
 pub mod bytes;
+pub mod calendar;
+pub mod civil;
 pub mod container;
 mod container_keys;
 mod container_toml;
@@ -38,6 +40,7 @@ pub mod units;
 mod url;
 pub mod values;
 mod who;
+pub mod zone;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -39,6 +39,20 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
     }
 }
 
+/// Checks that nobody requires what runs at times of its own: it would wait for days.
+pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
+    let services = by_name(drafts);
+    for link in drafts.iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::Requires) {
+        let Some(calendar) = services.get(link.to.as_str()).and_then(|service| service.calendar.as_ref()) else {
+            continue;
+        };
+        let to = ticked(&link.to);
+        let what = format!("{}: {to} runs when its time comes (`at = \"{calendar}\"`)", link.written);
+        let remedy = "require a oneshot that runs at the start, or remove it";
+        problems.push(Problem::new(link.at.clone(), what, remedy));
+    }
+}
+
 /// Checks that no two services write into one directory: each would rename and remove the other's files.
 pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
     let mut owners: BTreeMap<&Path, &ServiceName> = BTreeMap::new();

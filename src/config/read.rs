@@ -46,6 +46,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     graph::link(&mut drafts, &declared, &mut problems);
     neighbours::pipes(&drafts, &mut problems);
+    neighbours::calendars(&drafts, &mut problems);
     neighbours::log_directories(&drafts, &mut problems);
     neighbours::signals(&container.signals, &drafts, &declared, &mut problems);
     name_app_user(&mut container.main.user, &container.app);

@@ -164,6 +164,7 @@ fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
         no_new_privileges: true,
         wait_for: Vec::new(),
         every: None,
+        calendar: None,
         health: None,
         reload: None,
         pipe_to: None,

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::calendar::Calendar;
 use super::container::LogFormat;
 use super::probe::{Health, Probe};
 use super::values::{CapSet, Gid, GroupName, ServiceName, Signal, Uid, UserName};
@@ -69,6 +70,8 @@ pub struct Service {
     pub wait_for: Vec<Probe>,
     /// A oneshot runs again this long after its last start; `None`: once.
     pub every: Option<Duration>,
+    /// A oneshot runs when one of these times comes, and not at the start.
+    pub calendar: Option<Calendar>,
     /// What it is asked while it is up.
     pub health: Option<Health>,
     /// How it re-reads its configuration; `None`: it cannot.
@@ -127,6 +130,7 @@ impl Service {
             ready: Ready::Started,
             wait_for: Vec::new(),
             every: None,
+            calendar: None,
             health: None,
             reload: None,
             pipe_to: None,

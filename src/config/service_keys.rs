@@ -80,6 +80,8 @@ const SERVICE_KEYS: &[KeyDoc] = &[
         "what must be there before it starts: `tcp://HOST:PORT`, `http://HOST/PATH`, `path:/FILE`, `socket:/FILE`"),
     key("every", "a duration", "(once)", r#"every = "1h""#,
         "a oneshot runs again this long after its last start; it is then not `essential` by default"),
+    key("at", "a time of day, with weekdays or a date", "(none)", r#"at = "03:00""#,
+        "a oneshot runs when that time comes (zone: TZ) and not at the start; it is then not `essential` by default"),
     key("stop_command", "an array of strings", "(none)", r#"stop_command = ["/usr/bin/unmount-it"]"#,
         "what undoes a oneshot that is done, at the stop"),
     key("health", "a table", "(none)", r#"health = { http = "http://127.0.0.1/ping" }"#,

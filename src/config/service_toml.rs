@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::calendar::Calendar;
 use super::draft::{Draft, Link, Relation};
 use super::log_toml;
 use super::paths;
@@ -46,6 +47,8 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     let log = log_toml::read(table, report);
     notice_log(name, &log, &links, &mut notices);
     let every = table.get("every").and_then(|field| field.duration_from(LEAST_PERIOD, report));
+    let calendar = calendar(table, report);
+    let comes_again = every.is_some() || table.get("at").is_some();
     let flag = |key: &str, default: bool, report: &mut Report<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
@@ -66,7 +69,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         environment_file: table.get("environment_file").and_then(|field| paths::absolute(&field, report)),
         restart: service_parts::restart(table, kind, report),
         success_codes: service_parts::success_codes(table, report),
-        essential: flag("essential", kind == Kind::Oneshot && every.is_none(), report),
+        essential: flag("essential", kind == Kind::Oneshot && !comes_again, report),
         ready: probe_toml::ready(table, &service_keys::READY, kind, report),
         stop: service_parts::stop(stop.as_ref(), report),
         finish: table.get("finish").and_then(|field| {
@@ -81,6 +84,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         without_root: without_root(table, report),
         wait_for: probe_toml::wait_for(table, report),
         every: every.filter(|_| kind == Kind::Oneshot),
+        calendar: calendar.filter(|_| kind == Kind::Oneshot),
         health: probe_toml::health(table, &HealthKeys::OF_SERVICE, kind, report),
         reload: service_parts::reload(table, kind, report),
         pipe_to: None,
@@ -95,13 +99,29 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
 /// What means nothing on the other kind, and would be missed there.
 fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) {
     let (keys, is, other): (&[&str], _, _) = match kind {
-        Kind::Longrun => (&["every", "stop_command"], "longrun", "oneshot"),
+        Kind::Longrun => (&["every", "at", "stop_command"], "longrun", "oneshot"),
         Kind::Oneshot => (&["pipe_to"], "oneshot", "longrun"),
     };
     for field in keys.iter().filter_map(|key| table.get(key)) {
         let what = format!("{} means nothing on a {is}", field.name());
         report.line(field.line(), what, format!("write `type = \"{other}\"`, or remove it"));
     }
+}
+
+/// When it runs, where that is told by the clock.
+fn calendar(table: &Table<'_>, report: &mut Report<'_>) -> Option<Calendar> {
+    let field = table.get("at")?;
+    if table.get("every").is_some() {
+        report.line(field.line(), "both `every` and `at` are set", "keep one of them");
+        return None;
+    }
+    if let Some(undo) = table.get("stop_command") {
+        let what = format!("{} means nothing with `at`: between its times there is nothing to undo", undo.name());
+        report.line(undo.line(), what, "clear up at the end of the command itself, and remove it");
+        return None;
+    }
+    let text = field.string(report)?;
+    Calendar::parse(text).map_err(|remedy| field.refuse(remedy, report)).ok()
 }
 
 fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<String>) {

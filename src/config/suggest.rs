@@ -8,13 +8,15 @@ const LONGEST: usize = 64;
 const LISTED: usize = 40;
 
 /// What people write who know systemd, compose, supervisord, runit or Horust.
-const ELSEWHERE: [(&str, &str); 34] = [
+const ELSEWHERE: [(&str, &str); 37] = [
     ("before", "after"),
     ("bounding_set", "capabilities"),
+    ("calendar", "at"),
     ("cap_add", "capabilities"),
     ("caps", "capabilities"),
     ("chdir", "directory"),
     ("cmd", "command"),
+    ("cron", "at"),
     ("cwd", "directory"),
     ("depends", "requires"),
     ("depends_on", "requires"),
@@ -29,6 +31,7 @@ const ELSEWHERE: [(&str, &str); 34] = [
     ("healthcheck", "health"),
     ("kill_signal", "signal"),
     ("logging", "log"),
+    ("on_calendar", "at"),
     ("need", "requires"),
     ("needs", "requires"),
     ("owner", "user"),

@@ -71,6 +71,9 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
 
 /// Why a oneshot is not over when it is done, if it is not: the stage is, and stops whatever is in it.
 fn not_over(service: &Service) -> Option<&'static str> {
+    if service.calendar.is_some() {
+        return Some("it runs when its time comes (`at`)");
+    }
     match (service.every, &service.stop_command) {
         (Some(_), _) => Some("it runs again and again (`every`)"),
         (None, Some(_)) => Some("its `stop_command` does"),

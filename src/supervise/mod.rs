@@ -183,6 +183,11 @@ pub enum Event {
         /// How much.
         by: Duration,
     },
+    /// The clock has come to a time of a oneshot's `at`. One that runs, waits or is not wanted lets it pass.
+    Due {
+        /// Whose.
+        id: Id,
+    },
     /// A deadline may have passed.
     Tick,
     /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: patience is over.

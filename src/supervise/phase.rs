@@ -15,9 +15,9 @@
 /// | finish spawning | its finish script was asked for | `Spawned`, `SpawnFailed` |
 /// | finishing | its finish script runs | the script's end; KILL |
 /// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |
-/// | backoff | it failed and pauses | time; a requirement being lost; a stop |
+/// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement being lost; a stop |
 /// | failed | it will not be started again | a request |
-/// | resting | a periodic oneshot that succeeded | its next turn; a stop |
+/// | resting | a periodic oneshot that succeeded; a scheduled one until its time | its next turn (`Due`); a request; a stop |
 /// | done | a oneshot that succeeded | a request; a stop, if a command undoes it |
 /// | undo spawning | its stop command was asked for | `Spawned`, `SpawnFailed` |
 /// | undoing | its stop command runs | the command's end; KILL |

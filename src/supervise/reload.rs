@@ -169,7 +169,7 @@ impl Supervisor {
         for id in self.services.ids() {
             let service = &self.services[id];
             if service.starts == 0 && service.wanted && matches!(service.state, State::Down) {
-                self.set(id, State::Waiting { said: false });
+                self.begin_to_wait(id);
             }
         }
         for id in self.services.ids() {

@@ -35,8 +35,14 @@ impl Supervisor {
                 asked.extend(self.graph.requires(id));
             }
         }
-        if let State::Backoff = self.services[id].state {
-            self.set(id, State::Waiting { said: false });
+        match self.services[id].state {
+            State::Backoff => self.set(id, State::Waiting { said: false }),
+            // Somebody wants it now, before its time.
+            State::Resting if self.services[id].spec.scheduled => self.set(id, State::Waiting { said: false }),
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
+            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } | State::Failed { .. } => {}
+            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Spec {
     pub awaits: usize,
     /// A oneshot runs again this long after its last start.
     pub every: Option<Duration>,
+    /// A oneshot runs when its time comes ([`super::Event::Due`]), and not at the start.
+    pub scheduled: bool,
     /// A longrun says at least this often that it is alive, unless it asks for another time.
     pub watchdog: Option<Duration>,
     /// How often a longrun is asked whether it is well, and what follows.
@@ -178,6 +180,7 @@ impl Setup {
                 ready: Readiness::of(&service.ready),
                 awaits: service.wait_for.len(),
                 every: service.every,
+                scheduled: service.calendar.is_some() && service.kind == Kind::Oneshot,
                 watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
@@ -220,6 +223,7 @@ impl Spec {
             ready: Readiness::Executed,
             awaits: 0,
             every: None,
+            scheduled: false,
             watchdog: None,
             health: None,
             fed: false,

@@ -43,6 +43,29 @@ impl Supervisor {
         }
     }
 
+    /// It is wanted from now on: it waits for what it needs, or for its time.
+    pub(super) fn begin_to_wait(&mut self, id: Id) {
+        let scheduled = self.services[id].spec.scheduled;
+        self.set(id, if scheduled { State::Resting } else { State::Waiting { said: false } });
+    }
+
+    /// Its time has come: it runs, unless it does already or is not to.
+    pub(super) fn due(&mut self, id: Id) {
+        let Service { state, spec, wanted, .. } = &self.services[id];
+        let may = spec.scheduled && *wanted && matches!(self.life, Life::Running);
+        let pauses_for_good = self.timers.get(id, Slot::State).is_none();
+        match state {
+            State::Resting if may => self.set(id, State::Waiting { said: false }),
+            // One that pauses until a moment of its own is not hurried.
+            State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { said: false }),
+            State::Resting | State::Backoff => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
+            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
+            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+        }
+    }
+
     /// Starts it, if that is still right: first it waits for what it needs from outside.
     pub(super) fn start(&mut self, id: Id) {
         let Service { state, links, spec, .. } = &self.services[id];
@@ -73,6 +96,9 @@ impl Supervisor {
     /// Starts it again, after its pause, or not.
     pub(super) fn again_or_not(&mut self, id: Id, outcome: Outcome) {
         let failed = !matches!(outcome, Outcome::Well(_));
+        if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
+            return self.set(id, State::Backoff);
+        }
         if failed
             && !self.services[id].spec.essential
             && let Some(pause) = self.next_turn(id, outcome.started().unwrap_or(self.now))
@@ -111,6 +137,7 @@ impl Supervisor {
                 self.set(id, State::Resting);
                 self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
             }
+            None if self.services[id].spec.scheduled => self.set(id, State::Resting),
             None => self.set(id, State::Done),
         }
         self.report(Report::Done { id, took: end.ran, again });

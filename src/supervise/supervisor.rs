@@ -140,10 +140,12 @@ impl Supervisor {
             Event::Alive { id, within } if self.services.has(id) => self.alive(id, within),
             Event::Trouble { id } if self.services.has(id) => self.trouble(id),
             Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
+            Event::Due { id } if self.services.has(id) => self.due(id),
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
             Event::Exited { .. } | Event::GroupGone { .. } | Event::Looked { .. } | Event::Alive { .. } => {}
             Event::Trouble { .. }
             | Event::Extend { .. }
+            | Event::Due { .. }
             | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
         }
     }
@@ -161,7 +163,7 @@ impl Supervisor {
                 }
                 (Start::Skipped, _) => self.fail(id, Why::Skipped),
                 (Start::Failed, _) => self.fail(id, Why::FailedBefore),
-                (Start::Wanted, _) | (Start::Down, true) => self.set(id, State::Waiting { said: false }),
+                (Start::Wanted, _) | (Start::Down, true) => self.begin_to_wait(id),
                 (Start::Down, false) => {}
             }
         }

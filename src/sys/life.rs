@@ -1,7 +1,7 @@
 //! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,11 +18,12 @@ use super::run::{self, Environment, Member, Outcome, Outside, Stage, Surrounding
 use super::runtime_dir::RuntimeDir;
 use super::signals::Signals;
 use super::stopwatch::Stopwatch;
-use super::{doctor, facts, terminal};
+use super::{doctor, facts, terminal, zone_file};
 use crate::config::Config;
 use crate::config::container::LogFormat;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
+use crate::config::zone::Zone;
 use crate::error::{Error, Refused};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
@@ -135,6 +136,10 @@ impl Life {
             spec.start = Start::Failed;
         }
         let mut surroundings = self.surroundings(self.parent(), self.groups());
+        if !services.is_empty() {
+            // Read now, so that the loop never waits for a disk: a reload may bring what runs at times of the day.
+            surroundings.zone = zone_file::read(self.given.get(OsStr::new("TZ")).map(OsString::as_os_str));
+        }
         if main.is_some() && self.facts.tty {
             surroundings.terminal = Some(terminal::hand_over(signals));
         }
@@ -187,6 +192,7 @@ impl Life {
             terminal: None,
             log: self.plan.log,
             tag_width: tag_width(&self.plan),
+            zone: Zone::default(),
             directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
         }
     }

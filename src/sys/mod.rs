@@ -39,3 +39,4 @@ pub mod stopwatch;
 pub mod terminal;
 pub mod termination;
 pub mod usage;
+pub mod zone_file;

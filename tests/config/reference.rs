@@ -27,7 +27,7 @@ fn with(table: &TableDoc, key: &str, line: &str) -> Given {
 /// What that key cannot do without.
 fn beside(table: &TableDoc, key: &str) -> &'static str {
     match (table.name, key) {
-        ("", "every" | "stop_command") => "type = \"oneshot\"\n",
+        ("", "every" | "at" | "stop_command") => "type = \"oneshot\"\n",
         ("ready" | "health", "status") => "http = \"http://web/\"\n",
         ("ready", "timeout" | "interval") => "tcp = 80\n",
         ("health", "interval" | "timeout" | "failures" | "successes" | "then") => "tcp = 80\n",

@@ -170,7 +170,7 @@ fn unknown_keys_are_told_the_nearest_one() {
             &[
                 "2: unknown key `a\\u{1b}[2J`; the keys are: command, script, type, requires, after, user, groups, capabilities, \
             directory, environment, clear_environment, environment_file, restart, success_codes, essential, ready, stop, \
-            finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, every, stop_command, \
+            finish, limits, nice, oom_score_adj, umask, no_new_privileges, without_root, wait_for, every, at, stop_command, \
             health, reload, pipe_to, log",
             ],
         ),

@@ -30,6 +30,7 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> Draft {
         start: Start::Wanted,
         awaits: 0,
         every: None,
+        scheduled: false,
         watchdog: None,
         health: None,
         fed: false,
@@ -136,6 +137,12 @@ impl Draft {
 
     pub fn every(mut self, period: Duration) -> Self {
         self.spec.every = Some(period);
+        self
+    }
+
+    /// It runs when its time comes.
+    pub fn scheduled(mut self) -> Self {
+        self.spec.scheduled = true;
         self
     }
 

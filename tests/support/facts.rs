@@ -113,6 +113,7 @@ pub fn longrun(name_: &str) -> Service {
         no_new_privileges: true,
         wait_for: Vec::new(),
         every: None,
+        calendar: None,
         health: None,
         reload: None,
         pipe_to: None,

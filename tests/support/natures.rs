@@ -164,6 +164,7 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         ]),
         awaits: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
         every: every.filter(|_| kind == Kind::Oneshot),
+        scheduled: false,
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),
         health: health.filter(|_| kind == Kind::Longrun),
         fed: kind == Kind::Longrun && rng.percent(15),

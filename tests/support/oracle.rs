@@ -112,6 +112,9 @@ pub enum Is {
     Over,
 }
 
+/// Until something other than time comes.
+pub const NEVER: Time = Time(Duration::MAX);
+
 /// A service in the oracle's eyes.
 #[derive(Clone, Debug)]
 pub struct Svc {

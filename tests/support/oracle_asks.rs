@@ -203,8 +203,11 @@ impl Oracle {
                 asked.extend(service.spec.requires.clone());
             }
         }
-        if let Is::Pending(from) = &mut self.services[id.0].is {
-            *from = (*from).min(self.now);
+        let scheduled = self.services[id.0].spec.scheduled;
+        match &mut self.services[id.0].is {
+            Is::Pending(from) => *from = (*from).min(self.now),
+            is @ Is::Resting(_) if scheduled => *is = Is::Pending(self.now),
+            _ => {}
         }
         for id in self.ids() {
             self.fail_if_lost(id);

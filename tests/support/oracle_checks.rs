@@ -2,7 +2,7 @@
 
 use stepdown::supervise::{Id, Phase, REAP_GRACE, Role, Supervisor, Time};
 
-use super::oracle::{Is, Oracle, Proc, Property, Svc};
+use super::oracle::{Is, NEVER, Oracle, Proc, Property, Svc};
 
 impl Oracle {
     /// Checks what must be true between two steps.
@@ -92,7 +92,7 @@ impl Oracle {
     /// Returns when something has to happen by itself.
     fn next_moment(&self) -> Option<Time> {
         let of_service = |id: Id| match &self.services[id.0].is {
-            Is::Pending(from) | Is::Resting(from) => Some(*from).filter(|from| *from > self.now),
+            Is::Pending(from) | Is::Resting(from) => Some(*from).filter(|from| *from > self.now && *from != NEVER),
             Is::Awaiting(_) => None,
             Is::Live(Proc { lost: true, .. }) => None,
             Is::Live(Proc { killed_at: Some(at), gone_by, .. }) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepdown::config::service::{Kind, RestartPolicy, STABLE_AFTER};
 use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, REAP_GRACE, Readiness, Request, Role, Start, Time};
 
-use super::oracle::{Asking, Ending, Is, Oracle, Proc, Reason, Svc};
+use super::oracle::{Asking, Ending, Is, NEVER, Oracle, Proc, Reason, Svc};
 use super::oracle_stop::code_of;
 
 impl Oracle {
@@ -39,6 +39,7 @@ impl Oracle {
                 self.due.trouble.insert(id);
             }
             Event::Trouble { .. } => {}
+            Event::Due { id } => self.is_due(id),
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
                 self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);
@@ -100,6 +101,7 @@ impl Oracle {
                 }
                 (Start::Skipped | Start::Failed, _) => Is::Over,
                 (Start::Down, false) => Is::Down,
+                (Start::Down, true) | (Start::Wanted, _) if service.spec.scheduled => Is::Resting(NEVER),
                 (Start::Down, true) | (Start::Wanted, _) => Is::Pending(self.now),
             };
         }
@@ -250,6 +252,16 @@ impl Oracle {
         }
     }
 
+    /// Its time has come: it runs, if nothing else is the matter with it.
+    fn is_due(&mut self, id: Id) {
+        let Svc { is, spec, wanted, next, .. } = &self.services[id.0];
+        let rests = matches!(is, Is::Resting(_) | Is::Pending(NEVER));
+        if rests && spec.scheduled && *wanted && next.is_none() && self.running() {
+            self.services[id.0].is = Is::Pending(self.now);
+            self.fail_if_lost(id);
+        }
+    }
+
     /// The whole group has ended.
     pub fn gone(&mut self, id: Id) {
         let Some(proc) = self.proc(id).cloned() else { return };
@@ -288,6 +300,14 @@ impl Oracle {
         }
         let (well, stable) = end.map_or((false, false), |end| (end.well, end.stable));
         let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
+        if spec.scheduled && well {
+            self.services[id.0].is = Is::Resting(NEVER);
+            return;
+        }
+        if spec.scheduled && !spec.essential {
+            self.services[id.0].is = Is::Pending(NEVER);
+            return self.fail_if_lost(id);
+        }
         if well && spec.kind == Kind::Oneshot {
             // Until when is said with the report.
             self.services[id.0].is = if periodic { Is::Resting(now) } else { Is::Done };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepdown::config::values::ServiceName;
 use stepdown::supervise::{Id, Role, Setup, Spec, Start, Time};
 
-use super::oracle::{Asking, Is, Oracle, Property, Svc};
+use super::oracle::{Asking, Is, NEVER, Oracle, Property, Svc};
 
 impl Oracle {
     /// Takes note of another set of services that the engine is about to be given.
@@ -113,7 +113,7 @@ impl Oracle {
         }
         for service in &mut self.services {
             if !service.ever && service.wanted && matches!(service.is, Is::Down) && service.next.is_none() {
-                service.is = Is::Pending(self.now);
+                service.is = if service.spec.scheduled { Is::Resting(NEVER) } else { Is::Pending(self.now) };
             }
         }
     }

@@ -113,6 +113,10 @@ impl Scene {
     }
 
     /// It says that it is alive, and perhaps how often it will.
+    pub fn due(&mut self, name: &str) {
+        self.send(Event::Due { id: self.id(name) });
+    }
+
     pub fn alive(&mut self, name: &str, within: Option<Duration>) {
         self.send(Event::Alive { id: self.id(name), within });
     }

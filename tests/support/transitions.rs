@@ -27,11 +27,12 @@ pub enum Kind {
     Alive,
     Trouble,
     Extend,
+    Due,
     Reload,
 }
 
 impl Kind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -52,6 +53,7 @@ impl Kind {
         Self::Alive,
         Self::Trouble,
         Self::Extend,
+        Self::Due,
         Self::Reload,
     ];
 
@@ -78,6 +80,7 @@ impl Kind {
             Event::Alive { .. } => Self::Alive,
             Event::Trouble { .. } => Self::Trouble,
             Event::Extend { .. } => Self::Extend,
+            Event::Due { .. } => Self::Due,
         }
     }
 
@@ -87,7 +90,7 @@ impl Kind {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
             Event::Looked { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
-            Event::Trouble { id } => Some(*id),
+            Event::Trouble { id } | Event::Due { id } => Some(*id),
             Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Ask(Request::Shutdown { .. }) => None,
@@ -165,6 +168,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             Some("only a first process of a command is heard")
         }
         _ if unanswered => Some("a Spawn is answered before any other event"),
+        Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
         Kind::Reload => (phase == Lost).then_some("nothing is reloaded while the container stops"),
         Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Trouble | Kind::Extend => None,

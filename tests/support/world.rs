@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Answer, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Supervisor, Time,
+    Action, Answer, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Start, Supervisor, Time,
 };
 
 use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
@@ -114,6 +115,13 @@ impl World {
             // A main command that leaves children behind which do not mind TERM, while signals for it keep coming.
             *main = Nature { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
         }
+        // From a stream of its own, as the main command.
+        let mut clock = Rng::new(!seed ^ (1 << 41));
+        for spec in specs.iter_mut().filter(|spec| spec.kind == Kind::Oneshot && spec.start != Start::AlreadyDone) {
+            // The reader refuses both.
+            spec.scheduled = clock.percent(30) && !spec.undo;
+            spec.every = spec.every.filter(|_| !spec.scheduled);
+        }
         let setup = Setup { specs: specs.clone(), stop_timeout };
         let mut world = Self {
             seed,
@@ -136,6 +144,7 @@ impl World {
             rng,
         };
         world.plan_outside(stuck || mainly);
+        world.plan_the_clock(&mut clock);
         world
     }
 
@@ -225,6 +234,17 @@ impl World {
         }
         // Whatever else happens, somebody asks in the end: a world whose services are all well would else last forever.
         self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
+    }
+
+    /// Times of day, of whomever they are.
+    fn plan_the_clock(&mut self, clock: &mut Rng) {
+        let services = u64::try_from(self.specs.len()).unwrap_or(1);
+        let life = clock.pick(&[100, 5_000, 60_000]);
+        for _ in 0..clock.pick(&[0, 4, 16]) {
+            let id = Id(usize::try_from(clock.below(services)).unwrap_or(0));
+            let at = Time(milliseconds(clock.between(0, life)));
+            self.at(at, Happening::Outside(Event::Due { id }));
+        }
     }
 
     fn at(&mut self, at: Time, happening: Happening) {

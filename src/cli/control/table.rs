@@ -88,9 +88,19 @@ fn note(service: &ServiceStatus) -> String {
     let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
     let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", plain(what)));
+    let next = service.next_run.as_deref().map(|next| format!("next run {}", plain(next)));
     let says = service.status_text.as_deref().map(|text| format!("\"{}\"", plain(text)));
-    let parts: Vec<String> =
-        service.why.as_deref().map(plain).into_iter().chain(waits).chain(unwanted).chain(log).chain(says).collect();
+    let parts: Vec<String> = service
+        .why
+        .as_deref()
+        .map(plain)
+        .into_iter()
+        .chain(waits)
+        .chain(unwanted)
+        .chain(next)
+        .chain(log)
+        .chain(says)
+        .collect();
     parts.join("; ")
 }
 

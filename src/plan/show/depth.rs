@@ -20,7 +20,7 @@ pub(super) struct Part {
 }
 
 /// Returns all of them, also those that are not declared.
-pub(super) fn parts(service: &Service) -> [Part; 6] {
+pub(super) fn parts(service: &Service) -> [Part; 7] {
     let awaited: Vec<_> = service.wait_for.iter().map(probe).collect();
     let part = |key, verb, value| Part { key, verb, value };
     [
@@ -28,6 +28,7 @@ pub(super) fn parts(service: &Service) -> [Part; 6] {
         part("ready", "ready by", ready(&service.ready)),
         part("health", "health", service.health.as_ref().map(health)),
         part("every", "every", service.every.map(words::duration)),
+        part("at", "at", service.calendar.as_ref().map(ToString::to_string)),
         part("pipe_to", "pipes to", service.pipe_to.as_ref().map(ToString::to_string)),
         part("log", "logs", log(&service.log)),
     ]

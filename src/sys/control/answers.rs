@@ -80,6 +80,9 @@ pub struct ServiceStatus {
     pub why: Option<String>,
     /// What it waits for: services, things outside, or a sign that it is ready.
     pub waits_for: Vec<String>,
+    /// When it runs next, where that is told by the clock (`at`): RFC 3339, in the container's zone.
+    #[serde(default)]
+    pub next_run: Option<String>,
     /// Whether it is well, where it is asked.
     pub healthy: Option<bool>,
     /// What it last said of itself (`STATUS=` of sd_notify(3)).
@@ -283,10 +286,10 @@ mod tests {
             "kept":["NET_BIND_SERVICE"],"reasons":["web binds port 80"],"uptime_ms":123,"stopping":false,"revision":7,
             "services":[
             {"name":"web","kind":"longrun","state":"up","wanted":true,"left_out":false,"pid":42,"since_ms":1200,"uptime_ms":1300,
-             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"healthy":true,"status_text":"serving","log_trouble":null,
+             "restarts":0,"last_exit":{"code":0},"why":null,"waits_for":[],"next_run":null,"healthy":true,"status_text":"serving","log_trouble":null,
              "usage":{"memory":4096,"proportional":true,"cpu_ms":10,"processes":2}},
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
-             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"healthy":null,
+             "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
         let Ok(Answer::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));

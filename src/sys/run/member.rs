@@ -13,6 +13,7 @@ use super::environment::{self, Environment, Variables};
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
+use crate::config::zone::Zone;
 use crate::plan::{ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
@@ -56,6 +57,8 @@ pub struct Surroundings {
     pub log: LogFormat,
     /// The width of tags.
     pub tag_width: usize,
+    /// The container's time zone.
+    pub zone: Zone,
     /// Where the main command starts; `None`: where we are, the image's working directory. It is inherited rather than
     /// entered again: under another user that could be refused (`WORKDIR /root`).
     pub directory: Option<PathBuf>,

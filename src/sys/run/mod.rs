@@ -3,6 +3,7 @@
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is said in a line.
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
+mod calendars;
 mod environment;
 mod family;
 mod front;

@@ -12,6 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
+use super::calendars::Calendars;
 use super::family::{Family, Process};
 use super::looks::Asker;
 use super::member::{Descriptors, FileBytes, Member, Surroundings};
@@ -50,6 +51,8 @@ pub struct Hands {
     pub voices: Voices,
     /// What services write to each other.
     pub pipes: Pipes,
+    /// What runs at times of the day.
+    pub calendars: Calendars,
     /// How often the kernel has killed for want of memory, and whose last process it was.
     pub(super) memory: Memory,
     /// What members will be after a reload, once nothing of the old one runs.
@@ -71,7 +74,12 @@ impl Hands {
     /// When no descriptor can be had.
     pub fn new(mut members: Vec<Member>, around: Surroundings, sockets: Sockets) -> io::Result<Self> {
         let mut watch = Watch::new()?;
+        let mut calendars = Calendars::new(around.zone.clone());
+        for (at, member) in members.iter().enumerate() {
+            calendars.put(Id(at), &member.plan.name, member.service.calendar.as_ref(), &mut watch);
+        }
         Ok(Self {
+            calendars,
             voices: Voices::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
             tried: Vec::new(),
@@ -235,6 +243,7 @@ impl Hands {
                     None => {}
                 },
                 Heard::Voice(id) => self.hear(*id, events),
+                Heard::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
             }
         }
         !ready.is_empty()

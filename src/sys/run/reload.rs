@@ -147,6 +147,7 @@ impl Hands {
         let Some(member) = self.members.get_mut(id.0) else { return };
         self.logs.put(id, member.route(&self.around));
         self.voices.add(id, member, &mut self.watch);
+        self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
     }
 
     fn relink_pipes(&mut self) {

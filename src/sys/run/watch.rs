@@ -33,6 +33,8 @@ pub enum Known {
     Notify(Id, File),
     /// A service says something of itself; its socket stays with its owner.
     Voice(Id),
+    /// A time of day has come, or the clock was set.
+    Clock,
 }
 
 /// What became readable.
@@ -44,6 +46,8 @@ pub enum Heard {
     Notify(Key),
     /// That service's socket.
     Voice(Id),
+    /// The timer on the system clock.
+    Clock,
 }
 
 /// A key of the set, for taking a descriptor out again.
@@ -90,6 +94,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Waits for the timer on the system clock, for as long as that is open.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn clock(&mut self, timer: impl AsFd) -> Result<(), Errno> {
+        let key = self.add(timer)?;
+        self.known.insert(key.0, Known::Clock);
+        Ok(())
+    }
+
     fn add(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.next;
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
@@ -113,7 +127,7 @@ impl Watch {
                 let _gone = self.epoll.delete(&pipe);
                 said
             }
-            Some(Known::Verdict(_) | Known::Voice(_)) | None => false,
+            Some(Known::Verdict(_) | Known::Voice(_) | Known::Clock) | None => false,
         }
     }
 
@@ -126,6 +140,7 @@ impl Watch {
             Known::Verdict(pid) => Some(Heard::Verdict(*pid)),
             Known::Notify(..) => Some(Heard::Notify(Key(key))),
             Known::Voice(id) => Some(Heard::Voice(*id)),
+            Known::Clock => Some(Heard::Clock),
         })
         .collect()
     }

@@ -69,6 +69,7 @@ impl Turning<'_> {
             left_out: entry.is_some_and(|entry| entry.is_left_out()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
+            next_run: self.hands.calendars.next(id).filter(|_| line.wanted),
             status_text: self.hands.voices.status(id).map(str::to_owned),
             why: line.why.clone().map(|why| match line.state {
                 "failed" if self.hands.is_out_of_memory(id) => format!("{why} (out of memory)"),

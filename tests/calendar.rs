@@ -1,0 +1,48 @@
+//! `at` with the real binary as the real PID 1, its real clock and its real control socket.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jail::{INSIDE, Jail, LIMIT, possible};
+
+/// A time that comes within a minute, and the whole machine may be slow.
+const TWO_MINUTES: Duration = Duration::from_secs(120);
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "2345")
+}
+
+#[test]
+fn a_oneshot_runs_when_its_time_comes_and_not_before() {
+    if !possible() {
+        return;
+    }
+    let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 5;
+    let at = format!("*:*:{}", second % 60);
+    let job = format!("type = \"oneshot\"\ncommand = [\"echo\", \"now\"]\nat = \"{at}\"\n");
+    let running = app().service("job.toml", &job).start();
+    let next = running.wait_for_line(|line| line.contains("job: runs at"), LIMIT);
+    assert!(next.contains(&format!("runs at {at}, next 2")), "{next}");
+    running.wait_for_line(|line| line == "now", TWO_MINUTES);
+    running.wait_for_line(|line| line.contains("job: done after"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn status_tells_when_it_runs_next_in_the_containers_zone_and_start_does_not_wait_for_it() {
+    if !possible() {
+        return;
+    }
+    let job = "type = \"oneshot\"\ncommand = [\"echo\", \"by hand\"]\nat = \"Mon *-*-* 03:00\"\n";
+    let ask = format!("script = \"{INSIDE} status; {INSIDE} status --json; {INSIDE} start job; exec sleep 600\"\n");
+    let running = app().env("TZ", "XXX-5:30").service("job.toml", job).service("ask.toml", &ask).start();
+    let text = running.wait_for_line(|line| line.contains("next run "), LIMIT);
+    assert!(text.contains("T03:00:00+05:30"), "{text}");
+    let json = running.wait_for_line(|line| line.contains("\"next_run\": \"2"), LIMIT);
+    assert!(json.contains("T03:00:00+05:30\""), "{json}");
+    running.wait_for_line(|line| line.contains("by hand"), LIMIT);
+    running.stop().expect(0);
+}
