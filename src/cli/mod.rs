@@ -8,9 +8,11 @@ mod doctor;
 mod entry;
 mod grid;
 mod help;
+mod inits;
 mod output;
 mod plan;
 pub mod rehearse;
+mod replaced;
 mod run_as;
 mod usage;
 mod words;
@@ -27,10 +29,21 @@ use crate::error::{EXIT_WRONG, Place, Problem, Problems};
 use crate::sys::source::{self, Where};
 use args::{Cli, Verb};
 use entry::Entry;
+use replaced::Asked;
 
 /// Runs what the arguments ask for and returns the exit code (DESIGN §8).
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
+    if let Some(asked) = replaced::of(&argv, &environment()) {
+        return match asked {
+            Asked::Run(init, command) => init.run(command),
+            Asked::Say { out, err, code } => {
+                output::out(&out);
+                output::err(&err);
+                code
+            }
+        };
+    }
     match entry::of(&argv) {
         Entry::Init(main) => crate::sys::init::run(main),
         Entry::Wrong(problem) => output::wrong(&problem),
@@ -113,10 +126,14 @@ fn place(path: Option<PathBuf>) -> Result<Where, Problem> {
     }
 }
 
-/// Reads the files at `place` and our environment.
 #[allow(clippy::disallowed_methods)] // the environment's one way in
+fn environment() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+/// Reads the files at `place` and our environment.
 fn sources(place: &Where, main: Vec<OsString>) -> Sources {
-    source::read(place, std::env::vars_os().collect::<BTreeMap<_, _>>(), main)
+    source::read(place, environment(), main)
 }
 
 fn config(place: &Where, main: Vec<OsString>) -> Result<Config, Problems> {

@@ -23,6 +23,7 @@ pub mod outward;
 pub mod own;
 pub mod ownership;
 pub mod placement;
+pub mod plain_init;
 pub mod privilege;
 pub mod probe;
 pub mod process;

@@ -1,0 +1,274 @@
+//! The names under which an engine calls the init that it adds to a container (`docker run --init`, `podman run --init`, an
+//! ENTRYPOINT): called as one of them, we read its arguments, and refuse what it refuses, as it does. Must not do anything.
+//!
+//! tini 0.19, dumb-init 1.2.5, catatonit 0.2.1; read from their sources and compared with their binaries.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use super::inits::{CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE};
+use crate::config::values::Signal;
+use crate::sys::plain_init::{Flavor, PlainInit};
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Be that init for this command.
+    Run(PlainInit, Vec<OsString>),
+    /// Help, a version, or a mistake.
+    Say {
+        /// For standard output.
+        out: String,
+        /// For standard error.
+        err: String,
+        /// The exit code.
+        code: u8,
+    },
+}
+
+/// Returns what is asked for under the name of another init; `None`: it is none of those.
+pub(super) fn of(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Option<Asked> {
+    let (called, rest) = argv.split_first()?;
+    let name = Path::new(called).file_name()?.to_str()?;
+    let asked = match name {
+        "tini" | "tini-static" | "docker-init" => tini(called, rest, environment),
+        "dumb-init" => dumb_init(called, rest, environment),
+        "catatonit" | "podman-init" => catatonit(called, rest, environment),
+        _ => return None,
+    };
+    Some(asked.unwrap_or_else(|said| said))
+}
+
+fn out(text: impl Into<String>) -> Asked {
+    Asked::Say { out: text.into(), err: String::new(), code: 0 }
+}
+
+fn wrong(text: impl Into<String>) -> Asked {
+    Asked::Say { out: String::new(), err: text.into(), code: 1 }
+}
+
+/// What getopt(3) found.
+enum Found {
+    Flag(u8),
+    Value(u8, OsString),
+}
+
+/// Options as getopt(3) reads them, and what follows them; `Err`: what it says of a mistake. `permutes`: options may also
+/// stand behind the first word that is none, up to `--`.
+struct Options<'a> {
+    called: &'a OsStr,
+    flags: &'a [u8],
+    with_value: &'a [u8],
+    long: &'a [(&'a str, u8)],
+    permutes: bool,
+}
+
+impl Options<'_> {
+    fn read(&self, words: &[OsString]) -> Result<(Vec<Found>, Vec<OsString>), String> {
+        let called = self.called.to_string_lossy();
+        let (mut found, mut operands) = (Vec::new(), Vec::new());
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let bytes = word.as_bytes();
+            if bytes == b"--" {
+                operands.extend(words.cloned());
+                break;
+            }
+            if let Some(name) = word.to_str().and_then(|word| word.strip_prefix("--")).filter(|_| !self.long.is_empty())
+            {
+                let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+                let mut fitting = self.long.iter().filter(|(long, _)| long.starts_with(name));
+                let exact = self.long.iter().find(|(long, _)| *long == name);
+                let Some((long, flag)) = exact.or_else(|| fitting.next().filter(|_| fitting.next().is_none())) else {
+                    return Err(format!("{called}: unrecognized option '--{name}'\n"));
+                };
+                match (self.with_value.contains(flag), value) {
+                    (true, Some(value)) => found.push(Found::Value(*flag, value.into())),
+                    (true, None) => match words.next() {
+                        Some(value) => found.push(Found::Value(*flag, value.clone())),
+                        None => return Err(format!("{called}: option '--{long}' requires an argument\n")),
+                    },
+                    (false, Some(_)) => return Err(format!("{called}: option '--{long}' doesn't allow an argument\n")),
+                    (false, None) => found.push(Found::Flag(*flag)),
+                }
+                continue;
+            }
+            if bytes.len() < 2 || bytes.first() != Some(&b'-') {
+                operands.push(word.clone());
+                if self.permutes {
+                    continue;
+                }
+                operands.extend(words.cloned());
+                break;
+            }
+            let mut letters = bytes.iter().skip(1).copied().enumerate();
+            while let Some((at, letter)) = letters.next() {
+                if self.with_value.contains(&letter) {
+                    let rest = bytes.get(at + 2..).filter(|rest| !rest.is_empty());
+                    let value = rest.map(|rest| OsString::from_vec(rest.to_vec())).or_else(|| words.next().cloned());
+                    let missing = || format!("{called}: option requires an argument -- '{}'\n", char::from(letter));
+                    found.push(Found::Value(letter, value.ok_or_else(missing)?));
+                    break;
+                }
+                if !self.flags.contains(&letter) {
+                    return Err(format!("{called}: invalid option -- '{}'\n", char::from(letter)));
+                }
+                found.push(Found::Flag(letter));
+            }
+        }
+        Ok((found, operands))
+    }
+}
+
+fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+    let version = "tini version 0.19.0";
+    if words.len() == 1 && words.first().is_some_and(|word| word == "--version") {
+        return Ok(out(format!("{version}\n")));
+    }
+    let name = Path::new(called).file_name().unwrap_or(called).to_string_lossy();
+    let usage = TINI_USAGE.replace("{name}", &name).replace("{version}", version);
+    let fatal = |what: String| wrong(format!("[FATAL tini ({})] {what}\n", std::process::id()));
+    let options = Options { called, flags: b"hvwgls", with_value: b"pe", long: &[], permutes: true };
+    let mistaken = |said: String| wrong(format!("{said}{usage}"));
+    let (found, command) = options.read(words).map_err(mistaken)?;
+    let mut init = PlainInit { verbosity: 1, ..PlainInit::of(Flavor::Tini) };
+    for option in found {
+        match option {
+            Found::Flag(b'h') => return Ok(out(usage)),
+            Found::Flag(b'l') => return Ok(out(LICENSE)),
+            Found::Flag(b's') => init.subreaper = true,
+            Found::Flag(b'w') => init.warns_of_reaped = true,
+            Found::Flag(b'g') => init.to_group = true,
+            Found::Flag(_) => init.verbosity = init.verbosity.saturating_add(1),
+            Found::Value(b'p', value) => {
+                let signal = value.to_str().filter(|name| name.starts_with("SIG")).and_then(Signal::parse);
+                let wrong = || fatal(format!("Not a valid option for -p: {}", value.display()));
+                init.parent_death = Some(signal.ok_or_else(wrong)?);
+            }
+            Found::Value(_, value) => {
+                let code = value.to_str().and_then(|code| code.parse::<u8>().ok());
+                let wrong = || fatal(format!("Not a valid option for -e: {}", value.display()));
+                init.as_success.insert(code.ok_or_else(wrong)?);
+            }
+        }
+    }
+    let variable = |name: &str| environment.get(OsStr::new(name));
+    init.subreaper |= variable("TINI_SUBREAPER").is_some();
+    init.to_group |= variable("TINI_KILL_PROCESS_GROUP").is_some();
+    if let Some(level) = variable("TINI_VERBOSITY") {
+        init.verbosity = level.to_str().and_then(|level| level.parse().ok()).unwrap_or(0);
+    }
+    if command.is_empty() { Err(wrong(usage)) } else { Ok(Asked::Run(init, command)) }
+}
+
+fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+    let long =
+        [("help", b'h'), ("single-child", b'c'), ("rewrite", b'r'), ("verbose", b'v'), ("version", b'V')].as_slice();
+    let options = Options { called, flags: b"hvVc", with_value: b"r", long, permutes: false };
+    let (found, command) = options.read(words).map_err(wrong)?;
+    let mut init = PlainInit::of(Flavor::DumbInit);
+    init.to_group = true;
+    for option in found {
+        match option {
+            Found::Flag(b'h') => {
+                let err = DUMB_INIT_HELP.replace("{name}", &called.to_string_lossy());
+                return Ok(Asked::Say { out: String::new(), err, code: 0 });
+            }
+            Found::Flag(b'V') => {
+                return Ok(Asked::Say { out: String::new(), err: "dumb-init v1.2.5\n".into(), code: 0 });
+            }
+            Found::Flag(b'c') => init.to_group = false,
+            Found::Flag(_) => init.verbosity = 1,
+            Found::Value(_, rule) => {
+                let (from, to) = rewrite(&rule).ok_or_else(|| wrong(DUMB_INIT_REWRITE))?;
+                init.rewrites.insert(from, to);
+            }
+        }
+    }
+    let variable = |name: &str, value: &str| environment.get(OsStr::new(name)).is_some_and(|given| given == value);
+    init.verbosity |= u8::from(variable("DUMB_INIT_DEBUG", "1"));
+    init.to_group &= !variable("DUMB_INIT_SETSID", "0");
+    let usage = || {
+        let name = called.to_string_lossy();
+        wrong(format!("Usage: {name} [option] program [args]\nTry {name} --help for full usage.\n"))
+    };
+    if command.is_empty() { Err(usage()) } else { Ok(Asked::Run(init, command)) }
+}
+
+/// `15:2`; `15:0`: it is not passed on.
+fn rewrite(rule: &OsStr) -> Option<(i32, i32)> {
+    let (from, to) = rule.to_str()?.split_once(':')?;
+    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+    ((1..=31).contains(&from) && (0..=31).contains(&to)).then_some((from, to))
+}
+
+fn catatonit(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+    let error = |what: &str| format!("ERROR (catatonit:{}): {what}\n", std::process::id());
+    if environment.contains_key(OsStr::new("CATATONIT_LOG")) {
+        return Err(wrong(error("CATATONIT_LOG is reserved for future use")));
+    }
+    let options = Options { called, flags: b"ghLPV", with_value: b"", long: &[("version", b'V')], permutes: true };
+    let (found, command) = options.read(words).map_err(|said| wrong(format!("{said}{CATATONIT_USAGE}")))?;
+    let mut init = PlainInit::of(Flavor::Catatonit);
+    init.subreaper = std::process::id() != 1;
+    init.verbosity = u8::from(environment.contains_key(OsStr::new("CATATONIT_DEBUG")));
+    for option in found {
+        match option {
+            Found::Flag(b'h') => {
+                return Ok(Asked::Say { out: String::new(), err: CATATONIT_HELP.to_owned(), code: 0 });
+            }
+            Found::Flag(b'L') => return Ok(out(LICENSE)),
+            // Docker asks whichever init it finds for the version of tini.
+            Found::Flag(b'V') => return Ok(out("tini version 0.2.1_catatonit\n")),
+            Found::Flag(b'g') => init.to_group = true,
+            Found::Flag(_) | Found::Value(..) => init.pauses = true,
+        }
+    }
+    if command.is_empty() && !init.pauses {
+        return Err(wrong(format!("{}{CATATONIT_USAGE}", error("missing program name"))));
+    }
+    Ok(Asked::Run(init, command))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn asked(words: &[&str]) -> Option<Asked> {
+        of(&words.iter().map(OsString::from).collect::<Vec<_>>(), &BTreeMap::new())
+    }
+
+    fn run(words: &[&str]) -> (PlainInit, Vec<String>) {
+        let Some(Asked::Run(init, command)) = asked(words) else { panic!("{words:?}") };
+        (init, command.into_iter().map(|word| word.into_string().unwrap()).collect())
+    }
+
+    #[test]
+    fn the_flags_of_each_are_taken_under_its_names() {
+        let (init, command) = run(&["/sbin/docker-init", "-gwvv", "-e", "143", "-e1", "-pSIGTERM", "--", "app", "-g"]);
+        assert_eq!(command, ["app", "-g"]);
+        let codes: BTreeSet<u8> = [1, 143].into();
+        let expected = PlainInit {
+            to_group: true,
+            warns_of_reaped: true,
+            verbosity: 3,
+            as_success: codes,
+            parent_death: Some(Signal::TERM),
+            ..PlainInit::of(Flavor::Tini)
+        };
+        assert_eq!(init, expected);
+        let (init, command) = run(&["dumb-init", "-c", "--rewrite", "15:2", "-r", "1:0", "app", "-v"]);
+        assert_eq!((init.to_group, init.verbosity, command), (false, 0, vec!["app".to_owned(), "-v".to_owned()]));
+        assert_eq!(init.rewrites, [(15, 2), (1, 0)].into());
+        let (init, command) = run(&["/run/podman-init", "-P"]);
+        assert!(init.pauses && command.is_empty());
+        assert!(run(&["catatonit", "-g", "--", "app"]).0.to_group);
+        for other in [&["stepdown", "status"][..], &["init", "app"], &["/usr/bin/podman-init2", "x"]] {
+            assert_eq!(asked(other), None);
+        }
+    }
+}
