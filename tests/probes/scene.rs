@@ -129,6 +129,7 @@ pub fn launch() -> Launch {
         nice: None,
         limits: Vec::new(),
         session: Session::ForegroundGroup,
+        mark: None,
         stdio: [None, None, None],
         notify: None,
     }

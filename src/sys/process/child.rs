@@ -179,6 +179,10 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
         capset(raised(), raised().union(credentials.ambient), CapSet::EMPTY).map_err(at(Stage::Capabilities))?;
     }
     limits(launch)?;
+    if let Some(limit) = launch.mark {
+        // Where that is refused, what leaves the session is found by ancestry alone.
+        let _unmarked = super::mark::set(limit);
+    }
     identity(launch, pointers)?;
     if credentials.no_new_privs {
         // SAFETY: takes numbers only.

@@ -38,6 +38,8 @@ pub struct Launch {
     pub limits: Vec<Limit>,
     /// Its session.
     pub session: Session,
+    /// The mark of its run ([`super::mark`]).
+    pub mark: Option<u64>,
     /// What becomes its descriptors 0, 1 and 2; `None`: the container's own.
     pub stdio: [Option<RawFd>; 3],
     /// The descriptor for readiness: ours, and the number that it has there.

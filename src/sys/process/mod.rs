@@ -1,13 +1,15 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
-//! and signalled by group ([`group`]) and session ([`session`]); what only PID 1 may set of them ([`score`]). Knows pids
+//! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them ([`score`]). Knows pids
 //! and descriptors, not services.
 
 mod capset;
 pub mod child;
 pub mod children;
+pub mod detached;
 pub mod environment_file;
 pub mod group;
 pub mod launch;
+pub mod mark;
 pub mod program;
 pub mod reap;
 pub mod score;

@@ -162,8 +162,13 @@ fn signal_one(pid: Pid, leader: Pid, signal: Signal) -> Result<(), Errno> {
     Errno::result(sent).map(drop)
 }
 
-/// `None`: it is gone altogether. What cannot be read is taken for alive.
-fn is_dead(pid: Pid) -> Option<bool> {
+/// Returns the session of a process; `None`: it is gone.
+pub fn of(pid: Pid) -> Option<Pid> {
+    getsid(at(pid)).ok().map(|session| Pid(session.as_raw()))
+}
+
+/// Returns whether a process is dead and not reaped yet. `None`: it is gone altogether. What cannot be read is taken for alive.
+pub fn is_dead(pid: Pid) -> Option<bool> {
     let stat = slurp::proc(&format!("/proc/{}/stat", pid.0));
     if stat.is_empty() {
         return getsid(at(pid)).is_ok().then_some(false);

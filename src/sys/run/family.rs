@@ -7,11 +7,16 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+
 use super::watch::Key;
+use crate::config::values::Signal;
 use crate::supervise::{Id, Pid, Role};
+use crate::sys::process::detached::Detached;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::Leftover;
-use crate::sys::process::session::Recent;
+use crate::sys::process::mark::Mark;
+use crate::sys::process::session::{Recent, either};
 use crate::sys::process::spawn::VerdictPipe;
 
 /// How soon leftovers are looked for, then half as often each time, and at least this often.
@@ -34,21 +39,71 @@ pub struct Process {
     pub refused: bool,
     /// Its whole group was killed: so is what is left when it is dead.
     pub killed: bool,
+    /// What all that it starts carries.
+    pub mark: Mark,
 }
 
 /// All of them.
-#[derive(Default)]
 pub struct Family {
     living: HashMap<Pid, Process>,
     order: Vec<Pid>,
-    leftovers: HashMap<Pid, (Id, Leftover)>,
+    leftovers: HashMap<Pid, Left>,
+    /// What left its session.
+    pub detached: Detached,
     /// When leftovers are looked for next, and how long before the time after.
     look_at: Option<Instant>,
     pause: Duration,
     recent: Recent,
 }
 
+/// What a first process has left.
+pub struct Left {
+    /// Whose.
+    pub id: Id,
+    /// Its session and group.
+    pub leftover: Leftover,
+    /// What left those; `None`: that is to live on.
+    pub run: Option<Mark>,
+}
+
+impl Left {
+    /// Sends a signal to all that is left.
+    ///
+    /// # Errors
+    /// ESRCH when nobody is, EPERM when any is another user's.
+    pub fn signal(&self, signal: Signal, recent: &mut Recent, detached: &Detached) -> Result<(), Errno> {
+        let of_run = self.run.map_or(Err(Errno::ESRCH), |run| detached.signal(run, signal));
+        either(self.leftover.signal(signal, recent), of_run)
+    }
+}
+
 impl Family {
+    /// Returns an empty one.
+    pub fn new() -> Self {
+        Self {
+            living: HashMap::new(),
+            order: Vec::new(),
+            leftovers: HashMap::new(),
+            detached: Detached::watch(),
+            look_at: None,
+            pause: FIRST_LOOK,
+            recent: Recent::default(),
+        }
+    }
+
+    /// Looks at what was adopted since. Returns those of whom nothing says whose they are.
+    pub fn adopt(&mut self) -> Vec<Pid> {
+        let living = &self.living;
+        self.detached.adopt(|pid| living.contains_key(&pid))
+    }
+
+    /// Notes what a living first process has started, before it loses that.
+    pub fn note_below(&mut self, leader: Pid) {
+        if let Some(process) = self.living.get(&leader) {
+            self.detached.note_below(leader, process.mark);
+        }
+    }
+
     /// Takes a process that was just forked.
     pub fn born(&mut self, pid: Pid, process: Process) {
         self.living.insert(pid, process);
@@ -76,21 +131,23 @@ impl Family {
     }
 
     /// Remembers what outlives its first process.
-    pub fn left(&mut self, id: Id, leader: Pid, leftover: Leftover) {
-        self.leftovers.insert(leader, (id, leftover));
+    pub fn left(&mut self, leader: Pid, left: Left) {
+        self.leftovers.insert(leader, left);
         self.pause = FIRST_LOOK;
         self.look_at = Some(Instant::now() + FIRST_LOOK);
     }
 
     /// Nobody waits for that any more.
     pub fn abandon(&mut self, leader: Pid) {
-        self.leftovers.remove(&leader);
+        if let Some(Left { run: Some(run), .. }) = self.leftovers.remove(&leader) {
+            self.detached.forget(run);
+        }
         self.rest();
     }
 
     /// Returns what a dead leader left, and what is known of all processes.
-    pub fn leftover(&mut self, leader: Pid) -> (Option<&Leftover>, &mut Recent) {
-        (self.leftovers.get(&leader).map(|(_, leftover)| leftover), &mut self.recent)
+    pub fn leftover(&mut self, leader: Pid) -> (Option<&Left>, &mut Recent, &Detached) {
+        (self.leftovers.get(&leader), &mut self.recent, &self.detached)
     }
 
     /// Returns when to look for leftovers again: somebody else may wait for them without a word to us, or nobody ever does.
@@ -112,12 +169,25 @@ impl Family {
         let now = Instant::now();
         let closely = self.look_at.is_some_and(|at| at <= now);
         let mut gone = Vec::new();
-        let recent = &mut self.recent;
+        let (recent, detached, living) = (&mut self.recent, &mut self.detached, &self.living);
         if closely {
             recent.forget();
         }
-        self.leftovers.retain(|leader, (id, leftover)| {
-            let left = leftover.may_be_left(any) && (!closely || leftover.is_left(&recent.members(*leader, false)));
+        let mut is_fresh = false;
+        self.leftovers.retain(|leader, Left { id, leftover, run }| {
+            let mut left = leftover.may_be_left(any) && (!closely || leftover.is_left(&recent.members(*leader, false)));
+            if let Some(run) = *run
+                && !left
+            {
+                // The children of who has just ended have become ours.
+                if !detached.has(run) && !std::mem::replace(&mut is_fresh, true) {
+                    detached.adopt(|pid| living.contains_key(&pid));
+                }
+                left = detached.has(run);
+                if !left {
+                    detached.forget(run);
+                }
+            }
             if !left {
                 gone.push(*id);
             }

@@ -290,6 +290,7 @@ impl Member {
             nice: service.nice,
             limits: limits.copied().collect(),
             session: around.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
+            mark: None,
             stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,
         })

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
 mod calendars;
+mod detached;
 mod environment;
 mod family;
 mod front;
@@ -41,7 +42,7 @@ pub use reload::{Origin, Reread};
 use crate::config::container::SignalRule;
 use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Id, Report, Request, Setup, Supervisor, Time};
+use crate::supervise::{Action, Because, Event, Id, Phase, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call};
 use crate::sys::control::timings::Moments;
@@ -345,7 +346,13 @@ impl<'a> Turning<'a> {
                     self.tell_outside(&report);
                 }
                 Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
-                Action::Signal { pid, to, signal, .. } => self.hands.signal(pid, to, signal),
+                Action::Signal { id, pid, to, signal } => {
+                    // What is told to end loses what it has started.
+                    if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
+                        self.hands.family.note_below(pid);
+                    }
+                    self.hands.signal(pid, to, signal);
+                }
                 Action::Look { id, look } => {
                     self.front.journal.looks(id, look, self.now());
                     self.hands.look(id, look, Instant::now(), &mut self.queue);

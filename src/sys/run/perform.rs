@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
 use super::calendars::Calendars;
-use super::family::{Family, Process};
+use super::family::{Family, Left, Process};
 use super::looks::Asker;
 use super::member::{Descriptors, FileBytes, Member, Surroundings};
 use super::memory::Memory;
@@ -88,7 +88,7 @@ impl Hands {
             logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
             members,
             around,
-            family: Family::default(),
+            family: Family::new(),
             watch,
             memory: Memory::watch(),
             next: HashMap::new(),
@@ -141,11 +141,13 @@ impl Hands {
             Role::Run => FileBytes::Unread(copy.clone()),
             Role::Finish | Role::Undo => self.file_of_run(id)?,
         };
-        let launch = match role {
+        let mut launch = match role {
             Role::Run => member.command(&self.around, descriptors, file)?,
             Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
             Role::Undo => member.undo(&self.around, descriptors, file)?,
         };
+        let mark = self.family.detached.next_mark();
+        launch.mark = mark.limit();
         if role == Role::Run {
             self.files.remove(&id);
             self.voices.begin(id);
@@ -165,7 +167,7 @@ impl Hands {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false });
+        self.family.born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false, mark });
         Ok(pid)
     }
 
@@ -213,8 +215,8 @@ impl Hands {
             return Err(Errno::ESRCH);
         }
         let mut send = || match self.family.leftover(pid) {
-            (Some(leftover), recent) => leftover.signal(signal, recent),
-            (None, recent) => {
+            (Some(left), recent, detached) => left.signal(signal, recent, detached),
+            (None, recent, _) => {
                 let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
                 match sent {
                     // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
@@ -313,6 +315,7 @@ impl Hands {
             self.read_verdict(pid, events);
             let Some(process) = self.family.died(pid) else {
                 let looked = self.probes.died(pid, exit);
+                self.family.detached.reaped(pid);
                 self.deaths += 1;
                 if let Some((asker, answer)) = looked {
                     self.looked(asker, answer, events);
@@ -333,10 +336,14 @@ impl Hands {
             }
         }
         // After all the dead are buried: a member that died together with its leader is not left.
-        for (Process { id, killed, .. }, pid, exit, leftover) in groups {
-            let group_left = leftover.may_be_left(self.null.as_fd());
+        self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
+        for (process, pid, exit, leftover) in groups {
+            let Process { id, killed, .. } = process;
+            let run = self.ends_with(&process, exit);
+            let detached = run.is_some_and(|run| self.family.detached.has(run));
+            let group_left = leftover.may_be_left(self.null.as_fd()) || detached;
             if group_left {
-                self.family.left(id, pid, leftover);
+                self.family.left(pid, Left { id, leftover, run });
             }
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);

@@ -1,0 +1,144 @@
+//! The real binary as the real PID 1, and what a service starts and what then leaves its session and process group: whose
+//! it is, and that it ends with that service (DESIGN §4).
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::process::Command;
+
+use jail::{Jail, LIMIT, Line, Running, possible};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
+}
+
+fn bash(script: &str, more: &str) -> String {
+    format!("command = [\"/bin/bash\", \"-c\", '''{script}''']\n{more}\n")
+}
+
+/// Runs a line of shell inside, as root.
+fn inside(running: &Running, line: &str) -> String {
+    let target = running.pid_one().to_string();
+    let words = ["--target", &target, "--mount", "--pid", "--", "sh", "-c", line];
+    let output = Command::new("nsenter").args(words).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn ask(running: &Running, words: &str) -> String {
+    inside(running, &format!("{BINARY} {words}"))
+}
+
+/// Starts a daemon that is surely in a session of its own, and waits until it is.
+fn daemon(how: &str, name: &str) -> String {
+    format!("{how} sh -c \"exec sleep {name}\"; until pgrep -fx \"sleep {name}\" >/dev/null; do :; done\n")
+}
+
+fn living(running: &Running, names: &[&str]) -> Vec<String> {
+    let is_there = |name: &&&str| !inside(running, &format!("pgrep -fx 'sleep {name}'")).is_empty();
+    names.iter().filter(is_there).map(|name| (*name).to_owned()).collect()
+}
+
+fn count(lines: &[Line], text: &str) -> usize {
+    lines.iter().filter(|line| line.text.contains(text)).count()
+}
+
+#[test]
+fn daemons_of_a_service_have_ended_when_it_is_down() {
+    if !possible() {
+        return;
+    }
+    let script = daemon("setsid -f", "601")
+        + &daemon("setsid -f env -i setsid -f", "602")
+        + &daemon("setsid -f setpriv --reuid 4321 --clear-groups", "603")
+        // It has shed the mark, and is still a child of the service's.
+        + "setsid prlimit --locks=7:7 sleep 604 & until pgrep -fx \"sleep 604\" >/dev/null; do :; done\n"
+        + "echo runs; while :; do sleep 600; done";
+    let running = app().service("web.toml", &bash(&script, "user = \"root\"")).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    let all = ["601", "602", "603", "604"];
+    assert_eq!(living(&running, &all), all);
+    let told = ask(&running, "stop web");
+    assert!(told.contains("web: down"), "{told}");
+    assert_eq!(living(&running, &all), [""; 0]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn daemons_of_a_run_that_crashed_have_ended_before_the_next_one_starts() {
+    if !possible() {
+        return;
+    }
+    let script = format!("echo \"left: $(pgrep -fc \"^sleep 446\")\"; {} exit 1", daemon("setsid -f env -i", "446"));
+    let restart = "restart = { policy = \"always\", delay = \"100ms\", max_delay = \"100ms\" }";
+    let running = app().service("web.toml", &bash(&script, restart)).start();
+    running.wait_until(|lines| count(lines, "left: ") >= 3, LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "left: 0"), count(&ended.lines, "left: "), "{ended:#?}");
+}
+
+#[test]
+fn a_daemon_that_minds_no_term_is_killed_when_its_service_has_had_its_time() {
+    if !possible() {
+        return;
+    }
+    let deaf = "setsid -f env --ignore-signal=TERM sleep 447; until pgrep -fx \"sleep 447\" >/dev/null; do :; done\n";
+    let script = format!("{deaf} echo runs; exec sleep 600");
+    let running = app().service("web.toml", &bash(&script, "stop = { timeout = \"200ms\" }")).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert!(ask(&running, "stop web").contains("web: down"));
+    assert_eq!(living(&running, &["447"]), [""; 0]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn the_daemon_that_a_oneshot_has_started_lives_on() {
+    if !possible() {
+        return;
+    }
+    let script = daemon("setsid -f", "448");
+    let running = app()
+        .service("setup.toml", &bash(&script, "type = \"oneshot\""))
+        .service("web.toml", &bash("echo runs; exec sleep 600", "requires = [\"setup\"]"))
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert_eq!(living(&running, &["448"]), ["448"]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_daemon_of_another_service_lives_on() {
+    if !possible() {
+        return;
+    }
+    let other = format!("{} echo runs; exec sleep 600", daemon("setsid -f env -i", "449"));
+    let script = format!("{} echo runs; exec sleep 600", daemon("setsid -f env -i", "450"));
+    let running = app().service("other.toml", &bash(&other, "")).service("web.toml", &bash(&script, "")).start();
+    for name in ["other", "web"] {
+        running.wait_for_line(|line| line.starts_with(name) && line.ends_with("| runs"), LIMIT);
+    }
+    assert!(ask(&running, "restart web").contains("web: up"));
+    assert!(ask(&running, "stop web").contains("web: down"));
+    assert_eq!(living(&running, &["449", "450"]), ["449"]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn who_cannot_be_attributed_is_said_once() {
+    if !possible() {
+        return;
+    }
+    let stranger = "setsid -f prlimit --locks=7:7 sh -c \"sleep 451; :\"; \
+        until pgrep -fx \"sleep 451\" >/dev/null; do :; done\n";
+    let script = format!("[ -e /tmp/once ] || {{ touch /tmp/once; {stranger} }}; echo runs; exec sleep 600");
+    let running = app().service("web.toml", &bash(&script, "")).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    for _ in 0..2 {
+        assert!(ask(&running, "restart web").contains("web: up"));
+    }
+    assert_eq!(living(&running, &["451"]), ["451"]);
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "carries no mark of a service"), 1, "{ended:#?}");
+}
