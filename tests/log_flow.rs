@@ -96,6 +96,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             tag_width: WIDTH,
             zone: Default::default(),
             directory: Some(PathBuf::from("/")),
+            protected: None,
         };
         let outcome = run::run(Stage {
             stop_timeout: Duration::from_secs(8),

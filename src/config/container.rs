@@ -23,6 +23,8 @@ pub struct Container {
     pub without_drop: Without,
     /// The budget of the whole stop (`STEPDOWN_STOP_TIMEOUT`).
     pub stop_timeout: Duration,
+    /// Whether services get a seccomp filter that keeps them from changing PID 1's limits and priorities.
+    pub pid1_filter: bool,
     /// How services' lines are written.
     pub log: LogFormat,
     /// How much we say ourselves (`STEPDOWN_LOG`).

@@ -45,6 +45,8 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
         "root without SETUID and SETGID: `refuse`, or `run` on as a powerless root"),
     key("stop_timeout", "a duration", r#""8s""#, r#"stop_timeout = "25s""#,
         "the whole stop; keep it below the runtime's own (docker stop: 10s)"),
+    key("pid1_filter", "true or false", "true", "pid1_filter = false",
+        "a seccomp filter keeps services from changing the limits, priorities and processors of PID 1"),
     key("log", "a table", "{}", r#"log = { format = "tagged", level = "info" }"#,
         "how lines are written, and how much we say"),
     key("app", "a table", "{}", r#"app = { user = "app" }"#,

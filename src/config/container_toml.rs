@@ -68,6 +68,7 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
         without_root: without("without_root", Without::Run, report),
         without_drop: without("without_drop", Without::Refuse, report),
         stop_timeout: table.get("stop_timeout").and_then(|field| field.duration(report)).unwrap_or(STOP_TIMEOUT),
+        pid1_filter: table.get("pid1_filter").and_then(|field| field.boolean(report)).unwrap_or(true),
         log,
         level,
         own: table.get("own").map_or_else(Vec::new, |field| own_toml::own(&field, &app, report)),

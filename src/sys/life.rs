@@ -12,6 +12,7 @@ use super::control::snapshot;
 use super::control::timings::Moments;
 use super::log::ours::{self, with_outputs};
 use super::privilege::{Dropped, Power};
+use super::process::filter::Protected;
 use super::process::launch::Parent;
 use super::run::voices::{self, Sockets};
 use super::run::{self, Environment, Member, Outcome, Outside, Stage, Surroundings};
@@ -194,6 +195,7 @@ impl Life {
             tag_width: tag_width(&self.plan),
             zone: Zone::default(),
             directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
+            protected: self.config.container.pid1_filter.then(Protected::this),
         }
     }
 

@@ -130,6 +130,7 @@ pub fn launch() -> Launch {
         limits: Vec::new(),
         session: Session::ForegroundGroup,
         mark: None,
+        filter: None,
         stdio: [None, None, None],
         notify: None,
     }

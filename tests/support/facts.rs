@@ -60,6 +60,7 @@ pub fn config() -> Config {
         without_root: Without::Run,
         without_drop: Without::Refuse,
         stop_timeout: STOP_TIMEOUT,
+        pid1_filter: true,
         log: LogFormat::Auto,
         level: Level::Info,
         app,

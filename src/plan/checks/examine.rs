@@ -101,7 +101,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
         Check::ok(Area::Mode, "mode", mode(plan.mode)),
         Check::ok(Area::Identity, "identity", identity(plan)),
         Check::ok(Area::Privilege, "privilege", privilege(plan)),
-        Check::ok(Area::Pid, "process", if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE }),
+        Check::ok(Area::Pid, "process", process(config, facts, plan)),
         Check::ok(Area::Stop, "stop", stop(config.container.stop_timeout)),
     ];
     steps(plan, &mut checks);
@@ -127,6 +127,25 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
 
 const NOT_PID_ONE: &str =
     "not PID 1 (`--init`, a shared PID namespace): orphans come only from our own services, nobody else is signalled";
+
+/// Also says whom the filter does not keep from changing PID 1's limits and priorities.
+fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
+    let process = if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE };
+    if !config.container.pid1_filter {
+        return format!("{process}; services of its user can change its limits and priorities (`pid1_filter = false`)");
+    }
+    let has_none = |how: &&ServicePlan| {
+        !how.credentials.no_new_privs && how.skipped.is_none() && how.credentials.uid == plan.identity.uid
+    };
+    let names: Vec<_> = plan.services.iter().filter(has_none).map(|how| format!("`{}`", how.name)).collect();
+    if names.is_empty() {
+        return process.to_owned();
+    }
+    let names = names.join(", ");
+    format!(
+        "{process}; {names} can change its limits and priorities: no filter can be set (`no_new_privileges = false`)"
+    )
+}
 
 fn mode(mode: Mode) -> String {
     let about = match mode {

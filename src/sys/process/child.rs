@@ -188,6 +188,10 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
         // SAFETY: takes numbers only.
         check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(Stage::NoNewPrivs))?;
     }
+    if let Some(filter) = &launch.filter {
+        // A kernel without filters, or an outer filter that forbids them: `doctor` looks for itself.
+        let _unfiltered = filter.install();
+    }
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.

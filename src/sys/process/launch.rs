@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::environment_file::SharedBytes;
+use super::filter::Filter;
 use crate::config::service::Limit;
 use crate::plan::{Credentials, Trust};
 
@@ -40,6 +41,8 @@ pub struct Launch {
     pub session: Session,
     /// The mark of its run ([`super::mark`]).
     pub mark: Option<u64>,
+    /// What keeps it from changing PID 1.
+    pub filter: Option<Filter>,
     /// What becomes its descriptors 0, 1 and 2; `None`: the container's own.
     pub stdio: [Option<RawFd>; 3],
     /// The descriptor for readiness: ours, and the number that it has there.

@@ -1,5 +1,6 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
-//! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them ([`score`]). Knows pids
+//! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them
+//! ([`score`]); what they may not set of PID 1 ([`filter`]). Knows pids
 //! and descriptors, not services.
 
 mod capset;
@@ -7,6 +8,7 @@ pub mod child;
 pub mod children;
 pub mod detached;
 pub mod environment_file;
+pub mod filter;
 pub mod group;
 pub mod launch;
 pub mod mark;

@@ -20,6 +20,7 @@ use crate::sys::log::source::Route;
 use crate::sys::privilege::FilesOf;
 use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::environment_file::{self as file, SharedBytes};
+use crate::sys::process::filter::{Filter, Protected};
 use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
@@ -62,6 +63,8 @@ pub struct Surroundings {
     /// Where the main command starts; `None`: where we are, the image's working directory. It is inherited rather than
     /// entered again: under another user that could be refused (`WORKDIR /root`).
     pub directory: Option<PathBuf>,
+    /// What services may not change; `None`: `pid1_filter = false`.
+    pub protected: Option<Protected>,
 }
 
 /// Descriptors made for one start.
@@ -277,6 +280,8 @@ impl Member {
         }
         let limits = around.limits.iter().chain(&service.limits);
         let [stdout, stderr] = descriptors.outputs;
+        let reached = around.protected.filter(|it| it.is_reached_by(&credentials));
+        let filter = reached.map(Filter::new);
         Ok(Launch {
             program,
             instead: Vec::new(),
@@ -291,6 +296,7 @@ impl Member {
             limits: limits.copied().collect(),
             session: around.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
             mark: None,
+            filter,
             stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,
         })

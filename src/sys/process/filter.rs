@@ -1,0 +1,295 @@
+//! A seccomp filter for services: what changes limits, priorities and processors is refused on PID 1 alone. The kernel lets
+//! whoever has the same uid do that: under `--user` all of it, after a step down all but prlimit(2), which PID 1's saved gid
+//! stops. One `prlimit(1, RLIMIT_AS, …)` ends the container.
+//!
+//! A classic BPF program (seccomp(2)), laid out before the fork. PID 1 has one thread, so that its number is the only one to
+//! look for; a service sees the same number, as it is in the same PID namespace. In one that a service makes for itself PID 1
+//! has no number, and the process that has its number there is refused the same.
+#![allow(unsafe_code)] // getpgrp(2), getuid(2), seccomp(2): not all have a wrapper in nix
+
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::config::values::{CapSet, Capability, Uid};
+use crate::plan::Credentials;
+
+/// The program; a `Vec` that the child only reads.
+#[derive(Debug)]
+pub struct Filter(Vec<libc::sock_filter>);
+
+/// Whom it protects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protected {
+    pid: u32,
+    group: u32,
+    uid: u32,
+}
+
+/// One architecture's numbers: x86-64 and i386, or arm64 and 32-bit ARM (`asm/unistd.h`).
+struct Numbers {
+    /// `AUDIT_ARCH_…` (linux/audit.h).
+    arch: u32,
+    /// Bits that say which calling convention, and not which call: those of x32.
+    convention: u32,
+    /// Calls whose first argument is a pid.
+    first_is_pid: &'static [u32],
+    prlimit64: u32,
+    setpriority: u32,
+    ioprio_set: u32,
+}
+
+/// sched_setattr, sched_setscheduler, sched_setparam, sched_setaffinity, migrate_pages.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURES: [Numbers; 2] = [
+    Numbers {
+        arch: 0xc000_003e,
+        convention: 0x4000_0000,
+        first_is_pid: &[314, 144, 142, 203, 256],
+        prlimit64: 302,
+        setpriority: 141,
+        ioprio_set: 251,
+    },
+    Numbers {
+        arch: 0x4000_0003,
+        convention: 0,
+        first_is_pid: &[351, 156, 154, 241, 294],
+        prlimit64: 340,
+        setpriority: 97,
+        ioprio_set: 289,
+    },
+];
+/// sched_setattr, sched_setscheduler, sched_setparam, sched_setaffinity, migrate_pages.
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURES: [Numbers; 2] = [
+    Numbers {
+        arch: 0xc000_00b7,
+        convention: 0,
+        first_is_pid: &[274, 119, 118, 122, 238],
+        prlimit64: 261,
+        setpriority: 140,
+        ioprio_set: 30,
+    },
+    Numbers {
+        arch: 0x4000_0028,
+        convention: 0,
+        first_is_pid: &[380, 156, 154, 241, 400],
+        prlimit64: 369,
+        setpriority: 97,
+        ioprio_set: 314,
+    },
+];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ARCHITECTURES: [Numbers; 0] = [];
+
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+
+/// Where the lower half of an argument lies in `struct seccomp_data`, on a little-endian machine. A pid is 32 bits.
+const fn argument(at: u32) -> u32 {
+    16 + 8 * at
+}
+
+/// For `setpriority` and `ioprio_set`: the values of `which` for a process, a group and a user.
+const PRIORITY: [u32; 3] = [libc::PRIO_PROCESS, libc::PRIO_PGRP, libc::PRIO_USER];
+/// linux/ioprio.h.
+const IO_PRIORITY: [u32; 3] = [1, 2, 3];
+
+impl Protected {
+    /// Returns this process.
+    pub fn this() -> Self {
+        // SAFETY: both take nothing, and cannot fail.
+        let (group, uid) = unsafe { (libc::getpgrp(), libc::getuid()) };
+        Self { pid: std::process::id(), group: u32::try_from(group).unwrap_or_default(), uid }
+    }
+
+    /// Returns whether a process with these credentials could change anything of it, and can be given a filter: that needs
+    /// no_new_privs.
+    pub fn is_reached_by(&self, credentials: &Credentials) -> bool {
+        let powers: CapSet = [Capability::SYS_NICE, Capability::SYS_RESOURCE].into_iter().collect();
+        let same = credentials.uid == Uid(self.uid);
+        let may = same || !credentials.ambient.intersection(powers).is_empty();
+        may && credentials.no_new_privs
+    }
+}
+
+impl Filter {
+    /// Returns the program.
+    pub fn new(of: Protected) -> Self {
+        let mut program = vec![load(ARCH)];
+        for numbers in &ARCHITECTURES {
+            let block = calls(numbers, of);
+            program.push(unless(numbers.arch, block.len()));
+            program.extend(block);
+        }
+        program.push(allow());
+        Self(program)
+    }
+
+    /// Installs it for this thread. Between fork and exec: allocates nothing.
+    ///
+    /// # Errors
+    /// The kernel's: EACCES without no_new_privs, EINVAL where it has no filters.
+    pub fn install(&self) -> Result<(), Errno> {
+        let length = u16::try_from(self.0.len()).unwrap_or_default();
+        let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
+        let install = |flags: libc::c_ulong| {
+            // SAFETY: the program outlives the call, which only reads it.
+            let answer =
+                unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+            Errno::result(answer).map(drop)
+        };
+        // Before 5.16 a filter slows its process down against Spectre v4, which one that only looks at pids needs not.
+        match install(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
+            Err(Errno::EINVAL) => install(0),
+            done => done,
+        }
+    }
+}
+
+/// All calls of one architecture.
+fn calls(numbers: &Numbers, of: Protected) -> Vec<libc::sock_filter> {
+    let mut all = vec![load(NR)];
+    if numbers.convention != 0 {
+        all.push(statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !numbers.convention));
+    }
+    let mut call = |number: u32, body: Vec<libc::sock_filter>| {
+        all.push(unless(number, body.len()));
+        all.extend(body);
+    };
+    let first = [load(argument(0)), unless(of.pid, 1), refuse(), allow()];
+    for number in numbers.first_is_pid {
+        call(*number, first.to_vec());
+    }
+    // Reading is no harm: only where there is something to be set, in either half of the pointer.
+    let pointer = [load(argument(2)), unless(0, 3), load(argument(2) + 4), unless(0, 1), allow(), refuse()];
+    let of_it = [load(argument(0)), when(of.pid, 1), allow()];
+    call(numbers.prlimit64, [&of_it[..], &pointer[..]].concat());
+    call(numbers.setpriority, which(PRIORITY, of));
+    call(numbers.ioprio_set, which(IO_PRIORITY, of));
+    all.push(allow());
+    all
+}
+
+/// A process, a group or a user, as the first argument says; 0 as the second one means the caller's own, which for a user
+/// holds PID 1 too where that is the same.
+fn which([process, group, user]: [u32; 3], of: Protected) -> Vec<libc::sock_filter> {
+    let is = |kind: u32, refused: Vec<u32>| {
+        let mut body = vec![load(argument(1))];
+        for value in refused {
+            body.extend([unless(value, 1), refuse()]);
+        }
+        body.push(allow());
+        [vec![unless(kind, body.len())], body].concat()
+    };
+    let users = vec![0, of.uid];
+    [vec![load(argument(0))], is(process, vec![of.pid]), is(group, vec![of.group]), is(user, users), vec![allow()]]
+        .concat()
+}
+
+fn statement(code: u32, k: u32) -> libc::sock_filter {
+    jump(code, k, 0, 0)
+}
+
+fn jump(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    libc::sock_filter { code: u16::try_from(code).unwrap_or_default(), jt, jf, k }
+}
+
+fn load(offset: u32) -> libc::sock_filter {
+    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
+}
+
+const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+
+/// Passes over so many instructions unless what was loaded is `value`. No block here is longer than a jump.
+fn unless(value: u32, over: usize) -> libc::sock_filter {
+    jump(EQUAL, value, 0, u8::try_from(over).unwrap_or(u8::MAX))
+}
+
+fn when(value: u32, over: u8) -> libc::sock_filter {
+    jump(EQUAL, value, over, 0)
+}
+
+fn allow() -> libc::sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW)
+}
+
+fn refuse() -> libc::sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel's interpreter does with the instructions that are used here (linux/filter.h).
+    fn run(filter: &Filter, arch: u32, nr: u32, arguments: [u64; 3]) -> &'static str {
+        let mut data = [0_u8; 64];
+        data[0..4].copy_from_slice(&nr.to_le_bytes());
+        data[4..8].copy_from_slice(&arch.to_le_bytes());
+        for (at, value) in arguments.into_iter().enumerate() {
+            data[16 + 8 * at..24 + 8 * at].copy_from_slice(&value.to_le_bytes());
+        }
+        let (mut at, mut loaded) = (0, 0_u32);
+        loop {
+            let it = filter.0[at];
+            at += 1;
+            match u32::from(it.code) & 7 {
+                libc::BPF_LD => {
+                    let from = it.k as usize;
+                    loaded = u32::from_le_bytes(data[from..from + 4].try_into().unwrap());
+                }
+                libc::BPF_ALU => loaded &= it.k,
+                libc::BPF_JMP => at += usize::from(if loaded == it.k { it.jt } else { it.jf }),
+                libc::BPF_RET if it.k == libc::SECCOMP_RET_ALLOW => return "allowed",
+                libc::BPF_RET => return "refused",
+                other => panic!("no instruction of ours: {other}"),
+            }
+        }
+    }
+
+    const OF: Protected = Protected { pid: 1, group: 9, uid: 1000 };
+
+    #[test]
+    fn what_changes_pid_1_is_refused_and_nothing_else() {
+        let filter = Filter::new(OF);
+        for numbers in &ARCHITECTURES {
+            let ask = |nr: u32, arguments: [u64; 3]| run(&filter, numbers.arch, nr, arguments);
+            for nr in numbers.first_is_pid {
+                assert_eq!([0, 1, 2].map(|pid| ask(*nr, [pid, 0, 0])), ["allowed", "refused", "allowed"], "{nr}");
+                // The kernel takes a pid's 32 bits and no more.
+                assert_eq!(ask(*nr, [1 << 32 | 1, 0, 0]), "refused");
+            }
+            let limit = |pid, new| ask(numbers.prlimit64, [pid, 7, new]);
+            assert_eq!([limit(1, 0), limit(0, 5), limit(2, 5)], ["allowed"; 3]);
+            assert_eq!([limit(1, 5), limit(1, 5 << 32)], ["refused"; 2]);
+            for (nr, [process, group, user]) in [(numbers.setpriority, PRIORITY), (numbers.ioprio_set, IO_PRIORITY)] {
+                let of = |which: u32, who: u64| ask(nr, [u64::from(which), who, 0]);
+                assert_eq!([of(process, 1), of(group, 9), of(user, 0), of(user, 1000)], ["refused"; 4]);
+                assert_eq!([of(process, 0), of(process, 9), of(group, 0), of(group, 1), of(user, 1)], ["allowed"; 5]);
+                assert_eq!(of(7, 1), "allowed");
+            }
+            assert_eq!(ask(0, [1, 1, 1]), "allowed");
+        }
+        assert_eq!(run(&filter, 0x1234, 302, [1, 7, 5]), "allowed", "an architecture that there is not");
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_calls_of_x32_are_refused_as_well() {
+        let numbers = &ARCHITECTURES[0];
+        let nr = numbers.prlimit64 | numbers.convention;
+        assert_eq!(run(&Filter::new(OF), numbers.arch, nr, [1, 7, 5]), "refused");
+    }
+
+    #[test]
+    fn only_who_could_change_anything_and_can_be_filtered_is() {
+        let of = |uid, ambient: CapSet, no_new_privs| {
+            let it =
+                Credentials { uid: Uid(uid), gid: crate::config::values::Gid(1), groups: None, ambient, no_new_privs };
+            OF.is_reached_by(&it)
+        };
+        let nice = CapSet::EMPTY.with(Capability::SYS_NICE);
+        assert!(of(1000, CapSet::EMPTY, true) && of(7, nice, true));
+        assert!(!of(7, CapSet::EMPTY, true) && !of(1000, CapSet::EMPTY, false));
+    }
+}
