@@ -13,8 +13,10 @@ use crate::config::probe::Then;
 
 /// Between two questions for something outside the container.
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
-/// That it is still not there, or not ready, is said this often.
+/// That it is still not there, or not ready, is said again after this long, then after twice as long each time.
 pub const AWAIT_SAID: Duration = Duration::from_secs(5);
+/// The longest of these pauses.
+pub const AWAIT_SAID_MOST: Duration = Duration::from_secs(300);
 /// Between the first two questions whether it is ready; the pauses double up to the configured one.
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -72,7 +74,7 @@ impl Supervisor {
             }
             Answer::Badly(why) => {
                 let (at, since) = (*at, now.since(*began));
-                if said.is_none_or(|said| now.since(said) >= AWAIT_SAID) {
+                if said.is_none_or(|said| now.since(said) >= said_again_after(*began, said)) {
                     *said = Some(now);
                     self.report(Report::Awaiting { id, at, since, why });
                 }
@@ -87,7 +89,8 @@ impl Supervisor {
         let tries = looks.tries;
         looks.tries = tries.saturating_add(1);
         looks.not_ready = Some(why.clone());
-        if self.now.since(looks.said.unwrap_or(started)) >= AWAIT_SAID {
+        let last = looks.said.unwrap_or(started);
+        if self.now.since(last) >= said_again_after(started, last) {
             looks.said = Some(self.now);
             self.report(Report::NotYet { id, since: self.now.since(started), why });
         }
@@ -198,4 +201,10 @@ impl Supervisor {
             self.timers.set(id, Slot::State, Some(Time::max(until, asked)));
         }
     }
+}
+
+/// Returns how long nothing is said of what began then and was last said then: as long as it had lasted, so that the pauses
+/// double.
+fn said_again_after(began: Time, said: Time) -> Duration {
+    said.since(began).clamp(AWAIT_SAID, AWAIT_SAID_MOST)
 }

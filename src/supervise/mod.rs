@@ -28,7 +28,7 @@ mod undoing;
 mod verdict;
 
 pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, Shares};
-pub use looking::{AWAIT_PAUSE, AWAIT_SAID, FIRST_READY_PAUSE};
+pub use looking::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
 pub use phase::Phase;
 pub use report::{Because, Killed, Report, Why};
 pub use restart::MIN_PAUSE;

@@ -299,6 +299,11 @@ impl Supervisor {
 
     /// The command has ended and so has its finish script, if there is one and it could be started.
     fn after_end(&mut self, id: Id, end: End, finish: Option<Exit>) {
+        let service = &mut self.services[id];
+        service.ended_by_us = match end.cause {
+            Cause::NotReady | Cause::Unhealthy | Cause::Silent => true,
+            Cause::Itself | Cause::Asked | Cause::Shutdown => false,
+        };
         let service = &self.services[id];
         let well = match (end.cause, end.exit) {
             (Cause::Itself, Exit::Code(code)) => service.spec.success_codes.contains(&code),

@@ -26,6 +26,8 @@ pub(super) struct Service {
     pub(super) again: bool,
     /// Why its last run was told to stop although nobody asked for that, where it was not ready.
     pub(super) given_up: Option<String>,
+    /// Its last run was told to stop although nobody asked for that: how it ended is our doing, and no code of its own.
+    pub(super) ended_by_us: bool,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
     /// How long it ran then.
@@ -61,6 +63,7 @@ impl Service {
             restarts: 0,
             again: false,
             given_up: None,
+            ended_by_us: false,
             last_exit: None,
             last_ran: None,
             code: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use super::{Because, Exit, Id, Phase, Pid, Status, Time, Why, verdict};
+use crate::config::service::Stop;
 use crate::config::values::ServiceName;
 
 impl Supervisor {
@@ -72,11 +73,31 @@ impl Supervisor {
         self.services.has(id).then(|| self.services[id].state.phase())
     }
 
+    /// Returns since when it is in its state.
+    pub fn since(&self, id: Id) -> Option<Time> {
+        self.services.has(id).then(|| self.services[id].since)
+    }
+
     /// Returns how its last run ended; `None` where the last start was refused, so that there was no run.
     pub fn last_exit(&self, id: Id) -> Option<Exit> {
         let service = self.services.has(id).then(|| &self.services[id])?;
         // A refused start has a code of its own and leaves the exit of the run before; a failure that ended with 0 has 1.
-        service.last_exit.filter(|exit| service.code.is_none_or(|code| code == verdict::code(*exit).max(1)))
+        let fits = |exit: &Exit| service.code.is_none_or(|code| code == verdict::code(*exit).max(1));
+        service.last_exit.filter(|exit| service.ended_by_us || fits(exit))
+    }
+
+    /// Returns whether it ends so when all is well.
+    pub fn is_success(&self, id: Id, exit: Exit) -> bool {
+        let succeeds = |code: u8| self.services.has(id) && self.services[id].spec.success_codes.contains(&code);
+        match exit {
+            Exit::Code(code) => succeeds(code),
+            Exit::Signal(_) => false,
+        }
+    }
+
+    /// Returns how it is told to stop.
+    pub fn stop_rule(&self, id: Id) -> Option<&Stop> {
+        self.services.has(id).then(|| &self.services[id].spec.stop)
     }
 
     /// Returns why it is failed, if it is.

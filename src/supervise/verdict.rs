@@ -10,8 +10,9 @@
 //! 4. After a requested stop: 0.
 //! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
-//! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often, or when
-//! it was stopped because it never became ready) it has 1. One whose requirement is failed has that one's code; one
+//! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
+//! so it has where we told it to stop (it never became ready, is not well, did not say that it is alive): a 143 would look
+//! like an ordered stop. One whose requirement is failed has that one's code; one
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
@@ -64,11 +65,11 @@ impl Supervisor {
 
     /// Returns the code that a service's end for good amounts to; see the module's rules.
     pub(super) fn failure_code(&self, id: Id, why: &Why) -> u8 {
-        let own = self.services[id].code;
+        let own = self.services[id].code.filter(|_| !self.services[id].ended_by_us);
         let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
         match why {
             Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::FailedBefore => failed(own),
-            Why::FinishSaidStop => own.unwrap_or(FAILURE),
+            Why::FinishSaidStop => self.services[id].code.unwrap_or(FAILURE),
             Why::Requirement(lost) => failed(self.services[*lost].code),
             Why::Skipped => EXIT_REFUSED,
         }

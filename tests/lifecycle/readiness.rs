@@ -70,7 +70,7 @@ fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_o
         scene.wait(0.1);
     }
     assert!(asks > 13, "{asks}");
-    assert_eq!(said, [(5, "refused early".to_owned()), (10, "refused late".to_owned())]);
+    assert_eq!(said, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
     let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
     assert!(scene.look().contains(&Action::Report(last)));
     scene.dies("db", Signal::TERM);
@@ -102,4 +102,14 @@ fn a_oneshot_is_done_when_it_ends_whatever_its_readiness() {
     assert_eq!(scene.state("job"), "starting");
     scene.exits("job", 0);
     assert_eq!((scene.state("job"), scene.state("web")), ("done", "starting"));
+}
+
+#[test]
+fn what_we_ended_because_it_was_not_ready_leaves_no_code_of_an_ordered_stop() {
+    let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::Never).essential();
+    let mut scene = Scene::begun(&[draft]);
+    scene.executed("db");
+    scene.wait(5.0);
+    scene.exits("db", 143);
+    assert_eq!(scene.exit(), Some(1));
 }

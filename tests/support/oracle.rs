@@ -188,6 +188,8 @@ pub struct Ending {
     pub well: bool,
     pub stable: bool,
     pub asked: bool,
+    /// It was told to stop, so that its code is not its own.
+    pub told: bool,
 }
 
 /// Why the container ends, without details.

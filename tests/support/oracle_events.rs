@@ -225,7 +225,8 @@ impl Oracle {
             service.code = Some(code_of(exit));
             let success = matches!(exit, Exit::Code(code) if service.spec.success_codes.contains(&code));
             let stable = up_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
-            service.end = Some(Ending { exit, well: success && !told && !not_ready, stable, asked });
+            service.end =
+                Some(Ending { exit, well: success && !told && !not_ready, stable, asked, told: told || not_ready });
             if main {
                 let code = code_of(exit);
                 let success = service.spec.success_codes.contains(&code);
@@ -356,7 +357,8 @@ impl Oracle {
         // Only where its finish script said 125 may a failure keep a code of 0.
         let finish_said = matches!(&service.is, Is::Live(Proc { role: Role::Finish, exit: Some(Exit::Code(125)), .. }));
         if failed && !finish_said {
-            service.code = Some(service.code.filter(|code| *code != 0).unwrap_or(1));
+            let told = service.end.is_some_and(|end| end.told);
+            service.code = Some(service.code.filter(|code| *code != 0 && !told).unwrap_or(1));
         }
         service.is = is;
         service.wanted = false;
