@@ -722,3 +722,34 @@ fn a_rehearsal_inside_a_container_is_a_container_of_its_own() {
     let text = ended.text(Origin::Out) + &ended.text(Origin::Err);
     assert!(text.contains("it runs") && !text.contains("already runs"), "{text}");
 }
+
+#[test]
+fn a_program_that_ends_at_once_is_not_said_to_be_up() {
+    if !possible() {
+        return;
+    }
+    let restart = "restart = { policy = \"always\", delay = \"1h\", max_delay = \"1h\" }\n";
+    let running = app()
+        .service("web.toml", SLEEP)
+        .service("short.toml", &format!("command = [\"sh\", \"-c\", \"exit 3\"]\n{restart}"))
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    for verb in ["start", "restart"] {
+        let (code, text) = asked(&running, &[verb, "short"]);
+        assert!(code != 0 && text.starts_with("short: backoff: last ended with code 3"), "{verb}: {code}: {text}");
+    }
+    let (code, text) = asked(&running, &["restart", "web"]);
+    assert!(code == 0 && text.starts_with("web: up, pid "), "{text}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn an_end_that_is_declared_a_success_is_no_warning() {
+    if !possible() {
+        return;
+    }
+    let text = "command = [\"sh\", \"-c\", \"exit 143\"]\nsuccess_codes = [0, 143]\n\
+        restart = { policy = \"on-failure\" }\n";
+    let ended = app().env("STEPDOWN_LOG", "warn").service("short.toml", text).run().expect(0);
+    assert!(!ended.lines.iter().any(|line| line.text.contains("143")), "{ended:#?}");
+}

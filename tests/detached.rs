@@ -142,3 +142,52 @@ fn who_cannot_be_attributed_is_said_once() {
     let ended = running.stop().expect(0);
     assert_eq!(count(&ended.lines, "carries no mark of a service"), 1, "{ended:#?}");
 }
+
+/// A daemon that no service can be shown to have started.
+fn stranger(script: &str) -> String {
+    bash(&format!("setsid -f prlimit --locks=7:7 {script}; exec sleep 600"), "")
+}
+
+#[test]
+fn a_daemon_of_nobody_has_what_remains_of_the_budget() {
+    if !possible() {
+        return;
+    }
+    let flush = "bash -c \"trap \\\"sleep 2; echo flushed; exit\\\" TERM; echo runs; while :; do sleep 0.1; done\"";
+    let running = app().service("web.toml", &stranger(flush)).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "| flushed"), 1, "{ended:#?}");
+}
+
+#[test]
+fn who_is_killed_at_the_end_of_the_stop_is_named_with_the_key_that_would_help() {
+    if !possible() {
+        return;
+    }
+    let deaf = "bash -c \"trap : TERM; echo runs; while :; do sleep 0.1; done\"";
+    let running = app().container_toml("stop_timeout = \"2s\"\n").service("web.toml", &stranger(deaf)).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    let ended = running.stop().expect(0);
+    let line = ended.lines.iter().find(|line| line.text.contains("killing process "));
+    let line = line.unwrap_or_else(|| panic!("{ended:#?}"));
+    assert!(line.text.contains("(`bash -c trap : TERM") && line.text.contains("`stop_timeout`"), "{line:?}");
+}
+
+#[test]
+fn a_service_that_is_killed_is_named_with_the_keys_that_would_help() {
+    if !possible() {
+        return;
+    }
+    let script = "trap : TERM; echo runs; while :; do sleep 0.1; done";
+    let running = app().service("web.toml", &bash(script, "stop = { timeout = \"200ms\" }")).start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert!(ask(&running, "stop web").contains("web: down"));
+    let line = running.wait_for_line(|line| line.contains("web: still there after "), LIMIT);
+    assert!(line.contains("killing process ") && line.contains("(`/bin/bash -c trap"), "{line}");
+    assert!(
+        line.contains("`stop.timeout` in its file") && line.contains("SIGTERM is not what it ends at: `stop.signal`"),
+        "{line}"
+    );
+    running.stop().expect(0);
+}

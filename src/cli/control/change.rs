@@ -149,7 +149,7 @@ fn outcome(it: &Reached, waited: Duration) -> String {
             Some(on) => format!("{name}: {state} (requires {})", plain(on)),
             None => format!("{name}: {state}"),
         },
-        (false, _) if matches!(state.as_str(), "failed" | "down") => format!("{name}: {state}{why}"),
+        (false, _) if matches!(state.as_str(), "failed" | "down" | "backoff") => format!("{name}: {state}{why}"),
         (false, _) => format!("{name}: still {state} after {}{why}", duration(waited)),
     }
 }

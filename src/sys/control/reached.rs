@@ -23,7 +23,8 @@ pub fn standing(until: Until, phase: Phase, asked: bool, stopping: bool) -> Stan
         | (Until::Done, Phase::Done | Phase::Resting)
         | (Until::Down, Phase::Down | Phase::Failed) => Standing::Reached,
         (Until::Ready | Until::Done, Phase::Failed) => Standing::Never,
-        (Until::Ready | Until::Done, Phase::Down) if asked => Standing::Never,
+        // It has ended again since.
+        (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if asked => Standing::Never,
         (Until::Ready | Until::Done, _) => rising,
         (Until::Down, _) => Standing::NotYet,
     }
@@ -48,6 +49,8 @@ mod tests {
     #[test]
     fn one_that_was_just_asked_to_start_and_is_down_has_ended() {
         assert_eq!(standing(Until::Ready, Phase::Down, true, false), Standing::Never);
+        assert_eq!(standing(Until::Ready, Phase::Backoff, true, false), Standing::Never);
+        assert_eq!(standing(Until::Ready, Phase::Backoff, false, false), Standing::NotYet);
         assert_eq!(standing(Until::Ready, Phase::Down, false, false), Standing::NotYet);
         assert_eq!(standing(Until::Down, Phase::Up, true, false), Standing::NotYet);
     }

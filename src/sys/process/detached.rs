@@ -109,13 +109,21 @@ impl Detached {
         self.seen.retain(|_, (_, of)| *of != run);
     }
 
+    /// Returns all that was adopted of a run, and all below.
+    pub fn of(&self, run: Mark) -> Vec<Pid> {
+        self.roots(run).into_iter().flat_map(family).map(|(pid, _)| pid).collect()
+    }
+
+    fn roots(&self, run: Mark) -> Vec<Pid> {
+        self.adopted.iter().filter(|(_, origin)| origin.is_of(run)).map(|(pid, _)| *pid).collect()
+    }
+
     /// Sends a signal to all that was adopted of a run, and to all below; with KILL until there is nobody new.
     ///
     /// # Errors
     /// ESRCH when there is none, EPERM when one is another user's.
     pub fn signal(&self, run: Mark, signal: Signal) -> Result<(), Errno> {
-        let roots: Vec<Pid> =
-            self.adopted.iter().filter(|(_, origin)| origin.is_of(run)).map(|(pid, _)| *pid).collect();
+        let roots = self.roots(run);
         let mut told = HashSet::new();
         let mut answer = Err(Errno::ESRCH);
         for _ in 0..ROUNDS {

@@ -16,7 +16,7 @@ use crate::sys::process::detached::Detached;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::Leftover;
 use crate::sys::process::mark::Mark;
-use crate::sys::process::session::{Recent, either};
+use crate::sys::process::session::{Members, Recent, either};
 use crate::sys::process::spawn::VerdictPipe;
 
 /// How soon leftovers are looked for, then half as often each time, and at least this often.
@@ -205,6 +205,17 @@ impl Family {
         if self.leftovers.is_empty() {
             self.look_at = None;
         }
+    }
+
+    /// Returns who is left of what a dead leader started.
+    pub fn rest_of(&mut self, leader: Pid) -> Vec<Pid> {
+        let Members { group, others, .. } = self.recent.members(leader, false);
+        let run = self.leftovers.get(&leader).and_then(|left| left.run);
+        let detached = run.map(|run| self.detached.of(run)).unwrap_or_default();
+        let mut all: Vec<Pid> = group.into_iter().chain(others).chain(detached).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Returns the leaders that live, the youngest first.

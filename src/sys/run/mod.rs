@@ -10,6 +10,7 @@ mod family;
 mod front;
 mod heard;
 mod journal;
+mod kill;
 mod last;
 mod looks;
 mod member;
@@ -169,6 +170,8 @@ struct Turning<'a> {
     /// A reload is due, and these want to know what comes of it.
     reload_asked: Option<Vec<Call>>,
     outward: Outward,
+    /// Somebody asked for the end a second time.
+    hurried: bool,
     termination_log: Option<TerminationLog>,
     mapped: Vec<SignalRule>,
     /// Signals that came and that nobody takes: each is said once.
@@ -203,6 +206,7 @@ impl<'a> Turning<'a> {
             origin: stage.origin,
             reload_asked: None,
             outward: stage.outside.outward,
+            hurried: false,
             termination_log: stage.outside.termination_log,
             mapped: stage.mapped,
             untaken: BTreeSet::new(),
@@ -307,6 +311,7 @@ impl<'a> Turning<'a> {
                 let patient = !self.supervisor.patience_is_over();
                 let actions = self.supervisor.step(self.now(), event);
                 if let Some(signal) = told.filter(|_| patient && self.supervisor.patience_is_over()) {
+                    self.hurried = true;
                     tracing::warn!("got {signal} again: no more patience, killing what is left");
                 }
                 if let Some(code) = self.carry_out(actions, &mut answers) {
@@ -336,7 +341,15 @@ impl<'a> Turning<'a> {
                     if let Report::CannotStart { id, why } = &report {
                         self.refusals.insert(*id, why.clone());
                     }
+                    let mut killed = String::new();
+                    if let Report::Killing { id, who, .. } = &report
+                        && let Some(pid) = self.supervisor.live(*id)
+                    {
+                        killed = self.hands.killed(*who, pid);
+                    }
                     let background = Background {
+                        killed: &killed,
+                        hurried: self.hurried,
                         manner: self.manner,
                         refusals: &self.refusals,
                         awaited: &|id, at| self.hands.awaited(id, at),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::kill;
 use crate::supervise::{Because, Exit, Id, Killed, Report, SpawnError, Supervisor, Why};
 
 /// What is being run, as far as it matters for what is worth a line.
@@ -31,11 +32,15 @@ pub struct Background<'a> {
     pub awaited: &'a dyn Fn(Id, usize) -> String,
     /// Whether a service's last process was killed for want of memory.
     pub out_of_memory: &'a dyn Fn(Id) -> bool,
+    /// Who is killed, where that is what is reported.
+    pub killed: &'a str,
+    /// Whether somebody has asked for a quick end: nothing that is killed has had its time.
+    pub hurried: bool,
 }
 
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
 pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>) {
-    let Background { manner, refusals, awaited, out_of_memory } = *background;
+    let Background { manner, refusals, awaited, out_of_memory, .. } = *background;
     let alone = manner == Manner::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
@@ -57,7 +62,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
         }
         // `Done` says it.
         Report::Ended { id, exit: Exit::Code(0), .. } if supervisor.is_oneshot(*id) => {}
-        Report::Ended { id, exit: exit @ Exit::Code(0), ran } => {
+        Report::Ended { id, exit, ran } if supervisor.is_success(*id, *exit) => {
             tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), span(*ran));
         }
         Report::Ended { id, exit, ran } => {
@@ -80,13 +85,14 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
             tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
-            let who = match who {
+            let what = match who {
                 Killed::Command => "still there",
                 Killed::Finish => "its finish script is still there",
                 Killed::Undo => "its stop command is still there",
-                Killed::RestOfGroup => "what it left in its process group is still there",
+                Killed::RestOfGroup => "what it left is still there",
             };
-            tracing::warn!("{}: {who} after {}, killing it", name(*id), span(*after));
+            let remedy = kill::remedy(*id, *who, *after, supervisor, background.hurried);
+            tracing::warn!("{}: {what} after {}, killing {}{remedy}", name(*id), span(*after), background.killed);
         }
         Report::NotReady { id, after, why: None } => {
             tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::perform::Hands;
+use super::{kill, reports};
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::Target;
+use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
 use crate::sys::process::children;
 use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::session;
 
-/// How long stragglers have after TERM. They had no contract with us; the budget belongs to services.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// So long nobody dies any more: what is still there is in uninterruptible sleep.
 const AFTER_KILL: Duration = Duration::from_millis(250);
 /// How long to wait for a death before the next look.
@@ -33,9 +33,11 @@ pub fn everybody(hands: &mut Hands, patience: Instant, last: Instant) {
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
-    if wait(hands, patience.min(Instant::now() + PATIENCE), |_| false) {
+    let told = Instant::now();
+    if wait(hands, patience, |_| false) {
         return;
     }
+    say_who_is_killed(told.elapsed());
     // Children of the killed come to us one generation at a time, however many there are.
     let mut died = Instant::now();
     loop {
@@ -52,6 +54,15 @@ pub fn everybody(hands: &mut Hands, patience: Instant, last: Instant) {
         if now >= last || now >= died + AFTER_KILL {
             return;
         }
+    }
+}
+
+/// They belong to no service any more, or nobody knows to which: only here they are named.
+fn say_who_is_killed(after: Duration) {
+    let left: Vec<Pid> = children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect();
+    if !left.is_empty() {
+        let (names, after) = (kill::named(&left), reports::span(after));
+        tracing::warn!("still there {after} after SIGTERM, killing {names}; if that needs longer: {}", kill::WHOLE);
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::Turning;
 use super::journal::Journal;
-use crate::supervise::{Event, Id, Pid, Request};
+use crate::config::service::{Kind, Ready};
+use crate::supervise::{Event, Id, Phase, Pid, Request};
 use crate::sys::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
 use crate::sys::control::protocol::{Ask, Until};
 use crate::sys::control::reached::{Standing, standing};
@@ -22,6 +23,10 @@ use orders::outcome;
 
 /// Between two looks for whoever watches: many changes at once are one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
+
+/// A service that says nothing of itself is up once its program is executed; one that ends at once would be told to be up.
+/// Whoever asked for the start waits this much longer.
+const SETTLED: Duration = Duration::from_millis(250);
 
 /// What is known for the sake of callers, and those who wait.
 pub struct Front {
@@ -46,7 +51,15 @@ struct Waiter {
     call: Call,
     /// When it is answered at the latest.
     until: Option<Instant>,
+    /// When those that are up have been so for long enough.
+    settled: Option<Instant>,
     what: What,
+}
+
+impl Waiter {
+    fn due(&self) -> Option<Instant> {
+        self.until.into_iter().chain(self.settled).min()
+    }
 }
 
 enum What {
@@ -78,7 +91,7 @@ impl Front {
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
             What::Another { not_before, .. } if self.changed => Some(not_before),
-            What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.until,
+            What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.due(),
         });
         due.min()
     }
@@ -87,7 +100,7 @@ impl Front {
         // Those that have hung up make room.
         self.waiters.retain(|waiter| !waiter.call.is_gone());
         let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
-        self.waiters.push(Waiter { call, until, what });
+        self.waiters.push(Waiter { call, until, settled: None, what });
         self.changed = true;
     }
 }
@@ -140,7 +153,7 @@ impl Turning<'_> {
     /// Looks at those who wait, if there is a reason to.
     pub(super) fn attend(&mut self) {
         let now = Instant::now();
-        let due = self.front.waiters.iter().any(|waiter| waiter.until.is_some_and(|until| until <= now));
+        let due = self.front.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
         if !due && !self.front.changed && self.hands.tried.is_empty() {
             return;
         }
@@ -151,7 +164,12 @@ impl Turning<'_> {
                 continue;
             }
             let over = waiter.until.is_some_and(|until| until <= now);
+            waiter.settled = None;
             match &mut waiter.what {
+                What::Reach { ids, until: Until::Ready, asked: true, .. } if !over && self.settles_at(ids) > Some(now) => {
+                    waiter.settled = self.settles_at(ids);
+                    self.front.waiters.push(waiter);
+                }
                 What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
                     Some(waited) => waiter.call.answer(Answer::Ok(waited)),
                     None => self.front.waiters.push(waiter),
@@ -255,6 +273,16 @@ impl Turning<'_> {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.supervisor.because().is_some()
+    }
+
+    /// Returns when those of them that are up only because their program was executed have been so for long enough.
+    fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
+        let says_nothing = |id: &&Id| {
+            let service = self.hands.members.get(id.0).map(|member| &member.service);
+            service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
+        };
+        let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);
+        up.filter_map(|id| Some(self.began + self.supervisor.since(*id)?.0 + SETTLED)).max()
     }
 
     /// Returns how far they have come, once each has come as far as it will, or time is over.

@@ -1,0 +1,57 @@
+//! Who is killed at the end of a stop, and which key would have given it more time: words.
+
+use std::time::Duration;
+
+use super::detached::command_of;
+use super::perform::Hands;
+use crate::supervise::{Id, Killed, Pid, Supervisor};
+
+/// More are not named.
+const MOST_NAMED: usize = 5;
+/// The budget of the whole stop, wherever it is set.
+pub const WHOLE: &str =
+    "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
+
+impl Hands {
+    /// Returns who is killed, with their commands.
+    pub(super) fn killed(&mut self, who: Killed, pid: Pid) -> String {
+        named(&match who {
+            Killed::Command | Killed::Finish | Killed::Undo => vec![pid],
+            Killed::RestOfGroup => self.family.rest_of(pid),
+        })
+    }
+}
+
+/// Returns processes by number and command: "process 7 (`sleep 600`)".
+pub fn named(pids: &[Pid]) -> String {
+    let names: Vec<_> =
+        pids.iter().take(MOST_NAMED).map(|pid| format!("process {} (`{}`)", pid.0, command_of(*pid))).collect();
+    match (names.is_empty(), pids.len().saturating_sub(MOST_NAMED)) {
+        (true, _) => "it".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// Returns what to write so that it has more time the next time; nothing where that would not help.
+pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, hurried: bool) -> String {
+    let Some(stop) = supervisor.stop_rule(id).filter(|_| !hurried) else { return String::new() };
+    let stops = supervisor.because().is_some();
+    // In a stop of the container the whole budget bounds it too.
+    let of_its_own = !stops || stop.timeout.is_some_and(|own| after >= own);
+    let timeout = match who {
+        Killed::Finish if !stops => "`timeout-finish` in its directory",
+        Killed::Command | Killed::Undo | Killed::RestOfGroup if of_its_own && supervisor.is_main(id) => {
+            "`stop.timeout` in `[main]` of /etc/stepdown.toml"
+        }
+        Killed::Command | Killed::Undo | Killed::RestOfGroup if of_its_own => "`stop.timeout` in its file",
+        Killed::Command | Killed::Finish | Killed::Undo | Killed::RestOfGroup => WHOLE,
+    };
+    let signal = match who {
+        Killed::Command if !supervisor.is_main(id) => {
+            format!("; if {} is not what it ends at: `stop.signal`", stop.signal)
+        }
+        Killed::Command | Killed::Finish | Killed::Undo | Killed::RestOfGroup => String::new(),
+    };
+    format!("; if it needs longer: {timeout}{signal}")
+}
