@@ -753,3 +753,78 @@ fn an_end_that_is_declared_a_success_is_no_warning() {
     let ended = app().env("STEPDOWN_LOG", "warn").service("short.toml", text).run().expect(0);
     assert!(!ended.lines.iter().any(|line| line.text.contains("143")), "{ended:#?}");
 }
+
+/// A service of the app user's, one of user 4321, and one of root's that requires that.
+fn of_three_users() -> Running {
+    let running = app()
+        .service("web.toml", SLEEP)
+        .service(
+            "db.toml",
+            &format!("{SLEEP}user = \"4321:4321\"\nreload = {{ signal = \"USR1\" }}\nstop.signal = \"INT\"\n"),
+        )
+        .service("top.toml", &format!("{SLEEP}user = \"root\"\nrequires = [\"db\"]\n"))
+        .start();
+    for name in ["web", "db", "top"] {
+        running.wait_for_line(|line| line.contains(&format!("{name}: up")), LIMIT);
+    }
+    running
+}
+
+fn asked_as(running: &Running, uid: u32, words: &[&str]) -> (i32, String) {
+    let output = ask(running, uid, words);
+    (output.status.code().unwrap_or(-1), out(&output))
+}
+
+#[test]
+fn the_user_of_a_service_may_ask_about_its_own_and_no_other() {
+    if !possible() {
+        return;
+    }
+    let running = of_three_users();
+    let may = |words: &[&str]| asked_as(&running, 4321, words);
+    let (code, text) = may(&["status"]);
+    assert!(code == 0 && text.contains("db") && !text.contains("web") && !text.contains("top"), "{text}");
+    for words in [&["status", "db"][..], &["health"], &["env", "db"], &["signal", "db", "CONT"], &["restart", "db"]] {
+        let (code, text) = may(words);
+        assert_eq!(code, 0, "{words:?}: {text}");
+    }
+    for words in [
+        &["status", "web"][..],
+        &["stop", "web"],
+        &["restart", "db", "web"],
+        &["signal", "top", "HUP"],
+        &["logs", "web"],
+        &["env", "web"],
+        &["wait", "top"],
+    ] {
+        let (code, text) = may(words);
+        assert!(code != 0 && text.contains("is no service of user 4321"), "{words:?}: {code} {text}");
+    }
+    for words in [&["shutdown"][..], &["reload"], &["timings"]] {
+        let (code, text) = may(words);
+        assert!(code != 0 && text.contains("may ask about its own services only"), "{words:?}: {code} {text}");
+    }
+    let (code, text) = may(&["stop", "db"]);
+    assert!(code != 0 && text.contains("`top`, which is another user's, requires it"), "{text}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn the_app_user_sends_another_users_service_what_is_declared_and_no_more() {
+    if !possible() {
+        return;
+    }
+    let running = of_three_users();
+    for words in [&["signal", "web", "CONT"][..], &["signal", "db", "USR1"], &["logs", "db"], &["status", "top"]] {
+        let (code, text) = asked(&running, words);
+        let refused = text.contains("may not");
+        assert!(!refused, "{words:?}: {code} {text}");
+    }
+    for words in [&["signal", "db", "USR2"][..], &["signal", "top", "CONT"], &["signal", "db", "CONT", "--group"]] {
+        let (code, text) = asked(&running, words);
+        assert!(code != 0 && text.contains("user 1234 may not send SIG"), "{words:?}: {code} {text}");
+    }
+    let (code, text) = asked_as(&running, 0, &["signal", "top", "CONT"]);
+    assert_eq!(code, 0, "{text}");
+    running.stop().expect(0);
+}

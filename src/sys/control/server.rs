@@ -1,14 +1,14 @@
-//! The control socket's side in PID 1. Who calls is known from SO_PEERCRED, never from modes: root and the app user may
-//! ask, nobody else may even read (DESIGN §6). A caller that says nothing, too much or rubbish, or that does not read,
-//! disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
+//! The control socket's side in PID 1. Who calls is known from SO_PEERCRED, never from modes: root, the app user and the
+//! users of services may ask, nobody else may even read (DESIGN §6); who may ask what is decided where it is
+//! answered. A caller that says nothing, too much or rubbish, or that does not read, disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::socket::{Backlog, SockFlag, SockType, listen};
@@ -30,10 +30,10 @@ use crate::sys::log::ours::Stream;
 use crate::sys::log::ring::{Followed, Line};
 use crate::sys::runtime_dir::RuntimeDir;
 
-/// Callers that are served or wait for it at the same time, of the app user and of root each, so that neither locks the
-/// other out. For one more, who has been silent for longest goes; if none is silent, the new one is turned away.
+/// Callers that are served or wait for it at the same time, of each user, so that none locks another one out. For one
+/// more, who has been silent for longest goes; if none is silent, the new one is turned away.
 const CALLERS: usize = 128;
-/// Callers that wait for services, of each of the two.
+/// Callers that wait for services, of each user.
 const WAITING: usize = 128;
 /// A caller that has not said what it wants, or not read its answer, by then is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -108,12 +108,35 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
 ///
 /// # Errors
 /// When the listener cannot be registered.
-pub fn open(listener: UnixListener, app: Uid) -> io::Result<mpsc::Receiver<Call>> {
+pub fn open(listener: UnixListener, callers: Callers) -> io::Result<mpsc::Receiver<Call>> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let (calls, receiver) = mpsc::channel(2 * CALLERS);
-    tokio::spawn(accept(listener, calls, app));
+    tokio::spawn(accept(listener, calls, callers));
     Ok(receiver)
+}
+
+/// Who is answered, besides root: shared by who accepts and by the loop, which knows whose the services are.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    app: Uid,
+    users: Arc<Mutex<BTreeSet<Uid>>>,
+}
+
+impl Callers {
+    /// Returns the app user alone.
+    pub fn new(app: Uid) -> Self {
+        Self { app, users: Arc::new(Mutex::new(BTreeSet::from([app]))) }
+    }
+
+    /// From now on it is these.
+    pub fn set(&self, users: BTreeSet<Uid>) {
+        *self.users.lock().unwrap_or_else(PoisonError::into_inner) = users;
+    }
+
+    fn has(&self, user: Uid) -> bool {
+        user == Uid::ROOT || self.users.lock().unwrap_or_else(PoisonError::into_inner).contains(&user)
+    }
 }
 
 /// The places that one user's callers share.
@@ -160,22 +183,19 @@ impl Places {
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, app: Uid) {
-    let (mut of_root, mut of_app) = (Places::new(), Places::new());
+async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, callers: Callers) {
+    let mut places_of: HashMap<Uid, Places> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
-        let places = match caller {
-            Uid::ROOT => &mut of_root,
-            _ if caller == app => &mut of_app,
-            _ => {
-                turn_away(&stream, format!("user {caller} may not ask; root and user {app} may"));
-                continue;
-            }
-        };
+        if !callers.has(caller) {
+            turn_away(&stream, format!("user {caller} may not ask; root and user {} may", callers.app));
+            continue;
+        }
+        let places = places_of.entry(caller).or_insert_with(Places::new);
         let Some(place) = places.place().await else {
             turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
             continue;

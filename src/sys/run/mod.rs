@@ -45,7 +45,7 @@ use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
 use crate::supervise::{Action, Because, Event, Id, Phase, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
-use crate::sys::control::server::{self, Call};
+use crate::sys::control::server::{self, Call, Callers};
 use crate::sys::control::timings::Moments;
 use crate::sys::descriptors;
 use crate::sys::log::logs::Way;
@@ -179,11 +179,13 @@ struct Turning<'a> {
     manner: Manner,
     refusals: Refusals,
     stop_timeout: Duration,
+    callers: Callers,
 }
 
 impl<'a> Turning<'a> {
     fn new(stage: Stage<'a>) -> std::io::Result<Self> {
-        let calls = stage.control.map(|listener| server::open(listener, stage.desk.app)).transpose()?;
+        let callers = Callers::new(stage.desk.app);
+        let calls = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
         let roll = Roll::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let manner = match stage.setup.specs.as_slice() {
@@ -193,8 +195,8 @@ impl<'a> Turning<'a> {
         };
         let supervisor = Supervisor::new(stage.setup);
         let journal = journal(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
-        Ok(Self {
-            front: Front::new(stage.desk.fixed, stage.desk.steps, roll, journal),
+        let turning = Self {
+            front: Front::new(stage.desk.app, stage.desk.fixed, stage.desk.steps, roll, journal),
             supervisor,
             hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
@@ -214,7 +216,10 @@ impl<'a> Turning<'a> {
             manner,
             refusals: Refusals::new(),
             stop_timeout,
-        })
+            callers,
+        };
+        turning.callers.set(turning.users());
+        Ok(turning)
     }
 
     /// Turns until the engine says exit.

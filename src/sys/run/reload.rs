@@ -78,6 +78,7 @@ impl Turning<'_> {
             .collect();
         self.hands.adopt(members, &ids);
         self.front.reloaded = true;
+        self.callers.set(self.users());
         (Ok(Told { told, notices }), actions)
     }
 }

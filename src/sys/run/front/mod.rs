@@ -3,6 +3,7 @@
 
 mod examined;
 mod orders;
+mod permitted;
 mod told;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::Turning;
 use super::journal::Journal;
 use crate::config::service::{Kind, Ready};
+use crate::config::values::Uid;
 use crate::supervise::{Event, Id, Phase, Pid, Request};
 use crate::sys::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
 use crate::sys::control::protocol::{Ask, Until};
@@ -32,6 +34,8 @@ const SETTLED: Duration = Duration::from_millis(250);
 pub struct Front {
     /// The answer to `status`, but for the engine's part.
     pub fixed: Snapshot,
+    /// The app user.
+    pub app: Uid,
     /// What was done before this stage.
     pub steps: Vec<StepTime>,
     /// Everybody by name.
@@ -83,8 +87,8 @@ enum What {
 
 impl Front {
     /// Returns a front where nobody waits.
-    pub fn new(fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
-        Self { fixed, steps, roll, journal, changed: false, reloaded: false, waiters: Vec::new(), usage: None }
+    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
+        Self { app, fixed, steps, roll, journal, changed: false, reloaded: false, waiters: Vec::new(), usage: None }
     }
 
     /// Returns when those who wait must be looked at, whether or not anything has changed.
@@ -111,9 +115,15 @@ impl Turning<'_> {
         if self.front.reloaded {
             self.front.roll = Roll::of(&self.supervisor);
         }
+        if let Err(no) = self.permit(call.caller, &call.ask) {
+            return call.answer(said::<()>(Err(no)));
+        }
         match call.ask.clone() {
             Ask::Status { services, after } => self.tell_status(call, &services, after),
-            Ask::Health {} => call.answer(Answer::Ok(self.health())),
+            Ask::Health {} => {
+                let health = self.health(call.caller);
+                call.answer(Answer::Ok(health));
+            }
             Ask::Shutdown { code } => {
                 self.queue.push_back(Event::Ask(Request::Shutdown { code }));
                 call.answer(Answer::Ok(Begun {}));
@@ -166,7 +176,9 @@ impl Turning<'_> {
             let over = waiter.until.is_some_and(|until| until <= now);
             waiter.settled = None;
             match &mut waiter.what {
-                What::Reach { ids, until: Until::Ready, asked: true, .. } if !over && self.settles_at(ids) > Some(now) => {
+                What::Reach { ids, until: Until::Ready, asked: true, .. }
+                    if !over && self.settles_at(ids) > Some(now) =>
+                {
                     waiter.settled = self.settles_at(ids);
                     self.front.waiters.push(waiter);
                 }
@@ -184,7 +196,7 @@ impl Turning<'_> {
                         *not_before = now + WATCH_PAUSE;
                         self.front.waiters.push(waiter);
                     } else {
-                        let whole = self.whole(services);
+                        let whole = self.whole(services, waiter.call.caller);
                         waiter.call.answer(Answer::Ok(whole));
                     }
                 }
@@ -205,7 +217,7 @@ impl Turning<'_> {
 
     fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
         let ids = match names {
-            [] => Ok(self.supervisor.ids()),
+            [] => Ok(self.visible(call.caller)),
             names => self.front.roll.named(names),
         };
         match (ids, after) {
@@ -215,13 +227,14 @@ impl Turning<'_> {
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
-                call.answer(Answer::Ok(self.whole(services)));
+                let whole = self.whole(services, call.caller);
+                call.answer(Answer::Ok(whole));
             }
         }
     }
 
-    fn health(&self) -> Health {
-        let services = self.describe(&self.supervisor.ids());
+    fn health(&self, caller: Uid) -> Health {
+        let services = self.describe(&self.visible(caller));
         let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
         Health { ill: stopping.into_iter().chain(services.iter().filter_map(snapshot::ill)).collect() }
     }

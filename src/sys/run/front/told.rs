@@ -26,7 +26,7 @@ const FOLLOWER_ROOM: usize = 64;
 
 impl Turning<'_> {
     /// Returns the whole answer to `status`, with what services take of the machine.
-    pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>) -> Snapshot {
+    pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
         let stopping = self.is_stopping();
         let revision = snapshot::revision(stopping, &services);
         self.look_at_usage();
@@ -35,7 +35,12 @@ impl Turning<'_> {
                 it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
             }
         }
-        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..self.front.fixed.clone() }
+        let mut fixed = self.front.fixed.clone();
+        if !self.sees_all(caller) {
+            // They name services.
+            fixed.reasons.clear();
+        }
+        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..fixed }
     }
 
     fn look_at_usage(&mut self) {
