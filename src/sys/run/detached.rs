@@ -1,13 +1,24 @@
 //! What left the session of a service ([`crate::sys::process::detached`]): whether it ends with the run, and what is said
 //! of processes that no service can be shown to have started.
 
+use super::Turning;
 use super::family::Process;
 use super::perform::Hands;
 use crate::config::service::Kind;
+use crate::config::values::Signal;
 use crate::error::shown;
-use crate::supervise::{Exit, Id, Pid, Role};
+use crate::supervise::{Exit, Id, Phase, Pid, Role};
 use crate::sys::process::mark::Mark;
 use crate::sys::slurp;
+
+impl Turning<'_> {
+    /// What is told to end loses what it has started: notes it before.
+    pub(super) fn note_below(&mut self, id: Id, pid: Pid, signal: Signal) {
+        if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
+            self.hands.family.note_below(pid);
+        }
+    }
+}
 
 impl Hands {
     /// Looks at what was adopted, now that these have ended, and says what cannot be attributed. Each process is said once.

@@ -2,15 +2,28 @@
 
 use std::time::Duration;
 
+use super::Turning;
 use super::detached::command_of;
 use super::perform::Hands;
-use crate::supervise::{Id, Killed, Pid, Supervisor};
+use crate::supervise::{Id, Killed, Pid, Report, Supervisor};
 
 /// More are not named.
 const MOST_NAMED: usize = 5;
 /// The budget of the whole stop, wherever it is set.
 pub const WHOLE: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
+
+impl Turning<'_> {
+    /// Returns who is killed, where that is what is reported.
+    pub(super) fn who_is_killed(&mut self, report: &Report) -> String {
+        match report {
+            Report::Killing { id, who, .. } => {
+                self.supervisor.live(*id).map(|pid| self.hands.killed(*who, pid)).unwrap_or_default()
+            }
+            _ => String::new(),
+        }
+    }
+}
 
 impl Hands {
     /// Returns who is killed, with their commands.

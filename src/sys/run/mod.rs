@@ -41,9 +41,9 @@ pub use member::{Member, Surroundings};
 pub use reload::{Origin, Reread};
 
 use crate::config::container::SignalRule;
-use crate::config::values::{ServiceName, Signal};
+use crate::config::values::ServiceName;
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Id, Phase, Report, Request, Setup, Supervisor, Time};
+use crate::supervise::{Action, Because, Event, Id, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call, Callers};
 use crate::sys::control::timings::Moments;
@@ -346,12 +346,7 @@ impl<'a> Turning<'a> {
                     if let Report::CannotStart { id, why } = &report {
                         self.refusals.insert(*id, why.clone());
                     }
-                    let mut killed = String::new();
-                    if let Report::Killing { id, who, .. } = &report
-                        && let Some(pid) = self.supervisor.live(*id)
-                    {
-                        killed = self.hands.killed(*who, pid);
-                    }
+                    let killed = self.who_is_killed(&report);
                     let background = Background {
                         killed: &killed,
                         hurried: self.hurried,
@@ -365,10 +360,7 @@ impl<'a> Turning<'a> {
                 }
                 Action::Spawn { id, role, after } => self.hands.start(id, role, after, answers),
                 Action::Signal { id, pid, to, signal } => {
-                    // What is told to end loses what it has started.
-                    if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
-                        self.hands.family.note_below(pid);
-                    }
+                    self.note_below(id, pid, signal);
                     self.hands.signal(pid, to, signal);
                 }
                 Action::Look { id, look } => {
