@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::supervise::{Id, Look, Report, Time};
+use crate::config::values::ServiceName;
+use crate::supervise::{Id, Look, Report, Supervisor, Time};
 use crate::sys::control::timings::Moments;
 
 /// What is noted.
@@ -22,6 +23,19 @@ impl Journal {
     /// Returns an empty one, of a boot that asks for its services now.
     pub fn new(boot: Time) -> Self {
         Self { boot, ..Self::default() }
+    }
+
+    /// Begins to note what happens: everything that should run is asked for now; `before` happened in an earlier stage.
+    pub fn begin(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Self {
+        let mut journal = Self::new(now);
+        for (at, line) in supervisor.status().iter().enumerate() {
+            if line.wanted {
+                journal.asked(Id(at), now);
+            } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
+                journal.before(Id(at), *moments);
+            }
+        }
+        journal
     }
 
     /// Notes that it was asked for.

@@ -41,9 +41,9 @@ pub use member::{Member, Surroundings};
 pub use reload::{Origin, Reread};
 
 use crate::config::container::SignalRule;
-use crate::config::values::ServiceName;
+use crate::config::values::{ServiceName, Signal};
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::supervise::{Action, Because, Event, Id, Report, Request, Setup, Supervisor, Time};
+use crate::supervise::{Action, Because, Event, Report, Request, Setup, Supervisor, Time};
 use crate::sys::control::roll::Roll;
 use crate::sys::control::server::{self, Call, Callers};
 use crate::sys::control::timings::Moments;
@@ -194,7 +194,7 @@ impl<'a> Turning<'a> {
             _ => Manner::Serving,
         };
         let supervisor = Supervisor::new(stage.setup);
-        let journal = journal(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
+        let journal = Journal::begin(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
         let turning = Self {
             front: Front::new(stage.desk.app, stage.desk.fixed, stage.desk.steps, roll, journal),
             supervisor,
@@ -387,17 +387,4 @@ impl<'a> Turning<'a> {
     fn now(&self) -> Time {
         Time(self.began.elapsed())
     }
-}
-
-/// Begins to note what happens: everything that shall run is asked for now.
-fn journal(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Journal {
-    let mut journal = Journal::new(now);
-    for (at, line) in supervisor.status().iter().enumerate() {
-        if line.wanted {
-            journal.asked(Id(at), now);
-        } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
-            journal.before(Id(at), *moments);
-        }
-    }
-    journal
 }
