@@ -99,7 +99,7 @@ impl<'t> Document<'t> {
                 "" => ("a key has no value".to_owned(), "write one after the `=`".to_owned(), Scope::Line),
                 _ => (
                     format!("{} is no TOML value", ticked(written)),
-                    format!("{strings}: {}", quoted(written)),
+                    format!("{strings}: {}", quoted(written.trim_matches(CURLY))),
                     Scope::Line,
                 ),
             };
@@ -135,6 +135,9 @@ impl<'t> Document<'t> {
         })
     }
 }
+
+/// What word processors and web pages make of quotes.
+const CURLY: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
 
 /// How far an error reaches.
 #[derive(Clone, Copy)]

@@ -168,3 +168,23 @@ fn a_variables_name_holds_no_blank() {
     let said = here.run(&["check"]);
     assert!(said.code == 100 && said.out.contains("web.toml:2: `A B` cannot be a variable's name; "), "{}", said.out);
 }
+
+#[test]
+fn what_s6_overlay_would_run_is_named_as_not_read() {
+    let here = Here::new()
+        .with("services.d/web.toml", WEB)
+        .with("cont-init.d/10-adduser", "#!/bin/sh\n")
+        .with("s6-overlay/s6-rc.d/web/type", "longrun\n");
+    let said = here.run(&["check"]);
+    let told = "note: cont-init.d, s6-overlay/s6-rc.d are made for s6-overlay and are not read: write a oneshot";
+    assert!(said.code == 0 && said.out.contains(told), "{}", said.out);
+    let said = Here::new().with("services.d/web.toml", WEB).run(&["check"]);
+    assert!(!said.out.contains("s6-overlay"), "{}", said.out);
+}
+
+#[test]
+fn curly_quotes_are_not_suggested_back() {
+    let said = Here::new().with("services.d/web.toml", "command = [“nginx”]\n").run(&["check"]);
+    let remedy = said.out.split_once("; ").map(|(_, remedy)| remedy).unwrap_or_default();
+    assert!(said.code == 100 && !remedy.contains('“') && !remedy.contains('”'), "{}", said.out);
+}

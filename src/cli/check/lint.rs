@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 
 use crate::config::{Content, Sources};
@@ -11,6 +12,35 @@ pub(super) fn notices(sources: &Sources) -> Vec<String> {
     let mut notices = Vec::new();
     for tree in &sources.trees {
         walk(&tree.path, &tree.entries, &mut notices);
+    }
+    notices
+}
+
+/// Where cron keeps what it runs (Debian, Alpine).
+const CRONTABS: [&str; 8] = [
+    "/etc/crontab",
+    "/etc/cron.d",
+    "/etc/cron.daily",
+    "/etc/cron.hourly",
+    "/etc/crontabs",
+    "/etc/periodic/daily",
+    "/etc/periodic/hourly",
+    "/var/spool/cron/crontabs",
+];
+/// More of a file is not looked at: a job is a few lines.
+const MOST_BYTES: u64 = 256 * 1024;
+
+/// Returns a line for each place in this image's cron jobs.
+pub(super) fn of_crontabs() -> Vec<String> {
+    let mut notices = Vec::new();
+    for place in CRONTABS.map(Path::new) {
+        let below = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in below.chain([place.to_owned()]) {
+            let is_small = fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= MOST_BYTES);
+            if let Some(bytes) = is_small.then(|| fs::read(&path).ok()).flatten() {
+                of_file(&path, &bytes, &mut notices);
+            }
+        }
     }
     notices
 }
@@ -34,10 +64,18 @@ fn of_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
         for (word, instead) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
             if has(word.as_bytes()) {
                 let place = format!("{}:{}", path.display(), at.saturating_add(1));
-                notices.push(format!("{place}: `{word}` cannot be opened under a protected PID 1; write {instead}"));
+                notices.push(format!("{place}: `{word}` cannot be opened under a protected PID 1; {}", way(instead)));
             }
         }
     }
+}
+
+/// What cron starts has a pipe of cron's for its output: there the log is reached through a file that a service reads.
+fn way(instead: &str) -> String {
+    format!(
+        "write {instead} in what a service runs; a cron job: append to a file, and a service `command = [\"tail\", \"-F\", \
+         FILE]` shows it, or replace the job by a oneshot with `every`"
+    )
 }
 
 #[cfg(test)]
@@ -51,10 +89,11 @@ mod tests {
         assert_eq!(
             notices,
             [
-                "web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; write /dev/stdout",
-                "web/run:2: `/proc/1/fd/2` cannot be opened under a protected PID 1; write /dev/stderr",
+                format!("web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; {}", way("/dev/stdout")),
+                format!("web/run:2: `/proc/1/fd/2` cannot be opened under a protected PID 1; {}", way("/dev/stderr")),
             ]
         );
+        assert!(notices[0].contains("write /dev/stdout in what a service runs; a cron job: append to a file"));
         of_file(Path::new("x"), b"/proc/self/fd/1 \xff", &mut notices);
         assert_eq!(notices.len(), 2);
     }

@@ -59,6 +59,10 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
     if installed {
         missing(&config).iter().for_each(|notice| note(&mut text, notice));
     }
+    source::of_s6_overlay(place).iter().for_each(|notice| note(&mut text, notice));
+    if installed {
+        lint::of_crontabs().iter().for_each(|notice| note(&mut text, notice));
+    }
     lint::notices(&sources).iter().for_each(|notice| note(&mut text, notice));
     Ok(Printed { text, code: 0 })
 }

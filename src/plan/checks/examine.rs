@@ -206,7 +206,9 @@ fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
             }
             (Area::RuntimeDirectory, _) => runtime(plan),
             (_, true) => "nothing to do".to_owned(),
-            (_, false) => format!("the app can open {} anew", shown.join(" and ")),
+            (_, false) => {
+                format!("the app can open {} anew; not /proc/1/fd/1: write to /dev/stdout", shown.join(" and "))
+            }
         };
         checks.push(Check::ok(area, subject, note));
     }

@@ -31,11 +31,13 @@ pub(super) fn notices(rehearsal: &Rehearsal, power: &Power) -> Vec<String> {
         None if rehearsal.root.is_some() => return Vec::new(),
         None => Where::installed(),
     };
+    let foreign = source::of_s6_overlay(&place);
     let variables: BTreeMap<OsString, OsString> = rehearsal.environment.iter().cloned().collect();
     let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DOCKER_PATH.into());
     let sources = source::read(&place, variables, rehearsal.command.clone());
-    let Ok(config) = config::read(&sources) else { return Vec::new() };
-    Hidden { places: places(rehearsal, power), volumes: volumes(rehearsal), path }.all(&config, &rehearsal.directory)
+    let Ok(config) = config::read(&sources) else { return foreign.into_iter().collect() };
+    let hidden = Hidden { places: places(rehearsal, power), volumes: volumes(rehearsal), path };
+    foreign.into_iter().chain(hidden.all(&config, &rehearsal.directory)).collect()
 }
 
 /// Which directories of this host are covered, and why.

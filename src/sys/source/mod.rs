@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Content, Sources, Tree};
+use crate::error::shown;
 
 /// The services tree of an image.
 pub const DEFAULT_TREE: &str = "/etc/services.d";
@@ -83,6 +84,22 @@ pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString
         }
     }
     Sources { env, container, trees, main }
+}
+
+/// Returns what s6-overlay would run here and nobody reads: it lies beside the services tree.
+pub fn of_s6_overlay(place: &Where) -> Option<String> {
+    let beside = place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""));
+    let names = ["cont-init.d", "cont-finish.d", "fix-attrs.d", "s6-rc.d", "s6-overlay/s6-rc.d"];
+    let paths: Vec<_> = names.iter().map(|name| beside.join(name)).filter(|path| path.is_dir()).collect();
+    let shown: Vec<_> = paths.iter().map(|path| shown(path.as_os_str())).collect();
+    let verb = if shown.len() == 1 { "is" } else { "are" };
+    (!shown.is_empty()).then(|| {
+        format!(
+            "{} {verb} made for s6-overlay and {verb} not read: write a oneshot for each script (`user = \"root\"` where it \
+             needs root) and a service for each longrun",
+            shown.join(", ")
+        )
+    })
 }
 
 /// Returns everything that [`read`] would read.
