@@ -194,7 +194,7 @@ mode       user, unknown: a uid without an account; nothing can be changed, only
 identity   app 4242:0, groups 0, home /, umask 022
 boot       skip  /etc/passwd: 4242:0 may not write /etc
                  so:  uid 4242 has no name; HOME, USER and LOGNAME are set
-                 fix: start as a user of the image, or with `user: "0"` and PUID/PGID
+                 fix: start as a user of the image (`--user NAME`), or with `user: "0"` and PUID/PGID; or for programs that need the line: `RUN chgrp 0 /etc/passwd && chmod g+w /etc/passwd` in the Dockerfile, and `--user 4242:0`; or with libnss_wrapper in the image, a copy of /etc/passwd that has the line, and for the service `environment = { LD_PRELOAD = "libnss_wrapper.so", NSS_WRAPPER_PASSWD = "/tmp/passwd", NSS_WRAPPER_GROUP = "/etc/group" }`
            do    runtime directory: /tmp
            skip  make /run/web: /run/web is missing and 4242 may not make it
                  so:  /run/web is not made

@@ -423,3 +423,23 @@ fn an_account_that_is_right_already_is_not_asked_for_again() {
     let fix = fix.expect("the group has no line, and none can be written");
     assert!(!fix.contains("make `app` 1000:1000") && fix.contains("have it in the image: "), "{fix}");
 }
+
+#[test]
+fn a_uid_without_a_name_is_told_each_way_to_one_and_the_way_works() {
+    let facts = Facts { etc: Access::Denied, ..as_user(4242, 7) };
+    let verdict = |facts: &Facts| {
+        let plan = boot(&config(), facts);
+        let passwd = |planned: &stepdown::plan::Planned| {
+            matches!(planned.step, Step::WriteAccounts { file: AccountFile::Passwd, .. })
+        };
+        plan.steps.into_iter().find(passwd).map(|planned| planned.verdict)
+    };
+    let Some(Verdict::Skip(why)) = verdict(&facts) else { panic!("it cannot be written") };
+    let fix = why.fix.to_string();
+    for way in ["`--user NAME`", "chmod g+w /etc/passwd", "`--user 4242:0`", "NSS_WRAPPER_PASSWD"] {
+        assert!(fix.contains(way), "{way}: {fix}");
+    }
+    // Pasted: the file can be written by group 0, of which the process is.
+    let pasted = Facts { passwd_appendable: true, gid: Gid(0), ..facts };
+    assert_eq!(verdict(&pasted), Some(Verdict::Do));
+}

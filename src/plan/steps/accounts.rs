@@ -3,7 +3,7 @@
 use super::{Ground, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
-use crate::config::values::{Capability, UserName};
+use crate::config::values::{Capability, Uid, UserName};
 use crate::plan::accounts::{Rewrite, group, passwd, shadow};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts, IdMap};
 use crate::plan::fix::Fix;
@@ -139,10 +139,7 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict
             ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
-            Standing::User => (
-                format!("{uid}:{gid} may not write /etc"),
-                Fix::words("start as a user of the image, or with `user: \"0\"` and PUID/PGID"),
-            ),
+            Standing::User => (format!("{uid}:{gid} may not write /etc"), named_without_root(*uid)),
             // Capabilities count for what belongs to somebody who is mapped.
             Standing::Root | Standing::Powerless
                 if ground.has(Capability::DAC_OVERRIDE) && ground.facts.uid_map != IdMap::whole() =>
@@ -164,6 +161,20 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict
         }
     };
     skip(cause, consequence, fix)
+}
+
+/// What gives a uid its name where nobody may write /etc: some programs ask for no more than that and end without it
+/// (initdb: "could not look up effective user ID").
+fn named_without_root(uid: Uid) -> Fix {
+    Fix::words("start as a user of the image (`--user NAME`), or with `user: \"0\"` and PUID/PGID")
+        .or(Fix::words(format!(
+            "for programs that need the line: `RUN chgrp 0 /etc/passwd && chmod g+w /etc/passwd` in the Dockerfile, and \
+             `--user {uid}:0`"
+        )))
+        .or(Fix::words(
+            "with libnss_wrapper in the image, a copy of /etc/passwd that has the line, and for the service `environment = { \
+             LD_PRELOAD = \"libnss_wrapper.so\", NSS_WRAPPER_PASSWD = \"/tmp/passwd\", NSS_WRAPPER_GROUP = \"/etc/group\" }`",
+        ))
 }
 
 fn is_there(state: Option<&AccountState>) -> bool {
