@@ -193,7 +193,12 @@ fn a_command_answers_with_its_code_and_its_last_words() {
         assert_eq!(ask(&["sh", "-c", "kill -9 $$"]), badly("ended by SIGKILL"));
         assert_eq!(ask(&["no-such-program"]), badly("cannot execute `no-such-program`: No such file or directory"));
         let plain = plain.to_str().unwrap();
-        assert_eq!(ask(&[plain]), badly(&format!("cannot execute `{plain}`: Permission denied")));
+        assert_eq!(
+            ask(&[plain]),
+            badly(&format!(
+                "cannot execute `{plain}`: Permission denied; it has no execute bit; `RUN chmod +x {plain}` in the Dockerfile"
+            ))
+        );
         assert_eq!(ask(&["sh", "-c", "cat; pwd; exit 1"]), badly("code 1: /tmp"));
     });
 }

@@ -183,7 +183,7 @@ fn the_world_of_a_seed() {
 /// An event that need not make sense.
 fn nonsense(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
-    let why = SpawnError { what: String::new(), errno: i32::MIN };
+    let why = SpawnError::new(String::new(), i32::MIN);
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
     match rng.below(48) {
         40 => Event::Ask(Request::Start(id)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::obstacle::{Obstacle, Seen};
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Gid, Uid};
 
@@ -77,6 +78,8 @@ pub struct Facts {
     pub candidates: Candidates,
     /// What a program needs to be executed, by the program: its interpreter or loader, and theirs.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// What programs are to who executes them, where that is not the same for everybody, by the program.
+    pub executables: BTreeMap<PathBuf, Executable>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
@@ -256,6 +259,21 @@ pub struct Whose {
 /// What is found where, by service and key.
 pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, ProgramFact)>>>;
 
+/// What a program is to who executes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Executable {
+    /// Itself and directories on the way, where not everybody may execute or search them.
+    pub closed: Vec<Seen>,
+    /// What is executed in the end: itself, or its interpreter (`#!`), whose rights count.
+    pub file: PathBuf,
+    /// Its file capabilities.
+    pub capabilities: CapSet,
+    /// As whom it runs.
+    pub setuid: Option<Uid>,
+    /// In which group it runs.
+    pub setgid: Option<Gid>,
+}
+
 /// Where programs are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
@@ -321,6 +339,13 @@ pub enum ProgramFact {
         /// What it needs, as written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
         interpreter: PathBuf,
     },
+    /// Found, and the kernel will refuse it.
+    Refused {
+        /// The program as found.
+        program: PathBuf,
+        /// Why.
+        why: Obstacle,
+    },
     /// Nowhere.
     NotFound,
     /// We may not look (a directory that only another user may search).
@@ -335,7 +360,7 @@ impl ProgramFact {
         for fact in all {
             match fact {
                 Self::NotFound => {}
-                Self::Found(_) | Self::NoInterpreter { .. } => return fact,
+                Self::Found(_) | Self::NoInterpreter { .. } | Self::Refused { .. } => return fact,
                 Self::NotExecutable(_) | Self::NoExec(_) | Self::Unknown => {
                     if best == Self::NotFound {
                         best = fact;
@@ -350,7 +375,7 @@ impl ProgramFact {
     pub fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) => Some(path),
-            Self::NoInterpreter { program, .. } => Some(program),
+            Self::NoInterpreter { program, .. } | Self::Refused { program, .. } => Some(program),
             Self::NotFound | Self::Unknown => None,
         }
     }

@@ -1,16 +1,19 @@
 //! [`ServicePlan`]: each service and the main command with everything resolved. Must not know the order of anything.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::checks::{Area, Trouble};
 use super::facts::{Facts, ProgramFact};
+use super::fix::Fix;
+use super::gains::Executor;
 use super::inherited::Taken;
 use super::judge::Judge;
 use super::notes::Notes;
+use super::obstacle::Obstacle;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
-use super::{BootPlan, Credentials, Drop, Identity, Privilege, ServicePlan, Trust};
+use super::{BootPlan, Credentials, Drop, Identity, Privilege, ServicePlan};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
@@ -45,7 +48,9 @@ pub(super) fn plan(
     let fact = fact(common, service, &runs, "", &service.command);
     if runs.skipped.is_none() {
         check_program(service, Part { key: "", command: &service.command }, fact.as_ref(), notes);
-        check_helpers(common, service, &runs, notes);
+        let executor = executor(common, Some(service), &runs);
+        executor.judge("", &service.command, fact.as_ref(), notes);
+        check_helpers(common, service, &executor, notes);
     }
     ServicePlan {
         name: service.name.clone(),
@@ -60,10 +65,11 @@ pub(super) fn plan(
     }
 }
 
-fn check_helpers(common: &Common<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
+fn check_helpers(common: &Common<'_>, service: &Service, executor: &Executor<'_>, notes: &mut Notes) {
     for (key, command) in service.helpers() {
-        let fact = fact(common, service, runs, key, &command);
+        let fact = fact(common, service, executor.runs, key, &command);
         check_program(service, Part { key, command: &command }, fact.as_ref(), notes);
+        executor.judge(key, &command, fact.as_ref(), notes);
     }
 }
 
@@ -81,14 +87,17 @@ pub(super) fn main(
     runs: RunsAs,
     (notes, taken): (&mut Notes, &mut Taken),
 ) -> ServicePlan {
-    check_helpers(common, service, &runs, notes);
     let fact = fact(common, service, &runs, "", &service.command);
+    foreign(ServiceName::MAIN, fact.as_ref(), notes);
+    let executor = executor(common, None, &runs);
+    executor.judge("", &service.command, fact.as_ref(), notes);
+    check_helpers(common, service, &executor, notes);
     ServicePlan {
         name: service.name.clone(),
         credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, When::Serve),
         program: program(fact.as_ref(), given(&service.command)),
         argv: argv(&service.command, &service.name),
-        variables: Trust::Anybody,
+        variables: common.judge.of_variables(service, &runs),
         inherited: common.judge.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
@@ -118,7 +127,8 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
             ProgramFact::Found(path)
             | ProgramFact::NotExecutable(path)
             | ProgramFact::NoExec(path)
-            | ProgramFact::NoInterpreter { program: path, .. },
+            | ProgramFact::NoInterpreter { program: path, .. }
+            | ProgramFact::Refused { program: path, .. },
         ) => path.clone(),
         Some(ProgramFact::NotFound | ProgramFact::Unknown) | None => given.to_owned(),
     }
@@ -137,6 +147,12 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
         let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
         notes.problem(&service.at, what, remedy);
     }
+    foreign(service.name.as_str(), fact, notes);
+}
+
+/// Returns who executes the programs of a service, or of the main command.
+fn executor<'a>(common: &Common<'a>, service: Option<&'a Service>, runs: &'a RunsAs) -> Executor<'a> {
+    Executor { config: common.judge.config, facts: common.facts, standing: common.standing, service, runs }
 }
 
 /// Returns why the main command cannot be executed, with the exit code that a shell has for it: before anything was done or
@@ -144,9 +160,12 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
 pub fn main_is_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
     let main = plan.main.as_ref().filter(|_| plan.prepare.is_empty())?;
     let fact = facts.programs.get(ServiceName::MAIN);
-    let (what, _) = fault(&Command::Argv(main.argv.clone()), fact)?;
+    let (what, help) = fault(&Command::Argv(main.argv.clone()), fact)?;
+    let what = if fact == Some(&ProgramFact::NotFound) { what } else { format!("{what}; {help}") };
     let code = match fact {
-        Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_)) => EXIT_NOT_EXECUTABLE,
+        Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Refused { .. }) => {
+            EXIT_NOT_EXECUTABLE
+        }
         Some(
             ProgramFact::NotFound | ProgramFact::NoInterpreter { .. } | ProgramFact::Found(_) | ProgramFact::Unknown,
         )
@@ -168,30 +187,49 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
             (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
-        (Some(ProgramFact::NoExec(path)), _) => {
-            let what = format!("cannot execute `{}`: it lies on a mount that is noexec", words::path(path));
-            (what, "mount it with exec (`--tmpfs PLACE:exec`), or keep the program in the image".to_owned())
-        }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = words::path(path);
             let what = format!("cannot execute `{path}`: it is a directory or has no execute bit");
             (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
+        (Some(ProgramFact::NoExec(path)), _) => return refused(path, &Obstacle::NoExecMount),
         (Some(ProgramFact::NoInterpreter { program, interpreter }), _) => {
-            let what = format!(
-                "cannot execute `{}`: it needs `{}`, which is not in this image",
-                words::path(program),
-                words::path(interpreter)
-            );
-            let remedy = if interpreter.as_os_str().as_bytes().ends_with(b"\r") {
-                "write the file with Unix line ends (`sed -i 's/\\r$//'`)"
-            } else {
-                "install that, or write a program that this image can run"
-            };
-            (what, remedy.to_owned())
+            let why = Box::new(Obstacle::Missing);
+            return refused(program, &Obstacle::Needs { path: interpreter.clone(), why });
         }
+        // A kernel may have been told to run other machines' programs by an emulator (binfmt_misc).
+        (Some(ProgramFact::Refused { why, .. }), _) if is_foreign(why) => return None,
+        (Some(ProgramFact::Refused { program, why }), _) => return refused(program, why),
         (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return None,
     })
+}
+
+fn refused(program: &Path, why: &Obstacle) -> Option<(String, String)> {
+    let (what, help) = why.words(program)?;
+    Some((format!("cannot execute `{}`: {what}", words::path(program)), help))
+}
+
+/// Whether it is built for another machine, itself or what it needs.
+fn is_foreign(why: &Obstacle) -> bool {
+    match why {
+        Obstacle::Architecture { .. } => true,
+        Obstacle::Needs { why, .. } => is_foreign(why),
+        _ => false,
+    }
+}
+
+/// Says that a program is built for another machine: it fails here, unless somebody has seen to it.
+fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let Some(ProgramFact::Refused { program, why }) = fact else { return };
+    if let Some((what, help)) = refused(program, why).filter(|_| is_foreign(why)) {
+        let trouble = Trouble::new(
+            what.clone(),
+            "it does not start, unless this kernel emulates that machine",
+            Fix::words(help.clone()),
+        );
+        let notice = format!("`{name}` {what}, unless this kernel emulates that machine; {help}");
+        notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+    }
 }
 
 /// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays

@@ -111,6 +111,21 @@ pub struct SpawnError {
     pub what: String,
     /// The kernel's answer.
     pub errno: i32,
+    /// What is behind that answer and what helps, as the end of a sentence; empty where nothing more is known.
+    pub explanation: String,
+}
+
+impl SpawnError {
+    /// Returns a refusal of which nothing more is known.
+    pub fn new(what: impl Into<String>, errno: i32) -> Self {
+        Self { what: what.into(), errno, explanation: String::new() }
+    }
+
+    /// Returns it in words, those of its errno given.
+    pub fn words(&self, errno: &str) -> String {
+        let Self { what, explanation, .. } = self;
+        if explanation.is_empty() { format!("{what}: {errno}") } else { format!("{what}: {errno}; {explanation}") }
+    }
 }
 
 /// What happened.

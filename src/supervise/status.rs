@@ -116,9 +116,7 @@ impl Supervisor {
             }
             Why::FinishSaidStop => "its finish script said 125".to_owned(),
             Why::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
-            Why::CannotStart(why) => {
-                format!("{}: {}", why.what, std::io::Error::from_raw_os_error(why.errno))
-            }
+            Why::CannotStart(why) => why.words(&std::io::Error::from_raw_os_error(why.errno).to_string()),
             Why::Skipped => "left out in this mode".to_owned(),
             Why::FailedBefore => "failed before the step down".to_owned(),
         })

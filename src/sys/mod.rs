@@ -19,6 +19,7 @@ pub mod life;
 pub mod log;
 pub mod notify;
 mod null;
+mod obstacle;
 pub mod outward;
 pub mod own;
 pub mod ownership;

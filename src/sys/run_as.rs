@@ -18,6 +18,7 @@ use nix::unistd::{self, getgroups, getresgid, getresuid, setgroups, setresgid, s
 pub use who::{Caller, Who, find};
 
 use super::facts;
+use super::obstacle;
 use crate::config::values::{Gid, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused};
 use crate::plan::facts::ProgramFact;
@@ -155,16 +156,25 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> NotRun {
     let path = std::env::var_os("PATH").unwrap_or_else(|| facts::DEFAULT_PATH.into());
     let what = format!("cannot execute `{}`", program.display());
     match (facts::resolve(program, &path, Path::new("")), error.kind()) {
-        (ProgramFact::NoInterpreter { program, interpreter }, _) => NotRun::NotExecutable(format!(
-            "cannot execute {}: it needs `{}`, which is not there",
-            program.display(),
-            interpreter.display().to_string().escape_debug()
-        )),
+        (ProgramFact::NoInterpreter { program, .. } | ProgramFact::Refused { program, .. }, _) => {
+            NotRun::NotExecutable(explained(&format!("cannot execute {}", program.display()), error, &program))
+        }
         (_, ErrorKind::NotFound) => NotRun::NotFound(format!("{what}: there is no such program")),
         // EACCES may also come from a directory of PATH that this user cannot search.
         (ProgramFact::NotFound | ProgramFact::Unknown, _) if !program.as_encoded_bytes().contains(&b'/') => {
             NotRun::NotFound(format!("{what}: there is no such program in PATH"))
         }
-        (_, _) => NotRun::NotExecutable(format!("{what}: {error}")),
+        (fact, _) => {
+            let path = fact.path().cloned().unwrap_or_else(|| program.into());
+            NotRun::NotExecutable(explained(&what, error, &path))
+        }
+    }
+}
+
+fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+    match obstacle::behind(errno, program).words(program) {
+        Some((cause, help)) => format!("{what}: {cause}; {help}"),
+        None => format!("{what}: {error}"),
     }
 }

@@ -127,7 +127,8 @@ fn the_commands_code_is_ours_and_a_command_that_is_none_has_the_shells() {
     let old = here.put("old", "#!/usr/bin/with-contenv-of-s6 sh\n", 0o755);
     let said = run(&["run-as", &me, old.to_str().unwrap()]);
     assert_eq!(said.code, 126);
-    let needs = "it needs `/usr/bin/with-contenv-of-s6`, which is not there";
+    let needs = "it needs `/usr/bin/with-contenv-of-s6`, which is not in this image; install that, or write a program that \
+         this image can run";
     assert_eq!(said.err, format!("stepdown: cannot execute {}: {needs}\n", old.display()));
 }
 

@@ -214,6 +214,7 @@ pub fn docker() -> Facts {
         variables: Vec::new(),
         candidates: BTreeMap::new(),
         interpreters: BTreeMap::new(),
+        executables: BTreeMap::new(),
         home: None,
         homes: BTreeMap::new(),
         free_ports_from: None,

@@ -90,7 +90,7 @@ impl Scene {
     }
 
     pub fn cannot_execute(&mut self, name: &str, errno: i32) {
-        let why = SpawnError { what: "cannot execute".to_owned(), errno };
+        let why = SpawnError::new("cannot execute".to_owned(), errno);
         self.send(Event::SpawnFailed { id: self.id(name), why });
     }
 
@@ -202,7 +202,7 @@ impl Scene {
 
     fn answer(&mut self, id: Id) -> Event {
         if let Some(errno) = self.refusals.remove(&id) {
-            return Event::SpawnFailed { id, why: SpawnError { what: "cannot start".to_owned(), errno } };
+            return Event::SpawnFailed { id, why: SpawnError::new("cannot start".to_owned(), errno) };
         }
         self.next_pid += 1;
         Event::Spawned { id, pid: Pid(self.next_pid) }

@@ -460,5 +460,5 @@ impl World {
 
 /// Returns an error of a start.
 pub fn refusal(what: &str, errno: i32) -> SpawnError {
-    SpawnError { what: what.to_owned(), errno }
+    SpawnError::new(what.to_owned(), errno)
 }

@@ -53,6 +53,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         variables: Vec::new(),
         candidates: BTreeMap::new(),
         interpreters: BTreeMap::new(),
+        executables: BTreeMap::new(),
         homes: BTreeMap::new(),
         free_ports_from: None,
         root_owner: Uid(0),

@@ -16,7 +16,7 @@ pub(super) fn can_create_in(directory: &Path) -> Access {
 }
 
 /// Returns the kernel's answer for a file.
-pub(super) fn check(path: &Path, wanted: AccessFlags) -> Result<(), Errno> {
+pub fn check(path: &Path, wanted: AccessFlags) -> Result<(), Errno> {
     match faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS) {
         // faccessat2 is refused by seccomp profiles older than it (libc handles ENOSYS by itself, and calls it for any
         // faccessat). access(2) asks for the real ids, which are the effective ones in a process that a runtime started.

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 /// This many bytes of a program hold its `#!` line (the kernel looks at 256) and, in what linkers make, an ELF file's
 /// program headers with the loader's name right behind them.
-pub(super) const HEAD: usize = 1024;
+pub const HEAD: usize = 1024;
 
 const PT_INTERP: u64 = 3;
 
 /// Returns the interpreter or loader that `head`, the first [`HEAD`] bytes of a program, names.
-pub(super) fn named(head: &[u8]) -> Option<PathBuf> {
+pub fn named(head: &[u8]) -> Option<PathBuf> {
     let name = match head.strip_prefix(b"#!") {
         Some(line) => script(line)?,
         None => elf(head)?,

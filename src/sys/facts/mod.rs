@@ -2,10 +2,10 @@
 //! decide anything: that is `plan`'s.
 #![allow(clippy::disallowed_methods)] // a few variables are facts
 
-mod access;
+pub(super) mod access;
 mod accounts;
 mod homes;
-mod interpreter;
+pub(super) mod interpreter;
 mod limits;
 mod paths;
 mod process;
@@ -46,8 +46,8 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, boot.uid);
     let search = whose::search(config, path.as_deref(), boot.uid);
-    let Found { programs, helpers, candidates, interpreters } = found;
-    let mut facts = Facts { programs, helpers, candidates, interpreters, whose, search, ..boot.clone() };
+    let Found { programs, helpers, candidates, interpreters, executables } = found;
+    let mut facts = Facts { programs, helpers, candidates, interpreters, executables, whose, search, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
     let known = |path: &PathBuf| !boot.paths.contains_key(path);
@@ -64,7 +64,7 @@ pub fn read(config: &Config) -> Facts {
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, process.uid);
-    let Found { programs, helpers, candidates, interpreters } = found;
+    let Found { programs, helpers, candidates, interpreters, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -102,6 +102,7 @@ pub fn read(config: &Config) -> Facts {
         variables: variables(),
         candidates,
         interpreters,
+        executables,
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,

@@ -1,26 +1,26 @@
 //! What becomes of looking up each service's program, in its own PATH. Each file is examined once, however many services
 //! run it. Must not run anything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::AccessFlags;
+use nix::unistd::{AccessFlags, geteuid};
 
 use super::{access, interpreter};
 use crate::config::Config;
 use crate::config::service::{Command, Service};
-use crate::config::values::ServiceName;
-use crate::plan::facts::{Candidates, ProgramFact};
+use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+use crate::plan::facts::{Candidates, Executable, ProgramFact};
 use crate::plan::inherited::directories;
+use crate::plan::obstacle::{Obstacle, Seen};
 use crate::plan::trust;
+use crate::sys::files::xattr;
+use crate::sys::obstacle;
 
 /// Where programs are looked for when nobody says where: Docker's own default.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -38,6 +38,8 @@ pub(super) struct Found {
     pub candidates: Candidates,
     /// What the programs of those need.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// What programs are to who executes them.
+    pub executables: BTreeMap<PathBuf, Executable>,
 }
 
 /// Looks up the program of every service and of the main command; and what services run beside it.
@@ -63,6 +65,13 @@ pub(super) fn read(config: &Config, path: Option<&OsStr>) -> Found {
     for service in config.services.iter().chain(&main).filter(|service| trust::may_have_more(service)) {
         lookup.one_by_one(service, inherited, &mut found);
     }
+    let helpers = found.helpers.values().flat_map(BTreeMap::values);
+    let single = found.candidates.values().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
+    let all = found.programs.values().chain(helpers).chain(single);
+    let all: BTreeSet<_> = all.filter_map(ProgramFact::path).collect();
+    let mut directories = HashMap::new();
+    let noted = |path: &PathBuf| Some((path.clone(), executable(path, &mut directories)?));
+    found.executables = all.into_iter().filter_map(noted).collect();
     found
 }
 
@@ -75,7 +84,7 @@ pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
 #[derive(Default)]
 struct Lookup {
     files: HashMap<PathBuf, ProgramFact>,
-    interpreters: HashMap<PathBuf, bool>,
+    interpreters: HashMap<PathBuf, Option<Obstacle>>,
     words: HashMap<(OsString, OsString), ProgramFact>,
 }
 
@@ -155,63 +164,93 @@ impl Lookup {
         match access::check(path, AccessFlags::X_OK) {
             Ok(()) => {}
             Err(Errno::EACCES | Errno::EPERM) => {
-                return match path.metadata() {
-                    Ok(found) if found.is_file() && is_noexec(path) => ProgramFact::NoExec(path.to_owned()),
-                    Ok(_) => ProgramFact::NotExecutable(path.to_owned()),
-                    Err(_) => ProgramFact::Unknown,
+                return match obstacle::behind(Errno::EACCES, path) {
+                    Obstacle::NoExecMount => ProgramFact::NoExec(path.to_owned()),
+                    Obstacle::NoExecuteBit(_) | Obstacle::Directory | Obstacle::NoFile => {
+                        ProgramFact::NotExecutable(path.to_owned())
+                    }
+                    // Root without DAC_OVERRIDE is not who will execute it; anybody else is.
+                    Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_) if geteuid().is_root() => {
+                        ProgramFact::Unknown
+                    }
+                    why @ (Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_)) => {
+                        ProgramFact::Refused { program: path.to_owned(), why }
+                    }
+                    _ => ProgramFact::Unknown,
                 };
             }
             Err(_) => return ProgramFact::NotFound,
         }
-        let Some(head) = head(path) else {
+        let program = path.to_owned();
+        let Some(head) = obstacle::head(path) else {
             // It may be executed and not read: its interpreter stays unknown.
             return match path.is_file() {
-                true => ProgramFact::Found(path.to_owned()),
-                false => ProgramFact::NotExecutable(path.to_owned()),
+                true => ProgramFact::Found(program),
+                false => ProgramFact::NotExecutable(program),
             };
         };
-        match interpreter::named(&head) {
-            Some(interpreter) if !self.is_there(&interpreter) => {
-                ProgramFact::NoInterpreter { program: path.to_owned(), interpreter }
+        match obstacle::in_file(path, &head).or_else(|| self.in_needed(&head)) {
+            Some(Obstacle::Needs { path: interpreter, why }) if *why == Obstacle::Missing => {
+                ProgramFact::NoInterpreter { program, interpreter }
             }
-            Some(_) | None => ProgramFact::Found(path.to_owned()),
+            Some(why) => ProgramFact::Refused { program, why },
+            None => ProgramFact::Found(program),
         }
     }
 
-    /// Whether an interpreter exists. Only its absence is worth a word here: whatever else may be wrong with it, the
-    /// kernel's own answer at exec names well enough.
-    fn is_there(&mut self, interpreter: &Path) -> bool {
-        if let Some(there) = self.interpreters.get(interpreter) {
-            return *there;
-        }
-        let there = access::check(interpreter, AccessFlags::F_OK) != Err(Errno::ENOENT);
-        self.interpreters.insert(interpreter.to_owned(), there);
-        there
+    /// What an interpreter or a loader shows. Each is looked at once, however many programs need it.
+    fn in_needed(&mut self, head: &[u8]) -> Option<Obstacle> {
+        let path = interpreter::named(head)?;
+        let why = self.interpreters.entry(path.clone()).or_insert_with(|| obstacle::shown_by(&path)).clone()?;
+        Some(Obstacle::Needs { path, why: Box::new(why) })
     }
 }
 
-/// Interpreters of interpreters that the kernel follows (`fs/exec.c`).
-const MAX_INTERPRETERS: usize = 5;
+/// What a program is to who executes it; `None`: the same to everybody. Each directory is looked at once.
+fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<Seen>>) -> Option<Executable> {
+    let real = program.canonicalize().ok()?;
+    let mut closed: Vec<_> = real
+        .ancestors()
+        .skip(1)
+        .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| closed(place, place)).clone())
+        .collect();
+    closed.extend(self::closed(&real, program));
+    let is_script = |path: &PathBuf| obstacle::head(path).is_some_and(|head| head.starts_with(b"#!"));
+    let file = match is_script(&real) {
+        true => needed(program).into_iter().find(|path| !is_script(path))?,
+        false => program.to_owned(),
+    };
+    let mut found = Executable { closed, file, ..Executable::default() };
+    let keeps = |path: &Path| !statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_NOSUID));
+    if let Ok(meta) = found.file.metadata() {
+        let mode = meta.mode();
+        found.setuid = (mode & 0o4000 != 0).then(|| Uid(meta.uid()));
+        // Without the group's execute bit it means mandatory locking.
+        found.setgid = (mode & 0o2010 == 0o2010).then(|| Gid(meta.gid()));
+        found.capabilities = xattr::file_capabilities(&found.file).map(|(wants, _)| wants).unwrap_or_default();
+        let gains = found.setuid.is_some() || found.setgid.is_some() || !found.capabilities.is_empty();
+        if gains && !keeps(&found.file) {
+            found = Executable { setuid: None, setgid: None, capabilities: CapSet::EMPTY, ..found };
+        }
+    }
+    let is_plain = Executable { file: found.file.clone(), ..Executable::default() } == found;
+    (!is_plain).then_some(found)
+}
+
+/// What not everybody may search or execute, under this name. Whom an access control list lets in besides is not known: such a
+/// one is passed over.
+fn closed(path: &Path, named: &Path) -> Option<Seen> {
+    let meta = path.metadata().ok()?;
+    let is_open = meta.mode() & 0o001 != 0 || xattr::has_more_users(path);
+    let seen =
+        || Seen { path: named.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 };
+    (!is_open).then(seen)
+}
 
 /// What is executed when a program is: its interpreter, that one's, and the loader in the end.
 fn needed(program: &Path) -> Vec<PathBuf> {
-    let next = |program: &PathBuf| head(program).and_then(|head| interpreter::named(&head));
-    std::iter::successors(next(&program.to_owned()), next).take(MAX_INTERPRETERS).collect()
-}
-
-/// The first bytes of a regular file; `None` if it is none or may not be read.
-fn head(path: &Path) -> Option<Vec<u8>> {
-    let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    let mut head = vec![0; interpreter::HEAD];
-    let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
-    head.truncate(length);
-    Some(head)
-}
-
-/// Access is refused there whatever the mode (access(2)).
-fn is_noexec(path: &Path) -> bool {
-    statvfs(path).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC))
+    let next = |program: &PathBuf| obstacle::head(program).and_then(|head| interpreter::named(&head));
+    std::iter::successors(next(&program.to_owned()), next).take(obstacle::MAX_INTERPRETERS).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::libc;
 
+use crate::config::values::CapSet;
+
 /// These are made from the contents by the kernel; copying them would make the new file look damaged.
 const OF_CONTENTS: [&[u8]; 2] = [b"security.ima", b"security.evm"];
 
@@ -43,6 +45,23 @@ pub fn has_more_users(path: &Path) -> bool {
     // SAFETY: both are NUL-terminated; null and 0 ask for the size only.
     let size = unsafe { libc::lgetxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), ptr::null_mut(), 0) };
     size > 0
+}
+
+/// Returns the capabilities that a program is permitted by its file (capabilities(7), `vfs_cap_data`), and whether it has
+/// them at once; a link is followed. `None`: it has none.
+pub fn file_capabilities(path: &Path) -> Option<(CapSet, bool)> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // Version 3, the longest, has two words of 32 bits for each of two sets between its magic and its root's uid.
+    let mut value = [0_u8; 24];
+    // SAFETY: both are NUL-terminated; the buffer is as long as told.
+    let size = unsafe {
+        libc::getxattr(path.as_ptr(), c"security.capability".as_ptr(), value.as_mut_ptr().cast(), value.len())
+    };
+    let value = value.get(..usize::try_from(size).ok()?)?;
+    let word = |at: usize| Some(u32::from_le_bytes(value.get(at..at + 4)?.try_into().ok()?));
+    let (magic, low) = (word(0)?, word(4)?);
+    let high = word(12).unwrap_or_default();
+    Some((CapSet(u64::from(high) << 32 | u64::from(low)), magic & 1 == 1))
 }
 
 fn list(file: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {

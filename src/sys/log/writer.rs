@@ -99,7 +99,7 @@ impl Writer {
     /// # Errors
     /// When no socket or process can be had.
     pub fn start(store: Store, again: bool) -> Result<Self, SpawnError> {
-        let refused = |errno: Errno| SpawnError { what: "cannot make a socket".to_owned(), errno: errno as i32 };
+        let refused = |errno: Errno| SpawnError::new("cannot make a socket", errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
         let mut store = Some(store);

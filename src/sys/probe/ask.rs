@@ -45,12 +45,14 @@ pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: R
             return refuse(answer, &told(&child::refusal(&record)));
         }
         if let Question::Command(wanted) = question {
-            let errno = match program::environment(launch) {
+            let (errno, program) = match program::environment(launch) {
                 Ok(env) => program::execute(wanted, launch, &env),
                 Err((words, errno)) => return refuse(answer, &format!("{words}: {}", errno.desc())),
             };
             let name = launch.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-            return refuse(answer, &format!("cannot execute `{name}`: {}", errno.desc()));
+            let what = format!("cannot execute `{name}`");
+            let explanation = program.map(|program| child::explanation(errno, &program, launch)).unwrap_or_default();
+            return refuse(answer, &SpawnError { what, errno: errno as i32, explanation }.words(errno.desc()));
         }
         close_up();
         match ask(question) {
@@ -119,7 +121,7 @@ fn refuse(answer: RawFd, words: &str) -> i32 {
 }
 
 fn told(why: &SpawnError) -> String {
-    format!("{}: {}", why.what, Errno::from_raw(why.errno).desc())
+    why.words(Errno::from_raw(why.errno).desc())
 }
 
 fn say(to: RawFd, words: &[u8]) {

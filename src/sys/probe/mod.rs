@@ -310,7 +310,7 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
 }
 
 fn refused(what: &str, errno: Errno) -> SpawnError {
-    SpawnError { what: what.to_owned(), errno: errno as i32 }
+    SpawnError::new(what.to_owned(), errno as i32)
 }
 
 /// Without /proc there is nobody to ask.

@@ -1,11 +1,14 @@
 //! Between fork and exec: one function, one stage after the other, each named so that a refusal can be told in words.
 //! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)); but for what `program` finds
-//! at the end, where a launch asks for that.
+//! at the end, where a launch asks for that, and for a child whose program was refused: it has nothing left to do but to find
+//! out why, with its user's eyes, and without PID 1 waiting for the disk that it looks at.
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -18,6 +21,7 @@ use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
 use crate::supervise::SpawnError;
+use crate::sys::obstacle;
 
 /// Stage and errno.
 pub const RECORD: usize = 5;
@@ -67,9 +71,12 @@ pub fn refusal(record: &[u8]) -> SpawnError {
     let stage = record.first().copied().unwrap_or_default();
     let stage = STAGES.iter().find(|(known, _)| *known as u8 == stage).map_or("cannot start", |(_, words)| *words);
     let words = String::from_utf8_lossy(record.get(RECORD..).unwrap_or_default());
-    let what = if words.is_empty() { stage } else { &words };
     let errno = record.get(1..RECORD).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes);
-    SpawnError { what: what.to_owned(), errno }
+    if stage == EXEC {
+        // What is behind the errno; of any other stage the words say more exactly what it was.
+        return SpawnError { what: stage.to_owned(), errno, explanation: words.into_owned() };
+    }
+    SpawnError::new(if words.is_empty() { stage } else { &words }, errno)
 }
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
@@ -103,13 +110,16 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
     match (become_identity(launch, pointers), &launch.program, &launch.file) {
         (Err(record), _, _) => say(verdict, record, b""),
         (Ok(()), Program::Path(program), None) => {
-            say(verdict, record_of((Stage::Exec, execute_first(program, launch, pointers))), b"");
+            let errno = execute_first(program, launch, pointers);
+            // It must never unwind into the parent's code: there it would be a second PID 1.
+            let why = panic::catch_unwind(AssertUnwindSafe(|| explanation(errno, program, launch)));
+            say(verdict, record_of((Stage::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
         (Ok(()), Program::Path(_) | Program::Search(_), _) => {
-            // It must never unwind into the parent's code: there it would be a second PID 1.
+            // Nor must this.
             let done = panic::catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
             if done.is_err() {
-                say(verdict, record_of((Stage::Exec, Errno::EINVAL)), b"cannot find the program: internal error");
+                say(verdict, record_of((Stage::Exec, Errno::EINVAL)), b"internal error");
             }
         }
     }
@@ -120,7 +130,11 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
 /// Looks for what is not laid out, then executes. Returns only if that was refused, and has said so.
 fn find_and_execute(launch: &Launch, verdict: RawFd) {
     match program::environment(launch) {
-        Ok(env) => say(verdict, record_of((Stage::Exec, program::execute(&launch.program, launch, &env))), b""),
+        Ok(env) => {
+            let (errno, program) = program::execute(&launch.program, launch, &env);
+            let why = program.map(|program| explanation(errno, &program, launch)).unwrap_or_default();
+            say(verdict, record_of((Stage::Exec, errno)), why.as_bytes());
+        }
         Err((words, errno)) => say(verdict, record_of((Stage::Environment, errno)), words.as_bytes()),
     }
 }
@@ -160,6 +174,21 @@ pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
     // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
     unsafe { libc::execve(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
     Errno::last()
+}
+
+/// Returns why a program was refused with `errno` and what helps, in words; empty where nothing is known. Allocates, and looks
+/// at the program as who this process is by now.
+pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
+    let program = Path::new(OsStr::from_bytes(program.to_bytes()));
+    let obstacle = match errno {
+        Errno::E2BIG => {
+            let bytes = |words: &[CString]| words.iter().map(|word| word.as_bytes().len()).collect::<Vec<_>>();
+            let names = launch.env.iter().map(|word| word.as_bytes());
+            obstacle::too_long(&bytes(&launch.argv), names)
+        }
+        errno => obstacle::behind(errno, program),
+    };
+    obstacle.explanation(program)
 }
 
 fn record_of((stage, errno): (Stage, Errno)) -> [u8; RECORD] {

@@ -29,23 +29,32 @@ pub fn environment(launch: &Launch) -> Result<Vec<CString>, (String, Errno)> {
     Ok(environment_file::merged(&launch.env, file.before, &bytes))
 }
 
-/// Executes a program with the arguments of `launch` and this environment. Returns only if that was refused.
-pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> Errno {
+/// Executes a program with the arguments of `launch` and this environment. Returns only if that was refused: the answer that
+/// counts, and to which file it is, if there is one.
+pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, Option<CString>) {
     let pointers = Pointers::with_env(launch, env);
     let name = match program {
-        Program::Path(path) => return child::execute_first(path, launch, &pointers),
+        Program::Path(path) => return (child::execute_first(path, launch, &pointers), Some(path.clone())),
         Program::Search(name) => name,
     };
     // As execvp(3): the next one where there is no such program here.
-    let mut told = Errno::ENOENT;
-    for candidate in candidates(name, env) {
+    let candidates = candidates(name, env);
+    // A single one is named by its path.
+    let mut told = (Errno::ENOENT, candidates.first().filter(|_| candidates.len() == 1).cloned());
+    for candidate in candidates {
         match child::execute(&candidate, &pointers) {
+            // It is there, and what it needs is not.
+            Errno::ENOENT if told.0 == Errno::ENOENT && exists(&candidate) => told.1 = Some(candidate),
             Errno::ENOENT | Errno::ENOTDIR => {}
-            Errno::EACCES => told = Errno::EACCES,
-            other => return other,
+            Errno::EACCES => told = (Errno::EACCES, Some(candidate)),
+            other => return (other, Some(candidate)),
         }
     }
     told
+}
+
+fn exists(program: &CStr) -> bool {
+    Path::new(OsStr::from_bytes(program.to_bytes())).exists()
 }
 
 /// Returns the paths at which execvp(3) would look for a program.

@@ -67,7 +67,7 @@ impl AsFd for VerdictPipe {
 pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     let refused = |what: &str| {
         let what = what.to_owned();
-        move |errno: Errno| SpawnError { what, errno: errno as i32 }
+        move |errno: Errno| SpawnError::new(what, errno as i32)
     };
     let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused("cannot make a pipe"))?;
     if let Some((_, target)) = launch.notify {
@@ -91,7 +91,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
 /// # Errors
 /// When no process can be had (EAGAIN, ENOMEM).
 pub fn forked(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
-    let refused = |what: &str, errno: Errno| SpawnError { what: what.to_owned(), errno: errno as i32 };
+    let refused = |what: &str, errno: Errno| SpawnError::new(what.to_owned(), errno as i32);
     // A signal that reaches the child before its dispositions are reset would be eaten by our handlers.
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))

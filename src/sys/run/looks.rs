@@ -26,13 +26,13 @@ impl Hands {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
     pub fn look(&mut self, id: Id, look: Look, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_look(id, look, now) {
-            let why = format!("{}: {}", why.what, Errno::from_raw(why.errno).desc());
+            let why = why.words(Errno::from_raw(why.errno).desc());
             events.push_back(Event::Looked { id, answer: Answer::Badly(why) });
         }
     }
 
     fn try_look(&mut self, id: Id, look: Look, now: Instant) -> Result<(), SpawnError> {
-        let nothing = || SpawnError { what: "cannot find what to ask".to_owned(), errno: Errno::EINVAL as i32 };
+        let nothing = || SpawnError::new("cannot find what to ask".to_owned(), Errno::EINVAL as i32);
         let member = self.members.get(id.0).ok_or_else(nothing)?;
         let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
         let launch = member.command(&self.around, Descriptors::default(), self.file_of_run(id)?)?;
@@ -65,7 +65,7 @@ impl Hands {
     /// # Errors
     /// When no process can be had, or the command before it is not over.
     pub fn run_as(&mut self, id: Id, words: &[OsString], timeout: Duration, now: Instant) -> Result<(), SpawnError> {
-        let nobody = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
+        let nobody = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
         let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
         let launch = member.command(&self.around, Descriptors::default(), file)?;
         self.probes.start(Asker::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;

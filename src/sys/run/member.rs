@@ -334,7 +334,7 @@ fn nul(_: std::ffi::NulError) -> SpawnError {
 }
 
 fn told(what: impl Into<String>, errno: Errno) -> SpawnError {
-    SpawnError { what: what.into(), errno: errno as i32 }
+    SpawnError::new(what.into(), errno as i32)
 }
 
 #[cfg(test)]

@@ -108,12 +108,10 @@ impl Hands {
     }
 
     fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
-        let no_pipe = |errno: Errno| SpawnError { what: "cannot make a pipe".to_owned(), errno: errno as i32 };
-        let no_memory = |errno: Errno| SpawnError {
-            what: "cannot get memory for environment_file".to_owned(),
-            errno: errno as i32,
-        };
-        let unknown = || SpawnError { what: "cannot find the service".to_owned(), errno: Errno::EINVAL as i32 };
+        let no_pipe = |errno: Errno| SpawnError::new("cannot make a pipe".to_owned(), errno as i32);
+        let no_memory =
+            |errno: Errno| SpawnError::new("cannot get memory for environment_file".to_owned(), errno as i32);
+        let unknown = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
         let member = self.members.get(id.0).ok_or_else(unknown)?;
         let is_main = member.is_main();
         let uid = member.plan.credentials.uid;
@@ -179,7 +177,7 @@ impl Hands {
         let reads = |pid: &Pid| self.family.is_reading_file(*pid);
         if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
             let what = "its environment_file is still being read".to_owned();
-            return Err(SpawnError { what, errno: Errno::EAGAIN as i32 });
+            return Err(SpawnError::new(what, Errno::EAGAIN as i32));
         }
         Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
     }

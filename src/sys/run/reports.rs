@@ -187,7 +187,7 @@ pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -
 
 /// Returns why a program was not executed.
 pub fn refusal(why: &SpawnError) -> String {
-    format!("{}: {}", why.what, Errno::from_raw(why.errno).desc())
+    why.words(Errno::from_raw(why.errno).desc())
 }
 
 /// Returns an exit in words: "code 3", "SIGKILL".
@@ -228,7 +228,7 @@ mod tests {
         };
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
         let (id, now) = (Id(0), Time::default());
-        let why = SpawnError { what: "cannot execute `/x`".to_owned(), errno: Errno::EACCES as i32 };
+        let why = SpawnError::new("cannot execute `/x`".to_owned(), Errno::EACCES as i32);
         let refusals = Refusals::from([(id, why)]);
         let said = |engine: &Supervisor| reason(id, &Why::Limit(1), engine, &refusals);
         assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");

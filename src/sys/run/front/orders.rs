@@ -77,7 +77,7 @@ impl Turning<'_> {
             Reload::Command(words) => match self.hands.run_as(id, words, RELOAD_TIMEOUT, Instant::now()) {
                 Ok(()) => Ok(None),
                 Err(why) if why.errno == Errno::EBUSY as i32 => Err("the reload before it is not over".to_owned()),
-                Err(why) => Err(format!("{}: {}", why.what, Errno::from_raw(why.errno).desc())),
+                Err(why) => Err(why.words(Errno::from_raw(why.errno).desc())),
             },
         }
     }

@@ -1,0 +1,124 @@
+//! What a program is to who executes it: not to be executed by that user, or with rights of its file (setuid, file
+//! capabilities) that no_new_privs makes void in silence (execve(2), capabilities(7)). Said, because a program that works
+//! elsewhere then fails with an errno. Must not know how a file is looked at.
+
+use std::path::Path;
+
+use super::checks::{Area, Trouble, Why};
+use super::facts::{Executable, Facts, ProgramFact};
+use super::fix::Fix;
+use super::notes::Notes;
+use super::obstacle::{Obstacle, Seen};
+use super::runs_as::{RunsAs, Standing};
+use super::show::words;
+use crate::config::Config;
+use crate::config::service::{Command, Service};
+use crate::config::values::{CapSet, Capability, Gid, Uid};
+
+/// Who executes.
+pub(super) struct Executor<'a> {
+    pub config: &'a Config,
+    pub facts: &'a Facts,
+    pub standing: Standing,
+    /// `None`: the main command.
+    pub service: Option<&'a Service>,
+    pub runs: &'a RunsAs,
+}
+
+impl Executor<'_> {
+    /// Says what becomes of this program when it is executed; `key`: where it stands, `""`: the command's.
+    pub(super) fn judge(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
+        let Some(ProgramFact::Found(program)) = fact else { return };
+        let Some(executable) = self.facts.executables.get(program) else { return };
+        let name = self.service.map_or("main", |service| service.name.as_str());
+        let subject = if key.is_empty() { format!("`{name}`") } else { format!("`{name}`: `{key}`") };
+        // Without root the kernel was asked itself; what is looked for in PATH may be found later in it.
+        if self.standing == Standing::Root
+            && is_named_by_path(command)
+            && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
+        {
+            let obstacle = match seen.path == *program {
+                true => Obstacle::NotForThisUser(seen.clone()),
+                false => Obstacle::ClosedDirectory(seen.clone()),
+            };
+            if let Some((what, help)) = obstacle.words(program) {
+                let (path, who) =
+                    (words::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
+                let notice = format!("{subject} runs as {who} and cannot execute {path}: {what}; {help}");
+                let trouble = Trouble {
+                    why: Why::OwnerAndMode,
+                    ..Trouble::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
+                };
+                notes.concern(notice, Area::Service, subject.clone(), trouble);
+            }
+        }
+        let sets = self.service.is_none_or(|service| service.no_new_privileges) || self.facts.no_new_privs;
+        if self.runs.uid != Uid::ROOT && sets {
+            self.say_void(&subject, executable, notes);
+        }
+    }
+
+    /// Whether this user may not search or execute it. What the boot changes is not judged.
+    fn is_closed(&self, seen: &Seen, program: &Path) -> bool {
+        let container = &self.config.container;
+        let changed =
+            container.own.iter().map(|own| &own.path).chain(container.directories.iter().map(|made| &made.path));
+        if changed.into_iter().any(|path| seen.path.starts_with(path)) {
+            return false;
+        }
+        let RunsAs { uid, gid, groups, .. } = self.runs;
+        if *uid == Uid::ROOT && self.facts.effective.has(Capability::DAC_OVERRIDE) {
+            return seen.path == program && seen.mode & 0o111 == 0;
+        }
+        let is_member = |group: Gid| *gid == group || groups.iter().flatten().any(|it| *it == group);
+        let bits = match () {
+            () if *uid == seen.uid => seen.mode >> 6,
+            () if is_member(seen.gid) => seen.mode >> 3,
+            () => seen.mode,
+        };
+        bits & 1 == 0
+    }
+
+    fn say_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {
+        let file = words::path(&executable.file);
+        let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
+        let lost = executable.capabilities.minus(given);
+        if !lost.is_empty() {
+            let list: Vec<_> = lost.iter().map(|it| format!("\"{it}\"")).collect();
+            let what = format!("{file} has file capabilities ({lost}), which are void under no_new_privs");
+            self.say(subject, &what, &format!("`capabilities = [{}]`", list.join(", ")), notes);
+        }
+        let other_user = executable.setuid.filter(|uid| *uid != self.runs.uid);
+        let member = |gid: &Gid| *gid == self.runs.gid || self.runs.groups.iter().flatten().any(|it| it == gid);
+        let other_group = executable.setgid.filter(|gid| !member(gid));
+        let what = match (other_user, other_group) {
+            (Some(uid), _) => format!("{file} is setuid (user {uid}), which is void under no_new_privs"),
+            (None, Some(gid)) => format!("{file} is setgid (group {gid}), which is void under no_new_privs"),
+            (None, None) => return,
+        };
+        self.say(subject, &what, "`no_new_privileges = false`", notes);
+    }
+
+    fn say(&self, subject: &str, what: &str, line: &str, notes: &mut Notes) {
+        let of_runtime = self.facts.no_new_privs && line.contains("no_new_privileges");
+        let help = match self.service {
+            _ if of_runtime => "take `no-new-privileges` out of the runtime's `security_opt`".to_owned(),
+            Some(_) => format!("write {line} into the service's file"),
+            None => format!("make it a service of the tree, with {line} in its file"),
+        };
+        let who = &self.runs.user;
+        let consequence = format!("it has only what {who} has");
+        let trouble = Trouble {
+            why: Why::NoNewPrivs,
+            ..Trouble::new(what.to_owned(), consequence.clone(), Fix::words(help.clone()))
+        };
+        notes.concern(format!("{subject}: {what}: {consequence}; {help}"), Area::Capability, subject, trouble);
+    }
+}
+
+fn is_named_by_path(command: &Command) -> bool {
+    match command {
+        Command::Argv(words) => words.first().is_some_and(|word| word.as_encoded_bytes().contains(&b'/')),
+        Command::Script(_) | Command::File(_) => true,
+    }
+}

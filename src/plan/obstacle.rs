@@ -1,0 +1,265 @@
+//! [`Obstacle`]: why the kernel does not execute a program (execve(2)), as far as that can be seen; and the words for it,
+//! which the boot, `check`, the report of a start, probes and `run-as` all use. Must not know how it is found out.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use super::fix::Fix;
+use super::show::words;
+use crate::config::values::{CapSet, Gid, Uid};
+
+/// Why a program is not executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is nothing of this name.
+    Missing,
+    /// A link that leads nowhere.
+    DanglingLink(PathBuf),
+    /// Something on the way is no directory.
+    NotADirectory(PathBuf),
+    /// A directory on the way may not be searched by this user.
+    ClosedDirectory(Seen),
+    /// It is a directory.
+    Directory,
+    /// It is a device, a FIFO or a socket.
+    NoFile,
+    /// Nobody may execute it.
+    NoExecuteBit(Seen),
+    /// Others may, and this user not.
+    NotForThisUser(Seen),
+    /// Nothing is executed from its mount.
+    NoExecMount,
+    /// It has nothing in it.
+    Empty,
+    /// A text without `#!`: a shell runs it by itself, the kernel does not.
+    NoShebang,
+    /// `#!` and no program behind it.
+    EmptyShebang,
+    /// Built for another architecture.
+    Architecture {
+        /// For which, in Docker's words.
+        built_for: String,
+        /// What this machine is.
+        here: &'static str,
+    },
+    /// In no format that the kernel executes: damaged, or no program.
+    UnknownFormat,
+    /// What it needs to be executed is not: its interpreter (`#!`), or its loader.
+    Needs {
+        /// As written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
+        path: PathBuf,
+        /// Why that is not.
+        why: Box<Obstacle>,
+    },
+    /// It has file capabilities and asks for all of them (setcap's `+e`), and the container does not have these.
+    FileCapabilities {
+        /// What it has.
+        wants: CapSet,
+        /// What the bounding set is without.
+        missing: CapSet,
+    },
+    /// Its arguments and its environment together, or one of them, are too long.
+    TooLong {
+        /// The longest: "argument 2", "the variable DATA".
+        longest: String,
+        /// How many bytes it has.
+        length: usize,
+        /// How many all have.
+        all: usize,
+    },
+    /// Somebody writes it.
+    Busy,
+    /// Too many links, or interpreters of interpreters.
+    Loop,
+    /// A name on the way has more than 255 bytes, or the path more than 4095.
+    NameTooLong,
+    /// Its user has as many processes as its limit allows.
+    TooManyProcesses,
+    /// No descriptor was left.
+    TooManyFiles,
+    /// No memory was left.
+    OutOfMemory,
+    /// The disk could not be read.
+    ReadError,
+    /// Nothing that can be seen: by a security module, or the runtime's seccomp profile.
+    Policy {
+        /// As whom a security module knows us.
+        label: Option<String>,
+    },
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// What stands in the way: whose it is, and its mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where.
+    pub path: PathBuf,
+    /// Its owner.
+    pub uid: Uid,
+    /// Its group.
+    pub gid: Gid,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+impl Display for Seen {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} is {}:{} {:04o}", words::path(&self.path), self.uid, self.gid, self.mode)
+    }
+}
+
+impl Obstacle {
+    /// Returns what is so, and what helps, as two halves of a sentence about `program`; `None` where nothing is known.
+    pub fn words(&self, program: &Path) -> Option<(String, String)> {
+        let path = words::path(program);
+        let text = |what: &str, help: String| Some((what.to_owned(), help));
+        match self {
+            Self::Missing => text("it is not there", "write the path of a program that is in the image".to_owned()),
+            Self::DanglingLink(target) => {
+                let what = format!("it is a link to {}, which is not there", words::path(target));
+                Some((what, "install that, or name another program".to_owned()))
+            }
+            Self::NotADirectory(place) => {
+                let what = format!("{} is not a directory", words::path(place));
+                Some((what, "write the path of a program that is in the image".to_owned()))
+            }
+            Self::ClosedDirectory(seen) => {
+                let what = format!("this user may not search a directory on the way: {seen}");
+                let place = words::path(&seen.path);
+                Some((what, format!("`RUN chmod a+x {place}` in the Dockerfile, or move the program out of {place}")))
+            }
+            Self::Directory => text("it is a directory", "name the program".to_owned()),
+            Self::NoFile => text("it is not a regular file", "name the program".to_owned()),
+            Self::NoExecuteBit(_) => text("it has no execute bit", format!("`RUN chmod +x {path}` in the Dockerfile")),
+            Self::NotForThisUser(seen) => {
+                let what = format!("this user may not execute it: {seen}");
+                Some((what, format!("`RUN chmod a+rx {path}` in the Dockerfile, or another `user`")))
+            }
+            Self::NoExecMount => text(
+                "it lies on a mount that is noexec",
+                "mount it with exec (`--tmpfs PLACE:exec`), or keep the program in the image".to_owned(),
+            ),
+            Self::Empty => text("the file is empty", "copy it again".to_owned()),
+            Self::NoShebang => {
+                let help = format!(
+                    "write `#!/bin/sh` as its first line, or name the shell: `command = [\"/bin/sh\", \"{path}\"]`"
+                );
+                text("it is a text whose first line does not begin with `#!`", help)
+            }
+            Self::EmptyShebang => {
+                text("no program follows the `#!` of its first line", "write `#!/bin/sh` there".to_owned())
+            }
+            Self::Architecture { built_for, here } => {
+                let what = format!("it is built for {built_for}, and this machine is {here}");
+                Some((what, format!("build or pull the image for this one: `--platform linux/{here}`")))
+            }
+            Self::UnknownFormat => text(
+                "it is in no format that this kernel executes, or damaged",
+                "copy it again, or name the program that reads it".to_owned(),
+            ),
+            Self::Needs { path: needed, why } => needs(needed, why),
+            Self::FileCapabilities { wants, missing } => {
+                let what = format!(
+                    "it has the file capabilities {wants} and does not run without them (`+e`), and the container is not \
+                     granted {missing}"
+                );
+                let help =
+                    format!("{}; or take them from the file: `RUN setcap -r {path}`", Fix::capabilities(*missing));
+                Some((what, help))
+            }
+            Self::TooLong { longest, length, all } => {
+                let what = format!(
+                    "its arguments and environment have {all} bytes, {longest} has {length}; the kernel takes 131071 for \
+                     one and a quarter of the stack limit for all"
+                );
+                Some((what, "put what is long into a file".to_owned()))
+            }
+            Self::Busy => {
+                text("somebody writes it at this moment", "write it under another name and rename it".to_owned())
+            }
+            Self::Loop => {
+                text("too many links, or interpreters of interpreters, lead to it", "name the program".to_owned())
+            }
+            Self::NameTooLong => text("its path is too long", "name it by a shorter one".to_owned()),
+            Self::TooManyProcesses => text(
+                "its user has as many processes as it may have",
+                "raise `limits.nproc` or `--pids-limit`, or find out who starts that many".to_owned(),
+            ),
+            Self::TooManyFiles => {
+                text("no descriptor is left", "raise `limits.nofile` or `--ulimit nofile=`".to_owned())
+            }
+            Self::OutOfMemory => text("no memory is left", "raise `--memory`".to_owned()),
+            Self::ReadError => text("it cannot be read from its disk", "look at the host's kernel log".to_owned()),
+            Self::Policy { label } => {
+                let who = label.as_ref().map(|label| format!(" (here: {label})")).unwrap_or_default();
+                Some((
+                    format!(
+                        "owner, mode and mount allow it: a security module{who} or the runtime's seccomp profile does not"
+                    ),
+                    "look at the host's audit log; `--security-opt label=disable`, `apparmor=unconfined` or \
+                     `seccomp=unconfined` tells which"
+                        .to_owned(),
+                ))
+            }
+            Self::Unknown => None,
+        }
+    }
+
+    /// Returns both halves as one text, for the end of a line; empty where nothing is known.
+    pub fn explanation(&self, program: &Path) -> String {
+        self.words(program).map(|(what, help)| format!("{what}; {help}")).unwrap_or_default()
+    }
+}
+
+/// What is wrong with an interpreter or a loader.
+fn needs(needed: &Path, why: &Obstacle) -> Option<(String, String)> {
+    let name = words::path(needed);
+    if *why == Obstacle::Missing {
+        let what = format!("it needs `{name}`, which is not in this image");
+        let help = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
+            true => "write the file with Unix line ends (`sed -i 's/\\r$//'`)",
+            false => "install that, or write a program that this image can run",
+        };
+        return Some((what, help.to_owned()));
+    }
+    let (what, help) = why.words(needed)?;
+    Some((format!("it needs `{name}`, and of that: {what}"), help))
+}
+
+/// Returns an architecture of an ELF file (`e_machine`, elf(5)) in Docker's words.
+pub fn architecture(machine: u16) -> String {
+    let known = match machine {
+        3 => "386",
+        8 => "mips",
+        20 => "ppc",
+        21 => "ppc64le",
+        22 => "s390x",
+        40 => "arm",
+        62 => "amd64",
+        183 => "arm64",
+        243 => "riscv64",
+        258 => "loong64",
+        other => return format!("a machine of ELF number {other}"),
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_interpreter_is_told_of_the_interpreter() {
+        let of = |path: &str, why| Obstacle::Needs { path: path.into(), why: Box::new(why) };
+        let said = |obstacle: Obstacle| obstacle.explanation(Path::new("/x"));
+        assert!(said(of("/bin/sh\r", Obstacle::Missing)).contains("Unix line ends"));
+        let shell = Obstacle::Architecture { built_for: architecture(183), here: "amd64" };
+        assert_eq!(
+            said(of("/bin/sh", shell)),
+            "it needs `/bin/sh`, and of that: it is built for arm64, and this machine is amd64; build or pull the image \
+             for this one: `--platform linux/amd64`"
+        );
+        assert_eq!(said(Obstacle::Unknown), "");
+    }
+}

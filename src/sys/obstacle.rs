@@ -1,0 +1,323 @@
+//! Why this process may not execute a program, found out after the kernel has refused it, or before it is asked. Looks
+//! with the ids and capabilities that this process has now. Allocates; must not be used where a lock may be held by a
+//! thread that is not here.
+
+use std::fs::{self, File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::AccessFlags;
+
+use crate::config::values::{CapSet, Gid, Uid};
+use crate::plan::obstacle::{Obstacle, Seen, architecture};
+use crate::sys::facts::{access, interpreter};
+use crate::sys::files::xattr;
+use crate::sys::slurp;
+
+/// Interpreters of interpreters that the kernel follows (`fs/exec.c`).
+pub const MAX_INTERPRETERS: usize = 5;
+/// As many links as the kernel follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// What this program's own architecture is in Docker's words, and which ELF numbers its kernel may execute: its own, and
+/// that of its 32-bit forerunner.
+const HERE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
+    ("amd64", &[62, 3])
+} else if cfg!(target_arch = "aarch64") {
+    ("arm64", &[183, 40])
+} else {
+    (std::env::consts::ARCH, &[])
+};
+
+/// Returns why the kernel has answered a program with `errno`.
+pub fn behind(errno: Errno, program: &Path) -> Obstacle {
+    behind_at(errno, program, MAX_INTERPRETERS)
+}
+
+fn behind_at(errno: Errno, program: &Path, depth: usize) -> Obstacle {
+    match errno {
+        Errno::ENOENT => missing(program, depth),
+        Errno::ENOTDIR => not_a_directory(program),
+        Errno::EACCES => closed(program, depth),
+        Errno::EPERM => match capabilities(program) {
+            Some(obstacle) => obstacle,
+            None => Obstacle::Policy { label: label() },
+        },
+        Errno::ENOEXEC => {
+            let shown = head(program).and_then(|head| format(&head));
+            shown.or_else(|| needed(program, depth, Errno::ENOEXEC)).unwrap_or(Obstacle::UnknownFormat)
+        }
+        Errno::ELIBBAD | Errno::EISDIR | Errno::EINVAL => {
+            needed(program, depth, errno).unwrap_or(Obstacle::UnknownFormat)
+        }
+        Errno::ETXTBSY => Obstacle::Busy,
+        Errno::ELOOP => Obstacle::Loop,
+        Errno::ENAMETOOLONG => Obstacle::NameTooLong,
+        Errno::EAGAIN => Obstacle::TooManyProcesses,
+        Errno::EMFILE | Errno::ENFILE => Obstacle::TooManyFiles,
+        Errno::ENOMEM => Obstacle::OutOfMemory,
+        Errno::EIO => Obstacle::ReadError,
+        _ => Obstacle::Unknown,
+    }
+}
+
+/// Returns which of these words, as execve(2) takes them, is too long, or that all of them are: arguments by their lengths.
+pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Obstacle {
+    let argument = |(at, length): (usize, &usize)| (format!("argument {at}"), *length);
+    let variable = |word: &'a [u8]| {
+        let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+        (format!("the variable {}", String::from_utf8_lossy(name)), word.len())
+    };
+    let words: Vec<_> = argv.iter().enumerate().map(argument).chain(env.map(variable)).collect();
+    let all = words.iter().map(|(_, length)| length.saturating_add(1)).sum();
+    let longest = words.into_iter().max_by_key(|(_, length)| *length);
+    let (longest, length) = longest.unwrap_or_default();
+    Obstacle::TooLong { longest, length, all }
+}
+
+/// Returns what a program shows that is needed to execute another one: that it is not there, or what is wrong with it or
+/// with what it needs itself. Whoever asks may be another user than whoever will execute it, so that nothing else is certain.
+pub fn shown_by(program: &Path) -> Option<Obstacle> {
+    shown_at(program, MAX_INTERPRETERS)
+}
+
+fn shown_at(program: &Path, depth: usize) -> Option<Obstacle> {
+    if access::check(program, AccessFlags::F_OK) == Err(Errno::ENOENT) {
+        return Some(Obstacle::Missing);
+    }
+    let head = head(program)?;
+    in_file(program, &head).or_else(|| {
+        let path = interpreter::named(&head).filter(|_| depth > 0)?;
+        let why = Box::new(shown_at(&path, depth - 1)?);
+        Some(Obstacle::Needs { path, why })
+    })
+}
+
+/// Returns what is wrong with a program itself, whose first bytes these are.
+pub fn in_file(program: &Path, head: &[u8]) -> Option<Obstacle> {
+    format(head).or_else(|| capabilities(program))
+}
+
+fn missing(program: &Path, depth: usize) -> Obstacle {
+    match (program.symlink_metadata(), program.metadata()) {
+        (Ok(link), Err(_)) if link.is_symlink() => {
+            fs::read_link(program).map_or(Obstacle::Missing, Obstacle::DanglingLink)
+        }
+        (_, Ok(_)) => needed(program, depth, Errno::ENOENT).unwrap_or(Obstacle::Unknown),
+        (_, Err(_)) => Obstacle::Missing,
+    }
+}
+
+fn not_a_directory(program: &Path) -> Obstacle {
+    let way: Vec<_> = program.ancestors().skip(1).collect();
+    let place = way.into_iter().rev().find(|place| place.metadata().is_ok_and(|meta| !meta.is_dir()));
+    place.map_or(Obstacle::Unknown, |place| Obstacle::NotADirectory(place.to_owned()))
+}
+
+fn closed(program: &Path, depth: usize) -> Obstacle {
+    if let Some(directory) = closed_directory(program) {
+        return directory;
+    }
+    let Ok(meta) = program.metadata() else { return Obstacle::Unknown };
+    let seen = seen(program, &meta);
+    if meta.is_dir() {
+        return Obstacle::Directory;
+    }
+    if !meta.is_file() {
+        return Obstacle::NoFile;
+    }
+    if meta.mode() & 0o111 == 0 {
+        return Obstacle::NoExecuteBit(seen);
+    }
+    if statvfs(program).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC)) {
+        return Obstacle::NoExecMount;
+    }
+    if access::check(program, AccessFlags::X_OK).is_err() {
+        return Obstacle::NotForThisUser(seen);
+    }
+    needed(program, depth, Errno::EACCES).unwrap_or_else(|| Obstacle::Policy { label: label() })
+}
+
+/// The first directory on the way that this process may not search.
+fn closed_directory(program: &Path) -> Option<Obstacle> {
+    let mut path = program.to_owned();
+    for _ in 0..MAX_LINKS {
+        let way: Vec<_> = path.ancestors().skip(1).filter(|place| !place.as_os_str().is_empty()).collect();
+        let closed = |place: &&&Path| access::check(place, AccessFlags::X_OK) == Err(Errno::EACCES);
+        if let Some(place) = way.iter().rev().find(closed) {
+            return place.metadata().ok().map(|meta| Obstacle::ClosedDirectory(seen(place, &meta)));
+        }
+        path = path.parent()?.join(fs::read_link(&path).ok()?);
+    }
+    None
+}
+
+/// What is wrong with the interpreter or the loader of a program, whose kernel's answer this is.
+fn needed(program: &Path, depth: usize, errno: Errno) -> Option<Obstacle> {
+    let path = interpreter::named(&head(program)?).filter(|_| depth > 0)?;
+    let errno = match path.metadata() {
+        Ok(_) => errno,
+        Err(cause) => cause.raw_os_error().map_or(errno, Errno::from_raw),
+    };
+    let why = match behind_at(errno, &path, depth - 1) {
+        Obstacle::Unknown | Obstacle::Policy { .. } => return None,
+        // The format of a loader that is as it should be is no answer.
+        Obstacle::UnknownFormat if errno == Errno::ENOEXEC => return None,
+        why => why,
+    };
+    Some(Obstacle::Needs { path, why: Box::new(why) })
+}
+
+/// What is wrong with the contents of a program.
+fn format(head: &[u8]) -> Option<Obstacle> {
+    if head.is_empty() {
+        return Some(Obstacle::Empty);
+    }
+    if let Some(machine) = machine(head) {
+        let (here, can) = HERE;
+        let other = !can.is_empty() && !can.contains(&machine);
+        return other.then(|| Obstacle::Architecture { built_for: architecture(machine), here });
+    }
+    if head.starts_with(b"#!") {
+        return interpreter::named(head).is_none().then_some(Obstacle::EmptyShebang);
+    }
+    is_text(head).then_some(Obstacle::NoShebang)
+}
+
+/// `e_machine` of an ELF file of either byte order (elf(5)).
+fn machine(head: &[u8]) -> Option<u16> {
+    let bytes = head.get(0x12..0x14)?.try_into().ok()?;
+    match head.get(..6)? {
+        [0x7f, b'E', b'L', b'F', _, 2] => Some(u16::from_be_bytes(bytes)),
+        [0x7f, b'E', b'L', b'F', ..] => Some(u16::from_le_bytes(bytes)),
+        _ => None,
+    }
+}
+
+/// Whether it reads as a text: no control characters but white space.
+fn is_text(head: &[u8]) -> bool {
+    head.iter().all(|byte| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
+}
+
+/// What a program's file capabilities ask for that the bounding set does not have: the kernel then refuses it, whatever
+/// else is so (capabilities(7), "Safety checking for capability-dumb binaries").
+fn capabilities(program: &Path) -> Option<Obstacle> {
+    let (wants, effective) = xattr::file_capabilities(program)?;
+    let missing = wants.minus(bounding());
+    (effective && !missing.is_empty()).then_some(Obstacle::FileCapabilities { wants, missing })
+}
+
+fn bounding() -> CapSet {
+    let status = slurp::proc("/proc/self/status");
+    let text = String::from_utf8_lossy(&status);
+    let line = text.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap_or_default();
+    // Without /proc nothing is missed.
+    CapSet(u64::from_str_radix(line.trim(), 16).unwrap_or(u64::MAX))
+}
+
+fn seen(path: &Path, meta: &Metadata) -> Seen {
+    Seen { path: path.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 }
+}
+
+/// Returns the first bytes of a regular file; `None` if it is none or may not be read.
+pub fn head(path: &Path) -> Option<Vec<u8>> {
+    let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    let mut head = vec![0; interpreter::HEAD];
+    let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
+    head.truncate(length);
+    Some(head)
+}
+
+/// As whom a security module knows this process; `unconfined` is nobody special.
+fn label() -> Option<String> {
+    let label = slurp::proc("/proc/self/attr/current");
+    let label = String::from_utf8_lossy(&label).trim_end_matches(['\0', '\n']).to_owned();
+    (!label.is_empty() && !label.contains("unconfined") && label != "kernel").then_some(label)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // what the kernel says is asked from it
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::Command;
+
+    use super::*;
+
+    /// The answers of execve(2) behind which there is something whatever the program is. Those that depend on it are in the test
+    /// below; E2BIG is about its arguments.
+    const ERRNOS: [Errno; 14] = [
+        Errno::EACCES,
+        Errno::EAGAIN,
+        Errno::EINVAL,
+        Errno::EIO,
+        Errno::EISDIR,
+        Errno::ELIBBAD,
+        Errno::ELOOP,
+        Errno::EMFILE,
+        Errno::ENAMETOOLONG,
+        Errno::ENFILE,
+        Errno::ENOEXEC,
+        Errno::ENOMEM,
+        Errno::EPERM,
+        Errno::ETXTBSY,
+    ];
+
+    #[test]
+    fn every_answer_of_execve_that_is_about_the_program_has_words() {
+        let program = Path::new("/bin/true");
+        for errno in ERRNOS {
+            assert!(behind(errno, program).words(program).is_some(), "{errno}");
+        }
+        let long = too_long(&[5, 7], [b"A=x".as_slice(), b"LONG=xxxxxxxxxx"].into_iter());
+        assert_eq!(long, Obstacle::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_explained_by_what_is_so() {
+        let place = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8], mode: u32| {
+            let path = place.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let mut foreign = fs::read("/bin/true").unwrap();
+        foreign[0x12..0x14].copy_from_slice(&22_u16.to_be_bytes());
+        foreign[5] = 2;
+        let at = |name: &str| place.path().join(name);
+        symlink("nowhere", at("dangling")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        let needs = |path: &str, why: Obstacle| Obstacle::Needs { path: path.into(), why: Box::new(why) };
+        let plain = put("plain", b"#!/bin/sh\n", 0o644);
+        let by_plain = format!("#!{}\n", plain.display());
+        let s390 = Obstacle::Architecture { built_for: "s390x".to_owned(), here: HERE.0 };
+        let meta = plain.metadata().unwrap();
+        let no_bit = |path: &Path| Obstacle::NoExecuteBit(seen(path, &meta));
+        for (program, obstacle) in [
+            (at("none"), Obstacle::Missing),
+            (at("dangling"), Obstacle::DanglingLink("nowhere".into())),
+            (at("loop"), Obstacle::Loop),
+            (plain.join("x"), Obstacle::NotADirectory(plain.clone())),
+            (place.path().to_owned(), Obstacle::Directory),
+            (at(&"x".repeat(300)), Obstacle::NameTooLong),
+            (plain.clone(), no_bit(&plain)),
+            (put("text", b"echo\n", 0o755), Obstacle::NoShebang),
+            (put("empty", b"", 0o755), Obstacle::Empty),
+            (put("bang", b"#!\n", 0o755), Obstacle::EmptyShebang),
+            (put("odd", b"\0\x01", 0o755), Obstacle::UnknownFormat),
+            (put("foreign", &foreign, 0o755), s390),
+            (put("crlf", b"#!/bin/sh\r\n", 0o755), needs("/bin/sh\r", Obstacle::Missing)),
+            (put("bad", b"#!/none/python\n", 0o755), needs("/none/python", Obstacle::Missing)),
+            (put("by-plain", by_plain.as_bytes(), 0o755), needs(plain.to_str().unwrap(), no_bit(&plain))),
+        ] {
+            let refused = Command::new(&program).spawn().expect_err("the kernel refuses it");
+            let errno = Errno::from_raw(refused.raw_os_error().unwrap());
+            assert_eq!(behind(errno, &program), obstacle, "{errno}: {}", program.display());
+        }
+    }
+}

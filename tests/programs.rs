@@ -1,0 +1,190 @@
+//! A program that the kernel does not execute is explained, and so is one that has less than its file says (execve(2),
+//! capabilities(7)): before the boot where the image shows it, and in the report of the start.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+
+#[path = "support/jail.rs"]
+mod jail;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use jail::{Ended, Jail, possible};
+use tempfile::TempDir;
+
+fn app() -> Jail {
+    Jail::new().env("PUID", "1234").env("PGID", "1234")
+}
+
+/// A volume of root's, as an image has its programs.
+fn image() -> TempDir {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    place
+}
+
+fn put(place: &TempDir, name: &str, bytes: &[u8], mode: u32) {
+    let path = place.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// This machine's `true`, for another one: `e_machine` of elf(5).
+fn foreign() -> Vec<u8> {
+    let mut bytes = fs::read("/bin/true").unwrap();
+    let other: u16 = if cfg!(target_arch = "aarch64") { 62 } else { 183 };
+    bytes[0x12..0x14].copy_from_slice(&other.to_le_bytes());
+    bytes
+}
+
+fn foreign_name() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" }
+}
+
+#[track_caller]
+fn said(ended: &Ended, text: &str) {
+    assert!(ended.lines.iter().any(|line| line.text.contains(text)), "nobody says {text:?}: {ended:#?}");
+}
+
+#[track_caller]
+fn unsaid(ended: &Ended, text: &str) {
+    assert!(!ended.lines.iter().any(|line| line.text.contains(text)), "somebody says {text:?}: {ended:#?}");
+}
+
+fn once(program: &str) -> String {
+    format!("command = [\"{program}\"]\nrestart = {{ limit = 1 }}\n")
+}
+
+#[test]
+fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
+    if !possible() {
+        return;
+    }
+    let image = image();
+    put(&image, "closed", &fs::read("/bin/true").unwrap(), 0o700);
+    put(&image, "private/tool", &fs::read("/bin/true").unwrap(), 0o755);
+    fs::set_permissions(image.path().join("private"), Permissions::from_mode(0o700)).unwrap();
+    put(&image, "foreign", &foreign(), 0o755);
+    put(&image, "damaged", b"\x01\x02\x03", 0o755);
+    put(&image, "by-closed", b"#!/image/closed\n", 0o755);
+    let jail = || app().volume(image.path(), "/image");
+    let refused = |program: &str, why: &str| {
+        let ended = jail().service("web.toml", &once(&format!("/image/{program}"))).run();
+        said(&ended, &format!("cannot execute `/image/{program}`: {why}"));
+        ended
+    };
+    let boot = "`web` runs as app (1234:1234) and cannot execute /image/";
+    let closed = "this user may not execute it: /image/closed is 0:0 0700; `RUN chmod a+rx /image/closed`";
+    let ended = refused("closed", &format!("Permission denied; {closed}"));
+    said(&ended, &format!("{boot}closed: {closed}"));
+    let directory = "this user may not search a directory on the way: /image/private is 0:0 0700; `RUN chmod a+x";
+    let ended = refused("private/tool", &format!("Permission denied; {directory}"));
+    said(&ended, &format!("{boot}private/tool: {directory}"));
+    refused("by-closed", &format!("Permission denied; it needs `/image/closed`, and of that: {closed}"));
+    let ended = refused("foreign", &format!("Exec format error; it is built for {}, and this", foreign_name()));
+    said(&ended, "unless this kernel emulates that machine");
+    refused("damaged", "Exec format error; it is in no format that this kernel executes");
+
+    let long = format!("command = [\"/bin/true\", \"{}\"]\nrestart = {{ limit = 1 }}\n", "x".repeat(131_072));
+    let ended = jail().service("web.toml", &long).run();
+    said(&ended, "cannot execute `/bin/true`: Argument list too long; its arguments and environment have ");
+    said(&ended, "argument 1 has 131072");
+
+    // What is asked about a service, and what follows it.
+    let asks = "command = [\"/bin/sleep\", \"1000\"]\nready = { command = [\"/image/foreign\"], timeout = \"1s\" }\n\
+        restart = { limit = 1 }\n";
+    said(
+        &jail().service("web.toml", asks).run(),
+        "cannot execute `/image/foreign`: Exec format error; it is built for",
+    );
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
+    if !possible() {
+        return;
+    }
+    let image = image();
+    put(&image, "text", b"echo hello\n", 0o755);
+    put(&image, "empty", b"", 0o755);
+    put(&image, "nothing", b"#!\n", 0o755);
+    put(&image, "capable", &fs::read("/bin/true").unwrap(), 0o755);
+    put(&image, "by-capable", b"#!/image/capable\n", 0o755);
+    let set = Command::new("setcap").arg("cap_sys_time=+ep").arg(image.path().join("capable")).status();
+    assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
+    let jail = || app().volume(image.path(), "/image");
+    for (program, what) in [
+        ("text", "it is a text whose first line does not begin with `#!`"),
+        ("empty", "the file is empty"),
+        ("nothing", "no program follows the `#!` of its first line"),
+        ("capable", "it has the file capabilities SYS_TIME and does not run without them (`+e`), and the container"),
+        ("by-capable", "it needs `/image/capable`, and of that: it has the file capabilities SYS_TIME"),
+    ] {
+        let what = format!("cannot execute `/image/{program}`: {what}");
+        let ended = jail().service("web.toml", &once(&format!("/image/{program}"))).run().expect(100);
+        said(&ended, &what);
+        said(&jail().command(&[&format!("/image/{program}")]).run().expect(126), &what);
+    }
+    let granted = jail().cap_add("SYS_TIME").service("web.toml", &once("/image/capable")).run();
+    unsaid(&granted, "cannot execute");
+}
+
+#[test]
+fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_brings_them_back() {
+    if !possible() {
+        return;
+    }
+    let image = image();
+    let program = fs::read("/bin/true").unwrap();
+    put(&image, "binds", &program, 0o755);
+    put(&image, "setuid", &program, 0o4755);
+    let set = Command::new("setcap").arg("cap_net_bind_service=+ep").arg(image.path().join("binds")).status();
+    assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
+    let jail = || app().volume(image.path(), "/image");
+    let service = |program: &str, more: &str| {
+        jail()
+            .service("web.toml", &format!("type = \"oneshot\"\ncommand = [\"/image/{program}\"]\n{more}"))
+            .run()
+            .expect(0)
+    };
+    let void = "/image/binds has file capabilities (NET_BIND_SERVICE), which are void under no_new_privs";
+    let ended = service("binds", "");
+    said(&ended, &format!("`web`: {void}: it has only what app has; write `capabilities = [\"NET_BIND_SERVICE\"]`"));
+    unsaid(&service("binds", "capabilities = [\"NET_BIND_SERVICE\"]\n"), "void under");
+    unsaid(&service("binds", "no_new_privileges = false\n"), "void under");
+    let ended = service("setuid", "");
+    said(&ended, "`web`: /image/setuid is setuid (user 0), which is void under no_new_privs");
+    said(&ended, "write `no_new_privileges = false` into the service's file");
+    unsaid(&service("setuid", "user = \"root\"\n"), "void under");
+
+    let ended = jail().command(&["/image/binds"]).run().expect(0);
+    said(&ended, &format!("`main`: {void}"));
+    said(&ended, "make it a service of the tree, with `capabilities = [\"NET_BIND_SERVICE\"]` in its file");
+}
+
+/// The words of `check` are those of the boot.
+#[test]
+fn check_in_the_image_says_the_same() {
+    if !possible() {
+        return;
+    }
+    let image = image();
+    put(&image, "text", b"echo hello\n", 0o755);
+    put(&image, "foreign", &foreign(), 0o755);
+    put(&image, "tree/bad.toml", b"command = [\"/image/text\"]\n", 0o644);
+    put(&image, "tree/other.toml", b"command = [\"/image/foreign\"]\n", 0o644);
+    let asks = ["/bin/sh", "-c", "cp /image/tree/$WHICH.toml /etc/services.d/; stepdown check; true"];
+    let root = "drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n";
+    let check = |which: &str| {
+        Jail::new()
+            .container_toml(root)
+            .volume(Path::new(image.path()), "/image")
+            .env("WHICH", which)
+            .command(&asks)
+            .run()
+    };
+    said(&check("bad"), "cannot execute `/image/text`: it is a text whose first line does not begin with `#!`");
+    said(&check("other"), &format!("cannot execute `/image/foreign`: it is built for {}", foreign_name()));
+}
