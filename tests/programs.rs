@@ -164,6 +164,19 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_bri
     said(&ended, "make it a service of the tree, with `capabilities = [\"NET_BIND_SERVICE\"]` in its file");
 }
 
+#[test]
+fn variables_that_a_script_may_not_see_are_said_once() {
+    if !possible() {
+        return;
+    }
+    let jail = || app().env("spring.port", "1").env("FINE_1", "2");
+    let script = "type = \"oneshot\"\nscript = \"env\"\n";
+    let ended = jail().service("a.toml", script).service("b.toml", script).run().expect(0);
+    let what = "`a`, `b`: a `script` may not see spring.port: shells drop variables whose names are no shell names";
+    assert_eq!(ended.lines.iter().filter(|line| line.text.contains(what)).count(), 1, "{ended:#?}");
+    unsaid(&jail().service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n").run().expect(0), "may not see");
+}
+
 /// The words of `check` are those of the boot.
 #[test]
 fn check_in_the_image_says_the_same() {

@@ -188,6 +188,7 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
         );
     }
     remarks::on_the_machine(facts, notes);
+    remarks::on_scripts(config, facts, notes);
     if let Some(zone) = &facts.unknown_zone {
         let zone = shown_value(zone);
         let notice = format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ");

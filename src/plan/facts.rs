@@ -80,6 +80,8 @@ pub struct Facts {
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// What programs are to who executes them, where that is not the same for everybody, by the program.
     pub executables: BTreeMap<PathBuf, Executable>,
+    /// Variables of the container whose names are no names of shell variables.
+    pub no_shell_names: Vec<String>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.

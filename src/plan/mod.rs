@@ -19,7 +19,7 @@ pub mod order;
 mod outside;
 mod prepare;
 mod privilege;
-mod remarks;
+pub mod remarks;
 mod runs_as;
 mod services;
 pub mod show;

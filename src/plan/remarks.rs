@@ -1,9 +1,13 @@
 //! What every container has and this one has not: said, because programs in it will stumble over it. Must not decide
 //! anything.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::facts::{Access, Facts, StdioKind};
 use super::notes::Notes;
 use super::show::words;
+use crate::config::Config;
+use crate::config::service::Command;
 use crate::config::values::Gid;
 
 /// Says what is missing of a machine that programs take for granted.
@@ -67,4 +71,35 @@ fn unusual_run(facts: &Facts, notes: &mut Notes) {
         let (place, other) = (words::path(place), words::path(other));
         notes.notice(format!("{place} {what}: the control socket is in {other}; make {place} a directory of root's"));
     }
+}
+
+/// Shells such as dash and busybox's pass on only what can be a variable of theirs: `command` keeps the others.
+pub(super) fn on_scripts(config: &Config, facts: &Facts, notes: &mut Notes) {
+    let mut by_names: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for service in &config.services {
+        let helpers = service.helpers();
+        let mut all = helpers.iter().map(|(_, command)| command).chain([&service.command]);
+        if !all.any(|command| matches!(command, Command::Script(_))) {
+            continue;
+        }
+        let declared = service.environment.keys().filter(|name| !is_shell_name(name));
+        let given = facts.no_shell_names.iter().filter(|_| !service.clear_environment);
+        let names: BTreeSet<_> = declared.chain(given).cloned().collect();
+        if !names.is_empty() {
+            by_names.entry(names.into_iter().collect()).or_default().push(format!("`{}`", service.name));
+        }
+    }
+    for (names, services) in by_names {
+        let (names, services) = (names.join(", "), services.join(", "));
+        notes.notice(format!(
+            "{services}: a `script` may not see {names}: shells drop variables whose names are no shell names; write \
+             `command = […]`, or name them with letters, digits and `_`"
+        ));
+    }
+}
+
+/// Returns whether a variable of this name can be one of a shell's (POSIX, 3.231).
+pub fn is_shell_name(name: &str) -> bool {
+    let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+    begins && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -215,6 +215,7 @@ pub fn docker() -> Facts {
         candidates: BTreeMap::new(),
         interpreters: BTreeMap::new(),
         executables: BTreeMap::new(),
+        no_shell_names: Vec::new(),
         home: None,
         homes: BTreeMap::new(),
         free_ports_from: None,

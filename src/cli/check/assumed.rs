@@ -54,6 +54,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         candidates: BTreeMap::new(),
         interpreters: BTreeMap::new(),
         executables: BTreeMap::new(),
+        no_shell_names: Vec::new(),
         homes: BTreeMap::new(),
         free_ports_from: None,
         root_owner: Uid(0),

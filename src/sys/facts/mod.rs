@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::config::values::Uid;
 use crate::error::shown;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
-use crate::plan::inherited;
+use crate::plan::{inherited, remarks};
 
 use programs::Found;
 
@@ -103,6 +103,7 @@ pub fn read(config: &Config) -> Facts {
         candidates,
         interpreters,
         executables,
+        no_shell_names: no_shell_names(),
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,
@@ -123,4 +124,10 @@ fn variables() -> Vec<String> {
 pub fn free_ports_from() -> Option<u16> {
     let text = super::slurp::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     String::from_utf8_lossy(&text).trim().parse().ok()
+}
+
+/// What was given that no shell has a name for; a function that bash exports is nobody's variable.
+fn no_shell_names() -> Vec<String> {
+    let names = std::env::vars_os().map(|(name, _)| shown(&name));
+    names.filter(|name| !remarks::is_shell_name(name) && !name.starts_with("BASH_FUNC_")).collect()
 }
