@@ -264,6 +264,12 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     let vouched = jail("command = [\"/data/bin/hook\"]\n").container_toml("trust = [\"/data\"]\n");
     said(&vouched.run().expect(0), "the app's hook ran as 0");
 
+    // The main command, where it is declared for root.
+    let main = app().volume(data.path(), "/data").env("PATH", PATH).container_toml("[main]\nuser = \"root\"\n");
+    let ended = main.command(&["/data/bin/hook"]).run().expect(100);
+    said(&ended, "`main` runs as root, and others than root could have written its program /data/bin/hook");
+    unsaid(&ended, "the app's hook ran");
+
     // A program of root's that the app's interprets; and what the boot gives to the app before anything runs.
     let root = volume(ROOT);
     put(&root, "hook", "#!/data/bin/hook\n", ROOT, 0o755);
