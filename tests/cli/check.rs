@@ -130,7 +130,7 @@ fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(
         said.out.contains(
-            "note: services.d/web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; write /dev/stdout\n"
+            "note: services.d/web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; write /dev/stdout in what a service runs; a cron job: "
         ),
         "{}",
         said.out
