@@ -9,7 +9,7 @@ use std::process::Command;
 
 use jail::{Jail, LIMIT, Line, Running, possible};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+const BINARY: &str = jail::INSIDE;
 
 fn app() -> Jail {
     Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
