@@ -51,7 +51,7 @@ pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: R
             };
             let name = launch.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
             let what = format!("cannot execute `{name}`");
-            let explanation = program.map(|program| child::explanation(errno, &program, launch)).unwrap_or_default();
+            let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
             return refuse(answer, &SpawnError { what, errno: errno as i32, explanation }.words(errno.desc()));
         }
         close_up();

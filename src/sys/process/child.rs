@@ -4,11 +4,9 @@
 //! out why, with its user's eyes, and without PID 1 waiting for the disk that it looks at.
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
-use std::ffi::{CStr, CString, OsStr, c_char};
+use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -21,7 +19,6 @@ use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
 use crate::supervise::SpawnError;
-use crate::sys::obstacle;
 
 /// Stage and errno.
 pub const RECORD: usize = 5;
@@ -112,7 +109,7 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
         (Ok(()), Program::Path(program), None) => {
             let errno = execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
-            let why = panic::catch_unwind(AssertUnwindSafe(|| explanation(errno, program, launch)));
+            let why = panic::catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
             say(verdict, record_of((Stage::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
         (Ok(()), Program::Path(_) | Program::Search(_), _) => {
@@ -132,7 +129,7 @@ fn find_and_execute(launch: &Launch, verdict: RawFd) {
     match program::environment(launch) {
         Ok(env) => {
             let (errno, program) = program::execute(&launch.program, launch, &env);
-            let why = program.map(|program| explanation(errno, &program, launch)).unwrap_or_default();
+            let why = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
             say(verdict, record_of((Stage::Exec, errno)), why.as_bytes());
         }
         Err((words, errno)) => say(verdict, record_of((Stage::Environment, errno)), words.as_bytes()),
@@ -174,21 +171,6 @@ pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
     // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
     unsafe { libc::execve(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
     Errno::last()
-}
-
-/// Returns why a program was refused with `errno` and what helps, in words; empty where nothing is known. Allocates, and looks
-/// at the program as who this process is by now.
-pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
-    let program = Path::new(OsStr::from_bytes(program.to_bytes()));
-    let obstacle = match errno {
-        Errno::E2BIG => {
-            let bytes = |words: &[CString]| words.iter().map(|word| word.as_bytes().len()).collect::<Vec<_>>();
-            let names = launch.env.iter().map(|word| word.as_bytes());
-            obstacle::too_long(&bytes(&launch.argv), names)
-        }
-        errno => obstacle::behind(errno, program),
-    };
-    obstacle.explanation(program)
 }
 
 fn record_of((stage, errno): (Stage, Errno)) -> [u8; RECORD] {

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use super::child::{self, Pointers};
 use super::environment_file::{self, Unreadable};
 use super::launch::{Launch, Program, word_of};
+use crate::sys::obstacle;
 
 /// Returns the whole environment of `launch`: what it has, with what its file says.
 ///
@@ -55,6 +56,21 @@ pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, O
 
 fn exists(program: &CStr) -> bool {
     Path::new(OsStr::from_bytes(program.to_bytes())).exists()
+}
+
+/// Returns why a program was refused with `errno` and what helps, in words; empty where nothing is known. Allocates, and looks
+/// at the program as who this process is by now.
+pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
+    let program = Path::new(OsStr::from_bytes(program.to_bytes()));
+    let obstacle = match errno {
+        Errno::E2BIG => {
+            let bytes = |words: &[CString]| words.iter().map(|word| word.as_bytes().len()).collect::<Vec<_>>();
+            let names = launch.env.iter().map(|word| word.as_bytes());
+            obstacle::too_long(&bytes(&launch.argv), names)
+        }
+        errno => obstacle::behind(errno, program),
+    };
+    obstacle.explanation(program)
 }
 
 /// Returns the paths at which execvp(3) would look for a program.
