@@ -283,6 +283,63 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
 }
 
 #[test]
+fn a_program_that_root_may_not_look_at_yet_is_judged_by_the_way_to_it() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["hook"]);
+    fs::set_permissions(data.path(), Permissions::from_mode(0o700)).unwrap();
+    let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
+    let jail = app().cap_drop("DAC_OVERRIDE").cap_drop("DAC_READ_SEARCH").volume(data.path(), "/data");
+    let ended = jail.service("a.toml", toml).run().expect(100);
+    said(&ended, "could have written its program /data/bin/hook: /data is 1234:1234 0700");
+}
+
+#[test]
+fn what_the_boot_gives_to_the_app_is_known_by_every_link_that_leads_there() {
+    if !possible() {
+        return;
+    }
+    let (data, links) = (volume(ROOT), volume(ROOT));
+    put(&data, "tools/hook", "#!/bin/sh\necho ran\n", ROOT, 0o755);
+    symlink("/data/tools", links.path().join("tools")).unwrap();
+    symlink("/data", links.path().join("data")).unwrap();
+    let toml = |word: &str| format!("type = \"oneshot\"\nuser = \"root\"\ncommand = [\"{word}\"]\n");
+    let jail = |own: &str, word: &str| {
+        let jail = app().volume(data.path(), "/data").volume(links.path(), "/links");
+        jail.container_toml(&format!("own = [{{ path = \"{own}\" }}]\n")).service("a.toml", &toml(word))
+    };
+    let ended = jail("/data", "/links/tools/hook").run().expect(100);
+    said(&ended, "could have written its program /links/tools/hook: `own` gives /data away");
+    let ended = jail("/links/data", "/data/tools/hook").run().expect(100);
+    said(&ended, "could have written its program /data/tools/hook: `own` gives /links/data away");
+    let ended = jail("/data", "true").env("PATH", "/links/tools:/usr/bin:/bin").run().expect(0);
+    said(&ended, "PATH is without /links/tools (others than root decide what is found there: `own` gives /data away)");
+}
+
+#[test]
+fn what_is_relative_to_the_working_directory_is_judged_there() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["mkdir", "echo"]);
+    let jail = |toml: &str| {
+        let toml = format!("type = \"oneshot\"\nuser = \"root\"\n{toml}");
+        app().volume(data.path(), "/data").service("a.toml", &toml)
+    };
+    let searched = jail("directory = \"/data/bin\"\nscript = \"mkdir /run/x\"\n");
+    let ended = searched.env("PATH", "/proc/self/cwd:/usr/bin:/bin").run().expect(0);
+    unsaid(&ended, "the app's");
+    said(&ended, "PATH is without /proc/self/cwd (relative to wherever a program stands)");
+
+    let root = volume(ROOT);
+    put(&root, "tool", "#!bin/echo\n", ROOT, 0o755);
+    let interpreted = jail("directory = \"/data\"\ncommand = [\"/hooks/tool\"]\n").volume(root.path(), "/hooks");
+    let ended = interpreted.run().expect(100);
+    said(&ended, "could have written /data/bin/echo, which /hooks/tool needs");
+}
+
+#[test]
 fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands_for() {
     if !possible() {
         return;

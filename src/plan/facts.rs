@@ -82,6 +82,9 @@ pub struct Facts {
     pub executables: BTreeMap<PathBuf, Executable>,
     /// Variables of the container whose names are no names of shell variables.
     pub no_shell_names: Vec<String>,
+    /// Where programs, directories of PATH and declared places really are, if the way there leads through links: where
+    /// each of those links stands, and the end. By the path as it is written; without links, nothing.
+    pub ways: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
@@ -350,8 +353,8 @@ pub enum ProgramFact {
     },
     /// Nowhere.
     NotFound,
-    /// We may not look (a directory that only another user may search).
-    Unknown,
+    /// We may not look there (a directory that only another user may search).
+    Unknown(PathBuf),
 }
 
 impl ProgramFact {
@@ -363,7 +366,7 @@ impl ProgramFact {
             match fact {
                 Self::NotFound => {}
                 Self::Found(_) | Self::NoInterpreter { .. } | Self::Refused { .. } => return fact,
-                Self::NotExecutable(_) | Self::NoExec(_) | Self::Unknown => {
+                Self::NotExecutable(_) | Self::NoExec(_) | Self::Unknown(_) => {
                     if best == Self::NotFound {
                         best = fact;
                     }
@@ -373,12 +376,12 @@ impl ProgramFact {
         best
     }
 
-    /// Returns the program, where one is there.
+    /// Returns the program, where one is there or could be.
     pub fn path(&self) -> Option<&PathBuf> {
         match self {
-            Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) => Some(path),
+            Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) | Self::Unknown(path) => Some(path),
             Self::NoInterpreter { program, .. } | Self::Refused { program, .. } => Some(program),
-            Self::NotFound | Self::Unknown => None,
+            Self::NotFound => None,
         }
     }
 }

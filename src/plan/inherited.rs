@@ -179,7 +179,8 @@ impl<'a> Judge<'a> {
 
     /// Returns why others than root decide what is found in a directory of PATH.
     fn closed(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<Closed<'a>> {
-        if !entry.path.is_absolute() {
+        // `/proc/self/cwd` is absolute in its letters only.
+        if !entry.path.is_absolute() || self.way(&entry.path).any(|place| place.starts_with("/proc")) {
             return Some(Closed::Relative);
         }
         let trust = self.of_variables(service, runs);

@@ -162,15 +162,30 @@ impl<'a> Judge<'a> {
             Some(UserRef::Name(name)) => name.as_str() == "root" || (or.is_some() && name.as_str() == runs.user),
         };
         let container = &self.config.container;
+        // Where it really is, and every link that says so: whoever has the link says where.
+        let stands: Vec<_> = std::iter::once(path).chain(self.way(path)).collect();
+        let lies_in = |given: &Path, is_reached: &dyn Fn(&Path, &Path) -> bool| {
+            let given = self.way(given).last().unwrap_or(given);
+            stands.iter().any(|place| is_reached(place, given))
+        };
         let own = container.own.iter().filter(|own| {
-            let reached = if own.recursive { path.starts_with(&own.path) } else { path == own.path };
-            let excluded = own.exclude.iter().any(|name| path.starts_with(own.path.join(name)));
-            own.when != OwnWhen::Never && reached && !excluded && !is_safe(&own.user)
+            let is_reached = |place: &Path, given: &Path| {
+                let excluded = own.exclude.iter().any(|name| place.starts_with(given.join(name)));
+                !excluded && if own.recursive { place.starts_with(given) } else { place == given }
+            };
+            own.when != OwnWhen::Never && !is_safe(&own.user) && lies_in(&own.path, &is_reached)
         });
-        let made = container.directories.iter().filter(|made| path.starts_with(&made.path) && !is_safe(&made.user));
+        let made = container.directories.iter().filter(|made| {
+            !is_safe(&made.user) && lies_in(&made.path, &|place: &Path, given: &Path| place.starts_with(given))
+        });
         let own = own.map(|own| Stranger::Given { path: &own.path, key: "own" });
         let made = made.map(|made| Stranger::Given { path: &made.path, key: "directory" });
         own.chain(made).find(|given| !self.is_vouched_for(given.path()))
+    }
+
+    /// Returns the links on the way to a path and where it really is; nothing, where there are no links.
+    pub(super) fn way(&self, path: &Path) -> impl DoubleEndedIterator<Item = &'a Path> + use<'a> {
+        self.facts.ways.get(path).into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Returns everything that a service has executed, and what that needs for it.

@@ -127,10 +127,11 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
             ProgramFact::Found(path)
             | ProgramFact::NotExecutable(path)
             | ProgramFact::NoExec(path)
+            | ProgramFact::Unknown(path)
             | ProgramFact::NoInterpreter { program: path, .. }
             | ProgramFact::Refused { program: path, .. },
         ) => path.clone(),
-        Some(ProgramFact::NotFound | ProgramFact::Unknown) | None => given.to_owned(),
+        Some(ProgramFact::NotFound) | None => given.to_owned(),
     }
 }
 
@@ -167,7 +168,7 @@ pub fn main_is_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
             EXIT_NOT_EXECUTABLE
         }
         Some(
-            ProgramFact::NotFound | ProgramFact::NoInterpreter { .. } | ProgramFact::Found(_) | ProgramFact::Unknown,
+            ProgramFact::NotFound | ProgramFact::NoInterpreter { .. } | ProgramFact::Found(_) | ProgramFact::Unknown(_),
         )
         | None => EXIT_NOT_FOUND,
     };
@@ -200,7 +201,7 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         // A kernel may have been told to run other machines' programs by an emulator (binfmt_misc).
         (Some(ProgramFact::Refused { why, .. }), _) if is_foreign(why) => return None,
         (Some(ProgramFact::Refused { program, why }), _) => return refused(program, why),
-        (Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None, _) => return None,
+        (Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None, _) => return None,
     })
 }
 

@@ -161,7 +161,7 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> NotRun {
         }
         (_, ErrorKind::NotFound) => NotRun::NotFound(format!("{what}: there is no such program")),
         // EACCES may also come from a directory of PATH that this user cannot search.
-        (ProgramFact::NotFound | ProgramFact::Unknown, _) if !program.as_encoded_bytes().contains(&b'/') => {
+        (ProgramFact::NotFound | ProgramFact::Unknown(_), _) if !program.as_encoded_bytes().contains(&b'/') => {
             NotRun::NotFound(format!("{what}: there is no such program in PATH"))
         }
         (fact, _) => {

@@ -355,7 +355,7 @@ fn programs_are_looked_up_before_anything_is_touched() {
     let found = |path: &str| ProgramFact::Found(PathBuf::from(path));
     facts.programs.insert("a".into(), found("/usr/sbin/nginx"));
     facts.programs.insert("b".into(), found("/bin/sh"));
-    facts.programs.insert("c".into(), ProgramFact::Unknown);
+    facts.programs.insert("c".into(), ProgramFact::Unknown("/etc/services.d/c/run".into()));
     let plan = plan::boot(&config, &facts).unwrap();
     let how: Vec<_> = plan.services.iter().map(|it| (it.program.to_str().unwrap(), it.argv.clone())).collect();
     assert_eq!(how[0], ("/usr/sbin/nginx", vec!["nginx".into()]));

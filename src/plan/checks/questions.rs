@@ -251,7 +251,7 @@ impl Asker<'_> {
         };
         let fact = self.facts.programs.get(service.name.as_str());
         // What is wrong with the program itself is told as a problem of its file.
-        let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown) | None);
+        let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None);
         if how.program.is_absolute() && is_sound {
             serious(Area::Service, name.clone(), &how.program, Want::Execute);
         }

@@ -46,8 +46,10 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, boot.uid);
     let search = whose::search(config, path.as_deref(), boot.uid);
+    let ways = whose::ways(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
-    let mut facts = Facts { programs, helpers, candidates, interpreters, executables, whose, search, ..boot.clone() };
+    let mut facts =
+        Facts { programs, helpers, candidates, interpreters, executables, ways, whose, search, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
     let known = |path: &PathBuf| !boot.paths.contains_key(path);
@@ -64,6 +66,8 @@ pub fn read(config: &Config) -> Facts {
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, process.uid);
+    let search = whose::search(config, path.as_deref(), process.uid);
+    let ways = whose::ways(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
@@ -98,12 +102,13 @@ pub fn read(config: &Config) -> Facts {
         etc,
         whose,
         root_owner: whose::root_owner(),
-        search: whose::search(config, path.as_deref(), process.uid),
+        search,
         variables: variables(),
         candidates,
         interpreters,
         executables,
         no_shell_names: no_shell_names(),
+        ways,
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,

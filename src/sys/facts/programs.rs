@@ -141,7 +141,7 @@ impl Lookup {
         let single = found.candidates.get(name).into_iter().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
         let programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().collect();
         for program in programs {
-            let needed = needed(&program);
+            let needed = needed(&program, service.directory.as_deref().unwrap_or(Path::new("/")));
             found.interpreters.insert(program, needed);
         }
     }
@@ -171,12 +171,12 @@ impl Lookup {
                     }
                     // Root without DAC_OVERRIDE is not who will execute it; anybody else is.
                     Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_) if geteuid().is_root() => {
-                        ProgramFact::Unknown
+                        ProgramFact::Unknown(path.to_owned())
                     }
                     why @ (Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_)) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
-                    _ => ProgramFact::Unknown,
+                    _ => ProgramFact::Unknown(path.to_owned()),
                 };
             }
             Err(_) => return ProgramFact::NotFound,
@@ -217,7 +217,7 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<Seen>>) 
     closed.extend(self::closed(&real, program));
     let is_script = |path: &PathBuf| obstacle::head(path).is_some_and(|head| head.starts_with(b"#!"));
     let file = match is_script(&real) {
-        true => needed(program).into_iter().find(|path| !is_script(path))?,
+        true => needed(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
         false => program.to_owned(),
     };
     let mut found = Executable { closed, file, ..Executable::default() };
@@ -247,9 +247,13 @@ fn closed(path: &Path, named: &Path) -> Option<Seen> {
     (!is_open).then(seen)
 }
 
-/// What is executed when a program is: its interpreter, that one's, and the loader in the end.
-fn needed(program: &Path) -> Vec<PathBuf> {
-    let next = |program: &PathBuf| obstacle::head(program).and_then(|head| interpreter::named(&head));
+/// What is executed when a program is: its interpreter, that one's, and the loader in the end. A relative one is looked for
+/// in the directory that the service begins in.
+fn needed(program: &Path, directory: &Path) -> Vec<PathBuf> {
+    let next = |program: &PathBuf| {
+        let named = obstacle::head(program).and_then(|head| interpreter::named(&head));
+        named.map(|named| directory.join(named))
+    };
     std::iter::successors(next(&program.to_owned()), next).take(obstacle::MAX_INTERPRETERS).collect()
 }
 

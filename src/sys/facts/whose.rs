@@ -19,12 +19,31 @@ pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
-    let (whole, mut files) = trust::asked(config);
-    let programs = found.interpreters.iter().flat_map(|(program, needed)| needed.iter().chain([program]));
-    files.extend(programs.cloned().collect::<BTreeSet<_>>());
-    let files = files.into_iter().filter(|path| path.exists()).map(|path| (whose::way(&path), path));
+    let (whole, files) = trust::asked(config);
+    let files = files.into_iter().filter(|path| path.exists());
+    // Also those that only another user may look at: whoever may change that may put another one there.
+    let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
+    let files = files.into_iter().map(|path| (whose::way(&path).found, path));
     let whole = whole.into_iter().map(|path| (whose::whole(&path), path));
     files.chain(whole).filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
+}
+
+/// Follows the links on the way to all programs of services that may have more rights than the app user, to the directories
+/// of PATH, and to the places that the boot gives away.
+pub(super) fn ways(config: &Config, found: &Found, search: &Search) -> BTreeMap<PathBuf, Vec<PathBuf>> {
+    let container = &config.container;
+    let own = container.own.iter().map(|own| &own.path);
+    let made = container.directories.iter().map(|made| &made.path);
+    let entries = search.container.iter().chain(&search.default).map(|entry| &entry.path);
+    let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
+    let all = all.collect::<BTreeSet<_>>().into_iter();
+    let ways = all.map(|path| (path.clone(), whose::way(path))).filter(|(_, way)| !way.links.is_empty());
+    ways.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
+}
+
+/// Every program of services that may have more rights than the app user, and what it needs.
+fn programs(found: &Found) -> impl Iterator<Item = &PathBuf> {
+    found.interpreters.iter().flat_map(|(program, needed)| needed.iter().chain([program]))
 }
 
 /// Looks at the directories of PATH, where somebody may have more rights than the app user.
@@ -32,8 +51,8 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search 
     let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
-            let (whose, end) = whose::way_and_end(&path);
-            PathEntry { path, whose, end }
+            let way = whose::way(&path);
+            PathEntry { path, whose: way.found, end: way.end }
         }
         false => PathEntry { end: path.clone(), path, whose: Vec::new() },
     };

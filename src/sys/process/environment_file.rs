@@ -92,7 +92,7 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
 fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let stranger = match trust {
         Trust::Anybody => None,
-        Trust::Root { .. } => whose::way(file).into_iter().find(|found| !trust.allows(found)),
+        Trust::Root { .. } => whose::way(file).found.into_iter().find(|found| !trust.allows(found)),
     };
     let Some(stranger) = stranger else { return Ok(()) };
     let path = shown(stranger.path.as_os_str());

@@ -49,34 +49,39 @@ pub fn whole(entry: &Path) -> Vec<Whose> {
     read_from(entry, Level::Entry)
 }
 
-/// Returns every directory on the way to a path, every link and what it leads to, and the path itself, where others than root
-/// own it or could write it. What is missing ends the way.
-///
-/// A name in a directory that only root can write is what root made of it: whoever finds nothing here may open the path.
-pub fn way(path: &Path) -> Vec<Whose> {
-    let mut found = Vec::new();
-    walk(path, &mut found);
-    found
+/// The way to a path.
+#[derive(Debug)]
+pub struct Way {
+    /// Every directory on the way, every link and what it leads to, and the path itself, where others than root own it or
+    /// could write it.
+    pub found: Vec<Whose>,
+    /// Where the links on the way stand.
+    pub links: Vec<PathBuf>,
+    /// Where it ends: the path with all links resolved, or the last that there is of it.
+    pub end: PathBuf,
 }
 
-/// The same, and where the way ends: the path with all links resolved, or the last that there is of it.
-pub fn way_and_end(path: &Path) -> (Vec<Whose>, PathBuf) {
-    let (mut found, mut end) = (Vec::new(), PathBuf::from("/"));
-    let _whole = walk_along(path, &mut found, &mut end);
-    (found, end)
+/// Goes along the way to a path. What is missing ends the way.
+///
+/// A name in a directory that only root can write is what root made of it: whoever finds nothing here may open the path.
+pub fn way(path: &Path) -> Way {
+    let mut way = Way { found: Vec::new(), links: Vec::new(), end: PathBuf::from("/") };
+    let _whole = walk_along(path, &mut way);
+    way
 }
 
 /// Returns where the way ends, all links resolved.
 fn walk(path: &Path, found: &mut Vec<Whose>) -> Option<(PathBuf, Metadata)> {
-    let mut here = PathBuf::from("/");
-    let meta = walk_along(path, found, &mut here)?;
-    Some((here, meta))
+    let mut way = Way { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
+    let meta = walk_along(path, &mut way);
+    *found = way.found;
+    Some((way.end, meta?))
 }
 
-fn walk_along(path: &Path, found: &mut Vec<Whose>, here: &mut PathBuf) -> Option<Metadata> {
+fn walk_along(path: &Path, way: &mut Way) -> Option<Metadata> {
+    let Way { found, links, end: here } = way;
     let mut meta = look(here, found)?;
     let mut rest: VecDeque<OsString> = words(path).collect();
-    let mut links = 0;
     while let Some(word) = rest.pop_front() {
         if word == ".." {
             here.pop();
@@ -88,8 +93,8 @@ fn walk_along(path: &Path, found: &mut Vec<Whose>, here: &mut PathBuf) -> Option
             *here = next;
             continue;
         }
-        links += 1;
-        let target = fs::read_link(&next).ok().filter(|_| links <= MAX_LINKS)?;
+        let target = fs::read_link(&next).ok().filter(|_| links.len() < MAX_LINKS)?;
+        links.push(next);
         if target.is_absolute() {
             *here = PathBuf::from("/");
         }
@@ -213,7 +218,8 @@ mod tests {
         symlink("./file", at("good/to-good")).unwrap();
         // The directory of temporary files is sticky: nobody replaces what is root's there.
         let trust = Trust::Root { or: None, unpacked: None, shared_group: false };
-        let found = |name: &str| way(&at(name)).into_iter().find(|found| !trust.allows(found)).map(|found| found.path);
+        let found =
+            |name: &str| way(&at(name)).found.into_iter().find(|found| !trust.allows(found)).map(|found| found.path);
         assert_eq!(found("good/file"), None);
         assert_eq!(found("good/to-good"), None);
         assert_eq!(found("bad/to-good"), Some(at("bad")));
