@@ -30,8 +30,8 @@ const NOWHERE: &str = "/nonexistent";
 
 /// Variables that name code to be run or configuration that names some, by who reads them. A name that ends in `*` stands
 /// for all that begin so. What only glibc's list of unsecure variables (`sysdeps/generic/unsecvars.h`) and sudo's
-/// `initial_badenv_table` have besides is in it too, but for TMPDIR: a directory for temporary files is no code.
-pub const NAME_CODE: [(&str, &[&str]); 15] = [
+/// `initial_badenv_table` have besides for Linux is in it too, but for TMPDIR: a directory for temporary files is no code.
+pub const NAME_CODE: [(&str, &[&str]); 20] = [
     // ld.so(8); musl reads two of them
     ("the dynamic loader", &["LD_*"]),
     // iconv(3), locale(7), mallopt(3), the tunables of glibc's manual, resolv.conf(5), hostname(7), catopen(3), nis(5)
@@ -47,12 +47,13 @@ pub const NAME_CODE: [(&str, &[&str]); 15] = [
             "MALLOC_TRACE",
             "NIS_PATH",
             "NLSPATH",
+            "PATH_LOCALE",
             "RESOLV_HOST_CONF",
             "RES_OPTIONS",
             "TZDIR",
         ],
     ),
-    // bash(1), dash(1), zshparam(1), POSIX `sh`
+    // bash(1), dash(1), zshparam(1), POSIX `sh`; bash expands what it translates (`$"…"`), with catalogs of TEXTDOMAINDIR
     (
         "shells",
         &[
@@ -70,6 +71,8 @@ pub const NAME_CODE: [(&str, &[&str]); 15] = [
             "PS4",
             "READNULLCMD",
             "SHELLOPTS",
+            "TEXTDOMAINDIR",
+            "TMPPREFIX",
             "ZDOTDIR",
         ],
     ),
@@ -91,12 +94,36 @@ pub const NAME_CODE: [(&str, &[&str]); 15] = [
     ),
     // perlrun(1)
     ("perl", &["PERL5DB", "PERL5LIB", "PERL5OPT", "PERL5SHELL", "PERLIO", "PERLIO_DEBUG", "PERLLIB"]),
-    // ruby(1), gem(1), bundle-config(1)
-    ("ruby", &["BUNDLE_*", "GEM_HOME", "GEM_PATH", "RUBYLIB", "RUBYOPT", "RUBYPATH", "RUBYSHELL"]),
-    // node(1)
-    ("node", &["NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE"]),
-    // java(1), "The JDK_JAVA_OPTIONS environment variable"; the JVM tool interface, "Launching"
-    ("java", &["CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"]),
+    // ruby(1), gem(1), bundle-config(1); rubygems.rb requires BUNDLER_SETUP
+    (
+        "ruby",
+        &[
+            "BUNDLER_*",
+            "BUNDLE_*",
+            "GEM_HOME",
+            "GEM_PATH",
+            "RUBYGEMS_GEMDEPS",
+            "RUBYLIB",
+            "RUBYOPT",
+            "RUBYPATH",
+            "RUBYSHELL",
+        ],
+    ),
+    // node(1), "Module compile cache" of its documentation
+    ("node", &["NODE_COMPILE_CACHE", "NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE"]),
+    // java(1), "The JDK_JAVA_OPTIONS environment variable"; the JVM tool interface, "Launching"; OpenJ9's documentation
+    (
+        "java",
+        &[
+            "CLASSPATH",
+            "IBM_JAVA_OPTIONS",
+            "JAVA_TOOL_OPTIONS",
+            "JDK_JAVAC_OPTIONS",
+            "JDK_JAVA_OPTIONS",
+            "OPENJ9_JAVA_OPTIONS",
+            "_JAVA_OPTIONS",
+        ],
+    ),
     // php(1), "The configuration file"
     ("php", &["PHPRC", "PHP_INI_SCAN_DIR"]),
     // lua(1)
@@ -104,13 +131,69 @@ pub const NAME_CODE: [(&str, &[&str]); 15] = [
     // tclsh(1)
     ("tcl", &["TCLLIBPATH", "TCL_LIBRARY"]),
     // erl(1)
-    ("erlang", &["ERL_AFLAGS", "ERL_FLAGS", "ERL_LIBS", "ERL_ZFLAGS"]),
+    ("erlang", &["ELIXIR_ERL_OPTIONS", "ERL_AFLAGS", "ERL_FLAGS", "ERL_LIBS", "ERL_ZFLAGS"]),
     // "Debugging and profiling" and "Runtime configuration" of .NET's documentation
-    ("dotnet", &["CORECLR_*", "COR_*", "DOTNET_ADDITIONAL_DEPS", "DOTNET_SHARED_STORE", "DOTNET_STARTUP_HOOKS"]),
+    (
+        "dotnet",
+        &[
+            "CORECLR_*",
+            "COR_*",
+            "DOTNET_ADDITIONAL_DEPS",
+            "DOTNET_BUNDLE_EXTRACT_BASE_DIR",
+            "DOTNET_DiagnosticPorts",
+            "DOTNET_GCName",
+            "DOTNET_ROOT*",
+            "DOTNET_SHARED_STORE",
+            "DOTNET_STARTUP_HOOKS",
+        ],
+    ),
     // openssl-env(7)
     ("openssl", &["OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES"]),
-    // git(1)
-    ("git", &["GIT_CONFIG*", "GIT_EXEC_PATH", "GIT_SSH*", "GIT_TEMPLATE_DIR"]),
+    // git(1), gitcredentials(7)
+    (
+        "git",
+        &[
+            "GIT_ASKPASS",
+            "GIT_COMMON_DIR",
+            "GIT_CONFIG*",
+            "GIT_DIR",
+            "GIT_EDITOR",
+            "GIT_EXEC_PATH",
+            "GIT_EXTERNAL_DIFF",
+            "GIT_PAGER",
+            "GIT_PROXY_COMMAND",
+            "GIT_SEQUENCE_EDITOR",
+            "GIT_SSH*",
+            "GIT_TEMPLATE_DIR",
+            "SSH_ASKPASS",
+        ],
+    ),
+    // The XDG Base Directory Specification: as HOME, they are the app user's, and git and others read there what to run
+    ("whoever keeps files at home", &["XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME"]),
+    // terminfo(5), termcap(5)
+    ("ncurses", &["TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH"]),
+    // kerberos(7): its configuration names modules
+    ("kerberos", &["KRB5_CONFIG", "KRB5_KTNAME"]),
+    // "Environment Variables" of MySQL's manual and of libmysqlclient's plugins; psql(1)
+    ("databases' clients", &["LIBMYSQL_PLUGIN*", "MYSQL_HOME", "PSQLRC"]),
+    // tar(1), gawk(1), apt.conf(5), wget(1), curl(1), make(1), less(1), rsync(1)
+    (
+        "what scripts call",
+        &[
+            "APT_CONFIG",
+            "AWKLIBPATH",
+            "AWKPATH",
+            "CURL_HOME",
+            "LESSCLOSE",
+            "LESSOPEN",
+            "MAKEFILES",
+            "MAKEFLAGS",
+            "RSYNC_RSH",
+            "SYSTEM_WGETRC",
+            "TAR_OPTIONS",
+            "WGETRC",
+        ],
+    ),
 ];
 
 /// Returns whether a variable names code that is run, or is some (bash's exported functions).
@@ -269,6 +352,11 @@ mod tests {
     fn what_names_code_is_known_by_its_name_its_beginning_or_its_value() {
         let is = |name: &str, value: &str| names_code(OsStr::new(name), OsStr::new(value));
         for name in ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "GCONV_PATH", "PYTHONPATH", "PERL5OPT", "RUBYOPT"] {
+            assert!(is(name, "/data/x"), "{name}");
+        }
+        for name in
+            ["TAR_OPTIONS", "XDG_CONFIG_HOME", "BUNDLER_SETUP", "NODE_COMPILE_CACHE", "TEXTDOMAINDIR", "KRB5_CONFIG"]
+        {
             assert!(is(name, "/data/x"), "{name}");
         }
         for name in ["NODE_OPTIONS", "JAVA_TOOL_OPTIONS", "LUA_INIT_5_4", "BASH_FUNC_ls%%", "GIT_CONFIG_COUNT"] {
