@@ -340,6 +340,20 @@ fn what_is_relative_to_the_working_directory_is_judged_there() {
 }
 
 #[test]
+fn a_main_command_with_more_rights_is_not_brought_by_the_app() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["hook"]);
+    let brings = "type = \"oneshot\"\ncommand = [\"/bin/cp\", \"/data/bin/hook\", \"/data/late\"]\n";
+    let first = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/true\"]\n";
+    let jail = app().volume(data.path(), "/data").container_toml("[main]\nuser = \"root\"\n").command(&["/data/late"]);
+    let ended = jail.service("a.toml", first).service("b.toml", brings).run().expect(127);
+    said(&ended, "main command: cannot find the program `/data/late`");
+    unsaid(&ended, "the app's hook ran");
+}
+
+#[test]
 fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands_for() {
     if !possible() {
         return;

@@ -7,7 +7,7 @@ use super::checks::{Area, Trouble};
 use super::facts::{Facts, ProgramFact};
 use super::fix::Fix;
 use super::gains::Executor;
-use super::inherited::Taken;
+use super::inherited::{Inherited, Taken};
 use super::judge::Judge;
 use super::notes::Notes;
 use super::obstacle::Obstacle;
@@ -159,7 +159,16 @@ fn executor<'a>(common: &Common<'a>, service: Option<&'a Service>, runs: &'a Run
 /// Returns why the main command cannot be executed, with the exit code that a shell has for it: before anything was done or
 /// started. Where oneshots come first that may bring it, starting it will tell.
 pub fn main_is_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
-    let main = plan.main.as_ref().filter(|_| plan.prepare.is_empty())?;
+    missing(plan.main.as_ref().filter(|_| plan.prepare.is_empty())?, facts)
+}
+
+/// The same when those oneshots are done, of a main command that has more rights than the app user: what comes later is
+/// brought by the app user's services.
+pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
+    missing(plan.main.as_ref().filter(|main| main.inherited != Inherited::All)?, facts)
+}
+
+fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
     let fact = facts.programs.get(ServiceName::MAIN);
     let (what, help) = fault(&Command::Argv(main.argv.clone()), fact)?;
     let what = if fact == Some(&ProgramFact::NotFound) { what } else { format!("{what}; {help}") };

@@ -106,6 +106,10 @@ impl Life {
         for Line { level, text } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
             ours::say(level, &format!("after the root oneshots: {text}"));
         }
+        if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
+            tracing::error!("main command: {why}; nothing was started after the root oneshots");
+            return Ok(Some((code, outcome.until)));
+        }
         match boot::perform_again(&first, &self.plan, power, signals) {
             Ok(()) => Ok(None),
             Err(Ended::Asked(signal)) => {
