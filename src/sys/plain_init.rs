@@ -1,10 +1,11 @@
 //! An init and nothing else: one child, whose signals are passed on and whose orphans are reaped, as tini, dumb-init and
 //! catatonit do it. For the names of those alone (`podman run --init`): no services, no configuration, no other user.
 #![allow(unsafe_code)] // fork(2), sigwaitinfo(2), waitpid(2): realtime signals have no name in nix
-#![allow(clippy::disallowed_methods, clippy::print_stderr)] // a process of one thread that only waits; there is no log
+#![allow(clippy::disallowed_methods)] // a process of one thread that only waits; there is no log
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsString};
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno;
@@ -90,7 +91,7 @@ impl PlainInit {
         if self.subreaper {
             prctl(libc::PR_SET_CHILD_SUBREAPER, 1).map_err(at("cannot become a subreaper"))?;
         } else if self.flavor == Flavor::Tini && std::process::id() != 1 && self.verbosity > 0 {
-            eprintln!("{}{NOT_FIRST}", self.prefix("WARN "));
+            say(&format!("{}{NOT_FIRST}", self.prefix("WARN ")));
         }
         let child = if self.pauses { None } else { Some(self.spawn(command, &before)?) };
         loop {
@@ -179,7 +180,7 @@ impl PlainInit {
                 }
             }
             Flavor::DumbInit => {
-                eprintln!("[dumb-init] {name}: {}", errno.desc());
+                say(&format!("[dumb-init] {name}: {}", errno.desc()));
                 2
             }
             Flavor::Catatonit => {
@@ -228,7 +229,7 @@ impl PlainInit {
             }
             if Some(pid) != child {
                 if self.warns_of_reaped && self.verbosity > 0 {
-                    eprintln!("{}Reaped zombie process with pid={pid}", self.prefix("WARN "));
+                    say(&format!("{}Reaped zombie process with pid={pid}", self.prefix("WARN ")));
                 }
                 continue;
             }
@@ -246,9 +247,9 @@ impl PlainInit {
 
     fn fatal(&self, what: &str) {
         match self.flavor {
-            Flavor::Tini => eprintln!("{}{what}", self.prefix("FATAL")),
-            Flavor::DumbInit => eprintln!("[dumb-init] {what}"),
-            Flavor::Catatonit => eprintln!("ERROR (catatonit:{}): {what}", std::process::id()),
+            Flavor::Tini => say(&format!("{}{what}", self.prefix("FATAL"))),
+            Flavor::DumbInit => say(&format!("[dumb-init] {what}")),
+            Flavor::Catatonit => say(&format!("ERROR (catatonit:{}): {what}", std::process::id())),
         }
     }
 
@@ -260,6 +261,11 @@ impl PlainInit {
 const NOT_FIRST: &str = "Tini is not running as PID 1 and isn't registered as a child subreaper.
 Zombie processes will not be re-parented to Tini, so zombie reaping won't work.
 To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to register Tini as a child subreaper, or run Tini as PID 1.";
+
+/// One line, at once. Where nobody takes it there is nowhere else to say it.
+fn say(line: &str) {
+    let _nobody = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
 
 fn wait_for(signals: &SigSet) -> i32 {
     loop {
