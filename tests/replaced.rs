@@ -36,7 +36,7 @@ fn as_the_original(name: &str, cases: &[(&[&str], &[(&str, &str)])]) {
     }
     let place = tempfile::tempdir().unwrap();
     let ours = place.path().join(name);
-    symlink(env!("CARGO_BIN_EXE_stepdown"), &ours).unwrap();
+    symlink(jail::program(), &ours).unwrap();
     let differ = |(words, variables): &&(&[&str], &[(&str, &str)])| {
         let (expected, found) = (run(&original, words, variables), run(&ours, words, variables));
         (expected != found).then(|| format!("{name} {words:?} {variables:?}\n  {expected:?}\n  {found:?}"))
@@ -127,7 +127,7 @@ fn catatonit_and_podman_init_take_its_arguments() {
     let place = tempfile::tempdir().unwrap();
     for name in ["catatonit", "podman-init"] {
         let ours = place.path().join(name);
-        symlink(env!("CARGO_BIN_EXE_stepdown"), &ours).unwrap();
+        symlink(jail::program(), &ours).unwrap();
         let usage = "usage: catatonit [-ghLPV] [--] <progname> [<arguments>...]\n";
         let missing = format!("ERROR (catatonit:): missing program name\n{usage}");
         let cases: &[(&[&str], i32, &str, &str)] = &[
