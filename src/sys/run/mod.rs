@@ -26,6 +26,7 @@ mod scores;
 mod sources;
 mod story;
 mod sweep;
+mod verdicts;
 pub mod voices;
 mod watch;
 

@@ -19,7 +19,7 @@ use super::member::{Descriptors, FileBytes, Member, Surroundings};
 use super::memory::Memory;
 use super::pipes::Pipes;
 use super::voices::{Sockets, Voices};
-use super::watch::{Heard, Watch};
+use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
@@ -31,8 +31,7 @@ use crate::sys::probe::Probes;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, Leftover};
 use crate::sys::process::reap::{self, Seen};
-use crate::sys::process::score::TRIES;
-use crate::sys::process::spawn::{self, Verdict};
+use crate::sys::process::spawn;
 
 /// Everything that acts on processes.
 pub struct Hands {
@@ -182,13 +181,6 @@ impl Hands {
         Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
     }
 
-    fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
-        match self.members.get(id.0) {
-            Some(member) => member.explain(role, why),
-            None => why,
-        }
-    }
-
     /// Sends a signal to a process or group that the engine knows.
     pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
         if let Err(errno) = self.deliver(pid, to, signal)
@@ -228,69 +220,6 @@ impl Hands {
         match send() {
             Err(Errno::EPERM) => with_raised(kill, send),
             sent => sent,
-        }
-    }
-
-    /// Reads verdicts and readiness. Returns whether there may be more.
-    pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
-        let ready = self.watch.ready();
-        for heard in &ready {
-            match heard {
-                Heard::Verdict(pid) => self.read_verdict(*pid, events),
-                Heard::Notify(key) => match self.watch.read_notify(*key) {
-                    Some((id, true)) => events.push_back(Event::Ready { id }),
-                    Some((id, false)) => self.will_not_say(id),
-                    None => {}
-                },
-                Heard::Voice(id) => self.hear(*id, events),
-                Heard::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
-            }
-        }
-        !ready.is_empty()
-    }
-
-    /// Its notification fd is closed: by an end, of which more will be heard, or by itself.
-    fn will_not_say(&self, id: Id) {
-        let lives = self.last.get(id.0).copied().flatten().is_some_and(reap::goes_on);
-        if let Some(member) = self.members.get(id.0).filter(|_| lives) {
-            tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
-        }
-    }
-
-    fn hear(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if let Some(member) = self.members.get(id.0) {
-            self.voices.hear(id, &member.plan.name, events);
-        }
-    }
-
-    fn read_verdict(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
-        let Some(process) = self.family.get(pid) else { return };
-        let Some((key, mut pipe)) = process.verdict.take() else { return };
-        let (id, role) = (process.id, process.role);
-        let verdict = pipe.read();
-        let file = if verdict == Verdict::Pending { None } else { process.file.take() };
-        process.refused |= matches!(verdict, Verdict::Refused(_));
-        let refused = process.refused;
-        match verdict {
-            Verdict::Pending => {
-                process.verdict = Some((key, pipe));
-                return;
-            }
-            Verdict::Executed => {
-                if let Some(bytes) = file.and_then(|file| file.get()) {
-                    self.files.insert(id, bytes.into());
-                }
-                events.push_back(Event::Executed { id });
-            }
-            Verdict::Refused(why) => {
-                let why = self.explain(id, role, why);
-                events.push_back(Event::SpawnFailed { id, why });
-            }
-        }
-        self.watch.forget_verdict(key, &pipe);
-        if !refused {
-            self.scores.push_back((id, pid, Instant::now(), TRIES));
-            self.adjust_oom_scores();
         }
     }
 
