@@ -116,6 +116,8 @@ impl Supervisor {
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
             State::Resting if !self.services[id].spec.undo => self.set(id, State::Down),
             State::Resting => self.set(id, State::Done),
+            // A reload has left it out, and in its step the container began to stop before it was this one's turn.
+            State::Done if self.services[id].gone && !self.services[id].spec.undo => self.set(id, State::Down),
             State::Starting { .. } => {
                 self.timers.set(id, Slot::State, None);
                 self.forget(id);
@@ -132,7 +134,7 @@ impl Supervisor {
                 }
             }
             State::Down | State::Spawning | State::FinishSpawning { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Done | State::UndoSpawning => {}
+            State::Done | State::Failed { .. } | State::UndoSpawning => {}
         }
     }
 

@@ -246,3 +246,41 @@ fn nothing_is_reloaded_while_the_container_stops() {
     scene.exits("web", 0);
     assert_eq!(scene.exit(), Some(0));
 }
+
+#[test]
+fn a_reload_that_ends_the_container_shows_nothing_that_it_left_out_and_that_has_nothing_to_undo() {
+    for start in [Start::AlreadyDone, Start::Wanted] {
+        // The oneshot comes later than the one whose failure begins the stop, and before it.
+        for swapped in [false, true] {
+            let never = longrun("never").start(Start::Skipped);
+            let mut drafts =
+                vec![never.clone(), oneshot("made").start(start), longrun("web").essential(), longrun("db")];
+            if swapped {
+                drafts.swap(1, 2);
+            }
+            let mut scene = up(&drafts, &["web", "db"]);
+            if start == Start::Wanted {
+                scene.exits("made", 0);
+            }
+            scene.dies("web", Signal::KILL);
+            scene.reload(&[never, longrun("web").requires("never").essential(), longrun("db")], &["web"]);
+            assert_eq!((scene.shows("made"), scene.state("web")), (false, "failed"), "{start:?}");
+            assert_eq!(scene.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+            scene.exits("db", 0);
+            assert!(!scene.shows("made") && scene.exit().is_some());
+        }
+    }
+}
+
+#[test]
+fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_stops() {
+    let mut scene = up(&[oneshot("made"), longrun("web").requires("made")], &[]);
+    scene.exits("made", 0);
+    scene.executed("web");
+    scene.reload(&[longrun("web")], &["web"]);
+    assert_eq!(scene.state("made"), "done");
+    scene.stop_signal(Signal::TERM);
+    assert!(!scene.shows("made"));
+    scene.exits("web", 0);
+    assert_eq!(scene.exit(), Some(0));
+}

@@ -47,6 +47,10 @@ impl Oracle {
                 Is::Pending(_) | Is::Awaiting(_) => self.services[id.0].is = Is::Down,
                 Is::Resting(_) if self.services[id.0].spec.undo => self.services[id.0].is = Is::Done,
                 Is::Resting(_) => self.services[id.0].is = Is::Down,
+                // Nothing of it is left that could stop.
+                Is::Done if self.services[id.0].gone && !self.services[id.0].spec.undo => {
+                    self.services[id.0].is = Is::Down;
+                }
                 _ => {}
             }
             self.services[id.0].wanted = false;

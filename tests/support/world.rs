@@ -116,7 +116,7 @@ impl World {
             *main = Nature { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
         }
         // From a stream of its own, as the main command.
-        let mut clock = Rng::new(!seed ^ (1 << 41));
+        let mut clock = Rng::new(!seed ^ (1 << 40));
         for spec in specs.iter_mut().filter(|spec| spec.kind == Kind::Oneshot && spec.start != Start::AlreadyDone) {
             // The reader refuses both.
             spec.scheduled = clock.percent(30) && !spec.undo;
