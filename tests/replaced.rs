@@ -27,8 +27,11 @@ fn run(program: &Path, words: &[&str], variables: &[(&str, &str)]) -> Seen {
     seen(command.output().unwrap(), program)
 }
 
+/// Arguments and variables.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 /// Runs both with each of these, and names every difference.
-fn as_the_original(name: &str, cases: &[(&[&str], &[(&str, &str)])]) {
+fn as_the_original(name: &str, cases: &[Case<'_>]) {
     let original = PathBuf::from("/usr/bin").join(name);
     if !original.exists() {
         skipped(&format!("there is no {}: install {name}", original.display()));
@@ -37,11 +40,11 @@ fn as_the_original(name: &str, cases: &[(&[&str], &[(&str, &str)])]) {
     let place = tempfile::tempdir().unwrap();
     let ours = place.path().join(name);
     symlink(jail::program(), &ours).unwrap();
-    let differ = |(words, variables): &&(&[&str], &[(&str, &str)])| {
+    let differ = |(words, variables): &Case<'_>| {
         let (expected, found) = (run(&original, words, variables), run(&ours, words, variables));
         (expected != found).then(|| format!("{name} {words:?} {variables:?}\n  {expected:?}\n  {found:?}"))
     };
-    let differences: Vec<_> = cases.iter().filter_map(|case| differ(&case)).collect();
+    let differences: Vec<_> = cases.iter().filter_map(differ).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -58,7 +61,7 @@ const GROUP: &str = "exec 2> /dev/null; trap 'wait; exit 4' USR1; (trap 'echo ch
 
 #[test]
 fn tini_s_arguments_do_what_they_do_there() {
-    let cases: &[(&[&str], &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         (&[], &[]),
         (&["-h"], &[]),
         (&["--version"], &[]),
@@ -94,7 +97,7 @@ fn tini_s_arguments_do_what_they_do_there() {
 
 #[test]
 fn dumb_init_s_arguments_do_what_they_do_there() {
-    let cases: &[(&[&str], &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         (&[], &[]),
         (&["-h"], &[]),
         (&["-V"], &[]),

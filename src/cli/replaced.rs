@@ -103,8 +103,8 @@ impl Options<'_> {
                 operands.extend(words.cloned());
                 break;
             }
-            let mut letters = bytes.iter().skip(1).copied().enumerate();
-            while let Some((at, letter)) = letters.next() {
+            let letters = bytes.iter().skip(1).copied().enumerate();
+            for (at, letter) in letters {
                 if self.with_value.contains(&letter) {
                     let rest = bytes.get(at + 2..).filter(|rest| !rest.is_empty());
                     let value = rest.map(|rest| OsString::from_vec(rest.to_vec())).or_else(|| words.next().cloned());
