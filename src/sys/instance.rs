@@ -4,7 +4,8 @@
 //!
 //! Abstract addresses belong to the network namespace, which containers may share (a pod, `--network host`). So the name
 //! holds what makes a container: its mount and PID namespaces and its root directory. Whoever binds somebody else's name
-//! is told apart by the credentials that the kernel keeps of a listener (`SO_PEERCRED`).
+//! is told apart by the credentials that the kernel keeps of a listener (`SO_PEERCRED`), or, where its queue is full, by the
+//! owner in the kernel's list of sockets (sock_diag(7)).
 #![allow(clippy::disallowed_methods)] // looks at namespaces and at `/` by their identity
 
 use std::fs;
@@ -16,8 +17,11 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::sockopt::PeerCredentials;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, UnixAddr, connect, getsockopt, recv, send, socket,
+};
 use nix::unistd::{geteuid, getpid};
 
 use crate::error::{Error, Place, Problem};
@@ -84,11 +88,86 @@ fn holder(name: &[u8]) -> Holder {
             Holder::Stepdown(Some(pid))
         }
         Ok(_) => Holder::Stranger,
-        // Nobody accepts there, and many have asked already. Before PID 1 there was nobody here.
-        Err(Errno::EAGAIN) if getpid().as_raw() != 1 => Holder::Stepdown(None),
+        // Nobody accepts there, and many have asked already: whoever it is, its owner is known. Before PID 1 there was
+        // nobody here.
+        Err(Errno::EAGAIN) if getpid().as_raw() != 1 => match owner(name) {
+            Ok(uid) if uid == 0 || uid == geteuid().as_raw() => Holder::Stepdown(None),
+            Ok(_) | Err(_) => Holder::Stranger,
+        },
         Err(_) => Holder::Stranger,
     }
 }
+
+/// Returns the user of a listener from the kernel's list of sockets.
+fn owner(name: &[u8]) -> Result<u32, Errno> {
+    let protocol = SockProtocol::NetlinkSockDiag;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
+    let words = |all: &[u32]| all.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+    let halves = |all: [u16; 2]| all.map(u16::to_ne_bytes).concat();
+    let is_dump = u16::try_from(libc::NLM_F_REQUEST | libc::NLM_F_DUMP).unwrap_or_default();
+    // A nlmsghdr (netlink(7)) and a unix_diag_req: listeners, with their names and users.
+    let header = [words(&[40]), halves([SOCK_DIAG_BY_FAMILY, is_dump]), words(&[0, 0])].concat();
+    let family = u8::try_from(libc::AF_UNIX).unwrap_or_default();
+    let asked =
+        [vec![family, 0, 0, 0], words(&[1 << TCP_LISTEN, 0, SHOW_NAME | SHOW_UID, u32::MAX, u32::MAX])].concat();
+    send(socket.as_raw_fd(), &[header, asked].concat(), MsgFlags::empty())?;
+    let mut answer = vec![0; 32 * 1024];
+    loop {
+        let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+        let mut rest = answer.get(..length).unwrap_or_default();
+        while let Some((message, behind)) = chunk(rest, u32_at(rest, 0)) {
+            match i32::from(u16_at(message, 4).unwrap_or_default()) {
+                libc::NLMSG_DONE => return Err(Errno::ENOENT),
+                libc::NLMSG_ERROR => return Err(Errno::EOPNOTSUPP),
+                _ => {}
+            }
+            // Behind the header and a unix_diag_msg, 16 bytes each.
+            if let Some(uid) = user_of(message.get(32..).unwrap_or_default(), name) {
+                return Ok(uid);
+            }
+            rest = behind;
+        }
+        if length == 0 {
+            return Err(Errno::EPROTO);
+        }
+    }
+}
+
+/// Returns the user in the attributes of a socket (rtnetlink(7)), if it has this abstract name.
+fn user_of(mut attributes: &[u8], name: &[u8]) -> Option<u32> {
+    let (mut is_named, mut user) = (false, None);
+    while let Some((attribute, behind)) = chunk(attributes, u16_at(attributes, 0).map(u32::from)) {
+        match u16_at(attribute, 2)? {
+            DIAG_NAME => is_named = attribute.get(4..)?.strip_prefix(b"\0") == Some(name),
+            DIAG_UID => user = u32_at(attribute, 4),
+            _ => {}
+        }
+        attributes = behind;
+    }
+    user.filter(|_| is_named)
+}
+
+/// Cuts off the first thing of a list whose lengths are rounded up to 4 (netlink(3)).
+fn chunk(bytes: &[u8], length: Option<u32>) -> Option<(&[u8], &[u8])> {
+    let length = usize::try_from(length?).ok().filter(|length| *length >= 4)?;
+    Some((bytes.get(..length)?, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().map(u32::from_ne_bytes).ok()
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at + 2)?.try_into().map(u16::from_ne_bytes).ok()
+}
+
+// linux/sock_diag.h, linux/unix_diag.h, net/tcp_states.h
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const TCP_LISTEN: u32 = 10;
+const SHOW_NAME: u32 = 0x01;
+const SHOW_UID: u32 = 0x40;
+const DIAG_NAME: u16 = 0;
+const DIAG_UID: u16 = 7;
 
 /// Returns process and user of the listener. Never waits.
 fn peer(name: &[u8]) -> Result<(i32, u32), Errno> {
@@ -124,6 +203,21 @@ mod tests {
         nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
         while peer(&name).is_ok() {}
         assert_eq!(holder(&name), Holder::Stepdown(None));
+    }
+
+    #[test]
+    fn one_of_another_user_whom_nobody_can_ask_is_a_stranger() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let name = format!("stepdown/test/stranger/{}", std::process::id()).into_bytes();
+        // A socket is whose rights to files its maker has.
+        let me = nix::unistd::setfsuid(nix::unistd::Uid::from_raw(1234));
+        let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        nix::unistd::setfsuid(me);
+        nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+        while peer(&name).is_ok() {}
+        assert_eq!((owner(&name), holder(&name)), (Ok(1234), Holder::Stranger));
     }
 
     #[test]
