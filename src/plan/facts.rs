@@ -84,7 +84,7 @@ pub struct Facts {
     pub no_shell_names: Vec<String>,
     /// Where programs, directories of PATH and declared places really are, if the way there leads through links: where
     /// each of those links stands, and the end. By the path as it is written; without links, nothing.
-    pub ways: BTreeMap<PathBuf, Vec<PathBuf>>,
+    pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// `HOME` as it was given.
     pub home: Option<PathBuf>,
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.

@@ -169,16 +169,16 @@ pub const NAME_CODE: [(&str, &[&str]); 20] = [
         ],
     ),
     // The XDG Base Directory Specification: as HOME, they are the app user's, and git and others read there what to run
-    ("whoever keeps files at home", &["XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME"]),
+    ("user directories", &["XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME"]),
     // terminfo(5), termcap(5)
     ("ncurses", &["TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH"]),
     // kerberos(7): its configuration names modules
     ("kerberos", &["KRB5_CONFIG", "KRB5_KTNAME"]),
     // "Environment Variables" of MySQL's manual and of libmysqlclient's plugins; psql(1)
-    ("databases' clients", &["LIBMYSQL_PLUGIN*", "MYSQL_HOME", "PSQLRC"]),
+    ("database clients", &["LIBMYSQL_PLUGIN*", "MYSQL_HOME", "PSQLRC"]),
     // tar(1), gawk(1), apt.conf(5), wget(1), curl(1), make(1), less(1), rsync(1)
     (
-        "what scripts call",
+        "command-line tools",
         &[
             "APT_CONFIG",
             "AWKLIBPATH",
@@ -263,7 +263,7 @@ impl<'a> Judge<'a> {
     /// Returns why others than root decide what is found in a directory of PATH.
     fn closed(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<Closed<'a>> {
         // `/proc/self/cwd` is absolute in its letters only.
-        if !entry.path.is_absolute() || self.way(&entry.path).any(|place| place.starts_with("/proc")) {
+        if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
             return Some(Closed::Relative);
         }
         let trust = self.of_variables(service, runs);

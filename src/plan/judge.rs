@@ -163,9 +163,9 @@ impl<'a> Judge<'a> {
         };
         let container = &self.config.container;
         // Where it really is, and every link that says so: whoever has the link says where.
-        let stands: Vec<_> = std::iter::once(path).chain(self.way(path)).collect();
+        let stands: Vec<_> = std::iter::once(path).chain(self.resolved(path)).collect();
         let lies_in = |given: &Path, is_reached: &dyn Fn(&Path, &Path) -> bool| {
-            let given = self.way(given).last().unwrap_or(given);
+            let given = self.resolved(given).last().unwrap_or(given);
             stands.iter().any(|place| is_reached(place, given))
         };
         let own = container.own.iter().filter(|own| {
@@ -184,8 +184,8 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns the links on the way to a path and where it really is; nothing, where there are no links.
-    pub(super) fn way(&self, path: &Path) -> impl DoubleEndedIterator<Item = &'a Path> + use<'a> {
-        self.facts.ways.get(path).into_iter().flatten().map(PathBuf::as_path)
+    pub(super) fn resolved(&self, path: &Path) -> impl DoubleEndedIterator<Item = &'a Path> + use<'a> {
+        self.facts.resolved.get(path).into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Returns everything that a service has executed, and what that needs for it.

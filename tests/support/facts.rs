@@ -216,7 +216,7 @@ pub fn docker() -> Facts {
         interpreters: BTreeMap::new(),
         executables: BTreeMap::new(),
         no_shell_names: Vec::new(),
-        ways: BTreeMap::new(),
+        resolved: BTreeMap::new(),
         home: None,
         homes: BTreeMap::new(),
         free_ports_from: None,

@@ -55,7 +55,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         interpreters: BTreeMap::new(),
         executables: BTreeMap::new(),
         no_shell_names: Vec::new(),
-        ways: BTreeMap::new(),
+        resolved: BTreeMap::new(),
         homes: BTreeMap::new(),
         free_ports_from: None,
         root_owner: Uid(0),

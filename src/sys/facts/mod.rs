@@ -46,10 +46,10 @@ pub fn again(config: &Config, boot: &Facts) -> Facts {
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, boot.uid);
     let search = whose::search(config, path.as_deref(), boot.uid);
-    let ways = whose::ways(config, &found, &search);
+    let resolved = whose::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
     let mut facts =
-        Facts { programs, helpers, candidates, interpreters, executables, ways, whose, search, ..boot.clone() };
+        Facts { programs, helpers, candidates, interpreters, executables, resolved, whose, search, ..boot.clone() };
     facts.hard_limits.extend(limits::read(config));
     // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
     let known = |path: &PathBuf| !boot.paths.contains_key(path);
@@ -67,7 +67,7 @@ pub fn read(config: &Config) -> Facts {
     let found = programs::read(config, path.as_deref());
     let whose = whose::read(config, &found, process.uid);
     let search = whose::search(config, path.as_deref(), process.uid);
-    let ways = whose::ways(config, &found, &search);
+    let resolved = whose::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
@@ -108,7 +108,7 @@ pub fn read(config: &Config) -> Facts {
         interpreters,
         executables,
         no_shell_names: no_shell_names(),
-        ways,
+        resolved,
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
         stdio,

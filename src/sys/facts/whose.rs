@@ -30,15 +30,15 @@ pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf
 
 /// Follows the links on the way to all programs of services that may have more rights than the app user, to the directories
 /// of PATH, and to the places that the boot gives away.
-pub(super) fn ways(config: &Config, found: &Found, search: &Search) -> BTreeMap<PathBuf, Vec<PathBuf>> {
+pub(super) fn resolved(config: &Config, found: &Found, search: &Search) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
     let made = container.directories.iter().map(|made| &made.path);
     let entries = search.container.iter().chain(&search.default).map(|entry| &entry.path);
     let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
     let all = all.collect::<BTreeSet<_>>().into_iter();
-    let ways = all.map(|path| (path.clone(), whose::way(path))).filter(|(_, way)| !way.links.is_empty());
-    ways.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
+    let resolved = all.map(|path| (path.clone(), whose::way(path))).filter(|(_, way)| !way.links.is_empty());
+    resolved.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
 }
 
 /// Every program of services that may have more rights than the app user, and what it needs.

@@ -49,9 +49,9 @@ pub fn whole(entry: &Path) -> Vec<Whose> {
     read_from(entry, Level::Entry)
 }
 
-/// The way to a path.
+/// A path that was followed link by link.
 #[derive(Debug)]
-pub struct Way {
+pub struct ResolvedPath {
     /// Every directory on the way, every link and what it leads to, and the path itself, where others than root own it or
     /// could write it.
     pub found: Vec<Whose>,
@@ -64,22 +64,22 @@ pub struct Way {
 /// Goes along the way to a path. What is missing ends the way.
 ///
 /// A name in a directory that only root can write is what root made of it: whoever finds nothing here may open the path.
-pub fn way(path: &Path) -> Way {
-    let mut way = Way { found: Vec::new(), links: Vec::new(), end: PathBuf::from("/") };
+pub fn way(path: &Path) -> ResolvedPath {
+    let mut way = ResolvedPath { found: Vec::new(), links: Vec::new(), end: PathBuf::from("/") };
     let _whole = walk_along(path, &mut way);
     way
 }
 
 /// Returns where the way ends, all links resolved.
 fn walk(path: &Path, found: &mut Vec<Whose>) -> Option<(PathBuf, Metadata)> {
-    let mut way = Way { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
+    let mut way = ResolvedPath { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
     let meta = walk_along(path, &mut way);
     *found = way.found;
     Some((way.end, meta?))
 }
 
-fn walk_along(path: &Path, way: &mut Way) -> Option<Metadata> {
-    let Way { found, links, end: here } = way;
+fn walk_along(path: &Path, way: &mut ResolvedPath) -> Option<Metadata> {
+    let ResolvedPath { found, links, end: here } = way;
     let mut meta = look(here, found)?;
     let mut rest: VecDeque<OsString> = words(path).collect();
     while let Some(word) = rest.pop_front() {
