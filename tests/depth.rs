@@ -170,7 +170,7 @@ fn a_pipe_between_services_loses_nothing_when_either_is_started_again() {
     let writes = "i=$(cat /tmp/at 2>/dev/null || echo 0); n=0; while [ $i -lt 1050 ]; do i=$((i+1)); n=$((n+1)); \
         echo $i > /tmp/at; echo $i; [ $n = 170 ] && exit 1; done; exec sleep 600";
     let reads = "n=0; while read line; do echo \"got $line\"; n=$((n+1)); [ $n = 100 ] && exit 1; done; echo end";
-    let restart = "restart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }";
+    let restart = "restart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }";
     let running = app()
         .service("writer.toml", &shell(writes, &format!("{restart}\npipe_to = \"reader\"")))
         .service("reader.toml", &shell(reads, restart))

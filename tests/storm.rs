@@ -31,7 +31,7 @@ const CALM: usize = 250;
 /// The dead are waited for at once; a machine under load may take its time.
 const MOMENT: Duration = Duration::from_secs(5);
 
-const RESTART: &str = "restart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }\n";
+const RESTART: &str = "restart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }\n";
 /// Outlives the deaths of its children.
 const LOOP: &str = "while :; do sleep 600 & wait; done";
 const FORKS: &str = "for i in 1 2 3 4 5 6; do (while :; do sleep 600; done) & done; setsid sleep 3 & wait";

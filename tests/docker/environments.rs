@@ -135,7 +135,10 @@ pub fn assert_records(it: &Environment, log: &str, differs: &Value) {
     let mut limits = Vec::new();
     for program in PROGRAMS {
         let found = record(log, program);
-        limits.push(found["limits"].clone());
+        // But for the one that says of which run a process is (README, "Services").
+        let mut theirs = found["limits"].clone();
+        assert!(theirs.as_object_mut().and_then(|all| all.remove("Max file locks")).is_some(), "{theirs}");
+        limits.push(theirs);
         for (flag, place) in [("--cgroupns private", "top"), ("--cgroupns host", "below")] {
             assert!(!it.flags.contains(flag) || found["cgroup"] == place, "{program}: {}", found["cgroup"]);
         }

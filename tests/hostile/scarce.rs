@@ -140,7 +140,7 @@ fn where_numbers_are_used_again_at_once_no_signal_reaches_the_wrong_one() {
     let canary = "command = [\"/bin/sh\", \"-c\", \"for s in HUP INT QUIT USR1 USR2; do trap \\\"echo hit by $s\\\" $s; done; \
         trap 'echo ended; exit 0' TERM; echo sings; while :; do sleep 0.01; done\"]\n";
     // Ends by itself while it is restarted.
-    let victim = "command = [\"/bin/sh\", \"-c\", \"exit 0\"]\nrestart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }\n\
+    let victim = "command = [\"/bin/sh\", \"-c\", \"exit 0\"]\nrestart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }\n\
         stop = { signal = \"USR1\" }\n";
     let driver = "type = \"oneshot\"\nessential = false\nafter = [\"canary\"]\ncommand = [\"/bin/sh\", \"-c\", \
         \"at=0; while [ $at -lt 150 ]; do /stepdown restart victim >/out/told 2>&1; at=$((at + 1)); done; echo drove\"]\n";

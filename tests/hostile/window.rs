@@ -54,7 +54,7 @@ fn nobody_looks_into_a_child_that_is_not_its_program_yet() {
     }
     let attack = format!("command = [\"python3\", \"-c\", '''{ATTACK}''']\nrestart = \"never\"\nessential = true\n");
     let victim =
-        "command = [\"/bin/true\"]\nrestart = { delay = \"10ms\", max_delay = \"10ms\", limit = \"infinity\" }\n";
+        "command = [\"/bin/true\"]\nrestart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }\n";
     let many = || {
         let cell = Cell::new().etc("services.d/attack.toml", &attack).env("SECRET", "x");
         (0..8).fold(cell, |cell, at| cell.etc(&format!("services.d/victim{at}.toml"), victim))
