@@ -35,6 +35,7 @@ pub mod suggest;
 mod toml_field;
 mod toml_reader;
 mod toml_table;
+mod toml_words;
 mod tree;
 pub mod units;
 mod url;

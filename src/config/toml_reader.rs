@@ -5,9 +5,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::keys::TableDoc;
-use super::quote::{quoted, ticked};
+use super::quote::ticked;
 use super::report::{Lines, Report};
 use super::toml_table::Table;
+use super::toml_words::{self, Scope, Words};
 
 /// Of a larger file only the first syntax error is told: nobody writes such a file by hand, and the parser keeps an error
 /// for each byte of a bomb (SECURITY T33).
@@ -70,7 +71,7 @@ impl<'t> Document<'t> {
                 report.line(line, "", "");
                 continue;
             }
-            let (what, remedy, scope) = self.explain(error);
+            let Words { what, remedy, scope } = self.explain(error);
             match scope {
                 Scope::Line => report.line(line, what, remedy),
                 Scope::Rest => {
@@ -87,38 +88,12 @@ impl<'t> Document<'t> {
         self.lines.at(error.span().map_or(0, |span| span.start))
     }
 
-    fn explain(&self, error: &Error) -> (String, String, Scope) {
-        let written = error.span().and_then(|span| self.text.get(span)).unwrap_or_default();
-        let message = error.message();
-        let strings = "strings stand in quotes";
-        if message == "duplicate key" {
-            return (format!("{} is set twice", ticked(written)), "keep one of them".to_owned(), Scope::Line);
-        }
-        if message.starts_with("string values must be quoted") {
-            return match written {
-                "" => ("a key has no value".to_owned(), "write one after the `=`".to_owned(), Scope::Line),
-                _ => (
-                    format!("{} is no TOML value", ticked(written)),
-                    format!("{strings}: {}", quoted(written.trim_matches(CURLY))),
-                    Scope::Line,
-                ),
-            };
-        }
-        if message.contains("recursion") || message.contains("recurse") {
-            return (
-                "nests deeper than any key of ours".to_owned(),
-                "remove the extra brackets".to_owned(),
-                Scope::Rest,
-            );
-        }
-        let structure = ["unclosed", "missing comma", "missing key", "unexpected `", "extra", "key with no value"];
-        let scope = if structure.iter().any(|start| message.starts_with(start)) { Scope::Rest } else { Scope::Line };
+    fn explain(&self, error: &Error) -> Words {
         let around = match self.value_around(error) {
             Some((key, line)) => format!(" (in the value of {} that begins on line {line})", ticked(key)),
             None => String::new(),
         };
-        let remedy = format!("write `key = value`; {strings}, lists in `[ ]`, tables in `{{ }}`");
-        (format!("is no TOML here: {message}{around}"), remedy, scope)
+        toml_words::explain(error.message(), self.text, error.span().unwrap_or_default(), &around)
     }
 
     /// Returns the key whose value began on an earlier line and holds the error: most likely it was not closed.
@@ -134,16 +109,4 @@ impl<'t> Document<'t> {
             holds.then(|| (key.get_ref().as_ref(), begins))
         })
     }
-}
-
-/// What word processors and web pages make of quotes.
-const CURLY: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
-
-/// How far an error reaches.
-#[derive(Clone, Copy)]
-enum Scope {
-    /// The parser went on with the next line.
-    Line,
-    /// The parser may have lost its way.
-    Rest,
 }
