@@ -69,7 +69,8 @@ fn target(
 pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
     let others = declared.iter().filter(|name| Some(*name) != from).map(ServiceName::as_str);
     match compare.then(|| suggest::nearest(to, others.clone())).flatten() {
-        Some(meant) => format!("did you mean `{meant}`? services are: {}", suggest::list(others)),
+        Some(meant) => format!("did you mean `{meant}`? services are: {}", suggest::nearest_first(to, others)),
+        None if compare => format!("services are: {}", suggest::nearest_first(to, others)),
         None => format!("services are: {}", suggest::list(others)),
     }
 }

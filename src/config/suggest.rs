@@ -81,8 +81,22 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn instead<'a>(word: &str, intro: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(word, known.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("{intro}: {}", list(known)),
+        None => format!("{intro}: {}", nearest_first(word, known)),
     }
+}
+
+/// Returns the words as [`list`] does, but where the list is cut begins with those that are most like `word`.
+pub fn nearest_first<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut all: Vec<&str> = words.into_iter().collect();
+    if all.len() > LISTED && word.len() <= LONGEST {
+        let plain = word.to_ascii_lowercase();
+        all.sort_by_cached_key(|ours| {
+            let ours = ours.to_ascii_lowercase();
+            let holds = ours.contains(&plain) || plain.contains(&ours);
+            (!holds, strsim::osa_distance(&plain, &ours))
+        });
+    }
+    list(all)
 }
 
 /// Returns the words with commas between them, the tail of a long list as a number.
@@ -130,6 +144,17 @@ mod tests {
         assert_eq!(instead("xyzzy", "the keys are", ["a_key", "b_key"]), "the keys are: a_key, b_key");
         assert_eq!(nearest("", KEYS), None);
         assert_eq!(nearest(&"r".repeat(100_000), KEYS), None);
+    }
+
+    #[test]
+    fn of_a_long_list_the_nearest_ones_are_shown() {
+        let names: Vec<String> =
+            (0..60).map(|number| format!("a{number}")).chain(["postgres-main".to_owned()]).collect();
+        let said = instead("postgres", "services are", names.iter().map(String::as_str));
+        assert!(said.starts_with("services are: postgres-main, ") && said.ends_with(" and 21 more"), "{said}");
+        let said = nearest_first("zeile", names.iter().map(String::as_str).chain(["zeilen-leser"]));
+        assert!(said.starts_with("zeilen-leser, "), "{said}");
+        assert_eq!(nearest_first("b", ["a", "b"]), "a, b");
     }
 
     #[test]
