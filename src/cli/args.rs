@@ -245,6 +245,10 @@ fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "it is no number; write for example `-n 20`".to_owned())
 }
 
+fn code(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "it is no exit code; write a number from 0 to 255".to_owned())
+}
+
 fn signal(text: &str) -> Result<Signal, String> {
     let known = Signal::parse(text).or_else(|| Signal::parse(&text.to_ascii_uppercase()));
     known.ok_or_else(|| "there is no such signal; write one as TERM or 15".to_owned())
@@ -254,7 +258,7 @@ fn signal(text: &str) -> Result<Signal, String> {
 #[derive(Debug, Args)]
 pub(super) struct ShutdownArgs {
     /// The exit code of the container, 0 to 255 [default: as after `docker stop`]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = code)]
     pub(super) code: Option<u8>,
 }
 
