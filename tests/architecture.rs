@@ -99,6 +99,21 @@ fn files_of(folder: &str) -> Vec<Source> {
     found
 }
 
+/// What a user reads is a sentence, or `key=value`: `{:?}` is for assertions, and for `Debug` itself.
+fn prints_no_debug_values(source: &Source) -> Vec<String> {
+    let said = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+    let is_message = |line: &&str| line.contains(":?}") || line.contains(":#?}");
+    let is_meant = |line: &&str| {
+        let line = line.trim_start();
+        // `fmt::Debug` of a type, and how `tracing` hands over the text of a message.
+        ["assert", "debug_assert", "panic!", "unreachable!", "//", "write!(out,", "write!(self."]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    let broken = said.lines().filter(is_message).filter(|line| !is_meant(line));
+    broken.map(|line| source.says(&format!("a message prints a value of the language: {}", line.trim()))).collect()
+}
+
 /// Asserts that no file breaks the rule, and names all that do.
 fn hold(rule: impl Fn(&Source) -> Vec<String>) {
     let broken: Vec<_> = sources().iter().flat_map(rule).collect();
@@ -225,6 +240,16 @@ fn tests_name_the_binary_by_the_place_where_everybody_reaches_it() {
     assert!(!breaks(names_no_place_of_the_build, "support/program.rs", named));
     let broken: Vec<_> = files_of("tests").iter().flat_map(names_no_place_of_the_build).collect();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn no_message_prints_a_value_of_the_language() {
+    let said = "fn f() { tracing::debug!(\"{event:?}\"); }\n";
+    assert!(breaks(prints_no_debug_values, "sys/x.rs", said));
+    assert!(breaks(prints_no_debug_values, "plan/x.rs", "fn f() { format!(\"{:#?}\", x); }\n"));
+    assert!(!breaks(prints_no_debug_values, "sys/x.rs", &format!("#[cfg(test)]\nmod tests {{ {said} }}\n")));
+    assert!(!breaks(prints_no_debug_values, "sys/x.rs", "assert!(x, \"{x:?}\");\n"));
+    hold(prints_no_debug_values);
 }
 
 #[test]

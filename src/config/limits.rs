@@ -35,6 +35,11 @@ enum Counts {
     Units,
 }
 
+/// Returns what a resource is called in `limits`.
+pub fn name(resource: Resource) -> &'static str {
+    RESOURCES.iter().find(|(_, other, _)| *other == resource).map_or("limit", |(name, ..)| name)
+}
+
 /// Returns the limits of the table, by resource.
 pub fn read(field: &Field<'_>, report: &mut Report<'_>) -> Vec<Limit> {
     let Some(table) = field.table(&service_keys::LIMITS, report) else { return Vec::new() };

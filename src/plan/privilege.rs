@@ -184,10 +184,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
     if let Some(limit) = service.limits.iter().find(|limit| raises(case.facts, limit)) {
-        let why = format!(
-            "`{name}` raises its hard limit of {}: SYS_RESOURCE",
-            format!("{:?}", limit.resource).to_lowercase()
-        );
+        let why = format!("`{name}` raises its hard limit of {}: SYS_RESOURCE", limit.resource);
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
     Demand::Caps(needs)
@@ -220,7 +217,7 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
     let only_limit = missing == CapSet::EMPTY.with(Capability::SYS_RESOURCE);
     let notice = match raised.filter(|_| only_limit) {
         Some(limit) => {
-            let what = format!("{:?}", limit.resource).to_lowercase();
+            let what = limit.resource.to_string();
             let fix = checks::ulimit(&what, limit, case.facts);
             let name = &service.name;
             format!("`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}")

@@ -108,8 +108,9 @@ fn become_app(identity: &Identity, privilege: &Privilege) -> Result<(), Refused>
 /// Leaves `kept` in *permitted* and empties the other three sets.
 fn set_sets(kept: CapSet) -> Result<(), Refused> {
     let set = |which: Set, value: &CapsHashSet| {
-        caps::set(None, which, value)
-            .map_err(|error| Refused::new(format!("cannot set the {which:?} capabilities"), io::Error::other(error)))
+        caps::set(None, which, value).map_err(|error| {
+            Refused::new(format!("cannot set the {} capabilities", called(which)), io::Error::other(error))
+        })
     };
     // Ambient goes with inheritable (capabilities(7)); effective before permitted, of which it is a part.
     set(Set::Inheritable, &HashSet::default())?;
@@ -153,7 +154,7 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         for (set, planned) in
             [(Set::Permitted, privilege.kept), (Set::Effective, CapSet::EMPTY), (Set::Inheritable, CapSet::EMPTY)]
         {
-            expect(read_set(set)? == planned, &format!("the {set:?} capabilities are not as planned"))?;
+            expect(read_set(set)? == planned, &format!("the {} capabilities are not as planned", called(set)))?;
         }
         let root = unistd::Uid::from_raw(0);
         let way_back = unistd::setresuid(root, root, root);
@@ -168,13 +169,25 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
 }
 
+/// What capabilities(7) calls a set.
+const fn called(set: Set) -> &'static str {
+    match set {
+        Set::Ambient => "ambient",
+        Set::Bounding => "bounding",
+        Set::Effective => "effective",
+        Set::Inheritable => "inheritable",
+        Set::Permitted => "permitted",
+    }
+}
+
 /// Returns one of this thread's three base sets.
 ///
 /// # Errors
 /// When the kernel refuses capget(2).
 pub fn read_set(which: Set) -> Result<CapSet, Refused> {
-    let all = caps::read(None, which)
-        .map_err(|error| Refused::new(format!("cannot read the {which:?} capabilities"), io::Error::other(error)))?;
+    let all = caps::read(None, which).map_err(|error| {
+        Refused::new(format!("cannot read the {} capabilities", called(which)), io::Error::other(error))
+    })?;
     Ok(CapSet(all.iter().fold(0, |bits, capability| bits | capability.bitmask())))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
     let lacks = |capability| !facts.permitted.has(capability);
     let mut checks = Vec::new();
     for limit in service.limits.iter().filter(|limit| privilege::raises(facts, limit)) {
-        let what = format!("{:?}", limit.resource).to_lowercase();
+        let what = limit.resource.to_string();
         if !lacks(Capability::SYS_RESOURCE) {
             checks.push(Check::ok(Area::Limit, format!("{name}: {what}"), "raised with SYS_RESOURCE"));
             continue;

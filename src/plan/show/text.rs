@@ -198,7 +198,7 @@ fn stopped(stop: &Stop) -> Option<String> {
 }
 
 fn limit(limit: &Limit) -> String {
-    let name = format!("{:?}", limit.resource).to_lowercase();
+    let name = limit.resource.to_string();
     let number = |limit: Option<u64>| limit.map_or_else(|| "infinity".to_owned(), |limit| limit.to_string());
     match limit.soft == limit.hard {
         true => format!("{name} {}", number(limit.soft)),

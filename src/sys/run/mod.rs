@@ -6,6 +6,7 @@
 mod calendars;
 mod detached;
 mod environment;
+mod events;
 mod family;
 mod front;
 mod heard;
@@ -311,7 +312,7 @@ impl<'a> Turning<'a> {
         let mut answers = VecDeque::new();
         loop {
             while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
-                tracing::debug!("{event:?}");
+                tracing::debug!("{}", events::fields(&event, |id| self.supervisor.name(id).as_str()));
                 self.front.changed = true;
                 let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
                 let patient = !self.supervisor.patience_is_over();

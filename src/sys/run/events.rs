@@ -1,0 +1,88 @@
+//! What happened, as `STEPDOWN_LOG=debug` says it: `event=exited service=web code=3`. Must not know what follows from it.
+
+use std::fmt::Write as _;
+
+use nix::errno::Errno;
+
+use crate::config::quote::quoted;
+use crate::supervise::{Answer, Event, Exit, Id, Request};
+
+/// Returns an event as `key=value`; `name` is what a service is called.
+pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
+    let of = |what: &str, id: Id| format!("event={what} service={}", name(id));
+    match event {
+        Event::Begin => "event=begin".to_owned(),
+        Event::Spawned { id, pid } => format!("{} pid={}", of("spawned", *id), pid.0),
+        Event::SpawnFailed { id, why } => {
+            format!("{} why={}", of("spawn-failed", *id), quoted(&why.words(Errno::from_raw(why.errno).desc())))
+        }
+        Event::Executed { id } => of("executed", *id),
+        Event::Ready { id } => of("ready", *id),
+        Event::Exited { id, exit, group_left } => {
+            let how = match exit {
+                Exit::Code(code) => format!("code={code}"),
+                Exit::Signal(signal) => format!("signal={signal}"),
+            };
+            format!("{} {how} group_left={}", of("exited", *id), yes(*group_left))
+        }
+        Event::GroupGone { id } => of("group-gone", *id),
+        Event::Looked { id, answer } => match answer {
+            Answer::Well => format!("{} answer=pass", of("probed", *id)),
+            Answer::Badly(why) => format!("{} answer=fail why={}", of("probed", *id), quoted(why)),
+        },
+        Event::Alive { id, within } => {
+            let mut text = of("alive", *id);
+            if let Some(within) = within {
+                // Writing to a String does not fail.
+                let _written = write!(text, " within_ms={}", within.as_millis());
+            }
+            text
+        }
+        Event::Trouble { id } => of("trouble", *id),
+        Event::Extend { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
+        Event::Due { id } => of("due", *id),
+        Event::Tick => "event=tick".to_owned(),
+        Event::StopSignal(signal) => format!("event=stop-signal signal={signal}"),
+        Event::Forward(signal) => format!("event=forward signal={signal}"),
+        Event::Ask(Request::Shutdown { code: None }) => "event=asked request=shutdown".to_owned(),
+        Event::Ask(Request::Shutdown { code: Some(code) }) => format!("event=asked request=shutdown code={code}"),
+        Event::Ask(Request::Start(id)) => format!("{} request=start", of("asked", *id)),
+        Event::Ask(Request::Stop(id)) => format!("{} request=stop", of("asked", *id)),
+        Event::Ask(Request::Restart(id)) => format!("{} request=restart", of("asked", *id)),
+    }
+}
+
+const fn yes(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::Signal;
+    use crate::supervise::{Pid, SpawnError};
+
+    #[test]
+    fn an_event_is_keys_and_values_and_no_value_of_the_language() {
+        let id = Id(0);
+        for (event, expected) in [
+            (Event::Spawned { id, pid: Pid(42) }, "event=spawned service=web pid=42"),
+            (
+                Event::Exited { id, exit: Exit::Signal(Signal::KILL), group_left: true },
+                "event=exited service=web signal=SIGKILL group_left=yes",
+            ),
+            (
+                Event::SpawnFailed { id, why: SpawnError::new("cannot execute `/a b`", 2) },
+                "event=spawn-failed service=web why=\"cannot execute `/a b`: No such file or directory\"",
+            ),
+            (
+                Event::Looked { id, answer: Answer::Badly("status \"500\"".to_owned()) },
+                "event=probed service=web answer=fail why=\"status \\\"500\\\"\"",
+            ),
+            (Event::StopSignal(Signal::TERM), "event=stop-signal signal=SIGTERM"),
+            (Event::Ask(Request::Shutdown { code: Some(3) }), "event=asked request=shutdown code=3"),
+        ] {
+            assert_eq!(fields(&event, |_| "web"), expected);
+        }
+    }
+}
