@@ -128,6 +128,7 @@ properties! {
     a_reload_touches_only_what_differs: AReloadTouchesOnlyWhatDiffers,
     what_changed_is_restarted_once: WhatChangedIsRestartedOnce,
     what_is_gone_ends_and_stays_away: WhatIsGoneEndsAndStaysAway,
+    what_is_gone_gives_up_its_place_once: WhatIsGoneGivesUpItsPlaceOnce,
     the_world_comes_to_an_end: TheWorldComesToAnEnd,
 }
 
@@ -299,7 +300,7 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 Action::Exit(exit) => code = Some(exit),
                 Action::Signal { .. } | Action::Report(_) | Action::Spawn { .. } => {}
                 Action::Look { .. } | Action::Forget { .. } | Action::EndInput { .. } | Action::Renew { .. } => {}
-                Action::Abandon { .. } => {}
+                Action::Abandon { .. } | Action::Retire { .. } => {}
             }
         }
     }

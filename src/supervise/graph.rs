@@ -5,54 +5,82 @@ use super::spec::Spec;
 use super::table::Table;
 
 /// The dependencies of all services. No cycle is expected (the configuration refuses them); one that is there all the
-/// same keeps its services waiting and does no harm else.
+/// same keeps its services waiting and does no harm else. Every list of edges is in the order of ids.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
     requires: Table<Vec<Id>>,
     after: Table<Vec<Id>>,
     required_by: Table<Vec<Id>>,
     before: Table<Vec<Id>>,
-    /// Every service behind all that it depends on.
-    order: Vec<Id>,
-    /// Whether it is in that order: not in a cycle, nor above one.
-    ordered: Table<bool>,
+    main: Option<Id>,
 }
 
 impl Graph {
     /// Returns the graph of these services; edges to itself or to nobody, and repeated ones, are left out, and so is
     /// an `after` that is also a `requires`. A main command is after everything and requires nothing.
     pub(super) fn new(specs: &[Spec]) -> Self {
-        let everybody = || (0..specs.len()).map(Id);
-        let clean = |me: Id, mut ids: Vec<Id>| {
-            ids.sort();
-            ids.dedup();
-            ids.retain(|id| id.0 < specs.len() && *id != me);
-            ids
-        };
-        let requires = Table::new(specs.iter().zip(everybody()).map(|(spec, me)| {
-            let ids = if spec.is_main { Vec::new() } else { spec.requires.clone() };
-            clean(me, ids)
-        }));
-        let after = Table::new(specs.iter().zip(everybody()).map(|(spec, me)| {
-            let mut ids = clean(me, if spec.is_main { everybody().collect() } else { spec.after.clone() });
-            ids.retain(|id| requires[me].binary_search(id).is_err());
-            ids
-        }));
-        let ordered = Table::new(requires.iter().map(|_| false));
-        let required_by = reversed(&requires);
-        let before = reversed(&after);
-        let mut graph = Self { requires, after, required_by, before, order: Vec::new(), ordered };
-        graph.order = graph.sorted();
-        for id in graph.order.clone() {
-            graph.ordered[id] = true;
+        let none = || Table::new(specs.iter().map(|_| Vec::new()));
+        let main = specs.iter().position(|spec| spec.is_main).map(Id);
+        let mut graph = Self { requires: none(), after: none(), required_by: none(), before: none(), main };
+        for (at, spec) in specs.iter().enumerate() {
+            if Some(Id(at)) != main {
+                graph.set(Id(at), &spec.requires, &spec.after);
+            }
         }
         graph
     }
 
-    /// Whether everything that it depends on can come before it. A reload that turns a dependency round makes a cycle, for
-    /// as long as one of the two runs as it was.
-    pub(super) fn is_ordered(&self, id: Id) -> bool {
-        self.ordered[id]
+    /// Makes room for one more service.
+    pub(super) fn push(&mut self) {
+        for edges in [&mut self.requires, &mut self.after, &mut self.required_by, &mut self.before] {
+            edges.push(Vec::new());
+        }
+    }
+
+    /// Gives a service these edges instead of what it has. Returns whom it depended on or does now, if that is another than
+    /// before.
+    pub(super) fn set(&mut self, me: Id, requires: &[Id], after: &[Id]) -> Vec<Id> {
+        let clean = |ids: &[Id]| {
+            let mut ids: Vec<Id> = ids.iter().copied().filter(|id| self.requires.has(*id) && *id != me).collect();
+            ids.sort();
+            ids.dedup();
+            ids
+        };
+        let requires = clean(requires);
+        let mut after = clean(after);
+        after.retain(|id| requires.binary_search(id).is_err());
+        if let Some(main) = self.main {
+            insert(&mut self.after[main], me);
+            insert(&mut self.before[me], main);
+        }
+        if self.requires[me] == requires && self.after[me] == after {
+            return Vec::new();
+        }
+        let mut neighbours = self.let_go(me);
+        requires.iter().for_each(|below| insert(&mut self.required_by[*below], me));
+        after.iter().for_each(|below| insert(&mut self.before[*below], me));
+        (self.requires[me], self.after[me]) = (requires, after);
+        neighbours.extend(self.below(me));
+        neighbours
+    }
+
+    /// Takes a service out: nobody depends on it, and it depends on nobody. Returns whom it depended on.
+    pub(super) fn detach(&mut self, me: Id) -> Vec<Id> {
+        for above in std::mem::take(&mut self.required_by[me]) {
+            remove(&mut self.requires[above], me);
+        }
+        for above in std::mem::take(&mut self.before[me]) {
+            remove(&mut self.after[above], me);
+        }
+        self.let_go(me)
+    }
+
+    fn let_go(&mut self, me: Id) -> Vec<Id> {
+        let requires = std::mem::take(&mut self.requires[me]);
+        let after = std::mem::take(&mut self.after[me]);
+        requires.iter().for_each(|below| remove(&mut self.required_by[*below], me));
+        after.iter().for_each(|below| remove(&mut self.before[*below], me));
+        requires.into_iter().chain(after).collect()
     }
 
     /// What it requires.
@@ -86,17 +114,18 @@ impl Graph {
     }
 
     /// Returns, for each service, how many layers of the stop order come later than its own: the longest way down, of
-    /// which only those count that are `alive`.
-    pub(super) fn later_layers(&self, alive: impl Fn(Id) -> bool) -> Table<u32> {
+    /// which only those count that are `alive`. `order` is [`Self::sorted`].
+    pub(super) fn later_layers(&self, order: &[Id], alive: impl Fn(Id) -> bool) -> Table<u32> {
         let mut later = Table::new(std::iter::repeat_n(0, self.requires.len()));
-        for id in &self.order {
+        for id in order {
             later[*id] = self.below(*id).map(|below| later[below] + u32::from(alive(below))).max().unwrap_or(0);
         }
         later
     }
 
-    /// Every service behind all that it depends on; those of a cycle are left out.
-    fn sorted(&self) -> Vec<Id> {
+    /// Every service behind all that it depends on; those of a cycle, and those above one, are left out. A reload that turns
+    /// a dependency round makes a cycle, for as long as one of the two runs as it was.
+    pub(super) fn sorted(&self) -> Vec<Id> {
         let mut missing = Table::new(self.requires.ids().map(|id| self.below(id).count()));
         let mut order: Vec<Id> = missing.ids().filter(|id| missing[*id] == 0).collect();
         let mut next = 0;
@@ -113,14 +142,16 @@ impl Graph {
     }
 }
 
-fn reversed(edges: &Table<Vec<Id>>) -> Table<Vec<Id>> {
-    let mut back = Table::new(edges.ids().map(|_| Vec::new()));
-    for from in edges.ids() {
-        for to in &edges[from] {
-            back[*to].push(from);
-        }
+fn insert(ids: &mut Vec<Id>, id: Id) {
+    if let Err(at) = ids.binary_search(&id) {
+        ids.insert(at, id);
     }
-    back
+}
+
+fn remove(ids: &mut Vec<Id>, id: Id) {
+    if let Ok(at) = ids.binary_search(&id) {
+        ids.remove(at);
+    }
 }
 
 #[cfg(test)]
@@ -151,15 +182,31 @@ mod tests {
     #[test]
     fn layers_are_counted_along_the_longest_way_and_only_where_something_lives() {
         let graph = Graph::new(&[spec(&[], &[]), spec(&[0], &[]), spec(&[1], &[]), spec(&[0], &[2])]);
-        let all = graph.later_layers(|_| true);
+        let all = graph.later_layers(&graph.sorted(), |_| true);
         assert_eq!(all.iter().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
-        let without_the_second = graph.later_layers(|id| id != Id(1));
+        let without_the_second = graph.later_layers(&graph.sorted(), |id| id != Id(1));
         assert_eq!(without_the_second.iter().copied().collect::<Vec<_>>(), [0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_service_that_is_taken_out_and_one_that_comes_change_only_their_own_edges() {
+        let mut graph = Graph::new(&[spec(&[], &[]), spec(&[0], &[]), Spec::main()]);
+        assert_eq!(graph.detach(Id(1)), [Id(0)]);
+        assert_eq!(
+            (graph.after(Id(2)), graph.required_by(Id(0)), graph.before(Id(1))),
+            (&[Id(0)][..], &[][..], &[][..])
+        );
+        graph.push();
+        assert_eq!(graph.set(Id(3), &[], &[Id(0)]), [Id(0)]);
+        assert_eq!(graph.set(Id(3), &[], &[Id(0)]), [], "nothing has changed");
+        assert_eq!((graph.after(Id(2)), graph.before(Id(0))), (&[Id(0), Id(3)][..], &[Id(2), Id(3)][..]));
+        assert_eq!(graph.set(Id(1), &[Id(3)], &[]), [Id(3)]);
+        assert_eq!(graph.set(Id(1), &[Id(0)], &[]), [Id(3), Id(0)], "whom it has left, and whom it has now");
     }
 
     #[test]
     fn a_cycle_does_no_harm() {
         let graph = Graph::new(&[spec(&[1], &[]), spec(&[0], &[]), spec(&[], &[])]);
-        assert_eq!(graph.later_layers(|_| true).iter().copied().collect::<Vec<_>>(), [0, 0, 0]);
+        assert_eq!(graph.later_layers(&graph.sorted(), |_| true).iter().copied().collect::<Vec<_>>(), [0, 0, 0]);
     }
 }

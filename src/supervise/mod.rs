@@ -60,7 +60,8 @@ impl Time {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pid(pub i32);
 
-/// A service's place in the engine's list. The main command, if any, is the last one.
+/// A service's place in the engine's list. The main command, if any, is the last one until a reload adds others. The place
+/// of one that a reload has left out is given to another one later ([`Action::Retire`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub usize);
 
@@ -203,6 +204,12 @@ pub enum Event {
         /// Whose.
         id: Id,
     },
+    /// Answer to [`Action::Retire`], at any time later: nothing of it is left, and no event that names it comes any more
+    /// until it is another's.
+    Retired {
+        /// Whose place is free.
+        id: Id,
+    },
     /// A deadline may have passed.
     Tick,
     /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: patience is over.
@@ -280,6 +287,12 @@ pub enum Action {
     },
     /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
     Renew {
+        /// Whose.
+        id: Id,
+    },
+    /// A reload has left it out, and it has ended. Its place is given to another service only after [`Event::Retired`]; until
+    /// then nothing names it.
+    Retire {
         /// Whose.
         id: Id,
     },

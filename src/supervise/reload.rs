@@ -1,9 +1,9 @@
 //! Another set of services while the old one runs: what is new starts, what is gone stops, what changed is stopped and
-//! started again, everything else is untouched. Ids stay what they are; new services get new ones.
+//! started again, everything else is untouched. Ids stay what they are; new services get those that are free, the lowest
+//! first, or new ones. What is gone and has ended is retired: its place is free once nothing of it is left outside either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::graph::Graph;
 use super::restart::Tally;
 use super::shutdown::Life;
 use super::spec::{Setup, Spec, Start};
@@ -29,7 +29,7 @@ impl Supervisor {
 
     /// Returns the service of that name.
     pub fn id(&self, name: &ServiceName) -> Option<Id> {
-        self.services.ids().find(|id| self.services[*id].spec.name == *name)
+        self.names.get(name).copied()
     }
 
     /// Returns every service that there is, in the order of their ids, the main command last.
@@ -38,52 +38,65 @@ impl Supervisor {
         self.services.ids().filter(|id| self.main != Some(*id) && there(id)).chain(self.main).collect()
     }
 
-    /// Returns what everybody shall be at the moment, by id, also those that are gone.
-    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
-        self.services.iter().map(|service| &service.spec)
+    /// Returns what a service shall be at the moment.
+    pub fn spec(&self, id: Id) -> Option<&Spec> {
+        self.services.has(id).then(|| &self.services[id].spec)
+    }
+
+    /// Returns how many places there are, those included that nobody has.
+    pub fn places(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Returns for how many services reloads have made edges anew: what they have cost besides a look at each name.
+    pub fn relinked(&self) -> u64 {
+        self.relinked
     }
 
     fn replace(&mut self, setup: Setup, changed: &BTreeSet<ServiceName>) {
-        let known: BTreeMap<ServiceName, Id> = self
-            .services
-            .ids()
-            .filter(|id| self.main != Some(*id))
-            .map(|id| (self.services[id].spec.name.clone(), id))
-            .collect();
-        let mut next = self.services.len();
+        let mut free = std::mem::take(&mut self.free).into_iter();
+        let mut places = self.services.len();
         let mut ids = Vec::new();
         for spec in &setup.specs {
-            ids.push(known.get(&spec.name).copied().unwrap_or_else(|| {
-                next += 1;
-                Id(next - 1)
+            let known = self.names.get(&spec.name).copied().filter(|id| self.main != Some(*id));
+            ids.push(known.or_else(|| free.next()).unwrap_or_else(|| {
+                places += 1;
+                Id(places - 1)
             }));
         }
+        self.free = free.collect();
         let translate = |places: &[Id]| places.iter().filter_map(|place| ids.get(place.0).copied()).collect();
+        let mut touched = BTreeSet::new();
         for (spec, id) in setup.specs.iter().zip(&ids) {
-            let spec = Spec { requires: translate(&spec.requires), after: translate(&spec.after), ..spec.clone() };
-            if !self.services.has(*id) {
-                self.add(spec);
+            let made = || Spec { requires: translate(&spec.requires), after: translate(&spec.after), ..spec.clone() };
+            if !self.names.contains_key(&spec.name) {
+                self.add(*id, made());
+                touched.insert(*id);
             } else if self.services[*id].gone || changed.contains(&spec.name) {
-                self.change(*id, spec);
+                self.change(*id, made());
+                touched.insert(*id);
             }
         }
-        let stays: BTreeSet<Id> = ids.into_iter().collect();
-        for id in known.into_values().filter(|id| !stays.contains(id)) {
+        let stays: BTreeSet<Id> = ids.into_iter().chain(self.main).collect();
+        for id in self.services.ids().filter(|id| !stays.contains(id)) {
             let service = &mut self.services[id];
-            (service.gone, service.wanted, service.held, service.next) = (true, false, false, None);
+            if !service.gone {
+                (service.gone, service.wanted, service.held, service.next) = (true, false, false, None);
+                touched.insert(id);
+            }
         }
         // All of them before anything is looked at: else one would fail for want of another that is yet to change.
-        for id in self.services.ids() {
-            self.take_over(id);
+        for id in &touched {
+            self.take_over(*id);
         }
-        self.relink();
+        self.relink(touched);
     }
 
     /// Those that failed only because a service did that is another one now have another chance.
     fn revive(&mut self, changed: Id) {
         let mut revived = vec![changed];
         while let Some(lost) = revived.pop() {
-            for id in self.services.ids() {
+            for id in self.graph.required_by(lost).to_vec() {
                 let for_its_sake = self.services[id].state.why() == Some(&Why::Requirement(lost));
                 if for_its_sake && !self.services[id].gone {
                     self.services[id].wanted = true;
@@ -95,13 +108,16 @@ impl Supervisor {
         }
     }
 
-    fn add(&mut self, spec: Spec) {
-        let wanted = spec.start == Start::Wanted;
-        self.services.push(Service::new(spec));
-        self.timers.push();
-        if let (Some(id), true) = (self.services.ids().next_back(), wanted) {
-            // Its links are made, with everybody's, when all are there.
-            self.services[id].wanted = true;
+    /// Its links are made, with everybody's that is touched, when all are there.
+    fn add(&mut self, id: Id, spec: Spec) {
+        self.names.insert(spec.name.clone(), id);
+        let service = Service::new(spec);
+        if self.services.has(id) {
+            self.services[id] = service;
+        } else {
+            self.services.push(service);
+            self.timers.push();
+            self.graph.push();
         }
     }
 
@@ -122,15 +138,42 @@ impl Supervisor {
 
     /// What a reload has made of it holds as soon as it can. Returns whether anything changed.
     pub(super) fn renew(&mut self, id: Id) -> bool {
-        let ended = self.ended(id);
-        let Service { spec, gone, .. } = &mut self.services[id];
-        if *gone && ended && !(spec.requires.is_empty() && spec.after.is_empty()) {
-            (spec.requires, spec.after) = (Vec::new(), Vec::new());
-        } else if !self.take_over(id) {
+        let Service { gone, retired, .. } = self.services[id];
+        if gone && !retired && self.ended(id) {
+            self.retire(id);
+        } else if self.take_over(id) {
+            self.relink(BTreeSet::from([id]));
+        } else {
             return false;
         }
-        self.relink();
         true
+    }
+
+    /// Nothing names it any more, and nothing of it is kept but its place.
+    fn retire(&mut self, id: Id) {
+        let above: Vec<Id> = self.graph.above(id).filter(|above| self.main != Some(*above)).collect();
+        self.work.extend(self.graph.detach(id));
+        for above in above {
+            let spec = &mut self.services[above].spec;
+            spec.requires.retain(|below| *below != id);
+            spec.after.retain(|below| *below != id);
+            self.count_links(above);
+            self.work.push_back(above);
+        }
+        self.names.remove(&self.services[id].spec.name);
+        self.verdict.failed = self.verdict.failed.filter(|failed| *failed != id);
+        self.timers.clear(id);
+        let spec = &mut self.services[id].spec;
+        (spec.requires, spec.after) = (Vec::new(), Vec::new());
+        self.services[id].retired = true;
+        self.out.push(Action::Retire { id });
+    }
+
+    /// Nothing of it is left outside either: the next one that comes may have its place.
+    pub(super) fn free(&mut self, id: Id) {
+        if self.services[id].retired {
+            self.free.insert(id);
+        }
     }
 
     /// The new definition holds from now on, if no process of the old one is left, and what the old one did is undone.
@@ -161,25 +204,37 @@ impl Supervisor {
         matches!(self.services[id].state, State::Down | State::Failed { .. })
     }
 
-    /// Makes the graph, and what hangs on it, anew; those that are wanted for the first time begin to wait.
-    fn relink(&mut self) {
-        let specs: Vec<Spec> = self.services.iter().map(|service| service.spec.clone()).collect();
-        self.graph = Graph::new(&specs);
-        self.want_what_is_required();
-        for id in self.services.ids() {
+    /// Makes the edges of these anew, and what hangs on them; those that are wanted for the first time begin to wait. All
+    /// others keep theirs, and their counts go on being kept up by [`Supervisor::set`].
+    fn relink(&mut self, touched: BTreeSet<Id>) {
+        self.relinked = self.relinked.saturating_add(u64::try_from(touched.len()).unwrap_or(u64::MAX));
+        for id in &touched {
+            let Spec { requires, after, .. } = &self.services[*id].spec;
+            self.work.extend(self.graph.set(*id, requires, after));
+        }
+        let above = touched.iter().flat_map(|id| self.graph.required_by(*id));
+        // What an earlier stage did needs nobody any more.
+        let needs = |id: &Id| self.services[*id].wanted && self.services[*id].spec.start != Start::AlreadyDone;
+        let wanted = touched.iter().chain(above).copied().filter(needs).collect();
+        let more = self.want_what_is_required(wanted);
+        for id in touched.iter().copied().chain(more) {
             let service = &self.services[id];
             if service.starts == 0 && service.wanted && matches!(service.state, State::Down) {
                 self.begin_to_wait(id);
             }
         }
-        for id in self.services.ids() {
-            let phase = |on: &&Id| self.services[**on].state.phase();
-            let requires = self.graph.requires(id);
-            let unmet = requires.iter().filter(|on| !phase(on).met()).count();
-            let lost = requires.iter().filter(|on| phase(on).hopeless()).count();
-            let unsettled = self.graph.after(id).iter().filter(|on| !phase(on).settled()).count();
-            self.services[id].links = Links { unmet, lost, unsettled, ..Links::default() };
+        for id in touched {
+            self.count_links(id);
             self.work.push_back(id);
         }
+    }
+
+    fn count_links(&mut self, id: Id) {
+        let phase = |on: &&Id| self.services[**on].state.phase();
+        let requires = self.graph.requires(id);
+        let unmet = requires.iter().filter(|on| !phase(on).met()).count();
+        let lost = requires.iter().filter(|on| phase(on).hopeless()).count();
+        let unsettled = self.graph.after(id).iter().filter(|on| !phase(on).settled()).count();
+        self.services[id].links = Links { unmet, lost, unsettled, ..Links::default() };
     }
 }

@@ -10,6 +10,7 @@
 use super::budget::{Budget, REAP_GRACE};
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
+use super::table::Table;
 use super::timers::Slot;
 use super::{Action, Because, Exit, Id, Report, Target, Time};
 use crate::config::values::Signal;
@@ -93,13 +94,16 @@ impl Supervisor {
             Life::Stopping(_) | Life::Over(_) => return,
         }
         self.report(Report::Stopping { because: because.clone() });
-        let later = self.graph.later_layers(|id| self.services[id].state.phase().alive() || self.undoable(id));
+        let order = self.graph.sorted();
+        let later = self.graph.later_layers(&order, |id| self.services[id].state.phase().alive() || self.undoable(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
         self.life = Life::Stopping(Stop { because, budget, asked: 0, end_at: None });
+        let mut ordered = Table::new(self.services.ids().map(|_| false));
+        order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
             // Those of a cycle would wait for each other until the budget is used up, and who is below them with them.
-            let holds = if self.graph.is_ordered(id) { self.graph.above(id).count() } else { 0 };
+            let holds = if ordered[id] { self.graph.above(id).count() } else { 0 };
             let service = &mut self.services[id];
             service.wanted = false;
             service.links.later = later[id];

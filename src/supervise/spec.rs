@@ -156,6 +156,7 @@ impl Setup {
         let ids: BTreeMap<&ServiceName, Id> =
             services.iter().enumerate().map(|(at, service)| (&service.name, Id(at))).collect();
         let resolve = |names: &[ServiceName]| names.iter().filter_map(|name| ids.get(name).copied()).collect();
+        let fed: BTreeSet<&ServiceName> = services.iter().filter_map(|service| service.pipe_to.as_ref()).collect();
         let start = |service: &Service| {
             if done.contains(&service.name) {
                 Start::AlreadyDone
@@ -184,7 +185,7 @@ impl Setup {
                 watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
-                fed: services.iter().any(|other| other.pipe_to.as_ref() == Some(&service.name)),
+                fed: fed.contains(&service.name),
                 undo: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),

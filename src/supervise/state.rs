@@ -48,6 +48,8 @@ pub(super) struct Service {
     pub(super) next: Option<Box<Spec>>,
     /// No service any more: a reload has left it out.
     pub(super) gone: bool,
+    /// It is gone and has ended: its place is another's once nothing of it is left outside.
+    pub(super) retired: bool,
     /// What keeps it waiting, and its place in the order of a stop.
     pub(super) links: Links,
 }
@@ -74,6 +76,7 @@ impl Service {
             held_with: None,
             next: None,
             gone: false,
+            retired: false,
             links: Links::default(),
             spec,
         }

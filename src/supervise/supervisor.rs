@@ -1,7 +1,7 @@
 //! [`Supervisor`]: the engine's frame. Takes an event, lets requests spread, then touches processes, and says when it
 //! wants to be called again. What a process's events mean stands in `process`, how a container stops in `shutdown`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::graph::Graph;
@@ -38,6 +38,12 @@ use crate::config::values::ServiceName;
 pub struct Supervisor {
     pub(super) services: Table<Service>,
     pub(super) graph: Graph,
+    /// Who has which name, those that are retired left out.
+    pub(super) names: BTreeMap<ServiceName, Id>,
+    /// Places that nobody has.
+    pub(super) free: BTreeSet<Id>,
+    /// How many services reloads have looked at because of their edges.
+    pub(super) relinked: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
     pub(super) life: Life,
@@ -65,6 +71,9 @@ impl Supervisor {
         let main = services.ids().next_back().filter(|last| services[*last].spec.is_main);
         let mut me = Self {
             timers: Timers::new(services.len()),
+            names: services.ids().map(|id| (services[id].spec.name.clone(), id)).collect(),
+            free: BTreeSet::new(),
+            relinked: 0,
             services,
             graph,
             main,
@@ -79,7 +88,8 @@ impl Supervisor {
             starts: VecDeque::new(),
             nobody: ServiceName::main(),
         };
-        me.want_what_is_required();
+        let wanted = me.services.ids().filter(|id| me.services[*id].wanted).collect();
+        me.want_what_is_required(wanted);
         for id in me.services.ids() {
             // Everything is down: nothing is met, everything is hopeless, everything has settled.
             let requires = me.graph.requires(id).len();
@@ -141,11 +151,13 @@ impl Supervisor {
             Event::Trouble { id } if self.services.has(id) => self.trouble(id),
             Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
             Event::Due { id } if self.services.has(id) => self.due(id),
+            Event::Retired { id } if self.services.has(id) => self.free(id),
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
             Event::Exited { .. } | Event::GroupGone { .. } | Event::Looked { .. } | Event::Alive { .. } => {}
             Event::Trouble { .. }
             | Event::Extend { .. }
             | Event::Due { .. }
+            | Event::Retired { .. }
             | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
         }
     }
@@ -234,9 +246,9 @@ impl Supervisor {
     }
 
     /// A service that stays down is wanted all the same if something wanted requires it; not one that was started before
-    /// and has ended, or was stopped by hand, or is none any more.
-    pub(super) fn want_what_is_required(&mut self) {
-        let mut wanted: Vec<Id> = self.services.ids().filter(|id| self.services[*id].wanted).collect();
+    /// and has ended, or was stopped by hand, or is none any more. Returns who is wanted now for the sake of these.
+    pub(super) fn want_what_is_required(&mut self, mut wanted: Vec<Id>) -> Vec<Id> {
+        let mut more = Vec::new();
         while let Some(id) = wanted.pop() {
             for on in self.graph.requires(id) {
                 let service = &mut self.services[*on];
@@ -245,9 +257,11 @@ impl Supervisor {
                 if free && service.spec.start == Start::Down && !service.wanted {
                     service.wanted = true;
                     wanted.push(*on);
+                    more.push(*on);
                 }
             }
         }
+        more
     }
 
     /// Returns whether it is a oneshot.

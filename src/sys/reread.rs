@@ -1,10 +1,10 @@
 //! Reload: the configuration is read again and checked whole; what comes of it is handed to the loop, or nothing changes.
 //! A reload never needs more than PID 1 has kept (DESIGN §3.4). What runs, and how it is changed, is not known here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::life::{Life, members};
-use super::run::{Origin, Reread};
+use super::run::{Member, Origin, Reread};
 use super::source::{self, Where};
 use super::{facts, source::whose};
 use crate::config::bytes::READABLE;
@@ -13,7 +13,7 @@ use crate::config::values::ServiceName;
 use crate::config::{self, Config, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::plan::checks::{self, Examination};
-use crate::plan::{self, BootPlan, Drop};
+use crate::plan::{self, BootPlan, Drop, ServicePlan};
 use crate::supervise::{Setup, Start};
 
 /// What can only be done before the step down.
@@ -56,7 +56,7 @@ impl Origin for Life {
         let (old, new) = (names(&self.config), names(&config));
         let reread = Reread {
             setup,
-            members: members(&config.services, None, &plan),
+            members: touched(members(&config.services, None, &plan), &old, &changed),
             new: new.difference(&old).cloned().collect(),
             gone: old.difference(&new).cloned().collect(),
             changed,
@@ -152,16 +152,24 @@ fn wrong(problem: Problem) -> Error {
     Error::Wrong(problems)
 }
 
+/// Returns the members that were not there, or were others.
+fn touched(all: Vec<Member>, old: &BTreeSet<ServiceName>, changed: &BTreeSet<ServiceName>) -> Vec<Member> {
+    let is = |name: &ServiceName| !old.contains(name) || changed.contains(name);
+    all.into_iter().filter(|member| is(&member.plan.name)).collect()
+}
+
 /// Returns the services that both have and that are not the same.
 fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
-    let same_words = |one: &Service, other: &Service| *one == Service { at: one.at.clone(), ..other.clone() };
-    let plan_of = |plan: &BootPlan, name: &ServiceName| plan.services.iter().find(|it| it.name == *name).cloned();
-    let services = new.0.services.iter().filter(|service| {
-        let before = old.0.services.iter().find(|it| it.name == service.name);
-        let same = |before: &Service| {
-            same_words(before, service) && plan_of(old.1, &service.name) == plan_of(new.1, &service.name)
-        };
-        before.is_some_and(|before| !same(before))
-    });
-    services.map(|service| service.name.clone()).collect()
+    fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &ServicePlan> {
+        plan.services.iter().map(|it| (&it.name, it)).collect()
+    }
+    let before: BTreeMap<&ServiceName, &Service> = old.0.services.iter().map(|it| (&it.name, it)).collect();
+    let (old_plans, new_plans) = (plans(old.1), plans(new.1));
+    let is_another = |service: &&Service| {
+        before.get(&service.name).is_some_and(|before| {
+            **before != Service { at: before.at.clone(), ..Service::clone(service) }
+                || old_plans.get(&service.name) != new_plans.get(&service.name)
+        })
+    };
+    new.0.services.iter().filter(is_another).map(|service| service.name.clone()).collect()
 }

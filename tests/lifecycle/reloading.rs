@@ -1,9 +1,12 @@
 //! Another set of services while the old one runs.
 
-use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Start};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::support::draft::{Draft, longrun, main_command, oneshot};
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{Action, Event, Exit, Pid, Start, Supervisor, Time};
+
+use crate::support::draft::{Draft, longrun, main_command, oneshot, setup};
 use crate::support::scene::Scene;
 
 /// The scene of these, all up.
@@ -283,4 +286,82 @@ fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_
     assert!(!scene.shows("made"));
     scene.exits("web", 0);
     assert_eq!(scene.exit(), Some(0));
+}
+
+/// Reloads, and answers at once that nothing is left of what has ended.
+fn reload(engine: &mut Supervisor, drafts: &[Draft], changed: &[&str], pids: &mut i32) -> usize {
+    let changed = changed.iter().filter_map(|name| ServiceName::new(name)).collect();
+    let mut actions = VecDeque::from(engine.adopt(Time::default(), setup(drafts, Duration::from_secs(8)), &changed));
+    let mut retired = 0;
+    while let Some(action) = actions.pop_front() {
+        let events = match action {
+            Action::Spawn { id, .. } => {
+                *pids += 1;
+                vec![Event::Spawned { id, pid: Pid(*pids) }, Event::Executed { id }]
+            }
+            Action::Signal { id, signal: Signal::TERM, .. } => {
+                vec![Event::Exited { id, exit: Exit::Code(0), group_left: false }]
+            }
+            Action::Retire { id } => {
+                retired += 1;
+                vec![Event::Retired { id }]
+            }
+            _ => Vec::new(),
+        };
+        events.into_iter().for_each(|event| actions.extend(engine.step(Time::default(), event)));
+    }
+    retired
+}
+
+#[test]
+fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_place() {
+    let stays = [longrun("db"), longrun("web").requires("db"), main_command()];
+    let mut engine = Supervisor::new(setup(&stays, Duration::from_secs(8)));
+    engine.step(Time::default(), Event::Begin);
+    let mut pids = 1;
+    for turn in 0..10_000 {
+        let names = [&*format!("a{turn}").leak(), &*format!("b{turn}").leak()];
+        let [first, second] = names.map(longrun);
+        assert_eq!(
+            reload(&mut engine, &[&stays[..2], &[first, second.requires(names[0])]].concat(), &[], &mut pids),
+            0
+        );
+        assert_eq!((engine.places(), engine.status().len()), (5, 5));
+        assert_eq!(reload(&mut engine, &stays[..2], &[], &mut pids), 2);
+        assert!(names.iter().all(|name| engine.id(&ServiceName::new(name).unwrap()).is_none()));
+    }
+    assert_eq!((engine.places(), engine.status().len()), (5, 3));
+}
+
+#[test]
+fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
+    let mut scene = up(&[longrun("stays"), longrun("gone")], &["stays", "gone"]);
+    let gone = scene.id("gone");
+    scene.reload(&[longrun("stays")], &[]);
+    scene.exits("gone", 0);
+    assert!(scene.look().contains(&Action::Retire { id: gone }));
+    scene.reload(&[longrun("stays"), longrun("early")], &[]);
+    assert_ne!(scene.id("early"), gone);
+    scene.send(Event::Retired { id: gone });
+    scene.reload(&[longrun("stays"), longrun("early"), longrun("late")], &[]);
+    assert_eq!((scene.id("late"), scene.state("late")), (gone, "starting"));
+}
+
+#[test]
+fn what_changes_costs_work_for_itself_and_not_for_everybody() {
+    const ALL: usize = 1_000;
+    let names: Vec<&'static str> = (0..ALL).map(|at| &*format!("s{at}").leak()).collect();
+    let drafts: Vec<Draft> = names.iter().map(|name| longrun(name)).collect();
+    let mut engine = Supervisor::new(setup(&[&drafts[..], &[main_command()]].concat(), Duration::from_secs(8)));
+    let mut pids = 1;
+    for action in engine.step(Time::default(), Event::Begin) {
+        if let Action::Spawn { id, .. } = action {
+            pids += 1;
+            engine.step(Time::default(), Event::Spawned { id, pid: Pid(pids) });
+            engine.step(Time::default(), Event::Executed { id });
+        }
+    }
+    reload(&mut engine, &drafts, &["s500"], &mut pids);
+    // Once when it is told to stop, and once when it is another.
+    assert_eq!(engine.relinked(), 2);
 }

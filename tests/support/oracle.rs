@@ -56,6 +56,7 @@ pub enum Property {
     AReloadTouchesOnlyWhatDiffers,
     WhatChangedIsRestartedOnce,
     WhatIsGoneEndsAndStaysAway,
+    WhatIsGoneGivesUpItsPlaceOnce,
     TheWorldComesToAnEnd,
 }
 
@@ -236,6 +237,11 @@ pub struct Oracle {
     pub violations: Vec<(Property, String)>,
     /// Everything that each service depends on, through however many others.
     pub below: BTreeMap<Id, BTreeSet<Id>>,
+    /// Left out and ended: nothing names them. Some of their places are free.
+    pub retired: BTreeSet<Id>,
+    pub free: BTreeSet<Id>,
+    /// What the last reload has brought.
+    pub fresh: Vec<Id>,
     /// What the step under way still owes.
     pub due: Due,
 }
@@ -295,6 +301,9 @@ impl Oracle {
             exit: None,
             violations: Vec::new(),
             below: BTreeMap::new(),
+            retired: BTreeSet::new(),
+            free: BTreeSet::new(),
+            fresh: Vec::new(),
             due: Due::default(),
         };
         me.link();
@@ -303,7 +312,7 @@ impl Oracle {
 
     /// Makes what depends on the edges anew.
     pub fn link(&mut self) {
-        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id)).collect();
+        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && !self.retired.contains(id)).collect();
         if let Some(main) = self.main {
             self.services[main.0].spec.after = all;
         }

@@ -75,6 +75,7 @@ impl Oracle {
         self.demand(deadline == expected, Property::TheDeadlineIsTheNextMomentThatMatters, || {
             format!("{deadline:?} instead of {expected:?}")
         });
+        self.check_places(engine.places());
         for id in self.ids() {
             self.check(id);
             self.check_questions(id);

@@ -40,6 +40,7 @@ impl Oracle {
             }
             Event::Trouble { .. } => {}
             Event::Due { id } => self.is_due(id),
+            Event::Retired { id } => self.is_free(id),
             Event::Forward(signal) => {
                 let main = self.main().and_then(|id| self.proc(id));
                 self.due.forward = main.filter(|proc| proc.leader && !proc.lost).map(|_| signal);

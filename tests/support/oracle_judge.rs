@@ -23,8 +23,11 @@ impl Oracle {
             );
             self.due.continued = None;
         }
+        if let Some(id) = named(action).filter(|id| self.retired.contains(id)) {
+            self.violate(Property::WhatIsGoneGivesUpItsPlaceOnce, format!("{id:?} is named by {action:?}"));
+        }
         match action {
-            Action::Renew { .. } | Action::Forget { .. } | Action::Signal { .. } => {}
+            Action::Renew { .. } | Action::Retire { .. } | Action::Forget { .. } | Action::Signal { .. } => {}
             Action::Spawn { role: Role::Undo, .. } => {}
             _ => self.settle_renewals(),
         }
@@ -35,6 +38,7 @@ impl Oracle {
             Action::Look { id, look } => self.judge_look(*id, *look),
             Action::Forget { id } => self.judge_forget(*id),
             Action::Renew { id } => self.judge_renewal(*id),
+            Action::Retire { id } => self.judge_retirement(*id),
             Action::Abandon { id, pid } => self.judge_abandon(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
@@ -400,5 +404,16 @@ impl Oracle {
         let unnamed: Vec<Id> = self.ids().filter(|id| self.alive(*id)).collect();
         self.demand(unnamed.is_empty(), Property::EveryLiveProcessAtTheEndIsNamed, || format!("{unnamed:?}"));
         self.exit = Some(code);
+    }
+}
+
+/// Returns whom an action names.
+fn named(action: &Action) -> Option<Id> {
+    match action {
+        Action::Spawn { id, .. } | Action::Signal { id, .. } | Action::Look { id, .. } => Some(*id),
+        Action::Abandon { id, .. } | Action::Forget { id } | Action::EndInput { id } | Action::Renew { id } => {
+            Some(*id)
+        }
+        Action::Retire { .. } | Action::Report(_) | Action::Exit(_) => None,
     }
 }

@@ -20,18 +20,27 @@ impl Oracle {
 
     fn replace(&mut self, setup: &Setup, changed: &BTreeSet<ServiceName>) {
         let named = |service: &Svc| service.spec.name.clone();
+        let there = |id: &Id| self.main != Some(*id) && !self.retired.contains(id);
         let known: BTreeMap<ServiceName, Id> =
-            self.ids().filter(|id| self.main != Some(*id)).map(|id| (named(&self.services[id.0]), id)).collect();
+            self.ids().filter(there).map(|id| (named(&self.services[id.0]), id)).collect();
+        // The lowest place that is free, else one more.
+        let mut places: Vec<Id> = self.free.iter().copied().collect();
         let fresh = setup.specs.iter().filter(|spec| !known.contains_key(&spec.name));
-        let fresh: BTreeMap<&ServiceName, Id> =
-            fresh.enumerate().map(|(at, spec)| (&spec.name, Id(self.services.len() + at))).collect();
+        places.extend((self.services.len()..).map(Id).take(fresh.clone().count()));
+        let fresh: BTreeMap<&ServiceName, Id> = fresh.map(|spec| &spec.name).zip(places).collect();
         let id = |name: &ServiceName| known.get(name).or_else(|| fresh.get(name)).copied().expect("a service");
         let edges = |places: &[Id]| places.iter().map(|place| id(&setup.specs[place.0].name)).collect();
         let mut touched = BTreeSet::new();
         for spec in &setup.specs {
             let spec = Spec { requires: edges(&spec.requires), after: edges(&spec.after), ..spec.clone() };
             let Some(id) = known.get(&spec.name).copied() else {
-                self.services.push(Svc::new(spec));
+                let id = fresh[&spec.name];
+                if id.0 < self.services.len() {
+                    self.services[id.0] = Svc::new(spec);
+                } else {
+                    self.services.push(Svc::new(spec));
+                }
+                (self.free.remove(&id), self.retired.remove(&id));
                 continue;
             };
             if changed.contains(&spec.name) || self.services[id.0].gone {
@@ -49,6 +58,7 @@ impl Oracle {
                 touched.insert(*id);
             }
         }
+        self.fresh = fresh.into_values().collect();
         self.link();
         self.due.renewed = true;
         self.due.reload = Some(touched);
@@ -98,6 +108,44 @@ impl Oracle {
         self.due.renewed = true;
     }
 
+    /// Judges that a place is given up: it is one of a service that a reload has left out and that has ended.
+    pub fn judge_retirement(&mut self, id: Id) {
+        let Svc { gone, is, .. } = &self.services[id.0];
+        // The container may begin to stop in the same step, because nothing is left.
+        let fits = *gone && matches!(is, Is::Down | Is::Over) && self.exit.is_none() && !self.retired.contains(&id);
+        let text = format!("{id:?} is {is:?}, gone: {gone}");
+        self.demand(fits, Property::WhatIsGoneGivesUpItsPlaceOnce, || text);
+        self.retired.insert(id);
+        for service in &mut self.services {
+            service.spec.requires.retain(|below| *below != id);
+            service.spec.after.retain(|below| *below != id);
+        }
+        self.services[id.0].spec.requires.clear();
+        self.services[id.0].spec.after.clear();
+        self.link();
+    }
+
+    /// Its place may be given to another one.
+    pub fn is_free(&mut self, id: Id) {
+        if self.retired.contains(&id) {
+            self.free.insert(id);
+        }
+    }
+
+    /// Checks that what is gone and has ended has given up its place, that nothing names it, and that there are no more
+    /// places than services have needed at once.
+    pub fn check_places(&mut self, places: usize) {
+        let left = |id: &Id| {
+            let Svc { gone, is, .. } = &self.services[id.0];
+            *gone && matches!(is, Is::Down | Is::Over) && !self.retired.contains(id)
+        };
+        let left: Vec<Id> = self.ids().filter(left).collect();
+        let all = self.services.len();
+        let fits = !self.running() || left.is_empty();
+        self.demand(fits, Property::WhatIsGoneGivesUpItsPlaceOnce, || format!("{left:?} have not"));
+        self.demand(places == all, Property::WhatIsGoneGivesUpItsPlaceOnce, || format!("{places} places, not {all}"));
+    }
+
     /// Who is wanted for the first time begins to wait.
     fn relink(&mut self) {
         self.link();
@@ -106,7 +154,9 @@ impl Oracle {
                 for on in self.services[id.0].spec.requires.clone() {
                     let Svc { ever, held, gone, is, spec, next, .. } = &self.services[on.0];
                     let free = !ever && !held && !gone && matches!(is, Is::Down) && next.is_none();
-                    let pulled = self.services[id.0].wanted && free && spec.start == Start::Down;
+                    let above = &self.services[id.0];
+                    let needs = above.wanted && above.spec.start != Start::AlreadyDone;
+                    let pulled = needs && free && spec.start == Start::Down;
                     self.services[on.0].wanted |= pulled;
                 }
             }

@@ -57,7 +57,8 @@ impl Scene {
     }
 
     pub fn id(&self, name: &str) -> Id {
-        Id(self.names.iter().position(|other| other == name).unwrap_or_else(|| panic!("no service {name}")))
+        // A name may have come back with another id.
+        Id(self.names.iter().rposition(|other| other == name).unwrap_or_else(|| panic!("no service {name}")))
     }
 
     /// The next process of this service cannot be started, for that errno.
@@ -142,14 +143,15 @@ impl Scene {
         let setup = setup(drafts, BUDGET);
         let changed: BTreeSet<_> =
             setup.specs.iter().map(|spec| spec.name.clone()).filter(|name| changed.contains(&name.as_str())).collect();
-        for spec in &setup.specs {
-            let name = spec.name.to_string();
-            if !self.names.contains(&name) {
-                self.names.push(name);
-            }
-        }
+        let names: Vec<_> = setup.specs.iter().map(|spec| spec.name.clone()).collect();
         self.oracle.reload(self.now, &setup, &changed);
         let actions = self.engine.adopt(self.now, setup, &changed);
+        self.names.resize(self.engine.places(), String::new());
+        for name in names {
+            if let Some(id) = self.engine.id(&name) {
+                self.names[id.0] = name.to_string();
+            }
+        }
         let events = self.take(actions);
         self.play(events);
     }
@@ -191,6 +193,7 @@ impl Scene {
                 | Action::Forget { .. }
                 | Action::EndInput { .. }
                 | Action::Abandon { .. }
+                | Action::Retire { .. }
                 | Action::Renew { .. } => {}
             }
             self.actions.push(action);

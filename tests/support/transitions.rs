@@ -29,10 +29,11 @@ pub enum Kind {
     Extend,
     Due,
     Reload,
+    Retired,
 }
 
 impl Kind {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Begin,
         Self::Spawned,
         Self::SpawnFailed,
@@ -55,6 +56,7 @@ impl Kind {
         Self::Extend,
         Self::Due,
         Self::Reload,
+        Self::Retired,
     ];
 
     /// Returns what kind of event it is, after so many stop signals.
@@ -81,6 +83,7 @@ impl Kind {
             Event::Trouble { .. } => Self::Trouble,
             Event::Extend { .. } => Self::Extend,
             Event::Due { .. } => Self::Due,
+            Event::Retired { .. } => Self::Retired,
         }
     }
 
@@ -90,7 +93,7 @@ impl Kind {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
             Event::Looked { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
-            Event::Trouble { id } | Event::Due { id } => Some(*id),
+            Event::Trouble { id } | Event::Due { id } | Event::Retired { id } => Some(*id),
             Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Ask(Request::Shutdown { .. }) => None,
@@ -167,6 +170,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         Kind::Alive | Kind::Trouble | Kind::Extend if matches!(phase, Finishing | Undoing | Draining) => {
             Some("only a first process of a command is heard")
         }
+        Kind::Retired => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),
         _ if unanswered => Some("a Spawn is answered before any other event"),
         Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,

@@ -385,9 +385,14 @@ impl World {
         let text = format!("reload: {names:?}, changed {changed:?}");
         self.oracle.reload(self.now, &setup, &changed);
         let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.adopt(now, setup, &changed));
-        for service in self.oracle.services.iter().skip(self.specs.len()) {
-            self.specs.push(service.spec.clone());
-            self.natures.push(random_nature(&mut self.rng));
+        for id in std::mem::take(&mut self.oracle.fresh) {
+            let (spec, nature) = (self.oracle.services[id.0].spec.clone(), random_nature(&mut self.rng));
+            if id.0 < self.specs.len() {
+                (self.specs[id.0], self.natures[id.0]) = (spec, nature);
+            } else {
+                self.specs.push(spec);
+                self.natures.push(nature);
+            }
         }
         self.carry_out_all(actions);
     }
@@ -451,6 +456,11 @@ impl World {
             }
             Action::Renew { id } => {
                 self.specs[id.0] = self.oracle.services[id.0].spec.clone();
+                None
+            }
+            Action::Retire { id } => {
+                let later = self.rng.pick(&[0, 0, 100, 20_000]);
+                self.after(0, later, Happening::Outside(Event::Retired { id }));
                 None
             }
             Action::Report(_) | Action::Exit(_) => None,

@@ -1,13 +1,19 @@
 //! [`Roll`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
 //! done with whom it names. Values only.
 
+use std::collections::HashMap;
+
 use crate::config::service::Kind;
 use crate::config::suggest;
-use crate::supervise::{Id, Spec, Start, Supervisor};
+use crate::supervise::{Id, Spec, Start};
 
-/// Everybody, in the order of the engine's ids.
+/// Everybody, in the order of the engine's ids; and by name, so that a request costs as much as it names.
 #[derive(Clone, Debug, Default)]
-pub struct Roll(Vec<Entry>);
+pub struct Roll {
+    entries: Vec<Entry>,
+    names: HashMap<String, Id>,
+    main: Option<Id>,
+}
 
 /// One service.
 #[derive(Clone, Debug)]
@@ -21,8 +27,6 @@ pub struct Entry {
     /// Must have settled before it starts.
     pub after: Vec<Id>,
     start: Start,
-    /// Whether it is there: a reload may have left it out.
-    there: bool,
 }
 
 /// What is asked of services.
@@ -53,42 +57,57 @@ impl Roll {
         roll
     }
 
-    /// Returns the roll of those that the engine has now.
-    pub fn of(supervisor: &Supervisor) -> Self {
-        let mut roll = Self::new(supervisor.specs());
-        let there: std::collections::BTreeSet<Id> = supervisor.ids().into_iter().collect();
-        for (at, entry) in roll.0.iter_mut().enumerate() {
-            entry.there = there.contains(&Id(at));
-        }
-        roll
-    }
-
     /// Adds a service behind all others.
     pub fn push(&mut self, spec: &Spec) {
+        self.put(Id(self.entries.len()), spec);
+    }
+
+    /// From now on this one has that id: a new one, or one that was another before.
+    pub fn put(&mut self, id: Id, spec: &Spec) {
         let kind = match spec.kind {
             _ if spec.is_main => "main",
             Kind::Longrun => "longrun",
             Kind::Oneshot => "oneshot",
         };
-        let others = || (0..self.0.len()).map(Id);
-        self.0.push(Entry {
+        let entry = Entry {
             name: spec.name.as_str().to_owned(),
             kind,
             requires: spec.requires.clone(),
-            after: if spec.is_main { others().collect() } else { spec.after.clone() },
+            after: if spec.is_main { self.ids().collect() } else { spec.after.clone() },
             start: spec.start,
-            there: true,
-        });
+        };
+        self.names.insert(entry.name.clone(), id);
+        match self.entries.get_mut(id.0) {
+            Some(known) => *known = entry,
+            None => self.entries.push(entry),
+        }
+        if spec.is_main {
+            self.main = Some(id);
+        } else if let Some(main) = self.main.and_then(|main| self.entries.get_mut(main.0))
+            && let Err(at) = main.after.binary_search(&id)
+        {
+            main.after.insert(at, id);
+        }
+    }
+
+    /// There is no such service any more.
+    pub fn remove(&mut self, id: Id) {
+        if self.names.get(self.name(id)) == Some(&id) {
+            self.names.remove(&self.name(id).to_owned());
+        }
+        if let Some(main) = self.main.and_then(|main| self.entries.get_mut(main.0)) {
+            main.after.retain(|known| *known != id);
+        }
     }
 
     /// Returns every id.
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
-        (0..self.0.len()).map(Id)
+        (0..self.entries.len()).map(Id)
     }
 
     /// Returns what is known of one.
     pub fn get(&self, id: Id) -> Option<&Entry> {
-        self.0.get(id.0)
+        self.entries.get(id.0)
     }
 
     /// Returns its name; nothing where there is no such service.
@@ -104,7 +123,7 @@ impl Roll {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
-            match self.0.iter().position(|entry| entry.there && entry.name == *name).map(Id) {
+            match self.names.get(name).copied() {
                 Some(id) if ids.contains(&id) => {}
                 Some(id) => ids.push(id),
                 None => unknown.push(self.nobody(name)),
@@ -117,13 +136,14 @@ impl Roll {
     }
 
     fn nobody(&self, name: &str) -> String {
-        let known = self.0.iter().filter(|entry| entry.there).map(|entry| entry.name.as_str());
+        let there = |entry: &&Entry| self.names.contains_key(&entry.name);
+        let known = self.entries.iter().filter(there).map(|entry| entry.name.as_str());
         let hint = match suggest::nearest(name, known.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if self.0.is_empty() => "there is none at all".to_owned(),
+            None if self.names.is_empty() => "there is none at all".to_owned(),
             None => {
                 let some: Vec<_> = known.clone().take(MOST_NAMED).collect();
-                let more = if self.0.len() > some.len() { ", …" } else { "" };
+                let more = if self.names.len() > some.len() { ", …" } else { "" };
                 format!("there are: {}{more}", some.join(", "))
             }
         };
@@ -230,6 +250,18 @@ pub(super) mod tests {
             assert!(matches!(&refused, Err(No::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
         }
         assert_eq!(roll().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
+    }
+
+    #[test]
+    fn a_place_that_was_given_up_is_nobodys_until_it_is_anothers() {
+        let mut roll = roll();
+        roll.remove(Id(1));
+        assert!(matches!(roll.named(&names(&["web"])), Err(No::Unknown(_))));
+        assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
+        roll.put(Id(1), &spec("cache", &[], Start::Wanted));
+        roll.push(&spec("web", &[1], Start::Wanted));
+        assert_eq!(roll.named(&names(&["web", "cache", "main"])), Ok(vec![Id(6), Id(1), Id(5)]));
+        assert_eq!(roll.get(Id(5)).unwrap().after, [0, 1, 2, 3, 4, 6].map(Id));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl Lane {
         self.by_service.get(&id).cloned().unwrap_or_default()
     }
 
+    /// Returns whether it has any pipe of that service.
+    pub fn has(&self, id: Id) -> bool {
+        self.by_service.contains_key(&id)
+    }
+
     /// Returns all pipes, in the order of their coming.
     pub fn keys(&self) -> Vec<u64> {
         let mut keys: Vec<_> = self.pipes.keys().copied().collect();

@@ -83,16 +83,34 @@ impl Logs {
 
     /// Gives a service, new or known, a route. What it wrote before is kept; its pipes go where they went.
     pub fn put(&mut self, id: Id, route: Route) {
-        self.set(id, route);
+        if self.set(id, route) {
+            self.tell_sinks();
+        }
+    }
+
+    /// Returns whether a pipe of that service is open: somebody may still write to it.
+    pub fn reads(&self, id: Id) -> bool {
+        [&self.stdout, &self.stderr, &self.files].into_iter().any(|lane| lane.has(id))
+    }
+
+    /// There is no such service any more, and none of its pipes: what is kept of it is let go, and its files are closed.
+    pub fn remove(&mut self, id: Id) {
+        self.give_up_store(id);
+        if let Some(source) = self.sources.get_mut(id.0) {
+            // Nothing passes, but not because it holds the container's outputs itself.
+            *source = Source { route: Route::Plain, shape: Shape::Plain, ..Source::default() };
+        }
         self.tell_sinks();
     }
 
-    fn set(&mut self, id: Id, route: Route) {
+    /// Returns whether that is another route than before.
+    fn set(&mut self, id: Id, route: Route) -> bool {
+        let is_longer = self.sources.len() <= id.0;
         while self.sources.len() <= id.0 {
             self.sources.push(Source::default());
         }
-        if self.sources.get(id.0).is_some_and(|source| source.route == route) {
-            return;
+        if !is_longer && self.sources.get(id.0).is_some_and(|source| source.route == route) {
+            return false;
         }
         self.give_up_store(id);
         if matches!(route, Route::Files { .. }) {
@@ -101,6 +119,7 @@ impl Logs {
         if let Some(source) = self.sources.get_mut(id.0) {
             source.give(route);
         }
+        true
     }
 
     fn tell_sinks(&self) {

@@ -120,6 +120,11 @@ impl Family {
         self.living.get(&pid).is_some_and(|process| process.file.is_some())
     }
 
+    /// Returns whether a process of that service was not reaped yet, or is waited for in what it left.
+    pub fn has(&self, id: Id) -> bool {
+        self.living.values().any(|process| process.id == id) || self.leftovers.values().any(|left| left.id == id)
+    }
+
     /// Gives up a process that was reaped.
     pub fn died(&mut self, pid: Pid) -> Option<Process> {
         let process = self.living.remove(&pid)?;

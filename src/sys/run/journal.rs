@@ -74,6 +74,15 @@ impl Journal {
         }
     }
 
+    /// Forgets a service that there is no more.
+    pub fn forget(&mut self, id: Id) {
+        self.started.remove(&id);
+        self.awaits.remove(&id);
+        if let Some(moments) = self.moments.get_mut(id.0) {
+            *moments = Moments::default();
+        }
+    }
+
     /// Returns when its process was started.
     pub fn started(&self, id: Id) -> Option<Time> {
         self.started.get(&id).copied()

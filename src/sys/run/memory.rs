@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::perform::Hands;
 use crate::config::values::Signal;
 use crate::supervise::{Exit, Id};
 use crate::sys::cgroup::OomKills;
@@ -47,5 +48,12 @@ impl Memory {
     /// Returns whether the last process of a service was killed so, or what it had started.
     pub fn has_killed(&self, id: Id) -> bool {
         self.killed.contains(&id)
+    }
+}
+
+impl Hands {
+    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
+    pub fn is_out_of_memory(&self, id: Id) -> bool {
+        self.memory.has_killed(id)
     }
 }

@@ -23,6 +23,7 @@ mod pipes;
 mod readiness;
 mod reload;
 mod reports;
+mod retire;
 mod scores;
 mod sources;
 mod story;
@@ -308,6 +309,7 @@ impl<'a> Turning<'a> {
             );
             self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
         }
+        self.free_places();
         // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
         let mut answers = VecDeque::new();
         loop {
@@ -371,7 +373,13 @@ impl<'a> Turning<'a> {
                 }
                 Action::Forget { id } => self.hands.forget(id),
                 Action::Abandon { pid, .. } => self.hands.abandon(pid),
-                Action::Renew { id } => self.hands.renew(id),
+                Action::Renew { id } => {
+                    self.hands.renew(id);
+                    if let Some(spec) = self.supervisor.spec(id) {
+                        self.front.roll.put(id, spec);
+                    }
+                }
+                Action::Retire { id } => self.retire(id),
                 Action::EndInput { id } => self.hands.pipes.end_input(id),
             }
         }

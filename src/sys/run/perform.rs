@@ -18,6 +18,7 @@ use super::looks::Asker;
 use super::member::{Descriptors, FileBytes, Member, Surroundings};
 use super::memory::Memory;
 use super::pipes::Pipes;
+use super::retire::Places;
 use super::voices::{Sockets, Voices};
 use super::watch::Watch;
 use crate::config::service::Ready;
@@ -60,6 +61,8 @@ pub struct Hands {
     pub(super) files: HashMap<Id, Rc<[u8]>>,
     /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
     pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
+    /// Whose places reloads have made free, or soon will.
+    pub(super) places: Places,
     null: File,
     /// How many dead were buried.
     pub(super) deaths: u64,
@@ -93,6 +96,7 @@ impl Hands {
             next: HashMap::new(),
             files: HashMap::new(),
             scores: VecDeque::new(),
+            places: Places::default(),
             null: null::input()?,
             deaths: 0,
         })
@@ -287,11 +291,6 @@ impl Hands {
             let gone = self.family.gone(self.null.as_fd());
             events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
         }
-    }
-
-    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
-    pub fn is_out_of_memory(&self, id: Id) -> bool {
-        self.memory.has_killed(id)
     }
 
     /// Returns when groups without a leader must be looked after.

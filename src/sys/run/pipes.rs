@@ -26,6 +26,8 @@ pub struct Pipes {
     pipes: HashMap<Id, Pipe>,
     /// Whom each producer writes to.
     to: HashMap<Id, Id>,
+    /// Who has which name.
+    names: HashMap<ServiceName, Id>,
 }
 
 impl Pipes {
@@ -35,27 +37,42 @@ impl Pipes {
     /// When the process has no room for more descriptors.
     pub fn new(members: &[Member]) -> Result<Self, Errno> {
         let mut pipes = Self::default();
-        pipes.link(members)?;
+        members.iter().enumerate().for_each(|(at, member)| pipes.name(Id(at), member));
+        for (at, member) in members.iter().enumerate() {
+            pipes.link(Id(at), member)?;
+        }
         Ok(pipes)
     }
 
-    /// Makes the pipes that are missing, and writes down anew who writes to whom. What is in a pipe stays there.
+    /// Takes a service that others may write to. All that are new are named before any of them is linked.
+    pub fn name(&mut self, id: Id, member: &Member) {
+        self.names.insert(member.plan.name.clone(), id);
+    }
+
+    /// From now on this service writes to whom it says, if anybody. The pipe is made if it is missing; what is in one stays
+    /// there. A service of which nothing runs, and to which nobody writes any more, has no pipe.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn link(&mut self, members: &[Member]) -> Result<(), Errno> {
-        self.to.clear();
-        let ids: HashMap<&ServiceName, Id> =
-            members.iter().enumerate().map(|(at, member)| (&member.plan.name, Id(at))).collect();
-        for (at, member) in members.iter().enumerate() {
-            let to = member.service.pipe_to.as_ref();
-            let Some(consumer) = to.and_then(|name| ids.get(name)).copied() else { continue };
-            if let Entry::Vacant(room) = self.pipes.entry(consumer) {
-                room.insert(Pipe::new()?);
-            }
-            self.to.insert(Id(at), consumer);
+    pub fn link(&mut self, id: Id, member: &Member) -> Result<(), Errno> {
+        self.to.remove(&id);
+        if !self.to.values().any(|consumer| *consumer == id) {
+            self.pipes.remove(&id);
         }
+        let to = member.service.pipe_to.as_ref();
+        let Some(consumer) = to.and_then(|name| self.names.get(name)).copied() else { return Ok(()) };
+        if let Entry::Vacant(room) = self.pipes.entry(consumer) {
+            room.insert(Pipe::new()?);
+        }
+        self.to.insert(id, consumer);
         Ok(())
+    }
+
+    /// There is no such service any more.
+    pub fn remove(&mut self, id: Id) {
+        self.names.retain(|_, known| *known != id);
+        self.pipes.remove(&id);
+        self.to.retain(|producer, consumer| *producer != id && *consumer != id);
     }
 
     /// Returns what a service's standard input is, if others write to it.

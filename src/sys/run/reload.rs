@@ -1,6 +1,6 @@
 //! A reload in the loop: what was read again goes to the engine and to whoever acts; one line says what came of it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Turning;
 use super::member::Member;
@@ -18,7 +18,7 @@ use crate::sys::control::server::Call;
 pub struct Reread {
     /// Every service as it is to be, without the main command.
     pub setup: Setup,
-    /// The same, for starting them.
+    /// Those of them that are new or changed, for starting them.
     pub members: Vec<Member>,
     /// Those that were not there.
     pub new: BTreeSet<ServiceName>,
@@ -72,12 +72,12 @@ impl Turning<'_> {
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
         let Reread { setup, members, changed, notices, .. } = reread;
         let actions = self.supervisor.adopt(self.now(), setup, &changed);
-        let ids: HashMap<ServiceName, Id> = members
-            .iter()
-            .filter_map(|member| Some((member.plan.name.clone(), self.supervisor.id(&member.plan.name)?)))
-            .collect();
-        self.hands.adopt(members, &ids);
-        self.front.reloaded = true;
+        let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
+        for id in self.hands.adopt(members.collect()) {
+            if let Some(spec) = self.supervisor.spec(id) {
+                self.front.roll.put(id, spec);
+            }
+        }
         self.callers.set(self.users());
         (Ok(Told { told, notices }), actions)
     }
@@ -114,25 +114,31 @@ impl Reread {
 }
 
 impl Hands {
-    /// Takes the members of a reload: new ones at once, known ones when [`Hands::renew`] is called.
-    pub(super) fn adopt(&mut self, members: Vec<Member>, ids: &HashMap<ServiceName, Id>) {
-        let mut new: VecDeque<(Id, Member)> = VecDeque::new();
-        for member in members {
-            match ids.get(&member.plan.name) {
-                Some(id) if id.0 < self.members.len() => drop(self.next.insert(*id, member)),
-                Some(id) => new.push_back((*id, member)),
-                None => {}
-            }
-        }
-        new.make_contiguous().sort_by_key(|(id, _)| *id);
-        for (id, member) in new {
-            if id.0 == self.members.len() {
+    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`Hands::renew`] is called.
+    /// Returns the new ones.
+    pub(super) fn adopt(&mut self, members: BTreeMap<Id, Member>) -> Vec<Id> {
+        let mut new = Vec::new();
+        for (id, member) in members {
+            if self.places.vacant.remove(&id) {
+                if let Some(place) = self.members.get_mut(id.0) {
+                    *place = member;
+                }
+            } else if id.0 == self.members.len() {
                 self.members.push(member);
                 self.last.push(None);
-                self.settle_in(id);
+            } else {
+                self.next.insert(id, member);
+                continue;
+            }
+            new.push(id);
+        }
+        for id in &new {
+            if let Some(member) = self.members.get(id.0) {
+                self.pipes.name(*id, member);
             }
         }
-        self.relink_pipes();
+        new.iter().for_each(|id| self.settle_in(*id));
+        new
     }
 
     /// From now on a member is what the last reload has made of it.
@@ -141,7 +147,6 @@ impl Hands {
         *member = next;
         self.files.remove(&id);
         self.settle_in(id);
-        self.relink_pipes();
     }
 
     fn settle_in(&mut self, id: Id) {
@@ -149,11 +154,8 @@ impl Hands {
         self.logs.put(id, member.route(&self.around));
         self.voices.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
-    }
-
-    fn relink_pipes(&mut self) {
-        if let Err(errno) = self.pipes.link(&self.members) {
-            tracing::warn!("cannot make a pipe between services: {errno}");
+        if let Err(errno) = self.pipes.link(id, member) {
+            tracing::warn!("{}: cannot make a pipe between services: {errno}", member.plan.name);
         }
     }
 }

@@ -69,7 +69,7 @@ impl Hands {
                 events.push_back(Event::SpawnFailed { id, why });
             }
         }
-        self.watch.forget_verdict(key, &pipe);
+        self.watch.forget(key, &pipe);
         if !refused {
             self.scores.push_back((id, pid, Instant::now(), TRIES));
             self.adjust_oom_scores();

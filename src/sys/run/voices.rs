@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 
-use super::watch::Watch;
+use super::watch::{Key, Watch};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::values::ServiceName;
 use crate::plan::ServicePlan;
@@ -20,6 +20,7 @@ pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 struct Voice {
     address: OsString,
     receiver: Receiver,
+    key: Key,
     status: Option<String>,
     refused: bool,
 }
@@ -35,9 +36,9 @@ impl Voices {
         for (at, member) in members.iter_mut().enumerate() {
             let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
             match watch.voice(Id(at), &receiver) {
-                Ok(()) => {
+                Ok(key) => {
                     member.told = told(&member.service, &address);
-                    voices.insert(Id(at), Voice { address, receiver, status: None, refused: false });
+                    voices.insert(Id(at), Voice { address, receiver, key, status: None, refused: false });
                 }
                 Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
             }
@@ -50,7 +51,7 @@ impl Voices {
     pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
         let service = &member.service;
         if !speaks(service) {
-            return;
+            return self.remove(id, watch);
         }
         if let Some(voice) = self.0.get_mut(&id) {
             voice.receiver.hear_only(member.plan.credentials.uid);
@@ -59,12 +60,19 @@ impl Voices {
         }
         match notify::open(None, &service.name, member.plan.credentials.uid) {
             Ok((address, receiver)) => {
-                if watch.voice(id, &receiver).is_ok() {
+                if let Ok(key) = watch.voice(id, &receiver) {
                     member.told = told(service, &address);
-                    self.0.insert(id, Voice { address, receiver, status: None, refused: false });
+                    self.0.insert(id, Voice { address, receiver, key, status: None, refused: false });
                 }
             }
             Err(refused) => tracing::warn!("{refused}"),
+        }
+    }
+
+    /// Closes the socket of a service that says nothing any more.
+    pub fn remove(&mut self, id: Id, watch: &mut Watch) {
+        if let Some(Voice { key, receiver, .. }) = self.0.remove(&id) {
+            watch.forget(key, &receiver);
         }
     }
 

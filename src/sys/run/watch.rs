@@ -88,10 +88,10 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn voice(&mut self, id: Id, socket: impl AsFd) -> Result<(), Errno> {
+    pub fn voice(&mut self, id: Id, socket: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(socket)?;
         self.known.insert(key.0, Known::Voice(id));
-        Ok(())
+        Ok(key)
     }
 
     /// Waits for the timer on the system clock, for as long as that is open.
@@ -111,8 +111,8 @@ impl Watch {
         Ok(Key(key))
     }
 
-    /// Forgets a verdict pipe before it is closed.
-    pub fn forget_verdict(&mut self, key: Key, pipe: impl AsFd) {
+    /// Forgets a verdict pipe or a socket before it is closed.
+    pub fn forget(&mut self, key: Key, pipe: impl AsFd) {
         self.known.remove(&key.0);
         // A copy in a child that has not executed yet would keep it in the set.
         let _gone = self.epoll.delete(pipe);

@@ -44,8 +44,6 @@ pub struct Front {
     pub journal: Journal,
     /// Whether those who wait must be looked at.
     pub changed: bool,
-    /// Whether there are others than at the beginning.
-    pub reloaded: bool,
     waiters: Vec<Waiter>,
     usage: Option<(Instant, HashMap<Pid, Usage>)>,
 }
@@ -88,7 +86,7 @@ enum What {
 impl Front {
     /// Returns a front where nobody waits.
     pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
-        Self { app, fixed, steps, roll, journal, changed: false, reloaded: false, waiters: Vec::new(), usage: None }
+        Self { app, fixed, steps, roll, journal, changed: false, waiters: Vec::new(), usage: None }
     }
 
     /// Returns when those who wait must be looked at, whether or not anything has changed.
@@ -98,6 +96,14 @@ impl Front {
             What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.due(),
         });
         due.min()
+    }
+
+    /// Returns whether anybody waits for that service.
+    pub fn is_waited_for(&self, id: Id) -> bool {
+        self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
+            What::Reach { ids, with, .. } => ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id),
+            What::Another { ids, .. } | What::Reload { ids, .. } => ids.contains(&id),
+        })
     }
 
     fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: What) {
@@ -112,9 +118,6 @@ impl Front {
 impl Turning<'_> {
     /// Answers a caller, or has it wait.
     pub(super) fn answer(&mut self, call: Call) {
-        if self.front.reloaded {
-            self.front.roll = Roll::of(&self.supervisor);
-        }
         if let Err(no) = self.permit(call.caller, &call.ask) {
             return call.answer(said::<()>(Err(no)));
         }

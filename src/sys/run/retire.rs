@@ -1,0 +1,72 @@
+//! What is kept of a service that a reload has left out, until its place is free: nothing at once but what still comes from
+//! processes that outlived it, and whoever waits for it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::Turning;
+use super::looks::Asker;
+use super::perform::Hands;
+use crate::supervise::{Answer, Event, Id};
+
+/// Places of services that reloads have left out.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// They have ended; something may still come from them.
+    pub retiring: BTreeSet<Id>,
+    /// The engine may give them to others.
+    pub vacant: BTreeSet<Id>,
+}
+
+impl Turning<'_> {
+    /// It is no service any more.
+    pub(super) fn retire(&mut self, id: Id) {
+        self.hands.retire(id);
+        self.front.roll.remove(id);
+        self.front.journal.forget(id);
+        self.refusals.remove(&id);
+        self.callers.set(self.users());
+    }
+
+    /// Tells the engine whose places are free.
+    pub(super) fn free_places(&mut self) {
+        if self.hands.places.retiring.is_empty() {
+            return;
+        }
+        let waits = |id: &Id| self.front.is_waited_for(*id);
+        let ended: Vec<Id> = self.hands.places.retiring.iter().copied().filter(|id| !waits(id)).collect();
+        for id in ended {
+            self.hands.free_place(id, &mut self.queue);
+        }
+    }
+}
+
+impl Hands {
+    fn retire(&mut self, id: Id) {
+        self.next.remove(&id);
+        self.files.remove(&id);
+        self.scores.retain(|(of, ..)| *of != id);
+        self.memory.note(id, false);
+        self.voices.remove(id, &mut self.watch);
+        self.pipes.remove(id);
+        if let Some(member) = self.members.get(id.0) {
+            self.calendars.put(id, &member.plan.name, None, &mut self.watch);
+        }
+        self.probes.cancel(Asker::Caller(id));
+        self.tried.push((id, Answer::Badly("a reload has left it out".to_owned())));
+        self.places.retiring.insert(id);
+    }
+
+    /// Gives a place free, unless a process still writes to a pipe of the service, or was not reaped yet.
+    fn free_place(&mut self, id: Id, events: &mut VecDeque<Event>) {
+        if self.logs.reads(id) || self.family.has(id) {
+            return;
+        }
+        self.logs.remove(id);
+        if let Some(last) = self.last.get_mut(id.0) {
+            *last = None;
+        }
+        self.places.retiring.remove(&id);
+        self.places.vacant.insert(id);
+        events.push_back(Event::Retired { id });
+    }
+}
