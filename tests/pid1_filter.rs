@@ -1,10 +1,15 @@
 //! The real binary as the real PID 1, and services that try to change its limits, priorities and processors (SECURITY P3).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+#![allow(unsafe_code)] // seccomp(2): a filter around the container
 
 #[path = "support/jail.rs"]
 mod jail;
 
-use jail::{Jail, LIMIT, possible};
+use std::process::Command;
+
+use jail::{INSIDE, Jail, LIMIT, Line, Running, possible};
+use nix::errno::Errno;
+use nix::libc;
 
 /// What a process of the same user may do to another one; each line is `NAME answer`.
 const ATTACK: &str = r#"
@@ -37,12 +42,26 @@ const CALLS: usize = 8;
 
 /// Returns the answers of an attack on that process: `1`, or `os.getpid()`.
 fn attack(jail: Jail, pid: &str) -> Vec<String> {
+    let (running, lines) = attacked(jail, pid);
+    running.stop().expect(0);
+    assert!(!lines.iter().any(|line| line.text.contains(REFUSED)), "{lines:#?}");
+    answers_of(&lines)
+}
+
+/// What is said where the kernel installs no filter.
+const REFUSED: &str = "seccomp(2) was refused";
+
+fn attacked(jail: Jail, pid: &str) -> (Running, Vec<Line>) {
     let script = ATTACK.replace("PID", pid);
     let running = jail.service("web.toml", &format!("command = [\"python3\", \"-c\", '''{script}''']\n")).start();
     running.wait_for_line(|line| line.ends_with("over"), LIMIT);
     let lines = running.lines();
-    running.stop().expect(0);
-    let mut answers: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+    (running, lines)
+}
+
+fn answers_of(lines: &[Line]) -> Vec<String> {
+    let said = lines.iter().filter(|line| !line.text.contains(REFUSED));
+    let mut answers: Vec<String> = said.map(|line| line.text.clone()).collect();
     answers.retain(|line| line.contains("done") || line.contains("ermitted") || line.contains("ermission"));
     assert_eq!(answers.len(), CALLS, "{lines:#?}");
     answers
@@ -90,4 +109,45 @@ fn where_the_filter_is_declined_the_kernel_decides() {
     let root = Jail::new().env("PUID", "1234").env("PGID", "2345").container_toml("pid1_filter = false\n");
     let answers = attack(root, "1");
     assert!(answers.iter().any(|line| line == "setpriority done"), "{answers:#?}");
+}
+
+/// From here on seccomp(2) is refused to this thread and to whatever it starts, as by the profile of a runtime: root needs no
+/// no_new_privs for that.
+fn forbid_filters() {
+    let statement = |code: u32, k: u32, jf: u8| libc::sock_filter { code: u16::try_from(code).unwrap(), jt: 0, jf, k };
+    let number = u32::try_from(libc::SYS_seccomp).unwrap();
+    let program = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the program outlives the call, which only reads it.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u64, &raw const program) };
+    Errno::result(answer).unwrap();
+}
+
+fn doctor(running: &Running) -> String {
+    let target = running.pid_one().to_string();
+    let words = ["--target", &target, "--mount", "--pid", "--", INSIDE, "doctor"];
+    let output = Command::new("nsenter").args(words).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_filter_that_the_kernel_refuses_is_said_once_and_doctor_tells_what_is_so() {
+    if !possible() {
+        return;
+    }
+    forbid_filters();
+    let other = "command = [\"/bin/sleep\", \"600\"]\n";
+    let jail = user().service("other.toml", other).service("third.toml", other);
+    let (running, lines) = attacked(jail, "1");
+    assert!(answers_of(&lines).iter().any(|line| line.ends_with("prlimit64 done")), "{lines:#?}");
+    let told = doctor(&running);
+    assert!(told.contains(REFUSED) && told.contains("can change its limits and priorities"), "{told}");
+    let ended = running.stop().expect(0);
+    let said: Vec<_> = ended.lines.iter().filter(|line| line.text.contains(REFUSED)).collect();
+    assert!(matches!(said[..], [line] if line.text.contains("Operation not permitted")), "{said:#?}");
 }

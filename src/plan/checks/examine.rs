@@ -19,6 +19,12 @@ use crate::plan::{BootPlan, Concern, Drop, Mode, ServicePlan, Step, Verdict, boo
 /// After this `docker stop` kills; a stop that may take longer has to be told.
 const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
 
+/// What follows where the kernel installs no filter, and what helps.
+pub const UNFILTERED: &str = "services of PID 1's user can change its limits and priorities";
+/// What helps against that, or says that it is meant.
+pub const ALLOW_FILTERS: &str = "let the seccomp profile of the container allow `seccomp`, or write `pid1_filter = false` in \
+    /etc/stepdown.toml if that is meant";
+
 /// What a plan shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examination {
@@ -43,6 +49,15 @@ impl Examination {
         if let Some(app) = &self.app {
             self.questions.extend(secrets.iter().map(|path| Question::of_secret(path, app)));
         }
+        self
+    }
+
+    /// Returns it where the kernel has refused the filter that services were to have.
+    #[must_use]
+    pub fn without_filter(mut self, why: &str) -> Self {
+        self.checks.retain(|check| check.area != Area::Pid);
+        let cause = format!("seccomp(2) was refused: {why}");
+        self.checks.push(Check::degraded(Area::Pid, "process", Trouble::new(cause, UNFILTERED, ALLOW_FILTERS)));
         self
     }
 
@@ -125,6 +140,8 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
     }
 }
 
+/// Said by `plan` and `check` too.
+pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 const NOT_PID_ONE: &str =
     "not PID 1 (`--init`, a shared PID namespace): orphans come only from our own services, nobody else is signalled";
 
@@ -132,7 +149,7 @@ const NOT_PID_ONE: &str =
 fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
     let process = if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE };
     if !config.container.pid1_filter {
-        return format!("{process}; services of its user can change its limits and priorities (`pid1_filter = false`)");
+        return format!("{process}; {NO_FILTER}");
     }
     let has_none = |how: &&ServicePlan| {
         !how.credentials.no_new_privs && how.skipped.is_none() && how.credentials.uid == plan.identity.uid

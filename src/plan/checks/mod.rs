@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::fix::Fix;
 use crate::config::values::{CapSet, Capability};
 
-pub use examine::{Examination, examine, of_plan, of_problems};
+pub use examine::{ALLOW_FILTERS, Examination, NO_FILTER, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::{told_here, ulimit};
 pub use ports::{Port, listening};

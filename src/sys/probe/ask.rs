@@ -23,6 +23,7 @@ use crate::supervise::SpawnError;
 use crate::sys::process::child::{self, Pointers};
 use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
+use crate::sys::process::record;
 
 /// What is asked, laid out before the fork.
 pub enum Question {
@@ -42,7 +43,7 @@ pub enum Question {
 pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: RawFd) -> ! {
     let lived = panic::catch_unwind(AssertUnwindSafe(|| {
         if let Err(record) = child::become_identity(launch, pointers) {
-            return refuse(answer, &told(&child::refusal(&record)));
+            return refuse(answer, &told(&record::refusal(&record)));
         }
         if let Question::Command(wanted) = question {
             let (errno, program) = match program::environment(launch) {

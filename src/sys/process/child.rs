@@ -15,66 +15,10 @@ use nix::libc;
 use super::capset::{capset, permitted};
 use super::launch::{Launch, Parent, Program, Session};
 use super::program;
+use super::record::{MOST_SAID, RECORD, Stage, record_of};
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
-use crate::supervise::SpawnError;
-
-/// Stage and errno.
-pub const RECORD: usize = 5;
-/// The most that a child says of a refusal: a record, and words where there are some.
-pub const MOST_SAID: usize = 1024;
-
-/// The program was not executed.
-pub const EXEC: &str = "cannot execute the program";
-/// The working directory could not be entered.
-pub const CHDIR: &str = "cannot change to the working directory";
-
-/// What can be refused, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Stage {
-    Session = 1,
-    Descriptors,
-    Limits,
-    Nice,
-    Capabilities,
-    Groups,
-    Gid,
-    Uid,
-    NoNewPrivs,
-    Directory,
-    Environment,
-    Exec,
-}
-
-const STAGES: [(Stage, &str); 12] = [
-    (Stage::Session, "cannot make a session"),
-    (Stage::Descriptors, "cannot arrange the standard descriptors"),
-    (Stage::Limits, "cannot set the resource limits"),
-    (Stage::Nice, "cannot set the niceness"),
-    (Stage::Capabilities, "cannot set the capabilities"),
-    (Stage::Groups, "cannot set the supplementary groups"),
-    (Stage::Gid, "cannot become the group"),
-    (Stage::Uid, "cannot become the user"),
-    (Stage::NoNewPrivs, "cannot set no_new_privs"),
-    (Stage::Directory, CHDIR),
-    (Stage::Environment, "cannot read environment_file"),
-    (Stage::Exec, EXEC),
-];
-
-/// Returns the refusal that a record tells of.
-pub fn refusal(record: &[u8]) -> SpawnError {
-    let stage = record.first().copied().unwrap_or_default();
-    let stage = STAGES.iter().find(|(known, _)| *known as u8 == stage).map_or("cannot start", |(_, words)| *words);
-    let words = String::from_utf8_lossy(record.get(RECORD..).unwrap_or_default());
-    let errno = record.get(1..RECORD).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_ne_bytes);
-    if stage == EXEC {
-        // What is behind the errno; of any other stage the words say more exactly what it was.
-        return SpawnError { what: stage.to_owned(), errno, explanation: words.into_owned() };
-    }
-    SpawnError::new(if words.is_empty() { stage } else { &words }, errno)
-}
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
 pub struct Pointers {
@@ -104,7 +48,14 @@ impl Pointers {
 
 /// Becomes the service; on a refusal writes the record to `verdict` and exits.
 pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
-    match (become_identity(launch, pointers), &launch.program, &launch.file) {
+    let become_it = || {
+        let unfiltered = become_identity(launch, pointers)?;
+        if let Some(errno) = unfiltered {
+            say(verdict, record_of((Stage::Filter, errno)), b"");
+        }
+        Ok(())
+    };
+    match (become_it(), &launch.program, &launch.file) {
         (Err(record), _, _) => say(verdict, record, b""),
         (Ok(()), Program::Path(program), None) => {
             let errno = execute_first(program, launch, pointers);
@@ -147,11 +98,12 @@ fn say(verdict: RawFd, record: [u8; RECORD], words: &[u8]) {
     unsafe { libc::write(verdict, said.as_ptr().cast(), length) };
 }
 
-/// Becomes all of the service but its program: what is left is [`execute`].
+/// Becomes all of the service but its program: what is left is [`execute`]. Returns why the kernel has refused the filter,
+/// where it has: a service without one is better than none.
 ///
 /// # Errors
 /// The record of the stage that was refused.
-pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<(), [u8; RECORD]> {
+pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, [u8; RECORD]> {
     stages(launch, pointers).map_err(record_of)
 }
 
@@ -173,15 +125,7 @@ pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
     Errno::last()
 }
 
-fn record_of((stage, errno): (Stage, Errno)) -> [u8; RECORD] {
-    let mut record = [0; RECORD];
-    let (first, rest) = record.split_at_mut(1);
-    first.fill(stage as u8);
-    rest.copy_from_slice(&(errno as i32).to_ne_bytes());
-    record
-}
-
-fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
+fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (Stage, Errno)> {
     reset_dispositions();
     session(launch.session)?;
     descriptors(launch)?;
@@ -199,10 +143,8 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
         // SAFETY: takes numbers only.
         check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(Stage::NoNewPrivs))?;
     }
-    if let Some(filter) = &launch.filter {
-        // A kernel without filters, or an outer filter that forbids them: `doctor` looks for itself.
-        let _unfiltered = filter.install();
-    }
+    // A kernel without filters, or an outer filter that forbids them.
+    let unfiltered = launch.filter.as_ref().and_then(|filter| filter.install().err());
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.
@@ -211,7 +153,7 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
     unblock_signals();
-    Ok(())
+    Ok(unfiltered)
 }
 
 /// What a parent with SETUID in *permitted* raises in its child, as far as it holds it.
@@ -375,26 +317,4 @@ fn check(answer: libc::c_int) -> Result<(), Errno> {
 
 fn at(stage: Stage) -> impl Fn(Errno) -> (Stage, Errno) {
     move |errno| (stage, errno)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_stage_has_words_of_its_own() {
-        for (at, (stage, words)) in (1..).zip(STAGES) {
-            assert_eq!(stage as u8, at);
-            let [a, b, c, d] = 13_i32.to_ne_bytes();
-            let told = refusal(&[at, a, b, c, d]);
-            assert_eq!((told.what.as_str(), told.errno), (words, 13));
-        }
-    }
-
-    #[test]
-    fn a_torn_record_is_still_a_refusal() {
-        assert_eq!(refusal(&[]).what, "cannot start");
-        assert_eq!(refusal(&[12]).what, "cannot execute the program");
-        assert_eq!(refusal(&[11, 2, 0, 0, 0, b'x', b'y']).what, "xy");
-    }
 }

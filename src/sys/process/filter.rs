@@ -5,13 +5,32 @@
 //! A classic BPF program (seccomp(2)), laid out before the fork. PID 1 has one thread, so that its number is the only one to
 //! look for; a service sees the same number, as it is in the same PID namespace. In one that a service makes for itself PID 1
 //! has no number, and the process that has its number there is refused the same.
+//!
+//! It costs 40 ns a call (`benches/filter.rs`, Linux 6.18 on x86-64, a loaded machine: getpid 169 → 209 ns, prlimit of itself
+//! 462 → 513 ns, open and close 3.19 → 3.33 µs, fork, exec and wait 654 → 676 µs).
 #![allow(unsafe_code)] // getpgrp(2), getuid(2), seccomp(2): not all have a wrapper in nix
+
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
 
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
+
+/// The errno of the first installation that was refused; 0: none was. Of the whole program, as the reason is: this kernel, or
+/// a filter around the container.
+static REFUSED: AtomicI32 = AtomicI32::new(0);
+
+/// Takes note that an installation was refused. Returns whether it is the first one.
+pub fn note_refused(errno: Errno) -> bool {
+    REFUSED.compare_exchange(0, errno as i32, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
+/// Returns why an installation was refused; `None`: none was.
+pub fn refused() -> Option<Errno> {
+    Some(REFUSED.load(Ordering::Relaxed)).filter(|errno| *errno != 0).map(Errno::from_raw)
+}
 
 /// The program; a `Vec` that the child only reads.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ pub mod launch;
 pub mod mark;
 pub mod program;
 pub mod reap;
+pub mod record;
 pub mod score;
 pub mod session;
 pub mod spawn;

@@ -15,6 +15,7 @@ use nix::unistd::{ForkResult, fork, pipe2};
 
 use super::child;
 use super::launch::Launch;
+use super::record::{self, MOST_SAID, RECORD};
 use crate::supervise::{Pid, SpawnError};
 
 /// A forked child that has not said yet whether it could execute its program.
@@ -28,7 +29,10 @@ pub struct Started {
 
 /// The pipe that closes at exec.
 #[derive(Debug)]
-pub struct VerdictPipe(File);
+pub struct VerdictPipe {
+    pipe: File,
+    unfiltered: Option<Errno>,
+}
 
 /// What the pipe said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +48,33 @@ pub enum Verdict {
 impl VerdictPipe {
     /// Returns what the child has said so far; never blocks.
     pub fn read(&mut self) -> Verdict {
-        let mut record = [0; child::MOST_SAID];
-        match self.0.read(&mut record) {
-            Ok(0) => Verdict::Executed,
-            Ok(length) => Verdict::Refused(child::refusal(record.get(..length).unwrap_or_default())),
-            Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Verdict::Pending,
-            Err(_) => Verdict::Executed,
+        let mut said = [0; RECORD + MOST_SAID];
+        loop {
+            let length = match self.pipe.read(&mut said) {
+                Ok(0) => return Verdict::Executed,
+                Ok(length) => length,
+                Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    return Verdict::Pending;
+                }
+                Err(_) => return Verdict::Executed,
+            };
+            let (unfiltered, rest) = record::split(said.get(..length).unwrap_or_default());
+            self.unfiltered = self.unfiltered.or(unfiltered);
+            if unfiltered.is_none() || !rest.is_empty() {
+                return Verdict::Refused(record::refusal(rest));
+            }
         }
+    }
+
+    /// Returns why the child has no filter, where it was to have one and has said so by now.
+    pub fn unfiltered(&self) -> Option<Errno> {
+        self.unfiltered
     }
 }
 
 impl AsFd for VerdictPipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.pipe.as_fd()
     }
 }
 
@@ -80,7 +98,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     let pointers = child::Pointers::of(launch);
     let verdict = write.as_raw_fd();
     let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
-    Ok(Started { pid, verdict: VerdictPipe(File::from(read)) })
+    Ok(Started { pid, verdict: VerdictPipe { pipe: File::from(read), unfiltered: None } })
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.

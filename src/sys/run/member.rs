@@ -18,10 +18,10 @@ use crate::plan::{ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::log::source::Route;
 use crate::sys::privilege::FilesOf;
-use crate::sys::process::child::{CHDIR, EXEC};
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
 use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
+use crate::sys::process::record::{CHDIR, EXEC};
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";

@@ -5,9 +5,13 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use nix::errno::Errno;
+
 use super::perform::Hands;
 use super::watch::Heard;
+use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
+use crate::sys::process::filter;
 use crate::sys::process::reap;
 use crate::sys::process::score::TRIES;
 use crate::sys::process::spawn::Verdict;
@@ -50,6 +54,9 @@ impl Hands {
         let Some((key, mut pipe)) = process.verdict.take() else { return };
         let (id, role) = (process.id, process.role);
         let verdict = pipe.read();
+        if let Some(errno) = pipe.unfiltered() {
+            say_unfiltered(errno);
+        }
         let file = if verdict == Verdict::Pending { None } else { process.file.take() };
         process.refused |= matches!(verdict, Verdict::Refused(_));
         let refused = process.refused;
@@ -81,5 +88,12 @@ impl Hands {
             Some(member) => member.explain(role, why),
             None => why,
         }
+    }
+}
+
+/// Once for all services, in every stage: the reason is the same for each.
+fn say_unfiltered(errno: Errno) {
+    if filter::note_refused(errno) {
+        tracing::warn!("{UNFILTERED}: seccomp(2) was refused: {}; {ALLOW_FILTERS}", errno.desc());
     }
 }

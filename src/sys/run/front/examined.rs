@@ -5,11 +5,15 @@ use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{Id, Phase};
 use crate::sys::control::answers::{LastExit, ServiceStatus};
+use crate::sys::process::filter;
 
 impl Turning<'_> {
     /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
     pub(super) fn examination(&self) -> Option<Examination> {
         let mut examination = self.origin.as_ref()?.examine();
+        if let Some(errno) = filter::refused() {
+            examination = examination.without_filter(errno.desc());
+        }
         examination.checks.extend(self.states());
         Some(examination)
     }
