@@ -1,7 +1,7 @@
 //! Configuration + facts → [`BootPlan`]: puts the parts together and decides the mode (DESIGN §2). Must not know how
 //! anything is done.
 
-use super::checks::{Area, Trouble};
+use super::checks::{Area, NO_FILTER, Trouble};
 use super::facts::{AccountFile, Facts};
 use super::fix::Fix;
 use super::inherited::Taken;
@@ -186,6 +186,10 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
             "not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and \
              nobody else is signalled",
         );
+    }
+    if !config.container.pid1_filter {
+        // `doctor` tells it with the process.
+        notes.told_elsewhere(format!("PID 1: {}", NO_FILTER));
     }
     remarks::on_the_machine(facts, notes);
     remarks::on_scripts(config, facts, notes);

@@ -446,3 +446,20 @@ fn the_hosts_path_is_written_into_a_plan_only_if_something_was_skipped() {
     let mut well = stepdown::plan::boot(&config, &docker()).unwrap();
     locate_all(&mut well, || panic!("nothing was skipped"));
 }
+
+#[test]
+fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
+    let mut config = config();
+    let plan = |config: &Config| stepdown::plan::boot(config, &docker()).unwrap().notices;
+    let told = |config: &Config| {
+        let examination = examine(config, &docker());
+        let checks = examination.checks.iter().map(|check| format!("{check:?}"));
+        checks.filter(|check| check.contains(NO_FILTER)).count()
+    };
+    let said = format!("PID 1: {NO_FILTER}");
+    assert!(!plan(&config).contains(&said));
+    assert_eq!(told(&config), 0);
+    config.container.pid1_filter = false;
+    assert!(plan(&config).contains(&said), "{:?}", plan(&config));
+    assert_eq!(told(&config), 1);
+}
