@@ -9,6 +9,7 @@ mod screen;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 
 use jail::{Jail, LIMIT, Origin, possible};
 use nix::sys::signal::Signal;
@@ -227,6 +228,25 @@ fn a_stranger_rehearses_the_user_mode() {
     assert_eq!(record["self"]["permitted"], "0000000000000000");
     assert_eq!(record["self"]["bounding"], "00000000a80425fb");
     running.wait(LIMIT).expect(5);
+}
+
+#[test]
+fn a_binary_that_the_user_inside_may_not_execute_is_explained() {
+    if !possible() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let closed = place.path().join("stepdown");
+    fs::copy(jail::program(), &closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let tree = tempfile::tempdir().unwrap();
+    let mut command = Command::new(&closed);
+    let output = command.args(["try", "--user", "1234:2345"]).arg(tree.path()).arg("--").arg("true").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let help =
+        "this user may not execute it: /usr/bin/stepdown is 0:0 0700; it is the binary that `try` was called as: ";
+    assert!(said.contains("cannot execute /usr/bin/stepdown: "), "{said}");
+    assert!(said.contains(help) && said.contains(&format!("`chmod a+rx {}`", closed.display())), "{said}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Inside<'_> {
             self.close(&covered)?;
         }
         old.leave()?;
-        launch::launch(self, &program)
+        launch::launch(self, &program, &own.path)
     }
 
     fn namespaces(&self) -> Result<(), Refused> {

@@ -18,9 +18,10 @@ use super::account::{self, Account};
 use super::inside::{Inner, Inside};
 use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
 use crate::error::{Error, Problems, Refused};
+use crate::sys::obstacle;
 
-/// Executes the container's first program.
-pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Error> {
+/// Executes the container's first program: `own` is ours in there, `outside` where that comes from.
+pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<Infallible, Error> {
     let rehearsal = inside.rehearsal;
     let account = account(rehearsal, inside.power)?;
     stdio(inside, &account)?;
@@ -46,7 +47,26 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path) -> Result<Infallible, Erro
     let path = CString::new(program.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
     guard::close_on_exec().map_err(|cause| Refused::new("cannot close descriptors", cause))?;
     guard::reset_signals()?;
-    Ok(execve(&path, &argv, &environment).map_err(refused)?)
+    let explained = |errno: Errno| {
+        let obstacle = match errno {
+            Errno::E2BIG => {
+                let lengths: Vec<_> = argv.iter().map(|word| word.as_bytes().len()).collect();
+                obstacle::too_long(&lengths, environment.iter().map(|word| word.as_bytes()))
+            }
+            errno => obstacle::behind(errno, &program),
+        };
+        match obstacle.words(&program) {
+            // It is no file of an image's, that a Dockerfile could change.
+            Some((what, _)) if program == own && errno == Errno::EACCES => {
+                let help =
+                    format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", outside.display());
+                refused(errno).help(help)
+            }
+            Some((what, help)) => refused(errno).help(format!("{what}; {help}")),
+            None => refused(errno),
+        }
+    };
+    Ok(execve(&path, &argv, &environment).map_err(explained)?)
 }
 
 /// A name without a slash is looked up in Docker's PATH.

@@ -51,6 +51,8 @@ impl OpenTree {
 /// Our own binary, held open.
 #[derive(Debug)]
 pub(super) struct Own {
+    /// Where it is outside.
+    pub(super) path: PathBuf,
     handle: Handle,
     bindable: Bindable,
 }
@@ -70,10 +72,10 @@ impl Own {
             let (Ok(a), Ok(b)) = (by_path.metadata(), fs::metadata(exe)) else { return false };
             (a.dev(), a.ino()) == (b.dev(), b.ino())
         };
-        let by_path = fs::read_link(exe).ok().and_then(|path| Handle::open(&path).ok());
-        match by_path.filter(same) {
-            Some(handle) => Ok(Self { handle, bindable: Bindable::Yes }),
-            None => Ok(Self { handle: Handle::open(exe)?, bindable: Bindable::No }),
+        let path = fs::read_link(exe).unwrap_or_default();
+        match Handle::open(&path).ok().filter(same) {
+            Some(handle) => Ok(Self { path, handle, bindable: Bindable::Yes }),
+            None => Ok(Self { path, handle: Handle::open(exe)?, bindable: Bindable::No }),
         }
     }
 
