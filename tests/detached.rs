@@ -105,7 +105,64 @@ fn the_daemon_that_a_oneshot_has_started_lives_on() {
         .start();
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     assert_eq!(living(&running, &["448"]), ["448"]);
+    // It is what the oneshot was to leave; what undoes that is its stop_command.
+    assert!(ask(&running, "stop setup").contains("setup: down"));
+    assert_eq!(living(&running, &["448"]), ["448"]);
     running.stop().expect(0);
+}
+
+#[test]
+fn the_daemon_that_a_oneshot_has_started_is_ended_by_its_stop_command() {
+    if !possible() {
+        return;
+    }
+    let undo = "type = \"oneshot\"\nstop_command = [\"/bin/sh\", \"-c\", \"pkill -fx 'sleep 452'; while pgrep -fx 'sleep 452'; do :; done\"]";
+    let running = app()
+        .service("setup.toml", &bash(&daemon("setsid -f", "452"), undo))
+        .service("web.toml", &bash("echo runs; exec sleep 600", "after = [\"setup\"]"))
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert_eq!(living(&running, &["452"]), ["452"]);
+    assert!(ask(&running, "stop setup").contains("setup: down"));
+    assert_eq!(living(&running, &["452"]), [""; 0]);
+    running.stop().expect(0);
+}
+
+/// Asks the port before it starts who answers there, which takes TERM without ending.
+const DAEMON: &str = r#"
+import os, signal, socket, time
+with socket.socket() as asking:
+    print("old answers" if asking.connect_ex(("127.0.0.1", 7070)) == 0 else "nobody answers", flush=True)
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", 7070))
+        listening.listen()
+        while True:
+            listening.accept()[0].close()
+time.sleep(600)
+"#;
+
+#[test]
+fn a_new_run_does_not_start_before_the_daemon_that_answers_for_the_old_one_is_gone() {
+    if !possible() {
+        return;
+    }
+    let more = "ready = { tcp = 7070 }\nstop = { timeout = \"200ms\" }\n";
+    let service = format!("command = [\"python3\", \"-c\", '''{DAEMON}''']\n{more}");
+    let running = app().service("web.toml", &service).start();
+    running.wait_for_line(|line| line.ends_with("| nobody answers"), LIMIT);
+    for _ in 0..2 {
+        assert!(ask(&running, "restart web").contains("web: up"));
+    }
+    assert!(ask(&running, "stop web").contains("web: down"));
+    let port = "python3 -c \"import socket; print(socket.socket().connect_ex(('127.0.0.1', 7070)) != 0)\"";
+    assert_eq!(inside(&running, &format!("{port} 2>&1")).trim(), "True");
+    let ended = running.stop().expect(0);
+    assert_eq!(count(&ended.lines, "| old answers"), 0, "{ended:#?}");
+    assert_eq!(count(&ended.lines, "| nobody answers"), 3, "{ended:#?}");
 }
 
 #[test]

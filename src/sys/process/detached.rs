@@ -5,6 +5,21 @@
 //! `/proc` is looked at only where a run ends or is told to end: the list of our own children, each new one of them once,
 //! and what lies below those that are signalled. Where the kernel keeps no list of children (CONFIG_PROC_CHILDREN), or
 //! shows none (hidepid), nobody is found.
+//!
+//! What each of the two misses, measured by switching them off: who lives on after the service was stopped / after its
+//! command had ended by itself, when nobody was told to look before.
+//!
+//! | started by a service               | both        | no mark     | no ancestry | neither     |
+//! |------------------------------------|-------------|-------------|-------------|-------------|
+//! | in its session                     | none / none | none / none | none / none | none / none |
+//! | `setsid`, its parent lives         | none / none | none / left | none / none | left / left |
+//! | `setsid -f`                        | none / none | left / left | none / none | left / left |
+//! | the same twice, no environment     | none / none | left / left | none / none | left / left |
+//! | the same as another user           | none / none | left / left | none / none | left / left |
+//! | mark shed, its parent lives        | none / left | none / left | left / left | left / left |
+//! | mark shed, its parent gone         | left / left | left / left | left / left | left / left |
+//!
+//! Who is left carries no mark and is named, once (`run/detached.rs`).
 #![allow(unsafe_code)] // kill(2), pidfd_send_signal(2): no wrapper in nix that knows real-time signals
 
 use std::collections::{HashMap, HashSet};
