@@ -236,6 +236,31 @@ fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
 }
 
 #[test]
+fn a_flag_in_the_place_of_the_main_command_is_told_where_it_belongs() {
+    if possible() {
+        let ended = app().command(&["--help"]).run();
+        let told = "cannot find the program `--help` in PATH; it is a flag and no program: what follows the image's name \
+            takes the place of CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for ours `docker run --entrypoint \
+            stepdown IMAGE --help`; nothing was done or started";
+        assert!(ended.text(Origin::Err).contains(told), "{ended:#?}");
+        ended.expect(127);
+    }
+}
+
+#[test]
+fn what_was_made_for_s6_overlay_is_named_once_at_boot() {
+    if possible() {
+        let place = tempfile::tempdir().unwrap();
+        let told = "/etc/cont-init.d is made for s6-overlay and is not read: write a oneshot for each script";
+        let ended = app().volume(place.path(), "/etc/cont-init.d").command(&["/bin/true"]).run();
+        assert_eq!(ended.text(Origin::Err).matches(told).count(), 1, "{ended:#?}");
+        ended.expect(0);
+        let ended = app().command(&["/bin/true"]).run();
+        assert!(!ended.text(Origin::Err).contains("s6-overlay"), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_wrong_uid_ends_with_100_before_anything_runs() {
     if possible() {
         let ended = Jail::new().env("PUID", "1000x").service("web.toml", WEB).run();

@@ -171,7 +171,8 @@ pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, 
 fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
     let fact = facts.programs.get(ServiceName::MAIN);
     let (what, help) = fault(&Command::Argv(main.argv.clone()), fact)?;
-    let what = if fact == Some(&ProgramFact::NotFound) { what } else { format!("{what}; {help}") };
+    let is_flag = main.argv.first().is_some_and(|program| program.as_encoded_bytes().starts_with(b"-"));
+    let what = if fact == Some(&ProgramFact::NotFound) && !is_flag { what } else { format!("{what}; {help}") };
     let code = match fact {
         Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Refused { .. }) => {
             EXIT_NOT_EXECUTABLE
@@ -195,6 +196,9 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
+            if wanted.starts_with('-') {
+                return Some((what, flag_for_program(&wanted)));
+            }
             (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
@@ -212,6 +216,14 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         (Some(ProgramFact::Refused { program, why }), _) => return refused(program, why),
         (Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None, _) => return None,
     })
+}
+
+/// `docker run IMAGE --help`: Docker puts it in the place of CMD, which named the program.
+fn flag_for_program(flag: &str) -> String {
+    format!(
+        "it is a flag and no program: what follows the image's name takes the place of CMD as a whole; write `docker run \
+         IMAGE PROGRAM {flag}`, or for ours `docker run --entrypoint stepdown IMAGE --help`"
+    )
 }
 
 fn refused(program: &Path, why: &Obstacle) -> Option<(String, String)> {

@@ -74,6 +74,7 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     locate_all(&mut plan, doctor::ground);
     life::say_ours_alike(&plan);
     report(&config, &plan);
+    source::of_s6_overlay(&source::Where::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
         tracing::error!("main command: {why}; nothing was done or started");
         return Ok(over(code));
