@@ -71,6 +71,8 @@ pub struct Writable {
     pub is_file: bool,
     /// Whose it should be, where nobody in the container can give it away.
     pub owner: Option<(u32, u32)>,
+    /// Whether what is there could not be written on a writable root either: only something else in its place helps.
+    pub is_foreign: bool,
 }
 
 impl Fix {
@@ -141,7 +143,13 @@ impl Fix {
     /// Returns that a read-only path has to become writable. `owner`: whose, where the boot has no root to give it away.
     pub fn writable(path: &Path, is_file: bool, owner: Option<Owner>) -> Self {
         let owner = owner.map(|Owner { uid, gid }| (uid.0, gid.0));
-        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner })])
+        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: false })])
+    }
+
+    /// Returns the same of what could not be written on a writable root either.
+    pub fn replaced(path: &Path, is_file: bool, owner: Owner) -> Self {
+        let owner = Some((owner.uid.0, owner.gid.0));
+        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: true })])
     }
 
     /// Returns what mounts a volume there. `owner`: whose it must be, where the boot has no root to give it away: a fresh

@@ -79,6 +79,27 @@ fn a_low_soft_limit_is_raised_for_root_oneshots_too_and_no_program_sees_it() {
     says("soft", &ended, 0, &["first has 26", "main has 26"]);
 }
 
+/// The printed `--ulimit`, pasted, gives the service what it declares.
+#[test]
+fn a_limit_above_the_containers_is_had_by_the_printed_flag() {
+    if !possible() {
+        return;
+    }
+    let web =
+        "type = \"oneshot\"\ncommand = [\"/bin/sh\", \"-c\", \"echo has $(ulimit -n)\"]\nlimits = { nofile = 800 }\n";
+    let cell = |soft: &str, hard: &str| {
+        let limit = format!("ulimit -Sn {soft}; ulimit -Hn {hard}");
+        Cell::new().app().etc("services.d/web.toml", web).inside(&limit)
+    };
+    let trouble = "`web` cannot have its `limits.nofile`";
+    let ended = cell("500", "500").run();
+    let fix = "docker run: `--ulimit nofile=800:800`; or compose: `cap_add: [SYS_RESOURCE]`; docker run: `--cap-add SYS_RESOURCE`";
+    says("before", &ended, 0, &[trouble, fix]);
+    let ended = cell("800", "800").run();
+    assert!(!text(&ended).contains(trouble), "{}", text(&ended));
+    says("--ulimit", &ended, 0, &["has 800"]);
+}
+
 /// The limit counts all processes of a user on this machine: nobody else has this number.
 const LONELY: &str = "54321";
 

@@ -45,17 +45,25 @@ pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> Ground) {
 fn writable(to: &Writable, ground: &Ground) -> Option<Fix> {
     let mount = ground.mounts.of(&to.path)?;
     let path = words::path(&to.path);
-    let writable_root = Fix::words("take `--read-only` (compose: `read_only: true`) out");
+    let or_writable_root = |fix: Fix| match to.is_foreign {
+        true => fix,
+        false => fix.or(Fix::words("take `--read-only` (compose: `read_only: true`) out")),
+    };
     if !mount.is_image() {
         let point = words::path(&mount.point);
         return Some(Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)")));
     }
     if to.is_file {
-        let file = format!("mount a file of the host's there: `-v \"$PWD/file:{path}\"`");
-        return Some(Fix::words(file).or(writable_root));
+        // Made before: of a path that is not there Docker makes a directory.
+        let owner = to.owner.map_or_else(String::new, |(uid, gid)| format!(" -o {uid} -g {gid}"));
+        let file = format!(
+            "mount a file of the host's there: `install -m 644{owner} /dev/null file`, or a copy of the image's, then \
+             `-v \"$PWD/file:{path}\"`"
+        );
+        return Some(or_writable_root(Fix::words(file)));
     }
     let owner = to.owner.map(|(uid, gid)| Owner { uid: Uid(uid), gid: Gid(gid) });
-    Some(Fix::volume(&to.path, owner).or(writable_root))
+    Some(or_writable_root(Fix::volume(&to.path, owner)))
 }
 
 fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
@@ -77,7 +85,10 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
     }
     let within = mount.within(&chown.path);
     if mount.kind == "cifs" || mount.kind == "smb3" || mount.kind == "smbfs" {
-        return Some(Way::Words(format!("mount it with `uid={uid},gid={gid}` (mount.cifs(8)): it keeps no owners")));
+        return Some(Way::Words(format!(
+            "CIFS has the owner that it is mounted with, and `chown` changes nothing: add `uid={uid},gid={gid}` to its mount \
+             options (/etc/fstab, or `o:` in the volume's `driver_opts`) and mount it anew"
+        )));
     }
     let command = chown.command(uid, gid);
     if mount.is_remote() && mount.kind != "9p" {
@@ -126,8 +137,8 @@ fn on_server(command: &str, mount: &Mount, within: &Path) -> Way {
     let (server, export) = source.split_once(":/").unwrap_or((source.as_str(), ""));
     let below = within.strip_prefix("/").unwrap_or(within);
     let path = quoted(&Path::new("/").join(export).join(below));
-    let note = format!("on the server {server}, as root there: a client's root is squashed");
-    Way::Host { command: format!("{command} {path}"), note: Some(note) }
+    // Not a command of this host's: where root of a client is squashed it would be refused there as it is here.
+    Way::Words(format!("on the file server {server}, as root: `{command} {path}` (a client's root may be refused)"))
 }
 
 /// Returns the host's own path, where what the engine has bound from the same file system tells where that is mounted.
@@ -350,9 +361,14 @@ mod tests {
         );
         assert_eq!(
             fix(text, "/nfs/films"),
-            "host: chown -R 1000:1000 /export/media/films   # on the server nas, as root there: a client's root is squashed"
+            "fix: on the file server nas, as root: `chown -R 1000:1000 /export/media/films` (a client's root may be refused)"
         );
-        assert!(fix(text, "/smb").contains("`uid=1000,gid=1000`"));
+        // In the log too: nobody pastes it on this host.
+        let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
+        let line = located(Fix::chown(Path::new("/nfs/films"), true, owner), &ground(text)).to_string();
+        assert!(line.starts_with("on the file server nas, as root: `chown"), "{line}");
+        let smb = fix(text, "/smb");
+        assert!(smb.contains("`chown` changes nothing: add `uid=1000,gid=1000` to its mount options"), "{smb}");
         assert!(fix(text, "/run/web").starts_with("docker run: --tmpfs /run:uid=1000,gid=1000,mode=0755\n"));
         assert_eq!(fix(text, "/pvc"), "kubernetes: securityContext: { fsGroup: 1000 }   # of the pod");
         assert!(fix(text, "/mac").starts_with("host: chown -R 1000:1000 /Users/me/data   # "));

@@ -107,15 +107,21 @@ fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
     let me = ground.identity;
     let who = format!("{}:{}", me.uid, me.gid);
     let Some(fact) = fact else { return Verdict::Fits("not looked at".to_owned()) };
-    let PathFact::Found { kind, uid, gid, read_only, .. } = fact else { return absent(ground, own, owner, fact) };
+    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
     let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == me.uid || own.user.is_none());
     if mine && usable(me, fact) {
         Verdict::Fits(format!("usable by {who}"))
     } else if is_right && !*read_only {
         Verdict::Fits(format!("already {}", as_found(fact)))
     } else if *read_only {
-        let to_give = (ground.standing() == Standing::User).then_some(Owner { uid: me.uid, gid: me.gid });
-        let fix = Fix::writable(&own.path, *kind != PathKind::Directory, to_give);
+        let is_file = *kind != PathKind::Directory;
+        let on_writable_root = PathFact::Found { kind: *kind, uid: *uid, gid: *gid, mode: *mode, read_only: false };
+        let mine = Owner { uid: me.uid, gid: me.gid };
+        let fix = match ground.standing() {
+            Standing::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
+            Standing::User => Fix::replaced(&own.path, is_file, mine),
+            Standing::Root | Standing::Powerless => Fix::writable(&own.path, is_file, None),
+        };
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
         let other = match (ground.standing(), own.when) {
@@ -149,9 +155,12 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
+            // What cannot be made is not told to be.
+            let can_make = matches!(fact, PathFact::Missing(Access::Yes));
+            let create = if can_make { "`create = true` or " } else { "" };
             let owner = without_root.then_some(Owner { uid: ground.identity.uid, gid: ground.identity.gid });
             let fix = Fix::volume(&own.path, owner)
-                .or(Fix::words(format!("write `create = true` or `optional = true` below this [[own]] ({})", own.at)));
+                .or(Fix::words(format!("write {create}`optional = true` below this [[own]] ({})", own.at)));
             return skip(format!("{path} does not exist"), "there is nothing to own", fix);
         }
         PathFact::Unknown(access) => *access,

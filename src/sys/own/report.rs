@@ -155,11 +155,16 @@ fn refusal(attempt: Attempt, errno: Errno, path: &str, ids: &str) -> String {
             "mount a volume there, or set `create = true` or `optional = true`".to_owned()
         }
         (Attempt::Reach | Attempt::Look | Attempt::List, Errno::EACCES | Errno::EPERM) => {
-            "cap_add: [DAC_OVERRIDE]; on NFS with root_squash: set the owner on the server".to_owned()
+            "compose: `cap_add: [DAC_OVERRIDE]`; docker run: `--cap-add DAC_OVERRIDE`; if that is given it is NFS, whose server \
+             refuses a client's root: set the owner on the server"
+                .to_owned()
         }
         (Attempt::Chown, Errno::EPERM | Errno::EACCES) => {
+            let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
             format!(
-                "cap_add: [CHOWN, FOWNER]; on NFS with root_squash, or if that is given: on the host, chown -R {ids} the source of {path}"
+                "compose: `cap_add: [CHOWN, FOWNER]`; docker run: `--cap-add CHOWN --cap-add FOWNER`; if these are given the file \
+                 system refuses: NFS: `chown -R {ids}` on the server, as root; CIFS: mount it with `uid={uid},gid={gid}`; else on \
+                 the host: `chown -R {ids}` the source of {path}"
             )
         }
         (Attempt::Chmod, Errno::EPERM | Errno::EACCES) => "cap_add: [FOWNER]".to_owned(),
