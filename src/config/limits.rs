@@ -35,9 +35,11 @@ enum Counts {
     Units,
 }
 
-/// Returns what a resource is called in `limits`.
-pub fn name(resource: Resource) -> &'static str {
-    RESOURCES.iter().find(|(_, other, _)| *other == resource).map_or("limit", |(name, ..)| name)
+/// What it is called in `limits`. Here and not beside the type, which the engine knows without the reader.
+impl std::fmt::Display for Resource {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(RESOURCES.iter().find(|(_, other, _)| other == self).map_or("limit", |(name, ..)| name))
+    }
 }
 
 /// Returns the limits of the table, by resource.

@@ -354,12 +354,6 @@ pub enum Resource {
     Stack,
 }
 
-impl std::fmt::Display for Resource {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(super::limits::name(*self))
-    }
-}
-
 /// What happens to a service with `user = "root"` (or another account) when the container has no root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutRoot {

@@ -156,6 +156,16 @@ fn those_that_two_have_failed_wait_for_both() {
 }
 
 #[test]
+fn what_is_new_does_not_fail_for_one_that_failed_and_has_changed() {
+    let mut scene = Scene::begun(&[longrun("other"), longrun("db").limit(1)]);
+    scene.executed("other");
+    scene.exits("db", 1);
+    scene.look();
+    scene.reload(&[longrun("other"), longrun("db"), longrun("web").requires("db").essential()], &["db"]);
+    assert_eq!((scene.started(), scene.state("web")), (vec!["db".to_owned()], "waiting"));
+}
+
+#[test]
 fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
     let mut scene = up(&[longrun("web"), longrun("other")], &["web", "other"]);
     scene.reload(&[longrun("other")], &[]);

@@ -92,8 +92,9 @@ impl Roll {
 
     /// There is no such service any more.
     pub fn remove(&mut self, id: Id) {
-        if self.names.get(self.name(id)) == Some(&id) {
-            self.names.remove(&self.name(id).to_owned());
+        let name = self.name(id).to_owned();
+        if self.names.get(&name) == Some(&id) {
+            self.names.remove(&name);
         }
         if let Some(main) = self.main.and_then(|main| self.entries.get_mut(main.0)) {
             main.after.retain(|known| *known != id);
