@@ -44,3 +44,33 @@ fn each_combination_of_closed_descriptors_boots_and_none_of_them_is_somebody_els
         }
     }
 }
+
+/// The files of cron, which belong to no service: `check` in the image names each line of theirs.
+#[test]
+fn check_names_the_cron_jobs_whose_output_would_be_lost() {
+    if !possible() {
+        return;
+    }
+    let job = "# nightly\n0 3 * * * root /usr/bin/backup >/proc/1/fd/1 2>/proc/1/fd/2\n";
+    let script = "#!/bin/sh\nexec report > /proc/1/fd/1\n";
+    let cell = Cell::new()
+        .app()
+        .etc("services.d/web.toml", "command = [\"sleep\", \"600\"]\n")
+        .etc("cron.d/backup", job)
+        .etc("cron.daily/report", script)
+        .etc("crontab", "17 * * * * root true\n");
+    let ended = cell.command(&["/stepdown", "check"]).run();
+    let named = "cannot be opened under a protected PID 1; write /dev/";
+    says(
+        "cron",
+        &ended,
+        0,
+        &[
+            &format!("/etc/cron.d/backup:2: `/proc/1/fd/1` {named}stdout"),
+            &format!("/etc/cron.d/backup:2: `/proc/1/fd/2` {named}stderr"),
+            &format!("/etc/cron.daily/report:2: `/proc/1/fd/1` {named}stdout"),
+            "a cron job: append to a file, and a service `command = [\"tail\", \"-F\", FILE]` shows it",
+        ],
+    );
+    assert!(!text(&ended).contains("/etc/crontab:"), "{}", text(&ended));
+}

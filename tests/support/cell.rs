@@ -73,7 +73,9 @@ impl Cell {
 
     /// A file below `/etc`.
     pub fn etc(self, name: &str, text: &str) -> Self {
-        fs::write(self.home.path().join("etc").join(name), text).expect("it can be written");
+        let path = self.home.path().join("etc").join(name);
+        fs::create_dir_all(path.parent().expect("it lies in /etc")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
         self
     }
 
