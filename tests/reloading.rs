@@ -4,8 +4,9 @@
 #[path = "support/jail.rs"]
 mod jail;
 
-use std::fs;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jail::{Jail, LIMIT, Running, possible};
@@ -94,4 +95,55 @@ fn reloads_that_add_and_remove_services_leave_memory_and_descriptors_where_they_
     until("what was removed stays open", || descriptors(&running) == before);
     let grown = data(&running).saturating_sub(memory);
     assert!(grown < 300, "{grown} KiB for 180 services that came and went");
+}
+
+/// Mounts a file system without a server on a directory inside: whoever asks it anything waits, and can only be killed.
+fn hang(running: &Running, place: &'static str) -> File {
+    let device = File::options().read(true).write(true).open("/dev/fuse").expect("the kernel has FUSE");
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", device.as_raw_fd());
+    let view = File::open(format!("/proc/{}/ns/mnt", running.pid_one())).unwrap();
+    let mounts = std::thread::spawn(move || {
+        // A thread with a file system view of its own may look at the mounts of another process.
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
+        nix::sched::setns(view, nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        let none = nix::mount::MsFlags::empty();
+        nix::mount::mount(Some("hangs"), place, Some("fuse"), none, Some(options.as_str())).expect("it can be mounted");
+    });
+    mounts.join().unwrap();
+    device
+}
+
+fn asks(running: &Running, words: &[&str]) -> Child {
+    let limited = ["timeout", "20", BINARY];
+    inside(running, &[&limited, words].concat()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_tree_that_hangs_holds_up_whoever_asked_for_the_reload_and_nobody_else() {
+    if !possible() {
+        return;
+    }
+    let app = Jail::new().env("PUID", "1234").env("PGID", "1234").stop_timeout(8);
+    let running = app.service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let device = hang(&running, "/etc/services.d");
+    let mut first = asks(&running, &["reload"]);
+    until("nobody reads the tree", || {
+        let waits = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default().contains("fuse");
+        jail::below(running.pid_one()).iter().any(waits)
+    });
+    // It is asked for while it hangs already: that waits for its turn.
+    let mut second = asks(&running, &["reload"]);
+    let status = asks(&running, &["status"]).wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.status.success() && shown.contains("web"), "{shown} {:?}", status.status);
+    assert!(first.try_wait().unwrap().is_none(), "it was answered although the tree hangs");
+    let refused = first.wait_with_output().unwrap();
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(111) && why.contains("took longer than 10 s"), "{why} {:?}", refused.status);
+    // The second one is under way by now; a stop ends it, and waits for nobody.
+    assert!(second.try_wait().unwrap().is_none());
+    running.stop().expect(0);
+    assert_ne!(second.wait().unwrap().code(), Some(0));
+    drop(device);
 }

@@ -2,15 +2,16 @@
 //! A reload never needs more than PID 1 has kept (DESIGN §3.4). What runs, and how it is changed, is not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
+use super::facts;
 use super::life::{Life, members};
 use super::run::{Member, Origin, Reread};
-use super::source::{self, Where};
-use super::{facts, source::whose};
+use super::source::{self, Where, wire};
 use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, key_lines};
+use crate::config::{self, Config, Sources, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, Drop, ServicePlan};
@@ -20,10 +21,21 @@ use crate::supervise::{Setup, Start};
 const RESTART: &str = "restart the container";
 
 impl Origin for Life {
-    fn reread(&mut self) -> Result<Reread, Error> {
+    fn read(&self) -> Vec<u8> {
+        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
+        let trust = keeps.then(|| self.plan.root_alone(&self.facts));
+        wire::encoded(&source::Read::again(&Where::installed(), &self.given, trust))
+    }
+
+    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error> {
         let place = Where::installed();
-        self.check_whose(&place)?;
-        let sources = source::read(&place, self.given.clone(), self.config.main.clone());
+        let early = "the process that reads the configuration has ended early";
+        let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
+        let source::Read { stranger, container, trees } = wire::decoded(read).ok_or_else(cut)?;
+        if let Some(path) = stranger {
+            return Err(is_strangers(path));
+        }
+        let sources = Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() };
         let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
         let facts = facts::again(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
@@ -99,20 +111,6 @@ impl Life {
         said(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
     }
 
-    fn check_whose(&self, place: &Where) -> Result<(), Error> {
-        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
-        let stranger = keeps
-            .then(|| whose::not_roots(&source::paths(place, &self.given), self.plan.root_alone(&self.facts)))
-            .flatten();
-        let Some(path) = stranger else { return Ok(()) };
-        let what = "others than root can write it, and PID 1 keeps privilege: it is not read again";
-        Err(wrong(Problem::new(
-            Place::file(path),
-            what,
-            format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
-        )))
-    }
-
     fn check_privilege(&self, plan: &BootPlan, problems: &mut Problems) {
         let (have, need) = (&self.plan.privilege, &plan.privilege);
         let enough = have.drop == Drop::StayRoot
@@ -144,6 +142,14 @@ impl Life {
             problems.push(Problem::new(at.unwrap_or(Place::Machine), what, RESTART));
         }
     }
+}
+
+fn is_strangers(path: PathBuf) -> Error {
+    wrong(Problem::new(
+        Place::file(path),
+        "others than root can write it, and PID 1 keeps privilege: it is not read again",
+        format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
+    ))
 }
 
 fn wrong(problem: Problem) -> Error {

@@ -152,8 +152,8 @@ impl AsFd for Writer {
     }
 }
 
-/// What PID 1 has open is not a writer's business, and must not stay open because of it.
-fn keep_only(socket: RawFd) {
+/// What PID 1 has open is not a helper's business, and must not stay open because of it.
+pub fn keep_only(socket: RawFd) {
     let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
     for standard in 0..3 {
         match &null {

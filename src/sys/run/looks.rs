@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
+use super::Turning;
 use super::member::Descriptors;
 use super::perform::Hands;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
-use crate::supervise::{Answer, Event, Id, Look, SpawnError};
+use crate::supervise::{Answer, Event, Id, Look, SpawnError, Time};
 
 /// Who asks a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,23 @@ pub enum Asker {
     Engine(Id),
     /// Somebody over the control socket, by a command of the service's.
     Caller(Id),
+}
+
+impl Turning<'_> {
+    /// Returns when something has to happen by itself.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
+        let leftovers = self.hands.look_at().into_iter().chain(self.hands.scores_due());
+        let others = self
+            .hands
+            .probes
+            .deadline()
+            .into_iter()
+            .chain(self.hands.logs.deadline())
+            .chain(self.front.deadline())
+            .chain(self.hands.reading.deadline());
+        engine.into_iter().chain(leftovers).chain(others).min()
+    }
 }
 
 impl Hands {

@@ -21,6 +21,7 @@ mod needs;
 mod perform;
 mod pipes;
 mod readiness;
+mod reading;
 mod reload;
 mod reports;
 mod retire;
@@ -172,6 +173,8 @@ struct Turning<'a> {
     origin: Option<&'a mut dyn Origin>,
     /// A reload is due, and these want to know what comes of it.
     reload_asked: Option<Vec<Call>>,
+    /// Who waits for what is being read.
+    reloading: Vec<Call>,
     outward: Outward,
     /// Somebody asked for the end a second time.
     hurried: bool,
@@ -210,6 +213,7 @@ impl<'a> Turning<'a> {
             tty: stage.tty,
             origin: stage.origin,
             reload_asked: None,
+            reloading: Vec::new(),
             outward: stage.outside.outward,
             hurried: false,
             termination_log: stage.outside.termination_log,
@@ -269,6 +273,7 @@ impl<'a> Turning<'a> {
             self.hands.count_leftovers(&mut self.queue);
             self.hands.adjust_oom_scores();
             self.hands.expire_looks(Instant::now(), &mut self.queue);
+            self.hands.reading.expire(Instant::now(), &mut self.hands.watch);
             self.hands.logs.tick();
             self.queue.push_back(Event::Tick);
         }
@@ -327,9 +332,7 @@ impl<'a> Turning<'a> {
                     return Some(code);
                 }
             }
-            let calls = self.reload_asked.take()?;
-            let (told, actions) = self.reread();
-            reload::answer(calls, &told);
+            let actions = self.go_on_reloading()?;
             if let Some(code) = self.carry_out(actions, &mut answers) {
                 return Some(code);
             }
@@ -384,14 +387,6 @@ impl<'a> Turning<'a> {
             }
         }
         None
-    }
-
-    fn next_look(&self) -> Option<Instant> {
-        let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
-        let leftovers = self.hands.look_at().into_iter().chain(self.hands.scores_due());
-        let others =
-            self.hands.probes.deadline().into_iter().chain(self.hands.logs.deadline()).chain(self.front.deadline());
-        engine.into_iter().chain(leftovers).chain(others).min()
     }
 
     fn now(&self) -> Time {

@@ -18,6 +18,7 @@ use super::looks::Asker;
 use super::member::{Descriptors, FileBytes, Member, Surroundings};
 use super::memory::Memory;
 use super::pipes::Pipes;
+use super::reading::Reading;
 use super::retire::Places;
 use super::voices::{Sockets, Voices};
 use super::watch::Watch;
@@ -61,6 +62,8 @@ pub struct Hands {
     pub(super) files: HashMap<Id, Rc<[u8]>>,
     /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
     pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
+    /// What a reload reads.
+    pub reading: Reading,
     /// Whose places reloads have made free, or soon will.
     pub(super) places: Places,
     null: File,
@@ -96,6 +99,7 @@ impl Hands {
             next: HashMap::new(),
             files: HashMap::new(),
             scores: VecDeque::new(),
+            reading: Reading::default(),
             places: Places::default(),
             null: null::input()?,
             deaths: 0,

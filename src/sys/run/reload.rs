@@ -13,6 +13,9 @@ use crate::supervise::{Action, Id, Setup};
 use crate::sys::control::answers::{Answer, Reloaded};
 use crate::sys::control::server::Call;
 
+/// Why nothing is read.
+const STOPS: &str = "the container stops";
+
 /// What comes of reading the configuration again.
 #[derive(Debug)]
 pub struct Reread {
@@ -32,26 +35,68 @@ pub struct Reread {
 
 /// What the loop was made from: the configuration and the plan.
 pub trait Origin {
-    /// Reads the configuration again.
+    /// Reads the configuration's files again, in a process of their own: nothing of what it changes is seen here.
+    fn read(&self) -> Vec<u8>;
+
+    /// Makes of what [`Self::read`] has returned what the configuration is to be.
     ///
     /// # Errors
     /// Everything that is wrong with it, or what it would need that was given up.
-    fn reread(&mut self) -> Result<Reread, Error>;
+    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error>;
 
     /// Returns what the boot came to, for `doctor`.
     fn examine(&self) -> Examination;
 }
 
 impl Turning<'_> {
-    /// Reads the configuration again and begins what follows. Returns what was done in words, or why nothing was.
-    pub(super) fn reread(&mut self) -> (Result<Told, String>, Vec<Action>) {
+    /// Begins to read what is asked for, or goes on with what was read. Who asks while that is being read waits for the next
+    /// time: the files may have changed since. Returns what to do now, if a reload is over.
+    pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
+        if self.supervisor.because().is_some() {
+            self.hands.reading.give_up(&mut self.hands.watch, STOPS.to_owned());
+        }
+        if let Some(read) = self.hands.reading.take() {
+            let (told, actions) = match read {
+                Ok(_) if self.supervisor.because().is_some() => (Err(STOPS.to_owned()), Vec::new()),
+                Ok(read) => self.reread(&read),
+                Err(why) => {
+                    tracing::error!("reload refused, nothing is changed: {why}");
+                    (Err(format!("reload refused, nothing is changed: {why}")), Vec::new())
+                }
+            };
+            answer(std::mem::take(&mut self.reloading), &told);
+            return Some(actions);
+        }
+        if self.hands.reading.is_under_way() {
+            return None;
+        }
+        let calls = self.reload_asked.take()?;
+        match self.begin_to_read() {
+            Ok(()) => {
+                self.reloading = calls;
+                None
+            }
+            Err(why) => {
+                answer(calls, &Err(why));
+                Some(Vec::new())
+            }
+        }
+    }
+
+    fn begin_to_read(&mut self) -> Result<(), String> {
+        let Some(origin) = &self.origin else { return Err("nothing is supervised yet".to_owned()) };
+        if self.supervisor.because().is_some() {
+            return Err(STOPS.to_owned());
+        }
+        self.hands.reading.begin(&mut self.hands.watch, || origin.read())
+    }
+
+    /// Begins what follows from what was read. Returns what was done in words, or why nothing was.
+    fn reread(&mut self, read: &[u8]) -> (Result<Told, String>, Vec<Action>) {
         let Some(origin) = &mut self.origin else {
             return (Err("nothing is supervised yet".to_owned()), Vec::new());
         };
-        if self.supervisor.because().is_some() {
-            return (Err("the container stops".to_owned()), Vec::new());
-        }
-        let reread = match origin.reread() {
+        let reread = match origin.reread(read) {
             Ok(reread) => reread,
             Err(error) => {
                 let why = match &error {
@@ -84,13 +129,13 @@ impl Turning<'_> {
 }
 
 /// What came of it.
-pub(super) struct Told {
+struct Told {
     told: String,
     notices: Vec<String>,
 }
 
 /// What callers are told of it.
-pub(super) fn answer(calls: Vec<Call>, told: &Result<Told, String>) {
+fn answer(calls: Vec<Call>, told: &Result<Told, String>) {
     for call in calls {
         call.answer(match told {
             Ok(Told { told, notices }) => {

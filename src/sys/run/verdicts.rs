@@ -29,6 +29,7 @@ impl Hands {
                     None => {}
                 },
                 Heard::Voice(id) => self.hear(*id, events),
+                Heard::Reader => self.reading.listen(&mut self.watch),
                 Heard::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
             }
         }

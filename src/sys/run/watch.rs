@@ -35,6 +35,8 @@ pub enum Known {
     Voice(Id),
     /// A time of day has come, or the clock was set.
     Clock,
+    /// The process that reads the configuration again has read some, or ended.
+    Reader,
 }
 
 /// What became readable.
@@ -48,6 +50,8 @@ pub enum Heard {
     Voice(Id),
     /// The timer on the system clock.
     Clock,
+    /// The process that reads the configuration again.
+    Reader,
 }
 
 /// A key of the set, for taking a descriptor out again.
@@ -104,6 +108,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Waits for what the process that reads the configuration has read; the pipe stays with its owner.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn reader(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
+        let key = self.add(pipe)?;
+        self.known.insert(key.0, Known::Reader);
+        Ok(key)
+    }
+
     fn add(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.next;
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
@@ -127,7 +141,7 @@ impl Watch {
                 let _gone = self.epoll.delete(&pipe);
                 said
             }
-            Some(Known::Verdict(_) | Known::Voice(_) | Known::Clock) | None => false,
+            Some(Known::Verdict(_) | Known::Voice(_) | Known::Clock | Known::Reader) | None => false,
         }
     }
 
@@ -141,6 +155,7 @@ impl Watch {
             Known::Notify(..) => Some(Heard::Notify(Key(key))),
             Known::Voice(id) => Some(Heard::Voice(*id)),
             Known::Clock => Some(Heard::Clock),
+            Known::Reader => Some(Heard::Reader),
         })
         .collect()
     }

@@ -80,6 +80,10 @@ fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<Opened, Errno> {
     }
 }
 
+/// Whatever is called [`Content::Other`].
+pub const KINDS: [&str; 9] =
+    [LEADS_OUT, "dangling link", "link loop", "FIFO", "device", "socket", "directory", "link", "file"];
+
 const LEADS_OUT: &str = "link that leads out of its tree";
 
 /// The same without `openat2`: opens first, as a mere handle, then asks the kernel what was opened. No race: it is the

@@ -5,6 +5,7 @@ mod entry;
 pub mod readable;
 mod tree;
 pub mod whose;
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Content, Sources, Tree};
 use crate::error::shown;
+use crate::plan::Trust;
 
 /// The services tree of an image.
 pub const DEFAULT_TREE: &str = "/etc/services.d";
@@ -73,6 +75,33 @@ impl Where {
 /// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
 /// handed on as what it is, with the kernel's words.
 pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
+    let (container, trees) = read_files(place, &env);
+    Sources { env, container, trees, main }
+}
+
+/// What a process of PID 1's own reads for a reload ([`wire`]).
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Others than root can write this: nothing was read.
+    pub stranger: Option<PathBuf>,
+    /// As in [`Sources`].
+    pub container: Option<(PathBuf, Content)>,
+    /// As in [`Sources`].
+    pub trees: Vec<Tree>,
+}
+
+impl Read {
+    /// Reads what [`read`] would; with `trust`, only if all of it may be trusted.
+    pub fn again(place: &Where, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
+        if let Some(stranger) = trust.and_then(|trust| whose::not_roots(&paths(place, env), trust)) {
+            return Self { stranger: Some(stranger), ..Self::default() };
+        }
+        let (container, trees) = read_files(place, env);
+        Self { stranger: None, container, trees }
+    }
+}
+
+fn read_files(place: &Where, env: &BTreeMap<OsString, OsString>) -> (Option<(PathBuf, Content)>, Vec<Tree>) {
     let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
     for (at, path) in place.trees.iter().enumerate() {
@@ -83,7 +112,7 @@ pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString
             trees.push(read_tree(&path, true));
         }
     }
-    Sources { env, container, trees, main }
+    (container, trees)
 }
 
 /// Returns what s6-overlay would run here and nobody reads: it lies beside the services tree.
