@@ -1,13 +1,24 @@
 //! Called by the names of the inits that it replaces: compared with tini and dumb-init themselves, argument by argument.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
+#[path = "replaced/catatonit.rs"]
+mod catatonit;
+#[path = "replaced/differences.rs"]
+mod differences;
+#[path = "replaced/dumb_init.rs"]
+mod dumb_init;
+#[path = "replaced/inits.rs"]
+mod inits;
 #[path = "support/jail.rs"]
 mod jail;
+#[path = "replaced/tini.rs"]
+mod tini;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use inits::ORPHAN;
 use jail::skipped;
 
 /// What is seen of a run: exit code, standard output, standard error without process ids.
@@ -53,7 +64,7 @@ fn as_the_original(name: &str, cases: &[Case<'_>]) {
 const SAYS: &str = "exec 2> /dev/null; got=; for s in HUP INT QUIT USR1 USR2 WINCH TERM; do trap \"got=1; echo $s; [ $s != TERM ] || exit 3\" $s; \
     done; kill -$1 $PPID; until [ \"$got$2\" ]; do sleep 0.01; done; kill -TERM $PPID; while :; do sleep 0.01; done";
 /// Leaves an orphan and waits until it was reaped.
-const ORPHAN: &str = "p=$(sleep 0.01 > /dev/null & echo $!); while kill -0 $p 2> /dev/null; do sleep 0.01; done";
+const REAPED: &str = "p=$(sh -c \"$0\"); while kill -0 $p 2> /dev/null; do sleep 0.01; done";
 /// Ends by a signal of its own.
 const KILLED: &str = "kill -TERM $$";
 /// Is told in its process group: a child of the child says it.
@@ -82,8 +93,8 @@ fn tini_s_arguments_do_what_they_do_there() {
         (&["-s", "--", "sh", "-c", KILLED], &[]),
         (&["-s", "-e", "143", "--", "sh", "-c", KILLED], &[]),
         (&["-s", "-p", "SIGKILL", "--", "sh", "-c", "exit 5"], &[]),
-        (&["-s", "-w", "--", "sh", "-c", ORPHAN], &[]),
-        (&["-w", "--", "sh", "-c", ORPHAN], &[("TINI_SUBREAPER", "")]),
+        (&["-s", "-w", "--", "sh", "-c", REAPED, ORPHAN], &[]),
+        (&["-w", "--", "sh", "-c", REAPED, ORPHAN], &[("TINI_SUBREAPER", "")]),
         (&["sh"], &[("TINI_VERBOSITY", "0")]),
         (&["-s", "--", "sh", "-c", SAYS, "x", "HUP"], &[]),
         (&["-s", "--", "sh", "-c", SAYS, "x", "INT"], &[]),

@@ -76,4 +76,10 @@ For bug reporting instructions, please see: <https://bugs.opensuse.org/>.
 ";
 
 /// This program's own: it is not the init whose name it has.
-pub(super) const LICENSE: &str = "This is stepdown; its license stands in Cargo.toml and beside its source.\n";
+pub(super) const LICENSE: &str = concat!(
+    "This is stepdown ",
+    env!("CARGO_PKG_VERSION"),
+    ", which takes the place of this init and has nothing of its code.\nIts licence is ",
+    env!("CARGO_PKG_LICENSE"),
+    ".\n"
+);

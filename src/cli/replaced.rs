@@ -55,6 +55,11 @@ enum Found {
     Value(u8, OsString),
 }
 
+/// The C library's way, which POSIX does not have.
+fn permutes(environment: &BTreeMap<OsString, OsString>) -> bool {
+    !environment.contains_key(OsStr::new("POSIXLY_CORRECT"))
+}
+
 /// Options as getopt(3) reads them, and what follows them; `Err`: what it says of a mistake. `permutes`: options may also
 /// stand behind the first word that is none, up to `--`.
 struct Options<'a> {
@@ -103,8 +108,7 @@ impl Options<'_> {
                 operands.extend(words.cloned());
                 break;
             }
-            let letters = bytes.iter().skip(1).copied().enumerate();
-            for (at, letter) in letters {
+            for (at, letter) in bytes.iter().skip(1).copied().enumerate() {
                 if self.with_value.contains(&letter) {
                     let rest = bytes.get(at + 2..).filter(|rest| !rest.is_empty());
                     let value = rest.map(|rest| OsString::from_vec(rest.to_vec())).or_else(|| words.next().cloned());
@@ -130,7 +134,8 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
     let name = Path::new(called).file_name().unwrap_or(called).to_string_lossy();
     let usage = TINI_USAGE.replace("{name}", &name).replace("{version}", version);
     let fatal = |what: String| wrong(format!("[FATAL tini ({})] {what}\n", std::process::id()));
-    let options = Options { called, flags: b"hvwgls", with_value: b"pe", long: &[], permutes: true };
+    let permutes = permutes(environment);
+    let options = Options { called, flags: b"hvwgls", with_value: b"pe", long: &[], permutes };
     let mistaken = |said: String| wrong(format!("{said}{usage}"));
     let (found, command) = options.read(words).map_err(mistaken)?;
     let mut init = PlainInit { verbosity: 1, ..PlainInit::of(Flavor::Tini) };
@@ -158,7 +163,10 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
     init.subreaper |= variable("TINI_SUBREAPER").is_some();
     init.to_group |= variable("TINI_KILL_PROCESS_GROUP").is_some();
     if let Some(level) = variable("TINI_VERBOSITY") {
-        init.verbosity = level.to_str().and_then(|level| level.parse().ok()).unwrap_or(0);
+        // As atoi(3): what stands behind the number does not matter, and without one it is 0.
+        let level = level.to_string_lossy();
+        let end = level.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(level.len());
+        init.verbosity = level.get(..end).and_then(|level| level.parse().ok()).unwrap_or(0);
     }
     if command.is_empty() { Err(wrong(usage)) } else { Ok(Asked::Run(init, command)) }
 }
@@ -188,8 +196,14 @@ fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
         }
     }
     let variable = |name: &str, value: &str| environment.get(OsStr::new(name)).is_some_and(|given| given == value);
-    init.verbosity |= u8::from(variable("DUMB_INIT_DEBUG", "1"));
-    init.to_group &= !variable("DUMB_INIT_SETSID", "0");
+    if variable("DUMB_INIT_DEBUG", "1") {
+        init.verbosity = 1;
+        init.first_words.push("Running in debug mode.");
+    }
+    if variable("DUMB_INIT_SETSID", "0") {
+        init.to_group = false;
+        init.first_words.push("Not running in setsid mode.");
+    }
     let usage = || {
         let name = called.to_string_lossy();
         wrong(format!("Usage: {name} [option] program [args]\nTry {name} --help for full usage.\n"))
@@ -209,7 +223,8 @@ fn catatonit(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
     if environment.contains_key(OsStr::new("CATATONIT_LOG")) {
         return Err(wrong(error("CATATONIT_LOG is reserved for future use")));
     }
-    let options = Options { called, flags: b"ghLPV", with_value: b"", long: &[("version", b'V')], permutes: true };
+    let permutes = permutes(environment);
+    let options = Options { called, flags: b"ghLPV", with_value: b"", long: &[("version", b'V')], permutes };
     let (found, command) = options.read(words).map_err(|said| wrong(format!("{said}{CATATONIT_USAGE}")))?;
     let mut init = PlainInit::of(Flavor::Catatonit);
     init.subreaper = std::process::id() != 1;

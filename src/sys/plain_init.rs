@@ -1,19 +1,24 @@
 //! An init and nothing else: one child, whose signals are passed on and whose orphans are reaped, as tini, dumb-init and
 //! catatonit do it. For the names of those alone (`podman run --init`): no services, no configuration, no other user.
-#![allow(unsafe_code)] // fork(2), sigwaitinfo(2), waitpid(2): realtime signals have no name in nix
+#![allow(unsafe_code)] // kill(2), waitpid(2), ioctl(2): realtime signals have no name in nix
 #![allow(clippy::disallowed_methods)] // a process of one thread that only waits; there is no log
 
+mod child;
+mod kernel;
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{self, SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{ForkResult, execvp, fork, setpgid, setsid};
+use nix::unistd::{Pid, chdir, getsid};
 
 use crate::config::values::Signal;
+use kernel::{is_ignored, is_subreaper, name_of, prctl, set_default, wait_for};
+use said::{End, Event, description};
 
 /// Whose ways it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,12 @@ pub struct PlainInit {
     pub verbosity: u8,
     /// No child: wait for TERM or INT.
     pub pauses: bool,
+    /// What is said before anything else, if anything is told.
+    pub first_words: Vec<&'static str>,
 }
+
+/// What a background job is stopped with.
+const STOPS: [i32; 3] = [libc::SIGTSTP, libc::SIGTTOU, libc::SIGTTIN];
 
 impl PlainInit {
     /// Returns one without any flag.
@@ -62,6 +72,7 @@ impl PlainInit {
             warns_of_reaped: false,
             verbosity: 0,
             pauses: false,
+            first_words: Vec::new(),
         }
     }
 
@@ -70,7 +81,7 @@ impl PlainInit {
         match self.live(command) {
             Ok(code) => code,
             Err((what, errno)) => {
-                self.fatal(&format!("{what}: {}", errno.desc()));
+                to_stderr(&self.fatal(&format!("{what}: {}", description(errno))));
                 1
             }
         }
@@ -78,34 +89,57 @@ impl PlainInit {
 
     fn live(&self, command: Vec<OsString>) -> Result<u8, (&'static str, Errno)> {
         let at = |what| move |errno| (what, errno);
-        // std has handlers for these two, for its own stack; an init has the kernel's default.
+        if self.verbosity > 0 {
+            self.first_words.iter().for_each(|words| to_stderr(&self.fatal(words)));
+        }
+        // std has handlers for these two, for its own stack, unless they were ignored; an init has the kernel's default.
         for fault in [signal::SIGSEGV, signal::SIGBUS] {
-            // SAFETY: SIG_DFL is no code of ours.
-            unsafe { signal::signal(fault, signal::SigHandler::SigDfl) }.map_err(at("cannot set signal handlers"))?;
+            if !is_ignored(fault as i32) {
+                set_default(fault as i32);
+            }
         }
         let (mine, mut before) = (self.blocked(), SigSet::empty());
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mine), Some(&mut before)).map_err(at("cannot block signals"))?;
         if let Some(signal) = self.parent_death {
-            prctl(libc::PR_SET_PDEATHSIG, signal.number()).map_err(at("cannot set the parent death signal"))?;
+            prctl(libc::PR_SET_PDEATHSIG, signal.number()).map_err(at("Failed to set up parent death signal"))?;
         }
         if self.subreaper {
-            prctl(libc::PR_SET_CHILD_SUBREAPER, 1).map_err(at("cannot become a subreaper"))?;
-        } else if self.flavor == Flavor::Tini && std::process::id() != 1 && self.verbosity > 0 {
-            say(&format!("{}{NOT_FIRST}", self.prefix("WARN ")));
+            prctl(libc::PR_SET_CHILD_SUBREAPER, 1).map_err(at("Failed to register as child subreaper"))?;
+            self.tell(&Event::Registered);
         }
+        if std::process::id() != 1 && !is_subreaper() {
+            self.tell(&Event::NotReaping);
+        }
+        let mut hand_offs =
+            if self.flavor == Flavor::DumbInit && self.to_group { self.detach() } else { BTreeSet::new() };
         let child = if self.pauses { None } else { Some(self.spawn(command, &before)?) };
+        self.let_go();
         loop {
             let signal = wait_for(&mine);
-            if signal == libc::SIGCHLD {
-                if let Some(code) = self.reap(child) {
-                    return Ok(code);
-                }
+            // catatonit and tini say nothing of what they keep for themselves.
+            let kept = match self.flavor {
+                Flavor::Tini => signal == libc::SIGTTIN || signal == libc::SIGTTOU,
+                Flavor::Catatonit => STOPS.contains(&signal),
+                Flavor::DumbInit => false,
+            };
+            if kept {
+                self.tell(&Event::IgnoredStop);
                 continue;
             }
-            match child {
-                Some(child) => self.pass_on(signal, child),
-                None if signal == libc::SIGTERM || signal == libc::SIGINT => return Ok(0),
-                None => {}
+            self.tell(&Event::Received { signal, name: &name_of(signal) });
+            if hand_offs.remove(&signal) {
+                self.tell(&Event::HandOff(signal));
+            } else if signal != libc::SIGCHLD {
+                match child {
+                    Some(child) => self.pass_on(signal, child),
+                    None if signal == libc::SIGTERM || signal == libc::SIGINT => return Ok(0),
+                    None => {}
+                }
+            }
+            if (signal == libc::SIGCHLD || self.flavor == Flavor::Tini)
+                && let Some(code) = self.reap(child)
+            {
+                return Ok(code);
             }
         }
     }
@@ -129,92 +163,59 @@ impl PlainInit {
         blocked
     }
 
-    fn spawn(&self, command: Vec<OsString>, mask: &SigSet) -> Result<libc::pid_t, (&'static str, Errno)> {
-        let nul = |_| ("a command cannot hold a NUL byte", Errno::EINVAL);
-        let words: Vec<_> =
-            command.into_iter().map(|word| CString::new(word.into_vec())).collect::<Result<_, _>>().map_err(nul)?;
-        // SAFETY: this process has one thread.
-        match unsafe { fork() }.map_err(|errno| ("cannot fork", errno))? {
-            ForkResult::Parent { child } => Ok(child.as_raw()),
-            ForkResult::Child => {
-                self.isolate();
-                // What std ignores would stay ignored.
-                for signal in [signal::SIGPIPE, signal::SIGTTIN, signal::SIGTTOU] {
-                    // SAFETY: SIG_DFL is no code of ours.
-                    let _set = unsafe { signal::signal(signal, signal::SigHandler::SigDfl) };
-                }
-                let _restored = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
-                let name = words.first().cloned().unwrap_or_default();
-                let errno = execvp(&name, &words).err().unwrap_or(Errno::ENOENT);
-                // SAFETY: ends this process, without what the parent would do at its end.
-                unsafe { libc::_exit(i32::from(self.cannot_execute(&name.to_string_lossy(), errno))) }
-            }
+    /// Lets the terminal go, for the child's session; returns the signals that the kernel sends us for that, once each.
+    fn detach(&self) -> BTreeSet<i32> {
+        // SAFETY: takes numbers only; without a terminal it is refused, which changes nothing.
+        if let Err(errno) = Errno::result(unsafe { libc::ioctl(0, libc::TIOCNOTTY) }) {
+            self.tell(&Event::NotDetached(errno));
+            return BTreeSet::new();
         }
+        let leader = getsid(None) == Ok(Pid::this());
+        self.tell(&Event::Detached { leader });
+        if leader { [libc::SIGHUP, libc::SIGCONT].into() } else { BTreeSet::new() }
     }
 
-    /// A process group of its own, in front of the terminal if there is one; dumb-init makes a session.
-    fn isolate(&self) {
-        match self.flavor {
-            Flavor::DumbInit if self.to_group => {
-                let _session = setsid();
-                // SAFETY: takes numbers only; without a terminal it is refused, which changes nothing.
-                unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
-            }
-            Flavor::DumbInit => {}
-            Flavor::Tini | Flavor::Catatonit => {
-                let _group = setpgid(nix::unistd::Pid::this(), nix::unistd::Pid::this());
-                // SAFETY: takes numbers only; TTOU is blocked, so it cannot stop us, and without a terminal it is refused.
-                unsafe { libc::tcsetpgrp(0, libc::getpid()) };
-            }
+    /// Keeps no directory and no file busy where the original does not: an engine may want to unmount what they lie on.
+    fn let_go(&self) {
+        if self.flavor == Flavor::Tini {
+            return;
         }
-    }
-
-    fn cannot_execute(&self, name: &str, errno: Errno) -> u8 {
-        match self.flavor {
-            Flavor::Tini => {
-                self.fatal(&format!("exec {name} failed: {}", errno.desc()));
-                match errno {
-                    Errno::ENOENT => 127,
-                    Errno::EACCES => 126,
-                    _ => 1,
-                }
-            }
-            Flavor::DumbInit => {
-                say(&format!("[dumb-init] {name}: {}", errno.desc()));
-                2
-            }
-            Flavor::Catatonit => {
-                self.fatal(&format!("failed to exec pid1: {}", errno.desc()));
-                1
-            }
+        if let Err(errno) = chdir("/") {
+            self.tell(&Event::NotAtTheRoot(errno));
+        }
+        if self.flavor == Flavor::Catatonit {
+            // SAFETY: this process uses no descriptor but the standard ones from here on.
+            unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
         }
     }
 
     fn pass_on(&self, signal: i32, child: libc::pid_t) {
-        const FROM_THE_TERMINAL: [i32; 3] = [libc::SIGTSTP, libc::SIGTTOU, libc::SIGTTIN];
-        let stops = FROM_THE_TERMINAL.contains(&signal);
-        let default = match self.flavor {
-            // They are about us, who are behind the child at the terminal.
-            Flavor::Catatonit if stops => return,
-            Flavor::Tini if signal == libc::SIGTTIN || signal == libc::SIGTTOU => return,
-            // Nobody else in that session could continue them; so they are stopped for good, and we with them.
-            Flavor::DumbInit if stops && self.to_group => libc::SIGSTOP,
-            Flavor::Tini | Flavor::DumbInit | Flavor::Catatonit => signal,
-        };
-        let passed = self.rewrites.get(&signal).copied().unwrap_or(default);
-        if passed > 0 {
-            self.send(passed, child);
-        }
-        if self.flavor == Flavor::DumbInit && stops {
+        let stops = self.flavor == Flavor::DumbInit && STOPS.contains(&signal);
+        // Nobody else in that session could continue them; so they are stopped for good, and we with them.
+        let rewritten = self.rewrites.get(&signal).copied().or((stops && self.to_group).then_some(libc::SIGSTOP));
+        self.send(signal, rewritten, child);
+        if stops {
+            self.tell(&Event::Suspending);
             // SAFETY: takes numbers only. As PID 1 it does nothing.
             unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
         }
     }
 
-    fn send(&self, signal: i32, child: libc::pid_t) {
+    fn send(&self, signal: i32, rewritten: Option<i32>, child: libc::pid_t) {
+        if let Some(to) = rewritten {
+            self.tell(&Event::Translated { from: signal, to });
+        }
+        let signal = rewritten.unwrap_or(signal);
+        if signal == 0 {
+            self.tell(&Event::NotForwarded);
+            return;
+        }
         let to = if self.to_group { -child } else { child };
         // SAFETY: takes numbers only; the child is ours and not reaped, so the number is its own.
-        unsafe { libc::kill(to, signal) };
+        if let Err(cause) = Errno::result(unsafe { libc::kill(to, signal) }) {
+            self.tell(&Event::NotSent { signal, to, cause });
+        }
+        self.tell(&Event::Forwarded(signal));
     }
 
     /// Reaps all that has ended; returns the exit code once the child has.
@@ -225,59 +226,49 @@ impl PlainInit {
             // SAFETY: `status` outlives the call.
             let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
             if pid <= 0 {
+                self.tell(&Event::AllReaped { alone: pid < 0 });
+                if let Some(code) = code {
+                    self.tell(&Event::Exiting(code));
+                }
                 return code;
             }
-            if Some(pid) != child {
-                if self.warns_of_reaped && self.verbosity > 0 {
-                    say(&format!("{}Reaped zombie process with pid={pid}", self.prefix("WARN ")));
-                }
+            let number = libc::WTERMSIG(status);
+            let name = name_of(number);
+            let (end, ended) = if libc::WIFEXITED(status) {
+                (End::Exit(libc::WEXITSTATUS(status)), libc::WEXITSTATUS(status))
+            } else {
+                (End::Signal { number, name: &name }, 128 + number)
+            };
+            let main = Some(pid) == child;
+            self.tell(&Event::Reaped { pid, end, main });
+            if !main {
                 continue;
             }
-            let ended = if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) };
             let ended = u8::try_from(ended).unwrap_or(u8::MAX);
-            code = Some(if self.as_success.contains(&ended) { 0 } else { ended });
+            let ended = if self.as_success.contains(&ended) { 0 } else { ended };
             if self.flavor == Flavor::DumbInit {
                 // What the child leaves ends with it.
-                let term = self.rewrites.get(&libc::SIGTERM).copied().unwrap_or(libc::SIGTERM);
-                self.send(term, pid);
-                return code;
+                self.send(libc::SIGTERM, self.rewrites.get(&libc::SIGTERM).copied(), pid);
+                self.tell(&Event::Exiting(ended));
+                return Some(ended);
+            }
+            code = Some(ended);
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        for (to_stdout, line) in self.words(event) {
+            if to_stdout {
+                // A reader that is gone must not end us.
+                let _written = std::io::stdout().write_all(line.as_bytes());
+            } else {
+                to_stderr(&line);
             }
         }
     }
-
-    fn fatal(&self, what: &str) {
-        match self.flavor {
-            Flavor::Tini => say(&format!("{}{what}", self.prefix("FATAL"))),
-            Flavor::DumbInit => say(&format!("[dumb-init] {what}")),
-            Flavor::Catatonit => say(&format!("ERROR (catatonit:{}): {what}", std::process::id())),
-        }
-    }
-
-    fn prefix(&self, level: &str) -> String {
-        format!("[{level} tini ({})] ", std::process::id())
-    }
 }
 
-const NOT_FIRST: &str = "Tini is not running as PID 1 and isn't registered as a child subreaper.
-Zombie processes will not be re-parented to Tini, so zombie reaping won't work.
-To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to register Tini as a child subreaper, or run Tini as PID 1.";
-
-/// One line, at once. Where nobody takes it there is nowhere else to say it.
-fn say(line: &str) {
-    let _nobody = std::io::stderr().write_all(format!("{line}\n").as_bytes());
-}
-
-fn wait_for(signals: &SigSet) -> i32 {
-    loop {
-        // SAFETY: the set outlives the call, and no information is asked for.
-        let signal = unsafe { libc::sigwaitinfo(signals.as_ref(), std::ptr::null_mut()) };
-        if signal > 0 {
-            return signal;
-        }
-    }
-}
-
-fn prctl(option: i32, value: i32) -> Result<(), Errno> {
-    // SAFETY: both options take one number.
-    Errno::result(unsafe { libc::prctl(option, value, 0, 0, 0) }).map(drop)
+/// A reader that is gone must not end us.
+fn to_stderr(line: &str) {
+    let _written = std::io::stderr().write_all(line.as_bytes());
 }
