@@ -12,5 +12,6 @@ mod rootfs;
 mod support;
 
 mod daemon;
+mod init;
 mod remap;
 mod swarm;

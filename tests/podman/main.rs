@@ -11,6 +11,7 @@ mod rootfs;
 mod support;
 
 mod cells;
+mod init;
 mod notify;
 mod pod;
 mod rootless;

@@ -168,6 +168,16 @@ impl Rootless {
         Ended::of(&self.podman(&words).output().unwrap())
     }
 
+    /// Returns whether it is root's.
+    pub fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Returns the option that puts root's containers where the end of this finds them.
+    pub fn cgroup_option(&self) -> Option<String> {
+        self.is_root().then(|| format!("--cgroup-parent=/{}", Self::cgroup()))
+    }
+
     /// Returns the parent of the cgroups of root's containers.
     fn cgroup() -> String {
         format!("stepdown-test-{}", std::process::id())
