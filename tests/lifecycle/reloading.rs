@@ -156,12 +156,15 @@ fn those_that_two_have_failed_wait_for_both() {
 }
 
 #[test]
-fn what_is_new_does_not_fail_for_one_that_failed_and_has_changed() {
-    let mut scene = Scene::begun(&[longrun("other"), longrun("db").limit(1)]);
+fn what_is_new_does_not_fail_for_one_that_failed_for_the_sake_of_what_has_changed() {
+    let known = [longrun("other"), longrun("db").limit(1), longrun("mid").requires("db")];
+    let mut scene = Scene::begun(&known);
     scene.executed("other");
     scene.exits("db", 1);
+    assert_eq!(scene.state("mid"), "failed");
     scene.look();
-    scene.reload(&[longrun("other"), longrun("db"), longrun("web").requires("db").essential()], &["db"]);
+    let [other, db, mid] = known;
+    scene.reload(&[other, db, mid, longrun("web").requires("mid").essential()], &["db"]);
     assert_eq!((scene.started(), scene.state("web")), (vec!["db".to_owned()], "waiting"));
 }
 
