@@ -11,7 +11,7 @@ use super::source::{self, Where, wire};
 use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
-use crate::config::{self, Config, Sources, key_lines};
+use crate::config::{self, Config, Content, Sources, Tree, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, Drop, ServicePlan};
@@ -24,7 +24,14 @@ impl Origin for Life {
     fn read(&self) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
-        wire::encoded(&source::Read::again(&Where::installed(), &self.given, trust))
+        let read = source::Read::again(&Where::installed(), &self.given, trust);
+        // What the new configuration names is looked at here first: PID 1, which looks again for the answers, then meets
+        // nothing that hangs, unless it began to in this moment.
+        let source::Read { container, trees, .. } = read.clone();
+        if let Ok(config) = config::read(&self.sources(container, trees)) {
+            drop(facts::again(&config, &self.facts));
+        }
+        wire::encoded(&read)
     }
 
     fn reread(&mut self, read: &[u8]) -> Result<Reread, Error> {
@@ -35,7 +42,7 @@ impl Origin for Life {
         if let Some(path) = stranger {
             return Err(is_strangers(path));
         }
-        let sources = Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() };
+        let sources = self.sources(container, trees);
         let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
         let facts = facts::again(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
@@ -87,6 +94,10 @@ impl Origin for Life {
 }
 
 impl Life {
+    fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>) -> Sources {
+        Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() }
+    }
+
     /// What cannot be read now was readable for root: say who it is that reads.
     fn as_we_are(&self, problems: Problems) -> Problems {
         let me = &self.plan.identity;

@@ -102,8 +102,9 @@ impl Reading {
             self.give_up(
                 watch,
                 format!(
-                    "reading the configuration took longer than {limit} s: a disk or network that it lies on does not \
-                     answer; all goes on as it is: reload again once `ls -R /etc/services.d` in the container ends"
+                    "reading the configuration, and looking at the paths that it names, took longer than {limit} s: a disk \
+                     or network that they lie on does not answer; all goes on as it is: reload again once \
+                     `stepdown check` in the container ends"
                 ),
             );
         }

@@ -80,7 +80,7 @@ pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString
 }
 
 /// What a process of PID 1's own reads for a reload ([`wire`]).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Others than root can write this: nothing was read.
     pub stranger: Option<PathBuf>,
