@@ -24,7 +24,8 @@ const OWN_ROOM: usize = 64 * 1024;
 enum Way {
     /// A pipe or terminal, opened again: an open file description of our own, with O_NONBLOCK.
     Reopened(OwnedFd),
-    /// A regular file or a device such as `/dev/null`: never makes anybody wait.
+    /// A regular file or a device such as `/dev/null`: no write is refused for want of room, and a disk that does not answer
+    /// holds up PID 1 itself. No runtime gives a file; who redirects to one on a network chooses that.
     Direct,
     /// A socket: MSG_DONTWAIT.
     Socket,
