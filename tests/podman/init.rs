@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::hosted::children;
 use crate::rootless::{IMAGE, Rootless};
-use crate::support::both;
+use crate::support::{PATIENCE, both, wait_for};
 
 /// Every container here: Podman's defaults for root may be above what this machine grants.
 fn create(engine: &Rootless, options: &[&str], command: &[&str]) -> Vec<String> {
@@ -104,14 +104,16 @@ fn holds(engine: &Rootless) {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "begun\n");
-    // Podman itself: timeout(1) and nsenter(1) are before it.
+    // Podman itself: timeout(1) and nsenter(1) are before it. It passes signals on from a moment after the start, and ignores
+    // this one before.
     let podman = (0..2).fold(client.id(), |pid, _| children(pid)[0]);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(podman).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    wait_for("the client's end", PATIENCE, String::new, || {
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).err()
+    });
     line.clear();
     out.read_line(&mut line).unwrap();
-    assert_eq!(line, "told\n");
-    assert_eq!(client.wait().unwrap().code(), Some(5));
+    assert_eq!((client.wait().unwrap().code(), &*line), (Some(5), "told\n"));
 }
 
 #[test]
