@@ -58,6 +58,7 @@ pub use keys::reference;
 pub use paths::is_systems;
 pub use quote::shown_value;
 pub use read::read;
+pub use s6_files::has_meaning;
 
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
 pub const MAX_FILE: usize = 256 * 1024;

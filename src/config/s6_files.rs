@@ -2,8 +2,10 @@
 //! Must not know what they mean for a service.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,4 +138,10 @@ impl<'c> ServiceDir<'c> {
             self.problem(name, "has Windows line ends", "save it with Unix ones (dos2unix)");
         }
     }
+}
+
+/// Returns whether a directory of a service is read: s6 gives a meaning to `*.d`, `env` and `log` in a service's directory. `data`, `supervise`, `event` and whatever else lies
+/// there may be large, and is the service's own.
+pub fn has_meaning(name: Option<&OsStr>) -> bool {
+    name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }

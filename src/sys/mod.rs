@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod facts;
 pub mod files;
 pub mod host;
+pub mod id_map;
 pub mod init;
 pub mod instance;
 pub mod life;

@@ -13,7 +13,7 @@ use crate::plan::checks::mounts::Mounts;
 use crate::plan::checks::seen::{Found, Ground, Look, Seen};
 use crate::plan::checks::{Examination, Question, SECRETS, Who, listening};
 use crate::plan::facts::Facts;
-use crate::sys::facts::id_maps;
+use crate::sys::id_map::id_maps;
 use crate::sys::slurp;
 use ask::Answer;
 

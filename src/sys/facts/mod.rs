@@ -30,13 +30,12 @@ use crate::plan::{inherited, remarks};
 use programs::Found;
 
 pub use accounts::bytes as account_bytes;
-pub(super) use process::id_map;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::candidates;
 
 /// Returns the maps of this user namespace.
 pub fn id_maps() -> (IdMap, IdMap) {
-    process::id_maps()
+    crate::sys::id_map::id_maps()
 }
 
 /// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees

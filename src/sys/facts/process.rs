@@ -4,7 +4,8 @@
 use nix::unistd::{getegid, geteuid, getgroups, getpid};
 
 use crate::config::values::{CapSet, Gid, Uid};
-use crate::plan::facts::{IdMap, IdRange};
+use crate::plan::facts::IdMap;
+use crate::sys::id_map::id_maps;
 use crate::sys::slurp;
 
 /// What this process is.
@@ -51,11 +52,6 @@ pub(super) fn read() -> Process {
     }
 }
 
-/// Both maps.
-pub(super) fn id_maps() -> (IdMap, IdMap) {
-    (id_map(&slurp::proc("/proc/self/uid_map")), id_map(&slurp::proc("/proc/self/gid_map")))
-}
-
 /// The lines of `/proc/self/status` that matter (proc_pid_status(5)).
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Status {
@@ -87,18 +83,6 @@ impl Status {
         }
         status
     }
-}
-
-/// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from
-/// that and need not be: a process without any mapped id is no root, and no runtime starts an init so.
-pub(in crate::sys) fn id_map(text: &[u8]) -> IdMap {
-    let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(range).collect();
-    if ranges.is_empty() { IdMap::whole() } else { IdMap(ranges) }
-}
-
-fn range(line: &str) -> Option<IdRange> {
-    let mut words = line.split_ascii_whitespace().map(|word| word.parse().ok());
-    Some(IdRange { inside: words.next()??, outside: words.next()??, count: words.next()?? })
 }
 
 fn number(text: &[u8]) -> Option<i32> {
@@ -147,14 +131,6 @@ mod tests {
         assert_eq!(status.no_new_privs, Some(true));
         assert_eq!(Status::parse(b""), Status::default());
         assert_eq!(Status::parse(b"CapEff:\nUmask\n:\nCapPrm:\txyz\n"), Status::default());
-    }
-
-    #[test]
-    fn maps_are_whole_without_proc_and_exact_with_it() {
-        assert_eq!(id_map(b""), IdMap::whole());
-        assert_eq!(id_map(b"         0          0 4294967295\n"), IdMap::whole());
-        let map = id_map(b"         0       1000          1\n         1     100000      65536\n");
-        assert_eq!((map.outside(0), map.outside(1000), map.outside(70_000)), (Some(1000), Some(100_999), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
-use crate::sys::facts::id_map;
+use crate::sys::id_map::id_map;
 use crate::sys::slurp;
 
 /// Returns the owner as the user namespace around ours knows it; an id that is not mapped stays.

@@ -2,7 +2,7 @@
 //! reaches. Must not know what the files mean.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,6 +15,7 @@ use nix::sys::stat::Mode;
 
 use super::entry::{self, Opened, READ};
 use crate::config::Content;
+use crate::config::has_meaning;
 
 /// A tree with more files than this is refused: something else than services was mounted there.
 const MAX_ENTRIES: usize = 50_000;
@@ -143,12 +144,6 @@ fn read_below(
     }
 }
 
-/// s6 gives a meaning to `*.d`, `env` and `log` in a service's directory. `data`, `supervise`, `event` and whatever else lies
-/// there may be large, and is the service's own.
-pub(super) fn has_meaning(name: Option<&OsStr>) -> bool {
-    name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
-}
-
 /// Lists a directory, without names that start with a dot (s6-svscan(8) skips them, and a ConfigMap keeps its
 /// generations there).
 fn list(dir: &mut Dir, room: &mut Room) -> Result<Vec<(CString, Option<Type>)>, Unread> {
@@ -171,6 +166,8 @@ fn errno_of(error: &std::io::Error) -> Errno {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)] // modes of files that the test has made
 mod tests {
+    use std::ffi::OsStr;
+
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;

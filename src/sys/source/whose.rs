@@ -10,12 +10,12 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::tree::has_meaning;
+use crate::config::has_meaning;
 use crate::config::values::{Gid, Uid};
 use crate::plan::Trust;
 use crate::plan::facts::Whose;
-use crate::sys::facts::id_map;
 use crate::sys::files::xattr;
+use crate::sys::id_map::id_map;
 use crate::sys::slurp;
 
 /// As what ids show that are not mapped (`/proc/sys/kernel/overflowuid`).

@@ -1,0 +1,34 @@
+//! Which ids of this user namespace are which outside of it (user_namespaces(7)): `/proc/self/uid_map`, `gid_map`.
+
+use crate::plan::facts::{IdMap, IdRange};
+use crate::sys::slurp;
+
+/// Returns the maps of this process: users, groups.
+pub fn id_maps() -> (IdMap, IdMap) {
+    (id_map(&slurp::proc("/proc/self/uid_map")), id_map(&slurp::proc("/proc/self/gid_map")))
+}
+
+/// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from
+/// that and need not be: a process without any mapped id is no root, and no runtime starts an init so.
+pub fn id_map(text: &[u8]) -> IdMap {
+    let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(range).collect();
+    if ranges.is_empty() { IdMap::whole() } else { IdMap(ranges) }
+}
+
+fn range(line: &str) -> Option<IdRange> {
+    let mut words = line.split_ascii_whitespace().map(|word| word.parse().ok());
+    Some(IdRange { inside: words.next()??, outside: words.next()??, count: words.next()?? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_whole_without_proc_and_exact_with_it() {
+        assert_eq!(id_map(b""), IdMap::whole());
+        assert_eq!(id_map(b"         0          0 4294967295\n"), IdMap::whole());
+        let map = id_map(b"         0       1000          1\n         1     100000      65536\n");
+        assert_eq!((map.outside(0), map.outside(1000), map.outside(70_000)), (Some(1000), Some(100_999), None));
+    }
+}
