@@ -21,10 +21,10 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::{getegid, geteuid, pipe};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
+use stepdown::log::logs::{Logs, Way};
+use stepdown::log::ours::{Stream, with_outputs};
+use stepdown::log::source::Route;
 use stepdown::supervise::Id;
-use stepdown::sys::log::logs::{Logs, Way};
-use stepdown::sys::log::ours::{Stream, with_outputs};
-use stepdown::sys::log::source::Route;
 use stepdown::sys::privilege::FilesOf;
 
 fn main() {

@@ -22,13 +22,14 @@ use nix::sys::stat::{Mode, fstat};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, mkfifo, pipe};
 use own_support::{HERE, bind, in_child, jailed, read_only, tmpfs, without};
+use stepdown::boot::accounts::{remove_leftovers, replace};
+use stepdown::boot::directories;
+use stepdown::boot::placement::Placement;
+use stepdown::boot::stdio::{Given, give};
 use stepdown::config::values::{Gid, Uid};
+use stepdown::control::runtime_dir;
 use stepdown::plan::facts::AccountFile;
 use stepdown::plan::{GiveStdio, MakeDirectory, Owner};
-use stepdown::sys::accounts::{remove_leftovers, replace};
-use stepdown::sys::placement::Placement;
-use stepdown::sys::stdio::{Given, give};
-use stepdown::sys::{directories, runtime_dir};
 
 fn here(path: &str) -> PathBuf {
     Path::new(HERE).join(path)
@@ -550,9 +551,9 @@ fn sockets_are_bound_in_the_directory_that_was_made_and_no_mode_is_changed_by_pa
         for name in ["control", "notify-web"] {
             symlink("/mnt/shadow", here("run/stepdown").join(name)).unwrap();
         }
-        let _control = stepdown::sys::control::server::bind(&directory).unwrap();
+        let _control = stepdown::control::server::bind(&directory).unwrap();
         let web = stepdown::config::values::ServiceName::new("web").unwrap();
-        let notify = stepdown::sys::notify::open(Some(&directory), &web, Uid(1000)).unwrap();
+        let notify = stepdown::run::notify::open(Some(&directory), &web, Uid(1000)).unwrap();
         assert_eq!(names(here("run/moved")), ["container", "control", "notify-web"]);
         assert_eq!((mode(here("run/moved/control")), mode(here("run/moved/notify-web"))), (0o666, 0o666));
         drop(notify);

@@ -11,9 +11,9 @@ use std::time::Duration;
 use own_support::{HERE, jailed, tmpfs};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
-use stepdown::sys::log::clock::{Now, Stamp};
-use stepdown::sys::log::split::Piece;
-use stepdown::sys::log::store::{ROOM, Store};
+use stepdown::log::clock::{Now, Stamp};
+use stepdown::log::split::Piece;
+use stepdown::log::store::{ROOM, Store};
 use stepdown::sys::privilege::FilesOf;
 
 const NOON: u64 = 1_771_063_872_000_000;

@@ -20,13 +20,13 @@ use own_support::in_child;
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};
+use stepdown::control::answers::Snapshot;
+use stepdown::control::server::Desk;
+use stepdown::log::ours::{self, with_outputs};
 use stepdown::plan::{Credentials, ServicePlan, Trust};
+use stepdown::run::{self, Environment, Member, Outcome, Stage, Surroundings};
 use stepdown::supervise::{Because, Setup};
-use stepdown::sys::control::answers::Snapshot;
-use stepdown::sys::control::server::Desk;
-use stepdown::sys::log::ours::{self, with_outputs};
 use stepdown::sys::process::launch::Parent;
-use stepdown::sys::run::{self, Environment, Member, Outcome, Stage, Surroundings};
 use stepdown::sys::signals::Signals;
 
 /// How a service's lines travel.

@@ -1,4 +1,4 @@
-//! `sys::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
+//! `run::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own files
 
 use std::ffi::OsString;
@@ -16,8 +16,8 @@ use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
 use nix::unistd::{geteuid, getpid, pipe};
 use stepdown::config::values::{ServiceName, Uid};
-use stepdown::sys::notify::{LONGEST, Receiver, Said, Unheard, open};
-use stepdown::sys::runtime_dir::{RuntimeDir, make};
+use stepdown::control::runtime_dir::{RuntimeDir, make};
+use stepdown::run::notify::{LONGEST, Receiver, Said, Unheard, open};
 
 fn me() -> Uid {
     Uid(geteuid().as_raw())

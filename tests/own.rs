@@ -22,10 +22,10 @@ use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
 use own_support::{
     Forbidden, HERE, app, bind, forbid, in_child, jailed, own, read_only, tmpfs, tree, try_own, without,
 };
+use stepdown::boot::own::{Cause, OwnReport, Progress, Usability, apply};
+use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::Gid;
-use stepdown::sys::own::{Cause, OwnReport, Progress, Usability, apply};
-use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::Root;
 
 fn here(path: &str) -> PathBuf {

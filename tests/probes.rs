@@ -1,4 +1,4 @@
-//! `sys::probe` against targets that are well, wrong, refusing, hanging, or answering rubbish. Each test looks from a
+//! `run::probe` against targets that are well, wrong, refusing, hanging, or answering rubbish. Each test looks from a
 //! child of its own, which has one thread as PID 1 has; the targets live in threads of the test.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own clock, threads and files
 

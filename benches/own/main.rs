@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use stepdown::boot::own;
+use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::plan::{Identity, OwnTree, Owner};
-use stepdown::sys::own;
-use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::{self, Power, Root};
 
 fn main() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::{help, rehearse};
+use super::help;
+use super::rehearse;
 use crate::config::units::{self, NoDuration};
 use crate::config::values::Signal;
 

@@ -5,12 +5,14 @@ use std::io::IsTerminal;
 use super::args::DoctorArgs;
 use super::output;
 use crate::config;
+use crate::control::client::{Unanswered, ask};
+use crate::control::protocol::Ask;
+use crate::inspect::doctor;
+use crate::inspect::facts;
+use crate::inspect::source::Where;
 use crate::plan::checks::{self, Area, Check, Examination, Trouble};
 use crate::plan::show::{self, Paint};
-use crate::sys::control::client::{Unanswered, ask};
-use crate::sys::control::protocol::Ask;
-use crate::sys::source::Where;
-use crate::sys::{doctor, facts, host};
+use crate::sys::host;
 
 /// Asks PID 1 what its boot came to, or finds out what one would come to; looks at the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {

@@ -26,7 +26,7 @@ use clap::error::ErrorKind;
 
 use crate::config::{self, Config, Sources};
 use crate::error::{EXIT_WRONG, Place, Problem, Problems};
-use crate::sys::source::{self, Where};
+use crate::inspect::source::{self, Where};
 use args::{Cli, Verb};
 use entry::Entry;
 use replaced::Asked;
@@ -45,7 +45,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         };
     }
     match entry::of(&argv) {
-        Entry::Init(main) => crate::sys::init::run(main),
+        Entry::Init(main) => crate::run::init::run(main),
         Entry::Wrong(problem) => output::wrong(&problem),
         Entry::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
@@ -61,7 +61,7 @@ pub fn command() -> clap::Command {
 
 fn verb(verb: Verb) -> u8 {
     let done = match verb {
-        Verb::Init(args) => return crate::sys::init::run(args.command),
+        Verb::Init(args) => return crate::run::init::run(args.command),
         Verb::Check(args) => match place(args.path) {
             Ok(place) => check::run(&place, args.command),
             Err(problem) => return output::wrong(&problem),

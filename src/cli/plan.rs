@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use super::Printed;
 use crate::config::{self, key_lines};
 use crate::error::Error;
+use crate::inspect::doctor;
+use crate::inspect::facts;
+use crate::inspect::source::Where;
 use crate::plan;
-use crate::sys::source::Where;
-use crate::sys::{doctor, facts};
 
 /// Reads, plans, and prints the plan.
 pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Place, Problem, Problems, shown};
-use crate::sys::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
+use crate::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
 
 /// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
 const TAKEN_OVER: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];

@@ -1,13 +1,13 @@
-//! `run-as USER CMD…`: finds out who is meant, and hands over to `sys::run_as`.
+//! `run-as USER CMD…`: finds out who is meant, and hands over to `run_as`.
 
 use super::args::RunAsArgs;
 use super::output;
 use crate::error::{Error, Place, Problem};
+use crate::inspect::facts;
+use crate::inspect::source::Where;
 use crate::plan;
 use crate::plan::facts::AccountFile;
-use crate::sys::facts;
-use crate::sys::run_as::{Who, caller, exec, find};
-use crate::sys::source::Where;
+use crate::run_as::{Who, caller, exec, find};
 
 /// The app user of this container, whatever its account is called.
 const APP: &str = "app";

@@ -1,7 +1,8 @@
 //! What was found at a path → text that a format can be read from, or a problem. Must not know formats.
 
+use super::Content;
+use super::MAX_FILE;
 use super::report::{Lines, Report};
-use super::{Content, MAX_FILE};
 
 /// What helps at the start, of what cannot be read.
 pub const READABLE: &str = "make it readable for the user that starts the container";

@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::{Content, Sources, Tree};
+use super::Content;
+use super::Sources;
+use super::Tree;
 use crate::error::{Error, Place, Problem};
 
 /// Returns an error of the plan with each problem of a key at that key's line.

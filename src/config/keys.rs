@@ -1,7 +1,8 @@
 //! The reference of every key of both files. The reader takes its known keys, its "not available yet" and its examples
 //! from here, the README's tables are generated from here, and tests read each example and each default back.
 
-use super::{container_keys, service_keys};
+use super::container_keys;
+use super::service_keys;
 
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

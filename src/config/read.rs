@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Config;
+use super::Sources;
+use super::bytes;
 use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
 use super::draft::Draft;
+use super::env;
+use super::graph;
+use super::neighbours;
 use super::report::Report;
 use super::service::{RunAs, Stop};
 use super::tree::{self, Found};
 use super::units::show_duration;
 use super::values::ServiceName;
-use super::{Config, Sources, bytes, env, graph, neighbours};
 use crate::error::{Place, Problem, Problems, shown};
 
 /// Where the container file would be, for messages when there is none.

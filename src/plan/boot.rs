@@ -1,18 +1,31 @@
 //! Configuration + facts → [`BootPlan`]: puts the parts together and decides the mode (DESIGN §2). Must not know how
 //! anything is done.
 
+use super::BootPlan;
+use super::Drop;
+use super::Identity;
+use super::Mode;
+use super::Planned;
+use super::Verdict;
+use super::accounts;
 use super::checks::{Area, NO_FILTER, Trouble};
 use super::facts::{AccountFile, Facts};
 use super::fix::Fix;
+use super::groups;
+use super::identity;
 use super::inherited::Taken;
 use super::judge::Judge;
 use super::notes::{Noted, Notes};
+use super::outside;
+use super::prepare;
+use super::privilege;
 use super::privilege::Case;
+use super::remarks;
 use super::runs_as::{Names, Resolver, RunsAs, Standing};
+use super::services;
 use super::services::{Common, When};
+use super::steps;
 use super::steps::{Ground, accounts::Files};
-use super::{BootPlan, Drop, Identity, Mode, Planned, Verdict};
-use super::{accounts, groups, identity, outside, prepare, privilege, remarks, services, steps};
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};

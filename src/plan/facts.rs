@@ -1,4 +1,4 @@
-//! [`Facts`]: what the machine is like, read once by `sys::facts`. Plain values; must not know how they are found out.
+//! [`Facts`]: what the machine is like, read once by `inspect::facts`. Plain values; must not know how they are found out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -3,13 +3,14 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::Identity;
 use super::accounts::{group, passwd};
 use super::checks::{Area, Trouble};
 use super::facts::{AccountFile, Facts, IdMap};
 use super::fix::Fix;
 use super::groups::{self, bytes};
+use super::home;
 use super::notes::Notes;
-use super::{Identity, home};
 use crate::config::Config;
 use crate::config::container::{App, Container};
 use crate::config::values::{Gid, Uid, UserName};

@@ -1,5 +1,8 @@
 //! What PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the declared services need. Must not know steps.
 
+use super::Drop;
+use super::Identity;
+use super::Privilege;
 use super::accounts::group;
 use super::checks::{self, Area, Trouble, Why};
 use super::facts::Facts;
@@ -7,7 +10,6 @@ use super::fix::Fix;
 use super::notes::Notes;
 use super::prepare::Stage;
 use super::runs_as::{Names, RunsAs, Standing};
-use super::{Drop, Identity, Privilege};
 use crate::config::Config;
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};

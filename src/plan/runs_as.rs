@@ -4,13 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::Identity;
+use super::Skipped;
 use super::accounts::{group, passwd};
 use super::checks::{Area, Trouble};
 use super::facts::Facts;
 use super::fix::Fix;
+use super::groups;
+use super::home;
 use super::identity::ranges;
 use super::notes::Notes;
-use super::{Identity, Skipped, groups, home};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 

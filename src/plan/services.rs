@@ -3,6 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::BootPlan;
+use super::Credentials;
+use super::Drop;
+use super::Identity;
+use super::Privilege;
+use super::ServicePlan;
 use super::checks::{Area, Trouble};
 use super::facts::{Facts, ProgramFact};
 use super::fix::Fix;
@@ -13,7 +19,6 @@ use super::notes::Notes;
 use super::obstacle::Obstacle;
 use super::runs_as::{RunsAs, Standing};
 use super::show::words;
-use super::{BootPlan, Credentials, Drop, Identity, Privilege, ServicePlan};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};

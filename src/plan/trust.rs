@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::BootPlan;
+use super::Identity;
 use super::facts::{Facts, Whose};
 use super::show::words;
-use super::{BootPlan, Identity};
 use crate::config::Config;
 use crate::config::container::{Container, DropPolicy};
 use crate::config::service::{RunAs, Service};

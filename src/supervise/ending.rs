@@ -1,13 +1,22 @@
 //! How one service is made to end: told, killed, given up; and how long it has for each. When it is told stands
 //! elsewhere: after a ready timeout (`process`), in its turn when the container stops (`shutdown`).
 
+use super::Action;
+use super::Because;
+use super::Exit;
+use super::Id;
+use super::Killed;
+use super::Pid;
+use super::Report;
+use super::Role;
+use super::Target;
+use super::Time;
 use super::budget::{FED_PATIENCE, REAP_GRACE};
 use super::shutdown::{Life, Stop};
 use super::state::{Cause, Drained, Patience, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use super::verdict;
-use super::{Action, Because, Exit, Id, Killed, Pid, Report, Role, Target, Time};
 use crate::config::values::Signal;
 
 impl Supervisor {

@@ -3,12 +3,18 @@
 
 use std::time::Duration;
 
+use super::Action;
+use super::Answer;
+use super::Because;
+use super::Id;
+use super::Look;
+use super::Report;
+use super::Time;
 use super::shutdown::Life;
 use super::spec::{HealthRule, Readiness};
 use super::state::{Cause, Looks, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::{Action, Answer, Because, Id, Look, Report, Time};
 use crate::config::probe::Then;
 
 /// Between two questions for something outside the container.

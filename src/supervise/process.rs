@@ -3,6 +3,17 @@
 
 use std::time::Duration;
 
+use super::Action;
+use super::Exit;
+use super::Id;
+use super::Look;
+use super::Pid;
+use super::Report;
+use super::Role;
+use super::SpawnError;
+use super::Target;
+use super::Time;
+use super::Why;
 use super::budget::REAP_GRACE;
 use super::restart::Ended;
 use super::spec::Readiness;
@@ -10,7 +21,6 @@ use super::state::{Cause, Drained, End, Patience, Run, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use super::verdict;
-use super::{Action, Exit, Id, Look, Pid, Report, Role, SpawnError, Target, Time, Why};
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 
+use super::Action;
+use super::Id;
+use super::Time;
+use super::Why;
 use super::restart::Tally;
 use super::shutdown::Life;
 use super::spec::{Setup, Spec, Start};
 use super::state::{Cause, Links, Service, State};
 use super::supervisor::Supervisor;
-use super::{Action, Id, Time, Why};
 use crate::config::values::ServiceName;
 
 impl Supervisor {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Exit, Id, Pid, SpawnError};
+use super::Exit;
+use super::Id;
+use super::Pid;
+use super::SpawnError;
 use crate::config::values::Signal;
 
 /// One change worth a line, as fields; `sys` prints it.

@@ -1,10 +1,11 @@
 //! What somebody asks for by hand: start, stop, restart. Nothing of it is heard once the container stops.
 
+use super::Id;
+use super::Phase;
 use super::shutdown::Life;
 use super::spec::Start;
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
-use super::{Id, Phase};
 
 impl Supervisor {
     /// Starts it and, before it, what it requires.

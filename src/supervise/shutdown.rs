@@ -7,12 +7,18 @@
 //! politely. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
 //! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
 
+use super::Action;
+use super::Because;
+use super::Exit;
+use super::Id;
+use super::Report;
+use super::Target;
+use super::Time;
 use super::budget::{Budget, REAP_GRACE};
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
 use super::table::Table;
 use super::timers::Slot;
-use super::{Action, Because, Exit, Id, Report, Target, Time};
 use crate::config::values::Signal;
 
 /// The container's own state.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Id, Shares};
+use super::Id;
+use super::Shares;
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, Then};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};

@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use super::Action;
+use super::Because;
+use super::Id;
+use super::Report;
+use super::Role;
+use super::Time;
+use super::Why;
 use super::process::Outcome;
 use super::restart::Next;
 use super::shutdown::Life;
@@ -9,7 +16,6 @@ use super::state::{End, Service, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use super::turns;
-use super::{Action, Because, Id, Report, Role, Time, Why};
 
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.

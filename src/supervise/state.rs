@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+use super::Exit;
+use super::Id;
+use super::Pid;
+use super::Role;
+use super::Time;
+use super::Why;
 use super::phase::Phase;
 use super::restart::Tally;
 use super::spec::{Spec, Start};
-use super::{Exit, Id, Pid, Role, Time, Why};
 
 /// A service: what it shall be, what it is, what it was.
 #[derive(Clone, Debug)]

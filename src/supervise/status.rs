@@ -2,9 +2,17 @@
 
 use std::time::Duration;
 
+use super::Because;
+use super::Exit;
+use super::Id;
+use super::Phase;
+use super::Pid;
+use super::Status;
+use super::Time;
+use super::Why;
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::{Because, Exit, Id, Phase, Pid, Status, Time, Why, verdict};
+use super::verdict;
 use crate::config::service::Stop;
 use crate::config::values::ServiceName;
 

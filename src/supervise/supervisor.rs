@@ -4,6 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::Action;
+use super::Because;
+use super::Event;
+use super::Id;
+use super::Report;
+use super::Request;
+use super::Time;
+use super::Why;
 use super::graph::Graph;
 use super::phase::Phase;
 use super::shutdown::Life;
@@ -12,7 +20,6 @@ use super::state::{Links, Looks, Service, State};
 use super::table::Table;
 use super::timers::{Slot, Timers};
 use super::verdict::Verdict;
-use super::{Action, Because, Event, Id, Report, Request, Time, Why};
 use crate::config::service::Kind;
 use crate::config::values::ServiceName;
 

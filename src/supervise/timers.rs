@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Id;
+use super::Time;
 use super::table::Table;
-use super::{Id, Time};
 
 /// What a moment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

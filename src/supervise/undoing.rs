@@ -1,9 +1,11 @@
 //! How a oneshot that is done is undone (`stop_command`): in its turn when the container stops, or when somebody stops
 //! it. What its process's events mean stands in `process`.
 
+use super::Action;
+use super::Id;
+use super::Role;
 use super::state::State;
 use super::supervisor::Supervisor;
-use super::{Action, Id, Role};
 
 impl Supervisor {
     /// Whether it is done and has a command that undoes that.

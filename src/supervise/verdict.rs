@@ -16,8 +16,11 @@
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
+use super::Because;
+use super::Exit;
+use super::Id;
+use super::Why;
 use super::supervisor::Supervisor;
-use super::{Because, Exit, Id, Why};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
 /// A failure that has no code of its own.

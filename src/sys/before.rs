@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::libc;
 
-use super::null;
+use crate::sys::null;
 
 /// Which of them were closed: one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);

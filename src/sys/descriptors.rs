@@ -8,9 +8,9 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::resource::{Resource as Which, getrlimit, setrlimit};
 
-use super::files::descriptors::open_below;
 use crate::config::service::{Limit, Resource};
 use crate::error::Refused;
+use crate::sys::files::descriptors::open_below;
 
 /// Descriptors that PID 1 needs besides those of services: epoll sets, sockets, files that are open for a moment.
 const SPARE: u64 = 64;

@@ -14,8 +14,9 @@ use nix::unistd::AccessFlags;
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::obstacle::{Obstacle, Seen, architecture};
-use crate::sys::facts::{access, interpreter};
+use crate::sys::access;
 use crate::sys::files::xattr;
+use crate::sys::interpreter;
 use crate::sys::slurp;
 
 /// Interpreters of interpreters that the kernel follows (`fs/exec.c`).

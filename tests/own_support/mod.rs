@@ -15,12 +15,12 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, pipe};
+use stepdown::boot::own::{self, OwnReport};
+use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Refused;
 use stepdown::plan::{Identity, OwnTree, Owner};
-use stepdown::sys::own::{self, OwnReport};
-use stepdown::sys::placement::Placement;
 use stepdown::sys::privilege::{self, Power, Root};
 
 /// Where a child of [`jailed`] has a tmpfs of its own, reached through root's directories only.

@@ -19,9 +19,9 @@ use nix::unistd::{getegid, geteuid};
 use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
+use stepdown::run::probe::Probes;
 use stepdown::supervise::Answer;
 use stepdown::supervise::{Pid, SpawnError};
-use stepdown::sys::probe::Probes;
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
 use stepdown::sys::process::reap::{self, Seen};
 

@@ -11,7 +11,7 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::plan::facts::{
     Access, AccountFile, AccountState, Facts, IdMap, PathFact, PathKind, ProgramFact, Search, StdioFact, StdioKind,
 };
-use crate::sys::rehearse::DOCKER_DEFAULT;
+use crate::rehearse::DOCKER_DEFAULT;
 
 /// Accounts of the image, other than the app user, are numbered from here: nobody has declared such a number, so that
 /// [`without_ids`] can tell it from one that somebody wrote.

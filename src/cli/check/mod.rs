@@ -12,10 +12,10 @@ use super::Printed;
 use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_WRONG, Error, Problems, shown};
+use crate::inspect::facts;
+use crate::inspect::source::{self, Where, readable};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, Drop};
-use crate::sys::facts;
-use crate::sys::source::{self, Where, readable};
 
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
 use super::super::words::{duration, plain};
-use super::{EXIT_NOT, unanswered};
+use super::EXIT_NOT;
+use super::unanswered;
+use crate::control::answers::{Reached, Reloaded, ServiceStatus, Snapshot, Waited};
+use crate::control::client::{Heard, Unanswered, ask, begin};
+use crate::control::protocol::{Ask, Until, milliseconds};
 use crate::error::EXIT_REFUSED;
-use crate::sys::control::answers::{Reached, Reloaded, ServiceStatus, Snapshot, Waited};
-use crate::sys::control::client::{Heard, Unanswered, ask, begin};
-use crate::sys::control::protocol::{Ask, Until, milliseconds};
 
 /// Between two looks at how far it is.
 const SECOND: Duration = Duration::from_secs(1);

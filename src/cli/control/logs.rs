@@ -6,9 +6,9 @@ use super::super::args::LogsArgs;
 use super::super::output;
 use super::super::words::plain;
 use super::unanswered;
-use crate::sys::control::answers::{LogLine, Logged};
-use crate::sys::control::client::{Heard, begin};
-use crate::sys::control::protocol::Ask;
+use crate::control::answers::{LogLine, Logged};
+use crate::control::client::{Heard, begin};
+use crate::control::protocol::Ask;
 
 /// What is kept comes at once.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -9,11 +9,12 @@ mod watch;
 use std::io::IsTerminal;
 
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
-use super::{output, words as harmless};
+use super::output;
+use super::words as harmless;
+use crate::control::answers::{Begun, Health, Snapshot, Timings, Variables};
+use crate::control::client::{Unanswered, ask};
+use crate::control::protocol::Ask;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
-use crate::sys::control::answers::{Begun, Health, Snapshot, Timings, Variables};
-use crate::sys::control::client::{Unanswered, ask};
-use crate::sys::control::protocol::Ask;
 
 pub(super) use change::{reload, restart, start, stop, wait};
 pub(super) use logs::logs;

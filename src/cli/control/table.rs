@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::grid;
 use super::super::words::{duration, plain, size};
-use crate::sys::control::answers::{LastExit, ServiceStatus, Snapshot};
+use crate::control::answers::{LastExit, ServiceStatus, Snapshot};
 
 const TITLES: [&str; 10] =
     ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
@@ -116,7 +116,7 @@ fn colour(state: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::control::answers::{Identity, Taken};
+    use crate::control::answers::{Identity, Taken};
 
     fn service(name: &str, state: &str, pid: Option<i32>) -> ServiceStatus {
         let (name, state) = (name.into(), state.into());

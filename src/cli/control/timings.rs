@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::grid;
 use super::super::words::{duration, plain};
-use crate::sys::control::answers::{Link, ServiceTime, Timings};
+use crate::control::answers::{Link, ServiceTime, Timings};
 
 /// Returns the whole text.
 pub(super) fn text(all: &Timings) -> String {
@@ -55,7 +55,7 @@ fn span(micros: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::control::answers::StepTime;
+    use crate::control::answers::StepTime;
 
     #[test]
     fn steps_services_and_the_chain_are_told() {

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::super::args::StatusArgs;
 use super::super::output;
-use super::{is_colourful, table, unanswered};
+use super::is_colourful;
+use super::table;
+use super::unanswered;
+use crate::control::answers::Snapshot;
+use crate::control::client::{Heard, Unanswered, ask, begin};
+use crate::control::protocol::Ask;
 use crate::error::EXIT_REFUSED;
-use crate::sys::control::answers::Snapshot;
-use crate::sys::control::client::{Heard, Unanswered, ask, begin};
-use crate::sys::control::protocol::Ask;
 
 /// How often times and usage are drawn anew.
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,7 +1,8 @@
 //! `/etc/group`: lookups, the line of the app user's group, and its memberships. Must not know passwd or shadow.
 
+use super::MAX_LINE;
+use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
-use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, GroupName, UserName};
 
 /// glibc wants name, password and gid; the members may be missing.

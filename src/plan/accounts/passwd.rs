@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::MAX_LINE;
+use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
-use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, Uid, UserName};
 
 /// glibc wants name, password, uid and gid; what follows may be missing.

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use super::Area;
+use super::Check;
+use super::Finding;
+use super::Trouble;
+use super::Why;
 use super::mounts::Mount;
 use super::questions::{AtBoot, Question, Want, Who};
 use super::seen::{Found, Ground, Look, No, Told};
-use super::{Area, Check, Finding, Trouble, Why};
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
 use crate::plan::facts::IdMap;

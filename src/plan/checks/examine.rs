@@ -6,8 +6,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Area;
+use super::Check;
+use super::Port;
+use super::Trouble;
+use super::Why;
+use super::limits;
+use super::ports;
 use super::questions::{Asker, AtBoot, Question, Who, trouble};
-use super::{Area, Check, Port, Trouble, Why, limits, ports};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::error::Problems;

@@ -7,9 +7,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Area;
+use super::Check;
 use super::mounts::{Mount, Mounts, ends_with};
 use super::seen::Ground;
-use super::{Area, Check};
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;

@@ -1,7 +1,11 @@
 //! Limits, niceness and `oom_score_adj` that a service declares and that need a power which was not granted. Must not know
 //! other capabilities.
 
-use super::{Area, Check, Trouble, Why, questions};
+use super::Area;
+use super::Check;
+use super::Trouble;
+use super::Why;
+use super::questions;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::Facts;

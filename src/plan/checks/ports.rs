@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::Area;
+use super::Check;
+use super::Trouble;
+use super::Why;
 use super::seen::Seen;
-use super::{Area, Check, Trouble, Why};
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Area, Check, Trouble};
+use super::Area;
+use super::Check;
+use super::Trouble;
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};

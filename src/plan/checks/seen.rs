@@ -1,4 +1,4 @@
-//! [`Seen`]: what a look at the machine found, as plain values; `sys::doctor` fills it. Must not know what it means.
+//! [`Seen`]: what a look at the machine found, as plain values; `inspect::doctor` fills it. Must not know what it means.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

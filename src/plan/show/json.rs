@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{depth, words};
+use super::depth;
+use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;

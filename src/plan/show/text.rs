@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{depth, words};
+use super::depth;
+use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::values::{ServiceName, Signal};

@@ -1,6 +1,7 @@
 //! The account files: what they shall hold, and whether they can. Must not know the bytes' format.
 
-use super::{Ground, skip};
+use super::Ground;
+use super::skip;
 use crate::config::container::App;
 use crate::config::service::GroupRef;
 use crate::config::values::{Capability, Uid, UserName};

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Ground, as_found, cap_fix, kind_word, skip};
+use super::Ground;
+use super::as_found;
+use super::cap_fix;
+use super::kind_word;
+use super::skip;
 use crate::config::container::Directory;
 use crate::config::service::Service;
 use crate::config::values::Capability;

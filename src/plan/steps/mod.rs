@@ -6,12 +6,17 @@ mod own;
 mod runtime;
 mod stdio;
 
+use super::Identity;
+use super::Owner;
+use super::Planned;
+use super::Skipped;
+use super::Step;
+use super::Verdict;
 use super::facts::{Facts, PathFact, PathKind};
 use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
 use super::runs_as::{Resolver, Standing};
-use super::{Identity, Owner, Planned, Skipped, Step, Verdict};
 use crate::config::Config;
 use crate::config::container::UserRef;
 use crate::config::service::GroupRef;

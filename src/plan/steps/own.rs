@@ -1,6 +1,10 @@
 //! `[[own]]`: the owner of trees. As root it is established, otherwise checked. Must not know how trees are walked.
 
-use super::{Ground, as_found, cap_fix, kind_word, skip};
+use super::Ground;
+use super::as_found;
+use super::cap_fix;
+use super::kind_word;
+use super::skip;
 use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;

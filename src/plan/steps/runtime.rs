@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Ground, skip};
+use super::Ground;
+use super::skip;
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
 use crate::plan::runs_as::Standing;

@@ -3,7 +3,9 @@
 //!
 //! A FIFO on descriptor 0 is left alone: mode 0622 lets others write, not read, so it would only open it to strangers.
 
-use super::{Ground, cap_fix, skip};
+use super::Ground;
+use super::cap_fix;
+use super::skip;
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
 use crate::plan::runs_as::Standing;

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
-use super::kernel::Kernel;
-use super::stat::mount_of;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::stat::mount_of;
 
 /// How entries are reached.
 #[derive(Clone, Copy, Debug)]

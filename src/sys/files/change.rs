@@ -12,10 +12,10 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use nix::unistd::{Gid as NixGid, Uid as NixUid, fchownat};
 
-use super::kernel::Kernel;
-use super::stat::{Kind, Stat};
 use crate::config::values::Uid;
 use crate::plan::Owner;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::stat::{Kind, Stat};
 
 /// Changes owner and group of what a handle holds; of a link itself.
 ///

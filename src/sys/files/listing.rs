@@ -22,7 +22,7 @@ pub struct Listing {
 /// An entry as the directory names it; what it *is* has to be asked, this is a hint.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// Its name; [`super::name::is_entry`] holds.
+    /// Its name; [`crate::sys::files::name::is_entry`] holds.
     pub name: &'a CStr,
     /// What the directory says it is.
     pub hint: Hint,
@@ -93,7 +93,7 @@ impl<'a> Iterator for Entries<'a> {
             self.rest = rest;
             let kind = *record.get(TYPE_AT)?;
             let name = CStr::from_bytes_until_nul(record.get(NAME_AT..)?).ok()?;
-            if super::name::is_entry(name) {
+            if crate::sys::files::name::is_entry(name) {
                 let hint = match kind {
                     libc::DT_DIR => Hint::Directory,
                     libc::DT_UNKNOWN => Hint::Unknown,

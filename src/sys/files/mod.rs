@@ -17,6 +17,7 @@ pub mod descriptors;
 pub mod kernel;
 pub mod listing;
 pub mod name;
+pub mod owners;
 pub mod placed;
 pub mod pseudo;
 pub mod remove;

@@ -1,8 +1,8 @@
 //! Who could have put a file where it stands: root alone, one other user, or anybody. A directory that the app moved into
 //! the place of a declared one is told by this. Must not know what is declared.
 
-use super::stat::Stat;
 use crate::config::values::Uid;
+use crate::sys::files::stat::Stat;
 
 /// Who could have put it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ impl PlacedBy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stat::{FileId, Kind};
     use super::*;
     use crate::config::values::Gid;
+    use crate::sys::files::stat::{FileId, Kind};
 
     fn directory(uid: u32, mode: u32) -> Stat {
         Stat {

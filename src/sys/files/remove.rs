@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::beneath::Beneath;
-use super::listing::Listing;
-use super::stat::mount_of;
+use crate::sys::files::beneath::Beneath;
+use crate::sys::files::listing::Listing;
+use crate::sys::files::stat::mount_of;
 
 /// What we leave behind is a few levels deep; more than this is not ours. Also bounds descriptors.
 const MAX_DEPTH: usize = 16;

@@ -15,13 +15,13 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::beneath::Beneath;
-use super::kernel::Kernel;
-use super::listing::Listing;
-use super::name::{components, shown};
-use super::placed::PlacedBy;
-use super::stat::{Kind, Stat};
-use super::umask::Umask;
+use crate::sys::files::beneath::Beneath;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::listing::Listing;
+use crate::sys::files::name::{components, shown};
+use crate::sys::files::placed::PlacedBy;
+use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::umask::Umask;
 
 /// A file, held.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC
 /// Reaches an absolute path.
 pub fn reach(kernel: Kernel, path: &Path) -> Result<Reached, Unreachable> {
     let rest = components(path).map_err(|why| Unreachable {
-        at: super::name::shown_path(path),
+        at: crate::sys::files::name::shown_path(path),
         why: Some(why),
         cause: Errno::EINVAL.into(),
     })?;

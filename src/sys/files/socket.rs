@@ -12,8 +12,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket
 use nix::sys::stat::Mode;
 use nix::unistd::fchdir;
 
-use super::change::by_proc;
-use super::umask::Umask;
+use crate::sys::files::change::by_proc;
+use crate::sys::files::umask::Umask;
 
 /// Makes a socket and binds it to a name in this directory, where nothing may stand yet. Its mode is 0666: who connects or
 /// sends is told by credentials.

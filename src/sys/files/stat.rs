@@ -12,8 +12,8 @@ use nix::fcntl::AtFlags;
 use nix::libc;
 use nix::sys::stat::fstatat;
 
-use super::kernel::Kernel;
 use crate::config::values::{Gid, Uid};
+use crate::sys::files::kernel::Kernel;
 
 /// Kinds of files (inode(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,11 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, Pid, execvp, fork, getppid, setpgid, setsid};
 
-use super::kernel::set_default;
-use super::said::{Event, description};
-use super::{Flavor, PlainInit, to_stderr};
+use super::Flavor;
+use super::PlainInit;
+use crate::sys::plain_init::kernel::set_default;
+use crate::sys::plain_init::said::{Event, description};
+use crate::sys::plain_init::to_stderr;
 
 impl PlainInit {
     /// Starts it; `mask`: what was blocked when we began.

@@ -4,7 +4,8 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use super::{Flavor, PlainInit};
+use super::Flavor;
+use super::PlainInit;
 
 /// Something that one of them tells.
 pub(super) enum Event<'a> {

@@ -12,13 +12,13 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::capset::{capset, permitted};
-use super::launch::{Launch, Parent, Program, Session};
-use super::program;
-use super::record::{MOST_SAID, RECORD, Stage, record_of};
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
+use crate::sys::process::capset::{capset, permitted};
+use crate::sys::process::launch::{Launch, Parent, Program, Session};
+use crate::sys::process::program;
+use crate::sys::process::record::{MOST_SAID, RECORD, Stage, record_of};
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
 pub struct Pointers {
@@ -136,7 +136,7 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (Stage,
     limits(launch)?;
     if let Some(limit) = launch.mark {
         // Where that is refused, what leaves the session is found by ancestry alone.
-        let _unmarked = super::mark::set(limit);
+        let _unmarked = crate::sys::process::mark::set(limit);
     }
     identity(launch, pointers)?;
     if credentials.no_new_privs {

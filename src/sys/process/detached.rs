@@ -28,12 +28,12 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::children;
-use super::group::pidfd;
-use super::mark::{self, Mark, Marks};
-use super::session::{self, either};
 use crate::config::values::Signal;
 use crate::supervise::Pid;
+use crate::sys::process::children;
+use crate::sys::process::group::pidfd;
+use crate::sys::process::mark::{self, Mark, Marks};
+use crate::sys::process::session::{self, either};
 use crate::sys::slurp;
 
 /// More rounds than it takes: whom KILL reaches forks no more.

@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::launch::EnvironmentFile;
 use crate::config::MAX_FILE;
 use crate::error::shown;
 use crate::plan::Trust;
-use crate::sys::source::whose;
+use crate::sys::files::owners;
+use crate::sys::process::launch::EnvironmentFile;
 
 /// A variable and its value.
 pub type Variable = (OsString, OsString);
@@ -92,7 +92,7 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
 fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let stranger = match trust {
         Trust::Anybody => None,
-        Trust::Root { .. } => whose::way(file).found.into_iter().find(|found| !trust.allows(found)),
+        Trust::Root { .. } => owners::way(file).found.into_iter().find(|found| !trust.allows(found)),
     };
     let Some(stranger) = stranger else { return Ok(()) };
     let path = shown(stranger.path.as_os_str());

@@ -7,9 +7,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::session::{self, Members, Recent, either};
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
+use crate::sys::process::session::{self, Members, Recent, either};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process that the pidfd names, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;

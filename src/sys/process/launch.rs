@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::environment_file::SharedBytes;
-use super::filter::Filter;
 use crate::config::service::Limit;
 use crate::plan::{Credentials, Trust};
+use crate::sys::process::environment_file::SharedBytes;
+use crate::sys::process::filter::Filter;
 
 /// A process to be.
 pub struct Launch {
@@ -39,7 +39,7 @@ pub struct Launch {
     pub limits: Vec<Limit>,
     /// Its session.
     pub session: Session,
-    /// The mark of its run ([`super::mark`]).
+    /// The mark of its run ([`crate::sys::process::mark`]).
     pub mark: Option<u64>,
     /// What keeps it from changing PID 1.
     pub filter: Option<Filter>,

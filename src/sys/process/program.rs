@@ -9,10 +9,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::child::{self, Pointers};
-use super::environment_file::{self, Unreadable};
-use super::launch::{Launch, Program, word_of};
 use crate::sys::obstacle;
+use crate::sys::process::child::{self, Pointers};
+use crate::sys::process::environment_file::{self, Unreadable};
+use crate::sys::process::launch::{Launch, Program, word_of};
 
 /// Returns the whole environment of `launch`: what it has, with what its file says.
 ///

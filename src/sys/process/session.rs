@@ -15,9 +15,9 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{Pid as Number, getpgid, getsid};
 
-use super::group::pidfd;
 use crate::config::values::Signal;
 use crate::supervise::Pid;
+use crate::sys::process::group::pidfd;
 use crate::sys::slurp;
 
 /// More rounds than it takes: whom KILL reaches forks no more.

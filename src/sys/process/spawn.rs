@@ -13,10 +13,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, fork, pipe2};
 
-use super::child;
-use super::launch::Launch;
-use super::record::{self, MOST_SAID, RECORD};
 use crate::supervise::{Pid, SpawnError};
+use crate::sys::process::child;
+use crate::sys::process::launch::Launch;
+use crate::sys::process::record::{self, MOST_SAID, RECORD};
 
 /// A forked child that has not said yet whether it could execute its program.
 #[derive(Debug)]

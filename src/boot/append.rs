@@ -1,0 +1,135 @@
+//! Appends a line to `/etc/passwd` itself, where no file can be made beside it: OpenShift's way is a file of mode 0664 and
+//! group 0, which any uid may write, in a directory that is root's. Must not know what the line means.
+//!
+//! A rename would be whole or not there; this is the best that remains:
+//! - `O_APPEND` and one write(2): no old byte is touched, whoever else writes, and the kernel puts the line at the end
+//!   as it is then. It is far shorter than a page, and copied page by page, so a kill can tear it only where it crosses
+//!   from one page into the next.
+//! - What a kill leaves then is the line's beginning without a newline. With less than four fields nobody takes it for a
+//!   record; with four or more it is our own record with a shorter home. The next boot finds it by its uid, or ends it with
+//!   a newline and appends a whole one: every reader skips what is no record.
+//! - What does not fit (a full disk) is cut off again.
+//! - A bind-mounted file is the host's, a link leads elsewhere, another name of the file may be anybody's: not written.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::stat::Mode;
+
+use crate::error::Refused;
+use crate::plan::facts::AccountFile;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::stat::{Kind, Stat, mount_of};
+use crate::sys::slurp;
+
+/// Appends what `contents` has more than the file.
+///
+/// # Errors
+/// If the file is not what it was planned for, or cannot be written. Then it is as it was.
+pub fn to(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
+    at(Path::new(file.path()), contents).map_err(|cause| {
+        let help = match cause.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT) => "free some space on the file system of /etc",
+            _ => "add the account in the image, or start as one of its users",
+        };
+        Refused::new(format!("cannot append to {}", file.path()), cause).help(help)
+    })
+}
+
+fn at(path: &Path, contents: &[u8]) -> io::Result<()> {
+    // NONBLOCK: a FIFO must not hold us.
+    let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut file = File::from(open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?);
+    let length = appendable(&file, path)?;
+    let old = slurp::regular(&file, length, contents.len())?;
+    let Some(line) = contents.strip_prefix(old.as_slice()) else {
+        return Err(io::Error::other("it has changed since it was read"));
+    };
+    let written = file.write(line)?;
+    if written < line.len() {
+        file.set_len(u64::try_from(old.len()).map_err(io::Error::other)?)?;
+        return Err(Errno::ENOSPC.into());
+    }
+    file.sync_all()
+}
+
+/// Returns its length, if it is a plain file of the container's own, under one name.
+fn appendable(file: &File, path: &Path) -> io::Result<usize> {
+    let kernel = Kernel::probe();
+    let stat = Stat::of(kernel, file.as_fd())?;
+    if stat.kind != Kind::Regular {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if stat.links != 1 {
+        return Err(io::Error::other("it has more than one name"));
+    }
+    let parent = open(
+        path.parent().unwrap_or(Path::new("/")),
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    // Without /proc on an old kernel nobody can tell; the facts have asked before.
+    if let (Ok(around), Ok(its)) = (mount_of(kernel, &parent), mount_of(kernel, file))
+        && around != its
+    {
+        return Err(io::Error::other("it is bind-mounted and belongs to the host"));
+    }
+    usize::try_from(file.metadata()?.len()).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn told(path: &Path, contents: &str) -> String {
+        at(path, contents.as_bytes()).map_or_else(|cause| cause.to_string(), |()| "done".to_owned())
+    }
+
+    #[test]
+    fn only_the_end_of_a_plain_file_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passwd");
+        fs::write(&path, "root:x:0:0\n").unwrap();
+        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\n"), "done");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "root:x:0:0\napp:x:5:0\n");
+        assert_eq!(told(&path, "root:x:0:0\nother\n"), "it has changed since it was read");
+        assert_eq!(told(&path, "root:x:0:0\n"), "it has changed since it was read");
+        fs::hard_link(&path, dir.path().join("second")).unwrap();
+        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\nx"), "it has more than one name");
+        symlink("passwd", dir.path().join("link")).unwrap();
+        assert!(told(&dir.path().join("link"), "").contains("symbolic links"));
+        nix::unistd::mkfifo(&dir.path().join("fifo"), Mode::S_IRWXU).unwrap();
+        assert_eq!(told(&dir.path().join("fifo"), "x"), "it is not a regular file");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "root:x:0:0\napp:x:5:0\n");
+    }
+
+    #[test]
+    fn what_a_kill_can_leave_is_ended_and_followed_by_a_whole_line() {
+        use crate::config::values::{Gid, Uid, UserName};
+        use crate::plan::accounts::passwd;
+        let user = UserName::new("app").unwrap();
+        let wanted =
+            passwd::Wanted { user: &user, uid: Uid(4242), gid: Gid(0), home: Some(Path::new("/data")), shell: None };
+        let old = b"root:x:0:0:::\n";
+        let whole = passwd::append(old, &wanted).contents;
+        for cut in old.len()..whole.len() {
+            let torn = whole.get(..cut).unwrap();
+            match passwd::by_uid(torn, Uid(4242)) {
+                Some(account) => assert_eq!(account.name, "app"),
+                None => {
+                    let healed = passwd::append(torn, &wanted).contents;
+                    assert_eq!(passwd::by_uid(&healed, Uid(4242)).unwrap().home, Path::new("/data"));
+                    assert!(healed.starts_with(torn));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `[[directory]]`: made at boot with owner and mode, leftovers cleaned (DESIGN §3.3). All through handles. Must not
+//! know what the directory is for.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use crate::boot::placement::Placement;
+use crate::error::Refused;
+use crate::plan::MakeDirectory;
+use crate::sys::files::beneath::Beneath;
+use crate::sys::files::change;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::listing::Listing;
+use crate::sys::files::name::{matches, shown, shown_path};
+use crate::sys::files::resolve::{self, Reached, Unreachable};
+use crate::sys::files::stat::{Kind, Stat};
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryReport {
+    /// It was not there.
+    pub created: bool,
+    /// Its owner or mode was not as declared.
+    pub changed: bool,
+    /// How many leftovers were removed.
+    pub removed: u64,
+    /// Leftovers that match and were left: directories, devices, and what could not be removed. Escaped names.
+    pub left: Vec<String>,
+}
+
+/// Makes a directory (its parents 0755 and root's), gives it owner and mode, and removes leftovers directly in it:
+/// plain files, sockets, FIFOs and links whose names match; never a directory, never through a link.
+///
+/// # Errors
+/// If it cannot be made or given its owner and mode; if something else stands there, or a directory that somebody may have
+/// moved there. What cannot be cleaned is only reported.
+pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
+    let shown = shown_path(&step.path);
+    let kernel = Kernel::probe();
+    let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
+    let mut report = DirectoryReport::default();
+    let found = match resolve::reach(kernel, &step.path).map_err(unreachable)? {
+        Reached::Found(found) => found,
+        Reached::Missing(parent, names) => {
+            report.created = true;
+            resolve::make(kernel, parent, &names).map_err(unreachable)?
+        }
+    };
+    if found.stat.kind != Kind::Directory {
+        let help = "remove what stands there, or declare another path";
+        return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
+    }
+    let look = |cause| Refused::new(format!("cannot look at {shown}"), cause);
+    if !step.take_over && !placement.may_take(&found, step.owner.uid).map_err(look)? {
+        let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
+        let why = format!("it is uid {}'s, and others than root can move things into its place", found.stat.uid);
+        let help =
+            "if it is the one that is meant, write `take_over = true` below this [[directory]]; else move it away";
+        return Err(Refused::new(what, io::Error::other(why)).help(help));
+    }
+    if !step.clean.is_empty() && !report.created {
+        clean(kernel, found.handle.as_fd(), &step.clean, &mut report)
+            .map_err(|cause| Refused::new(format!("cannot clean {shown}"), cause).help(help_for(None)))?;
+    }
+    let changed = change::directory(kernel, found.handle.as_fd(), &found.stat, step.owner, Some(step.mode));
+    report.changed = changed.map_err(|cause| {
+        let what = format!("cannot give {shown} to {}:{} with mode {:04o}", step.owner.uid, step.owner.gid, step.mode);
+        let help = help_for(cause.raw_os_error());
+        Refused::new(what, cause).help(help)
+    })?;
+    Ok(report)
+}
+
+fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut DirectoryReport) -> io::Result<()> {
+    let handle = Beneath::list_pinned(pin)?;
+    // Names are taken first: removing while listing may skip some.
+    let mut names: Vec<CString> = Vec::new();
+    let mut listing = Listing::new();
+    while listing.read(handle.as_fd())? {
+        let wanted = listing
+            .entries()
+            .map(|entry| entry.name)
+            .filter(|name| patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.to_bytes())));
+        names.extend(wanted.map(ToOwned::to_owned));
+    }
+    for name in names {
+        let kind = match Stat::of_entry(kernel, handle.as_fd(), &name) {
+            Ok(stat) => stat.kind,
+            Err(_) => continue, // gone
+        };
+        let removed = match kind {
+            Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket => {
+                // unlink(2) takes the name away, whatever stands there now, and cannot take a directory's.
+                unlinkat(&handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir).is_ok()
+            }
+            Kind::Directory | Kind::Block | Kind::Character | Kind::Unknown => false,
+        };
+        match removed {
+            true => report.removed += 1,
+            false => report.left.push(shown(name.to_bytes())),
+        }
+    }
+    Ok(())
+}
+
+fn refused(what: &str, error: Unreachable) -> Refused {
+    let what = match error.why {
+        Some(why) => format!("{what}: {why}"),
+        None => what.to_owned(),
+    };
+    let help = match error.why {
+        Some(_) => "declare the path that is meant, without links that others can replace".to_owned(),
+        None => help_for(error.cause.raw_os_error()).to_owned(),
+    };
+    Refused::new(what, error.cause).help(help)
+}
+
+fn help_for(errno: Option<i32>) -> &'static str {
+    match errno {
+        Some(libc::EROFS) => "mount a tmpfs there: `tmpfs: [/run]`",
+        Some(libc::EPERM) => "cap_add: [CHOWN, FOWNER]",
+        Some(libc::EACCES) => "cap_add: [DAC_OVERRIDE]",
+        Some(libc::ENOSPC | libc::EDQUOT) => "free some space there",
+        Some(libc::ENOTDIR) => "remove what stands there, or declare another path",
+        _ => "declare another path",
+    }
+}

@@ -1,0 +1,150 @@
+//! Says what the ownership walk does while it runs, and what it found in the end. Must not know how trees are walked.
+
+use std::io::IsTerminal;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::boot::own::{self, OwnReport, Progress, Usability};
+use crate::boot::placement::Placement;
+use crate::error::Refused;
+use crate::inspect::doctor;
+use crate::plan::checks::located;
+use crate::plan::fix::Fix;
+use crate::plan::{Identity, OwnTree, Owner};
+use crate::sys::files::name::shown_path;
+use crate::sys::privilege::Root;
+
+/// A walk that takes longer says how far it is, this often.
+const EVERY: Duration = Duration::from_secs(3);
+
+/// Establishes the ownership of a tree and says what became of it.
+///
+/// # Errors
+/// When the path is `required` and the app user cannot use it in the end.
+pub fn establish(
+    root: &Root,
+    tree: &OwnTree,
+    app: &Identity,
+    placement: &Placement,
+    stop: &AtomicBool,
+) -> Result<(), Refused> {
+    let path = shown_path(&tree.path);
+    let mut teller = Teller::new(&path);
+    let report = own::apply(root, tree, app, placement, stop, &mut |progress| teller.tell(progress))?;
+    teller.done();
+    say(&path, &report, tree, app);
+    Ok(())
+}
+
+/// Says whether we, who are the app user already, can use the tree.
+pub fn check(tree: &OwnTree) {
+    say_usable(&shown_path(&tree.path), &own::check(tree), tree, "this user");
+}
+
+fn say(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
+    if report.made || report.changed > 0 {
+        tracing::info!("{path}: {}", done(report, tree.owner));
+    } else {
+        tracing::debug!("{path}: {} entries, nothing to change", report.entries);
+    }
+    for summary in report.failed.iter().chain(&report.kept) {
+        let (count, examples) = (summary.paths.count, summary.paths.examples.join(", "));
+        let noun = if count == 1 { "entry" } else { "entries" };
+        tracing::warn!("{path}: left {count} {noun} as found: {} ({examples}); fix: {}", summary.cause, summary.fix);
+    }
+    if report.mounts.count > 0 {
+        tracing::info!(
+            "{path}: did not enter {} mounted below: {}",
+            report.mounts.count,
+            report.mounts.examples.join(", ")
+        );
+    }
+    say_usable(path, &report.usable, tree, &format!("{}:{}", app.uid, app.gid));
+}
+
+/// What was done, in words: an entry that is ours was not there to be changed.
+fn done(report: &OwnReport, owner: Owner) -> String {
+    let to = format!("{}:{}", owner.uid, owner.gid);
+    match report.made {
+        true if report.failed.is_empty() => format!("made, {to}"),
+        true => "made".to_owned(),
+        false => format!("changed {} of {} entries to {to}", report.changed, report.entries),
+    }
+}
+
+fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
+    let (verb, errno) = match usable {
+        Usability::Usable | Usability::Missing | Usability::Unknown => return,
+        Usability::ReadOnly(errno) => ("write", *errno),
+        Usability::Unusable(errno) => ("use", *errno),
+    };
+    let why = Errno::from_raw(errno).desc();
+    let fix = match errno {
+        libc::EROFS => located(Fix::writable(&tree.path, false, None), &doctor::ground()),
+        _ => located(Fix::chown(&tree.path, tree.recursive, tree.owner), &doctor::ground()),
+    };
+    tracing::warn!("{path}: {who} cannot {verb} it: {why}; fix: {fix}");
+}
+
+/// A line every few seconds; on a terminal a bar in place.
+struct Teller<'a> {
+    path: &'a str,
+    bar: Option<ProgressBar>,
+    told: Duration,
+}
+
+impl<'a> Teller<'a> {
+    fn new(path: &'a str) -> Self {
+        Self { path, bar: None, told: Duration::ZERO }
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        if progress.elapsed < self.told + EVERY && self.bar.is_none() {
+            return;
+        }
+        self.told = progress.elapsed;
+        let seconds = progress.elapsed.as_secs_f64();
+        if self.bar.is_none() && std::io::stderr().is_terminal() {
+            self.bar = Some(bar(self.path));
+        }
+        match &self.bar {
+            Some(bar) => bar.set_position(progress.entries),
+            None => {
+                let rate = if seconds > 0.0 { (progress.entries as f64 / seconds).round() } else { 0.0 };
+                tracing::info!("{}: {} entries in {seconds:.0} s, {rate}/s", self.path, progress.entries);
+            }
+        }
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(path: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("stepdown: {msg}: {human_pos} entries, {per_sec}, {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message(path.to_owned());
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::{Gid, Uid};
+
+    #[test]
+    fn what_was_just_made_was_not_changed() {
+        let owner = Owner { uid: Uid(5), gid: Gid(6) };
+        let report = OwnReport { entries: 1, changed: 1, made: true, ..OwnReport::empty() };
+        assert_eq!(done(&report, owner), "made, 5:6");
+        assert_eq!(done(&OwnReport { made: false, ..report }, owner), "changed 1 of 1 entries to 5:6");
+    }
+}

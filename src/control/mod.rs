@@ -1,0 +1,14 @@
+//! The control socket (DESIGN §6): what is asked over it ([`protocol`]) and answered ([`answers`]), asking ([`client`]),
+//! and answering as PID 1: who is let in ([`server`]), whom a request means ([`roll`]), when it is fulfilled ([`reached`]),
+//! and what is told ([`snapshot`], [`timings`], [`secret`]).
+
+pub mod answers;
+pub mod client;
+pub mod protocol;
+pub mod reached;
+pub mod roll;
+pub mod runtime_dir;
+pub mod secret;
+pub mod server;
+pub mod snapshot;
+pub mod timings;

@@ -1,0 +1,158 @@
+//! The answer to `status`: what does not change any more, and the engine's part as it is now.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::answers::{Identity, LastExit, Reached, ServiceStatus, Snapshot, Taken};
+use super::protocol::milliseconds;
+use super::roll::Roll;
+use crate::inspect::usage::Usage;
+use crate::plan::{BootPlan, Mode};
+use crate::supervise::{Exit, Id, Phase, Status, Supervisor, Time};
+
+/// Returns the part that does not change any more once services run.
+pub fn of_plan(plan: &BootPlan) -> Snapshot {
+    let mode = match plan.mode {
+        Mode::Root => "root",
+        Mode::RootLimited => "root-limited",
+        Mode::User => "user",
+        Mode::UserUnknown => "user-unknown",
+    };
+    let identity = &plan.identity;
+    Snapshot {
+        mode: mode.to_owned(),
+        identity: Identity {
+            name: identity.name.clone(),
+            uid: identity.uid.0,
+            gid: identity.gid.0,
+            groups: identity.groups.iter().map(|gid| gid.0).collect(),
+        },
+        kept: plan.privilege.kept.iter().map(|capability| capability.to_string()).collect(),
+        reasons: plan.privilege.reasons.clone(),
+        uptime_ms: 0,
+        stopping: false,
+        revision: 0,
+        services: Vec::new(),
+    }
+}
+
+/// Returns a service as the engine sees it.
+pub fn service(line: &Status, now: Time) -> ServiceStatus {
+    ServiceStatus {
+        name: line.name.to_string(),
+        state: line.state.to_owned(),
+        wanted: line.wanted,
+        pid: line.pid.map(|pid| pid.0),
+        since_ms: milliseconds(now.since(line.since)),
+        restarts: line.restarts,
+        last_exit: line.last_exit.map(|exit| match exit {
+            Exit::Code(code) => LastExit::Code(code),
+            Exit::Signal(signal) => LastExit::Signal(signal.to_string()),
+        }),
+        why: line.why.clone(),
+        healthy: line.healthy,
+        ..ServiceStatus::default()
+    }
+}
+
+/// Returns a number that is another one whenever anything but times and usage is another. Never 0.
+pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    stopping.hash(&mut hasher);
+    for it in services {
+        (&it.name, &it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
+        (&it.why, &it.waits_for, it.healthy, &it.status_text, &it.log_trouble, &it.next_run).hash(&mut hasher);
+    }
+    // Exact in what reads JSON numbers as floating point.
+    (hasher.finish() >> 11).max(1)
+}
+
+/// Returns whom a waiting service waits for: what it requires and is not there, what it is after and has not settled.
+pub fn held_by(id: Id, roll: &Roll, supervisor: &Supervisor) -> Vec<String> {
+    let Some(entry) = roll.get(id) else { return Vec::new() };
+    let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
+    let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Resting | Phase::Done);
+    let missing = entry.requires.iter().filter(|on| !there(phase(on)));
+    let unsettled =
+        entry.after.iter().filter(|on| !there(phase(on)) && !matches!(phase(on), Phase::Down | Phase::Failed));
+    let mut names: Vec<String> = missing.chain(unsettled).map(|on| roll.name(*on).to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Returns what a service takes, as it is told.
+pub fn taken(usage: &Usage) -> Taken {
+    Taken {
+        memory: usage.memory,
+        proportional: usage.is_proportional,
+        cpu_ms: milliseconds(usage.cpu),
+        processes: usage.processes,
+    }
+}
+
+/// Returns how far a service has come.
+pub fn reached(it: &ServiceStatus, reached: bool) -> Reached {
+    let why = match &it.last_exit {
+        _ if reached => None,
+        _ if it.why.is_some() => it.why.clone(),
+        _ if !it.waits_for.is_empty() => Some(format!("waits for {}", it.waits_for.join(", "))),
+        Some(LastExit::Code(code)) => Some(format!("last ended with code {code}")),
+        Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
+        None => None,
+    };
+    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
+}
+
+/// Returns what is wrong with a service, if anything: a line of `health`.
+pub fn ill(it: &ServiceStatus) -> Option<String> {
+    let name = &it.name;
+    if !it.is_there() {
+        let why = reached(it, false).why.map(|why| format!(" ({why})")).unwrap_or_default();
+        return Some(format!("{name}: {}{why}", it.state));
+    }
+    if it.healthy == Some(false) {
+        return Some(format!("{name}: unhealthy"));
+    }
+    it.log_trouble.as_ref().map(|what| format!("{name}: its log cannot be written: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(state: &str) -> ServiceStatus {
+        ServiceStatus { name: "web".into(), state: state.into(), wanted: true, ..ServiceStatus::default() }
+    }
+
+    #[test]
+    fn times_and_usage_make_no_new_version() {
+        let before = revision(false, &[status("up")]);
+        let usage = Some(Taken { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
+        let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status("up") };
+        assert_eq!(revision(false, &[later]), before);
+        assert_ne!(revision(true, &[status("up")]), before);
+        for other in [
+            ServiceStatus { pid: Some(1), ..status("up") },
+            ServiceStatus { restarts: 1, ..status("up") },
+            ServiceStatus { healthy: Some(true), ..status("up") },
+            ServiceStatus { status_text: Some("x".into()), ..status("up") },
+            status("backoff"),
+        ] {
+            assert_ne!(revision(false, &[other]), before);
+        }
+    }
+
+    #[test]
+    fn health_names_who_is_not_there_or_not_well_and_why() {
+        assert_eq!(ill(&status("up")), None);
+        assert_eq!(ill(&ServiceStatus { wanted: false, ..status("down") }), None);
+        assert_eq!(ill(&ServiceStatus { healthy: Some(true), ..status("up") }), None);
+        assert_eq!(ill(&ServiceStatus { healthy: Some(false), ..status("up") }), Some("web: unhealthy".into()));
+        let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status("up") };
+        assert_eq!(ill(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
+        let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status("backoff") };
+        assert_eq!(ill(&backoff), Some("web: backoff (last ended with code 3)".into()));
+        let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status("waiting") };
+        assert_eq!(ill(&waiting), Some("web: waiting (waits for db)".into()));
+    }
+}

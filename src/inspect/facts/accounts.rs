@@ -1,0 +1,163 @@
+//! The account files' bytes, and whether they are ours to replace. Must not understand their lines: `plan::accounts`
+//! does.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::AccessFlags;
+
+use super::raw;
+use crate::config::values::Gid;
+use crate::plan::facts::{AccountFile, AccountState};
+use crate::sys::access;
+use crate::sys::slurp;
+
+/// A larger one is not read: no account file of a container is, and all of it has to be held in memory.
+const MAX_ACCOUNTS: u64 = 16 * 1024 * 1024;
+
+/// Reads all four.
+pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
+    let mount = mount_of_etc();
+    AccountFile::ALL.into_iter().map(|file| (file, state(Path::new(file.path()), mount))).collect()
+}
+
+/// Reads one for lookups alone, through links too; empty where it is no regular file. A FIFO is not waited for.
+pub fn bytes(file: AccountFile) -> Vec<u8> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };
+    let regular = raw::statx(fd.as_fd()).ok().filter(|stat| is_regular(stat.mode));
+    regular.and_then(|stat| contents(fd, stat.size)).unwrap_or_default()
+}
+
+/// Returns group and permission bits of those that are regular files.
+pub(super) fn modes() -> BTreeMap<AccountFile, (Gid, u32)> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let look = |file: AccountFile| {
+        let stat = raw::statx(open(file.path(), flags, Mode::empty()).ok()?.as_fd()).ok()?;
+        is_regular(stat.mode).then_some((file, (Gid(stat.gid), stat.mode & 0o7777)))
+    };
+    AccountFile::ALL.into_iter().filter_map(look).collect()
+}
+
+fn is_regular(mode: u32) -> bool {
+    SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+fn mount_of_etc() -> Option<u64> {
+    let around = open(Path::new("/etc"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
+    around.and_then(|fd| raw::statx(fd.as_fd()).ok()).and_then(|stat| stat.mount)
+}
+
+/// Returns whether we may write to the file itself. Whether it is one to be written to is for [`AccountState`] to say.
+pub(super) fn can_append(file: AccountFile) -> bool {
+    access::check(Path::new(file.path()), AccessFlags::W_OK).is_ok()
+}
+
+/// Returns what the file at `path` is, whose directory lies on `mount` (where the kernel can tell).
+///
+/// More than one link is no reason to leave a file alone: it is replaced by a rename, which leaves the other names of
+/// the old file as they were (images made from ostree or deduplicated layers have such files).
+fn state(path: &Path, mount: Option<u64>) -> AccountState {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let fd = match open(path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::ENOENT) => return AccountState::Missing,
+        Err(Errno::ELOOP) => return AccountState::Unfit("a symbolic link".into()),
+        Err(Errno::ENXIO) => return AccountState::Unfit("a socket or device".into()),
+        Err(errno) => return AccountState::Unfit(errno.desc().into()),
+    };
+    let stat = match raw::statx(fd.as_fd()) {
+        Ok(stat) => stat,
+        Err(errno) => return AccountState::Unfit(errno.desc().into()),
+    };
+    if !is_regular(stat.mode) {
+        return AccountState::Unfit("not a regular file".into());
+    }
+    let Some(bytes) = contents(fd, stat.size) else {
+        return AccountState::Unfit(format!("larger than {} MiB, or unreadable", MAX_ACCOUNTS / 1024 / 1024));
+    };
+    if is_mounted(path, stat.mount, mount) {
+        AccountState::Fixed(bytes, "bind-mounted from the host")
+    } else if stat.immutable {
+        AccountState::Fixed(bytes, "immutable (chattr +i or +a)")
+    } else {
+        AccountState::File(bytes)
+    }
+}
+
+fn contents(fd: OwnedFd, size: u64) -> Option<Vec<u8>> {
+    if size > MAX_ACCOUNTS {
+        return None;
+    }
+    let most = usize::try_from(MAX_ACCOUNTS).ok()?;
+    let bytes = slurp::regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
+    (bytes.len() <= most).then_some(bytes)
+}
+
+/// A file that lies on another mount than its directory is a mount by itself. `st_dev` would not do: a bind mount of the
+/// same filesystem has the same one (SECURITY 1.1).
+fn is_mounted(path: &Path, file: Option<u64>, directory: Option<u64>) -> bool {
+    match (file, directory) {
+        (Some(file), Some(directory)) => file != directory,
+        // Before Linux 5.8 only the list of mounts tells.
+        (None, Some(_) | None) | (Some(_), None) => {
+            std::fs::read("/proc/self/mountinfo").is_ok_and(|text| lists(&text, path))
+        }
+    }
+}
+
+/// Returns whether `path` is a mount point in this `mountinfo` (proc_pid_mountinfo(5), field 5).
+fn lists(mountinfo: &[u8], path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let wanted = path.as_os_str().as_bytes();
+    mountinfo.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_read_and_the_rest_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let here = raw::statx(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
+        fs::write(at("passwd"), b"root:x:0:0\n\xff\n").unwrap();
+        fs::hard_link(at("passwd"), at("second")).unwrap();
+        symlink("passwd", at("link")).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
+        assert_eq!(state(&at("passwd"), here), AccountState::File(b"root:x:0:0\n\xff\n".to_vec()));
+        assert_eq!(state(&at("second"), here), state(&at("passwd"), here));
+        assert_eq!(state(&at("none"), here), AccountState::Missing);
+        assert_eq!(state(&at("link"), here), AccountState::Unfit("a symbolic link".into()));
+        assert_eq!(state(&at("folder"), here), AccountState::Unfit("not a regular file".into()));
+        assert_eq!(state(&at("fifo"), here), AccountState::Unfit("not a regular file".into()));
+    }
+
+    #[test]
+    fn a_file_on_another_mount_than_its_directory_is_the_hosts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passwd");
+        fs::write(&path, "x").unwrap();
+        let here = raw::statx(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
+        let elsewhere = here.map(|id| id + 1);
+        assert_eq!(state(&path, elsewhere), AccountState::Fixed(b"x".to_vec(), "bind-mounted from the host"));
+    }
+
+    #[test]
+    fn an_old_kernel_is_asked_for_its_list_of_mounts() {
+        let text = b"21 1 0:19 / / rw - overlay overlay rw\n36 21 8:1 /etc/passwd /etc/passwd ro - ext4 /dev/sda1 rw\n";
+        assert!(lists(text, Path::new("/etc/passwd")));
+        assert!(!lists(text, Path::new("/etc/group")));
+        assert!(!lists(b"", Path::new("/")));
+    }
+}

@@ -1,0 +1,136 @@
+//! What the machine is like, read once at the start into [`Facts`]. Changes nothing, keeps nothing open, and must not
+//! decide anything: that is `plan`'s.
+#![allow(clippy::disallowed_methods)] // a few variables are facts
+
+mod accounts;
+mod homes;
+mod limits;
+mod paths;
+mod process;
+mod programs;
+mod raw;
+mod runtime;
+mod stdio;
+mod whose;
+mod zone;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env::var_os;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::config::values::Uid;
+use crate::error::shown;
+use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
+use crate::plan::{inherited, remarks};
+use crate::sys::access;
+use crate::sys::null;
+
+use programs::Found;
+
+pub use accounts::bytes as account_bytes;
+pub use programs::{DEFAULT_PATH, resolve};
+pub use runtime::candidates;
+
+/// Returns the maps of this user namespace.
+pub fn id_maps() -> (IdMap, IdMap) {
+    crate::sys::id_map::id_maps()
+}
+
+/// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
+/// now is not what a plan is made of.
+pub fn again(config: &Config, boot: &Facts) -> Facts {
+    let path = var_os("PATH");
+    let found = programs::read(config, path.as_deref());
+    let whose = whose::read(config, &found, boot.uid);
+    let search = whose::search(config, path.as_deref(), boot.uid);
+    let resolved = whose::resolved(config, &found, &search);
+    let Found { programs, helpers, candidates, interpreters, executables } = found;
+    let mut facts =
+        Facts { programs, helpers, candidates, interpreters, executables, resolved, whose, search, ..boot.clone() };
+    facts.hard_limits.extend(limits::read(config));
+    // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
+    let known = |path: &PathBuf| !boot.paths.contains_key(path);
+    let homes = homes::named(config, &boot.accounts).into_iter().filter(known).collect();
+    facts.paths.extend(paths::read(config, &homes));
+    facts
+}
+
+/// Asks for everything that the plan of `config` depends on. Takes some tens of system calls, and a few for each service
+/// whose program, directory or path no other service has.
+pub fn read(config: &Config) -> Facts {
+    let process = process::read();
+    let stdio = stdio::read();
+    let path = var_os("PATH");
+    let found = programs::read(config, path.as_deref());
+    let whose = whose::read(config, &found, process.uid);
+    let search = whose::search(config, path.as_deref(), process.uid);
+    let resolved = whose::resolved(config, &found, &search);
+    let Found { programs, helpers, candidates, interpreters, executables } = found;
+    let home = var_os("HOME").map(PathBuf::from);
+    let accounts = accounts::read();
+    let etc = access::can_create_in(Path::new("/etc"));
+    let is_root = process.uid == Uid::ROOT;
+    let homes = if is_root { homes::named(config, &accounts) } else { BTreeSet::new() };
+    Facts {
+        homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
+        passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
+        free_ports_from: free_ports_from(),
+        cwd_is_there: std::env::current_dir().is_ok(),
+        proc_mounted: process.proc_mounted,
+        dev_null: null::is_there(),
+        uid: process.uid,
+        gid: process.gid,
+        groups: process.groups,
+        effective: process.effective,
+        permitted: process.permitted,
+        bounding: process.bounding,
+        no_new_privs: process.no_new_privs,
+        uid_map: process.uid_map,
+        gid_map: process.gid_map,
+        setgroups_denied: process.setgroups_denied,
+        pid_one: process.pid_one,
+        tty: stdio[0].kind == StdioKind::Terminal,
+        umask: process.umask,
+        nice: raw::nice(),
+        oom_score_adj: process.oom_score_adj,
+        hard_limits: limits::read(config),
+        accounts,
+        account_modes: accounts::modes(),
+        etc,
+        whose,
+        root_owner: whose::root_owner(),
+        search,
+        variables: variables(),
+        candidates,
+        interpreters,
+        executables,
+        no_shell_names: no_shell_names(),
+        resolved,
+        paths: paths::read(config, &homes),
+        runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
+        stdio,
+        programs,
+        helpers,
+        home,
+        unknown_zone: zone::unknown(var_os("TZ").as_deref()),
+    }
+}
+
+/// What was given that can name code to run.
+fn variables() -> Vec<String> {
+    let given = std::env::vars_os().filter(|(name, value)| inherited::names_code(name, value));
+    given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Returns the lowest port that anybody may bind.
+pub fn free_ports_from() -> Option<u16> {
+    let text = crate::sys::slurp::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    String::from_utf8_lossy(&text).trim().parse().ok()
+}
+
+/// What was given that no shell has a name for; a function that bash exports is nobody's variable.
+fn no_shell_names() -> Vec<String> {
+    let names = std::env::vars_os().map(|(name, _)| shown(&name));
+    names.filter(|name| !remarks::is_shell_name(name) && !name.starts_with("BASH_FUNC_")).collect()
+}

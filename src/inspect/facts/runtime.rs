@@ -1,0 +1,81 @@
+//! Where the runtime directory can be (DESIGN §3.3), and the kernel's verdict on each place. Makes nothing: who makes
+//! it verifies again, because a world-writable directory may change in between.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use crate::plan::facts::Access;
+use crate::sys::access;
+
+/// The name of our directory in each place.
+const NAME: &str = "stepdown";
+
+/// Returns the directories that ours can be, best first: below `/run`, `$XDG_RUNTIME_DIR`, `/dev/shm`, `/tmp`.
+pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
+    let xdg = xdg_runtime_dir.map(PathBuf::from).filter(|path| path.is_absolute());
+    let places = [Some(PathBuf::from("/run")), xdg, Some("/dev/shm".into()), Some("/tmp".into())];
+    let mut all = Vec::with_capacity(4);
+    for place in places.into_iter().flatten().map(|place| place.join(NAME)) {
+        if !all.contains(&place) {
+            all.push(place);
+        }
+    }
+    all
+}
+
+/// Returns each of them with its verdict.
+pub(super) fn read(xdg_runtime_dir: Option<OsString>) -> Vec<(PathBuf, Access)> {
+    let verdict = |path: PathBuf| {
+        let access = verdict(&path);
+        (path, access)
+    };
+    candidates(xdg_runtime_dir).into_iter().map(verdict).collect()
+}
+
+fn verdict(path: &Path) -> Access {
+    let Some(place) = path.parent() else { return Access::Unfit };
+    let around = access::can_create_in(place);
+    let Ok(found) = fs::symlink_metadata(path) else { return around };
+    let mine = found.uid() == geteuid().as_raw();
+    match around {
+        // Somebody else's leftover: in a sticky directory it is not ours to remove, and nothing of it can be trusted.
+        Access::Yes if !mine && is_sticky(place) => Access::Unfit,
+        Access::Yes => Access::Yes,
+        // The place itself is closed, but an image may have made our directory for us.
+        Access::ReadOnly | Access::Denied if found.is_dir() && mine => access::can_create_in(path),
+        Access::ReadOnly | Access::Denied | Access::Missing | Access::Unfit => around,
+    }
+}
+
+fn is_sticky(place: &Path) -> bool {
+    fs::metadata(place).is_ok_and(|found| found.permissions().mode() & 0o1000 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_come_in_the_order_of_preference_and_once_each() {
+        let words = |xdg: Option<&str>| candidates(xdg.map(OsString::from));
+        let plain = ["/run/stepdown", "/dev/shm/stepdown", "/tmp/stepdown"].map(PathBuf::from);
+        assert_eq!(words(None), plain);
+        assert_eq!(words(Some("relative")), plain);
+        assert_eq!(words(Some("/tmp")), [&plain[0], &plain[2], &plain[1]].map(Clone::clone));
+        assert_eq!(words(Some("/run/user/1000"))[1], PathBuf::from("/run/user/1000/stepdown"));
+    }
+
+    #[test]
+    fn a_place_that_is_missing_or_no_directory_is_said_so() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(verdict(&dir.path().join(NAME)), Access::Yes);
+        assert_eq!(verdict(&dir.path().join("none").join(NAME)), Access::Missing);
+        fs::write(dir.path().join("file"), "").unwrap();
+        assert_eq!(verdict(&dir.path().join("file").join(NAME)), Access::Unfit);
+        assert_eq!(verdict(Path::new("/proc/self/stepdown")), access::can_create_in(Path::new("/proc/self")));
+    }
+}

@@ -1,0 +1,69 @@
+//! Who else than root could have written what services with privilege are made of. Must not know which of them have any.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use super::programs::{DEFAULT_PATH, Found};
+use crate::config::Config;
+use crate::config::values::Uid;
+use crate::plan::facts::{PathEntry, Search, Whose};
+use crate::plan::inherited::directories;
+use crate::plan::trust;
+use crate::sys::files::owners;
+
+/// Looks at what `trust` asks about, at every program of services that may have more rights than the app user, and at what
+/// exists of it all; without root, who gains nothing, at nothing.
+pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf, Vec<Whose>> {
+    if uid != Uid::ROOT {
+        return BTreeMap::new();
+    }
+    let (whole, files) = trust::asked(config);
+    let files = files.into_iter().filter(|path| path.exists());
+    // Also those that only another user may look at: whoever may change that may put another one there.
+    let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
+    let files = files.into_iter().map(|path| (owners::way(&path).found, path));
+    let whole = whole.into_iter().map(|path| (owners::whole(&path), path));
+    files.chain(whole).filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
+}
+
+/// Follows the links on the way to all programs of services that may have more rights than the app user, to the directories
+/// of PATH, and to the places that the boot gives away.
+pub(super) fn resolved(config: &Config, found: &Found, search: &Search) -> BTreeMap<PathBuf, Vec<PathBuf>> {
+    let container = &config.container;
+    let own = container.own.iter().map(|own| &own.path);
+    let made = container.directories.iter().map(|made| &made.path);
+    let entries = search.container.iter().chain(&search.default).map(|entry| &entry.path);
+    let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
+    let all = all.collect::<BTreeSet<_>>().into_iter();
+    let resolved = all.map(|path| (path.clone(), owners::way(path))).filter(|(_, way)| !way.links.is_empty());
+    resolved.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
+}
+
+/// Every program of services that may have more rights than the app user, and what it needs.
+fn programs(found: &Found) -> impl Iterator<Item = &PathBuf> {
+    found.interpreters.iter().flat_map(|(program, needed)| needed.iter().chain([program]))
+}
+
+/// Looks at the directories of PATH, where somebody may have more rights than the app user.
+pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search {
+    let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
+    let entry = |path: PathBuf| match asked && path.is_absolute() {
+        true => {
+            let way = owners::way(&path);
+            PathEntry { path, whose: way.found, end: way.end }
+        }
+        false => PathEntry { end: path.clone(), path, whose: Vec::new() },
+    };
+    let default = OsStr::new(DEFAULT_PATH);
+    Search {
+        container: directories(path.unwrap_or(default)).map(entry).collect(),
+        default: directories(default).map(entry).collect(),
+    }
+}
+
+/// Returns whose the root directory is.
+pub(super) fn root_owner() -> Uid {
+    std::fs::metadata("/").map_or(Uid::ROOT, |meta| Uid(meta.uid()))
+}

@@ -1,0 +1,7 @@
+//! Looking at the machine: configuration sources, facts, and what `doctor` examines. Reads into plain values; changes nothing.
+
+pub mod doctor;
+pub mod facts;
+pub mod source;
+pub mod usage;
+pub mod zone_file;

@@ -1,0 +1,212 @@
+//! Reading the configuration's files and environment into [`Sources`], byte for byte. Must not understand any of it:
+//! what the bytes mean, and what is wrong with them, is said by `config`.
+
+mod entry;
+pub mod readable;
+mod tree;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Content, Sources, Tree};
+use crate::error::shown;
+use crate::plan::Trust;
+use crate::sys::files::owners;
+
+/// The services tree of an image.
+pub const DEFAULT_TREE: &str = "/etc/services.d";
+/// The container file of an image.
+pub const CONTAINER_FILE: &str = "/etc/stepdown.toml";
+/// Names more services trees, separated by colons.
+pub const MORE_TREES: &str = "STEPDOWN_SERVICES";
+
+/// Where the configuration lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Where {
+    /// The container file; missing is fine.
+    pub container_file: PathBuf,
+    /// The services trees, the default one first.
+    pub trees: Vec<PathBuf>,
+    /// Whether somebody named the first tree: one that is missing is then a problem, else it is empty.
+    pub named: bool,
+}
+
+impl Where {
+    /// Returns the places of a running container.
+    pub fn installed() -> Self {
+        Self { container_file: CONTAINER_FILE.into(), trees: vec![DEFAULT_TREE.into()], named: false }
+    }
+
+    /// Returns the places that `check`, `plan` and `try` mean by their argument (DESIGN §9): a directory that holds
+    /// `services.d` (and `stepdown.toml`, if there is one), or a services tree itself. Without an argument: the current
+    /// directory if it has a `services.d`, else `/etc`.
+    pub fn from_path(path: Option<PathBuf>) -> Self {
+        let Some(path) = path else {
+            let here = Path::new("services.d");
+            return if here.is_dir() { Self::around(Path::new("")) } else { Self::installed() };
+        };
+        if path.join("services.d").is_dir() || path.join("stepdown.toml").exists() {
+            return Self::around(&path);
+        }
+        // A tree by its usual name has its container file beside it, as in an image; any other tree has none, because
+        // whatever lies beside it need not belong to it.
+        let container_file = match (path.file_name(), path.parent()) {
+            (Some(name), Some(parent)) if name == "services.d" => parent.join("stepdown.toml"),
+            (Some(_) | None, Some(_) | None) => path.join("stepdown.toml"),
+        };
+        Self { container_file, trees: vec![path], named: true }
+    }
+
+    fn around(directory: &Path) -> Self {
+        let tree = directory.join("services.d");
+        Self { container_file: directory.join("stepdown.toml"), named: tree.is_dir(), trees: vec![tree] }
+    }
+
+    /// Returns whether this is the configuration of the image that we stand in, so that this machine's accounts and
+    /// programs are the ones that its services will meet.
+    pub fn is_installed(&self) -> bool {
+        self.container_file == Path::new(CONTAINER_FILE)
+    }
+}
+
+/// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
+/// handed on as what it is, with the kernel's words.
+pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
+    let (container, trees) = read_files(place, &env);
+    Sources { env, container, trees, main }
+}
+
+/// What a process of PID 1's own reads for a reload ([`wire`]).
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// Others than root can write this: nothing was read.
+    pub stranger: Option<PathBuf>,
+    /// As in [`Sources`].
+    pub container: Option<(PathBuf, Content)>,
+    /// As in [`Sources`].
+    pub trees: Vec<Tree>,
+}
+
+impl Read {
+    /// Reads what [`read`] would; with `trust`, only if all of it may be trusted.
+    pub fn again(place: &Where, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
+        if let Some(stranger) = trust.and_then(|trust| owners::not_roots(&paths(place, env), trust)) {
+            return Self { stranger: Some(stranger), ..Self::default() };
+        }
+        let (container, trees) = read_files(place, env);
+        Self { stranger: None, container, trees }
+    }
+}
+
+fn read_files(place: &Where, env: &BTreeMap<OsString, OsString>) -> (Option<(PathBuf, Content)>, Vec<Tree>) {
+    let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
+    let mut trees: Vec<Tree> = Vec::new();
+    for (at, path) in place.trees.iter().enumerate() {
+        trees.push(read_tree(path, place.named || at > 0));
+    }
+    for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
+        if !trees.iter().any(|tree| tree.path == path) {
+            trees.push(read_tree(&path, true));
+        }
+    }
+    (container, trees)
+}
+
+/// Returns what s6-overlay would run here and nobody reads: it lies beside the services tree.
+pub fn of_s6_overlay(place: &Where) -> Option<String> {
+    let beside = place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""));
+    let names = ["cont-init.d", "cont-finish.d", "fix-attrs.d", "s6-rc.d", "s6-overlay/s6-rc.d"];
+    let paths: Vec<_> = names.iter().map(|name| beside.join(name)).filter(|path| path.is_dir()).collect();
+    let shown: Vec<_> = paths.iter().map(|path| shown(path.as_os_str())).collect();
+    let verb = if shown.len() == 1 { "is" } else { "are" };
+    (!shown.is_empty()).then(|| {
+        format!(
+            "{} {verb} made for s6-overlay and {verb} not read: write a oneshot for each script (`user = \"root\"` where it \
+             needs root) and a service for each longrun",
+            shown.join(", ")
+        )
+    })
+}
+
+/// Returns everything that [`read`] would read.
+pub fn paths(place: &Where, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let more = more_trees(env.get(OsStr::new(MORE_TREES)));
+    std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more).collect()
+}
+
+fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {
+    let words = value.map(|value| value.as_bytes()).unwrap_or_default().split(|byte| *byte == b':');
+    words.filter(|word| !word.is_empty()).map(|word| PathBuf::from(OsStr::from_bytes(word))).collect()
+}
+
+fn read_tree(path: &Path, named: bool) -> Tree {
+    let nothing =
+        |unreadable| Tree { path: path.to_owned(), entries: BTreeMap::<OsString, Content>::new(), unreadable };
+    match tree::read(path) {
+        Ok(entries) => Tree { path: path.to_owned(), entries, unreadable: None },
+        Err(tree::Unread::Missing) if !named => nothing(None),
+        Err(why) => nothing(Some(why.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn read_here(place: &Where) -> Sources {
+        read(place, BTreeMap::new(), Vec::new())
+    }
+
+    #[test]
+    fn a_missing_default_tree_is_empty_and_a_missing_named_one_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut place = Where {
+            container_file: dir.path().join("stepdown.toml"),
+            trees: vec![dir.path().join("services.d")],
+            named: false,
+        };
+        let sources = read_here(&place);
+        assert!(sources.container.is_none());
+        assert_eq!(sources.trees[0].unreadable, None);
+        assert!(sources.trees[0].entries.is_empty());
+        place.named = true;
+        assert_eq!(read_here(&place).trees[0].unreadable.as_deref(), Some("No such file or directory"));
+    }
+
+    #[test]
+    fn the_variable_adds_trees_once_each_and_they_must_exist() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("one"), dir.path().join("two"));
+        fs::create_dir(&first).unwrap();
+        let list = format!("{}::{}:{}", first.display(), second.display(), second.display());
+        let env = BTreeMap::from([(OsString::from(MORE_TREES), OsString::from(list))]);
+        let place = Where { container_file: dir.path().join("c"), trees: vec![first.clone()], named: true };
+        let trees = read(&place, env, Vec::new()).trees;
+        assert_eq!(trees.iter().map(|tree| tree.path.clone()).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(trees[1].unreadable.as_deref(), Some("No such file or directory"));
+    }
+
+    #[test]
+    fn a_path_is_a_directory_that_holds_a_tree_or_the_tree_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().join("services.d");
+        fs::create_dir(&tree).unwrap();
+        let around = Where::from_path(Some(dir.path().to_owned()));
+        assert_eq!((&around.trees[0], around.named), (&tree, true));
+        assert_eq!(around.container_file, dir.path().join("stepdown.toml"));
+        let itself = Where::from_path(Some(tree.clone()));
+        assert_eq!((&itself.trees[0], &itself.container_file), (&tree, &around.container_file));
+        let other = dir.path().join("other");
+        fs::create_dir(&other).unwrap();
+        assert_eq!(Where::from_path(Some(other.clone())).container_file, other.join("stepdown.toml"));
+        fs::write(other.join("stepdown.toml"), "").unwrap();
+        let bare = Where::from_path(Some(other.clone()));
+        assert_eq!((&bare.trees[0], bare.named), (&other.join("services.d"), false));
+        assert!(Where::from_path(Some("/etc/services.d".into())).is_installed());
+    }
+}

@@ -1,0 +1,174 @@
+//! What services take of the machine, from `/proc`: one walk over the processes for however many services are asked for.
+//! A process is a service's if its session or its process group is that of the service's first process. For `status`;
+//! nothing here is exact by contract, and what cannot be read is left out.
+#![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Duration;
+
+use nix::libc;
+
+use crate::supervise::Pid;
+use crate::sys::process::children;
+use crate::sys::slurp;
+
+/// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
+const TICK: Duration = Duration::from_millis(10);
+/// PSS is asked for processes of this much memory (RSS) at most, and for this much in one call: it walks page tables, some
+/// 30 ms for each GiB, and meanwhile the loop of PID 1 does nothing else.
+const PSS_OF_ONE: u64 = 64 << 20;
+/// See [`PSS_OF_ONE`].
+const PSS_OF_ALL: u64 = 256 << 20;
+
+/// What one service takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Whether pages that several processes share were counted in shares (PSS), not once for each (RSS).
+    pub is_proportional: bool,
+    /// CPU time of its processes, and of children that they have waited for.
+    pub cpu: Duration,
+    /// Its processes.
+    pub processes: usize,
+}
+
+/// One line of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    group: i32,
+    session: i32,
+    ticks: u64,
+    pages: u64,
+}
+
+/// Returns what each of the services with these first processes takes; those of which nothing is found are missing.
+pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
+    let mut all: HashMap<Pid, Usage> = HashMap::new();
+    let Some(numbers) = processes() else { return all };
+    let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
+    let page = page_size();
+    let mut left = PSS_OF_ALL;
+    for number in numbers {
+        let Some(line) = stat(&slurp::proc(&format!("/proc/{number}/stat"))) else { continue };
+        let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
+            continue;
+        };
+        let resident = line.pages.saturating_mul(page);
+        let asks = resident <= PSS_OF_ONE.min(left);
+        left = left.saturating_sub(if asks { resident } else { 0 });
+        let pss = asks.then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
+        usage.memory += pss.unwrap_or(resident);
+        usage.is_proportional &= pss.is_some();
+        usage.cpu += TICK.saturating_mul(u32::try_from(line.ticks).unwrap_or(u32::MAX));
+        usage.processes += 1;
+    }
+    all
+}
+
+/// Returns every process that may be a service's: all that there are in a namespace of our own, else all below us, as a
+/// machine may have many thousands that are not.
+fn processes() -> Option<Vec<i32>> {
+    let us = std::process::id();
+    let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::below) };
+    if ours.is_some() {
+        return ours;
+    }
+    let entries = fs::read_dir("/proc").ok()?;
+    Some(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn page_size() -> u64 {
+    // SAFETY: takes a number only.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// Reads proc_pid_stat(5). The name may hold anything, a parenthesis too: fields count from the last one.
+fn stat(bytes: &[u8]) -> Option<Line> {
+    let end = bytes.iter().rposition(|byte| *byte == b')')?;
+    let fields: Vec<&str> = std::str::from_utf8(bytes.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
+    // The first of them, the state, is field 3 of the manual.
+    let field = |number: usize| fields.get(number - 3).copied();
+    // The dead take nothing any more: what they took is counted with whom they belong to, once that one has waited.
+    if matches!(field(3)?, "Z" | "X") {
+        return None;
+    }
+    let time = |number: usize| field(number).and_then(|text| text.parse::<u64>().ok());
+    Some(Line {
+        group: field(5)?.parse().ok()?,
+        session: field(6)?.parse().ok()?,
+        ticks: [14, 15, 16, 17].into_iter().filter_map(time).sum(),
+        pages: field(24)?.parse().ok()?,
+    })
+}
+
+/// `Pss:  1234 kB` of proc_pid_smaps(5).
+fn pss(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes.saturating_mul(1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_shift_the_fields() {
+        let line =
+            b"42 (a) b) (c) S 1 7 8 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 99 1000 250 18446744073709551615 1 1\n";
+        assert_eq!(stat(line), Some(Line { group: 7, session: 8, ticks: 100, pages: 250 }));
+        for rubbish in [
+            &b""[..],
+            b"1 (x) Z 1 7 8 0 0 0 1 2 3 4 1 2 3 4 20 0 1 0 99 1000 250",
+            b")",
+            b"1 (x) S 1",
+            b"1 (x S 1 2 3",
+            b"1 (x) S x y z",
+        ] {
+            assert_eq!(stat(rubbish), None, "{}", rubbish.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn shares_are_read_where_there_are_any() {
+        let rollup =
+            b"55d0-7ffd ---p 00000000 00:00 0    [rollup]\nRss:    3000 kB\nPss:    1000 kB\nPss_Anon:   7 kB\n";
+        assert_eq!(pss(rollup), Some(1_024_000));
+        assert_eq!(pss(b""), None);
+        assert_eq!(pss(b"Pss: many kB\n"), None);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)] // a test starts what it looks at, and has a clock
+    fn a_service_is_its_whole_group() {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "sleep 1000 & sleep 1000 & i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo; wait"])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let leader = Pid(i32::try_from(child.id()).unwrap());
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let nobody = Pid(i32::MAX);
+        let usages = of(&[leader, nobody]);
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+        let usage = usages[&leader];
+        assert_eq!(usage.processes, 3);
+        assert!(usage.memory > 64 * 1024 && usage.memory < 1 << 30, "{usage:?}");
+        assert!(!usages.contains_key(&nobody));
+        let limit = std::time::Instant::now() + Duration::from_secs(30);
+        while of(&[leader]).contains_key(&leader) {
+            assert!(std::time::Instant::now() < limit, "all of them were killed");
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! When oneshots with an `at` run: one timer on the system clock for all of them, and none where there are none. The timer
+//! is also woken when that clock is set, so that a jump makes the next time another one instead of a wrong one.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::unistd::read;
+
+use super::watch::Watch;
+use crate::config::calendar::Calendar;
+use crate::config::civil;
+use crate::config::values::ServiceName;
+use crate::config::zone::Zone;
+use crate::log::clock::Stamp;
+use crate::supervise::Id;
+
+/// A time that passed longer ago than this was missed: the machine slept, the container was paused, the clock was set.
+const LATE: i64 = 60;
+/// A clock that is set back by no more than this does not bring a time back that has been.
+const SET_BACK: i64 = 3_600;
+
+/// All of them.
+pub struct Calendars {
+    zone: Zone,
+    timer: Option<TimerFd>,
+    all: BTreeMap<Id, Entry>,
+}
+
+struct Entry {
+    name: ServiceName,
+    calendar: Calendar,
+    /// When it comes next; `None`: never again.
+    next: Option<i64>,
+    /// The latest time that has come.
+    last: Option<i64>,
+}
+
+impl Entry {
+    fn plan(&mut self, zone: &Zone, now: i64) {
+        let been = self.last.filter(|last| *last > now && last.saturating_sub(now) <= SET_BACK);
+        self.next = self.calendar.next(been.unwrap_or(now), &|at| zone.offset(at));
+    }
+}
+
+/// Whose time has come.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Passed {
+    due: Vec<Id>,
+    missed: Vec<(Id, i64)>,
+}
+
+impl Calendars {
+    /// Returns an empty plan for that zone.
+    pub fn new(zone: Zone) -> Self {
+        Self { zone, timer: None, all: BTreeMap::new() }
+    }
+
+    /// From now on a service follows this calendar, or none.
+    pub fn put(&mut self, id: Id, name: &ServiceName, calendar: Option<&Calendar>, watch: &mut Watch) {
+        match calendar {
+            None if self.all.remove(&id).is_none() => return,
+            None => {}
+            Some(calendar) => {
+                self.insert(id, name, calendar, now());
+                match self.next(id) {
+                    Some(next) => tracing::info!("{name}: runs at {calendar}, next {next}"),
+                    None => tracing::warn!("{name}: `at = \"{calendar}\"` never comes again"),
+                }
+            }
+        }
+        if let Err(errno) = self.watch_the_clock(watch) {
+            tracing::error!("cannot watch the clock: {errno}: what runs at times of the day will not run");
+        }
+    }
+
+    fn insert(&mut self, id: Id, name: &ServiceName, calendar: &Calendar, now: i64) {
+        let last = self.all.remove(&id).filter(|old| old.calendar == *calendar).and_then(|old| old.last);
+        let mut entry = Entry { name: name.clone(), calendar: calendar.clone(), next: None, last };
+        entry.plan(&self.zone, now);
+        self.all.insert(id, entry);
+    }
+
+    fn watch_the_clock(&mut self, watch: &mut Watch) -> Result<(), Errno> {
+        if self.timer.is_none() {
+            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+            let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
+            watch.clock(timer.as_fd())?;
+            self.timer = Some(timer);
+        }
+        self.arm()
+    }
+
+    fn arm(&self) -> Result<(), Errno> {
+        let Some(timer) = &self.timer else { return Ok(()) };
+        let Some(first) = self.all.values().filter_map(|entry| entry.next).min() else { return timer.unset() };
+        let at = TimeSpec::from_duration(Duration::from_secs(u64::try_from(first).unwrap_or_default()));
+        let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
+        timer.set(Expiration::OneShot(at), flags)
+    }
+
+    /// The timer is readable: a time has come, or the clock was set. Returns whose time it is.
+    pub fn wake(&mut self) -> Vec<Id> {
+        let Some(timer) = &self.timer else { return Vec::new() };
+        match read(timer, &mut [0; 8]) {
+            // Set by somebody (ECANCELED), or come: both times the clock says what is due.
+            Ok(_) | Err(Errno::ECANCELED) => {}
+            Err(_) => return Vec::new(),
+        }
+        let Passed { due, missed } = self.pass(now());
+        for (id, at) in missed {
+            let Some(entry) = self.all.get(&id) else { continue };
+            let (at, next) = (self.shown(at), self.next(id).unwrap_or_else(|| "never".to_owned()));
+            tracing::warn!("{}: missed {at} (the clock was set, or time stood still), next {next}", entry.name);
+        }
+        if let Err(errno) = self.arm() {
+            tracing::error!("cannot set a timer on the clock: {errno}");
+        }
+        due
+    }
+
+    fn pass(&mut self, now: i64) -> Passed {
+        let mut passed = Passed::default();
+        for (id, entry) in &mut self.all {
+            if let Some(next) = entry.next.filter(|next| *next <= now) {
+                match now.saturating_sub(next) <= LATE {
+                    true => passed.due.push(*id),
+                    false => passed.missed.push((*id, next)),
+                }
+                entry.last = Some(next);
+            }
+            entry.plan(&self.zone, now);
+        }
+        passed
+    }
+
+    /// Returns when a service runs next, as RFC 3339 has it in the zone.
+    pub fn next(&self, id: Id) -> Option<String> {
+        self.all.get(&id)?.next.map(|next| self.shown(next))
+    }
+
+    fn shown(&self, at: i64) -> String {
+        civil::rfc3339(at, self.zone.offset(at))
+    }
+}
+
+/// What the system clock says, in seconds since 1970.
+fn now() -> i64 {
+    i64::try_from(Stamp::now().0 / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+    const THREE: i64 = 3 * 3_600;
+
+    fn nightly(now: i64) -> Calendars {
+        let mut all = Calendars::new(Zone::default());
+        let name = ServiceName::new("backup").unwrap();
+        all.insert(Id(4), &name, &Calendar::parse("03:00").unwrap(), now);
+        all
+    }
+
+    fn due(all: &mut Calendars, now: i64) -> Vec<Id> {
+        let Passed { due, missed } = all.pass(now);
+        assert!(missed.is_empty(), "{missed:?}");
+        due
+    }
+
+    #[test]
+    fn a_time_comes_once() {
+        let mut all = nightly(0);
+        assert_eq!(all.next(Id(4)).unwrap(), "1970-01-01T03:00:00+00:00");
+        assert_eq!(due(&mut all, THREE - 1), []);
+        assert_eq!(due(&mut all, THREE), [Id(4)]);
+        assert_eq!(due(&mut all, THREE), []);
+        assert_eq!(due(&mut all, DAY + THREE + 2), [Id(4)]);
+    }
+
+    #[test]
+    fn a_time_that_was_missed_is_not_caught_up() {
+        let mut all = nightly(0);
+        assert_eq!(all.pass(THREE + LATE + 1), Passed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
+        assert_eq!(all.next(Id(4)).unwrap(), "1970-01-02T03:00:00+00:00");
+        let mut all = nightly(0);
+        assert_eq!(all.pass(9 * DAY), Passed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
+        assert_eq!(due(&mut all, 9 * DAY + THREE), [Id(4)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_a_little_does_not_bring_a_time_back_and_one_set_back_far_does() {
+        let mut all = nightly(0);
+        assert_eq!(due(&mut all, THREE), [Id(4)]);
+        assert_eq!(due(&mut all, THREE - 30), []);
+        assert_eq!(due(&mut all, THREE), []);
+        assert_eq!(all.next(Id(4)).unwrap(), "1970-01-02T03:00:00+00:00");
+        assert_eq!(due(&mut all, DAY + THREE), [Id(4)]);
+        assert_eq!(due(&mut all, 100), []);
+        assert_eq!(due(&mut all, THREE), [Id(4)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_before_the_time_moves_nothing_else() {
+        let mut all = nightly(0);
+        assert_eq!(due(&mut all, THREE - 60), []);
+        assert_eq!(due(&mut all, THREE + LATE), [Id(4)]);
+    }
+
+    #[test]
+    fn without_a_calendar_there_is_no_timer_and_with_one_it_is_on_the_clock() {
+        let mut watch = Watch::new().unwrap();
+        let mut all = Calendars::new(Zone::default());
+        let name = ServiceName::new("backup").unwrap();
+        all.put(Id(1), &name, None, &mut watch);
+        assert!(all.timer.is_none());
+        all.put(Id(1), &name, Some(&Calendar::parse("03:00").unwrap()), &mut watch);
+        let armed = all.timer.as_ref().unwrap().get().unwrap();
+        assert!(armed.is_some());
+        assert_eq!(all.wake(), [], "not readable");
+        all.put(Id(1), &name, None, &mut watch);
+        assert_eq!(all.timer.as_ref().unwrap().get().unwrap(), None, "no wake-up for nobody");
+    }
+}

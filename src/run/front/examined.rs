@@ -1,0 +1,73 @@
+//! The answer to `doctor`: what the boot came to, and how every service is now.
+
+use super::super::{Turning, reports};
+use crate::control::answers::{LastExit, ServiceStatus};
+use crate::plan::checks::states::{Condition, ServiceState, of_state};
+use crate::plan::checks::{Check, Examination};
+use crate::supervise::{Id, Phase};
+use crate::sys::process::filter;
+
+impl Turning<'_> {
+    /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
+    pub(super) fn examination(&self) -> Option<Examination> {
+        let mut examination = self.origin.as_ref()?.examine();
+        if let Some(errno) = filter::refused() {
+            examination = examination.without_filter(errno.desc());
+        }
+        examination.checks.extend(self.states());
+        Some(examination)
+    }
+
+    fn states(&self) -> Vec<Check> {
+        // A container on its way down is asked about in vain: nothing is as declared any more, and that is meant so.
+        if self.is_stopping() {
+            return Vec::new();
+        }
+        let ids = self.supervisor.ids();
+        let services = self.describe(&ids);
+        // What is left out in this mode has a check of its own.
+        let told = ids.iter().zip(&services).filter(|(_, it)| !it.left_out);
+        told.map(|(id, it)| of_state(&self.state(*id, it))).collect()
+    }
+
+    fn state(&self, id: Id, it: &ServiceStatus) -> ServiceState {
+        let phase = self.supervisor.phase(id).unwrap_or(Phase::Down);
+        let refused = self.supervisor.last_exit(id).is_none().then(|| self.refusals.get(&id)).flatten();
+        let is_refused = matches!(phase, Phase::Backoff | Phase::Failed);
+        let ended = || match it.last_exit.as_ref()? {
+            LastExit::Code(code) => Some(format!("it ended with code {code}")),
+            LastExit::Signal(signal) => Some(format!("it was killed by {signal}")),
+        };
+        let why = match matches!(phase, Phase::Spawning | Phase::Starting) {
+            true => self.supervisor.not_ready(id).map(str::to_owned),
+            false => it.why.clone().or_else(ended),
+        };
+        ServiceState {
+            name: it.name.clone(),
+            state: condition(phase, it.kind == "oneshot"),
+            is_main: it.kind == "main",
+            wanted: it.wanted,
+            held: self.supervisor.is_held(id),
+            why,
+            waits_for: it.waits_for.clone(),
+            refused: refused.filter(|_| is_refused).map(reports::refusal),
+            unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.ill_because(id).to_owned()),
+            log_trouble: it.log_trouble.clone(),
+            has_lines: self.hands.logs.last(id, 0).is_some(),
+        }
+    }
+}
+
+fn condition(phase: Phase, is_oneshot: bool) -> Condition {
+    match phase {
+        Phase::Down | Phase::Lost => Condition::Down,
+        Phase::Waiting | Phase::Awaiting => Condition::Waiting,
+        Phase::Spawning | Phase::Starting if is_oneshot => Condition::Running,
+        Phase::Spawning | Phase::Starting => Condition::NotReady,
+        Phase::Up | Phase::Resting | Phase::Done => Condition::Up,
+        Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
+        Phase::UndoSpawning | Phase::Undoing => Condition::Ending,
+        Phase::Backoff => Condition::BackOff,
+        Phase::Failed => Condition::Failed,
+    }
+}

@@ -1,0 +1,329 @@
+//! What callers of the control socket ask for, answered between two turns of the loop; those that wait for services are
+//! kept in a list and looked at when something has changed. Nothing in here waits itself.
+
+mod examined;
+mod orders;
+mod permitted;
+mod told;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Turning;
+use super::journal::Journal;
+use crate::config::service::{Kind, Ready};
+use crate::config::values::Uid;
+use crate::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
+use crate::control::protocol::{Ask, Until};
+use crate::control::reached::{Standing, standing};
+use crate::control::roll::{Change, No, Roll};
+use crate::control::server::Call;
+use crate::control::{snapshot, timings};
+use crate::inspect::usage::Usage;
+use crate::supervise::{Event, Id, Phase, Pid, Request};
+use orders::outcome;
+
+/// Between two looks for whoever watches: many changes at once are one.
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
+
+/// A service that says nothing of itself is up once its program is executed; one that ends at once would be told to be up.
+/// Whoever asked for the start waits this much longer.
+const SETTLED: Duration = Duration::from_millis(250);
+
+/// What is known for the sake of callers, and those who wait.
+pub struct Front {
+    /// The answer to `status`, but for the engine's part.
+    pub fixed: Snapshot,
+    /// The app user.
+    pub app: Uid,
+    /// What was done before this stage.
+    pub steps: Vec<StepTime>,
+    /// Everybody by name.
+    pub roll: Roll,
+    /// What happened when.
+    pub journal: Journal,
+    /// Whether those who wait must be looked at.
+    pub changed: bool,
+    waiters: Vec<Waiter>,
+    usage: Option<(Instant, HashMap<Pid, Usage>)>,
+}
+
+/// A caller who waits for services. The server bounds how many there are.
+struct Waiter {
+    call: Call,
+    /// When it is answered at the latest.
+    until: Option<Instant>,
+    /// When those that are up have been so for long enough.
+    settled: Option<Instant>,
+    what: What,
+}
+
+impl Waiter {
+    fn due(&self) -> Option<Instant> {
+        self.until.into_iter().chain(self.settled).min()
+    }
+}
+
+enum What {
+    /// Those behind `ids` are stopped with them: whom each of them requires.
+    Reach {
+        ids: Vec<Id>,
+        until: Until,
+        asked: bool,
+        with: Vec<(Id, Id)>,
+    },
+    Another {
+        ids: Vec<Id>,
+        seen: u64,
+        not_before: Instant,
+    },
+    Reload {
+        ids: Vec<Id>,
+        tried: HashMap<Id, Tried>,
+    },
+}
+
+impl Front {
+    /// Returns a front where nobody waits.
+    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
+        Self { app, fixed, steps, roll, journal, changed: false, waiters: Vec::new(), usage: None }
+    }
+
+    /// Returns when those who wait must be looked at, whether or not anything has changed.
+    pub fn deadline(&self) -> Option<Instant> {
+        let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
+            What::Another { not_before, .. } if self.changed => Some(not_before),
+            What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.due(),
+        });
+        due.min()
+    }
+
+    /// Returns whether anybody waits for that service.
+    pub fn is_waited_for(&self, id: Id) -> bool {
+        self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
+            What::Reach { ids, with, .. } => ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id),
+            What::Another { ids, .. } | What::Reload { ids, .. } => ids.contains(&id),
+        })
+    }
+
+    fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: What) {
+        // Those that have hung up make room.
+        self.waiters.retain(|waiter| !waiter.call.is_gone());
+        let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
+        self.waiters.push(Waiter { call, until, settled: None, what });
+        self.changed = true;
+    }
+}
+
+impl Turning<'_> {
+    /// Answers a caller, or has it wait.
+    pub(super) fn answer(&mut self, call: Call) {
+        if let Err(no) = self.permit(call.caller, &call.ask) {
+            return call.answer(said::<()>(Err(no)));
+        }
+        match call.ask.clone() {
+            Ask::Status { services, after } => self.tell_status(call, &services, after),
+            Ask::Health {} => {
+                let health = self.health(call.caller);
+                call.answer(Answer::Ok(health));
+            }
+            Ask::Shutdown { code } => {
+                self.queue.push_back(Event::Ask(Request::Shutdown { code }));
+                call.answer(Answer::Ok(Begun {}));
+            }
+            Ask::Start { services, wait_ms } => self.change(call, Change::Start, &services, wait_ms),
+            Ask::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
+            Ask::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
+            Ask::Reload { services } if services.is_empty() => self.reload_tree(call),
+            Ask::Reload { services } => self.reload(call, &services),
+            Ask::Signal { service, signal, group } => {
+                let sent = self.send(&service, &signal, group);
+                call.answer(said(sent.map(|()| Begun {})));
+            }
+            Ask::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
+                Ok(ids) => {
+                    self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false, with: Vec::new() })
+                }
+                Err(no) => call.answer(said::<()>(Err(no))),
+            },
+            Ask::Env { service, show_secrets } => {
+                let variables = self.variables(&service, call.caller, show_secrets);
+                call.answer(said(variables));
+            }
+            Ask::Timings {} => {
+                let mut all = timings::timings(&self.front.roll, &self.front.journal.moments, self.front.journal.boot);
+                all.steps.clone_from(&self.front.steps);
+                call.answer(Answer::Ok(all));
+            }
+            Ask::Doctor {} => match self.examination() {
+                Some(examination) => call.answer(Answer::Ok(examination)),
+                None => call.answer(Answer::<()>::Error("the boot is not over yet; ask again".to_owned())),
+            },
+            Ask::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
+        }
+    }
+
+    /// Looks at those who wait, if there is a reason to.
+    pub(super) fn attend(&mut self) {
+        let now = Instant::now();
+        let due = self.front.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
+        if !due && !self.front.changed && self.hands.tried.is_empty() {
+            return;
+        }
+        self.front.changed = false;
+        let tried = std::mem::take(&mut self.hands.tried);
+        for mut waiter in std::mem::take(&mut self.front.waiters) {
+            if waiter.call.is_gone() {
+                continue;
+            }
+            let over = waiter.until.is_some_and(|until| until <= now);
+            waiter.settled = None;
+            match &mut waiter.what {
+                What::Reach { ids, until: Until::Ready, asked: true, .. }
+                    if !over && self.settles_at(ids) > Some(now) =>
+                {
+                    waiter.settled = self.settles_at(ids);
+                    self.front.waiters.push(waiter);
+                }
+                What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
+                    Some(waited) => waiter.call.answer(Answer::Ok(waited)),
+                    None => self.front.waiters.push(waiter),
+                },
+                What::Another { not_before, .. } if now < *not_before => {
+                    self.front.changed = true;
+                    self.front.waiters.push(waiter);
+                }
+                What::Another { ids, seen, not_before } => {
+                    let services = self.describe(ids);
+                    if snapshot::revision(self.is_stopping(), &services) == *seen {
+                        *not_before = now + WATCH_PAUSE;
+                        self.front.waiters.push(waiter);
+                    } else {
+                        let whole = self.whole(services, waiter.call.caller);
+                        waiter.call.answer(Answer::Ok(whole));
+                    }
+                }
+                What::Reload { ids, tried: so_far } => {
+                    for (id, answer) in tried.iter().filter(|(id, _)| ids.contains(id)) {
+                        so_far.entry(*id).or_insert_with(|| outcome(self.front.roll.name(*id), answer));
+                    }
+                    if so_far.len() < ids.len() {
+                        self.front.waiters.push(waiter);
+                    } else {
+                        let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
+                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
+        let ids = match names {
+            [] => Ok(self.visible(call.caller)),
+            names => self.front.roll.named(names),
+        };
+        match (ids, after) {
+            (Err(no), _) => call.answer(said::<()>(Err(no))),
+            (Ok(ids), Some(seen)) => {
+                self.front.wait(call, None, What::Another { ids, seen, not_before: Instant::now() });
+            }
+            (Ok(ids), None) => {
+                let services = self.describe(&ids);
+                let whole = self.whole(services, call.caller);
+                call.answer(Answer::Ok(whole));
+            }
+        }
+    }
+
+    fn health(&self, caller: Uid) -> Health {
+        let services = self.describe(&self.visible(caller));
+        let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
+        Health { ill: stopping.into_iter().chain(services.iter().filter_map(snapshot::ill)).collect() }
+    }
+
+    fn change(&mut self, call: Call, change: Change, names: &[String], wait_ms: Option<u64>) {
+        let ids = self.front.roll.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
+        let ids = match ids {
+            Ok(ids) => ids,
+            Err(no) => return call.answer(said::<()>(Err(no))),
+        };
+        let now = self.now();
+        let with = if change == Change::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
+        for id in ids.iter().copied() {
+            let request = match change {
+                Change::Start => Request::Start(id),
+                Change::Stop => Request::Stop(id),
+                Change::Restart => Request::Restart(id),
+            };
+            if change != Change::Stop {
+                self.front.journal.asked(id, now);
+            }
+            self.queue.push_back(Event::Ask(request));
+        }
+        let until = if change == Change::Stop { Until::Down } else { Until::Ready };
+        // Who does not want to wait is told how it stands once the engine has heard of it.
+        self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
+    }
+
+    fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, No> {
+        let ids = self.front.roll.named(names)?;
+        let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
+        match ids.iter().find(never) {
+            Some(id) => {
+                let name = self.front.roll.name(*id);
+                Err(No::Unknown(format!("`{name}` is no oneshot and never done; wait for `--ready` or `--down`")))
+            }
+            None => Ok(ids),
+        }
+    }
+
+    pub(super) fn one(&self, name: &str) -> Result<Id, No> {
+        let ids = self.front.roll.named(&[name.to_owned()])?;
+        ids.first().copied().ok_or_else(|| No::Unknown(format!("there is no service `{name}`")))
+    }
+
+    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, No> {
+        if self.is_stopping() { Err(No::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.supervisor.because().is_some()
+    }
+
+    /// Returns when those of them that are up only because their program was executed have been so for long enough.
+    fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
+        let says_nothing = |id: &&Id| {
+            let service = self.hands.members.get(id.0).map(|member| &member.service);
+            service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
+        };
+        let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);
+        up.filter_map(|id| Some(self.began + self.supervisor.since(*id)?.0 + SETTLED)).max()
+    }
+
+    /// Returns how far they have come, once each has come as far as it will, or time is over.
+    fn reached(&self, named: &[Id], until: Until, asked: bool, over: bool, with: &[(Id, Id)]) -> Option<Waited> {
+        let ids: Vec<Id> = named.iter().copied().chain(with.iter().map(|(id, _)| *id)).collect();
+        let stopping = self.is_stopping();
+        let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| standing(until, phase, asked, stopping));
+        if !over && ids.iter().any(|id| stand(id) == Some(Standing::NotYet)) {
+            return None;
+        }
+        let services = self.describe(&ids);
+        let reached = services.iter().zip(&ids).map(|(it, id)| {
+            let requires =
+                with.iter().find(|(known, _)| known == id).map(|(_, on)| self.front.roll.name(*on).to_owned());
+            Reached { requires, ..snapshot::reached(it, stand(id) == Some(Standing::Reached)) }
+        });
+        Some(Waited { services: reached.collect() })
+    }
+}
+
+/// Returns what a caller is told.
+pub(super) fn said<T>(outcome: Result<T, No>) -> Answer<T> {
+    match outcome {
+        Ok(answer) => Answer::Ok(answer),
+        Err(No::Unknown(what)) => Answer::Wrong(what),
+        Err(No::Refused(why)) => Answer::Error(why),
+    }
+}

@@ -1,0 +1,116 @@
+//! What is done to a service by hand besides starting and stopping it: `reload` and `signal`.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::super::Turning;
+use super::super::reports::span;
+use super::{What, said};
+use crate::config::service::Reload;
+use crate::config::values::Signal;
+use crate::control::answers::Tried;
+use crate::control::roll::No;
+use crate::control::server::Call;
+use crate::supervise::{self, Id, Phase, Target};
+
+/// Then a `reload.command` is killed.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Turning<'_> {
+    /// HUP asks for the same.
+    pub(super) fn reload_tree(&mut self, call: Call) {
+        self.reload_asked.get_or_insert_default().push(call);
+    }
+
+    pub(super) fn reload(&mut self, call: Call, names: &[String]) {
+        let asked = self.front.roll.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
+            let ways: Result<Vec<(Id, Reload)>, No> =
+                ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
+            ways
+        });
+        let ways = match asked {
+            Ok(ways) => ways,
+            Err(no) => return call.answer(said::<()>(Err(no))),
+        };
+        let mut tried = HashMap::new();
+        for (id, way) in &ways {
+            let name = self.front.roll.name(*id).to_owned();
+            match self.begin_reload(*id, way) {
+                Ok(Some(how)) => drop(tried.insert(*id, Tried { name, done: true, how })),
+                Ok(None) => {}
+                Err(how) => drop(tried.insert(*id, Tried { name, done: false, how })),
+            }
+        }
+        let ids = ways.into_iter().map(|(id, _)| id).collect();
+        self.front.wait(call, None, What::Reload { ids, tried });
+    }
+
+    fn way_to_reload(&self, id: Id) -> Result<Reload, No> {
+        let member = self.hands.members.get(id.0);
+        let way = member.and_then(|member| member.service.reload.clone());
+        way.ok_or_else(|| {
+            let name = self.front.roll.name(id);
+            let remedy = match member.filter(|member| !member.is_main()) {
+                Some(_) => format!(
+                    "write `reload = {{ signal = \"HUP\" }}`, or whatever it understands, in its file; or `stepdown restart \
+                     {name}`"
+                ),
+                None => format!("send what it understands: `stepdown signal {name} HUP`"),
+            };
+            No::Refused(format!("`{name}` does not say how it re-reads its configuration; {remedy}"))
+        })
+    }
+
+    /// Returns how it was done, if that is known at once.
+    fn begin_reload(&mut self, id: Id, way: &Reload) -> Result<Option<String>, String> {
+        let is_there = matches!(self.supervisor.phase(id), Some(Phase::Starting | Phase::Up));
+        let Some(pid) = self.supervisor.live(id).filter(|_| is_there) else {
+            return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::word)));
+        };
+        match way {
+            Reload::Signal(signal) => match self.hands.deliver(pid, Target::Process, *signal) {
+                Ok(()) => Ok(Some(format!("sent {signal}"))),
+                Err(errno) => Err(format!("cannot send {signal}: {}", errno.desc())),
+            },
+            Reload::Command(words) => match self.hands.run_as(id, words, RELOAD_TIMEOUT, Instant::now()) {
+                Ok(()) => Ok(None),
+                Err(why) if why.errno == Errno::EBUSY as i32 => Err("the reload before it is not over".to_owned()),
+                Err(why) => Err(why.words(Errno::from_raw(why.errno).desc())),
+            },
+        }
+    }
+
+    pub(super) fn send(&mut self, name: &str, signal: &str, group: bool) -> Result<(), No> {
+        let id = self.one(name)?;
+        let no_signal = || No::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
+        let signal = Signal::parse(signal).ok_or_else(no_signal)?;
+        let (to, reachable) = match self.supervisor.phase(id) {
+            Some(Phase::Starting | Phase::Up | Phase::Stopping) if group => (Target::Group, true),
+            Some(Phase::Starting | Phase::Up | Phase::Stopping) => (Target::Process, true),
+            // Its first process has ended.
+            Some(Phase::Draining) => (Target::Group, group),
+            Some(_) | None => (Target::Process, false),
+        };
+        let word = self.supervisor.phase(id).map_or("unknown", Phase::word);
+        let Some(pid) = self.supervisor.live(id).filter(|_| reachable) else {
+            let how = match self.supervisor.pause_left(id, self.now()) {
+                Some(pause) => format!("it failed and starts again in {}", span(pause)),
+                None => format!("it is {word}"),
+            };
+            return Err(No::Refused(format!("`{name}` has no process: {how}")));
+        };
+        let refused = |errno: Errno| No::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
+        self.hands.deliver(pid, to, signal).map_err(refused)
+    }
+}
+
+/// Returns what came of a reload command.
+pub(super) fn outcome(name: &str, answer: &supervise::Answer) -> Tried {
+    let (done, how) = match answer {
+        supervise::Answer::Well => (true, "its reload command succeeded".to_owned()),
+        supervise::Answer::Badly(why) => (false, format!("its reload command: {why}")),
+    };
+    Tried { name: name.to_owned(), done, how }
+}

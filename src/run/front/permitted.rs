@@ -1,0 +1,127 @@
+//! Who may ask what over the control socket: one rule for all verbs.
+//!
+//! - root and the app user: about all services and the container;
+//! - the user of a service: about its own services, as far as nobody else's stop with them;
+//! - the app user sends a signal only where it could itself, or where the container declares that signal for the service
+//!   (`stop.signal`, `reload.signal`, `[signals]`): PID 1 may have kept the power to signal other users, and that is not the
+//!   app user's;
+//! - variables are for root and the service's own user.
+//!
+//! Others are turned away before they have said anything ([`crate::control::server`]).
+
+use std::collections::BTreeSet;
+
+use super::super::Turning;
+use crate::config::service::Reload;
+use crate::config::values::{Signal, Uid};
+use crate::control::protocol::Ask;
+use crate::control::roll::No;
+use crate::supervise::Id;
+
+impl Turning<'_> {
+    /// Returns whether a caller may ask this.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn permit(&self, caller: Uid, ask: &Ask) -> Result<(), No> {
+        if caller == Uid::ROOT {
+            return Ok(());
+        }
+        if let Ask::Signal { service, signal, .. } = ask {
+            return self.permit_signal(caller, service, signal);
+        }
+        if caller == self.front.app {
+            return Ok(());
+        }
+        match ask {
+            // What is its own is told.
+            Ask::Status { services, .. } if services.is_empty() => Ok(()),
+            Ask::Health {} => Ok(()),
+            Ask::Status { services, .. } | Ask::Wait { services, .. } => self.permit_own(caller, services),
+            Ask::Start { services, .. } | Ask::Restart { services, .. } => self.permit_own(caller, services),
+            Ask::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
+            Ask::Stop { services, .. } => {
+                self.permit_own(caller, services)?;
+                let ids = self.front.roll.named(services)?;
+                match self.supervisor.stops_with(&ids).iter().find(|(id, _)| self.owner(*id) != Some(caller)) {
+                    None => Ok(()),
+                    Some((id, on)) => {
+                        let (with, on) = (self.front.roll.name(*id), self.front.roll.name(*on));
+                        Err(No::Refused(format!(
+                            "user {caller} may not stop `{on}`: `{with}`, which is another user's, requires it; \
+                             `stepdown restart {on}`, or ask as root or user {}",
+                            self.front.app
+                        )))
+                    }
+                }
+            }
+            Ask::Env { service, .. } | Ask::Logs { service, .. } => {
+                self.permit_own(caller, std::slice::from_ref(service))
+            }
+            Ask::Signal { .. } => Ok(()),
+            Ask::Shutdown { .. } | Ask::Reload { .. } | Ask::Timings {} | Ask::Doctor {} => Err(No::Refused(format!(
+                "user {caller} may ask about its own services only; root and user {} may ask this",
+                self.front.app
+            ))),
+        }
+    }
+
+    /// Returns whether a caller is told about everything.
+    pub(super) fn sees_all(&self, caller: Uid) -> bool {
+        caller == Uid::ROOT || caller == self.front.app
+    }
+
+    /// Returns those of whom a caller is told where it names none.
+    pub(super) fn visible(&self, caller: Uid) -> Vec<Id> {
+        let all = self.sees_all(caller);
+        self.supervisor.ids().into_iter().filter(|id| all || self.owner(*id) == Some(caller)).collect()
+    }
+
+    /// Returns who is answered besides root.
+    pub(in super::super) fn users(&self) -> BTreeSet<Uid> {
+        let services = self.supervisor.ids().into_iter().filter_map(|id| self.owner(id));
+        services.chain([self.front.app]).collect()
+    }
+
+    fn owner(&self, id: Id) -> Option<Uid> {
+        self.hands.members.get(id.0).map(|member| member.plan.credentials.uid)
+    }
+
+    fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), No> {
+        let not_own = |name: &&String| self.one(name).ok().and_then(|id| self.owner(id)) != Some(caller);
+        match names.iter().find(not_own) {
+            None => Ok(()),
+            Some(name) => Err(No::Refused(format!(
+                "`{name}` is no service of user {caller}, who may ask about its own only; root and user {} may",
+                self.front.app
+            ))),
+        }
+    }
+
+    fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), No> {
+        if caller != self.front.app {
+            return self.permit_own(caller, &[name.to_owned()]);
+        }
+        let id = self.one(name)?;
+        let (owner, signal) = (self.owner(id), Signal::parse(signal));
+        // What is no signal is told where it is sent.
+        let Some(signal) = signal.filter(|_| owner != Some(caller)) else { return Ok(()) };
+        if self.declares(id, signal) {
+            return Ok(());
+        }
+        let owner = owner.map_or_else(|| "another user".to_owned(), |owner| format!("user {owner}"));
+        Err(No::Refused(format!(
+            "user {caller} may not send {signal} to `{name}`, which runs as {owner}: ask as root or {owner}, or declare it \
+             in its file: `reload = {{ signal = \"{signal}\" }}`"
+        )))
+    }
+
+    fn declares(&self, id: Id, signal: Signal) -> bool {
+        let Some(service) = self.hands.members.get(id.0).map(|member| &member.service) else {
+            return false;
+        };
+        let reloads = matches!(&service.reload, Some(Reload::Signal(declared)) if *declared == signal);
+        let mapped = self.mapped.iter().any(|rule| rule.service == service.name && rule.to == signal);
+        reloads || mapped || service.stop.signal == signal
+    }
+}

@@ -1,0 +1,127 @@
+//! What is told about services: for `status`, `env` and `logs`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use super::super::Turning;
+use super::super::member::FileBytes;
+use super::said;
+use crate::config::values::Uid;
+use crate::control::answers::{Answer, ServiceStatus, Snapshot, Variable, Variables};
+use crate::control::protocol::milliseconds;
+use crate::control::roll::No;
+use crate::control::secret::looks_secret;
+use crate::control::server::Call;
+use crate::control::snapshot;
+use crate::error::shown;
+use crate::inspect::usage;
+use crate::supervise::{Id, Phase, Pid, Status};
+
+/// What services take is not looked at more often: it costs a walk over all processes.
+const USAGE_PAUSE: Duration = Duration::from_millis(500);
+/// Lines that wait for one follower.
+const FOLLOWER_ROOM: usize = 64;
+
+impl Turning<'_> {
+    /// Returns the whole answer to `status`, with what services take of the machine.
+    pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
+        let stopping = self.is_stopping();
+        let revision = snapshot::revision(stopping, &services);
+        self.look_at_usage();
+        if let Some((_, usage)) = &self.front.usage {
+            for it in &mut services {
+                it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
+            }
+        }
+        let mut fixed = self.front.fixed.clone();
+        if !self.sees_all(caller) {
+            // They name services.
+            fixed.reasons.clear();
+        }
+        Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..fixed }
+    }
+
+    fn look_at_usage(&mut self) {
+        let now = Instant::now();
+        if self.front.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
+            let leaders: Vec<Pid> =
+                self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
+            self.front.usage = Some((now, usage::of(&leaders)));
+        }
+    }
+
+    /// Returns how these services are, but for what they take.
+    pub(super) fn describe(&self, ids: &[Id]) -> Vec<ServiceStatus> {
+        let lines: BTreeMap<Id, Status> = self.supervisor.status().into_iter().map(|line| (line.id, line)).collect();
+        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id)?))).collect()
+    }
+
+    fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
+        let now = self.now();
+        let entry = self.front.roll.get(id);
+        let has_process = matches!(line.state, "starting" | "up" | "stopping") && line.pid.is_some();
+        let started = self.front.journal.started(id).filter(|_| has_process);
+        let waits_for = match self.supervisor.phase(id) {
+            Some(Phase::Waiting) => snapshot::held_by(id, &self.front.roll, &self.supervisor),
+            Some(Phase::Awaiting) => vec![self.hands.awaited(id, self.front.journal.awaits(id))],
+            Some(Phase::Spawning | Phase::Starting) => self.hands.ready_by(id).into_iter().collect(),
+            Some(_) | None => Vec::new(),
+        };
+        ServiceStatus {
+            kind: entry.map_or_else(String::new, |entry| entry.kind.to_owned()),
+            left_out: entry.is_some_and(|entry| entry.is_left_out()),
+            uptime_ms: started.map(|started| milliseconds(now.since(started))),
+            waits_for,
+            next_run: self.hands.calendars.next(id).filter(|_| line.wanted),
+            status_text: self.hands.voices.status(id).map(str::to_owned),
+            why: line.why.clone().map(|why| match line.state {
+                "failed" if self.hands.is_out_of_memory(id) => format!("{why} (out of memory)"),
+                _ => why,
+            }),
+            log_trouble: self.hands.logs.trouble(id).map(str::to_owned),
+            ..snapshot::service(line, now)
+        }
+    }
+
+    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, No> {
+        let id = self.one(name)?;
+        let nobody = || No::Refused(format!("cannot find `{name}`"));
+        let member = self.hands.members.get(id.0).ok_or_else(nobody)?;
+        let owner = member.plan.credentials.uid;
+        if caller != Uid::ROOT && caller != owner {
+            return Err(No::Refused(format!(
+                "user {caller} may not see the environment of `{name}`; root and user {owner} may"
+            )));
+        }
+        let file = self.hands.file_of_run(id).unwrap_or(FileBytes::Unread(None));
+        let all = member.environment(&self.hands.around, &file).ok_or_else(|| {
+            No::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
+        })?;
+        // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
+        let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
+        let variables = all.iter().map(|(name, value)| Variable {
+            name: shown(name),
+            value: (!is_hidden(name, value)).then(|| shown(value)),
+        });
+        Ok(Variables { variables: variables.collect() })
+    }
+
+    pub(super) fn tell_lines(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
+        let id = match self.one(&name) {
+            Ok(id) => id,
+            Err(no) => return call.answer(said::<()>(Err(no))),
+        };
+        match self.hands.logs.last(id, lines.unwrap_or(usize::MAX)) {
+            Some(last) => {
+                let coming = follow.then(|| self.hands.logs.follow(id, FOLLOWER_ROOM)).flatten();
+                call.answer_lines(last, coming);
+            }
+            None => call.answer(Answer::<()>::Error(format!(
+                "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
+                 `log.format` be `tagged` or `json`"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The story of a container's first process: signals → facts and configuration → plan → root steps → prepare → step down
+//! → serve → exit (DESIGN §3). Each chapter is a module of its own; this one is their order.
+#![allow(clippy::disallowed_methods)] // the start of the engine's clock; the environment's one way in
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::boot::steps::{self, Ended};
+use crate::config::container::Level;
+use crate::config::{self, Config, key_lines};
+use crate::error::{EXIT_REFUSED, Error};
+use crate::inspect::doctor;
+use crate::inspect::facts;
+use crate::inspect::source;
+use crate::inspect::source::readable;
+use crate::log::ours::{self, with_outputs};
+use crate::plan::checks::locate_all;
+use crate::plan::show::Line;
+use crate::plan::{self, BootPlan};
+use crate::run::life::{self, Life};
+use crate::run::notify;
+use crate::run::outward::Outward;
+use crate::run::stopwatch::Stopwatch;
+use crate::run::termination::{self, TerminationLog};
+use crate::run::{Environment, LAST_LINES, Outside, mishap};
+use crate::sys::descriptors;
+use crate::sys::host;
+use crate::sys::instance;
+use crate::sys::privilege::{self, Power};
+use crate::sys::signals::Signals;
+
+/// Lives the whole life and returns the container's exit code (DESIGN §8).
+pub fn run(main: Vec<OsString>) -> u8 {
+    mishap::take_notes();
+    // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
+    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| life(main)));
+    // Before the configuration is known nobody has said how much to say.
+    let (code, until) = lived.map_or_else(
+        |_| {
+            ours::install(Level::Info);
+            tracing::error!("{}", mishap::told());
+            over(EXIT_REFUSED)
+        },
+        |lived| {
+            lived.unwrap_or_else(|error| {
+                ours::install(Level::Info);
+                tracing::error!("{error}");
+                over(error.exit_code())
+            })
+        },
+    );
+    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+    code
+}
+
+/// A life without a stop of services: its code, and until when its lines may leave.
+fn over(code: u8) -> (u8, Instant) {
+    (code, Instant::now() + LAST_LINES)
+}
+
+fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
+    let mut stopwatch = Stopwatch::start();
+    host::refuse_machine()?;
+    let _only_one = instance::claim()?;
+    let mut signals = Signals::install()?;
+    descriptors::close_on_exec();
+    let environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    #[cfg(debug_assertions)]
+    mishap::on_purpose(&environment);
+    let sources = source::read(&source::Where::installed(), environment.clone(), main);
+    let config = config::read(&sources)?;
+    ours::install(config.container.level);
+    stopwatch.done("configuration");
+    let facts = facts::read(&config);
+    stopwatch.done("facts");
+    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+    locate_all(&mut plan, doctor::ground);
+    life::say_ours_alike(&plan);
+    report(&config, &plan);
+    source::of_s6_overlay(&source::Where::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
+    if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
+        tracing::error!("main command: {why}; nothing was done or started");
+        return Ok(over(code));
+    }
+    let power = privilege::detect();
+    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::Drop::ToApp {
+        let paths = source::paths(&source::Where::installed(), &environment);
+        for path in readable::closed_to(&paths, Some(&plan.identity)) {
+            tracing::warn!("{}", readable::said(&path));
+        }
+    }
+    stopwatch.done("plan");
+    let room = match steps::perform(&plan, &power, &signals) {
+        Ok(room) => room,
+        Err(Ended::Asked(signal)) => {
+            tracing::info!("got {signal} during the boot: nothing was started");
+            return Ok(over(0));
+        }
+        Err(Ended::Refused(refused)) => return Err(refused.into()),
+    };
+    let outside = outside(&environment);
+    let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
+    let given = environment;
+    let environment = Environment::new(given.clone());
+    stopwatch.done("root steps");
+    let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    // Before *prepare*, whose programs need them as well.
+    let limits = descriptors::make_room(config.services.len() + usize::from(plan.main.is_some()));
+    let mut life = Life { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
+    if matches!(power, Power::Root(_)) {
+        if let Some(over) = life.prepare(&power, listener.as_ref(), &mut signals)? {
+            return Ok(over);
+        }
+        life.stopwatch.done("prepare");
+    }
+    let sockets = life.sockets(directory.as_ref());
+    let dropped = match power {
+        Power::Root(root) => root.step_down(&life.plan.identity, &life.plan.privilege)?,
+        Power::User => privilege::stay(&life.plan.identity, &life.plan.privilege)?,
+    };
+    life.stopwatch.done("step down");
+    let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals);
+    if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
+        directory.leave();
+    }
+    let outcome = outcome?;
+    Ok((outcome.code, outcome.until))
+}
+
+/// Opens what tells the world outside: as root, because it may be root's.
+fn outside(environment: &BTreeMap<OsString, OsString>) -> Outside {
+    let address = environment.get(OsStr::new(notify::VARIABLE));
+    let outward = address.and_then(|address| match Outward::open(address) {
+        Ok(outward) => Some(outward),
+        Err(refused) => {
+            tracing::warn!("{refused}");
+            None
+        }
+    });
+    Outside {
+        outward: outward.unwrap_or_default(),
+        termination_log: TerminationLog::open(Path::new(termination::PATH)),
+    }
+}
+
+/// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well: only
+/// what differs from what was asked for, or from any other container, is said.
+fn report(config: &Config, plan: &BootPlan) {
+    for Line { level, text } in plan::show::report(plan) {
+        let is_notice = plan.notices.contains(&text);
+        let all_is_well = level == Level::Info && config.services.is_empty() && !is_notice;
+        ours::say(if all_is_well { Level::Debug } else { level }, &text);
+    }
+}

@@ -1,0 +1,109 @@
+//! [`Journal`]: when things happened to services, for `status` and `timings`. Notes what passes; decides nothing.
+
+use std::collections::HashMap;
+
+use crate::config::values::ServiceName;
+use crate::control::timings::Moments;
+use crate::supervise::{Id, Look, Report, Supervisor, Time};
+
+/// What is noted.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// First times, by id.
+    pub moments: Vec<Moments>,
+    /// When the process that a service has was started.
+    started: HashMap<Id, Time>,
+    /// Which of the things outside the container a service waits for.
+    awaits: HashMap<Id, usize>,
+    /// When the services of the boot were asked for.
+    pub boot: Time,
+}
+
+impl Journal {
+    /// Returns an empty one, of a boot that asks for its services now.
+    pub fn new(boot: Time) -> Self {
+        Self { boot, ..Self::default() }
+    }
+
+    /// Begins to note what happens: everything that should run is asked for now; `before` happened in an earlier stage.
+    pub fn begin(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Self {
+        let mut journal = Self::new(now);
+        for (at, line) in supervisor.status().iter().enumerate() {
+            if line.wanted {
+                journal.asked(Id(at), now);
+            } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
+                journal.before(Id(at), *moments);
+            }
+        }
+        journal
+    }
+
+    /// Notes that it was asked for.
+    pub fn asked(&mut self, id: Id, now: Time) {
+        self.note(id, |moments| &mut moments.asked, now);
+    }
+
+    /// Notes what is known from an earlier stage.
+    pub fn before(&mut self, id: Id, known: Moments) {
+        self.make_room(id);
+        if let Some(moments) = self.moments.get_mut(id.0) {
+            *moments = known;
+        }
+    }
+
+    /// Notes what a report says.
+    pub fn hear(&mut self, report: &Report, now: Time) {
+        match report {
+            Report::Starting { id, .. } => {
+                self.awaits.remove(id);
+                self.started.insert(*id, now);
+                self.asked(*id, now);
+                self.note(*id, |moments| &mut moments.started, now);
+            }
+            Report::Up { id, .. } | Report::Done { id, .. } => self.note(*id, |moments| &mut moments.ready, now),
+            Report::Failed { id, .. } => self.note(*id, |moments| &mut moments.failed, now),
+            _ => {}
+        }
+    }
+
+    /// Notes what is asked about it.
+    pub fn looks(&mut self, id: Id, look: Look, now: Time) {
+        if let Look::Await(at) = look {
+            self.awaits.insert(id, at);
+            self.note(id, |moments| &mut moments.outside, now);
+        }
+    }
+
+    /// Forgets a service that there is no more.
+    pub fn forget(&mut self, id: Id) {
+        self.started.remove(&id);
+        self.awaits.remove(&id);
+        if let Some(moments) = self.moments.get_mut(id.0) {
+            *moments = Moments::default();
+        }
+    }
+
+    /// Returns when its process was started.
+    pub fn started(&self, id: Id) -> Option<Time> {
+        self.started.get(&id).copied()
+    }
+
+    /// Returns which of the things outside it waits for.
+    pub fn awaits(&self, id: Id) -> usize {
+        self.awaits.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Only the first time counts.
+    fn note(&mut self, id: Id, what: impl FnOnce(&mut Moments) -> &mut Option<Time>, now: Time) {
+        self.make_room(id);
+        if let Some(moments) = self.moments.get_mut(id.0) {
+            what(moments).get_or_insert(now);
+        }
+    }
+
+    fn make_room(&mut self, id: Id) {
+        if self.moments.len() <= id.0 {
+            self.moments.resize(id.0 + 1, Moments::default());
+        }
+    }
+}

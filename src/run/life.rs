@@ -1,0 +1,260 @@
+//! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::boot::steps::{self, Ended};
+use crate::config::Config;
+use crate::config::container::LogFormat;
+use crate::config::service::{Limit, Service};
+use crate::config::values::{Capability, Gid, ServiceName};
+use crate::config::zone::Zone;
+use crate::control::runtime_dir::RuntimeDir;
+use crate::control::server::Desk;
+use crate::control::snapshot;
+use crate::control::timings::Moments;
+use crate::error::{Error, Refused};
+use crate::inspect::doctor;
+use crate::inspect::facts;
+use crate::inspect::zone_file;
+use crate::log::ours::{self, with_outputs};
+use crate::plan::checks::locate_all;
+use crate::plan::facts::Facts;
+use crate::plan::show::Line;
+use crate::plan::{self, BootPlan, Drop};
+use crate::run::stopwatch::Stopwatch;
+use crate::run::terminal;
+use crate::run::voices::{self, Sockets};
+use crate::run::{self, Environment, Member, Outcome, Outside, Stage, Surroundings};
+use crate::supervise::{Because, Setup, Start};
+use crate::sys::privilege::{Dropped, Power};
+use crate::sys::process::filter::Protected;
+use crate::sys::process::launch::Parent;
+use crate::sys::signals::Signals;
+
+/// Everything that both stages need.
+pub struct Life {
+    /// Since when, and what took how long.
+    pub stopwatch: Stopwatch,
+    /// What was asked for.
+    pub config: Config,
+    /// What the machine was like when the plan was made.
+    pub facts: Facts,
+    /// What is done about it.
+    pub plan: BootPlan,
+    /// The environment that the container was given.
+    pub given: BTreeMap<OsString, OsString>,
+    /// What services find in their environment.
+    pub environment: Environment,
+    /// Limits that services get back, because PID 1 has raised its own.
+    pub limits: Vec<Limit>,
+    /// Oneshots that *prepare* has done.
+    pub done: BTreeSet<ServiceName>,
+    /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
+    pub not_done: BTreeSet<ServiceName>,
+    /// When *prepare* did what.
+    pub before: Vec<(ServiceName, Moments)>,
+}
+
+impl Life {
+    /// Runs the root oneshots and those that they require, ends what they leave, plans again with what they changed, and
+    /// does what that plan says besides the first one. Returns a code, and until when lines may leave, only if the
+    /// container ends with it.
+    ///
+    /// # Errors
+    /// When no loop can be had, or what they left behind cannot be planned with, or a required step is refused.
+    pub fn prepare(
+        &mut self,
+        power: &Power,
+        listener: Option<&UnixListener>,
+        signals: &mut Signals,
+    ) -> Result<Option<(u8, Instant)>, Error> {
+        if self.plan.prepare.is_empty() {
+            return Ok(None);
+        }
+        let first: BTreeSet<_> = self.plan.prepare.iter().cloned().collect();
+        let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
+        let services: Vec<Service> = services.into_iter().cloned().collect();
+        let setup = Setup::new(&services, &self.done, &BTreeSet::new(), None, self.config.container.stop_timeout);
+        let outcome = run::run(Stage {
+            setup,
+            stop_timeout: self.config.container.stop_timeout,
+            members: members(&services, None, &self.plan),
+            surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
+            sockets: Sockets::new(),
+            signals,
+            control: listener.and_then(|listener| listener.try_clone().ok()),
+            desk: self.desk(),
+            preparing: true,
+            began: self.stopwatch.began(),
+            tty: self.facts.tty,
+            origin: None,
+            outside: Outside::default(),
+            mapped: Vec::new(),
+        })?;
+        if outcome.because != Because::NothingLeft {
+            return Ok(Some((outcome.code, outcome.until)));
+        }
+        self.not_done = first.difference(&outcome.done).cloned().collect();
+        self.done = outcome.done;
+        self.before = outcome.moments;
+        self.facts = facts::read(&self.config);
+        let mut second = plan::boot(&self.config, &self.facts)?;
+        locate_all(&mut second, doctor::ground);
+        let first = std::mem::replace(&mut self.plan, second);
+        let said = plan::show::report(&first);
+        for Line { level, text } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
+            ours::say(level, &format!("after the root oneshots: {text}"));
+        }
+        if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
+            tracing::error!("main command: {why}; nothing was started after the root oneshots");
+            return Ok(Some((code, outcome.until)));
+        }
+        match steps::perform_again(&first, &self.plan, power, signals) {
+            Ok(()) => Ok(None),
+            Err(Ended::Asked(signal)) => {
+                tracing::info!("got {signal} during the boot: no service was started");
+                Ok(Some((0, outcome.until)))
+            }
+            Err(Ended::Refused(refused)) => Err(refused.into()),
+        }
+    }
+
+    /// Runs everything else until the container ends.
+    ///
+    /// # Errors
+    /// When no loop can be had.
+    pub fn serve(
+        &mut self,
+        _here: &Dropped,
+        listener: Option<UnixListener>,
+        sockets: Sockets,
+        outside: Outside,
+        signals: &mut Signals,
+    ) -> Result<Outcome, Refused> {
+        let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
+        let left_out = skipped.collect();
+        let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
+        let services = &self.config.services;
+        let mut setup = Setup::new(services, &self.done, &left_out, main, self.config.container.stop_timeout);
+        for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
+            spec.start = Start::Failed;
+        }
+        let mut surroundings = self.surroundings(self.parent(), self.groups());
+        if !services.is_empty() {
+            // Read now, so that the loop never waits for a disk: a reload may bring what runs at times of the day.
+            surroundings.zone = zone_file::read(self.given.get(OsStr::new("TZ")).map(OsString::as_os_str));
+        }
+        if main.is_some() && self.facts.tty {
+            surroundings.terminal = Some(terminal::hand_over(signals));
+        }
+        let main = self.config.main_service();
+        let members = members(services, main.as_ref(), &self.plan);
+        let desk = self.desk();
+        let (began, tty) = (self.stopwatch.began(), self.facts.tty);
+        let mapped = self.config.container.signals.clone();
+        run::run(Stage {
+            setup,
+            stop_timeout: self.config.container.stop_timeout,
+            members,
+            surroundings,
+            sockets,
+            signals,
+            control: listener,
+            desk,
+            preparing: false,
+            began,
+            tty,
+            origin: Some(self),
+            outside,
+            mapped,
+        })
+    }
+
+    /// Opens what services speak into, while that may still be done.
+    pub fn sockets(&self, directory: Option<&RuntimeDir>) -> Sockets {
+        let main = self.config.main_service().zip(self.plan.main.as_ref());
+        let services = self.config.services.iter().zip(&self.plan.services);
+        voices::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
+            app: self.plan.identity.uid,
+            fixed: snapshot::of_plan(&self.plan),
+            steps: self.stopwatch.steps(),
+            before: self.before.clone(),
+        }
+    }
+
+    fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {
+        Surroundings {
+            environment: self.environment.clone(),
+            parent,
+            groups,
+            umask: self.plan.identity.umask,
+            limits: self.limits.clone(),
+            terminal: None,
+            log: self.plan.log,
+            tag_width: tag_width(&self.plan),
+            zone: Zone::default(),
+            directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
+            protected: self.config.container.pid1_filter.then(Protected::this),
+        }
+    }
+
+    fn parent(&self) -> Parent {
+        let kept = self.plan.privilege.kept;
+        match self.plan.privilege.drop {
+            Drop::StayRoot => Parent::Root,
+            Drop::ToApp
+                if kept.has(Capability::SETUID)
+                    || kept.has(Capability::SETGID)
+                    || kept.has(Capability::SYS_RESOURCE)
+                    || kept.has(Capability::SYS_NICE) =>
+            {
+                Parent::AppWithPower
+            }
+            Drop::ToApp | Drop::AlreadyUser | Drop::Powerless => Parent::App,
+        }
+    }
+
+    fn groups(&self) -> Option<Vec<Gid>> {
+        (self.parent() == Parent::Root).then(|| self.plan.identity.groups.clone())
+    }
+}
+
+/// Returns the members in the order of the engine's ids: the services as they are, then the main command.
+pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<Member> {
+    let plans: HashMap<_, _> = plan.services.iter().chain(&plan.main).map(|plan| (&plan.name, plan)).collect();
+    let all = services.iter().chain(main).filter_map(|service| {
+        plans.get(&service.name).map(|plan| Member {
+            service: service.clone(),
+            plan: (*plan).clone(),
+            told: Vec::new(),
+        })
+    });
+    all.collect()
+}
+
+/// Writes our own messages as the container's format has it.
+pub fn say_ours_alike(plan: &BootPlan) {
+    let width = tag_width(plan);
+    with_outputs(|outputs| match plan.log {
+        LogFormat::Auto | LogFormat::Inherit => {}
+        LogFormat::Tagged => outputs.tag_ours(&format!("{:width$}", ServiceName::OURS)),
+        LogFormat::Json => outputs.say_json(),
+    });
+}
+
+/// Returns the width of tags.
+fn tag_width(plan: &BootPlan) -> usize {
+    let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
+    names.chain([ServiceName::OURS.len()]).max().unwrap_or_default().min(WIDEST)
+}
+
+/// A tag is padded to the longest name up to this; a longer name stands out rather than push all others.
+const WIDEST: usize = 20;

@@ -1,0 +1,121 @@
+//! What the engine wants to know about members, asked by `run::probe` under their identity; and the answers, as events.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::Turning;
+use super::member::Descriptors;
+use super::perform::Hands;
+use crate::config::probe::{PROBE_TIMEOUT, Probe};
+use crate::config::service::{Kind, Ready, Service};
+use crate::config::units::show_duration;
+use crate::supervise::{Answer, Event, Id, Look, SpawnError, Time};
+
+/// Who asks a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// The engine.
+    Engine(Id),
+    /// Somebody over the control socket, by a command of the service's.
+    Caller(Id),
+}
+
+impl Turning<'_> {
+    /// Returns when something has to happen by itself.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
+        let leftovers = self.hands.look_at().into_iter().chain(self.hands.scores_due());
+        let others = self
+            .hands
+            .probes
+            .deadline()
+            .into_iter()
+            .chain(self.hands.logs.deadline())
+            .chain(self.front.deadline())
+            .chain(self.hands.reading.deadline());
+        engine.into_iter().chain(leftovers).chain(others).min()
+    }
+}
+
+impl Hands {
+    /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
+    pub fn look(&mut self, id: Id, look: Look, now: Instant, events: &mut VecDeque<Event>) {
+        if let Err(why) = self.try_look(id, look, now) {
+            let why = why.words(Errno::from_raw(why.errno).desc());
+            events.push_back(Event::Looked { id, answer: Answer::Badly(why) });
+        }
+    }
+
+    fn try_look(&mut self, id: Id, look: Look, now: Instant) -> Result<(), SpawnError> {
+        let nothing = || SpawnError::new("cannot find what to ask".to_owned(), Errno::EINVAL as i32);
+        let member = self.members.get(id.0).ok_or_else(nothing)?;
+        let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
+        let launch = member.command(&self.around, Descriptors::default(), self.file_of_run(id)?)?;
+        self.probes.start(Asker::Engine(id), probe, timeout, now, launch)?;
+        Ok(())
+    }
+
+    /// Waits for no answer any more.
+    pub fn forget(&mut self, id: Id) {
+        self.probes.cancel(Asker::Engine(id));
+    }
+
+    /// Ends the questions whose time is over.
+    pub fn expire_looks(&mut self, now: Instant, events: &mut VecDeque<Event>) {
+        for (asker, answer) in self.probes.expire(now) {
+            self.looked(asker, answer, events);
+        }
+    }
+
+    /// Passes an answer on to who asked.
+    pub fn looked(&mut self, asker: Asker, answer: Answer, events: &mut VecDeque<Event>) {
+        match asker {
+            Asker::Engine(id) => events.push_back(Event::Looked { id, answer }),
+            Asker::Caller(id) => self.tried.push((id, answer)),
+        }
+    }
+
+    /// Begins to run a command as a service; what comes of it stands in `tried` one day.
+    ///
+    /// # Errors
+    /// When no process can be had, or the command before it is not over.
+    pub fn run_as(&mut self, id: Id, words: &[OsString], timeout: Duration, now: Instant) -> Result<(), SpawnError> {
+        let nobody = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
+        let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
+        let launch = member.command(&self.around, Descriptors::default(), file)?;
+        self.probes.start(Asker::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
+        Ok(())
+    }
+
+    /// Returns by what a service that was started becomes ready, where that is more than its being there.
+    pub fn ready_by(&self, id: Id) -> Option<String> {
+        let service = &self.members.get(id.0).filter(|member| member.service.kind == Kind::Longrun)?.service;
+        match &service.ready {
+            Ready::Started => None,
+            Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
+            Ready::Notify { .. } => Some("READY=1".to_owned()),
+            Ready::Probe { probe, .. } => Some(probe.to_string()),
+            Ready::Delay(delay) => Some(format!("its delay of {}", show_duration(*delay))),
+        }
+    }
+
+    /// Returns the name of one of the things that a service waits for.
+    pub fn awaited(&self, id: Id, at: usize) -> String {
+        let service = self.members.get(id.0).map(|member| &member.service);
+        service.and_then(|service| service.wait_for.get(at)).map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+fn question(service: &Service, look: Look) -> Option<(&Probe, Duration)> {
+    match look {
+        Look::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
+        Look::Ready => match &service.ready {
+            Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),
+            Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
+        },
+        Look::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
+    }
+}

@@ -1,0 +1,378 @@
+//! [`Member`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use nix::errno::Errno;
+
+use super::environment::{self, Environment, Variables};
+use crate::config::container::LogFormat;
+use crate::config::service::{Command, Limit, Service};
+use crate::config::values::{Gid, ServiceName, Uid};
+use crate::config::zone::Zone;
+use crate::log::source::Route;
+use crate::plan::{ServicePlan, Trust};
+use crate::supervise::{Exit, Pid, Role, SpawnError};
+use crate::sys::privilege::FilesOf;
+use crate::sys::process::environment_file::{self as file, SharedBytes};
+use crate::sys::process::filter::{Filter, Protected};
+use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
+use crate::sys::process::record::{CHDIR, EXEC};
+
+/// s6 says 256 for "killed by a signal", as its first argument to a finish script.
+const SIGNALLED: &str = "256";
+/// What runs a `script`.
+const SHELL: &str = "/bin/sh";
+
+/// One service, or the main command.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// As configured.
+    pub service: Service,
+    /// As planned.
+    pub plan: ServicePlan,
+    /// Variables by which PID 1 tells it something (NOTIFY_SOCKET, WATCHDOG_USEC).
+    pub told: Vec<(&'static str, OsString)>,
+}
+
+/// What all members of a stage are started in.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The container's environment.
+    pub environment: Environment,
+    /// What PID 1 is in this stage.
+    pub parent: Parent,
+    /// Supplementary groups of a member that has none of its own, where PID 1 does not have them itself (yet).
+    pub groups: Option<Vec<Gid>>,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// Limits that PID 1 changed for itself and services must not see.
+    pub limits: Vec<Limit>,
+    /// How the main command gets a terminal; `None`: there is none, and its input is passed on.
+    pub terminal: Option<Session>,
+    /// How lines are written where a service does not say, decided: never `Auto`.
+    pub log: LogFormat,
+    /// The width of tags.
+    pub tag_width: usize,
+    /// The container's time zone.
+    pub zone: Zone,
+    /// Where the main command starts; `None`: where we are, the image's working directory. It is inherited rather than
+    /// entered again: under another user that could be refused (`WORKDIR /root`).
+    pub directory: Option<PathBuf>,
+    /// What services may not change; `None`: `pid1_filter = false`.
+    pub protected: Option<Protected>,
+}
+
+/// Descriptors made for one start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Descriptors {
+    /// `/dev/null` or what other services write, for everybody but the main command.
+    pub input: Option<RawFd>,
+    /// Write ends of log pipes.
+    pub outputs: [Option<RawFd>; 2],
+    /// The write end of the notification pipe and its number in the service.
+    pub notify: Option<(RawFd, RawFd)>,
+}
+
+/// What is known of a service's `environment_file`.
+#[derive(Clone, Debug)]
+pub enum FileBytes {
+    /// What its run has read: whatever is started beside that run uses the same.
+    Read(Rc<[u8]>),
+    /// Nothing yet: the process that is started reads it, and leaves a copy there.
+    Unread(Option<Rc<SharedBytes>>),
+}
+
+impl Member {
+    /// Returns whether it is the main command: it may have the terminal, and starts in the image's working directory.
+    pub fn is_main(&self) -> bool {
+        self.plan.name.as_str() == ServiceName::MAIN
+    }
+
+    /// Returns where its lines go. A main command that has the terminal keeps it.
+    pub fn route(&self, around: &Surroundings) -> Route {
+        let log = &self.service.log;
+        let name = self.plan.name.as_str();
+        let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
+        if let Some(to) = log.directory.clone() {
+            let user = FilesOf::from(&self.plan.credentials);
+            let instead = match around.log {
+                LogFormat::Json => Route::Json(name.to_owned()),
+                LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
+            };
+            return Route::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
+        }
+        if self.is_main() && around.terminal.is_some() {
+            return Route::Inherit;
+        }
+        let asked = log.format.filter(|format| *format != LogFormat::Auto);
+        match asked.unwrap_or(around.log) {
+            // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
+            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
+            LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
+            LogFormat::Tagged => tagged(),
+            LogFormat::Json => Route::Json(name.to_owned()),
+        }
+    }
+
+    /// Returns how its command is started.
+    ///
+    /// # Errors
+    /// What [`Launch`] cannot hold (a NUL byte).
+    pub fn command(
+        &self,
+        around: &Surroundings,
+        descriptors: Descriptors,
+        file: FileBytes,
+    ) -> Result<Launch, SpawnError> {
+        let program = path_of(&self.plan.program).map_err(nul)?;
+        let words = (Program::Path(program), self.plan.argv.clone());
+        let mut launch = self.launch(words, around, descriptors, file)?;
+        // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
+        if self.plan.variables == Trust::Anybody && is_searched(&self.service.command) {
+            launch.instead = later(&self.plan.program, &launch.env);
+        }
+        Ok(launch)
+    }
+
+    /// Returns how its finish script is started: exit code (256 if signalled), signal number, name, process group
+    /// (s6-supervise).
+    ///
+    /// # Errors
+    /// As [`Self::command`]; also when it has none.
+    pub fn finish(
+        &self,
+        (after, group): (Option<Exit>, Option<Pid>),
+        around: &Surroundings,
+        descriptors: Descriptors,
+        file: FileBytes,
+    ) -> Result<Launch, SpawnError> {
+        let (program, mut argv) = self.beside_program(Role::Finish)?;
+        let (code, signal) = match after {
+            Some(Exit::Code(code)) => (code.to_string(), "0".to_owned()),
+            Some(Exit::Signal(signal)) => (SIGNALLED.to_owned(), signal.number().to_string()),
+            None => (SIGNALLED.to_owned(), "0".to_owned()),
+        };
+        let group = group.map_or_else(|| "0".to_owned(), |pid| pid.0.to_string());
+        argv.extend([code, signal, self.plan.name.to_string(), group].map(OsString::from));
+        self.launch((program, argv), around, descriptors, file)
+    }
+
+    /// Returns how its stop command is started.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn undo(&self, around: &Surroundings, descriptors: Descriptors, file: FileBytes) -> Result<Launch, SpawnError> {
+        self.launch(self.beside_program(Role::Undo)?, around, descriptors, file)
+    }
+
+    /// Returns a refusal with the program or directory that it is about, and whose it is.
+    pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
+        let directory = self.service.directory.as_deref().unwrap_or(Path::new("/"));
+        let what = match why.what.as_str() {
+            EXEC => format!("cannot execute `{}`", self.program(role).display()),
+            CHDIR => format!("cannot change to the directory {}", directory.display()),
+            other => other.to_owned(),
+        };
+        match role {
+            Role::Run => SpawnError { what, ..why },
+            Role::Finish | Role::Undo => SpawnError { what: format!("{}: {what}", key_of(role)), ..why },
+        }
+    }
+
+    fn program(&self, role: Role) -> &Path {
+        match self.beside(role) {
+            None => &self.plan.program,
+            Some(Command::File(path)) => path,
+            Some(Command::Script(_)) => Path::new(SHELL),
+            Some(Command::Argv(words)) => Path::new(words.first().map_or(OsStr::new(""), |it| it)),
+        }
+    }
+
+    /// Returns what is run beside its command.
+    fn beside(&self, role: Role) -> Option<&Command> {
+        let service = &self.service;
+        match role {
+            Role::Run => None,
+            Role::Finish => service.finish.as_ref().map(|finish| &finish.command),
+            Role::Undo => service.stop_command.as_ref(),
+        }
+    }
+
+    /// Returns the program of what is run beside its command, and its arguments.
+    fn beside_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
+        let key = key_of(role);
+        let missing = || told(format!("cannot find a `{key}` to run"), Errno::ENOENT);
+        match self.beside(role).ok_or_else(missing)? {
+            Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
+            Command::Script(text) => {
+                let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
+                Ok((Program::Path(path_of(Path::new(SHELL)).map_err(nul)?), shell.into()))
+            }
+            Command::Argv(words) => {
+                let name = words.first().ok_or_else(missing)?;
+                Ok((Program::Search(word_of(name).map_err(nul)?), words.clone()))
+            }
+        }
+    }
+
+    /// Returns whether it has variables in a file.
+    pub fn has_file(&self) -> bool {
+        self.environment_file().is_some()
+    }
+
+    fn environment_file(&self) -> Option<&Path> {
+        self.service.environment_file.as_deref()
+    }
+
+    /// Returns everything that its command finds in its environment; `None` while nobody has read its file.
+    pub fn environment(&self, around: &Surroundings, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
+        let variables = self.variables(around);
+        match (self.environment_file(), file) {
+            (None, _) => Some(variables.with_file(Vec::new())),
+            (Some(_), FileBytes::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
+            (Some(_), FileBytes::Unread(_)) => None,
+        }
+    }
+
+    fn variables(&self, around: &Surroundings) -> Variables {
+        let mut all = around.environment.of(&self.service, &self.plan);
+        all.own.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
+        all
+    }
+
+    fn launch(
+        &self,
+        (program, argv): (Program, Vec<OsString>),
+        around: &Surroundings,
+        descriptors: Descriptors,
+        file: FileBytes,
+    ) -> Result<Launch, SpawnError> {
+        let service = &self.service;
+        let Variables { before, own } = self.variables(around);
+        let (env, file) = match (self.environment_file(), file) {
+            (Some(path), FileBytes::Unread(copy)) => {
+                let file =
+                    EnvironmentFile { path: path.to_owned(), trust: self.plan.variables, before: before.len(), copy };
+                let (before, own) = (environment::as_words(&before), environment::as_words(&own));
+                ([before.map_err(nul)?, own.map_err(nul)?].concat(), Some(file))
+            }
+            (Some(_), FileBytes::Read(bytes)) => {
+                let all = Variables { before, own }.with_file(file::variables(&bytes));
+                (environment::as_words(&all).map_err(nul)?, None)
+            }
+            (None, FileBytes::Read(_) | FileBytes::Unread(_)) => {
+                let all = Variables { before, own }.with_file(Vec::new());
+                (environment::as_words(&all).map_err(nul)?, None)
+            }
+        };
+        let directory = match self.is_main() {
+            false => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
+            true => around.directory.as_deref(),
+        };
+        let mut credentials = self.plan.credentials.clone();
+        if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
+            credentials.groups.clone_from(&around.groups);
+        }
+        let limits = around.limits.iter().chain(&service.limits);
+        let [stdout, stderr] = descriptors.outputs;
+        let reached = around.protected.filter(|it| it.is_reached_by(&credentials));
+        let filter = reached.map(Filter::new);
+        Ok(Launch {
+            program,
+            instead: Vec::new(),
+            argv: words(&argv).map_err(nul)?,
+            env,
+            file,
+            directory: directory.map(path_of).transpose().map_err(nul)?,
+            credentials,
+            parent: around.parent,
+            umask: service.umask.unwrap_or(around.umask),
+            nice: service.nice,
+            limits: limits.copied().collect(),
+            session: around.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
+            mark: None,
+            filter,
+            stdio: [descriptors.input, stdout, stderr],
+            notify: descriptors.notify,
+        })
+    }
+}
+
+/// Returns whether its program is named without a slash.
+fn is_searched(command: &Command) -> bool {
+    match command {
+        Command::Argv(words) => words.first().is_some_and(|name| !name.as_bytes().contains(&b'/')),
+        Command::Script(_) | Command::File(_) => false,
+    }
+}
+
+/// Returns the paths at which execvp(3) would look behind `program` in the PATH of this environment; looks at none of them.
+fn later(program: &Path, env: &[CString]) -> Vec<CString> {
+    let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let places = path.split(|byte| *byte == b':').filter(|place| place.starts_with(b"/"));
+    let behind = places.map(|place| Path::new(OsStr::from_bytes(place))).skip_while(|place| *place != found).skip(1);
+    behind.filter_map(|place| path_of(&place.join(name)).ok()).collect()
+}
+
+/// Returns the key that a role's program is written under.
+fn key_of(role: Role) -> &'static str {
+    match role {
+        Role::Run => "command",
+        Role::Finish => "finish",
+        Role::Undo => "stop_command",
+    }
+}
+
+fn nul(_: std::ffi::NulError) -> SpawnError {
+    told("cannot pass a NUL byte to a program", Errno::EINVAL)
+}
+
+fn told(what: impl Into<String>, errno: Errno) -> SpawnError {
+    SpawnError::new(what.into(), errno as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::values::CapSet;
+    use crate::config::{self, Content, Sources, Tree};
+    use crate::plan::inherited::Inherited;
+    use crate::plan::{Credentials, Trust};
+
+    fn member(toml: &str) -> Member {
+        let file = Content::File { bytes: toml.into(), executable: false };
+        let tree = Tree { path: "/t".into(), entries: BTreeMap::from([("web.toml".into(), file)]), unreadable: None };
+        let config = config::read(&Sources { trees: vec![tree], ..Sources::default() }).unwrap();
+        let service = config.services[0].clone();
+        let credentials =
+            Credentials { uid: Uid(1), gid: Gid(1), groups: None, ambient: CapSet::EMPTY, no_new_privs: true };
+        let plan = ServicePlan {
+            name: service.name.clone(),
+            credentials,
+            program: "/usr/bin/web".into(),
+            argv: vec!["web".into()],
+            home: "/".into(),
+            user: "app".into(),
+            skipped: None,
+            variables: Trust::Anybody,
+            inherited: Inherited::All,
+        };
+        Member { service, plan, told: Vec::new() }
+    }
+
+    #[test]
+    fn a_refusal_names_the_program_and_that_of_finish_as_such() {
+        let member = member("command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"");
+        let told = |role, what| member.explain(role, told(what, Errno::ENOENT)).what;
+        assert_eq!(told(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
+        assert_eq!(told(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
+        assert_eq!(told(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
+        assert_eq!(told(Role::Run, "cannot fork"), "cannot fork");
+    }
+}

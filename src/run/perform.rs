@@ -1,0 +1,330 @@
+//! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{geteuid, pipe2};
+
+use super::calendars::Calendars;
+use super::family::{Family, Left, Process};
+use super::looks::Asker;
+use super::member::{Descriptors, FileBytes, Member, Surroundings};
+use super::memory::Memory;
+use super::pipes::Pipes;
+use super::reading::Reading;
+use super::retire::Places;
+use super::voices::{Sockets, Voices};
+use super::watch::Watch;
+use crate::config::service::Ready;
+use crate::config::values::{CapSet, Capability, Signal, Uid};
+use crate::log::logs::{Logs, SHARE};
+use crate::log::ours::Stream;
+use crate::run::probe::Probes;
+use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
+use crate::sys::null;
+use crate::sys::privilege::with_raised;
+use crate::sys::process::environment_file::SharedBytes;
+use crate::sys::process::group::{self, Leftover};
+use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::spawn;
+
+/// Everything that acts on processes.
+pub struct Hands {
+    pub(super) members: Vec<Member>,
+    pub(super) around: Surroundings,
+    pub(super) family: Family,
+    /// Verdicts and readiness.
+    pub watch: Watch,
+    /// What services say.
+    pub logs: Logs,
+    /// Questions under way.
+    pub probes: Probes<Asker>,
+    /// What came of commands that somebody asked for.
+    pub tried: Vec<(Id, Answer)>,
+    /// What services say of themselves.
+    pub voices: Voices,
+    /// What services write to each other.
+    pub pipes: Pipes,
+    /// What runs at times of the day.
+    pub calendars: Calendars,
+    /// How often the kernel has killed for want of memory, and whose last process it was.
+    pub(super) memory: Memory,
+    /// What members will be after a reload, once nothing of the old one runs.
+    pub(super) next: HashMap<Id, Member>,
+    /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
+    pub(super) files: HashMap<Id, Rc<[u8]>>,
+    /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
+    pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
+    /// What a reload reads.
+    pub reading: Reading,
+    /// Whose places reloads have made free, or soon will.
+    pub(super) places: Places,
+    null: File,
+    /// How many dead were buried.
+    pub(super) deaths: u64,
+    pub(super) last: Vec<Option<Pid>>,
+}
+
+impl Hands {
+    /// Returns hands that have started nothing yet.
+    ///
+    /// # Errors
+    /// When no descriptor can be had.
+    pub fn new(mut members: Vec<Member>, around: Surroundings, sockets: Sockets) -> io::Result<Self> {
+        let mut watch = Watch::new()?;
+        let mut calendars = Calendars::new(around.zone.clone());
+        for (at, member) in members.iter().enumerate() {
+            calendars.put(Id(at), &member.plan.name, member.service.calendar.as_ref(), &mut watch);
+        }
+        Ok(Self {
+            calendars,
+            voices: Voices::new(&mut members, sockets, &mut watch),
+            probes: Probes::new()?,
+            tried: Vec::new(),
+            pipes: Pipes::new(&members)?,
+            last: vec![None; members.len()],
+            logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
+            members,
+            around,
+            family: Family::new(),
+            watch,
+            memory: Memory::watch(),
+            next: HashMap::new(),
+            files: HashMap::new(),
+            scores: VecDeque::new(),
+            reading: Reading::default(),
+            places: Places::default(),
+            null: null::input()?,
+            deaths: 0,
+        })
+    }
+
+    /// Starts a process and says how it went.
+    pub fn start(&mut self, id: Id, role: Role, after: Option<Exit>, events: &mut VecDeque<Event>) {
+        events.push_back(match self.try_start(id, role, after) {
+            Ok(pid) => Event::Spawned { id, pid },
+            Err(why) => Event::SpawnFailed { id, why: self.explain(id, role, why) },
+        });
+    }
+
+    fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
+        let no_pipe = |errno: Errno| SpawnError::new("cannot make a pipe".to_owned(), errno as i32);
+        let no_memory =
+            |errno: Errno| SpawnError::new("cannot get memory for environment_file".to_owned(), errno as i32);
+        let unknown = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
+        let member = self.members.get(id.0).ok_or_else(unknown)?;
+        let is_main = member.is_main();
+        let uid = member.plan.credentials.uid;
+        let [piped, fed] = match role {
+            Role::Run => [self.pipes.output(id), self.pipes.input(id)],
+            Role::Finish | Role::Undo => [None, None],
+        };
+        let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
+        let out = taken(self.logs.takes(id) && piped.is_none())?;
+        let err = taken(self.logs.takes(id))?;
+        let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
+        let notify = match &member.service.ready {
+            Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
+            Ready::Fd { .. } | Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
+        };
+        let descriptors = Descriptors {
+            input: fed.or((!is_main).then(|| self.null.as_raw_fd())),
+            outputs: [piped.or(write_end(&out)), write_end(&err)],
+            notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
+        };
+        let last = self.last.get(id.0).copied().flatten();
+        let copy = (role == Role::Run && member.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
+        let copy = copy.map(Rc::new);
+        let file = match role {
+            Role::Run => FileBytes::Unread(copy.clone()),
+            Role::Finish | Role::Undo => self.file_of_run(id)?,
+        };
+        let mut launch = match role {
+            Role::Run => member.command(&self.around, descriptors, file)?,
+            Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
+            Role::Undo => member.undo(&self.around, descriptors, file)?,
+        };
+        let mark = self.family.detached.next_mark();
+        launch.mark = mark.limit();
+        if role == Role::Run {
+            self.files.remove(&id);
+            self.voices.begin(id);
+        }
+        let started = spawn::spawn(&launch)?;
+        let pid = started.pid;
+        if role == Role::Run
+            && let Some(last) = self.last.get_mut(id.0)
+        {
+            *last = Some(pid);
+        }
+        for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
+            // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
+            let _watched = pipe.map(|(read, _)| self.logs.add(id, stream, read));
+        }
+        // A verdict that cannot be watched is read when the process ends.
+        let key = self.watch.verdict(pid, &started.verdict);
+        let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
+        let verdict = key.ok().map(|key| (key, started.verdict));
+        self.family.born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false, mark });
+        Ok(pid)
+    }
+
+    /// Returns what the run of a service has read from its file.
+    ///
+    /// # Errors
+    /// While that run has not said yet what it is: EAGAIN.
+    pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
+        let reads = |pid: &Pid| self.family.is_reading_file(*pid);
+        if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
+            let what = "its environment_file is still being read".to_owned();
+            return Err(SpawnError::new(what, Errno::EAGAIN as i32));
+        }
+        Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
+    }
+
+    /// Sends a signal to a process or group that the engine knows.
+    pub fn signal(&mut self, pid: Pid, to: Target, signal: Signal) {
+        if let Err(errno) = self.deliver(pid, to, signal)
+            && errno != Errno::ESRCH
+        {
+            tracing::warn!("cannot send {signal} to process {}: {errno}", pid.0);
+        }
+    }
+
+    /// The same, and says how it went.
+    ///
+    /// # Errors
+    /// ESRCH: it is gone.
+    pub fn deliver(&mut self, pid: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
+        let kills = signal == Signal::KILL && to == Target::Group;
+        if let Some(process) = self.family.get(pid) {
+            process.killed |= kills;
+        } else if self.family.leftover(pid).0.is_some() {
+            self.family.told();
+        } else {
+            // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
+            return Err(Errno::ESRCH);
+        }
+        let mut send = || match self.family.leftover(pid) {
+            (Some(left), recent, detached) => left.signal(signal, recent, detached),
+            (None, recent, _) => {
+                let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
+                match sent {
+                    // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
+                    Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
+                    sent => sent,
+                }
+            }
+        };
+        let kill = CapSet::EMPTY.with(Capability::KILL);
+        // Another user's service: KILL is permitted and raised around this one call (DESIGN §3.4).
+        match send() {
+            Err(Errno::EPERM) => with_raised(kill, send),
+            sent => sent,
+        }
+    }
+
+    /// Reaps up to `most` dead children, ours and adopted ones alike, and fewer where they have left much to read. Returns
+    /// whether there may be more.
+    pub fn bury(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
+        let mut more = true;
+        let mut groups = Vec::new();
+        let mut read = 0;
+        for _ in 0..most {
+            if read >= SHARE {
+                break;
+            }
+            let Seen::Dead(pid, exit) = reap::look() else {
+                more = false;
+                break;
+            };
+            let out_of_memory = self.memory.explains(exit);
+            // What it said before it died comes before its death.
+            self.read_verdict(pid, events);
+            let Some(process) = self.family.died(pid) else {
+                let looked = self.probes.died(pid, exit);
+                self.family.detached.reaped(pid);
+                self.deaths += 1;
+                if let Some((asker, answer)) = looked {
+                    self.looked(asker, answer, events);
+                }
+                continue;
+            };
+            self.hear(process.id, events);
+            read += self.logs.catch_up(process.id);
+            self.memory.note(process.id, out_of_memory);
+            if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
+                events.push_back(Event::Ready { id: process.id });
+            }
+            let leftover = Leftover::pin(pid);
+            reap::reap(pid);
+            self.deaths += 1;
+            if !process.refused {
+                groups.push((process, pid, exit, leftover));
+            }
+        }
+        // After all the dead are buried: a member that died together with its leader is not left.
+        self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
+        for (process, pid, exit, leftover) in groups {
+            let Process { id, killed, .. } = process;
+            let run = self.ends_with(&process, exit);
+            let detached = run.is_some_and(|run| self.family.detached.has(run));
+            let group_left = leftover.may_be_left(self.null.as_fd()) || detached;
+            if group_left {
+                self.family.left(pid, Left { id, leftover, run });
+            }
+            if group_left && killed {
+                self.signal(pid, Target::Group, Signal::KILL);
+            }
+            events.push_back(Event::Exited { id, exit, group_left });
+        }
+        self.count_leftovers(events);
+        more
+    }
+
+    /// Tells the engine which groups are gone.
+    pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
+        if self.family.look_at().is_some() {
+            let gone = self.family.gone(self.null.as_fd());
+            events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
+        }
+    }
+
+    /// Returns when groups without a leader must be looked after.
+    pub fn look_at(&self) -> Option<Instant> {
+        self.family.look_at()
+    }
+
+    /// Waits for the rest of a group no more.
+    pub fn abandon(&mut self, leader: Pid) {
+        self.family.abandon(leader);
+    }
+
+    /// Returns the leaders that live, the youngest first.
+    pub fn youngest_first(&self) -> Vec<Pid> {
+        self.family.youngest_first()
+    }
+}
+
+/// A pipe whose read end is ours and does not block.
+fn input_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((read, write))
+}
+
+/// A pipe for a service's output, which the service can open again as `/dev/stdout` also when it is another user.
+fn output_pipe(reader: Uid) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (read, write) = input_pipe()?;
+    if Uid(geteuid().as_raw()) != reader {
+        fchmod(&write, Mode::from_bits_truncate(0o622))?;
+    }
+    Ok((read, write))
+}

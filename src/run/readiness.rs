@@ -1,0 +1,25 @@
+//! Descriptors in tokio's terms. Each is watched through a duplicate of its own, so that no order of closing matters.
+#![allow(unsafe_code)] // AsyncFd::register_with_interest
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::log::ours::with_outputs;
+
+/// Begins to watch a descriptor. Must be called inside the runtime.
+///
+/// # Errors
+/// When it cannot be duplicated or registered.
+pub fn watched(fd: &impl AsFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    let own = fd.as_fd().try_clone_to_owned()?;
+    // SAFETY: an OwnedFd stays open, and the same, for as long as the AsyncFd owns it.
+    Ok(unsafe { AsyncFd::register_with_interest(own, interest) }?)
+}
+
+/// Returns whether any output has bytes that could not be written yet.
+pub fn waiting_to_be_written() -> bool {
+    with_outputs(|outputs| outputs.sinks().any(|sink| sink.pending() > 0))
+}

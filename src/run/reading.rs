@@ -1,0 +1,139 @@
+//! A reload's reading, by a process of PID 1's own: a tree on a disk or network that hangs holds up whoever asked for the
+//! reload, for a while, and nobody else. It has PID 1's rights, and is reaped with everybody else.
+#![allow(unsafe_code)] // the end of a forked child
+#![allow(clippy::disallowed_methods)] // until when it may read
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{self, pipe2};
+
+use super::watch::{Key, Watch};
+use crate::log::writer::keep_only;
+use crate::supervise::Pid;
+use crate::sys::process::spawn;
+
+/// A disk that was asleep answers within this.
+const LIMIT: Duration = Duration::from_secs(10);
+/// What is read in one turn of the loop.
+const SHARE: usize = 256 * 1024;
+
+/// What is being read, or was.
+#[derive(Default)]
+pub struct Reading {
+    reader: Option<Reader>,
+    outcome: Option<Result<Vec<u8>, String>>,
+}
+
+struct Reader {
+    pid: Pid,
+    from: File,
+    key: Key,
+    bytes: Vec<u8>,
+    until: Instant,
+}
+
+impl Reading {
+    /// Forks a process that reads; what `read` returns there arrives here.
+    ///
+    /// # Errors
+    /// In words, when no process can be had.
+    pub fn begin(&mut self, watch: &mut Watch, read: impl FnOnce() -> Vec<u8>) -> Result<(), String> {
+        let refused = |errno: nix::errno::Errno| format!("cannot make a pipe: {}", errno.desc());
+        let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
+        fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
+        let mut job = Some((read, to));
+        let pid = spawn::forked(|| {
+            let lived = catch_unwind(AssertUnwindSafe(|| {
+                if let Some((read, to)) = job.take() {
+                    keep_only(to.as_raw_fd());
+                    hand_over(&read(), to);
+                }
+            }));
+            // SAFETY: ends this process without running the parent's exit handlers.
+            unsafe { libc::_exit(i32::from(lived.is_err())) }
+        });
+        drop(job);
+        let pid = pid.map_err(|why| why.words(nix::errno::Errno::from_raw(why.errno).desc()))?;
+        let from = File::from(from);
+        let key = watch.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
+        self.reader = Some(Reader { pid, from, key, bytes: Vec::new(), until: Instant::now() + LIMIT });
+        Ok(())
+    }
+
+    /// Returns whether nothing new may be begun.
+    pub fn is_under_way(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Returns what was read, once: or why nothing was.
+    pub fn take(&mut self) -> Option<Result<Vec<u8>, String>> {
+        self.outcome.take()
+    }
+
+    /// Returns when [`Self::expire`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.reader.as_ref().map(|reader| reader.until)
+    }
+
+    /// Reads what has arrived.
+    pub fn listen(&mut self, watch: &mut Watch) {
+        let Some(reader) = &mut self.reader else { return };
+        let had = reader.bytes.len();
+        let limit = u64::try_from(SHARE).unwrap_or(u64::MAX);
+        match (&reader.from).take(limit).read_to_end(&mut reader.bytes) {
+            Ok(_) if reader.bytes.len() - had == SHARE => {}
+            Ok(_) => self.finish(watch, None),
+            Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(cause) => self.finish(watch, Some(format!("cannot read from the process that reads: {cause}"))),
+        }
+    }
+
+    /// Gives up what takes too long.
+    pub fn expire(&mut self, now: Instant, watch: &mut Watch) {
+        if self.reader.as_ref().is_some_and(|reader| reader.until <= now) {
+            let limit = LIMIT.as_secs();
+            self.give_up(
+                watch,
+                format!(
+                    "reading the configuration, and looking at the paths that it names, took longer than {limit} s: a disk \
+                     or network that they lie on does not answer; all goes on as it is: reload again once \
+                     `stepdown check` in the container ends"
+                ),
+            );
+        }
+    }
+
+    /// Nobody needs it any more, or waits for it.
+    pub fn give_up(&mut self, watch: &mut Watch, why: String) {
+        // One that has ended has closed its side: its number could be another's.
+        self.listen(watch);
+        if let Some(reader) = &self.reader {
+            end(reader.pid);
+            self.finish(watch, Some(why));
+        }
+    }
+
+    fn finish(&mut self, watch: &mut Watch, why: Option<String>) {
+        if let Some(Reader { from, key, bytes, .. }) = self.reader.take() {
+            watch.forget(key, &from);
+            self.outcome = Some(why.map_or(Ok(bytes), Err));
+        }
+    }
+}
+
+/// It has not been reaped: it has just been started, or its side of the pipe was open a moment ago.
+fn end(pid: Pid) {
+    let _gone = kill(unistd::Pid::from_raw(pid.0), Signal::SIGKILL);
+}
+
+/// A reader that is not waited for any more needs nothing.
+fn hand_over(bytes: &[u8], to: OwnedFd) {
+    let _unread = File::from(to).write_all(bytes);
+}

@@ -1,0 +1,206 @@
+//! A reload in the loop: what was read again goes to the engine and to whoever acts; one line says what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Turning;
+use super::member::Member;
+use super::perform::Hands;
+use super::reports::count;
+use crate::config::values::ServiceName;
+use crate::control::answers::{Answer, Reloaded};
+use crate::control::server::Call;
+use crate::error::Error;
+use crate::plan::checks::Examination;
+use crate::supervise::{Action, Id, Setup};
+
+/// Why nothing is read.
+const STOPS: &str = "the container stops";
+
+/// What comes of reading the configuration again.
+#[derive(Debug)]
+pub struct Reread {
+    /// Every service as it is to be, without the main command.
+    pub setup: Setup,
+    /// Those of them that are new or changed, for starting them.
+    pub members: Vec<Member>,
+    /// Those that were not there.
+    pub new: BTreeSet<ServiceName>,
+    /// Those that were there with another definition.
+    pub changed: BTreeSet<ServiceName>,
+    /// Those that are not there any more.
+    pub gone: BTreeSet<ServiceName>,
+    /// What is to be said besides.
+    pub notices: Vec<String>,
+}
+
+/// What the loop was made from: the configuration and the plan.
+pub trait Origin {
+    /// Reads the configuration's files again, in a process of their own: nothing of what it changes is seen here.
+    fn read(&self) -> Vec<u8>;
+
+    /// Makes of what [`Self::read`] has returned what the configuration is to be.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or what it would need that was given up.
+    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error>;
+
+    /// Returns what the boot came to, for `doctor`.
+    fn examine(&self) -> Examination;
+}
+
+impl Turning<'_> {
+    /// Begins to read what is asked for, or goes on with what was read. Who asks while that is being read waits for the next
+    /// time: the files may have changed since. Returns what to do now, if a reload is over.
+    pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
+        if self.supervisor.because().is_some() {
+            self.hands.reading.give_up(&mut self.hands.watch, STOPS.to_owned());
+        }
+        if let Some(read) = self.hands.reading.take() {
+            let (told, actions) = match read {
+                Ok(_) if self.supervisor.because().is_some() => (Err(STOPS.to_owned()), Vec::new()),
+                Ok(read) => self.reread(&read),
+                Err(why) => {
+                    tracing::error!("reload refused, nothing is changed: {why}");
+                    (Err(format!("reload refused, nothing is changed: {why}")), Vec::new())
+                }
+            };
+            answer(std::mem::take(&mut self.reloading), &told);
+            return Some(actions);
+        }
+        if self.hands.reading.is_under_way() {
+            return None;
+        }
+        let calls = self.reload_asked.take()?;
+        match self.begin_to_read() {
+            Ok(()) => {
+                self.reloading = calls;
+                None
+            }
+            Err(why) => {
+                answer(calls, &Err(why));
+                Some(Vec::new())
+            }
+        }
+    }
+
+    fn begin_to_read(&mut self) -> Result<(), String> {
+        let Some(origin) = &self.origin else { return Err("nothing is supervised yet".to_owned()) };
+        if self.supervisor.because().is_some() {
+            return Err(STOPS.to_owned());
+        }
+        self.hands.reading.begin(&mut self.hands.watch, || origin.read())
+    }
+
+    /// Begins what follows from what was read. Returns what was done in words, or why nothing was.
+    fn reread(&mut self, read: &[u8]) -> (Result<Told, String>, Vec<Action>) {
+        let Some(origin) = &mut self.origin else {
+            return (Err("nothing is supervised yet".to_owned()), Vec::new());
+        };
+        let reread = match origin.reread(read) {
+            Ok(reread) => reread,
+            Err(error) => {
+                let why = match &error {
+                    Error::Wrong(problems) => {
+                        let all = problems.clone().into_sorted();
+                        let count = count(u32::try_from(all.len()).unwrap_or(u32::MAX), "problem");
+                        let list: String = all.iter().map(|problem| format!("\n  {problem}")).collect();
+                        format!("{count}:{list}")
+                    }
+                    Error::Refused(refused) => refused.to_string(),
+                };
+                tracing::error!("reload refused, nothing is changed: {why}");
+                return (Err(format!("reload refused, nothing is changed: {why}")), Vec::new());
+            }
+        };
+        let told = reread.told();
+        tracing::info!("reload: {told}");
+        reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
+        let Reread { setup, members, changed, notices, .. } = reread;
+        let actions = self.supervisor.adopt(self.now(), setup, &changed);
+        let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
+        for id in self.hands.adopt(members.collect()) {
+            if let Some(spec) = self.supervisor.spec(id) {
+                self.front.roll.put(id, spec);
+            }
+        }
+        self.callers.set(self.users());
+        (Ok(Told { told, notices }), actions)
+    }
+}
+
+/// What came of it.
+struct Told {
+    told: String,
+    notices: Vec<String>,
+}
+
+/// What callers are told of it.
+fn answer(calls: Vec<Call>, told: &Result<Told, String>) {
+    for call in calls {
+        call.answer(match told {
+            Ok(Told { told, notices }) => {
+                Answer::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
+            }
+            Err(why) => Answer::Error(why.clone()),
+        });
+    }
+}
+
+impl Reread {
+    fn told(&self) -> String {
+        let list = |what: &str, names: &BTreeSet<ServiceName>| {
+            let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
+            (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+        };
+        let lists = [list("new", &self.new), list("changed", &self.changed), list("gone", &self.gone)];
+        let lists: Vec<_> = lists.into_iter().flatten().collect();
+        if lists.is_empty() { "nothing has changed".to_owned() } else { lists.join("; ") }
+    }
+}
+
+impl Hands {
+    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`Hands::renew`] is called.
+    /// Returns the new ones.
+    pub(super) fn adopt(&mut self, members: BTreeMap<Id, Member>) -> Vec<Id> {
+        let mut new = Vec::new();
+        for (id, member) in members {
+            if self.places.vacant.remove(&id) {
+                if let Some(place) = self.members.get_mut(id.0) {
+                    *place = member;
+                }
+            } else if id.0 == self.members.len() {
+                self.members.push(member);
+                self.last.push(None);
+            } else {
+                self.next.insert(id, member);
+                continue;
+            }
+            new.push(id);
+        }
+        for id in &new {
+            if let Some(member) = self.members.get(id.0) {
+                self.pipes.name(*id, member);
+            }
+        }
+        new.iter().for_each(|id| self.settle_in(*id));
+        new
+    }
+
+    /// From now on a member is what the last reload has made of it.
+    pub fn renew(&mut self, id: Id) {
+        let (Some(next), Some(member)) = (self.next.remove(&id), self.members.get_mut(id.0)) else { return };
+        *member = next;
+        self.files.remove(&id);
+        self.settle_in(id);
+    }
+
+    fn settle_in(&mut self, id: Id) {
+        let Some(member) = self.members.get_mut(id.0) else { return };
+        self.logs.put(id, member.route(&self.around));
+        self.voices.add(id, member, &mut self.watch);
+        self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
+        if let Err(errno) = self.pipes.link(id, member) {
+            tracing::warn!("{}: cannot make a pipe between services: {errno}", member.plan.name);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Reload: the configuration is read again and checked whole; what comes of it is handed to the loop, or nothing changes.
+//! A reload never needs more than PID 1 has kept (DESIGN §3.4). What runs, and how it is changed, is not known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::config::bytes::READABLE;
+use crate::config::service::Service;
+use crate::config::values::ServiceName;
+use crate::config::{self, Config, Content, Sources, Tree, key_lines};
+use crate::error::{Error, Place, Problem, Problems, shown};
+use crate::inspect::facts;
+use crate::inspect::source::{self, Where, wire};
+use crate::plan::checks::{self, Examination};
+use crate::plan::{self, BootPlan, Drop, ServicePlan};
+use crate::run::life::{Life, members};
+use crate::run::{Member, Origin, Reread};
+use crate::supervise::{Setup, Start};
+
+/// What can only be done before the step down.
+const RESTART: &str = "restart the container";
+
+impl Origin for Life {
+    fn read(&self) -> Vec<u8> {
+        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
+        let trust = keeps.then(|| self.plan.root_alone(&self.facts));
+        let read = source::Read::again(&Where::installed(), &self.given, trust);
+        // What the new configuration names is looked at here first: PID 1, which looks again for the answers, then meets
+        // nothing that hangs, unless it began to in this moment.
+        let source::Read { container, trees, .. } = read.clone();
+        if let Ok(config) = config::read(&self.sources(container, trees)) {
+            drop(facts::again(&config, &self.facts));
+        }
+        wire::encoded(&read)
+    }
+
+    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error> {
+        let place = Where::installed();
+        let early = "the process that reads the configuration has ended early";
+        let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
+        let source::Read { stranger, container, trees } = wire::decoded(read).ok_or_else(cut)?;
+        if let Some(path) = stranger {
+            return Err(is_strangers(path));
+        }
+        let sources = self.sources(container, trees);
+        let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
+        let facts = facts::again(&config, &self.facts);
+        let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+        let changed = changed((&self.config, &self.plan), (&config, &plan));
+        let mut problems = Problems::default();
+        self.check_privilege(&plan, &mut problems);
+        self.check_prepare(&config, &plan, &changed, &mut problems);
+        if !problems.is_empty() {
+            return Err(Error::Wrong(problems));
+        }
+        let mut notices = self.news(&plan);
+        if config.container != self.config.container {
+            notices.push(format!(
+                "what changed in {} and in variables holds from the next start on: {RESTART}",
+                shown(place.container_file.as_os_str())
+            ));
+        }
+        let skipped =
+            plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone()).collect();
+        let stop_timeout = self.config.container.stop_timeout;
+        // One that changed, and is none of *prepare* any more, has not been done as what it is now.
+        let done = self.done.difference(&changed).cloned().collect();
+        let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout);
+        let not_done = |name: &ServiceName| self.not_done.contains(name) && !changed.contains(name);
+        for spec in setup.specs.iter_mut().filter(|spec| not_done(&spec.name)) {
+            spec.start = Start::Failed;
+        }
+        let names =
+            |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
+        let (old, new) = (names(&self.config), names(&config));
+        let reread = Reread {
+            setup,
+            members: touched(members(&config.services, None, &plan), &old, &changed),
+            new: new.difference(&old).cloned().collect(),
+            gone: old.difference(&new).cloned().collect(),
+            changed,
+            notices,
+        };
+        let container = std::mem::replace(&mut self.config, config).container;
+        self.config.container = container;
+        self.plan.services = plan.services;
+        (self.plan.notices, self.plan.concerns) = (plan.notices, plan.concerns);
+        Ok(reread)
+    }
+
+    fn examine(&self) -> Examination {
+        checks::of_plan(&self.config, &self.facts, &self.plan).of_the_past()
+    }
+}
+
+impl Life {
+    fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>) -> Sources {
+        Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() }
+    }
+
+    /// What cannot be read now was readable for root: say who it is that reads.
+    fn as_we_are(&self, problems: Problems) -> Problems {
+        let me = &self.plan.identity;
+        match self.plan.privilege.drop {
+            Drop::ToApp => {
+                let who = format!("{} ({}:{})", shown(me.name.as_ref()), me.uid, me.gid);
+                problems
+                    .with_remedy(READABLE, &format!("make it readable for {who}, which PID 1 has become: chmod a+rX"))
+            }
+            Drop::StayRoot | Drop::AlreadyUser | Drop::Powerless => problems,
+        }
+    }
+
+    /// What a boot with this plan would say and ours did not.
+    fn news(&self, plan: &BootPlan) -> Vec<String> {
+        let left_out = |plan: &BootPlan| -> Vec<String> {
+            let skipped = plan.services.iter().filter_map(|it| Some((&it.name, it.skipped.as_ref()?)));
+            skipped.map(|(name, why)| format!("`{name}` is left out: {}; {}", why.cause, why.fix)).collect()
+        };
+        let said = |plan: &BootPlan| [left_out(plan), plan.notices.clone()].concat();
+        let before = said(&self.plan);
+        said(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
+    }
+
+    fn check_privilege(&self, plan: &BootPlan, problems: &mut Problems) {
+        let (have, need) = (&self.plan.privilege, &plan.privilege);
+        let enough = have.drop == Drop::StayRoot
+            || (have.drop == need.drop
+                && need.kept.minus(have.kept).is_empty()
+                && (need.no_new_privs || !have.no_new_privs));
+        if !enough {
+            let reasons =
+                if need.reasons.is_empty() { String::new() } else { format!(" ({})", need.reasons.join("; ")) };
+            let what = format!("needs more privilege than PID 1 has kept{reasons}");
+            problems.push(Problem::new(Place::Machine, what, RESTART));
+        }
+        if plan.identity != self.plan.identity {
+            problems.push(Problem::new(Place::Machine, "the app user would be another one", RESTART));
+        }
+    }
+
+    fn check_prepare(
+        &self,
+        config: &Config,
+        plan: &BootPlan,
+        changed: &BTreeSet<ServiceName>,
+        problems: &mut Problems,
+    ) {
+        let known = |name: &ServiceName| self.done.contains(name) || self.not_done.contains(name);
+        for name in plan.prepare.iter().filter(|name| !known(name) || changed.contains(*name)) {
+            let at = config.services.iter().find(|service| service.name == *name).map(|service| service.at.clone());
+            let what = format!("`{name}` runs as root before the step down, which is over");
+            problems.push(Problem::new(at.unwrap_or(Place::Machine), what, RESTART));
+        }
+    }
+}
+
+fn is_strangers(path: PathBuf) -> Error {
+    wrong(Problem::new(
+        Place::file(path),
+        "others than root can write it, and PID 1 keeps privilege: it is not read again",
+        format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
+    ))
+}
+
+fn wrong(problem: Problem) -> Error {
+    let mut problems = Problems::default();
+    problems.push(problem);
+    Error::Wrong(problems)
+}
+
+/// Returns the members that were not there, or were others.
+fn touched(all: Vec<Member>, old: &BTreeSet<ServiceName>, changed: &BTreeSet<ServiceName>) -> Vec<Member> {
+    let is = |name: &ServiceName| !old.contains(name) || changed.contains(name);
+    all.into_iter().filter(|member| is(&member.plan.name)).collect()
+}
+
+/// Returns the services that both have and that are not the same.
+fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
+    fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &ServicePlan> {
+        plan.services.iter().map(|it| (&it.name, it)).collect()
+    }
+    let before: BTreeMap<&ServiceName, &Service> = old.0.services.iter().map(|it| (&it.name, it)).collect();
+    let (old_plans, new_plans) = (plans(old.1), plans(new.1));
+    let is_another = |service: &&Service| {
+        before.get(&service.name).is_some_and(|before| {
+            **before != Service { at: before.at.clone(), ..Service::clone(service) }
+                || old_plans.get(&service.name) != new_plans.get(&service.name)
+        })
+    };
+    new.0.services.iter().filter(is_another).map(|service| service.name.clone()).collect()
+}

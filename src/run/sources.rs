@@ -1,0 +1,151 @@
+//! What the event loop waits for, and which of it has come. The kernel is asked anew in each turn, also while some source
+//! never runs dry: readiness that tokio remembers says nothing about the others. Must not know what the sources mean.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+
+use super::perform::Hands;
+use super::readiness::{waiting_to_be_written, watched};
+use crate::control::server::Call;
+use crate::log::logs::Way;
+use crate::log::ours::with_outputs;
+use crate::sys::signals::Signals;
+
+/// All of them but callers and deadlines.
+pub struct Sources {
+    signals: AsyncFd<OwnedFd>,
+    faults: Option<AsyncFd<OwnedFd>>,
+    watch: AsyncFd<OwnedFd>,
+    probes: AsyncFd<OwnedFd>,
+    logs: [(Way, AsyncFd<OwnedFd>); 3],
+    outputs: Vec<AsyncFd<OwnedFd>>,
+}
+
+/// What there is to do. A flag stays until its source was found empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// A signal came.
+    pub signals: bool,
+    /// There may be more exited children than were reaped.
+    pub exits: bool,
+    /// A verdict, a readiness descriptor or a notification socket.
+    pub watch: bool,
+    /// A probe said something.
+    pub probes: bool,
+    /// There may be more callers than had their turn.
+    pub calls: bool,
+    /// An output takes more.
+    pub output: bool,
+    /// Logs for stdout, stderr and files.
+    pub logs: [bool; 3],
+}
+
+impl Sources {
+    /// Begins to watch. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// An epoll registration that the kernel refuses.
+    pub fn new(signals: &Signals, hands: &Hands) -> io::Result<Self> {
+        let readable = Interest::READABLE;
+        let lane = |way| Ok::<_, io::Error>((way, watched(&hands.logs.lane(way), readable)?));
+        Ok(Self {
+            signals: watched(signals, readable)?,
+            faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
+            watch: watched(&hands.watch, readable)?,
+            probes: watched(&hands.probes, readable)?,
+            logs: [lane(Way::Stdout)?, lane(Way::Stderr)?, lane(Way::Files)?],
+            outputs: with_outputs(|outputs| {
+                outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
+            }),
+        })
+    }
+
+    /// Waits until there is something to do, or until `deadline`; adds to `ready` what has come, and returns a call that
+    /// came. While there is something to do already, it asks the kernel for the rest and does not wait.
+    pub async fn wait(
+        &self,
+        ready: &mut Ready,
+        hands: &Hands,
+        calls: &mut Option<mpsc::Receiver<Call>>,
+        deadline: Option<Instant>,
+    ) -> Option<Call> {
+        let busy = ready.is_any(hands);
+        if busy {
+            // Gives the runtime's driver (epoll) and the connections of callers their turn.
+            tokio::task::yield_now().await;
+        }
+        let mut sleep = deadline.filter(|_| !busy).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+        let mut call = None;
+        std::future::poll_fn(|context| {
+            let was = *ready;
+            self.look(ready, context);
+            if let Some(receiver) = calls.as_mut().filter(|_| !was.calls) {
+                match receiver.poll_recv(context) {
+                    Poll::Ready(Some(came)) => call = Some(came),
+                    Poll::Ready(None) => *calls = None,
+                    Poll::Pending => {}
+                }
+            }
+            let over = sleep.as_mut().is_some_and(|sleep| Pin::new(sleep).poll(context).is_ready());
+            if busy || over || call.is_some() || ready.is_any(hands) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        call
+    }
+
+    fn look(&self, ready: &mut Ready, context: &mut Context<'_>) {
+        ready.signals |= is_ready(&self.signals, context);
+        ready.signals |= self.faults.as_ref().is_some_and(|faults| is_ready(faults, context));
+        ready.watch |= is_ready(&self.watch, context);
+        ready.probes |= is_ready(&self.probes, context);
+        for (flag, (_, lane)) in ready.logs.iter_mut().zip(&self.logs) {
+            *flag |= is_ready(lane, context);
+        }
+        if waiting_to_be_written() {
+            for output in &self.outputs {
+                ready.output |= is_writable(output, context);
+            }
+        }
+    }
+}
+
+impl Ready {
+    /// Returns whether there is anything to do. Logs wait for room in their output.
+    fn is_any(&self, hands: &Hands) -> bool {
+        let Self { signals, exits, watch, probes, calls, output, logs } = *self;
+        let ways = [Way::Stdout, Way::Stderr, Way::Files];
+        let logs = ways.into_iter().zip(logs).any(|(way, ready)| ready && hands.logs.may_read(way));
+        signals || exits || watch || probes || calls || output || logs
+    }
+}
+
+/// The readiness is forgotten at once: whoever does not empty its source notes that itself.
+fn is_ready(fd: &AsyncFd<OwnedFd>, context: &mut Context<'_>) -> bool {
+    match fd.poll_read_ready(context) {
+        Poll::Ready(Ok(mut guard)) => {
+            guard.clear_ready();
+            true
+        }
+        // The runtime is about to end: nothing is ready any more.
+        Poll::Ready(Err(_)) | Poll::Pending => false,
+    }
+}
+
+/// The same for an output: a write that does not go tells anew.
+fn is_writable(fd: &AsyncFd<OwnedFd>, context: &mut Context<'_>) -> bool {
+    match fd.poll_write_ready(context) {
+        Poll::Ready(Ok(mut guard)) => {
+            guard.clear_ready();
+            true
+        }
+        Poll::Ready(Err(_)) | Poll::Pending => false,
+    }
+}

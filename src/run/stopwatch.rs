@@ -1,0 +1,44 @@
+//! [`Stopwatch`]: how long the steps of a boot take, for `timings`.
+#![allow(clippy::disallowed_methods)] // it times
+
+use std::time::Instant;
+
+use crate::control::answers::StepTime;
+use crate::control::timings::microseconds;
+
+/// Steps, one after the other, since a beginning.
+#[derive(Clone, Debug)]
+pub struct Stopwatch {
+    began: Instant,
+    last: Instant,
+    steps: Vec<StepTime>,
+}
+
+impl Stopwatch {
+    /// Starts it.
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self { began: now, last: now, steps: Vec::new() }
+    }
+
+    /// Returns when it was started.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Notes that a step has just been done, which began where the one before it ended.
+    pub fn done(&mut self, name: &str) {
+        let now = Instant::now();
+        self.steps.push(StepTime {
+            name: name.to_owned(),
+            at_us: microseconds(self.last.duration_since(self.began)),
+            took_us: microseconds(now.duration_since(self.last)),
+        });
+        self.last = now;
+    }
+
+    /// Returns the steps so far.
+    pub fn steps(&self) -> Vec<StepTime> {
+        self.steps.clone()
+    }
+}

@@ -1,0 +1,145 @@
+//! What services say of themselves (sd_notify(3)): each has a [`Receiver`]; what it hears becomes events, or words for
+//! `status`.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+
+use super::watch::{Key, Watch};
+use crate::config::service::{Kind, Ready, Service};
+use crate::config::values::ServiceName;
+use crate::control::runtime_dir::RuntimeDir;
+use crate::plan::ServicePlan;
+use crate::run::Member;
+use crate::run::notify::{self, Receiver, Said};
+use crate::supervise::{Event, Id};
+
+/// Sockets that were opened before the drop, by service: the address, and what hears.
+pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
+
+/// One service's socket and what it said.
+struct Voice {
+    address: OsString,
+    receiver: Receiver,
+    key: Key,
+    status: Option<String>,
+    refused: bool,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Voices(HashMap<Id, Voice>);
+
+impl Voices {
+    /// Begins to hear those members that have a socket, and tells them its address.
+    pub fn new(members: &mut [Member], mut sockets: Sockets, watch: &mut Watch) -> Self {
+        let mut voices = HashMap::new();
+        for (at, member) in members.iter_mut().enumerate() {
+            let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
+            match watch.voice(Id(at), &receiver) {
+                Ok(key) => {
+                    member.told = told(&member.service, &address);
+                    voices.insert(Id(at), Voice { address, receiver, key, status: None, refused: false });
+                }
+                Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
+            }
+        }
+        Self(voices)
+    }
+
+    /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the
+    /// directory for such sockets may be root's.
+    pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
+        let service = &member.service;
+        if !speaks(service) {
+            return self.remove(id, watch);
+        }
+        if let Some(voice) = self.0.get_mut(&id) {
+            voice.receiver.hear_only(member.plan.credentials.uid);
+            member.told = told(service, &voice.address);
+            return;
+        }
+        match notify::open(None, &service.name, member.plan.credentials.uid) {
+            Ok((address, receiver)) => {
+                if let Ok(key) = watch.voice(id, &receiver) {
+                    member.told = told(service, &address);
+                    self.0.insert(id, Voice { address, receiver, key, status: None, refused: false });
+                }
+            }
+            Err(refused) => tracing::warn!("{refused}"),
+        }
+    }
+
+    /// Closes the socket of a service that says nothing any more.
+    pub fn remove(&mut self, id: Id, watch: &mut Watch) {
+        if let Some(Voice { key, receiver, .. }) = self.0.remove(&id) {
+            watch.forget(key, &receiver);
+        }
+    }
+
+    /// Forgets what an earlier process said.
+    pub fn begin(&mut self, id: Id) {
+        if let Some(voice) = self.0.get_mut(&id) {
+            voice.receiver.clear();
+            voice.status = None;
+        }
+    }
+
+    /// Returns what a service last said about itself.
+    pub fn status(&self, id: Id) -> Option<&str> {
+        self.0.get(&id).and_then(|voice| voice.status.as_deref())
+    }
+
+    /// Hears what a service has said since.
+    pub fn hear(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
+        let Some(voice) = self.0.get_mut(&id) else { return };
+        for said in voice.receiver.receive() {
+            match said {
+                Said::Ready => events.push_back(Event::Ready { id }),
+                Said::Watchdog => events.push_back(Event::Alive { id, within: None }),
+                Said::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
+                Said::WatchdogTrigger => events.push_back(Event::Trouble { id }),
+                Said::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
+                Said::Status(text) => voice.status = Some(text),
+                Said::Reloading => voice.status = Some("reloading".to_owned()),
+                Said::Stopping => voice.status = Some("stopping".to_owned()),
+                Said::Errno(errno) => tracing::info!("{name}: says error {errno}"),
+                Said::MainPid if voice.refused => {}
+                Said::MainPid => {
+                    voice.refused = true;
+                    tracing::warn!(
+                        "{name}: MAINPID= is not accepted: the process that was started is the service; start \
+                        it in the foreground"
+                    );
+                }
+                Said::Unheard(why) => tracing::warn!("{name}: a message to its notification socket was ignored: {why}"),
+            }
+        }
+    }
+}
+
+/// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
+pub fn open<'a>(
+    services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>,
+    directory: Option<&RuntimeDir>,
+) -> Sockets {
+    let mut sockets = Sockets::new();
+    for (service, plan) in services.filter(|(service, _)| speaks(service)) {
+        match notify::open(directory, &service.name, plan.credentials.uid) {
+            Ok(socket) => drop(sockets.insert(service.name.clone(), socket)),
+            Err(refused) => tracing::warn!("{refused}"),
+        }
+    }
+    sockets
+}
+
+fn speaks(service: &Service) -> bool {
+    matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun
+}
+
+fn told(service: &Service, address: &OsStr) -> Vec<(&'static str, OsString)> {
+    let mut told = vec![(notify::VARIABLE, address.to_owned())];
+    if let Ready::Notify { watchdog: Some(within), .. } = &service.ready {
+        told.push(("WATCHDOG_USEC", within.as_micros().to_string().into()));
+    }
+    told
+}
