@@ -21,9 +21,9 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::{getegid, geteuid, pipe};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
-use stepdown::log::logs::{Logs, Way};
-use stepdown::log::ours::{Stream, with_outputs};
-use stepdown::log::source::Route;
+use stepdown::log::logs::{Logs, OutputKind};
+use stepdown::log::own_messages::{Stream, with_outputs};
+use stepdown::log::source::LogRoute;
 use stepdown::supervise::Id;
 use stepdown::sys::privilege::FilesOf;
 
@@ -39,9 +39,13 @@ fn main() {
     let to = LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
     let user = FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
     for (name, way, route) in [
-        ("tagged", Way::Stdout, Route::Tagged("web".to_owned())),
-        ("json", Way::Stdout, Route::Json("web".to_owned())),
-        ("directory", Way::Files, Route::Files { name: "web".to_owned(), to, user, instead: Box::new(Route::Plain) }),
+        ("tagged", OutputKind::Stdout, LogRoute::Tagged("web".to_owned())),
+        ("json", OutputKind::Stdout, LogRoute::Json("web".to_owned())),
+        (
+            "directory",
+            OutputKind::Files,
+            LogRoute::Files { name: "web".to_owned(), to, user, instead: Box::new(LogRoute::Plain) },
+        ),
     ] {
         let (user, kernel) = pass(bytes, way, route);
         let rate = |seconds: f64| bytes as f64 / seconds / 1e6;
@@ -52,7 +56,7 @@ fn main() {
 }
 
 /// Passes so many bytes, and returns the seconds that this thread was busy: itself, and in the kernel.
-fn pass(bytes: usize, way: Way, route: Route) -> (f64, f64) {
+fn pass(bytes: usize, way: OutputKind, route: LogRoute) -> (f64, f64) {
     let mut logs = Logs::new([route]).unwrap();
     let (reader, writer) = pipe().unwrap();
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();

@@ -25,7 +25,7 @@ use own_support::{HERE, bind, in_child, jailed, read_only, tmpfs, without};
 use stepdown::boot::accounts::{remove_leftovers, replace};
 use stepdown::boot::directories;
 use stepdown::boot::placement::Placement;
-use stepdown::boot::stdio::{Given, give};
+use stepdown::boot::stdio::{StdioChange, give};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::control::runtime_dir;
 use stepdown::plan::facts::AccountFile;
@@ -442,9 +442,9 @@ fn a_pipe_gets_its_mode_and_stays_blocking() {
     jailed(|root| {
         let (read, write) = pipe().unwrap();
         let flags = fcntl(&write, FcntlArg::F_GETFL).unwrap();
-        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), Given::Changed);
+        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), StdioChange::Changed);
         assert_eq!(fstat(&write).unwrap().st_mode & 0o7777, 0o622);
-        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), Given::Fits);
+        assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), StdioChange::Fits);
         assert_eq!(fcntl(&write, FcntlArg::F_GETFL).unwrap(), flags);
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
         // What it is for: another user opens it again.
@@ -468,10 +468,10 @@ fn a_terminal_gets_its_owner_and_keeps_its_group() {
     jailed(|root| {
         let pair = openpty(None, None).unwrap();
         let before = fstat(&pair.slave).unwrap();
-        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), Given::Changed);
+        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::Changed);
         let after = fstat(&pair.slave).unwrap();
         assert_eq!((after.st_uid, after.st_gid, after.st_mode), (1000, before.st_gid, before.st_mode));
-        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), Given::Fits);
+        assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::Fits);
     });
 }
 
@@ -485,10 +485,10 @@ fn null_files_and_sockets_are_left_alone() {
         let before = fstat(&null).unwrap();
         for handle in [null.as_fd(), file.as_fd(), socket.as_fd()] {
             for how in [GiveStdio::Mode0622, GiveStdio::Owner(Uid(1000))] {
-                assert_eq!(give(root, handle, how).unwrap(), Given::LeftAlone);
+                assert_eq!(give(root, handle, how).unwrap(), StdioChange::LeftAlone);
             }
         }
-        assert_eq!(give(root, pipe.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), Given::LeftAlone);
+        assert_eq!(give(root, pipe.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::LeftAlone);
         let after = fstat(&null).unwrap();
         assert_eq!((after.st_uid, after.st_mode), (before.st_uid, before.st_mode));
         assert_eq!(mode(here("f")), 0o644);

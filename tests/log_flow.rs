@@ -21,11 +21,11 @@ use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::control::answers::Snapshot;
-use stepdown::control::server::Desk;
-use stepdown::log::ours::{self, with_outputs};
+use stepdown::control::server::ControlContext;
+use stepdown::log::own_messages::{self, with_outputs};
 use stepdown::plan::{Credentials, ServicePlan, Trust};
-use stepdown::run::{self, Environment, Member, Outcome, Stage, Surroundings};
-use stepdown::supervise::{Because, Setup};
+use stepdown::run::{self, Environment, LaunchContext, ServiceEntry, Stage, StageResult};
+use stepdown::supervise::{Setup, StopReason};
 use stepdown::sys::process::launch::Parent;
 use stepdown::sys::signals::Signals;
 
@@ -40,7 +40,7 @@ enum By {
 
 const WIDTH: usize = 8;
 
-fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
+fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
     let argv: Vec<OsString> = ["/bin/sh", "-c", script].map(OsString::from).into();
     let to = LogDirectory {
         path: logs.join(name),
@@ -74,18 +74,18 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> Member {
         variables: Trust::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
     };
-    Member { service, plan, told: Vec::new() }
+    ServiceEntry { service, plan, told: Vec::new() }
 }
 
 /// Runs the members to their end in a child whose outputs are these pipes, and has it looked at.
-fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl FnOnce(&Outcome)) {
+fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl FnOnce(&StageResult)) {
     in_child(|| {
         // SAFETY: numbers only; the child's outputs are nobody else's.
         unsafe { (libc::dup2(stdout.as_raw_fd(), 1), libc::dup2(stderr.as_raw_fd(), 2)) };
         let services: Vec<_> = members.iter().map(|member| member.service.clone()).collect();
         let mut signals = Signals::install().unwrap();
-        ours::install(Level::Info);
-        let surroundings = Surroundings {
+        own_messages::install(Level::Info);
+        let surroundings = LaunchContext {
             environment: Environment::new(BTreeMap::new()),
             parent: Parent::App,
             groups: None,
@@ -109,7 +109,7 @@ fn live(members: Vec<Member>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl Fn
             mapped: Vec::new(),
             signals: &mut signals,
             control: None,
-            desk: Desk { app: Uid(0), fixed: Snapshot::default(), steps: Vec::new(), before: Vec::new() },
+            desk: ControlContext { app: Uid(0), fixed: Snapshot::default(), steps: Vec::new(), before: Vec::new() },
             preparing: true,
             began: Instant::now(),
             tty: false,
@@ -215,7 +215,7 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
         lines.zip(expected).map(|(line, whole)| assert!(whole.starts_with(&line), "{line}, not {whole}")).count()
     });
     let began = Instant::now();
-    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, Because::Signal(_)), "{outcome:?}"));
+    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((stdout, stderr));
     assert!(came.join().unwrap() > 0);
@@ -239,7 +239,7 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
     let (from_stderr, stderr) = pipe().unwrap();
     let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
     let began = Instant::now();
-    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, Because::Signal(_)), "{outcome:?}"));
+    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((from_stdout, stdout, stderr));
     let told = told.join().unwrap();

@@ -17,7 +17,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
 use nix::unistd::{geteuid, getpid, pipe};
 use stepdown::config::values::{ServiceName, Uid};
 use stepdown::control::runtime_dir::{RuntimeDir, make};
-use stepdown::run::notify::{LONGEST, Receiver, Said, Unheard, open};
+use stepdown::run::notify::{LONGEST, Notification, Receiver, Rejection, open};
 
 fn me() -> Uid {
     Uid(geteuid().as_raw())
@@ -52,7 +52,10 @@ fn the_service_is_heard_by_path_and_by_abstract_address() {
         assert_eq!(receiver.receive(), []);
         sender.send(b"STATUS=half way").unwrap();
         sender.send(b"READY=1\nMAINPID=1").unwrap();
-        assert_eq!(receiver.receive(), [Said::Status("half way".into()), Said::Ready, Said::MainPid]);
+        assert_eq!(
+            receiver.receive(),
+            [Notification::Status("half way".into()), Notification::Ready, Notification::MainPid]
+        );
         assert_eq!(receiver.receive(), []);
         if directory.is_some() {
             assert_eq!(Path::new(&address), path.join("notify-web"));
@@ -72,7 +75,7 @@ fn what_an_earlier_life_left_is_replaced() {
     drop(UnixDatagram::bind(path.join("notify-web")).unwrap());
     let (sender, mut receiver, _) = opened(Some(&runtime), me());
     sender.send(b"READY=1").unwrap();
-    assert_eq!(receiver.receive(), [Said::Ready]);
+    assert_eq!(receiver.receive(), [Notification::Ready]);
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn a_path_that_is_too_long_for_a_socket_is_no_reason_to_do_without() {
     let (sender, mut receiver, address) = opened(Some(&runtime), me());
     assert!(address.as_bytes().starts_with(b"@"));
     sender.send(b"READY=1").unwrap();
-    assert_eq!(receiver.receive(), [Said::Ready]);
+    assert_eq!(receiver.receive(), [Notification::Ready]);
 }
 
 #[test]
@@ -112,12 +115,12 @@ fn strangers_are_not_heard_and_root_is() {
     };
     send_as(4243);
     send_as(4244);
-    assert_eq!(receiver.receive(), [Said::Unheard(Unheard::Stranger(Uid(4243)))], "said once");
+    assert_eq!(receiver.receive(), [Notification::Rejected(Rejection::Stranger(Uid(4243)))], "said once");
     assert_eq!(receiver.unheard(), 2);
     send_as(4242);
     send_as(0);
-    assert_eq!(receiver.receive(), [Said::Ready, Said::Ready]);
-    let words = Unheard::Stranger(Uid(4243)).to_string();
+    assert_eq!(receiver.receive(), [Notification::Ready, Notification::Ready]);
+    let words = Rejection::Stranger(Uid(4243)).to_string();
     assert_eq!(words, "uid 4243 sent it, who is not the service's user");
 }
 
@@ -138,7 +141,7 @@ fn descriptors_are_closed_however_many_and_the_barrier_falls() {
     {
         ends.push(send_with_descriptors(&sender, message, count));
     }
-    assert_eq!(receiver.receive(), [Said::Unheard(Unheard::Descriptors)]);
+    assert_eq!(receiver.receive(), [Notification::Rejected(Rejection::Descriptors)]);
     assert_eq!(receiver.unheard(), 2, "a barrier is none");
     for end in ends {
         let mut rest = Vec::new();
@@ -146,7 +149,7 @@ fn descriptors_are_closed_however_many_and_the_barrier_falls() {
         assert_eq!(rest, b"", "nobody holds the other end: the barrier has fallen");
     }
     sender.send(b"READY=1").unwrap();
-    assert_eq!(receiver.receive(), [Said::Ready], "what follows is heard");
+    assert_eq!(receiver.receive(), [Notification::Ready], "what follows is heard");
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn a_message_may_be_so_long_and_no_longer() {
     sender.send(&message(LONGEST + 1)).unwrap();
     sender.send(&message(100_000)).unwrap();
     sender.send(b"").unwrap();
-    assert_eq!(receiver.receive(), [Said::Ready, Said::Unheard(Unheard::TooLong)]);
+    assert_eq!(receiver.receive(), [Notification::Ready, Notification::Rejected(Rejection::TooLong)]);
     assert_eq!(receiver.unheard(), 2);
 }
 

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use own_support::{bind, in_child, jailed, root};
 use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 use stepdown::config::probe::Probe;
-use stepdown::supervise::Answer;
+use stepdown::supervise::ProbeResult;
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -38,8 +38,8 @@ fn a_port_accepts_by_address_and_by_name() {
     let port = listener.local_addr().unwrap().port();
     in_child(|| {
         let mut looker = Looker::new();
-        assert_eq!(looker.look(&tcp("127.0.0.1", port), LONG), Answer::Well);
-        assert_eq!(looker.look(&tcp("localhost", port), LONG), Answer::Well);
+        assert_eq!(looker.look(&tcp("127.0.0.1", port), LONG), ProbeResult::Pass);
+        assert_eq!(looker.look(&tcp("localhost", port), LONG), ProbeResult::Pass);
     });
 }
 
@@ -47,7 +47,7 @@ fn a_port_accepts_by_address_and_by_name() {
 fn ipv6_is_spoken_where_there_is_any() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else { return println!("SKIPPED (no IPv6)") };
     let port = listener.local_addr().unwrap().port();
-    in_child(|| assert_eq!(Looker::new().look(&tcp("::1", port), LONG), Answer::Well));
+    in_child(|| assert_eq!(Looker::new().look(&tcp("::1", port), LONG), ProbeResult::Pass));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_refusal_and_a_name_that_is_nobodys_are_told_apart() {
         let mut looker = Looker::new();
         assert_eq!(looker.look(&tcp("127.0.0.1", port), LONG), badly("connection refused"));
         assert_eq!(looker.look(&tcp("localhost", port), LONG), badly("connection refused"));
-        let Answer::Badly(words) = looker.look(&tcp("nobody.invalid.", port), LONG) else { panic!("is nobody") };
+        let ProbeResult::Fail(words) = looker.look(&tcp("nobody.invalid.", port), LONG) else { panic!("is nobody") };
         assert!(words.contains("nobody.invalid."), "{words}");
     });
 }
@@ -91,7 +91,7 @@ fn an_http_answer_is_judged_by_its_status() {
     let wrong = serve("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 9\r\n\r\nnot today");
     in_child(|| {
         let mut looker = Looker::new();
-        assert_eq!(looker.look(&http(well.address), LONG), Answer::Well);
+        assert_eq!(looker.look(&http(well.address), LONG), ProbeResult::Pass);
         assert_eq!(looker.look(&http(wrong.address), LONG), badly("answered 503"));
     });
     let asked = well.asked();
@@ -110,7 +110,7 @@ fn http_is_asked_over_a_unix_socket_too() {
     let _server = scene::serve_unix(listener, "HTTP/1.0 200 OK\r\n\r\n");
     in_child(|| {
         let mut looker = Looker::new();
-        assert_eq!(looker.look(&http_over(&path), LONG), Answer::Well);
+        assert_eq!(looker.look(&http_over(&path), LONG), ProbeResult::Pass);
         let missing = place.path().join("none");
         assert_eq!(looker.look(&http_over(&missing), LONG), badly(&format!("{} is not there", missing.display())));
     });
@@ -151,7 +151,7 @@ fn a_slow_drip_is_given_up_in_time() {
 #[test]
 fn a_good_answer_does_not_wait_for_its_body() {
     let drip = slow_server("HTTP/1.1 200 OK\r\n\r\nendless body");
-    in_child(|| assert_eq!(Looker::new().look(&http(drip.address), LONG), Answer::Well));
+    in_child(|| assert_eq!(Looker::new().look(&http(drip.address), LONG), ProbeResult::Pass));
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn paths_and_sockets_appear() {
     drop(UnixListener::bind(at("dead")).unwrap());
     in_child(|| {
         let mut looker = Looker::new();
-        assert_eq!(looker.look(&Probe::Path(at("file")), LONG), Answer::Well);
+        assert_eq!(looker.look(&Probe::Path(at("file")), LONG), ProbeResult::Pass);
         assert_eq!(looker.look(&Probe::Path(at("none")), LONG), badly("is not there"));
         assert_eq!(looker.look(&Probe::Path(at("file/below")), LONG), badly("not a directory"));
-        assert_eq!(looker.look(&Probe::Socket(at("stream")), LONG), Answer::Well);
-        assert_eq!(looker.look(&Probe::Socket(at("datagram")), LONG), Answer::Well);
+        assert_eq!(looker.look(&Probe::Socket(at("stream")), LONG), ProbeResult::Pass);
+        assert_eq!(looker.look(&Probe::Socket(at("datagram")), LONG), ProbeResult::Pass);
         assert_eq!(looker.look(&Probe::Socket(at("none")), LONG), badly("is not there"));
         assert_eq!(looker.look(&Probe::Socket(at("dead")), LONG), badly("connection refused"));
         assert_eq!(looker.look(&Probe::Socket(at("file")), LONG), badly("connection refused"));
@@ -183,7 +183,7 @@ fn a_command_answers_with_its_code_and_its_last_words() {
     in_child(|| {
         let mut looker = Looker::new();
         let mut ask = |words: &[&str]| looker.look(&command(words), LONG);
-        assert_eq!(ask(&["true"]), Answer::Well);
+        assert_eq!(ask(&["true"]), ProbeResult::Pass);
         assert_eq!(ask(&["false"]), badly("code 1"));
         assert_eq!(
             ask(&["sh", "-c", "echo one; echo \"no such \\\"db\\\"\" >&2; exit 3"]),
@@ -260,7 +260,7 @@ fn one_look_at_a_time_and_a_cancelled_one_says_nothing() {
         assert_eq!(looker.probes.deadline(), None);
         assert_eq!(looker.bury(pid), None);
         let again = looker.start(7, &command(&["true"]), LONG).unwrap();
-        assert_eq!(looker.bury(again), Some((7, Answer::Well)));
+        assert_eq!(looker.bury(again), Some((7, ProbeResult::Pass)));
     });
 }
 
@@ -294,7 +294,7 @@ fn a_look_is_the_services_user_and_has_no_more_rights() {
     File::create(&secret).unwrap();
     in_child(|| {
         let mut looker = Looker::new();
-        assert_eq!(looker.look(&Probe::Path(secret.clone()), LONG), Answer::Well, "root sees it");
+        assert_eq!(looker.look(&Probe::Path(secret.clone()), LONG), ProbeResult::Pass, "root sees it");
         looker.as_user = Some(4242);
         assert_eq!(looker.look(&Probe::Path(secret.clone()), LONG), badly("permission denied"));
         let ids = command(&["sh", "-c", "echo $(id -u) $(id -G) $(grep -c . /proc/self/fd/0); exit 1"]);
@@ -319,7 +319,7 @@ fn a_look_that_cannot_become_the_service_says_why() {
         // Where nothing is executed, the directory does not matter.
         let mut wrong = launch();
         wrong.directory = Some(c"/nowhere/at/all".to_owned());
-        assert_eq!(looker.look_with(&Probe::Path("/".into()), LONG, wrong), Answer::Well);
+        assert_eq!(looker.look_with(&Probe::Path("/".into()), LONG, wrong), ProbeResult::Pass);
     });
     if root().is_some() {
         in_child(|| {

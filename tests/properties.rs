@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Answer, Event, Exit, Id, Phase, Pid, Request, SpawnError, Supervisor, Time};
+use stepdown::supervise::{Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, Supervisor, Time};
 use support::draft::{longrun, main_command, oneshot, setup};
 use support::lived;
 use support::oracle::Property;
@@ -190,8 +190,8 @@ fn nonsense(rng: &mut Rng) -> Event {
         40 => Event::Ask(Request::Start(id)),
         41 => Event::Ask(Request::Stop(id)),
         42 => Event::Ask(Request::Restart(id)),
-        43..=44 => Event::Looked { id, answer: Answer::Well },
-        45 => Event::Looked { id, answer: Answer::Badly(String::new()) },
+        43..=44 => Event::ProbeResult { id, answer: ProbeResult::Pass },
+        45 => Event::ProbeResult { id, answer: ProbeResult::Fail(String::new()) },
         46 => Event::Alive { id, within: Some(Duration::from_secs(rng.below(9))) },
         47 => Event::Extend { id, by: Duration::from_secs(rng.below(9)) },
         0 => Event::StopSignal(Signal::TERM),
@@ -299,8 +299,11 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
                 }
                 Action::Exit(exit) => code = Some(exit),
                 Action::Signal { .. } | Action::Report(_) | Action::Spawn { .. } => {}
-                Action::Look { .. } | Action::Forget { .. } | Action::EndInput { .. } | Action::Renew { .. } => {}
-                Action::Abandon { .. } | Action::Retire { .. } => {}
+                Action::Probe { .. }
+                | Action::CancelProbe { .. }
+                | Action::EndInput { .. }
+                | Action::ApplyReload { .. } => {}
+                Action::UntrackGroup { .. } | Action::Retire { .. } => {}
             }
         }
     }

@@ -58,14 +58,14 @@ pub fn remove_leftovers(_: &Root) {
 }
 
 /// Why a file cannot be replaced.
-enum Why {
+enum NotReplaceable {
     /// In our words, with the nearest errno.
     Words(&'static str, Errno),
     /// At which step, and the kernel's answer.
     Kernel(&'static str, io::Error),
 }
 
-impl Why {
+impl NotReplaceable {
     fn at(step: &'static str) -> impl Fn(Errno) -> Self {
         move |cause| Self::Kernel(step, cause.into())
     }
@@ -97,24 +97,24 @@ struct Replacement {
 }
 
 impl Replacement {
-    fn of(path: &Path) -> Result<Self, Why> {
+    fn of(path: &Path) -> Result<Self, NotReplaceable> {
         use std::os::unix::ffi::OsStrExt;
         let kernel = Kernel::probe();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Why::Words("it is no path of a file", Errno::EINVAL));
+            return Err(NotReplaceable::Words("it is no path of a file", Errno::EINVAL));
         };
         let reached = resolve::reach(kernel, parent).and_then(|reached| match reached {
             Reached::Found(found) => Ok(found),
             Reached::Missing(above, names) => resolve::make(kernel, above, &names),
         });
-        let found = reached.map_err(|lost| Why::Kernel("reach its directory", lost.cause))?;
+        let found = reached.map_err(|lost| NotReplaceable::Kernel("reach its directory", lost.cause))?;
         if found.stat.kind != Kind::Directory {
-            return Err(Why::Words("what holds it is no directory", Errno::ENOTDIR));
+            return Err(NotReplaceable::Words("what holds it is no directory", Errno::ENOTDIR));
         }
         let directory =
-            Beneath::list_pinned(&found.handle).map_err(|cause| Why::Kernel("open its directory", cause))?;
+            Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::Kernel("open its directory", cause))?;
         let temporary = [PREFIX, name.as_bytes()].concat();
-        let no_name = |_| Why::Words("it is no path of a file", Errno::EINVAL);
+        let no_name = |_| NotReplaceable::Words("it is no path of a file", Errno::EINVAL);
         Ok(Self {
             kernel,
             directory,
@@ -123,13 +123,14 @@ impl Replacement {
         })
     }
 
-    fn run(&self, contents: &[u8], mode: u32) -> Result<(), Why> {
+    fn run(&self, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
         let old = self.old()?;
-        self.remove_leftover().map_err(|cause| Why::Kernel("remove the leftover of an earlier boot", cause.into()))?;
+        self.remove_leftover()
+            .map_err(|cause| NotReplaceable::Kernel("remove the leftover of an earlier boot", cause.into()))?;
         let written = self.write(old.as_ref(), contents, mode);
         let renamed = written.and_then(|()| {
             renameat(&self.directory, self.temporary.as_c_str(), &self.directory, self.name.as_c_str())
-                .map_err(Why::at("rename the new file over it"))
+                .map_err(NotReplaceable::at("rename the new file over it"))
         });
         if renamed.is_err() {
             self.remove_leftover().ok();
@@ -141,20 +142,20 @@ impl Replacement {
     }
 
     /// Opens the present file, if there is one, and makes sure that it may be replaced.
-    fn old(&self) -> Result<Option<(OwnedFd, Stat)>, Why> {
+    fn old(&self) -> Result<Option<(OwnedFd, Stat)>, NotReplaceable> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let pin = match openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) {
             Ok(pin) => pin,
             Err(Errno::ENOENT) => return Ok(None),
-            Err(cause) => return Err(Why::at("open it")(cause)),
+            Err(cause) => return Err(NotReplaceable::at("open it")(cause)),
         };
-        let look = |cause| Why::Kernel("look at it", cause);
+        let look = |cause| NotReplaceable::Kernel("look at it", cause);
         let stat = Stat::of(self.kernel, pin.as_fd()).map_err(look)?;
         match stat.kind {
             Kind::Regular => {}
-            Kind::Link => return Err(Why::Words("it is a symbolic link", Errno::ELOOP)),
+            Kind::Link => return Err(NotReplaceable::Words("it is a symbolic link", Errno::ELOOP)),
             Kind::Directory | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => {
-                return Err(Why::Words("it is not a regular file", Errno::EINVAL));
+                return Err(NotReplaceable::Words("it is not a regular file", Errno::EINVAL));
             }
         }
         // rename(2) would say EBUSY too; this says it before anything is written. Without /proc on an old kernel
@@ -162,39 +163,42 @@ impl Replacement {
         if let (Ok(ours), Ok(its)) = (mount_of(self.kernel, &self.directory), mount_of(self.kernel, &pin))
             && ours != its
         {
-            return Err(Why::Words("it is bind-mounted and belongs to the host", Errno::EBUSY));
+            return Err(NotReplaceable::Words("it is bind-mounted and belongs to the host", Errno::EBUSY));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()).map_err(Why::at("read it"))?;
+        let file = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty())
+            .map_err(NotReplaceable::at("read it"))?;
         let stat = Stat::of(self.kernel, file.as_fd()).map_err(look)?;
         Ok(Some((file, stat)))
     }
 
-    fn write(&self, old: Option<&(OwnedFd, Stat)>, contents: &[u8], mode: u32) -> Result<(), Why> {
+    fn write(&self, old: Option<&(OwnedFd, Stat)>, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let private = Mode::from_bits_truncate(0o600); // shadow's bytes, until the old file's mode is on
-        let new =
-            openat(&self.directory, self.temporary.as_c_str(), flags, private).map_err(Why::at("make a new file"))?;
+        let new = openat(&self.directory, self.temporary.as_c_str(), flags, private)
+            .map_err(NotReplaceable::at("make a new file"))?;
         let mut new = File::from(new);
-        new.write_all(contents).map_err(|cause| Why::Kernel("write the new file", cause))?;
+        new.write_all(contents).map_err(|cause| NotReplaceable::Kernel("write the new file", cause))?;
         let mode = old.map_or(mode, |(_, stat)| stat.mode);
         if let Some((_, stat)) = old
             && (stat.uid.0, stat.gid.0) != self.owner(&new)?
         {
             let (uid, gid) = (NixUid::from_raw(stat.uid.0), NixGid::from_raw(stat.gid.0));
-            fchown(&new, Some(uid), Some(gid)).map_err(Why::at("give the new file the old one's owner"))?;
+            fchown(&new, Some(uid), Some(gid)).map_err(NotReplaceable::at("give the new file the old one's owner"))?;
         }
-        fchmod(&new, Mode::from_bits_truncate(mode)).map_err(Why::at("give the new file the old one's mode"))?;
+        fchmod(&new, Mode::from_bits_truncate(mode))
+            .map_err(NotReplaceable::at("give the new file the old one's mode"))?;
         if let Some((file, _)) = old {
             // After the mode: an ACL brings its own.
             xattr::copy(file.as_fd(), new.as_fd())
-                .map_err(|(_, cause)| Why::Kernel("keep an extended attribute of it", cause))?;
+                .map_err(|(_, cause)| NotReplaceable::Kernel("keep an extended attribute of it", cause))?;
         }
-        new.sync_all().map_err(|cause| Why::Kernel("write the new file", cause))
+        new.sync_all().map_err(|cause| NotReplaceable::Kernel("write the new file", cause))
     }
 
-    fn owner(&self, file: &File) -> Result<(u32, u32), Why> {
-        let stat = Stat::of(self.kernel, file.as_fd()).map_err(|cause| Why::Kernel("look at the new file", cause))?;
+    fn owner(&self, file: &File) -> Result<(u32, u32), NotReplaceable> {
+        let stat = Stat::of(self.kernel, file.as_fd())
+            .map_err(|cause| NotReplaceable::Kernel("look at the new file", cause))?;
         Ok((stat.uid.0, stat.gid.0))
     }
 

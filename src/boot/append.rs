@@ -25,7 +25,7 @@ use crate::error::Refused;
 use crate::plan::facts::AccountFile;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::{Kind, Stat, mount_of};
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// Appends what `contents` has more than the file.
 ///
@@ -46,7 +46,7 @@ fn at(path: &Path, contents: &[u8]) -> io::Result<()> {
     let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut file = File::from(open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?);
     let length = appendable(&file, path)?;
-    let old = slurp::regular(&file, length, contents.len())?;
+    let old = read_file::regular(&file, length, contents.len())?;
     let Some(line) = contents.strip_prefix(old.as_slice()) else {
         return Err(io::Error::other("it has changed since it was read"));
     };

@@ -33,7 +33,7 @@ pub fn establish(
     stop: &AtomicBool,
 ) -> Result<(), Refused> {
     let path = shown_path(&tree.path);
-    let mut teller = Teller::new(&path);
+    let mut teller = ProgressReporter::new(&path);
     let report = own::apply(root, tree, app, placement, stop, &mut |progress| teller.tell(progress))?;
     teller.done();
     say(&path, &report, tree, app);
@@ -91,13 +91,13 @@ fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
 }
 
 /// A line every few seconds; on a terminal a bar in place.
-struct Teller<'a> {
+struct ProgressReporter<'a> {
     path: &'a str,
     bar: Option<ProgressBar>,
     told: Duration,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> ProgressReporter<'a> {
     fn new(path: &'a str) -> Self {
         Self { path, bar: None, told: Duration::ZERO }
     }

@@ -19,7 +19,7 @@ use crate::sys::privilege::Root;
 
 /// What became of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given {
+pub enum StdioChange {
     /// It was changed.
     Changed,
     /// It was as it should be.
@@ -32,31 +32,31 @@ pub enum Given {
 ///
 /// # Errors
 /// If the kernel refuses the change (no FOWNER over a pipe of another owner, a terminal of another namespace).
-pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<Given, Refused> {
+pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<StdioChange, Refused> {
     let stat = match fstat(handle) {
         Ok(stat) => stat,
-        Err(Errno::EBADF) => return Ok(Given::LeftAlone),
+        Err(Errno::EBADF) => return Ok(StdioChange::LeftAlone),
         Err(cause) => return Err(refused("look at", handle, cause)),
     };
     let kind = Kind::of_mode(stat.st_mode);
     match how {
         GiveStdio::Mode0622 if kind == Kind::Fifo => {
             if stat.st_mode & 0o7777 == 0o622 {
-                return Ok(Given::Fits);
+                return Ok(StdioChange::Fits);
             }
             let bits = Mode::from_bits_truncate(0o622);
             fchmod(handle, bits).map_err(|cause| refused("chmod", handle, cause))?;
         }
         GiveStdio::Owner(uid) if kind == Kind::Character && isatty(handle) == Ok(true) => {
             if stat.st_uid == uid.0 {
-                return Ok(Given::Fits);
+                return Ok(StdioChange::Fits);
             }
             // Its group stays: that is how mesg(1) and wall(1) know it.
             fchown(handle, Some(NixUid::from_raw(uid.0)), None).map_err(|cause| refused("chown", handle, cause))?;
         }
-        GiveStdio::Mode0622 | GiveStdio::Owner(_) => return Ok(Given::LeftAlone),
+        GiveStdio::Mode0622 | GiveStdio::Owner(_) => return Ok(StdioChange::LeftAlone),
     }
-    Ok(Given::Changed)
+    Ok(StdioChange::Changed)
 }
 
 fn refused(verb: &str, handle: BorrowedFd<'_>, cause: Errno) -> Refused {

@@ -17,7 +17,7 @@ use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
-use crate::plan::{BootPlan, MakeDirectory, Planned, Step, Verdict, Write};
+use crate::plan::{BootPlan, Decision, MakeDirectory, Planned, Step, Write};
 use crate::sys::privilege::Power;
 use crate::sys::signals::Signals;
 
@@ -78,7 +78,7 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, power: &Power, signals
 }
 
 fn to_do(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
-    plan.steps.iter().filter(|planned| planned.verdict == Verdict::Do)
+    plan.steps.iter().filter(|planned| planned.verdict == Decision::Do)
 }
 
 fn carry_out(

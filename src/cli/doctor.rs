@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use super::args::DoctorArgs;
 use super::output;
 use crate::config;
-use crate::control::client::{Unanswered, ask};
-use crate::control::protocol::Ask;
+use crate::control::client::{NoReply, ask};
+use crate::control::protocol::Query;
 use crate::inspect::doctor;
 use crate::inspect::facts;
 use crate::inspect::source::Where;
@@ -16,11 +16,11 @@ use crate::sys::host;
 
 /// Asks PID 1 what its boot came to, or finds out what one would come to; looks at the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
-    let (examination, running) = match ask::<Examination>(&Ask::Doctor {}) {
+    let (examination, running) = match ask::<Examination>(&Query::Doctor {}) {
         Ok(examination) => (examination, true),
         Err(why) => match (doctor::pid_one(), why) {
             (Some(first), why) => (unreached(args.command, first, &why), true),
-            (None, Unanswered::Nobody(_)) => match host::refuse_machine() {
+            (None, NoReply::Nobody(_)) => match host::refuse_machine() {
                 Ok(()) => (fresh(args.command), false),
                 Err(error) => return output::failed(&error),
             },
@@ -61,7 +61,7 @@ fn read(command: Vec<std::ffi::OsString>) -> Result<config::Config, crate::error
 fn unreached(
     command: Vec<std::ffi::OsString>,
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
-    why: &Unanswered,
+    why: &NoReply,
 ) -> Examination {
     let trouble = Trouble::new(
         format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What is answered: `{"ok":…}`, `{"error":"…"}` or `{"wrong":"…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer<T> {
+pub enum Response<T> {
     /// Done, or the answer.
     Ok(T),
     /// Why not, to be shown to the user.
@@ -17,7 +17,7 @@ pub enum Answer<T> {
 
 /// Nothing more to say: it was done, or has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun {}
+pub struct Accepted {}
 
 /// The answer to `status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,12 +90,12 @@ pub struct ServiceStatus {
     /// Which of its log files cannot be written and why, while that is so: it waits once it has more to say than we hold.
     pub log_trouble: Option<String>,
     /// What it takes of the machine.
-    pub usage: Option<Taken>,
+    pub usage: Option<ResourceUsage>,
 }
 
 /// What a service takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
+pub struct ResourceUsage {
     /// Bytes.
     pub memory: u64,
     /// Whether shared pages were counted in shares (PSS), not once for each process (RSS).
@@ -145,12 +145,12 @@ pub struct Health {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waited {
     /// Those that were named, in that order; then those that were stopped with them.
-    pub services: Vec<Reached>,
+    pub services: Vec<ServiceResult>,
 }
 
 /// How far one service came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
+pub struct ServiceResult {
     /// Its name.
     pub name: String,
     /// Its state.
@@ -175,12 +175,12 @@ pub struct Reloaded {
     #[serde(default)]
     pub notices: Vec<String>,
     /// Those that were named, in that order.
-    pub services: Vec<Tried>,
+    pub services: Vec<ReloadedService>,
 }
 
 /// What came of trying something with one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
+pub struct ReloadedService {
     /// Its name.
     pub name: String,
     /// Whether it was done.
@@ -256,7 +256,7 @@ pub struct Link {
 /// One answer to `logs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Logged {
+pub enum LogEvent {
     /// A line.
     Line(LogLine),
     /// So many were lost, because the caller did not read them in time.
@@ -291,14 +291,14 @@ mod tests {
             {"name":"db","kind":"longrun","state":"failed","wanted":false,"left_out":false,"pid":null,"since_ms":1,"uptime_ms":null,
              "restarts":9,"last_exit":{"signal":"SIGTERM"},"why":"it said 125","waits_for":[],"next_run":null,"healthy":null,
              "status_text":null,"log_trouble":"/l/current: no","usage":null}]}}"#;
-        let Ok(Answer::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
+        let Ok(Response::<Snapshot>::Ok(snapshot)) = serde_json::from_str(text) else { panic!("it is an answer") };
         assert_eq!(snapshot.services[0].last_exit, Some(LastExit::Code(0)));
         assert_eq!(snapshot.services[1].last_exit, Some(LastExit::Signal("SIGTERM".into())));
-        let back = serde_json::to_value(Answer::Ok(snapshot)).unwrap();
+        let back = serde_json::to_value(Response::Ok(snapshot)).unwrap();
         assert_eq!(back, serde_json::from_str::<serde_json::Value>(text).unwrap());
-        let refusal = serde_json::from_str::<Answer<Begun>>(r#"{"error":"no"}"#).unwrap();
-        assert_eq!(refusal, Answer::Error("no".into()));
-        assert_eq!(serde_json::to_string(&Answer::Ok(Begun {})).unwrap(), r#"{"ok":{}}"#);
+        let refusal = serde_json::from_str::<Response<Accepted>>(r#"{"error":"no"}"#).unwrap();
+        assert_eq!(refusal, Response::Error("no".into()));
+        assert_eq!(serde_json::to_string(&Response::Ok(Accepted {})).unwrap(), r#"{"ok":{}}"#);
     }
 
     #[test]

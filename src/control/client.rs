@@ -19,8 +19,8 @@ use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 use serde::de::DeserializeOwned;
 
-use super::answers::Answer;
-use super::protocol::{Ask, MAX_ANSWER, SOCKET};
+use super::answers::Response;
+use super::protocol::{MAX_ANSWER, Query, SOCKET};
 use crate::control::runtime_dir::OF_CONTAINER;
 use crate::inspect::facts::candidates;
 use crate::sys::instance::mount_namespace;
@@ -32,7 +32,7 @@ const HUNG_UP: &str = "it hung up without an answer";
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Unanswered {
+pub enum NoReply {
     /// No socket at any of these places.
     Nobody(Vec<PathBuf>),
     /// A socket of somebody whom we need not believe.
@@ -53,7 +53,7 @@ pub enum Unanswered {
 ///
 /// # Errors
 /// Nobody answered, or not with what was asked for.
-pub fn ask<T: DeserializeOwned>(ask: &Ask) -> Result<T, Unanswered> {
+pub fn ask<T: DeserializeOwned>(ask: &Query) -> Result<T, NoReply> {
     ask_at(&places(), ask)
 }
 
@@ -61,12 +61,12 @@ pub fn ask<T: DeserializeOwned>(ask: &Ask) -> Result<T, Unanswered> {
 ///
 /// # Errors
 /// As above.
-pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Ask) -> Result<T, Unanswered> {
+pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Query) -> Result<T, NoReply> {
     let mut conversation = begin_at(places, ask)?;
     match conversation.next(PATIENCE)? {
-        Heard::Answer(answer) => Ok(answer),
-        Heard::Nothing => Err(conversation.senseless(format!("no answer within {} s", PATIENCE.as_secs()))),
-        Heard::End => Err(conversation.senseless(HUNG_UP)),
+        Received::Response(answer) => Ok(answer),
+        Received::Nothing => Err(conversation.senseless(format!("no answer within {} s", PATIENCE.as_secs()))),
+        Received::End => Err(conversation.senseless(HUNG_UP)),
     }
 }
 
@@ -74,7 +74,7 @@ pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Ask) -> Result<T, U
 ///
 /// # Errors
 /// As above.
-pub fn begin(ask: &Ask) -> Result<Conversation, Unanswered> {
+pub fn begin(ask: &Query) -> Result<Connection, NoReply> {
     begin_at(&places(), ask)
 }
 
@@ -82,20 +82,20 @@ fn places() -> Vec<PathBuf> {
     candidates(var_os("XDG_RUNTIME_DIR"))
 }
 
-fn begin_at(places: &[PathBuf], ask: &Ask) -> Result<Conversation, Unanswered> {
+fn begin_at(places: &[PathBuf], ask: &Query) -> Result<Connection, NoReply> {
     let mut instead = None;
     for place in places {
         let path = place.join(SOCKET);
         match reach(place) {
-            Ok(Reached::Ours(stream)) => return Conversation::begin(stream, path, ask),
-            Ok(Reached::Untrusted) => instead = instead.or(Some(Unanswered::Untrusted(path))),
-            Ok(Reached::Foreign) => instead = instead.or(Some(Unanswered::Foreign(path))),
+            Ok(Reached::Ours(stream)) => return Connection::begin(stream, path, ask),
+            Ok(Reached::Untrusted) => instead = instead.or(Some(NoReply::Untrusted(path))),
+            Ok(Reached::Foreign) => instead = instead.or(Some(NoReply::Foreign(path))),
             // A leftover of an earlier life, or nothing at all.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED | Errno::ELOOP) => {}
-            Err(errno) => return Err(Unanswered::Broken(path, errno.into())),
+            Err(errno) => return Err(NoReply::Broken(path, errno.into())),
         }
     }
-    Err(instead.unwrap_or_else(|| Unanswered::Nobody(places.iter().map(|place| place.join(SOCKET)).collect())))
+    Err(instead.unwrap_or_else(|| NoReply::Nobody(places.iter().map(|place| place.join(SOCKET)).collect())))
 }
 
 /// Who listens in a directory.
@@ -151,9 +151,9 @@ fn connected(directory: &OwnedFd, place: &Path) -> Result<OwnedFd, Errno> {
 
 /// What came.
 #[derive(Debug)]
-pub enum Heard<T> {
+pub enum Received<T> {
     /// An answer.
-    Answer(T),
+    Response(T),
     /// None in the time given.
     Nothing,
     /// None will come any more.
@@ -162,7 +162,7 @@ pub enum Heard<T> {
 
 /// A connection over which something was asked.
 #[derive(Debug)]
-pub struct Conversation {
+pub struct Connection {
     stream: UnixStream,
     path: PathBuf,
     read: Vec<u8>,
@@ -170,8 +170,8 @@ pub struct Conversation {
     looked_at: usize,
 }
 
-impl Conversation {
-    fn begin(mut stream: UnixStream, path: PathBuf, ask: &Ask) -> Result<Self, Unanswered> {
+impl Connection {
+    fn begin(mut stream: UnixStream, path: PathBuf, ask: &Query) -> Result<Self, NoReply> {
         let said = serde_json::to_vec(ask).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             match stream.write_all(&line) {
@@ -180,7 +180,7 @@ impl Conversation {
                 Ok(()) | Err(_) => Ok(()),
             }
         });
-        said.map_err(|error| Unanswered::Broken(path.clone(), error))?;
+        said.map_err(|error| NoReply::Broken(path.clone(), error))?;
         Ok(Self { stream, path, read: Vec::new(), looked_at: 0 })
     }
 
@@ -188,24 +188,24 @@ impl Conversation {
     ///
     /// # Errors
     /// A refusal, or what is no answer; the line broke.
-    pub fn next<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Heard<T>, Unanswered> {
+    pub fn next<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Received<T>, NoReply> {
         let line = match self.line(Instant::now().checked_add(patience)) {
-            Ok(Some(line)) if line.is_empty() => return Ok(Heard::End),
+            Ok(Some(line)) if line.is_empty() => return Ok(Received::End),
             Ok(Some(line)) => line,
-            Ok(None) => return Ok(Heard::Nothing),
-            Err(error) => return Err(Unanswered::Broken(self.path.clone(), error)),
+            Ok(None) => return Ok(Received::Nothing),
+            Err(error) => return Err(NoReply::Broken(self.path.clone(), error)),
         };
         match serde_json::from_slice(&line) {
-            Ok(Answer::Ok(answer)) => Ok(Heard::Answer(answer)),
-            Ok(Answer::Error(why)) => Err(Unanswered::Declined(why)),
-            Ok(Answer::Wrong(why)) => Err(Unanswered::Wrong(why)),
+            Ok(Response::Ok(answer)) => Ok(Received::Response(answer)),
+            Ok(Response::Error(why)) => Err(NoReply::Declined(why)),
+            Ok(Response::Wrong(why)) => Err(NoReply::Wrong(why)),
             Err(error) => Err(self.senseless(format!("not an answer: {error}"))),
         }
     }
 
     /// Returns that this is no answer to what was asked.
-    pub fn senseless(&self, what: impl Into<String>) -> Unanswered {
-        Unanswered::Senseless(self.path.clone(), what.into())
+    pub fn senseless(&self, what: impl Into<String>) -> NoReply {
+        NoReply::Senseless(self.path.clone(), what.into())
     }
 
     /// Returns the next line; an empty one at the end; `None` when time is over.
@@ -249,7 +249,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    use super::super::answers::Begun;
+    use super::super::answers::Accepted;
     use super::*;
 
     /// A directory with a socket on which somebody answers every request with `answer`, and what they were asked.
@@ -266,8 +266,8 @@ mod tests {
         (dir, asked)
     }
 
-    fn shutdown(places: &[PathBuf]) -> Result<Begun, Unanswered> {
-        ask_at(places, &Ask::Shutdown { code: Some(3) })
+    fn shutdown(places: &[PathBuf]) -> Result<Accepted, NoReply> {
+        ask_at(places, &Query::Shutdown { code: Some(3) })
     }
 
     #[test]
@@ -276,20 +276,20 @@ mod tests {
         let stale = tempfile::tempdir().unwrap();
         drop(UnixListener::bind(stale.path().join(SOCKET)).unwrap());
         let places = ["/none/at/all".into(), stale.path().to_owned(), dir.path().to_owned()];
-        assert_eq!(shutdown(&places).unwrap(), Begun {});
+        assert_eq!(shutdown(&places).unwrap(), Accepted {});
         assert_eq!(asked.join().unwrap(), "{\"ask\":\"shutdown\",\"code\":3}\n");
     }
 
     #[test]
     fn a_refusal_and_nonsense_are_told_apart() {
         let (dir, _asked) = answering("{\"error\":\"only root may\"}\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Declined(why)) if why == "only root may"));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Declined(why)) if why == "only root may"));
         let (dir, _asked) = answering("{\"wrong\":\"nobody\"}\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Wrong(why)) if why == "nobody"));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Wrong(why)) if why == "nobody"));
         let (dir, _asked) = answering("hello\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Senseless(..))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Senseless(..))));
         let (dir, _asked) = answering("");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Senseless(..))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Senseless(..))));
     }
 
     #[test]
@@ -303,35 +303,35 @@ mod tests {
         assert!(!untrusted());
         mode(0o1777);
         assert!(untrusted());
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(Unanswered::Untrusted(_))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Untrusted(_))));
         mode(0o711);
         let link = tempfile::tempdir().unwrap();
         symlink(dir.path(), link.path().join("stepdown")).unwrap();
-        assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(Unanswered::Nobody(_))));
+        assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(NoReply::Nobody(_))));
     }
 
     #[test]
     fn the_stepdown_of_another_container_is_passed_over() {
         let (other, _) = answering("{\"ok\":{}}\n");
         symlink("mnt:[1]", other.path().join("container")).unwrap();
-        assert!(matches!(shutdown(&[other.path().into()]), Err(Unanswered::Foreign(_))));
+        assert!(matches!(shutdown(&[other.path().into()]), Err(NoReply::Foreign(_))));
         let (ours, asked) = answering("{\"ok\":{}}\n");
         symlink(mount_namespace().unwrap(), ours.path().join("container")).unwrap();
-        assert_eq!(shutdown(&[other.path().into(), ours.path().into()]).unwrap(), Begun {});
+        assert_eq!(shutdown(&[other.path().into(), ours.path().into()]).unwrap(), Accepted {});
         assert!(asked.join().unwrap().contains("shutdown"));
     }
 
     #[test]
     fn answers_are_read_one_by_one_until_the_end() {
         let (dir, _asked) = answering("{\"ok\":{}}\n{\"ok\":{}}\n");
-        let mut conversation = begin_at(&[dir.path().into()], &Ask::Health {}).unwrap();
-        let mut next = || conversation.next::<Begun>(PATIENCE).unwrap();
-        assert!(matches!((next(), next(), next()), (Heard::Answer(_), Heard::Answer(_), Heard::End)));
+        let mut conversation = begin_at(&[dir.path().into()], &Query::Health {}).unwrap();
+        let mut next = || conversation.next::<Accepted>(PATIENCE).unwrap();
+        assert!(matches!((next(), next(), next()), (Received::Response(_), Received::Response(_), Received::End)));
     }
 
     #[test]
     fn nobody_there_names_every_place() {
-        let Err(Unanswered::Nobody(places)) = shutdown(&["/none/a".into(), "/none/b".into()]) else { panic!("nobody") };
+        let Err(NoReply::Nobody(places)) = shutdown(&["/none/a".into(), "/none/b".into()]) else { panic!("nobody") };
         assert_eq!(places, [PathBuf::from("/none/a/control"), PathBuf::from("/none/b/control")]);
     }
 }

@@ -5,10 +5,10 @@
 pub mod answers;
 pub mod client;
 pub mod protocol;
-pub mod reached;
-pub mod roll;
 pub mod runtime_dir;
 pub mod secret;
 pub mod server;
+pub mod service_index;
 pub mod snapshot;
 pub mod timings;
+pub mod wait_condition;

@@ -15,7 +15,7 @@ pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// What may be asked: `{"ask":"status"}`, `{"ask":"shutdown","code":3}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Ask {
+pub enum Query {
     /// Everything about these services, about every one if none is named.
     Status {
         /// Their names.
@@ -120,7 +120,7 @@ pub enum Until {
     Done,
 }
 
-impl Ask {
+impl Query {
     /// Returns whether the answer may have to wait for services: such a caller has a place of its own.
     pub fn is_long(&self) -> bool {
         match self {
@@ -152,16 +152,16 @@ mod tests {
 
     #[test]
     fn requests_are_written_as_documented_and_nothing_else_is_read() {
-        let write = |ask: &Ask| serde_json::to_string(ask).unwrap();
-        let all = || Ask::Status { services: vec![], after: None };
+        let write = |ask: &Query| serde_json::to_string(ask).unwrap();
+        let all = || Query::Status { services: vec![], after: None };
         assert_eq!(write(&all()), r#"{"ask":"status"}"#);
-        assert_eq!(write(&Ask::Shutdown { code: Some(3) }), r#"{"ask":"shutdown","code":3}"#);
-        assert_eq!(write(&Ask::Shutdown { code: None }), r#"{"ask":"shutdown"}"#);
-        assert_eq!(write(&Ask::Reload { services: vec![] }), r#"{"ask":"reload"}"#);
-        let read = |text: &str| serde_json::from_str::<Ask>(text).ok();
+        assert_eq!(write(&Query::Shutdown { code: Some(3) }), r#"{"ask":"shutdown","code":3}"#);
+        assert_eq!(write(&Query::Shutdown { code: None }), r#"{"ask":"shutdown"}"#);
+        assert_eq!(write(&Query::Reload { services: vec![] }), r#"{"ask":"reload"}"#);
+        let read = |text: &str| serde_json::from_str::<Query>(text).ok();
         assert_eq!(read(r#"{"ask":"status"}"#), Some(all()));
-        assert_eq!(read(r#"{"ask":"shutdown"}"#), Some(Ask::Shutdown { code: None }));
-        let wait = Ask::Wait { services: vec!["db".into()], until: Until::Ready, timeout_ms: None };
+        assert_eq!(read(r#"{"ask":"shutdown"}"#), Some(Query::Shutdown { code: None }));
+        let wait = Query::Wait { services: vec!["db".into()], until: Until::Ready, timeout_ms: None };
         assert_eq!(read(r#"{"ask":"wait","services":["db"],"until":"ready"}"#), Some(wait));
         for wrong in [
             r#"{"ask":"shutdown","code":256}"#,
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn only_what_waits_for_services_takes_long() {
-        let read = |text: &str| serde_json::from_str::<Ask>(text).unwrap().is_long();
+        let read = |text: &str| serde_json::from_str::<Query>(text).unwrap().is_long();
         for long in [
             r#"{"ask":"status","after":1}"#,
             r#"{"ask":"start","services":["a"],"wait_ms":1}"#,

@@ -19,14 +19,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::answers::{Answer, LogLine, Logged, Snapshot, StepTime};
-use super::protocol::{Ask, MAX_REQUEST, SOCKET};
+use super::answers::{LogEvent, LogLine, Response, Snapshot, StepTime};
+use super::protocol::{MAX_REQUEST, Query, SOCKET};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::Refused;
 use crate::log::lines::escape;
-use crate::log::ours::Stream;
+use crate::log::own_messages::Stream;
 use crate::log::ring::{Followed, Line};
 use crate::sys::files::socket;
 
@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What callers are told besides the engine's part.
 #[derive(Debug)]
-pub struct Desk {
+pub struct ControlContext {
     /// Who may ask, besides root.
     pub app: Uid,
     /// The answer to `status`, but for the engine's part.
@@ -66,7 +66,7 @@ enum Reply {
 /// A question that waits for its answer.
 pub struct Call {
     /// What is asked.
-    pub ask: Ask,
+    pub ask: Query,
     /// By whom.
     pub caller: Uid,
     reply: oneshot::Sender<Reply>,
@@ -74,7 +74,7 @@ pub struct Call {
 
 impl Call {
     /// Answers it. A caller that is gone does not need it.
-    pub fn answer<T: Serialize>(self, answer: Answer<T>) {
+    pub fn answer<T: Serialize>(self, answer: Response<T>) {
         let _sent = self.reply.send(Reply::Line(line(&answer)));
     }
 
@@ -140,7 +140,7 @@ impl Callers {
 }
 
 /// The places that one user's callers share.
-struct Places {
+struct ConnectionSlots {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
     /// Those who came and had not said what they want when they were last looked at, in that order.
@@ -158,7 +158,7 @@ impl Silent {
     }
 }
 
-impl Places {
+impl ConnectionSlots {
     fn new() -> Self {
         let [short, long] = [CALLERS, WAITING].map(|count| Arc::new(Semaphore::new(count)));
         Self { short, long, silent: VecDeque::new() }
@@ -184,7 +184,7 @@ impl Places {
 }
 
 async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, callers: Callers) {
-    let mut places_of: HashMap<Uid, Places> = HashMap::new();
+    let mut places_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -195,14 +195,14 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, c
             turn_away(&stream, format!("user {caller} may not ask; root and user {} may", callers.app));
             continue;
         }
-        let places = places_of.entry(caller).or_insert_with(Places::new);
+        let places = places_of.entry(caller).or_insert_with(ConnectionSlots::new);
         let Some(place) = places.place().await else {
             turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
             continue;
         };
         let has_asked = Arc::new(AtomicBool::new(false));
         let (long, calls) = (Arc::clone(&places.long), calls.clone());
-        let visit = Visit { stream, caller, place, has_asked: Arc::clone(&has_asked), long, calls };
+        let visit = ClientConnection { stream, caller, place, has_asked: Arc::clone(&has_asked), long, calls };
         // A caller that goes away or is too slow is its own loss.
         let task = tokio::spawn(async move { visit.serve().await.ok() });
         places.note(task.abort_handle(), has_asked);
@@ -211,12 +211,12 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, c
 
 /// Answers without waiting for anything: a new connection has room for a line.
 fn turn_away(stream: &UnixStream, why: String) {
-    let _gone = stream.try_write(&line(&Answer::<()>::Error(why)));
+    let _gone = stream.try_write(&line(&Response::<()>::Error(why)));
 }
 
-fn line<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
+fn line<T: Serialize>(answer: &Response<T>) -> Vec<u8> {
     let line = serde_json::to_vec(answer).or_else(|error| {
-        let why = Answer::<()>::Error(error.to_string());
+        let why = Response::<()>::Error(error.to_string());
         serde_json::to_vec(&why)
     });
     let mut line = line.unwrap_or_default();
@@ -225,7 +225,7 @@ fn line<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
 }
 
 /// One caller, from its first word to its last.
-struct Visit {
+struct ClientConnection {
     stream: UnixStream,
     caller: Uid,
     place: OwnedSemaphorePermit,
@@ -234,12 +234,12 @@ struct Visit {
     calls: mpsc::Sender<Call>,
 }
 
-impl Visit {
+impl ClientConnection {
     async fn serve(self) -> io::Result<()> {
         let Self { mut stream, caller, place, has_asked, long, calls } = self;
         let ask = match timeout(PATIENCE, request(&mut stream)).await? {
             Ok(ask) => ask,
-            Err(why) => return tell(&mut stream, &line(&Answer::<()>::Wrong(why)), PATIENCE).await,
+            Err(why) => return tell(&mut stream, &line(&Response::<()>::Wrong(why)), PATIENCE).await,
         };
         has_asked.store(true, Ordering::Relaxed);
         let is_long = ask.is_long();
@@ -248,7 +248,7 @@ impl Visit {
             Ok(None) => place,
             Err(_) => {
                 let why = format!("{WAITING} callers of user {caller} are waiting; try again");
-                return tell(&mut stream, &line(&Answer::<()>::Error(why)), PATIENCE).await;
+                return tell(&mut stream, &line(&Response::<()>::Error(why)), PATIENCE).await;
             }
         };
         let (reply, answer) = oneshot::channel();
@@ -262,7 +262,7 @@ impl Visit {
             Reply::Line(line) => tell(&mut stream, &line, PATIENCE).await?,
             Reply::Log(last, coming) => {
                 for kept in last {
-                    tell(&mut stream, &line(&Answer::Ok(logged(Followed::Line(kept)))), PATIENCE).await?;
+                    tell(&mut stream, &line(&Response::Ok(logged(Followed::Line(kept)))), PATIENCE).await?;
                 }
                 pass_on(&mut stream, coming).await?;
             }
@@ -285,18 +285,18 @@ async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<Followed
             () = hung_up(stream) => None,
         };
         let Some(came) = came else { return Ok(()) };
-        tell(stream, &line(&Answer::Ok(logged(came))), FOLLOWER_PATIENCE).await?;
+        tell(stream, &line(&Response::Ok(logged(came))), FOLLOWER_PATIENCE).await?;
     }
 }
 
-fn logged(followed: Followed) -> Logged {
+fn logged(followed: Followed) -> LogEvent {
     let Line { time, stream, bytes, more, cut, .. } = match followed {
         Followed::Line(line) => line,
-        Followed::Lost(count) => return Logged::Lost(count),
+        Followed::Lost(count) => return LogEvent::Lost(count),
     };
     let mut text = Vec::with_capacity(bytes.len());
     escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);
-    Logged::Line(LogLine {
+    LogEvent::Line(LogLine {
         time: String::from_utf8_lossy(&time.rfc3339()).into_owned(),
         stream: match stream {
             Stream::Stdout => "stdout".to_owned(),
@@ -320,7 +320,7 @@ async fn hung_up(stream: &mut UnixStream) {
 }
 
 /// Reads one line of JSON.
-async fn request(stream: &mut UnixStream) -> Result<Ask, String> {
+async fn request(stream: &mut UnixStream) -> Result<Query, String> {
     let mut line = Vec::new();
     let mut chunk = [0; 512];
     while !line.contains(&b'\n') {

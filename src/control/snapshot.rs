@@ -2,9 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::answers::{Identity, LastExit, Reached, ServiceStatus, Snapshot, Taken};
+use super::answers::{Identity, LastExit, ResourceUsage, ServiceResult, ServiceStatus, Snapshot};
 use super::protocol::milliseconds;
-use super::roll::Roll;
+use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::{BootPlan, Mode};
 use crate::supervise::{Exit, Id, Phase, Status, Supervisor, Time};
@@ -67,7 +67,7 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
 }
 
 /// Returns whom a waiting service waits for: what it requires and is not there, what it is after and has not settled.
-pub fn held_by(id: Id, roll: &Roll, supervisor: &Supervisor) -> Vec<String> {
+pub fn held_by(id: Id, roll: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
     let Some(entry) = roll.get(id) else { return Vec::new() };
     let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
     let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Resting | Phase::Done);
@@ -81,8 +81,8 @@ pub fn held_by(id: Id, roll: &Roll, supervisor: &Supervisor) -> Vec<String> {
 }
 
 /// Returns what a service takes, as it is told.
-pub fn taken(usage: &Usage) -> Taken {
-    Taken {
+pub fn taken(usage: &Usage) -> ResourceUsage {
+    ResourceUsage {
         memory: usage.memory,
         proportional: usage.is_proportional,
         cpu_ms: milliseconds(usage.cpu),
@@ -91,7 +91,7 @@ pub fn taken(usage: &Usage) -> Taken {
 }
 
 /// Returns how far a service has come.
-pub fn reached(it: &ServiceStatus, reached: bool) -> Reached {
+pub fn reached(it: &ServiceStatus, reached: bool) -> ServiceResult {
     let why = match &it.last_exit {
         _ if reached => None,
         _ if it.why.is_some() => it.why.clone(),
@@ -100,7 +100,7 @@ pub fn reached(it: &ServiceStatus, reached: bool) -> Reached {
         Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
         None => None,
     };
-    Reached { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
+    ServiceResult { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
 }
 
 /// Returns what is wrong with a service, if anything: a line of `health`.
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn times_and_usage_make_no_new_version() {
         let before = revision(false, &[status("up")]);
-        let usage = Some(Taken { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
+        let usage = Some(ResourceUsage { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
         let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status("up") };
         assert_eq!(revision(false, &[later]), before);
         assert_ne!(revision(true, &[status("up")]), before);

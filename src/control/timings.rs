@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answers::{Link, ServiceTime, Timings};
-use super::roll::Roll;
+use super::service_index::ServiceIndex;
 use crate::supervise::{Id, Time};
 
 /// When things happened to one service for the first time.
@@ -30,7 +30,7 @@ impl Moments {
 
 /// Returns the times of all that were asked for, and the chain to the last one of the boot that became ready. `boot` is
 /// when it asked for services: what is started by hand later is no part of it.
-pub fn timings(roll: &Roll, of: &[Moments], boot: Time) -> Timings {
+pub fn timings(roll: &ServiceIndex, of: &[Moments], boot: Time) -> Timings {
     let mut asked: Vec<(Id, Moments, Time)> =
         roll.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
@@ -55,7 +55,7 @@ fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
 }
 
 /// Follows back whom each one waited for: of all that it requires or is after, the last one to settle before it started.
-fn path(roll: &Roll, of: &[Moments], last: Id) -> Vec<Link> {
+fn path(roll: &ServiceIndex, of: &[Moments], last: Id) -> Vec<Link> {
     let mut links = Vec::new();
     let mut at = Some(last);
     while let Some(id) = at
@@ -89,7 +89,7 @@ pub fn microseconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::roll::tests::spec;
+    use super::super::service_index::tests::spec;
     use super::*;
     use crate::supervise::{Spec, Start};
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_chain_leads_to_the_last_one_by_those_who_held_it_up() {
-        let roll = Roll::new(&[
+        let roll = ServiceIndex::new(&[
             spec("db", &[], Start::Wanted),
             spec("cache", &[], Start::Wanted),
             spec("migrate", &[0], Start::Wanted),
@@ -136,7 +136,7 @@ mod tests {
     fn what_failed_held_up_those_who_were_only_after_it() {
         let mut after = spec("web", &[], Start::Wanted);
         after.after = vec![Id(0)];
-        let roll = Roll::new(&[spec("slow", &[], Start::Wanted), after]);
+        let roll = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
         let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
         let timings = timings(&roll, &[failed, moments(0, 501, 510)], Time::default());
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_outside_is_told_apart() {
-        let roll = Roll::new(&[spec("web", &[], Start::Wanted)]);
+        let roll = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
         let timings = timings(&roll, &of, BOOT);
         assert_eq!(timings.path, [Link { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
@@ -153,10 +153,10 @@ mod tests {
 
     #[test]
     fn what_was_started_by_hand_or_not_at_all_is_no_part_of_the_boot() {
-        let roll = Roll::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
+        let roll = ServiceIndex::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
         let timings = timings(&roll, &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()], BOOT);
         assert_eq!(chain(&timings), [("a", 8)]);
         assert_eq!(timings.services.len(), 2);
-        assert_eq!(super::timings(&Roll::default(), &[], BOOT), Timings::default());
+        assert_eq!(super::timings(&ServiceIndex::default(), &[], BOOT), Timings::default());
     }
 }

@@ -11,7 +11,7 @@ use nix::libc;
 
 use crate::supervise::Pid;
 use crate::sys::process::children;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
@@ -51,14 +51,14 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let page = page_size();
     let mut left = PSS_OF_ALL;
     for number in numbers {
-        let Some(line) = stat(&slurp::proc(&format!("/proc/{number}/stat"))) else { continue };
+        let Some(line) = stat(&read_file::proc(&format!("/proc/{number}/stat"))) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
         let resident = line.pages.saturating_mul(page);
         let asks = resident <= PSS_OF_ONE.min(left);
         left = left.saturating_sub(if asks { resident } else { 0 });
-        let pss = asks.then(|| pss(&slurp::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let pss = asks.then(|| pss(&read_file::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
         usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();

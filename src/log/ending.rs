@@ -8,9 +8,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock::Now;
 use super::files::FileLog;
-use super::lane::Got;
-use super::logs::{Logs, MOST_AT_END, Way};
-use super::ours::with_outputs;
+use super::logs::{Logs, MOST_AT_END, OutputKind};
+use super::own_messages::with_outputs;
+use super::pipe_group::Got;
 use crate::supervise::Id;
 
 /// It is looked that often whether all is written, should no writer say so.
@@ -38,7 +38,7 @@ impl Logs {
     /// Reads what is there and has it written, as far as that goes until then.
     fn write_all(&mut self, until: Instant) {
         loop {
-            let more = self.turn(Way::Files);
+            let more = self.turn(OutputKind::Files);
             // A disk that is full is not waited for.
             let over = |files: &FileLog| files.is_written() || files.trouble().is_some();
             let written = |id: &Id| self.files_of(*id).is_none_or(over);
@@ -54,7 +54,7 @@ impl Logs {
     fn wait_for(&mut self, until: Instant, over: impl Fn(&Self) -> bool) {
         while !over(self) && Now::read().at < until {
             self.wait_for_writers(until);
-            self.turn(Way::Files);
+            self.turn(OutputKind::Files);
         }
     }
 
@@ -74,7 +74,7 @@ impl Logs {
             }
         }
         loop {
-            let more = self.turn(Way::Stdout) | self.turn(Way::Stderr) | self.turn(Way::Files);
+            let more = self.turn(OutputKind::Stdout) | self.turn(OutputKind::Stderr) | self.turn(OutputKind::Files);
             with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
             if !more || until <= Now::read().at {
                 break;
@@ -86,12 +86,12 @@ impl Logs {
             for key in self.files.keys_of(id) {
                 self.files.unpark(key);
                 let mut left = MOST_AT_END;
-                while left > 0 && matches!(self.take(Way::Files, key), Got::Bytes(_)) {
+                while left > 0 && matches!(self.take(OutputKind::Files, key), Got::Bytes(_)) {
                     left -= 1;
                 }
             }
         }
-        for way in [Way::Stdout, Way::Stderr, Way::Files] {
+        for way in [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files] {
             for key in self.of(way).keys() {
                 self.end(way, key);
             }

@@ -10,10 +10,10 @@ use tokio::sync::mpsc::Receiver;
 
 use super::clock::Now;
 use super::files::{Change, FileLog};
-use super::lane::{Got, Lane};
-use super::ours::{Stream, with_outputs};
+use super::own_messages::{Stream, with_outputs};
+use super::pipe_group::{Got, PipeGroup};
 use super::ring::{Followed, Line};
-use super::source::{Route, Shape, Source};
+use super::source::{LogRoute, Shape, Source};
 use super::split::{LONGEST, LONGEST_OF_FILE};
 use crate::supervise::Id;
 use crate::sys::files::name::shown_path;
@@ -34,7 +34,7 @@ const CLOSING: u64 = 1 << 63;
 
 /// The ways that bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum OutputKind {
     /// To the container's stdout.
     Stdout,
     /// To the container's stderr.
@@ -46,9 +46,9 @@ pub enum Way {
 /// Everything that services say.
 #[derive(Debug)]
 pub struct Logs {
-    stdout: Lane,
-    stderr: Lane,
-    pub(super) files: Lane,
+    stdout: PipeGroup,
+    stderr: PipeGroup,
+    pub(super) files: PipeGroup,
     sources: Vec<Source>,
     /// Sources with files, so that nobody has to look at all.
     pub(super) stores: Vec<Id>,
@@ -63,11 +63,11 @@ impl Logs {
     ///
     /// # Errors
     /// When no epoll descriptor can be had.
-    pub fn new(routes: impl IntoIterator<Item = Route>) -> Result<Self, Errno> {
+    pub fn new(routes: impl IntoIterator<Item = LogRoute>) -> Result<Self, Errno> {
         let mut logs = Self {
-            stdout: Lane::new()?,
-            stderr: Lane::new()?,
-            files: Lane::new()?,
+            stdout: PipeGroup::new()?,
+            stderr: PipeGroup::new()?,
+            files: PipeGroup::new()?,
             sources: Vec::new(),
             stores: Vec::new(),
             closing: HashMap::new(),
@@ -82,7 +82,7 @@ impl Logs {
     }
 
     /// Gives a service, new or known, a route. What it wrote before is kept; its pipes go where they went.
-    pub fn put(&mut self, id: Id, route: Route) {
+    pub fn put(&mut self, id: Id, route: LogRoute) {
         if self.set(id, route) {
             self.tell_sinks();
         }
@@ -98,13 +98,13 @@ impl Logs {
         self.give_up_store(id);
         if let Some(source) = self.sources.get_mut(id.0) {
             // Nothing passes, but not because it holds the container's outputs itself.
-            *source = Source { route: Route::Plain, shape: Shape::Plain, ..Source::default() };
+            *source = Source { route: LogRoute::Plain, shape: Shape::Plain, ..Source::default() };
         }
         self.tell_sinks();
     }
 
     /// Returns whether that is another route than before.
-    fn set(&mut self, id: Id, route: Route) -> bool {
+    fn set(&mut self, id: Id, route: LogRoute) -> bool {
         let is_longer = self.sources.len() <= id.0;
         while self.sources.len() <= id.0 {
             self.sources.push(Source::default());
@@ -113,7 +113,7 @@ impl Logs {
             return false;
         }
         self.give_up_store(id);
-        if matches!(route, Route::Files { .. }) {
+        if matches!(route, LogRoute::Files { .. }) {
             self.stores.push(id);
         }
         if let Some(source) = self.sources.get_mut(id.0) {
@@ -225,7 +225,7 @@ impl Logs {
     fn divert(&mut self, id: Id, why: &str) {
         self.stores.retain(|known| *known != id);
         let Some(source) = self.sources.get_mut(id.0) else { return };
-        if let (Route::Files { name, to, user, .. }, false) = (&source.route, source.told) {
+        if let (LogRoute::Files { name, to, user, .. }, false) = (&source.route, source.told) {
             let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
             tracing::warn!(
                 "{name}: {why}; its lines go to the container's output instead. Mount something there that \
@@ -254,26 +254,26 @@ impl Logs {
     }
 
     /// Returns what becomes readable when one of the pipes does.
-    pub fn lane(&self, way: Way) -> BorrowedFd<'_> {
+    pub fn lane(&self, way: OutputKind) -> BorrowedFd<'_> {
         match way {
-            Way::Stdout => self.stdout.as_fd(),
-            Way::Stderr => self.stderr.as_fd(),
-            Way::Files => self.files.as_fd(),
+            OutputKind::Stdout => self.stdout.as_fd(),
+            OutputKind::Stderr => self.stderr.as_fd(),
+            OutputKind::Files => self.files.as_fd(),
         }
     }
 
     /// Returns whether there is room to read more. (Pipes of files that cannot be written are not in their lane.)
-    pub fn may_read(&self, way: Way) -> bool {
+    pub fn may_read(&self, way: OutputKind) -> bool {
         match way {
-            Way::Stdout => with_outputs(|outputs| outputs.sink(Stream::Stdout).has_room()),
-            Way::Stderr => with_outputs(|outputs| outputs.sink(Stream::Stderr).has_room()),
-            Way::Files => true,
+            OutputKind::Stdout => with_outputs(|outputs| outputs.sink(Stream::Stdout).has_room()),
+            OutputKind::Stderr => with_outputs(|outputs| outputs.sink(Stream::Stderr).has_room()),
+            OutputKind::Files => true,
         }
     }
 
     /// Reads what is there, as long as there is room and at most its share of a turn, and writes what goes. Returns whether
     /// there may be more.
-    pub fn turn(&mut self, way: Way) -> bool {
+    pub fn turn(&mut self, way: OutputKind) -> bool {
         let mut left = SHARE;
         while left > 0 && self.may_read(way) {
             let Some(key) = self.of(way).next_ready() else { return false };
@@ -292,7 +292,7 @@ impl Logs {
     /// else may hold its pipes and go on; that is read in its turn. Returns how much there was.
     pub fn catch_up(&mut self, id: Id) -> usize {
         let mut all = 0;
-        for way in [Way::Stdout, Way::Stderr, Way::Files] {
+        for way in [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files] {
             for key in self.of(way).keys_of(id) {
                 let mut left = self.of(way).pipe(key).map_or(0, |pipe| pipe.size());
                 while left > 0
@@ -333,11 +333,11 @@ impl Logs {
         }
     }
 
-    pub(super) fn of(&mut self, way: Way) -> &mut Lane {
+    pub(super) fn of(&mut self, way: OutputKind) -> &mut PipeGroup {
         match way {
-            Way::Stdout => &mut self.stdout,
-            Way::Stderr => &mut self.stderr,
-            Way::Files => &mut self.files,
+            OutputKind::Stdout => &mut self.stdout,
+            OutputKind::Stderr => &mut self.stderr,
+            OutputKind::Files => &mut self.files,
         }
     }
 
@@ -350,9 +350,9 @@ impl Logs {
     }
 
     /// Reads a pipe once, unless its files have no room.
-    fn read(&mut self, way: Way, key: u64) -> Got {
+    fn read(&mut self, way: OutputKind, key: u64) -> Got {
         let Some(id) = self.of(way).pipe(key).map(|pipe| pipe.from) else { return Got::Nothing };
-        if way == Way::Files && self.files_of(id).is_some_and(|files| !files.has_room()) {
+        if way == OutputKind::Files && self.files_of(id).is_some_and(|files| !files.has_room()) {
             let keys = self.files.keys_of(id);
             keys.into_iter().for_each(|key| self.files.park(key));
             return Got::Nothing;
@@ -360,7 +360,7 @@ impl Logs {
         self.take(way, key)
     }
 
-    pub(super) fn take(&mut self, way: Way, key: u64) -> Got {
+    pub(super) fn take(&mut self, way: OutputKind, key: u64) -> Got {
         if self.chunk.is_empty() {
             self.chunk = vec![0; AT_ONCE].into();
         }
@@ -375,19 +375,19 @@ impl Logs {
         got
     }
 
-    pub(super) fn end(&mut self, way: Way, key: u64) {
+    pub(super) fn end(&mut self, way: OutputKind, key: u64) {
         self.pass(way, key, None);
         self.of(way).forget(key);
     }
 
     /// Passes bytes of a pipe, or its end, on to where its lines go.
-    fn pass(&mut self, way: Way, key: u64, bytes: Option<&[u8]>) {
+    fn pass(&mut self, way: OutputKind, key: u64, bytes: Option<&[u8]>) {
         let now = Now::read();
         let Self { stdout, stderr, files, sources, .. } = self;
         let lane = match way {
-            Way::Stdout => stdout,
-            Way::Stderr => stderr,
-            Way::Files => files,
+            OutputKind::Stdout => stdout,
+            OutputKind::Stderr => stderr,
+            OutputKind::Files => files,
         };
         let Some(pipe) = lane.pipe(key) else { return };
         if let Some(source) = sources.get_mut(pipe.from.0) {

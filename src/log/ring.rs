@@ -7,7 +7,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::clock::Stamp;
-use super::ours::Stream;
+use super::own_messages::Stream;
 use super::split::Piece;
 
 /// What is kept of a service at most, records and all; at least half of it once it has said so much.

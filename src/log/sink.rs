@@ -21,7 +21,7 @@ const OWN_ROOM: usize = 64 * 1024;
 
 /// How a descriptor is written without waiting.
 #[derive(Debug)]
-enum Way {
+enum WriteMethod {
     /// A pipe or terminal, opened again: an open file description of our own, with O_NONBLOCK.
     Reopened(OwnedFd),
     /// A regular file or a device such as `/dev/null`: no write is refused for want of room, and a disk that does not answer
@@ -49,7 +49,7 @@ struct Staging {
 #[derive(Debug)]
 pub struct Sink {
     fd: RawFd,
-    way: Way,
+    way: WriteMethod,
     waiting: Vec<u8>,
     written: usize,
     dropped: u64,
@@ -127,9 +127,9 @@ impl Sink {
     /// Returns the descriptor to watch for room, if watching it makes sense.
     pub fn watch(&self) -> Option<BorrowedFd<'_>> {
         match &self.way {
-            Way::Reopened(own) => Some(own.as_fd()),
-            Way::Direct => None,
-            Way::Socket | Way::Spliced(_) | Way::Careful => Some(self.inherited()),
+            WriteMethod::Reopened(own) => Some(own.as_fd()),
+            WriteMethod::Direct => None,
+            WriteMethod::Socket | WriteMethod::Spliced(_) | WriteMethod::Careful => Some(self.inherited()),
         }
     }
 
@@ -152,15 +152,17 @@ impl Sink {
 
     fn try_write(&mut self) -> io::Result<usize> {
         let bytes = self.waiting.get(self.written..).unwrap_or_default();
-        if let Way::Spliced(staging) = &mut self.way {
+        if let WriteMethod::Spliced(staging) = &mut self.way {
             return Ok(staging.pass_on(bytes, inherited(self.fd))?);
         }
         match &self.way {
-            Way::Reopened(own) => Ok(write(own, whole_lines(bytes, room(own, self.alone)))?),
-            Way::Direct => Ok(write(self.inherited(), bytes)?),
-            Way::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
-            Way::Careful if self.wait_writable(0) => Ok(write(self.inherited(), whole_lines(bytes, libc::PIPE_BUF))?),
-            Way::Spliced(_) | Way::Careful => Err(ErrorKind::WouldBlock.into()),
+            WriteMethod::Reopened(own) => Ok(write(own, whole_lines(bytes, room(own, self.alone)))?),
+            WriteMethod::Direct => Ok(write(self.inherited(), bytes)?),
+            WriteMethod::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
+            WriteMethod::Careful if self.wait_writable(0) => {
+                Ok(write(self.inherited(), whole_lines(bytes, libc::PIPE_BUF))?)
+            }
+            WriteMethod::Spliced(_) | WriteMethod::Careful => Err(ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -218,22 +220,22 @@ fn stat_of(fd: RawFd) -> nix::Result<FileStat> {
     fstat(inherited(fd))
 }
 
-fn way(fd: RawFd) -> Way {
-    let Ok(stat) = stat_of(fd) else { return Way::Direct };
+fn way(fd: RawFd) -> WriteMethod {
+    let Ok(stat) = stat_of(fd) else { return WriteMethod::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
     // SAFETY: takes a number only.
     let terminal = unsafe { libc::isatty(fd) } == 1;
     if kind == SFlag::S_IFSOCK {
-        return Way::Socket;
+        return WriteMethod::Socket;
     }
     if kind != SFlag::S_IFIFO && !terminal {
-        return Way::Direct;
+        return WriteMethod::Direct;
     }
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     match open(format!("/proc/self/fd/{fd}").as_str(), flags, Mode::empty()) {
-        Ok(own) if own.as_raw_fd() > 2 => Way::Reopened(own),
-        Ok(_) | Err(_) if terminal => Way::Careful,
-        Ok(_) | Err(_) => Staging::new().map_or(Way::Careful, Way::Spliced),
+        Ok(own) if own.as_raw_fd() > 2 => WriteMethod::Reopened(own),
+        Ok(_) | Err(_) if terminal => WriteMethod::Careful,
+        Ok(_) | Err(_) => Staging::new().map_or(WriteMethod::Careful, WriteMethod::Spliced),
     }
 }
 
@@ -244,14 +246,14 @@ mod tests {
     use std::os::fd::IntoRawFd;
 
     /// A pipe whose write end is never given back, as descriptor 1 is not.
-    fn pipe_sink(way_of: impl Fn(RawFd) -> Way) -> (OwnedFd, Sink) {
+    fn pipe_sink(way_of: impl Fn(RawFd) -> WriteMethod) -> (OwnedFd, Sink) {
         let (reader, writer) = pipe().unwrap();
         let fd = writer.into_raw_fd();
         (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false })
     }
 
-    fn spliced(_: RawFd) -> Way {
-        Way::Spliced(Staging::new().unwrap())
+    fn spliced(_: RawFd) -> WriteMethod {
+        WriteMethod::Spliced(Staging::new().unwrap())
     }
 
     #[test]
@@ -274,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
-        for way_of in [way, |_| Way::Careful, spliced] {
+        for way_of in [way, |_| WriteMethod::Careful, spliced] {
             let (reader, mut sink) = pipe_sink(way_of);
             let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             sink.buffer().extend_from_slice(&sent);
@@ -294,7 +296,7 @@ mod tests {
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
         for (way_of, alone) in
-            [(way as fn(RawFd) -> Way, true), (way, false), (|_| Way::Careful, false), (spliced, false)]
+            [(way as fn(RawFd) -> WriteMethod, true), (way, false), (|_| WriteMethod::Careful, false), (spliced, false)]
         {
             let (reader, mut sink) = pipe_sink(way_of);
             sink.alone(alone);
@@ -337,7 +339,7 @@ mod tests {
     #[test]
     fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
         let (_reader, sink) = pipe_sink(way);
-        assert!(matches!(sink.way, Way::Reopened(_)));
+        assert!(matches!(sink.way, WriteMethod::Reopened(_)));
         let flags = fcntl(sink.inherited(), FcntlArg::F_GETFL).unwrap();
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
     }

@@ -6,9 +6,9 @@ use memchr::memrchr;
 use super::clock::Now;
 use super::files::FileLog;
 use super::json::{self, Head};
-use super::lane::Pipe;
 use super::lines;
-use super::ours::{Stream, with_outputs};
+use super::own_messages::{Stream, with_outputs};
+use super::pipe_group::Pipe;
 use super::ring::Tail;
 use super::split::Piece;
 use crate::config::service::LogDirectory;
@@ -16,7 +16,7 @@ use crate::sys::privilege::FilesOf;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Route {
+pub enum LogRoute {
     /// It holds the container's outputs itself; nothing passes through us.
     #[default]
     Inherit,
@@ -43,7 +43,7 @@ pub enum Route {
 #[derive(Debug, Default)]
 pub struct Source {
     /// Where its lines go, as it was given.
-    pub route: Route,
+    pub route: LogRoute,
     /// The same, made ready.
     pub shape: Shape,
     /// The last of them.
@@ -52,7 +52,7 @@ pub struct Source {
     pub told: bool,
 }
 
-/// A [`Route`], made ready.
+/// A [`LogRoute`], made ready.
 #[derive(Debug, Default)]
 pub enum Shape {
     /// Nothing passes.
@@ -69,20 +69,20 @@ pub enum Shape {
 }
 
 impl Shape {
-    fn of(route: Route) -> Self {
+    fn of(route: LogRoute) -> Self {
         match route {
-            Route::Inherit => Shape::Inherit,
-            Route::Plain => Shape::Plain,
-            Route::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
-            Route::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            Route::Files { name, to, user, .. } => Shape::Files(Box::new(FileLog::new(&name, to, user))),
+            LogRoute::Inherit => Shape::Inherit,
+            LogRoute::Plain => Shape::Plain,
+            LogRoute::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
+            LogRoute::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
+            LogRoute::Files { name, to, user, .. } => Shape::Files(Box::new(FileLog::new(&name, to, user))),
         }
     }
 }
 
 impl Source {
     /// Gives it another route.
-    pub fn give(&mut self, route: Route) {
+    pub fn give(&mut self, route: LogRoute) {
         self.told &= self.route == route;
         self.route = route.clone();
         self.shape = Shape::of(route);
@@ -106,13 +106,13 @@ impl Source {
 
     /// Returns whether its lines are to go to files and do not.
     pub fn is_diverted(&self) -> bool {
-        matches!(self.route, Route::Files { .. }) && !matches!(self.shape, Shape::Files(_))
+        matches!(self.route, LogRoute::Files { .. }) && !matches!(self.shape, Shape::Files(_))
     }
 
     /// Has its lines go elsewhere, for as long as the files of its route cannot be written. Returns those files.
     pub fn divert(&mut self) -> Option<FileLog> {
-        let Route::Files { instead, .. } = &self.route else { return None };
-        match std::mem::replace(&mut self.shape, Shape::of(Route::clone(instead))) {
+        let LogRoute::Files { instead, .. } = &self.route else { return None };
+        match std::mem::replace(&mut self.shape, Shape::of(LogRoute::clone(instead))) {
             Shape::Files(files) => Some(*files),
             Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
         }

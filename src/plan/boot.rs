@@ -2,11 +2,11 @@
 //! anything is done.
 
 use super::BootPlan;
-use super::Drop;
+use super::Decision;
+use super::DropLevel;
 use super::Identity;
 use super::Mode;
 use super::Planned;
-use super::Verdict;
 use super::accounts;
 use super::checks::{Area, NO_FILTER, Trouble};
 use super::facts::{AccountFile, Facts};
@@ -21,11 +21,11 @@ use super::prepare;
 use super::privilege;
 use super::privilege::Case;
 use super::remarks;
-use super::runs_as::{Names, Resolver, RunsAs, Standing};
+use super::runs_as::{Names, Resolver, RunsAs, SwitchAbility};
 use super::services;
 use super::services::{Common, When};
 use super::steps;
-use super::steps::{Ground, accounts::Files};
+use super::steps::{PlanInputs, accounts::Files};
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -66,8 +66,8 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
     let stage = match standing {
-        Standing::Root => prepare::stage(&config.services, &is_root),
-        Standing::Powerless | Standing::User => prepare::Stage::default(),
+        SwitchAbility::Root => prepare::stage(&config.services, &is_root),
+        SwitchAbility::Powerless | SwitchAbility::User => prepare::Stage::default(),
     };
     let case = Case {
         config,
@@ -81,7 +81,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     };
     let privilege = privilege::decide(&case, &mut notes);
 
-    let ground = Ground { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
+    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
     let steps = steps::plan(&ground, &mut notes);
 
     let judge = Judge { config, facts, identity: &identity, standing, runs: &runs };
@@ -120,7 +120,7 @@ pub(super) fn drop_needs() -> CapSet {
 }
 
 /// Finds out what we can become, whom we become, and what the account files shall say about it.
-fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identity, Option<Files>) {
+fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, Identity, Option<Files>) {
     let app = &config.container.app;
     identity::check_fields(app, notes);
     if facts.uid != Uid::ROOT {
@@ -132,13 +132,13 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
         let identity = identity::as_is(&config.container, facts, notes);
         let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();
         let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
-        return (Standing::User, identity, files);
+        return (SwitchAbility::User, identity, files);
     }
     let target = identity::of_root(config, facts, notes);
     match hindrance(&target.identity, facts) {
         None => {
             let files = Files::for_root(app, &target, facts, notes);
-            (Standing::Root, target.identity, Some(files))
+            (SwitchAbility::Root, target.identity, Some(files))
         }
         Some((cause, fix)) => {
             let Identity { name, uid, gid, .. } = &target.identity;
@@ -156,7 +156,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (Standing, Identi
                     notes.concern(notice, Area::StepDown, format!("to {who}"), trouble);
                 }
             }
-            (Standing::Powerless, identity::as_is(&config.container, facts, notes), None)
+            (SwitchAbility::Powerless, identity::as_is(&config.container, facts, notes), None)
         }
     }
 }
@@ -215,25 +215,25 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
     }
 }
 
-fn mode(standing: Standing, facts: &Facts, identity: &Identity, drop: Drop, steps: &[Planned]) -> Mode {
+fn mode(standing: SwitchAbility, facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> Mode {
     let known = || accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), identity.uid).is_some();
-    let skips = steps.iter().any(|it| matches!(it.verdict, Verdict::Skip(_)));
+    let skips = steps.iter().any(|it| matches!(it.verdict, Decision::Skip(_)));
     match (standing, drop) {
-        (Standing::User, _) if known() => Mode::User,
-        (Standing::User, _) => Mode::UserUnknown,
-        (Standing::Powerless, _) => Mode::RootLimited,
-        (Standing::Root, _) if skips || lacks(facts, identity, drop, steps) => Mode::RootLimited,
-        (Standing::Root, _) => Mode::Root,
+        (SwitchAbility::User, _) if known() => Mode::User,
+        (SwitchAbility::User, _) => Mode::UserUnknown,
+        (SwitchAbility::Powerless, _) => Mode::RootLimited,
+        (SwitchAbility::Root, _) if skips || lacks(facts, identity, drop, steps) => Mode::RootLimited,
+        (SwitchAbility::Root, _) => Mode::Root,
     }
 }
 
 /// Whether capabilities are missing that what will be done may need for single files, or PID 1 for its services.
-fn lacks(facts: &Facts, identity: &Identity, drop: Drop, steps: &[Planned]) -> bool {
+fn lacks(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> bool {
     let mut needs = CapSet::EMPTY;
-    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.verdict == Verdict::Do) {
+    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.verdict == Decision::Do) {
         needs = needs.with(Capability::CHOWN).with(Capability::FOWNER).with(Capability::DAC_OVERRIDE);
     }
-    if drop == Drop::StayRoot && identity.uid != Uid::ROOT {
+    if drop == DropLevel::StayRoot && identity.uid != Uid::ROOT {
         needs = needs.with(Capability::KILL);
     }
     !needs.minus(facts.effective).is_empty()

@@ -95,7 +95,7 @@ pub struct Facts {
     pub root_owner: Uid,
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
     /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
-    pub whose: BTreeMap<PathBuf, Vec<Whose>>,
+    pub whose: BTreeMap<PathBuf, Vec<FileOwner>>,
     /// What `TZ` says, if that names no zone of this image.
     pub unknown_zone: Option<OsString>,
 }
@@ -241,7 +241,7 @@ pub enum PathKind {
 
 /// Whose a file or a directory is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whose {
+pub struct FileOwner {
     /// Where it is.
     pub path: PathBuf,
     /// Its owner.
@@ -294,7 +294,7 @@ pub struct PathEntry {
     /// As written.
     pub path: PathBuf,
     /// Who else than root owns or could write it or what lies on the way there. Not asked without root.
-    pub whose: Vec<Whose>,
+    pub whose: Vec<FileOwner>,
     /// Where the way ends: the directory, all links resolved, or the last one on the way that there is.
     pub end: PathBuf,
 }

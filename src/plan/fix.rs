@@ -13,12 +13,12 @@ use crate::config::values::CapSet;
 
 /// What helps: one of these ways is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fix(pub Vec<Way>);
+pub struct Fix(pub Vec<FixOption>);
 
 /// One way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum FixOption {
     /// Where the container is described.
     Settings(Settings),
     /// Give something on the host to somebody; where it lies there is not known (yet).
@@ -78,18 +78,18 @@ pub struct Writable {
 impl Fix {
     /// Returns a fix in words.
     pub fn words(text: impl Into<String>) -> Self {
-        Self(vec![Way::Words(text.into())])
+        Self(vec![FixOption::Words(text.into())])
     }
 
     /// Returns a command of the host's.
     pub fn host(command: impl Into<String>, note: Option<String>) -> Self {
-        Self(vec![Way::Host { command: command.into(), note }])
+        Self(vec![FixOption::Host { command: command.into(), note }])
     }
 
     /// Returns settings.
     pub fn settings(docker: impl Into<String>, compose: impl Into<String>, kubernetes: impl Into<String>) -> Self {
         let (docker, compose, kubernetes) = (docker.into(), compose.into(), kubernetes.into());
-        Self(vec![Way::Settings(Settings { docker, compose, kubernetes })])
+        Self(vec![FixOption::Settings(Settings { docker, compose, kubernetes })])
     }
 
     /// Returns the lines that grant capabilities.
@@ -131,25 +131,31 @@ impl Fix {
 
     /// Returns that something on the host has to be given to somebody.
     pub fn chown(path: &Path, recursive: bool, to: Owner) -> Self {
-        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive, is_file: false, uid: to.uid.0, gid: to.gid.0 })])
+        Self(vec![FixOption::Chown(Chown {
+            path: path.to_owned(),
+            recursive,
+            is_file: false,
+            uid: to.uid.0,
+            gid: to.gid.0,
+        })])
     }
 
     /// Returns the same of a file.
     pub fn chown_file(path: &Path, to: Owner) -> Self {
         let (uid, gid) = (to.uid.0, to.gid.0);
-        Self(vec![Way::Chown(Chown { path: path.to_owned(), recursive: false, is_file: true, uid, gid })])
+        Self(vec![FixOption::Chown(Chown { path: path.to_owned(), recursive: false, is_file: true, uid, gid })])
     }
 
     /// Returns that a read-only path has to become writable. `owner`: whose, where the boot has no root to give it away.
     pub fn writable(path: &Path, is_file: bool, owner: Option<Owner>) -> Self {
         let owner = owner.map(|Owner { uid, gid }| (uid.0, gid.0));
-        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: false })])
+        Self(vec![FixOption::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: false })])
     }
 
     /// Returns the same of what could not be written on a writable root either.
     pub fn replaced(path: &Path, is_file: bool, owner: Owner) -> Self {
         let owner = Some((owner.uid.0, owner.gid.0));
-        Self(vec![Way::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: true })])
+        Self(vec![FixOption::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: true })])
     }
 
     /// Returns what mounts a volume there. `owner`: whose it must be, where the boot has no root to give it away: a fresh
@@ -179,16 +185,20 @@ impl Fix {
 
     /// Returns whether it holds something that [`Self::located`] could write out.
     pub fn is_unlocated(&self) -> bool {
-        self.0.iter().any(|way| matches!(way, Way::Chown(_) | Way::Writable(_)))
+        self.0.iter().any(|way| matches!(way, FixOption::Chown(_) | FixOption::Writable(_)))
     }
 
-    /// Returns it with every [`Way::Chown`] that `locate` knows a command for, and every [`Way::Writable`], written out.
+    /// Returns it with every [`FixOption::Chown`] that `locate` knows a command for, and every [`FixOption::Writable`], written out.
     #[must_use]
-    pub fn located(self, locate: impl Fn(&Chown) -> Option<Way>, writable: impl Fn(&Writable) -> Option<Self>) -> Self {
-        let place = |way: Way| match way {
-            Way::Chown(chown) => vec![locate(&chown).unwrap_or(Way::Chown(chown))],
-            Way::Writable(path) => writable(&path).map_or_else(|| vec![Way::Writable(path)], |fix| fix.0),
-            Way::Settings(_) | Way::Host { .. } | Way::Words(_) => vec![way],
+    pub fn located(
+        self,
+        locate: impl Fn(&Chown) -> Option<FixOption>,
+        writable: impl Fn(&Writable) -> Option<Self>,
+    ) -> Self {
+        let place = |way: FixOption| match way {
+            FixOption::Chown(chown) => vec![locate(&chown).unwrap_or(FixOption::Chown(chown))],
+            FixOption::Writable(path) => writable(&path).map_or_else(|| vec![FixOption::Writable(path)], |fix| fix.0),
+            FixOption::Settings(_) | FixOption::Host { .. } | FixOption::Words(_) => vec![way],
         };
         Self(self.0.into_iter().flat_map(place).collect())
     }
@@ -218,7 +228,7 @@ impl Chown {
     }
 }
 
-impl Way {
+impl FixOption {
     /// Returns it line by line: who reads it, and what to paste.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -253,7 +263,7 @@ impl fmt::Display for Fix {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for FixOption {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(Settings { docker, compose, kubernetes }) => {
@@ -323,8 +333,8 @@ mod tests {
             "on the host: `chown -R 1000:100` what is mounted at /config; or start the container as root"
         );
         let command = |chown: &Chown| format!("{} /srv", chown.command(5, 6));
-        let there =
-            fix.located(|chown| Some(Way::Host { command: command(chown), note: Some("as root".into()) }), |_| None);
+        let there = fix
+            .located(|chown| Some(FixOption::Host { command: command(chown), note: Some("as root".into()) }), |_| None);
         assert_eq!(there.to_string(), "on the host: `chown -R 5:6 /srv`; or start the container as root");
         assert_eq!(there.0[0].lines()[0], ("host", "chown -R 5:6 /srv   # as root".to_owned()));
     }

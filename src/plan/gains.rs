@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use super::checks::{Area, Trouble, Why};
+use super::checks::{Area, CauseKind, Trouble};
 use super::facts::{Executable, Facts, ProgramFact};
 use super::fix::Fix;
 use super::notes::Notes;
 use super::obstacle::{Obstacle, Seen};
-use super::runs_as::{RunsAs, Standing};
+use super::runs_as::{RunsAs, SwitchAbility};
 use super::show::words;
 use crate::config::Config;
 use crate::config::service::{Command, Service};
@@ -19,7 +19,7 @@ use crate::config::values::{CapSet, Capability, Gid, Uid};
 pub(super) struct Executor<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
-    pub standing: Standing,
+    pub standing: SwitchAbility,
     /// `None`: the main command.
     pub service: Option<&'a Service>,
     pub runs: &'a RunsAs,
@@ -33,7 +33,7 @@ impl Executor<'_> {
         let name = self.service.map_or("main", |service| service.name.as_str());
         let subject = if key.is_empty() { format!("`{name}`") } else { format!("`{name}`: `{key}`") };
         // Without root the kernel was asked itself; what is looked for in PATH may be found later in it.
-        if self.standing == Standing::Root
+        if self.standing == SwitchAbility::Root
             && is_named_by_path(command)
             && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
         {
@@ -46,7 +46,7 @@ impl Executor<'_> {
                     (words::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
                 let notice = format!("{subject} runs as {who} and cannot execute {path}: {what}; {help}");
                 let trouble = Trouble {
-                    why: Why::OwnerAndMode,
+                    why: CauseKind::OwnerAndMode,
                     ..Trouble::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
                 };
                 notes.concern(notice, Area::Service, subject.clone(), trouble);
@@ -109,7 +109,7 @@ impl Executor<'_> {
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
         let trouble = Trouble {
-            why: Why::NoNewPrivs,
+            why: CauseKind::NoNewPrivs,
             ..Trouble::new(what.to_owned(), consequence.clone(), Fix::words(help.clone()))
         };
         notes.concern(format!("{subject}: {what}: {consequence}; {help}"), Area::Capability, subject, trouble);

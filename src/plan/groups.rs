@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::accounts::{group, passwd};
-use super::checks::{Area, Trouble, Why};
+use super::checks::{Area, CauseKind, Trouble};
 use super::facts::{AccountFile, AccountState, Facts, PathFact, PathKind};
 use super::notes::Notes;
 use crate::config::container::App;
@@ -114,7 +114,7 @@ fn is_mapped(gid: Gid, facts: &Facts, notes: &mut Notes) -> bool {
         let fix = "map it (/etc/subgid), or take it out of the groups";
         let lost = "what is open to this group alone stays closed";
         let trouble =
-            Trouble { why: Why::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };
+            Trouble { why: CauseKind::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };
         notes.concern(notice, Area::Identity, format!("group {gid}"), trouble);
     }
     mapped

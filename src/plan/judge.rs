@@ -6,10 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Identity;
-use super::facts::{Facts, ProgramFact, Whose};
+use super::facts::{Facts, FileOwner, ProgramFact};
 use super::notes::Notes;
 use super::privilege;
-use super::runs_as::{RunsAs, Standing};
+use super::runs_as::{RunsAs, SwitchAbility};
 use super::show::words;
 use super::trust::{Trust, entry, of_root, path_of, root_alone};
 use crate::config::Config;
@@ -23,7 +23,7 @@ pub(super) struct Judge<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: Standing,
+    pub standing: SwitchAbility,
     pub runs: &'a [RunsAs],
 }
 
@@ -37,7 +37,7 @@ pub(super) struct More {
 #[derive(Clone, Copy)]
 pub(super) enum Stranger<'a> {
     /// Who owns or could write it, or what lies on the way there.
-    Found(&'a Whose),
+    Found(&'a FileOwner),
     /// Whom the boot gives it to.
     Given { path: &'a Path, key: &'static str },
 }
@@ -137,7 +137,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn stranger(&self, path: &Path, trust: Trust) -> Option<&'a Whose> {
+    fn stranger(&self, path: &Path, trust: Trust) -> Option<&'a FileOwner> {
         self.facts.whose.get(path)?.iter().find(|found| !trust.allows(found))
     }
 
@@ -218,7 +218,7 @@ impl<'a> Judge<'a> {
 
     /// Whether nobody can have more than the app user has: it is root, or there is none here.
     fn app_is_root(&self) -> bool {
-        self.standing != Standing::Root || self.identity.uid == Uid::ROOT
+        self.standing != SwitchAbility::Root || self.identity.uid == Uid::ROOT
     }
 
     pub(super) fn more(&self, service: &Service, runs: &RunsAs) -> Option<More> {
@@ -270,7 +270,7 @@ impl fmt::Display for Executed {
 }
 
 /// Returns what helps: of a directory above, which may well be the app's for good, that it is no place for this.
-fn mend(found: &Whose, within: &Path, place: &str) -> String {
+fn mend(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
         let path = words::path(&found.path);
         format!("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 {path} && chmod go-w {path}`")

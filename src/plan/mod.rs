@@ -115,12 +115,12 @@ pub struct Planned {
     /// What.
     pub step: Step,
     /// Whether.
-    pub verdict: Verdict,
+    pub verdict: Decision,
 }
 
 /// Whether a step is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// It will be done.
     Do,
     /// Nothing is left to do; why in a few words ("already 1000:1000").
@@ -251,7 +251,7 @@ pub struct OwnTree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Privilege {
     /// How far.
-    pub drop: Drop,
+    pub drop: DropLevel,
     /// Kept in *permitted* only. Empty in the normal case.
     pub kept: CapSet,
     /// Whether no_new_privs is set on PID 1 (else in each child that does not opt out).
@@ -264,7 +264,7 @@ pub struct Privilege {
 
 /// How far PID 1 drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drop {
+pub enum DropLevel {
     /// To the app user.
     ToApp,
     /// Not at all: it stays root, each service still drops.

@@ -1,15 +1,15 @@
 //! What PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the declared services need. Must not know steps.
 
-use super::Drop;
+use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::accounts::group;
-use super::checks::{self, Area, Trouble, Why};
+use super::checks::{self, Area, CauseKind, Trouble};
 use super::facts::Facts;
 use super::fix::Fix;
 use super::notes::Notes;
 use super::prepare::Stage;
-use super::runs_as::{Names, RunsAs, Standing};
+use super::runs_as::{Names, RunsAs, SwitchAbility};
 use crate::config::Config;
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
@@ -26,7 +26,7 @@ pub(super) struct Case<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: Standing,
+    pub standing: SwitchAbility,
     pub names: &'a Names,
     /// The main command, if there is one.
     pub main: Option<&'a Service>,
@@ -53,7 +53,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
         DropPolicy::Root => stays.push("`drop = \"root\"` in the container file".to_owned()),
         DropPolicy::Auto | DropPolicy::App => {}
     }
-    if case.standing == Standing::Root && case.identity.uid == Uid::ROOT {
+    if case.standing == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
         stays.push("the app user itself is uid 0".to_owned());
         if case.config.container.drop == DropPolicy::App {
             let remedy = "choose another uid, or take `drop = \"app\"` out";
@@ -74,7 +74,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             }
         }
         let demand = demand(case, at, service, runs);
-        if case.config.container.drop == DropPolicy::App && case.standing == Standing::Root {
+        if case.config.container.drop == DropPolicy::App && case.standing == SwitchAbility::Root {
             insist(service, &demand, notes);
         }
         match demand {
@@ -89,22 +89,22 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
         }
     }
     let (drop, kept) = match case.standing {
-        Standing::User => (Drop::AlreadyUser, kept.intersection(case.facts.permitted)),
-        Standing::Powerless => (Drop::Powerless, case.facts.permitted),
-        Standing::Root if stays.is_empty() => (Drop::ToApp, kept.intersection(case.facts.permitted)),
-        Standing::Root => (Drop::StayRoot, case.facts.permitted),
+        SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
+        SwitchAbility::Powerless => (DropLevel::Powerless, case.facts.permitted),
+        SwitchAbility::Root if stays.is_empty() => (DropLevel::ToApp, kept.intersection(case.facts.permitted)),
+        SwitchAbility::Root => (DropLevel::StayRoot, case.facts.permitted),
     };
-    if drop == Drop::StayRoot {
+    if drop == DropLevel::StayRoot {
         stays.append(&mut reasons);
         reasons = stays;
     }
-    if drop == Drop::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
+    if drop == DropLevel::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
         let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
         let notice = format!("PID 1 stays root and cannot signal the app's processes: KILL is not granted; {fix}");
         let trouble = Trouble::lacking(Capability::KILL, "PID 1 cannot signal the app's processes", fix);
         notes.concern(notice, Area::Capability, "KILL", trouble);
     }
-    let private_gid = (drop == Drop::ToApp).then(|| private_gid(case)).flatten();
+    let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(case)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
 }
 
@@ -116,7 +116,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
          `security_opt`"
     );
     let trouble = Trouble {
-        why: Why::NoNewPrivs,
+        why: CauseKind::NoNewPrivs,
         ..Trouble::new(
             "`no_new_privileges = false` has no effect: the runtime has set it",
             "no setuid program (sudo, cron) gains anything",
@@ -150,7 +150,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
     let name = &service.name;
     let mut needs = Vec::new();
     let mut need = |caps: CapSet, why: String| needs.push((caps, why));
-    if case.standing == Standing::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
+    if case.standing == SwitchAbility::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
         return Demand::Root(match (service.kind, case.stage.too_late.iter().find(|(place, _)| *place == at)) {
             (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
             (Kind::Oneshot, None) => format!("`{name}` runs as root"),
@@ -160,7 +160,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
             },
         });
     }
-    if case.standing == Standing::Root && runs.uid != Uid::ROOT {
+    if case.standing == SwitchAbility::Root && runs.uid != Uid::ROOT {
         let whom = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
         let set_groups = CapSet::EMPTY.with(Capability::SETGID);
         if runs.uid != case.identity.uid {
@@ -173,7 +173,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
         }
     }
     // Root has what there is; where that is nothing, it is missing there too.
-    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.standing == Standing::Powerless) {
+    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.standing == SwitchAbility::Powerless) {
         let granted = service.capabilities.intersection(case.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
         need(service.capabilities, format!("`{name}` is given {given}"));
@@ -212,8 +212,8 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         return;
     }
     let fix = match case.standing {
-        Standing::Root | Standing::Powerless => Fix::capabilities(missing).to_string(),
-        Standing::User => format!("start as root, with {}", Fix::capabilities(missing)),
+        SwitchAbility::Root | SwitchAbility::Powerless => Fix::capabilities(missing).to_string(),
+        SwitchAbility::User => format!("start as root, with {}", Fix::capabilities(missing)),
     };
     let raised = service.limits.iter().find(|limit| raises(case.facts, limit));
     let only_limit = missing == CapSet::EMPTY.with(Capability::SYS_RESOURCE);
@@ -232,7 +232,7 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         return notes.told_elsewhere(notice);
     }
     let mut trouble = Trouble::lacking_all(plain, format!("`{}` runs without", service.name));
-    if case.standing == Standing::User {
+    if case.standing == SwitchAbility::User {
         trouble.fix = Fix::words(format!("start the container as root, with {}", trouble.fix));
     }
     notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);

@@ -19,7 +19,7 @@ use crate::config::values::{Gid, GroupName, Uid, UserName};
 
 /// What we are able to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SwitchAbility {
     /// Root that can become anybody.
     Root,
     /// Root without SETUID or SETGID.
@@ -79,7 +79,7 @@ pub(super) struct Resolver<'a> {
     /// The account files.
     pub names: &'a Names,
     /// What we can become.
-    pub standing: Standing,
+    pub standing: SwitchAbility,
 }
 
 impl Resolver<'_> {
@@ -87,8 +87,8 @@ impl Resolver<'_> {
     pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
         let Some(asked) = self.asked(service, notes) else { return RunsAs::app(self.identity) };
         match self.standing {
-            Standing::Root => asked,
-            Standing::Powerless | Standing::User => self.without(service, asked, notes),
+            SwitchAbility::Root => asked,
+            SwitchAbility::Powerless | SwitchAbility::User => self.without(service, asked, notes),
         }
     }
 
@@ -102,7 +102,7 @@ impl Resolver<'_> {
 
     /// Returns the gid of a name; the app's own also where it stands in no file.
     pub(super) fn group(&self, name: &GroupName) -> Option<Gid> {
-        if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.standing == Standing::Root {
+        if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.standing == SwitchAbility::Root {
             return group::by_name(&self.names.group, name).or(Some(self.identity.gid));
         }
         group::by_name(&self.names.group, name)
@@ -141,7 +141,7 @@ impl Resolver<'_> {
         if let Some(wanted) = &service.groups {
             runs.groups = Some(self.explicit(service, wanted, runs.gid, notes));
         }
-        if self.standing == Standing::Root {
+        if self.standing == SwitchAbility::Root {
             self.check_mapped(service, &runs, notes);
         }
         Some(runs)
@@ -201,8 +201,10 @@ impl Resolver<'_> {
         }
         let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
         let fix = match self.standing {
-            Standing::Root | Standing::User => Fix::words("start the container as root: without `user:` and `--user`"),
-            Standing::Powerless => Fix::capabilities(super::boot::drop_needs()),
+            SwitchAbility::Root | SwitchAbility::User => {
+                Fix::words("start the container as root: without `user:` and `--user`")
+            }
+            SwitchAbility::Powerless => Fix::capabilities(super::boot::drop_needs()),
         };
         match service.without_root {
             WithoutRoot::Run => {

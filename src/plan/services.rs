@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::BootPlan;
 use super::Credentials;
-use super::Drop;
+use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::ServicePlan;
@@ -17,7 +17,7 @@ use super::inherited::{Inherited, Taken};
 use super::judge::Judge;
 use super::notes::Notes;
 use super::obstacle::Obstacle;
-use super::runs_as::{RunsAs, Standing};
+use super::runs_as::{RunsAs, SwitchAbility};
 use super::show::words;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
@@ -30,7 +30,7 @@ const SHELL: &str = "/bin/sh";
 pub(super) struct Common<'a> {
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: Standing,
+    pub standing: SwitchAbility,
     pub privilege: &'a Privilege,
     pub judge: &'a Judge<'a>,
 }
@@ -268,11 +268,11 @@ fn credentials(common: &Common<'_>, runs: &RunsAs, caps: CapSet, no_new_privs: b
         && runs.groups.as_deref() == Some(&common.identity.groups);
     let can_set_groups = common.facts.effective.has(Capability::SETGID);
     let groups = match (common.standing, common.privilege.drop, when) {
-        (Standing::User | Standing::Powerless, _, _) => None,
-        (Standing::Root, Drop::ToApp, When::Serve) if is_app => None,
+        (SwitchAbility::User | SwitchAbility::Powerless, _, _) => None,
+        (SwitchAbility::Root, DropLevel::ToApp, When::Serve) if is_app => None,
         // Only where the app is uid 0: nothing else gets here without the power to set groups.
-        (Standing::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,
-        (Standing::Root, _, _) => runs.groups.clone(),
+        (SwitchAbility::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,
+        (SwitchAbility::Root, _, _) => runs.groups.clone(),
     };
     let ambient = if runs.uid == Uid::ROOT { granted } else { caps.intersection(granted) };
     Credentials { uid: runs.uid, gid: runs.gid, groups, ambient, no_new_privs }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::BootPlan;
 use super::Identity;
-use super::facts::{Facts, Whose};
+use super::facts::{Facts, FileOwner};
 use super::show::words;
 use crate::config::Config;
 use crate::config::container::{Container, DropPolicy};
@@ -35,7 +35,7 @@ pub enum Trust {
 
 impl Trust {
     /// Returns whether nobody else could have written this.
-    pub fn allows(self, found: &Whose) -> bool {
+    pub fn allows(self, found: &FileOwner) -> bool {
         let Self::Root { or, unpacked, shared_group } = self else { return true };
         let [foreign_owner, foreign_group] = found.outsiders;
         let owner = found.uid == Uid::ROOT || [or, unpacked].contains(&Some(found.uid)) || foreign_owner;
@@ -48,12 +48,12 @@ impl Trust {
     }
 
     /// Returns whether nobody else could add a name to this directory.
-    pub fn allows_names(self, found: &Whose) -> bool {
-        self.allows(&Whose { mode: found.mode & !0o1000, ..found.clone() })
+    pub fn allows_names(self, found: &FileOwner) -> bool {
+        self.allows(&FileOwner { mode: found.mode & !0o1000, ..found.clone() })
     }
 }
 
-impl fmt::Display for Whose {
+impl fmt::Display for FileOwner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, uid, gid, mode, .. } = self;
         write!(out, "{} is {uid}:{gid} {mode:04o}", words::path(path))

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// Where cgroups are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -18,7 +18,7 @@ pub struct OomKills(Option<PathBuf>);
 impl OomKills {
     /// Looks for the file that counts for this process.
     pub fn find() -> Self {
-        Self::find_in(Path::new(MOUNTED), &slurp::proc("/proc/self/cgroup"))
+        Self::find_in(Path::new(MOUNTED), &read_file::proc("/proc/self/cgroup"))
     }
 
     /// Returns the count; `None` where nobody counts.

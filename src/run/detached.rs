@@ -1,17 +1,17 @@
 //! What left the session of a service ([`crate::sys::process::detached`]): whether it ends with the run, and what is said
 //! of processes that no service can be shown to have started.
 
-use super::Turning;
-use super::family::Process;
-use super::perform::Hands;
+use super::EventLoop;
+use super::process_manager::ProcessManager;
+use super::process_table::Process;
 use crate::config::service::Kind;
 use crate::config::values::Signal;
 use crate::error::shown;
 use crate::supervise::{Exit, Id, Phase, Pid, Role};
 use crate::sys::process::mark::Mark;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// What is told to end loses what it has started: notes it before.
     pub(super) fn note_below(&mut self, id: Id, pid: Pid, signal: Signal) {
         if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
@@ -20,7 +20,7 @@ impl Turning<'_> {
     }
 }
 
-impl Hands {
+impl ProcessManager {
     /// Looks at what was adopted, now that these have ended, and says what cannot be attributed. Each process is said once.
     pub(super) fn adopt_after(&mut self, ended: &[Id]) {
         if ended.is_empty() {
@@ -47,7 +47,7 @@ impl Hands {
         let is_done = service.is_some_and(|service| match (service.kind, process.role, exit) {
             (Kind::Oneshot, Role::Run, Exit::Code(code)) => service.success_codes.contains(&code),
             (Kind::Oneshot, Role::Run, Exit::Signal(_)) => false,
-            (Kind::Oneshot, Role::Finish | Role::Undo, _) | (Kind::Longrun, _, _) => false,
+            (Kind::Oneshot, Role::Finish | Role::StopCommand, _) | (Kind::Longrun, _, _) => false,
         });
         (!is_done).then_some(process.mark)
     }
@@ -56,7 +56,7 @@ impl Hands {
 /// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.
 pub fn command_of(pid: Pid) -> String {
     const LONGEST: usize = 60;
-    let line = slurp::proc(&format!("/proc/{}/cmdline", pid.0));
+    let line = read_file::proc(&format!("/proc/{}/cmdline", pid.0));
     let words: Vec<String> = line
         .split(|byte| *byte == 0)
         .filter(|word| !word.is_empty())
@@ -64,7 +64,7 @@ pub fn command_of(pid: Pid) -> String {
         .collect();
     let text = match words.is_empty() {
         false => words.join(" "),
-        true => format!("[{}]", String::from_utf8_lossy(&slurp::proc(&format!("/proc/{}/comm", pid.0))).trim_end()),
+        true => format!("[{}]", String::from_utf8_lossy(&read_file::proc(&format!("/proc/{}/comm", pid.0))).trim_end()),
     };
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use nix::errno::Errno;
 
 use crate::config::quote::quoted;
-use crate::supervise::{Answer, Event, Exit, Id, Request};
+use crate::supervise::{Event, Exit, Id, ProbeResult, Request};
 
 /// Returns an event as `key=value`; `name` is what a service is called.
 pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
@@ -26,9 +26,9 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
             format!("{} {how} group_left={}", of("exited", *id), yes(*group_left))
         }
         Event::GroupGone { id } => of("group-gone", *id),
-        Event::Looked { id, answer } => match answer {
-            Answer::Well => format!("{} answer=pass", of("probed", *id)),
-            Answer::Badly(why) => format!("{} answer=fail why={}", of("probed", *id), quoted(why)),
+        Event::ProbeResult { id, answer } => match answer {
+            ProbeResult::Pass => format!("{} answer=pass", of("probed", *id)),
+            ProbeResult::Fail(why) => format!("{} answer=fail why={}", of("probed", *id), quoted(why)),
         },
         Event::Alive { id, within } => {
             let mut text = of("alive", *id);
@@ -77,7 +77,7 @@ mod tests {
                 "event=spawn-failed service=web why=\"cannot execute `/a b`: No such file or directory\"",
             ),
             (
-                Event::Looked { id, answer: Answer::Badly("status \"500\"".to_owned()) },
+                Event::ProbeResult { id, answer: ProbeResult::Fail("status \"500\"".to_owned()) },
                 "event=probed service=web answer=fail why=\"status \\\"500\\\"\"",
             ),
             (Event::StopSignal(Signal::TERM), "event=stop-signal signal=SIGTERM"),

@@ -16,16 +16,16 @@ use crate::inspect::doctor;
 use crate::inspect::facts;
 use crate::inspect::source;
 use crate::inspect::source::readable;
-use crate::log::ours::{self, with_outputs};
+use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::show::Line;
 use crate::plan::{self, BootPlan};
-use crate::run::life::{self, Life};
+use crate::run::boot_context::{self, BootContext};
+use crate::run::host_notify::HostNotify;
 use crate::run::notify;
-use crate::run::outward::Outward;
 use crate::run::stopwatch::Stopwatch;
-use crate::run::termination::{self, TerminationLog};
-use crate::run::{Environment, LAST_LINES, Outside, mishap};
+use crate::run::termination_log::{self, TerminationLog};
+use crate::run::{Environment, HostChannels, LAST_LINES, panic_note};
 use crate::sys::descriptors;
 use crate::sys::host;
 use crate::sys::instance;
@@ -34,19 +34,19 @@ use crate::sys::signals::Signals;
 
 /// Lives the whole life and returns the container's exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
-    mishap::take_notes();
+    panic_note::take_notes();
     // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
     let lived = std::panic::catch_unwind(AssertUnwindSafe(|| life(main)));
     // Before the configuration is known nobody has said how much to say.
     let (code, until) = lived.map_or_else(
         |_| {
-            ours::install(Level::Info);
-            tracing::error!("{}", mishap::told());
+            own_messages::install(Level::Info);
+            tracing::error!("{}", panic_note::told());
             over(EXIT_REFUSED)
         },
         |lived| {
             lived.unwrap_or_else(|error| {
-                ours::install(Level::Info);
+                own_messages::install(Level::Info);
                 tracing::error!("{error}");
                 over(error.exit_code())
             })
@@ -69,16 +69,16 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     descriptors::close_on_exec();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     #[cfg(debug_assertions)]
-    mishap::on_purpose(&environment);
+    panic_note::on_purpose(&environment);
     let sources = source::read(&source::Where::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
-    ours::install(config.container.level);
+    own_messages::install(config.container.level);
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     locate_all(&mut plan, doctor::ground);
-    life::say_ours_alike(&plan);
+    boot_context::say_ours_alike(&plan);
     report(&config, &plan);
     source::of_s6_overlay(&source::Where::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
@@ -86,7 +86,7 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         return Ok(over(code));
     }
     let power = privilege::detect();
-    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::Drop::ToApp {
+    if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
         let paths = source::paths(&source::Where::installed(), &environment);
         for path in readable::closed_to(&paths, Some(&plan.identity)) {
             tracing::warn!("{}", readable::said(&path));
@@ -109,7 +109,7 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let limits = descriptors::make_room(config.services.len() + usize::from(plan.main.is_some()));
-    let mut life = Life { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
+    let mut life = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
         if let Some(over) = life.prepare(&power, listener.as_ref(), &mut signals)? {
             return Ok(over);
@@ -131,18 +131,18 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
 }
 
 /// Opens what tells the world outside: as root, because it may be root's.
-fn outside(environment: &BTreeMap<OsString, OsString>) -> Outside {
+fn outside(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
     let address = environment.get(OsStr::new(notify::VARIABLE));
-    let outward = address.and_then(|address| match Outward::open(address) {
+    let outward = address.and_then(|address| match HostNotify::open(address) {
         Ok(outward) => Some(outward),
         Err(refused) => {
             tracing::warn!("{refused}");
             None
         }
     });
-    Outside {
+    HostChannels {
         outward: outward.unwrap_or_default(),
-        termination_log: TerminationLog::open(Path::new(termination::PATH)),
+        termination_log: TerminationLog::open(Path::new(termination_log::PATH)),
     }
 }
 
@@ -152,6 +152,6 @@ fn report(config: &Config, plan: &BootPlan) {
     for Line { level, text } in plan::show::report(plan) {
         let is_notice = plan.notices.contains(&text);
         let all_is_well = level == Level::Info && config.services.is_empty() && !is_notice;
-        ours::say(if all_is_well { Level::Debug } else { level }, &text);
+        own_messages::say(if all_is_well { Level::Debug } else { level }, &text);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::config::values::ServiceName;
 use crate::control::timings::Moments;
-use crate::supervise::{Id, Look, Report, Supervisor, Time};
+use crate::supervise::{Id, ProbeKind, Report, Supervisor, Time};
 
 /// What is noted.
 #[derive(Debug, Default)]
@@ -67,8 +67,8 @@ impl Journal {
     }
 
     /// Notes what is asked about it.
-    pub fn looks(&mut self, id: Id, look: Look, now: Time) {
-        if let Look::Await(at) = look {
+    pub fn looks(&mut self, id: Id, look: ProbeKind, now: Time) {
+        if let ProbeKind::Await(at) = look {
             self.awaits.insert(id, at);
             self.note(id, |moments| &mut moments.outside, now);
         }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Turning;
+use super::EventLoop;
 use super::detached::command_of;
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use crate::supervise::{Id, Killed, Pid, Report, Supervisor};
 
 /// More are not named.
@@ -13,7 +13,7 @@ const MOST_NAMED: usize = 5;
 pub const WHOLE: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Returns who is killed, where that is what is reported.
     pub(super) fn who_is_killed(&mut self, report: &Report) -> String {
         match report {
@@ -25,7 +25,7 @@ impl Turning<'_> {
     }
 }
 
-impl Hands {
+impl ProcessManager {
     /// Returns who is killed, with their commands.
     pub(super) fn killed(&mut self, who: Killed, pid: Pid) -> String {
         named(&match who {

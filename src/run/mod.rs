@@ -3,29 +3,30 @@
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is said in a line.
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
+pub mod boot_context;
 mod calendars;
 pub mod cgroup;
+mod control_handler;
 mod detached;
+mod end;
 mod environment;
 mod events;
-mod family;
-mod front;
-mod heard;
+mod exit_report;
+pub mod host_notify;
 pub mod init;
 mod journal;
 mod kill;
-mod last;
-pub mod life;
-mod looks;
-mod member;
-mod memory;
-pub mod mishap;
+mod kill_remaining;
 mod needs;
 pub mod notify;
-pub mod outward;
-mod perform;
+pub mod notify_sockets;
+mod oom_tracker;
+pub mod panic_note;
 mod pipes;
 pub mod probe;
+mod probes;
+mod process_manager;
+mod process_table;
 mod readiness;
 mod reading;
 mod reload;
@@ -33,14 +34,13 @@ mod reports;
 pub mod reread;
 mod retire;
 mod scores;
+mod service_entry;
+mod signals_received;
 mod sources;
 pub mod stopwatch;
-mod story;
-mod sweep;
 pub mod terminal;
-pub mod termination;
+pub mod termination_log;
 mod verdicts;
-pub mod voices;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -51,28 +51,28 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub use environment::Environment;
-pub use member::{Member, Surroundings};
-pub use reload::{Origin, Reread};
+pub use reload::{Origin, ReloadPlan};
+pub use service_entry::{LaunchContext, ServiceEntry};
 
 use crate::config::container::SignalRule;
 use crate::config::values::{ServiceName, Signal};
-use crate::control::roll::Roll;
 use crate::control::server::{self, Call, Callers};
+use crate::control::service_index::ServiceIndex;
 use crate::control::timings::Moments;
 use crate::error::{EXIT_REFUSED, Refused};
-use crate::log::logs::Way;
-use crate::log::ours::with_outputs;
+use crate::log::logs::OutputKind;
+use crate::log::own_messages::with_outputs;
 use crate::log::sink::Sink;
-use crate::run::outward::Outward;
-use crate::run::termination::TerminationLog;
-use crate::supervise::{Action, Because, Event, Report, Request, Setup, Supervisor, Time};
+use crate::run::host_notify::HostNotify;
+use crate::run::termination_log::TerminationLog;
+use crate::supervise::{Action, Event, Report, Request, Setup, StopReason, Supervisor, Time};
 use crate::sys::descriptors;
 use crate::sys::privilege;
 use crate::sys::signals::Signals;
-use front::Front;
+use control_handler::ControlHandler;
 use journal::Journal;
-use perform::Hands;
-use reports::{Background, Manner, Refusals};
+use process_manager::ProcessManager;
+use reports::{Refusals, ReportContext, RunKind};
 use sources::{Ready, Sources};
 
 /// Exited children reaped in one turn. Every source has such a bound, so that no turn is long: a signal, an exit, a
@@ -90,17 +90,17 @@ pub struct Stage<'a> {
     /// How long its whole stop may take.
     pub stop_timeout: Duration,
     /// Who they are, in the order of the engine's ids.
-    pub members: Vec<Member>,
+    pub members: Vec<ServiceEntry>,
     /// What all of them are started in.
-    pub surroundings: Surroundings,
+    pub surroundings: LaunchContext,
     /// Where services say something of themselves.
-    pub sockets: voices::Sockets,
+    pub sockets: notify_sockets::Sockets,
     /// The handlers.
     pub signals: &'a mut Signals,
     /// The bound control socket.
     pub control: Option<UnixListener>,
     /// What callers are told besides the engine's part.
-    pub desk: server::Desk,
+    pub desk: server::ControlContext,
     /// Whether this is *prepare*.
     pub preparing: bool,
     /// When this life began.
@@ -108,7 +108,7 @@ pub struct Stage<'a> {
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
     /// Who is told outside.
-    pub outside: Outside,
+    pub outside: HostChannels,
     /// To whom signals go, instead of the main command.
     pub mapped: Vec<SignalRule>,
     /// What it was made from; `None`: that is not to be asked here.
@@ -117,20 +117,20 @@ pub struct Stage<'a> {
 
 /// Who waits for news of the container outside of it. Opened before the drop.
 #[derive(Debug, Default)]
-pub struct Outside {
+pub struct HostChannels {
     /// `NOTIFY_SOCKET` as it was given to the container.
-    pub outward: Outward,
+    pub outward: HostNotify,
     /// Kubernetes' file.
     pub termination_log: Option<TerminationLog>,
 }
 
 /// How a stage ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct StageResult {
     /// The exit code that it would give the container.
     pub code: u8,
     /// Why it ended.
-    pub because: Because,
+    pub because: StopReason,
     /// Oneshots that are done.
     pub done: BTreeSet<ServiceName>,
     /// When things happened.
@@ -143,12 +143,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Only before the first process is started: no runtime, no epoll set.
-pub fn run(stage: Stage<'_>) -> Result<Outcome, Refused> {
+pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::explained("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let mut turning = {
         let _inside = runtime.enter();
-        Turning::new(stage).map_err(refused)?
+        EventLoop::new(stage).map_err(refused)?
     };
     descriptors::suffice(&turning.hands.needs())?;
     let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(turning.turn())));
@@ -160,7 +160,7 @@ pub fn run(stage: Stage<'_>) -> Result<Outcome, Refused> {
             turning.give_up()
         }
         Err(_) => {
-            tracing::error!("{}: stopping every service in order", mishap::told());
+            tracing::error!("{}: stopping every service in order", panic_note::told());
             turning.give_up()
         }
     };
@@ -168,15 +168,15 @@ pub fn run(stage: Stage<'_>) -> Result<Outcome, Refused> {
 }
 
 /// The loop's own state.
-struct Turning<'a> {
+struct EventLoop<'a> {
     supervisor: Supervisor,
-    hands: Hands,
+    hands: ProcessManager,
     signals: &'a mut Signals,
     /// `None`: nobody can call.
     calls: Option<mpsc::Receiver<Call>>,
-    front: Front,
+    front: ControlHandler,
     queue: VecDeque<Event>,
-    because: Because,
+    because: StopReason,
     began: Instant,
     tty: bool,
     ends_by: Option<Instant>,
@@ -185,40 +185,40 @@ struct Turning<'a> {
     reload_asked: Option<Vec<Call>>,
     /// Who waits for what is being read.
     reloading: Vec<Call>,
-    outward: Outward,
+    outward: HostNotify,
     /// Somebody asked for the end a second time.
     hurried: bool,
     termination_log: Option<TerminationLog>,
     mapped: Vec<SignalRule>,
     /// Signals that came and that nobody takes: each is said once.
     untaken: BTreeSet<Signal>,
-    manner: Manner,
+    manner: RunKind,
     refusals: Refusals,
     stop_timeout: Duration,
     callers: Callers,
 }
 
-impl<'a> Turning<'a> {
+impl<'a> EventLoop<'a> {
     fn new(stage: Stage<'a>) -> std::io::Result<Self> {
         let callers = Callers::new(stage.desk.app);
         let calls = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
-        let roll = Roll::new(&stage.setup.specs);
+        let roll = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
         let manner = match stage.setup.specs.as_slice() {
-            [only] if only.is_main => Manner::Alone,
-            _ if stage.preparing => Manner::Preparing,
-            _ => Manner::Serving,
+            [only] if only.is_main => RunKind::Alone,
+            _ if stage.preparing => RunKind::Preparing,
+            _ => RunKind::Serving,
         };
         let supervisor = Supervisor::new(stage.setup);
         let journal = Journal::begin(&supervisor, &stage.desk.before, Time(stage.began.elapsed()));
         let turning = Self {
-            front: Front::new(stage.desk.app, stage.desk.fixed, stage.desk.steps, roll, journal),
+            front: ControlHandler::new(stage.desk.app, stage.desk.fixed, stage.desk.steps, roll, journal),
             supervisor,
-            hands: Hands::new(stage.members, stage.surroundings, stage.sockets)?,
+            hands: ProcessManager::new(stage.members, stage.surroundings, stage.sockets)?,
             signals: stage.signals,
             calls,
             queue: VecDeque::new(),
-            because: Because::NothingLeft,
+            because: StopReason::NothingLeft,
             began: stage.began,
             tty: stage.tty,
             origin: stage.origin,
@@ -241,7 +241,7 @@ impl<'a> Turning<'a> {
 
     /// Turns until the engine says exit.
     async fn turn(&mut self) -> std::io::Result<u8> {
-        if self.manner == Manner::Alone {
+        if self.manner == RunKind::Alone {
             self.signals.take_faults()?;
         }
         let sources = Sources::new(self.signals, &self.hands)?;
@@ -294,7 +294,7 @@ impl<'a> Turning<'a> {
         if std::mem::take(&mut ready.output) {
             with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
         }
-        for (ready, way) in ready.logs.iter_mut().zip([Way::Stdout, Way::Stderr, Way::Files]) {
+        for (ready, way) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
             *ready = *ready && self.hands.logs.turn(way);
         }
         None
@@ -364,7 +364,7 @@ impl<'a> Turning<'a> {
                         self.refusals.insert(*id, why.clone());
                     }
                     let killed = self.who_is_killed(&report);
-                    let background = Background {
+                    let background = ReportContext {
                         killed: &killed,
                         hurried: self.hurried,
                         manner: self.manner,
@@ -380,13 +380,13 @@ impl<'a> Turning<'a> {
                     self.note_below(id, pid, signal);
                     self.hands.signal(pid, to, signal);
                 }
-                Action::Look { id, look } => {
+                Action::Probe { id, look } => {
                     self.front.journal.looks(id, look, self.now());
                     self.hands.look(id, look, Instant::now(), &mut self.queue);
                 }
-                Action::Forget { id } => self.hands.forget(id),
-                Action::Abandon { pid, .. } => self.hands.abandon(pid),
-                Action::Renew { id } => {
+                Action::CancelProbe { id } => self.hands.forget(id),
+                Action::UntrackGroup { pid, .. } => self.hands.abandon(pid),
+                Action::ApplyReload { id } => {
                     self.hands.renew(id);
                     if let Some(spec) = self.supervisor.spec(id) {
                         self.front.roll.put(id, spec);

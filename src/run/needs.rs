@@ -1,15 +1,15 @@
 //! How many descriptors the programs of a stage take. Must not know how many there are.
 
-use super::member::Member;
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
+use super::service_entry::ServiceEntry;
 use crate::config::service::Ready;
 use crate::supervise::Id;
 use crate::sys::descriptors::Needs;
 
-impl Hands {
+impl ProcessManager {
     /// Returns how many descriptors its programs keep open here while all of them run.
     pub fn needs(&self) -> Needs {
-        let kept = |(at, member): (usize, &Member)| {
+        let kept = |(at, member): (usize, &ServiceEntry)| {
             let says_ready = matches!(member.service.ready, Ready::Fd { .. });
             let outputs = if self.logs.takes(Id(at)) { 2 } else { 0 };
             outputs + usize::from(says_ready)
@@ -17,7 +17,7 @@ impl Hands {
         Needs {
             programs: self.members.len(),
             kept: self.members.iter().enumerate().map(kept).sum(),
-            has_main: self.members.iter().any(Member::is_main),
+            has_main: self.members.iter().any(ServiceEntry::is_main),
         }
     }
 }

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
 
-use super::member::Member;
+use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
 use crate::supervise::Id;
 
@@ -35,7 +35,7 @@ impl Pipes {
     ///
     /// # Errors
     /// When the process has no room for more descriptors.
-    pub fn new(members: &[Member]) -> Result<Self, Errno> {
+    pub fn new(members: &[ServiceEntry]) -> Result<Self, Errno> {
         let mut pipes = Self::default();
         members.iter().enumerate().for_each(|(at, member)| pipes.name(Id(at), member));
         for (at, member) in members.iter().enumerate() {
@@ -45,7 +45,7 @@ impl Pipes {
     }
 
     /// Takes a service that others may write to. All that are new are named before any of them is linked.
-    pub fn name(&mut self, id: Id, member: &Member) {
+    pub fn name(&mut self, id: Id, member: &ServiceEntry) {
         self.names.insert(member.plan.name.clone(), id);
     }
 
@@ -54,7 +54,7 @@ impl Pipes {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn link(&mut self, id: Id, member: &Member) -> Result<(), Errno> {
+    pub fn link(&mut self, id: Id, member: &ServiceEntry) -> Result<(), Errno> {
         self.to.remove(&id);
         if !self.to.values().any(|consumer| *consumer == id) {
             self.pipes.remove(&id);

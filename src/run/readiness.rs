@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::log::ours::with_outputs;
+use crate::log::own_messages::with_outputs;
 
 /// Begins to watch a descriptor. Must be called inside the runtime.
 ///

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Turning;
-use super::member::Member;
-use super::perform::Hands;
+use super::EventLoop;
+use super::process_manager::ProcessManager;
 use super::reports::count;
+use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
-use crate::control::answers::{Answer, Reloaded};
+use crate::control::answers::{Reloaded, Response};
 use crate::control::server::Call;
 use crate::error::Error;
 use crate::plan::checks::Examination;
@@ -18,11 +18,11 @@ const STOPS: &str = "the container stops";
 
 /// What comes of reading the configuration again.
 #[derive(Debug)]
-pub struct Reread {
+pub struct ReloadPlan {
     /// Every service as it is to be, without the main command.
     pub setup: Setup,
     /// Those of them that are new or changed, for starting them.
-    pub members: Vec<Member>,
+    pub members: Vec<ServiceEntry>,
     /// Those that were not there.
     pub new: BTreeSet<ServiceName>,
     /// Those that were there with another definition.
@@ -42,13 +42,13 @@ pub trait Origin {
     ///
     /// # Errors
     /// Everything that is wrong with it, or what it would need that was given up.
-    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error>;
+    fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error>;
 
     /// Returns what the boot came to, for `doctor`.
     fn examine(&self) -> Examination;
 }
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Begins to read what is asked for, or goes on with what was read. Who asks while that is being read waits for the next
     /// time: the files may have changed since. Returns what to do now, if a reload is over.
     pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
@@ -92,7 +92,7 @@ impl Turning<'_> {
     }
 
     /// Begins what follows from what was read. Returns what was done in words, or why nothing was.
-    fn reread(&mut self, read: &[u8]) -> (Result<Told, String>, Vec<Action>) {
+    fn reread(&mut self, read: &[u8]) -> (Result<ReloadReply, String>, Vec<Action>) {
         let Some(origin) = &mut self.origin else {
             return (Err("nothing is supervised yet".to_owned()), Vec::new());
         };
@@ -115,7 +115,7 @@ impl Turning<'_> {
         let told = reread.told();
         tracing::info!("reload: {told}");
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let Reread { setup, members, changed, notices, .. } = reread;
+        let ReloadPlan { setup, members, changed, notices, .. } = reread;
         let actions = self.supervisor.adopt(self.now(), setup, &changed);
         let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
         for id in self.hands.adopt(members.collect()) {
@@ -124,29 +124,29 @@ impl Turning<'_> {
             }
         }
         self.callers.set(self.users());
-        (Ok(Told { told, notices }), actions)
+        (Ok(ReloadReply { told, notices }), actions)
     }
 }
 
 /// What came of it.
-struct Told {
+struct ReloadReply {
     told: String,
     notices: Vec<String>,
 }
 
 /// What callers are told of it.
-fn answer(calls: Vec<Call>, told: &Result<Told, String>) {
+fn answer(calls: Vec<Call>, told: &Result<ReloadReply, String>) {
     for call in calls {
         call.answer(match told {
-            Ok(Told { told, notices }) => {
-                Answer::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
+            Ok(ReloadReply { told, notices }) => {
+                Response::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
             }
-            Err(why) => Answer::Error(why.clone()),
+            Err(why) => Response::Error(why.clone()),
         });
     }
 }
 
-impl Reread {
+impl ReloadPlan {
     fn told(&self) -> String {
         let list = |what: &str, names: &BTreeSet<ServiceName>| {
             let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
@@ -158,10 +158,10 @@ impl Reread {
     }
 }
 
-impl Hands {
-    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`Hands::renew`] is called.
+impl ProcessManager {
+    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`ProcessManager::renew`] is called.
     /// Returns the new ones.
-    pub(super) fn adopt(&mut self, members: BTreeMap<Id, Member>) -> Vec<Id> {
+    pub(super) fn adopt(&mut self, members: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let mut new = Vec::new();
         for (id, member) in members {
             if self.places.vacant.remove(&id) {

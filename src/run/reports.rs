@@ -6,11 +6,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::kill;
-use crate::supervise::{Because, Exit, Id, Killed, Report, SpawnError, Supervisor, Why};
+use crate::supervise::{Exit, FailureReason, Id, Killed, Report, SpawnError, StopReason, Supervisor};
 
 /// What is being run, as far as it matters for what is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum RunKind {
     /// Services, and perhaps a main command.
     Serving,
     /// The oneshots before the drop: that nothing is left to do is no news.
@@ -23,9 +23,9 @@ pub enum Manner {
 pub type Refusals = BTreeMap<Id, SpawnError>;
 
 /// What is known besides, for the words.
-pub struct Background<'a> {
+pub struct ReportContext<'a> {
     /// What is run.
-    pub manner: Manner,
+    pub manner: RunKind,
     /// Who could not be started, and why.
     pub refusals: &'a Refusals,
     /// The name of one of the things that a service waits for.
@@ -39,9 +39,9 @@ pub struct Background<'a> {
 }
 
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
-pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>) {
-    let Background { manner, refusals, awaited, out_of_memory, .. } = *background;
-    let alone = manner == Manner::Alone;
+pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<'_>) {
+    let ReportContext { manner, refusals, awaited, out_of_memory, .. } = *background;
+    let alone = manner == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
@@ -138,16 +138,16 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &Background<'_>
     }
 }
 
-fn stopping(because: &Because, supervisor: &Supervisor, background: &Background<'_>) {
-    let Background { manner, refusals, out_of_memory, .. } = *background;
-    let alone = manner == Manner::Alone;
+fn stopping(because: &StopReason, supervisor: &Supervisor, background: &ReportContext<'_>) {
+    let ReportContext { manner, refusals, out_of_memory, .. } = *background;
+    let alone = manner == RunKind::Alone;
     match because {
-        Because::Signal(signal) if alone => tracing::debug!("got {signal}"),
-        Because::Signal(signal) => tracing::info!("got {signal}: stopping"),
-        Because::Asked => tracing::info!("asked to shut down: stopping"),
-        Because::Main(_) if alone => tracing::debug!("the main command ended"),
-        Because::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
-        Because::Essential(id, why) => {
+        StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
+        StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
+        StopReason::Asked => tracing::info!("asked to shut down: stopping"),
+        StopReason::Main(_) if alone => tracing::debug!("the main command ended"),
+        StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
+        StopReason::Essential(id, why) => {
             let name = supervisor.name(*id);
             tracing::error!(
                 "{name} is essential and has ended for good ({}{}): stopping",
@@ -155,20 +155,20 @@ fn stopping(because: &Because, supervisor: &Supervisor, background: &Background<
                 if out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }
-        Because::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
-        Because::NothingLeft if manner == Manner::Preparing => tracing::debug!("prepared"),
-        Because::NothingLeft => tracing::info!("nothing is up or wanted any more"),
+        StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
+        StopReason::NothingLeft if manner == RunKind::Preparing => tracing::debug!("prepared"),
+        StopReason::NothingLeft => tracing::info!("nothing is up or wanted any more"),
     }
 }
 
 /// Returns why a service is failed, in words that name services.
-pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -> String {
+pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &Refusals) -> String {
     match why {
-        Why::Ended(exit) => match supervisor.given_up(id) {
+        FailureReason::Ended(exit) => match supervisor.given_up(id) {
             Some(why) => why.to_owned(),
             None => format!("ended with {}", words(*exit)),
         },
-        Why::Limit(times) => {
+        FailureReason::Limit(times) => {
             let last = match (supervisor.last_exit(id), refusals.get(&id)) {
                 _ if supervisor.given_up(id).is_some() => supervisor.given_up(id).unwrap_or_default().to_owned(),
                 (Some(exit), _) => words(exit),
@@ -177,11 +177,11 @@ pub fn reason(id: Id, why: &Why, supervisor: &Supervisor, refusals: &Refusals) -
             };
             format!("{} in a row, last: {last}", count(*times, "failure"))
         }
-        Why::FinishSaidStop => "its finish script said 125".to_owned(),
-        Why::Requirement(id) => format!("requires {}, which is failed", supervisor.name(*id)),
-        Why::CannotStart(why) => refusal(why),
-        Why::Skipped => "left out in this mode".to_owned(),
-        Why::FailedBefore => "failed before the step down".to_owned(),
+        FailureReason::FinishSaidStop => "its finish script said 125".to_owned(),
+        FailureReason::Requirement(id) => format!("requires {}, which is failed", supervisor.name(*id)),
+        FailureReason::CannotStart(why) => refusal(why),
+        FailureReason::Skipped => "left out in this mode".to_owned(),
+        FailureReason::FailedBefore => "failed before the step down".to_owned(),
     }
 }
 
@@ -230,7 +230,7 @@ mod tests {
         let (id, now) = (Id(0), Time::default());
         let why = SpawnError::new("cannot execute `/x`".to_owned(), Errno::EACCES as i32);
         let refusals = Refusals::from([(id, why)]);
-        let said = |engine: &Supervisor| reason(id, &Why::Limit(1), engine, &refusals);
+        let said = |engine: &Supervisor| reason(id, &FailureReason::Limit(1), engine, &refusals);
         assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });

@@ -12,17 +12,17 @@ use crate::error::{Error, Place, Problem, Problems, shown};
 use crate::inspect::facts;
 use crate::inspect::source::{self, Where, wire};
 use crate::plan::checks::{self, Examination};
-use crate::plan::{self, BootPlan, Drop, ServicePlan};
-use crate::run::life::{Life, members};
-use crate::run::{Member, Origin, Reread};
+use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
+use crate::run::boot_context::{BootContext, members};
+use crate::run::{Origin, ReloadPlan, ServiceEntry};
 use crate::supervise::{Setup, Start};
 
 /// What can only be done before the step down.
 const RESTART: &str = "restart the container";
 
-impl Origin for Life {
+impl Origin for BootContext {
     fn read(&self) -> Vec<u8> {
-        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == Drop::StayRoot;
+        let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
         let read = source::Read::again(&Where::installed(), &self.given, trust);
         // What the new configuration names is looked at here first: PID 1, which looks again for the answers, then meets
@@ -34,7 +34,7 @@ impl Origin for Life {
         wire::encoded(&read)
     }
 
-    fn reread(&mut self, read: &[u8]) -> Result<Reread, Error> {
+    fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
         let place = Where::installed();
         let early = "the process that reads the configuration has ended early";
         let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
@@ -73,7 +73,7 @@ impl Origin for Life {
         let names =
             |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
         let (old, new) = (names(&self.config), names(&config));
-        let reread = Reread {
+        let reread = ReloadPlan {
             setup,
             members: touched(members(&config.services, None, &plan), &old, &changed),
             new: new.difference(&old).cloned().collect(),
@@ -93,7 +93,7 @@ impl Origin for Life {
     }
 }
 
-impl Life {
+impl BootContext {
     fn sources(&self, container: Option<(PathBuf, Content)>, trees: Vec<Tree>) -> Sources {
         Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() }
     }
@@ -102,12 +102,12 @@ impl Life {
     fn as_we_are(&self, problems: Problems) -> Problems {
         let me = &self.plan.identity;
         match self.plan.privilege.drop {
-            Drop::ToApp => {
+            DropLevel::ToApp => {
                 let who = format!("{} ({}:{})", shown(me.name.as_ref()), me.uid, me.gid);
                 problems
                     .with_remedy(READABLE, &format!("make it readable for {who}, which PID 1 has become: chmod a+rX"))
             }
-            Drop::StayRoot | Drop::AlreadyUser | Drop::Powerless => problems,
+            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::Powerless => problems,
         }
     }
 
@@ -124,7 +124,7 @@ impl Life {
 
     fn check_privilege(&self, plan: &BootPlan, problems: &mut Problems) {
         let (have, need) = (&self.plan.privilege, &plan.privilege);
-        let enough = have.drop == Drop::StayRoot
+        let enough = have.drop == DropLevel::StayRoot
             || (have.drop == need.drop
                 && need.kept.minus(have.kept).is_empty()
                 && (need.no_new_privs || !have.no_new_privs));
@@ -170,7 +170,7 @@ fn wrong(problem: Problem) -> Error {
 }
 
 /// Returns the members that were not there, or were others.
-fn touched(all: Vec<Member>, old: &BTreeSet<ServiceName>, changed: &BTreeSet<ServiceName>) -> Vec<Member> {
+fn touched(all: Vec<ServiceEntry>, old: &BTreeSet<ServiceName>, changed: &BTreeSet<ServiceName>) -> Vec<ServiceEntry> {
     let is = |name: &ServiceName| !old.contains(name) || changed.contains(name);
     all.into_iter().filter(|member| is(&member.plan.name)).collect()
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::Turning;
-use super::looks::Asker;
-use super::perform::Hands;
-use crate::supervise::{Answer, Event, Id};
+use super::EventLoop;
+use super::probes::Asker;
+use super::process_manager::ProcessManager;
+use crate::supervise::{Event, Id, ProbeResult};
 
 /// Places of services that reloads have left out.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Places {
     pub vacant: BTreeSet<Id>,
 }
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// It is no service any more.
     pub(super) fn retire(&mut self, id: Id) {
         self.hands.retire(id);
@@ -40,7 +40,7 @@ impl Turning<'_> {
     }
 }
 
-impl Hands {
+impl ProcessManager {
     fn retire(&mut self, id: Id) {
         self.next.remove(&id);
         self.files.remove(&id);
@@ -52,7 +52,7 @@ impl Hands {
             self.calendars.put(id, &member.plan.name, None, &mut self.watch);
         }
         self.probes.cancel(Asker::Caller(id));
-        self.tried.push((id, Answer::Badly("a reload has left it out".to_owned())));
+        self.tried.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
         self.places.retiring.insert(id);
     }
 

@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use crate::config::values::{CapSet, Capability};
 use crate::supervise::{Id, Pid};
 use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::process::score::{PAUSE, Tried, set_oom_score};
 
-impl Hands {
+impl ProcessManager {
     /// Returns when [`Self::adjust_oom_scores`] has something to do.
     pub fn scores_due(&self) -> Option<Instant> {
         self.scores.iter().map(|(_, _, at, _)| *at).min()

@@ -12,11 +12,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use super::readiness::{waiting_to_be_written, watched};
 use crate::control::server::Call;
-use crate::log::logs::Way;
-use crate::log::ours::with_outputs;
+use crate::log::logs::OutputKind;
+use crate::log::own_messages::with_outputs;
 use crate::sys::signals::Signals;
 
 /// All of them but callers and deadlines.
@@ -25,7 +25,7 @@ pub struct Sources {
     faults: Option<AsyncFd<OwnedFd>>,
     watch: AsyncFd<OwnedFd>,
     probes: AsyncFd<OwnedFd>,
-    logs: [(Way, AsyncFd<OwnedFd>); 3],
+    logs: [(OutputKind, AsyncFd<OwnedFd>); 3],
     outputs: Vec<AsyncFd<OwnedFd>>,
 }
 
@@ -53,7 +53,7 @@ impl Sources {
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
-    pub fn new(signals: &Signals, hands: &Hands) -> io::Result<Self> {
+    pub fn new(signals: &Signals, hands: &ProcessManager) -> io::Result<Self> {
         let readable = Interest::READABLE;
         let lane = |way| Ok::<_, io::Error>((way, watched(&hands.logs.lane(way), readable)?));
         Ok(Self {
@@ -61,7 +61,7 @@ impl Sources {
             faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
             watch: watched(&hands.watch, readable)?,
             probes: watched(&hands.probes, readable)?,
-            logs: [lane(Way::Stdout)?, lane(Way::Stderr)?, lane(Way::Files)?],
+            logs: [lane(OutputKind::Stdout)?, lane(OutputKind::Stderr)?, lane(OutputKind::Files)?],
             outputs: with_outputs(|outputs| {
                 outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
             }),
@@ -73,7 +73,7 @@ impl Sources {
     pub async fn wait(
         &self,
         ready: &mut Ready,
-        hands: &Hands,
+        hands: &ProcessManager,
         calls: &mut Option<mpsc::Receiver<Call>>,
         deadline: Option<Instant>,
     ) -> Option<Call> {
@@ -119,9 +119,9 @@ impl Sources {
 
 impl Ready {
     /// Returns whether there is anything to do. Logs wait for room in their output.
-    fn is_any(&self, hands: &Hands) -> bool {
+    fn is_any(&self, hands: &ProcessManager) -> bool {
         let Self { signals, exits, watch, probes, calls, output, logs } = *self;
-        let ways = [Way::Stdout, Way::Stderr, Way::Files];
+        let ways = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
         let logs = ways.into_iter().zip(logs).any(|(way, ready)| ready && hands.logs.may_read(way));
         signals || exits || watch || probes || calls || output || logs
     }

@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use super::watch::Heard;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
 use crate::sys::process::filter;
 use crate::sys::process::reap;
 use crate::sys::process::score::TRIES;
-use crate::sys::process::spawn::Verdict;
+use crate::sys::process::spawn::ExecResult;
 
-impl Hands {
+impl ProcessManager {
     /// Reads verdicts and readiness. Returns whether there may be more.
     pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
         let ready = self.watch.ready();
@@ -58,21 +58,21 @@ impl Hands {
         if let Some(errno) = pipe.unfiltered() {
             say_unfiltered(errno);
         }
-        let file = if verdict == Verdict::Pending { None } else { process.file.take() };
-        process.refused |= matches!(verdict, Verdict::Refused(_));
+        let file = if verdict == ExecResult::Pending { None } else { process.file.take() };
+        process.refused |= matches!(verdict, ExecResult::Refused(_));
         let refused = process.refused;
         match verdict {
-            Verdict::Pending => {
+            ExecResult::Pending => {
                 process.verdict = Some((key, pipe));
                 return;
             }
-            Verdict::Executed => {
+            ExecResult::Executed => {
                 if let Some(bytes) = file.and_then(|file| file.get()) {
                     self.files.insert(id, bytes.into());
                 }
                 events.push_back(Event::Executed { id });
             }
-            Verdict::Refused(why) => {
+            ExecResult::Refused(why) => {
                 let why = self.explain(id, role, why);
                 events.push_back(Event::SpawnFailed { id, why });
             }

@@ -2,7 +2,7 @@
 //! command inside a running container, not for PID 1's own drop. Must not know configuration files.
 #![allow(clippy::disallowed_methods)] // drops for good, verifies, and becomes the command: no PID 1 of ours
 
-mod who;
+mod target;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::unistd::{self, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
 
-pub use who::{Caller, Who, find};
+pub use target::{Caller, Who, find};
 
 use crate::config::values::{Gid, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused};

@@ -9,12 +9,12 @@ use super::Time;
 pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 
 /// How long after KILL a process may still be there. Longer means uninterruptible sleep: the stop goes on without it,
-/// and the engine ends at most this much after its share of the container's budget ([`Shares`]).
+/// and the engine ends at most this much after its share of the container's budget ([`StopShares`]).
 pub const REAP_GRACE: Duration = Duration::from_millis(250);
 
 /// How the container's whole stop is shared out (DESIGN §8), so that all of it ends within its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shares {
+pub struct StopShares {
     /// Of the services, until all patience is over; [`REAP_GRACE`] follows.
     pub services: Duration,
     /// For killing what services left in sessions of their own.
@@ -25,7 +25,7 @@ pub struct Shares {
     pub spare: Duration,
 }
 
-impl Shares {
+impl StopShares {
     /// Shares a budget out. Of a small one the services have half: below 0.8 s it is exceeded, where KILL ends nothing, by
     /// no more than [`REAP_GRACE`].
     pub fn of(total: Duration) -> Self {
@@ -104,12 +104,12 @@ mod tests {
     #[test]
     fn all_that_a_stop_does_ends_within_its_budget() {
         for total in (0..60_000).map(Duration::from_millis).chain([Duration::MAX]) {
-            let Shares { services, stragglers, lines, spare } = Shares::of(total);
+            let StopShares { services, stragglers, lines, spare } = StopShares::of(total);
             let all = services.saturating_add(REAP_GRACE + stragglers + lines + spare);
             let allowed = if total < Duration::from_millis(800) { total + REAP_GRACE } else { total };
             assert!(all <= allowed && services >= total / 2, "{total:?}");
         }
-        assert_eq!(Shares::of(Duration::from_secs(8)).services, Duration::from_secs(7));
+        assert_eq!(StopShares::of(Duration::from_secs(8)).services, Duration::from_secs(7));
     }
 
     #[test]

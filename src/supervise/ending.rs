@@ -2,21 +2,21 @@
 //! elsewhere: after a ready timeout (`process`), in its turn when the container stops (`shutdown`).
 
 use super::Action;
-use super::Because;
 use super::Exit;
 use super::Id;
 use super::Killed;
 use super::Pid;
 use super::Report;
 use super::Role;
+use super::StopReason;
 use super::Target;
 use super::Time;
 use super::budget::{FED_PATIENCE, REAP_GRACE};
-use super::shutdown::{Life, Stop};
-use super::state::{Cause, Drained, Patience, State};
+use super::exit_code;
+use super::shutdown::{ContainerState, Stop};
+use super::state::{Cause, GroupOwner, State, Terminating};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::verdict;
 use crate::config::values::Signal;
 
 impl Supervisor {
@@ -30,14 +30,14 @@ impl Supervisor {
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
             State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => return,
         };
-        let patience = Patience { since: self.now, over: false };
+        let patience = Terminating { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
-        let time_is_left = matches!(&self.life, Life::Stopping(stop) if self.now < stop.budget.total());
+        let time_is_left = matches!(&self.life, ContainerState::Stopping(stop) if self.now < stop.budget.total());
         if self.services[id].spec.fed && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
-            return self.timers.set(id, Slot::Look, Some(self.now.plus(half.min(FED_PATIENCE))));
+            return self.timers.set(id, Slot::Probe, Some(self.now.plus(half.min(FED_PATIENCE))));
         }
         self.say_stop(id, run.pid, cause);
     }
@@ -64,12 +64,15 @@ impl Supervisor {
             return Signal::ABRT;
         }
         match &self.life {
-            Life::Stopping(Stop { because: Because::Signal(signal), .. })
+            ContainerState::Stopping(Stop { because: StopReason::Signal(signal), .. })
                 if self.services[id].spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
             }
-            Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => self.services[id].spec.stop.signal,
+            ContainerState::Before
+            | ContainerState::Running
+            | ContainerState::Stopping(_)
+            | ContainerState::Over(_) => self.services[id].spec.stop.signal,
         }
     }
 
@@ -90,12 +93,12 @@ impl Supervisor {
             State::Finishing { pid, patience, .. } => (*pid, patience, Killed::Finish),
             State::Undoing { pid, patience } => (*pid, patience, Killed::Undo),
             State::Starting { run } => {
-                let (run, patience) = (*run, Patience { since, over: false });
+                let (run, patience) = (*run, Terminating { since, over: false });
                 self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
                 return self.kill(id);
             }
             State::Up { run, ready } => {
-                let (run, ready, patience) = (*run, Some(*ready), Patience { since, over: false });
+                let (run, ready, patience) = (*run, Some(*ready), Terminating { since, over: false });
                 self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, patience });
                 return self.kill(id);
             }
@@ -108,28 +111,30 @@ impl Supervisor {
         self.report(Report::Killing { id, who, after });
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
         let grace = match self.life {
-            Life::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
-            Life::Before | Life::Running | Life::Over(_) if who == Killed::RestOfGroup => {
+            ContainerState::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_)
+                if who == Killed::RestOfGroup =>
+            {
                 Some(self.now.plus(REAP_GRACE))
             }
-            Life::Before | Life::Running | Life::Over(_) => None,
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => None,
         };
         self.timers.set(id, Slot::State, grace);
-        self.timers.set(id, Slot::Look, None);
+        self.timers.set(id, Slot::Probe, None);
     }
 
     /// KILL did not end it in time: while the container stops nobody waits for it any more; else what a first process left
     /// counts as gone, and the service goes on without it.
     pub(super) fn give_up_killing(&mut self, id: Id) {
         let stops = match self.life {
-            Life::Stopping(_) => true,
-            Life::Before | Life::Running | Life::Over(_) => false,
+            ContainerState::Stopping(_) => true,
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => false,
         };
         if let State::Draining { pid, .. } = self.services[id].state
             && !stops
         {
             self.report(Report::LeftBehind { id, pid });
-            self.out.push(Action::Abandon { id, pid });
+            self.out.push(Action::UntrackGroup { id, pid });
             self.group_gone(id);
         } else {
             self.lose(id);
@@ -141,16 +146,16 @@ impl Supervisor {
         let (pid, first, role) = match self.services[id].state {
             State::Stopping { run, .. } => (run.pid, true, Role::Run),
             State::Finishing { pid, .. } => (pid, true, Role::Finish),
-            State::Draining { pid, of: Drained::Run(_), .. } => (pid, false, Role::Run),
-            State::Draining { pid, of: Drained::Finish(..), .. } => (pid, false, Role::Finish),
-            State::Undoing { pid, .. } => (pid, true, Role::Undo),
-            State::Draining { pid, of: Drained::Undo, .. } => (pid, false, Role::Undo),
+            State::Draining { pid, of: GroupOwner::Run(_), .. } => (pid, false, Role::Run),
+            State::Draining { pid, of: GroupOwner::Finish(..), .. } => (pid, false, Role::Finish),
+            State::Undoing { pid, .. } => (pid, true, Role::StopCommand),
+            State::Draining { pid, of: GroupOwner::Undo, .. } => (pid, false, Role::StopCommand),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::Starting { .. } | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => return,
             State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning => return,
         };
         if first && self.is_main(id) {
-            self.verdict.main = Some(verdict::code(Exit::Signal(Signal::KILL)));
+            self.verdict.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));
         }
         self.set(id, State::Lost { pid, first, role });
         self.report(Report::Unkillable { id, pid });
@@ -161,11 +166,13 @@ impl Supervisor {
         let spec = &self.services[id].spec;
         let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));
         match &self.life {
-            Life::Stopping(stop) => {
+            ContainerState::Stopping(stop) => {
                 let shared = stop.budget.kill_at(self.services[id].links.later, spec.finish.is_some());
                 own.map_or(shared, |own| own.min(shared)).max(self.now)
             }
-            Life::Before | Life::Running | Life::Over(_) => own.unwrap_or(self.now.plus(self.stop_timeout)),
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => {
+                own.unwrap_or(self.now.plus(self.stop_timeout))
+            }
         }
     }
 
@@ -173,11 +180,11 @@ impl Supervisor {
     pub(super) fn finish_until(&self, id: Id) -> Option<Time> {
         let own = self.services[id].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
         match &self.life {
-            Life::Stopping(stop) => {
+            ContainerState::Stopping(stop) => {
                 let shared = stop.budget.layer_end(self.services[id].links.later).max(self.now);
                 Some(own.map_or(shared, |own| own.min(shared)))
             }
-            Life::Before | Life::Running | Life::Over(_) => own,
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => own,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Who depends on whom: edges both ways, and how many layers a stop has. Must not know states.
 
 use super::Id;
+use super::by_id::Table;
 use super::spec::Spec;
-use super::table::Table;
 
 /// The dependencies of all services. No cycle is expected (the configuration refuses them); one that is there all the
 /// same keeps its services waiting and does no harm else. Every list of edges is in the order of ids.

@@ -6,31 +6,31 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod budget;
+mod by_id;
 mod ending;
+mod exit_code;
 mod graph;
-mod looking;
 mod phase;
+mod probes;
 mod process;
 mod reload;
 mod report;
 mod requests;
 mod restart;
+mod schedule;
 mod shutdown;
 mod spec;
 mod starting;
 mod state;
 mod status;
+mod stop_command;
 mod supervisor;
-mod table;
 mod timers;
-mod turns;
-mod undoing;
-mod verdict;
 
-pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, Shares};
-pub use looking::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
+pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::Phase;
-pub use report::{Because, Killed, Report, Why};
+pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
+pub use report::{FailureReason, Killed, Report, StopReason};
 pub use restart::MIN_PAUSE;
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
@@ -73,12 +73,12 @@ pub enum Role {
     /// Its finish script.
     Finish,
     /// What undoes it (a oneshot's `stop_command`).
-    Undo,
+    StopCommand,
 }
 
 /// A question that somebody else asks for the engine (DESIGN §4: `wait_for`, `ready`, `health`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum ProbeKind {
     /// Whether this one of the things that it waits for is there.
     Await(usize),
     /// Whether it is ready.
@@ -87,13 +87,13 @@ pub enum Look {
     Health,
 }
 
-/// The answer to a [`Look`].
+/// The answer to a [`ProbeKind`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProbeResult {
     /// Yes.
-    Well,
+    Pass,
     /// No, or none in time: what was found, in words.
-    Badly(String),
+    Fail(String),
 }
 
 /// How a process ended.
@@ -173,12 +173,12 @@ pub enum Event {
         /// Whose.
         id: Id,
     },
-    /// Answer to [`Action::Look`], within the question's own timeout.
-    Looked {
+    /// Answer to [`Action::Probe`], within the question's own timeout.
+    ProbeResult {
         /// Whose.
         id: Id,
         /// What was found.
-        answer: Answer,
+        answer: ProbeResult,
     },
     /// It says that it is alive (sd_notify(3), WATCHDOG=1).
     Alive {
@@ -260,22 +260,22 @@ pub enum Action {
         signal: Signal,
     },
     /// Ask a question; answered by `Looked`. At most one for a service at a time.
-    Look {
+    Probe {
         /// Whose.
         id: Id,
         /// Which.
-        look: Look,
+        look: ProbeKind,
     },
     /// Nobody waits for what is left of its group any more, and no `GroupGone` may come: the next run's would be taken
     /// for it.
-    Abandon {
+    UntrackGroup {
         /// Whose.
         id: Id,
         /// The dead leader's pid.
         pid: Pid,
     },
     /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
-    Forget {
+    CancelProbe {
         /// Whose.
         id: Id,
     },
@@ -286,7 +286,7 @@ pub enum Action {
         id: Id,
     },
     /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
-    Renew {
+    ApplyReload {
         /// Whose.
         id: Id,
     },

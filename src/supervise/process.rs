@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use super::Action;
 use super::Exit;
+use super::FailureReason;
 use super::Id;
-use super::Look;
 use super::Pid;
+use super::ProbeKind;
 use super::Report;
 use super::Role;
 use super::SpawnError;
 use super::Target;
 use super::Time;
-use super::Why;
 use super::budget::REAP_GRACE;
+use super::exit_code;
 use super::restart::Ended;
 use super::spec::Readiness;
-use super::state::{Cause, Drained, End, Patience, Run, State};
+use super::state::{Cause, End, GroupOwner, Run, State, Terminating};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::verdict;
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
@@ -44,7 +44,7 @@ pub(super) enum Outcome {
 /// What is left of a group whose first process ended.
 struct Rest {
     pid: Pid,
-    patience: Patience,
+    patience: Terminating,
     /// Whether the whole group was told with the same signal before.
     told: bool,
 }
@@ -90,12 +90,12 @@ impl Supervisor {
                 }
             }
             State::FinishSpawning { end } => {
-                let patience = Patience { since: self.now, over: false };
+                let patience = Terminating { since: self.now, over: false };
                 self.set(id, State::Finishing { pid, end, patience });
                 self.timers.set(id, Slot::State, self.finish_until(id));
             }
             State::UndoSpawning => {
-                let patience = Patience { since: self.now, over: false };
+                let patience = Terminating { since: self.now, over: false };
                 self.set(id, State::Undoing { pid, patience });
                 self.timers.set(id, Slot::State, Some(self.kill_at(id)));
             }
@@ -113,7 +113,7 @@ impl Supervisor {
                 self.run_failed(id, why);
             }
             State::Lost { first: true, role: Role::Run, .. } => self.run_failed(id, why),
-            State::Lost { first: true, role: Role::Finish | Role::Undo, .. } => self.set(id, State::Down),
+            State::Lost { first: true, role: Role::Finish | Role::StopCommand, .. } => self.set(id, State::Down),
             State::UndoSpawning | State::Undoing { .. } => {
                 self.report(Report::CannotStart { id, why });
                 self.undone(id);
@@ -136,8 +136,8 @@ impl Supervisor {
                 Readiness::Said { .. } => {}
                 // Nobody asks one that is on its way out.
                 Readiness::Probed { .. } | Readiness::Lived(_) if !self.services[id].wanted => {}
-                Readiness::Probed { .. } => self.look(id, Look::Ready),
-                Readiness::Lived(time) => self.timers.set(id, Slot::Look, Some(run.started.plus(time).max(self.now))),
+                Readiness::Probed { .. } => self.look(id, ProbeKind::Ready),
+                Readiness::Lived(time) => self.timers.set(id, Slot::Probe, Some(run.started.plus(time).max(self.now))),
             },
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
@@ -176,22 +176,22 @@ impl Supervisor {
                     self.services[id].wanted = false;
                 }
                 if group_left {
-                    let not_yet = self.timers.get(id, Slot::Look).is_some();
+                    let not_yet = self.timers.get(id, Slot::Probe).is_some();
                     let signal = self.told_with(id, cause);
                     let told = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
                     let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid: run.pid, patience, told }, Drained::Run(end), until);
+                    self.drain(id, Rest { pid: run.pid, patience, told }, GroupOwner::Run(end), until);
                 } else {
                     self.run_gone(id, end);
                 }
                 if given_up {
-                    self.main_ended(exit, verdict::FAILURE);
+                    self.main_ended(exit, exit_code::FAILURE);
                 }
             }
             State::Finishing { pid, end, patience } => {
                 if group_left {
                     let until = self.timers.get(id, Slot::State).or_else(|| (!patience.over).then(|| self.kill_at(id)));
-                    self.drain(id, Rest { pid, patience, told: false }, Drained::Finish(end, exit), until);
+                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::Finish(end, exit), until);
                 } else {
                     self.after_end(id, end, Some(exit));
                 }
@@ -201,7 +201,7 @@ impl Supervisor {
                 self.report(Report::Undone { id, exit, took });
                 if group_left {
                     let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid, patience, told: false }, Drained::Undo, until);
+                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::Undo, until);
                 } else {
                     self.undone(id);
                 }
@@ -209,7 +209,7 @@ impl Supervisor {
             State::Lost { pid, first: true, role } => {
                 match role {
                     Role::Run => self.note_exit(id, exit, None),
-                    Role::Finish | Role::Undo => {}
+                    Role::Finish | Role::StopCommand => {}
                 }
                 self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
             }
@@ -221,9 +221,9 @@ impl Supervisor {
 
     pub(super) fn group_gone(&mut self, id: Id) {
         match self.services[id].state {
-            State::Draining { of: Drained::Run(end), .. } => self.run_gone(id, end),
-            State::Draining { of: Drained::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
-            State::Draining { of: Drained::Undo, .. } => self.undone(id),
+            State::Draining { of: GroupOwner::Run(end), .. } => self.run_gone(id, end),
+            State::Draining { of: GroupOwner::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
+            State::Draining { of: GroupOwner::Undo, .. } => self.undone(id),
             State::Lost { first: false, .. } => self.set(id, State::Down),
             State::Lost { first: true, .. } | State::Finishing { .. } | State::FinishSpawning { .. } => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
@@ -273,9 +273,9 @@ impl Supervisor {
         }
         let end = End { exit, cause: Cause::Itself, started: run.started, ran, up };
         if group_left {
-            let patience = Patience { since: self.now, over: false };
+            let patience = Terminating { since: self.now, over: false };
             let until = Some(self.kill_at(id));
-            self.drain(id, Rest { pid: run.pid, patience, told: false }, Drained::Run(end), until);
+            self.drain(id, Rest { pid: run.pid, patience, told: false }, GroupOwner::Run(end), until);
         } else {
             self.run_gone(id, end);
         }
@@ -285,7 +285,7 @@ impl Supervisor {
     }
 
     /// Waits for the rest of a group until then, and tells it to stop unless it was told (or killed) already.
-    fn drain(&mut self, id: Id, rest: Rest, of: Drained, until: Option<Time>) {
+    fn drain(&mut self, id: Id, rest: Rest, of: GroupOwner, until: Option<Time>) {
         let Rest { pid, patience, told } = rest;
         // Killed while its first process lived, and the container does not stop: only now does it have a limit.
         let until = until.or_else(|| patience.over.then(|| self.now.plus(REAP_GRACE)));
@@ -325,7 +325,7 @@ impl Supervisor {
         } else if end.cause == Cause::Asked || (service.next.is_some() && !(well && self.is_oneshot(id))) {
             self.set(id, State::Waiting { said: false });
         } else if finish == Some(FINISH_SAYS_STOP) {
-            self.fail(id, Why::FinishSaidStop);
+            self.fail(id, FailureReason::FinishSaidStop);
         } else if well && self.is_oneshot(id) {
             self.done(id, end);
         } else {
@@ -335,7 +335,7 @@ impl Supervisor {
 
     /// No program was executed, and no process is left.
     fn run_failed(&mut self, id: Id, why: SpawnError) {
-        let code = verdict::spawn_code(why.errno);
+        let code = exit_code::spawn_code(why.errno);
         self.services[id].code = Some(code);
         self.report(Report::CannotStart { id, why: why.clone() });
         if self.is_main(id) {
@@ -359,7 +359,7 @@ impl Supervisor {
     }
 
     fn note_exit(&mut self, id: Id, exit: Exit, run: Option<Run>) {
-        let code = verdict::code(exit);
+        let code = exit_code::code(exit);
         let ran = run.map(|run| self.now.since(run.started));
         let service = &mut self.services[id];
         service.last_exit = Some(exit);

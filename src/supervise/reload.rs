@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::Action;
+use super::FailureReason;
 use super::Id;
 use super::Time;
-use super::Why;
 use super::restart::Tally;
-use super::shutdown::Life;
+use super::shutdown::ContainerState;
 use super::spec::{Setup, Spec, Start};
 use super::state::{Cause, Links, Service, State};
 use super::supervisor::Supervisor;
@@ -19,10 +19,10 @@ impl Supervisor {
     /// Takes over another set of services, of which those in `changed` are not what they were. The main command stays.
     /// Returns what to do, as [`Supervisor::step`] does; nothing while the container begins or ends.
     ///
-    /// A service that changed keeps its old definition until its process is gone; [`Action::Renew`] tells when the new
+    /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
     /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
     pub fn adopt(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
-        if matches!(self.life, Life::Running) {
+        if matches!(self.life, ContainerState::Running) {
             self.now = self.now.max(now);
             self.replace(setup, changed);
             self.settle();
@@ -100,7 +100,7 @@ impl Supervisor {
         let mut revived = vec![changed];
         while let Some(lost) = revived.pop() {
             for id in self.graph.required_by(lost).to_vec() {
-                let for_its_sake = self.services[id].state.why() == Some(&Why::Requirement(lost));
+                let for_its_sake = self.services[id].state.why() == Some(&FailureReason::Requirement(lost));
                 if for_its_sake && !self.services[id].gone {
                     self.services[id].wanted = true;
                     self.services[id].tally = Tally::default();
@@ -196,7 +196,7 @@ impl Supervisor {
         service.watchdog = service.spec.watchdog;
         // As if it were new: whether it begins to wait is said when all edges are there.
         (service.starts, service.restarts, service.again) = (0, 0, false);
-        self.out.push(Action::Renew { id });
+        self.out.push(Action::ApplyReload { id });
         self.set(id, State::Down);
         self.revive(id);
         true

@@ -82,7 +82,7 @@ pub enum Report {
         /// Whose.
         id: Id,
         /// Why.
-        why: Why,
+        why: FailureReason,
     },
     /// It did not stop in time and is killed.
     Killing {
@@ -181,7 +181,7 @@ pub enum Report {
     /// The stop began.
     Stopping {
         /// Why.
-        because: Because,
+        because: StopReason,
     },
 }
 
@@ -200,7 +200,7 @@ pub enum Killed {
 
 /// Why a service is failed for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum FailureReason {
     /// Its policy is not to start it again after this end.
     Ended(Exit),
     /// Failures in a row reached the limit.
@@ -219,7 +219,7 @@ pub enum Why {
 
 /// Why the container ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum StopReason {
     /// PID 1 was told to.
     Signal(Signal),
     /// `stepdown shutdown`.
@@ -227,7 +227,7 @@ pub enum Because {
     /// The main command ended.
     Main(Exit),
     /// An essential service ended for good.
-    Essential(Id, Why),
+    Essential(Id, FailureReason),
     /// A service is not well, and the container is to end then.
     Unhealthy(Id),
     /// Nothing is up or wanted any more.

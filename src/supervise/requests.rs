@@ -2,7 +2,7 @@
 
 use super::Id;
 use super::Phase;
-use super::shutdown::Life;
+use super::shutdown::ContainerState;
 use super::spec::Start;
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
@@ -10,7 +10,7 @@ use super::supervisor::Supervisor;
 impl Supervisor {
     /// Starts it and, before it, what it requires.
     pub(super) fn start_asked(&mut self, id: Id) {
-        if !matches!(self.life, Life::Running) {
+        if !matches!(self.life, ContainerState::Running) {
             return;
         }
         let mut asked = vec![id];
@@ -49,7 +49,7 @@ impl Supervisor {
 
     /// Stops it and, before it, what requires it.
     pub(super) fn stop_asked(&mut self, first: Id) {
-        if !matches!(self.life, Life::Running) || self.is_main(first) {
+        if !matches!(self.life, ContainerState::Running) || self.is_main(first) {
             return;
         }
         let mut asked = vec![first];
@@ -85,7 +85,7 @@ impl Supervisor {
 
     /// Stops it alone, as a crash would, and starts it again at once.
     pub(super) fn restart_asked(&mut self, id: Id) {
-        if !matches!(self.life, Life::Running) || self.is_main(id) || self.services[id].gone {
+        if !matches!(self.life, ContainerState::Running) || self.is_main(id) || self.services[id].gone {
             return;
         }
         match self.services[id].state {

@@ -8,22 +8,22 @@
 //! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
 
 use super::Action;
-use super::Because;
 use super::Exit;
 use super::Id;
 use super::Report;
+use super::StopReason;
 use super::Target;
 use super::Time;
 use super::budget::{Budget, REAP_GRACE};
+use super::by_id::Table;
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
-use super::table::Table;
 use super::timers::Slot;
 use crate::config::values::Signal;
 
 /// The container's own state.
 #[derive(Clone, Debug)]
-pub(super) enum Life {
+pub(super) enum ContainerState {
     /// The boot is not done.
     Before,
     /// Services are wanted.
@@ -31,14 +31,14 @@ pub(super) enum Life {
     /// Nothing starts any more.
     Stopping(Stop),
     /// [`Action::Exit`] was returned.
-    Over(Because),
+    Over(StopReason),
 }
 
 /// A stop under way.
 #[derive(Clone, Debug)]
 pub(super) struct Stop {
     /// Why.
-    pub(super) because: Because,
+    pub(super) because: StopReason,
     /// How long.
     pub(super) budget: Budget,
     /// How often PID 1 was told to stop.
@@ -57,10 +57,10 @@ impl Stop {
 impl Supervisor {
     pub(super) fn stop_signal(&mut self, signal: Signal) {
         match &mut self.life {
-            Life::Before | Life::Running => self.begin_stop(Because::Signal(signal)),
-            Life::Stopping(_) | Life::Over(_) => {}
+            ContainerState::Before | ContainerState::Running => self.begin_stop(StopReason::Signal(signal)),
+            ContainerState::Stopping(_) | ContainerState::Over(_) => {}
         }
-        if let Life::Stopping(stop) = &mut self.life {
+        if let ContainerState::Stopping(stop) = &mut self.life {
             stop.asked = stop.asked.saturating_add(1);
             if stop.asked > 1 {
                 self.end_patience();
@@ -70,13 +70,13 @@ impl Supervisor {
 
     pub(super) fn shutdown_asked(&mut self, code: Option<u8>) {
         self.verdict.asked = code.or(self.verdict.asked);
-        self.begin_stop(Because::Asked);
+        self.begin_stop(StopReason::Asked);
     }
 
     /// The main command has ended by itself, or could not be started.
     pub(super) fn main_ended(&mut self, exit: Exit, code: u8) {
         self.verdict.main = Some(code);
-        self.begin_stop(Because::Main(exit));
+        self.begin_stop(StopReason::Main(exit));
     }
 
     /// Passes a signal on to the main command, while its first process lives.
@@ -94,17 +94,17 @@ impl Supervisor {
     }
 
     /// Begins the stop of the container; nothing if it has begun already.
-    pub(super) fn begin_stop(&mut self, because: Because) {
+    pub(super) fn begin_stop(&mut self, because: StopReason) {
         match self.life {
-            Life::Before | Life::Running => {}
-            Life::Stopping(_) | Life::Over(_) => return,
+            ContainerState::Before | ContainerState::Running => {}
+            ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         self.report(Report::Stopping { because: because.clone() });
         let order = self.graph.sorted();
         let later = self.graph.later_layers(&order, |id| self.services[id].state.phase().alive() || self.undoable(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
-        self.life = Life::Stopping(Stop { because, budget, asked: 0, end_at: None });
+        self.life = ContainerState::Stopping(Stop { because, budget, asked: 0, end_at: None });
         let mut ordered = Table::new(self.services.ids().map(|_| false));
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
@@ -151,7 +151,7 @@ impl Supervisor {
     /// Looks at a service again during the stop.
     pub(super) fn consider_stopping(&mut self, id: Id) {
         let over = self.patience_is_over();
-        let time_is_left = matches!(&self.life, Life::Stopping(stop) if self.now < stop.budget.total());
+        let time_is_left = matches!(&self.life, ContainerState::Stopping(stop) if self.now < stop.budget.total());
         let undo = self.undoable(id) && !over && time_is_left;
         let Service { state, links, .. } = &mut self.services[id];
         match state {
@@ -198,18 +198,25 @@ impl Supervisor {
     /// Moves the container's own state on; returns whether anything changed.
     pub(super) fn advance_life(&mut self) -> bool {
         match &self.life {
-            Life::Running if self.active == 0 && !self.anything_held() => self.begin_stop(Because::NothingLeft),
-            Life::Stopping(_) if self.alive == 0 => self.end(),
-            Life::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
-            Life::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => self.end_patience(),
-            Life::Before | Life::Running | Life::Stopping(_) | Life::Over(_) => return false,
+            ContainerState::Running if self.active == 0 && !self.anything_held() => {
+                self.begin_stop(StopReason::NothingLeft)
+            }
+            ContainerState::Stopping(_) if self.alive == 0 => self.end(),
+            ContainerState::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
+            ContainerState::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => {
+                self.end_patience()
+            }
+            ContainerState::Before
+            | ContainerState::Running
+            | ContainerState::Stopping(_)
+            | ContainerState::Over(_) => return false,
         }
         true
     }
 
     /// Kills all that lives, now.
     fn end_patience(&mut self) {
-        let Life::Stopping(stop) = &mut self.life else { return };
+        let ContainerState::Stopping(stop) = &mut self.life else { return };
         if stop.end_at.is_some() {
             return;
         }
@@ -243,10 +250,10 @@ impl Supervisor {
     }
 
     fn end(&mut self) {
-        let Life::Stopping(stop) = &self.life else { return };
+        let ContainerState::Stopping(stop) = &self.life else { return };
         let because = stop.because.clone();
         let code = self.exit_code(&because);
-        self.life = Life::Over(because);
+        self.life = ContainerState::Over(because);
         self.work.clear();
         self.starts.clear();
         self.out.push(Action::Exit(code));
@@ -255,8 +262,8 @@ impl Supervisor {
     /// Returns whether the container kills rather than tells.
     pub fn patience_is_over(&self) -> bool {
         match &self.life {
-            Life::Stopping(stop) => stop.end_at.is_some(),
-            Life::Before | Life::Running | Life::Over(_) => false,
+            ContainerState::Stopping(stop) => stop.end_at.is_some(),
+            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => false,
         }
     }
 }

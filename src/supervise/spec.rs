@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Id;
-use super::Shares;
+use super::StopShares;
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, Then};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
@@ -16,7 +16,7 @@ use crate::config::values::{ServiceName, Signal};
 pub struct Setup {
     /// The services; an [`Id`] is a place in this list. The main command, if any, is the last one.
     pub specs: Vec<Spec>,
-    /// The services' share of the budget of the whole stop (DESIGN §8, [`Shares`]); also the patience with a service that
+    /// The services' share of the budget of the whole stop (DESIGN §8, [`StopShares`]); also the patience with a service that
     /// has no `stop.timeout` of its own and must end while the container goes on.
     pub stop_timeout: Duration,
 }
@@ -199,7 +199,7 @@ impl Setup {
         for spec in &mut specs {
             spec.stop.timeout.get_or_insert(stop_timeout);
         }
-        Self { specs, stop_timeout: Shares::of(stop_timeout).services }
+        Self { specs, stop_timeout: StopShares::of(stop_timeout).services }
     }
 }
 

@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use super::Action;
-use super::Because;
+use super::FailureReason;
 use super::Id;
 use super::Report;
 use super::Role;
+use super::StopReason;
 use super::Time;
-use super::Why;
 use super::process::Outcome;
 use super::restart::Next;
-use super::shutdown::Life;
+use super::schedule;
+use super::shutdown::ContainerState;
 use super::state::{End, Service, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::turns;
 
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.
     pub(super) fn consider(&mut self, id: Id) {
-        if let Life::Stopping(_) = self.life {
+        if let ContainerState::Stopping(_) = self.life {
             return self.consider_stopping(id);
         }
-        if matches!(self.life, Life::Running) && self.renew(id) {
+        if matches!(self.life, ContainerState::Running) && self.renew(id) {
             return;
         }
-        if matches!(self.life, Life::Running) && !self.services[id].wanted {
+        if matches!(self.life, ContainerState::Running) && !self.services[id].wanted {
             return self.consider_unwanted(id);
         }
         let Service { state, links, spec, .. } = &self.services[id];
@@ -58,7 +58,7 @@ impl Supervisor {
     /// Its time has come: it runs, unless it does already or is not to.
     pub(super) fn due(&mut self, id: Id) {
         let Service { state, spec, wanted, .. } = &self.services[id];
-        let may = spec.scheduled && *wanted && matches!(self.life, Life::Running);
+        let may = spec.scheduled && *wanted && matches!(self.life, ContainerState::Running);
         let pauses_for_good = self.timers.get(id, Slot::State).is_none();
         match state {
             State::Resting if may => self.set(id, State::Waiting { said: false }),
@@ -127,11 +127,11 @@ impl Supervisor {
                     self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
                 }
             }
-            Next::Limit(times) => self.fail(id, Why::Limit(times)),
+            Next::Limit(times) => self.fail(id, FailureReason::Limit(times)),
             Next::Never => match outcome {
-                Outcome::Well(end) => self.end_well(id, Why::Ended(end.exit)),
-                Outcome::Badly(end) => self.fail(id, Why::Ended(end.exit)),
-                Outcome::CannotStart(why) => self.fail(id, Why::CannotStart(why)),
+                Outcome::Well(end) => self.end_well(id, FailureReason::Ended(end.exit)),
+                Outcome::Badly(end) => self.fail(id, FailureReason::Ended(end.exit)),
+                Outcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
         }
     }
@@ -154,27 +154,27 @@ impl Supervisor {
     fn next_turn(&self, id: Id, started: Time) -> Option<Duration> {
         let every = self.services[id].spec.every.filter(|_| self.is_oneshot(id))?;
         let Service { spec, starts, .. } = &self.services[id];
-        Some(turns::pause(&spec.name, *starts, started, self.now, every))
+        Some(schedule::pause(&spec.name, *starts, started, self.now, every))
     }
 
     /// It has ended for good, and that is no failure.
-    fn end_well(&mut self, id: Id, why: Why) {
+    fn end_well(&mut self, id: Id, why: FailureReason) {
         self.services[id].wanted = false;
         self.set(id, State::Down);
         self.ended_for_good(id, why);
     }
 
     /// It has failed for good.
-    pub(super) fn fail(&mut self, id: Id, why: Why) {
+    pub(super) fn fail(&mut self, id: Id, why: FailureReason) {
         let code = self.failure_code(id, &why);
         self.services[id].code = Some(code);
         self.services[id].wanted = false;
         self.set(id, State::Failed { why: why.clone() });
         self.report(Report::Failed { id, why: why.clone() });
-        if !matches!(why, Why::Skipped | Why::FailedBefore) {
+        if !matches!(why, FailureReason::Skipped | FailureReason::FailedBefore) {
             self.verdict.failure = Some(code);
             // What failed for the sake of another has no story of its own.
-            if !matches!(why, Why::Requirement(_)) || self.verdict.failed.is_none() {
+            if !matches!(why, FailureReason::Requirement(_)) || self.verdict.failed.is_none() {
                 self.verdict.failed = Some(id);
             }
             self.ended_for_good(id, why);
@@ -184,14 +184,14 @@ impl Supervisor {
     fn fail_by_requirement(&mut self, id: Id) {
         let lost = self.graph.requires(id).iter().find(|on| self.services[**on].state.phase().hopeless());
         if let Some(lost) = lost.copied() {
-            self.fail(id, Why::Requirement(lost));
+            self.fail(id, FailureReason::Requirement(lost));
         }
     }
 
     /// Begins the stop at once, before anything else is considered: nothing starts after an essential end.
-    fn ended_for_good(&mut self, id: Id, why: Why) {
+    fn ended_for_good(&mut self, id: Id, why: FailureReason) {
         if self.services[id].spec.essential {
-            self.begin_stop(Because::Essential(id, why));
+            self.begin_stop(StopReason::Essential(id, why));
         }
     }
 

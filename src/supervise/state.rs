@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::Exit;
+use super::FailureReason;
 use super::Id;
 use super::Pid;
 use super::Role;
 use super::Time;
-use super::Why;
 use super::phase::Phase;
 use super::restart::Tally;
 use super::spec::{Spec, Start};
@@ -42,7 +42,7 @@ pub(super) struct Service {
     /// Its latest ends.
     pub(super) tally: Tally,
     /// What it has answered.
-    pub(super) looks: Looks,
+    pub(super) looks: ProbeState,
     /// It said that it would say so often that it is alive.
     pub(super) watchdog: Option<Duration>,
     /// Somebody stopped it by hand, and may start it again: the container waits for that.
@@ -75,7 +75,7 @@ impl Service {
             last_ran: None,
             code: None,
             tally: Tally::default(),
-            looks: Looks::default(),
+            looks: ProbeState::default(),
             watchdog: spec.watchdog,
             held: false,
             held_with: None,
@@ -90,7 +90,7 @@ impl Service {
 
 /// Questions and their answers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Looks {
+pub(super) struct ProbeState {
     /// Whether one is under way.
     pub(super) open: bool,
     /// Bad answers in this state.
@@ -159,12 +159,12 @@ pub(super) enum State {
         run: Run,
         ready: Option<Time>,
         cause: Cause,
-        patience: Patience,
+        patience: Terminating,
     },
     Draining {
         pid: Pid,
-        of: Drained,
-        patience: Patience,
+        of: GroupOwner,
+        patience: Terminating,
     },
     FinishSpawning {
         end: End,
@@ -172,7 +172,7 @@ pub(super) enum State {
     Finishing {
         pid: Pid,
         end: End,
-        patience: Patience,
+        patience: Terminating,
     },
     Lost {
         pid: Pid,
@@ -183,14 +183,14 @@ pub(super) enum State {
     },
     Backoff,
     Failed {
-        why: Why,
+        why: FailureReason,
     },
     Resting,
     Done,
     UndoSpawning,
     Undoing {
         pid: Pid,
-        patience: Patience,
+        patience: Terminating,
     },
 }
 
@@ -203,7 +203,7 @@ pub(super) struct Run {
 
 /// What something that ought to end has been told. When it is killed is its timer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Terminating {
     /// Since when.
     pub(super) since: Time,
     /// Whether patience is over: KILL was sent.
@@ -242,7 +242,7 @@ pub(super) enum Cause {
 
 /// What the rest of a group belonged to.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Drained {
+pub(super) enum GroupOwner {
     /// The command.
     Run(End),
     /// The finish script after that end, and how the script ended.
@@ -288,7 +288,7 @@ impl State {
     }
 
     /// Returns why it is failed, if it is.
-    pub(super) fn why(&self) -> Option<&Why> {
+    pub(super) fn why(&self) -> Option<&FailureReason> {
         match self {
             Self::Failed { why } => Some(why),
             Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::Because;
 use super::Exit;
+use super::FailureReason;
 use super::Id;
 use super::Phase;
 use super::Pid;
 use super::Status;
+use super::StopReason;
 use super::Time;
-use super::Why;
+use super::exit_code;
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use super::verdict;
 use crate::config::service::Stop;
 use crate::config::values::ServiceName;
 
@@ -52,10 +52,10 @@ impl Supervisor {
     /// Returns whose end explains the container's, once that has begun.
     pub fn culprit(&self) -> Option<Id> {
         match self.because()? {
-            Because::Main(_) => self.main,
-            Because::Essential(id, _) | Because::Unhealthy(id) => Some(*id),
-            Because::NothingLeft => self.verdict.failed,
-            Because::Signal(_) | Because::Asked => None,
+            StopReason::Main(_) => self.main,
+            StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
+            StopReason::NothingLeft => self.verdict.failed,
+            StopReason::Signal(_) | StopReason::Asked => None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Supervisor {
     pub fn last_exit(&self, id: Id) -> Option<Exit> {
         let service = self.services.has(id).then(|| &self.services[id])?;
         // A refused start has a code of its own and leaves the exit of the run before; a failure that ended with 0 has 1.
-        let fits = |exit: &Exit| service.code.is_none_or(|code| code == verdict::code(*exit).max(1));
+        let fits = |exit: &Exit| service.code.is_none_or(|code| code == exit_code::code(*exit).max(1));
         service.last_exit.filter(|exit| service.ended_by_us || fits(exit))
     }
 
@@ -109,24 +109,24 @@ impl Supervisor {
     }
 
     /// Returns why it is failed, if it is.
-    pub fn failed(&self, id: Id) -> Option<&Why> {
+    pub fn failed(&self, id: Id) -> Option<&FailureReason> {
         self.services.has(id).then(|| self.services[id].state.why()).flatten()
     }
 
     /// Says in words why it is failed.
-    fn why(&self, id: Id, why: Option<&Why>) -> Option<String> {
+    fn why(&self, id: Id, why: Option<&FailureReason>) -> Option<String> {
         why.map(|why| match why {
-            Why::Ended(exit) => self.given_up(id).map_or_else(|| in_words(*exit), str::to_owned),
-            Why::Limit(times) => {
+            FailureReason::Ended(exit) => self.given_up(id).map_or_else(|| in_words(*exit), str::to_owned),
+            FailureReason::Limit(times) => {
                 let last = || self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
                 let last = self.given_up(id).map_or_else(last, str::to_owned);
                 format!("{times} {} in a row, last: {last}", if *times == 1 { "failure" } else { "failures" })
             }
-            Why::FinishSaidStop => "its finish script said 125".to_owned(),
-            Why::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
-            Why::CannotStart(why) => why.words(&std::io::Error::from_raw_os_error(why.errno).to_string()),
-            Why::Skipped => "left out in this mode".to_owned(),
-            Why::FailedBefore => "failed before the step down".to_owned(),
+            FailureReason::FinishSaidStop => "its finish script said 125".to_owned(),
+            FailureReason::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
+            FailureReason::CannotStart(why) => why.words(&std::io::Error::from_raw_os_error(why.errno).to_string()),
+            FailureReason::Skipped => "left out in this mode".to_owned(),
+            FailureReason::FailedBefore => "failed before the step down".to_owned(),
         })
     }
 

@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Action;
-use super::Because;
 use super::Event;
+use super::FailureReason;
 use super::Id;
 use super::Report;
 use super::Request;
+use super::StopReason;
 use super::Time;
-use super::Why;
+use super::by_id::Table;
+use super::exit_code::ExitCodeRule;
 use super::graph::Graph;
 use super::phase::Phase;
-use super::shutdown::Life;
+use super::shutdown::ContainerState;
 use super::spec::{Setup, Start};
-use super::state::{Links, Looks, Service, State};
-use super::table::Table;
+use super::state::{Links, ProbeState, Service, State};
 use super::timers::{Slot, Timers};
-use super::verdict::Verdict;
 use crate::config::service::Kind;
 use crate::config::values::ServiceName;
 
@@ -53,11 +53,11 @@ pub struct Supervisor {
     pub(super) relinked: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
-    pub(super) life: Life,
+    pub(super) life: ContainerState,
     pub(super) now: Time,
     pub(super) timers: Timers,
     pub(super) out: Vec<Action>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: ExitCodeRule,
     /// How many are alive, in the sense of `Phase::alive`.
     pub(super) alive: usize,
     /// How many are active, in the sense of `Phase::active`.
@@ -85,10 +85,10 @@ impl Supervisor {
             graph,
             main,
             stop_timeout: setup.stop_timeout,
-            life: Life::Before,
+            life: ContainerState::Before,
             now: Time::default(),
             out: Vec::new(),
-            verdict: Verdict::default(),
+            verdict: ExitCodeRule::default(),
             alive: 0,
             active: 0,
             work: VecDeque::new(),
@@ -111,7 +111,7 @@ impl Supervisor {
     /// does not fit its state, changes nothing.
     pub fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         self.now = self.now.max(now);
-        if !matches!(self.life, Life::Over(_)) {
+        if !matches!(self.life, ContainerState::Over(_)) {
             self.take(event);
             self.settle();
         }
@@ -122,18 +122,20 @@ impl Supervisor {
     /// for. Always later than the last `now`, and an [`Event::Tick`] then always changes something.
     pub fn deadline(&self) -> Option<Time> {
         match &self.life {
-            Life::Before | Life::Running => self.timers.first(),
-            Life::Stopping(stop) => Some(self.timers.first().map_or(stop.limit(), |first| first.min(stop.limit()))),
-            Life::Over(_) => None,
+            ContainerState::Before | ContainerState::Running => self.timers.first(),
+            ContainerState::Stopping(stop) => {
+                Some(self.timers.first().map_or(stop.limit(), |first| first.min(stop.limit())))
+            }
+            ContainerState::Over(_) => None,
         }
     }
 
-    /// Returns why the container ends, once it does: with [`Because::NothingLeft`] a *prepare* stage went well.
-    pub fn because(&self) -> Option<&Because> {
+    /// Returns why the container ends, once it does: with [`StopReason::NothingLeft`] a *prepare* stage went well.
+    pub fn because(&self) -> Option<&StopReason> {
         match &self.life {
-            Life::Stopping(stop) => Some(&stop.because),
-            Life::Over(because) => Some(because),
-            Life::Before | Life::Running => None,
+            ContainerState::Stopping(stop) => Some(&stop.because),
+            ContainerState::Over(because) => Some(because),
+            ContainerState::Before | ContainerState::Running => None,
         }
     }
 
@@ -153,14 +155,14 @@ impl Supervisor {
             Event::Ready { id } if self.services.has(id) => self.ready(id),
             Event::Exited { id, exit, group_left } if self.services.has(id) => self.exited(id, exit, group_left),
             Event::GroupGone { id } if self.services.has(id) => self.group_gone(id),
-            Event::Looked { id, answer } if self.services.has(id) => self.looked(id, answer),
+            Event::ProbeResult { id, answer } if self.services.has(id) => self.looked(id, answer),
             Event::Alive { id, within } if self.services.has(id) => self.alive(id, within),
             Event::Trouble { id } if self.services.has(id) => self.trouble(id),
             Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
             Event::Due { id } if self.services.has(id) => self.due(id),
             Event::Retired { id } if self.services.has(id) => self.free(id),
             Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
-            Event::Exited { .. } | Event::GroupGone { .. } | Event::Looked { .. } | Event::Alive { .. } => {}
+            Event::Exited { .. } | Event::GroupGone { .. } | Event::ProbeResult { .. } | Event::Alive { .. } => {}
             Event::Trouble { .. }
             | Event::Extend { .. }
             | Event::Due { .. }
@@ -171,8 +173,8 @@ impl Supervisor {
 
     fn begin(&mut self) {
         match self.life {
-            Life::Before => self.life = Life::Running,
-            Life::Running | Life::Stopping(_) | Life::Over(_) => return,
+            ContainerState::Before => self.life = ContainerState::Running,
+            ContainerState::Running | ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         for id in self.services.ids() {
             match (self.services[id].spec.start, self.services[id].wanted) {
@@ -180,8 +182,8 @@ impl Supervisor {
                     self.services[id].wanted = true;
                     self.set(id, State::Done);
                 }
-                (Start::Skipped, _) => self.fail(id, Why::Skipped),
-                (Start::Failed, _) => self.fail(id, Why::FailedBefore),
+                (Start::Skipped, _) => self.fail(id, FailureReason::Skipped),
+                (Start::Failed, _) => self.fail(id, FailureReason::FailedBefore),
                 (Start::Wanted, _) | (Start::Down, true) => self.begin_to_wait(id),
                 (Start::Down, false) => {}
             }
@@ -198,7 +200,7 @@ impl Supervisor {
             } else if let Some((id, slot)) = self.timers.pop(self.now) {
                 match slot {
                     Slot::State => self.expire(id),
-                    Slot::Look => self.look_again(id),
+                    Slot::Probe => self.look_again(id),
                     Slot::Watchdog => self.silent(id, self.services[id].watchdog),
                 }
             } else if self.advance_life() {
@@ -217,7 +219,7 @@ impl Supervisor {
         self.services[id].since = self.now;
         self.timers.clear(id);
         self.forget(id);
-        self.services[id].looks = Looks::default();
+        self.services[id].looks = ProbeState::default();
         self.work.push_back(id);
         shift(&mut self.alive, old.alive(), new.alive());
         shift(&mut self.active, old.active(), new.active());
@@ -232,7 +234,7 @@ impl Supervisor {
             }
         }
         let counted = |phase: Phase| phase.alive() || phase.met();
-        if counted(old) && !counted(new) && matches!(self.life, Life::Running) {
+        if counted(old) && !counted(new) && matches!(self.life, ContainerState::Running) {
             // One that somebody stops waits for what requires it.
             let below = self.graph.requires(id).iter();
             self.work.extend(below.filter(|below| !self.services[**below].wanted));

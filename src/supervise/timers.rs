@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Id;
 use super::Time;
-use super::table::Table;
+use super::by_id::Table;
 
 /// What a moment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,13 +12,13 @@ pub(super) enum Slot {
     /// Its state ends by itself.
     State,
     /// It is asked again, or has lived long enough.
-    Look,
+    Probe,
     /// It has not said that it is alive.
     Watchdog,
 }
 
 impl Slot {
-    const ALL: [Self; 3] = [Self::State, Self::Look, Self::Watchdog];
+    const ALL: [Self; 3] = [Self::State, Self::Probe, Self::Watchdog];
 }
 
 /// At most one moment for each slot of a service, ordered.
@@ -62,7 +62,7 @@ impl Timers {
         let [state, look, watchdog] = self.of[id];
         match slot {
             Slot::State => state,
-            Slot::Look => look,
+            Slot::Probe => look,
             Slot::Watchdog => watchdog,
         }
     }
@@ -71,7 +71,7 @@ impl Timers {
         let [state, look, watchdog] = &mut self.of[id];
         match slot {
             Slot::State => state,
-            Slot::Look => look,
+            Slot::Probe => look,
             Slot::Watchdog => watchdog,
         }
     }
@@ -106,10 +106,10 @@ mod tests {
     fn the_earliest_comes_first_and_only_when_it_is_due() {
         let mut timers = Timers::new(3);
         timers.set(Id(0), Slot::State, Some(at(5)));
-        timers.set(Id(1), Slot::Look, Some(at(3)));
+        timers.set(Id(1), Slot::Probe, Some(at(3)));
         assert_eq!(timers.first(), Some(at(3)));
         assert_eq!(timers.pop(at(2)), None);
-        assert_eq!(timers.pop(at(3)), Some((Id(1), Slot::Look)));
+        assert_eq!(timers.pop(at(3)), Some((Id(1), Slot::Probe)));
         assert_eq!(timers.pop(at(3)), None);
         assert_eq!(timers.pop(at(9)), Some((Id(0), Slot::State)));
         assert_eq!(timers.first(), None);

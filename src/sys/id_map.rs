@@ -1,11 +1,11 @@
 //! Which ids of this user namespace are which outside of it (user_namespaces(7)): `/proc/self/uid_map`, `gid_map`.
 
 use crate::plan::facts::{IdMap, IdRange};
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// Returns the maps of this process: users, groups.
 pub fn id_maps() -> (IdMap, IdMap) {
-    (id_map(&slurp::proc("/proc/self/uid_map")), id_map(&slurp::proc("/proc/self/gid_map")))
+    (id_map(&read_file::proc("/proc/self/uid_map")), id_map(&read_file::proc("/proc/self/gid_map")))
 }
 
 /// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from

@@ -2,17 +2,17 @@
 //! decides nothing that the pure folders can decide.
 
 pub mod access;
-pub mod before;
 pub mod descriptors;
+pub mod dev_null;
+pub mod early_descriptors;
 pub mod files;
 pub mod host;
 pub mod id_map;
 pub mod instance;
 pub mod interpreter;
-pub mod null;
 pub mod obstacle;
 pub mod plain_init;
 pub mod privilege;
 pub mod process;
+pub mod read_file;
 pub mod signals;
-pub mod slurp;

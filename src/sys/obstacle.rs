@@ -17,7 +17,7 @@ use crate::plan::obstacle::{Obstacle, Seen, architecture};
 use crate::sys::access;
 use crate::sys::files::xattr;
 use crate::sys::interpreter;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// Interpreters of interpreters that the kernel follows (`fs/exec.c`).
 pub const MAX_INTERPRETERS: usize = 5;
@@ -213,7 +213,7 @@ fn capabilities(program: &Path) -> Option<Obstacle> {
 }
 
 fn bounding() -> CapSet {
-    let status = slurp::proc("/proc/self/status");
+    let status = read_file::proc("/proc/self/status");
     let text = String::from_utf8_lossy(&status);
     let line = text.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap_or_default();
     // Without /proc nothing is missed.
@@ -236,7 +236,7 @@ pub fn head(path: &Path) -> Option<Vec<u8>> {
 
 /// As whom a security module knows this process; `unconfined` is nobody special.
 fn label() -> Option<String> {
-    let label = slurp::proc("/proc/self/attr/current");
+    let label = read_file::proc("/proc/self/attr/current");
     let label = String::from_utf8_lossy(&label).trim_end_matches(['\0', '\n']).to_owned();
     (!label.is_empty() && !label.contains("unconfined") && label != "kernel").then_some(label)
 }

@@ -17,7 +17,7 @@ use nix::unistd;
 
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;
-use crate::plan::{Credentials, Drop, Identity, Privilege};
+use crate::plan::{Credentials, DropLevel, Identity, Privilege};
 
 /// Proof that this process runs with effective uid 0.
 ///
@@ -70,8 +70,8 @@ impl Root {
     /// ```
     pub fn step_down(self, identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
         match privilege.drop {
-            Drop::ToApp => become_app(identity, privilege)?,
-            Drop::StayRoot | Drop::Powerless | Drop::AlreadyUser => {}
+            DropLevel::ToApp => become_app(identity, privilege)?,
+            DropLevel::StayRoot | DropLevel::Powerless | DropLevel::AlreadyUser => {}
         }
         close_up(privilege)?;
         verify(identity, privilege)?;
@@ -138,7 +138,7 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     expect(threads == 1, "more than one thread is alive")?;
     let unreadable = |errno| refused("cannot read the ids back", errno);
-    if privilege.drop == Drop::ToApp {
+    if privilege.drop == DropLevel::ToApp {
         let (uid, gid) = (unistd::Uid::from_raw(identity.uid.0), unistd::Gid::from_raw(identity.gid.0));
         let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(identity.gid).0);
         let uids = unistd::getresuid().map_err(unreadable)?;
@@ -149,7 +149,7 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         groups.sort_unstable();
         expect(groups == identity.groups, "the supplementary groups are not as planned")?;
     }
-    if matches!(privilege.drop, Drop::ToApp | Drop::AlreadyUser) {
+    if matches!(privilege.drop, DropLevel::ToApp | DropLevel::AlreadyUser) {
         // Ambient is a part of inheritable (capabilities(7)).
         for (set, planned) in
             [(Set::Permitted, privilege.kept), (Set::Effective, CapSet::EMPTY), (Set::Inheritable, CapSet::EMPTY)]

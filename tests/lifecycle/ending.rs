@@ -1,6 +1,6 @@
 //! When nothing is left, and when nothing is to do.
 
-use stepdown::supervise::{Because, Report, Start};
+use stepdown::supervise::{Report, Start, StopReason};
 
 use crate::seconds;
 use crate::support::draft::{longrun, main_command, oneshot};
@@ -12,7 +12,7 @@ fn when_everything_is_done_and_there_is_no_main_command_the_container_ends_with_
     scene.exits("a", 0);
     scene.look();
     scene.exits("b", 0);
-    assert!(scene.reports().contains(&Report::Stopping { because: Because::NothingLeft }));
+    assert!(scene.reports().contains(&Report::Stopping { because: StopReason::NothingLeft }));
     assert_eq!(scene.exit(), Some(0));
 }
 

@@ -1,7 +1,7 @@
 //! Finish scripts.
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, Exit, Report, Role, Why};
+use stepdown::supervise::{Action, Event, Exit, FailureReason, Report, Role};
 
 use crate::seconds;
 use crate::support::draft::longrun;
@@ -28,7 +28,7 @@ fn a_finish_script_that_says_125_ends_it_for_good_with_its_own_code() {
     scene.exits("web", 0);
     scene.look();
     scene.exits("web", 125);
-    assert!(scene.reports().contains(&Report::Failed { id, why: Why::FinishSaidStop }));
+    assert!(scene.reports().contains(&Report::Failed { id, why: FailureReason::FinishSaidStop }));
     assert_eq!(scene.exit(), Some(0));
 }
 

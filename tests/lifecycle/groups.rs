@@ -32,7 +32,7 @@ fn what_kill_does_not_end_of_a_group_is_named_and_holds_nothing_up() {
     assert_eq!(scene.state("web"), "stopping");
     scene.look();
     scene.wait(0.25);
-    assert_eq!(scene.look()[..2], [Action::Report(Report::LeftBehind { id, pid }), Action::Abandon { id, pid }]);
+    assert_eq!(scene.look()[..2], [Action::Report(Report::LeftBehind { id, pid }), Action::UntrackGroup { id, pid }]);
     assert_eq!(scene.state("web"), "backoff");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stepdown::config::probe::Then;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Because, Report};
+use stepdown::supervise::{Report, StopReason};
 
 use crate::seconds;
 use crate::support::draft::longrun;
@@ -170,7 +170,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
     scene.executed("other");
     scene.executed("web");
     answered(&mut scene, "web", &[false, false, false]);
-    assert!(scene.reports().contains(&Report::Stopping { because: Because::Unhealthy(id) }));
+    assert!(scene.reports().contains(&Report::Stopping { because: StopReason::Unhealthy(id) }));
     scene.exits("web", 0);
     scene.exits("other", 0);
     assert_eq!(scene.exit(), Some(1));

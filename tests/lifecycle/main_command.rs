@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stepdown::config::probe::Then;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Because, Event, Exit, Report, Start};
+use stepdown::supervise::{Action, Event, Exit, Report, Start, StopReason};
 
 use crate::support::draft::{longrun, main_command, oneshot};
 use crate::support::scene::Scene;
@@ -32,7 +32,7 @@ fn its_end_ends_the_container_with_its_code() {
     scene.executed("main");
     scene.look();
     scene.exits("main", 42);
-    assert!(scene.look().contains(&Action::Report(Report::Stopping { because: Because::Main(Exit::Code(42)) })));
+    assert!(scene.look().contains(&Action::Report(Report::Stopping { because: StopReason::Main(Exit::Code(42)) })));
     scene.exits("web", 0);
     assert_eq!(scene.exit(), Some(42));
 }

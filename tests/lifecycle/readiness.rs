@@ -2,7 +2,7 @@
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Answer, Event, Readiness, Report};
+use stepdown::supervise::{Action, Event, ProbeResult, Readiness, Report};
 
 use crate::seconds;
 use crate::support::draft::{longrun, oneshot};
@@ -58,10 +58,10 @@ fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_o
     while scene.state("db") == "starting" {
         for action in scene.look() {
             match action {
-                Action::Look { .. } => {
+                Action::Probe { .. } => {
                     asks += 1;
                     let why = format!("refused {}", if scene.now() < 8.0 { "early" } else { "late" });
-                    scene.send(Event::Looked { id, answer: Answer::Badly(why) });
+                    scene.send(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
                 }
                 Action::Report(Report::NotYet { since, why, .. }) => said.push((since.as_secs(), why)),
                 _ => {}

@@ -21,7 +21,7 @@ fn up(drafts: &[Draft], names: &[&str]) -> Scene {
 
 fn renewed(scene: &mut Scene, name: &str) -> usize {
     let id = scene.id(name);
-    scene.look().iter().filter(|action| **action == Action::Renew { id }).count()
+    scene.look().iter().filter(|action| **action == Action::ApplyReload { id }).count()
 }
 
 #[test]

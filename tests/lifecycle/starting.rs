@@ -1,6 +1,6 @@
 //! When services start: requirements, order, what is left out.
 
-use stepdown::supervise::{Report, Start, Why};
+use stepdown::supervise::{FailureReason, Report, Start};
 
 use crate::support::draft::{longrun, oneshot};
 use crate::support::scene::Scene;
@@ -110,8 +110,8 @@ fn a_failed_requirement_fails_what_waits_for_it_down_the_line() {
     let (a, b) = (scene.id("a"), scene.id("b"));
     let why = |why| move |report: &Report| matches!(report, Report::Failed { why: other, .. } if *other == why);
     let reports = scene.reports();
-    assert!(reports.iter().any(why(Why::Requirement(a))));
-    assert!(reports.iter().any(why(Why::Requirement(b))));
+    assert!(reports.iter().any(why(FailureReason::Requirement(a))));
+    assert!(reports.iter().any(why(FailureReason::Requirement(b))));
     assert_eq!((scene.state("b"), scene.state("c"), scene.state("other")), ("failed", "failed", "starting"));
 }
 

@@ -23,20 +23,21 @@ const MOUNTS: &str = "1 0 0:39 / / rw,nodev - overlay overlay rw\n\
     6 1 0:60 / /nfs rw - nfs4 nas:/export rw\n\
     7 1 0:61 / /opt/plugins rw,noexec - tmpfs tmpfs rw\n";
 
-fn ground() -> Ground {
+fn ground() -> HostContext {
     let mounts = Mounts::parse(MOUNTS.as_bytes());
-    Ground { mounts, uid_map: IdMap::whole(), gid_map: IdMap::whole(), label: None }
+    HostContext { mounts, uid_map: IdMap::whole(), gid_map: IdMap::whole(), label: None }
 }
 
 /// Everybody is told yes.
-fn well(examination: &Examination) -> Seen {
-    let yes = |question: &Question| Look { real: question.path.clone(), found: None, told: Told::Yes };
+fn well(examination: &Examination) -> Observations {
+    let yes =
+        |question: &Question| PathObservation { real: question.path.clone(), found: None, told: AccessResult::Yes };
     let looks = examination.questions.iter().map(yes).collect();
-    Seen { looks, ground: ground(), free_ports_from: Some(0), ..Seen::default() }
+    Observations { looks, ground: ground(), free_ports_from: Some(0), ..Observations::default() }
 }
 
-fn found(uid: u32, gid: u32, mode: u32) -> Option<Found> {
-    Some(Found { uid, gid, mode, is_directory: true })
+fn found(uid: u32, gid: u32, mode: u32) -> Option<PathStat> {
+    Some(PathStat { uid, gid, mode, is_directory: true })
 }
 
 /// An image that owns one path, as it is on a machine where it is 0:0 0755.
@@ -49,18 +50,18 @@ fn owning(at: &str, facts: Facts) -> (Config, Facts) {
 }
 
 /// What is said of one path, whose look is this one.
-fn of_path(config: &Config, facts: &Facts, told: Told, found: Option<Found>, ground: Ground) -> Check {
+fn of_path(config: &Config, facts: &Facts, told: AccessResult, found: Option<PathStat>, ground: HostContext) -> Check {
     let examination = examine(config, facts);
-    let mut seen = Seen { ground, ..well(&examination) };
+    let mut seen = Observations { ground, ..well(&examination) };
     let at = examination.questions.iter().position(|it| it.area == Area::Path).unwrap();
-    seen.looks[at] = Look { real: examination.questions[at].path.clone(), found, told };
+    seen.looks[at] = PathObservation { real: examination.questions[at].path.clone(), found, told };
     let subject = examination.questions[at].subject.clone();
     let diagnosis = conclude(examination, &seen, false);
     diagnosis.checks.into_iter().find(|check| check.area == Area::Path && check.subject == subject).unwrap()
 }
 
 #[track_caller]
-fn trouble(check: &Check) -> (Why, String, String) {
+fn trouble(check: &Check) -> (CauseKind, String, String) {
     let Trouble { why, cause, fix, .. } = check.finding.trouble().unwrap_or_else(|| panic!("it is well: {check:?}"));
     (*why, cause.clone(), fix.to_string())
 }
@@ -89,11 +90,11 @@ fn a_page_is_worth_reading() {
         Service { directory: Some("/srv".into()), ..longrun("db") },
     ];
     let examination = examine(&config, &facts);
-    let mut seen = Seen { free_ports_from: None, ..well(&examination) };
+    let mut seen = Observations { free_ports_from: None, ..well(&examination) };
     for (look, question) in seen.looks.iter_mut().zip(&examination.questions) {
         match question.subject.as_str() {
-            "/data" => (look.found, look.told) = (found(0, 0, 0o755), Told::NotWritten(No::Denied)),
-            "`db`: /srv" => look.told = Told::Missing,
+            "/data" => (look.found, look.told) = (found(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied)),
+            "`db`: /srv" => look.told = AccessResult::Missing,
             _ => {}
         }
     }
@@ -157,41 +158,44 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
 
 #[test]
 fn causes_are_told_apart() {
-    let denied = || Told::NotWritten(No::Denied);
+    let denied = || AccessResult::NotWritten(Denial::Denied);
     let (config, facts) = owning("/data", as_user(999, 998));
     let data = |told, found, ground| trouble(&of_path(&config, &facts, told, found, ground));
 
     let (why, cause, fix) = data(denied(), found(0, 0, 0o755), ground());
-    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/data is 0:0 0755"));
+    assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data is 0:0 0755"));
     assert!(fix.starts_with("on the host: `chown -R 999:998 /var/lib/docker/volumes/web/_data`; or "), "{fix}");
 
     // Owner and mode allow it, and still.
-    let selinux = Ground { label: Some("system_u:system_r:container_t:s0:c1,c2".into()), ..ground() };
+    let selinux = HostContext { label: Some("system_u:system_r:container_t:s0:c1,c2".into()), ..ground() };
     let (why, cause, fix) = data(denied(), found(999, 998, 0o755), selinux);
-    assert_eq!(why, Why::Lsm);
+    assert_eq!(why, CauseKind::Lsm);
     assert!(cause.contains("container_t") && fix.contains("-v SOURCE:/data:z"), "{cause}; {fix}");
-    let apparmor = Ground { label: Some("docker-default (enforce)".into()), ..ground() };
+    let apparmor = HostContext { label: Some("docker-default (enforce)".into()), ..ground() };
     let (why, _, fix) = data(denied(), found(999, 998, 0o755), apparmor);
-    assert!(why == Why::Lsm && fix.contains("--security-opt apparmor=unconfined"), "{fix}");
+    assert!(why == CauseKind::Lsm && fix.contains("--security-opt apparmor=unconfined"), "{fix}");
     let (why, cause, _) = data(denied(), found(999, 998, 0o755), ground());
-    assert!(cause.contains("ACL") && why != Why::Lsm, "{cause}");
+    assert!(cause.contains("ACL") && why != CauseKind::Lsm, "{cause}");
 
-    let (why, cause, _) = data(Told::NotWritten(No::Full), found(999, 998, 0o755), ground());
-    assert_eq!((why, cause.as_str()), (Why::Full, "no space is left on /dev/vda"));
-    let (why, cause, fix) = data(Told::Barred("/data".into(), found(0, 0, 0o700)), None, ground());
-    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/data, on the way, is 0:0 0700"));
+    let (why, cause, _) = data(AccessResult::NotWritten(Denial::Full), found(999, 998, 0o755), ground());
+    assert_eq!((why, cause.as_str()), (CauseKind::Full, "no space is left on /dev/vda"));
+    let (why, cause, fix) = data(AccessResult::Barred("/data".into(), found(0, 0, 0o700)), None, ground());
+    assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data, on the way, is 0:0 0700"));
     assert!(fix.contains("chmod a+x"), "{fix}");
-    let below = Told::Below("/data/old/file".into(), No::Denied);
+    let below = AccessResult::Below("/data/old/file".into(), Denial::Denied);
     let (_, cause, fix) = data(below, found(999, 998, 0o755), ground());
     assert!(cause.starts_with("/data/old/file, below it, ") && fix.contains("chown -R 999:998"), "{cause}; {fix}");
 
     let map = IdMap(vec![IdRange { inside: 0, outside: 100_000, count: 65_536 }]);
-    let namespace = Ground { uid_map: map.clone(), gid_map: map, ..ground() };
+    let namespace = HostContext { uid_map: map.clone(), gid_map: map, ..ground() };
     let (config, mut facts) = owning("/data", as_user(999, 998));
     path(&mut facts, "/data", dir(65_534, 65_534, 0o755));
     let check = of_path(&config, &facts, denied(), found(65_534, 65_534, 0o755), namespace);
     let (why, cause, fix) = trouble(&check);
-    assert_eq!((why, cause.as_str()), (Why::NotMapped, "/data belongs to an id of the host that is not mapped here"));
+    assert_eq!(
+        (why, cause.as_str()),
+        (CauseKind::NotMapped, "/data belongs to an id of the host that is not mapped here")
+    );
     assert!(fix.contains("chown -R 100999:100998 /var/lib/docker/volumes/web/_data"), "{fix}");
 }
 
@@ -200,44 +204,52 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_told() {
     let (config, mut facts) = owning("/books", as_user(999, 998));
     let fact = PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o777, read_only: true };
     path(&mut facts, "/books", fact);
-    let check = of_path(&config, &facts, Told::NotWritten(No::ReadOnly), found(0, 0, 0o777), ground());
+    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::ReadOnly), found(0, 0, 0o777), ground());
     let (why, cause, fix) = trouble(&check);
-    assert_eq!((why, cause.as_str()), (Why::ReadOnly, "/books is mounted read-only"));
+    assert_eq!((why, cause.as_str()), (CauseKind::ReadOnly, "/books is mounted read-only"));
     assert!(fix.contains("take `:ro` off"), "{fix}");
 
     let (config, mut facts) = owning("/none", docker());
     path(&mut facts, "/none", PathFact::Missing(Access::Yes));
-    let (why, cause, fix) = trouble(&of_path(&config, &facts, Told::Missing, None, ground()));
-    assert_eq!((why, cause.as_str()), (Why::Missing, "/none does not exist"));
+    let (why, cause, fix) = trouble(&of_path(&config, &facts, AccessResult::Missing, None, ground()));
+    assert_eq!((why, cause.as_str()), (CauseKind::Missing, "/none does not exist"));
     assert!(fix.contains("-v data:/none"), "{fix}");
 
     // The boot's chown may be refused by the server: said, not judged.
     let (config, facts) = owning("/nfs", docker());
-    let check = of_path(&config, &facts, Told::NotWritten(No::Denied), found(0, 0, 0o755), ground());
+    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
     assert_eq!(note(&check), "given to 1000:1000 at boot, if the server lets root do so");
     let mut over = examine(&config, &facts).of_the_past();
     let mut seen = well(&over);
     over.questions[0].lost = "lost".into();
-    seen.looks[0] = Look { real: "/nfs".into(), found: found(1000, 1000, 0o755), told: Told::NotRead(No::Denied) };
+    seen.looks[0] = PathObservation {
+        real: "/nfs".into(),
+        found: found(1000, 1000, 0o755),
+        told: AccessResult::NotRead(Denial::Denied),
+    };
     let check = conclude(over, &seen, true).checks.remove(0);
     let (why, cause, fix) = trouble(&check);
-    assert!(why == Why::Nfs && cause.contains("root_squash"), "{cause}");
+    assert!(why == CauseKind::Nfs && cause.contains("root_squash"), "{cause}");
     assert!(fix.contains("chown -R 1000:1000 /export"), "{fix}");
 }
 
 #[test]
 fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
     let (config, facts) = owning("/data", docker());
-    let check = of_path(&config, &facts, Told::NotRead(No::Denied), found(0, 0, 0o700), ground());
+    let check = of_path(&config, &facts, AccessResult::NotRead(Denial::Denied), found(0, 0, 0o700), ground());
     assert_eq!(note(&check), "given to 1000:1000 at boot");
     // It is over, and it is not so.
     let over = examine(&config, &facts).of_the_past();
     let mut seen = well(&over);
-    seen.looks[0] = Look { real: "/data".into(), found: found(0, 0, 0o700), told: Told::NotRead(No::Denied) };
-    assert_eq!(conclude(over, &seen, true).verdict, Verdict::Degraded);
+    seen.looks[0] = PathObservation {
+        real: "/data".into(),
+        found: found(0, 0, 0o700),
+        told: AccessResult::NotRead(Denial::Denied),
+    };
+    assert_eq!(conclude(over, &seen, true).verdict, OverallResult::Degraded);
     // Mended on the host since.
     let (config, facts) = owning("/data", as_user(999, 998));
-    let check = of_path(&config, &facts, Told::Yes, found(999, 998, 0o755), ground());
+    let check = of_path(&config, &facts, AccessResult::Yes, found(999, 998, 0o755), ground());
     assert_eq!(note(&check), "postgres (999:998) can use it now (at the boot: /data is 0:0 0755)");
 }
 
@@ -245,13 +257,13 @@ fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
 fn a_required_path_is_fatal_and_names_what_is_missing() {
     let (mut config, facts) = owning("/data", without(docker(), &[Capability::CHOWN]));
     config.container.own[0].required = true;
-    let check = of_path(&config, &facts, Told::NotWritten(No::Denied), found(0, 0, 0o755), ground());
-    assert_eq!(check.finding.verdict(), Verdict::Fatal);
+    let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
+    assert_eq!(check.finding.verdict(), OverallResult::Fatal);
     let (why, cause, fix) = trouble(&check);
-    assert_eq!((why, cause.as_str()), (Why::Capability, "CHOWN is not granted"));
+    assert_eq!((why, cause.as_str()), (CauseKind::Capability, "CHOWN is not granted"));
     assert!(fix.contains("--cap-add CHOWN") && fix.contains("chown -R 1000:1000 /var/lib/docker/volumes"), "{fix}");
     let all = examine(&config, &facts).checks;
-    assert!(all.iter().any(|it| it.subject == "boot" && it.finding.verdict() == Verdict::Fatal), "{all:#?}");
+    assert!(all.iter().any(|it| it.subject == "boot" && it.finding.verdict() == OverallResult::Fatal), "{all:#?}");
 }
 
 #[test]
@@ -263,11 +275,11 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     let examination = examine(&config, &facts);
     let mut seen = well(&examination);
     seen.looks[0].found = found(0, 0, 0o755);
-    seen.looks[0].told = Told::NotRead(No::Denied);
+    seen.looks[0].told = AccessResult::NotRead(Denial::Denied);
     let check = conclude(examination, &seen, false).checks.remove(0);
-    assert_eq!((check.area, check.finding.verdict()), (Area::Service, Verdict::Fatal));
+    assert_eq!((check.area, check.finding.verdict()), (Area::Service, OverallResult::Fatal));
     let (why, cause, fix) = trouble(&check);
-    assert_eq!((why, cause.as_str()), (Why::NoExec, "/opt/plugins is mounted noexec"));
+    assert_eq!((why, cause.as_str()), (CauseKind::NoExec, "/opt/plugins is mounted noexec"));
     assert!(fix.contains("--tmpfs /opt/plugins:exec"), "{fix}");
 }
 
@@ -284,18 +296,21 @@ fn devices_are_looked_at_by_node() {
     let asked: Vec<_> = examination.questions.iter().map(|it| it.path.clone()).collect();
     assert_eq!(asked, ["/dev/dri/card0", "/dev/dri/renderD128"].map(PathBuf::from));
     let mut seen = well(&examination);
-    let node = |gid| Some(Found { uid: 0, gid, mode: 0o660, is_directory: false });
-    (seen.looks[0].found, seen.looks[0].told) = (node(44), Told::NotRead(No::Denied));
-    (seen.looks[1].found, seen.looks[1].told) = (node(105), Told::NotRead(No::NotPermitted));
+    let node = |gid| Some(PathStat { uid: 0, gid, mode: 0o660, is_directory: false });
+    (seen.looks[0].found, seen.looks[0].told) = (node(44), AccessResult::NotRead(Denial::Denied));
+    (seen.looks[1].found, seen.looks[1].told) = (node(105), AccessResult::NotRead(Denial::NotPermitted));
     let checks = conclude(examination, &seen, false).checks;
     let of = |subject: &str| checks.iter().find(|it| it.subject == subject).unwrap();
     let (why, cause, fix) = trouble(of("/dev/dri/card0"));
-    assert_eq!((why, cause.as_str()), (Why::OwnerAndMode, "/dev/dri/card0 is 0:44 0660"));
+    assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/dev/dri/card0 is 0:44 0660"));
     assert_eq!(fix, "compose: `group_add: [\"44\"]`; docker run: `--group-add 44`");
     let (why, _, fix) = trouble(of("/dev/dri/renderD128"));
     assert_eq!(
         (why, fix.as_str()),
-        (Why::DeviceCgroup, "compose: `devices: [/dev/dri/renderD128]`; docker run: `--device /dev/dri/renderD128`")
+        (
+            CauseKind::DeviceCgroup,
+            "compose: `devices: [/dev/dri/renderD128]`; docker run: `--device /dev/dri/renderD128`"
+        )
     );
     assert!(note(of("/dev/kfd")).starts_with("not there"));
     // The notice of the boot is told as what it is: groups that cannot be joined.
@@ -377,14 +392,14 @@ fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
     let (config, facts) = owning("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
     let examination = examine(&config, &facts);
     assert!(examination.questions.is_empty() && examination.app.is_none());
-    let diagnosis = conclude(examination, &Seen::default(), false);
+    let diagnosis = conclude(examination, &Observations::default(), false);
     assert_eq!(diagnosis.verdict.exit_code(), 2);
     let first = &diagnosis.checks[0];
     assert_eq!((first.area, first.subject.as_str()), (Area::StepDown, "step down"));
     let (why, cause, fix) = trouble(first);
     assert_eq!(
         (why, cause.as_str()),
-        (Why::Capability, "cannot step down to app (1000:1000): SETGID and SETUID are not granted")
+        (CauseKind::Capability, "cannot step down to app (1000:1000): SETGID and SETUID are not granted")
     );
     assert!(fix.contains("cap_add: [SETGID, SETUID]"), "{fix}");
 }
@@ -399,7 +414,7 @@ fn skipped_steps_and_notices_of_the_boot_are_told() {
     facts.unknown_zone = Some("Europe/Berlinn".into());
     facts.runtime = vec![("/run/stepdown".into(), Access::ReadOnly)];
     let examination = examine(&config, &facts);
-    let seen = Seen { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
+    let seen = Observations { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
     let diagnosis = conclude(examination, &seen, false);
     let of = |area: Area| diagnosis.checks.iter().find(|it| it.area == area).unwrap();
     assert_eq!(trouble(of(Area::Accounts)).1, "4242:0 may not write /etc");
@@ -420,7 +435,7 @@ fn problems_of_the_configuration_are_fatal_one_by_one() {
     facts.programs.insert("web".into(), ProgramFact::NotFound);
     facts.programs.insert("db".into(), ProgramFact::NotExecutable("/usr/bin/db".into()));
     let checks = examine(&config, &facts).checks;
-    let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == Verdict::Fatal).collect();
+    let fatal: Vec<_> = checks.iter().filter(|it| it.finding.verdict() == OverallResult::Fatal).collect();
     let places: Vec<_> = fatal.iter().map(|it| it.subject.as_str()).collect();
     assert_eq!(places, ["/etc/services.d/db.toml", "/etc/services.d/web.toml"]);
     assert!(trouble(fatal[0]).2.contains("chmod +x"));

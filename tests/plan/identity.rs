@@ -6,7 +6,7 @@ use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Error;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Drop, Identity, Mode, Step, Verdict, Write};
+use stepdown::plan::{self, BootPlan, Decision, DropLevel, Identity, Mode, Step, Write};
 
 use crate::support::*;
 
@@ -86,7 +86,7 @@ fn t10_zero_is_the_image_authors_to_allow_and_an_ordinary_user_in_a_user_namespa
     assert_eq!(boot(&config, &rootless()).identity.uid, Uid(0));
     config.container.app.allow_root = true;
     let plan = boot(&config, &docker());
-    assert_eq!((plan.identity.uid, plan.privilege.drop), (Uid(0), Drop::StayRoot));
+    assert_eq!((plan.identity.uid, plan.privilege.drop), (Uid(0), DropLevel::StayRoot));
     assert_eq!(plan.privilege.private_gid, None);
 }
 
@@ -117,7 +117,7 @@ fn a_single_mapped_id_leaves_puid_zero_and_nothing_to_drop() {
     config.container.app.asked_gid = asked_gid(0);
     config.main = vec!["true".into()];
     let plan = boot(&config, &facts);
-    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+    assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
     assert_eq!(plan.main.unwrap().credentials.groups, None, "setgroups is denied here");
 }
 
@@ -342,7 +342,7 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
     let written = |facts: &Facts| {
         let plan = boot(&config(), facts);
         let step = plan.steps.into_iter().find_map(|it| match (it.step, it.verdict) {
-            (Step::WriteAccounts { contents, how, .. }, Verdict::Do) => Some((how, contents)),
+            (Step::WriteAccounts { contents, how, .. }, Decision::Do) => Some((how, contents)),
             _ => None,
         });
         (plan.identity.name, step.map(|(how, contents)| (how, String::from_utf8(contents).unwrap())))
@@ -417,7 +417,7 @@ fn an_account_that_is_right_already_is_not_asked_for_again() {
     facts.accounts.insert(AccountFile::Group, AccountState::File(b"root:x:0:\n".to_vec()));
     let plan = boot(&config(), &facts);
     let fix = plan.steps.iter().find_map(|planned| match (&planned.step, &planned.verdict) {
-        (Step::WriteAccounts { file: AccountFile::Group, .. }, Verdict::Skip(why)) => Some(why.fix.to_string()),
+        (Step::WriteAccounts { file: AccountFile::Group, .. }, Decision::Skip(why)) => Some(why.fix.to_string()),
         _ => None,
     });
     let fix = fix.expect("the group has no line, and none can be written");
@@ -434,12 +434,12 @@ fn a_uid_without_a_name_is_told_each_way_to_one_and_the_way_works() {
         };
         plan.steps.into_iter().find(passwd).map(|planned| planned.verdict)
     };
-    let Some(Verdict::Skip(why)) = verdict(&facts) else { panic!("it cannot be written") };
+    let Some(Decision::Skip(why)) = verdict(&facts) else { panic!("it cannot be written") };
     let fix = why.fix.to_string();
     for way in ["`--user NAME`", "chmod g+w /etc/passwd", "`--user 4242:0`", "NSS_WRAPPER_PASSWD"] {
         assert!(fix.contains(way), "{way}: {fix}");
     }
     // Pasted: the file can be written by group 0, of which the process is.
     let pasted = Facts { passwd_appendable: true, gid: Gid(0), ..facts };
-    assert_eq!(verdict(&pasted), Some(Verdict::Do));
+    assert_eq!(verdict(&pasted), Some(Decision::Do));
 }

@@ -10,7 +10,7 @@ use stepdown::config::probe::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Drop, ServicePlan};
+use stepdown::plan::{self, BootPlan, DropLevel, ServicePlan};
 
 use crate::support::*;
 
@@ -38,7 +38,7 @@ fn prepared(plan: &BootPlan) -> Vec<&str> {
 fn the_normal_case_keeps_nothing() {
     let plan = boot(vec![longrun("web")]);
     let privilege = &plan.privilege;
-    assert_eq!((privilege.drop, privilege.kept, privilege.no_new_privs), (Drop::ToApp, CapSet::EMPTY, true));
+    assert_eq!((privilege.drop, privilege.kept, privilege.no_new_privs), (DropLevel::ToApp, CapSet::EMPTY, true));
     assert!(privilege.reasons.is_empty());
     assert_eq!(service(&plan, "web").credentials.groups, None, "PID 1's own");
 }
@@ -181,7 +181,7 @@ fn who_opts_out_of_no_new_privs_leaves_it_to_the_others() {
 #[test]
 fn a_root_longrun_keeps_pid_1_root_and_everybody_else_drops() {
     let plan = boot(vec![Service { user: RunAs::Root, ..longrun("cron") }, longrun("web")]);
-    assert_eq!((plan.privilege.drop, plan.privilege.kept), (Drop::StayRoot, DOCKER));
+    assert_eq!((plan.privilege.drop, plan.privilege.kept), (DropLevel::StayRoot, DOCKER));
     assert_eq!(plan.privilege.private_gid, None);
     assert_eq!(plan.privilege.reasons, ["`cron` runs as root for good"]);
     assert_eq!(service(&plan, "web").credentials.groups.as_deref(), Some(&[Gid(1000)][..]), "not those of root");
@@ -199,7 +199,7 @@ fn prepare_is_the_root_oneshots_and_what_they_wait_for() {
         Service { requires: names(&["third"]), ..longrun("web") },
     ]);
     assert_eq!(prepared(&plan), ["first", "second", "third"]);
-    assert_eq!(plan.privilege.drop, Drop::ToApp);
+    assert_eq!(plan.privilege.drop, DropLevel::ToApp);
     let groups = |name| service(&plan, name).credentials.groups.clone();
     assert_eq!(groups("first"), Some(vec![Gid(1000)]), "before the drop, PID 1's groups are root's");
     assert_eq!((groups("third"), groups("unrelated")), (None, None));
@@ -221,11 +221,11 @@ fn a_root_oneshot_that_waits_for_a_longrun_keeps_pid_1_root() {
         *list = names(&["between"]);
         let between = Service { requires: names(&["db"]), ..oneshot("between") };
         let plan = boot(vec![late, between, longrun("db")]);
-        assert_eq!((plan.privilege.drop, prepared(&plan)), (Drop::StayRoot, vec![]));
+        assert_eq!((plan.privilege.drop, prepared(&plan)), (DropLevel::StayRoot, vec![]));
         assert_eq!(plan.privilege.reasons, ["`late` runs as root after the drop: it waits for `db`, a longrun"]);
     }
     let plan = boot(vec![Service { user: RunAs::Root, down: true, ..oneshot("by-hand") }]);
-    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+    assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
 }
 
 #[test]
@@ -237,14 +237,14 @@ fn a_root_oneshot_that_needs_root_again_keeps_pid_1_root() {
         (Service { stop_command: undo, ..root("x") }, "its `stop_command` does"),
     ] {
         let plan = boot(vec![again.clone(), Service { requires: names(&["x"]), ..root("y") }, root("z")]);
-        assert_eq!((plan.privilege.drop, prepared(&plan)), (Drop::StayRoot, vec!["z"]));
+        assert_eq!((plan.privilege.drop, prepared(&plan)), (DropLevel::StayRoot, vec!["z"]));
         let reasons = [
             format!("`x` runs as root after the drop: {why}"),
             "`y` runs as root after the drop: it waits for `x`, which runs after the drop".to_owned(),
         ];
         assert_eq!(plan.privilege.reasons, reasons);
         let plan = boot(vec![Service { user: RunAs::App, ..again }]);
-        assert_eq!(plan.privilege.drop, Drop::ToApp);
+        assert_eq!(plan.privilege.drop, DropLevel::ToApp);
     }
 }
 
@@ -269,7 +269,7 @@ fn drop_root_never_drops_pid_1() {
     let mut config = with(vec![longrun("web")]);
     config.container.drop = DropPolicy::Root;
     let plan = plan::boot(&config, &docker()).unwrap();
-    assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (Drop::StayRoot, Uid(1000)));
+    assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (DropLevel::StayRoot, Uid(1000)));
     let facts = without(docker(), &[Capability::KILL]);
     let notices = plan::boot(&config, &facts).unwrap().notices;
     assert!(notices[0].contains("cannot signal the app's processes"), "{notices:?}");
@@ -468,7 +468,7 @@ fn a_main_command_of_another_user_keeps_what_that_takes_and_says_so() {
 fn a_main_command_of_root_keeps_pid_one_root_and_is_refused_where_nothing_may_be_kept() {
     let config = with_main(MainCommand { user: RunAs::Root, ..MainCommand::default() });
     let plan = plan::boot(&config, &docker()).unwrap();
-    assert_eq!(plan.privilege.drop, Drop::StayRoot);
+    assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
     assert_eq!(plan.privilege.reasons, ["`main` runs as root for good"]);
     let mut config = config;
     config.container.drop = DropPolicy::App;

@@ -7,7 +7,7 @@ use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, GiveStdio, Mode, Skipped, Step, Verdict};
+use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Skipped, Step};
 
 use crate::support::*;
 
@@ -18,7 +18,7 @@ pub fn contents(plan: &BootPlan, wanted: AccountFile) -> Option<String> {
     })
 }
 
-fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Verdict {
+fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
     let path = Path::new(path);
     let is_it = |step: &Step| match step {
         Step::Own(own) => own.path == path,
@@ -31,7 +31,7 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Verdict {
 
 fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Skipped {
     match verdict_of(plan, path) {
-        Verdict::Skip(why) => why,
+        Decision::Skip(why) => why,
         other => panic!("not skipped: {other:?}"),
     }
 }
@@ -46,7 +46,7 @@ fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
 
 /// Does to the facts what the steps of a plan do to the machine.
 fn apply(plan: &BootPlan, facts: &mut Facts) {
-    for planned in plan.steps.iter().filter(|it| it.verdict == Verdict::Do) {
+    for planned in plan.steps.iter().filter(|it| it.verdict == Decision::Do) {
         match &planned.step {
             Step::WriteAccounts { file, contents, .. } => {
                 facts.accounts.insert(*file, AccountState::File(contents.clone()));
@@ -114,7 +114,7 @@ fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
 
 fn skip_of_runtime(plan: &BootPlan) -> String {
     let found = plan.steps.iter().find(|it| matches!(it.step, Step::RuntimeDirectory { .. })).unwrap();
-    let Verdict::Skip(why) = &found.verdict else { panic!("{found:?}") };
+    let Decision::Skip(why) = &found.verdict else { panic!("{found:?}") };
     why.fix.to_string()
 }
 
@@ -123,12 +123,12 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {
         let first = plan::boot(&config, &facts).unwrap();
-        assert!(first.steps.iter().any(|it| it.verdict == Verdict::Do));
+        assert!(first.steps.iter().any(|it| it.verdict == Decision::Do));
         apply(&first, &mut facts);
         let second = plan::boot(&config, &facts).unwrap();
         // Our own directory is made anew at each boot: the control socket of a dead PID 1 serves nobody.
         for planned in second.steps.iter().filter(|it| !matches!(it.step, Step::RuntimeDirectory { .. })) {
-            assert!(matches!(planned.verdict, Verdict::Fits(_)), "{planned:?}");
+            assert!(matches!(planned.verdict, Decision::Fits(_)), "{planned:?}");
         }
         assert_eq!(first.identity, second.identity);
         assert!(plan::show::report(&second)[0].text.ends_with("; nothing left to do"));
@@ -209,7 +209,7 @@ fn from_scratch_the_account_files_are_made() {
     facts.accounts = AccountFile::ALL.map(|file| (file, AccountState::Missing)).into();
     let plan = plan::boot(&config(), &facts).unwrap();
     assert_eq!(contents(&plan, AccountFile::Passwd).unwrap(), "app:x:1000:1000::/:/sbin/nologin\n");
-    assert_eq!(*verdict_of(&plan, "/etc/passwd"), Verdict::Do);
+    assert_eq!(*verdict_of(&plan, "/etc/passwd"), Decision::Do);
     facts.etc = Access::Missing;
     assert_eq!(skip_of(&plan::boot(&config(), &facts).unwrap(), "/etc/passwd").cause, "there is no /etc");
 }
@@ -218,19 +218,19 @@ fn from_scratch_the_account_files_are_made() {
 fn trees_are_walked_unless_the_policy_says_otherwise() {
     let right = dir(1000, 1000, 0o755);
     let verdict = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
-    let fits = |verdict| matches!(verdict, Verdict::Fits(_));
-    assert_eq!(verdict(own("/c"), right), Verdict::Do, "only the walk knows what lies below");
-    assert_eq!(verdict(Own { when: OwnWhen::Always, ..own("/c") }, right), Verdict::Do);
+    let fits = |verdict| matches!(verdict, Decision::Fits(_));
+    assert_eq!(verdict(own("/c"), right), Decision::Do, "only the walk knows what lies below");
+    assert_eq!(verdict(Own { when: OwnWhen::Always, ..own("/c") }, right), Decision::Do);
     assert!(fits(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, right)));
     assert!(fits(verdict(Own { when: OwnWhen::Never, ..own("/c") }, right)));
     assert!(fits(verdict(Own { recursive: false, ..own("/c") }, right)));
     assert!(fits(verdict(own("/c"), found(PathKind::File, 1000, 1000, 0o644))));
-    assert_eq!(verdict(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Verdict::Do);
-    assert_eq!(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Verdict::Do);
-    assert!(matches!(verdict(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Verdict::Skip(_)));
-    assert!(matches!(verdict(own("/c"), PathFact::Missing(Access::Yes)), Verdict::Skip(_)));
+    assert_eq!(verdict(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Decision::Do);
+    assert_eq!(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Decision::Do);
+    assert!(matches!(verdict(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Decision::Skip(_)));
+    assert!(matches!(verdict(own("/c"), PathFact::Missing(Access::Yes)), Decision::Skip(_)));
     assert!(fits(verdict(Own { optional: true, ..own("/c") }, PathFact::Missing(Access::Yes))));
-    assert_eq!(verdict(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Verdict::Do);
+    assert_eq!(verdict(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Decision::Do);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn without_chown_the_path_the_cause_and_the_fix_are_named() {
 fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
     let facts = without(docker(), &[Capability::FOWNER, Capability::DAC_OVERRIDE]);
     let plan = owning(own("/c"), dir(0, 0, 0o755), facts);
-    assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Verdict::Do));
+    assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Decision::Do));
     assert_eq!(plan.notices.len(), 2, "{:?}", plan.notices);
 }
 
@@ -279,7 +279,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     let made = |at: &str| {
         plan.steps.iter().any(|it| {
             matches!(&it.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
-                && it.verdict == Verdict::Do
+                && it.verdict == Decision::Do
         })
     };
     assert!(made("/c") && made("/tmp/web"));
@@ -295,17 +295,20 @@ fn directories_are_made_mended_cleaned_or_left() {
         path(&mut facts, "/run/w", fact);
         verdict_of(&plan::boot(&config, &facts).unwrap(), "/run/w").clone()
     };
-    let skipped = |verdict| matches!(verdict, Verdict::Skip(_));
+    let skipped = |verdict| matches!(verdict, Decision::Skip(_));
     let right = dir(1000, 1000, 0o755);
-    assert!(matches!(verdict(directory("/run/w"), right, docker()), Verdict::Fits(_)));
-    assert_eq!(verdict(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Verdict::Do);
-    assert_eq!(verdict(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()), Verdict::Do);
+    assert!(matches!(verdict(directory("/run/w"), right, docker()), Decision::Fits(_)));
+    assert_eq!(verdict(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Decision::Do);
+    assert_eq!(
+        verdict(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()),
+        Decision::Do
+    );
     assert!(skipped(verdict(directory("/run/w"), found(PathKind::Link, 0, 0, 0o777), docker())));
     let limited = without(docker(), &[Capability::CHOWN]);
     assert!(skipped(verdict(directory("/run/w"), dir(0, 0, 0o755), limited.clone())));
     assert!(skipped(verdict(directory("/run/w"), PathFact::Missing(Access::Yes), limited.clone())));
     let roots = Directory { user: Some(UserRef::Id(Uid(0))), group: Some(GroupRef::Id(Gid(0))), ..directory("/run/w") };
-    assert_eq!(verdict(roots, PathFact::Missing(Access::Yes), limited), Verdict::Do);
+    assert_eq!(verdict(roots, PathFact::Missing(Access::Yes), limited), Decision::Do);
 }
 
 #[test]
@@ -320,13 +323,13 @@ fn stdio_is_given_where_it_helps() {
     for kind in kinds {
         assert_eq!(give(kind, 0, 0o600, docker()), []);
     }
-    assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Verdict::Do, Verdict::Do]);
-    assert_eq!(give(StdioKind::Terminal, 0, 0o600, docker()), [Verdict::Do, Verdict::Do, Verdict::Do]);
-    assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Verdict::Fits(_)));
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Decision::Do, Decision::Do]);
+    assert_eq!(give(StdioKind::Terminal, 0, 0o600, docker()), [Decision::Do, Decision::Do, Decision::Do]);
+    assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Decision::Fits(_)));
     let limited = || without(docker(), &[Capability::CHOWN, Capability::FOWNER]);
-    assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Verdict::Do, "root owns it");
-    assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Verdict::Skip(_)));
-    assert!(matches!(give(StdioKind::Terminal, 0, 0o600, limited())[0], Verdict::Skip(_)));
+    assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Decision::Do, "root owns it");
+    assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Decision::Skip(_)));
+    assert!(matches!(give(StdioKind::Terminal, 0, 0o600, limited())[0], Decision::Skip(_)));
 }
 
 #[test]
@@ -421,15 +424,15 @@ fn made(plan: &BootPlan) -> Option<(u32, u32, u32)> {
 #[test]
 fn a_log_directory_is_made_for_the_services_user() {
     let plan = logging(RunAs::Ids(Uid(70), Gid(71)), PathFact::Missing(Access::Yes), docker());
-    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o755)), &Verdict::Do));
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o755)), &Decision::Do));
     let plan = logging(RunAs::Ids(Uid(70), Gid(71)), dir(0, 0, 0o2550), docker());
-    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o2750)), &Verdict::Do));
+    assert_eq!((made(&plan), verdict_of(&plan, "/log/web")), (Some((70, 71, 0o2750)), &Decision::Do));
 }
 
 #[test]
 fn a_log_directory_that_its_user_has_keeps_its_mode() {
     let plan = logging(RunAs::App, dir(1000, 1000, 0o700), docker());
-    assert!(matches!(verdict_of(&plan, "/log/web"), Verdict::Fits(_)), "{plan:?}");
+    assert!(matches!(verdict_of(&plan, "/log/web"), Decision::Fits(_)), "{plan:?}");
 }
 
 #[test]

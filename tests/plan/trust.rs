@@ -16,8 +16,8 @@ use crate::support::*;
 type Change = fn(&mut Service);
 
 /// The app user is 1000:1000, and owns this file of 0644.
-fn whose(path: &str) -> Whose {
-    Whose {
+fn whose(path: &str) -> FileOwner {
+    FileOwner {
         path: path.into(),
         uid: Uid(1000),
         gid: Gid(1000),
@@ -29,7 +29,7 @@ fn whose(path: &str) -> Whose {
     }
 }
 
-fn written(path: &str, found: Whose) -> Facts {
+fn written(path: &str, found: FileOwner) -> Facts {
     let mut facts = docker();
     facts.whose.insert(PathBuf::from(path), vec![found]);
     facts
@@ -122,7 +122,7 @@ fn variables_are_roots_or_those_of_the_services_own_user() {
     );
     assert!(of(file(longrun("a")), &facts).is_empty());
 
-    let postgres = Whose { uid: Uid(999), gid: Gid(998), ..whose("/var/lib/postgresql") };
+    let postgres = FileOwner { uid: Uid(999), gid: Gid(998), ..whose("/var/lib/postgresql") };
     let facts = written("/config/a.env", postgres);
     let db = Service { user: RunAs::Account(user("postgres")), ..longrun("a") };
     assert!(of(file(db.clone()), &facts).is_empty(), "it gains nothing");
@@ -147,24 +147,24 @@ fn the_container_file_is_roots_where_root_does_what_it_says() {
 #[test]
 fn modes_are_judged_by_who_could_really_write() {
     let alone = Trust::Root { or: None, unpacked: None, shared_group: false };
-    let roots = |mode| Whose { uid: Uid(0), gid: Gid(0), mode, ..whose("/t") };
+    let roots = |mode| FileOwner { uid: Uid(0), gid: Gid(0), mode, ..whose("/t") };
     assert!(alone.allows(&roots(0o775)), "COPY under a umask of 002; nobody else is in group 0");
     assert!(!Trust::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
-    assert!(!alone.allows(&Whose { more_users: true, ..roots(0o775) }), "an access control list");
-    assert!(!alone.allows(&Whose { gid: Gid(1000), ..roots(0o775) }));
+    assert!(!alone.allows(&FileOwner { more_users: true, ..roots(0o775) }), "an access control list");
+    assert!(!alone.allows(&FileOwner { gid: Gid(1000), ..roots(0o775) }));
     assert!(!alone.allows(&roots(0o777)));
-    assert!(alone.allows(&Whose { directory: true, ..roots(0o1777) }), "what others put there is theirs");
-    let unmapped = |mode| Whose { uid: Uid(65534), gid: Gid(65534), outsiders: [true; 2], ..roots(mode) };
+    assert!(alone.allows(&FileOwner { directory: true, ..roots(0o1777) }), "what others put there is theirs");
+    let unmapped = |mode| FileOwner { uid: Uid(65534), gid: Gid(65534), outsiders: [true; 2], ..roots(mode) };
     assert!(alone.allows(&unmapped(0o775)), "nobody in this user namespace can be that user");
     assert!(!alone.allows(&unmapped(0o777)));
     assert!(!alone.allows(&roots(0o1777)), "sticky means nothing to a file");
-    assert!(alone.allows(&Whose { read_only: true, ..roots(0o777) }), "a ConfigMap");
-    assert!(!alone.allows(&Whose { read_only: true, ..whose("/t") }), "its owner writes it elsewhere");
+    assert!(alone.allows(&FileOwner { read_only: true, ..roots(0o777) }), "a ConfigMap");
+    assert!(!alone.allows(&FileOwner { read_only: true, ..whose("/t") }), "its owner writes it elsewhere");
     assert!(Trust::Anybody.allows(&whose("/t")));
 }
 
 /// A service whose program was found there, and whose file or directory that is.
-fn executed(program: &str, found: Whose) -> Facts {
+fn executed(program: &str, found: FileOwner) -> Facts {
     let mut facts = written(program, found);
     facts.programs.insert("hook".to_owned(), ProgramFact::Found(program.into()));
     facts
@@ -172,7 +172,7 @@ fn executed(program: &str, found: Whose) -> Facts {
 
 #[test]
 fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_the_author_answers_for_it() {
-    let facts = executed("/data/hook.sh", Whose { directory: true, mode: 0o755, ..whose("/data") });
+    let facts = executed("/data/hook.sh", FileOwner { directory: true, mode: 0o755, ..whose("/data") });
     assert_eq!(
         of(root("hook"), &facts),
         ["/etc/services.d/hook.toml: `hook` runs as root, and others than root could have written its program \
@@ -236,8 +236,8 @@ fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() 
 fn open_path() -> Facts {
     let mut facts = docker();
     let entry = |path: &str, found| PathEntry { path: path.into(), whose: vec![found], end: path.into() };
-    let mine = entry("/data/bin", Whose { directory: true, mode: 0o755, ..whose("/data/bin") });
-    let sticky = Whose { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..whose("/tmp") };
+    let mine = entry("/data/bin", FileOwner { directory: true, mode: 0o755, ..whose("/data/bin") });
+    let sticky = FileOwner { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..whose("/tmp") };
     facts.search.container.insert(0, mine);
     facts.search.container.insert(1, entry("/tmp", sticky));
     facts.search.container.push(PathEntry { path: "bin".into(), whose: Vec::new(), end: "bin".into() });
@@ -317,7 +317,7 @@ fn variables_that_name_code_are_not_passed_on_and_said_once_unless_the_file_decl
 
 #[test]
 fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that_user() {
-    let found = Whose { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..whose("/") };
+    let found = FileOwner { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..whose("/") };
     let facts = |app: u32| {
         let mut facts = executed("/usr/bin/hook", found.clone());
         facts.root_owner = Uid(4321);

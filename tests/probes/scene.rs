@@ -20,16 +20,16 @@ use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
 use stepdown::run::probe::Probes;
-use stepdown::supervise::Answer;
+use stepdown::supervise::ProbeResult;
 use stepdown::supervise::{Pid, SpawnError};
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
-use stepdown::sys::process::reap::{self, Seen};
+use stepdown::sys::process::reap::{self, ReapResult};
 
 /// A test that waits this long has failed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub fn badly(words: &str) -> Answer {
-    Answer::Badly(words.to_owned())
+pub fn badly(words: &str) -> ProbeResult {
+    ProbeResult::Fail(words.to_owned())
 }
 
 /// As PID 1 does it: one thread, one place that waits.
@@ -55,12 +55,12 @@ impl Looker {
         self.probes.start(key, probe, timeout, Instant::now(), launch)
     }
 
-    pub fn look(&mut self, probe: &Probe, timeout: Duration) -> Answer {
+    pub fn look(&mut self, probe: &Probe, timeout: Duration) -> ProbeResult {
         let launch = self.as_user.map_or_else(launch, launch_as);
         self.look_with(probe, timeout, launch)
     }
 
-    pub fn look_with(&mut self, probe: &Probe, timeout: Duration, launch: Launch) -> Answer {
+    pub fn look_with(&mut self, probe: &Probe, timeout: Duration, launch: Launch) -> ProbeResult {
         let pid = self.probes.start(0, probe, timeout, Instant::now(), launch).unwrap();
         let (key, answer) = self.bury(pid).expect("an answer");
         assert_eq!(key, 0);
@@ -68,12 +68,12 @@ impl Looker {
     }
 
     /// Turns the loop until `pid` is buried, and returns what was answered meanwhile.
-    pub fn bury(&mut self, pid: Pid) -> Option<(usize, Answer)> {
+    pub fn bury(&mut self, pid: Pid) -> Option<(usize, ProbeResult)> {
         let limit = Instant::now() + LIMIT;
         let mut answer = None;
         loop {
             answer = answer.or(self.probes.expire(Instant::now()).pop());
-            if let Seen::Dead(dead, exit) = reap::look() {
+            if let ReapResult::Dead(dead, exit) = reap::look() {
                 let told = self.probes.died(dead, exit);
                 reap::reap(dead);
                 answer = answer.or(told);

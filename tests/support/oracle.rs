@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Exit, Id, Look, Pid, Readiness, Role, Setup, Spec, Start, Target, Time};
+use stepdown::supervise::{Exit, Id, Pid, ProbeKind, Readiness, Role, Setup, Spec, Start, Target, Time};
 
 /// What is always true. The names are the tests' names, and what a failure prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,7 +173,7 @@ impl Svc {
 #[derive(Clone, Debug, Default)]
 pub struct Asking {
     /// The one under way.
-    pub open: Option<Look>,
+    pub open: Option<ProbeKind>,
     /// When the next one is due.
     pub due: Option<Time>,
     pub tries: u32,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::probe::Then;
-use stepdown::supervise::{AWAIT_PAUSE, Answer, FIRST_READY_PAUSE, Id, Look, Readiness, Role, Start, Time};
+use stepdown::supervise::{AWAIT_PAUSE, FIRST_READY_PAUSE, Id, ProbeKind, ProbeResult, Readiness, Role, Start, Time};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
 
@@ -90,12 +90,12 @@ impl Oracle {
         self.proc(id).is_some_and(up)
     }
 
-    pub fn looked(&mut self, id: Id, answer: &Answer) {
+    pub fn looked(&mut self, id: Id, answer: &ProbeResult) {
         let now = self.now;
         if self.services[id.0].asking.open.take().is_none() || self.stop.is_some() {
             return;
         }
-        let well = *answer == Answer::Well;
+        let well = *answer == ProbeResult::Pass;
         if let Is::Awaiting(at) = self.services[id.0].is {
             if well {
                 self.services[id.0].is = Is::Awaiting(at + 1);
@@ -273,7 +273,7 @@ impl Oracle {
     }
 
     /// Judges a question.
-    pub fn judge_look(&mut self, id: Id, look: Look) {
+    pub fn judge_look(&mut self, id: Id, look: ProbeKind) {
         let now = self.now;
         let property = Property::QuestionsComeOneAtATimeAndInTheirTime;
         let open = self.services[id.0].asking.open;
@@ -282,14 +282,14 @@ impl Oracle {
         let due = self.services[id.0].asking.due;
         let in_time = due.is_some_and(|due| due <= now);
         let fits = match (look, &self.services[id.0].is) {
-            (Look::Await(0), Is::Pending(from)) => {
+            (ProbeKind::Await(0), Is::Pending(from)) => {
                 let may = *from <= now && self.may_start(id);
                 self.services[id.0].is = Is::Awaiting(0);
                 may
             }
-            (Look::Await(at), Is::Awaiting(next)) => at == *next && in_time,
-            (Look::Ready, Is::Live(_)) => self.is_starting(id) && in_time,
-            (Look::Health, Is::Live(_)) => self.is_up(id) && in_time,
+            (ProbeKind::Await(at), Is::Awaiting(next)) => at == *next && in_time,
+            (ProbeKind::Ready, Is::Live(_)) => self.is_starting(id) && in_time,
+            (ProbeKind::Health, Is::Live(_)) => self.is_up(id) && in_time,
             _ => false,
         };
         let is = self.services[id.0].is.clone();

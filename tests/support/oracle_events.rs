@@ -32,7 +32,7 @@ impl Oracle {
             Event::Ask(Request::Start(id)) => self.start_asked(id),
             Event::Ask(Request::Stop(id)) => self.stop_asked(id),
             Event::Ask(Request::Restart(id)) => self.restart_asked(id),
-            Event::Looked { id, answer } => self.looked(id, &answer),
+            Event::ProbeResult { id, answer } => self.looked(id, &answer),
             Event::Alive { id, within } => self.says_alive(id, within),
             Event::Extend { id, by } => self.extended(id, by),
             Event::Trouble { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
@@ -122,8 +122,8 @@ impl Oracle {
         let kill_by = match role {
             Role::Run => self.patience_is_over().then_some(self.now),
             Role::Finish => self.finish_by(id),
-            Role::Undo if self.patience_is_over() => Some(self.now),
-            Role::Undo => Some(self.kill_at(id)),
+            Role::StopCommand if self.patience_is_over() => Some(self.now),
+            Role::StopCommand => Some(self.kill_at(id)),
         };
         let now = self.now;
         let judged = self.services[id.0].wanted && self.stop.is_none() && role == Role::Run;
@@ -164,7 +164,7 @@ impl Oracle {
         };
         match role {
             Role::Finish => return self.conclude(id, None),
-            Role::Undo => return self.undone(id),
+            Role::StopCommand => return self.undone(id),
             Role::Run => {}
         }
         self.services[id.0].began = self.now;
@@ -274,8 +274,8 @@ impl Oracle {
             Role::Run => self.conclude(id, None),
             Role::Finish if proc.lost => self.services[id.0].is = Is::Down,
             Role::Finish => self.conclude(id, proc.exit),
-            Role::Undo if proc.lost => self.services[id.0].is = Is::Down,
-            Role::Undo => self.undone(id),
+            Role::StopCommand if proc.lost => self.services[id.0].is = Is::Down,
+            Role::StopCommand => self.undone(id),
         }
     }
 

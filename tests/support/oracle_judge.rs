@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Because, Exit, FED_PATIENCE, Id, Pid, REAP_GRACE, Report, Role, Target, Why};
+use stepdown::supervise::{
+    Action, Exit, FED_PATIENCE, FailureReason, Id, Pid, REAP_GRACE, Report, Role, StopReason, Target,
+};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
 
@@ -27,19 +29,20 @@ impl Oracle {
             self.violate(Property::WhatIsGoneGivesUpItsPlaceOnce, format!("{id:?} is named by {action:?}"));
         }
         match action {
-            Action::Renew { .. } | Action::Retire { .. } | Action::Forget { .. } | Action::Signal { .. } => {}
-            Action::Spawn { role: Role::Undo, .. } => {}
+            Action::ApplyReload { .. } | Action::Retire { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
+            }
+            Action::Spawn { role: Role::StopCommand, .. } => {}
             _ => self.settle_renewals(),
         }
         match action {
             Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
-            Action::Spawn { id, role: Role::Undo, .. } => self.judge_undo(*id),
-            Action::Look { id, look } => self.judge_look(*id, *look),
-            Action::Forget { id } => self.judge_forget(*id),
-            Action::Renew { id } => self.judge_renewal(*id),
+            Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_undo(*id),
+            Action::Probe { id, look } => self.judge_look(*id, *look),
+            Action::CancelProbe { id } => self.judge_forget(*id),
+            Action::ApplyReload { id } => self.judge_renewal(*id),
             Action::Retire { id } => self.judge_retirement(*id),
-            Action::Abandon { id, pid } => self.judge_abandon(*id, *pid),
+            Action::UntrackGroup { id, pid } => self.judge_abandon(*id, *pid),
             Action::EndInput { id } => self.judge_end_of_input(*id),
             Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
             Action::Report(report) => self.judge_report(report),
@@ -94,7 +97,7 @@ impl Oracle {
         let fits = self.undoable(id) && turn;
         let is = self.services[id.0].is.clone();
         self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is {is:?}"));
-        self.services[id.0].is = Is::Asked(Role::Undo);
+        self.services[id.0].is = Is::Asked(Role::StopCommand);
     }
 
     fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
@@ -244,14 +247,16 @@ impl Oracle {
             Report::Failed { id, why } => {
                 let expected = self.due.failed.remove(id);
                 let property = match why {
-                    Why::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
-                    Why::FinishSaidStop => Property::FinishSayingStopIsObeyed,
-                    Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::Skipped | Why::FailedBefore => {
-                        Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy
-                    }
+                    FailureReason::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
+                    FailureReason::FinishSaidStop => Property::FinishSayingStopIsObeyed,
+                    FailureReason::Ended(_)
+                    | FailureReason::Limit(_)
+                    | FailureReason::CannotStart(_)
+                    | FailureReason::Skipped
+                    | FailureReason::FailedBefore => Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
                 };
                 self.demand(expected, property, || format!("{id:?} is not failed, and said to be by {why:?}"));
-                if let Why::Requirement(on) = why {
+                if let FailureReason::Requirement(on) = why {
                     self.services[id.0].lost_for = Some(*on);
                     let lost = matches!(self.services[on.0].is, Is::Over | Is::Down);
                     let required = self.services[id.0].spec.requires.contains(on);
@@ -370,17 +375,17 @@ impl Oracle {
         }
     }
 
-    fn judge_reason(&mut self, because: &Because) {
+    fn judge_reason(&mut self, because: &StopReason) {
         let expected = self.stop.as_ref().map(|stop| stop.reason);
         let fits = match (because, expected) {
-            (Because::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
-            (Because::Asked, Some(Reason::Asked)) | (Because::NothingLeft, Some(Reason::NothingLeft)) => true,
-            (Because::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
-            (Because::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
-            (Because::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
+            (StopReason::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
+            (StopReason::Asked, Some(Reason::Asked)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => true,
+            (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
+            (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
+            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
             _ => false,
         };
-        if let (Because::Essential(id, _), Some(stop)) = (because, &mut self.stop) {
+        if let (StopReason::Essential(id, _), Some(stop)) = (because, &mut self.stop) {
             stop.reason = Reason::Essential(*id);
         }
         let again = self.stop.as_ref().is_some_and(|stop| stop.announced);
@@ -410,10 +415,11 @@ impl Oracle {
 /// Returns whom an action names.
 fn named(action: &Action) -> Option<Id> {
     match action {
-        Action::Spawn { id, .. } | Action::Signal { id, .. } | Action::Look { id, .. } => Some(*id),
-        Action::Abandon { id, .. } | Action::Forget { id } | Action::EndInput { id } | Action::Renew { id } => {
-            Some(*id)
-        }
+        Action::Spawn { id, .. } | Action::Signal { id, .. } | Action::Probe { id, .. } => Some(*id),
+        Action::UntrackGroup { id, .. }
+        | Action::CancelProbe { id }
+        | Action::EndInput { id }
+        | Action::ApplyReload { id } => Some(*id),
         Action::Retire { .. } | Action::Report(_) | Action::Exit(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Answer, Event, Exit, Id, Pid, Role, Target};
+use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, Target};
 
 use super::natures::Nature;
 use super::world::{Happening, Process, Saying, World, milliseconds, refusal};
@@ -42,7 +42,7 @@ impl World {
         self.after(0, latest, Happening::Executes(pid));
         match role {
             Role::Run => self.plan_run(pid, id, &nature),
-            Role::Undo => {
+            Role::StopCommand => {
                 let (exit, length) = (self.any_exit(70), self.rng.pick(&[10, 300, 8_000]));
                 self.after(20, length + 20, Happening::Ends(pid, exit));
             }
@@ -62,7 +62,7 @@ impl World {
         self.questions.insert(id, number);
         let well = self.rng.percent(nature.answers_well) && !self.rng.percent(nature.hangs);
         let latest = if well { self.rng.pick(&[1, 300]) } else { self.rng.pick(&[1, 300, 5_000]) };
-        let answer = if well { Answer::Well } else { Answer::Badly("connection refused".to_owned()) };
+        let answer = if well { ProbeResult::Pass } else { ProbeResult::Fail("connection refused".to_owned()) };
         self.after(0, latest, Happening::Answers(id, number, answer));
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Answer, Event, Exit, Id, Look, Pid, Report, Request, Role, SpawnError, Status, Supervisor, Target, Time,
+    Action, Event, Exit, Id, Pid, ProbeKind, ProbeResult, Report, Request, Role, SpawnError, Status, Supervisor,
+    Target, Time,
 };
 
 use super::draft::{Draft, setup};
@@ -105,12 +106,12 @@ impl Scene {
 
     /// Its question is answered well.
     pub fn well(&mut self, name: &str) {
-        self.send(Event::Looked { id: self.id(name), answer: Answer::Well });
+        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Pass });
     }
 
     /// Its question is answered badly.
     pub fn badly(&mut self, name: &str) {
-        self.send(Event::Looked { id: self.id(name), answer: Answer::Badly("refused".to_owned()) });
+        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Fail("refused".to_owned()) });
     }
 
     /// It says that it is alive, and perhaps how often it will.
@@ -189,12 +190,12 @@ impl Scene {
                 Action::Exit(code) => self.exit = Some(*code),
                 Action::Signal { .. }
                 | Action::Report(_)
-                | Action::Look { .. }
-                | Action::Forget { .. }
+                | Action::Probe { .. }
+                | Action::CancelProbe { .. }
                 | Action::EndInput { .. }
-                | Action::Abandon { .. }
+                | Action::UntrackGroup { .. }
                 | Action::Retire { .. }
-                | Action::Renew { .. } => {}
+                | Action::ApplyReload { .. } => {}
             }
             self.actions.push(action);
         }
@@ -271,9 +272,9 @@ impl Scene {
     /// Returns what was asked since the last look, and what is not waited for any more: `web: Health`, `web: forget`.
     pub fn questions(&mut self) -> Vec<String> {
         let text = |action| match action {
-            Action::Look { id, look: Look::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
-            Action::Look { id, look } => Some(format!("{}: {look:?}", self.names[id.0])),
-            Action::Forget { id } => Some(format!("{}: forget", self.names[id.0])),
+            Action::Probe { id, look: ProbeKind::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
+            Action::Probe { id, look } => Some(format!("{}: {look:?}", self.names[id.0])),
+            Action::CancelProbe { id } => Some(format!("{}: forget", self.names[id.0])),
             _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()

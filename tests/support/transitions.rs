@@ -78,7 +78,7 @@ impl Kind {
             Event::Ask(Request::Start(_)) => Self::Start,
             Event::Ask(Request::Stop(_)) => Self::Stop,
             Event::Ask(Request::Restart(_)) => Self::Restart,
-            Event::Looked { .. } => Self::Looked,
+            Event::ProbeResult { .. } => Self::Looked,
             Event::Alive { .. } => Self::Alive,
             Event::Trouble { .. } => Self::Trouble,
             Event::Extend { .. } => Self::Extend,
@@ -92,7 +92,7 @@ impl Kind {
         match event {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
-            Event::Looked { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
+            Event::ProbeResult { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
             Event::Trouble { id } | Event::Due { id } | Event::Retired { id } => Some(*id),
             Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,

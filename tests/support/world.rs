@@ -8,7 +8,7 @@ use std::time::Duration;
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Answer, Event, Exit, Id, Phase, Pid, Request, Role, Setup, SpawnError, Spec, Start, Supervisor, Time,
+    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Role, Setup, SpawnError, Spec, Start, Supervisor, Time,
 };
 
 use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
@@ -29,7 +29,7 @@ pub enum Happening {
     Ends(Pid, Exit),
     RestEnds(Pid),
     /// The answer to a question; the number tells whether anybody still waits for it.
-    Answers(Id, u64, Answer),
+    Answers(Id, u64, ProbeResult),
     /// It says something about itself that is no readiness.
     Says(Pid, Saying),
     Outside(Event),
@@ -290,7 +290,7 @@ impl World {
             Happening::Answers(id, number, answer) => {
                 if self.questions.get(id) == Some(number) {
                     self.questions.remove(id);
-                    self.deliver(Event::Looked { id: *id, answer: answer.clone() });
+                    self.deliver(Event::ProbeResult { id: *id, answer: answer.clone() });
                 }
                 return;
             }
@@ -349,9 +349,9 @@ impl World {
         let mut actions: VecDeque<Action> = actions.into();
         let acted = !actions.is_empty();
         while let Some(action) = actions.pop_front().filter(|_| self.steps < MOST_STEPS) {
-            if let Action::Forget { id: forgotten } = action {
+            if let Action::CancelProbe { id: forgotten } = action {
                 // Where answers go first, its question may still be in the list.
-                actions.retain(|action| !matches!(action, Action::Look { id, .. } if *id == forgotten));
+                actions.retain(|action| !matches!(action, Action::Probe { id, .. } if *id == forgotten));
             }
             let Some(answer) = self.carry_out(action) else { continue };
             let more = self.step(answer);
@@ -438,11 +438,11 @@ impl World {
                 self.signal(pid, to, signal);
                 None
             }
-            Action::Look { id, .. } => {
+            Action::Probe { id, .. } => {
                 self.ask(id);
                 None
             }
-            Action::Forget { id } => {
+            Action::CancelProbe { id } => {
                 self.questions.remove(&id);
                 None
             }
@@ -450,11 +450,11 @@ impl World {
                 self.end_input(id);
                 None
             }
-            Action::Abandon { pid, .. } => {
+            Action::UntrackGroup { pid, .. } => {
                 self.processes.remove(&pid);
                 None
             }
-            Action::Renew { id } => {
+            Action::ApplyReload { id } => {
                 self.specs[id.0] = self.oracle.services[id.0].spec.clone();
                 None
             }

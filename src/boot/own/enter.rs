@@ -11,7 +11,7 @@ use nix::libc;
 use super::dir::{Dir, Opened};
 use super::errno;
 use super::report::{Attempt, Cause};
-use super::rules::Verdict;
+use super::rules::EntryAction;
 use super::walk::{Job, MAX_DEPTH};
 use super::worker::{Worker, moved_or};
 use crate::config::values::Uid;
@@ -138,7 +138,7 @@ impl Worker<'_, '_, '_> {
     /// Makes root the owner of a directory that is to change hands, and opens it as such.
     fn take(&mut self, refusal: io::Error, pin: &OwnedFd, stat: &Stat) -> io::Result<Entered> {
         let verdict = self.walk.rules.judge(stat, false);
-        let changes_hands = matches!(verdict, Verdict::Change { chown: true, .. }) && stat.uid != Uid::ROOT;
+        let changes_hands = matches!(verdict, EntryAction::Change { chown: true, .. }) && stat.uid != Uid::ROOT;
         if errno(&refusal) != libc::EACCES || !changes_hands {
             return Err(refusal);
         }
@@ -173,8 +173,8 @@ impl Worker<'_, '_, '_> {
             }
         };
         let wrong = match self.walk.rules.judge(&stat, parent.is_none()) {
-            Verdict::Right | Verdict::Leave(_) => false,
-            Verdict::Change { .. } => true,
+            EntryAction::Right | EntryAction::Leave(_) => false,
+            EntryAction::Change { .. } => true,
         };
         // The top is where all others are reached from again: it always keeps its handle.
         let keeps = self.walk.budget.take() || parent.is_none();

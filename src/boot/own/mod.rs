@@ -7,10 +7,10 @@
 //! - `exclude` is relative to the declared path, exact, and covers all below; nothing is looked at there.
 //! - Modes are given to directories and regular files only.
 
-mod bell;
 mod dir;
 mod enter;
-mod outside;
+mod host_ids;
+mod progress_timer;
 pub mod report;
 mod rules;
 mod top;
@@ -41,7 +41,7 @@ use crate::sys::files::resolve::Found;
 use crate::sys::files::stat::{Kind, Stat};
 use crate::sys::privilege::Root;
 use report::Tally;
-use rules::{Rules, Verdict};
+use rules::{EntryAction, Rules};
 use walk::{Outcome, Walk};
 
 /// Establishes the ownership of a tree. `stop` ends the walk early, `progress` is called a few times a second.
@@ -104,13 +104,13 @@ fn establish(
     let verdict = rules.judge(&stat, true);
     let walks = stat.kind == Kind::Directory
         && tree.recursive
-        && !(tree.when == OwnWhen::RootMismatch && verdict == Verdict::Right);
+        && !(tree.when == OwnWhen::RootMismatch && verdict == EntryAction::Right);
     if !walks {
         let mut tally = Tally::default();
         match verdict {
-            Verdict::Right => {}
-            Verdict::Leave(cause) => tally.left(cause, || shown.to_owned()),
-            Verdict::Change { .. } => match apply_to(kernel, handle.as_fd(), &stat, tree.owner, verdict) {
+            EntryAction::Right => {}
+            EntryAction::Leave(cause) => tally.left(cause, || shown.to_owned()),
+            EntryAction::Change { .. } => match apply_to(kernel, handle.as_fd(), &stat, tree.owner, verdict) {
                 Ok(()) => tally.changed = 1,
                 Err((attempt, error)) => tally.left(Cause::Refused(attempt, errno(&error)), || shown.to_owned()),
             },
@@ -130,9 +130,9 @@ fn apply_to(
     handle: BorrowedFd<'_>,
     stat: &Stat,
     owner: Owner,
-    verdict: Verdict,
+    verdict: EntryAction,
 ) -> Result<(), (Attempt, io::Error)> {
-    let Verdict::Change { chown, chmod } = verdict else {
+    let EntryAction::Change { chown, chmod } = verdict else {
         return Ok(());
     };
     let set_owner = || change::owner(kernel, handle, stat, owner).map_err(|error| (Attempt::Chown, error));
@@ -164,7 +164,7 @@ fn decided(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str) -> Re
     let help = report
         .failed
         .first()
-        .map_or_else(|| own.fix(shown, outside::outside(tree.owner)), |summary| summary.fix.clone());
+        .map_or_else(|| own.fix(shown, host_ids::outside(tree.owner)), |summary| summary.fix.clone());
     Err(Refused::new(what, cause).help(help))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::outside::outside;
+use super::host_ids::outside;
 use crate::config::values::Uid;
 use crate::plan::Owner;
 

@@ -26,7 +26,7 @@ pub(super) struct Rules {
 
 /// What shall become of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum EntryAction {
     /// It is as declared.
     Right,
     /// It is not, and stays so.
@@ -49,7 +49,7 @@ impl Rules {
     }
 
     /// Judges an entry. The declared top is judged like any other, but for devices: who declares one means it.
-    pub fn judge(&self, stat: &Stat, is_top: bool) -> Verdict {
+    pub fn judge(&self, stat: &Stat, is_top: bool) -> EntryAction {
         // A chown that fits already is never issued: it clears setuid bits and file capabilities.
         let chown = (stat.uid, stat.gid) != (self.owner.uid, self.owner.gid);
         let wanted = match stat.kind {
@@ -60,15 +60,15 @@ impl Rules {
         };
         let chmod = wanted.filter(|mode| self.always || *mode != stat.mode);
         if !chown && chmod.is_none() {
-            return Verdict::Right;
+            return EntryAction::Right;
         }
         match stat.kind {
-            Kind::Block | Kind::Character if !self.devices && !is_top => return Verdict::Leave(Cause::Device),
-            Kind::Unknown => return Verdict::Leave(Cause::Device),
+            Kind::Block | Kind::Character if !self.devices && !is_top => return EntryAction::Leave(Cause::Device),
+            Kind::Unknown => return EntryAction::Leave(Cause::Device),
             Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character
                 if stat.links > 1 && !self.may_touch_multi_linked(stat) =>
             {
-                return Verdict::Leave(Cause::MultiLinked);
+                return EntryAction::Leave(Cause::MultiLinked);
             }
             Kind::Regular
             | Kind::Directory
@@ -78,7 +78,7 @@ impl Rules {
             | Kind::Block
             | Kind::Character => {}
         }
-        Verdict::Change { chown, chmod }
+        EntryAction::Change { chown, chmod }
     }
 
     fn may_touch_multi_linked(&self, stat: &Stat) -> bool {
@@ -115,8 +115,8 @@ mod tests {
         }
     }
 
-    const CHOWN: Verdict = Verdict::Change { chown: true, chmod: None };
-    const LEFT: Verdict = Verdict::Leave(Cause::MultiLinked);
+    const CHOWN: EntryAction = EntryAction::Change { chown: true, chmod: None };
+    const LEFT: EntryAction = EntryAction::Leave(Cause::MultiLinked);
 
     #[test]
     fn multiply_linked_files_follow_the_declared_rule() {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_multiply_linked_file_that_is_right_is_right() {
-        assert_eq!(rules(HardLinks::Refuse, Uid(5)).judge(&file(1000, 9), false), Verdict::Right);
+        assert_eq!(rules(HardLinks::Refuse, Uid(5)).judge(&file(1000, 9), false), EntryAction::Right);
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
     fn a_device_is_given_only_below_dev_or_by_its_own_name() {
         let disk = Stat { kind: Kind::Block, ..file(0, 1) };
         let rules = rules(HardLinks::SameOwner, Uid(0));
-        assert_eq!(rules.judge(&disk, false), Verdict::Leave(Cause::Device));
+        assert_eq!(rules.judge(&disk, false), EntryAction::Leave(Cause::Device));
         assert_eq!(rules.judge(&disk, true), CHOWN);
         assert_eq!(Rules { devices: true, ..rules }.judge(&disk, false), CHOWN);
     }
@@ -158,16 +158,16 @@ mod tests {
     fn modes_are_for_files_and_directories_only() {
         let rules = Rules { mode: Some(0o600), dir_mode: Some(0o700), ..rules(HardLinks::SameOwner, Uid(0)) };
         let judged = |kind| rules.judge(&Stat { kind, ..file(1000, 1) }, false);
-        assert_eq!(judged(Kind::Regular), Verdict::Change { chown: false, chmod: Some(0o600) });
-        assert_eq!(judged(Kind::Directory), Verdict::Change { chown: false, chmod: Some(0o700) });
+        assert_eq!(judged(Kind::Regular), EntryAction::Change { chown: false, chmod: Some(0o600) });
+        assert_eq!(judged(Kind::Directory), EntryAction::Change { chown: false, chmod: Some(0o700) });
         for kind in [Kind::Link, Kind::Fifo, Kind::Socket, Kind::Character] {
-            assert_eq!(judged(kind), Verdict::Right, "{kind:?}");
+            assert_eq!(judged(kind), EntryAction::Right, "{kind:?}");
         }
     }
 
     #[test]
     fn always_sets_a_mode_that_fits_and_never_an_owner_that_fits() {
         let rules = Rules { mode: Some(0o644), always: true, ..rules(HardLinks::SameOwner, Uid(0)) };
-        assert_eq!(rules.judge(&file(1000, 1), false), Verdict::Change { chown: false, chmod: Some(0o644) });
+        assert_eq!(rules.judge(&file(1000, 1), false), EntryAction::Change { chown: false, chmod: Some(0o644) });
     }
 }

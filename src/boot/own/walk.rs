@@ -20,8 +20,8 @@ use std::thread;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-use super::bell::{self, Bell};
 use super::dir::{Budget, Dir};
+use super::progress_timer::{self, ProgressTimer};
 use super::report::{Progress, Tally};
 use super::rules::Rules;
 use super::worker::Worker;
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
 
     /// Walks all below a pinned directory and changes it last. All threads are joined when it returns.
     pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> Outcome {
-        let mut me = Worker::new(self, Some(Bell::new(progress)));
+        let mut me = Worker::new(self, Some(ProgressTimer::new(progress)));
         let mut listing = Listing::new();
         me.begin(pin, stat);
         let tally = thread::scope(|scope| {
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
                 self.wake.notify_all();
                 return None;
             }
-            queue = self.wake.wait_timeout(queue, bell::EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.wake.wait_timeout(queue, progress_timer::EVERY).unwrap_or_else(PoisonError::into_inner).0;
             waiting();
         }
     }

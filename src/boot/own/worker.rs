@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 
 use nix::libc;
 
-use super::bell::Bell;
 use super::dir::Dir;
+use super::progress_timer::ProgressTimer;
 use super::report::{Attempt, Cause, Tally};
-use super::rules::Verdict;
+use super::rules::EntryAction;
 use super::walk::{Job, Rest, Walk};
 use super::{apply_to, errno};
 use crate::config::values::Uid;
@@ -27,7 +27,7 @@ const COUNT_BY: u32 = 256;
 pub(super) struct Worker<'w, 'a, 'p> {
     pub walk: &'w Walk<'a>,
     tally: Tally,
-    bell: Option<Bell<'p>>,
+    bell: Option<ProgressTimer<'p>>,
     /// Entries not yet added to the walk's count.
     uncounted: u32,
     /// Whether the last entry had to be changed: then the next is pinned at once, not looked at by its name first.
@@ -37,7 +37,7 @@ pub(super) struct Worker<'w, 'a, 'p> {
 }
 
 impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
-    pub fn new(walk: &'w Walk<'a>, bell: Option<Bell<'p>>) -> Self {
+    pub fn new(walk: &'w Walk<'a>, bell: Option<ProgressTimer<'p>>) -> Self {
         Self { walk, tally: Tally::default(), bell, uncounted: 0, expects_wrong: false, found: Vec::new() }
     }
 
@@ -125,9 +125,9 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         let beneath = self.walk.beneath;
         if !self.expects_wrong {
             match Stat::of_entry(beneath.kernel, at, name).map(|stat| self.walk.rules.judge(&stat, false)) {
-                Ok(Verdict::Right) => return,
-                Ok(Verdict::Leave(cause)) => return self.left(cause, Some(dir), name),
-                Ok(Verdict::Change { .. }) => {}
+                Ok(EntryAction::Right) => return,
+                Ok(EntryAction::Leave(cause)) => return self.left(cause, Some(dir), name),
+                Ok(EntryAction::Change { .. }) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return,
                 Err(error) => return self.left(Cause::Refused(Attempt::Look, errno(&error)), Some(dir), name),
             }
@@ -144,11 +144,11 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
     /// Judges what a handle holds and changes it if that is the verdict. `dir` is where it was found; `None` for the top.
     pub fn change(&mut self, handle: BorrowedFd<'_>, stat: &Stat, dir: Option<&Dir>, name: &CStr) {
         let verdict = self.walk.rules.judge(stat, dir.is_none());
-        self.expects_wrong = verdict != Verdict::Right;
+        self.expects_wrong = verdict != EntryAction::Right;
         match verdict {
-            Verdict::Right => {}
-            Verdict::Leave(cause) => self.left(cause, dir, name),
-            Verdict::Change { .. } => {
+            EntryAction::Right => {}
+            EntryAction::Leave(cause) => self.left(cause, dir, name),
+            EntryAction::Change { .. } => {
                 let outcome = apply_to(self.walk.beneath.kernel, handle, stat, self.walk.rules.owner, verdict);
                 self.outcome(outcome, dir, name);
             }

@@ -15,7 +15,7 @@ use crate::error::{EXIT_WRONG, Error, Problems, shown};
 use crate::inspect::facts;
 use crate::inspect::source::{self, Where, readable};
 use crate::plan::facts::Facts;
-use crate::plan::{self, BootPlan, Drop};
+use crate::plan::{self, BootPlan, DropLevel};
 
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.
@@ -35,7 +35,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
     let (mut drops, mut identity) = (false, None);
     match plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
         Ok(plan) => {
-            drops = plan.privilege.drop == Drop::ToApp;
+            drops = plan.privilege.drop == DropLevel::ToApp;
             // Elsewhere the account's numbers are not known.
             identity = installed.then(|| plan.identity.clone());
             let mut about = String::new();
@@ -101,11 +101,11 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
     let stage = if installed { "here" } else { "started as root with Docker's default capabilities" };
     let privilege = &plan.privilege;
     let kept = match privilege.drop {
-        Drop::ToApp if privilege.kept.is_empty() => format!("PID 1 becomes {who} and keeps nothing"),
-        Drop::ToApp => format!("PID 1 becomes {who} and keeps {}", privilege.kept),
-        Drop::StayRoot => format!("PID 1 stays root, services become {who}"),
-        Drop::AlreadyUser => format!("there is no root, everything runs as {who}"),
-        Drop::Powerless => format!("root cannot step down, everything runs as {who}"),
+        DropLevel::ToApp if privilege.kept.is_empty() => format!("PID 1 becomes {who} and keeps nothing"),
+        DropLevel::ToApp => format!("PID 1 becomes {who} and keeps {}", privilege.kept),
+        DropLevel::StayRoot => format!("PID 1 stays root, services become {who}"),
+        DropLevel::AlreadyUser => format!("there is no root, everything runs as {who}"),
+        DropLevel::Powerless => format!("root cannot step down, everything runs as {who}"),
     };
     let _ = writeln!(text, "privilege: {stage}, {kept}");
     for reason in &privilege.reasons {

@@ -10,9 +10,9 @@ use super::super::output;
 use super::super::words::{duration, plain};
 use super::EXIT_NOT;
 use super::unanswered;
-use crate::control::answers::{Reached, Reloaded, ServiceStatus, Snapshot, Waited};
-use crate::control::client::{Heard, Unanswered, ask, begin};
-use crate::control::protocol::{Ask, Until, milliseconds};
+use crate::control::answers::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
+use crate::control::client::{NoReply, Received, ask, begin};
+use crate::control::protocol::{Query, Until, milliseconds};
 use crate::error::EXIT_REFUSED;
 
 /// Between two looks at how far it is.
@@ -22,20 +22,20 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// 0 if all are up, or done.
 pub(in crate::cli) fn start(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Ask::Start { services, wait_ms })
+    change(args, |services, wait_ms| Query::Start { services, wait_ms })
 }
 
 /// 0 if all are down.
 pub(in crate::cli) fn stop(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Ask::Stop { services, wait_ms })
+    change(args, |services, wait_ms| Query::Stop { services, wait_ms })
 }
 
 /// 0 if all are up again.
 pub(in crate::cli) fn restart(args: &ChangeArgs) -> u8 {
-    change(args, |services, wait_ms| Ask::Restart { services, wait_ms })
+    change(args, |services, wait_ms| Query::Restart { services, wait_ms })
 }
 
-fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Ask) -> u8 {
+fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Query) -> u8 {
     let services = args.services.clone();
     if args.no_wait {
         return match ask::<Waited>(&request(services, None)) {
@@ -54,13 +54,13 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
         (false, false) => Until::Ready,
     };
     let (services, timeout_ms) = (args.services.clone(), Some(milliseconds(args.timeout)));
-    wait_for(&Ask::Wait { services, until, timeout_ms }, &args.services)
+    wait_for(&Query::Wait { services, until, timeout_ms }, &args.services)
 }
 
 /// 0 if all have done so.
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
-    let tried = match patiently::<Reloaded>(&Ask::Reload { services }, &args.services) {
+    let tried = match patiently::<Reloaded>(&Query::Reload { services }, &args.services) {
         Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
             output::out(&format!("{}\n", plain(&told)));
             for notice in &notices {
@@ -79,7 +79,7 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT }
 }
 
-fn wait_for(request: &Ask, names: &[String]) -> u8 {
+fn wait_for(request: &Query, names: &[String]) -> u8 {
     let began = Instant::now();
     let services = match patiently::<Waited>(request, names) {
         Ok(Some(Waited { services })) => services,
@@ -102,21 +102,21 @@ fn say(line: &str, is_well: bool) {
 }
 
 /// Waits for the answer, which comes when PID 1 has one; `None` if it has gone, and that was said.
-fn patiently<T: serde::de::DeserializeOwned>(request: &Ask, names: &[String]) -> Result<Option<T>, Unanswered> {
+fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) -> Result<Option<T>, NoReply> {
     let is_screen = std::io::stderr().is_terminal();
     let began = Instant::now();
     let mut conversation = begin(request)?;
     let mut drawn = false;
     let heard = loop {
         match conversation.next(SECOND) {
-            Ok(Heard::Nothing) if is_screen => {
-                let now = ask::<Snapshot>(&Ask::Status { services: names.to_owned(), after: None });
+            Ok(Received::Nothing) if is_screen => {
+                let now = ask::<Snapshot>(&Query::Status { services: names.to_owned(), after: None });
                 if let Ok(snapshot) = now {
                     output::err(&format!("{CLEAR}{}", progress(&snapshot.services, began.elapsed())));
                     drawn = true;
                 }
             }
-            Ok(Heard::Nothing) => {}
+            Ok(Received::Nothing) => {}
             other => break other,
         }
     };
@@ -124,8 +124,8 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Ask, names: &[String]) ->
         output::err(CLEAR);
     }
     match heard? {
-        Heard::Answer(answer) => Ok(Some(answer)),
-        Heard::Nothing | Heard::End => {
+        Received::Response(answer) => Ok(Some(answer)),
+        Received::Nothing | Received::End => {
             output::err("stepdown: the container has ended meanwhile\n");
             Ok(None)
         }
@@ -141,7 +141,7 @@ fn progress(services: &[ServiceStatus], waited: Duration) -> String {
 }
 
 /// Says how far one service came.
-fn outcome(it: &Reached, waited: Duration) -> String {
+fn outcome(it: &ServiceResult, waited: Duration) -> String {
     let (name, state) = (plain(&it.name), plain(&it.state));
     let why = it.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
     match (it.reached, it.pid) {
@@ -163,7 +163,7 @@ mod tests {
     fn an_outcome_says_what_it_is_and_why_it_is_not_more() {
         let it = |state: &str, pid, reached, why: Option<&str>| {
             let why = why.map(str::to_owned);
-            let it = Reached { name: "web".into(), state: state.into(), pid, reached, why, requires: None };
+            let it = ServiceResult { name: "web".into(), state: state.into(), pid, reached, why, requires: None };
             outcome(&it, Duration::from_secs(60))
         };
         assert_eq!(it("up", Some(7), true, None), "web: up, pid 7");

@@ -6,9 +6,9 @@ use super::super::args::LogsArgs;
 use super::super::output;
 use super::super::words::plain;
 use super::unanswered;
-use crate::control::answers::{LogLine, Logged};
-use crate::control::client::{Heard, begin};
-use crate::control::protocol::Ask;
+use crate::control::answers::{LogEvent, LogLine};
+use crate::control::client::{Received, begin};
+use crate::control::protocol::Query;
 
 /// What is kept comes at once.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,28 +17,28 @@ const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the service wrote to its standard error goes to ours.
 pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
-    let request = Ask::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
+    let request = Query::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
     let mut conversation = match begin(&request) {
         Ok(conversation) => conversation,
         Err(why) => return unanswered(&why),
     };
     loop {
-        match conversation.next::<Logged>(if args.follow { EVER } else { PATIENCE }) {
-            Ok(Heard::Answer(logged)) if print(&logged, args.timestamps) => {}
+        match conversation.next::<LogEvent>(if args.follow { EVER } else { PATIENCE }) {
+            Ok(Received::Response(logged)) if print(&logged, args.timestamps) => {}
             // Nobody reads it any more, or there is no more.
-            Ok(Heard::Answer(_) | Heard::End) => return 0,
-            Ok(Heard::Nothing) if args.follow => {}
-            Ok(Heard::Nothing) => return unanswered(&conversation.senseless("the lines did not come to their end")),
+            Ok(Received::Response(_) | Received::End) => return 0,
+            Ok(Received::Nothing) if args.follow => {}
+            Ok(Received::Nothing) => return unanswered(&conversation.senseless("the lines did not come to their end")),
             Err(why) => return unanswered(&why),
         }
     }
 }
 
-fn print(logged: &Logged, timestamps: bool) -> bool {
+fn print(logged: &LogEvent, timestamps: bool) -> bool {
     match logged {
-        Logged::Line(line) if line.stream == "stderr" => output::err(&text(line, timestamps)),
-        Logged::Line(line) => return output::out(&text(line, timestamps)),
-        Logged::Lost(count) => output::err(&format!("stepdown: {count} lines were lost: they came too fast\n")),
+        LogEvent::Line(line) if line.stream == "stderr" => output::err(&text(line, timestamps)),
+        LogEvent::Line(line) => return output::out(&text(line, timestamps)),
+        LogEvent::Lost(count) => output::err(&format!("stepdown: {count} lines were lost: they came too fast\n")),
     }
     true
 }

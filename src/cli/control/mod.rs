@@ -11,9 +11,9 @@ use std::io::IsTerminal;
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
 use super::words as harmless;
-use crate::control::answers::{Begun, Health, Snapshot, Timings, Variables};
-use crate::control::client::{Unanswered, ask};
-use crate::control::protocol::Ask;
+use crate::control::answers::{Accepted, Health, Snapshot, Timings, Variables};
+use crate::control::client::{NoReply, ask};
+use crate::control::protocol::Query;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 
 pub(super) use change::{reload, restart, start, stop, wait};
@@ -27,7 +27,7 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
     if args.watch {
         return watch::run(args);
     }
-    match ask::<Snapshot>(&Ask::Status { services: args.services.clone(), after: None }) {
+    match ask::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
         Ok(snapshot) => {
             output::out(&shown(&snapshot, args.json));
             if snapshot.is_well() { 0 } else { EXIT_NOT }
@@ -43,7 +43,7 @@ fn shown(snapshot: &Snapshot, as_json: bool) -> String {
 
 /// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
 pub(super) fn health() -> u8 {
-    match ask::<Health>(&Ask::Health {}) {
+    match ask::<Health>(&Query::Health {}) {
         Ok(Health { ill }) => {
             let lines: String = ill.iter().map(|line| harmless::plain(line) + "\n").collect();
             output::out(&lines);
@@ -59,25 +59,25 @@ pub(super) fn health() -> u8 {
 
 /// Begins the ordered stop; 0 if it began.
 pub(super) fn shutdown(args: &ShutdownArgs) -> u8 {
-    begun(&Ask::Shutdown { code: args.code })
+    begun(&Query::Shutdown { code: args.code })
 }
 
 /// Sends a signal; 0 if it was sent.
 pub(super) fn signal(args: &SignalArgs) -> u8 {
     let SignalArgs { service, signal, group } = args;
-    begun(&Ask::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
+    begun(&Query::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
 }
 
-fn begun(request: &Ask) -> u8 {
-    match ask::<Begun>(request) {
-        Ok(Begun {}) => 0,
+fn begun(request: &Query) -> u8 {
+    match ask::<Accepted>(request) {
+        Ok(Accepted {}) => 0,
         Err(why) => unanswered(&why),
     }
 }
 
 /// Prints a service's environment, by name.
 pub(super) fn env(args: &EnvArgs) -> u8 {
-    let request = Ask::Env { service: args.service.clone(), show_secrets: args.show_secrets };
+    let request = Query::Env { service: args.service.clone(), show_secrets: args.show_secrets };
     let Variables { variables } = match ask(&request) {
         Ok(variables) => variables,
         Err(why) => return unanswered(&why),
@@ -94,7 +94,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
 
 /// Prints how long the boot took, and for whom it waited.
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
-    match ask::<Timings>(&Ask::Timings {}) {
+    match ask::<Timings>(&Query::Timings {}) {
         Ok(all) => {
             let json = args.json.then(|| serde_json::to_string_pretty(&all).ok()).flatten();
             output::out(&json.map_or_else(|| timings::text(&all), |json| json + "\n"));
@@ -110,15 +110,15 @@ pub(super) fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-pub(super) fn unanswered(why: &Unanswered) -> u8 {
+pub(super) fn unanswered(why: &NoReply) -> u8 {
     output::err(&format!("stepdown: {}\n", words(why)));
-    if matches!(why, Unanswered::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+    if matches!(why, NoReply::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
 }
 
 /// Returns why nobody answered.
-pub(super) fn words(why: &Unanswered) -> String {
+pub(super) fn words(why: &NoReply) -> String {
     match why {
-        Unanswered::Nobody(places) => {
+        NoReply::Nobody(places) => {
             let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
             format!(
                 "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
@@ -126,21 +126,19 @@ pub(super) fn words(why: &Unanswered) -> String {
                 places.join(", ")
             )
         }
-        Unanswered::Untrusted(path) => format!(
+        NoReply::Untrusted(path) => format!(
             "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
              app user",
             path.display()
         ),
-        Unanswered::Foreign(path) => format!(
+        NoReply::Foreign(path) => format!(
             "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
              container answers; give each container a /run of its own",
             path.display()
         ),
-        Unanswered::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
-        Unanswered::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
+        NoReply::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
+        NoReply::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
         // Every problem of a configuration has its own line.
-        Unanswered::Declined(why) | Unanswered::Wrong(why) => {
-            why.lines().map(harmless::plain).collect::<Vec<_>>().join("\n")
-        }
+        NoReply::Declined(why) | NoReply::Wrong(why) => why.lines().map(harmless::plain).collect::<Vec<_>>().join("\n"),
     }
 }

@@ -116,7 +116,7 @@ fn colour(state: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::answers::{Identity, Taken};
+    use crate::control::answers::{Identity, ResourceUsage};
 
     fn service(name: &str, state: &str, pid: Option<i32>) -> ServiceStatus {
         let (name, state) = (name.into(), state.into());
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_service_stands_in_its_line() {
-        let usage = Some(Taken { memory: 12_900_000, proportional: true, cpu_ms: 1500, processes: 3 });
+        let usage = Some(ResourceUsage { memory: 12_900_000, proportional: true, cpu_ms: 1500, processes: 3 });
         let web = ServiceStatus {
             healthy: Some(false),
             usage,

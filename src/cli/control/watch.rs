@@ -10,8 +10,8 @@ use super::is_colourful;
 use super::table;
 use super::unanswered;
 use crate::control::answers::Snapshot;
-use crate::control::client::{Heard, Unanswered, ask, begin};
-use crate::control::protocol::Ask;
+use crate::control::client::{NoReply, Received, ask, begin};
+use crate::control::protocol::Query;
 use crate::error::EXIT_REFUSED;
 
 /// How often times and usage are drawn anew.
@@ -45,14 +45,14 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
 }
 
 /// Returns another version than `seen`, or after `patience` the same one anew; `None` if PID 1 has gone.
-fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, Unanswered> {
+fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, NoReply> {
     let services = args.services.clone();
     if let Some(seen) = seen {
-        match begin(&Ask::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
-            Heard::Answer(snapshot) => return Ok(Some(snapshot)),
-            Heard::End => return Ok(None),
-            Heard::Nothing => {}
+        match begin(&Query::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
+            Received::Response(snapshot) => return Ok(Some(snapshot)),
+            Received::End => return Ok(None),
+            Received::Nothing => {}
         }
     }
-    ask(&Ask::Status { services, after: None }).map(Some)
+    ask(&Query::Status { services, after: None }).map(Some)
 }

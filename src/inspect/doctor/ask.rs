@@ -17,8 +17,8 @@ use nix::unistd::{AccessFlags, ForkResult, access, fork, getegid, geteuid, pipe}
 use serde::{Deserialize, Serialize};
 
 use super::{are_ours, found};
-use crate::plan::checks::seen::{Found, No, Told};
-use crate::plan::checks::{Question, Want, Who};
+use crate::plan::checks::seen::{AccessResult, Denial, PathStat};
+use crate::plan::checks::{ProbedUser, Question, Want};
 
 /// So many entries of a tree are looked at: enough to find what somebody else has left there.
 const MOST_ENTRIES: usize = 20_000;
@@ -28,13 +28,13 @@ const HARMLESS: [&str; 5] = ["/dev/dri/", "/dev/kfd", "/dev/fuse", "/dev/net/tun
 /// What one question came to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Answer {
-    pub told: Told,
+    pub told: AccessResult,
     /// What is there, as that user sees it.
-    pub found: Option<Found>,
+    pub found: Option<PathStat>,
 }
 
 /// Asks all of these as that user. Where we cannot become it we are asked ourselves; the remark says so.
-pub(super) fn as_user(who: &Who, questions: &[&Question]) -> (Vec<Answer>, Option<String>) {
+pub(super) fn as_user(who: &ProbedUser, questions: &[&Question]) -> (Vec<Answer>, Option<String>) {
     let ours = || questions.iter().map(|question| ask(question)).collect::<Vec<_>>();
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let same = (uid, gid) == (who.uid, who.gid);
@@ -58,7 +58,7 @@ pub(super) fn as_user(who: &Who, questions: &[&Question]) -> (Vec<Answer>, Optio
 }
 
 /// `None`: the user could not be become.
-fn as_other(who: &Who, questions: &[&Question]) -> Option<Vec<Answer>> {
+fn as_other(who: &ProbedUser, questions: &[&Question]) -> Option<Vec<Answer>> {
     let (from, to) = pipe().ok()?;
     // SAFETY: a verb has one thread, so the child may do everything that we may.
     match unsafe { fork() }.ok()? {
@@ -79,7 +79,7 @@ fn as_other(who: &Who, questions: &[&Question]) -> Option<Vec<Answer>> {
     }
 }
 
-fn tell(who: &Who, questions: &[&Question], to: OwnedFd) {
+fn tell(who: &ProbedUser, questions: &[&Question], to: OwnedFd) {
     let answers: Option<Vec<Answer>> =
         become_user(who).then(|| questions.iter().map(|question| ask(question)).collect());
     let text = serde_json::to_vec(&answers).unwrap_or_default();
@@ -88,7 +88,7 @@ fn tell(who: &Who, questions: &[&Question], to: OwnedFd) {
 }
 
 /// Runs in the child, whose one thread is all there is.
-fn become_user(who: &Who) -> bool {
+fn become_user(who: &ProbedUser) -> bool {
     // SAFETY: the groups are as many as told; the rest are integers.
     unsafe {
         libc::setgroups(who.groups.len(), who.groups.as_ptr()) == 0
@@ -104,8 +104,8 @@ fn ask(question: &Question) -> Answer {
         None => match fs::metadata(path) {
             Ok(meta) => there(question, &meta),
             Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
-                Errno::ENOENT => Told::Missing,
-                errno => Told::NotRead(no(errno)),
+                Errno::ENOENT => AccessResult::Missing,
+                errno => AccessResult::NotRead(no(errno)),
             },
         },
     };
@@ -113,41 +113,41 @@ fn ask(question: &Question) -> Answer {
 }
 
 /// The first directory above that may not be entered, or is not there.
-fn on_the_way(path: &Path) -> Option<Told> {
+fn on_the_way(path: &Path) -> Option<AccessResult> {
     let mut above: Vec<_> = path.ancestors().skip(1).collect();
     above.reverse();
     above.into_iter().find_map(|directory| match access(directory, AccessFlags::X_OK) {
         Ok(()) => None,
-        Err(Errno::ENOENT) => Some(Told::Missing),
-        Err(Errno::EACCES) => Some(Told::Barred(directory.to_owned(), found(directory))),
-        Err(errno) => Some(Told::NotRead(no(errno))),
+        Err(Errno::ENOENT) => Some(AccessResult::Missing),
+        Err(Errno::EACCES) => Some(AccessResult::Barred(directory.to_owned(), found(directory))),
+        Err(errno) => Some(AccessResult::NotRead(no(errno))),
     })
 }
 
-fn there(question: &Question, meta: &fs::Metadata) -> Told {
+fn there(question: &Question, meta: &fs::Metadata) -> AccessResult {
     let path = &question.path;
     let may = |flags| access(path, flags).map_err(no);
     let (read, write, search) = (AccessFlags::R_OK, AccessFlags::W_OK, AccessFlags::X_OK);
     let answer = match question.want {
-        Want::Enter if !meta.is_dir() => Err(Told::NotRead(No::Other(libc::ENOTDIR))),
-        Want::Enter | Want::Execute => may(search).map_err(Told::NotRead),
-        Want::Read => may(read).and_then(|()| opened(path, meta)).map_err(Told::NotRead),
-        Want::Device => may(read | write).and_then(|()| device(path, meta)).map_err(Told::NotRead),
+        Want::Enter if !meta.is_dir() => Err(AccessResult::NotRead(Denial::Other(libc::ENOTDIR))),
+        Want::Enter | Want::Execute => may(search).map_err(AccessResult::NotRead),
+        Want::Read => may(read).and_then(|()| opened(path, meta)).map_err(AccessResult::NotRead),
+        Want::Device => may(read | write).and_then(|()| device(path, meta)).map_err(AccessResult::NotRead),
         Want::Use => {
             let reading = if meta.is_dir() { read | search } else { read };
-            let read = may(reading).and_then(|()| opened(path, meta)).map_err(Told::NotRead);
-            read.and_then(|()| may(write).and_then(|()| writable(path, meta)).map_err(Told::NotWritten))
+            let read = may(reading).and_then(|()| opened(path, meta)).map_err(AccessResult::NotRead);
+            read.and_then(|()| may(write).and_then(|()| writable(path, meta)).map_err(AccessResult::NotWritten))
         }
     };
     match answer {
         Err(told) => told,
         Ok(()) if question.recursive && meta.is_dir() => below(path, meta.dev()),
-        Ok(()) => Told::Yes,
+        Ok(()) => AccessResult::Yes,
     }
 }
 
 /// Security modules that judge by path are not asked by access(2).
-fn opened(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
+fn opened(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
     if !meta.is_dir() && !meta.is_file() {
         return Ok(());
     }
@@ -155,7 +155,7 @@ fn opened(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
     File::options().read(true).custom_flags(flags).open(path).map(drop).map_err(|error| errno_no(&error))
 }
 
-fn device(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
+fn device(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
     let kind = meta.file_type();
     let may_open = HARMLESS.iter().any(|prefix| path.to_string_lossy().starts_with(prefix));
     if !may_open || !(kind.is_char_device() || kind.is_block_device()) {
@@ -163,18 +163,18 @@ fn device(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
     }
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     match File::options().read(true).write(true).custom_flags(flags).open(path) {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)) => Err(No::NotPermitted),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)) => Err(Denial::NotPermitted),
         // That nothing is behind it, or that it is busy, is no matter of access.
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
 /// Room, and a file without a name where the file system knows such.
-fn writable(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
+fn writable(path: &Path, meta: &fs::Metadata) -> Result<(), Denial> {
     if let Ok(room) = statvfs(path) {
         let no_inode = room.files() > 0 && room.files_available() == 0;
         if room.blocks() > 0 && (room.blocks_available() == 0 || no_inode) {
-            return Err(No::Full);
+            return Err(Denial::Full);
         }
     }
     if !meta.is_dir() {
@@ -190,7 +190,7 @@ fn writable(path: &Path, meta: &fs::Metadata) -> Result<(), No> {
 }
 
 /// The first entry of another user's that may not be read and written. What is one's own may well be read-only.
-fn below(top: &Path, device: u64) -> Told {
+fn below(top: &Path, device: u64) -> AccessResult {
     let me = geteuid().as_raw();
     let mut left = MOST_ENTRIES;
     let mut directories = vec![top.to_owned()];
@@ -199,7 +199,7 @@ fn below(top: &Path, device: u64) -> Told {
         for entry in entries.flatten() {
             left = match left.checked_sub(1) {
                 Some(left) => left,
-                None => return Told::Yes,
+                None => return AccessResult::Yes,
             };
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_symlink() || meta.dev() != device {
@@ -211,26 +211,26 @@ fn below(top: &Path, device: u64) -> Told {
             if meta.uid() != me
                 && let Err(errno) = access(&path, flags)
             {
-                return Told::Below(path.to_string_lossy().into_owned().into(), no(errno));
+                return AccessResult::Below(path.to_string_lossy().into_owned().into(), no(errno));
             }
             if meta.is_dir() {
                 directories.push(path);
             }
         }
     }
-    Told::Yes
+    AccessResult::Yes
 }
 
-fn errno_no(error: &std::io::Error) -> No {
+fn errno_no(error: &std::io::Error) -> Denial {
     no(Errno::from_raw(error.raw_os_error().unwrap_or_default()))
 }
 
-fn no(errno: Errno) -> No {
+fn no(errno: Errno) -> Denial {
     match errno {
-        Errno::EACCES => No::Denied,
-        Errno::EPERM => No::NotPermitted,
-        Errno::EROFS => No::ReadOnly,
-        Errno::ENOSPC | Errno::EDQUOT => No::Full,
-        other => No::Other(other as i32),
+        Errno::EACCES => Denial::Denied,
+        Errno::EPERM => Denial::NotPermitted,
+        Errno::EROFS => Denial::ReadOnly,
+        Errno::ENOSPC | Errno::EDQUOT => Denial::Full,
+        other => Denial::Other(other as i32),
     }
 }

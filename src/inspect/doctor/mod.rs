@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::checks::mounts::Mounts;
-use crate::plan::checks::seen::{Found, Ground, Look, Seen};
-use crate::plan::checks::{Examination, Question, SECRETS, Who, listening};
+use crate::plan::checks::seen::{HostContext, Observations, PathObservation, PathStat};
+use crate::plan::checks::{Examination, ProbedUser, Question, SECRETS, listening};
 use crate::plan::facts::Facts;
 use crate::sys::id_map::id_maps;
-use crate::sys::slurp;
+use crate::sys::read_file;
 use ask::Answer;
 
 /// Looks at everything that was asked. The process must have one thread.
-pub fn look(examination: &Examination) -> Seen {
+pub fn look(examination: &Examination) -> Observations {
     let mut remarks = Vec::new();
     let looks = looks(&examination.questions, &mut remarks);
     let tcp = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| listening(&text(path)));
-    Seen {
+    Observations {
         looks,
         ground: ground(),
         free_ports_from: text("/proc/sys/net/ipv4/ip_unprivileged_port_start").trim().parse().ok(),
@@ -40,9 +40,9 @@ pub fn secrets() -> Vec<PathBuf> {
 }
 
 /// Returns what the container stands on.
-pub fn ground() -> Ground {
+pub fn ground() -> HostContext {
     let (uid_map, gid_map) = id_maps();
-    Ground { mounts: Mounts::parse(&slurp::proc("/proc/self/mountinfo")), uid_map, gid_map, label: label() }
+    HostContext { mounts: Mounts::parse(&read_file::proc("/proc/self/mountinfo")), uid_map, gid_map, label: label() }
 }
 
 /// Who PID 1 is, where it does not answer and is ours all the same: its ids stand in the open.
@@ -75,7 +75,7 @@ pub fn facts_of(facts: Facts, (uid, gid, groups): (Uid, Gid, Vec<Gid>)) -> Facts
 }
 
 fn text(path: &str) -> String {
-    String::from_utf8_lossy(&slurp::proc(path)).into_owned()
+    String::from_utf8_lossy(&read_file::proc(path)).into_owned()
 }
 
 /// SELinux and AppArmor say here who we are to them; `unconfined` is nobody special.
@@ -89,9 +89,9 @@ fn label() -> Option<String> {
 }
 
 /// Asks for all users in turn.
-fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<Look> {
-    let mut looks: Vec<Look> = questions.iter().map(around).collect();
-    let mut asked: Vec<&Who> = Vec::new();
+fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservation> {
+    let mut looks: Vec<PathObservation> = questions.iter().map(around).collect();
+    let mut asked: Vec<&ProbedUser> = Vec::new();
     for Question { who, .. } in questions {
         if asked.contains(&who) {
             continue;
@@ -113,18 +113,18 @@ fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<Look> {
 }
 
 /// What we can see ourselves.
-fn around(question: &Question) -> Look {
+fn around(question: &Question) -> PathObservation {
     let real = fs::canonicalize(&question.path).unwrap_or_else(|_| question.path.clone());
-    Look { real, found: found(&question.path), told: Default::default() }
+    PathObservation { real, found: found(&question.path), told: Default::default() }
 }
 
-fn found(path: &Path) -> Option<Found> {
+fn found(path: &Path) -> Option<PathStat> {
     let meta = fs::metadata(path).ok()?;
-    Some(Found { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777, is_directory: meta.is_dir() })
+    Some(PathStat { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777, is_directory: meta.is_dir() })
 }
 
 /// Returns whether these are the groups that we have.
-fn are_ours(who: &Who) -> bool {
+fn are_ours(who: &ProbedUser) -> bool {
     let wanted: BTreeSet<u32> = who.groups.iter().copied().chain([who.gid]).collect();
     let ours = nix::unistd::getgroups().unwrap_or_default();
     let ours: BTreeSet<u32> = ours.into_iter().map(|gid| gid.as_raw()).chain([who.gid]).collect();

@@ -15,7 +15,7 @@ use super::raw;
 use crate::config::values::Gid;
 use crate::plan::facts::{AccountFile, AccountState};
 use crate::sys::access;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// A larger one is not read: no account file of a container is, and all of it has to be held in memory.
 const MAX_ACCOUNTS: u64 = 16 * 1024 * 1024;
@@ -95,7 +95,7 @@ fn contents(fd: OwnedFd, size: u64) -> Option<Vec<u8>> {
         return None;
     }
     let most = usize::try_from(MAX_ACCOUNTS).ok()?;
-    let bytes = slurp::regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
+    let bytes = read_file::regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
     (bytes.len() <= most).then_some(bytes)
 }
 

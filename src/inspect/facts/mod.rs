@@ -5,13 +5,13 @@
 mod accounts;
 mod homes;
 mod limits;
+mod owners;
 mod paths;
 mod process;
 mod programs;
 mod raw;
 mod runtime;
 mod stdio;
-mod whose;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ use crate::error::shown;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 use crate::plan::{inherited, remarks};
 use crate::sys::access;
-use crate::sys::null;
+use crate::sys::dev_null;
 
 use programs::Found;
 
@@ -42,9 +42,9 @@ pub fn id_maps() -> (IdMap, IdMap) {
 pub fn again(config: &Config, boot: &Facts) -> Facts {
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
-    let whose = whose::read(config, &found, boot.uid);
-    let search = whose::search(config, path.as_deref(), boot.uid);
-    let resolved = whose::resolved(config, &found, &search);
+    let whose = owners::read(config, &found, boot.uid);
+    let search = owners::search(config, path.as_deref(), boot.uid);
+    let resolved = owners::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
     let mut facts =
         Facts { programs, helpers, candidates, interpreters, executables, resolved, whose, search, ..boot.clone() };
@@ -63,9 +63,9 @@ pub fn read(config: &Config) -> Facts {
     let stdio = stdio::read();
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
-    let whose = whose::read(config, &found, process.uid);
-    let search = whose::search(config, path.as_deref(), process.uid);
-    let resolved = whose::resolved(config, &found, &search);
+    let whose = owners::read(config, &found, process.uid);
+    let search = owners::search(config, path.as_deref(), process.uid);
+    let resolved = owners::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
@@ -78,7 +78,7 @@ pub fn read(config: &Config) -> Facts {
         free_ports_from: free_ports_from(),
         cwd_is_there: std::env::current_dir().is_ok(),
         proc_mounted: process.proc_mounted,
-        dev_null: null::is_there(),
+        dev_null: dev_null::is_there(),
         uid: process.uid,
         gid: process.gid,
         groups: process.groups,
@@ -99,7 +99,7 @@ pub fn read(config: &Config) -> Facts {
         account_modes: accounts::modes(),
         etc,
         whose,
-        root_owner: whose::root_owner(),
+        root_owner: owners::root_owner(),
         search,
         variables: variables(),
         candidates,
@@ -125,7 +125,7 @@ fn variables() -> Vec<String> {
 
 /// Returns the lowest port that anybody may bind.
 pub fn free_ports_from() -> Option<u16> {
-    let text = crate::sys::slurp::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let text = crate::sys::read_file::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     String::from_utf8_lossy(&text).trim().parse().ok()
 }
 

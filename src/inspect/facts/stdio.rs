@@ -6,11 +6,11 @@ use nix::sys::stat::SFlag;
 use super::raw;
 use crate::config::values::Uid;
 use crate::plan::facts::{StdioFact, StdioKind};
-use crate::sys::before;
+use crate::sys::early_descriptors;
 
 /// Looks at all three.
 pub(super) fn read() -> [StdioFact; 3] {
-    [0, 1, 2].map(|fd| match raw::fstat(fd).filter(|_| !before::was_closed(fd)) {
+    [0, 1, 2].map(|fd| match raw::fstat(fd).filter(|_| !early_descriptors::was_closed(fd)) {
         Some(stat) => {
             StdioFact { kind: kind(&stat, || raw::isatty(fd)), uid: Uid(stat.st_uid), mode: stat.st_mode & 0o7777 }
         }

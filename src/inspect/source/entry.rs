@@ -12,7 +12,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
 use crate::config::{Content, MAX_FILE};
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// NONBLOCK: a FIFO without a writer must not hold PID 1 (SECURITY 1.4). NOCTTY: a terminal must not become ours.
 pub(super) const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
@@ -128,7 +128,7 @@ pub(super) fn read_regular(fd: OwnedFd, stat: &FileStat) -> Content {
         return Content::TooLarge(size);
     }
     let executable = stat.st_mode & 0o111 != 0;
-    match slurp::regular(&File::from(fd), usize::try_from(size).unwrap_or_default(), MAX_FILE) {
+    match read_file::regular(&File::from(fd), usize::try_from(size).unwrap_or_default(), MAX_FILE) {
         Ok(bytes) if bytes.len() > MAX_FILE => Content::TooLarge(bytes.len() as u64), // grew while we read
         Ok(bytes) => Content::File { bytes, executable },
         Err(error) => Content::Unreadable(

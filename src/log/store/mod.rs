@@ -50,7 +50,7 @@ pub struct Store {
     written: usize,
     /// The stream whose unfinished line `waiting` ends with.
     open: Option<u64>,
-    trouble: Option<Trouble>,
+    trouble: Option<WriteFailure>,
     /// When a file becomes too old.
     look_again: Option<Instant>,
     /// To be compressed, the newest first.
@@ -70,7 +70,7 @@ struct Current {
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct WriteFailure {
     what: String,
     since: Instant,
     retry: Instant,
@@ -253,7 +253,7 @@ impl Store {
             (Err(cause), None) => {
                 let what = format!("{}: {cause}", self.shown());
                 self.notes.push(Note::Error(format!("{}: cannot write {what}; its output waits", self.who)));
-                self.trouble = Some(Trouble { what, since: now.at, retry: now.at + RETRY });
+                self.trouble = Some(WriteFailure { what, since: now.at, retry: now.at + RETRY });
             }
         }
     }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::Area;
+use super::CauseKind;
 use super::Check;
 use super::Finding;
 use super::Trouble;
-use super::Why;
 use super::mounts::Mount;
-use super::questions::{AtBoot, Question, Want, Who};
-use super::seen::{Found, Ground, Look, No, Told};
+use super::questions::{AtBoot, ProbedUser, Question, Want};
+use super::seen::{AccessResult, Denial, HostContext, PathObservation, PathStat};
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
 use crate::plan::facts::IdMap;
@@ -19,7 +19,7 @@ use crate::plan::show::words;
 /// What a file shows whose owner has no number here (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;
 
-pub(super) fn judge(question: &Question, look: &Look, ground: &Ground) -> Check {
+pub(super) fn judge(question: &Question, look: &PathObservation, ground: &HostContext) -> Check {
     let case = Case { question, look, ground, mount: ground.mounts.of(&look.real) };
     let finding = match case.trouble() {
         Ok(note) => Finding::Ok { note },
@@ -31,35 +31,38 @@ pub(super) fn judge(question: &Question, look: &Look, ground: &Ground) -> Check 
 
 struct Case<'a> {
     question: &'a Question,
-    look: &'a Look,
-    ground: &'a Ground,
+    look: &'a PathObservation,
+    ground: &'a HostContext,
     mount: Option<&'a Mount>,
 }
 
 impl Case<'_> {
     fn trouble(&self) -> Result<String, Trouble> {
         match (&self.look.told, &self.question.at_boot) {
-            (Told::Yes, at_boot) => Ok(self.well(at_boot)),
-            (Told::Missing, _) if self.question.optional => Ok("not there, and optional".to_owned()),
-            (Told::Missing, AtBoot::Made(to)) => Ok(format!("made at boot, {to}")),
-            (Told::Missing, _) => Err(self.told_by_boot(self.missing())),
-            (Told::Barred(on_the_way, found), _) => Err(self.barred(on_the_way, *found)),
-            (Told::Unknown, AtBoot::Skipped { cause, consequence, fix }) => {
+            (AccessResult::Yes, at_boot) => Ok(self.well(at_boot)),
+            (AccessResult::Missing, _) if self.question.optional => Ok("not there, and optional".to_owned()),
+            (AccessResult::Missing, AtBoot::Made(to)) => Ok(format!("made at boot, {to}")),
+            (AccessResult::Missing, _) => Err(self.told_by_boot(self.missing())),
+            (AccessResult::Barred(on_the_way, found), _) => Err(self.barred(on_the_way, *found)),
+            (AccessResult::Unknown, AtBoot::Skipped { cause, consequence, fix }) => {
                 Err(Trouble::new(cause.clone(), consequence.clone(), fix.clone()))
             }
-            (Told::Unknown, _) => Ok(format!("not looked at: nobody here can become {}", self.who())),
-            (Told::NotRead(No::Denied) | Told::NotWritten(No::Denied) | Told::Below(..), AtBoot::Given(to))
-                if self.is_owners_matter() =>
-            {
+            (AccessResult::Unknown, _) => Ok(format!("not looked at: nobody here can become {}", self.who())),
+            (
+                AccessResult::NotRead(Denial::Denied)
+                | AccessResult::NotWritten(Denial::Denied)
+                | AccessResult::Below(..),
+                AtBoot::Given(to),
+            ) if self.is_owners_matter() => {
                 let is_remote = self.mount.is_some_and(Mount::is_remote);
                 Ok(format!("given to {to} at boot{}", if is_remote { ", if the server lets root do so" } else { "" }))
             }
-            (Told::NotRead(_) | Told::NotWritten(_), AtBoot::Made(to)) if self.is_owners_matter() => {
+            (AccessResult::NotRead(_) | AccessResult::NotWritten(_), AtBoot::Made(to)) if self.is_owners_matter() => {
                 Ok(format!("made {to} at boot"))
             }
-            (Told::NotRead(no), _) => Err(self.told_by_boot(self.refused(*no, "read"))),
-            (Told::NotWritten(no), _) => Err(self.told_by_boot(self.refused(*no, "write"))),
-            (Told::Below(path, no), _) => Err(self.below(path, *no)),
+            (AccessResult::NotRead(no), _) => Err(self.told_by_boot(self.refused(*no, "read"))),
+            (AccessResult::NotWritten(no), _) => Err(self.told_by_boot(self.refused(*no, "write"))),
+            (AccessResult::Below(path, no), _) => Err(self.below(path, *no)),
         }
     }
 
@@ -74,11 +77,13 @@ impl Case<'_> {
     /// Returns whether a new owner would change the answer.
     fn is_owners_matter(&self) -> bool {
         let no = match self.look.told {
-            Told::NotRead(no) | Told::NotWritten(no) => no,
-            Told::Below(_, no) => return no == No::Denied,
-            Told::Yes | Told::Missing | Told::Barred(..) | Told::Unknown => return true,
+            AccessResult::NotRead(no) | AccessResult::NotWritten(no) => no,
+            AccessResult::Below(_, no) => return no == Denial::Denied,
+            AccessResult::Yes | AccessResult::Missing | AccessResult::Barred(..) | AccessResult::Unknown => {
+                return true;
+            }
         };
-        no == No::Denied && !self.is_allowed_by_mode()
+        no == Denial::Denied && !self.is_allowed_by_mode()
     }
 
     fn well(&self, at_boot: &AtBoot) -> String {
@@ -103,15 +108,15 @@ impl Case<'_> {
     /// cause is what the look found out.
     fn told_by_boot(&self, found: Trouble) -> Trouble {
         match (&self.question.at_boot, found.why) {
-            (AtBoot::Skipped { cause, consequence, fix }, Why::OwnerAndMode | Why::Missing) => {
-                let why = if cause.ends_with("not granted") { Why::Capability } else { found.why };
+            (AtBoot::Skipped { cause, consequence, fix }, CauseKind::OwnerAndMode | CauseKind::Missing) => {
+                let why = if cause.ends_with("not granted") { CauseKind::Capability } else { found.why };
                 Trouble { why, ..Trouble::new(cause.clone(), consequence.clone(), fix.clone()) }
             }
             (AtBoot::Skipped { .. } | AtBoot::Nothing | AtBoot::Given(_) | AtBoot::Made(_), _) => found,
         }
     }
 
-    fn lost(&self, why: Why, cause: String, fix: Fix) -> Trouble {
+    fn lost(&self, why: CauseKind, cause: String, fix: Fix) -> Trouble {
         Trouble { why, ..Trouble::new(cause, self.question.lost.clone(), fix) }
     }
 
@@ -124,10 +129,10 @@ impl Case<'_> {
             }
             _ => Fix::words("put it into the image, or mount it"),
         };
-        self.lost(Why::Missing, format!("{path} does not exist"), fix)
+        self.lost(CauseKind::Missing, format!("{path} does not exist"), fix)
     }
 
-    fn barred(&self, on_the_way: &Path, found: Option<Found>) -> Trouble {
+    fn barred(&self, on_the_way: &Path, found: Option<PathStat>) -> Trouble {
         let at = words::path(on_the_way);
         let cause = match found {
             Some(found) => format!("{at}, on the way, is {}", shown(found)),
@@ -138,32 +143,32 @@ impl Case<'_> {
         } else {
             Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
         };
-        self.lost(Why::OwnerAndMode, cause, fix)
+        self.lost(CauseKind::OwnerAndMode, cause, fix)
     }
 
-    fn below(&self, path: &Path, no: No) -> Trouble {
+    fn below(&self, path: &Path, no: Denial) -> Trouble {
         let at = words::path(path);
         let cause = format!("{at}, below it, may not be used: {}", words_of(no));
-        self.lost(Why::OwnerAndMode, cause, self.give())
+        self.lost(CauseKind::OwnerAndMode, cause, self.give())
     }
 
-    fn refused(&self, no: No, verb: &str) -> Trouble {
+    fn refused(&self, no: Denial, verb: &str) -> Trouble {
         let path = self.path();
         match no {
-            No::ReadOnly => self.read_only(),
-            No::Full => {
+            Denial::ReadOnly => self.read_only(),
+            Denial::Full => {
                 let source = self.mount.map(|mount| words::path(Path::new(&mount.source))).unwrap_or_default();
                 let fix = "free some space or inodes there, or raise the quota";
-                self.lost(Why::Full, format!("no space is left on {source}"), fix.into())
+                self.lost(CauseKind::Full, format!("no space is left on {source}"), fix.into())
             }
-            No::NotPermitted if self.question.want == Want::Device => {
+            Denial::NotPermitted if self.question.want == Want::Device => {
                 let fix = Fix::settings(format!("--device {path}"), format!("devices: [{path}]"), "");
-                self.lost(Why::DeviceCgroup, "the container's device rules forbid it".to_owned(), fix)
+                self.lost(CauseKind::DeviceCgroup, "the container's device rules forbid it".to_owned(), fix)
             }
-            No::Denied | No::NotPermitted => self.denied(verb),
-            No::Other(errno) => {
+            Denial::Denied | Denial::NotPermitted => self.denied(verb),
+            Denial::Other(errno) => {
                 let words = std::io::Error::from_raw_os_error(errno);
-                self.lost(Why::Other, format!("cannot {verb} it: {words}"), Fix::words("mend what is there"))
+                self.lost(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("mend what is there"))
             }
         }
     }
@@ -173,11 +178,11 @@ impl Case<'_> {
             let owner = Owner { uid: Uid(self.question.who.uid), gid: Gid(self.question.who.gid) };
             let is_file = self.look.found.is_some_and(|found| !found.is_directory);
             let fix = Fix::writable(&self.question.path, is_file, Some(owner));
-            return self.lost(Why::ReadOnly, "the container's root is read-only".to_owned(), fix);
+            return self.lost(CauseKind::ReadOnly, "the container's root is read-only".to_owned(), fix);
         };
         let point = words::path(&mount.point);
         let fix = Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"));
-        self.lost(Why::ReadOnly, format!("{point} is mounted read-only"), fix)
+        self.lost(CauseKind::ReadOnly, format!("{point} is mounted read-only"), fix)
     }
 
     fn denied(&self, verb: &str) -> Trouble {
@@ -190,10 +195,10 @@ impl Case<'_> {
             } else {
                 Fix::words(format!("mount {point} without `noexec`, or keep the program in the image"))
             };
-            return self.lost(Why::NoExec, format!("{point} is mounted noexec"), fix);
+            return self.lost(CauseKind::NoExec, format!("{point} is mounted noexec"), fix);
         }
         let found = self.look.found;
-        let of_stranger = |found: &Found| {
+        let of_stranger = |found: &PathStat| {
             (found.uid == NOBODY && self.ground.uid_map != IdMap::whole())
                 || (found.gid == NOBODY && self.ground.gid_map != IdMap::whole())
         };
@@ -203,7 +208,7 @@ impl Case<'_> {
                 Want::Device => Fix::words("podman: `--group-add keep-groups`"),
                 _ => self.give().or(Fix::words("podman: `--userns=keep-id` (files of the user who started it)")),
             };
-            return self.lost(Why::NotMapped, cause, fix);
+            return self.lost(CauseKind::NotMapped, cause, fix);
         }
         if self.is_allowed_by_mode() {
             return self.beyond_modes();
@@ -212,7 +217,7 @@ impl Case<'_> {
             Some(found) => format!("{path} is {}", shown(found)),
             None => format!("{} may not {verb} it", who.shown()),
         };
-        self.lost(Why::OwnerAndMode, cause, self.give())
+        self.lost(CauseKind::OwnerAndMode, cause, self.give())
     }
 
     /// Owner and mode say yes, the kernel says no.
@@ -221,12 +226,12 @@ impl Case<'_> {
         if let Some(mount) = self.mount.filter(|mount| mount.is_remote()) {
             let source = words::path(Path::new(&mount.source));
             let cause = format!("{source} refuses, although owner and mode{found} allow it (root_squash, all_squash)");
-            return self.lost(Why::Nfs, cause, self.give());
+            return self.lost(CauseKind::Nfs, cause, self.give());
         }
         let Some(label) = &self.ground.label else {
             let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl tells)");
             let fix = Fix::words("mend the ACL on the host: `setfacl -R -b` removes it").or(self.give());
-            return self.lost(Why::Other, cause, fix);
+            return self.lost(CauseKind::Other, cause, fix);
         };
         let cause = format!("the security module refuses, although owner and mode{found} allow it: {label}");
         let fix = if label.matches(':').count() >= 2 {
@@ -240,7 +245,7 @@ impl Case<'_> {
                 "securityContext: { appArmorProfile: { type: Unconfined } }",
             )
         };
-        self.lost(Why::Lsm, cause, fix)
+        self.lost(CauseKind::Lsm, cause, fix)
     }
 
     /// What gives it to who needs it.
@@ -261,7 +266,7 @@ impl Case<'_> {
 
     fn is_allowed_by_mode(&self) -> bool {
         let Some(found) = self.look.found else { return false };
-        let Who { uid, gid, groups, .. } = &self.question.who;
+        let ProbedUser { uid, gid, groups, .. } = &self.question.who;
         let bits = if found.uid == *uid {
             found.mode >> 6
         } else if found.gid == *gid || groups.contains(&found.gid) {
@@ -280,15 +285,15 @@ impl Case<'_> {
     }
 }
 
-fn shown(found: Found) -> String {
+fn shown(found: PathStat) -> String {
     format!("{}:{} {:04o}", found.uid, found.gid, found.mode)
 }
 
-fn words_of(no: No) -> String {
+fn words_of(no: Denial) -> String {
     match no {
-        No::Denied | No::NotPermitted => "owner and mode".to_owned(),
-        No::ReadOnly => "read-only".to_owned(),
-        No::Full => "no space left".to_owned(),
-        No::Other(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        Denial::Denied | Denial::NotPermitted => "owner and mode".to_owned(),
+        Denial::ReadOnly => "read-only".to_owned(),
+        Denial::Full => "no space left".to_owned(),
+        Denial::Other(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }

@@ -7,20 +7,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Area;
+use super::CauseKind;
 use super::Check;
 use super::Port;
 use super::Trouble;
-use super::Why;
 use super::limits;
 use super::ports;
-use super::questions::{Asker, AtBoot, Question, Who, trouble};
+use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder, trouble};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::error::Problems;
 use crate::plan::facts::Facts;
 use crate::plan::notes::Refusal;
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Concern, Drop, Mode, ServicePlan, Step, Verdict, boot};
+use crate::plan::{BootPlan, Concern, Decision, DropLevel, Mode, ServicePlan, Step, boot};
 
 /// After this `docker stop` kills; a stop that may take longer has to be told.
 const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ pub struct Examination {
     /// Which of DESIGN §2's modes; nothing where there is no plan.
     pub mode: Option<String>,
     /// Whom everything steps down to.
-    pub app: Option<Who>,
+    pub app: Option<ProbedUser>,
     /// What needs no look.
     pub checks: Vec<Check>,
     /// What does.
@@ -85,7 +85,7 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let (plan, noted) = boot::whole(config, facts);
     let mut examination = of_problems(noted.problems);
     for Refusal { area, what, cause, fix } in noted.refusals {
-        let why = if cause.ends_with("not granted") { Why::Capability } else { Why::Other };
+        let why = if cause.ends_with("not granted") { CauseKind::Capability } else { CauseKind::Other };
         let cause = format!("{what}: {cause}");
         let trouble = Trouble { why, ..Trouble::new(cause, "the container does not start: exit 111", fix) };
         let subject = if area == Area::StepDown { "step down" } else { "boot" };
@@ -117,7 +117,7 @@ pub fn of_problems(problems: Problems) -> Examination {
 
 /// Returns what a plan shows that is, or was, followed.
 pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
-    let asker = Asker { config, facts, plan };
+    let asker = QuestionBuilder { config, facts, plan };
     let mut checks = vec![
         Check::ok(Area::Mode, "mode", mode(plan.mode)),
         Check::ok(Area::Identity, "identity", identity(plan)),
@@ -189,10 +189,10 @@ fn identity(plan: &BootPlan) -> String {
 fn privilege(plan: &BootPlan) -> String {
     let privilege = &plan.privilege;
     let kept = match privilege.drop {
-        Drop::ToApp | Drop::AlreadyUser if privilege.kept.is_empty() => "PID 1 keeps nothing".to_owned(),
-        Drop::ToApp | Drop::AlreadyUser => format!("PID 1 keeps {}", privilege.kept),
-        Drop::StayRoot => "PID 1 stays root".to_owned(),
-        Drop::Powerless => "PID 1 is root without the power to step down".to_owned(),
+        DropLevel::ToApp | DropLevel::AlreadyUser if privilege.kept.is_empty() => "PID 1 keeps nothing".to_owned(),
+        DropLevel::ToApp | DropLevel::AlreadyUser => format!("PID 1 keeps {}", privilege.kept),
+        DropLevel::StayRoot => "PID 1 stays root".to_owned(),
+        DropLevel::Powerless => "PID 1 is root without the power to step down".to_owned(),
     };
     let reasons = privilege.reasons.join("; ");
     if reasons.is_empty() { kept } else { format!("{kept}: {reasons}") }
@@ -214,7 +214,7 @@ fn stop(budget: Duration) -> String {
 fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
     for bundle in words::bundles(&plan.steps) {
-        let (Some(area), Verdict::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
+        let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
         well.retain(|(it, _)| *it != area);
         checks.push(Check::degraded(area, bundle.subjects.join(", "), trouble(why)));
     }

@@ -10,40 +10,40 @@ use std::path::{Path, PathBuf};
 use super::Area;
 use super::Check;
 use super::mounts::{Mount, Mounts, ends_with};
-use super::seen::Ground;
+use super::seen::HostContext;
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
-use crate::plan::fix::{Chown, Fix, Settings, Way, Writable};
+use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Owner, Planned, Verdict};
+use crate::plan::{BootPlan, Decision, Owner, Planned};
 
 /// Where engines keep what they bind into every container, when nobody has told them otherwise.
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
 
 /// Returns the fix with the host's own words, wherever they are known.
-pub fn located(fix: Fix, ground: &Ground) -> Fix {
+pub fn located(fix: Fix, ground: &HostContext) -> Fix {
     fix.located(|chown| locate(chown, ground), |path| writable(path, ground))
 }
 
 /// Writes the host's paths into the fixes of a plan's skipped steps. The ground is looked at only if it is needed: a boot
 /// where nothing was skipped reads nothing more.
-pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> Ground) {
-    let skipped = |planned: &&mut Planned| matches!(&planned.verdict, Verdict::Skip(why) if why.fix.is_unlocated());
+pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> HostContext) {
+    let skipped = |planned: &&mut Planned| matches!(&planned.verdict, Decision::Skip(why) if why.fix.is_unlocated());
     let mut unlocated = plan.steps.iter_mut().filter(skipped).peekable();
     if unlocated.peek().is_none() {
         return;
     }
     let ground = ground();
     for planned in unlocated {
-        if let Verdict::Skip(why) = &mut planned.verdict {
+        if let Decision::Skip(why) = &mut planned.verdict {
             why.fix = located(std::mem::take(&mut why.fix), &ground);
         }
     }
 }
 
 /// A mount is mounted otherwise; where the container's root itself is read-only, something is mounted.
-fn writable(to: &Writable, ground: &Ground) -> Option<Fix> {
+fn writable(to: &Writable, ground: &HostContext) -> Option<Fix> {
     let mount = ground.mounts.of(&to.path)?;
     let path = words::path(&to.path);
     let or_writable_root = |fix: Fix| match to.is_foreign {
@@ -67,7 +67,7 @@ fn writable(to: &Writable, ground: &Ground) -> Option<Fix> {
     Some(or_writable_root(Fix::volume(&to.path, owner)))
 }
 
-fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
+fn locate(chown: &Chown, ground: &HostContext) -> Option<FixOption> {
     let mount = ground.mounts.of(&chown.path)?;
     let (uid, gid) = (ground.uid_map.outside(chown.uid)?, ground.gid_map.outside(chown.gid)?);
     let inside = chown.command(chown.uid, chown.gid);
@@ -75,10 +75,12 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
     if mount.is_image() {
         let built = format!("in the Dockerfile: `RUN {inside} {path}`");
         if chown.is_file {
-            return Some(Way::Words(built));
+            return Some(FixOption::Words(built));
         }
         // A named volume that is made for it takes over what the image has there, its owner too.
-        return Some(Way::Words(format!("{built}; a volume there (`-v data:{path}`) has the image's owner then")));
+        return Some(FixOption::Words(format!(
+            "{built}; a volume there (`-v data:{path}`) has the image's owner then"
+        )));
     }
     if mount.is_memory() && mount.root == Path::new("/") {
         let owner = Owner { uid: Uid(chown.uid), gid: Gid(chown.gid) };
@@ -86,7 +88,7 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
     }
     let within = mount.within(&chown.path);
     if mount.kind == "cifs" || mount.kind == "smb3" || mount.kind == "smbfs" {
-        return Some(Way::Words(format!(
+        return Some(FixOption::Words(format!(
             "CIFS has the owner that it is mounted with, and `chown` changes nothing: add `uid={uid},gid={gid}` to its mount \
              options (/etc/fstab, or `o:` in the volume's `driver_opts`) and mount it anew"
         )));
@@ -97,7 +99,7 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
     }
     if of_kubelet(&within) {
         let kubernetes = format!("securityContext: {{ fsGroup: {gid} }}   # of the pod");
-        return Some(Way::Settings(Settings { kubernetes, ..Settings::default() }));
+        return Some(FixOption::Settings(Settings { kubernetes, ..Settings::default() }));
     }
     let known = on_host(&ground.mounts, mount, &within);
     let shown = known.as_deref().unwrap_or(&within);
@@ -129,17 +131,19 @@ fn locate(chown: &Chown, ground: &Ground) -> Option<Way> {
         notes.push("an idmapped mount: the owner there may have to be another".to_owned());
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
-    Some(Way::Host { command: format!("{command} {whole}"), note })
+    Some(FixOption::Host { command: format!("{command} {whole}"), note })
 }
 
 /// `server:/export` and the path below it.
-fn on_server(command: &str, mount: &Mount, within: &Path) -> Way {
+fn on_server(command: &str, mount: &Mount, within: &Path) -> FixOption {
     let source = words::path(Path::new(&mount.source));
     let (server, export) = source.split_once(":/").unwrap_or((source.as_str(), ""));
     let below = within.strip_prefix("/").unwrap_or(within);
     let path = quoted(&Path::new("/").join(export).join(below));
     // Not a command of this host's: where root of a client is squashed it would be refused there as it is here.
-    Way::Words(format!("on the file server {server}, as root: `{command} {path}` (a client's root may be refused)"))
+    FixOption::Words(format!(
+        "on the file server {server}, as root: `{command} {path}` (a client's root may be refused)"
+    ))
 }
 
 /// Returns the host's own path, where what the engine has bound from the same file system tells where that is mounted.
@@ -207,8 +211,8 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Says who the app user is outside.
-pub(super) fn namespace((uid, gid): (u32, u32), ground: &Ground) -> Check {
-    let Ground { uid_map, gid_map, .. } = ground;
+pub(super) fn namespace((uid, gid): (u32, u32), ground: &HostContext) -> Check {
+    let HostContext { uid_map, gid_map, .. } = ground;
     if *uid_map == IdMap::whole() {
         return Check::ok(Area::UserNamespace, "user namespace", "none: ids are the host's");
     }
@@ -229,8 +233,8 @@ mod tests {
         at(&ground(mountinfo), path)
     }
 
-    fn ground(mountinfo: &str) -> Ground {
-        Ground {
+    fn ground(mountinfo: &str) -> HostContext {
+        HostContext {
             mounts: Mounts::parse(mountinfo.as_bytes()),
             uid_map: IdMap::whole(),
             gid_map: IdMap::whole(),
@@ -239,10 +243,15 @@ mod tests {
     }
 
     /// The lines of the fix of a path that shall be 1000:1000's.
-    fn at(ground: &Ground, path: &str) -> String {
+    fn at(ground: &HostContext, path: &str) -> String {
         let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
         let fix = located(Fix::chown(Path::new(path), true, owner), ground);
-        fix.0.iter().flat_map(Way::lines).map(|(who, text)| format!("{who}: {text}")).collect::<Vec<_>>().join("\n")
+        fix.0
+            .iter()
+            .flat_map(FixOption::lines)
+            .map(|(who, text)| format!("{who}: {text}"))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
@@ -312,7 +321,7 @@ mod tests {
             3 1 8:2 /home/me/.local/share/containers/storage/volumes/web/_data /data rw - ext4 /dev/sda2 rw\n";
         let range = |inside, outside, count| IdRange { inside, outside, count };
         let map = IdMap(vec![range(0, 1000, 1), range(1, 100_000, 65_536)]);
-        let ground = Ground { uid_map: map.clone(), gid_map: map.clone(), ..ground(text) };
+        let ground = HostContext { uid_map: map.clone(), gid_map: map.clone(), ..ground(text) };
         let volume = "\"$(podman volume inspect --format '{{.Mountpoint}}' web)\"";
         assert_eq!(
             at(&ground, "/data"),
@@ -324,7 +333,7 @@ mod tests {
         let text = "1000:0 here is 100999:1000 on the host";
         assert_eq!(check, Check::ok(Area::UserNamespace, "user namespace", text));
         // Nobody outside: nothing can be given to it.
-        let narrow = Ground { uid_map: IdMap(vec![range(0, 1000, 1)]), ..ground };
+        let narrow = HostContext { uid_map: IdMap(vec![range(0, 1000, 1)]), ..ground };
         assert_eq!(at(&narrow, "/data"), "host: chown -R 1000:1000 …   # what is mounted at /data");
     }
 

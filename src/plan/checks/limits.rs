@@ -2,9 +2,9 @@
 //! other capabilities.
 
 use super::Area;
+use super::CauseKind;
 use super::Check;
 use super::Trouble;
-use super::Why;
 use super::questions;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -32,7 +32,8 @@ pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
         let have = facts.hard_limits.get(&limit.resource).copied().flatten();
         let cause = format!("{} is above the hard limit {} of this container", hard(limit), number(have));
         let consequence = format!("{name} runs with {}", number(have));
-        let trouble = Trouble { why: Why::Capability, ..Trouble::new(cause, consequence, ulimit(&what, limit, facts)) };
+        let trouble =
+            Trouble { why: CauseKind::Capability, ..Trouble::new(cause, consequence, ulimit(&what, limit, facts)) };
         checks.push(Check::degraded(Area::Limit, format!("{name}: {what}"), trouble));
     }
     if let Some(nice) = service.nice.filter(|nice| *nice < facts.nice && lacks(Capability::SYS_NICE)) {

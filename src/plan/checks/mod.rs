@@ -22,7 +22,7 @@ pub use examine::{ALLOW_FILTERS, Examination, NO_FILTER, UNFILTERED, examine, of
 pub use host::{locate_all, located};
 pub(super) use limits::{told_here, ulimit};
 pub use ports::{Port, listening};
-pub use questions::{AtBoot, Question, SECRETS, Want, Who};
+pub use questions::{AtBoot, ProbedUser, Question, SECRETS, Want};
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub enum Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// Of which kind the cause is.
-    pub why: Why,
+    pub why: CauseKind,
     /// The cause: "/config is 0:0 0755".
     pub cause: String,
     /// What follows: "app (1000:1000) cannot write it".
@@ -93,7 +93,7 @@ pub struct Trouble {
 /// Kinds of causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum CauseKind {
     /// Owner, group and mode say so.
     OwnerAndMode,
     /// The mount is read-only.
@@ -123,12 +123,12 @@ pub enum Why {
 impl Trouble {
     /// Returns a trouble of no special kind.
     pub fn new(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Self {
-        Self { why: Why::Other, cause: cause.into(), consequence: consequence.into(), fix: fix.into() }
+        Self { why: CauseKind::Other, cause: cause.into(), consequence: consequence.into(), fix: fix.into() }
     }
 
     /// Returns what follows from a capability that was not granted.
     pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Self {
-        Self { why: Why::Capability, ..Self::new(format!("{capability} is not granted"), consequence, fix) }
+        Self { why: CauseKind::Capability, ..Self::new(format!("{capability} is not granted"), consequence, fix) }
     }
 
     /// Returns the same for several.
@@ -136,7 +136,7 @@ impl Trouble {
         let list: Vec<_> = missing.iter().map(|it| it.to_string()).collect();
         let verb = if list.len() == 1 { "is" } else { "are" };
         let cause = format!("{} {verb} not granted", list.join(" and "));
-        Self { why: Why::Capability, ..Self::new(cause, consequence, Fix::capabilities(missing)) }
+        Self { why: CauseKind::Capability, ..Self::new(cause, consequence, Fix::capabilities(missing)) }
     }
 }
 
@@ -160,7 +160,7 @@ impl Check {
 /// How it is, all in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum OverallResult {
     /// All is well.
     Ok,
     /// Something is degraded.
@@ -169,7 +169,7 @@ pub enum Verdict {
     Fatal,
 }
 
-impl Verdict {
+impl OverallResult {
     /// Returns the exit code that says so.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -182,11 +182,11 @@ impl Verdict {
 
 impl Finding {
     /// Returns how bad it is.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> OverallResult {
         match self {
-            Self::Ok { .. } => Verdict::Ok,
-            Self::Degraded(_) => Verdict::Degraded,
-            Self::Fatal(_) => Verdict::Fatal,
+            Self::Ok { .. } => OverallResult::Ok,
+            Self::Degraded(_) => OverallResult::Degraded,
+            Self::Fatal(_) => OverallResult::Fatal,
         }
     }
 
@@ -203,11 +203,11 @@ impl Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
     /// How it is, all in all.
-    pub verdict: Verdict,
+    pub verdict: OverallResult,
     /// Which of DESIGN §2's modes; nothing where there is no plan.
     pub mode: Option<String>,
     /// Whom everything steps down to.
-    pub app: Option<Who>,
+    pub app: Option<ProbedUser>,
     /// Whether PID 1 was asked what the boot did; else it is what a boot here and now would do.
     pub running: bool,
     /// What has to be known of how access was asked for, if it could not be asked as the app user.
@@ -217,7 +217,7 @@ pub struct Diagnosis {
 }
 
 /// Returns what is to be said, from what the plan shows and what was seen.
-pub fn conclude(examination: Examination, seen: &seen::Seen, running: bool) -> Diagnosis {
+pub fn conclude(examination: Examination, seen: &seen::Observations, running: bool) -> Diagnosis {
     let Examination { mode, app, mut checks, questions, ports, namespace_of } = examination;
     let looks = questions.iter().zip(&seen.looks);
     checks.extend(looks.map(|(question, look)| access::judge(question, look, &seen.ground)));
@@ -229,6 +229,6 @@ pub fn conclude(examination: Examination, seen: &seen::Seen, running: bool) -> D
         }
     }
     checks.sort_by(|one, other| (other.finding.verdict(), one.area).cmp(&(one.finding.verdict(), other.area)));
-    let verdict = checks.iter().map(|check| check.finding.verdict()).max().unwrap_or(Verdict::Ok);
+    let verdict = checks.iter().map(|check| check.finding.verdict()).max().unwrap_or(OverallResult::Ok);
     Diagnosis { verdict, mode, app, running, remarks: seen.remarks.clone(), checks }
 }

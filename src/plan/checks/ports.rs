@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Area;
+use super::CauseKind;
 use super::Check;
 use super::Trouble;
-use super::Why;
-use super::seen::Seen;
+use super::seen::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};
 use crate::plan::fix::Fix;
-use crate::plan::{Credentials, Drop};
+use crate::plan::{Credentials, DropLevel};
 
 /// What the kernel takes for privileged where nobody says otherwise (ip(7)).
 const PRIVILEGED_BELOW: u16 = 1024;
@@ -47,7 +47,7 @@ pub fn listening(text: &str) -> BTreeSet<u16> {
 }
 
 /// Returns the privileged ports of a service.
-pub(super) fn of(service: &Service, credentials: &Credentials, who: &str, drop: Drop) -> Vec<Port> {
+pub(super) fn of(service: &Service, credentials: &Credentials, who: &str, drop: DropLevel) -> Vec<Port> {
     let needed = Capability::NET_BIND_SERVICE;
     let ready = match &service.ready {
         Ready::Probe { probe, .. } => Some(probe),
@@ -56,7 +56,7 @@ pub(super) fn of(service: &Service, credentials: &Credentials, who: &str, drop: 
     let asked = ready.into_iter().chain(service.health.as_ref().map(|health| &health.probe));
     let low: BTreeSet<u16> = asked.filter_map(own_port).filter(|port| *port < PRIVILEGED_BELOW).collect();
     let declared = service.capabilities.has(needed);
-    let root = drop != Drop::AlreadyUser;
+    let root = drop != DropLevel::AlreadyUser;
     let has = credentials.ambient.has(needed);
     let port = |port| Port { service: service.name.to_string(), port, who: who.to_owned(), has, declared, root };
     if low.is_empty() && declared { vec![port(None)] } else { low.into_iter().map(|it| port(Some(it))).collect() }
@@ -73,7 +73,7 @@ fn own_port(probe: &Probe) -> Option<u16> {
     own.then_some(to.port)
 }
 
-pub(super) fn judge(port: &Port, seen: &Seen) -> Check {
+pub(super) fn judge(port: &Port, seen: &Observations) -> Check {
     let Port { service, who, .. } = port;
     let subject = match port.port {
         Some(number) => format!("`{service}`: port {number}"),
@@ -104,7 +104,7 @@ pub(super) fn judge(port: &Port, seen: &Seen) -> Check {
         (false, true) => ("it is not given NET_BIND_SERVICE", declaring.or(opening)),
     };
     let trouble = Trouble {
-        why: Why::Capability,
+        why: CauseKind::Capability,
         ..Trouble::new(
             format!("ports below {free} are privileged here, and {what}"),
             format!("{who} cannot listen there"),

@@ -13,7 +13,7 @@ use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
 use crate::plan::fix::Fix;
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Credentials, Drop, Owner, ServicePlan, Skipped, Step, Verdict};
+use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Skipped, Step};
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Question {
     /// Which path.
     pub path: PathBuf,
     /// Who needs it.
-    pub who: Who,
+    pub who: ProbedUser,
     /// For what.
     pub want: Want,
     /// Whether what lies below matters too.
@@ -42,7 +42,7 @@ pub struct Question {
 
 /// A user, with all groups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Who {
+pub struct ProbedUser {
     /// `app`
     pub name: String,
     /// User id.
@@ -95,13 +95,13 @@ pub const SECRETS: &str = "/run/secrets";
 
 impl Question {
     /// Returns whether this user can read a secret: without root nobody hands it on.
-    pub fn of_secret(path: &Path, who: &Who) -> Self {
+    pub fn of_secret(path: &Path, who: &ProbedUser) -> Self {
         let lost = format!("{} cannot read this secret", who.shown());
         plain(Area::Secret, words::path(path), path, who.clone(), Want::Read, lost)
     }
 }
 
-impl Who {
+impl ProbedUser {
     /// Returns `app (1000:1000)`.
     pub fn shown(&self) -> String {
         format!("{} ({}:{})", self.name.escape_default(), self.uid, self.gid)
@@ -109,24 +109,24 @@ impl Who {
 }
 
 /// Everything that is asked from.
-pub(super) struct Asker<'a> {
+pub(super) struct QuestionBuilder<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub plan: &'a BootPlan,
 }
 
-impl Asker<'_> {
+impl QuestionBuilder<'_> {
     /// Returns whom everything steps down to.
-    pub(super) fn app(&self) -> Who {
+    pub(super) fn app(&self) -> ProbedUser {
         let me = &self.plan.identity;
-        Who { name: me.name.clone(), uid: me.uid.0, gid: me.gid.0, groups: numbers(&me.groups) }
+        ProbedUser { name: me.name.clone(), uid: me.uid.0, gid: me.gid.0, groups: numbers(&me.groups) }
     }
 
     /// Returns as whom a service runs.
-    pub(super) fn service(&self, how: &ServicePlan) -> Who {
+    pub(super) fn service(&self, how: &ServicePlan) -> ProbedUser {
         let Credentials { uid, gid, groups, .. } = &how.credentials;
         let groups = groups.as_ref().map_or_else(|| self.groups_of_pid_one(*uid), |groups| numbers(groups));
-        Who { name: how.user.clone(), uid: uid.0, gid: gid.0, groups }
+        ProbedUser { name: how.user.clone(), uid: uid.0, gid: gid.0, groups }
     }
 
     fn groups_of_pid_one(&self, uid: Uid) -> Vec<u32> {
@@ -135,13 +135,13 @@ impl Asker<'_> {
     }
 
     /// Returns whom a path is for, by its owner.
-    fn owner(&self, owner: Owner) -> Who {
+    fn owner(&self, owner: Owner) -> ProbedUser {
         let app = self.app();
         if owner.uid.0 == app.uid {
             return app;
         }
         let other = self.plan.services.iter().find(|how| how.credentials.uid == owner.uid);
-        let alone = || Who { name: "uid".into(), uid: owner.uid.0, gid: owner.gid.0, groups: vec![owner.gid.0] };
+        let alone = || ProbedUser { name: "uid".into(), uid: owner.uid.0, gid: owner.gid.0, groups: vec![owner.gid.0] };
         other.map_or_else(alone, |how| self.service(how))
     }
 
@@ -175,22 +175,22 @@ impl Asker<'_> {
             let declared = self.config.container.own.iter().find(|own| own.path == *path);
             let to = format!("{}:{}", owner.uid, owner.gid);
             let at_boot = match &planned.verdict {
-                Verdict::Fits(_) => AtBoot::Nothing,
-                Verdict::Do if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
+                Decision::Fits(_) => AtBoot::Nothing,
+                Decision::Do if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
                     AtBoot::Made(to.clone())
                 }
-                Verdict::Do => AtBoot::Given(to.clone()),
-                Verdict::Skip(Skipped { cause, consequence, fix }) => {
+                Decision::Do => AtBoot::Given(to.clone()),
+                Decision::Skip(Skipped { cause, consequence, fix }) => {
                     AtBoot::Skipped { cause: cause.clone(), consequence: consequence.clone(), fix: fix.clone() }
                 }
             };
             let who = self.owner(owner);
             let subject = words::path(path);
-            if self.plan.privilege.drop == Drop::AlreadyUser && who.uid != self.app().uid {
+            if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
                 // It is not ours to use, and nobody else can be asked.
                 match &planned.verdict {
-                    Verdict::Skip(why) => checks.push(Check::degraded(Area::Path, subject, trouble(why))),
-                    Verdict::Do | Verdict::Fits(_) => checks.push(Check::ok(Area::Path, subject, format!("{to}'s"))),
+                    Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, trouble(why))),
+                    Decision::Do | Decision::Fits(_) => checks.push(Check::ok(Area::Path, subject, format!("{to}'s"))),
                 }
                 continue;
             }
@@ -267,7 +267,7 @@ impl Asker<'_> {
     }
 }
 
-fn plain(area: Area, subject: String, path: &Path, who: Who, want: Want, lost: String) -> Question {
+fn plain(area: Area, subject: String, path: &Path, who: ProbedUser, want: Want, lost: String) -> Question {
     Question {
         area,
         subject,

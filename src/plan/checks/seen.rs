@@ -1,4 +1,4 @@
-//! [`Seen`]: what a look at the machine found, as plain values; `inspect::doctor` fills it. Must not know what it means.
+//! [`Observations`]: what a look at the machine found, as plain values; `inspect::doctor` fills it. Must not know what it means.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use crate::plan::facts::IdMap;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Observations {
     /// An answer to each question, in their order.
-    pub looks: Vec<Look>,
+    pub looks: Vec<PathObservation>,
     /// What the container stands on.
-    pub ground: Ground,
+    pub ground: HostContext,
     /// The lowest port that anybody may bind; nothing where it is not known.
     pub free_ports_from: Option<u16>,
     /// The TCP ports on which something listens here.
@@ -25,7 +25,7 @@ pub struct Seen {
 
 /// What is below the container: mounts, id maps, security modules.
 #[derive(Clone, Debug, Default)]
-pub struct Ground {
+pub struct HostContext {
     /// `/proc/self/mountinfo`.
     pub mounts: Mounts,
     /// `/proc/self/uid_map`.
@@ -38,18 +38,18 @@ pub struct Ground {
 
 /// One look at a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct PathObservation {
     /// As it is without its symbolic links; as it was asked for where they cannot be followed.
     pub real: PathBuf,
     /// What is there, as far as we may look ourselves.
-    pub found: Option<Found>,
+    pub found: Option<PathStat>,
     /// What the user was told.
-    pub told: Told,
+    pub told: AccessResult,
 }
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct PathStat {
     /// Its owner.
     pub uid: u32,
     /// Its group.
@@ -62,27 +62,27 @@ pub struct Found {
 
 /// What the kernel answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Told {
+pub enum AccessResult {
     /// It may.
     #[default]
     Yes,
     /// There is nothing.
     Missing,
     /// A directory on the way may not be entered.
-    Barred(PathBuf, Option<Found>),
+    Barred(PathBuf, Option<PathStat>),
     /// It may not be read (or entered, or executed).
-    NotRead(No),
+    NotRead(Denial),
     /// It may be read, and not written.
-    NotWritten(No),
+    NotWritten(Denial),
     /// It may be used itself; below it lies something that may not.
-    Below(PathBuf, No),
+    Below(PathBuf, Denial),
     /// Nobody could be asked.
     Unknown,
 }
 
 /// How the kernel refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum No {
+pub enum Denial {
     /// EACCES.
     Denied,
     /// EPERM, or EACCES of a device that owner and mode would allow.

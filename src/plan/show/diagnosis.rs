@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::words;
-use crate::plan::checks::{Check, Diagnosis, Finding, Trouble, Verdict};
+use crate::plan::checks::{Check, Diagnosis, Finding, OverallResult, Trouble};
 
 /// Longer subjects do not push the columns of the others.
 const WIDEST: usize = 28;
@@ -78,32 +78,34 @@ impl Page {
         }
     }
 
-    fn painted(&self, verdict: Verdict, text: &str) -> String {
+    fn painted(&self, verdict: OverallResult, text: &str) -> String {
         let colour = match (self.paint, verdict) {
             (Paint::Plain, _) => return text.to_owned(),
-            (Paint::Coloured, Verdict::Ok) => "\x1b[32m",
-            (Paint::Coloured, Verdict::Degraded) => "\x1b[33m",
-            (Paint::Coloured, Verdict::Fatal) => "\x1b[31m",
+            (Paint::Coloured, OverallResult::Ok) => "\x1b[32m",
+            (Paint::Coloured, OverallResult::Degraded) => "\x1b[33m",
+            (Paint::Coloured, OverallResult::Fatal) => "\x1b[31m",
         };
         format!("{colour}{text}\x1b[0m")
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: OverallResult) -> &'static str {
     match verdict {
-        Verdict::Ok => "ok",
-        Verdict::Degraded => "degraded",
-        Verdict::Fatal => "FATAL",
+        OverallResult::Ok => "ok",
+        OverallResult::Degraded => "degraded",
+        OverallResult::Fatal => "FATAL",
     }
 }
 
-fn last(checks: &[Check], verdict: Verdict) -> String {
+fn last(checks: &[Check], verdict: OverallResult) -> String {
     let count = |wanted| checks.iter().filter(|check| check.finding.verdict() == wanted).count();
-    let (fatal, degraded) = (count(Verdict::Fatal), count(Verdict::Degraded));
+    let (fatal, degraded) = (count(OverallResult::Fatal), count(OverallResult::Degraded));
     match verdict {
-        Verdict::Ok => format!("all is well ({} checks)", checks.len()),
-        Verdict::Degraded => format!("it works, {degraded} degraded, {} ok", count(Verdict::Ok)),
-        Verdict::Fatal => format!("it does not work: {fatal} fatal, {degraded} degraded, {} ok", count(Verdict::Ok)),
+        OverallResult::Ok => format!("all is well ({} checks)", checks.len()),
+        OverallResult::Degraded => format!("it works, {degraded} degraded, {} ok", count(OverallResult::Ok)),
+        OverallResult::Fatal => {
+            format!("it does not work: {fatal} fatal, {degraded} degraded, {} ok", count(OverallResult::Ok))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
-use crate::plan::{BootPlan, Mode, Planned, ServicePlan, Skipped, Step, Verdict, order};
+use crate::plan::{BootPlan, Decision, Mode, Planned, ServicePlan, Skipped, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
@@ -88,9 +88,9 @@ fn step(planned: &Planned) -> Value {
         Step::GiveStdio { fd, .. } => json!({ "step": "stdio", "fd": fd }),
     };
     let verdict = match &planned.verdict {
-        Verdict::Do => json!({ "verdict": "do" }),
-        Verdict::Fits(why) => json!({ "verdict": "right", "why": why }),
-        Verdict::Skip(why) => {
+        Decision::Do => json!({ "verdict": "do" }),
+        Decision::Fits(why) => json!({ "verdict": "right", "why": why }),
+        Decision::Skip(why) => {
             let mut value = json!({ "verdict": "skip" });
             merge(&mut value, skipped(why));
             value

@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::config::container::Level;
-use crate::plan::{BootPlan, Drop, Mode, Step, Verdict};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 
 /// One line of our own, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,9 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut say = |level, text| lines.push(Line { level, text });
     let well = match (plan.mode, plan.privilege.drop) {
-        (Mode::Root, Drop::ToApp) | (Mode::User, _) => plan.privilege.reasons.is_empty() && skipped(plan).is_empty(),
+        (Mode::Root, DropLevel::ToApp) | (Mode::User, _) => {
+            plan.privilege.reasons.is_empty() && skipped(plan).is_empty()
+        }
         (Mode::Root | Mode::RootLimited | Mode::UserUnknown, _) => false,
     };
     let me = &plan.identity;
@@ -27,8 +29,8 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     let who = format!("{} ({}:{}){outside}", me.name.escape_default(), me.uid, me.gid);
     if well {
         let verb = match plan.privilege.drop {
-            Drop::ToApp => "steps down to",
-            Drop::StayRoot | Drop::AlreadyUser | Drop::Powerless => "runs as",
+            DropLevel::ToApp => "steps down to",
+            DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::Powerless => "runs as",
         };
         say(Level::Info, format!("{verb} {who}, keeps nothing; {}{}", programs(plan), left(plan)));
     } else {
@@ -53,18 +55,18 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
 
 fn kept_level(plan: &BootPlan) -> Level {
     match plan.privilege.drop {
-        Drop::ToApp | Drop::AlreadyUser => Level::Info,
-        Drop::StayRoot | Drop::Powerless => Level::Warn,
+        DropLevel::ToApp | DropLevel::AlreadyUser => Level::Info,
+        DropLevel::StayRoot | DropLevel::Powerless => Level::Warn,
     }
 }
 
 fn kept(plan: &BootPlan) -> String {
     let privilege = &plan.privilege;
     let what = match privilege.drop {
-        Drop::ToApp | Drop::AlreadyUser if privilege.kept.is_empty() => "keeps nothing".to_owned(),
-        Drop::ToApp | Drop::AlreadyUser => format!("keeps {}", privilege.kept),
-        Drop::StayRoot => "PID 1 stays root".to_owned(),
-        Drop::Powerless => "root without the power to step down".to_owned(),
+        DropLevel::ToApp | DropLevel::AlreadyUser if privilege.kept.is_empty() => "keeps nothing".to_owned(),
+        DropLevel::ToApp | DropLevel::AlreadyUser => format!("keeps {}", privilege.kept),
+        DropLevel::StayRoot => "PID 1 stays root".to_owned(),
+        DropLevel::Powerless => "root without the power to step down".to_owned(),
     };
     if privilege.reasons.is_empty() {
         return format!("privilege: {what}");
@@ -76,8 +78,8 @@ fn skipped(plan: &BootPlan) -> Vec<(String, &crate::plan::Skipped)> {
     let mut all = Vec::new();
     for bundle in words::bundles(&plan.steps) {
         match bundle.verdict {
-            Verdict::Skip(why) => all.push((bundle.subjects.join(", "), why)),
-            Verdict::Do | Verdict::Fits(_) => {}
+            Decision::Skip(why) => all.push((bundle.subjects.join(", "), why)),
+            Decision::Do | Decision::Fits(_) => {}
         }
     }
     all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_ref()?))));
@@ -104,7 +106,7 @@ fn left(plan: &BootPlan) -> String {
         Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
     };
     let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
-    if !all.is_empty() && all.iter().all(|it| matches!(it.verdict, Verdict::Fits(_))) {
+    if !all.is_empty() && all.iter().all(|it| matches!(it.verdict, Decision::Fits(_))) {
         return "; nothing left to do".to_owned();
     }
     String::new()

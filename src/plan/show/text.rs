@@ -7,7 +7,7 @@ use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
-use crate::plan::{BootPlan, Drop, Mode, ServicePlan, Skipped, Verdict, order};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, Skipped, order};
 
 /// Where the second column begins.
 const MARGIN: usize = 11;
@@ -93,9 +93,9 @@ fn headline(plan: &BootPlan) -> String {
     let consequence = match (plan.mode, plan.privilege.drop) {
         (Mode::User, _) => "nothing can be changed, only checked",
         (Mode::UserUnknown, _) => "a uid without an account; nothing can be changed, only checked",
-        (_, Drop::ToApp) => "steps down for good",
-        (_, Drop::StayRoot) => "PID 1 stays root, each service drops",
-        (_, Drop::Powerless | Drop::AlreadyUser) => "cannot step down",
+        (_, DropLevel::ToApp) => "steps down for good",
+        (_, DropLevel::StayRoot) => "PID 1 stays root, each service drops",
+        (_, DropLevel::Powerless | DropLevel::AlreadyUser) => "cannot step down",
     };
     format!("{}: {consequence}", words::mode(plan.mode))
 }
@@ -104,13 +104,13 @@ fn steps(page: &mut Page, plan: &BootPlan) {
     for bundle in words::bundles(&plan.steps) {
         let subjects = bundle.subjects.join(", ");
         match bundle.verdict {
-            Verdict::Do => {
+            Decision::Do => {
                 let mut details = bundle.details;
                 details.dedup();
                 page.line("boot", &format!("do    {subjects}: {}", details.join(", ")));
             }
-            Verdict::Fits(why) => page.line("boot", &format!("right {subjects}: {why}")),
-            Verdict::Skip(why) => page.skipped("boot", "skip  ", &subjects, why),
+            Decision::Fits(why) => page.line("boot", &format!("right {subjects}: {why}")),
+            Decision::Skip(why) => page.skipped("boot", "skip  ", &subjects, why),
         }
     }
 }
@@ -120,12 +120,12 @@ fn drop(plan: &BootPlan) -> String {
     let me = &plan.identity;
     let who = format!("{} ({}:{})", me.name.escape_default(), me.uid, me.gid);
     let mut parts = vec![match privilege.drop {
-        Drop::ToApp if privilege.kept.is_empty() => format!("to {who}; nothing kept"),
-        Drop::ToApp => format!("to {who}; keeps {}", privilege.kept),
-        Drop::StayRoot => format!("not PID 1; services become {who}"),
-        Drop::AlreadyUser if privilege.kept.is_empty() => format!("already {who}; no capability"),
-        Drop::AlreadyUser => format!("already {who}; has {}", privilege.kept),
-        Drop::Powerless => format!("impossible; stays {who}"),
+        DropLevel::ToApp if privilege.kept.is_empty() => format!("to {who}; nothing kept"),
+        DropLevel::ToApp => format!("to {who}; keeps {}", privilege.kept),
+        DropLevel::StayRoot => format!("not PID 1; services become {who}"),
+        DropLevel::AlreadyUser if privilege.kept.is_empty() => format!("already {who}; no capability"),
+        DropLevel::AlreadyUser => format!("already {who}; has {}", privilege.kept),
+        DropLevel::Powerless => format!("impossible; stays {who}"),
     }];
     parts.extend(plan.outside.clone());
     parts.push(if privilege.no_new_privs { "no_new_privs" } else { "without no_new_privs" }.to_owned());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::values::{CapSet, Gid};
 use crate::error::shown;
-use crate::plan::{Drop, GiveStdio, Mode, Planned, Skipped, Step, Verdict};
+use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Skipped, Step};
 
 /// Returns a path for printing.
 pub fn path(path: &Path) -> String {
@@ -35,12 +35,12 @@ pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-pub(super) fn drop(drop: Drop) -> &'static str {
+pub(super) fn drop(drop: DropLevel) -> &'static str {
     match drop {
-        Drop::ToApp => "to-app",
-        Drop::StayRoot => "stay-root",
-        Drop::AlreadyUser => "already-user",
-        Drop::Powerless => "powerless",
+        DropLevel::ToApp => "to-app",
+        DropLevel::StayRoot => "stay-root",
+        DropLevel::AlreadyUser => "already-user",
+        DropLevel::Powerless => "powerless",
     }
 }
 
@@ -109,7 +109,7 @@ pub(in crate::plan) struct Bundle<'a> {
     pub step: &'a Step,
     pub subjects: Vec<String>,
     pub details: Vec<String>,
-    pub verdict: &'a Verdict,
+    pub verdict: &'a Decision,
 }
 
 /// Returns the steps, those next to each other of one part and verdict put together where that loses nothing.
@@ -131,12 +131,12 @@ pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
     all.into_iter().map(|(_, bundle)| bundle).collect()
 }
 
-fn joins(step: &Step, one: &Verdict, other: &Verdict) -> bool {
+fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
     match (one, other) {
-        (Verdict::Do, Verdict::Do) => matches!(step, Step::GiveStdio { .. }),
-        (Verdict::Fits(a), Verdict::Fits(b)) => a == b,
-        (Verdict::Skip(a), Verdict::Skip(b)) => a == b,
-        (Verdict::Do | Verdict::Fits(_) | Verdict::Skip(_), _) => false,
+        (Decision::Do, Decision::Do) => matches!(step, Step::GiveStdio { .. }),
+        (Decision::Fits(a), Decision::Fits(b)) => a == b,
+        (Decision::Skip(a), Decision::Skip(b)) => a == b,
+        (Decision::Do | Decision::Fits(_) | Decision::Skip(_), _) => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The account files: what they shall hold, and whether they can. Must not know the bytes' format.
 
-use super::Ground;
+use super::PlanInputs;
 use super::skip;
 use crate::config::container::App;
 use crate::config::service::GroupRef;
@@ -11,8 +11,8 @@ use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::{Names, Standing};
-use crate::plan::{Identity, Planned, Step, Verdict, Write};
+use crate::plan::runs_as::{Names, SwitchAbility};
+use crate::plan::{Decision, Identity, Planned, Step, Write};
 
 /// The account files as they shall be, in the order in which they are written.
 pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>, Write);
@@ -94,17 +94,17 @@ impl Files {
     }
 
     /// Returns a step for each file.
-    pub(super) fn steps(&self, ground: &Ground<'_>) -> Vec<Planned> {
+    pub(super) fn steps(&self, ground: &PlanInputs<'_>) -> Vec<Planned> {
         self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, ground)).collect()
     }
 }
 
-fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &Ground<'_>) -> Planned {
+fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &PlanInputs<'_>) -> Planned {
     let verdict = if rewrite.contents == bytes(ground.facts, file) && !rewrite.contents.is_empty() {
-        Verdict::Fits("already right".to_owned())
+        Decision::Fits("already right".to_owned())
     } else {
         match how {
-            Write::Append => Verdict::Do,
+            Write::Append => Decision::Do,
             Write::Replace => verdict(file, rewrite, ground),
         }
     };
@@ -112,12 +112,12 @@ fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &Ground<'_>) -
     Planned { step: Step::WriteAccounts { file, contents, changes, how }, verdict }
 }
 
-fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict {
+fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Decision {
     let path = file.path();
     let Identity { name, uid, gid, .. } = ground.identity;
     let consequence = match ground.standing() {
-        Standing::User => format!("uid {uid} has no name; HOME, USER and LOGNAME are set"),
-        Standing::Root | Standing::Powerless => {
+        SwitchAbility::User => format!("uid {uid} has no name; HOME, USER and LOGNAME are set"),
+        SwitchAbility::Root | SwitchAbility::Powerless => {
             format!("the app is {uid}:{gid} by number; HOME, USER and LOGNAME are set")
         }
     };
@@ -135,14 +135,14 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict
         (AccountState::Unfit(why), _) => {
             (format!("{path} is {why}"), format!("put a regular file there, or {in_image}").into())
         }
-        (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Verdict::Do,
+        (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Decision::Do,
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
             ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
-            Standing::User => (format!("{uid}:{gid} may not write /etc"), named_without_root(*uid)),
+            SwitchAbility::User => (format!("{uid}:{gid} may not write /etc"), named_without_root(*uid)),
             // Capabilities count for what belongs to somebody who is mapped.
-            Standing::Root | Standing::Powerless
+            SwitchAbility::Root | SwitchAbility::Powerless
                 if ground.has(Capability::DAC_OVERRIDE) && ground.facts.uid_map != IdMap::whole() =>
             {
                 (
@@ -150,7 +150,7 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &Ground<'_>) -> Verdict
                     Fix::words(format!("map the ids that own the image's files, or {in_image}")),
                 )
             }
-            Standing::Root | Standing::Powerless => {
+            SwitchAbility::Root | SwitchAbility::Powerless => {
                 ("root may not write /etc".to_owned(), super::cap_fix(Capability::DAC_OVERRIDE))
             }
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Ground;
+use super::PlanInputs;
 use super::as_found;
 use super::cap_fix;
 use super::kind_word;
@@ -15,14 +15,14 @@ use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::Standing;
+use crate::plan::runs_as::SwitchAbility;
 use crate::plan::show::words;
-use crate::plan::{MakeDirectory, Owner, Planned, Step, Verdict};
+use crate::plan::{Decision, MakeDirectory, Owner, Planned, Step};
 
 /// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.
 const LOG_MODE: u32 = 0o755;
 
-pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let declared = &ground.config.container.directories;
     let mut steps = Vec::new();
     for directory in declared {
@@ -42,7 +42,7 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
             let (path, at) = (log.path.clone(), service.at.clone());
             let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), take_over: false, at };
             let mut planned = step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid });
-            if let Verdict::Skip(why) = &mut planned.verdict {
+            if let Decision::Skip(why) = &mut planned.verdict {
                 // What stays root's is of use to a service of root.
                 let named: Vec<_> = writers(ground, &log.path);
                 why.consequence = format!(
@@ -58,16 +58,16 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
 }
 
 /// Those whose log files lie there.
-fn writers(ground: &Ground<'_>, path: &Path) -> Vec<String> {
+fn writers(ground: &PlanInputs<'_>, path: &Path) -> Vec<String> {
     let to = |service: &&Service| service.log.directory.as_ref().is_some_and(|log| log.path == path);
     ground.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 
-fn step(ground: &Ground<'_>, directory: &Directory, declared: Owner) -> Planned {
+fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner) -> Planned {
     let owner = match ground.standing() {
-        Standing::Root | Standing::Powerless => declared,
+        SwitchAbility::Root | SwitchAbility::Powerless => declared,
         // What a user makes is the user's.
-        Standing::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
+        SwitchAbility::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
     };
     let make = MakeDirectory {
         path: directory.path.clone(),
@@ -77,14 +77,14 @@ fn step(ground: &Ground<'_>, directory: &Directory, declared: Owner) -> Planned 
         take_over: directory.take_over,
     };
     let verdict = match ground.standing() {
-        Standing::Root | Standing::Powerless => as_root(ground, directory, owner),
-        Standing::User => as_user(ground, directory),
+        SwitchAbility::Root | SwitchAbility::Powerless => as_root(ground, directory, owner),
+        SwitchAbility::User => as_user(ground, directory),
     };
     Planned { step: Step::MakeDirectory(make), verdict }
 }
 
-fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict {
-    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Verdict::Do };
+fn as_root(ground: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Decision {
+    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Decision::Do };
     let path = words::path(&directory.path);
     let foreign = owner.uid != ground.facts.uid || owner.gid != ground.facts.gid;
     let stays = format!("{path} stays {}", as_found(fact));
@@ -93,7 +93,7 @@ fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict 
             let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
             let right = right_owner && *mode == directory.mode;
             if right && (directory.clean.is_empty() || *read_only) {
-                Verdict::Fits(format!("already {}", as_found(fact)))
+                Decision::Fits(format!("already {}", as_found(fact)))
             } else if *read_only {
                 skip(
                     format!("{path} is on a read-only filesystem"),
@@ -105,7 +105,7 @@ fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict 
             } else if !right && *uid != ground.facts.uid && !ground.has(Capability::FOWNER) {
                 skip("FOWNER is not granted", stays, cap_fix(Capability::FOWNER))
             } else {
-                Verdict::Do
+                Decision::Do
             }
         }
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
@@ -117,13 +117,13 @@ fn as_root(ground: &Ground<'_>, directory: &Directory, owner: Owner) -> Verdict 
     }
 }
 
-fn as_user(ground: &Ground<'_>, directory: &Directory) -> Verdict {
-    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Verdict::Do };
+fn as_user(ground: &PlanInputs<'_>, directory: &Directory) -> Decision {
+    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Decision::Do };
     let path = words::path(&directory.path);
     let who = format!("{}:{}", ground.identity.uid, ground.identity.gid);
     match fact {
         PathFact::Found { kind: PathKind::Directory, .. } if usable(ground.identity, fact) => {
-            if directory.clean.is_empty() { Verdict::Fits(format!("already usable by {who}")) } else { Verdict::Do }
+            if directory.clean.is_empty() { Decision::Fits(format!("already usable by {who}")) } else { Decision::Do }
         }
         PathFact::Found { kind: PathKind::Directory, .. } => skip(
             format!("{path} is {}", as_found(fact)),
@@ -135,10 +135,10 @@ fn as_user(ground: &Ground<'_>, directory: &Directory) -> Verdict {
     }
 }
 
-fn absent(ground: &Ground<'_>, directory: &Directory, access: Access) -> Verdict {
+fn absent(ground: &PlanInputs<'_>, directory: &Directory, access: Access) -> Decision {
     let path = words::path(&directory.path);
     let cause = match access {
-        Access::Yes => return Verdict::Do,
+        Access::Yes => return Decision::Do,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),
         Access::Denied => format!("{path} is missing and {} may not make it", ground.facts.uid),
         Access::Missing => format!("{path} is missing and so is its place"),
@@ -147,13 +147,13 @@ fn absent(ground: &Ground<'_>, directory: &Directory, access: Access) -> Verdict
     skip(cause, format!("{path} is not made"), tmpfs(ground, &directory.path, directory.mode))
 }
 
-fn not_a_directory(path: &str, kind: PathKind) -> Verdict {
+fn not_a_directory(path: &str, kind: PathKind) -> Decision {
     let remedy = format!("remove it in the image (`RUN rm {path}`), or declare another path");
     skip(format!("{path} is {}", kind_word(kind)), format!("{path} stays as it is"), remedy)
 }
 
 /// A tmpfs of that owner stands in for a directory that cannot be made.
-fn tmpfs(ground: &Ground<'_>, path: &Path, mode: u32) -> Fix {
+fn tmpfs(ground: &PlanInputs<'_>, path: &Path, mode: u32) -> Fix {
     let owner = Owner { uid: ground.identity.uid, gid: ground.identity.gid };
     Fix::tmpfs(path, Some((owner, mode)))
 }

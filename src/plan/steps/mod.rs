@@ -6,17 +6,17 @@ mod own;
 mod runtime;
 mod stdio;
 
+use super::Decision;
 use super::Identity;
 use super::Owner;
 use super::Planned;
 use super::Skipped;
 use super::Step;
-use super::Verdict;
 use super::facts::{Facts, PathFact, PathKind};
 use super::fix::Fix;
 use super::identity::ranges;
 use super::notes::Notes;
-use super::runs_as::{Resolver, Standing};
+use super::runs_as::{Resolver, SwitchAbility};
 use crate::config::Config;
 use crate::config::container::UserRef;
 use crate::config::service::GroupRef;
@@ -24,7 +24,7 @@ use crate::config::values::{CapSet, Capability};
 use crate::error::Place;
 
 /// Everything that steps stand on.
-pub(super) struct Ground<'a> {
+pub(super) struct PlanInputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
@@ -34,10 +34,10 @@ pub(super) struct Ground<'a> {
 }
 
 /// Returns every step, in the order of [`super::story()`].
-pub(super) fn plan(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn plan(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let mut steps = Vec::new();
     if !ground.facts.pid_one {
-        steps.push(Planned { step: Step::BecomeSubreaper, verdict: Verdict::Do });
+        steps.push(Planned { step: Step::BecomeSubreaper, verdict: Decision::Do });
     }
     steps.extend(ground.accounts.iter().flat_map(|files| files.steps(ground)));
     steps.push(runtime::step(ground));
@@ -47,8 +47,8 @@ pub(super) fn plan(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
     steps
 }
 
-impl Ground<'_> {
-    fn standing(&self) -> Standing {
+impl PlanInputs<'_> {
+    fn standing(&self) -> SwitchAbility {
         self.resolver.standing
     }
 
@@ -89,8 +89,10 @@ impl Ground<'_> {
 
     fn unknown(&self, at: &Place, what: String, notes: &mut Notes) {
         match self.standing() {
-            Standing::Root => notes.problem(at, what, "create it in the image, or write a number that exists here"),
-            Standing::Powerless | Standing::User => {}
+            SwitchAbility::Root => {
+                notes.problem(at, what, "create it in the image, or write a number that exists here")
+            }
+            SwitchAbility::Powerless | SwitchAbility::User => {}
         }
     }
 }
@@ -113,8 +115,8 @@ fn kind_word(kind: PathKind) -> &'static str {
     }
 }
 
-fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Verdict {
-    Verdict::Skip(Skipped { cause: cause.into(), consequence: consequence.into(), fix: fix.into() })
+fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Decision {
+    Decision::Skip(Skipped { cause: cause.into(), consequence: consequence.into(), fix: fix.into() })
 }
 
 fn cap_fix(capability: Capability) -> Fix {

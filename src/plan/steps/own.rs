@@ -1,6 +1,6 @@
 //! `[[own]]`: the owner of trees. As root it is established, otherwise checked. Must not know how trees are walked.
 
-use super::Ground;
+use super::PlanInputs;
 use super::as_found;
 use super::cap_fix;
 use super::kind_word;
@@ -12,27 +12,28 @@ use crate::plan::checks::{Area, Trouble};
 use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::Standing;
+use crate::plan::runs_as::SwitchAbility;
 use crate::plan::show::words;
-use crate::plan::{MakeDirectory, OwnTree, Owner, Planned, Step, Verdict};
+use crate::plan::{Decision, MakeDirectory, OwnTree, Owner, Planned, Step};
 
-pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let mut steps = Vec::new();
     for own in &ground.config.container.own {
         let owner = ground.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
         let fact = ground.facts.paths.get(&own.path);
         let verdict = match (ground.standing(), own.when) {
-            (Standing::Root | Standing::Powerless, OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch) => {
-                as_root(ground, own, owner, fact)
-            }
-            (Standing::Root | Standing::Powerless, OwnWhen::Never) | (Standing::User, _) => {
+            (
+                SwitchAbility::Root | SwitchAbility::Powerless,
+                OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch,
+            ) => as_root(ground, own, owner, fact),
+            (SwitchAbility::Root | SwitchAbility::Powerless, OwnWhen::Never) | (SwitchAbility::User, _) => {
                 checked(ground, own, owner, fact)
             }
         };
         // What a link leads to is not known here.
         let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
         let can_use = !is_link && fact.is_some_and(|it| usable(ground.identity, it));
-        if own.required && matches!(verdict, Verdict::Skip(_)) && !can_use {
+        if own.required && matches!(verdict, Decision::Skip(_)) && !can_use {
             refuse(ground, own, &verdict, notes);
         }
         steps.push(Planned { step: step(ground, own, owner, &verdict), verdict });
@@ -42,8 +43,8 @@ pub(super) fn steps(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Planned> {
 }
 
 /// A user who has to make a missing path makes a directory; everything else is the walker's.
-fn step(ground: &Ground<'_>, own: &Own, owner: Owner, verdict: &Verdict) -> Step {
-    if ground.standing() == Standing::User && *verdict == Verdict::Do {
+fn step(ground: &PlanInputs<'_>, own: &Own, owner: Owner, verdict: &Decision) -> Step {
+    if ground.standing() == SwitchAbility::User && *verdict == Decision::Do {
         let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
         let mode = own.dir_mode.unwrap_or(0o755);
         return Step::MakeDirectory(MakeDirectory {
@@ -71,10 +72,10 @@ fn step(ground: &Ground<'_>, own: &Own, owner: Owner, verdict: &Verdict) -> Step
     })
 }
 
-fn as_root(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Verdict {
+fn as_root(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
     let to = format!("{}:{}", owner.uid, owner.gid);
-    let Some(fact) = fact else { return Verdict::Do };
+    let Some(fact) = fact else { return Decision::Do };
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
     let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
     let wanted_mode = match kind {
@@ -88,49 +89,49 @@ fn as_root(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>
         let cause = format!("{path} is a symbolic link, and root follows none");
         skip(cause, "what it leads to stays as it is", "declare the path that it leads to")
     } else if right && *read_only {
-        Verdict::Fits(format!("already {to}, read-only"))
+        Decision::Fits(format!("already {to}, read-only"))
     } else if *read_only {
         let fix = Fix::writable(&own.path, *kind != PathKind::Directory, None).or(chown(own, *kind, owner));
         skip(format!("{path} is read-only"), consequence, fix)
     } else if right && (!walks || own.when == OwnWhen::RootMismatch) {
-        Verdict::Fits(format!("already {to}"))
+        Decision::Fits(format!("already {to}"))
     } else if !ground.has(Capability::CHOWN) {
         if right_owner {
-            Verdict::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
+            Decision::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
         } else {
             let fix = cap_fix(Capability::CHOWN).or(chown(own, *kind, owner));
             skip("CHOWN is not granted", consequence, fix)
         }
     } else {
-        Verdict::Do
+        Decision::Do
     }
 }
 
-fn checked(ground: &Ground<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Verdict {
+fn checked(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
     let me = ground.identity;
     let who = format!("{}:{}", me.uid, me.gid);
-    let Some(fact) = fact else { return Verdict::Fits("not looked at".to_owned()) };
+    let Some(fact) = fact else { return Decision::Fits("not looked at".to_owned()) };
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
     let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == me.uid || own.user.is_none());
     if mine && usable(me, fact) {
-        Verdict::Fits(format!("usable by {who}"))
+        Decision::Fits(format!("usable by {who}"))
     } else if is_right && !*read_only {
-        Verdict::Fits(format!("already {}", as_found(fact)))
+        Decision::Fits(format!("already {}", as_found(fact)))
     } else if *read_only {
         let is_file = *kind != PathKind::Directory;
         let on_writable_root = PathFact::Found { kind: *kind, uid: *uid, gid: *gid, mode: *mode, read_only: false };
         let mine = Owner { uid: me.uid, gid: me.gid };
         let fix = match ground.standing() {
-            Standing::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
-            Standing::User => Fix::replaced(&own.path, is_file, mine),
-            Standing::Root | Standing::Powerless => Fix::writable(&own.path, is_file, None),
+            SwitchAbility::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
+            SwitchAbility::User => Fix::replaced(&own.path, is_file, mine),
+            SwitchAbility::Root | SwitchAbility::Powerless => Fix::writable(&own.path, is_file, None),
         };
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
         let other = match (ground.standing(), own.when) {
-            (Standing::Root, _) => "take `when = \"never\"` out",
-            (Standing::Powerless | Standing::User, _) => "start the container as root",
+            (SwitchAbility::Root, _) => "take `when = \"never\"` out",
+            (SwitchAbility::Powerless | SwitchAbility::User, _) => "start the container as root",
         };
         let fix = chown(own, *kind, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
         skip(format!("{path} is {}", as_found(fact)), format!("{who} cannot use {path}"), fix)
@@ -150,12 +151,12 @@ fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
 }
 
 /// What is not there: made, fine, or missed.
-fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verdict {
+fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Decision {
     let path = words::path(&own.path);
-    let without_root = ground.standing() == Standing::User;
+    let without_root = ground.standing() == SwitchAbility::User;
     let access = match fact {
         PathFact::Missing(_) if !own.create && own.optional => {
-            return Verdict::Fits("not there, and optional".to_owned());
+            return Decision::Fits("not there, and optional".to_owned());
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
@@ -173,10 +174,10 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
     let mount = Fix::volume(&own.path, mine);
     let (cause, fix) = match (fact, access) {
         (PathFact::Missing(_), Access::Yes) => {
-            let foreign =
-                ground.standing() != Standing::User && (owner.uid, owner.gid) != (ground.facts.uid, ground.facts.gid);
+            let foreign = ground.standing() != SwitchAbility::User
+                && (owner.uid, owner.gid) != (ground.facts.uid, ground.facts.gid);
             if !foreign || ground.has(Capability::CHOWN) {
-                return Verdict::Do;
+                return Decision::Do;
             }
             let consequence = format!("{path} is not made: it could only be root's");
             return skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN));
@@ -184,8 +185,8 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
         (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
         (_, Access::Denied) => {
             let fix = match ground.standing() {
-                Standing::Root => cap_fix(Capability::DAC_OVERRIDE),
-                Standing::Powerless | Standing::User => mount,
+                SwitchAbility::Root => cap_fix(Capability::DAC_OVERRIDE),
+                SwitchAbility::Powerless | SwitchAbility::User => mount,
             };
             (format!("uid {} may not enter or write the way to {path}", ground.facts.uid), fix)
         }
@@ -196,16 +197,16 @@ fn absent(ground: &Ground<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Verd
     skip(cause, "there is nothing to own", fix)
 }
 
-fn refuse(ground: &Ground<'_>, own: &Own, verdict: &Verdict, notes: &mut Notes) {
-    let Verdict::Skip(why) = verdict else { return };
+fn refuse(ground: &PlanInputs<'_>, own: &Own, verdict: &Decision, notes: &mut Notes) {
+    let Decision::Skip(why) = verdict else { return };
     let (uid, gid) = (ground.identity.uid, ground.identity.gid);
     let what = format!("cannot give {} to {uid}:{gid}, which {} requires", words::path(&own.path), own.at);
     notes.refuse(what, why.cause.clone(), why.fix.clone());
 }
 
 /// Says what a walk will leave, where capabilities are missing that single files of it may need (SECURITY, matrix).
-fn limits(ground: &Ground<'_>, steps: &[Planned], notes: &mut Notes) {
-    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.verdict == Verdict::Do);
+fn limits(ground: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
+    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.verdict == Decision::Do);
     if !walks || ground.facts.uid != Uid::ROOT {
         return;
     }

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use super::Ground;
+use super::PlanInputs;
 use super::skip;
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
-use crate::plan::runs_as::Standing;
-use crate::plan::{Owner, Planned, Step, Verdict};
+use crate::plan::runs_as::SwitchAbility;
+use crate::plan::{Decision, Owner, Planned, Step};
 
-pub(super) fn step(ground: &Ground<'_>) -> Planned {
+pub(super) fn step(ground: &PlanInputs<'_>) -> Planned {
     let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
     let verdict = if candidates.is_empty() {
         let owner = match ground.standing() {
-            Standing::Root | Standing::Powerless => None,
+            SwitchAbility::Root | SwitchAbility::Powerless => None,
             // An engine makes it root's, with the mode that /run has in the image.
-            Standing::User => Some((Owner { uid: ground.facts.uid, gid: ground.facts.gid }, 0o755)),
+            SwitchAbility::User => Some((Owner { uid: ground.facts.uid, gid: ground.facts.gid }, 0o755)),
         };
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
@@ -24,7 +24,7 @@ pub(super) fn step(ground: &Ground<'_>) -> Planned {
             Fix::tmpfs(Path::new("/run"), owner),
         )
     } else {
-        Verdict::Do
+        Decision::Do
     };
     Planned { step: Step::RuntimeDirectory { candidates }, verdict }
 }

@@ -3,17 +3,17 @@
 //!
 //! A FIFO on descriptor 0 is left alone: mode 0622 lets others write, not read, so it would only open it to strangers.
 
-use super::Ground;
+use super::PlanInputs;
 use super::cap_fix;
 use super::skip;
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
-use crate::plan::runs_as::Standing;
-use crate::plan::{GiveStdio, Planned, Step, Verdict};
+use crate::plan::runs_as::SwitchAbility;
+use crate::plan::{Decision, GiveStdio, Planned, Step};
 
-pub(super) fn steps(ground: &Ground<'_>) -> Vec<Planned> {
+pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {
     let to = ground.identity.uid;
-    if ground.standing() != Standing::Root || to == Uid::ROOT {
+    if ground.standing() != SwitchAbility::Root || to == Uid::ROOT {
         return Vec::new();
     }
     let mut steps = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn steps(ground: &Ground<'_>) -> Vec<Planned> {
         };
         let (how, verdict) = match fact.kind {
             StdioKind::Fifo if fd == 0 => continue,
-            StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Verdict::Fits("already 0622".to_owned())),
+            StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Decision::Fits("already 0622".to_owned())),
             // `--userns=auto`: capabilities count for what belongs to somebody who is mapped.
             StdioKind::Fifo if ground.facts.uid_map.outside(fact.uid.0).is_none() => {
                 let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
@@ -36,12 +36,12 @@ pub(super) fn steps(ground: &Ground<'_>) -> Vec<Planned> {
             StdioKind::Fifo if fact.uid != ground.facts.uid && !ground.has(Capability::FOWNER) => {
                 (GiveStdio::Mode0622, lost(Capability::FOWNER))
             }
-            StdioKind::Fifo => (GiveStdio::Mode0622, Verdict::Do),
+            StdioKind::Fifo => (GiveStdio::Mode0622, Decision::Do),
             StdioKind::Terminal if fact.uid == to => {
-                (GiveStdio::Owner(to), Verdict::Fits(format!("already that of {to}")))
+                (GiveStdio::Owner(to), Decision::Fits(format!("already that of {to}")))
             }
             StdioKind::Terminal if !ground.has(Capability::CHOWN) => (GiveStdio::Owner(to), lost(Capability::CHOWN)),
-            StdioKind::Terminal => (GiveStdio::Owner(to), Verdict::Do),
+            StdioKind::Terminal => (GiveStdio::Owner(to), Decision::Do),
             StdioKind::Closed | StdioKind::Device | StdioKind::File | StdioKind::Socket => continue,
         };
         steps.push(Planned { step: Step::GiveStdio { fd, how }, verdict });

@@ -18,7 +18,7 @@ use nix::sys::socket::sockopt::PassCred;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, getsockname, setsockopt, socket};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-pub use parse::{Said, parse};
+pub use parse::{Notification, parse};
 
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
@@ -43,12 +43,12 @@ pub struct Receiver {
     /// Removed with it, its directory and its name there; `None`: its address is an abstract one.
     place: Option<(Arc<OwnedFd>, CString)>,
     unheard: u64,
-    told: Vec<mem::Discriminant<Unheard>>,
+    told: Vec<mem::Discriminant<Rejection>>,
 }
 
 /// Why a message was not heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unheard {
+pub enum Rejection {
     /// Another user sent it.
     Stranger(Uid),
     /// The kernel does not say who sent it.
@@ -59,7 +59,7 @@ pub enum Unheard {
     TooLong,
 }
 
-impl fmt::Display for Unheard {
+impl fmt::Display for Rejection {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stranger(uid) => write!(to, "uid {uid} sent it, who is not the service's user"),
@@ -115,7 +115,7 @@ fn anywhere(socket: &OwnedFd) -> Result<OsString, Errno> {
 /// What came in one datagram.
 enum Came {
     Message(Vec<u8>),
-    Unheard(Unheard),
+    Rejected(Rejection),
     /// sd_notify_barrier(3): who sent it waits until its descriptor is closed, which it is.
     Barrier,
     Nothing,
@@ -124,16 +124,16 @@ enum Came {
 impl Receiver {
     /// Returns what was said since the last call, in order; at most so much as one turn of the loop may take. Each reason
     /// for not hearing is said once.
-    pub fn receive(&mut self) -> Vec<Said> {
+    pub fn receive(&mut self) -> Vec<Notification> {
         let mut all = Vec::new();
         for _ in 0..AT_ONCE {
             match self.next() {
                 Came::Message(bytes) => all.extend(parse(&bytes)),
-                Came::Unheard(why) => {
+                Came::Rejected(why) => {
                     self.unheard += 1;
                     if !self.told.contains(&mem::discriminant(&why)) {
                         self.told.push(mem::discriminant(&why));
-                        all.push(Said::Unheard(why));
+                        all.push(Notification::Rejected(why));
                     }
                 }
                 Came::Barrier => {}
@@ -187,12 +187,12 @@ impl Receiver {
         let message = bytes.get(..length).unwrap_or_default();
         let heard = |uid: Uid| uid == self.uid || uid == Uid::ROOT;
         match sender {
-            None => Came::Unheard(Unheard::Nobody),
-            Some(uid) if !heard(uid) => Came::Unheard(Unheard::Stranger(uid)),
-            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > LONGEST => Came::Unheard(Unheard::TooLong),
+            None => Came::Rejected(Rejection::Nobody),
+            Some(uid) if !heard(uid) => Came::Rejected(Rejection::Stranger(uid)),
+            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > LONGEST => Came::Rejected(Rejection::TooLong),
             Some(_) if head.msg_flags & libc::MSG_CTRUNC != 0 => match message.trim_ascii_end() {
                 b"BARRIER=1" => Came::Barrier,
-                _ => Came::Unheard(Unheard::Descriptors),
+                _ => Came::Rejected(Rejection::Descriptors),
             },
             Some(_) => Came::Message(message.to_vec()),
         }

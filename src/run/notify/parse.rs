@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Unheard;
+use super::Rejection;
 use crate::config::quote::printable;
 
 /// Letters of a STATUS that are kept.
@@ -10,7 +10,7 @@ const STATUS: usize = 200;
 
 /// One thing that a service says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Notification {
     /// READY=1: it is up, or its reload is done.
     Ready,
     /// RELOADING=1: it re-reads its configuration; READY=1 follows.
@@ -32,30 +32,30 @@ pub enum Said {
     /// ERRNO=…: why it is about to fail.
     Errno(i32),
     /// Not the service's word: a message that was ignored; the first of its kind.
-    Unheard(Unheard),
+    Rejected(Rejection),
 }
 
 /// Returns what a message says, in its order. Lines that are unknown, or whose value is not what it should be, say nothing.
-pub fn parse(message: &[u8]) -> Vec<Said> {
-    let mut said: Vec<Said> = message.split(|byte| *byte == b'\n').filter_map(line).collect();
+pub fn parse(message: &[u8]) -> Vec<Notification> {
+    let mut said: Vec<Notification> = message.split(|byte| *byte == b'\n').filter_map(line).collect();
     said.dedup();
     said
 }
 
-fn line(line: &[u8]) -> Option<Said> {
+fn line(line: &[u8]) -> Option<Notification> {
     let at = line.iter().position(|byte| *byte == b'=')?;
     let (name, value) = (line.get(..at)?, line.get(at + 1..)?);
     match (name, value) {
-        (b"READY", b"1") => Some(Said::Ready),
-        (b"RELOADING", b"1") => Some(Said::Reloading),
-        (b"STOPPING", b"1") => Some(Said::Stopping),
-        (b"STATUS", text) => Some(Said::Status(printable(String::from_utf8_lossy(text).trim(), STATUS))),
-        (b"WATCHDOG", b"1") => Some(Said::Watchdog),
-        (b"WATCHDOG", b"trigger") => Some(Said::WatchdogTrigger),
-        (b"WATCHDOG_USEC", digits) => number(digits).map(Duration::from_micros).map(Said::WatchdogUsec),
-        (b"EXTEND_TIMEOUT_USEC", digits) => number(digits).map(Duration::from_micros).map(Said::ExtendTimeout),
-        (b"MAINPID", _) => Some(Said::MainPid),
-        (b"ERRNO", digits) => number(digits).and_then(|errno| i32::try_from(errno).ok()).map(Said::Errno),
+        (b"READY", b"1") => Some(Notification::Ready),
+        (b"RELOADING", b"1") => Some(Notification::Reloading),
+        (b"STOPPING", b"1") => Some(Notification::Stopping),
+        (b"STATUS", text) => Some(Notification::Status(printable(String::from_utf8_lossy(text).trim(), STATUS))),
+        (b"WATCHDOG", b"1") => Some(Notification::Watchdog),
+        (b"WATCHDOG", b"trigger") => Some(Notification::WatchdogTrigger),
+        (b"WATCHDOG_USEC", digits) => number(digits).map(Duration::from_micros).map(Notification::WatchdogUsec),
+        (b"EXTEND_TIMEOUT_USEC", digits) => number(digits).map(Duration::from_micros).map(Notification::ExtendTimeout),
+        (b"MAINPID", _) => Some(Notification::MainPid),
+        (b"ERRNO", digits) => number(digits).and_then(|errno| i32::try_from(errno).ok()).map(Notification::Errno),
         _ => None,
     }
 }
@@ -77,19 +77,19 @@ mod tests {
         let message = b"STATUS=Loading 3 of 7\nREADY=1\nRELOADING=1\nSTOPPING=1\nWATCHDOG=1\nWATCHDOG=trigger\n\
             WATCHDOG_USEC=20000000\nEXTEND_TIMEOUT_USEC=500\nMAINPID=42\nERRNO=2\n";
         let expected = [
-            Said::Status("Loading 3 of 7".to_owned()),
-            Said::Ready,
-            Said::Reloading,
-            Said::Stopping,
-            Said::Watchdog,
-            Said::WatchdogTrigger,
-            Said::WatchdogUsec(Duration::from_secs(20)),
-            Said::ExtendTimeout(Duration::from_micros(500)),
-            Said::MainPid,
-            Said::Errno(2),
+            Notification::Status("Loading 3 of 7".to_owned()),
+            Notification::Ready,
+            Notification::Reloading,
+            Notification::Stopping,
+            Notification::Watchdog,
+            Notification::WatchdogTrigger,
+            Notification::WatchdogUsec(Duration::from_secs(20)),
+            Notification::ExtendTimeout(Duration::from_micros(500)),
+            Notification::MainPid,
+            Notification::Errno(2),
         ];
         assert_eq!(parse(message), expected);
-        assert_eq!(parse(b"READY=1"), [Said::Ready], "without a newline");
+        assert_eq!(parse(b"READY=1"), [Notification::Ready], "without a newline");
     }
 
     #[test]
@@ -129,23 +129,23 @@ mod tests {
     #[test]
     fn a_status_is_one_printable_line() {
         let status = |text: &[u8]| parse(&[b"STATUS=", text].concat());
-        assert_eq!(status(b"a=b \x1b[2J\xff"), [Said::Status("a=b \\u{1b}[2J\u{fffd}".to_owned())]);
-        assert_eq!(status(b""), [Said::Status(String::new())]);
+        assert_eq!(status(b"a=b \x1b[2J\xff"), [Notification::Status("a=b \\u{1b}[2J\u{fffd}".to_owned())]);
+        assert_eq!(status(b""), [Notification::Status(String::new())]);
         let said = status(&[b'x'; 4000]);
-        let [Said::Status(long)] = said.as_slice() else { panic!("one status") };
+        let [Notification::Status(long)] = said.as_slice() else { panic!("one status") };
         assert_eq!(long.chars().count(), STATUS + 1);
     }
 
     #[test]
     fn a_message_that_repeats_itself_says_it_once() {
-        assert_eq!(parse(&b"READY=1\n".repeat(512)), [Said::Ready]);
+        assert_eq!(parse(&b"READY=1\n".repeat(512)), [Notification::Ready]);
     }
 
     proptest! {
         #[test]
         fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             for said in parse(&bytes) {
-                if let Said::Status(text) = said {
+                if let Notification::Status(text) = said {
                     prop_assert!(!text.chars().any(char::is_control));
                     prop_assert!(text.chars().count() <= 10 * STATUS);
                 }
@@ -157,7 +157,7 @@ mod tests {
             before in "[A-Z_]{1,12}=[^\n]{0,20}", after in "[^\n]{0,40}", micros in any::<u64>(),
         ) {
             let message = format!("X{before}\nWATCHDOG_USEC={micros}\nX{after}\nREADY=1");
-            let expected = [Said::WatchdogUsec(Duration::from_micros(micros)), Said::Ready];
+            let expected = [Notification::WatchdogUsec(Duration::from_micros(micros)), Notification::Ready];
             prop_assert_eq!(parse(message.as_bytes()), expected);
         }
     }

@@ -25,8 +25,8 @@ use nix::unistd::pipe2;
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::{Answer, Exit, Pid, SpawnError, Target};
-use crate::sys::null;
+use crate::supervise::{Exit, Pid, ProbeResult, SpawnError, Target};
+use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
 use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
@@ -47,7 +47,7 @@ const LOOKS_AT_ONCE: usize = 16;
 /// The looks that are under way, by whose they are.
 #[derive(Debug)]
 pub struct Probes<K> {
-    looks: HashMap<Pid, Look<K>>,
+    looks: HashMap<Pid, RunningProbe<K>>,
     epoll: Epoll,
     null: File,
     /// What is known of all processes.
@@ -55,7 +55,7 @@ pub struct Probes<K> {
 }
 
 #[derive(Debug)]
-struct Look<K> {
+struct RunningProbe<K> {
     key: K,
     /// Whether it is a command: it has output of its own, the others say what they do.
     is_command: bool,
@@ -74,7 +74,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: null::input()?, recent: Recent::default() })
+        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::input()?, recent: Recent::default() })
     }
 
     /// Begins to look. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -109,7 +109,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         launch.notify = None;
         let pointers = Pointers::of(&launch);
         let pid = spawn::forked(|| ask::live(&launch, &pointers, &question, write.as_raw_fd()))?;
-        let look = Look {
+        let look = RunningProbe {
             key,
             is_command: matches!(question, Question::Command(_)),
             timeout,
@@ -145,7 +145,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 
     /// Takes note of a death and reaps the zombie, with what it leaves in its group, whose number is still its own before
     /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
-    pub fn died(&mut self, pid: Pid, exit: Exit) -> Option<(K, Answer)> {
+    pub fn died(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {
         let Some(mut look) = self.looks.remove(&pid) else {
             reap::reap(pid);
             return None;
@@ -188,7 +188,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 
     /// Kills the looks that are out of time, with all of their groups, and returns their answers: they do not wait for
     /// the death, which never comes to a process in uninterruptible sleep.
-    pub fn expire(&mut self, now: Instant) -> Vec<(K, Answer)> {
+    pub fn expire(&mut self, now: Instant) -> Vec<(K, ProbeResult)> {
         let mut answers = Vec::new();
         for (pid, look) in &mut self.looks {
             if !look.over && look.deadline <= now {
@@ -208,7 +208,7 @@ impl<K> AsFd for Probes<K> {
     }
 }
 
-impl<K> Look<K> {
+impl<K> RunningProbe<K> {
     fn read(&mut self, epoll: &Epoll) {
         let mut chunk = [0; 4096];
         let mut taken = 0;
@@ -241,31 +241,31 @@ impl<K> Look<K> {
         kill(pid, recent);
     }
 
-    fn answer(&self, exit: Exit) -> Answer {
+    fn answer(&self, exit: Exit) -> ProbeResult {
         if exit == Exit::Code(0) {
-            return Answer::Well;
+            return ProbeResult::Pass;
         }
         if let Some(refusal) = self.said.refusal() {
-            return Answer::Badly(refusal);
+            return ProbeResult::Fail(refusal);
         }
         let end = match exit {
             // The piece of our own has said it all.
             Exit::Code(_) if !self.is_command && !self.said.last().is_empty() => {
-                return Answer::Badly(self.said.last());
+                return ProbeResult::Fail(self.said.last());
             }
             Exit::Code(code) => format!("code {code}"),
             Exit::Signal(signal) => format!("ended by {signal}"),
         };
-        Answer::Badly(self.with_words(end))
+        ProbeResult::Fail(self.with_words(end))
     }
 
-    fn no_answer(&self) -> Answer {
+    fn no_answer(&self) -> ProbeResult {
         let timeout = show_duration(self.timeout);
         // The last thing that the piece of our own did.
         if !self.is_command && self.said.last() == CONNECTED {
-            return Answer::Badly(format!("{CONNECTED}, but no answer within {timeout}"));
+            return ProbeResult::Fail(format!("{CONNECTED}, but no answer within {timeout}"));
         }
-        Answer::Badly(self.with_words(format!("no answer in {timeout}")))
+        ProbeResult::Fail(self.with_words(format!("no answer in {timeout}")))
     }
 
     fn with_words(&self, what: String) -> String {

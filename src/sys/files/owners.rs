@@ -13,10 +13,10 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use crate::config::has_meaning;
 use crate::config::values::{Gid, Uid};
 use crate::plan::Trust;
-use crate::plan::facts::Whose;
+use crate::plan::facts::FileOwner;
 use crate::sys::files::xattr;
 use crate::sys::id_map::id_map;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// As what ids show that are not mapped (`/proc/sys/kernel/overflowuid`).
 const OVERFLOW: u32 = 65_534;
@@ -45,7 +45,7 @@ pub fn not_roots(paths: &[PathBuf], trust: Trust) -> Option<PathBuf> {
 }
 
 /// The same of an entry of a services tree, all of it.
-pub fn whole(entry: &Path) -> Vec<Whose> {
+pub fn whole(entry: &Path) -> Vec<FileOwner> {
     read_from(entry, Level::Entry)
 }
 
@@ -54,7 +54,7 @@ pub fn whole(entry: &Path) -> Vec<Whose> {
 pub struct ResolvedPath {
     /// Every directory on the way, every link and what it leads to, and the path itself, where others than root own it or
     /// could write it.
-    pub found: Vec<Whose>,
+    pub found: Vec<FileOwner>,
     /// Where the links on the way stand.
     pub links: Vec<PathBuf>,
     /// Where it ends: the path with all links resolved, or the last that there is of it.
@@ -71,7 +71,7 @@ pub fn way(path: &Path) -> ResolvedPath {
 }
 
 /// Returns where the way ends, all links resolved.
-fn walk(path: &Path, found: &mut Vec<Whose>) -> Option<(PathBuf, Metadata)> {
+fn walk(path: &Path, found: &mut Vec<FileOwner>) -> Option<(PathBuf, Metadata)> {
     let mut way = ResolvedPath { found: std::mem::take(found), links: Vec::new(), end: PathBuf::from("/") };
     let meta = walk_along(path, &mut way);
     *found = way.found;
@@ -111,12 +111,12 @@ fn words(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-fn look(path: &Path, found: &mut Vec<Whose>) -> Option<Metadata> {
+fn look(path: &Path, found: &mut Vec<FileOwner>) -> Option<Metadata> {
     let meta = fs::symlink_metadata(path).ok()?;
     // A link's mode says nothing.
     let mode = if meta.is_symlink() { 0 } else { meta.mode() & 0o7777 };
     if meta.uid() != 0 || mode & 0o022 != 0 {
-        found.push(Whose {
+        found.push(FileOwner {
             path: path.to_owned(),
             uid: Uid(meta.uid()),
             gid: Gid(meta.gid()),
@@ -133,11 +133,11 @@ fn look(path: &Path, found: &mut Vec<Whose>) -> Option<Metadata> {
 /// Whether an id stands for all that are not mapped here. One map has a `nobody` of its own with that number: then it is
 /// taken for that one.
 fn is_outsider((id, map): (u32, &str)) -> bool {
-    id == OVERFLOW && id_map(&slurp::proc(map)).outside(id).is_none()
+    id == OVERFLOW && id_map(&read_file::proc(map)).outside(id).is_none()
 }
 
 /// The way to `path`, and what the reader of trees reads below it.
-fn read_from(path: &Path, level: Level) -> Vec<Whose> {
+fn read_from(path: &Path, level: Level) -> Vec<FileOwner> {
     let mut found = Vec::new();
     if let Some((end, _)) = walk(path, &mut found).filter(|(_, meta)| meta.is_dir()) {
         below(&end, level, &mut found);
@@ -145,7 +145,7 @@ fn read_from(path: &Path, level: Level) -> Vec<Whose> {
     found
 }
 
-fn below(directory: &Path, level: Level, found: &mut Vec<Whose>) {
+fn below(directory: &Path, level: Level, found: &mut Vec<FileOwner>) {
     let next = match level {
         Level::Tree => Level::Entry,
         Level::Entry => Level::Inner,

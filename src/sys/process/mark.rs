@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::supervise::Pid;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// What we have ourselves where the limit was none: far above any number of locks, far below what means "none".
 const OURS: u64 = 1 << 62;
@@ -92,7 +92,7 @@ impl Mark {
 
 /// Returns the hard limit of a process; `None` also where there is none, or it cannot be read.
 pub fn limit_of(pid: Pid) -> Option<u64> {
-    parse(&slurp::proc(&format!("/proc/{}/limits", pid.0)))
+    parse(&read_file::proc(&format!("/proc/{}/limits", pid.0)))
 }
 
 /// `Max file locks            SOFT                 HARD                 locks`

@@ -10,7 +10,7 @@ use crate::supervise::{Exit, Pid};
 
 /// What waiting found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ReapResult {
     /// A child is dead and still a zombie: [`reap`] it.
     Dead(Pid, Exit),
     /// Children are there, all alive.
@@ -20,7 +20,7 @@ pub enum Seen {
 }
 
 /// Returns a child that is dead and not yet reaped, without reaping it.
-pub fn look() -> Seen {
+pub fn look() -> ReapResult {
     wait(libc::P_ALL, 0, libc::WNOWAIT)
 }
 
@@ -41,7 +41,7 @@ pub fn goes_on(pid: Pid) -> bool {
     alive && flags.is_some_and(|flags| flags & EXITING == 0)
 }
 
-fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> Seen {
+fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> ReapResult {
     loop {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: `info` outlives the call; zeroed, so that it can be read where the kernel writes nothing.
@@ -49,21 +49,21 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> Seen {
         match Errno::result(answer) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
-            Err(Errno::ECHILD) => return Seen::NoChild,
-            Err(_) => return Seen::Alive,
+            Err(Errno::ECHILD) => return ReapResult::NoChild,
+            Err(_) => return ReapResult::Alive,
         }
         // SAFETY: zeroed above, and a siginfo is plain numbers.
         let info = unsafe { info.assume_init() };
         // SAFETY: waitid fills the SIGCHLD fields, or leaves zeroes: nobody is dead.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
         if pid == 0 {
-            return Seen::Alive;
+            return ReapResult::Alive;
         }
         let exit = match info.si_code {
             libc::CLD_EXITED => Exit::Code(u8::try_from(status & 0xff).unwrap_or(u8::MAX)),
             _ => Exit::Signal(Signal::from_number(status).unwrap_or(Signal::KILL)),
         };
-        return Seen::Dead(Pid(pid), exit);
+        return ReapResult::Dead(Pid(pid), exit);
     }
 }
 
@@ -79,12 +79,12 @@ mod tests {
         let id = child.id();
         loop {
             match wait(libc::P_PID, id, 0) {
-                Seen::Dead(pid, exit) => {
+                ReapResult::Dead(pid, exit) => {
                     assert_eq!(u32::try_from(pid.0), Ok(id));
                     return exit;
                 }
-                Seen::Alive => std::thread::yield_now(),
-                Seen::NoChild => panic!("somebody else reaped it"),
+                ReapResult::Alive => std::thread::yield_now(),
+                ReapResult::NoChild => panic!("somebody else reaped it"),
             }
         }
     }

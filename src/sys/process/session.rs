@@ -18,7 +18,7 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 use crate::config::values::Signal;
 use crate::supervise::Pid;
 use crate::sys::process::group::pidfd;
-use crate::sys::slurp;
+use crate::sys::read_file;
 
 /// More rounds than it takes: whom KILL reaches forks no more.
 const ROUNDS: usize = 8;
@@ -169,7 +169,7 @@ pub fn of(pid: Pid) -> Option<Pid> {
 
 /// Returns whether a process is dead and not reaped yet. `None`: it is gone altogether. What cannot be read is taken for alive.
 pub fn is_dead(pid: Pid) -> Option<bool> {
-    let stat = slurp::proc(&format!("/proc/{}/stat", pid.0));
+    let stat = read_file::proc(&format!("/proc/{}/stat", pid.0));
     if stat.is_empty() {
         return getsid(at(pid)).is_ok().then_some(false);
     }

@@ -24,19 +24,19 @@ pub struct Started {
     /// Its id.
     pub pid: Pid,
     /// Where it will say so.
-    pub verdict: VerdictPipe,
+    pub verdict: ExecPipe,
 }
 
 /// The pipe that closes at exec.
 #[derive(Debug)]
-pub struct VerdictPipe {
+pub struct ExecPipe {
     pipe: File,
     unfiltered: Option<Errno>,
 }
 
 /// What the pipe said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ExecResult {
     /// Nothing yet.
     Pending,
     /// The program was executed.
@@ -45,23 +45,23 @@ pub enum Verdict {
     Refused(SpawnError),
 }
 
-impl VerdictPipe {
+impl ExecPipe {
     /// Returns what the child has said so far; never blocks.
-    pub fn read(&mut self) -> Verdict {
+    pub fn read(&mut self) -> ExecResult {
         let mut said = [0; RECORD + MOST_SAID];
         loop {
             let length = match self.pipe.read(&mut said) {
-                Ok(0) => return Verdict::Executed,
+                Ok(0) => return ExecResult::Executed,
                 Ok(length) => length,
                 Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    return Verdict::Pending;
+                    return ExecResult::Pending;
                 }
-                Err(_) => return Verdict::Executed,
+                Err(_) => return ExecResult::Executed,
             };
             let (unfiltered, rest) = record::split(said.get(..length).unwrap_or_default());
             self.unfiltered = self.unfiltered.or(unfiltered);
             if unfiltered.is_none() || !rest.is_empty() {
-                return Verdict::Refused(record::refusal(rest));
+                return ExecResult::Refused(record::refusal(rest));
             }
         }
     }
@@ -72,7 +72,7 @@ impl VerdictPipe {
     }
 }
 
-impl AsFd for VerdictPipe {
+impl AsFd for ExecPipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
@@ -98,7 +98,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     let pointers = child::Pointers::of(launch);
     let verdict = write.as_raw_fd();
     let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
-    Ok(Started { pid, verdict: VerdictPipe { pipe: File::from(read), unfiltered: None } })
+    Ok(Started { pid, verdict: ExecPipe { pipe: File::from(read), unfiltered: None } })
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.

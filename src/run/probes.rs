@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::Turning;
-use super::member::Descriptors;
-use super::perform::Hands;
+use super::EventLoop;
+use super::process_manager::ProcessManager;
+use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
-use crate::supervise::{Answer, Event, Id, Look, SpawnError, Time};
+use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, Time};
 
 /// Who asks a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub enum Asker {
     Caller(Id),
 }
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Returns when something has to happen by itself.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
@@ -40,16 +40,16 @@ impl Turning<'_> {
     }
 }
 
-impl Hands {
+impl ProcessManager {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
-    pub fn look(&mut self, id: Id, look: Look, now: Instant, events: &mut VecDeque<Event>) {
+    pub fn look(&mut self, id: Id, look: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_look(id, look, now) {
             let why = why.words(Errno::from_raw(why.errno).desc());
-            events.push_back(Event::Looked { id, answer: Answer::Badly(why) });
+            events.push_back(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
         }
     }
 
-    fn try_look(&mut self, id: Id, look: Look, now: Instant) -> Result<(), SpawnError> {
+    fn try_look(&mut self, id: Id, look: ProbeKind, now: Instant) -> Result<(), SpawnError> {
         let nothing = || SpawnError::new("cannot find what to ask".to_owned(), Errno::EINVAL as i32);
         let member = self.members.get(id.0).ok_or_else(nothing)?;
         let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
@@ -71,9 +71,9 @@ impl Hands {
     }
 
     /// Passes an answer on to who asked.
-    pub fn looked(&mut self, asker: Asker, answer: Answer, events: &mut VecDeque<Event>) {
+    pub fn looked(&mut self, asker: Asker, answer: ProbeResult, events: &mut VecDeque<Event>) {
         match asker {
-            Asker::Engine(id) => events.push_back(Event::Looked { id, answer }),
+            Asker::Engine(id) => events.push_back(Event::ProbeResult { id, answer }),
             Asker::Caller(id) => self.tried.push((id, answer)),
         }
     }
@@ -109,13 +109,13 @@ impl Hands {
     }
 }
 
-fn question(service: &Service, look: Look) -> Option<(&Probe, Duration)> {
+fn question(service: &Service, look: ProbeKind) -> Option<(&Probe, Duration)> {
     match look {
-        Look::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
-        Look::Ready => match &service.ready {
+        ProbeKind::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
+        ProbeKind::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),
             Ready::Started | Ready::Fd { .. } | Ready::Notify { .. } | Ready::Delay(_) => None,
         },
-        Look::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
+        ProbeKind::Health => service.health.as_ref().map(|health| (&health.probe, health.timeout)),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reports::{self, span, words};
 use crate::log::lines;
 use crate::log::ring::Line;
-use crate::supervise::{Because, Exit, Status};
+use crate::supervise::{Exit, Status, StopReason};
 
 /// So many of its last lines are told.
 pub const LAST: usize = 10;
@@ -23,7 +23,7 @@ pub struct Culprit {
 }
 
 /// Returns the story, line by line; nothing where all went as asked.
-pub fn tell(because: &Because, code: u8, culprit: Option<&Culprit>) -> Vec<String> {
+pub fn tell(because: &StopReason, code: u8, culprit: Option<&Culprit>) -> Vec<String> {
     let Some(culprit) = culprit.filter(|_| code != 0) else { return Vec::new() };
     let mut story = vec![format!("the container ends with code {code}: {}", who(because, culprit))];
     let last = culprit.last.as_deref().unwrap_or_default();
@@ -34,16 +34,18 @@ pub fn tell(because: &Because, code: u8, culprit: Option<&Culprit>) -> Vec<Strin
     story
 }
 
-fn who(because: &Because, culprit: &Culprit) -> String {
+fn who(because: &StopReason, culprit: &Culprit) -> String {
     let Culprit { status, out_of_memory, why, .. } = culprit;
     let name = match because {
-        Because::Main(_) => "the main command".to_owned(),
-        Because::Signal(_) | Because::Asked | Because::Essential(..) | Because::Unhealthy(_) | Because::NothingLeft => {
-            status.name.to_string()
-        }
+        StopReason::Main(_) => "the main command".to_owned(),
+        StopReason::Signal(_)
+        | StopReason::Asked
+        | StopReason::Essential(..)
+        | StopReason::Unhealthy(_)
+        | StopReason::NothingLeft => status.name.to_string(),
     };
     let how = match (because, why, status.last_exit) {
-        (Because::Unhealthy(_), ..) => " was unhealthy".to_owned(),
+        (StopReason::Unhealthy(_), ..) => " was unhealthy".to_owned(),
         (_, Some(why), _) => format!(" failed: {why}"),
         (_, None, Some(exit @ Exit::Code(_))) => format!(" ended with {}", words(exit)),
         (_, None, Some(exit @ Exit::Signal(_))) => format!(" was killed by {}", words(exit)),
@@ -69,8 +71,8 @@ mod tests {
     use super::*;
     use crate::config::values::{ServiceName, Signal};
     use crate::log::clock::Now;
-    use crate::log::ours::Stream;
-    use crate::supervise::{Id, Time, Why};
+    use crate::log::own_messages::Stream;
+    use crate::supervise::{FailureReason, Id, Time};
 
     fn culprit(last_exit: Option<Exit>, restarts: u32) -> Culprit {
         let status = Status {
@@ -101,7 +103,7 @@ mod tests {
             cut: false,
         };
         let culprit = Culprit { out_of_memory: true, last: Some(vec![line]), ..culprit(Some(killed), 4) };
-        let because = Because::Essential(Id(0), Why::Ended(killed));
+        let because = StopReason::Essential(Id(0), FailureReason::Ended(killed));
         let expected = [
             "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3 min 2 s, 4 restarts",
             "its last lines:",
@@ -112,19 +114,19 @@ mod tests {
 
     #[test]
     fn an_end_that_was_asked_for_has_no_story() {
-        assert!(tell(&Because::Asked, 0, Some(&culprit(None, 0))).is_empty());
-        assert!(tell(&Because::NothingLeft, 3, None).is_empty());
+        assert!(tell(&StopReason::Asked, 0, Some(&culprit(None, 0))).is_empty());
+        assert!(tell(&StopReason::NothingLeft, 3, None).is_empty());
     }
 
     #[test]
     fn a_limit_and_bad_health_are_told_as_such() {
         let limited = Culprit { why: Some("10 failures in a row, last: code 1".to_owned()), ..culprit(None, 9) };
-        let told = tell(&Because::NothingLeft, 1, Some(&limited));
+        let told = tell(&StopReason::NothingLeft, 1, Some(&limited));
         assert!(
             told[0].contains("db failed: 10 failures in a row, last: code 1, after 3 min 2 s, 9 restarts"),
             "{told:?}"
         );
-        let told = tell(&Because::Unhealthy(Id(0)), 1, Some(&culprit(None, 0)));
+        let told = tell(&StopReason::Unhealthy(Id(0)), 1, Some(&culprit(None, 0)));
         assert!(told[0].contains("db was unhealthy, after"), "{told:?}");
     }
 }

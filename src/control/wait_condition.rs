@@ -5,7 +5,7 @@ use crate::supervise::Phase;
 
 /// How it stands with one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum WaitState {
     /// It is what was waited for.
     Reached,
     /// It will not be, unless somebody does something about it.
@@ -16,17 +16,17 @@ pub enum Standing {
 
 /// Returns how it stands. `asked`: somebody asked for it just now, so that being down is an end and no beginning;
 /// `stopping`: the container is on its way down, and nothing starts any more.
-pub fn standing(until: Until, phase: Phase, asked: bool, stopping: bool) -> Standing {
-    let rising = if stopping { Standing::Never } else { Standing::NotYet };
+pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> WaitState {
+    let rising = if stopping { WaitState::Never } else { WaitState::NotYet };
     match (until, phase) {
         (Until::Ready, Phase::Up | Phase::Done | Phase::Resting)
         | (Until::Done, Phase::Done | Phase::Resting)
-        | (Until::Down, Phase::Down | Phase::Failed) => Standing::Reached,
-        (Until::Ready | Until::Done, Phase::Failed) => Standing::Never,
+        | (Until::Down, Phase::Down | Phase::Failed) => WaitState::Reached,
+        (Until::Ready | Until::Done, Phase::Failed) => WaitState::Never,
         // It has ended again since.
-        (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if asked => Standing::Never,
+        (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if asked => WaitState::Never,
         (Until::Ready | Until::Done, _) => rising,
-        (Until::Down, _) => Standing::NotYet,
+        (Until::Down, _) => WaitState::NotYet,
     }
 }
 
@@ -38,29 +38,29 @@ mod tests {
     fn each_state_is_reached_awaited_or_given_up() {
         let reached = |until| {
             let all = Phase::ALL.into_iter();
-            all.filter(|phase| standing(until, *phase, false, false) == Standing::Reached).collect::<Vec<_>>()
+            all.filter(|phase| wait_state(until, *phase, false, false) == WaitState::Reached).collect::<Vec<_>>()
         };
         assert_eq!(reached(Until::Ready), [Phase::Up, Phase::Resting, Phase::Done]);
         assert_eq!(reached(Until::Done), [Phase::Resting, Phase::Done]);
         assert_eq!(reached(Until::Down), [Phase::Down, Phase::Failed]);
-        assert_eq!(standing(Until::Ready, Phase::Failed, false, false), Standing::Never);
+        assert_eq!(wait_state(Until::Ready, Phase::Failed, false, false), WaitState::Never);
     }
 
     #[test]
     fn one_that_was_just_asked_to_start_and_is_down_has_ended() {
-        assert_eq!(standing(Until::Ready, Phase::Down, true, false), Standing::Never);
-        assert_eq!(standing(Until::Ready, Phase::Backoff, true, false), Standing::Never);
-        assert_eq!(standing(Until::Ready, Phase::Backoff, false, false), Standing::NotYet);
-        assert_eq!(standing(Until::Ready, Phase::Down, false, false), Standing::NotYet);
-        assert_eq!(standing(Until::Down, Phase::Up, true, false), Standing::NotYet);
+        assert_eq!(wait_state(Until::Ready, Phase::Down, true, false), WaitState::Never);
+        assert_eq!(wait_state(Until::Ready, Phase::Backoff, true, false), WaitState::Never);
+        assert_eq!(wait_state(Until::Ready, Phase::Backoff, false, false), WaitState::NotYet);
+        assert_eq!(wait_state(Until::Ready, Phase::Down, false, false), WaitState::NotYet);
+        assert_eq!(wait_state(Until::Down, Phase::Up, true, false), WaitState::NotYet);
     }
 
     #[test]
     fn nothing_rises_any_more_while_the_container_stops() {
         for phase in [Phase::Waiting, Phase::Starting, Phase::Down, Phase::Backoff] {
-            assert_eq!(standing(Until::Ready, phase, false, true), Standing::Never);
-            assert_eq!(standing(Until::Done, phase, false, true), Standing::Never);
+            assert_eq!(wait_state(Until::Ready, phase, false, true), WaitState::Never);
+            assert_eq!(wait_state(Until::Done, phase, false, true), WaitState::Never);
         }
-        assert_eq!(standing(Until::Down, Phase::Stopping, false, true), Standing::NotYet);
+        assert_eq!(wait_state(Until::Down, Phase::Stopping, false, true), WaitState::NotYet);
     }
 }

@@ -1,24 +1,24 @@
 //! What the loop hears from outside, and what it lets them know: signals to PID 1, and whoever started the container.
 
-use super::Turning;
+use super::EventLoop;
 #[cfg(debug_assertions)]
-use super::mishap;
-use super::reports::Manner;
+use super::panic_note;
+use super::reports::RunKind;
 use crate::config::values::{ServiceName, Signal};
 use crate::supervise::{Event, Report, Target};
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Reads the signals that came and tells the engine what they ask for.
     pub(super) fn hear(&mut self) {
         for signal in self.signals.pending() {
             match signal {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
-                signal if signal.number() == mishap::ON_PURPOSE => panic!("on purpose"),
+                signal if signal.number() == panic_note::ON_PURPOSE => panic!("on purpose"),
                 mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 // In the place of tini: all is the main command's, and whoever asks for a stop again asks it again.
-                signal if self.manner == Manner::Alone => {
+                signal if self.manner == RunKind::Alone => {
                     let is_asked = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
                     self.queue.push_back(match signal {
                         Signal::TERM | Signal::INT if !is_asked && !self.is_stopping() => Event::StopSignal(signal),

@@ -1,4 +1,4 @@
-//! [`Hands`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
+//! [`ProcessManager`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -13,33 +13,33 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
 use super::calendars::Calendars;
-use super::family::{Family, Left, Process};
-use super::looks::Asker;
-use super::member::{Descriptors, FileBytes, Member, Surroundings};
-use super::memory::Memory;
+use super::notify_sockets::{NotifySockets, Sockets};
+use super::oom_tracker::OomTracker;
 use super::pipes::Pipes;
+use super::probes::Asker;
+use super::process_table::{Left, Process, ProcessTable};
 use super::reading::Reading;
 use super::retire::Places;
-use super::voices::{Sockets, Voices};
+use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
 use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::log::logs::{Logs, SHARE};
-use crate::log::ours::Stream;
+use crate::log::own_messages::Stream;
 use crate::run::probe::Probes;
-use crate::supervise::{Answer, Event, Exit, Id, Pid, Role, SpawnError, Target};
-use crate::sys::null;
+use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, Target};
+use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::{self, Leftover};
-use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::reap::{self, ReapResult};
 use crate::sys::process::spawn;
 
 /// Everything that acts on processes.
-pub struct Hands {
-    pub(super) members: Vec<Member>,
-    pub(super) around: Surroundings,
-    pub(super) family: Family,
+pub struct ProcessManager {
+    pub(super) members: Vec<ServiceEntry>,
+    pub(super) around: LaunchContext,
+    pub(super) family: ProcessTable,
     /// Verdicts and readiness.
     pub watch: Watch,
     /// What services say.
@@ -47,17 +47,17 @@ pub struct Hands {
     /// Questions under way.
     pub probes: Probes<Asker>,
     /// What came of commands that somebody asked for.
-    pub tried: Vec<(Id, Answer)>,
+    pub tried: Vec<(Id, ProbeResult)>,
     /// What services say of themselves.
-    pub voices: Voices,
+    pub voices: NotifySockets,
     /// What services write to each other.
     pub pipes: Pipes,
     /// What runs at times of the day.
     pub calendars: Calendars,
     /// How often the kernel has killed for want of memory, and whose last process it was.
-    pub(super) memory: Memory,
+    pub(super) memory: OomTracker,
     /// What members will be after a reload, once nothing of the old one runs.
-    pub(super) next: HashMap<Id, Member>,
+    pub(super) next: HashMap<Id, ServiceEntry>,
     /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
     pub(super) files: HashMap<Id, Rc<[u8]>>,
     /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
@@ -72,12 +72,12 @@ pub struct Hands {
     pub(super) last: Vec<Option<Pid>>,
 }
 
-impl Hands {
+impl ProcessManager {
     /// Returns hands that have started nothing yet.
     ///
     /// # Errors
     /// When no descriptor can be had.
-    pub fn new(mut members: Vec<Member>, around: Surroundings, sockets: Sockets) -> io::Result<Self> {
+    pub fn new(mut members: Vec<ServiceEntry>, around: LaunchContext, sockets: Sockets) -> io::Result<Self> {
         let mut watch = Watch::new()?;
         let mut calendars = Calendars::new(around.zone.clone());
         for (at, member) in members.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Hands {
         }
         Ok(Self {
             calendars,
-            voices: Voices::new(&mut members, sockets, &mut watch),
+            voices: NotifySockets::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
             tried: Vec::new(),
             pipes: Pipes::new(&members)?,
@@ -93,15 +93,15 @@ impl Hands {
             logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
             members,
             around,
-            family: Family::new(),
+            family: ProcessTable::new(),
             watch,
-            memory: Memory::watch(),
+            memory: OomTracker::watch(),
             next: HashMap::new(),
             files: HashMap::new(),
             scores: VecDeque::new(),
             reading: Reading::default(),
             places: Places::default(),
-            null: null::input()?,
+            null: dev_null::input()?,
             deaths: 0,
         })
     }
@@ -124,7 +124,7 @@ impl Hands {
         let uid = member.plan.credentials.uid;
         let [piped, fed] = match role {
             Role::Run => [self.pipes.output(id), self.pipes.input(id)],
-            Role::Finish | Role::Undo => [None, None],
+            Role::Finish | Role::StopCommand => [None, None],
         };
         let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
         let out = taken(self.logs.takes(id) && piped.is_none())?;
@@ -144,12 +144,12 @@ impl Hands {
         let copy = copy.map(Rc::new);
         let file = match role {
             Role::Run => FileBytes::Unread(copy.clone()),
-            Role::Finish | Role::Undo => self.file_of_run(id)?,
+            Role::Finish | Role::StopCommand => self.file_of_run(id)?,
         };
         let mut launch = match role {
             Role::Run => member.command(&self.around, descriptors, file)?,
             Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
-            Role::Undo => member.undo(&self.around, descriptors, file)?,
+            Role::StopCommand => member.undo(&self.around, descriptors, file)?,
         };
         let mark = self.family.detached.next_mark();
         launch.mark = mark.limit();
@@ -241,7 +241,7 @@ impl Hands {
             if read >= SHARE {
                 break;
             }
-            let Seen::Dead(pid, exit) = reap::look() else {
+            let ReapResult::Dead(pid, exit) = reap::look() else {
                 more = false;
                 break;
             };

@@ -9,15 +9,15 @@ use crate::config::service::{Kind, Ready, Service};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::plan::ServicePlan;
-use crate::run::Member;
-use crate::run::notify::{self, Receiver, Said};
+use crate::run::ServiceEntry;
+use crate::run::notify::{self, Notification, Receiver};
 use crate::supervise::{Event, Id};
 
 /// Sockets that were opened before the drop, by service: the address, and what hears.
 pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 
 /// One service's socket and what it said.
-struct Voice {
+struct NotifySocket {
     address: OsString,
     receiver: Receiver,
     key: Key,
@@ -27,18 +27,18 @@ struct Voice {
 
 /// All of them.
 #[derive(Default)]
-pub struct Voices(HashMap<Id, Voice>);
+pub struct NotifySockets(HashMap<Id, NotifySocket>);
 
-impl Voices {
+impl NotifySockets {
     /// Begins to hear those members that have a socket, and tells them its address.
-    pub fn new(members: &mut [Member], mut sockets: Sockets, watch: &mut Watch) -> Self {
+    pub fn new(members: &mut [ServiceEntry], mut sockets: Sockets, watch: &mut Watch) -> Self {
         let mut voices = HashMap::new();
         for (at, member) in members.iter_mut().enumerate() {
             let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
             match watch.voice(Id(at), &receiver) {
                 Ok(key) => {
                     member.told = told(&member.service, &address);
-                    voices.insert(Id(at), Voice { address, receiver, key, status: None, refused: false });
+                    voices.insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
                 }
                 Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
             }
@@ -48,7 +48,7 @@ impl Voices {
 
     /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the
     /// directory for such sockets may be root's.
-    pub fn add(&mut self, id: Id, member: &mut Member, watch: &mut Watch) {
+    pub fn add(&mut self, id: Id, member: &mut ServiceEntry, watch: &mut Watch) {
         let service = &member.service;
         if !speaks(service) {
             return self.remove(id, watch);
@@ -62,7 +62,7 @@ impl Voices {
             Ok((address, receiver)) => {
                 if let Ok(key) = watch.voice(id, &receiver) {
                     member.told = told(service, &address);
-                    self.0.insert(id, Voice { address, receiver, key, status: None, refused: false });
+                    self.0.insert(id, NotifySocket { address, receiver, key, status: None, refused: false });
                 }
             }
             Err(refused) => tracing::warn!("{refused}"),
@@ -71,7 +71,7 @@ impl Voices {
 
     /// Closes the socket of a service that says nothing any more.
     pub fn remove(&mut self, id: Id, watch: &mut Watch) {
-        if let Some(Voice { key, receiver, .. }) = self.0.remove(&id) {
+        if let Some(NotifySocket { key, receiver, .. }) = self.0.remove(&id) {
             watch.forget(key, &receiver);
         }
     }
@@ -94,24 +94,26 @@ impl Voices {
         let Some(voice) = self.0.get_mut(&id) else { return };
         for said in voice.receiver.receive() {
             match said {
-                Said::Ready => events.push_back(Event::Ready { id }),
-                Said::Watchdog => events.push_back(Event::Alive { id, within: None }),
-                Said::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
-                Said::WatchdogTrigger => events.push_back(Event::Trouble { id }),
-                Said::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
-                Said::Status(text) => voice.status = Some(text),
-                Said::Reloading => voice.status = Some("reloading".to_owned()),
-                Said::Stopping => voice.status = Some("stopping".to_owned()),
-                Said::Errno(errno) => tracing::info!("{name}: says error {errno}"),
-                Said::MainPid if voice.refused => {}
-                Said::MainPid => {
+                Notification::Ready => events.push_back(Event::Ready { id }),
+                Notification::Watchdog => events.push_back(Event::Alive { id, within: None }),
+                Notification::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
+                Notification::WatchdogTrigger => events.push_back(Event::Trouble { id }),
+                Notification::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
+                Notification::Status(text) => voice.status = Some(text),
+                Notification::Reloading => voice.status = Some("reloading".to_owned()),
+                Notification::Stopping => voice.status = Some("stopping".to_owned()),
+                Notification::Errno(errno) => tracing::info!("{name}: says error {errno}"),
+                Notification::MainPid if voice.refused => {}
+                Notification::MainPid => {
                     voice.refused = true;
                     tracing::warn!(
                         "{name}: MAINPID= is not accepted: the process that was started is the service; start \
                         it in the foreground"
                     );
                 }
-                Said::Unheard(why) => tracing::warn!("{name}: a message to its notification socket was ignored: {why}"),
+                Notification::Rejected(why) => {
+                    tracing::warn!("{name}: a message to its notification socket was ignored: {why}")
+                }
             }
         }
     }

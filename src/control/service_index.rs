@@ -1,4 +1,4 @@
-//! [`Roll`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
+//! [`ServiceIndex`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
 //! done with whom it names. Values only.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use crate::supervise::{Id, Spec, Start};
 
 /// Everybody, in the order of the engine's ids; and by name, so that a request costs as much as it names.
 #[derive(Clone, Debug, Default)]
-pub struct Roll {
+pub struct ServiceIndex {
     entries: Vec<Entry>,
     names: HashMap<String, Id>,
     main: Option<Id>,
@@ -42,14 +42,14 @@ pub enum Change {
 
 /// Why a request is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum No {
+pub enum CommandRefused {
     /// It names somebody who does not exist.
     Unknown(String),
     /// That cannot be done.
     Refused(String),
 }
 
-impl Roll {
+impl ServiceIndex {
     /// Returns the roll of these services.
     pub fn new<'a>(specs: impl IntoIterator<Item = &'a Spec>) -> Self {
         let mut roll = Self::default();
@@ -120,7 +120,7 @@ impl Roll {
     ///
     /// # Errors
     /// When nobody is named, or somebody who does not exist: every such name, with what was probably meant.
-    pub fn named(&self, names: &[String]) -> Result<Vec<Id>, No> {
+    pub fn named(&self, names: &[String]) -> Result<Vec<Id>, CommandRefused> {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
@@ -131,9 +131,9 @@ impl Roll {
             }
         }
         if !unknown.is_empty() {
-            return Err(No::Unknown(unknown.join("; ")));
+            return Err(CommandRefused::Unknown(unknown.join("; ")));
         }
-        if ids.is_empty() { Err(No::Unknown("no service is named".to_owned())) } else { Ok(ids) }
+        if ids.is_empty() { Err(CommandRefused::Unknown("no service is named".to_owned())) } else { Ok(ids) }
     }
 
     fn nobody(&self, name: &str) -> String {
@@ -155,10 +155,10 @@ impl Roll {
     ///
     /// # Errors
     /// As [`Self::named`]; also who cannot be started or stopped by hand, and why.
-    pub fn changeable(&self, names: &[String], change: Change) -> Result<Vec<Id>, No> {
+    pub fn changeable(&self, names: &[String], change: Change) -> Result<Vec<Id>, CommandRefused> {
         let ids = self.named(names)?;
         let refused: Vec<String> = ids.iter().filter_map(|id| self.get(*id)?.refusal(change)).collect();
-        if refused.is_empty() { Ok(ids) } else { Err(No::Refused(refused.join("; "))) }
+        if refused.is_empty() { Ok(ids) } else { Err(CommandRefused::Refused(refused.join("; "))) }
     }
 }
 
@@ -207,8 +207,8 @@ pub(super) mod tests {
         Spec { name: ServiceName::new(name).unwrap(), requires, start, is_main: false, ..Spec::main() }
     }
 
-    fn roll() -> Roll {
-        Roll::new(&[
+    fn roll() -> ServiceIndex {
+        ServiceIndex::new(&[
             spec("db", &[], Start::Wanted),
             spec("web", &[0], Start::Wanted),
             spec("migrate", &[], Start::AlreadyDone),
@@ -227,13 +227,13 @@ pub(super) mod tests {
         assert_eq!(roll().named(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
         assert_eq!(
             roll().named(&names(&["db", "wbe", "postgres"])),
-            Err(No::Unknown(
+            Err(CommandRefused::Unknown(
                 "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; there are: db, web, \
                  migrate, gpu, chown, main"
                     .into()
             ))
         );
-        assert_eq!(roll().named(&[]), Err(No::Unknown("no service is named".into())));
+        assert_eq!(roll().named(&[]), Err(CommandRefused::Unknown("no service is named".into())));
     }
 
     #[test]
@@ -248,7 +248,7 @@ pub(super) mod tests {
             ("gpu", Change::Start, "as root"),
         ] {
             let refused = roll().changeable(&names(&["db", name]), change);
-            assert!(matches!(&refused, Err(No::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
+            assert!(matches!(&refused, Err(CommandRefused::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
         }
         assert_eq!(roll().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
     }
@@ -257,7 +257,7 @@ pub(super) mod tests {
     fn a_place_that_was_given_up_is_nobodys_until_it_is_anothers() {
         let mut roll = roll();
         roll.remove(Id(1));
-        assert!(matches!(roll.named(&names(&["web"])), Err(No::Unknown(_))));
+        assert!(matches!(roll.named(&names(&["web"])), Err(CommandRefused::Unknown(_))));
         assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
         roll.put(Id(1), &spec("cache", &[], Start::Wanted));
         roll.push(&spec("web", &[1], Start::Wanted));

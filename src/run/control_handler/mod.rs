@@ -1,27 +1,29 @@
 //! What callers of the control socket ask for, answered between two turns of the loop; those that wait for services are
 //! kept in a list and looked at when something has changed. Nothing in here waits itself.
 
+mod commands;
 mod examined;
-mod orders;
 mod permitted;
-mod told;
+mod replies;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Turning;
+use super::EventLoop;
 use super::journal::Journal;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
-use crate::control::answers::{Answer, Begun, Health, Reached, Reloaded, Snapshot, StepTime, Tried, Waited};
-use crate::control::protocol::{Ask, Until};
-use crate::control::reached::{Standing, standing};
-use crate::control::roll::{Change, No, Roll};
+use crate::control::answers::{
+    Accepted, Health, Reloaded, ReloadedService, Response, ServiceResult, Snapshot, StepTime, Waited,
+};
+use crate::control::protocol::{Query, Until};
 use crate::control::server::Call;
+use crate::control::service_index::{Change, CommandRefused, ServiceIndex};
+use crate::control::wait_condition::{WaitState, wait_state};
 use crate::control::{snapshot, timings};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Event, Id, Phase, Pid, Request};
-use orders::outcome;
+use commands::outcome;
 
 /// Between two looks for whoever watches: many changes at once are one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
@@ -31,7 +33,7 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 const SETTLED: Duration = Duration::from_millis(250);
 
 /// What is known for the sake of callers, and those who wait.
-pub struct Front {
+pub struct ControlHandler {
     /// The answer to `status`, but for the engine's part.
     pub fixed: Snapshot,
     /// The app user.
@@ -39,7 +41,7 @@ pub struct Front {
     /// What was done before this stage.
     pub steps: Vec<StepTime>,
     /// Everybody by name.
-    pub roll: Roll,
+    pub roll: ServiceIndex,
     /// What happened when.
     pub journal: Journal,
     /// Whether those who wait must be looked at.
@@ -79,13 +81,13 @@ enum What {
     },
     Reload {
         ids: Vec<Id>,
-        tried: HashMap<Id, Tried>,
+        tried: HashMap<Id, ReloadedService>,
     },
 }
 
-impl Front {
+impl ControlHandler {
     /// Returns a front where nobody waits.
-    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: Roll, journal: Journal) -> Self {
+    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: ServiceIndex, journal: Journal) -> Self {
         Self { app, fixed, steps, roll, journal, changed: false, waiters: Vec::new(), usage: None }
     }
 
@@ -115,51 +117,51 @@ impl Front {
     }
 }
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Answers a caller, or has it wait.
     pub(super) fn answer(&mut self, call: Call) {
         if let Err(no) = self.permit(call.caller, &call.ask) {
             return call.answer(said::<()>(Err(no)));
         }
         match call.ask.clone() {
-            Ask::Status { services, after } => self.tell_status(call, &services, after),
-            Ask::Health {} => {
+            Query::Status { services, after } => self.tell_status(call, &services, after),
+            Query::Health {} => {
                 let health = self.health(call.caller);
-                call.answer(Answer::Ok(health));
+                call.answer(Response::Ok(health));
             }
-            Ask::Shutdown { code } => {
+            Query::Shutdown { code } => {
                 self.queue.push_back(Event::Ask(Request::Shutdown { code }));
-                call.answer(Answer::Ok(Begun {}));
+                call.answer(Response::Ok(Accepted {}));
             }
-            Ask::Start { services, wait_ms } => self.change(call, Change::Start, &services, wait_ms),
-            Ask::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
-            Ask::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
-            Ask::Reload { services } if services.is_empty() => self.reload_tree(call),
-            Ask::Reload { services } => self.reload(call, &services),
-            Ask::Signal { service, signal, group } => {
+            Query::Start { services, wait_ms } => self.change(call, Change::Start, &services, wait_ms),
+            Query::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
+            Query::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
+            Query::Reload { services } if services.is_empty() => self.reload_tree(call),
+            Query::Reload { services } => self.reload(call, &services),
+            Query::Signal { service, signal, group } => {
                 let sent = self.send(&service, &signal, group);
-                call.answer(said(sent.map(|()| Begun {})));
+                call.answer(said(sent.map(|()| Accepted {})));
             }
-            Ask::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
+            Query::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
                 Ok(ids) => {
                     self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false, with: Vec::new() })
                 }
                 Err(no) => call.answer(said::<()>(Err(no))),
             },
-            Ask::Env { service, show_secrets } => {
+            Query::Env { service, show_secrets } => {
                 let variables = self.variables(&service, call.caller, show_secrets);
                 call.answer(said(variables));
             }
-            Ask::Timings {} => {
+            Query::Timings {} => {
                 let mut all = timings::timings(&self.front.roll, &self.front.journal.moments, self.front.journal.boot);
                 all.steps.clone_from(&self.front.steps);
-                call.answer(Answer::Ok(all));
+                call.answer(Response::Ok(all));
             }
-            Ask::Doctor {} => match self.examination() {
-                Some(examination) => call.answer(Answer::Ok(examination)),
-                None => call.answer(Answer::<()>::Error("the boot is not over yet; ask again".to_owned())),
+            Query::Doctor {} => match self.examination() {
+                Some(examination) => call.answer(Response::Ok(examination)),
+                None => call.answer(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
             },
-            Ask::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
+            Query::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
         }
     }
 
@@ -186,7 +188,7 @@ impl Turning<'_> {
                     self.front.waiters.push(waiter);
                 }
                 What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
-                    Some(waited) => waiter.call.answer(Answer::Ok(waited)),
+                    Some(waited) => waiter.call.answer(Response::Ok(waited)),
                     None => self.front.waiters.push(waiter),
                 },
                 What::Another { not_before, .. } if now < *not_before => {
@@ -200,7 +202,7 @@ impl Turning<'_> {
                         self.front.waiters.push(waiter);
                     } else {
                         let whole = self.whole(services, waiter.call.caller);
-                        waiter.call.answer(Answer::Ok(whole));
+                        waiter.call.answer(Response::Ok(whole));
                     }
                 }
                 What::Reload { ids, tried: so_far } => {
@@ -211,7 +213,7 @@ impl Turning<'_> {
                         self.front.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
-                        waiter.call.answer(Answer::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
+                        waiter.call.answer(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
             }
@@ -231,7 +233,7 @@ impl Turning<'_> {
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
                 let whole = self.whole(services, call.caller);
-                call.answer(Answer::Ok(whole));
+                call.answer(Response::Ok(whole));
             }
         }
     }
@@ -266,25 +268,27 @@ impl Turning<'_> {
         self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
     }
 
-    fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, No> {
+    fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
         let ids = self.front.roll.named(names)?;
         let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
         match ids.iter().find(never) {
             Some(id) => {
                 let name = self.front.roll.name(*id);
-                Err(No::Unknown(format!("`{name}` is no oneshot and never done; wait for `--ready` or `--down`")))
+                Err(CommandRefused::Unknown(format!(
+                    "`{name}` is no oneshot and never done; wait for `--ready` or `--down`"
+                )))
             }
             None => Ok(ids),
         }
     }
 
-    pub(super) fn one(&self, name: &str) -> Result<Id, No> {
+    pub(super) fn one(&self, name: &str) -> Result<Id, CommandRefused> {
         let ids = self.front.roll.named(&[name.to_owned()])?;
-        ids.first().copied().ok_or_else(|| No::Unknown(format!("there is no service `{name}`")))
+        ids.first().copied().ok_or_else(|| CommandRefused::Unknown(format!("there is no service `{name}`")))
     }
 
-    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, No> {
-        if self.is_stopping() { Err(No::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
+    pub(super) fn unless_stopping(&self, ids: Vec<Id>) -> Result<Vec<Id>, CommandRefused> {
+        if self.is_stopping() { Err(CommandRefused::Refused("the container is stopping".to_owned())) } else { Ok(ids) }
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -305,25 +309,25 @@ impl Turning<'_> {
     fn reached(&self, named: &[Id], until: Until, asked: bool, over: bool, with: &[(Id, Id)]) -> Option<Waited> {
         let ids: Vec<Id> = named.iter().copied().chain(with.iter().map(|(id, _)| *id)).collect();
         let stopping = self.is_stopping();
-        let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| standing(until, phase, asked, stopping));
-        if !over && ids.iter().any(|id| stand(id) == Some(Standing::NotYet)) {
+        let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| wait_state(until, phase, asked, stopping));
+        if !over && ids.iter().any(|id| stand(id) == Some(WaitState::NotYet)) {
             return None;
         }
         let services = self.describe(&ids);
         let reached = services.iter().zip(&ids).map(|(it, id)| {
             let requires =
                 with.iter().find(|(known, _)| known == id).map(|(_, on)| self.front.roll.name(*on).to_owned());
-            Reached { requires, ..snapshot::reached(it, stand(id) == Some(Standing::Reached)) }
+            ServiceResult { requires, ..snapshot::reached(it, stand(id) == Some(WaitState::Reached)) }
         });
         Some(Waited { services: reached.collect() })
     }
 }
 
 /// Returns what a caller is told.
-pub(super) fn said<T>(outcome: Result<T, No>) -> Answer<T> {
+pub(super) fn said<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
     match outcome {
-        Ok(answer) => Answer::Ok(answer),
-        Err(No::Unknown(what)) => Answer::Wrong(what),
-        Err(No::Refused(why)) => Answer::Error(why),
+        Ok(answer) => Response::Ok(answer),
+        Err(CommandRefused::Unknown(what)) => Response::Wrong(what),
+        Err(CommandRefused::Refused(why)) => Response::Error(why),
     }
 }

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use super::programs::{DEFAULT_PATH, Found};
 use crate::config::Config;
 use crate::config::values::Uid;
-use crate::plan::facts::{PathEntry, Search, Whose};
+use crate::plan::facts::{FileOwner, PathEntry, Search};
 use crate::plan::inherited::directories;
 use crate::plan::trust;
 use crate::sys::files::owners;
 
 /// Looks at what `trust` asks about, at every program of services that may have more rights than the app user, and at what
 /// exists of it all; without root, who gains nothing, at nothing.
-pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf, Vec<Whose>> {
+pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }

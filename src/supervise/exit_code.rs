@@ -16,10 +16,10 @@
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
-use super::Because;
 use super::Exit;
+use super::FailureReason;
 use super::Id;
-use super::Why;
+use super::StopReason;
 use super::supervisor::Supervisor;
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
@@ -31,7 +31,7 @@ const ENOENT: i32 = 2;
 
 /// What the exit code is made of.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct ExitCodeRule {
     /// Asked for.
     pub(super) asked: Option<u8>,
     /// The main command's.
@@ -67,26 +67,29 @@ impl Supervisor {
     }
 
     /// Returns the code that a service's end for good amounts to; see the module's rules.
-    pub(super) fn failure_code(&self, id: Id, why: &Why) -> u8 {
+    pub(super) fn failure_code(&self, id: Id, why: &FailureReason) -> u8 {
         let own = self.services[id].code.filter(|_| !self.services[id].ended_by_us);
         let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
         match why {
-            Why::Ended(_) | Why::Limit(_) | Why::CannotStart(_) | Why::FailedBefore => failed(own),
-            Why::FinishSaidStop => self.services[id].code.unwrap_or(FAILURE),
-            Why::Requirement(lost) => failed(self.services[*lost].code),
-            Why::Skipped => EXIT_REFUSED,
+            FailureReason::Ended(_)
+            | FailureReason::Limit(_)
+            | FailureReason::CannotStart(_)
+            | FailureReason::FailedBefore => failed(own),
+            FailureReason::FinishSaidStop => self.services[id].code.unwrap_or(FAILURE),
+            FailureReason::Requirement(lost) => failed(self.services[*lost].code),
+            FailureReason::Skipped => EXIT_REFUSED,
         }
     }
 
     /// Returns the code of the container.
-    pub(super) fn exit_code(&self, because: &Because) -> u8 {
-        let Verdict { asked, main, failure, .. } = self.verdict;
+    pub(super) fn exit_code(&self, because: &StopReason) -> u8 {
+        let ExitCodeRule { asked, main, failure, .. } = self.verdict;
         asked.unwrap_or_else(|| match because {
-            Because::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
-            Because::Unhealthy(_) => FAILURE,
-            Because::Main(exit) => main.unwrap_or_else(|| code(*exit)),
-            Because::Signal(_) | Because::Asked => main.unwrap_or(0),
-            Because::NothingLeft => failure.unwrap_or(0),
+            StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
+            StopReason::Unhealthy(_) => FAILURE,
+            StopReason::Main(exit) => main.unwrap_or_else(|| code(*exit)),
+            StopReason::Signal(_) | StopReason::Asked => main.unwrap_or(0),
+            StopReason::NothingLeft => failure.unwrap_or(0),
         })
     }
 }

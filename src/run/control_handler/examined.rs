@@ -1,13 +1,13 @@
 //! The answer to `doctor`: what the boot came to, and how every service is now.
 
-use super::super::{Turning, reports};
+use super::super::{EventLoop, reports};
 use crate::control::answers::{LastExit, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{Id, Phase};
 use crate::sys::process::filter;
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
     pub(super) fn examination(&self) -> Option<Examination> {
         let mut examination = self.origin.as_ref()?.examine();

@@ -16,7 +16,7 @@ const STATUS: usize = 400;
 
 /// The other end; or nobody, by default.
 #[derive(Debug, Default)]
-pub struct Outward {
+pub struct HostNotify {
     socket: Option<UnixDatagram>,
     /// READY=1 did not get through yet: a full queue.
     owes_ready: bool,
@@ -24,11 +24,11 @@ pub struct Outward {
     said_ready: bool,
 }
 
-impl Outward {
+impl HostNotify {
     /// Connects to what `NOTIFY_SOCKET` was for us: a path, or an abstract address `@name`.
     ///
     /// # Errors
-    /// When it is neither, or nobody is there. No reason not to boot: [`Outward::default`] tells nobody.
+    /// When it is neither, or nobody is there. No reason not to boot: [`HostNotify::default`] tells nobody.
     pub fn open(address: &OsStr) -> Result<Self, Refused> {
         let connect = || {
             let to = match address.as_bytes() {
@@ -112,7 +112,7 @@ mod tests {
             ),
         ];
         for (address, listener) in listeners {
-            let mut outward = Outward::open(&address).unwrap();
+            let mut outward = HostNotify::open(&address).unwrap();
             outward.status("starting\nweb");
             outward.ready();
             outward.stopping();
@@ -127,7 +127,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
         (0..10_000).for_each(|number| outward.status(&number.to_string()));
         outward.ready();
         listener.set_nonblocking(true).unwrap();
@@ -139,11 +139,11 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_where_nobody_listens_and_all_is_up_is_said_once() {
-        Outward::default().progress(|| panic!("nobody listens"));
+        HostNotify::default().progress(|| panic!("nobody listens"));
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
         [(1, 2), (2, 2), (1, 2), (2, 2)].into_iter().for_each(|counted| outward.progress(|| counted));
         let all = ["STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n", "READY=1\n", "STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n"];
         assert_eq!(all.map(|_| heard(&listener)), all);
@@ -157,13 +157,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = Outward::open(path.as_os_str()).unwrap();
+        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
         drop(listener);
         outward.ready();
         outward.stopping();
-        Outward::default().ready();
+        HostNotify::default().ready();
         for address in ["", "vsock:2:1", "relative", "/nowhere/notify", "@", &"/x".repeat(200)] {
-            let said = Outward::open(OsStr::new(address));
+            let said = HostNotify::open(OsStr::new(address));
             // Whether anybody has the abstract address "" is not ours to say.
             assert!(address == "@" || said.is_err(), "{address}");
         }

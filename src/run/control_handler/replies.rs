@@ -5,15 +5,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use super::super::Turning;
-use super::super::member::FileBytes;
+use super::super::EventLoop;
+use super::super::service_entry::FileBytes;
 use super::said;
 use crate::config::values::Uid;
-use crate::control::answers::{Answer, ServiceStatus, Snapshot, Variable, Variables};
+use crate::control::answers::{Response, ServiceStatus, Snapshot, Variable, Variables};
 use crate::control::protocol::milliseconds;
-use crate::control::roll::No;
 use crate::control::secret::looks_secret;
 use crate::control::server::Call;
+use crate::control::service_index::CommandRefused;
 use crate::control::snapshot;
 use crate::error::shown;
 use crate::inspect::usage;
@@ -24,7 +24,7 @@ const USAGE_PAUSE: Duration = Duration::from_millis(500);
 /// Lines that wait for one follower.
 const FOLLOWER_ROOM: usize = 64;
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Returns the whole answer to `status`, with what services take of the machine.
     pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
         let stopping = self.is_stopping();
@@ -85,19 +85,19 @@ impl Turning<'_> {
         }
     }
 
-    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, No> {
+    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, CommandRefused> {
         let id = self.one(name)?;
-        let nobody = || No::Refused(format!("cannot find `{name}`"));
+        let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
         let member = self.hands.members.get(id.0).ok_or_else(nobody)?;
         let owner = member.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
-            return Err(No::Refused(format!(
+            return Err(CommandRefused::Refused(format!(
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
         let file = self.hands.file_of_run(id).unwrap_or(FileBytes::Unread(None));
         let all = member.environment(&self.hands.around, &file).ok_or_else(|| {
-            No::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
+            CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
         let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
@@ -118,7 +118,7 @@ impl Turning<'_> {
                 let coming = follow.then(|| self.hands.logs.follow(id, FOLLOWER_ROOM)).flatten();
                 call.answer_lines(last, coming);
             }
-            None => call.answer(Answer::<()>::Error(format!(
+            None => call.answer(Response::<()>::Error(format!(
                 "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
                  `log.format` be `tagged` or `json`"
             ))),

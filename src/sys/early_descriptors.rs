@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::libc;
 
-use crate::sys::null;
+use crate::sys::dev_null;
 
 /// Which of them were closed: one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
@@ -75,5 +75,5 @@ fn is_null(fd: i32) -> bool {
     }
     // SAFETY: every field is a number, so the zeroed and then written buffer is a value.
     let stat = unsafe { stat.assume_init() };
-    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == null::NUMBER
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == dev_null::NUMBER
 }

@@ -1,8 +1,8 @@
-//! [`Memory`]: how often the kernel has killed for want of memory, and whose processes. Must not know why memory ran out.
+//! [`OomTracker`]: how often the kernel has killed for want of memory, and whose processes. Must not know why memory ran out.
 
 use std::collections::BTreeSet;
 
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use crate::config::values::Signal;
 use crate::run::cgroup::OomKills;
 use crate::supervise::{Exit, Id};
@@ -12,12 +12,12 @@ const OF_A_KILLED_CHILD: u8 = 137;
 
 /// Who was killed for want of memory.
 #[derive(Default)]
-pub struct Memory {
+pub struct OomTracker {
     kills: Option<(OomKills, u64)>,
     killed: BTreeSet<Id>,
 }
 
-impl Memory {
+impl OomTracker {
     /// Begins to count.
     pub fn watch() -> Self {
         let kills = OomKills::find();
@@ -51,7 +51,7 @@ impl Memory {
     }
 }
 
-impl Hands {
+impl ProcessManager {
     /// Returns whether the last process of a service was killed for want of memory, or what it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
         self.memory.has_killed(id)

@@ -3,35 +3,35 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use super::reports::{self, Manner};
-use super::story::{self, Culprit};
-use super::{Outcome, Turning, mishap, sweep};
+use super::exit_report::{self, Culprit};
+use super::reports::{self, RunKind};
+use super::{EventLoop, StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
-use crate::supervise::{Because, Exit, Shares, Why};
+use crate::supervise::{Exit, FailureReason, StopReason, StopShares};
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
     /// panicked before may do so again: the sweep at the end finds everybody all the same.
     pub(super) fn give_up(&mut self) -> u8 {
-        self.because = Because::Asked;
+        self.because = StopReason::Asked;
         let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
-        let one_by_one = AssertUnwindSafe(|| sweep::one_by_one(&mut self.hands, until));
+        let one_by_one = AssertUnwindSafe(|| kill_remaining::one_by_one(&mut self.hands, until));
         if std::panic::catch_unwind(one_by_one).is_err() {
-            tracing::error!("{}: ending all that is left", mishap::told());
+            tracing::error!("{}: ending all that is left", panic_note::told());
         }
         EXIT_REFUSED
     }
 
     /// Leaves no process and no line behind.
-    pub(super) fn end(mut self, code: u8) -> Outcome {
+    pub(super) fn end(mut self, code: u8) -> StageResult {
         self.hands.probes.cancel_all();
         let patience = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
         let kill = self.end_of(|shares| shares.lines + shares.spare);
         // Log writers are children of ours, too: whoever is left at the end is killed.
         let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
         self.hands.logs.close_writers(half);
-        sweep::everybody(&mut self.hands, patience, kill);
-        let Shares { lines, .. } = Shares::of(self.stop_timeout);
+        kill_remaining::everybody(&mut self.hands, patience, kill);
+        let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
         self.hands.logs.finish(until);
         self.tell_story(code);
@@ -40,27 +40,27 @@ impl Turning<'_> {
         let moments =
             lines.into_iter().filter_map(|line| Some((line.name, self.front.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
-        Outcome { code, because: self.because, done, moments, until }
+        StageResult { code, because: self.because, done, moments, until }
     }
 
     /// The container's last lines, and what Kubernetes shows of it.
     pub(super) fn tell_story(&mut self, code: u8) {
-        if self.manner == Manner::Preparing && self.because == Because::NothingLeft {
+        if self.manner == RunKind::Preparing && self.because == StopReason::NothingLeft {
             return;
         }
         let culprit = self.supervisor.culprit().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
             // How it ended is told in any case.
-            let why = self.supervisor.failed(id).filter(|why| !matches!(why, Why::Ended(_)));
+            let why = self.supervisor.failed(id).filter(|why| !matches!(why, FailureReason::Ended(_)));
             let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
-            let last = self.hands.logs.last(id, story::LAST);
+            let last = self.hands.logs.last(id, exit_report::LAST);
             Some(Culprit { status, out_of_memory: self.hands.is_out_of_memory(id), why, last })
         });
-        let story = story::tell(&self.because, code, culprit.as_ref());
+        let story = exit_report::tell(&self.because, code, culprit.as_ref());
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, whatever its code.
-        let plain = matches!(self.because, Because::Main(Exit::Code(_)))
+        let plain = matches!(self.because, StopReason::Main(Exit::Code(_)))
             && culprit.as_ref().is_some_and(|culprit| !culprit.out_of_memory && culprit.why.is_none());
-        match self.manner == Manner::Alone && plain {
+        match self.manner == RunKind::Alone && plain {
             true => story.iter().for_each(|line| tracing::debug!("{line}")),
             false => story.iter().for_each(|line| tracing::error!("{line}")),
         }
@@ -71,8 +71,8 @@ impl Turning<'_> {
     }
 
     /// Returns the end of the budget less what is kept for what comes later.
-    fn end_of(&mut self, kept: impl Fn(Shares) -> Duration) -> Instant {
-        let (end, kept) = (self.end_of_budget(), kept(Shares::of(self.stop_timeout)));
+    fn end_of(&mut self, kept: impl Fn(StopShares) -> Duration) -> Instant {
+        let (end, kept) = (self.end_of_budget(), kept(StopShares::of(self.stop_timeout)));
         end.checked_sub(kept).unwrap_or(end)
     }
 

@@ -10,13 +10,13 @@ use super::report::Progress;
 pub(super) const EVERY: Duration = Duration::from_millis(250);
 
 /// How the calling thread tells progress.
-pub(super) struct Bell<'p> {
+pub(super) struct ProgressTimer<'p> {
     progress: &'p mut dyn FnMut(&Progress),
     began: Instant,
     next: Instant,
 }
 
-impl<'p> Bell<'p> {
+impl<'p> ProgressTimer<'p> {
     pub fn new(progress: &'p mut dyn FnMut(&Progress)) -> Self {
         let now = Instant::now();
         Self { progress, began: now, next: now + EVERY }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::perform::Hands;
+use super::process_manager::ProcessManager;
 use super::{kill, reports};
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
 use crate::sys::process::children;
-use crate::sys::process::reap::{self, Seen};
+use crate::sys::process::reap::{self, ReapResult};
 use crate::sys::process::session;
 
 /// So long nobody dies any more: what is still there is in uninterruptible sleep.
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
 /// is none (a shell from `docker exec` is no child of ours).
-pub fn everybody(hands: &mut Hands, patience: Instant, last: Instant) {
+pub fn everybody(hands: &mut ProcessManager, patience: Instant, last: Instant) {
     if all_buried(hands, last) {
         return;
     }
@@ -67,7 +67,7 @@ fn say_who_is_killed(after: Duration) {
 }
 
 /// Stops what lives without the engine's help, the youngest first, each with a fair share of the time.
-pub fn one_by_one(hands: &mut Hands, until: Instant) {
+pub fn one_by_one(hands: &mut ProcessManager, until: Instant) {
     let mut left = hands.youngest_first();
     while !left.is_empty() {
         let pid = left.remove(0);
@@ -114,7 +114,7 @@ fn children() -> Vec<libc::pid_t> {
 }
 
 /// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
-fn wait(hands: &mut Hands, until: Instant, over: impl Fn(&mut Hands) -> bool) -> bool {
+fn wait(hands: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
     loop {
         let none_left = all_buried(hands, until);
         if none_left || over(hands) {
@@ -129,10 +129,10 @@ fn wait(hands: &mut Hands, until: Instant, over: impl Fn(&mut Hands) -> bool) ->
 }
 
 /// Whoever forks without end is not waited for beyond `until`.
-fn all_buried(hands: &mut Hands, until: Instant) -> bool {
+fn all_buried(hands: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
     while hands.bury(AT_ONCE, &mut ignored) && Instant::now() < until {}
-    reap::look() == Seen::NoChild
+    reap::look() == ReapResult::NoChild
 }
 
 /// Sleeps until a signal comes (CHLD among them) or `step` has passed.

@@ -17,7 +17,7 @@ use crate::sys::process::environment_file::SharedBytes;
 use crate::sys::process::group::Leftover;
 use crate::sys::process::mark::Mark;
 use crate::sys::process::session::{Members, Recent, either};
-use crate::sys::process::spawn::VerdictPipe;
+use crate::sys::process::spawn::ExecPipe;
 
 /// How soon leftovers are looked for, then half as often each time, and at least this often.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
@@ -30,7 +30,7 @@ pub struct Process {
     /// Which of its processes.
     pub role: Role,
     /// Open until it has said whether it executed its program.
-    pub verdict: Option<(Key, VerdictPipe)>,
+    pub verdict: Option<(Key, ExecPipe)>,
     /// Where it leaves what it reads from its `environment_file`.
     pub file: Option<Rc<SharedBytes>>,
     /// Watched until it has said that it is ready.
@@ -44,7 +44,7 @@ pub struct Process {
 }
 
 /// All of them.
-pub struct Family {
+pub struct ProcessTable {
     living: HashMap<Pid, Process>,
     order: Vec<Pid>,
     leftovers: HashMap<Pid, Left>,
@@ -77,7 +77,7 @@ impl Left {
     }
 }
 
-impl Family {
+impl ProcessTable {
     /// Returns an empty one.
     pub fn new() -> Self {
         Self {

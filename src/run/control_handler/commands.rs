@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::super::Turning;
+use super::super::EventLoop;
 use super::super::reports::span;
 use super::{What, said};
 use crate::config::service::Reload;
 use crate::config::values::Signal;
-use crate::control::answers::Tried;
-use crate::control::roll::No;
+use crate::control::answers::ReloadedService;
 use crate::control::server::Call;
+use crate::control::service_index::CommandRefused;
 use crate::supervise::{self, Id, Phase, Target};
 
 /// Then a `reload.command` is killed.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// HUP asks for the same.
     pub(super) fn reload_tree(&mut self, call: Call) {
         self.reload_asked.get_or_insert_default().push(call);
@@ -26,7 +26,7 @@ impl Turning<'_> {
 
     pub(super) fn reload(&mut self, call: Call, names: &[String]) {
         let asked = self.front.roll.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
-            let ways: Result<Vec<(Id, Reload)>, No> =
+            let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
                 ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
             ways
         });
@@ -38,16 +38,16 @@ impl Turning<'_> {
         for (id, way) in &ways {
             let name = self.front.roll.name(*id).to_owned();
             match self.begin_reload(*id, way) {
-                Ok(Some(how)) => drop(tried.insert(*id, Tried { name, done: true, how })),
+                Ok(Some(how)) => drop(tried.insert(*id, ReloadedService { name, done: true, how })),
                 Ok(None) => {}
-                Err(how) => drop(tried.insert(*id, Tried { name, done: false, how })),
+                Err(how) => drop(tried.insert(*id, ReloadedService { name, done: false, how })),
             }
         }
         let ids = ways.into_iter().map(|(id, _)| id).collect();
         self.front.wait(call, None, What::Reload { ids, tried });
     }
 
-    fn way_to_reload(&self, id: Id) -> Result<Reload, No> {
+    fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
         let member = self.hands.members.get(id.0);
         let way = member.and_then(|member| member.service.reload.clone());
         way.ok_or_else(|| {
@@ -59,7 +59,7 @@ impl Turning<'_> {
                 ),
                 None => format!("send what it understands: `stepdown signal {name} HUP`"),
             };
-            No::Refused(format!("`{name}` does not say how it re-reads its configuration; {remedy}"))
+            CommandRefused::Refused(format!("`{name}` does not say how it re-reads its configuration; {remedy}"))
         })
     }
 
@@ -82,9 +82,9 @@ impl Turning<'_> {
         }
     }
 
-    pub(super) fn send(&mut self, name: &str, signal: &str, group: bool) -> Result<(), No> {
+    pub(super) fn send(&mut self, name: &str, signal: &str, group: bool) -> Result<(), CommandRefused> {
         let id = self.one(name)?;
-        let no_signal = || No::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
+        let no_signal = || CommandRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
         let signal = Signal::parse(signal).ok_or_else(no_signal)?;
         let (to, reachable) = match self.supervisor.phase(id) {
             Some(Phase::Starting | Phase::Up | Phase::Stopping) if group => (Target::Group, true),
@@ -99,18 +99,19 @@ impl Turning<'_> {
                 Some(pause) => format!("it failed and starts again in {}", span(pause)),
                 None => format!("it is {word}"),
             };
-            return Err(No::Refused(format!("`{name}` has no process: {how}")));
+            return Err(CommandRefused::Refused(format!("`{name}` has no process: {how}")));
         };
-        let refused = |errno: Errno| No::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
+        let refused =
+            |errno: Errno| CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
         self.hands.deliver(pid, to, signal).map_err(refused)
     }
 }
 
 /// Returns what came of a reload command.
-pub(super) fn outcome(name: &str, answer: &supervise::Answer) -> Tried {
+pub(super) fn outcome(name: &str, answer: &supervise::ProbeResult) -> ReloadedService {
     let (done, how) = match answer {
-        supervise::Answer::Well => (true, "its reload command succeeded".to_owned()),
-        supervise::Answer::Badly(why) => (false, format!("its reload command: {why}")),
+        supervise::ProbeResult::Pass => (true, "its reload command succeeded".to_owned()),
+        supervise::ProbeResult::Fail(why) => (false, format!("its reload command: {why}")),
     };
-    Tried { name: name.to_owned(), done, how }
+    ReloadedService { name: name.to_owned(), done, how }
 }

@@ -11,23 +11,23 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Turning;
+use super::super::EventLoop;
 use crate::config::service::Reload;
 use crate::config::values::{Signal, Uid};
-use crate::control::protocol::Ask;
-use crate::control::roll::No;
+use crate::control::protocol::Query;
+use crate::control::service_index::CommandRefused;
 use crate::supervise::Id;
 
-impl Turning<'_> {
+impl EventLoop<'_> {
     /// Returns whether a caller may ask this.
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn permit(&self, caller: Uid, ask: &Ask) -> Result<(), No> {
+    pub(super) fn permit(&self, caller: Uid, ask: &Query) -> Result<(), CommandRefused> {
         if caller == Uid::ROOT {
             return Ok(());
         }
-        if let Ask::Signal { service, signal, .. } = ask {
+        if let Query::Signal { service, signal, .. } = ask {
             return self.permit_signal(caller, service, signal);
         }
         if caller == self.front.app {
@@ -35,19 +35,19 @@ impl Turning<'_> {
         }
         match ask {
             // What is its own is told.
-            Ask::Status { services, .. } if services.is_empty() => Ok(()),
-            Ask::Health {} => Ok(()),
-            Ask::Status { services, .. } | Ask::Wait { services, .. } => self.permit_own(caller, services),
-            Ask::Start { services, .. } | Ask::Restart { services, .. } => self.permit_own(caller, services),
-            Ask::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
-            Ask::Stop { services, .. } => {
+            Query::Status { services, .. } if services.is_empty() => Ok(()),
+            Query::Health {} => Ok(()),
+            Query::Status { services, .. } | Query::Wait { services, .. } => self.permit_own(caller, services),
+            Query::Start { services, .. } | Query::Restart { services, .. } => self.permit_own(caller, services),
+            Query::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
+            Query::Stop { services, .. } => {
                 self.permit_own(caller, services)?;
                 let ids = self.front.roll.named(services)?;
                 match self.supervisor.stops_with(&ids).iter().find(|(id, _)| self.owner(*id) != Some(caller)) {
                     None => Ok(()),
                     Some((id, on)) => {
                         let (with, on) = (self.front.roll.name(*id), self.front.roll.name(*on));
-                        Err(No::Refused(format!(
+                        Err(CommandRefused::Refused(format!(
                             "user {caller} may not stop `{on}`: `{with}`, which is another user's, requires it; \
                              `stepdown restart {on}`, or ask as root or user {}",
                             self.front.app
@@ -55,14 +55,16 @@ impl Turning<'_> {
                     }
                 }
             }
-            Ask::Env { service, .. } | Ask::Logs { service, .. } => {
+            Query::Env { service, .. } | Query::Logs { service, .. } => {
                 self.permit_own(caller, std::slice::from_ref(service))
             }
-            Ask::Signal { .. } => Ok(()),
-            Ask::Shutdown { .. } | Ask::Reload { .. } | Ask::Timings {} | Ask::Doctor {} => Err(No::Refused(format!(
-                "user {caller} may ask about its own services only; root and user {} may ask this",
-                self.front.app
-            ))),
+            Query::Signal { .. } => Ok(()),
+            Query::Shutdown { .. } | Query::Reload { .. } | Query::Timings {} | Query::Doctor {} => {
+                Err(CommandRefused::Refused(format!(
+                    "user {caller} may ask about its own services only; root and user {} may ask this",
+                    self.front.app
+                )))
+            }
         }
     }
 
@@ -87,18 +89,18 @@ impl Turning<'_> {
         self.hands.members.get(id.0).map(|member| member.plan.credentials.uid)
     }
 
-    fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), No> {
+    fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), CommandRefused> {
         let not_own = |name: &&String| self.one(name).ok().and_then(|id| self.owner(id)) != Some(caller);
         match names.iter().find(not_own) {
             None => Ok(()),
-            Some(name) => Err(No::Refused(format!(
+            Some(name) => Err(CommandRefused::Refused(format!(
                 "`{name}` is no service of user {caller}, who may ask about its own only; root and user {} may",
                 self.front.app
             ))),
         }
     }
 
-    fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), No> {
+    fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), CommandRefused> {
         if caller != self.front.app {
             return self.permit_own(caller, &[name.to_owned()]);
         }
@@ -110,7 +112,7 @@ impl Turning<'_> {
             return Ok(());
         }
         let owner = owner.map_or_else(|| "another user".to_owned(), |owner| format!("user {owner}"));
-        Err(No::Refused(format!(
+        Err(CommandRefused::Refused(format!(
             "user {caller} may not send {signal} to `{name}`, which runs as {owner}: ask as root or {owner}, or declare it \
              in its file: `reload = {{ signal = \"{signal}\" }}`"
         )))

@@ -25,12 +25,12 @@ pub struct Outputs {
     stderr: Sink,
     /// `None`: the same place as stderr.
     stdout: Option<Sink>,
-    voice: Voice,
+    voice: MessageFormat,
 }
 
 /// How our own messages are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Voice {
+enum MessageFormat {
     /// They begin like this: "stepdown: " or "stepdown | ".
     Lines(String),
     /// Objects.
@@ -40,7 +40,7 @@ enum Voice {
 impl Outputs {
     fn open() -> Self {
         let stdout = (!Sink::same(1, 2)).then(|| Sink::of(1));
-        Self { stderr: Sink::of(2), stdout, voice: Voice::Lines("stepdown: ".to_owned()) }
+        Self { stderr: Sink::of(2), stdout, voice: MessageFormat::Lines("stepdown: ".to_owned()) }
     }
 
     /// Returns the sink of a service's descriptor.
@@ -58,12 +58,12 @@ impl Outputs {
 
     /// Begins our own lines with a tag, as services' lines do.
     pub fn tag_ours(&mut self, tag: &str) {
-        self.voice = Voice::Lines(format!("{tag} | "));
+        self.voice = MessageFormat::Lines(format!("{tag} | "));
     }
 
     /// Writes our own messages as objects, as services' lines are.
     pub fn say_json(&mut self) {
-        self.voice = Voice::Json;
+        self.voice = MessageFormat::Json;
     }
 
     fn say(&mut self, level: &str, text: &str) {
@@ -79,7 +79,7 @@ impl Outputs {
     }
 }
 
-impl Voice {
+impl MessageFormat {
     fn word(&self, level: &str, text: &str, out: &mut Vec<u8>) {
         match self {
             Self::Json => json::own(Stamp::now(), ServiceName::OURS, level, text, out),
@@ -125,7 +125,8 @@ pub fn install(level: Level) {
         Level::Info => TracingLevel::INFO,
         Level::Debug => TracingLevel::DEBUG,
     };
-    let ours = tracing_subscriber::fmt().with_max_level(level).event_format(Ours).with_writer(std::io::sink).finish();
+    let ours =
+        tracing_subscriber::fmt().with_max_level(level).event_format(OwnMessages).with_writer(std::io::sink).finish();
     // A second boot in one process happens in tests only; the first one's level stands.
     drop(tracing::subscriber::set_global_default(ours));
 }
@@ -142,9 +143,9 @@ pub fn say(level: Level, text: &str) {
 
 /// `level: message key=value …`, the level only where it is a warning or an error. Goes past the writer, which has text
 /// and no level.
-struct Ours;
+struct OwnMessages;
 
-impl<S, N> FormatEvent<S, N> for Ours
+impl<S, N> FormatEvent<S, N> for OwnMessages
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
@@ -184,7 +185,7 @@ impl Visit for Line {
 mod tests {
     use super::*;
 
-    fn worded(voice: &Voice, level: &str, text: &str) -> String {
+    fn worded(voice: &MessageFormat, level: &str, text: &str) -> String {
         let mut out = Vec::new();
         voice.word(level, text, &mut out);
         String::from_utf8(out).unwrap()
@@ -192,13 +193,13 @@ mod tests {
 
     #[test]
     fn our_own_messages_follow_the_format() {
-        let tagged = Voice::Lines("stepdown | ".to_owned());
+        let tagged = MessageFormat::Lines("stepdown | ".to_owned());
         assert_eq!(worded(&tagged, "info", "web up"), "stepdown | web up\n");
         assert_eq!(
             worded(&tagged, "error", "cannot\n  help: \x1b"),
             "stepdown | error: cannot\nstepdown |   help: \\x1b\n"
         );
-        let object = worded(&Voice::Json, "warn", "cannot\n  help: \x1b");
+        let object = worded(&MessageFormat::Json, "warn", "cannot\n  help: \x1b");
         let value: serde_json::Value = serde_json::from_str(object.strip_suffix('\n').unwrap()).unwrap();
         assert_eq!(
             (value["service"].as_str(), value["level"].as_str(), value["line"].as_str()),

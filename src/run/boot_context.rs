@@ -1,4 +1,4 @@
-//! [`Life`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
+//! [`BootContext`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -13,30 +13,30 @@ use crate::config::service::{Limit, Service};
 use crate::config::values::{Capability, Gid, ServiceName};
 use crate::config::zone::Zone;
 use crate::control::runtime_dir::RuntimeDir;
-use crate::control::server::Desk;
+use crate::control::server::ControlContext;
 use crate::control::snapshot;
 use crate::control::timings::Moments;
 use crate::error::{Error, Refused};
 use crate::inspect::doctor;
 use crate::inspect::facts;
 use crate::inspect::zone_file;
-use crate::log::ours::{self, with_outputs};
+use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
 use crate::plan::show::Line;
-use crate::plan::{self, BootPlan, Drop};
+use crate::plan::{self, BootPlan, DropLevel};
+use crate::run::notify_sockets::{self, Sockets};
 use crate::run::stopwatch::Stopwatch;
 use crate::run::terminal;
-use crate::run::voices::{self, Sockets};
-use crate::run::{self, Environment, Member, Outcome, Outside, Stage, Surroundings};
-use crate::supervise::{Because, Setup, Start};
+use crate::run::{self, Environment, HostChannels, LaunchContext, ServiceEntry, Stage, StageResult};
+use crate::supervise::{Setup, Start, StopReason};
 use crate::sys::privilege::{Dropped, Power};
 use crate::sys::process::filter::Protected;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
 
 /// Everything that both stages need.
-pub struct Life {
+pub struct BootContext {
     /// Since when, and what took how long.
     pub stopwatch: Stopwatch,
     /// What was asked for.
@@ -59,7 +59,7 @@ pub struct Life {
     pub before: Vec<(ServiceName, Moments)>,
 }
 
-impl Life {
+impl BootContext {
     /// Runs the root oneshots and those that they require, ends what they leave, plans again with what they changed, and
     /// does what that plan says besides the first one. Returns a code, and until when lines may leave, only if the
     /// container ends with it.
@@ -92,10 +92,10 @@ impl Life {
             began: self.stopwatch.began(),
             tty: self.facts.tty,
             origin: None,
-            outside: Outside::default(),
+            outside: HostChannels::default(),
             mapped: Vec::new(),
         })?;
-        if outcome.because != Because::NothingLeft {
+        if outcome.because != StopReason::NothingLeft {
             return Ok(Some((outcome.code, outcome.until)));
         }
         self.not_done = first.difference(&outcome.done).cloned().collect();
@@ -107,7 +107,7 @@ impl Life {
         let first = std::mem::replace(&mut self.plan, second);
         let said = plan::show::report(&first);
         for Line { level, text } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
-            ours::say(level, &format!("after the root oneshots: {text}"));
+            own_messages::say(level, &format!("after the root oneshots: {text}"));
         }
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
@@ -132,9 +132,9 @@ impl Life {
         _here: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
-        outside: Outside,
+        outside: HostChannels,
         signals: &mut Signals,
-    ) -> Result<Outcome, Refused> {
+    ) -> Result<StageResult, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
         let left_out = skipped.collect();
         let main = self.plan.main.as_ref().map(|_| &self.config.container.main);
@@ -178,11 +178,11 @@ impl Life {
     pub fn sockets(&self, directory: Option<&RuntimeDir>) -> Sockets {
         let main = self.config.main_service().zip(self.plan.main.as_ref());
         let services = self.config.services.iter().zip(&self.plan.services);
-        voices::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)
+        notify_sockets::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)
     }
 
-    fn desk(&self) -> Desk {
-        Desk {
+    fn desk(&self) -> ControlContext {
+        ControlContext {
             app: self.plan.identity.uid,
             fixed: snapshot::of_plan(&self.plan),
             steps: self.stopwatch.steps(),
@@ -190,8 +190,8 @@ impl Life {
         }
     }
 
-    fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> Surroundings {
-        Surroundings {
+    fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> LaunchContext {
+        LaunchContext {
             environment: self.environment.clone(),
             parent,
             groups,
@@ -209,8 +209,8 @@ impl Life {
     fn parent(&self) -> Parent {
         let kept = self.plan.privilege.kept;
         match self.plan.privilege.drop {
-            Drop::StayRoot => Parent::Root,
-            Drop::ToApp
+            DropLevel::StayRoot => Parent::Root,
+            DropLevel::ToApp
                 if kept.has(Capability::SETUID)
                     || kept.has(Capability::SETGID)
                     || kept.has(Capability::SYS_RESOURCE)
@@ -218,7 +218,7 @@ impl Life {
             {
                 Parent::AppWithPower
             }
-            Drop::ToApp | Drop::AlreadyUser | Drop::Powerless => Parent::App,
+            DropLevel::ToApp | DropLevel::AlreadyUser | DropLevel::Powerless => Parent::App,
         }
     }
 
@@ -228,10 +228,10 @@ impl Life {
 }
 
 /// Returns the members in the order of the engine's ids: the services as they are, then the main command.
-pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<Member> {
+pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<ServiceEntry> {
     let plans: HashMap<_, _> = plan.services.iter().chain(&plan.main).map(|plan| (&plan.name, plan)).collect();
     let all = services.iter().chain(main).filter_map(|service| {
-        plans.get(&service.name).map(|plan| Member {
+        plans.get(&service.name).map(|plan| ServiceEntry {
             service: service.clone(),
             plan: (*plan).clone(),
             told: Vec::new(),

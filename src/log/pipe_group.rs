@@ -1,4 +1,4 @@
-//! [`Lane`]: the pipes whose bytes go the same way, in one epoll set: a full output stops the reading of its own pipes and
+//! [`PipeGroup`]: the pipes whose bytes go the same way, in one epoll set: a full output stops the reading of its own pipes and
 //! of nobody else's. Must not know formats.
 
 use std::collections::{HashMap, VecDeque};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::ours::Stream;
+use super::own_messages::Stream;
 use super::split::Splitter;
 use crate::supervise::Id;
 
@@ -21,7 +21,7 @@ const PIPE_SIZE: usize = 64 * 1024;
 
 /// The set.
 #[derive(Debug)]
-pub struct Lane {
+pub struct PipeGroup {
     epoll: Epoll,
     pipes: HashMap<u64, Pipe>,
     /// The same by service, so that an exit costs nothing for the pipes of others.
@@ -57,7 +57,7 @@ pub enum Got {
     End,
 }
 
-impl Lane {
+impl PipeGroup {
     /// Returns a lane without pipes.
     ///
     /// # Errors
@@ -203,7 +203,7 @@ impl Pipe {
     }
 }
 
-impl AsFd for Lane {
+impl AsFd for PipeGroup {
     /// Returns the set itself: readable when one of its pipes is.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn each_readable_pipe_is_served_in_its_turn() {
-        let mut lane = Lane::new().unwrap();
+        let mut lane = PipeGroup::new().unwrap();
         let _writers: Vec<_> = (0..3)
             .map(|id| {
                 let (read, write_end) = pipe().unwrap();
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_service_has_its_own_pipes_and_none_once_they_are_closed() {
-        let mut lane = Lane::new().unwrap();
+        let mut lane = PipeGroup::new().unwrap();
         for id in [0, 1, 0] {
             let (read, _write) = pipe().unwrap();
             lane.add(read, Id(id), Stream::Stdout, 100).unwrap();

@@ -16,7 +16,7 @@ impl Supervisor {
     /// Begins to undo it.
     pub(super) fn undo(&mut self, id: Id) {
         self.set(id, State::UndoSpawning);
-        self.out.push(Action::Spawn { id, role: Role::Undo, after: None });
+        self.out.push(Action::Spawn { id, role: Role::StopCommand, after: None });
     }
 
     /// It is undone, as well as its command could; or done again, if somebody has asked for it meanwhile.

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use super::Action;
-use super::Answer;
-use super::Because;
 use super::Id;
-use super::Look;
+use super::ProbeKind;
+use super::ProbeResult;
 use super::Report;
+use super::StopReason;
 use super::Time;
-use super::shutdown::Life;
+use super::shutdown::ContainerState;
 use super::spec::{HealthRule, Readiness};
-use super::state::{Cause, Looks, State};
+use super::state::{Cause, ProbeState, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::probe::Then;
@@ -28,35 +28,35 @@ pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
 impl Supervisor {
     /// Asks.
-    pub(super) fn look(&mut self, id: Id, look: Look) {
+    pub(super) fn look(&mut self, id: Id, look: ProbeKind) {
         self.services[id].looks.open = true;
-        self.out.push(Action::Look { id, look });
+        self.out.push(Action::Probe { id, look });
     }
 
     /// Asks nothing any more, and waits for no answer.
     pub(super) fn forget(&mut self, id: Id) {
-        self.timers.set(id, Slot::Look, None);
+        self.timers.set(id, Slot::Probe, None);
         self.timers.set(id, Slot::Watchdog, None);
         let looks = &mut self.services[id].looks;
         if std::mem::take(&mut looks.open) {
-            self.out.push(Action::Forget { id });
+            self.out.push(Action::CancelProbe { id });
         }
     }
 
     /// Waits for what it needs from outside.
     pub(super) fn await_outside(&mut self, id: Id) {
         self.set(id, State::Awaiting { at: 0, began: self.now, said: None });
-        self.look(id, Look::Await(0));
+        self.look(id, ProbeKind::Await(0));
     }
 
-    pub(super) fn looked(&mut self, id: Id, answer: Answer) {
+    pub(super) fn looked(&mut self, id: Id, answer: ProbeResult) {
         if !std::mem::take(&mut self.services[id].looks.open) {
             return;
         }
         match (&self.services[id].state, answer) {
             (State::Awaiting { .. }, answer) => self.awaited(id, answer),
-            (State::Starting { run }, Answer::Well) => self.up(id, *run),
-            (State::Starting { run }, Answer::Badly(why)) => self.not_yet(id, run.started, why),
+            (State::Starting { run }, ProbeResult::Pass) => self.up(id, *run),
+            (State::Starting { run }, ProbeResult::Fail(why)) => self.not_yet(id, run.started, why),
             (State::Up { .. }, answer) => self.felt(id, answer),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
@@ -65,26 +65,26 @@ impl Supervisor {
         }
     }
 
-    fn awaited(&mut self, id: Id, answer: Answer) {
+    fn awaited(&mut self, id: Id, answer: ProbeResult) {
         let (now, awaits) = (self.now, self.services[id].spec.awaits);
         let State::Awaiting { at, began, said } = &mut self.services[id].state else { return };
         match answer {
-            Answer::Well => {
+            ProbeResult::Pass => {
                 *at = at.saturating_add(1);
                 let next = *at;
                 if next < awaits {
-                    self.look(id, Look::Await(next));
+                    self.look(id, ProbeKind::Await(next));
                 } else {
                     self.work.push_back(id);
                 }
             }
-            Answer::Badly(why) => {
+            ProbeResult::Fail(why) => {
                 let (at, since) = (*at, now.since(*began));
                 if said.is_none_or(|said| now.since(said) >= said_again_after(*began, said)) {
                     *said = Some(now);
                     self.report(Report::Awaiting { id, at, since, why });
                 }
-                self.timers.set(id, Slot::Look, Some(now.plus(AWAIT_PAUSE)));
+                self.timers.set(id, Slot::Probe, Some(now.plus(AWAIT_PAUSE)));
             }
         }
     }
@@ -102,43 +102,43 @@ impl Supervisor {
         }
         let doubled = FIRST_READY_PAUSE.saturating_mul(1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX));
         let pause = doubled.min(interval.max(FIRST_READY_PAUSE));
-        self.timers.set(id, Slot::Look, Some(self.now.plus(pause)));
+        self.timers.set(id, Slot::Probe, Some(self.now.plus(pause)));
     }
 
     /// It is up: from now on it is asked whether it is well.
     pub(super) fn begin_health(&mut self, id: Id) {
         if let Some(HealthRule { interval, .. }) = self.services[id].spec.health {
-            self.timers.set(id, Slot::Look, Some(self.now.plus(interval)));
+            self.timers.set(id, Slot::Probe, Some(self.now.plus(interval)));
         }
         self.arm_watchdog(id);
     }
 
-    fn felt(&mut self, id: Id, answer: Answer) {
+    fn felt(&mut self, id: Id, answer: ProbeResult) {
         let Some(rule) = self.services[id].spec.health else { return };
-        self.timers.set(id, Slot::Look, Some(self.now.plus(rule.interval)));
+        self.timers.set(id, Slot::Probe, Some(self.now.plus(rule.interval)));
         let looks = &mut self.services[id].looks;
         let was_well = looks.healthy != Some(false);
         looks.against = match (&answer, was_well) {
-            (Answer::Well, true) | (Answer::Badly(_), false) => 0,
-            (Answer::Badly(_), true) | (Answer::Well, false) => looks.against.saturating_add(1),
+            (ProbeResult::Pass, true) | (ProbeResult::Fail(_), false) => 0,
+            (ProbeResult::Fail(_), true) | (ProbeResult::Pass, false) => looks.against.saturating_add(1),
         };
         match answer {
-            Answer::Well if was_well => looks.healthy = Some(true),
-            Answer::Well if looks.against >= rule.successes.max(1) => {
-                *looks = Looks { healthy: Some(true), ..Looks::default() };
+            ProbeResult::Pass if was_well => looks.healthy = Some(true),
+            ProbeResult::Pass if looks.against >= rule.successes.max(1) => {
+                *looks = ProbeState { healthy: Some(true), ..ProbeState::default() };
                 self.report(Report::Healthy { id });
             }
-            Answer::Badly(why) if was_well && looks.against >= rule.failures.max(1) => {
+            ProbeResult::Fail(why) if was_well && looks.against >= rule.failures.max(1) => {
                 let failures = looks.against;
-                *looks = Looks { healthy: Some(false), ill_because: Some(why.clone()), ..Looks::default() };
+                *looks = ProbeState { healthy: Some(false), ill_because: Some(why.clone()), ..ProbeState::default() };
                 self.report(Report::Unhealthy { id, failures, why });
                 match rule.then {
                     Then::Restart => self.tell(id, Cause::Unhealthy),
-                    Then::StopContainer => self.begin_stop(Because::Unhealthy(id)),
+                    Then::StopContainer => self.begin_stop(StopReason::Unhealthy(id)),
                     Then::Report => {}
                 }
             }
-            Answer::Well | Answer::Badly(_) => {}
+            ProbeResult::Pass | ProbeResult::Fail(_) => {}
         }
     }
 
@@ -151,7 +151,7 @@ impl Supervisor {
 
     /// The watchdog runs while it is up, as under systemd.
     fn arm_watchdog(&mut self, id: Id) {
-        let running = matches!(self.life, Life::Running);
+        let running = matches!(self.life, ContainerState::Running);
         if running && matches!(self.services[id].state, State::Up { .. }) {
             let until = self.services[id].watchdog.map(|within| self.now.plus(within));
             self.timers.set(id, Slot::Watchdog, until);
@@ -161,13 +161,13 @@ impl Supervisor {
     /// A question is due.
     pub(super) fn look_again(&mut self, id: Id) {
         match self.services[id].state {
-            State::Awaiting { at, .. } => self.look(id, Look::Await(at)),
+            State::Awaiting { at, .. } => self.look(id, ProbeKind::Await(at)),
             State::Starting { run } => match self.services[id].spec.ready {
-                Readiness::Probed { .. } => self.look(id, Look::Ready),
+                Readiness::Probed { .. } => self.look(id, ProbeKind::Ready),
                 Readiness::Lived(_) => self.up(id, run),
                 Readiness::Executed | Readiness::Said { .. } => {}
             },
-            State::Up { .. } => self.look(id, Look::Health),
+            State::Up { .. } => self.look(id, ProbeKind::Health),
             State::Stopping { .. } => self.say_stop_at_last(id),
             State::Down | State::Waiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
@@ -178,7 +178,7 @@ impl Supervisor {
 
     /// It says that it is not well.
     pub(super) fn trouble(&mut self, id: Id) {
-        if matches!(self.life, Life::Running) && matches!(self.services[id].state, State::Up { .. }) {
+        if matches!(self.life, ContainerState::Running) && matches!(self.services[id].state, State::Up { .. }) {
             self.silent(id, None);
         }
     }
@@ -201,7 +201,7 @@ impl Supervisor {
         };
         let asked = self.now.plus(by);
         if may
-            && matches!(self.life, Life::Running)
+            && matches!(self.life, ContainerState::Running)
             && let Some(until) = self.timers.get(id, Slot::State)
         {
             self.timers.set(id, Slot::State, Some(Time::max(until, asked)));

@@ -1,4 +1,4 @@
-//! [`Member`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
+//! [`ServiceEntry`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -14,7 +14,7 @@ use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
-use crate::log::source::Route;
+use crate::log::source::LogRoute;
 use crate::plan::{ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::privilege::FilesOf;
@@ -30,7 +30,7 @@ const SHELL: &str = "/bin/sh";
 
 /// One service, or the main command.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct ServiceEntry {
     /// As configured.
     pub service: Service,
     /// As planned.
@@ -41,7 +41,7 @@ pub struct Member {
 
 /// What all members of a stage are started in.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct LaunchContext {
     /// The container's environment.
     pub environment: Environment,
     /// What PID 1 is in this stage.
@@ -87,35 +87,37 @@ pub enum FileBytes {
     Unread(Option<Rc<SharedBytes>>),
 }
 
-impl Member {
+impl ServiceEntry {
     /// Returns whether it is the main command: it may have the terminal, and starts in the image's working directory.
     pub fn is_main(&self) -> bool {
         self.plan.name.as_str() == ServiceName::MAIN
     }
 
     /// Returns where its lines go. A main command that has the terminal keeps it.
-    pub fn route(&self, around: &Surroundings) -> Route {
+    pub fn route(&self, around: &LaunchContext) -> LogRoute {
         let log = &self.service.log;
         let name = self.plan.name.as_str();
-        let tagged = || Route::Tagged(format!("{name:width$}", width = around.tag_width));
+        let tagged = || LogRoute::Tagged(format!("{name:width$}", width = around.tag_width));
         if let Some(to) = log.directory.clone() {
             let user = FilesOf::from(&self.plan.credentials);
             let instead = match around.log {
-                LogFormat::Json => Route::Json(name.to_owned()),
+                LogFormat::Json => LogRoute::Json(name.to_owned()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
             };
-            return Route::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
+            return LogRoute::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
         }
         if self.is_main() && around.terminal.is_some() {
-            return Route::Inherit;
+            return LogRoute::Inherit;
         }
         let asked = log.format.filter(|format| *format != LogFormat::Auto);
         match asked.unwrap_or(around.log) {
             // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
-            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => Route::Plain,
-            LogFormat::Auto | LogFormat::Inherit => Route::Inherit,
+            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => {
+                LogRoute::Plain
+            }
+            LogFormat::Auto | LogFormat::Inherit => LogRoute::Inherit,
             LogFormat::Tagged => tagged(),
-            LogFormat::Json => Route::Json(name.to_owned()),
+            LogFormat::Json => LogRoute::Json(name.to_owned()),
         }
     }
 
@@ -125,7 +127,7 @@ impl Member {
     /// What [`Launch`] cannot hold (a NUL byte).
     pub fn command(
         &self,
-        around: &Surroundings,
+        around: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
@@ -147,7 +149,7 @@ impl Member {
     pub fn finish(
         &self,
         (after, group): (Option<Exit>, Option<Pid>),
-        around: &Surroundings,
+        around: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
@@ -166,8 +168,13 @@ impl Member {
     ///
     /// # Errors
     /// As [`Self::finish`].
-    pub fn undo(&self, around: &Surroundings, descriptors: Descriptors, file: FileBytes) -> Result<Launch, SpawnError> {
-        self.launch(self.beside_program(Role::Undo)?, around, descriptors, file)
+    pub fn undo(
+        &self,
+        around: &LaunchContext,
+        descriptors: Descriptors,
+        file: FileBytes,
+    ) -> Result<Launch, SpawnError> {
+        self.launch(self.beside_program(Role::StopCommand)?, around, descriptors, file)
     }
 
     /// Returns a refusal with the program or directory that it is about, and whose it is.
@@ -180,7 +187,7 @@ impl Member {
         };
         match role {
             Role::Run => SpawnError { what, ..why },
-            Role::Finish | Role::Undo => SpawnError { what: format!("{}: {what}", key_of(role)), ..why },
+            Role::Finish | Role::StopCommand => SpawnError { what: format!("{}: {what}", key_of(role)), ..why },
         }
     }
 
@@ -199,7 +206,7 @@ impl Member {
         match role {
             Role::Run => None,
             Role::Finish => service.finish.as_ref().map(|finish| &finish.command),
-            Role::Undo => service.stop_command.as_ref(),
+            Role::StopCommand => service.stop_command.as_ref(),
         }
     }
 
@@ -230,7 +237,7 @@ impl Member {
     }
 
     /// Returns everything that its command finds in its environment; `None` while nobody has read its file.
-    pub fn environment(&self, around: &Surroundings, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
+    pub fn environment(&self, around: &LaunchContext, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
         let variables = self.variables(around);
         match (self.environment_file(), file) {
             (None, _) => Some(variables.with_file(Vec::new())),
@@ -239,7 +246,7 @@ impl Member {
         }
     }
 
-    fn variables(&self, around: &Surroundings) -> Variables {
+    fn variables(&self, around: &LaunchContext) -> Variables {
         let mut all = around.environment.of(&self.service, &self.plan);
         all.own.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
         all
@@ -248,7 +255,7 @@ impl Member {
     fn launch(
         &self,
         (program, argv): (Program, Vec<OsString>),
-        around: &Surroundings,
+        around: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
@@ -325,7 +332,7 @@ fn key_of(role: Role) -> &'static str {
     match role {
         Role::Run => "command",
         Role::Finish => "finish",
-        Role::Undo => "stop_command",
+        Role::StopCommand => "stop_command",
     }
 }
 
@@ -345,7 +352,7 @@ mod tests {
     use crate::plan::inherited::Inherited;
     use crate::plan::{Credentials, Trust};
 
-    fn member(toml: &str) -> Member {
+    fn member(toml: &str) -> ServiceEntry {
         let file = Content::File { bytes: toml.into(), executable: false };
         let tree = Tree { path: "/t".into(), entries: BTreeMap::from([("web.toml".into(), file)]), unreadable: None };
         let config = config::read(&Sources { trees: vec![tree], ..Sources::default() }).unwrap();
@@ -363,7 +370,7 @@ mod tests {
             variables: Trust::Anybody,
             inherited: Inherited::All,
         };
-        Member { service, plan, told: Vec::new() }
+        ServiceEntry { service, plan, told: Vec::new() }
     }
 
     #[test]
