@@ -76,7 +76,7 @@ fn pass(bytes: usize, way: OutputKind, route: LogRoute) -> (f64, f64) {
     let before = busy();
     while !said.is_finished() {
         if logs.may_read(way) {
-            wait(logs.lane(way), PollFlags::POLLIN);
+            wait(logs.pipe_group(way), PollFlags::POLLIN);
             logs.turn(way);
         } else {
             with_outputs(|outputs| {

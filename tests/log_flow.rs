@@ -85,7 +85,7 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
         let services: Vec<_> = members.iter().map(|member| member.service.clone()).collect();
         let mut signals = Signals::install().unwrap();
         own_messages::install(Level::Info);
-        let surroundings = LaunchContext {
+        let launch_context = LaunchContext {
             environment: Environment::new(BTreeMap::new()),
             parent: Parent::App,
             groups: None,
@@ -102,14 +102,19 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             stop_timeout: Duration::from_secs(8),
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8)),
             members,
-            surroundings,
+            launch_context,
             sockets: Default::default(),
             origin: None,
             outside: Default::default(),
-            mapped: Vec::new(),
+            signal_rules: Vec::new(),
             signals: &mut signals,
             control: None,
-            desk: ControlContext { app: Uid(0), fixed: Snapshot::default(), steps: Vec::new(), before: Vec::new() },
+            control_context: ControlContext {
+                app: Uid(0),
+                fixed: Snapshot::default(),
+                steps: Vec::new(),
+                before: Vec::new(),
+            },
             preparing: true,
             began: Instant::now(),
             tty: false,

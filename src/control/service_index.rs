@@ -52,9 +52,9 @@ pub enum CommandRefused {
 impl ServiceIndex {
     /// Returns the roll of these services.
     pub fn new<'a>(specs: impl IntoIterator<Item = &'a Spec>) -> Self {
-        let mut roll = Self::default();
-        specs.into_iter().for_each(|spec| roll.push(spec));
-        roll
+        let mut service_index = Self::default();
+        specs.into_iter().for_each(|spec| service_index.push(spec));
+        service_index
     }
 
     /// Adds a service behind all others.
@@ -207,7 +207,7 @@ pub(super) mod tests {
         Spec { name: ServiceName::new(name).unwrap(), requires, start, is_main: false, ..Spec::main() }
     }
 
-    fn roll() -> ServiceIndex {
+    fn service_index() -> ServiceIndex {
         ServiceIndex::new(&[
             spec("db", &[], Start::Wanted),
             spec("web", &[0], Start::Wanted),
@@ -224,16 +224,16 @@ pub(super) mod tests {
 
     #[test]
     fn every_unknown_name_is_told_with_what_was_meant() {
-        assert_eq!(roll().named(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
+        assert_eq!(service_index().named(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
         assert_eq!(
-            roll().named(&names(&["db", "wbe", "postgres"])),
+            service_index().named(&names(&["db", "wbe", "postgres"])),
             Err(CommandRefused::Unknown(
                 "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; there are: db, web, \
                  migrate, gpu, chown, main"
                     .into()
             ))
         );
-        assert_eq!(roll().named(&[]), Err(CommandRefused::Unknown("no service is named".into())));
+        assert_eq!(service_index().named(&[]), Err(CommandRefused::Unknown("no service is named".into())));
     }
 
     #[test]
@@ -247,28 +247,28 @@ pub(super) mod tests {
             ("chown", Change::Restart, "before the step down"),
             ("gpu", Change::Start, "as root"),
         ] {
-            let refused = roll().changeable(&names(&["db", name]), change);
+            let refused = service_index().changeable(&names(&["db", name]), change);
             assert!(matches!(&refused, Err(CommandRefused::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
         }
-        assert_eq!(roll().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
+        assert_eq!(service_index().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
     }
 
     #[test]
     fn a_place_that_was_given_up_is_nobodys_until_it_is_anothers() {
-        let mut roll = roll();
-        roll.remove(Id(1));
-        assert!(matches!(roll.named(&names(&["web"])), Err(CommandRefused::Unknown(_))));
-        assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
-        roll.put(Id(1), &spec("cache", &[], Start::Wanted));
-        roll.push(&spec("web", &[1], Start::Wanted));
-        assert_eq!(roll.named(&names(&["web", "cache", "main"])), Ok(vec![Id(6), Id(1), Id(5)]));
-        assert_eq!(roll.get(Id(5)).unwrap().after, [0, 1, 2, 3, 4, 6].map(Id));
+        let mut service_index = service_index();
+        service_index.remove(Id(1));
+        assert!(matches!(service_index.named(&names(&["web"])), Err(CommandRefused::Unknown(_))));
+        assert_eq!(service_index.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
+        service_index.put(Id(1), &spec("cache", &[], Start::Wanted));
+        service_index.push(&spec("web", &[1], Start::Wanted));
+        assert_eq!(service_index.named(&names(&["web", "cache", "main"])), Ok(vec![Id(6), Id(1), Id(5)]));
+        assert_eq!(service_index.get(Id(5)).unwrap().after, [0, 1, 2, 3, 4, 6].map(Id));
     }
 
     #[test]
     fn the_main_command_is_after_everything() {
-        let roll = roll();
-        assert_eq!(roll.get(Id(5)).unwrap().after, [Id(0), Id(1), Id(2), Id(3), Id(4)]);
-        assert_eq!(roll.ids().count(), 6);
+        let service_index = service_index();
+        assert_eq!(service_index.get(Id(5)).unwrap().after, [Id(0), Id(1), Id(2), Id(3), Id(4)]);
+        assert_eq!(service_index.ids().count(), 6);
     }
 }

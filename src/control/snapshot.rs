@@ -67,14 +67,14 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
 }
 
 /// Returns whom a waiting service waits for: what it requires and is not there, what it is after and has not settled.
-pub fn held_by(id: Id, roll: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
-    let Some(entry) = roll.get(id) else { return Vec::new() };
+pub fn held_by(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
+    let Some(entry) = service_index.get(id) else { return Vec::new() };
     let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
     let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Resting | Phase::Done);
     let missing = entry.requires.iter().filter(|on| !there(phase(on)));
     let unsettled =
         entry.after.iter().filter(|on| !there(phase(on)) && !matches!(phase(on), Phase::Down | Phase::Failed));
-    let mut names: Vec<String> = missing.chain(unsettled).map(|on| roll.name(*on).to_owned()).collect();
+    let mut names: Vec<String> = missing.chain(unsettled).map(|on| service_index.name(*on).to_owned()).collect();
     names.sort();
     names.dedup();
     names

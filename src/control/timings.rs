@@ -30,15 +30,15 @@ impl Moments {
 
 /// Returns the times of all that were asked for, and the chain to the last one of the boot that became ready. `boot` is
 /// when it asked for services: what is started by hand later is no part of it.
-pub fn timings(roll: &ServiceIndex, of: &[Moments], boot: Time) -> Timings {
+pub fn timings(service_index: &ServiceIndex, of: &[Moments], boot: Time) -> Timings {
     let mut asked: Vec<(Id, Moments, Time)> =
-        roll.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
+        service_index.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
-    let path = last.filter(|(_, moments, _)| moments.ready.is_some()).map(|(id, _, _)| path(roll, of, *id));
+    let path = last.filter(|(_, moments, _)| moments.ready.is_some()).map(|(id, _, _)| path(service_index, of, *id));
     asked.sort_by_key(|(id, moments, asked)| (moments.started.unwrap_or(*asked), *id));
     Timings {
         steps: Vec::new(),
-        services: asked.iter().map(|(id, moments, asked)| service(roll.name(*id), moments, *asked)).collect(),
+        services: asked.iter().map(|(id, moments, asked)| service(service_index.name(*id), moments, *asked)).collect(),
         path: path.unwrap_or_default(),
     }
 }
@@ -55,13 +55,13 @@ fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
 }
 
 /// Follows back whom each one waited for: of all that it requires or is after, the last one to settle before it started.
-fn path(roll: &ServiceIndex, of: &[Moments], last: Id) -> Vec<Link> {
+fn path(service_index: &ServiceIndex, of: &[Moments], last: Id) -> Vec<Link> {
     let mut links = Vec::new();
     let mut at = Some(last);
     while let Some(id) = at
         && links.len() <= of.len()
     {
-        let (Some(entry), Some(moments)) = (roll.get(id), of.get(id.0)) else { break };
+        let (Some(entry), Some(moments)) = (service_index.get(id), of.get(id.0)) else { break };
         let asked = moments.asked.unwrap_or_default();
         let settled = |on: &Id| of.get(on.0).and_then(Moments::settled).map(|when| (when, *on));
         let before = entry.requires.iter().chain(&entry.after).filter(|on| **on != id).filter_map(settled);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_chain_leads_to_the_last_one_by_those_who_held_it_up() {
-        let roll = ServiceIndex::new(&[
+        let service_index = ServiceIndex::new(&[
             spec("db", &[], Start::Wanted),
             spec("cache", &[], Start::Wanted),
             spec("migrate", &[0], Start::Wanted),
@@ -125,7 +125,7 @@ mod tests {
             moments(5, 6, 7),
             moments(5, 1356, 1357),
         ];
-        let timings = timings(&roll, &of, BOOT);
+        let timings = timings(&service_index, &of, BOOT);
         assert_eq!(chain(&timings), [("db", 1000), ("migrate", 300), ("web", 50), ("main", 2)]);
         let names: Vec<_> = timings.services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["db", "cache", "cron", "migrate", "web", "main"]);
@@ -136,25 +136,26 @@ mod tests {
     fn what_failed_held_up_those_who_were_only_after_it() {
         let mut after = spec("web", &[], Start::Wanted);
         after.after = vec![Id(0)];
-        let roll = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
+        let service_index = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
         let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
-        let timings = timings(&roll, &[failed, moments(0, 501, 510)], Time::default());
+        let timings = timings(&service_index, &[failed, moments(0, 501, 510)], Time::default());
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
         assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
     }
 
     #[test]
     fn what_is_waited_for_outside_is_told_apart() {
-        let roll = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
+        let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
-        let timings = timings(&roll, &of, BOOT);
+        let timings = timings(&service_index, &of, BOOT);
         assert_eq!(timings.path, [Link { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
     }
 
     #[test]
     fn what_was_started_by_hand_or_not_at_all_is_no_part_of_the_boot() {
-        let roll = ServiceIndex::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
-        let timings = timings(&roll, &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()], BOOT);
+        let service_index = ServiceIndex::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
+        let timings =
+            timings(&service_index, &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()], BOOT);
         assert_eq!(chain(&timings), [("a", 8)]);
         assert_eq!(timings.services.len(), 2);
         assert_eq!(super::timings(&ServiceIndex::default(), &[], BOOT), Timings::default());

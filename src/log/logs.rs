@@ -90,7 +90,7 @@ impl Logs {
 
     /// Returns whether a pipe of that service is open: somebody may still write to it.
     pub fn reads(&self, id: Id) -> bool {
-        [&self.stdout, &self.stderr, &self.files].into_iter().any(|lane| lane.has(id))
+        [&self.stdout, &self.stderr, &self.files].into_iter().any(|pipe_group| pipe_group.has(id))
     }
 
     /// There is no such service any more, and none of its pipes: what is kept of it is let go, and its files are closed.
@@ -239,12 +239,12 @@ impl Logs {
         }
         for key in self.files.keys_of(id) {
             let Some(pipe) = self.files.take(key) else { continue };
-            let lane = match pipe.stream {
+            let pipe_group = match pipe.stream {
                 Stream::Stdout => &mut self.stdout,
                 Stream::Stderr => &mut self.stderr,
             };
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
-            let _unwatched = lane.adopt(pipe);
+            let _unwatched = pipe_group.adopt(pipe);
         }
     }
 
@@ -254,7 +254,7 @@ impl Logs {
     }
 
     /// Returns what becomes readable when one of the pipes does.
-    pub fn lane(&self, way: OutputKind) -> BorrowedFd<'_> {
+    pub fn pipe_group(&self, way: OutputKind) -> BorrowedFd<'_> {
         match way {
             OutputKind::Stdout => self.stdout.as_fd(),
             OutputKind::Stderr => self.stderr.as_fd(),
@@ -384,12 +384,12 @@ impl Logs {
     fn pass(&mut self, way: OutputKind, key: u64, bytes: Option<&[u8]>) {
         let now = Now::read();
         let Self { stdout, stderr, files, sources, .. } = self;
-        let lane = match way {
+        let pipe_group = match way {
             OutputKind::Stdout => stdout,
             OutputKind::Stderr => stderr,
             OutputKind::Files => files,
         };
-        let Some(pipe) = lane.pipe(key) else { return };
+        let Some(pipe) = pipe_group.pipe(key) else { return };
         if let Some(source) = sources.get_mut(pipe.from.0) {
             source.pass(key, pipe, bytes, now);
         }

@@ -1,7 +1,7 @@
 //! What services and we ourselves say. A slow reader slows the writers, never PID 1 (DESIGN §5).
 //!
 //! - [`logs`]: every service's pipes, and where its lines go; what the loop turns.
-//! - [`lane`]: pipes that lead to the same place, watched together.
+//! - [`pipe_group`]: pipes that lead to the same place, watched together.
 //! - [`source`]: one service's lines on their way. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
 //! - [`files`]: lines on their way to [`writer`], the process that has the files.
 //! - [`ring`]: the last lines of a service, and those who follow it.

@@ -217,17 +217,17 @@ mod tests {
 
     #[test]
     fn each_readable_pipe_is_served_in_its_turn() {
-        let mut lane = PipeGroup::new().unwrap();
+        let mut pipe_group = PipeGroup::new().unwrap();
         let _writers: Vec<_> = (0..3)
             .map(|id| {
                 let (read, write_end) = pipe().unwrap();
                 write(&write_end, b"x").unwrap();
-                lane.add(read, Id(id), Stream::Stdout, 100).unwrap();
+                pipe_group.add(read, Id(id), Stream::Stdout, 100).unwrap();
                 write_end
             })
             .collect();
         // All can be read all the time; there is room for one each time.
-        let served: Vec<u64> = (0..6).filter_map(|_| lane.next_ready()).collect();
+        let served: Vec<u64> = (0..6).filter_map(|_| pipe_group.next_ready()).collect();
         let mut each = served.clone();
         each.sort_unstable();
         assert_eq!(each, [0, 0, 1, 1, 2, 2], "{served:?}");
@@ -235,14 +235,17 @@ mod tests {
 
     #[test]
     fn a_service_has_its_own_pipes_and_none_once_they_are_closed() {
-        let mut lane = PipeGroup::new().unwrap();
+        let mut pipe_group = PipeGroup::new().unwrap();
         for id in [0, 1, 0] {
             let (read, _write) = pipe().unwrap();
-            lane.add(read, Id(id), Stream::Stdout, 100).unwrap();
+            pipe_group.add(read, Id(id), Stream::Stdout, 100).unwrap();
         }
-        assert_eq!((lane.keys_of(Id(0)), lane.keys_of(Id(1)), lane.keys()), (vec![0, 2], vec![1], vec![0, 1, 2]));
-        lane.keys_of(Id(0)).into_iter().for_each(|key| lane.forget(key));
-        assert_eq!((lane.keys_of(Id(0)), lane.keys()), (vec![], vec![1]));
-        assert_eq!(lane.by_service.len(), 1, "a service without pipes costs nothing");
+        assert_eq!(
+            (pipe_group.keys_of(Id(0)), pipe_group.keys_of(Id(1)), pipe_group.keys()),
+            (vec![0, 2], vec![1], vec![0, 1, 2])
+        );
+        pipe_group.keys_of(Id(0)).into_iter().for_each(|key| pipe_group.forget(key));
+        assert_eq!((pipe_group.keys_of(Id(0)), pipe_group.keys()), (vec![], vec![1]));
+        assert_eq!(pipe_group.by_service.len(), 1, "a service without pipes costs nothing");
     }
 }

@@ -83,17 +83,17 @@ impl BootContext {
             setup,
             stop_timeout: self.config.container.stop_timeout,
             members: members(&services, None, &self.plan),
-            surroundings: self.surroundings(Parent::Root, Some(self.plan.identity.groups.clone())),
+            launch_context: self.launch_context(Parent::Root, Some(self.plan.identity.groups.clone())),
             sockets: Sockets::new(),
             signals,
             control: listener.and_then(|listener| listener.try_clone().ok()),
-            desk: self.desk(),
+            control_context: self.control_context(),
             preparing: true,
             began: self.stopwatch.began(),
             tty: self.facts.tty,
             origin: None,
             outside: HostChannels::default(),
-            mapped: Vec::new(),
+            signal_rules: Vec::new(),
         })?;
         if outcome.because != StopReason::NothingLeft {
             return Ok(Some((outcome.code, outcome.until)));
@@ -143,34 +143,34 @@ impl BootContext {
         for spec in setup.specs.iter_mut().filter(|spec| self.not_done.contains(&spec.name)) {
             spec.start = Start::Failed;
         }
-        let mut surroundings = self.surroundings(self.parent(), self.groups());
+        let mut launch_context = self.launch_context(self.parent(), self.groups());
         if !services.is_empty() {
             // Read now, so that the loop never waits for a disk: a reload may bring what runs at times of the day.
-            surroundings.zone = zone_file::read(self.given.get(OsStr::new("TZ")).map(OsString::as_os_str));
+            launch_context.zone = zone_file::read(self.given.get(OsStr::new("TZ")).map(OsString::as_os_str));
         }
         if main.is_some() && self.facts.tty {
-            surroundings.terminal = Some(terminal::hand_over(signals));
+            launch_context.terminal = Some(terminal::hand_over(signals));
         }
         let main = self.config.main_service();
         let members = members(services, main.as_ref(), &self.plan);
-        let desk = self.desk();
+        let control_context = self.control_context();
         let (began, tty) = (self.stopwatch.began(), self.facts.tty);
-        let mapped = self.config.container.signals.clone();
+        let signal_rules = self.config.container.signals.clone();
         run::run(Stage {
             setup,
             stop_timeout: self.config.container.stop_timeout,
             members,
-            surroundings,
+            launch_context,
             sockets,
             signals,
             control: listener,
-            desk,
+            control_context,
             preparing: false,
             began,
             tty,
             origin: Some(self),
             outside,
-            mapped,
+            signal_rules,
         })
     }
 
@@ -181,7 +181,7 @@ impl BootContext {
         notify_sockets::open(services.chain(main.as_ref().map(|(service, plan)| (service, *plan))), directory)
     }
 
-    fn desk(&self) -> ControlContext {
+    fn control_context(&self) -> ControlContext {
         ControlContext {
             app: self.plan.identity.uid,
             fixed: snapshot::of_plan(&self.plan),
@@ -190,7 +190,7 @@ impl BootContext {
         }
     }
 
-    fn surroundings(&self, parent: Parent, groups: Option<Vec<Gid>>) -> LaunchContext {
+    fn launch_context(&self, parent: Parent, groups: Option<Vec<Gid>>) -> LaunchContext {
         LaunchContext {
             environment: self.environment.clone(),
             parent,

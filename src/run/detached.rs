@@ -1,7 +1,7 @@
 //! What left the session of a service ([`crate::sys::process::detached`]): whether it ends with the run, and what is said
 //! of processes that no service can be shown to have started.
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
 use super::process_table::Process;
 use crate::config::service::Kind;
@@ -15,7 +15,7 @@ impl EventLoop<'_> {
     /// What is told to end loses what it has started: notes it before.
     pub(super) fn note_below(&mut self, id: Id, pid: Pid, signal: Signal) {
         if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
-            self.hands.family.note_below(pid);
+            self.processes.process_table.note_below(pid);
         }
     }
 }
@@ -26,7 +26,7 @@ impl ProcessManager {
         if ended.is_empty() {
             return;
         }
-        let strangers = self.family.adopt();
+        let strangers = self.process_table.adopt();
         let mut services = ended.iter().filter_map(|id| self.members.get(id.0)).filter(|it| !it.is_main());
         let Some(member) = services.next() else { return };
         for pid in strangers {

@@ -3,9 +3,10 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use super::event_loop::EventLoop;
 use super::exit_report::{self, Culprit};
 use super::reports::{self, RunKind};
-use super::{EventLoop, StageResult, kill_remaining, panic_note};
+use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::{Exit, FailureReason, StopReason, StopShares};
 
@@ -15,7 +16,7 @@ impl EventLoop<'_> {
     pub(super) fn give_up(&mut self) -> u8 {
         self.because = StopReason::Asked;
         let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
-        let one_by_one = AssertUnwindSafe(|| kill_remaining::one_by_one(&mut self.hands, until));
+        let one_by_one = AssertUnwindSafe(|| kill_remaining::one_by_one(&mut self.processes, until));
         if std::panic::catch_unwind(one_by_one).is_err() {
             tracing::error!("{}: ending all that is left", panic_note::told());
         }
@@ -24,28 +25,29 @@ impl EventLoop<'_> {
 
     /// Leaves no process and no line behind.
     pub(super) fn end(mut self, code: u8) -> StageResult {
-        self.hands.probes.cancel_all();
+        self.processes.probes.cancel_all();
         let patience = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
         let kill = self.end_of(|shares| shares.lines + shares.spare);
         // Log writers are children of ours, too: whoever is left at the end is killed.
         let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
-        self.hands.logs.close_writers(half);
-        kill_remaining::everybody(&mut self.hands, patience, kill);
+        self.processes.logs.close_writers(half);
+        kill_remaining::everybody(&mut self.processes, patience, kill);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
-        self.hands.logs.finish(until);
+        self.processes.logs.finish(until);
         self.tell_story(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == "done").map(|line| line.name.clone()).collect();
-        let moments =
-            lines.into_iter().filter_map(|line| Some((line.name, self.front.journal.moments.get(line.id.0).cloned()?)));
+        let moments = lines
+            .into_iter()
+            .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
         StageResult { code, because: self.because, done, moments, until }
     }
 
     /// The container's last lines, and what Kubernetes shows of it.
     pub(super) fn tell_story(&mut self, code: u8) {
-        if self.manner == RunKind::Preparing && self.because == StopReason::NothingLeft {
+        if self.run_kind == RunKind::Preparing && self.because == StopReason::NothingLeft {
             return;
         }
         let culprit = self.supervisor.culprit().and_then(|id| {
@@ -53,14 +55,14 @@ impl EventLoop<'_> {
             // How it ended is told in any case.
             let why = self.supervisor.failed(id).filter(|why| !matches!(why, FailureReason::Ended(_)));
             let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
-            let last = self.hands.logs.last(id, exit_report::LAST);
-            Some(Culprit { status, out_of_memory: self.hands.is_out_of_memory(id), why, last })
+            let last = self.processes.logs.last(id, exit_report::LAST);
+            Some(Culprit { status, out_of_memory: self.processes.is_out_of_memory(id), why, last })
         });
         let story = exit_report::tell(&self.because, code, culprit.as_ref());
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, whatever its code.
         let plain = matches!(self.because, StopReason::Main(Exit::Code(_)))
             && culprit.as_ref().is_some_and(|culprit| !culprit.out_of_memory && culprit.why.is_none());
-        match self.manner == RunKind::Alone && plain {
+        match self.run_kind == RunKind::Alone && plain {
             true => story.iter().for_each(|line| tracing::debug!("{line}")),
             false => story.iter().for_each(|line| tracing::error!("{line}")),
         }

@@ -112,10 +112,10 @@ mod tests {
             ),
         ];
         for (address, listener) in listeners {
-            let mut outward = HostNotify::open(&address).unwrap();
-            outward.status("starting\nweb");
-            outward.ready();
-            outward.stopping();
+            let mut host_notify = HostNotify::open(&address).unwrap();
+            host_notify.status("starting\nweb");
+            host_notify.ready();
+            host_notify.stopping();
             assert_eq!(heard(&listener), "STATUS=starting\\nweb\n");
             assert_eq!(heard(&listener), "READY=1\n");
             assert_eq!(heard(&listener), "STOPPING=1\n");
@@ -127,13 +127,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
-        (0..10_000).for_each(|number| outward.status(&number.to_string()));
-        outward.ready();
+        let mut host_notify = HostNotify::open(path.as_os_str()).unwrap();
+        (0..10_000).for_each(|number| host_notify.status(&number.to_string()));
+        host_notify.ready();
         listener.set_nonblocking(true).unwrap();
         let mut bytes = [0; 64];
         while listener.recv(&mut bytes).is_ok() {}
-        outward.status("late");
+        host_notify.status("late");
         assert_eq!(heard(&listener), "READY=1\nSTATUS=late\n");
     }
 
@@ -143,13 +143,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
-        [(1, 2), (2, 2), (1, 2), (2, 2)].into_iter().for_each(|counted| outward.progress(|| counted));
+        let mut host_notify = HostNotify::open(path.as_os_str()).unwrap();
+        [(1, 2), (2, 2), (1, 2), (2, 2)].into_iter().for_each(|counted| host_notify.progress(|| counted));
         let all = ["STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n", "READY=1\n", "STATUS=1 of 2 up\n", "STATUS=2 of 2 up\n"];
         assert_eq!(all.map(|_| heard(&listener)), all);
         drop(listener);
-        outward.progress(|| (2, 2));
-        outward.progress(|| panic!("it is gone, and that is known now"));
+        host_notify.progress(|| (2, 2));
+        host_notify.progress(|| panic!("it is gone, and that is known now"));
     }
 
     #[test]
@@ -157,10 +157,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let listener = UnixDatagram::bind(&path).unwrap();
-        let mut outward = HostNotify::open(path.as_os_str()).unwrap();
+        let mut host_notify = HostNotify::open(path.as_os_str()).unwrap();
         drop(listener);
-        outward.ready();
-        outward.stopping();
+        host_notify.ready();
+        host_notify.stopping();
         HostNotify::default().ready();
         for address in ["", "vsock:2:1", "relative", "/nowhere/notify", "@", &"/x".repeat(200)] {
             let said = HostNotify::open(OsStr::new(address));

@@ -133,15 +133,15 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
 /// Opens what tells the world outside: as root, because it may be root's.
 fn outside(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
     let address = environment.get(OsStr::new(notify::VARIABLE));
-    let outward = address.and_then(|address| match HostNotify::open(address) {
-        Ok(outward) => Some(outward),
+    let host_notify = address.and_then(|address| match HostNotify::open(address) {
+        Ok(host_notify) => Some(host_notify),
         Err(refused) => {
             tracing::warn!("{refused}");
             None
         }
     });
     HostChannels {
-        outward: outward.unwrap_or_default(),
+        host_notify: host_notify.unwrap_or_default(),
         termination_log: TerminationLog::open(Path::new(termination_log::PATH)),
     }
 }

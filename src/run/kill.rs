@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::EventLoop;
 use super::detached::command_of;
+use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
 use crate::supervise::{Id, Killed, Pid, Report, Supervisor};
 
@@ -18,7 +18,7 @@ impl EventLoop<'_> {
     pub(super) fn who_is_killed(&mut self, report: &Report) -> String {
         match report {
             Report::Killing { id, who, .. } => {
-                self.supervisor.live(*id).map(|pid| self.hands.killed(*who, pid)).unwrap_or_default()
+                self.supervisor.live(*id).map(|pid| self.processes.killed(*who, pid)).unwrap_or_default()
             }
             _ => String::new(),
         }
@@ -30,7 +30,7 @@ impl ProcessManager {
     pub(super) fn killed(&mut self, who: Killed, pid: Pid) -> String {
         named(&match who {
             Killed::Command | Killed::Finish | Killed::Undo => vec![pid],
-            Killed::RestOfGroup => self.family.rest_of(pid),
+            Killed::RestOfGroup => self.process_table.rest_of(pid),
         })
     }
 }

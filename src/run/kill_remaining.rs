@@ -27,28 +27,28 @@ const AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
 /// is none (a shell from `docker exec` is no child of ours).
-pub fn everybody(hands: &mut ProcessManager, patience: Instant, last: Instant) {
-    if all_buried(hands, last) {
+pub fn everybody(processes: &mut ProcessManager, patience: Instant, last: Instant) {
+    if all_buried(processes, last) {
         return;
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
     let told = Instant::now();
-    if wait(hands, patience, |_| false) {
+    if wait(processes, patience, |_| false) {
         return;
     }
     say_who_is_killed(told.elapsed());
     // Children of the killed come to us one generation at a time, however many there are.
     let mut died = Instant::now();
     loop {
-        let before = hands.deaths;
+        let before = processes.deaths;
         signal_all(Signal::KILL);
         wait_for_a_death(STEP / 10);
-        if all_buried(hands, last) {
+        if all_buried(processes, last) {
             return;
         }
         let now = Instant::now();
-        if hands.deaths != before {
+        if processes.deaths != before {
             died = now;
         }
         if now >= last || now >= died + AFTER_KILL {
@@ -67,15 +67,15 @@ fn say_who_is_killed(after: Duration) {
 }
 
 /// Stops what lives without the engine's help, the youngest first, each with a fair share of the time.
-pub fn one_by_one(hands: &mut ProcessManager, until: Instant) {
-    let mut left = hands.youngest_first();
+pub fn one_by_one(processes: &mut ProcessManager, until: Instant) {
+    let mut left = processes.youngest_first();
     while !left.is_empty() {
         let pid = left.remove(0);
         let share = until.saturating_duration_since(Instant::now()) / u32::try_from(left.len() + 1).unwrap_or(1);
-        hands.signal(pid, Target::Group, Signal::TERM);
-        hands.signal(pid, Target::Group, Signal::CONT);
-        if !wait(hands, Instant::now() + share, |hands| !hands.youngest_first().contains(&pid)) {
-            hands.signal(pid, Target::Group, Signal::KILL);
+        processes.signal(pid, Target::Group, Signal::TERM);
+        processes.signal(pid, Target::Group, Signal::CONT);
+        if !wait(processes, Instant::now() + share, |processes| !processes.youngest_first().contains(&pid)) {
+            processes.signal(pid, Target::Group, Signal::KILL);
         }
     }
 }
@@ -114,10 +114,10 @@ fn children() -> Vec<libc::pid_t> {
 }
 
 /// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
-fn wait(hands: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
+fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
     loop {
-        let none_left = all_buried(hands, until);
-        if none_left || over(hands) {
+        let none_left = all_buried(processes, until);
+        if none_left || over(processes) {
             return true;
         }
         let left = until.saturating_duration_since(Instant::now());
@@ -129,9 +129,9 @@ fn wait(hands: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessMa
 }
 
 /// Whoever forks without end is not waited for beyond `until`.
-fn all_buried(hands: &mut ProcessManager, until: Instant) -> bool {
+fn all_buried(processes: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
-    while hands.bury(AT_ONCE, &mut ignored) && Instant::now() < until {}
+    while processes.reap_children(AT_ONCE, &mut ignored) && Instant::now() < until {}
     reap::look() == ReapResult::NoChild
 }
 

@@ -32,18 +32,19 @@ pub struct NotifySockets(HashMap<Id, NotifySocket>);
 impl NotifySockets {
     /// Begins to hear those members that have a socket, and tells them its address.
     pub fn new(members: &mut [ServiceEntry], mut sockets: Sockets, watch: &mut Watch) -> Self {
-        let mut voices = HashMap::new();
+        let mut notify_sockets = HashMap::new();
         for (at, member) in members.iter_mut().enumerate() {
             let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
             match watch.voice(Id(at), &receiver) {
                 Ok(key) => {
                     member.told = told(&member.service, &address);
-                    voices.insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
+                    notify_sockets
+                        .insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
                 }
                 Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
             }
         }
-        Self(voices)
+        Self(notify_sockets)
     }
 
     /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
 use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
@@ -27,15 +27,15 @@ impl EventLoop<'_> {
     /// Returns when something has to happen by itself.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
-        let leftovers = self.hands.look_at().into_iter().chain(self.hands.scores_due());
+        let leftovers = self.processes.look_at().into_iter().chain(self.processes.scores_due());
         let others = self
-            .hands
+            .processes
             .probes
             .deadline()
             .into_iter()
-            .chain(self.hands.logs.deadline())
-            .chain(self.front.deadline())
-            .chain(self.hands.reading.deadline());
+            .chain(self.processes.logs.deadline())
+            .chain(self.control_handler.deadline())
+            .chain(self.processes.reading.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()
     }
 }

@@ -39,7 +39,7 @@ use crate::sys::process::spawn;
 pub struct ProcessManager {
     pub(super) members: Vec<ServiceEntry>,
     pub(super) around: LaunchContext,
-    pub(super) family: ProcessTable,
+    pub(super) process_table: ProcessTable,
     /// Verdicts and readiness.
     pub watch: Watch,
     /// What services say.
@@ -49,7 +49,7 @@ pub struct ProcessManager {
     /// What came of commands that somebody asked for.
     pub tried: Vec<(Id, ProbeResult)>,
     /// What services say of themselves.
-    pub voices: NotifySockets,
+    pub notify_sockets: NotifySockets,
     /// What services write to each other.
     pub pipes: Pipes,
     /// What runs at times of the day.
@@ -85,7 +85,7 @@ impl ProcessManager {
         }
         Ok(Self {
             calendars,
-            voices: NotifySockets::new(&mut members, sockets, &mut watch),
+            notify_sockets: NotifySockets::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
             tried: Vec::new(),
             pipes: Pipes::new(&members)?,
@@ -93,7 +93,7 @@ impl ProcessManager {
             logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
             members,
             around,
-            family: ProcessTable::new(),
+            process_table: ProcessTable::new(),
             watch,
             memory: OomTracker::watch(),
             next: HashMap::new(),
@@ -151,11 +151,11 @@ impl ProcessManager {
             Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
             Role::StopCommand => member.undo(&self.around, descriptors, file)?,
         };
-        let mark = self.family.detached.next_mark();
+        let mark = self.process_table.detached.next_mark();
         launch.mark = mark.limit();
         if role == Role::Run {
             self.files.remove(&id);
-            self.voices.begin(id);
+            self.notify_sockets.begin(id);
         }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
@@ -172,7 +172,8 @@ impl ProcessManager {
         let key = self.watch.verdict(pid, &started.verdict);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let verdict = key.ok().map(|key| (key, started.verdict));
-        self.family.born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false, mark });
+        self.process_table
+            .born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false, mark });
         Ok(pid)
     }
 
@@ -181,7 +182,7 @@ impl ProcessManager {
     /// # Errors
     /// While that run has not said yet what it is: EAGAIN.
     pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
-        let reads = |pid: &Pid| self.family.is_reading_file(*pid);
+        let reads = |pid: &Pid| self.process_table.is_reading_file(*pid);
         if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
             let what = "its environment_file is still being read".to_owned();
             return Err(SpawnError::new(what, Errno::EAGAIN as i32));
@@ -204,15 +205,15 @@ impl ProcessManager {
     /// ESRCH: it is gone.
     pub fn deliver(&mut self, pid: Pid, to: Target, signal: Signal) -> Result<(), Errno> {
         let kills = signal == Signal::KILL && to == Target::Group;
-        if let Some(process) = self.family.get(pid) {
+        if let Some(process) = self.process_table.get(pid) {
             process.killed |= kills;
-        } else if self.family.leftover(pid).0.is_some() {
-            self.family.told();
+        } else if self.process_table.leftover(pid).0.is_some() {
+            self.process_table.told();
         } else {
             // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
-        let mut send = || match self.family.leftover(pid) {
+        let mut send = || match self.process_table.leftover(pid) {
             (Some(left), recent, detached) => left.signal(signal, recent, detached),
             (None, recent, _) => {
                 let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
@@ -233,7 +234,7 @@ impl ProcessManager {
 
     /// Reaps up to `most` dead children, ours and adopted ones alike, and fewer where they have left much to read. Returns
     /// whether there may be more.
-    pub fn bury(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
+    pub fn reap_children(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
         let mut more = true;
         let mut groups = Vec::new();
         let mut read = 0;
@@ -248,9 +249,9 @@ impl ProcessManager {
             let out_of_memory = self.memory.explains(exit);
             // What it said before it died comes before its death.
             self.read_verdict(pid, events);
-            let Some(process) = self.family.died(pid) else {
+            let Some(process) = self.process_table.died(pid) else {
                 let looked = self.probes.died(pid, exit);
-                self.family.detached.reaped(pid);
+                self.process_table.detached.reaped(pid);
                 self.deaths += 1;
                 if let Some((asker, answer)) = looked {
                     self.looked(asker, answer, events);
@@ -275,10 +276,10 @@ impl ProcessManager {
         for (process, pid, exit, leftover) in groups {
             let Process { id, killed, .. } = process;
             let run = self.ends_with(&process, exit);
-            let detached = run.is_some_and(|run| self.family.detached.has(run));
+            let detached = run.is_some_and(|run| self.process_table.detached.has(run));
             let group_left = leftover.may_be_left(self.null.as_fd()) || detached;
             if group_left {
-                self.family.left(pid, Left { id, leftover, run });
+                self.process_table.left(pid, Left { id, leftover, run });
             }
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);
@@ -291,25 +292,25 @@ impl ProcessManager {
 
     /// Tells the engine which groups are gone.
     pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
-        if self.family.look_at().is_some() {
-            let gone = self.family.gone(self.null.as_fd());
+        if self.process_table.look_at().is_some() {
+            let gone = self.process_table.gone(self.null.as_fd());
             events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
         }
     }
 
     /// Returns when groups without a leader must be looked after.
     pub fn look_at(&self) -> Option<Instant> {
-        self.family.look_at()
+        self.process_table.look_at()
     }
 
     /// Waits for the rest of a group no more.
     pub fn abandon(&mut self, leader: Pid) {
-        self.family.abandon(leader);
+        self.process_table.abandon(leader);
     }
 
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
-        self.family.youngest_first()
+        self.process_table.youngest_first()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
 use super::reports::count;
 use super::service_entry::ServiceEntry;
@@ -53,9 +53,9 @@ impl EventLoop<'_> {
     /// time: the files may have changed since. Returns what to do now, if a reload is over.
     pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
         if self.supervisor.because().is_some() {
-            self.hands.reading.give_up(&mut self.hands.watch, STOPS.to_owned());
+            self.processes.reading.give_up(&mut self.processes.watch, STOPS.to_owned());
         }
-        if let Some(read) = self.hands.reading.take() {
+        if let Some(read) = self.processes.reading.take() {
             let (told, actions) = match read {
                 Ok(_) if self.supervisor.because().is_some() => (Err(STOPS.to_owned()), Vec::new()),
                 Ok(read) => self.reread(&read),
@@ -67,7 +67,7 @@ impl EventLoop<'_> {
             answer(std::mem::take(&mut self.reloading), &told);
             return Some(actions);
         }
-        if self.hands.reading.is_under_way() {
+        if self.processes.reading.is_under_way() {
             return None;
         }
         let calls = self.reload_asked.take()?;
@@ -88,7 +88,7 @@ impl EventLoop<'_> {
         if self.supervisor.because().is_some() {
             return Err(STOPS.to_owned());
         }
-        self.hands.reading.begin(&mut self.hands.watch, || origin.read())
+        self.processes.reading.begin(&mut self.processes.watch, || origin.read())
     }
 
     /// Begins what follows from what was read. Returns what was done in words, or why nothing was.
@@ -118,9 +118,9 @@ impl EventLoop<'_> {
         let ReloadPlan { setup, members, changed, notices, .. } = reread;
         let actions = self.supervisor.adopt(self.now(), setup, &changed);
         let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
-        for id in self.hands.adopt(members.collect()) {
+        for id in self.processes.adopt(members.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {
-                self.front.roll.put(id, spec);
+                self.control_handler.service_index.put(id, spec);
             }
         }
         self.callers.set(self.users());
@@ -197,7 +197,7 @@ impl ProcessManager {
     fn settle_in(&mut self, id: Id) {
         let Some(member) = self.members.get_mut(id.0) else { return };
         self.logs.put(id, member.route(&self.around));
-        self.voices.add(id, member, &mut self.watch);
+        self.notify_sockets.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
         if let Err(errno) = self.pipes.link(id, member) {
             tracing::warn!("{}: cannot make a pipe between services: {errno}", member.plan.name);

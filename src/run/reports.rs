@@ -25,7 +25,7 @@ pub type Refusals = BTreeMap<Id, SpawnError>;
 /// What is known besides, for the words.
 pub struct ReportContext<'a> {
     /// What is run.
-    pub manner: RunKind,
+    pub run_kind: RunKind,
     /// Who could not be started, and why.
     pub refusals: &'a Refusals,
     /// The name of one of the things that a service waits for.
@@ -40,8 +40,8 @@ pub struct ReportContext<'a> {
 
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
 pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<'_>) {
-    let ReportContext { manner, refusals, awaited, out_of_memory, .. } = *background;
-    let alone = manner == RunKind::Alone;
+    let ReportContext { run_kind, refusals, awaited, out_of_memory, .. } = *background;
+    let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
@@ -139,8 +139,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<
 }
 
 fn stopping(because: &StopReason, supervisor: &Supervisor, background: &ReportContext<'_>) {
-    let ReportContext { manner, refusals, out_of_memory, .. } = *background;
-    let alone = manner == RunKind::Alone;
+    let ReportContext { run_kind, refusals, out_of_memory, .. } = *background;
+    let alone = run_kind == RunKind::Alone;
     match because {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
@@ -156,7 +156,7 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, background: &ReportCo
             );
         }
         StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
-        StopReason::NothingLeft if manner == RunKind::Preparing => tracing::debug!("prepared"),
+        StopReason::NothingLeft if run_kind == RunKind::Preparing => tracing::debug!("prepared"),
         StopReason::NothingLeft => tracing::info!("nothing is up or wanted any more"),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 use super::probes::Asker;
 use super::process_manager::ProcessManager;
 use crate::supervise::{Event, Id, ProbeResult};
@@ -20,22 +20,22 @@ pub struct Places {
 impl EventLoop<'_> {
     /// It is no service any more.
     pub(super) fn retire(&mut self, id: Id) {
-        self.hands.retire(id);
-        self.front.roll.remove(id);
-        self.front.journal.forget(id);
+        self.processes.retire(id);
+        self.control_handler.service_index.remove(id);
+        self.control_handler.journal.forget(id);
         self.refusals.remove(&id);
         self.callers.set(self.users());
     }
 
     /// Tells the engine whose places are free.
     pub(super) fn free_places(&mut self) {
-        if self.hands.places.retiring.is_empty() {
+        if self.processes.places.retiring.is_empty() {
             return;
         }
-        let waits = |id: &Id| self.front.is_waited_for(*id);
-        let ended: Vec<Id> = self.hands.places.retiring.iter().copied().filter(|id| !waits(id)).collect();
+        let waits = |id: &Id| self.control_handler.is_waited_for(*id);
+        let ended: Vec<Id> = self.processes.places.retiring.iter().copied().filter(|id| !waits(id)).collect();
         for id in ended {
-            self.hands.free_place(id, &mut self.queue);
+            self.processes.free_place(id, &mut self.queue);
         }
     }
 }
@@ -46,7 +46,7 @@ impl ProcessManager {
         self.files.remove(&id);
         self.scores.retain(|(of, ..)| *of != id);
         self.memory.note(id, false);
-        self.voices.remove(id, &mut self.watch);
+        self.notify_sockets.remove(id, &mut self.watch);
         self.pipes.remove(id);
         if let Some(member) = self.members.get(id.0) {
             self.calendars.put(id, &member.plan.name, None, &mut self.watch);
@@ -58,7 +58,7 @@ impl ProcessManager {
 
     /// Gives a place free, unless a process still writes to a pipe of the service, or was not reaped yet.
     fn free_place(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if self.logs.reads(id) || self.family.has(id) {
+        if self.logs.reads(id) || self.process_table.has(id) {
             return;
         }
         self.logs.remove(id);

@@ -25,7 +25,7 @@ impl ProcessManager {
                 continue;
             }
             // Reaped meanwhile: the number may be another's by now (SECURITY T26).
-            let Some(score) = self.score_of(id).filter(|_| self.family.get(pid).is_some()) else { continue };
+            let Some(score) = self.score_of(id).filter(|_| self.process_table.get(pid).is_some()) else { continue };
             match self.adjust_oom_score(id, pid, score) {
                 Ok(Tried::Done) => {}
                 Ok(Tried::TooEarly) if tries > 1 => self.scores.push_back((id, pid, now + PAUSE, tries - 1)),

@@ -1,6 +1,6 @@
 //! What the loop hears from outside, and what it lets them know: signals to PID 1, and whoever started the container.
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 #[cfg(debug_assertions)]
 use super::panic_note;
 use super::reports::RunKind;
@@ -15,10 +15,12 @@ impl EventLoop<'_> {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
                 signal if signal.number() == panic_note::ON_PURPOSE => panic!("on purpose"),
-                mapped if self.mapped.iter().any(|rule| rule.from == mapped) => self.pass_on(mapped),
+                signal_rules if self.signal_rules.iter().any(|rule| rule.from == signal_rules) => {
+                    self.pass_on(signal_rules)
+                }
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 // In the place of tini: all is the main command's, and whoever asks for a stop again asks it again.
-                signal if self.manner == RunKind::Alone => {
+                signal if self.run_kind == RunKind::Alone => {
                     let is_asked = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
                     self.queue.push_back(match signal {
                         Signal::TERM | Signal::INT if !is_asked && !self.is_stopping() => Event::StopSignal(signal),
@@ -56,9 +58,9 @@ impl EventLoop<'_> {
 
     /// `[signals]`: what PID 1 got goes to the services that are declared for it.
     pub(super) fn pass_on(&mut self, signal: Signal) {
-        for rule in self.mapped.iter().filter(|rule| rule.from == signal) {
+        for rule in self.signal_rules.iter().filter(|rule| rule.from == signal) {
             match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
-                Some(pid) => self.hands.signal(pid, Target::Process, rule.to),
+                Some(pid) => self.processes.signal(pid, Target::Process, rule.to),
                 None => tracing::info!("got {signal}: {} is not running, nobody gets it", rule.service),
             }
         }
@@ -68,9 +70,9 @@ impl EventLoop<'_> {
     pub(super) fn tell_outside(&mut self, report: &Report) {
         match report {
             Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {
-                self.outward.progress(|| self.supervisor.up_and_wanted());
+                self.host_notify.progress(|| self.supervisor.up_and_wanted());
             }
-            Report::Stopping { .. } => self.outward.stopping(),
+            Report::Stopping { .. } => self.host_notify.stopping(),
             _ => {}
         }
     }

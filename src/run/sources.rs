@@ -53,15 +53,15 @@ impl Sources {
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
-    pub fn new(signals: &Signals, hands: &ProcessManager) -> io::Result<Self> {
+    pub fn new(signals: &Signals, processes: &ProcessManager) -> io::Result<Self> {
         let readable = Interest::READABLE;
-        let lane = |way| Ok::<_, io::Error>((way, watched(&hands.logs.lane(way), readable)?));
+        let pipe_group = |way| Ok::<_, io::Error>((way, watched(&processes.logs.pipe_group(way), readable)?));
         Ok(Self {
             signals: watched(signals, readable)?,
             faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
-            watch: watched(&hands.watch, readable)?,
-            probes: watched(&hands.probes, readable)?,
-            logs: [lane(OutputKind::Stdout)?, lane(OutputKind::Stderr)?, lane(OutputKind::Files)?],
+            watch: watched(&processes.watch, readable)?,
+            probes: watched(&processes.probes, readable)?,
+            logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
             outputs: with_outputs(|outputs| {
                 outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
             }),
@@ -73,11 +73,11 @@ impl Sources {
     pub async fn wait(
         &self,
         ready: &mut Ready,
-        hands: &ProcessManager,
+        processes: &ProcessManager,
         calls: &mut Option<mpsc::Receiver<Call>>,
         deadline: Option<Instant>,
     ) -> Option<Call> {
-        let busy = ready.is_any(hands);
+        let busy = ready.is_any(processes);
         if busy {
             // Gives the runtime's driver (epoll) and the connections of callers their turn.
             tokio::task::yield_now().await;
@@ -95,7 +95,7 @@ impl Sources {
                 }
             }
             let over = sleep.as_mut().is_some_and(|sleep| Pin::new(sleep).poll(context).is_ready());
-            if busy || over || call.is_some() || ready.is_any(hands) { Poll::Ready(()) } else { Poll::Pending }
+            if busy || over || call.is_some() || ready.is_any(processes) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         call
@@ -106,8 +106,8 @@ impl Sources {
         ready.signals |= self.faults.as_ref().is_some_and(|faults| is_ready(faults, context));
         ready.watch |= is_ready(&self.watch, context);
         ready.probes |= is_ready(&self.probes, context);
-        for (flag, (_, lane)) in ready.logs.iter_mut().zip(&self.logs) {
-            *flag |= is_ready(lane, context);
+        for (flag, (_, pipe_group)) in ready.logs.iter_mut().zip(&self.logs) {
+            *flag |= is_ready(pipe_group, context);
         }
         if waiting_to_be_written() {
             for output in &self.outputs {
@@ -119,10 +119,10 @@ impl Sources {
 
 impl Ready {
     /// Returns whether there is anything to do. Logs wait for room in their output.
-    fn is_any(&self, hands: &ProcessManager) -> bool {
+    fn is_any(&self, processes: &ProcessManager) -> bool {
         let Self { signals, exits, watch, probes, calls, output, logs } = *self;
         let ways = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
-        let logs = ways.into_iter().zip(logs).any(|(way, ready)| ready && hands.logs.may_read(way));
+        let logs = ways.into_iter().zip(logs).any(|(way, ready)| ready && processes.logs.may_read(way));
         signals || exits || watch || probes || calls || output || logs
     }
 }

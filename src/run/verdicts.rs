@@ -46,12 +46,12 @@ impl ProcessManager {
 
     pub(super) fn hear(&mut self, id: Id, events: &mut VecDeque<Event>) {
         if let Some(member) = self.members.get(id.0) {
-            self.voices.hear(id, &member.plan.name, events);
+            self.notify_sockets.hear(id, &member.plan.name, events);
         }
     }
 
     pub(super) fn read_verdict(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
-        let Some(process) = self.family.get(pid) else { return };
+        let Some(process) = self.process_table.get(pid) else { return };
         let Some((key, mut pipe)) = process.verdict.take() else { return };
         let (id, role) = (process.id, process.role);
         let verdict = pipe.read();

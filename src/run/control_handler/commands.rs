@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::super::EventLoop;
+use super::super::event_loop::EventLoop;
 use super::super::reports::span;
 use super::{What, said};
 use crate::config::service::Reload;
@@ -25,18 +25,19 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn reload(&mut self, call: Call, names: &[String]) {
-        let asked = self.front.roll.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
-            let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
-                ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
-            ways
-        });
+        let asked =
+            self.control_handler.service_index.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
+                let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
+                    ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
+                ways
+            });
         let ways = match asked {
             Ok(ways) => ways,
             Err(no) => return call.answer(said::<()>(Err(no))),
         };
         let mut tried = HashMap::new();
         for (id, way) in &ways {
-            let name = self.front.roll.name(*id).to_owned();
+            let name = self.control_handler.service_index.name(*id).to_owned();
             match self.begin_reload(*id, way) {
                 Ok(Some(how)) => drop(tried.insert(*id, ReloadedService { name, done: true, how })),
                 Ok(None) => {}
@@ -44,14 +45,14 @@ impl EventLoop<'_> {
             }
         }
         let ids = ways.into_iter().map(|(id, _)| id).collect();
-        self.front.wait(call, None, What::Reload { ids, tried });
+        self.control_handler.wait(call, None, What::Reload { ids, tried });
     }
 
     fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
-        let member = self.hands.members.get(id.0);
+        let member = self.processes.members.get(id.0);
         let way = member.and_then(|member| member.service.reload.clone());
         way.ok_or_else(|| {
-            let name = self.front.roll.name(id);
+            let name = self.control_handler.service_index.name(id);
             let remedy = match member.filter(|member| !member.is_main()) {
                 Some(_) => format!(
                     "write `reload = {{ signal = \"HUP\" }}`, or whatever it understands, in its file; or `stepdown restart \
@@ -70,11 +71,11 @@ impl EventLoop<'_> {
             return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::word)));
         };
         match way {
-            Reload::Signal(signal) => match self.hands.deliver(pid, Target::Process, *signal) {
+            Reload::Signal(signal) => match self.processes.deliver(pid, Target::Process, *signal) {
                 Ok(()) => Ok(Some(format!("sent {signal}"))),
                 Err(errno) => Err(format!("cannot send {signal}: {}", errno.desc())),
             },
-            Reload::Command(words) => match self.hands.run_as(id, words, RELOAD_TIMEOUT, Instant::now()) {
+            Reload::Command(words) => match self.processes.run_as(id, words, RELOAD_TIMEOUT, Instant::now()) {
                 Ok(()) => Ok(None),
                 Err(why) if why.errno == Errno::EBUSY as i32 => Err("the reload before it is not over".to_owned()),
                 Err(why) => Err(why.words(Errno::from_raw(why.errno).desc())),
@@ -103,7 +104,7 @@ impl EventLoop<'_> {
         };
         let refused =
             |errno: Errno| CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
-        self.hands.deliver(pid, to, signal).map_err(refused)
+        self.processes.deliver(pid, to, signal).map_err(refused)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answer to `doctor`: what the boot came to, and how every service is now.
 
-use super::super::{EventLoop, reports};
+use super::super::event_loop::EventLoop;
+use super::super::reports;
 use crate::control::answers::{LastExit, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
@@ -53,7 +54,7 @@ impl EventLoop<'_> {
             refused: refused.filter(|_| is_refused).map(reports::refusal),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.ill_because(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
-            has_lines: self.hands.logs.last(id, 0).is_some(),
+            has_lines: self.processes.logs.last(id, 0).is_some(),
         }
     }
 }

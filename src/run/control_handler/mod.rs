@@ -9,7 +9,7 @@ mod replies;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::EventLoop;
+use super::event_loop::EventLoop;
 use super::journal::Journal;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
@@ -41,7 +41,7 @@ pub struct ControlHandler {
     /// What was done before this stage.
     pub steps: Vec<StepTime>,
     /// Everybody by name.
-    pub roll: ServiceIndex,
+    pub service_index: ServiceIndex,
     /// What happened when.
     pub journal: Journal,
     /// Whether those who wait must be looked at.
@@ -87,8 +87,8 @@ enum What {
 
 impl ControlHandler {
     /// Returns a front where nobody waits.
-    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, roll: ServiceIndex, journal: Journal) -> Self {
-        Self { app, fixed, steps, roll, journal, changed: false, waiters: Vec::new(), usage: None }
+    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, service_index: ServiceIndex, journal: Journal) -> Self {
+        Self { app, fixed, steps, service_index, journal, changed: false, waiters: Vec::new(), usage: None }
     }
 
     /// Returns when those who wait must be looked at, whether or not anything has changed.
@@ -143,9 +143,11 @@ impl EventLoop<'_> {
                 call.answer(said(sent.map(|()| Accepted {})));
             }
             Query::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
-                Ok(ids) => {
-                    self.front.wait(call, timeout_ms, What::Reach { ids, until, asked: false, with: Vec::new() })
-                }
+                Ok(ids) => self.control_handler.wait(
+                    call,
+                    timeout_ms,
+                    What::Reach { ids, until, asked: false, with: Vec::new() },
+                ),
                 Err(no) => call.answer(said::<()>(Err(no))),
             },
             Query::Env { service, show_secrets } => {
@@ -153,8 +155,12 @@ impl EventLoop<'_> {
                 call.answer(said(variables));
             }
             Query::Timings {} => {
-                let mut all = timings::timings(&self.front.roll, &self.front.journal.moments, self.front.journal.boot);
-                all.steps.clone_from(&self.front.steps);
+                let mut all = timings::timings(
+                    &self.control_handler.service_index,
+                    &self.control_handler.journal.moments,
+                    self.control_handler.journal.boot,
+                );
+                all.steps.clone_from(&self.control_handler.steps);
                 call.answer(Response::Ok(all));
             }
             Query::Doctor {} => match self.examination() {
@@ -168,13 +174,13 @@ impl EventLoop<'_> {
     /// Looks at those who wait, if there is a reason to.
     pub(super) fn attend(&mut self) {
         let now = Instant::now();
-        let due = self.front.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
-        if !due && !self.front.changed && self.hands.tried.is_empty() {
+        let due = self.control_handler.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
+        if !due && !self.control_handler.changed && self.processes.tried.is_empty() {
             return;
         }
-        self.front.changed = false;
-        let tried = std::mem::take(&mut self.hands.tried);
-        for mut waiter in std::mem::take(&mut self.front.waiters) {
+        self.control_handler.changed = false;
+        let tried = std::mem::take(&mut self.processes.tried);
+        for mut waiter in std::mem::take(&mut self.control_handler.waiters) {
             if waiter.call.is_gone() {
                 continue;
             }
@@ -185,21 +191,21 @@ impl EventLoop<'_> {
                     if !over && self.settles_at(ids) > Some(now) =>
                 {
                     waiter.settled = self.settles_at(ids);
-                    self.front.waiters.push(waiter);
+                    self.control_handler.waiters.push(waiter);
                 }
                 What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
                     Some(waited) => waiter.call.answer(Response::Ok(waited)),
-                    None => self.front.waiters.push(waiter),
+                    None => self.control_handler.waiters.push(waiter),
                 },
                 What::Another { not_before, .. } if now < *not_before => {
-                    self.front.changed = true;
-                    self.front.waiters.push(waiter);
+                    self.control_handler.changed = true;
+                    self.control_handler.waiters.push(waiter);
                 }
                 What::Another { ids, seen, not_before } => {
                     let services = self.describe(ids);
                     if snapshot::revision(self.is_stopping(), &services) == *seen {
                         *not_before = now + WATCH_PAUSE;
-                        self.front.waiters.push(waiter);
+                        self.control_handler.waiters.push(waiter);
                     } else {
                         let whole = self.whole(services, waiter.call.caller);
                         waiter.call.answer(Response::Ok(whole));
@@ -207,10 +213,12 @@ impl EventLoop<'_> {
                 }
                 What::Reload { ids, tried: so_far } => {
                     for (id, answer) in tried.iter().filter(|(id, _)| ids.contains(id)) {
-                        so_far.entry(*id).or_insert_with(|| outcome(self.front.roll.name(*id), answer));
+                        so_far
+                            .entry(*id)
+                            .or_insert_with(|| outcome(self.control_handler.service_index.name(*id), answer));
                     }
                     if so_far.len() < ids.len() {
-                        self.front.waiters.push(waiter);
+                        self.control_handler.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
                         waiter.call.answer(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
@@ -223,12 +231,12 @@ impl EventLoop<'_> {
     fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
         let ids = match names {
             [] => Ok(self.visible(call.caller)),
-            names => self.front.roll.named(names),
+            names => self.control_handler.service_index.named(names),
         };
         match (ids, after) {
             (Err(no), _) => call.answer(said::<()>(Err(no))),
             (Ok(ids), Some(seen)) => {
-                self.front.wait(call, None, What::Another { ids, seen, not_before: Instant::now() });
+                self.control_handler.wait(call, None, What::Another { ids, seen, not_before: Instant::now() });
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
@@ -245,7 +253,8 @@ impl EventLoop<'_> {
     }
 
     fn change(&mut self, call: Call, change: Change, names: &[String], wait_ms: Option<u64>) {
-        let ids = self.front.roll.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
+        let ids =
+            self.control_handler.service_index.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
         let ids = match ids {
             Ok(ids) => ids,
             Err(no) => return call.answer(said::<()>(Err(no))),
@@ -259,21 +268,21 @@ impl EventLoop<'_> {
                 Change::Restart => Request::Restart(id),
             };
             if change != Change::Stop {
-                self.front.journal.asked(id, now);
+                self.control_handler.journal.asked(id, now);
             }
             self.queue.push_back(Event::Ask(request));
         }
         let until = if change == Change::Stop { Until::Down } else { Until::Ready };
         // Who does not want to wait is told how it stands once the engine has heard of it.
-        self.front.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
+        self.control_handler.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
     }
 
     fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
-        let ids = self.front.roll.named(names)?;
+        let ids = self.control_handler.service_index.named(names)?;
         let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
         match ids.iter().find(never) {
             Some(id) => {
-                let name = self.front.roll.name(*id);
+                let name = self.control_handler.service_index.name(*id);
                 Err(CommandRefused::Unknown(format!(
                     "`{name}` is no oneshot and never done; wait for `--ready` or `--down`"
                 )))
@@ -283,7 +292,7 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn one(&self, name: &str) -> Result<Id, CommandRefused> {
-        let ids = self.front.roll.named(&[name.to_owned()])?;
+        let ids = self.control_handler.service_index.named(&[name.to_owned()])?;
         ids.first().copied().ok_or_else(|| CommandRefused::Unknown(format!("there is no service `{name}`")))
     }
 
@@ -298,7 +307,7 @@ impl EventLoop<'_> {
     /// Returns when those of them that are up only because their program was executed have been so for long enough.
     fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
         let says_nothing = |id: &&Id| {
-            let service = self.hands.members.get(id.0).map(|member| &member.service);
+            let service = self.processes.members.get(id.0).map(|member| &member.service);
             service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
         };
         let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);
@@ -315,8 +324,10 @@ impl EventLoop<'_> {
         }
         let services = self.describe(&ids);
         let reached = services.iter().zip(&ids).map(|(it, id)| {
-            let requires =
-                with.iter().find(|(known, _)| known == id).map(|(_, on)| self.front.roll.name(*on).to_owned());
+            let requires = with
+                .iter()
+                .find(|(known, _)| known == id)
+                .map(|(_, on)| self.control_handler.service_index.name(*on).to_owned());
             ServiceResult { requires, ..snapshot::reached(it, stand(id) == Some(WaitState::Reached)) }
         });
         Some(Waited { services: reached.collect() })

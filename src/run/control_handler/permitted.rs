@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::EventLoop;
+use super::super::event_loop::EventLoop;
 use crate::config::service::Reload;
 use crate::config::values::{Signal, Uid};
 use crate::control::protocol::Query;
@@ -30,7 +30,7 @@ impl EventLoop<'_> {
         if let Query::Signal { service, signal, .. } = ask {
             return self.permit_signal(caller, service, signal);
         }
-        if caller == self.front.app {
+        if caller == self.control_handler.app {
             return Ok(());
         }
         match ask {
@@ -42,15 +42,18 @@ impl EventLoop<'_> {
             Query::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
             Query::Stop { services, .. } => {
                 self.permit_own(caller, services)?;
-                let ids = self.front.roll.named(services)?;
+                let ids = self.control_handler.service_index.named(services)?;
                 match self.supervisor.stops_with(&ids).iter().find(|(id, _)| self.owner(*id) != Some(caller)) {
                     None => Ok(()),
                     Some((id, on)) => {
-                        let (with, on) = (self.front.roll.name(*id), self.front.roll.name(*on));
+                        let (with, on) = (
+                            self.control_handler.service_index.name(*id),
+                            self.control_handler.service_index.name(*on),
+                        );
                         Err(CommandRefused::Refused(format!(
                             "user {caller} may not stop `{on}`: `{with}`, which is another user's, requires it; \
                              `stepdown restart {on}`, or ask as root or user {}",
-                            self.front.app
+                            self.control_handler.app
                         )))
                     }
                 }
@@ -62,7 +65,7 @@ impl EventLoop<'_> {
             Query::Shutdown { .. } | Query::Reload { .. } | Query::Timings {} | Query::Doctor {} => {
                 Err(CommandRefused::Refused(format!(
                     "user {caller} may ask about its own services only; root and user {} may ask this",
-                    self.front.app
+                    self.control_handler.app
                 )))
             }
         }
@@ -70,7 +73,7 @@ impl EventLoop<'_> {
 
     /// Returns whether a caller is told about everything.
     pub(super) fn sees_all(&self, caller: Uid) -> bool {
-        caller == Uid::ROOT || caller == self.front.app
+        caller == Uid::ROOT || caller == self.control_handler.app
     }
 
     /// Returns those of whom a caller is told where it names none.
@@ -82,11 +85,11 @@ impl EventLoop<'_> {
     /// Returns who is answered besides root.
     pub(in super::super) fn users(&self) -> BTreeSet<Uid> {
         let services = self.supervisor.ids().into_iter().filter_map(|id| self.owner(id));
-        services.chain([self.front.app]).collect()
+        services.chain([self.control_handler.app]).collect()
     }
 
     fn owner(&self, id: Id) -> Option<Uid> {
-        self.hands.members.get(id.0).map(|member| member.plan.credentials.uid)
+        self.processes.members.get(id.0).map(|member| member.plan.credentials.uid)
     }
 
     fn permit_own(&self, caller: Uid, names: &[String]) -> Result<(), CommandRefused> {
@@ -95,13 +98,13 @@ impl EventLoop<'_> {
             None => Ok(()),
             Some(name) => Err(CommandRefused::Refused(format!(
                 "`{name}` is no service of user {caller}, who may ask about its own only; root and user {} may",
-                self.front.app
+                self.control_handler.app
             ))),
         }
     }
 
     fn permit_signal(&self, caller: Uid, name: &str, signal: &str) -> Result<(), CommandRefused> {
-        if caller != self.front.app {
+        if caller != self.control_handler.app {
             return self.permit_own(caller, &[name.to_owned()]);
         }
         let id = self.one(name)?;
@@ -119,11 +122,11 @@ impl EventLoop<'_> {
     }
 
     fn declares(&self, id: Id, signal: Signal) -> bool {
-        let Some(service) = self.hands.members.get(id.0).map(|member| &member.service) else {
+        let Some(service) = self.processes.members.get(id.0).map(|member| &member.service) else {
             return false;
         };
         let reloads = matches!(&service.reload, Some(Reload::Signal(declared)) if *declared == signal);
-        let mapped = self.mapped.iter().any(|rule| rule.service == service.name && rule.to == signal);
-        reloads || mapped || service.stop.signal == signal
+        let signal_rules = self.signal_rules.iter().any(|rule| rule.service == service.name && rule.to == signal);
+        reloads || signal_rules || service.stop.signal == signal
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use super::super::EventLoop;
+use super::super::event_loop::EventLoop;
 use super::super::service_entry::FileBytes;
 use super::said;
 use crate::config::values::Uid;
@@ -30,12 +30,12 @@ impl EventLoop<'_> {
         let stopping = self.is_stopping();
         let revision = snapshot::revision(stopping, &services);
         self.look_at_usage();
-        if let Some((_, usage)) = &self.front.usage {
+        if let Some((_, usage)) = &self.control_handler.usage {
             for it in &mut services {
                 it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
             }
         }
-        let mut fixed = self.front.fixed.clone();
+        let mut fixed = self.control_handler.fixed.clone();
         if !self.sees_all(caller) {
             // They name services.
             fixed.reasons.clear();
@@ -45,10 +45,10 @@ impl EventLoop<'_> {
 
     fn look_at_usage(&mut self) {
         let now = Instant::now();
-        if self.front.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
+        if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
             let leaders: Vec<Pid> =
                 self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
-            self.front.usage = Some((now, usage::of(&leaders)));
+            self.control_handler.usage = Some((now, usage::of(&leaders)));
         }
     }
 
@@ -60,13 +60,13 @@ impl EventLoop<'_> {
 
     fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
         let now = self.now();
-        let entry = self.front.roll.get(id);
+        let entry = self.control_handler.service_index.get(id);
         let has_process = matches!(line.state, "starting" | "up" | "stopping") && line.pid.is_some();
-        let started = self.front.journal.started(id).filter(|_| has_process);
+        let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
-            Some(Phase::Waiting) => snapshot::held_by(id, &self.front.roll, &self.supervisor),
-            Some(Phase::Awaiting) => vec![self.hands.awaited(id, self.front.journal.awaits(id))],
-            Some(Phase::Spawning | Phase::Starting) => self.hands.ready_by(id).into_iter().collect(),
+            Some(Phase::Waiting) => snapshot::held_by(id, &self.control_handler.service_index, &self.supervisor),
+            Some(Phase::Awaiting) => vec![self.processes.awaited(id, self.control_handler.journal.awaits(id))],
+            Some(Phase::Spawning | Phase::Starting) => self.processes.ready_by(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
         };
         ServiceStatus {
@@ -74,13 +74,13 @@ impl EventLoop<'_> {
             left_out: entry.is_some_and(|entry| entry.is_left_out()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
-            next_run: self.hands.calendars.next(id).filter(|_| line.wanted),
-            status_text: self.hands.voices.status(id).map(str::to_owned),
+            next_run: self.processes.calendars.next(id).filter(|_| line.wanted),
+            status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
             why: line.why.clone().map(|why| match line.state {
-                "failed" if self.hands.is_out_of_memory(id) => format!("{why} (out of memory)"),
+                "failed" if self.processes.is_out_of_memory(id) => format!("{why} (out of memory)"),
                 _ => why,
             }),
-            log_trouble: self.hands.logs.trouble(id).map(str::to_owned),
+            log_trouble: self.processes.logs.trouble(id).map(str::to_owned),
             ..snapshot::service(line, now)
         }
     }
@@ -88,15 +88,15 @@ impl EventLoop<'_> {
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, CommandRefused> {
         let id = self.one(name)?;
         let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
-        let member = self.hands.members.get(id.0).ok_or_else(nobody)?;
+        let member = self.processes.members.get(id.0).ok_or_else(nobody)?;
         let owner = member.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
             return Err(CommandRefused::Refused(format!(
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
-        let file = self.hands.file_of_run(id).unwrap_or(FileBytes::Unread(None));
-        let all = member.environment(&self.hands.around, &file).ok_or_else(|| {
+        let file = self.processes.file_of_run(id).unwrap_or(FileBytes::Unread(None));
+        let all = member.environment(&self.processes.around, &file).ok_or_else(|| {
             CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
@@ -113,9 +113,9 @@ impl EventLoop<'_> {
             Ok(id) => id,
             Err(no) => return call.answer(said::<()>(Err(no))),
         };
-        match self.hands.logs.last(id, lines.unwrap_or(usize::MAX)) {
+        match self.processes.logs.last(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {
-                let coming = follow.then(|| self.hands.logs.follow(id, FOLLOWER_ROOM)).flatten();
+                let coming = follow.then(|| self.processes.logs.follow(id, FOLLOWER_ROOM)).flatten();
                 call.answer_lines(last, coming);
             }
             None => call.answer(Response::<()>::Error(format!(

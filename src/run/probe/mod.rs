@@ -42,7 +42,7 @@ const MOST_DYING: usize = 3;
 /// Bytes taken from one look in one turn: a command that writes without end keeps nobody else waiting.
 const AT_ONCE: usize = 64 * 1024;
 /// Looks read in one turn.
-const LOOKS_AT_ONCE: usize = 16;
+const PROBES_AT_ONCE: usize = 16;
 
 /// The looks that are under way, by whose they are.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// Reads what looks say, so that a command that says much is not held up. To be called when the set is readable.
     /// Returns whether there may be more.
     pub fn listen(&mut self) -> bool {
-        let mut events = [EpollEvent::empty(); LOOKS_AT_ONCE];
+        let mut events = [EpollEvent::empty(); PROBES_AT_ONCE];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         for event in events.iter().take(count) {
             let pid = i32::try_from(event.data()).map(Pid);

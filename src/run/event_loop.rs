@@ -1,0 +1,279 @@
+//! [`EventLoop`]: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11). Must not
+//! know what an event means: it routes each to whoever deals with it.
+//!
+//! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
+#![allow(clippy::disallowed_methods)] // the engine's clock
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::control_handler::ControlHandler;
+use super::journal::Journal;
+use super::process_manager::ProcessManager;
+use super::reports::{Refusals, ReportContext, RunKind};
+use super::sources::{Ready, Sources};
+use super::{Origin, Stage, events, reports};
+use crate::config::container::SignalRule;
+use crate::config::values::Signal;
+use crate::control::server::{self, Call, Callers};
+use crate::control::service_index::ServiceIndex;
+use crate::error::EXIT_REFUSED;
+use crate::log::logs::OutputKind;
+use crate::log::own_messages::with_outputs;
+use crate::log::sink::Sink;
+use crate::run::host_notify::HostNotify;
+use crate::run::termination_log::TerminationLog;
+use crate::supervise::{Action, Event, Report, Request, StopReason, Supervisor, Time};
+use crate::sys::privilege;
+use crate::sys::signals::Signals;
+
+/// Exited children reaped in one turn. Every source has such a bound, so that no turn is long: a signal, an exit, a
+/// deadline or a caller waits for one turn at most, whatever else comes without end.
+const EXITS_AT_ONCE: usize = 256;
+/// Callers answered in one turn; one answer may be about thousands of services.
+const CALLS_AT_ONCE: usize = 8;
+
+/// The loop's own state.
+pub(super) struct EventLoop<'a> {
+    pub(super) supervisor: Supervisor,
+    pub(super) processes: ProcessManager,
+    pub(super) signals: &'a mut Signals,
+    /// `None`: nobody can call.
+    pub(super) calls: Option<mpsc::Receiver<Call>>,
+    pub(super) control_handler: ControlHandler,
+    pub(super) queue: VecDeque<Event>,
+    pub(super) because: StopReason,
+    pub(super) began: Instant,
+    pub(super) tty: bool,
+    pub(super) ends_by: Option<Instant>,
+    pub(super) origin: Option<&'a mut dyn Origin>,
+    /// A reload is due, and these want to know what comes of it.
+    pub(super) reload_asked: Option<Vec<Call>>,
+    /// Who waits for what is being read.
+    pub(super) reloading: Vec<Call>,
+    pub(super) host_notify: HostNotify,
+    /// Somebody asked for the end a second time.
+    pub(super) hurried: bool,
+    pub(super) termination_log: Option<TerminationLog>,
+    pub(super) signal_rules: Vec<SignalRule>,
+    /// Signals that came and that nobody takes: each is said once.
+    pub(super) untaken: BTreeSet<Signal>,
+    pub(super) run_kind: RunKind,
+    pub(super) refusals: Refusals,
+    pub(super) stop_timeout: Duration,
+    pub(super) callers: Callers,
+}
+
+impl<'a> EventLoop<'a> {
+    pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
+        let callers = Callers::new(stage.control_context.app);
+        let calls = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
+        let service_index = ServiceIndex::new(&stage.setup.specs);
+        let stop_timeout = stage.stop_timeout;
+        let run_kind = match stage.setup.specs.as_slice() {
+            [only] if only.is_main => RunKind::Alone,
+            _ if stage.preparing => RunKind::Preparing,
+            _ => RunKind::Serving,
+        };
+        let supervisor = Supervisor::new(stage.setup);
+        let journal = Journal::begin(&supervisor, &stage.control_context.before, Time(stage.began.elapsed()));
+        let turning = Self {
+            control_handler: ControlHandler::new(
+                stage.control_context.app,
+                stage.control_context.fixed,
+                stage.control_context.steps,
+                service_index,
+                journal,
+            ),
+            supervisor,
+            processes: ProcessManager::new(stage.members, stage.launch_context, stage.sockets)?,
+            signals: stage.signals,
+            calls,
+            queue: VecDeque::new(),
+            because: StopReason::NothingLeft,
+            began: stage.began,
+            tty: stage.tty,
+            origin: stage.origin,
+            reload_asked: None,
+            reloading: Vec::new(),
+            host_notify: stage.outside.host_notify,
+            hurried: false,
+            termination_log: stage.outside.termination_log,
+            signal_rules: stage.signal_rules,
+            untaken: BTreeSet::new(),
+            ends_by: None,
+            run_kind,
+            refusals: Refusals::new(),
+            stop_timeout,
+            callers,
+        };
+        turning.callers.set(turning.users());
+        Ok(turning)
+    }
+
+    /// Turns until the engine says exit.
+    pub(super) async fn turn(&mut self) -> std::io::Result<u8> {
+        if self.run_kind == RunKind::Alone {
+            self.signals.take_faults()?;
+        }
+        let sources = Sources::new(self.signals, &self.processes)?;
+        self.queue.push_back(Event::Begin);
+        // A signal that came during the boot was seen by its flag; it is read here like any other.
+        self.hear();
+        let mut ready = Ready::default();
+        loop {
+            if let Some(code) = self.settle() {
+                return Ok(code);
+            }
+            self.attend();
+            let deadline = self.next_look();
+            let call = sources.wait(&mut ready, &self.processes, &mut self.calls, deadline).await;
+            if let Some(code) = self.take_turn(&mut ready, deadline, call) {
+                return Ok(code);
+            }
+        }
+    }
+
+    /// Gives each source that is ready its share; `ready` says afterwards who may have more. Returns the exit code once the
+    /// engine says so.
+    pub(super) fn take_turn(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
+        if std::mem::take(&mut ready.signals) {
+            self.hear();
+            ready.exits = true;
+        }
+        if ready.exits {
+            ready.exits = self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
+        }
+        if ready.watch {
+            self.control_handler.changed = true;
+            ready.watch = self.processes.listen(&mut self.queue);
+        }
+        if ready.probes {
+            ready.probes = self.processes.probes.listen();
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.processes.count_leftovers(&mut self.queue);
+            self.processes.adjust_oom_scores();
+            self.processes.expire_looks(Instant::now(), &mut self.queue);
+            self.processes.reading.expire(Instant::now(), &mut self.processes.watch);
+            self.processes.logs.tick();
+            self.queue.push_back(Event::Tick);
+        }
+        let code = self.answer_some(ready, call);
+        if code.is_some() {
+            return code;
+        }
+        if std::mem::take(&mut ready.output) {
+            with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
+        }
+        for (ready, way) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
+            *ready = *ready && self.processes.logs.turn(way);
+        }
+        None
+    }
+
+    /// Answers callers, each knowing what has come of everything before it.
+    pub(super) fn answer_some(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
+        ready.calls = false;
+        let mut next = first;
+        for _ in 0..CALLS_AT_ONCE {
+            let call = next.or_else(|| self.calls.as_mut()?.try_recv().ok())?;
+            if let Some(code) = self.settle() {
+                return Some(code);
+            }
+            self.answer(call);
+            next = None;
+        }
+        ready.calls = true;
+        None
+    }
+
+    /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
+    pub(super) fn settle(&mut self) -> Option<u8> {
+        if privilege::take_stuck() {
+            tracing::error!(
+                "a privilege that was taken for a moment could not be given back: stopping every service in order"
+            );
+            self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
+        }
+        self.free_places();
+        // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
+        let mut answers = VecDeque::new();
+        loop {
+            while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
+                tracing::debug!("{}", events::fields(&event, |id| self.supervisor.name(id).as_str()));
+                self.control_handler.changed = true;
+                let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
+                let patient = !self.supervisor.patience_is_over();
+                let actions = self.supervisor.step(self.now(), event);
+                if let Some(signal) = told.filter(|_| patient && self.supervisor.patience_is_over()) {
+                    self.hurried = true;
+                    tracing::warn!("got {signal} again: no more patience, killing what is left");
+                }
+                if let Some(code) = self.carry_out(actions, &mut answers) {
+                    return Some(code);
+                }
+            }
+            let actions = self.go_on_reloading()?;
+            if let Some(code) = self.carry_out(actions, &mut answers) {
+                return Some(code);
+            }
+        }
+    }
+
+    /// Does what the engine says, in its order. Returns the exit code once it says so.
+    pub(super) fn carry_out(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
+        for action in actions {
+            match action {
+                Action::Exit(code) => return Some(code),
+                Action::Report(report) => {
+                    self.control_handler.journal.hear(&report, self.now());
+                    if let Report::Stopping { because } = &report {
+                        self.because = because.clone();
+                        self.end_of_budget();
+                    }
+                    if let Report::CannotStart { id, why } = &report {
+                        self.refusals.insert(*id, why.clone());
+                    }
+                    let killed = self.who_is_killed(&report);
+                    let background = ReportContext {
+                        killed: &killed,
+                        hurried: self.hurried,
+                        run_kind: self.run_kind,
+                        refusals: &self.refusals,
+                        awaited: &|id, at| self.processes.awaited(id, at),
+                        out_of_memory: &|id| self.processes.is_out_of_memory(id),
+                    };
+                    reports::say(&report, &self.supervisor, &background);
+                    self.tell_outside(&report);
+                }
+                Action::Spawn { id, role, after } => self.processes.start(id, role, after, answers),
+                Action::Signal { id, pid, to, signal } => {
+                    self.note_below(id, pid, signal);
+                    self.processes.signal(pid, to, signal);
+                }
+                Action::Probe { id, look } => {
+                    self.control_handler.journal.looks(id, look, self.now());
+                    self.processes.look(id, look, Instant::now(), &mut self.queue);
+                }
+                Action::CancelProbe { id } => self.processes.forget(id),
+                Action::UntrackGroup { pid, .. } => self.processes.abandon(pid),
+                Action::ApplyReload { id } => {
+                    self.processes.renew(id);
+                    if let Some(spec) = self.supervisor.spec(id) {
+                        self.control_handler.service_index.put(id, spec);
+                    }
+                }
+                Action::Retire { id } => self.retire(id),
+                Action::EndInput { id } => self.processes.pipes.end_input(id),
+            }
+        }
+        None
+    }
+
+    pub(super) fn now(&self) -> Time {
+        Time(self.began.elapsed())
+    }
+}
