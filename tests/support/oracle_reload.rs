@@ -40,7 +40,8 @@ impl Oracle {
                 } else {
                     self.services.push(Svc::new(spec));
                 }
-                (self.free.remove(&id), self.retired.remove(&id));
+                self.free.remove(&id);
+                self.retired.remove(&id);
                 continue;
             };
             if changed.contains(&spec.name) || self.services[id.0].gone {
