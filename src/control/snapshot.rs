@@ -39,7 +39,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
 pub fn service(line: &Status, now: Time) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),
-        state: line.state.to_owned(),
+        state: line.state.word().to_owned(),
         wanted: line.wanted,
         pid: line.pid.map(|pid| pid.0),
         since_ms: milliseconds(now.since(line.since)),

@@ -8,7 +8,7 @@ use super::exit_report::{self, Culprit};
 use super::reports::{self, RunKind};
 use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
-use crate::supervise::{Exit, FailureReason, StopReason, StopShares};
+use crate::supervise::{Exit, FailureReason, StatusState, StopReason, StopShares};
 
 impl EventLoop<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
@@ -37,7 +37,7 @@ impl EventLoop<'_> {
         self.processes.logs.finish(until);
         self.tell_story(code);
         let lines = self.supervisor.status();
-        let done = lines.iter().filter(|line| line.state == "done").map(|line| line.name.clone()).collect();
+        let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();
         let moments = lines
             .into_iter()
             .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));

@@ -72,13 +72,13 @@ mod tests {
     use crate::config::values::{ServiceName, Signal};
     use crate::log::clock::Now;
     use crate::log::own_messages::Stream;
-    use crate::supervise::{FailureReason, Id, Time};
+    use crate::supervise::{FailureReason, Id, StatusState, Time};
 
     fn culprit(last_exit: Option<Exit>, restarts: u32) -> Culprit {
         let status = Status {
             id: Id(0),
             name: ServiceName::new("db").unwrap(),
-            state: "failed",
+            state: StatusState::Failed,
             wanted: false,
             pid: None,
             since: Time::default(),

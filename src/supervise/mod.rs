@@ -28,7 +28,7 @@ mod supervisor;
 mod timers;
 
 pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, StopShares};
-pub use phase::Phase;
+pub use phase::{Phase, StatusState};
 pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
 pub use report::{FailureReason, Killed, Report, StopReason};
 pub use restart::MIN_PAUSE;
@@ -318,8 +318,8 @@ pub struct Status {
     pub id: Id,
     /// Its name.
     pub name: ServiceName,
-    /// The state's word: down, waiting, starting, up, stopping, finishing, backoff, failed, done.
-    pub state: &'static str,
+    /// The state as `status` shows it.
+    pub state: StatusState,
     /// Whether it shall run.
     pub wanted: bool,
     /// Its process, if there is one.

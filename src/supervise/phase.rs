@@ -65,19 +65,24 @@ impl Phase {
         Self::Undoing,
     ];
 
-    /// Returns the word that `status` has for it (DESIGN §4).
-    pub fn word(self) -> &'static str {
+    /// Returns the state that `status` shows for it (DESIGN §4).
+    pub fn state(self) -> StatusState {
         match self {
-            Self::Down => "down",
-            Self::Waiting | Self::Awaiting => "waiting",
-            Self::Spawning | Self::Starting => "starting",
-            Self::Up => "up",
-            Self::Stopping | Self::Draining | Self::Lost | Self::UndoSpawning | Self::Undoing => "stopping",
-            Self::FinishSpawning | Self::Finishing => "finishing",
-            Self::Backoff => "backoff",
-            Self::Failed => "failed",
-            Self::Resting | Self::Done => "done",
+            Self::Down => StatusState::Down,
+            Self::Waiting | Self::Awaiting => StatusState::Waiting,
+            Self::Spawning | Self::Starting => StatusState::Starting,
+            Self::Up => StatusState::Up,
+            Self::Stopping | Self::Draining | Self::Lost | Self::UndoSpawning | Self::Undoing => StatusState::Stopping,
+            Self::FinishSpawning | Self::Finishing => StatusState::Finishing,
+            Self::Backoff => StatusState::Backoff,
+            Self::Failed => StatusState::Failed,
+            Self::Resting | Self::Done => StatusState::Done,
         }
+    }
+
+    /// Returns the word that `status` has for it.
+    pub fn word(self) -> &'static str {
+        self.state().word()
     }
 
     /// Whether what requires it may start.
@@ -122,6 +127,38 @@ impl Phase {
             Self::Down | Self::Lost | Self::Failed | Self::Done => false,
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
             Self::FinishSpawning | Self::Finishing | Self::UndoSpawning | Self::Undoing => true,
+        }
+    }
+}
+
+/// A state as `status` shows it: several phases can share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the words of `status`
+pub enum StatusState {
+    Down,
+    Waiting,
+    Starting,
+    Up,
+    Stopping,
+    Finishing,
+    Backoff,
+    Failed,
+    Done,
+}
+
+impl StatusState {
+    /// Returns the word that is printed for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Stopping => "stopping",
+            Self::Finishing => "finishing",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Done => "done",
         }
     }
 }

@@ -27,7 +27,7 @@ impl Supervisor {
                 Status {
                     id,
                     name: service.spec.name.clone(),
-                    state: phase.word(),
+                    state: phase.state(),
                     wanted: service.wanted,
                     pid: service.state.pid(),
                     since: service.since,

@@ -220,7 +220,7 @@ impl Scene {
 
     /// Returns the state's word.
     pub fn state(&self, name: &str) -> &'static str {
-        self.status(name).state
+        self.status(name).state.word()
     }
 
     pub fn exit(&self) -> Option<u8> {

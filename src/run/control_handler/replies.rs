@@ -17,7 +17,7 @@ use crate::control::service_index::CommandRefused;
 use crate::control::snapshot;
 use crate::error::shown;
 use crate::inspect::usage;
-use crate::supervise::{Id, Phase, Pid, Status};
+use crate::supervise::{Id, Phase, Pid, Status, StatusState};
 
 /// What services take is not looked at more often: it costs a walk over all processes.
 const USAGE_PAUSE: Duration = Duration::from_millis(500);
@@ -61,7 +61,8 @@ impl EventLoop<'_> {
     fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
         let now = self.now();
         let entry = self.control_handler.service_index.get(id);
-        let has_process = matches!(line.state, "starting" | "up" | "stopping") && line.pid.is_some();
+        let has_process =
+            matches!(line.state, StatusState::Starting | StatusState::Up | StatusState::Stopping) && line.pid.is_some();
         let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
             Some(Phase::Waiting) => snapshot::held_by(id, &self.control_handler.service_index, &self.supervisor),
@@ -76,9 +77,9 @@ impl EventLoop<'_> {
             waits_for,
             next_run: self.processes.calendars.next(id).filter(|_| line.wanted),
             status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
-            why: line.why.clone().map(|why| match line.state {
-                "failed" if self.processes.is_out_of_memory(id) => format!("{why} (out of memory)"),
-                _ => why,
+            why: line.why.clone().map(|why| {
+                let out_of_memory = line.state == StatusState::Failed && self.processes.is_out_of_memory(id);
+                if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
             log_trouble: self.processes.logs.trouble(id).map(str::to_owned),
             ..snapshot::service(line, now)
