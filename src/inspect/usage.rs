@@ -1,17 +1,14 @@
 //! What services take of the machine, from `/proc`: one walk over the processes for however many services are asked for.
 //! A process is a service's if its session or its process group is that of the service's first process. For `status`;
 //! nothing here is exact by contract, and what cannot be read is left out.
-#![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
 
 use std::collections::HashMap;
-use std::fs;
 use std::time::Duration;
-
-use nix::libc;
 
 use crate::supervise::Pid;
 use crate::sys::process::children;
-use crate::sys::read_file;
+use crate::sys::process::stat::{ProcessStat, all_pids};
+use crate::sys::{host, read_file};
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
@@ -34,7 +31,7 @@ pub struct Usage {
     pub processes: usize,
 }
 
-/// One line of `/proc/PID/stat`.
+/// What one process takes, from its `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
     group: i32,
@@ -48,10 +45,10 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
     let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
-    let page = page_size();
+    let page = host::page_size();
     let mut left = PSS_OF_ALL;
     for number in numbers {
-        let Some(line) = stat(&read_file::proc(&format!("/proc/{number}/stat"))) else { continue };
+        let Some(line) = ProcessStat::read(number).as_ref().and_then(taken) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
@@ -76,31 +73,19 @@ fn processes() -> Option<Vec<i32>> {
     if ours.is_some() {
         return ours;
     }
-    let entries = fs::read_dir("/proc").ok()?;
-    Some(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    Some(all_pids().ok()?.collect())
 }
 
-fn page_size() -> u64 {
-    // SAFETY: takes a number only.
-    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
-}
-
-/// Reads proc_pid_stat(5). The name may hold anything, a parenthesis too: fields count from the last one.
-fn stat(bytes: &[u8]) -> Option<Line> {
-    let end = bytes.iter().rposition(|byte| *byte == b')')?;
-    let fields: Vec<&str> = std::str::from_utf8(bytes.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
-    // The first of them, the state, is field 3 of the manual.
-    let field = |number: usize| fields.get(number - 3).copied();
-    // The dead take nothing any more: what they took is counted with whom they belong to, once that one has waited.
-    if matches!(field(3)?, "Z" | "X") {
+/// Returns what a process takes; `None` for a dead one: its parent's times include it once that has waited for it.
+fn taken(stat: &ProcessStat) -> Option<Line> {
+    if stat.is_dead() {
         return None;
     }
-    let time = |number: usize| field(number).and_then(|text| text.parse::<u64>().ok());
     Some(Line {
-        group: field(5)?.parse().ok()?,
-        session: field(6)?.parse().ok()?,
-        ticks: [14, 15, 16, 17].into_iter().filter_map(time).sum(),
-        pages: field(24)?.parse().ok()?,
+        group: stat.number(5)?,
+        session: stat.number(6)?,
+        ticks: [14, 15, 16, 17].into_iter().filter_map(|number| stat.number::<u64>(number)).sum(),
+        pages: stat.number(24)?,
     })
 }
 
@@ -123,7 +108,8 @@ mod tests {
     fn a_name_cannot_shift_the_fields() {
         let line =
             b"42 (a) b) (c) S 1 7 8 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 99 1000 250 18446744073709551615 1 1\n";
-        assert_eq!(stat(line), Some(Line { group: 7, session: 8, ticks: 100, pages: 250 }));
+        let taken = |line: &[u8]| taken(&ProcessStat::parse(line.to_vec())?);
+        assert_eq!(taken(line), Some(Line { group: 7, session: 8, ticks: 100, pages: 250 }));
         for rubbish in [
             &b""[..],
             b"1 (x) Z 1 7 8 0 0 0 1 2 3 4 1 2 3 4 20 0 1 0 99 1000 250",
@@ -132,7 +118,7 @@ mod tests {
             b"1 (x S 1 2 3",
             b"1 (x) S x y z",
         ] {
-            assert_eq!(stat(rubbish), None, "{}", rubbish.escape_ascii());
+            assert_eq!(taken(rubbish), None, "{}", rubbish.escape_ascii());
         }
     }
 

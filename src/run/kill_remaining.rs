@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods)] // the last deadline, after the engine
 
 use std::collections::VecDeque;
-use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -17,6 +16,7 @@ use crate::sys::privilege::with_raised;
 use crate::sys::process::children;
 use crate::sys::process::reap::{self, ReapResult};
 use crate::sys::process::session;
+use crate::sys::process::stat::{ProcessStat, all_pids};
 
 /// So long nobody dies any more: what is still there is in uninterruptible sleep.
 const AFTER_KILL: Duration = Duration::from_millis(250);
@@ -101,16 +101,9 @@ fn children() -> Vec<libc::pid_t> {
     if let Some(listed) = listed {
         return listed;
     }
-    let ours = std::process::id().to_string();
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers
-        .filter(|pid: &libc::pid_t| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // The name may hold anything, a parenthesis too: the parent stands second after the last one.
-            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(ours.as_str())
-        })
-        .collect()
+    let parent = |pid: libc::pid_t| ProcessStat::read(pid)?.number::<u32>(4);
+    let pids = all_pids().into_iter().flatten();
+    pids.filter(|pid| parent(*pid) == Some(std::process::id())).collect()
 }
 
 /// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.

@@ -1,11 +1,13 @@
-//! Whether this is a machine rather than a container: the one place where `init` must not begin. Must not decide what
-//! follows from it.
+//! The machine below: whether there is one rather than a container, the one place where `init` must not begin; and how
+//! large its pages are. Must not decide what follows from it.
+#![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
 #![allow(clippy::disallowed_methods)] // asks for two files by their identity
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::libc;
 use nix::unistd::{geteuid, getpid};
 
 use crate::error::{Error, Place, Problem};
@@ -34,6 +36,12 @@ fn is_machine(top: &Path) -> bool {
     at("run/systemd/system").is_dir()
         && mounts("1").is_some_and(|first| mounts("self") == Some(first))
         && root(&at("proc/1/root")).is_some_and(|first| root(top) == Some(first))
+}
+
+/// Returns the size of a page of memory, in bytes.
+pub fn page_size() -> u64 {
+    // SAFETY: takes a number only.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use crate::sys::process::children;
 use crate::sys::process::group::pidfd;
 use crate::sys::process::mark::{self, Mark, Marks};
 use crate::sys::process::session::{self, either};
-use crate::sys::read_file;
+use crate::sys::process::stat::ProcessStat;
 
 /// More rounds than it takes: whom KILL reaches forks no more.
 const ROUNDS: usize = 8;
@@ -200,9 +200,5 @@ fn send(pid: Pid, parent: Option<Pid>, run: Mark, signal: Signal) -> Result<(), 
 
 /// When a process began, in ticks since the machine did: with its number it names it for good.
 fn start_of(pid: Pid) -> Option<u64> {
-    let stat = read_file::proc(&format!("/proc/{}/stat", pid.0));
-    // The name may hold anything, a parenthesis too: fields count from the last one, the state being the third.
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    rest.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+    ProcessStat::read(pid.0)?.number(22)
 }

@@ -1,7 +1,7 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
 //! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them
-//! ([`score`]); what they may not set of PID 1 ([`filter`]). Knows pids
-//! and descriptors, not services.
+//! ([`score`]); what they may not set of PID 1 ([`filter`]); what `/proc` says of them ([`stat`]). Knows pids and
+//! descriptors, not services.
 
 mod capset;
 pub mod child;
@@ -18,3 +18,4 @@ pub mod record;
 pub mod score;
 pub mod session;
 pub mod spawn;
+pub mod stat;

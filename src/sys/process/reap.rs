@@ -7,6 +7,7 @@ use nix::libc;
 
 use crate::config::values::Signal;
 use crate::supervise::{Exit, Pid};
+use crate::sys::process::stat::ProcessStat;
 
 /// What waiting found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +34,8 @@ pub fn reap(pid: Pid) {
 /// anybody can wait for it (`PF_EXITING`).
 pub fn goes_on(pid: Pid) -> bool {
     const EXITING: u32 = 0x4;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.0)).unwrap_or_default();
-    // The name may hold anything, a parenthesis too: the state stands first after the last one, the flags seventh.
-    let mut fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).into_iter().flatten();
-    let alive = fields.next().is_some_and(|state| !matches!(state, "Z" | "X"));
-    let flags = fields.nth(5).and_then(|flags| flags.parse::<u32>().ok());
-    alive && flags.is_some_and(|flags| flags & EXITING == 0)
+    let Some(stat) = ProcessStat::read(pid.0) else { return false };
+    !stat.is_dead() && stat.number::<u32>(9).is_some_and(|flags| flags & EXITING == 0)
 }
 
 fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> ReapResult {

@@ -7,7 +7,6 @@
 #![allow(clippy::disallowed_methods)] // how old a census is
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 use crate::config::values::Signal;
 use crate::supervise::Pid;
 use crate::sys::process::group::pidfd;
-use crate::sys::read_file;
+use crate::sys::process::stat::{ProcessStat, all_pids};
 
 /// More rounds than it takes: whom KILL reaches forks no more.
 const ROUNDS: usize = 8;
@@ -66,8 +65,7 @@ pub struct Recent(Option<Census>);
 
 impl Census {
     fn take() -> Self {
-        let entries = fs::read_dir("/proc").into_iter().flatten();
-        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        let numbers = all_pids().into_iter().flatten();
         let row = |number| {
             let of = Some(Number::from_raw(number));
             Some([number, getsid(of).ok()?.as_raw(), getpgid(of).ok()?.as_raw()])
@@ -169,13 +167,10 @@ pub fn of(pid: Pid) -> Option<Pid> {
 
 /// Returns whether a process is dead and not reaped yet. `None`: it is gone altogether. What cannot be read is taken for alive.
 pub fn is_dead(pid: Pid) -> Option<bool> {
-    let stat = read_file::proc(&format!("/proc/{}/stat", pid.0));
-    if stat.is_empty() {
-        return getsid(at(pid)).is_ok().then_some(false);
+    match ProcessStat::read(pid.0) {
+        Some(stat) => Some(stat.is_dead()),
+        None => getsid(at(pid)).is_ok().then_some(false),
     }
-    // The name may hold anything, a parenthesis too: the state stands first after the last one.
-    let end = stat.iter().rposition(|byte| *byte == b')').unwrap_or_default();
-    Some(matches!(stat.get(end + 2), Some(b'Z' | b'X')))
 }
 
 fn at(pid: Pid) -> Option<Number> {

@@ -1,0 +1,75 @@
+//! What `/proc` says of processes: their numbers, and proc_pid_stat(5) of one. Must not know what is made of it.
+
+use std::fs;
+use std::io;
+use std::str::FromStr;
+
+use crate::sys::read_file;
+
+/// Returns the numbers of all processes that `/proc` lists.
+///
+/// # Errors
+/// The kernel's, where there is no `/proc`.
+pub fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
+    Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+/// One process's `/proc/PID/stat`.
+#[derive(Debug)]
+pub struct ProcessStat {
+    line: Vec<u8>,
+    /// Where the fields after the name begin.
+    after_name: usize,
+}
+
+impl ProcessStat {
+    /// Reads that of a process; `None` where there is none, or it cannot be read.
+    pub fn read(pid: i32) -> Option<Self> {
+        Self::parse(read_file::proc(&format!("/proc/{pid}/stat")))
+    }
+
+    /// Takes a line apart. The name may hold anything, a parenthesis too: fields count from the last one.
+    pub fn parse(line: Vec<u8>) -> Option<Self> {
+        let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
+        Some(Self { line, after_name })
+    }
+
+    /// Returns whether the process has ended and is not reaped yet.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.field(3), Some("Z" | "X"))
+    }
+
+    /// Returns a field by its number in the manual; the state, which follows the name, is the third.
+    pub fn field(&self, number: usize) -> Option<&str> {
+        let fields = std::str::from_utf8(self.line.get(self.after_name..)?).ok()?;
+        fields.split_ascii_whitespace().nth(number.checked_sub(3)?)
+    }
+
+    /// Returns a field that is a number.
+    pub fn number<T: FromStr>(&self, number: usize) -> Option<T> {
+        self.field(number)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_text_shifts_no_field() {
+        let stat = ProcessStat::parse(b"42 (a) \xff) (c) S 1 7\n".to_vec()).unwrap();
+        assert_eq!((stat.field(3), stat.number(4), stat.number(5)), (Some("S"), Some(1), Some(7_u64)));
+        assert_eq!((stat.field(2), stat.field(6), stat.number::<i32>(3)), (None, None, None));
+        assert!(!stat.is_dead() && ProcessStat::parse(b"1 (x) Z 1".to_vec()).unwrap().is_dead());
+        assert!(ProcessStat::parse(b"1 (x S".to_vec()).is_none());
+    }
+
+    #[test]
+    fn this_process_is_listed_and_read() {
+        let us = i32::try_from(std::process::id()).unwrap();
+        assert!(all_pids().unwrap().any(|pid| pid == us));
+        let stat = ProcessStat::read(us).unwrap();
+        assert_eq!(stat.number(4), Some(nix::unistd::getppid().as_raw()));
+        assert!(!stat.is_dead() && ProcessStat::read(i32::MAX).is_none());
+    }
+}
