@@ -77,7 +77,7 @@ fn pass(bytes: usize, way: OutputKind, route: LogRoute) -> (f64, f64) {
     while !said.is_finished() {
         if logs.may_read(way) {
             wait(logs.pipe_group(way), PollFlags::POLLIN);
-            logs.turn(way);
+            logs.pump(way);
         } else {
             with_outputs(|outputs| {
                 let sink = outputs.sink(Stream::Stdout);

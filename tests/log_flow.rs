@@ -74,7 +74,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         variables: Trust::Anybody,
         inherited: stepdown::plan::inherited::Inherited::All,
     };
-    ServiceEntry { service, plan, told: Vec::new() }
+    ServiceEntry { service, plan, notify_variables: Vec::new() }
 }
 
 /// Runs the members to their end in a child whose outputs are these pipes, and has it looked at.
@@ -105,7 +105,7 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             launch_context,
             sockets: Default::default(),
             origin: None,
-            outside: Default::default(),
+            host_channels: Default::default(),
             signal_rules: Vec::new(),
             signals: &mut signals,
             control: None,
@@ -116,7 +116,7 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
                 before: Vec::new(),
             },
             preparing: true,
-            began: Instant::now(),
+            started_at: Instant::now(),
             tty: false,
         });
         let outcome = outcome.unwrap();

@@ -38,7 +38,7 @@ impl Logs {
     /// Reads what is there and has it written, as far as that goes until then.
     fn write_all(&mut self, until: Instant) {
         loop {
-            let more = self.turn(OutputKind::Files);
+            let more = self.pump(OutputKind::Files);
             // A disk that is full is not waited for.
             let over = |files: &FileLog| files.is_written() || files.trouble().is_some();
             let written = |id: &Id| self.files_of(*id).is_none_or(over);
@@ -54,7 +54,7 @@ impl Logs {
     fn wait_for(&mut self, until: Instant, over: impl Fn(&Self) -> bool) {
         while !over(self) && Now::read().at < until {
             self.wait_for_writers(until);
-            self.turn(OutputKind::Files);
+            self.pump(OutputKind::Files);
         }
     }
 
@@ -74,7 +74,7 @@ impl Logs {
             }
         }
         loop {
-            let more = self.turn(OutputKind::Stdout) | self.turn(OutputKind::Stderr) | self.turn(OutputKind::Files);
+            let more = self.pump(OutputKind::Stdout) | self.pump(OutputKind::Stderr) | self.pump(OutputKind::Files);
             with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
             if !more || until <= Now::read().at {
                 break;

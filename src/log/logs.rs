@@ -273,7 +273,7 @@ impl Logs {
 
     /// Reads what is there, as long as there is room and at most its share of a turn, and writes what goes. Returns whether
     /// there may be more.
-    pub fn turn(&mut self, way: OutputKind) -> bool {
+    pub fn pump(&mut self, way: OutputKind) -> bool {
         let mut left = SHARE;
         while left > 0 && self.may_read(way) {
             let Some(key) = self.of(way).next_ready() else { return false };

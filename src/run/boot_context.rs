@@ -89,10 +89,10 @@ impl BootContext {
             control: listener.and_then(|listener| listener.try_clone().ok()),
             control_context: self.control_context(),
             preparing: true,
-            began: self.stopwatch.began(),
+            started_at: self.stopwatch.started_at(),
             tty: self.facts.tty,
             origin: None,
-            outside: HostChannels::default(),
+            host_channels: HostChannels::default(),
             signal_rules: Vec::new(),
         })?;
         if outcome.because != StopReason::NothingLeft {
@@ -132,7 +132,7 @@ impl BootContext {
         _here: &Dropped,
         listener: Option<UnixListener>,
         sockets: Sockets,
-        outside: HostChannels,
+        host_channels: HostChannels,
         signals: &mut Signals,
     ) -> Result<StageResult, Refused> {
         let skipped = self.plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone());
@@ -154,7 +154,7 @@ impl BootContext {
         let main = self.config.main_service();
         let members = members(services, main.as_ref(), &self.plan);
         let control_context = self.control_context();
-        let (began, tty) = (self.stopwatch.began(), self.facts.tty);
+        let (started_at, tty) = (self.stopwatch.started_at(), self.facts.tty);
         let signal_rules = self.config.container.signals.clone();
         run::run(Stage {
             setup,
@@ -166,10 +166,10 @@ impl BootContext {
             control: listener,
             control_context,
             preparing: false,
-            began,
+            started_at,
             tty,
             origin: Some(self),
-            outside,
+            host_channels,
             signal_rules,
         })
     }
@@ -234,14 +234,14 @@ pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) ->
         plans.get(&service.name).map(|plan| ServiceEntry {
             service: service.clone(),
             plan: (*plan).clone(),
-            told: Vec::new(),
+            notify_variables: Vec::new(),
         })
     });
     all.collect()
 }
 
 /// Writes our own messages as the container's format has it.
-pub fn say_ours_alike(plan: &BootPlan) {
+pub fn format_own_messages(plan: &BootPlan) {
     let width = tag_width(plan);
     with_outputs(|outputs| match plan.log {
         LogFormat::Auto | LogFormat::Inherit => {}

@@ -27,10 +27,10 @@ const SET_BACK: i64 = 3_600;
 pub struct Calendars {
     zone: Zone,
     timer: Option<TimerFd>,
-    all: BTreeMap<Id, Entry>,
+    all: BTreeMap<Id, CalendarEntry>,
 }
 
-struct Entry {
+struct CalendarEntry {
     name: ServiceName,
     calendar: Calendar,
     /// When it comes next; `None`: never again.
@@ -39,7 +39,7 @@ struct Entry {
     last: Option<i64>,
 }
 
-impl Entry {
+impl CalendarEntry {
     fn plan(&mut self, zone: &Zone, now: i64) {
         let been = self.last.filter(|last| *last > now && last.saturating_sub(now) <= SET_BACK);
         self.next = self.calendar.next(been.unwrap_or(now), &|at| zone.offset(at));
@@ -48,7 +48,7 @@ impl Entry {
 
 /// Whose time has come.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Passed {
+struct Elapsed {
     due: Vec<Id>,
     missed: Vec<(Id, i64)>,
 }
@@ -79,7 +79,7 @@ impl Calendars {
 
     fn insert(&mut self, id: Id, name: &ServiceName, calendar: &Calendar, now: i64) {
         let last = self.all.remove(&id).filter(|old| old.calendar == *calendar).and_then(|old| old.last);
-        let mut entry = Entry { name: name.clone(), calendar: calendar.clone(), next: None, last };
+        let mut entry = CalendarEntry { name: name.clone(), calendar: calendar.clone(), next: None, last };
         entry.plan(&self.zone, now);
         self.all.insert(id, entry);
     }
@@ -110,7 +110,7 @@ impl Calendars {
             Ok(_) | Err(Errno::ECANCELED) => {}
             Err(_) => return Vec::new(),
         }
-        let Passed { due, missed } = self.pass(now());
+        let Elapsed { due, missed } = self.take_elapsed(now());
         for (id, at) in missed {
             let Some(entry) = self.all.get(&id) else { continue };
             let (at, next) = (self.shown(at), self.next(id).unwrap_or_else(|| "never".to_owned()));
@@ -122,8 +122,8 @@ impl Calendars {
         due
     }
 
-    fn pass(&mut self, now: i64) -> Passed {
-        let mut passed = Passed::default();
+    fn take_elapsed(&mut self, now: i64) -> Elapsed {
+        let mut passed = Elapsed::default();
         for (id, entry) in &mut self.all {
             if let Some(next) = entry.next.filter(|next| *next <= now) {
                 match now.saturating_sub(next) <= LATE {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn due(all: &mut Calendars, now: i64) -> Vec<Id> {
-        let Passed { due, missed } = all.pass(now);
+        let Elapsed { due, missed } = all.take_elapsed(now);
         assert!(missed.is_empty(), "{missed:?}");
         due
     }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn a_time_that_was_missed_is_not_caught_up() {
         let mut all = nightly(0);
-        assert_eq!(all.pass(THREE + LATE + 1), Passed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
+        assert_eq!(all.take_elapsed(THREE + LATE + 1), Elapsed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
         assert_eq!(all.next(Id(4)).unwrap(), "1970-01-02T03:00:00+00:00");
         let mut all = nightly(0);
-        assert_eq!(all.pass(9 * DAY), Passed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
+        assert_eq!(all.take_elapsed(9 * DAY), Elapsed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
         assert_eq!(due(&mut all, 9 * DAY + THREE), [Id(4)]);
     }
 

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
-use super::exit_report::{self, Culprit};
+use super::exit_report::{self, ResponsibleService};
 use super::reports::{self, RunKind};
 use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
@@ -16,9 +16,9 @@ impl EventLoop<'_> {
     pub(super) fn give_up(&mut self) -> u8 {
         self.because = StopReason::Asked;
         let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
-        let one_by_one = AssertUnwindSafe(|| kill_remaining::one_by_one(&mut self.processes, until));
-        if std::panic::catch_unwind(one_by_one).is_err() {
-            tracing::error!("{}: ending all that is left", panic_note::told());
+        let stop_each = AssertUnwindSafe(|| kill_remaining::stop_each(&mut self.processes, until));
+        if std::panic::catch_unwind(stop_each).is_err() {
+            tracing::error!("{}: ending all that is left", panic_note::take());
         }
         EXIT_REFUSED
     }
@@ -31,11 +31,11 @@ impl EventLoop<'_> {
         // Log writers are children of ours, too: whoever is left at the end is killed.
         let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(half);
-        kill_remaining::everybody(&mut self.processes, patience, kill);
+        kill_remaining::kill_all(&mut self.processes, patience, kill);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
         self.processes.logs.finish(until);
-        self.tell_story(code);
+        self.report_end(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();
         let moments = lines
@@ -46,29 +46,29 @@ impl EventLoop<'_> {
     }
 
     /// The container's last lines, and what Kubernetes shows of it.
-    pub(super) fn tell_story(&mut self, code: u8) {
+    pub(super) fn report_end(&mut self, code: u8) {
         if self.run_kind == RunKind::Preparing && self.because == StopReason::NothingLeft {
             return;
         }
-        let culprit = self.supervisor.culprit().and_then(|id| {
+        let responsible = self.supervisor.culprit().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
             // How it ended is told in any case.
             let why = self.supervisor.failed(id).filter(|why| !matches!(why, FailureReason::Ended(_)));
             let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
             let last = self.processes.logs.last(id, exit_report::LAST);
-            Some(Culprit { status, out_of_memory: self.processes.is_out_of_memory(id), why, last })
+            Some(ResponsibleService { status, out_of_memory: self.processes.is_out_of_memory(id), why, last })
         });
-        let story = exit_report::tell(&self.because, code, culprit.as_ref());
+        let report = exit_report::lines(&self.because, code, responsible.as_ref());
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, whatever its code.
         let plain = matches!(self.because, StopReason::Main(Exit::Code(_)))
-            && culprit.as_ref().is_some_and(|culprit| !culprit.out_of_memory && culprit.why.is_none());
+            && responsible.as_ref().is_some_and(|responsible| !responsible.out_of_memory && responsible.why.is_none());
         match self.run_kind == RunKind::Alone && plain {
-            true => story.iter().for_each(|line| tracing::debug!("{line}")),
-            false => story.iter().for_each(|line| tracing::error!("{line}")),
+            true => report.iter().for_each(|line| tracing::debug!("{line}")),
+            false => report.iter().for_each(|line| tracing::error!("{line}")),
         }
-        if let Some(log) = self.termination_log.take().filter(|_| !story.is_empty()) {
+        if let Some(log) = self.termination_log.take().filter(|_| !report.is_empty()) {
             // A full disk: the lines above have said it.
-            let _unwritten = log.write(&(story.join("\n") + "\n"));
+            let _unwritten = log.write(&(report.join("\n") + "\n"));
         }
     }
 

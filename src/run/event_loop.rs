@@ -45,7 +45,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) control_handler: ControlHandler,
     pub(super) queue: VecDeque<Event>,
     pub(super) because: StopReason,
-    pub(super) began: Instant,
+    pub(super) started_at: Instant,
     pub(super) tty: bool,
     pub(super) ends_by: Option<Instant>,
     pub(super) origin: Option<&'a mut dyn Origin>,
@@ -59,7 +59,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) termination_log: Option<TerminationLog>,
     pub(super) signal_rules: Vec<SignalRule>,
     /// Signals that came and that nobody takes: each is said once.
-    pub(super) untaken: BTreeSet<Signal>,
+    pub(super) unhandled_signals: BTreeSet<Signal>,
     pub(super) run_kind: RunKind,
     pub(super) refusals: Refusals,
     pub(super) stop_timeout: Duration,
@@ -78,8 +78,8 @@ impl<'a> EventLoop<'a> {
             _ => RunKind::Serving,
         };
         let supervisor = Supervisor::new(stage.setup);
-        let journal = Journal::begin(&supervisor, &stage.control_context.before, Time(stage.began.elapsed()));
-        let turning = Self {
+        let journal = Journal::begin(&supervisor, &stage.control_context.before, Time(stage.started_at.elapsed()));
+        let event_loop = Self {
             control_handler: ControlHandler::new(
                 stage.control_context.app,
                 stage.control_context.fixed,
@@ -93,44 +93,44 @@ impl<'a> EventLoop<'a> {
             calls,
             queue: VecDeque::new(),
             because: StopReason::NothingLeft,
-            began: stage.began,
+            started_at: stage.started_at,
             tty: stage.tty,
             origin: stage.origin,
             reload_asked: None,
             reloading: Vec::new(),
-            host_notify: stage.outside.host_notify,
+            host_notify: stage.host_channels.host_notify,
             hurried: false,
-            termination_log: stage.outside.termination_log,
+            termination_log: stage.host_channels.termination_log,
             signal_rules: stage.signal_rules,
-            untaken: BTreeSet::new(),
+            unhandled_signals: BTreeSet::new(),
             ends_by: None,
             run_kind,
             refusals: Refusals::new(),
             stop_timeout,
             callers,
         };
-        turning.callers.set(turning.users());
-        Ok(turning)
+        event_loop.callers.set(event_loop.users());
+        Ok(event_loop)
     }
 
     /// Turns until the engine says exit.
-    pub(super) async fn turn(&mut self) -> std::io::Result<u8> {
+    pub(super) async fn run(&mut self) -> std::io::Result<u8> {
         if self.run_kind == RunKind::Alone {
             self.signals.take_faults()?;
         }
         let sources = Sources::new(self.signals, &self.processes)?;
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
-        self.hear();
+        self.read_signals();
         let mut ready = Ready::default();
         loop {
-            if let Some(code) = self.settle() {
+            if let Some(code) = self.process_events() {
                 return Ok(code);
             }
-            self.attend();
-            let deadline = self.next_look();
+            self.check_waiters();
+            let deadline = self.next_deadline();
             let call = sources.wait(&mut ready, &self.processes, &mut self.calls, deadline).await;
-            if let Some(code) = self.take_turn(&mut ready, deadline, call) {
+            if let Some(code) = self.dispatch(&mut ready, deadline, call) {
                 return Ok(code);
             }
         }
@@ -138,9 +138,9 @@ impl<'a> EventLoop<'a> {
 
     /// Gives each source that is ready its share; `ready` says afterwards who may have more. Returns the exit code once the
     /// engine says so.
-    pub(super) fn take_turn(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
+    pub(super) fn dispatch(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
         if std::mem::take(&mut ready.signals) {
-            self.hear();
+            self.read_signals();
             ready.exits = true;
         }
         if ready.exits {
@@ -156,12 +156,12 @@ impl<'a> EventLoop<'a> {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.processes.count_leftovers(&mut self.queue);
             self.processes.adjust_oom_scores();
-            self.processes.expire_looks(Instant::now(), &mut self.queue);
+            self.processes.expire_probes(Instant::now(), &mut self.queue);
             self.processes.reading.expire(Instant::now(), &mut self.processes.watch);
             self.processes.logs.tick();
             self.queue.push_back(Event::Tick);
         }
-        let code = self.answer_some(ready, call);
+        let code = self.answer_calls(ready, call);
         if code.is_some() {
             return code;
         }
@@ -169,18 +169,18 @@ impl<'a> EventLoop<'a> {
             with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
         }
         for (ready, way) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
-            *ready = *ready && self.processes.logs.turn(way);
+            *ready = *ready && self.processes.logs.pump(way);
         }
         None
     }
 
     /// Answers callers, each knowing what has come of everything before it.
-    pub(super) fn answer_some(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
+    pub(super) fn answer_calls(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
         ready.calls = false;
         let mut next = first;
         for _ in 0..CALLS_AT_ONCE {
             let call = next.or_else(|| self.calls.as_mut()?.try_recv().ok())?;
-            if let Some(code) = self.settle() {
+            if let Some(code) = self.process_events() {
                 return Some(code);
             }
             self.answer(call);
@@ -191,14 +191,14 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
-    pub(super) fn settle(&mut self) -> Option<u8> {
+    pub(super) fn process_events(&mut self) -> Option<u8> {
         if privilege::take_stuck() {
             tracing::error!(
                 "a privilege that was taken for a moment could not be given back: stopping every service in order"
             );
             self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
         }
-        self.free_places();
+        self.free_slots();
         // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
         let mut answers = VecDeque::new();
         loop {
@@ -229,7 +229,7 @@ impl<'a> EventLoop<'a> {
             match action {
                 Action::Exit(code) => return Some(code),
                 Action::Report(report) => {
-                    self.control_handler.journal.hear(&report, self.now());
+                    self.control_handler.journal.record(&report, self.now());
                     if let Report::Stopping { because } = &report {
                         self.because = because.clone();
                         self.end_of_budget();
@@ -238,7 +238,7 @@ impl<'a> EventLoop<'a> {
                         self.refusals.insert(*id, why.clone());
                     }
                     let killed = self.who_is_killed(&report);
-                    let background = ReportContext {
+                    let context = ReportContext {
                         killed: &killed,
                         hurried: self.hurried,
                         run_kind: self.run_kind,
@@ -246,8 +246,8 @@ impl<'a> EventLoop<'a> {
                         awaited: &|id, at| self.processes.awaited(id, at),
                         out_of_memory: &|id| self.processes.is_out_of_memory(id),
                     };
-                    reports::say(&report, &self.supervisor, &background);
-                    self.tell_outside(&report);
+                    reports::say(&report, &self.supervisor, &context);
+                    self.notify_host(&report);
                 }
                 Action::Spawn { id, role, after } => self.processes.start(id, role, after, answers),
                 Action::Signal { id, pid, to, signal } => {
@@ -255,13 +255,13 @@ impl<'a> EventLoop<'a> {
                     self.processes.signal(pid, to, signal);
                 }
                 Action::Probe { id, look } => {
-                    self.control_handler.journal.looks(id, look, self.now());
-                    self.processes.look(id, look, Instant::now(), &mut self.queue);
+                    self.control_handler.journal.record_probe(id, look, self.now());
+                    self.processes.start_probe(id, look, Instant::now(), &mut self.queue);
                 }
-                Action::CancelProbe { id } => self.processes.forget(id),
+                Action::CancelProbe { id } => self.processes.cancel_probe(id),
                 Action::UntrackGroup { pid, .. } => self.processes.abandon(pid),
                 Action::ApplyReload { id } => {
-                    self.processes.renew(id);
+                    self.processes.apply_reload(id);
                     if let Some(spec) = self.supervisor.spec(id) {
                         self.control_handler.service_index.put(id, spec);
                     }
@@ -274,6 +274,6 @@ impl<'a> EventLoop<'a> {
     }
 
     pub(super) fn now(&self) -> Time {
-        Time(self.began.elapsed())
+        Time(self.started_at.elapsed())
     }
 }

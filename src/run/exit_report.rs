@@ -11,7 +11,7 @@ use crate::supervise::{Exit, Status, StopReason};
 pub const LAST: usize = 10;
 
 /// Whom the story is about.
-pub struct Culprit {
+pub struct ResponsibleService {
     /// As it was at the end.
     pub status: Status,
     /// Whether it was killed for want of memory.
@@ -23,19 +23,19 @@ pub struct Culprit {
 }
 
 /// Returns the story, line by line; nothing where all went as asked.
-pub fn tell(because: &StopReason, code: u8, culprit: Option<&Culprit>) -> Vec<String> {
-    let Some(culprit) = culprit.filter(|_| code != 0) else { return Vec::new() };
-    let mut story = vec![format!("the container ends with code {code}: {}", who(because, culprit))];
-    let last = culprit.last.as_deref().unwrap_or_default();
+pub fn lines(because: &StopReason, code: u8, responsible: Option<&ResponsibleService>) -> Vec<String> {
+    let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
+    let mut lines = vec![format!("the container ends with code {code}: {}", subject(because, responsible))];
+    let last = responsible.last.as_deref().unwrap_or_default();
     if !last.is_empty() {
-        story.push("its last lines:".to_owned());
-        story.extend(last.iter().map(|line| format!("  {}", printed(line))));
+        lines.push("its last lines:".to_owned());
+        lines.extend(last.iter().map(|line| format!("  {}", printed(line))));
     }
-    story
+    lines
 }
 
-fn who(because: &StopReason, culprit: &Culprit) -> String {
-    let Culprit { status, out_of_memory, why, .. } = culprit;
+fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
+    let ResponsibleService { status, out_of_memory, why, .. } = responsible;
     let name = match because {
         StopReason::Main(_) => "the main command".to_owned(),
         StopReason::Signal(_)
@@ -74,7 +74,7 @@ mod tests {
     use crate::log::own_messages::Stream;
     use crate::supervise::{FailureReason, Id, StatusState, Time};
 
-    fn culprit(last_exit: Option<Exit>, restarts: u32) -> Culprit {
+    fn responsible(last_exit: Option<Exit>, restarts: u32) -> ResponsibleService {
         let status = Status {
             id: Id(0),
             name: ServiceName::new("db").unwrap(),
@@ -88,7 +88,7 @@ mod tests {
             why: None,
             healthy: None,
         };
-        Culprit { status, out_of_memory: false, why: None, last: None }
+        ResponsibleService { status, out_of_memory: false, why: None, last: None }
     }
 
     #[test]
@@ -102,31 +102,33 @@ mod tests {
             more: false,
             cut: false,
         };
-        let culprit = Culprit { out_of_memory: true, last: Some(vec![line]), ..culprit(Some(killed), 4) };
+        let responsible =
+            ResponsibleService { out_of_memory: true, last: Some(vec![line]), ..responsible(Some(killed), 4) };
         let because = StopReason::Essential(Id(0), FailureReason::Ended(killed));
         let expected = [
             "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3 min 2 s, 4 restarts",
             "its last lines:",
             "  loading\\x1b[31m 9 GB",
         ];
-        assert_eq!(tell(&because, 137, Some(&culprit)), expected);
+        assert_eq!(lines(&because, 137, Some(&responsible)), expected);
     }
 
     #[test]
     fn an_end_that_was_asked_for_has_no_story() {
-        assert!(tell(&StopReason::Asked, 0, Some(&culprit(None, 0))).is_empty());
-        assert!(tell(&StopReason::NothingLeft, 3, None).is_empty());
+        assert!(lines(&StopReason::Asked, 0, Some(&responsible(None, 0))).is_empty());
+        assert!(lines(&StopReason::NothingLeft, 3, None).is_empty());
     }
 
     #[test]
     fn a_limit_and_bad_health_are_told_as_such() {
-        let limited = Culprit { why: Some("10 failures in a row, last: code 1".to_owned()), ..culprit(None, 9) };
-        let told = tell(&StopReason::NothingLeft, 1, Some(&limited));
+        let limited =
+            ResponsibleService { why: Some("10 failures in a row, last: code 1".to_owned()), ..responsible(None, 9) };
+        let told = lines(&StopReason::NothingLeft, 1, Some(&limited));
         assert!(
             told[0].contains("db failed: 10 failures in a row, last: code 1, after 3 min 2 s, 9 restarts"),
             "{told:?}"
         );
-        let told = tell(&StopReason::Unhealthy(Id(0)), 1, Some(&culprit(None, 0)));
+        let told = lines(&StopReason::Unhealthy(Id(0)), 1, Some(&responsible(None, 0)));
         assert!(told[0].contains("db was unhealthy, after"), "{told:?}");
     }
 }

@@ -34,21 +34,21 @@ use crate::sys::signals::Signals;
 
 /// Lives the whole life and returns the container's exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
-    panic_note::take_notes();
+    panic_note::install_hook();
     // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
-    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| life(main)));
+    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| boot(main)));
     // Before the configuration is known nobody has said how much to say.
     let (code, until) = lived.map_or_else(
         |_| {
             own_messages::install(Level::Info);
-            tracing::error!("{}", panic_note::told());
-            over(EXIT_REFUSED)
+            tracing::error!("{}", panic_note::take());
+            ended_early(EXIT_REFUSED)
         },
         |lived| {
             lived.unwrap_or_else(|error| {
                 own_messages::install(Level::Info);
                 tracing::error!("{error}");
-                over(error.exit_code())
+                ended_early(error.exit_code())
             })
         },
     );
@@ -57,11 +57,11 @@ pub fn run(main: Vec<OsString>) -> u8 {
 }
 
 /// A life without a stop of services: its code, and until when its lines may leave.
-fn over(code: u8) -> (u8, Instant) {
+fn ended_early(code: u8) -> (u8, Instant) {
     (code, Instant::now() + LAST_LINES)
 }
 
-fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
+fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let mut stopwatch = Stopwatch::start();
     host::refuse_machine()?;
     let _only_one = instance::claim()?;
@@ -78,12 +78,12 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     stopwatch.done("facts");
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     locate_all(&mut plan, doctor::ground);
-    boot_context::say_ours_alike(&plan);
+    boot_context::format_own_messages(&plan);
     report(&config, &plan);
     source::of_s6_overlay(&source::Where::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
         tracing::error!("main command: {why}; nothing was done or started");
-        return Ok(over(code));
+        return Ok(ended_early(code));
     }
     let power = privilege::detect();
     if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
@@ -97,11 +97,11 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         Ok(room) => room,
         Err(Ended::Asked(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
-            return Ok(over(0));
+            return Ok(ended_early(0));
         }
         Err(Ended::Refused(refused)) => return Err(refused.into()),
     };
-    let outside = outside(&environment);
+    let host_channels = host_channels(&environment);
     let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
     let given = environment;
     let environment = Environment::new(given.clone());
@@ -109,20 +109,20 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let limits = descriptors::make_room(config.services.len() + usize::from(plan.main.is_some()));
-    let mut life = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
+    let mut boot = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
-        if let Some(over) = life.prepare(&power, listener.as_ref(), &mut signals)? {
-            return Ok(over);
+        if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
+            return Ok(ended_early);
         }
-        life.stopwatch.done("prepare");
+        boot.stopwatch.done("prepare");
     }
-    let sockets = life.sockets(directory.as_ref());
+    let sockets = boot.sockets(directory.as_ref());
     let dropped = match power {
-        Power::Root(root) => root.step_down(&life.plan.identity, &life.plan.privilege)?,
-        Power::User => privilege::stay(&life.plan.identity, &life.plan.privilege)?,
+        Power::Root(root) => root.step_down(&boot.plan.identity, &boot.plan.privilege)?,
+        Power::User => privilege::stay(&boot.plan.identity, &boot.plan.privilege)?,
     };
-    life.stopwatch.done("step down");
-    let outcome = life.serve(&dropped, listener, sockets, outside, &mut signals);
+    boot.stopwatch.done("step down");
+    let outcome = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
     if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
         directory.leave();
     }
@@ -131,7 +131,7 @@ fn life(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
 }
 
 /// Opens what tells the world outside: as root, because it may be root's.
-fn outside(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
+fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
     let address = environment.get(OsStr::new(notify::VARIABLE));
     let host_notify = address.and_then(|address| match HostNotify::open(address) {
         Ok(host_notify) => Some(host_notify),

@@ -52,7 +52,7 @@ impl Journal {
     }
 
     /// Notes what a report says.
-    pub fn hear(&mut self, report: &Report, now: Time) {
+    pub fn record(&mut self, report: &Report, now: Time) {
         match report {
             Report::Starting { id, .. } => {
                 self.awaits.remove(id);
@@ -67,7 +67,7 @@ impl Journal {
     }
 
     /// Notes what is asked about it.
-    pub fn looks(&mut self, id: Id, look: ProbeKind, now: Time) {
+    pub fn record_probe(&mut self, id: Id, look: ProbeKind, now: Time) {
         if let ProbeKind::Await(at) = look {
             self.awaits.insert(id, at);
             self.note(id, |moments| &mut moments.outside, now);

@@ -27,8 +27,8 @@ const AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
 /// is none (a shell from `docker exec` is no child of ours).
-pub fn everybody(processes: &mut ProcessManager, patience: Instant, last: Instant) {
-    if all_buried(processes, last) {
+pub fn kill_all(processes: &mut ProcessManager, patience: Instant, last: Instant) {
+    if reap_all(processes, last) {
         return;
     }
     signal_all(Signal::TERM);
@@ -37,18 +37,18 @@ pub fn everybody(processes: &mut ProcessManager, patience: Instant, last: Instan
     if wait(processes, patience, |_| false) {
         return;
     }
-    say_who_is_killed(told.elapsed());
+    log_who_is_killed(told.elapsed());
     // Children of the killed come to us one generation at a time, however many there are.
     let mut died = Instant::now();
     loop {
-        let before = processes.deaths;
+        let before = processes.reaped;
         signal_all(Signal::KILL);
-        wait_for_a_death(STEP / 10);
-        if all_buried(processes, last) {
+        sleep_until_signal(STEP / 10);
+        if reap_all(processes, last) {
             return;
         }
         let now = Instant::now();
-        if processes.deaths != before {
+        if processes.reaped != before {
             died = now;
         }
         if now >= last || now >= died + AFTER_KILL {
@@ -58,7 +58,7 @@ pub fn everybody(processes: &mut ProcessManager, patience: Instant, last: Instan
 }
 
 /// They belong to no service any more, or nobody knows to which: only here they are named.
-fn say_who_is_killed(after: Duration) {
+fn log_who_is_killed(after: Duration) {
     let left: Vec<Pid> = children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect();
     if !left.is_empty() {
         let (names, after) = (kill::named(&left), reports::span(after));
@@ -67,7 +67,7 @@ fn say_who_is_killed(after: Duration) {
 }
 
 /// Stops what lives without the engine's help, the youngest first, each with a fair share of the time.
-pub fn one_by_one(processes: &mut ProcessManager, until: Instant) {
+pub fn stop_each(processes: &mut ProcessManager, until: Instant) {
     let mut left = processes.youngest_first();
     while !left.is_empty() {
         let pid = left.remove(0);
@@ -109,7 +109,7 @@ fn children() -> Vec<libc::pid_t> {
 /// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
 fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
     loop {
-        let none_left = all_buried(processes, until);
+        let none_left = reap_all(processes, until);
         if none_left || over(processes) {
             return true;
         }
@@ -117,19 +117,19 @@ fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut Proce
         if left.is_zero() {
             return false;
         }
-        wait_for_a_death(left.min(STEP));
+        sleep_until_signal(left.min(STEP));
     }
 }
 
 /// Whoever forks without end is not waited for beyond `until`.
-fn all_buried(processes: &mut ProcessManager, until: Instant) -> bool {
+fn reap_all(processes: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
     while processes.reap_children(AT_ONCE, &mut ignored) && Instant::now() < until {}
     reap::look() == ReapResult::NoChild
 }
 
 /// Sleeps until a signal comes (CHLD among them) or `step` has passed.
-fn wait_for_a_death(step: Duration) {
+fn sleep_until_signal(step: Duration) {
     let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::try_from(step.as_nanos()).unwrap_or(20_000_000) };
     // SAFETY: `time` outlives the call; nanosleep(2) returns early when a handler ran.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };

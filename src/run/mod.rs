@@ -7,6 +7,7 @@ pub mod boot_context;
 mod calendars;
 pub mod cgroup;
 mod control_handler;
+mod descriptor_needs;
 mod detached;
 mod end;
 mod environment;
@@ -18,7 +19,8 @@ pub mod init;
 mod journal;
 mod kill;
 mod kill_remaining;
-mod needs;
+
+mod exec_results;
 pub mod notify;
 pub mod notify_sockets;
 mod oom_tracker;
@@ -33,15 +35,14 @@ mod reading;
 mod reload;
 mod reports;
 pub mod reread;
-mod retire;
 mod scores;
 mod service_entry;
+mod service_slots;
 mod signals_received;
 mod sources;
 pub mod stopwatch;
 pub mod terminal;
 pub mod termination_log;
-mod verdicts;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -89,11 +90,11 @@ pub struct Stage<'a> {
     /// Whether this is *prepare*.
     pub preparing: bool,
     /// When this life began.
-    pub began: Instant,
+    pub started_at: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
     /// Who is told outside.
-    pub outside: HostChannels,
+    pub host_channels: HostChannels,
     /// To whom signals go, instead of the main command.
     pub signal_rules: Vec<SignalRule>,
     /// What it was made from; `None`: that is not to be asked here.
@@ -131,23 +132,23 @@ pub struct StageResult {
 pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::explained("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    let mut turning = {
+    let mut event_loop = {
         let _inside = runtime.enter();
         EventLoop::new(stage).map_err(refused)?
     };
-    descriptors::suffice(&turning.processes.needs())?;
-    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(turning.turn())));
+    descriptors::suffice(&event_loop.processes.descriptor_needs())?;
+    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run())));
     let code = match turned {
         Ok(Ok(code)) => code,
         // An epoll registration that the kernel refuses; nothing runs yet.
         Ok(Err(cause)) => {
             tracing::error!("cannot watch for events: {cause}");
-            turning.give_up()
+            event_loop.give_up()
         }
         Err(_) => {
-            tracing::error!("{}: stopping every service in order", panic_note::told());
-            turning.give_up()
+            tracing::error!("{}: stopping every service in order", panic_note::take());
+            event_loop.give_up()
         }
     };
-    Ok(turning.end(code))
+    Ok(event_loop.end(code))
 }

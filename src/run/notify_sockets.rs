@@ -35,9 +35,9 @@ impl NotifySockets {
         let mut notify_sockets = HashMap::new();
         for (at, member) in members.iter_mut().enumerate() {
             let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
-            match watch.voice(Id(at), &receiver) {
+            match watch.notify_socket(Id(at), &receiver) {
                 Ok(key) => {
-                    member.told = told(&member.service, &address);
+                    member.notify_variables = variables(&member.service, &address);
                     notify_sockets
                         .insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
                 }
@@ -51,18 +51,18 @@ impl NotifySockets {
     /// directory for such sockets may be root's.
     pub fn add(&mut self, id: Id, member: &mut ServiceEntry, watch: &mut Watch) {
         let service = &member.service;
-        if !speaks(service) {
+        if !uses_notify_socket(service) {
             return self.remove(id, watch);
         }
-        if let Some(voice) = self.0.get_mut(&id) {
-            voice.receiver.hear_only(member.plan.credentials.uid);
-            member.told = told(service, &voice.address);
+        if let Some(socket) = self.0.get_mut(&id) {
+            socket.receiver.accept_only(member.plan.credentials.uid);
+            member.notify_variables = variables(service, &socket.address);
             return;
         }
         match notify::open(None, &service.name, member.plan.credentials.uid) {
             Ok((address, receiver)) => {
-                if let Ok(key) = watch.voice(id, &receiver) {
-                    member.told = told(service, &address);
+                if let Ok(key) = watch.notify_socket(id, &receiver) {
+                    member.notify_variables = variables(service, &address);
                     self.0.insert(id, NotifySocket { address, receiver, key, status: None, refused: false });
                 }
             }
@@ -79,34 +79,34 @@ impl NotifySockets {
 
     /// Forgets what an earlier process said.
     pub fn begin(&mut self, id: Id) {
-        if let Some(voice) = self.0.get_mut(&id) {
-            voice.receiver.clear();
-            voice.status = None;
+        if let Some(socket) = self.0.get_mut(&id) {
+            socket.receiver.clear();
+            socket.status = None;
         }
     }
 
     /// Returns what a service last said about itself.
     pub fn status(&self, id: Id) -> Option<&str> {
-        self.0.get(&id).and_then(|voice| voice.status.as_deref())
+        self.0.get(&id).and_then(|socket| socket.status.as_deref())
     }
 
     /// Hears what a service has said since.
-    pub fn hear(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
-        let Some(voice) = self.0.get_mut(&id) else { return };
-        for said in voice.receiver.receive() {
+    pub fn receive(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
+        let Some(socket) = self.0.get_mut(&id) else { return };
+        for said in socket.receiver.receive() {
             match said {
                 Notification::Ready => events.push_back(Event::Ready { id }),
                 Notification::Watchdog => events.push_back(Event::Alive { id, within: None }),
                 Notification::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
                 Notification::WatchdogTrigger => events.push_back(Event::Trouble { id }),
                 Notification::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
-                Notification::Status(text) => voice.status = Some(text),
-                Notification::Reloading => voice.status = Some("reloading".to_owned()),
-                Notification::Stopping => voice.status = Some("stopping".to_owned()),
+                Notification::Status(text) => socket.status = Some(text),
+                Notification::Reloading => socket.status = Some("reloading".to_owned()),
+                Notification::Stopping => socket.status = Some("stopping".to_owned()),
                 Notification::Errno(errno) => tracing::info!("{name}: says error {errno}"),
-                Notification::MainPid if voice.refused => {}
+                Notification::MainPid if socket.refused => {}
                 Notification::MainPid => {
-                    voice.refused = true;
+                    socket.refused = true;
                     tracing::warn!(
                         "{name}: MAINPID= is not accepted: the process that was started is the service; start \
                         it in the foreground"
@@ -126,7 +126,7 @@ pub fn open<'a>(
     directory: Option<&RuntimeDir>,
 ) -> Sockets {
     let mut sockets = Sockets::new();
-    for (service, plan) in services.filter(|(service, _)| speaks(service)) {
+    for (service, plan) in services.filter(|(service, _)| uses_notify_socket(service)) {
         match notify::open(directory, &service.name, plan.credentials.uid) {
             Ok(socket) => drop(sockets.insert(service.name.clone(), socket)),
             Err(refused) => tracing::warn!("{refused}"),
@@ -135,14 +135,14 @@ pub fn open<'a>(
     sockets
 }
 
-fn speaks(service: &Service) -> bool {
+fn uses_notify_socket(service: &Service) -> bool {
     matches!(service.ready, Ready::Notify { .. }) && service.kind == Kind::Longrun
 }
 
-fn told(service: &Service, address: &OsStr) -> Vec<(&'static str, OsString)> {
-    let mut told = vec![(notify::VARIABLE, address.to_owned())];
+fn variables(service: &Service, address: &OsStr) -> Vec<(&'static str, OsString)> {
+    let mut variables = vec![(notify::VARIABLE, address.to_owned())];
     if let Ready::Notify { watchdog: Some(within), .. } = &service.ready {
-        told.push(("WATCHDOG_USEC", within.as_micros().to_string().into()));
+        variables.push(("WATCHDOG_USEC", within.as_micros().to_string().into()));
     }
-    told
+    variables
 }

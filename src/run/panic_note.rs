@@ -26,7 +26,7 @@ pub fn on_purpose(environment: &BTreeMap<OsString, OsString>) {
 }
 
 /// Replaces the default hook, which writes to stderr and may wait for its reader.
-pub fn take_notes() {
+pub fn install_hook() {
     std::panic::set_hook(Box::new(|panic| {
         if let Ok(mut note) = NOTE.try_lock() {
             *note = Some(panic.to_string());
@@ -35,7 +35,7 @@ pub fn take_notes() {
 }
 
 /// Returns what the last panic said.
-pub fn told() -> String {
+pub fn take() -> String {
     let note = NOTE.try_lock().ok().and_then(|mut note| note.take());
     format!("internal error: {}", note.as_deref().unwrap_or("no note was taken"))
 }

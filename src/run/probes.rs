@@ -16,7 +16,7 @@ use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, Time};
 
 /// Who asks a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Asker {
+pub enum ProbeOwner {
     /// The engine.
     Engine(Id),
     /// Somebody over the control socket, by a command of the service's.
@@ -25,8 +25,8 @@ pub enum Asker {
 
 impl EventLoop<'_> {
     /// Returns when something has to happen by itself.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        let engine = self.supervisor.deadline().map(|Time(after)| self.began + after);
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let engine = self.supervisor.deadline().map(|Time(after)| self.started_at + after);
         let leftovers = self.processes.look_at().into_iter().chain(self.processes.scores_due());
         let others = self
             .processes
@@ -42,51 +42,57 @@ impl EventLoop<'_> {
 
 impl ProcessManager {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
-    pub fn look(&mut self, id: Id, look: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
-        if let Err(why) = self.try_look(id, look, now) {
+    pub fn start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
+        if let Err(why) = self.try_start_probe(id, start_probe, now) {
             let why = why.words(Errno::from_raw(why.errno).desc());
             events.push_back(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
         }
     }
 
-    fn try_look(&mut self, id: Id, look: ProbeKind, now: Instant) -> Result<(), SpawnError> {
+    fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), SpawnError> {
         let nothing = || SpawnError::new("cannot find what to ask".to_owned(), Errno::EINVAL as i32);
         let member = self.members.get(id.0).ok_or_else(nothing)?;
-        let (probe, timeout) = question(&member.service, look).ok_or_else(nothing)?;
-        let launch = member.command(&self.around, Descriptors::default(), self.file_of_run(id)?)?;
-        self.probes.start(Asker::Engine(id), probe, timeout, now, launch)?;
+        let (probe, timeout) = probe_of(&member.service, start_probe).ok_or_else(nothing)?;
+        let launch = member.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
+        self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
         Ok(())
     }
 
     /// Waits for no answer any more.
-    pub fn forget(&mut self, id: Id) {
-        self.probes.cancel(Asker::Engine(id));
+    pub fn cancel_probe(&mut self, id: Id) {
+        self.probes.cancel(ProbeOwner::Engine(id));
     }
 
     /// Ends the questions whose time is over.
-    pub fn expire_looks(&mut self, now: Instant, events: &mut VecDeque<Event>) {
-        for (asker, answer) in self.probes.expire(now) {
-            self.looked(asker, answer, events);
+    pub fn expire_probes(&mut self, now: Instant, events: &mut VecDeque<Event>) {
+        for (owner, answer) in self.probes.expire(now) {
+            self.probe_finished(owner, answer, events);
         }
     }
 
     /// Passes an answer on to who asked.
-    pub fn looked(&mut self, asker: Asker, answer: ProbeResult, events: &mut VecDeque<Event>) {
-        match asker {
-            Asker::Engine(id) => events.push_back(Event::ProbeResult { id, answer }),
-            Asker::Caller(id) => self.tried.push((id, answer)),
+    pub fn probe_finished(&mut self, owner: ProbeOwner, answer: ProbeResult, events: &mut VecDeque<Event>) {
+        match owner {
+            ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, answer }),
+            ProbeOwner::Caller(id) => self.command_results.push((id, answer)),
         }
     }
 
-    /// Begins to run a command as a service; what comes of it stands in `tried` one day.
+    /// Begins to run a command as a service; what comes of it stands in `command_results` one day.
     ///
     /// # Errors
     /// When no process can be had, or the command before it is not over.
-    pub fn run_as(&mut self, id: Id, words: &[OsString], timeout: Duration, now: Instant) -> Result<(), SpawnError> {
+    pub fn start_command(
+        &mut self,
+        id: Id,
+        words: &[OsString],
+        timeout: Duration,
+        now: Instant,
+    ) -> Result<(), SpawnError> {
         let nobody = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
         let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
-        let launch = member.command(&self.around, Descriptors::default(), file)?;
-        self.probes.start(Asker::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
+        let launch = member.command(&self.context, Descriptors::default(), file)?;
+        self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
     }
 
@@ -109,8 +115,8 @@ impl ProcessManager {
     }
 }
 
-fn question(service: &Service, look: ProbeKind) -> Option<(&Probe, Duration)> {
-    match look {
+fn probe_of(service: &Service, start_probe: ProbeKind) -> Option<(&Probe, Duration)> {
+    match start_probe {
         ProbeKind::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
         ProbeKind::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),

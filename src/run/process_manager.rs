@@ -16,11 +16,11 @@ use super::calendars::Calendars;
 use super::notify_sockets::{NotifySockets, Sockets};
 use super::oom_tracker::OomTracker;
 use super::pipes::Pipes;
-use super::probes::Asker;
+use super::probes::ProbeOwner;
 use super::process_table::{Left, Process, ProcessTable};
 use super::reading::Reading;
-use super::retire::Places;
 use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
+use super::service_slots::ServiceSlots;
 use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
@@ -38,16 +38,16 @@ use crate::sys::process::spawn;
 /// Everything that acts on processes.
 pub struct ProcessManager {
     pub(super) members: Vec<ServiceEntry>,
-    pub(super) around: LaunchContext,
+    pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
     /// Verdicts and readiness.
     pub watch: Watch,
     /// What services say.
     pub logs: Logs,
     /// Questions under way.
-    pub probes: Probes<Asker>,
+    pub probes: Probes<ProbeOwner>,
     /// What came of commands that somebody asked for.
-    pub tried: Vec<(Id, ProbeResult)>,
+    pub command_results: Vec<(Id, ProbeResult)>,
     /// What services say of themselves.
     pub notify_sockets: NotifySockets,
     /// What services write to each other.
@@ -65,10 +65,10 @@ pub struct ProcessManager {
     /// What a reload reads.
     pub reading: Reading,
     /// Whose places reloads have made free, or soon will.
-    pub(super) places: Places,
+    pub(super) slots: ServiceSlots,
     null: File,
     /// How many dead were buried.
-    pub(super) deaths: u64,
+    pub(super) reaped: u64,
     pub(super) last: Vec<Option<Pid>>,
 }
 
@@ -77,9 +77,9 @@ impl ProcessManager {
     ///
     /// # Errors
     /// When no descriptor can be had.
-    pub fn new(mut members: Vec<ServiceEntry>, around: LaunchContext, sockets: Sockets) -> io::Result<Self> {
+    pub fn new(mut members: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
         let mut watch = Watch::new()?;
-        let mut calendars = Calendars::new(around.zone.clone());
+        let mut calendars = Calendars::new(context.zone.clone());
         for (at, member) in members.iter().enumerate() {
             calendars.put(Id(at), &member.plan.name, member.service.calendar.as_ref(), &mut watch);
         }
@@ -87,12 +87,12 @@ impl ProcessManager {
             calendars,
             notify_sockets: NotifySockets::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
-            tried: Vec::new(),
+            command_results: Vec::new(),
             pipes: Pipes::new(&members)?,
             last: vec![None; members.len()],
-            logs: Logs::new(members.iter().map(|member| member.route(&around)))?,
+            logs: Logs::new(members.iter().map(|member| member.route(&context)))?,
             members,
-            around,
+            context,
             process_table: ProcessTable::new(),
             watch,
             memory: OomTracker::watch(),
@@ -100,9 +100,9 @@ impl ProcessManager {
             files: HashMap::new(),
             scores: VecDeque::new(),
             reading: Reading::default(),
-            places: Places::default(),
+            slots: ServiceSlots::default(),
             null: dev_null::input()?,
-            deaths: 0,
+            reaped: 0,
         })
     }
 
@@ -147,9 +147,9 @@ impl ProcessManager {
             Role::Finish | Role::StopCommand => self.file_of_run(id)?,
         };
         let mut launch = match role {
-            Role::Run => member.command(&self.around, descriptors, file)?,
-            Role::Finish => member.finish((after, last), &self.around, descriptors, file)?,
-            Role::StopCommand => member.undo(&self.around, descriptors, file)?,
+            Role::Run => member.command(&self.context, descriptors, file)?,
+            Role::Finish => member.finish((after, last), &self.context, descriptors, file)?,
+            Role::StopCommand => member.stop_command(&self.context, descriptors, file)?,
         };
         let mark = self.process_table.detached.next_mark();
         launch.mark = mark.limit();
@@ -169,11 +169,11 @@ impl ProcessManager {
             let _watched = pipe.map(|(read, _)| self.logs.add(id, stream, read));
         }
         // A verdict that cannot be watched is read when the process ends.
-        let key = self.watch.verdict(pid, &started.verdict);
+        let key = self.watch.exec_pipe(pid, &started.exec_pipe);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
-        let verdict = key.ok().map(|key| (key, started.verdict));
+        let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
         self.process_table
-            .born(pid, Process { id, role, verdict, file: copy, notify, refused: false, killed: false, mark });
+            .insert(pid, Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, mark });
         Ok(pid)
     }
 
@@ -208,7 +208,7 @@ impl ProcessManager {
         if let Some(process) = self.process_table.get(pid) {
             process.killed |= kills;
         } else if self.process_table.leftover(pid).0.is_some() {
-            self.process_table.told();
+            self.process_table.signalled();
         } else {
             // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
             return Err(Errno::ESRCH);
@@ -248,17 +248,17 @@ impl ProcessManager {
             };
             let out_of_memory = self.memory.explains(exit);
             // What it said before it died comes before its death.
-            self.read_verdict(pid, events);
-            let Some(process) = self.process_table.died(pid) else {
-                let looked = self.probes.died(pid, exit);
+            self.read_exec_result(pid, events);
+            let Some(process) = self.process_table.remove(pid) else {
+                let probe_finished = self.probes.exited(pid, exit);
                 self.process_table.detached.reaped(pid);
-                self.deaths += 1;
-                if let Some((asker, answer)) = looked {
-                    self.looked(asker, answer, events);
+                self.reaped += 1;
+                if let Some((owner, answer)) = probe_finished {
+                    self.probe_finished(owner, answer, events);
                 }
                 continue;
             };
-            self.hear(process.id, events);
+            self.receive_notifications(process.id, events);
             read += self.logs.catch_up(process.id);
             self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
@@ -266,7 +266,7 @@ impl ProcessManager {
             }
             let leftover = Leftover::pin(pid);
             reap::reap(pid);
-            self.deaths += 1;
+            self.reaped += 1;
             if !process.refused {
                 groups.push((process, pid, exit, leftover));
             }

@@ -30,7 +30,7 @@ pub struct Process {
     /// Which of its processes.
     pub role: Role,
     /// Open until it has said whether it executed its program.
-    pub verdict: Option<(Key, ExecPipe)>,
+    pub exec_pipe: Option<(Key, ExecPipe)>,
     /// Where it leaves what it reads from its `environment_file`.
     pub file: Option<Rc<SharedBytes>>,
     /// Watched until it has said that it is ready.
@@ -105,7 +105,7 @@ impl ProcessTable {
     }
 
     /// Takes a process that was just forked.
-    pub fn born(&mut self, pid: Pid, process: Process) {
+    pub fn insert(&mut self, pid: Pid, process: Process) {
         self.living.insert(pid, process);
         self.order.push(pid);
     }
@@ -126,7 +126,7 @@ impl ProcessTable {
     }
 
     /// Gives up a process that was reaped.
-    pub fn died(&mut self, pid: Pid) -> Option<Process> {
+    pub fn remove(&mut self, pid: Pid) -> Option<Process> {
         let process = self.living.remove(&pid)?;
         // Amortised: the order is only read at the very end.
         if self.order.len() > 2 * self.living.len() + 16 {
@@ -161,7 +161,7 @@ impl ProcessTable {
     }
 
     /// What was left is told something: it may be gone soon.
-    pub fn told(&mut self) {
+    pub fn signalled(&mut self) {
         if self.look_at.is_some() {
             self.pause = FIRST_LOOK;
             self.look_at = Some(Instant::now() + FIRST_LOOK);

@@ -159,12 +159,12 @@ impl ReloadPlan {
 }
 
 impl ProcessManager {
-    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`ProcessManager::renew`] is called.
+    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`ProcessManager::apply_reload`] is called.
     /// Returns the new ones.
     pub(super) fn adopt(&mut self, members: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let mut new = Vec::new();
         for (id, member) in members {
-            if self.places.vacant.remove(&id) {
+            if self.slots.vacant.remove(&id) {
                 if let Some(place) = self.members.get_mut(id.0) {
                     *place = member;
                 }
@@ -182,21 +182,21 @@ impl ProcessManager {
                 self.pipes.name(*id, member);
             }
         }
-        new.iter().for_each(|id| self.settle_in(*id));
+        new.iter().for_each(|id| self.apply_entry(*id));
         new
     }
 
     /// From now on a member is what the last reload has made of it.
-    pub fn renew(&mut self, id: Id) {
+    pub fn apply_reload(&mut self, id: Id) {
         let (Some(next), Some(member)) = (self.next.remove(&id), self.members.get_mut(id.0)) else { return };
         *member = next;
         self.files.remove(&id);
-        self.settle_in(id);
+        self.apply_entry(id);
     }
 
-    fn settle_in(&mut self, id: Id) {
+    fn apply_entry(&mut self, id: Id) {
         let Some(member) = self.members.get_mut(id.0) else { return };
-        self.logs.put(id, member.route(&self.around));
+        self.logs.put(id, member.route(&self.context));
         self.notify_sockets.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
         if let Err(errno) = self.pipes.link(id, member) {

@@ -39,8 +39,8 @@ pub struct ReportContext<'a> {
 }
 
 /// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
-pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<'_>) {
-    let ReportContext { run_kind, refusals, awaited, out_of_memory, .. } = *background;
+pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
+    let ReportContext { run_kind, refusals, awaited, out_of_memory, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
     let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
@@ -91,8 +91,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<
                 Killed::Undo => "its stop command is still there",
                 Killed::RestOfGroup => "what it left is still there",
             };
-            let remedy = kill::remedy(*id, *who, *after, supervisor, background.hurried);
-            tracing::warn!("{}: {what} after {}, killing {}{remedy}", name(*id), span(*after), background.killed);
+            let remedy = kill::remedy(*id, *who, *after, supervisor, context.hurried);
+            tracing::warn!("{}: {what} after {}, killing {}{remedy}", name(*id), span(*after), context.killed);
         }
         Report::NotReady { id, after, why: None } => {
             tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))
@@ -134,12 +134,12 @@ pub fn say(report: &Report, supervisor: &Supervisor, background: &ReportContext<
         Report::Undone { id, exit, took } => {
             tracing::warn!("{}: its stop command ended with {} after {}", name(*id), words(*exit), span(*took));
         }
-        Report::Stopping { because } => stopping(because, supervisor, background),
+        Report::Stopping { because } => stopping(because, supervisor, context),
     }
 }
 
-fn stopping(because: &StopReason, supervisor: &Supervisor, background: &ReportContext<'_>) {
-    let ReportContext { run_kind, refusals, out_of_memory, .. } = *background;
+fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
+    let ReportContext { run_kind, refusals, out_of_memory, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     match because {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),

@@ -36,7 +36,7 @@ pub struct ServiceEntry {
     /// As planned.
     pub plan: ServicePlan,
     /// Variables by which PID 1 tells it something (NOTIFY_SOCKET, WATCHDOG_USEC).
-    pub told: Vec<(&'static str, OsString)>,
+    pub notify_variables: Vec<(&'static str, OsString)>,
 }
 
 /// What all members of a stage are started in.
@@ -94,25 +94,25 @@ impl ServiceEntry {
     }
 
     /// Returns where its lines go. A main command that has the terminal keeps it.
-    pub fn route(&self, around: &LaunchContext) -> LogRoute {
+    pub fn route(&self, context: &LaunchContext) -> LogRoute {
         let log = &self.service.log;
         let name = self.plan.name.as_str();
-        let tagged = || LogRoute::Tagged(format!("{name:width$}", width = around.tag_width));
+        let tagged = || LogRoute::Tagged(format!("{name:width$}", width = context.tag_width));
         if let Some(to) = log.directory.clone() {
             let user = FilesOf::from(&self.plan.credentials);
-            let instead = match around.log {
+            let instead = match context.log {
                 LogFormat::Json => LogRoute::Json(name.to_owned()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
             };
             return LogRoute::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
         }
-        if self.is_main() && around.terminal.is_some() {
+        if self.is_main() && context.terminal.is_some() {
             return LogRoute::Inherit;
         }
         let asked = log.format.filter(|format| *format != LogFormat::Auto);
-        match asked.unwrap_or(around.log) {
+        match asked.unwrap_or(context.log) {
             // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
-            LogFormat::Auto | LogFormat::Inherit if around.terminal == Some(Session::OwnWithTerminal) => {
+            LogFormat::Auto | LogFormat::Inherit if context.terminal == Some(Session::OwnWithTerminal) => {
                 LogRoute::Plain
             }
             LogFormat::Auto | LogFormat::Inherit => LogRoute::Inherit,
@@ -127,13 +127,13 @@ impl ServiceEntry {
     /// What [`Launch`] cannot hold (a NUL byte).
     pub fn command(
         &self,
-        around: &LaunchContext,
+        context: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
         let program = path_of(&self.plan.program).map_err(nul)?;
         let words = (Program::Path(program), self.plan.argv.clone());
-        let mut launch = self.launch(words, around, descriptors, file)?;
+        let mut launch = self.launch(words, context, descriptors, file)?;
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
         if self.plan.variables == Trust::Anybody && is_searched(&self.service.command) {
             launch.instead = later(&self.plan.program, &launch.env);
@@ -149,11 +149,11 @@ impl ServiceEntry {
     pub fn finish(
         &self,
         (after, group): (Option<Exit>, Option<Pid>),
-        around: &LaunchContext,
+        context: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
-        let (program, mut argv) = self.beside_program(Role::Finish)?;
+        let (program, mut argv) = self.auxiliary_program(Role::Finish)?;
         let (code, signal) = match after {
             Some(Exit::Code(code)) => (code.to_string(), "0".to_owned()),
             Some(Exit::Signal(signal)) => (SIGNALLED.to_owned(), signal.number().to_string()),
@@ -161,20 +161,20 @@ impl ServiceEntry {
         };
         let group = group.map_or_else(|| "0".to_owned(), |pid| pid.0.to_string());
         argv.extend([code, signal, self.plan.name.to_string(), group].map(OsString::from));
-        self.launch((program, argv), around, descriptors, file)
+        self.launch((program, argv), context, descriptors, file)
     }
 
     /// Returns how its stop command is started.
     ///
     /// # Errors
     /// As [`Self::finish`].
-    pub fn undo(
+    pub fn stop_command(
         &self,
-        around: &LaunchContext,
+        context: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
-        self.launch(self.beside_program(Role::StopCommand)?, around, descriptors, file)
+        self.launch(self.auxiliary_program(Role::StopCommand)?, context, descriptors, file)
     }
 
     /// Returns a refusal with the program or directory that it is about, and whose it is.
@@ -192,7 +192,7 @@ impl ServiceEntry {
     }
 
     fn program(&self, role: Role) -> &Path {
-        match self.beside(role) {
+        match self.auxiliary_command(role) {
             None => &self.plan.program,
             Some(Command::File(path)) => path,
             Some(Command::Script(_)) => Path::new(SHELL),
@@ -201,7 +201,7 @@ impl ServiceEntry {
     }
 
     /// Returns what is run beside its command.
-    fn beside(&self, role: Role) -> Option<&Command> {
+    fn auxiliary_command(&self, role: Role) -> Option<&Command> {
         let service = &self.service;
         match role {
             Role::Run => None,
@@ -211,10 +211,10 @@ impl ServiceEntry {
     }
 
     /// Returns the program of what is run beside its command, and its arguments.
-    fn beside_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
+    fn auxiliary_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
         let key = key_of(role);
-        let missing = || told(format!("cannot find a `{key}` to run"), Errno::ENOENT);
-        match self.beside(role).ok_or_else(missing)? {
+        let missing = || spawn_error(format!("cannot find a `{key}` to run"), Errno::ENOENT);
+        match self.auxiliary_command(role).ok_or_else(missing)? {
             Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
                 let shell = [SHELL, "-e", "-c", text, key].map(OsString::from);
@@ -237,8 +237,8 @@ impl ServiceEntry {
     }
 
     /// Returns everything that its command finds in its environment; `None` while nobody has read its file.
-    pub fn environment(&self, around: &LaunchContext, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
-        let variables = self.variables(around);
+    pub fn environment(&self, context: &LaunchContext, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
+        let variables = self.variables(context);
         match (self.environment_file(), file) {
             (None, _) => Some(variables.with_file(Vec::new())),
             (Some(_), FileBytes::Read(bytes)) => Some(variables.with_file(file::variables(bytes))),
@@ -246,21 +246,21 @@ impl ServiceEntry {
         }
     }
 
-    fn variables(&self, around: &LaunchContext) -> Variables {
-        let mut all = around.environment.of(&self.service, &self.plan);
-        all.own.extend(self.told.iter().map(|(name, value)| (OsString::from(name), value.clone())));
+    fn variables(&self, context: &LaunchContext) -> Variables {
+        let mut all = context.environment.of(&self.service, &self.plan);
+        all.own.extend(self.notify_variables.iter().map(|(name, value)| (OsString::from(name), value.clone())));
         all
     }
 
     fn launch(
         &self,
         (program, argv): (Program, Vec<OsString>),
-        around: &LaunchContext,
+        context: &LaunchContext,
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
         let service = &self.service;
-        let Variables { before, own } = self.variables(around);
+        let Variables { before, own } = self.variables(context);
         let (env, file) = match (self.environment_file(), file) {
             (Some(path), FileBytes::Unread(copy)) => {
                 let file =
@@ -279,15 +279,15 @@ impl ServiceEntry {
         };
         let directory = match self.is_main() {
             false => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
-            true => around.directory.as_deref(),
+            true => context.directory.as_deref(),
         };
         let mut credentials = self.plan.credentials.clone();
         if credentials.groups.is_none() && credentials.uid != Uid::ROOT {
-            credentials.groups.clone_from(&around.groups);
+            credentials.groups.clone_from(&context.groups);
         }
-        let limits = around.limits.iter().chain(&service.limits);
+        let limits = context.limits.iter().chain(&service.limits);
         let [stdout, stderr] = descriptors.outputs;
-        let reached = around.protected.filter(|it| it.is_reached_by(&credentials));
+        let reached = context.protected.filter(|it| it.is_reached_by(&credentials));
         let filter = reached.map(Filter::new);
         Ok(Launch {
             program,
@@ -297,11 +297,11 @@ impl ServiceEntry {
             file,
             directory: directory.map(path_of).transpose().map_err(nul)?,
             credentials,
-            parent: around.parent,
-            umask: service.umask.unwrap_or(around.umask),
+            parent: context.parent,
+            umask: service.umask.unwrap_or(context.umask),
             nice: service.nice,
             limits: limits.copied().collect(),
-            session: around.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
+            session: context.terminal.filter(|_| self.is_main()).unwrap_or(Session::Own),
             mark: None,
             filter,
             stdio: [descriptors.input, stdout, stderr],
@@ -337,10 +337,10 @@ fn key_of(role: Role) -> &'static str {
 }
 
 fn nul(_: std::ffi::NulError) -> SpawnError {
-    told("cannot pass a NUL byte to a program", Errno::EINVAL)
+    spawn_error("cannot pass a NUL byte to a program", Errno::EINVAL)
 }
 
-fn told(what: impl Into<String>, errno: Errno) -> SpawnError {
+fn spawn_error(what: impl Into<String>, errno: Errno) -> SpawnError {
     SpawnError::new(what.into(), errno as i32)
 }
 
@@ -370,16 +370,16 @@ mod tests {
             variables: Trust::Anybody,
             inherited: Inherited::All,
         };
-        ServiceEntry { service, plan, told: Vec::new() }
+        ServiceEntry { service, plan, notify_variables: Vec::new() }
     }
 
     #[test]
     fn a_refusal_names_the_program_and_that_of_finish_as_such() {
         let member = member("command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"");
-        let told = |role, what| member.explain(role, told(what, Errno::ENOENT)).what;
-        assert_eq!(told(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
-        assert_eq!(told(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
-        assert_eq!(told(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
-        assert_eq!(told(Role::Run, "cannot fork"), "cannot fork");
+        let spawn_error = |role, what| member.explain(role, spawn_error(what, Errno::ENOENT)).what;
+        assert_eq!(spawn_error(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
+        assert_eq!(spawn_error(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
+        assert_eq!(spawn_error(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
+        assert_eq!(spawn_error(Role::Run, "cannot fork"), "cannot fork");
     }
 }

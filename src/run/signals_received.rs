@@ -9,14 +9,14 @@ use crate::supervise::{Event, Report, Target};
 
 impl EventLoop<'_> {
     /// Reads the signals that came and tells the engine what they ask for.
-    pub(super) fn hear(&mut self) {
+    pub(super) fn read_signals(&mut self) {
         for signal in self.signals.pending() {
             match signal {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
                 signal if signal.number() == panic_note::ON_PURPOSE => panic!("on purpose"),
                 signal_rules if self.signal_rules.iter().any(|rule| rule.from == signal_rules) => {
-                    self.pass_on(signal_rules)
+                    self.forward_by_rule(signal_rules)
                 }
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
                 // In the place of tini: all is the main command's, and whoever asks for a stop again asks it again.
@@ -33,7 +33,7 @@ impl EventLoop<'_> {
                 Signal::HUP => drop(self.reload_asked.get_or_insert_default()),
                 other => {
                     if self.supervisor.id(&ServiceName::main()).is_none() {
-                        self.say_untaken(other);
+                        self.log_unhandled_signal(other);
                     }
                     self.queue.push_back(Event::Forward(other));
                 }
@@ -43,9 +43,9 @@ impl EventLoop<'_> {
 
     /// Says, once for each, that a signal came and nothing comes of it: it may be meant as a stop. The size of a terminal is
     /// nobody's news.
-    fn say_untaken(&mut self, signal: Signal) {
+    fn log_unhandled_signal(&mut self, signal: Signal) {
         let is_resize = self.tty && signal == Signal::WINCH;
-        if !is_resize && self.untaken.insert(signal) {
+        if !is_resize && self.unhandled_signals.insert(signal) {
             let name = signal.to_string();
             let bare = name.trim_start_matches("SIG");
             tracing::info!(
@@ -57,7 +57,7 @@ impl EventLoop<'_> {
     }
 
     /// `[signals]`: what PID 1 got goes to the services that are declared for it.
-    pub(super) fn pass_on(&mut self, signal: Signal) {
+    pub(super) fn forward_by_rule(&mut self, signal: Signal) {
         for rule in self.signal_rules.iter().filter(|rule| rule.from == signal) {
             match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
                 Some(pid) => self.processes.signal(pid, Target::Process, rule.to),
@@ -67,7 +67,7 @@ impl EventLoop<'_> {
     }
 
     /// What whoever started the container waits for.
-    pub(super) fn tell_outside(&mut self, report: &Report) {
+    pub(super) fn notify_host(&mut self, report: &Report) {
         match report {
             Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {
                 self.host_notify.progress(|| self.supervisor.up_and_wanted());

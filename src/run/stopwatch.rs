@@ -9,7 +9,7 @@ use crate::control::timings::microseconds;
 /// Steps, one after the other, since a beginning.
 #[derive(Clone, Debug)]
 pub struct Stopwatch {
-    began: Instant,
+    started_at: Instant,
     last: Instant,
     steps: Vec<StepTime>,
 }
@@ -18,12 +18,12 @@ impl Stopwatch {
     /// Starts it.
     pub fn start() -> Self {
         let now = Instant::now();
-        Self { began: now, last: now, steps: Vec::new() }
+        Self { started_at: now, last: now, steps: Vec::new() }
     }
 
     /// Returns when it was started.
-    pub fn began(&self) -> Instant {
-        self.began
+    pub fn started_at(&self) -> Instant {
+        self.started_at
     }
 
     /// Notes that a step has just been done, which began where the one before it ended.
@@ -31,7 +31,7 @@ impl Stopwatch {
         let now = Instant::now();
         self.steps.push(StepTime {
             name: name.to_owned(),
-            at_us: microseconds(self.last.duration_since(self.began)),
+            at_us: microseconds(self.last.duration_since(self.started_at)),
             took_us: microseconds(now.duration_since(self.last)),
         });
         self.last = now;

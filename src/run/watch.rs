@@ -20,19 +20,19 @@ const CHUNK: usize = 4096;
 /// The set.
 pub struct Watch {
     epoll: Epoll,
-    known: HashMap<u64, Known>,
+    known: HashMap<u64, Watched>,
     next: u64,
 }
 
 /// What a readable descriptor is about.
 #[derive(Debug)]
-pub enum Known {
+pub enum Watched {
     /// A child says whether it executed its program.
-    Verdict(Pid),
+    ExecPipe(Pid),
     /// A service says that it is ready.
-    Notify(Id, File),
+    NotifyFd(Id, File),
     /// A service says something of itself; its socket stays with its owner.
-    Voice(Id),
+    NotifySocket(Id),
     /// A time of day has come, or the clock was set.
     Clock,
     /// The process that reads the configuration again has read some, or ended.
@@ -41,13 +41,13 @@ pub enum Known {
 
 /// What became readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum ReadyFd {
     /// That child's verdict.
-    Verdict(Pid),
+    ExecPipe(Pid),
     /// A notification pipe.
-    Notify(Key),
+    NotifyFd(Key),
     /// That service's socket.
-    Voice(Id),
+    NotifySocket(Id),
     /// The timer on the system clock.
     Clock,
     /// The process that reads the configuration again.
@@ -71,9 +71,9 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn verdict(&mut self, pid: Pid, pipe: impl AsFd) -> Result<Key, Errno> {
+    pub fn exec_pipe(&mut self, pid: Pid, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(pipe)?;
-        self.known.insert(key.0, Known::Verdict(pid));
+        self.known.insert(key.0, Watched::ExecPipe(pid));
         Ok(key)
     }
 
@@ -84,7 +84,7 @@ impl Watch {
     pub fn notify(&mut self, id: Id, pipe: OwnedFd) -> Result<Key, Errno> {
         let pipe = File::from(pipe);
         let key = self.add(&pipe)?;
-        self.known.insert(key.0, Known::Notify(id, pipe));
+        self.known.insert(key.0, Watched::NotifyFd(id, pipe));
         Ok(key)
     }
 
@@ -92,9 +92,9 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn voice(&mut self, id: Id, socket: impl AsFd) -> Result<Key, Errno> {
+    pub fn notify_socket(&mut self, id: Id, socket: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(socket)?;
-        self.known.insert(key.0, Known::Voice(id));
+        self.known.insert(key.0, Watched::NotifySocket(id));
         Ok(key)
     }
 
@@ -104,7 +104,7 @@ impl Watch {
     /// When it cannot be watched.
     pub fn clock(&mut self, timer: impl AsFd) -> Result<(), Errno> {
         let key = self.add(timer)?;
-        self.known.insert(key.0, Known::Clock);
+        self.known.insert(key.0, Watched::Clock);
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Watch {
     /// When it cannot be watched.
     pub fn reader(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(pipe)?;
-        self.known.insert(key.0, Known::Reader);
+        self.known.insert(key.0, Watched::Reader);
         Ok(key)
     }
 
@@ -135,34 +135,34 @@ impl Watch {
     /// Forgets and closes a notification pipe; returns whether it said *ready* before.
     pub fn forget_notify(&mut self, key: Key) -> bool {
         match self.known.remove(&key.0) {
-            Some(Known::Notify(_, mut pipe)) => {
+            Some(Watched::NotifyFd(_, mut pipe)) => {
                 let said = says_ready(&mut pipe) == Some(true);
                 // A copy in a child that has not executed yet would keep it in the set.
                 let _gone = self.epoll.delete(&pipe);
                 said
             }
-            Some(Known::Verdict(_) | Known::Voice(_) | Known::Clock | Known::Reader) | None => false,
+            Some(Watched::ExecPipe(_) | Watched::NotifySocket(_) | Watched::Clock | Watched::Reader) | None => false,
         }
     }
 
     /// Returns what is readable now, at most [`EVENTS`] of it; empty when nothing is.
-    pub fn ready(&mut self) -> Vec<Heard> {
+    pub fn ready(&mut self) -> Vec<ReadyFd> {
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         let keys = events.iter().take(count).map(|event| event.data());
         keys.filter_map(|key| match self.known.get(&key)? {
-            Known::Verdict(pid) => Some(Heard::Verdict(*pid)),
-            Known::Notify(..) => Some(Heard::Notify(Key(key))),
-            Known::Voice(id) => Some(Heard::Voice(*id)),
-            Known::Clock => Some(Heard::Clock),
-            Known::Reader => Some(Heard::Reader),
+            Watched::ExecPipe(pid) => Some(ReadyFd::ExecPipe(*pid)),
+            Watched::NotifyFd(..) => Some(ReadyFd::NotifyFd(Key(key))),
+            Watched::NotifySocket(id) => Some(ReadyFd::NotifySocket(*id)),
+            Watched::Clock => Some(ReadyFd::Clock),
+            Watched::Reader => Some(ReadyFd::Reader),
         })
         .collect()
     }
 
     /// Reads a notification pipe: whose it is, and whether that one is ready. A pipe that said it, or closed, is done.
     pub fn read_notify(&mut self, key: Key) -> Option<(Id, bool)> {
-        let Some(Known::Notify(id, pipe)) = self.known.get_mut(&key.0) else { return None };
+        let Some(Watched::NotifyFd(id, pipe)) = self.known.get_mut(&key.0) else { return None };
         let id = *id;
         let said = says_ready(pipe)?;
         self.forget_notify(key);

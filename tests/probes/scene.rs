@@ -74,7 +74,7 @@ impl Looker {
         loop {
             answer = answer.or(self.probes.expire(Instant::now()).pop());
             if let ReapResult::Dead(dead, exit) = reap::look() {
-                let told = self.probes.died(dead, exit);
+                let told = self.probes.exited(dead, exit);
                 reap::reap(dead);
                 answer = answer.or(told);
                 if dead == pid {

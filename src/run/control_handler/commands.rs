@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::super::event_loop::EventLoop;
 use super::super::reports::span;
-use super::{What, said};
+use super::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::values::Signal;
 use crate::control::answers::ReloadedService;
@@ -33,7 +33,7 @@ impl EventLoop<'_> {
             });
         let ways = match asked {
             Ok(ways) => ways,
-            Err(no) => return call.answer(said::<()>(Err(no))),
+            Err(no) => return call.answer(response::<()>(Err(no))),
         };
         let mut tried = HashMap::new();
         for (id, way) in &ways {
@@ -45,7 +45,7 @@ impl EventLoop<'_> {
             }
         }
         let ids = ways.into_iter().map(|(id, _)| id).collect();
-        self.control_handler.wait(call, None, What::Reload { ids, tried });
+        self.control_handler.wait(call, None, WaitFor::Reload { ids, tried });
     }
 
     fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
@@ -75,7 +75,7 @@ impl EventLoop<'_> {
                 Ok(()) => Ok(Some(format!("sent {signal}"))),
                 Err(errno) => Err(format!("cannot send {signal}: {}", errno.desc())),
             },
-            Reload::Command(words) => match self.processes.run_as(id, words, RELOAD_TIMEOUT, Instant::now()) {
+            Reload::Command(words) => match self.processes.start_command(id, words, RELOAD_TIMEOUT, Instant::now()) {
                 Ok(()) => Ok(None),
                 Err(why) if why.errno == Errno::EBUSY as i32 => Err("the reload before it is not over".to_owned()),
                 Err(why) => Err(why.words(Errno::from_raw(why.errno).desc())),

@@ -57,7 +57,7 @@ struct Waiter {
     until: Option<Instant>,
     /// When those that are up have been so for long enough.
     settled: Option<Instant>,
-    what: What,
+    what: WaitFor,
 }
 
 impl Waiter {
@@ -66,15 +66,15 @@ impl Waiter {
     }
 }
 
-enum What {
+enum WaitFor {
     /// Those behind `ids` are stopped with them: whom each of them requires.
-    Reach {
+    States {
         ids: Vec<Id>,
         until: Until,
         asked: bool,
         with: Vec<(Id, Id)>,
     },
-    Another {
+    Change {
         ids: Vec<Id>,
         seen: u64,
         not_before: Instant,
@@ -94,8 +94,8 @@ impl ControlHandler {
     /// Returns when those who wait must be looked at, whether or not anything has changed.
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
-            What::Another { not_before, .. } if self.changed => Some(not_before),
-            What::Another { .. } | What::Reach { .. } | What::Reload { .. } => waiter.due(),
+            WaitFor::Change { not_before, .. } if self.changed => Some(not_before),
+            WaitFor::Change { .. } | WaitFor::States { .. } | WaitFor::Reload { .. } => waiter.due(),
         });
         due.min()
     }
@@ -103,12 +103,14 @@ impl ControlHandler {
     /// Returns whether anybody waits for that service.
     pub fn is_waited_for(&self, id: Id) -> bool {
         self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
-            What::Reach { ids, with, .. } => ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id),
-            What::Another { ids, .. } | What::Reload { ids, .. } => ids.contains(&id),
+            WaitFor::States { ids, with, .. } => {
+                ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id)
+            }
+            WaitFor::Change { ids, .. } | WaitFor::Reload { ids, .. } => ids.contains(&id),
         })
     }
 
-    fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: What) {
+    fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: WaitFor) {
         // Those that have hung up make room.
         self.waiters.retain(|waiter| !waiter.call.is_gone());
         let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
@@ -121,7 +123,7 @@ impl EventLoop<'_> {
     /// Answers a caller, or has it wait.
     pub(super) fn answer(&mut self, call: Call) {
         if let Err(no) = self.permit(call.caller, &call.ask) {
-            return call.answer(said::<()>(Err(no)));
+            return call.answer(response::<()>(Err(no)));
         }
         match call.ask.clone() {
             Query::Status { services, after } => self.tell_status(call, &services, after),
@@ -140,19 +142,19 @@ impl EventLoop<'_> {
             Query::Reload { services } => self.reload(call, &services),
             Query::Signal { service, signal, group } => {
                 let sent = self.send(&service, &signal, group);
-                call.answer(said(sent.map(|()| Accepted {})));
+                call.answer(response(sent.map(|()| Accepted {})));
             }
             Query::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
                 Ok(ids) => self.control_handler.wait(
                     call,
                     timeout_ms,
-                    What::Reach { ids, until, asked: false, with: Vec::new() },
+                    WaitFor::States { ids, until, asked: false, with: Vec::new() },
                 ),
-                Err(no) => call.answer(said::<()>(Err(no))),
+                Err(no) => call.answer(response::<()>(Err(no))),
             },
             Query::Env { service, show_secrets } => {
                 let variables = self.variables(&service, call.caller, show_secrets);
-                call.answer(said(variables));
+                call.answer(response(variables));
             }
             Query::Timings {} => {
                 let mut all = timings::timings(
@@ -172,14 +174,14 @@ impl EventLoop<'_> {
     }
 
     /// Looks at those who wait, if there is a reason to.
-    pub(super) fn attend(&mut self) {
+    pub(super) fn check_waiters(&mut self) {
         let now = Instant::now();
         let due = self.control_handler.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
-        if !due && !self.control_handler.changed && self.processes.tried.is_empty() {
+        if !due && !self.control_handler.changed && self.processes.command_results.is_empty() {
             return;
         }
         self.control_handler.changed = false;
-        let tried = std::mem::take(&mut self.processes.tried);
+        let tried = std::mem::take(&mut self.processes.command_results);
         for mut waiter in std::mem::take(&mut self.control_handler.waiters) {
             if waiter.call.is_gone() {
                 continue;
@@ -187,21 +189,21 @@ impl EventLoop<'_> {
             let over = waiter.until.is_some_and(|until| until <= now);
             waiter.settled = None;
             match &mut waiter.what {
-                What::Reach { ids, until: Until::Ready, asked: true, .. }
+                WaitFor::States { ids, until: Until::Ready, asked: true, .. }
                     if !over && self.settles_at(ids) > Some(now) =>
                 {
                     waiter.settled = self.settles_at(ids);
                     self.control_handler.waiters.push(waiter);
                 }
-                What::Reach { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
+                WaitFor::States { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
                     Some(waited) => waiter.call.answer(Response::Ok(waited)),
                     None => self.control_handler.waiters.push(waiter),
                 },
-                What::Another { not_before, .. } if now < *not_before => {
+                WaitFor::Change { not_before, .. } if now < *not_before => {
                     self.control_handler.changed = true;
                     self.control_handler.waiters.push(waiter);
                 }
-                What::Another { ids, seen, not_before } => {
+                WaitFor::Change { ids, seen, not_before } => {
                     let services = self.describe(ids);
                     if snapshot::revision(self.is_stopping(), &services) == *seen {
                         *not_before = now + WATCH_PAUSE;
@@ -211,7 +213,7 @@ impl EventLoop<'_> {
                         waiter.call.answer(Response::Ok(whole));
                     }
                 }
-                What::Reload { ids, tried: so_far } => {
+                WaitFor::Reload { ids, tried: so_far } => {
                     for (id, answer) in tried.iter().filter(|(id, _)| ids.contains(id)) {
                         so_far
                             .entry(*id)
@@ -234,9 +236,9 @@ impl EventLoop<'_> {
             names => self.control_handler.service_index.named(names),
         };
         match (ids, after) {
-            (Err(no), _) => call.answer(said::<()>(Err(no))),
+            (Err(no), _) => call.answer(response::<()>(Err(no))),
             (Ok(ids), Some(seen)) => {
-                self.control_handler.wait(call, None, What::Another { ids, seen, not_before: Instant::now() });
+                self.control_handler.wait(call, None, WaitFor::Change { ids, seen, not_before: Instant::now() });
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
@@ -257,7 +259,7 @@ impl EventLoop<'_> {
             self.control_handler.service_index.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
         let ids = match ids {
             Ok(ids) => ids,
-            Err(no) => return call.answer(said::<()>(Err(no))),
+            Err(no) => return call.answer(response::<()>(Err(no))),
         };
         let now = self.now();
         let with = if change == Change::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
@@ -274,7 +276,7 @@ impl EventLoop<'_> {
         }
         let until = if change == Change::Stop { Until::Down } else { Until::Ready };
         // Who does not want to wait is told how it stands once the engine has heard of it.
-        self.control_handler.wait(call, Some(wait_ms.unwrap_or(0)), What::Reach { ids, until, asked: true, with });
+        self.control_handler.wait(call, Some(wait_ms.unwrap_or(0)), WaitFor::States { ids, until, asked: true, with });
     }
 
     fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
@@ -311,7 +313,7 @@ impl EventLoop<'_> {
             service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
         };
         let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);
-        up.filter_map(|id| Some(self.began + self.supervisor.since(*id)?.0 + SETTLED)).max()
+        up.filter_map(|id| Some(self.started_at + self.supervisor.since(*id)?.0 + SETTLED)).max()
     }
 
     /// Returns how far they have come, once each has come as far as it will, or time is over.
@@ -335,7 +337,7 @@ impl EventLoop<'_> {
 }
 
 /// Returns what a caller is told.
-pub(super) fn said<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
+pub(super) fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
     match outcome {
         Ok(answer) => Response::Ok(answer),
         Err(CommandRefused::Unknown(what)) => Response::Wrong(what),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
 use super::super::service_entry::FileBytes;
-use super::said;
+use super::response;
 use crate::config::values::Uid;
 use crate::control::answers::{Response, ServiceStatus, Snapshot, Variable, Variables};
 use crate::control::protocol::milliseconds;
@@ -97,7 +97,7 @@ impl EventLoop<'_> {
             )));
         }
         let file = self.processes.file_of_run(id).unwrap_or(FileBytes::Unread(None));
-        let all = member.environment(&self.processes.around, &file).ok_or_else(|| {
+        let all = member.environment(&self.processes.context, &file).ok_or_else(|| {
             CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
@@ -112,7 +112,7 @@ impl EventLoop<'_> {
     pub(super) fn tell_lines(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
         let id = match self.one(&name) {
             Ok(id) => id,
-            Err(no) => return call.answer(said::<()>(Err(no))),
+            Err(no) => return call.answer(response::<()>(Err(no))),
         };
         match self.processes.logs.last(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {

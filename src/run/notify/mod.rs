@@ -144,7 +144,7 @@ impl Receiver {
     }
 
     /// From now on the service is this user's.
-    pub fn hear_only(&mut self, uid: Uid) {
+    pub fn accept_only(&mut self, uid: Uid) {
         self.uid = uid;
     }
 

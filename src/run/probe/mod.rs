@@ -145,7 +145,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 
     /// Takes note of a death and reaps the zombie, with what it leaves in its group, whose number is still its own before
     /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
-    pub fn died(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {
+    pub fn exited(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {
         let Some(mut look) = self.looks.remove(&pid) else {
             reap::reap(pid);
             return None;

@@ -24,7 +24,7 @@ pub struct Started {
     /// Its id.
     pub pid: Pid,
     /// Where it will say so.
-    pub verdict: ExecPipe,
+    pub exec_pipe: ExecPipe,
 }
 
 /// The pipe that closes at exec.
@@ -89,7 +89,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     };
     let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused("cannot make a pipe"))?;
     if let Some((_, target)) = launch.notify {
-        // The readiness descriptor is placed by number in the child and must not land on the verdict pipe.
+        // The readiness descriptor is placed by number in the child and must not land on the exec pipe.
         let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
         let above = above.map_err(refused("cannot keep the notification fd free"))?;
         // SAFETY: fcntl just made it, and nobody else owns it.
@@ -98,7 +98,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     let pointers = child::Pointers::of(launch);
     let verdict = write.as_raw_fd();
     let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
-    Ok(Started { pid, verdict: ExecPipe { pipe: File::from(read), unfiltered: None } })
+    Ok(Started { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.

@@ -8,7 +8,7 @@ use crate::sys::descriptors::Needs;
 
 impl ProcessManager {
     /// Returns how many descriptors its programs keep open here while all of them run.
-    pub fn needs(&self) -> Needs {
+    pub fn descriptor_needs(&self) -> Needs {
         let kept = |(at, member): (usize, &ServiceEntry)| {
             let says_ready = matches!(member.service.ready, Ready::Fd { .. });
             let outputs = if self.logs.takes(Id(at)) { 2 } else { 0 };

@@ -4,13 +4,13 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::event_loop::EventLoop;
-use super::probes::Asker;
+use super::probes::ProbeOwner;
 use super::process_manager::ProcessManager;
 use crate::supervise::{Event, Id, ProbeResult};
 
 /// Places of services that reloads have left out.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct ServiceSlots {
     /// They have ended; something may still come from them.
     pub retiring: BTreeSet<Id>,
     /// The engine may give them to others.
@@ -28,14 +28,14 @@ impl EventLoop<'_> {
     }
 
     /// Tells the engine whose places are free.
-    pub(super) fn free_places(&mut self) {
-        if self.processes.places.retiring.is_empty() {
+    pub(super) fn free_slots(&mut self) {
+        if self.processes.slots.retiring.is_empty() {
             return;
         }
         let waits = |id: &Id| self.control_handler.is_waited_for(*id);
-        let ended: Vec<Id> = self.processes.places.retiring.iter().copied().filter(|id| !waits(id)).collect();
+        let ended: Vec<Id> = self.processes.slots.retiring.iter().copied().filter(|id| !waits(id)).collect();
         for id in ended {
-            self.processes.free_place(id, &mut self.queue);
+            self.processes.free_slot(id, &mut self.queue);
         }
     }
 }
@@ -51,13 +51,13 @@ impl ProcessManager {
         if let Some(member) = self.members.get(id.0) {
             self.calendars.put(id, &member.plan.name, None, &mut self.watch);
         }
-        self.probes.cancel(Asker::Caller(id));
-        self.tried.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
-        self.places.retiring.insert(id);
+        self.probes.cancel(ProbeOwner::Caller(id));
+        self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
+        self.slots.retiring.insert(id);
     }
 
     /// Gives a place free, unless a process still writes to a pipe of the service, or was not reaped yet.
-    fn free_place(&mut self, id: Id, events: &mut VecDeque<Event>) {
+    fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
         if self.logs.reads(id) || self.process_table.has(id) {
             return;
         }
@@ -65,8 +65,8 @@ impl ProcessManager {
         if let Some(last) = self.last.get_mut(id.0) {
             *last = None;
         }
-        self.places.retiring.remove(&id);
-        self.places.vacant.insert(id);
+        self.slots.retiring.remove(&id);
+        self.slots.vacant.insert(id);
         events.push_back(Event::Retired { id });
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 
 use super::process_manager::ProcessManager;
-use super::watch::Heard;
+use super::watch::ReadyFd;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
 use crate::sys::process::filter;
@@ -20,50 +20,50 @@ impl ProcessManager {
     /// Reads verdicts and readiness. Returns whether there may be more.
     pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
         let ready = self.watch.ready();
-        for heard in &ready {
-            match heard {
-                Heard::Verdict(pid) => self.read_verdict(*pid, events),
-                Heard::Notify(key) => match self.watch.read_notify(*key) {
+        for fd in &ready {
+            match fd {
+                ReadyFd::ExecPipe(pid) => self.read_exec_result(*pid, events),
+                ReadyFd::NotifyFd(key) => match self.watch.read_notify(*key) {
                     Some((id, true)) => events.push_back(Event::Ready { id }),
-                    Some((id, false)) => self.will_not_say(id),
+                    Some((id, false)) => self.log_notify_fd_closed(id),
                     None => {}
                 },
-                Heard::Voice(id) => self.hear(*id, events),
-                Heard::Reader => self.reading.listen(&mut self.watch),
-                Heard::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
+                ReadyFd::NotifySocket(id) => self.receive_notifications(*id, events),
+                ReadyFd::Reader => self.reading.listen(&mut self.watch),
+                ReadyFd::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
             }
         }
         !ready.is_empty()
     }
 
     /// Its notification fd is closed: by an end, of which more will be heard, or by itself.
-    fn will_not_say(&self, id: Id) {
+    fn log_notify_fd_closed(&self, id: Id) {
         let lives = self.last.get(id.0).copied().flatten().is_some_and(reap::goes_on);
         if let Some(member) = self.members.get(id.0).filter(|_| lives) {
             tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
         }
     }
 
-    pub(super) fn hear(&mut self, id: Id, events: &mut VecDeque<Event>) {
+    pub(super) fn receive_notifications(&mut self, id: Id, events: &mut VecDeque<Event>) {
         if let Some(member) = self.members.get(id.0) {
-            self.notify_sockets.hear(id, &member.plan.name, events);
+            self.notify_sockets.receive(id, &member.plan.name, events);
         }
     }
 
-    pub(super) fn read_verdict(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
+    pub(super) fn read_exec_result(&mut self, pid: Pid, events: &mut VecDeque<Event>) {
         let Some(process) = self.process_table.get(pid) else { return };
-        let Some((key, mut pipe)) = process.verdict.take() else { return };
+        let Some((key, mut pipe)) = process.exec_pipe.take() else { return };
         let (id, role) = (process.id, process.role);
-        let verdict = pipe.read();
+        let result = pipe.read();
         if let Some(errno) = pipe.unfiltered() {
             say_unfiltered(errno);
         }
-        let file = if verdict == ExecResult::Pending { None } else { process.file.take() };
-        process.refused |= matches!(verdict, ExecResult::Refused(_));
+        let file = if result == ExecResult::Pending { None } else { process.file.take() };
+        process.refused |= matches!(result, ExecResult::Refused(_));
         let refused = process.refused;
-        match verdict {
+        match result {
             ExecResult::Pending => {
-                process.verdict = Some((key, pipe));
+                process.exec_pipe = Some((key, pipe));
                 return;
             }
             ExecResult::Executed => {
