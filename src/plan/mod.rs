@@ -37,7 +37,7 @@ use checks::Check;
 use facts::AccountFile;
 use fix::Fix;
 use inherited::Inherited;
-pub use services::{main_is_missing, main_is_still_missing};
+pub use services::{SHELL, main_is_missing, main_is_still_missing};
 pub use story::story;
 pub use trust::Trust;
 

@@ -24,7 +24,7 @@ use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 
 /// Where scripts find their shell (DESIGN §4: `/bin/sh -e`).
-const SHELL: &str = "/bin/sh";
+pub const SHELL: &str = "/bin/sh";
 
 /// What all services have in common.
 pub(super) struct Common<'a> {

@@ -5,12 +5,11 @@ use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::config::service::Service;
+use crate::inspect::facts::DEFAULT_PATH;
 use crate::plan::ServicePlan;
 use crate::plan::inherited::{Inherited, names_code};
 use crate::sys::process::environment_file::Variable;
 
-/// Where programs are looked for when nobody says (Docker's own default).
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Addressed to us, not to services: podman's socket for our own readiness.
 const OURS: [&str; 1] = ["NOTIFY_SOCKET"];
 

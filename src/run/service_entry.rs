@@ -15,7 +15,7 @@ use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::source::LogRoute;
-use crate::plan::{ServicePlan, Trust};
+use crate::plan::{SHELL, ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError};
 use crate::sys::privilege::FilesOf;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
@@ -25,8 +25,6 @@ use crate::sys::process::record::{CHDIR, EXEC};
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";
-/// What runs a `script`.
-const SHELL: &str = "/bin/sh";
 
 /// One service, or the main command.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use nix::unistd::{AccessFlags, geteuid};
 use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+use crate::plan::SHELL;
 use crate::plan::facts::{Candidates, Executable, ProgramFact};
 use crate::plan::inherited::directories;
 use crate::plan::obstacle::{Obstacle, Seen};
@@ -25,8 +26,6 @@ use crate::sys::obstacle;
 
 /// Where programs are looked for when nobody says where: Docker's own default.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What runs a `script`.
-const SHELL: &str = "/bin/sh";
 
 /// What became of looking programs up.
 #[derive(Debug, Default)]
