@@ -1,9 +1,7 @@
 //! Carries the plan's steps out, in their order, and says what became of each. Decides nothing: what is not `Do` is not
 //! done. A step that the kernel refuses although the plan thought otherwise is said and passed over, unless the user
 //! called it required.
-#![allow(unsafe_code)] // borrowing descriptors 0 to 2
 
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -18,6 +16,7 @@ use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
 use crate::plan::{BootPlan, Decision, MakeDirectory, Planned, Step, Write};
+use crate::sys::descriptors;
 use crate::sys::privilege::Power;
 use crate::sys::signals::Signals;
 
@@ -132,7 +131,9 @@ fn other(step: &Step, power: &Power, placement: &Placement) -> Result<(), Refuse
             Ok(())
         }
         (Step::MakeDirectory(directory), _) => directories::make(directory, placement).map(drop),
-        (Step::GiveStdio { fd, how }, Power::Root(root)) => stdio::give(root, inherited(*fd), *how).map(drop),
+        (Step::GiveStdio { fd, how }, Power::Root(root)) => {
+            stdio::give(root, descriptors::standard(*fd), *how).map(drop)
+        }
         (Step::Own(tree), Power::User) => {
             ownership::check(tree);
             Ok(())
@@ -140,11 +141,6 @@ fn other(step: &Step, power: &Power, placement: &Placement) -> Result<(), Refuse
         // Without root nothing can be given; the others were performed by the caller.
         (Step::GiveStdio { .. }, Power::User) | (Step::RuntimeDirectory { .. } | Step::Own(_), _) => Ok(()),
     }
-}
-
-fn inherited(fd: i32) -> BorrowedFd<'static> {
-    // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
-    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// Makes the runtime directory and binds the control socket in it: now, because afterwards nobody may make a file there.

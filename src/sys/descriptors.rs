@@ -1,8 +1,10 @@
-//! Descriptors that PID 1 was started with, and how many it may have.
-#![allow(unsafe_code)] // close_range(2)
+//! Descriptors that PID 1 was started with, by number, and how many it may have.
+#![allow(unsafe_code)] // close_range(2); numbers that may be closed have no safe handle
 
 use std::fs;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
@@ -77,6 +79,27 @@ pub fn explained(what: &str, cause: io::Error) -> Refused {
     if is_limit { refused.help(fix(recommended(1))) } else { refused }
 }
 
+/// Returns descriptor 0, 1 or 2; 2 for any higher number.
+pub fn standard(fd: i32) -> BorrowedFd<'static> {
+    // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
+    unsafe { BorrowedFd::borrow_raw(fd.clamp(0, 2)) }
+}
+
+/// Returns the state of a descriptor by its number; `None` where it is closed.
+pub fn stat_of(fd: i32) -> Option<libc::stat> {
+    let mut buffer = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: any number may be asked for, and the buffer has the size that the call writes.
+    let answer = unsafe { libc::fstat(fd, buffer.as_mut_ptr()) };
+    // SAFETY: every field is a number, so the zeroed buffer is a value.
+    (answer == 0).then(|| unsafe { buffer.assume_init() })
+}
+
+/// Returns whether a descriptor is a terminal, by its number.
+pub fn is_terminal(fd: i32) -> bool {
+    // SAFETY: any number may be asked for.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
 /// Marks every descriptor above 2 close-on-exec: what the runtime leaked (CVE-2024-21626) reaches no service.
 pub fn close_on_exec() {
     // SAFETY: takes numbers only, and closes nothing.
@@ -92,7 +115,7 @@ fn one_by_one() {
     let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     for number in numbers.filter(|number| *number > 2) {
         // SAFETY: borrowed for this one call; a number that is closed by now is EBADF.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
         let _gone = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }

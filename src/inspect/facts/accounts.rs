@@ -11,10 +11,10 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::AccessFlags;
 
-use super::raw;
 use crate::config::values::Gid;
 use crate::plan::facts::{AccountFile, AccountState};
 use crate::sys::access;
+use crate::sys::files::attributes::Attributes;
 use crate::sys::read_file;
 
 /// A larger one is not read: no account file of a container is, and all of it has to be held in memory.
@@ -30,7 +30,7 @@ pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
 pub fn bytes(file: AccountFile) -> Vec<u8> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };
-    let regular = raw::statx(fd.as_fd()).ok().filter(|stat| is_regular(stat.mode));
+    let regular = Attributes::of(fd.as_fd()).ok().filter(|stat| is_regular(stat.mode));
     regular.and_then(|stat| contents(fd, stat.size)).unwrap_or_default()
 }
 
@@ -38,7 +38,7 @@ pub fn bytes(file: AccountFile) -> Vec<u8> {
 pub(super) fn modes() -> BTreeMap<AccountFile, (Gid, u32)> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let look = |file: AccountFile| {
-        let stat = raw::statx(open(file.path(), flags, Mode::empty()).ok()?.as_fd()).ok()?;
+        let stat = Attributes::of(open(file.path(), flags, Mode::empty()).ok()?.as_fd()).ok()?;
         is_regular(stat.mode).then_some((file, (Gid(stat.gid), stat.mode & 0o7777)))
     };
     AccountFile::ALL.into_iter().filter_map(look).collect()
@@ -50,7 +50,7 @@ fn is_regular(mode: u32) -> bool {
 
 fn mount_of_etc() -> Option<u64> {
     let around = open(Path::new("/etc"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
-    around.and_then(|fd| raw::statx(fd.as_fd()).ok()).and_then(|stat| stat.mount)
+    around.and_then(|fd| Attributes::of(fd.as_fd()).ok()).and_then(|stat| stat.mount)
 }
 
 /// Returns whether we may write to the file itself. Whether it is one to be written to is for [`AccountState`] to say.
@@ -71,7 +71,7 @@ fn state(path: &Path, mount: Option<u64>) -> AccountState {
         Err(Errno::ENXIO) => return AccountState::Unfit("a socket or device".into()),
         Err(errno) => return AccountState::Unfit(errno.desc().into()),
     };
-    let stat = match raw::statx(fd.as_fd()) {
+    let stat = match Attributes::of(fd.as_fd()) {
         Ok(stat) => stat,
         Err(errno) => return AccountState::Unfit(errno.desc().into()),
     };
@@ -129,7 +129,7 @@ mod tests {
     fn only_a_regular_file_is_read_and_the_rest_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let here = raw::statx(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
+        let here = Attributes::of(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
         fs::write(at("passwd"), b"root:x:0:0\n\xff\n").unwrap();
         fs::hard_link(at("passwd"), at("second")).unwrap();
         symlink("passwd", at("link")).unwrap();
@@ -148,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("passwd");
         fs::write(&path, "x").unwrap();
-        let here = raw::statx(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
+        let here = Attributes::of(File::open(dir.path()).unwrap().as_fd()).unwrap().mount;
         let elsewhere = here.map(|id| id + 1);
         assert_eq!(state(&path, elsewhere), AccountState::Fixed(b"x".to_vec(), "bind-mounted from the host"));
     }

@@ -9,7 +9,6 @@ mod owners;
 mod paths;
 mod process;
 mod programs;
-mod raw;
 mod runtime;
 mod stdio;
 mod zone;
@@ -25,6 +24,7 @@ use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 use crate::plan::{inherited, remarks};
 use crate::sys::access;
 use crate::sys::dev_null;
+use crate::sys::process::resource;
 
 use programs::Found;
 
@@ -92,7 +92,7 @@ pub fn read(config: &Config) -> Facts {
         pid_one: process.pid_one,
         tty: stdio[0].kind == StdioKind::Terminal,
         umask: process.umask,
-        nice: raw::nice(),
+        nice: resource::nice(),
         oom_score_adj: process.oom_score_adj,
         hard_limits: limits::read(config),
         accounts,

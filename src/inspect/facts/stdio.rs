@@ -3,17 +3,18 @@
 use nix::libc::stat;
 use nix::sys::stat::SFlag;
 
-use super::raw;
 use crate::config::values::Uid;
 use crate::plan::facts::{StdioFact, StdioKind};
-use crate::sys::early_descriptors;
+use crate::sys::{descriptors, early_descriptors};
 
 /// Looks at all three.
 pub(super) fn read() -> [StdioFact; 3] {
-    [0, 1, 2].map(|fd| match raw::fstat(fd).filter(|_| !early_descriptors::was_closed(fd)) {
-        Some(stat) => {
-            StdioFact { kind: kind(&stat, || raw::isatty(fd)), uid: Uid(stat.st_uid), mode: stat.st_mode & 0o7777 }
-        }
+    [0, 1, 2].map(|fd| match descriptors::stat_of(fd).filter(|_| !early_descriptors::was_closed(fd)) {
+        Some(stat) => StdioFact {
+            kind: kind(&stat, || descriptors::is_terminal(fd)),
+            uid: Uid(stat.st_uid),
+            mode: stat.st_mode & 0o7777,
+        },
         None => StdioFact { kind: StdioKind::Closed, uid: Uid::ROOT, mode: 0 },
     })
 }
@@ -38,7 +39,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_told_apart() {
-        let of = |fd: i32| raw::fstat(fd).map(|stat| kind(&stat, || raw::isatty(fd)));
+        let of = |fd: i32| descriptors::stat_of(fd).map(|stat| kind(&stat, || descriptors::is_terminal(fd)));
         let (pipe, _other) = nix::unistd::pipe().unwrap();
         let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
         assert_eq!(of(pipe.as_raw_fd()), Some(StdioKind::Fifo));

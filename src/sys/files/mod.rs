@@ -4,6 +4,7 @@
 //! - [`resolve`]: from `/` to a declared path, with links followed only where nobody but root could have put them.
 //! - [`beneath`]: from an open directory to an entry of it, or several levels down.
 //! - [`stat`], [`change`], [`listing`]: look at, change and list what a handle holds.
+//! - [`attributes`]: what decides whether an open file can be replaced.
 //! - [`kernel`]: which of the newer calls can be used here; each has a fallback that is as safe.
 //! - [`placed`]: who could have put a file where it stands.
 //! - [`pseudo`]: which file systems are the kernel's own.
@@ -11,6 +12,7 @@
 //! - [`remove`]: unlink a small tree of our own.
 //! - [`socket`]: bind a unix socket in an open directory; [`umask`]: the mode of what is made.
 
+pub mod attributes;
 pub mod beneath;
 pub mod change;
 pub mod descriptors;

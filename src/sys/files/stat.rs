@@ -136,15 +136,7 @@ fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<S
         | libc::STATX_GID
         | libc::STATX_INO
         | libc::STATX_MNT_ID;
-    let mut out = std::mem::MaybeUninit::<libc::statx>::uninit();
-    // SAFETY: `name` is NUL-terminated and outlives the call, as does the buffer, which has the size the kernel fills.
-    // The raw call, because glibc's wrapper imitates it with fstatat and then knows no mount.
-    let returned = unsafe {
-        libc::syscall(libc::SYS_statx, directory.as_raw_fd(), name.as_ptr(), flags.bits(), WANTED, out.as_mut_ptr())
-    };
-    Errno::result(returned)?;
-    // SAFETY: the call succeeded, so the kernel has written the whole structure.
-    let out = unsafe { out.assume_init() };
+    let out = raw_statx(directory, name, flags, WANTED)?;
     let mode = u32::from(out.stx_mode);
     Ok(Stat {
         kind: Kind::of_mode(mode),
@@ -156,6 +148,24 @@ fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<S
         mount: (out.stx_mask & libc::STATX_MNT_ID != 0).then_some(out.stx_mnt_id),
         mount_root: out.stx_attributes & u64::from(libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned()) != 0,
     })
+}
+
+/// Calls statx(2). The raw call: glibc's wrapper imitates it with fstatat and then knows no mount, and std names that
+/// wrapper as a weak symbol, which a static link with LTO leaves null.
+pub(super) fn raw_statx(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    flags: AtFlags,
+    wanted: u32,
+) -> Result<libc::statx, Errno> {
+    let mut out = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `name` is NUL-terminated and outlives the call, as does the buffer, which has the size the kernel fills.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_statx, directory.as_raw_fd(), name.as_ptr(), flags.bits(), wanted, out.as_mut_ptr())
+    };
+    Errno::result(returned)?;
+    // SAFETY: every field is a number, so the zeroed and then (partly) written buffer is a value.
+    Ok(unsafe { out.assume_init() })
 }
 
 fn plain(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {

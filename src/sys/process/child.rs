@@ -19,6 +19,7 @@ use crate::sys::process::capset::{capset, permitted};
 use crate::sys::process::launch::{Launch, Parent, Program, Session};
 use crate::sys::process::program;
 use crate::sys::process::record::{MOST_SAID, RECORD, Stage, record_of};
+use crate::sys::process::resource::kernel_resource;
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
 pub struct Pointers {
@@ -293,22 +294,7 @@ fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> 
 }
 
 fn number(resource: Resource) -> libc::__rlimit_resource_t {
-    match resource {
-        Resource::As => libc::RLIMIT_AS,
-        Resource::Core => libc::RLIMIT_CORE,
-        Resource::Cpu => libc::RLIMIT_CPU,
-        Resource::Data => libc::RLIMIT_DATA,
-        Resource::Fsize => libc::RLIMIT_FSIZE,
-        Resource::Memlock => libc::RLIMIT_MEMLOCK,
-        Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
-        Resource::Nice => libc::RLIMIT_NICE,
-        Resource::Nofile => libc::RLIMIT_NOFILE,
-        Resource::Nproc => libc::RLIMIT_NPROC,
-        Resource::Rtprio => libc::RLIMIT_RTPRIO,
-        Resource::Rttime => libc::RLIMIT_RTTIME,
-        Resource::Sigpending => libc::RLIMIT_SIGPENDING,
-        Resource::Stack => libc::RLIMIT_STACK,
-    }
+    kernel_resource(resource) as libc::__rlimit_resource_t
 }
 
 fn check(answer: libc::c_int) -> Result<(), Errno> {

@@ -1,7 +1,7 @@
 //! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
 //! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them
-//! ([`score`]); what they may not set of PID 1 ([`filter`]); what `/proc` says of them ([`stat`]). Knows pids and
-//! descriptors, not services.
+//! ([`score`]); what they may not set of PID 1 ([`filter`]); what `/proc` says of them ([`stat`]); which limits
+//! they have ([`resource`]). Knows pids and descriptors, not services.
 
 mod capset;
 pub mod child;
@@ -15,6 +15,7 @@ pub mod mark;
 pub mod program;
 pub mod reap;
 pub mod record;
+pub mod resource;
 pub mod score;
 pub mod session;
 pub mod spawn;

@@ -1,0 +1,58 @@
+//! [`Attributes`]: what decides whether an open file can be read whole and replaced. Unlike [`super::stat`] it asks for
+//! size and attributes, and needs no [`super::kernel::Kernel`]. Must not know who asks.
+
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::libc;
+use nix::sys::stat::fstat;
+
+use super::stat::raw_statx;
+
+/// What statx(2) says of an open file.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes {
+    /// Type and permission bits.
+    pub mode: u32,
+    /// Group id.
+    pub gid: u32,
+    /// In bytes.
+    pub size: u64,
+    /// The mount that it lies on; `None` before Linux 5.8.
+    pub mount: Option<u64>,
+    /// `chattr +i` or `+a`: not even root can replace it.
+    pub immutable: bool,
+}
+
+impl Attributes {
+    /// Returns those of `fd`. Where statx(2) is not there (before 4.11) or refused by a seccomp profile older than it,
+    /// what fstat(2) knows.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
+        match by_statx(fd) {
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                let plain = fstat(fd)?;
+                let size = u64::try_from(plain.st_size).unwrap_or_default();
+                Ok(Self { mode: plain.st_mode, gid: plain.st_gid, size, mount: None, immutable: false })
+            }
+            answer => answer,
+        }
+    }
+}
+
+fn by_statx(fd: BorrowedFd<'_>) -> Result<Attributes, Errno> {
+    let wanted = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
+    let out = raw_statx(fd, c"", AtFlags::AT_EMPTY_PATH, wanted)?;
+    // The attributes are bits of a number of another sign here.
+    let frozen = (libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_APPEND) as u64;
+    Ok(Attributes {
+        mode: u32::from(out.stx_mode),
+        gid: out.stx_gid,
+        size: out.stx_size,
+        mount: (out.stx_mask & libc::STATX_MNT_ID != 0).then_some(out.stx_mnt_id),
+        immutable: out.stx_attributes & frozen != 0,
+    })
+}
