@@ -29,7 +29,8 @@ pub fn record(environment: &Environment, program: &str) -> Value {
         "directory": "/",
         "session": { "group": "self", "session": "self", "tty": "ENXIO" },
         "oom_score_adj": "0",
-        "seccomp": if it.flags.contains("seccomp=unconfined") { "0" } else { "2" },
+        // Docker's filter, and the one that protects PID 1 from services.
+        "seccomp": if it.flags.contains("seccomp=unconfined") { "1" } else { "2" },
         "files": files(it, program),
         "starter": if as_root { before(it) } else { after(it) },
     });

@@ -45,7 +45,8 @@ fn main() -> ExitCode {
         "nice": nice(),
         "oom_score_adj": fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim(),
         "pid_one": pid_one(),
-        "seccomp": status_line("Seccomp"),
+        // How many filters: the runtime's and PID 1's own are told apart by nothing else.
+        "seccomp": status_line("Seccomp_filters"),
         "cgroup": cgroup(),
         "starter": process(&std::os::unix::process::parent_id().to_string()),
         "files": valued("--touch")
