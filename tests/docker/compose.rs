@@ -55,7 +55,7 @@ fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
         groups: &[],
         bounding: 0,
         pid_one: true,
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         remark: "",
     };
     assert_records(&it, &log, &json!({}));

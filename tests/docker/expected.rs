@@ -16,7 +16,7 @@ const NET_BIND_SERVICE: u64 = 1 << 10;
 pub fn record(environment: &Environment, program: &str) -> Value {
     let it = environment;
     let as_root = program == "seed" && it.steps_down();
-    let asked = program == "web" && it.steps_down() && !it.loses(Lost::Port);
+    let asked = program == "web" && it.steps_down() && granted(it);
     let ambient = if asked { NET_BIND_SERVICE } else { 0 };
     let mut whole = json!({
         "self": if as_root { full(it, "1") } else { who(it, ambient) },
@@ -42,6 +42,11 @@ pub fn record(environment: &Environment, program: &str) -> Value {
         whole["pid_one"] = pid_one(it, as_root);
     }
     whole
+}
+
+/// Returns whether there is what `web` declares. That it lacks it is no loss where anybody may bind port 80.
+fn granted(it: &Environment) -> bool {
+    it.bounding & NET_BIND_SERVICE != 0
 }
 
 /// Ids and sets of a program that is the app user, or whom there is instead.
@@ -74,7 +79,7 @@ fn after(it: &Environment) -> Value {
     let mut first = who(it, 0);
     if it.steps_down() {
         first["gids"][2] = json!("private");
-        first["permitted"] = json!(set(if it.loses(Lost::Port) { 0 } else { NET_BIND_SERVICE }));
+        first["permitted"] = json!(set(if granted(it) { NET_BIND_SERVICE } else { 0 }));
     }
     first
 }

@@ -64,12 +64,8 @@ const ROOT: Environment = Environment {
     remark: "",
 };
 
-const USER: Environment = Environment {
-    data: (1000, 1000, 0o755),
-    mode: Mode::User,
-    lost: &[Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
-    ..ROOT
-};
+const USER: Environment =
+    Environment { data: (1000, 1000, 0o755), mode: Mode::User, lost: &[Lost::RunWeb, Lost::RootsOneshot], ..ROOT };
 
 /// All of them, in the README's order.
 pub const ENVIRONMENTS: &[Environment] = &[
@@ -114,7 +110,18 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Limited,
         ids: (1234, 1000),
         bounding: 0xc1,
+        lost: &[Lost::Modes, Lost::Closed, Lost::RootsReach],
+        ..ROOT
+    },
+    Environment {
+        name: "puid_three_capabilities_ports_from_80",
+        flags: "-e PUID=1234 --cap-drop ALL --cap-add SETUID --cap-add SETGID --cap-add CHOWN \
+                --sysctl net.ipv4.ip_unprivileged_port_start=80",
+        mode: Mode::Limited,
+        ids: (1234, 1000),
+        bounding: 0xc1,
         lost: &[Lost::Port, Lost::Modes, Lost::Closed, Lost::RootsReach],
+        remark: "port 80 is free, lower ones are not",
         ..ROOT
     },
     Environment {
@@ -131,7 +138,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Limited,
         ids: (0, 0),
         bounding: 0,
-        lost: &[Lost::Drop, Lost::Port],
+        lost: &[Lost::Drop],
         ..ROOT
     },
     Environment {
@@ -147,12 +154,19 @@ pub const ENVIRONMENTS: &[Environment] = &[
         ..ROOT
     },
     Environment { name: "user", flags: "--user 1000:1000", ..USER },
+    Environment {
+        name: "user_ports_from_80",
+        flags: "--user 1000:1000 --sysctl net.ipv4.ip_unprivileged_port_start=80",
+        lost: &[Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
+        remark: "port 80 is free, lower ones are not",
+        ..USER
+    },
     Environment { name: "user_by_name", flags: "--user app", ..USER },
     Environment {
         name: "user_group_0",
         flags: "--user 1000:0",
         ids: (1000, 0),
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         remark: "the image lets group 0 write `/run`",
         ..USER
     },
@@ -168,7 +182,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         data: (4242, 4242, 0o755),
         mode: Mode::Unknown,
         ids: (4242, 4242),
-        lost: &[Lost::Name, Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::Name, Lost::RunWeb, Lost::RootsOneshot],
         ..USER
     },
     Environment {
@@ -177,7 +191,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         data: (4242, 0, 0o755),
         mode: Mode::Unknown,
         ids: (4242, 0),
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         ..USER
     },
     Environment {
@@ -187,7 +201,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Unknown,
         ids: (1_000_770_000, 0),
         bounding: 0,
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         remark: "as OpenShift starts it: what group 0 may write in the image can be written, `/etc/passwd` too",
         ..USER
     },
@@ -195,7 +209,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_foreign_volume",
         flags: "--user 1000:1000",
         data: (4000, 4000, 0o700),
-        lost: &[Lost::Data, Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::Data, Lost::RunWeb, Lost::RootsOneshot],
         remark: "`/data` is 4000's and closed to others",
         ..USER
     },
@@ -210,14 +224,14 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_nothing_writable",
         flags: "--user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges --ipc none",
         bounding: 0,
-        lost: &[Lost::Control, Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::Control, Lost::RunWeb, Lost::RootsOneshot],
         remark: "not even `/dev/shm`",
         ..USER
     },
     Environment {
         name: "user_own_tmpfs",
         flags: "--user 1000:1000 --tmpfs /run:uid=1000,gid=1000,exec",
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         ..USER
     },
     Environment { name: "user_noexec_tmpfs", flags: "--user 1000:1000 --tmpfs /run:noexec", ..USER },
@@ -225,7 +239,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_empty_dir",
         flags: "--user 1000:1000",
         run: Some(0o777),
-        lost: &[Lost::RootsOneshot, Lost::Port],
+        lost: &[Lost::RootsOneshot],
         remark: "`/run` is a volume of root's with mode 0777 (Kubernetes `emptyDir`)",
         ..USER
     },
