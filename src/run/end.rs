@@ -1,4 +1,4 @@
-//! The end of a stage: whatever still lives is ended, the last lines are written, the story is told.
+//! The end of a stage: kills the processes that are left, writes the last lines and logs the exit report.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::supervise::{Exit, FailureReason, StatusState, StopReason, StopShares}
 
 impl EventLoop<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
-    /// panicked before may do so again: the sweep at the end finds everybody all the same.
+    /// panicked before may do so again: `kill_remaining` at the end finds every process all the same.
     pub(super) fn give_up(&mut self) -> u8 {
         self.because = StopReason::Asked;
         let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);

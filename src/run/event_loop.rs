@@ -29,10 +29,10 @@ use crate::supervise::{Action, Event, Report, Request, StopReason, Supervisor, T
 use crate::sys::privilege;
 use crate::sys::signals::Signals;
 
-/// Exited children reaped in one turn. Every source has such a bound, so that no turn is long: a signal, an exit, a
-/// deadline or a caller waits for one turn at most, whatever else comes without end.
+/// Exited children reaped in one iteration. Every source has such a bound, so that no iteration is long: a signal, an exit, a
+/// deadline or a caller waits for one iteration at most, whatever else comes without end.
 const EXITS_AT_ONCE: usize = 256;
-/// Callers answered in one turn; one answer may be about thousands of services.
+/// Callers answered in one iteration; one answer may be about thousands of services.
 const CALLS_AT_ONCE: usize = 8;
 
 /// The loop's own state.
@@ -113,7 +113,7 @@ impl<'a> EventLoop<'a> {
         Ok(event_loop)
     }
 
-    /// Turns until the engine says exit.
+    /// Runs until the engine says exit.
     pub(super) async fn run(&mut self) -> std::io::Result<u8> {
         if self.run_kind == RunKind::Alone {
             self.signals.take_faults()?;

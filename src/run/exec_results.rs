@@ -1,4 +1,4 @@
-//! What children say through pipes that PID 1 watches: whether they could execute their program, and whether they are ready.
+//! Reads the pipes through which children report: whether they could execute their program, and whether they are ready.
 
 #![allow(clippy::disallowed_methods)] // when a score is first tried
 
@@ -17,7 +17,7 @@ use crate::sys::process::score::TRIES;
 use crate::sys::process::spawn::ExecResult;
 
 impl ProcessManager {
-    /// Reads verdicts and readiness. Returns whether there may be more.
+    /// Reads exec results and readiness. Returns whether there may be more.
     pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
         let ready = self.watch.ready();
         for fd in &ready {
@@ -36,7 +36,7 @@ impl ProcessManager {
         !ready.is_empty()
     }
 
-    /// Its notification fd is closed: by an end, of which more will be heard, or by itself.
+    /// Its notification fd is closed: by its exit, which is reported separately, or by the service itself.
     fn log_notify_fd_closed(&self, id: Id) {
         let lives = self.last.get(id.0).copied().flatten().is_some_and(reap::goes_on);
         if let Some(member) = self.members.get(id.0).filter(|_| lives) {

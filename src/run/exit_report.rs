@@ -1,4 +1,5 @@
-//! The story of the end: who ended the container, how, and what it last said. Where Kubernetes looks for it, too.
+//! The exit report: which service ended the container, how, and its last lines of output. Logged, and written where
+//! Kubernetes looks for it.
 
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use crate::log::lines;
 use crate::log::ring::Line;
 use crate::supervise::{Exit, Status, StopReason};
 
-/// So many of its last lines are told.
+/// How many of its last lines are reported.
 pub const LAST: usize = 10;
 
-/// Whom the story is about.
+/// The service that ended the container.
 pub struct ResponsibleService {
     /// As it was at the end.
     pub status: Status,
@@ -22,7 +23,7 @@ pub struct ResponsibleService {
     pub last: Option<Vec<Line>>,
 }
 
-/// Returns the story, line by line; nothing where all went as asked.
+/// Returns the report, line by line; nothing where the container ended as requested.
 pub fn lines(because: &StopReason, code: u8, responsible: Option<&ResponsibleService>) -> Vec<String> {
     let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
     let mut lines = vec![format!("the container ends with code {code}: {}", subject(because, responsible))];

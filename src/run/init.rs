@@ -1,5 +1,5 @@
-//! The story of a container's first process: signals → facts and configuration → plan → root steps → prepare → step down
-//! → serve → exit (DESIGN §3). Each chapter is a module of its own; this one is their order.
+//! The life of PID 1 in order: signals → facts and configuration → plan → root steps → prepare → step down
+//! → serve → exit (DESIGN §3). Each step is a module of its own; this one is their order.
 #![allow(clippy::disallowed_methods)] // the start of the engine's clock; the environment's one way in
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ use crate::sys::instance;
 use crate::sys::privilege::{self, Power};
 use crate::sys::signals::Signals;
 
-/// Lives the whole life and returns the container's exit code (DESIGN §8).
+/// Runs the container from start to end and returns its exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
     panic_note::install_hook();
     // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
@@ -56,7 +56,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
     code
 }
 
-/// A life without a stop of services: its code, and until when its lines may leave.
+/// The result of a run in which no service was started: its exit code, and until when its lines may be written.
 fn ended_early(code: u8) -> (u8, Instant) {
     (code, Instant::now() + LAST_LINES)
 }
@@ -130,7 +130,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     Ok((outcome.code, outcome.until))
 }
 
-/// Opens what tells the world outside: as root, because it may be root's.
+/// Opens NOTIFY_SOCKET and the termination log: as root, because they may be root's.
 fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
     let address = environment.get(OsStr::new(notify::VARIABLE));
     let host_notify = address.and_then(|address| match HostNotify::open(address) {

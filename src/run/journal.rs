@@ -1,4 +1,4 @@
-//! [`Journal`]: when things happened to services, for `status` and `timings`. Notes what passes; decides nothing.
+//! [`Journal`]: when things happened to services, for `status` and `timings`. Records events; decides nothing.
 
 use std::collections::HashMap;
 

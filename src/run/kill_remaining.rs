@@ -1,4 +1,4 @@
-//! The end: what services left behind in sessions of their own. Only our children, by birth or by adoption; `kill(-1)` is
+//! Kills what services left behind in sessions of their own, at the end of a stage. Only our children, by birth or by adoption; `kill(-1)` is
 //! sent by PID 1 alone (s6-overlay issue 182 stopped a host).
 #![allow(unsafe_code)] // kill(2) with -1
 #![allow(clippy::disallowed_methods)] // the last deadline, after the engine
@@ -18,11 +18,11 @@ use crate::sys::process::reap::{self, ReapResult};
 use crate::sys::process::session;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
-/// So long nobody dies any more: what is still there is in uninterruptible sleep.
+/// No process has exited for this long after SIGKILL: what is still there is in uninterruptible sleep.
 const AFTER_KILL: Duration = Duration::from_millis(250);
-/// How long to wait for a death before the next look.
+/// How long to wait for an exit before checking again.
 const STEP: Duration = Duration::from_millis(20);
-/// Buried before the next look at the clock.
+/// Exited children reaped before the clock is read again.
 const AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
@@ -57,7 +57,7 @@ pub fn kill_all(processes: &mut ProcessManager, patience: Instant, last: Instant
     }
 }
 
-/// They belong to no service any more, or nobody knows to which: only here they are named.
+/// They belong to no service any more, or it is not known to which: only here are they named.
 fn log_who_is_killed(after: Duration) {
     let left: Vec<Pid> = children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect();
     if !left.is_empty() {
@@ -106,7 +106,7 @@ fn children() -> Vec<libc::pid_t> {
     pids.filter(|pid| parent(*pid) == Some(std::process::id())).collect()
 }
 
-/// Waits until `over`, at most until then, and buries whoever ends meanwhile. Returns whether it is over.
+/// Waits until `over`, at most until then, and reaps whatever exits meanwhile. Returns whether it is over.
 fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
     loop {
         let none_left = reap_all(processes, until);
@@ -121,7 +121,7 @@ fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut Proce
     }
 }
 
-/// Whoever forks without end is not waited for beyond `until`.
+/// A process that forks without end is not waited for beyond `until`.
 fn reap_all(processes: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
     while processes.reap_children(AT_ONCE, &mut ignored) && Instant::now() < until {}

@@ -1,6 +1,6 @@
 //! The loop: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11).
 //!
-//! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is said in a line.
+//! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
 pub mod boot_context;
@@ -71,37 +71,37 @@ pub const LAST_LINES: Duration = Duration::from_millis(400);
 
 /// One run of the engine: *prepare* or *serve*.
 pub struct Stage<'a> {
-    /// What the engine is told.
+    /// The engine's services and stop timeout.
     pub setup: Setup,
     /// How long its whole stop may take.
     pub stop_timeout: Duration,
-    /// Who they are, in the order of the engine's ids.
+    /// The services, in the order of the engine's ids.
     pub members: Vec<ServiceEntry>,
-    /// What all of them are started in.
+    /// What all of them share when they are started.
     pub launch_context: LaunchContext,
-    /// Where services say something of themselves.
+    /// Notification sockets of services.
     pub sockets: notify_sockets::Sockets,
     /// The handlers.
     pub signals: &'a mut Signals,
     /// The bound control socket.
     pub control: Option<UnixListener>,
-    /// What callers are told besides the engine's part.
+    /// The fixed part of answers on the control socket.
     pub control_context: server::ControlContext,
     /// Whether this is *prepare*.
     pub preparing: bool,
-    /// When this life began.
+    /// When PID 1 started.
     pub started_at: Instant,
     /// Whether HUP is a hang-up: standard input is a terminal.
     pub tty: bool,
-    /// Who is told outside.
+    /// Where the host is notified.
     pub host_channels: HostChannels,
-    /// To whom signals go, instead of the main command.
+    /// `[signals]`: which service gets a signal instead of the main command.
     pub signal_rules: Vec<SignalRule>,
-    /// What it was made from; `None`: that is not to be asked here.
+    /// What a reload reads again; `None`: no reload in this stage.
     pub origin: Option<&'a mut dyn Origin>,
 }
 
-/// Who waits for news of the container outside of it. Opened before the drop.
+/// What is reported to the host. Opened before the drop.
 #[derive(Debug, Default)]
 pub struct HostChannels {
     /// `NOTIFY_SOCKET` as it was given to the container.

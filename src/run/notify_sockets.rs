@@ -1,4 +1,4 @@
-//! What services say of themselves (sd_notify(3)): each has a [`Receiver`]; what it hears becomes events, or words for
+//! Notification sockets of services (sd_notify(3)): each has a [`Receiver`], whose messages become events, or text for
 //! `status`.
 
 use std::collections::{HashMap, VecDeque};
@@ -16,7 +16,7 @@ use crate::supervise::{Event, Id};
 /// Sockets that were opened before the drop, by service: the address, and what hears.
 pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 
-/// One service's socket and what it said.
+/// One service's socket and its last status.
 struct NotifySocket {
     address: OsString,
     receiver: Receiver,
@@ -25,12 +25,12 @@ struct NotifySocket {
     refused: bool,
 }
 
-/// All of them.
+/// The sockets by service.
 #[derive(Default)]
 pub struct NotifySockets(HashMap<Id, NotifySocket>);
 
 impl NotifySockets {
-    /// Begins to hear those members that have a socket, and tells them its address.
+    /// Watches the sockets of those services that have one, and puts its address into their environment.
     pub fn new(members: &mut [ServiceEntry], mut sockets: Sockets, watch: &mut Watch) -> Self {
         let mut notify_sockets = HashMap::new();
         for (at, member) in members.iter_mut().enumerate() {
@@ -47,7 +47,7 @@ impl NotifySockets {
         Self(notify_sockets)
     }
 
-    /// Hears one more service, if it speaks and has no socket yet: in a place of the kernel's choosing, because the
+    /// Adds a service, if it uses a socket and has none yet: at an address that the kernel chooses, because the
     /// directory for such sockets may be root's.
     pub fn add(&mut self, id: Id, member: &mut ServiceEntry, watch: &mut Watch) {
         let service = &member.service;
@@ -70,14 +70,14 @@ impl NotifySockets {
         }
     }
 
-    /// Closes the socket of a service that says nothing any more.
+    /// Closes the socket of a service.
     pub fn remove(&mut self, id: Id, watch: &mut Watch) {
         if let Some(NotifySocket { key, receiver, .. }) = self.0.remove(&id) {
             watch.forget(key, &receiver);
         }
     }
 
-    /// Forgets what an earlier process said.
+    /// Discards what an earlier process sent.
     pub fn begin(&mut self, id: Id) {
         if let Some(socket) = self.0.get_mut(&id) {
             socket.receiver.clear();
@@ -90,7 +90,7 @@ impl NotifySockets {
         self.0.get(&id).and_then(|socket| socket.status.as_deref())
     }
 
-    /// Hears what a service has said since.
+    /// Reads the messages of a service.
     pub fn receive(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
         let Some(socket) = self.0.get_mut(&id) else { return };
         for said in socket.receiver.receive() {

@@ -1,5 +1,5 @@
-//! What a panic said. It unwinds to the loop's border, where services are stopped in order: an abort in PID 1 would end
-//! as 139 and take every service along (SECURITY T24). The hook only takes notes; whoever stops the unwinding speaks.
+//! Keeps the message of a panic. The panic unwinds to the loop's border, where services are stopped in order: an abort in PID 1 would end
+//! as 139 and take every service along (SECURITY T24). The hook only keeps the message; the code that stops the unwinding logs it.
 
 #[cfg(debug_assertions)]
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub fn install_hook() {
     }));
 }
 
-/// Returns what the last panic said.
+/// Returns the message of the last panic.
 pub fn take() -> String {
     let note = NOTE.try_lock().ok().and_then(|mut note| note.take());
     format!("internal error: {}", note.as_deref().unwrap_or("no note was taken"))

@@ -20,13 +20,13 @@ struct Pipe {
     write: Option<OwnedFd>,
 }
 
-/// All of them, by their consumers.
+/// The pipes, by their consumers.
 #[derive(Default)]
 pub struct Pipes {
     pipes: HashMap<Id, Pipe>,
-    /// Whom each producer writes to.
+    /// The consumer of each producer.
     to: HashMap<Id, Id>,
-    /// Who has which name.
+    /// Ids by name.
     names: HashMap<ServiceName, Id>,
 }
 

@@ -1,4 +1,5 @@
-//! [`ProcessManager`]: what the engine's actions become: forks, signals, pipes; and what children say and how they end, as events.
+//! [`ProcessManager`]: carries out the engine's actions (fork, signal, pipe) and turns what children report, and how they
+//! end, into events.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -40,23 +41,23 @@ pub struct ProcessManager {
     pub(super) members: Vec<ServiceEntry>,
     pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
-    /// Verdicts and readiness.
+    /// Exec results and readiness.
     pub watch: Watch,
-    /// What services say.
+    /// The output of services.
     pub logs: Logs,
-    /// Questions under way.
+    /// Probes that are running.
     pub probes: Probes<ProbeOwner>,
-    /// What came of commands that somebody asked for.
+    /// Results of commands that callers asked for.
     pub command_results: Vec<(Id, ProbeResult)>,
-    /// What services say of themselves.
+    /// The notification sockets of services.
     pub notify_sockets: NotifySockets,
-    /// What services write to each other.
+    /// Pipes between services.
     pub pipes: Pipes,
-    /// What runs at times of the day.
+    /// Services that run at times of the day.
     pub calendars: Calendars,
     /// How often the kernel has killed for want of memory, and whose last process it was.
     pub(super) memory: OomTracker,
-    /// What members will be after a reload, once nothing of the old one runs.
+    /// Changed definitions after a reload, applied once nothing of the old one runs.
     pub(super) next: HashMap<Id, ServiceEntry>,
     /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
     pub(super) files: HashMap<Id, Rc<[u8]>>,
@@ -64,16 +65,16 @@ pub struct ProcessManager {
     pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
     /// What a reload reads.
     pub reading: Reading,
-    /// Whose places reloads have made free, or soon will.
+    /// Slots that reloads have freed, or soon will.
     pub(super) slots: ServiceSlots,
     null: File,
-    /// How many dead were buried.
+    /// How many children were reaped.
     pub(super) reaped: u64,
     pub(super) last: Vec<Option<Pid>>,
 }
 
 impl ProcessManager {
-    /// Returns hands that have started nothing yet.
+    /// Returns a manager that has started nothing yet.
     ///
     /// # Errors
     /// When no descriptor can be had.
@@ -168,7 +169,7 @@ impl ProcessManager {
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
             let _watched = pipe.map(|(read, _)| self.logs.add(id, stream, read));
         }
-        // A verdict that cannot be watched is read when the process ends.
+        // An exec pipe that cannot be watched is read when the process ends.
         let key = self.watch.exec_pipe(pid, &started.exec_pipe);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
@@ -210,7 +211,7 @@ impl ProcessManager {
         } else if self.process_table.leftover(pid).0.is_some() {
             self.process_table.signalled();
         } else {
-            // Buried since the engine last heard of it: the number may be another's by now (SECURITY T26).
+            // Reaped since the engine last knew of it: the number may be another's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
         let mut send = || match self.process_table.leftover(pid) {
@@ -271,7 +272,7 @@ impl ProcessManager {
                 groups.push((process, pid, exit, leftover));
             }
         }
-        // After all the dead are buried: a member that died together with its leader is not left.
+        // After all exited children are reaped: a group member that exited together with its leader is not left.
         self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
         for (process, pid, exit, leftover) in groups {
             let Process { id, killed, .. } = process;

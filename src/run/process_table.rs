@@ -1,4 +1,4 @@
-//! The processes that the engine started and that were not reaped yet, by pid; and what first processes have left.
+//! [`ProcessTable`]: started processes that are not reaped yet, by pid; and processes that outlived their group's leader.
 
 #![allow(clippy::disallowed_methods)] // when to look again
 
@@ -25,17 +25,17 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A process between its fork and its reaping.
 pub struct Process {
-    /// Whose.
+    /// Its service.
     pub id: Id,
-    /// Which of its processes.
+    /// Run, finish script or stop command.
     pub role: Role,
-    /// Open until it has said whether it executed its program.
+    /// Open until it has reported whether it executed its program.
     pub exec_pipe: Option<(Key, ExecPipe)>,
     /// Where it leaves what it reads from its `environment_file`.
     pub file: Option<Rc<SharedBytes>>,
     /// Watched until it has said that it is ready.
     pub notify: Option<Key>,
-    /// It could not execute its program, and the engine knows: its end is no news.
+    /// It could not execute its program, and the engine knows: its exit is not reported again.
     pub refused: bool,
     /// Its whole group was killed: so is what is left when it is dead.
     pub killed: bool,
@@ -43,7 +43,7 @@ pub struct Process {
     pub mark: Mark,
 }
 
-/// All of them.
+/// The table.
 pub struct ProcessTable {
     living: HashMap<Pid, Process>,
     order: Vec<Pid>,
@@ -58,7 +58,7 @@ pub struct ProcessTable {
 
 /// What a first process has left.
 pub struct Left {
-    /// Whose.
+    /// Its service.
     pub id: Id,
     /// Its session and group.
     pub leftover: Leftover,
@@ -104,7 +104,7 @@ impl ProcessTable {
         }
     }
 
-    /// Takes a process that was just forked.
+    /// Adds a process that was just forked.
     pub fn insert(&mut self, pid: Pid, process: Process) {
         self.living.insert(pid, process);
         self.order.push(pid);
@@ -125,7 +125,7 @@ impl ProcessTable {
         self.living.values().any(|process| process.id == id) || self.leftovers.values().any(|left| left.id == id)
     }
 
-    /// Gives up a process that was reaped.
+    /// Removes a process that was reaped.
     pub fn remove(&mut self, pid: Pid) -> Option<Process> {
         let process = self.living.remove(&pid)?;
         // Amortised: the order is only read at the very end.
@@ -142,7 +142,7 @@ impl ProcessTable {
         self.look_at = Some(Instant::now() + FIRST_LOOK);
     }
 
-    /// Nobody waits for that any more.
+    /// Stops tracking what that leader left.
     pub fn abandon(&mut self, leader: Pid) {
         if let Some(Left { run: Some(run), .. }) = self.leftovers.remove(&leader) {
             self.detached.forget(run);
@@ -160,7 +160,7 @@ impl ProcessTable {
         self.look_at
     }
 
-    /// What was left is told something: it may be gone soon.
+    /// What was left got a signal: it may be gone soon, so look again quickly.
     pub fn signalled(&mut self) {
         if self.look_at.is_some() {
             self.pause = FIRST_LOOK;

@@ -21,7 +21,7 @@ use crate::sys::process::spawn;
 
 /// A disk that was asleep answers within this.
 const LIMIT: Duration = Duration::from_secs(10);
-/// What is read in one turn of the loop.
+/// Bytes read in one iteration of the loop.
 const SHARE: usize = 256 * 1024;
 
 /// What is being read, or was.

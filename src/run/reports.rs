@@ -1,4 +1,4 @@
-//! What the engine reports, as lines. The only place where a state change is said.
+//! The engine's reports as log lines. The only place where a state change is logged.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub struct ReportContext<'a> {
     pub hurried: bool,
 }
 
-/// Says one report. What went as asked is said at `info`, what needs a look at `warn`, what will not come back at `error`.
+/// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
 pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, refusals, awaited, out_of_memory, .. } = *context;
     let alone = run_kind == RunKind::Alone;
@@ -56,7 +56,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Done { id, took, again: Some(pause) } => {
             tracing::info!("{}: done after {}, runs again in {}", name(*id), span(*took), span(*pause));
         }
-        // What is no plain end, the story tells.
+        // Anything but a plain exit is in the exit report.
         Report::Ended { id, .. } | Report::Stopped { id, .. } if alone => {
             tracing::debug!("{}: ended", name(*id))
         }

@@ -1,5 +1,5 @@
-//! What is kept of a service that a reload has left out, until its place is free: nothing at once but what still comes from
-//! processes that outlived it, and whoever waits for it.
+//! Slots of services that a reload has removed: one is free for another service once no process of the old one is left and
+//! no caller waits for it.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -8,7 +8,7 @@ use super::probes::ProbeOwner;
 use super::process_manager::ProcessManager;
 use crate::supervise::{Event, Id, ProbeResult};
 
-/// Places of services that reloads have left out.
+/// Slots of services that reloads have removed.
 #[derive(Debug, Default)]
 pub struct ServiceSlots {
     /// They have ended; something may still come from them.
@@ -18,7 +18,7 @@ pub struct ServiceSlots {
 }
 
 impl EventLoop<'_> {
-    /// It is no service any more.
+    /// Removes a service that has ended.
     pub(super) fn retire(&mut self, id: Id) {
         self.processes.retire(id);
         self.control_handler.service_index.remove(id);
@@ -27,7 +27,7 @@ impl EventLoop<'_> {
         self.callers.set(self.users());
     }
 
-    /// Tells the engine whose places are free.
+    /// Reports free slots to the engine.
     pub(super) fn free_slots(&mut self) {
         if self.processes.slots.retiring.is_empty() {
             return;
@@ -56,7 +56,7 @@ impl ProcessManager {
         self.slots.retiring.insert(id);
     }
 
-    /// Gives a place free, unless a process still writes to a pipe of the service, or was not reaped yet.
+    /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.
     fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
         if self.logs.reads(id) || self.process_table.has(id) {
             return;

@@ -1,4 +1,4 @@
-//! What the loop hears from outside, and what it lets them know: signals to PID 1, and whoever started the container.
+//! Signals to PID 1, and progress reported to whatever started the container.
 
 use super::event_loop::EventLoop;
 #[cfg(debug_assertions)]
@@ -41,8 +41,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Says, once for each, that a signal came and nothing comes of it: it may be meant as a stop. The size of a terminal is
-    /// nobody's news.
+    /// Logs, once for each signal, that it has no effect: it may be meant as a stop. A resize of the terminal is not logged.
     fn log_unhandled_signal(&mut self, signal: Signal) {
         let is_resize = self.tty && signal == Signal::WINCH;
         if !is_resize && self.unhandled_signals.insert(signal) {
@@ -56,7 +55,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// `[signals]`: what PID 1 got goes to the services that are declared for it.
+    /// `[signals]`: passes a signal on to the services that are configured for it.
     pub(super) fn forward_by_rule(&mut self, signal: Signal) {
         for rule in self.signal_rules.iter().filter(|rule| rule.from == signal) {
             match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
@@ -66,7 +65,7 @@ impl EventLoop<'_> {
         }
     }
 
-    /// What whoever started the container waits for.
+    /// Reports progress to the host (NOTIFY_SOCKET).
     pub(super) fn notify_host(&mut self, report: &Report) {
         match report {
             Report::Up { .. } | Report::Done { .. } | Report::Failed { .. } => {

@@ -1,4 +1,4 @@
-//! What the event loop waits for, and which of it has come. The kernel is asked anew in each turn, also while some source
+//! What the event loop waits for, and which of it has come. The kernel is asked anew in each iteration, also while some source
 //! never runs dry: readiness that tokio remembers says nothing about the others. Must not know what the sources mean.
 
 use std::future::Future;
@@ -36,11 +36,11 @@ pub struct Ready {
     pub signals: bool,
     /// There may be more exited children than were reaped.
     pub exits: bool,
-    /// A verdict, a readiness descriptor or a notification socket.
+    /// An exec pipe, a notification fd or a notification socket.
     pub watch: bool,
     /// A probe said something.
     pub probes: bool,
-    /// There may be more callers than had their turn.
+    /// There may be more callers than were answered.
     pub calls: bool,
     /// An output takes more.
     pub output: bool,

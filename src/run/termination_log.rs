@@ -1,5 +1,5 @@
-//! The story of the end where Kubernetes looks for it: `/dev/termination-log`, a file that it mounts into the container.
-//! Opened before the drop, because it may be root's; written at the very end. Must not know the story.
+//! The exit report where Kubernetes looks for it: `/dev/termination-log`, a file that it mounts into the container.
+//! Opened before the drop, because it may be root's; written at the very end. Must not know the report.
 //!
 //! The write may wait for the node's disk: at most 4 KiB, once, when no service and no caller is left to wait for PID 1.
 

@@ -1,4 +1,4 @@
-//! Descriptors of children that the loop waits on besides logs: verdict pipes and notification fds, in one epoll set.
+//! Descriptors of children that the loop waits on besides logs: exec pipes and notification fds, in one epoll set.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::supervise::{Id, Pid};
 
-/// Descriptors looked at in one turn.
+/// Events taken in one iteration.
 const EVENTS: usize = 64;
 /// What is read from a notification pipe at a time: as much as one usually holds, so that what stands before the newline
 /// delays nothing; bounded, for a service may write there without end.
@@ -27,11 +27,11 @@ pub struct Watch {
 /// What a readable descriptor is about.
 #[derive(Debug)]
 pub enum Watched {
-    /// A child says whether it executed its program.
+    /// A child reports whether it executed its program.
     ExecPipe(Pid),
     /// A service says that it is ready.
     NotifyFd(Id, File),
-    /// A service says something of itself; its socket stays with its owner.
+    /// A service's notification socket, which stays with its owner.
     NotifySocket(Id),
     /// A time of day has come, or the clock was set.
     Clock,
@@ -42,7 +42,7 @@ pub enum Watched {
 /// What became readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadyFd {
-    /// That child's verdict.
+    /// The exec pipe of that child.
     ExecPipe(Pid),
     /// A notification pipe.
     NotifyFd(Key),
@@ -67,7 +67,7 @@ impl Watch {
         Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, known: HashMap::new(), next: 0 })
     }
 
-    /// Waits for a verdict; the pipe stays with its owner.
+    /// Watches an exec pipe, which stays with its owner.
     ///
     /// # Errors
     /// When it cannot be watched.
@@ -125,7 +125,7 @@ impl Watch {
         Ok(Key(key))
     }
 
-    /// Forgets a verdict pipe or a socket before it is closed.
+    /// Stops watching an exec pipe or a socket before it is closed.
     pub fn forget(&mut self, key: Key, pipe: impl AsFd) {
         self.known.remove(&key.0);
         // A copy in a child that has not executed yet would keep it in the set.

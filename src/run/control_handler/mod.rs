@@ -1,4 +1,4 @@
-//! What callers of the control socket ask for, answered between two turns of the loop; those that wait for services are
+//! What callers of the control socket ask for, answered between two iterations of the loop; those that wait for services are
 //! kept in a list and looked at when something has changed. Nothing in here waits itself.
 
 mod commands;
@@ -25,7 +25,7 @@ use crate::inspect::usage::Usage;
 use crate::supervise::{Event, Id, Phase, Pid, Request};
 use commands::outcome;
 
-/// Between two looks for whoever watches: many changes at once are one.
+/// The pause between two answers to a watcher: many changes at once are one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// A service that says nothing of itself is up once its program is executed; one that ends at once would be told to be up.
@@ -40,7 +40,7 @@ pub struct ControlHandler {
     pub app: Uid,
     /// What was done before this stage.
     pub steps: Vec<StepTime>,
-    /// Everybody by name.
+    /// The services by name.
     pub service_index: ServiceIndex,
     /// What happened when.
     pub journal: Journal,
@@ -86,7 +86,7 @@ enum WaitFor {
 }
 
 impl ControlHandler {
-    /// Returns a front where nobody waits.
+    /// Returns a handler without waiting callers.
     pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, service_index: ServiceIndex, journal: Journal) -> Self {
         Self { app, fixed, steps, service_index, journal, changed: false, waiters: Vec::new(), usage: None }
     }

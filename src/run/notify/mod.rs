@@ -31,7 +31,7 @@ pub const VARIABLE: &str = "NOTIFY_SOCKET";
 pub const LONGEST: usize = 4096;
 /// More messages do not wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
 const MOST_WAITING: usize = 4096;
-/// Messages read in one turn: a service that says much keeps nobody else waiting.
+/// Messages read in one iteration: a service that sends many keeps no other waiting.
 const AT_ONCE: usize = 16;
 
 /// One service's socket.
@@ -122,7 +122,7 @@ enum Came {
 }
 
 impl Receiver {
-    /// Returns what was said since the last call, in order; at most so much as one turn of the loop may take. Each reason
+    /// Returns what was said since the last call, in order; at most as much as one iteration of the loop may take. Each reason
     /// for not hearing is said once.
     pub fn receive(&mut self) -> Vec<Notification> {
         let mut all = Vec::new();

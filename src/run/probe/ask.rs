@@ -1,4 +1,4 @@
-//! The look itself, in the forked child: becomes the service, asks, says one line to descriptor 1 and exits with 0 or 1.
+//! The probe itself, in the forked child: becomes the service, asks, says one line to descriptor 1 and exits with 0 or 1.
 //!
 //! Unlike a service's child it may allocate: the parent had one thread, so no lock was held at the fork by anybody who
 //! is not here. It must never return or unwind into the parent's code: there it would be a second PID 1.
@@ -39,7 +39,7 @@ pub enum Question {
     Command(Program),
 }
 
-/// Lives a look to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
+/// Runs a probe to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
 pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: RawFd) -> ! {
     let lived = panic::catch_unwind(AssertUnwindSafe(|| {
         if let Err(record) = child::become_identity(launch, pointers) {

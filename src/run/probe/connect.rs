@@ -1,6 +1,6 @@
 //! A TCP connection to a name or address: every address that the name has is tried, each with its share of the time, so
-//! that a dead IPv6 route does not hide an IPv4 server. In the look's child only: the resolver may hang.
-#![allow(clippy::disallowed_methods)] // the look's own clock: it shares its time out among addresses
+//! that a dead IPv6 route does not hide an IPv4 server. In the probe's child only: the resolver may hang.
+#![allow(clippy::disallowed_methods)] // the probe's own clock: it shares its time out among addresses
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! An HTTP/1.1 GET of which only the status line counts. What comes back may be anything at any pace: it is read in
-//! bounded pieces, and the whole look has a timeout above it.
-#![allow(clippy::disallowed_methods)] // the look's own clock: how long a good answer's body is waited for
+//! bounded pieces, and the whole probe has a timeout above it.
+#![allow(clippy::disallowed_methods)] // the probe's own clock: how long a good answer's body is waited for
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

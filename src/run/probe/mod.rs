@@ -1,9 +1,9 @@
-//! One look at something that can be asked whether it is there, or well ([`Probe`]): a child under the service's own
+//! One probe of something that can be asked whether it is there, or well ([`Probe`]): a child under the service's own
 //! identity, so that nothing it meets (a resolver, a dead mount, a connection that never answers) can hold PID 1 up, and
-//! nothing is asked with more rights than the service has. Must not know when to look, nor what an answer leads to.
+//! nothing is asked with more rights than the service has. Must not know when to probe, nor what an answer leads to.
 //!
-//! [`Probes`] has the looks that are under way: at most one for each key, none longer than its timeout, and whatever a
-//! look's command leaves in its process group or session is killed with it.
+//! [`Probes`] has the probes that are under way: at most one for each key, none longer than its timeout, and whatever a
+//! probe's command leaves in its process group or session is killed with it.
 
 mod ask;
 mod connect;
@@ -37,14 +37,14 @@ use ask::Question;
 use http::CONNECTED;
 use words::Words;
 
-/// Killed looks of one key that are not buried yet: the usual one takes a moment, one in uninterruptible sleep stays.
+/// Killed probes of one key that are not reaped yet: the usual one takes a moment, one in uninterruptible sleep stays.
 const MOST_DYING: usize = 3;
-/// Bytes taken from one look in one turn: a command that writes without end keeps nobody else waiting.
+/// Bytes taken from one probe in one iteration: a command that writes without end keeps nobody else waiting.
 const AT_ONCE: usize = 64 * 1024;
-/// Looks read in one turn.
+/// Probes read in one iteration.
 const PROBES_AT_ONCE: usize = 16;
 
-/// The looks that are under way, by whose they are.
+/// The probes that are under way, by whose they are.
 #[derive(Debug)]
 pub struct Probes<K> {
     looks: HashMap<Pid, RunningProbe<K>>,
@@ -77,14 +77,14 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         Ok(Self { looks: HashMap::new(), epoll, null: dev_null::input()?, recent: Recent::default() })
     }
 
-    /// Begins to look. `launch` is how the service's own command would be started: its identity, limits, environment and
-    /// directory are the look's, its program, session and descriptors are not.
+    /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
+    /// directory are the probe's, its program, session and descriptors are not.
     ///
     /// The process must have one thread (DESIGN §11): the child allocates.
     ///
     /// # Errors
-    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier look of this key is under way or
-    /// too many killed ones are not buried yet (EBUSY).
+    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key is under way or
+    /// too many killed ones are not reaped yet (EBUSY).
     pub fn start(
         &mut self,
         key: K,
@@ -122,14 +122,14 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         Ok(pid)
     }
 
-    /// A pipe that cannot be watched is read when the look ends.
+    /// A pipe that cannot be watched is read when the probe ends.
     fn watched(&self, pid: Pid, read: OwnedFd) -> File {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(pid.0).unwrap_or_default());
         let _unwatched = self.epoll.add(&read, event);
         File::from(read)
     }
 
-    /// Reads what looks say, so that a command that says much is not held up. To be called when the set is readable.
+    /// Reads what probes say, so that a command that says much is not held up. To be called when the set is readable.
     /// Returns whether there may be more.
     pub fn listen(&mut self) -> bool {
         let mut events = [EpollEvent::empty(); PROBES_AT_ONCE];
@@ -143,8 +143,8 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         count > 0
     }
 
-    /// Takes note of a death and reaps the zombie, with what it leaves in its group, whose number is still its own before
-    /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no look.
+    /// Records an exit and reaps the zombie, with what it leaves in its group, whose number is still its own before
+    /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no probe.
     pub fn exited(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {
         let Some(mut look) = self.looks.remove(&pid) else {
             reap::reap(pid);
@@ -160,7 +160,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         (!look.over).then(|| (look.key, look.answer(exit)))
     }
 
-    /// Ends the look of `key`, if there is one; its answer will not come.
+    /// Ends the probe of `key`, if there is one; its answer will not come.
     pub fn cancel(&mut self, key: K) {
         for (pid, look) in &mut self.looks {
             if look.key == key && !look.over {
@@ -169,24 +169,24 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         }
     }
 
-    /// Ends all looks; no answer of theirs will come.
+    /// Ends all probes; no answer of theirs will come.
     pub fn cancel_all(&mut self) {
         for (pid, look) in &mut self.looks {
             look.end(*pid, &self.epoll, &mut self.recent);
         }
     }
 
-    /// Returns whether a look of `key` is under way.
+    /// Returns whether a probe of `key` is under way.
     pub fn is_looking(&self, key: K) -> bool {
         self.looks.values().any(|look| look.key == key && !look.over)
     }
 
-    /// Returns when the next look is out of time.
+    /// Returns when the next probe is out of time.
     pub fn deadline(&self) -> Option<Instant> {
         self.looks.values().filter(|look| !look.over).map(|look| look.deadline).min()
     }
 
-    /// Kills the looks that are out of time, with all of their groups, and returns their answers: they do not wait for
+    /// Kills the probes that are out of time, with all of their groups, and returns their answers: they do not wait for
     /// the death, which never comes to a process in uninterruptible sleep.
     pub fn expire(&mut self, now: Instant) -> Vec<(K, ProbeResult)> {
         let mut answers = Vec::new();
@@ -202,7 +202,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
 }
 
 impl<K> AsFd for Probes<K> {
-    /// Returns the set: readable when a look says something. [`Probes::listen`] empties it.
+    /// Returns the set: readable when a probe says something. [`Probes::listen`] empties it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
@@ -274,7 +274,7 @@ impl<K> RunningProbe<K> {
     }
 }
 
-/// Kills a look with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
+/// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
 /// it has made its group there is nobody in it.
 fn kill(pid: Pid, recent: &mut Recent) {
     raised(|| match group::kill_all(pid, recent) {

@@ -1,4 +1,4 @@
-//! What a look said, of which the last line is kept: a bounded tail, whatever is written. Pure.
+//! What a probe said, of which the last line is kept: a bounded tail, whatever is written. Pure.
 
 use crate::config::quote::printable;
 
