@@ -247,7 +247,7 @@ fn number(text: &str) -> Result<usize, String> {
 }
 
 fn code(text: &str) -> Result<u8, String> {
-    text.parse().map_err(|_| "it is no exit code; write a number from 0 to 255".to_owned())
+    text.parse().map_err(|_| format!("{text} is not an exit code; write a number from 0 to 255"))
 }
 
 fn signal(text: &str) -> Result<Signal, String> {
