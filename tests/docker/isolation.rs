@@ -68,7 +68,8 @@ fn no_signal_from_inside_ends_the_container_but_those_that_mean_stop() {
     web.wait_for_log("up");
     let (worked, said) = web.as_user(
         "1234:1000",
-        "for n in $(seq 1 64); do case $n in 1|2|3|15|32|33) ;; *) kill -$n 1 2>&1 || : ;; esac; done; sleep 0.3; echo sent",
+        // Not HUP, INT, QUIT, TERM, PWR and RTMIN+3, nor the two that glibc keeps for itself.
+        "for n in $(seq 1 64); do case $n in 1|2|3|15|30|32|33|37) ;; *) kill -$n 1 2>&1 || : ;; esac; done; sleep 0.3; echo sent",
     );
     assert!(worked && said.contains("sent"), "{said}");
     assert!(web.runs(), "{}", web.logs());
