@@ -89,6 +89,20 @@ fn what_a_container_may_not_change_cannot_be_changed_by_its_root() {
 }
 
 #[test]
+fn an_own_network_is_as_docker_makes_it_and_the_hosts_stays() {
+    if !possible() {
+        return;
+    }
+    let paths = ["ip_unprivileged_port_start", "ping_group_range"].map(|name| format!("/proc/sys/net/ipv4/{name}"));
+    let hosts = || paths.each_ref().map(|path| fs::read_to_string(path).unwrap());
+    let before = hosts();
+    let script = format!("cat {0} {1}; (echo 1 > {0}) 2>/dev/null && echo wrote; echo end", paths[0], paths[1]);
+    assert_eq!(shell(Jail::new().flag("--network=none"), &script).text(Origin::Out), "0\n0\t2147483647\nend\n");
+    assert_eq!(shell(Jail::new(), &script).text(Origin::Out), before.concat() + "end\n");
+    assert_eq!(hosts(), before);
+}
+
+#[test]
 fn a_read_only_root_is_writable_only_where_it_was_asked_for() {
     if !possible() {
         return;

@@ -63,6 +63,9 @@ impl Inside<'_> {
         }
         let old = root::enter(&new)?;
         machine::proc()?;
+        if rehearsal.network == Network::None {
+            machine::own_network();
+        }
         let stage = handle.path();
         layers.moved(stage.join("layers"));
         root::make(&stage.join("layers"))?;

@@ -57,6 +57,19 @@ pub(super) fn proc() -> Result<(), Refused> {
     })
 }
 
+/// What Docker sets in a network namespace of the container's own since 20.10 (its release notes; moby,
+/// `daemon/oci_linux.go`): every user binds low ports and sends ICMP echo requests without a capability.
+const OF_OWN_NETWORK: [(&str, &str); 2] =
+    [("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"), ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")];
+
+/// Sets them in an own network namespace. Must be called before [`restrict`], which makes `/proc/sys` read-only.
+pub(super) fn own_network() {
+    for (path, value) in OF_OWN_NETWORK {
+        // Refused where the kernel has no IPv4, and the range where not all groups are mapped: Docker leaves it out there.
+        let _refused = fs::write(path, value);
+    }
+}
+
 /// Mounts `/sys`: the host's, cgroups included, read-only.
 pub(super) fn sys(host: Option<&Handle>) -> Result<(), Refused> {
     let at = Path::new("/sys");
