@@ -183,6 +183,14 @@ impl Fix {
         self
     }
 
+    /// Returns the read-only path that has to become writable.
+    pub fn read_only(&self) -> Option<&Path> {
+        self.0.iter().find_map(|way| match way {
+            FixOption::Writable(to) => Some(to.path.as_path()),
+            FixOption::Settings(_) | FixOption::Chown(_) | FixOption::Host { .. } | FixOption::Words(_) => None,
+        })
+    }
+
     /// Returns whether it holds something that [`Self::located`] could write out.
     pub fn is_unlocated(&self) -> bool {
         self.0.iter().any(|way| matches!(way, FixOption::Chown(_) | FixOption::Writable(_)))

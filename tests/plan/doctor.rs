@@ -463,6 +463,21 @@ fn the_hosts_path_is_written_into_a_plan_only_if_something_was_skipped() {
 }
 
 #[test]
+fn a_plan_tells_a_read_only_mount_from_a_read_only_path() {
+    for (at, cause) in [("/books", "/books is mounted read-only"), ("/srv", "/srv is read-only")] {
+        let (config, mut facts) = owning(at, docker());
+        let fact =
+            PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o755, read_only: true };
+        path(&mut facts, at, fact);
+        let mut plan = stepdown::plan::boot(&config, &facts).unwrap();
+        locate_all(&mut plan, ground);
+        let lines = show::report(&plan);
+        let own = lines.iter().find(|it| it.text.starts_with(&format!("skipped own {at}: {cause}; ")));
+        assert!(own.is_some(), "{lines:?}");
+    }
+}
+
+#[test]
 fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
     let mut config = config();
     let plan = |config: &Config| stepdown::plan::boot(config, &docker()).unwrap().notices;

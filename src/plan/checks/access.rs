@@ -182,7 +182,7 @@ impl Case<'_> {
         };
         let point = words::path(&mount.point);
         let fix = Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"));
-        self.lost(CauseKind::ReadOnly, format!("{point} is mounted read-only"), fix)
+        self.lost(CauseKind::ReadOnly, mount.read_only_cause(), fix)
     }
 
     fn denied(&self, verb: &str) -> Trouble {

@@ -26,7 +26,17 @@ pub fn located(fix: Fix, ground: &HostContext) -> Fix {
     fix.located(|chown| locate(chown, ground), |path| writable(path, ground))
 }
 
-/// Writes the host's paths into the fixes of a plan's skipped steps. The ground is looked at only if it is needed: a boot
+/// Writes the host's words into a fix, and into its cause which mount is read-only: a plan's steps know mounts by their
+/// effect alone.
+pub fn locate_in(cause: &mut String, fix: &mut Fix, ground: &HostContext) {
+    let mount = fix.read_only().and_then(|path| ground.mounts.of(path));
+    if let Some(mount) = mount.filter(|mount| !mount.is_image()) {
+        *cause = mount.read_only_cause();
+    }
+    *fix = located(std::mem::take(fix), ground);
+}
+
+/// Writes the host's words into the skipped steps of a plan. The ground is looked at only if it is needed: a boot
 /// where nothing was skipped reads nothing more.
 pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> HostContext) {
     let skipped = |planned: &&mut Planned| matches!(&planned.verdict, Decision::Skip(why) if why.fix.is_unlocated());
@@ -37,7 +47,7 @@ pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> HostContext) {
     let ground = ground();
     for planned in unlocated {
         if let Decision::Skip(why) = &mut planned.verdict {
-            why.fix = located(std::mem::take(&mut why.fix), &ground);
+            locate_in(&mut why.cause, &mut why.fix, &ground);
         }
     }
 }

@@ -225,7 +225,7 @@ pub fn conclude(examination: Examination, seen: &seen::Observations, running: bo
     checks.extend(namespace_of.map(|id| host::namespace(id, &seen.ground)));
     for check in &mut checks {
         if let Finding::Degraded(trouble) | Finding::Fatal(trouble) = &mut check.finding {
-            trouble.fix = located(std::mem::take(&mut trouble.fix), &seen.ground);
+            host::locate_in(&mut trouble.cause, &mut trouble.fix, &seen.ground);
         }
     }
     checks.sort_by(|one, other| (other.finding.verdict(), one.area).cmp(&(one.finding.verdict(), other.area)));

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use crate::plan::show::words;
+
 /// All mounts, in the order in which the kernel lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mounts(pub Vec<Mount>);
@@ -62,6 +64,11 @@ impl Mount {
     /// Returns whether it is the container's own layer: what it shows is the image's.
     pub fn is_image(&self) -> bool {
         self.point == Path::new("/")
+    }
+
+    /// Returns the words for a path on it that cannot be written to because it is read-only.
+    pub fn read_only_cause(&self) -> String {
+        format!("{} is mounted read-only", words::path(&self.point))
     }
 
     /// Returns the path within its file system that `path` has, which lies on it.
