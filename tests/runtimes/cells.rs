@@ -131,10 +131,21 @@ const POWER: &[Cell] = &[
         name: "few descriptors, a raised oom score",
         change: |bundle| {
             bundle.config["process"]["oomScoreAdj"] = json!(500);
+            bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 40, "soft": 40 }]);
+        },
+        said: &["40 open files are allowed, one program may need"],
+        unsaid: &["cannot"],
+        ..PLAIN
+    },
+    Cell {
+        name: "too few descriptors",
+        change: |bundle| {
             bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 32, "soft": 32 }]);
         },
-        said: &["32 open files are allowed, one program may need"],
-        unsaid: &["cannot"],
+        code: 111,
+        ids: None,
+        said: &["cannot run one program: 32 open files are allowed, and this takes ", "`--ulimit nofile=68`"],
+        unsaid: &[],
         ..PLAIN
     },
 ];
