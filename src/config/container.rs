@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::probe::Health;
-use super::service::{GroupRef, Ready, RunAs, Stop};
-use super::values::{Gid, GroupName, ServiceName, Signal, Uid, UserName};
+use super::service::{Ready, RunAs, Stop};
+pub use super::values::LogFormat;
+use super::values::{Gid, GroupName, GroupRef, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
 
 /// The whole stop; Docker kills at 10 s (DESIGN §8).
@@ -111,19 +112,6 @@ pub enum Without {
     Run,
     /// Does not start.
     Refuse,
-}
-
-/// How services' lines are written (DESIGN §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Inherit with one program, tagged with several.
-    Auto,
-    /// Untouched: services hold the container's own stdout and stderr.
-    Inherit,
-    /// `web | line`.
-    Tagged,
-    /// One JSON object a line.
-    Json,
 }
 
 /// How much we say.

@@ -8,9 +8,9 @@ use super::container_keys;
 use super::paths;
 use super::quote::quoted;
 use super::report::Report;
-use super::service::GroupRef;
 use super::toml_field::Field;
 use super::toml_table::Table;
+use super::values::GroupRef;
 use super::who;
 use crate::error::Place;
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::calendar::Calendar;
-use super::container::LogFormat;
 use super::probe::{Health, Probe};
-use super::values::{CapSet, Gid, GroupName, ServiceName, Signal, Uid, UserName};
+pub use super::values::GroupRef;
+use super::values::{CapSet, Gid, LogFormat, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
 
 /// s6 gives a finish script five seconds (`timeout-finish`, s6-supervise).
@@ -203,15 +203,6 @@ pub enum RunAs {
     Account(UserName),
     /// Numbers, with no supplementary groups.
     Ids(Uid, Gid),
-}
-
-/// A group by name or number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupRef {
-    /// Looked up in `/etc/group`.
-    Name(GroupName),
-    /// As it is.
-    Id(Gid),
 }
 
 /// When a longrun is started again, and how fast.

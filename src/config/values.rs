@@ -378,3 +378,25 @@ impl fmt::Display for CapSet {
         Ok(())
     }
 }
+
+/// A group by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupRef {
+    /// Looked up in `/etc/group`.
+    Name(GroupName),
+    /// As it is.
+    Id(Gid),
+}
+
+/// How services' lines are written (DESIGN §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Inherit with one program, tagged with several.
+    Auto,
+    /// Untouched: services hold the container's own stdout and stderr.
+    Inherit,
+    /// `web | line`.
+    Tagged,
+    /// One JSON object a line.
+    Json,
+}

@@ -2,9 +2,10 @@
 
 use super::container::UserRef;
 use super::report::Report;
-use super::service::{GroupRef, RunAs};
+use super::service::RunAs;
 use super::toml_field::Field;
 use super::units::{self, MAX_ID};
+use super::values::GroupRef;
 use super::values::{Gid, GroupName, Uid, UserName};
 
 /// The word for the app user, whatever its name is.
