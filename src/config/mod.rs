@@ -16,7 +16,7 @@ mod log_toml;
 mod main_toml;
 mod neighbours;
 mod own_toml;
-mod paths;
+pub(crate) mod paths;
 pub mod probe;
 mod probe_toml;
 pub mod quote;

@@ -1,7 +1,8 @@
 //! Paths as they are declared: absolute, normalised, and for what root will change, not one of the system's own.
 //! Text in, path out; must not know whether anything is there.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use super::quote::quoted;
 use super::report::Report;
@@ -13,6 +14,9 @@ const SYSTEM: [&str; 12] =
 
 /// Kernel file systems: not at all, neither themselves nor what lies below.
 const KERNEL: [&str; 2] = ["/proc", "/sys"];
+
+/// PATH_MAX: a longer home is not one.
+const MAX_FIELD: usize = 4096;
 
 /// Returns an absolute path, normalised.
 pub fn absolute(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
@@ -84,6 +88,12 @@ pub fn normal(text: &str) -> Result<String, &'static str> {
         return Err("write the path without `..`");
     }
     Ok(format!("/{}", parts.join("/")))
+}
+
+/// Returns whether the path can be a field of passwd(5) without becoming a second record (CVE-2011-0721).
+pub fn is_passwd_field(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    path.is_absolute() && bytes.len() <= MAX_FIELD && !bytes.iter().any(|byte| *byte == b':' || byte.is_ascii_control())
 }
 
 #[cfg(test)]

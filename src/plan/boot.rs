@@ -8,8 +8,9 @@ use super::Identity;
 use super::Mode;
 use super::Planned;
 use super::accounts;
-use super::checks::{Area, NO_FILTER, Trouble};
+use super::checks::NO_FILTER;
 use super::facts::{AccountFile, Facts};
+use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups;
 use super::identity;
@@ -21,11 +22,12 @@ use super::prepare;
 use super::privilege;
 use super::privilege::Case;
 use super::remarks;
-use super::runs_as::{Names, Resolver, RunsAs, SwitchAbility};
+use super::runs_as::Resolver;
 use super::services;
 use super::services::{Common, When};
 use super::steps;
 use super::steps::{PlanInputs, accounts::Files};
+use super::switch::{self, Names, RunsAs, SwitchAbility};
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -81,8 +83,8 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     };
     let privilege = privilege::decide(&case, &mut notes);
 
-    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver, accounts: files.as_ref() };
-    let steps = steps::plan(&ground, &mut notes);
+    let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver };
+    let steps = steps::plan(&ground, files.as_ref(), &mut notes);
 
     let judge = Judge { config, facts, identity: &identity, standing, runs: &runs };
     judge.check(&mut notes);
@@ -112,11 +114,6 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let plan =
         BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices, concerns };
     (plan, noted)
-}
-
-/// What becoming another user takes.
-pub(super) fn drop_needs() -> CapSet {
-    CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID)
 }
 
 /// Finds out what we can become, whom we become, and what the account files shall say about it.
@@ -165,7 +162,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
 fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, Fix)> {
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
-        needs = drop_needs();
+        needs = switch::needed();
     } else if target.gid != facts.gid {
         needs = needs.with(Capability::SETGID);
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::obstacle::{Obstacle, Seen};
-use crate::config::service::Resource;
+use crate::config::service::{Limit, Resource};
 use crate::config::values::{CapSet, Gid, Uid};
 
 /// What this process is and what it stands on.
@@ -98,6 +98,17 @@ pub struct Facts {
     pub whose: BTreeMap<PathBuf, Vec<FileOwner>>,
     /// What `TZ` says, if that names no zone of this image.
     pub unknown_zone: Option<OsString>,
+}
+
+impl Facts {
+    /// Returns whether the limit is above the hard limit that we have; one that is not known is not judged.
+    pub(super) fn is_above(&self, limit: &Limit) -> bool {
+        match (self.hard_limits.get(&limit.resource), limit.hard) {
+            (Some(Some(have)), Some(want)) => want > *have,
+            (Some(Some(_)), None) => true,
+            (Some(None) | None, _) => false,
+        }
+    }
 }
 
 /// The account files (passwd(5), group(5), shadow(5), gshadow(5)).

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Owner;
-use super::show::words;
+use super::owner::Owner;
+use super::words;
 use crate::config::values::CapSet;
 
 /// What helps: one of these ways is enough.

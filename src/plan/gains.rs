@@ -4,13 +4,13 @@
 
 use std::path::Path;
 
-use super::checks::{Area, CauseKind, Trouble};
 use super::facts::{Executable, Facts, ProgramFact};
+use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
 use super::notes::Notes;
 use super::obstacle::{Obstacle, Seen};
-use super::runs_as::{RunsAs, SwitchAbility};
-use super::show::words;
+use super::switch::{RunsAs, SwitchAbility};
+use super::words;
 use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::accounts::{group, passwd};
-use super::checks::{Area, CauseKind, Trouble};
 use super::facts::{AccountFile, AccountState, Facts, PathFact, PathKind};
+use super::finding::{Area, CauseKind, Trouble};
 use super::notes::Notes;
 use crate::config::container::App;
 use crate::config::service::GroupRef;
@@ -92,12 +92,12 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
                 notes.told_elsewhere(format!(
                     "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
                      host, or write `groups = [0]` under [app]",
-                    super::show::words::path(path)
+                    super::words::path(path)
                 ));
             } else if *gid == OVERFLOW && facts.gid_map != super::facts::IdMap::whole() {
                 notes.told_elsewhere(format!(
                     "{} belongs to a group of the host that is not mapped here; podman: `--group-add keep-groups`",
-                    super::show::words::path(path)
+                    super::words::path(path)
                 ));
             } else {
                 gids.insert(*gid);

@@ -6,11 +6,11 @@ use super::Identity;
 use super::access::usable;
 use super::accounts::passwd::Account;
 use super::facts::{Access, Facts, PathFact};
-use super::identity::is_field;
 use super::notes::Notes;
-use super::show::words;
+use super::words;
 use crate::config::Config;
 use crate::config::container::{Container, Directory, Own, OwnWhen, UserRef};
+use crate::config::paths::is_passwd_field;
 use crate::config::service::{Kind, RunAs};
 use crate::config::values::Uid;
 
@@ -31,8 +31,10 @@ pub(super) fn find(
     notes: &mut Notes,
 ) -> PathBuf {
     let accounts = of_account(account);
-    let given =
-        facts.home.as_deref().filter(|home| is_field(home) && *home != Path::new(TOP) && Some(*home) != accounts);
+    let given = facts
+        .home
+        .as_deref()
+        .filter(|home| is_passwd_field(home) && *home != Path::new(TOP) && Some(*home) != accounts);
     // Of a root without power the kernel was not asked: owner and mode have to tell.
     let can_write = |home: &Path| match facts.homes.get(home) {
         Some(access) => *access == Access::Yes,

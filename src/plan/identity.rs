@@ -1,25 +1,23 @@
 //! [`Identity`]: whom everything steps down to, or already is (DESIGN §3.1). Must not know steps or services.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Identity;
 use super::accounts::{group, passwd};
-use super::checks::{Area, Trouble};
 use super::facts::{AccountFile, Facts, IdMap};
+use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups::{self, bytes};
 use super::home;
 use super::notes::Notes;
 use crate::config::Config;
 use crate::config::container::{App, Container};
+use crate::config::paths::is_passwd_field;
 use crate::config::values::{Gid, Uid, UserName};
 use crate::error::Place;
 
 /// Where nothing says otherwise, the first ordinary user of Debian and Alpine.
 const DEFAULT_ID: u32 = 1000;
-/// PATH_MAX: a longer home is not one.
-const MAX_FIELD: usize = 4096;
 
 /// Whom everything steps down to, and what the account files shall say about it.
 pub(super) struct Target {
@@ -76,7 +74,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Targ
 /// Checks that the declared home and shell can stand in an account file, in every mode: it is one image.
 pub(super) fn check_fields(app: &App, notes: &mut Notes) {
     for (key, path) in [("home", &app.home), ("shell", &app.shell)] {
-        if path.as_ref().is_some_and(|path| !is_field(path)) {
+        if path.as_ref().is_some_and(|path| !is_passwd_field(path)) {
             let remedy = "write an absolute path without `:`, line breaks and other control characters";
             notes.problem(&app.at, format!("`{key}` cannot stand in /etc/passwd"), remedy);
         }
@@ -135,12 +133,6 @@ fn name_for_unknown(app: &App, facts: &Facts) -> String {
         return app.user.to_string();
     }
     UserName::new(&format!("{}-{}", app.user, facts.uid)).map_or_else(|| facts.uid.to_string(), |name| name.to_string())
-}
-
-/// Returns whether the path can be a field of passwd(5) without becoming a second record (CVE-2011-0721).
-pub(super) fn is_field(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_bytes();
-    path.is_absolute() && bytes.len() <= MAX_FIELD && !bytes.iter().any(|byte| *byte == b':' || byte.is_ascii_control())
 }
 
 struct Id<'a> {

@@ -2,28 +2,18 @@
 //! what could make it run what others wrote. Must not know how a service is started.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::facts::{PathEntry, ProgramFact};
 use super::judge::{Judge, Stranger};
 use super::notes::Notes;
-use super::runs_as::RunsAs;
-use super::show::words;
+use super::switch::RunsAs;
+use super::words;
 use crate::config::service::{Command, Service};
 
-/// What a service gets of the container's environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inherited {
-    /// All of it.
-    All,
-    /// What [`names_code`] does not name, and this PATH.
-    Safe {
-        /// The directories of the container's PATH that nobody but root can write.
-        path: OsString,
-    },
-}
+pub use super::boot_plan::Inherited;
 
 /// A PATH in which nothing is found: with an empty one a shell searches its working directory (POSIX, 8.3).
 const NOWHERE: &str = "/nonexistent";

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::BootPlan;
 use super::Identity;
 use super::facts::{Facts, FileOwner, ProgramFact};
 use super::notes::Notes;
-use super::privilege;
-use super::runs_as::{RunsAs, SwitchAbility};
-use super::show::words;
-use super::trust::{Trust, entry, of_root, path_of, root_alone};
+use super::switch::{RunsAs, SwitchAbility};
+use super::trust::{Trust, entry, of_root, path_of};
+use super::words;
 use crate::config::Config;
 use crate::config::container::{OwnWhen, UserRef};
 use crate::config::service::Service;
-use crate::config::values::Uid;
+use crate::config::values::{Gid, Uid};
 use crate::error::Place;
 
 /// What the judgement stands on.
@@ -241,12 +241,30 @@ impl<'a> Judge<'a> {
             more(format!("has nice {nice}"), "`nice`")
         } else if let Some(score) = service.oom_score_adj.filter(|score| *score < self.facts.oom_score_adj) {
             more(format!("has oom_score_adj {score}"), "`oom_score_adj`")
-        } else if service.limits.iter().any(|limit| privilege::raises(self.facts, limit)) {
+        } else if service.limits.iter().any(|limit| self.facts.is_above(limit)) {
             more("raises a hard limit".to_owned(), "`limits`")
         } else {
             None
         }
     }
+}
+
+impl BootPlan {
+    /// Returns what the whole configuration must be while PID 1 keeps privilege.
+    pub fn root_alone(&self, facts: &Facts) -> Trust {
+        let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
+        let all: Vec<_> = all.map(|it| (it.uid, it.gid, it.groups.as_deref())).collect();
+        root_alone(&self.identity, facts, &all)
+    }
+}
+
+fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> Trust {
+    let mut others = all.iter().filter(|(uid, ..)| *uid != Uid::ROOT);
+    let has_zero = |groups: &[Gid]| groups.contains(&Gid::ROOT);
+    let in_services = others.any(|(_, gid, groups)| *gid == Gid::ROOT || groups.is_some_and(has_zero));
+    let runs = |owner: Uid| owner == identity.uid || all.iter().any(|(uid, ..)| *uid == owner);
+    let unpacked = Some(facts.root_owner).filter(|owner| *owner != Uid::ROOT && !runs(*owner));
+    Trust::Root { or: None, unpacked, shared_group: in_services || has_zero(&identity.groups) }
 }
 
 /// Something that a service has executed.

@@ -2,7 +2,7 @@
 //! Must not know what is planned.
 
 use super::Concern;
-use super::checks::{Area, Check, Finding, Trouble};
+use super::finding::{Area, Check, Finding, Trouble};
 use super::fix::Fix;
 use crate::error::{Error, Place, Problem, Problems, Refused};
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::fix::Fix;
-use super::show::words;
+use super::words;
 use crate::config::values::{CapSet, Gid, Uid};
 
 /// Why a program is not executed.

@@ -4,12 +4,13 @@ use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::accounts::group;
-use super::checks::{self, Area, CauseKind, Trouble};
+use super::checks::{told_here, ulimit};
 use super::facts::Facts;
+use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
 use super::notes::Notes;
 use super::prepare::Stage;
-use super::runs_as::{Names, RunsAs, SwitchAbility};
+use super::switch::{Names, RunsAs, SwitchAbility};
 use crate::config::Config;
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
@@ -185,20 +186,11 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
         let why = format!("`{name}` has oom_score_adj {score}: SYS_RESOURCE");
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
-    if let Some(limit) = service.limits.iter().find(|limit| raises(case.facts, limit)) {
+    if let Some(limit) = service.limits.iter().find(|limit| case.facts.is_above(limit)) {
         let why = format!("`{name}` raises its hard limit of {}: SYS_RESOURCE", limit.resource);
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
     Demand::Caps(needs)
-}
-
-/// Returns whether the limit is above the hard limit that we have; one that is not known is not judged.
-pub(super) fn raises(facts: &Facts, limit: &crate::config::service::Limit) -> bool {
-    match (facts.hard_limits.get(&limit.resource), limit.hard) {
-        (Some(Some(have)), Some(want)) => want > *have,
-        (Some(Some(_)), None) => true,
-        (Some(None) | None, _) => false,
-    }
 }
 
 /// Says what a service runs without, because the runtime did not grant it.
@@ -215,19 +207,19 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         SwitchAbility::Root | SwitchAbility::Powerless => Fix::capabilities(missing).to_string(),
         SwitchAbility::User => format!("start as root, with {}", Fix::capabilities(missing)),
     };
-    let raised = service.limits.iter().find(|limit| raises(case.facts, limit));
+    let raised = service.limits.iter().find(|limit| case.facts.is_above(limit));
     let only_limit = missing == CapSet::EMPTY.with(Capability::SYS_RESOURCE);
     let notice = match raised.filter(|_| only_limit) {
         Some(limit) => {
             let what = limit.resource.to_string();
-            let fix = checks::ulimit(&what, limit, case.facts);
+            let fix = ulimit(&what, limit, case.facts);
             let name = &service.name;
             format!("`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}")
         }
         None => format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name),
     };
     // Ports and limits are told by what they are.
-    let plain = missing.minus(checks::told_here());
+    let plain = missing.minus(told_here());
     if plain.is_empty() {
         return notes.told_elsewhere(notice);
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Access, Facts, StdioKind};
 use super::notes::Notes;
-use super::show::words;
+use super::words;
 use crate::config::Config;
 use crate::config::service::Command;
 use crate::config::values::Gid;

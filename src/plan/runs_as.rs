@@ -7,68 +7,16 @@ use std::path::PathBuf;
 use super::Identity;
 use super::Skipped;
 use super::accounts::{group, passwd};
-use super::checks::{Area, Trouble};
 use super::facts::Facts;
+use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups;
 use super::home;
 use super::identity::ranges;
 use super::notes::Notes;
+use super::switch::{self, Names, RunsAs, SwitchAbility};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
-
-/// What we are able to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SwitchAbility {
-    /// Root that can become anybody.
-    Root,
-    /// Root without SETUID or SETGID.
-    Powerless,
-    /// Not root.
-    User,
-}
-
-/// The account files as they will be.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    /// `/etc/passwd`
-    pub passwd: Vec<u8>,
-    /// `/etc/group`
-    pub group: Vec<u8>,
-    /// The app's own, known by number even where no file can be written.
-    pub app: Option<(UserName, GroupName)>,
-}
-
-/// As whom a service runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RunsAs {
-    /// User id.
-    pub uid: Uid,
-    /// Group id.
-    pub gid: Gid,
-    /// Supplementary groups; `None`: those of root as the runtime gave them.
-    pub groups: Option<Vec<Gid>>,
-    /// For HOME.
-    pub home: PathBuf,
-    /// For USER.
-    pub user: String,
-    /// Left out in this mode.
-    pub skipped: Option<Skipped>,
-}
-
-impl RunsAs {
-    /// Returns the app user.
-    pub(super) fn app(identity: &Identity) -> Self {
-        Self {
-            uid: identity.uid,
-            gid: identity.gid,
-            groups: Some(identity.groups.clone()),
-            home: identity.home.clone(),
-            user: identity.name.clone(),
-            skipped: None,
-        }
-    }
-}
 
 /// Everything that tells as whom services run.
 pub(super) struct Resolver<'a> {
@@ -204,7 +152,7 @@ impl Resolver<'_> {
             SwitchAbility::Root | SwitchAbility::User => {
                 Fix::words("start the container as root: without `user:` and `--user`")
             }
-            SwitchAbility::Powerless => Fix::capabilities(super::boot::drop_needs()),
+            SwitchAbility::Powerless => Fix::capabilities(switch::needed()),
         };
         match service.without_root {
             WithoutRoot::Run => {

@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::BootPlan;
-use super::Identity;
-use super::facts::{Facts, FileOwner};
-use super::show::words;
+use super::facts::FileOwner;
+use super::words;
 use crate::config::Config;
 use crate::config::container::{Container, DropPolicy};
 use crate::config::service::{RunAs, Service};
@@ -58,24 +56,6 @@ impl fmt::Display for FileOwner {
         let Self { path, uid, gid, mode, .. } = self;
         write!(out, "{} is {uid}:{gid} {mode:04o}", words::path(path))
     }
-}
-
-impl BootPlan {
-    /// Returns what the whole configuration must be while PID 1 keeps privilege.
-    pub fn root_alone(&self, facts: &Facts) -> Trust {
-        let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
-        let all: Vec<_> = all.map(|it| (it.uid, it.gid, it.groups.as_deref())).collect();
-        root_alone(&self.identity, facts, &all)
-    }
-}
-
-pub(super) fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid]>)]) -> Trust {
-    let mut others = all.iter().filter(|(uid, ..)| *uid != Uid::ROOT);
-    let has_zero = |groups: &[Gid]| groups.contains(&Gid::ROOT);
-    let in_services = others.any(|(_, gid, groups)| *gid == Gid::ROOT || groups.is_some_and(has_zero));
-    let runs = |owner: Uid| owner == identity.uid || all.iter().any(|(uid, ..)| *uid == owner);
-    let unpacked = Some(facts.root_owner).filter(|owner| *owner != Uid::ROOT && !runs(*owner));
-    Trust::Root { or: None, unpacked, shared_group: in_services || has_zero(&identity.groups) }
 }
 
 /// Returns what is to be looked at besides programs: paths whose way matters, and whether what they hold matters too.

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use super::Area;
-use super::CauseKind;
-use super::Check;
-use super::Finding;
-use super::Trouble;
 use super::mounts::Mount;
 use super::questions::{AtBoot, ProbedUser, Question, Want};
 use super::seen::{AccessResult, Denial, HostContext, PathObservation, PathStat};
 use crate::config::values::{Gid, Uid};
 use crate::plan::Owner;
 use crate::plan::facts::IdMap;
+use crate::plan::finding::Area;
+use crate::plan::finding::CauseKind;
+use crate::plan::finding::Check;
+use crate::plan::finding::Finding;
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
-use crate::plan::show::words;
+use crate::plan::words;
 
 /// What a file shows whose owner has no number here (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;

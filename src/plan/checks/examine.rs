@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Area;
-use super::CauseKind;
-use super::Check;
 use super::Port;
-use super::Trouble;
-use super::limits;
+use super::limits::{self, NO_FILTER};
 use super::ports;
 use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder, trouble};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::error::Problems;
 use crate::plan::facts::Facts;
+use crate::plan::finding::Area;
+use crate::plan::finding::CauseKind;
+use crate::plan::finding::Check;
+use crate::plan::finding::Trouble;
 use crate::plan::notes::Refusal;
 use crate::plan::show::words;
 use crate::plan::{BootPlan, Concern, Decision, DropLevel, Mode, ServicePlan, Step, boot};
@@ -146,8 +146,6 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
     }
 }
 
-/// Said by `plan` and `check` too.
-pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 const NOT_PID_ONE: &str =
     "not PID 1 (`--init`, a shared PID namespace): orphans come only from our own services, nobody else is signalled";
 

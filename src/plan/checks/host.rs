@@ -7,15 +7,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Area;
-use super::Check;
 use super::mounts::{Mount, Mounts, ends_with};
 use super::seen::HostContext;
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
+use crate::plan::finding::Area;
+use crate::plan::finding::Check;
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
-use crate::plan::show::words;
+use crate::plan::words;
 use crate::plan::{BootPlan, Decision, Owner, Planned};
 
 /// Where engines keep what they bind into every container, when nobody has told them otherwise.

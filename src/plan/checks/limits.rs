@@ -1,16 +1,18 @@
 //! Limits, niceness and `oom_score_adj` that a service declares and that need a power which was not granted. Must not know
 //! other capabilities.
 
-use super::Area;
-use super::CauseKind;
-use super::Check;
-use super::Trouble;
 use super::questions;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::Facts;
+use crate::plan::finding::Area;
+use crate::plan::finding::CauseKind;
+use crate::plan::finding::Check;
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
-use crate::plan::privilege;
+
+/// What `pid1_filter = false` means; `plan` and `check` say it too.
+pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 
 /// What of a service's demands is told here, rather than as a missing capability.
 pub(in crate::plan) fn told_here() -> CapSet {
@@ -23,7 +25,7 @@ pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
     let name = questions::tick(service);
     let lacks = |capability| !facts.permitted.has(capability);
     let mut checks = Vec::new();
-    for limit in service.limits.iter().filter(|limit| privilege::raises(facts, limit)) {
+    for limit in service.limits.iter().filter(|limit| facts.is_above(limit)) {
         let what = limit.resource.to_string();
         if !lacks(Capability::SYS_RESOURCE) {
             checks.push(Check::ok(Area::Limit, format!("{name}: {what}"), "raised with SYS_RESOURCE"));

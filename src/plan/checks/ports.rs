@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Area;
-use super::CauseKind;
-use super::Check;
-use super::Trouble;
 use super::seen::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};
+use crate::plan::finding::Area;
+use crate::plan::finding::CauseKind;
+use crate::plan::finding::Check;
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 use crate::plan::{Credentials, DropLevel};
 

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Area;
-use super::Check;
-use super::Trouble;
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
+use crate::plan::finding::Area;
+use crate::plan::finding::Check;
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
-use crate::plan::show::words;
+use crate::plan::words;
 use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Skipped, Step};
 
 /// One question.

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::Area;
-use super::Check;
-use super::Trouble;
+use crate::plan::finding::Area;
+use crate::plan::finding::Check;
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 
 /// A service as PID 1 sees it at this moment.

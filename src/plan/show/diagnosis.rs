@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::words;
-use crate::plan::checks::{Check, Diagnosis, Finding, OverallResult, Trouble};
+use crate::plan::checks::Diagnosis;
+use crate::plan::finding::{Check, Finding, OverallResult, Trouble};
 
 /// Longer subjects do not push the columns of the others.
 const WIDEST: usize = 28;

@@ -1,30 +1,9 @@
-//! Words for the plan's values. Nothing leaves here that could move a cursor or forge a line: control characters and bytes
-//! that are not UTF-8 are escaped. Must not know whole plans.
+//! Words for the plan's values. Must not know whole plans.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::time::Duration;
-
-use crate::config::values::{CapSet, Gid};
-use crate::error::shown;
+use crate::config::values::CapSet;
+pub use crate::plan::words::{command, path};
+pub(in crate::plan) use crate::plan::words::{duration, gids, stream};
 use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Skipped, Step};
-
-/// Returns a path for printing.
-pub fn path(path: &Path) -> String {
-    shown(path.as_os_str())
-}
-
-/// Returns a command line for printing, as one would type it.
-pub fn command(words: &[OsString]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &OsStr) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
-    let text = shown(word);
-    if !word.is_empty() && word.as_bytes().iter().all(plain) { text } else { format!("'{text}'") }
-}
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     match mode {
@@ -44,21 +23,8 @@ pub(super) fn drop(drop: DropLevel) -> &'static str {
     }
 }
 
-pub(in crate::plan) fn gids(gids: &[Gid]) -> String {
-    gids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
 pub(super) fn caps(caps: CapSet) -> Vec<String> {
     caps.iter().map(|capability| capability.to_string()).collect()
-}
-
-/// Returns `8 s`, `1.5 s`, `2 min`.
-pub(in crate::plan) fn duration(duration: Duration) -> String {
-    match (duration.as_secs(), duration.subsec_millis()) {
-        (seconds, 0) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
-        (seconds, 0) => format!("{seconds} s"),
-        _ => format!("{} s", duration.as_secs_f64()),
-    }
 }
 
 /// Returns what the step is about: `/etc/passwd`, `own /config`.
@@ -70,14 +36,6 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
         Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
         Step::Own(own) => format!("own {}", path(&own.path)),
         Step::GiveStdio { fd, .. } => stream(*fd).to_owned(),
-    }
-}
-
-pub(in crate::plan) fn stream(fd: i32) -> &'static str {
-    match fd {
-        0 => "stdin",
-        1 => "stdout",
-        _ => "stderr",
     }
 }
 
@@ -143,29 +101,4 @@ fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
 /// Returns a skipped step in one line.
 pub(super) fn skipped(subject: &str, why: &Skipped) -> String {
     format!("skipped {subject}: {}; {}; fix: {}", why.cause, why.consequence, why.fix)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_printed_can_move_a_cursor_or_forge_a_line() {
-        let evil = OsStr::from_bytes(b"/a\x1b[2J\nb\xff\xe2\x80\xaec\xc3\xa9");
-        assert_eq!(path(Path::new(evil)), "/a\\u{1b}[2J\\nb\\xff\\u{202e}cé");
-    }
-
-    #[test]
-    fn commands_read_as_typed() {
-        assert_eq!(
-            command(&["nginx".into(), "-g".into(), "daemon off;".into(), "".into()]),
-            "nginx -g 'daemon off;' ''"
-        );
-    }
-
-    #[test]
-    fn durations_are_short() {
-        let words = [8_000, 1_500, 120_000, 90_000].map(|millis| duration(Duration::from_millis(millis)));
-        assert_eq!(words, ["8 s", "1.5 s", "2 min", "90 s"]);
-    }
 }

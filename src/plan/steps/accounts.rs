@@ -1,7 +1,7 @@
 //! The account files: what they shall hold, and whether they can. Must not know the bytes' format.
 
-use super::PlanInputs;
-use super::skip;
+use super::inputs::PlanInputs;
+use super::inputs::{cap_fix, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
 use crate::config::values::{Capability, Uid, UserName};
@@ -11,7 +11,7 @@ use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
 use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::{Names, SwitchAbility};
+use crate::plan::switch::{Names, SwitchAbility};
 use crate::plan::{Decision, Identity, Planned, Step, Write};
 
 /// The account files as they shall be, in the order in which they are written.
@@ -151,7 +151,7 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Dec
                 )
             }
             SwitchAbility::Root | SwitchAbility::Powerless => {
-                ("root may not write /etc".to_owned(), super::cap_fix(Capability::DAC_OVERRIDE))
+                ("root may not write /etc".to_owned(), cap_fix(Capability::DAC_OVERRIDE))
             }
         },
         (AccountState::File(_) | AccountState::Missing, Access::Missing) => {

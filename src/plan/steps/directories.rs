@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::PlanInputs;
-use super::as_found;
-use super::cap_fix;
-use super::kind_word;
-use super::skip;
+use super::inputs::PlanInputs;
+use super::inputs::as_found;
+use super::inputs::cap_fix;
+use super::inputs::kind_word;
+use super::inputs::skip;
 use crate::config::container::Directory;
 use crate::config::service::Service;
 use crate::config::values::Capability;
@@ -15,8 +15,8 @@ use crate::plan::access::usable;
 use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::SwitchAbility;
-use crate::plan::show::words;
+use crate::plan::switch::SwitchAbility;
+use crate::plan::words;
 use crate::plan::{Decision, MakeDirectory, Owner, Planned, Step};
 
 /// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.

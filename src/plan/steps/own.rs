@@ -1,19 +1,19 @@
 //! `[[own]]`: the owner of trees. As root it is established, otherwise checked. Must not know how trees are walked.
 
-use super::PlanInputs;
-use super::as_found;
-use super::cap_fix;
-use super::kind_word;
-use super::skip;
+use super::inputs::PlanInputs;
+use super::inputs::as_found;
+use super::inputs::cap_fix;
+use super::inputs::kind_word;
+use super::inputs::skip;
 use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;
-use crate::plan::checks::{Area, Trouble};
 use crate::plan::facts::{Access, PathFact, PathKind};
+use crate::plan::finding::{Area, Trouble};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
-use crate::plan::runs_as::SwitchAbility;
-use crate::plan::show::words;
+use crate::plan::switch::SwitchAbility;
+use crate::plan::words;
 use crate::plan::{Decision, MakeDirectory, OwnTree, Owner, Planned, Step};
 
 pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::PlanInputs;
-use super::skip;
+use super::inputs::PlanInputs;
+use super::inputs::skip;
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
-use crate::plan::runs_as::SwitchAbility;
+use crate::plan::switch::SwitchAbility;
 use crate::plan::{Decision, Owner, Planned, Step};
 
 pub(super) fn step(ground: &PlanInputs<'_>) -> Planned {

@@ -3,12 +3,12 @@
 //!
 //! A FIFO on descriptor 0 is left alone: mode 0622 lets others write, not read, so it would only open it to strangers.
 
-use super::PlanInputs;
-use super::cap_fix;
-use super::skip;
+use super::inputs::PlanInputs;
+use super::inputs::cap_fix;
+use super::inputs::skip;
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
-use crate::plan::runs_as::SwitchAbility;
+use crate::plan::switch::SwitchAbility;
 use crate::plan::{Decision, GiveStdio, Planned, Step};
 
 pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {

@@ -1,0 +1,66 @@
+//! [`SwitchAbility`]: whether this process can change user, and what a service becomes where it can. Must not know how names
+//! become numbers.
+
+use std::path::PathBuf;
+
+use super::Identity;
+use super::Skipped;
+use crate::config::values::{CapSet, Capability, Gid, GroupName, Uid, UserName};
+
+/// What we are able to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SwitchAbility {
+    /// Root that can become anybody.
+    Root,
+    /// Root without SETUID or SETGID.
+    Powerless,
+    /// Not root.
+    User,
+}
+
+/// The account files as they will be.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// `/etc/passwd`
+    pub passwd: Vec<u8>,
+    /// `/etc/group`
+    pub group: Vec<u8>,
+    /// The app's own, known by number even where no file can be written.
+    pub app: Option<(UserName, GroupName)>,
+}
+
+/// As whom a service runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunsAs {
+    /// User id.
+    pub uid: Uid,
+    /// Group id.
+    pub gid: Gid,
+    /// Supplementary groups; `None`: those of root as the runtime gave them.
+    pub groups: Option<Vec<Gid>>,
+    /// For HOME.
+    pub home: PathBuf,
+    /// For USER.
+    pub user: String,
+    /// Left out in this mode.
+    pub skipped: Option<Skipped>,
+}
+
+impl RunsAs {
+    /// Returns the app user.
+    pub(super) fn app(identity: &Identity) -> Self {
+        Self {
+            uid: identity.uid,
+            gid: identity.gid,
+            groups: Some(identity.groups.clone()),
+            home: identity.home.clone(),
+            user: identity.name.clone(),
+            skipped: None,
+        }
+    }
+}
+
+/// Returns the capabilities that changing user takes.
+pub(super) fn needed() -> CapSet {
+    CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID)
+}

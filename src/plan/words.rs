@@ -1,0 +1,72 @@
+//! Paths, commands and durations as text. Nothing leaves here that could move a cursor or forge a line: control characters
+//! and bytes that are not UTF-8 are escaped. Must not know the plan.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::values::Gid;
+use crate::error::shown;
+
+/// Returns a path for printing.
+pub fn path(path: &Path) -> String {
+    shown(path.as_os_str())
+}
+
+/// Returns a command line for printing, as one would type it.
+pub fn command(words: &[OsString]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
+    let text = shown(word);
+    if !word.is_empty() && word.as_bytes().iter().all(plain) { text } else { format!("'{text}'") }
+}
+
+pub(in crate::plan) fn gids(gids: &[Gid]) -> String {
+    gids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns `8 s`, `1.5 s`, `2 min`.
+pub(in crate::plan) fn duration(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        (seconds, 0) => format!("{seconds} s"),
+        _ => format!("{} s", duration.as_secs_f64()),
+    }
+}
+
+pub(in crate::plan) fn stream(fd: i32) -> &'static str {
+    match fd {
+        0 => "stdin",
+        1 => "stdout",
+        _ => "stderr",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_can_move_a_cursor_or_forge_a_line() {
+        let evil = OsStr::from_bytes(b"/a\x1b[2J\nb\xff\xe2\x80\xaec\xc3\xa9");
+        assert_eq!(path(Path::new(evil)), "/a\\u{1b}[2J\\nb\\xff\\u{202e}cé");
+    }
+
+    #[test]
+    fn commands_read_as_typed() {
+        assert_eq!(
+            command(&["nginx".into(), "-g".into(), "daemon off;".into(), "".into()]),
+            "nginx -g 'daemon off;' ''"
+        );
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let words = [8_000, 1_500, 120_000, 90_000].map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(words, ["8 s", "1.5 s", "2 min", "90 s"]);
+    }
+}
