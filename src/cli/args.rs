@@ -65,10 +65,10 @@ pub(super) enum Verb {
     /// Show the last lines of a service
     #[command(after_help = help::logs())]
     Logs(LogsArgs),
-    /// Find what is wrong with this container, running or fresh, and what to paste to mend it
+    /// Find problems with this container, running or fresh, and print the fix
     #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),
-    /// Show how long the boot took, and for whom it waited
+    /// Show how long the boot took, and which services it waited for
     #[command(after_help = help::timings())]
     Timings(TimingsArgs),
     /// End this container, in order
@@ -117,13 +117,13 @@ pub(super) struct PlanArgs {
 /// `status`
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    /// Only these [default: all]
+    /// The services to show [default: all]
     #[arg(value_name = "SERVICE")]
     pub(super) services: Vec<String>,
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Go on: draw it anew each second; off a terminal, print it again whenever something has changed
+    /// Redraw it each second; without a terminal, print it again whenever something has changed
     #[arg(long, short)]
     pub(super) watch: bool,
 }
@@ -131,10 +131,10 @@ pub(super) struct StatusArgs {
 /// `start`, `stop`, `restart`
 #[derive(Debug, Args)]
 pub(super) struct ChangeArgs {
-    /// Which
+    /// The services
     #[arg(value_name = "SERVICE", required = true)]
     pub(super) services: Vec<String>,
-    /// Do not wait for what comes of it
+    /// Do not wait for the result
     #[arg(long)]
     pub(super) no_wait: bool,
     /// How long to wait, such as 500ms, 30s, 5m
@@ -145,7 +145,7 @@ pub(super) struct ChangeArgs {
 /// `reload`
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
-    /// Which [default: the whole tree is re-read]
+    /// The services [default: the whole tree is re-read]
     #[arg(value_name = "SERVICE")]
     pub(super) services: Vec<String>,
 }
@@ -153,10 +153,10 @@ pub(super) struct ReloadArgs {
 /// `signal`
 #[derive(Debug, Args)]
 pub(super) struct SignalArgs {
-    /// Whom; `main` is the main command
+    /// The service; `main` is the main command
     #[arg(value_name = "SERVICE")]
     pub(super) service: String,
-    /// Which, such as TERM, SIGHUP, 10, RTMIN+3
+    /// The signal, such as TERM, SIGHUP, 10, RTMIN+3
     #[arg(value_name = "SIGNAL", value_parser = signal)]
     pub(super) signal: Signal,
     /// To its whole process group, not only to its first process
@@ -167,7 +167,7 @@ pub(super) struct SignalArgs {
 /// `wait`
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
-    /// Which
+    /// The services
     #[arg(value_name = "SERVICE", required = true)]
     pub(super) services: Vec<String>,
     /// Until all are up, oneshots done (the default)
@@ -188,7 +188,7 @@ pub(super) struct WaitArgs {
 /// `env`
 #[derive(Debug, Args)]
 pub(super) struct EnvArgs {
-    /// Whose; `main` is the main command
+    /// The service; `main` is the main command
     #[arg(value_name = "SERVICE")]
     pub(super) service: String,
     /// Also what looks like a secret by its name, or holds a password in an address
@@ -199,16 +199,16 @@ pub(super) struct EnvArgs {
 /// `logs`
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
-    /// Whose; `main` is the main command
+    /// The service; `main` is the main command
     #[arg(value_name = "SERVICE")]
     pub(super) service: String,
-    /// Go on with what comes
+    /// Follow: print new lines as they come
     #[arg(long, short)]
     pub(super) follow: bool,
-    /// So many at most [default: all that are kept, some 8 to 16 KiB]
+    /// Print at most N lines [default: all that are kept, some 8 to 16 KiB]
     #[arg(long, short = 'n', value_name = "N", value_parser = number)]
     pub(super) lines: Option<usize>,
-    /// With the time at which each was read
+    /// Print the time at which each line was read
     #[arg(long, short)]
     pub(super) timestamps: bool,
 }

@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong with this container, running or fresh, and what to paste to mend it. Changes nothing.
+//! `doctor`: finds problems with this container, running or fresh, and prints the fix. Changes nothing.
 
 use std::io::IsTerminal;
 

@@ -14,8 +14,8 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
 
 const CODES: &[(&str, &str)] = &[
     ("0", "all went as asked; for a container: it was asked to stop"),
-    ("1", "a service is not as it shall be (`status`, `health`), or not as it was asked for (`start`, `wait` …)"),
-    ("2", "`doctor`: it would not start, or something would not work; its 1 is less than was meant"),
+    ("1", "a service is not in the state it should be in (`status`, `health`), or was asked for (`start`, `wait` …)"),
+    ("2", "`doctor`: it would not start, or something would not work; its 1: it works, with less than intended"),
     ("100", "something written is wrong: the configuration, a variable, an argument"),
     ("111", "the system refused a step that is required; or nobody answered"),
     ("126, 127", "a program cannot be executed; was not found"),
@@ -103,7 +103,7 @@ pub(super) fn status() -> String {
     let about = "FOR is how long it has been in this state; MEMORY and CPU are those of all its processes, shared pages in \
                  shares where the kernel tells them.";
     let codes = [
-        ("0", "everything that shall run is up; oneshots are done"),
+        ("0", "every service that should be running is up; oneshots are done"),
         ("1", "something is not, or is failed, or the container is stopping"),
         UNKNOWN,
         ("111", "nobody answered, or refused to"),
@@ -136,7 +136,7 @@ pub(super) fn health() -> String {
         ("exec: { command: [/usr/bin/stepdown, health] }", "in a Kubernetes probe"),
     ];
     let codes = [
-        ("0", "everything that shall run is up, oneshots are done, and nothing that is asked is unhealthy"),
+        ("0", "every service that should be running is up, oneshots are done, and no health check fails"),
         ("1", "something is not: one line for each says what; or nobody answered"),
     ];
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());

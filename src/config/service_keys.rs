@@ -133,9 +133,9 @@ const HEALTH_KEYS: &[KeyDoc] = &[
     key("timeout", "a duration", r#""5s""#, r#"timeout = "2s""#,
         "a look that takes longer has failed"),
     key("failures", "a positive integer", "3", "failures = 5",
-        "so many in a row are too many"),
+        "consecutive failures before action is taken"),
     key("successes", "a positive integer", "1", "successes = 2",
-        "so many in a row make it healthy again"),
+        "consecutive successes before it is healthy again"),
     key("then", "a string", r#""restart""#, r#"then = "report""#,
         "what happens then: `restart` it, `stop-container`, or only `report`"),
 ];

@@ -19,7 +19,7 @@ use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 pub(super) use change::{reload, restart, start, stop, wait};
 pub(super) use logs::logs;
 
-/// It is not as it shall be, or not as it was waited for.
+/// A service is not in the state it should be in, or that was waited for.
 const EXIT_NOT: u8 = 1;
 
 /// Prints the services; 0 if all is well, 1 if not, 111 if nobody answers.
@@ -92,7 +92,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
     0
 }
 
-/// Prints how long the boot took, and for whom it waited.
+/// Prints how long the boot took, and which services it waited for.
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
     match ask::<Timings>(&Query::Timings {}) {
         Ok(all) => {
