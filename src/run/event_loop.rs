@@ -206,9 +206,9 @@ impl<'a> EventLoop<'a> {
                 tracing::debug!("{}", events::fields(&event, |id| self.supervisor.name(id).as_str()));
                 self.control_handler.changed = true;
                 let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
-                let patient = !self.supervisor.patience_is_over();
+                let patient = !self.supervisor.is_stop_timeout_over();
                 let actions = self.supervisor.step(self.now(), event);
-                if let Some(signal) = told.filter(|_| patient && self.supervisor.patience_is_over()) {
+                if let Some(signal) = told.filter(|_| patient && self.supervisor.is_stop_timeout_over()) {
                     self.hurried = true;
                     tracing::warn!("got {signal} again: no more patience, killing what is left");
                 }

@@ -29,7 +29,7 @@ impl ProcessManager {
     /// Returns who is killed, with their commands.
     pub(super) fn killed(&mut self, who: Killed, pid: Pid) -> String {
         named(&match who {
-            Killed::Command | Killed::Finish | Killed::Undo => vec![pid],
+            Killed::Command | Killed::Finish | Killed::StopCommand => vec![pid],
             Killed::RestOfGroup => self.process_table.rest_of(pid),
         })
     }
@@ -54,17 +54,17 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, hur
     let of_its_own = !stops || stop.timeout.is_some_and(|own| after >= own);
     let timeout = match who {
         Killed::Finish if !stops => "`timeout-finish` in its directory",
-        Killed::Command | Killed::Undo | Killed::RestOfGroup if of_its_own && supervisor.is_main(id) => {
+        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if of_its_own && supervisor.is_main(id) => {
             "`stop.timeout` in `[main]` of /etc/stepdown.toml"
         }
-        Killed::Command | Killed::Undo | Killed::RestOfGroup if of_its_own => "`stop.timeout` in its file",
-        Killed::Command | Killed::Finish | Killed::Undo | Killed::RestOfGroup => WHOLE,
+        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if of_its_own => "`stop.timeout` in its file",
+        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => WHOLE,
     };
     let signal = match who {
         Killed::Command if !supervisor.is_main(id) => {
             format!("; if {} is not what it ends at: `stop.signal`", stop.signal)
         }
-        Killed::Command | Killed::Finish | Killed::Undo | Killed::RestOfGroup => String::new(),
+        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => String::new(),
     };
     format!("; if it needs longer: {timeout}{signal}")
 }

@@ -88,7 +88,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             let what = match who {
                 Killed::Command => "still there",
                 Killed::Finish => "its finish script is still there",
-                Killed::Undo => "its stop command is still there",
+                Killed::StopCommand => "its stop command is still there",
                 Killed::RestOfGroup => "what it left is still there",
             };
             let remedy = kill::remedy(*id, *who, *after, supervisor, context.hurried);

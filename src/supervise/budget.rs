@@ -37,7 +37,7 @@ impl StopShares {
 
 /// So long has a service that reads another one's output to end by itself after the end of its input, before it is told
 /// to: what is still in the pipe is not lost. No more than half of its patience.
-pub const FED_PATIENCE: Duration = Duration::from_secs(1);
+pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The deadline of a whole stop, shared out over its layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

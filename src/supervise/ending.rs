@@ -11,7 +11,7 @@ use super::Role;
 use super::StopReason;
 use super::Target;
 use super::Time;
-use super::budget::{FED_PATIENCE, REAP_GRACE};
+use super::budget::{END_OF_INPUT_TIMEOUT, REAP_GRACE};
 use super::exit_code;
 use super::shutdown::{ContainerState, Stop};
 use super::state::{Cause, GroupOwner, State, Terminating};
@@ -21,55 +21,55 @@ use crate::config::values::Signal;
 
 impl Supervisor {
     /// Tells its process (or group) to stop, and arms its patience.
-    pub(super) fn tell(&mut self, id: Id, cause: Cause) {
+    pub(super) fn terminate(&mut self, id: Id, cause: Cause) {
         let (run, ready) = match self.services[id].state {
             State::Starting { run } => (run, None),
             State::Up { run, ready } => (run, Some(ready)),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => return,
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => return,
         };
         let patience = Terminating { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
-        let time_is_left = matches!(&self.life, ContainerState::Stopping(stop) if self.now < stop.budget.total());
+        let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
         if self.services[id].spec.fed && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
-            return self.timers.set(id, Slot::Probe, Some(self.now.plus(half.min(FED_PATIENCE))));
+            return self.timers.set(id, Slot::Probe, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
         }
-        self.say_stop(id, run.pid, cause);
+        self.send_stop_signal(id, run.pid, cause);
     }
 
-    fn say_stop(&mut self, id: Id, pid: Pid, cause: Cause) {
+    fn send_stop_signal(&mut self, id: Id, pid: Pid, cause: Cause) {
         let to = if self.services[id].spec.stop.group { Target::Group } else { Target::Process };
-        let signal = self.told_with(id, cause);
+        let signal = self.stop_signal_for(id, cause);
         self.signal_and_continue(id, pid, to, signal);
     }
 
     /// The end of its input did not end it in time.
-    pub(super) fn say_stop_at_last(&mut self, id: Id) {
+    pub(super) fn end_input_timed_out(&mut self, id: Id) {
         if let State::Stopping { run, cause, patience, .. } = self.services[id].state
             && !patience.over
         {
-            self.say_stop(id, run.pid, cause);
+            self.send_stop_signal(id, run.pid, cause);
         }
     }
 
     /// Returns what its first process is told to stop with: the main command gets what PID 1 got, unless a signal is
     /// configured for it, and what hangs leaves a core file, if it may (systemd's `WatchdogSignal=`).
-    pub(super) fn told_with(&self, id: Id, cause: Cause) -> Signal {
+    pub(super) fn stop_signal_for(&self, id: Id, cause: Cause) -> Signal {
         if cause == Cause::Silent {
             return Signal::ABRT;
         }
-        match &self.life {
+        match &self.container {
             ContainerState::Stopping(Stop { because: StopReason::Signal(signal), .. })
                 if self.services[id].spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
             }
-            ContainerState::Before
+            ContainerState::Booting
             | ContainerState::Running
             | ContainerState::Stopping(_)
             | ContainerState::Over(_) => self.services[id].spec.stop.signal,
@@ -91,7 +91,7 @@ impl Supervisor {
             State::Stopping { run, patience, .. } => (run.pid, patience, Killed::Command),
             State::Draining { pid, patience, .. } => (*pid, patience, Killed::RestOfGroup),
             State::Finishing { pid, patience, .. } => (*pid, patience, Killed::Finish),
-            State::Undoing { pid, patience } => (*pid, patience, Killed::Undo),
+            State::StopCommandRunning { pid, patience } => (*pid, patience, Killed::StopCommand),
             State::Starting { run } => {
                 let (run, patience) = (*run, Terminating { since, over: false });
                 self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
@@ -104,20 +104,20 @@ impl Supervisor {
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::UndoSpawning => return,
+            State::Resting | State::Done | State::StopCommandSpawning => return,
         };
         patience.over = true;
         let after = since.since(patience.since);
         self.report(Report::Killing { id, who, after });
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
-        let grace = match self.life {
+        let grace = match self.container {
             ContainerState::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_)
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_)
                 if who == Killed::RestOfGroup =>
             {
                 Some(self.now.plus(REAP_GRACE))
             }
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => None,
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => None,
         };
         self.timers.set(id, Slot::State, grace);
         self.timers.set(id, Slot::Probe, None);
@@ -126,9 +126,9 @@ impl Supervisor {
     /// KILL did not end it in time: while the container stops nobody waits for it any more; else what a first process left
     /// counts as gone, and the service goes on without it.
     pub(super) fn give_up_killing(&mut self, id: Id) {
-        let stops = match self.life {
+        let stops = match self.container {
             ContainerState::Stopping(_) => true,
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => false,
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => false,
         };
         if let State::Draining { pid, .. } = self.services[id].state
             && !stops
@@ -137,25 +137,25 @@ impl Supervisor {
             self.out.push(Action::UntrackGroup { id, pid });
             self.group_gone(id);
         } else {
-            self.lose(id);
+            self.give_up_on(id);
         }
     }
 
     /// Gives up waiting for what KILL did not end.
-    pub(super) fn lose(&mut self, id: Id) {
+    pub(super) fn give_up_on(&mut self, id: Id) {
         let (pid, first, role) = match self.services[id].state {
             State::Stopping { run, .. } => (run.pid, true, Role::Run),
             State::Finishing { pid, .. } => (pid, true, Role::Finish),
             State::Draining { pid, of: GroupOwner::Run(_), .. } => (pid, false, Role::Run),
             State::Draining { pid, of: GroupOwner::Finish(..), .. } => (pid, false, Role::Finish),
-            State::Undoing { pid, .. } => (pid, true, Role::StopCommand),
-            State::Draining { pid, of: GroupOwner::Undo, .. } => (pid, false, Role::StopCommand),
+            State::StopCommandRunning { pid, .. } => (pid, true, Role::StopCommand),
+            State::Draining { pid, of: GroupOwner::StopCommand, .. } => (pid, false, Role::StopCommand),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::Starting { .. } | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => return,
-            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning => return,
+            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::StopCommandSpawning => return,
         };
         if first && self.is_main(id) {
-            self.verdict.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));
+            self.exit_code_inputs.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));
         }
         self.set(id, State::Lost { pid, first, role });
         self.report(Report::Unkillable { id, pid });
@@ -165,12 +165,12 @@ impl Supervisor {
     pub(super) fn kill_at(&self, id: Id) -> Time {
         let spec = &self.services[id].spec;
         let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));
-        match &self.life {
+        match &self.container {
             ContainerState::Stopping(stop) => {
                 let shared = stop.budget.kill_at(self.services[id].links.later, spec.finish.is_some());
                 own.map_or(shared, |own| own.min(shared)).max(self.now)
             }
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => {
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => {
                 own.unwrap_or(self.now.plus(self.stop_timeout))
             }
         }
@@ -179,12 +179,12 @@ impl Supervisor {
     /// When a finish script that starts now is killed.
     pub(super) fn finish_until(&self, id: Id) -> Option<Time> {
         let own = self.services[id].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
-        match &self.life {
+        match &self.container {
             ContainerState::Stopping(stop) => {
                 let shared = stop.budget.layer_end(self.services[id].links.later).max(self.now);
                 Some(own.map_or(shared, |own| own.min(shared)))
             }
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => own,
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => own,
         }
     }
 }

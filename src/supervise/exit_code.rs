@@ -31,7 +31,7 @@ const ENOENT: i32 = 2;
 
 /// What the exit code is made of.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ExitCodeRule {
+pub(super) struct ExitCodeInputs {
     /// Asked for.
     pub(super) asked: Option<u8>,
     /// The main command's.
@@ -83,7 +83,7 @@ impl Supervisor {
 
     /// Returns the code of the container.
     pub(super) fn exit_code(&self, because: &StopReason) -> u8 {
-        let ExitCodeRule { asked, main, failure, .. } = self.verdict;
+        let ExitCodeInputs { asked, main, failure, .. } = self.exit_code_inputs;
         asked.unwrap_or_else(|| match because {
             StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
             StopReason::Unhealthy(_) => FAILURE,

@@ -56,7 +56,7 @@ impl Graph {
         if self.requires[me] == requires && self.after[me] == after {
             return Vec::new();
         }
-        let mut neighbours = self.let_go(me);
+        let mut neighbours = self.clear_edges(me);
         requires.iter().for_each(|below| insert(&mut self.required_by[*below], me));
         after.iter().for_each(|below| insert(&mut self.before[*below], me));
         (self.requires[me], self.after[me]) = (requires, after);
@@ -72,10 +72,10 @@ impl Graph {
         for above in std::mem::take(&mut self.before[me]) {
             remove(&mut self.after[above], me);
         }
-        self.let_go(me)
+        self.clear_edges(me)
     }
 
-    fn let_go(&mut self, me: Id) -> Vec<Id> {
+    fn clear_edges(&mut self, me: Id) -> Vec<Id> {
         let requires = std::mem::take(&mut self.requires[me]);
         let after = std::mem::take(&mut self.after[me]);
         requires.iter().for_each(|below| remove(&mut self.required_by[*below], me));

@@ -27,7 +27,7 @@ mod stop_command;
 mod supervisor;
 mod timers;
 
-pub use budget::{FED_PATIENCE, LAYER_RESERVE, REAP_GRACE, StopShares};
+pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
 pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
 pub use report::{FailureReason, Killed, Report, StopReason};

@@ -39,8 +39,8 @@ pub enum Phase {
     Failed,
     Resting,
     Done,
-    UndoSpawning,
-    Undoing,
+    StopCommandSpawning,
+    StopCommandRunning,
 }
 
 impl Phase {
@@ -61,8 +61,8 @@ impl Phase {
         Self::Failed,
         Self::Resting,
         Self::Done,
-        Self::UndoSpawning,
-        Self::Undoing,
+        Self::StopCommandSpawning,
+        Self::StopCommandRunning,
     ];
 
     /// Returns the state that `status` shows for it (DESIGN §4).
@@ -72,7 +72,9 @@ impl Phase {
             Self::Waiting | Self::Awaiting => StatusState::Waiting,
             Self::Spawning | Self::Starting => StatusState::Starting,
             Self::Up => StatusState::Up,
-            Self::Stopping | Self::Draining | Self::Lost | Self::UndoSpawning | Self::Undoing => StatusState::Stopping,
+            Self::Stopping | Self::Draining | Self::Lost | Self::StopCommandSpawning | Self::StopCommandRunning => {
+                StatusState::Stopping
+            }
             Self::FinishSpawning | Self::Finishing => StatusState::Finishing,
             Self::Backoff => StatusState::Backoff,
             Self::Failed => StatusState::Failed,
@@ -91,7 +93,7 @@ impl Phase {
             Self::Up | Self::Resting | Self::Done => true,
             Self::Down | Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting => false,
             Self::Stopping | Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost => false,
-            Self::Backoff | Self::Failed | Self::UndoSpawning | Self::Undoing => false,
+            Self::Backoff | Self::Failed | Self::StopCommandSpawning | Self::StopCommandRunning => false,
         }
     }
 
@@ -101,7 +103,7 @@ impl Phase {
             Self::Down | Self::Failed => true,
             Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting | Self::Up | Self::Stopping => false,
             Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff => false,
-            Self::Resting | Self::Done | Self::UndoSpawning | Self::Undoing => false,
+            Self::Resting | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning => false,
         }
     }
 
@@ -114,7 +116,7 @@ impl Phase {
     pub(super) fn alive(self) -> bool {
         match self {
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
-            Self::FinishSpawning | Self::Finishing | Self::UndoSpawning | Self::Undoing => true,
+            Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
             Self::Down | Self::Waiting | Self::Awaiting | Self::Lost | Self::Backoff => false,
             Self::Failed | Self::Resting | Self::Done => false,
         }
@@ -126,7 +128,7 @@ impl Phase {
             Self::Waiting | Self::Awaiting | Self::Backoff | Self::Resting => true,
             Self::Down | Self::Lost | Self::Failed | Self::Done => false,
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
-            Self::FinishSpawning | Self::Finishing | Self::UndoSpawning | Self::Undoing => true,
+            Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Supervisor {
     }
 
     /// Asks nothing any more, and waits for no answer.
-    pub(super) fn forget(&mut self, id: Id) {
+    pub(super) fn cancel_probe(&mut self, id: Id) {
         self.timers.set(id, Slot::Probe, None);
         self.timers.set(id, Slot::Watchdog, None);
         let looks = &mut self.services[id].looks;
@@ -44,7 +44,7 @@ impl Supervisor {
     }
 
     /// Waits for what it needs from outside.
-    pub(super) fn await_outside(&mut self, id: Id) {
+    pub(super) fn begin_await(&mut self, id: Id) {
         self.set(id, State::Awaiting { at: 0, began: self.now, said: None });
         self.look(id, ProbeKind::Await(0));
     }
@@ -57,11 +57,11 @@ impl Supervisor {
             (State::Awaiting { .. }, answer) => self.awaited(id, answer),
             (State::Starting { run }, ProbeResult::Pass) => self.up(id, *run),
             (State::Starting { run }, ProbeResult::Fail(why)) => self.not_yet(id, run.started, why),
-            (State::Up { .. }, answer) => self.felt(id, answer),
+            (State::Up { .. }, answer) => self.health_result(id, answer),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
             (State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done, _) => {}
-            (State::UndoSpawning | State::Undoing { .. }, _) => {}
+            (State::StopCommandSpawning | State::StopCommandRunning { .. }, _) => {}
         }
     }
 
@@ -113,7 +113,7 @@ impl Supervisor {
         self.arm_watchdog(id);
     }
 
-    fn felt(&mut self, id: Id, answer: ProbeResult) {
+    fn health_result(&mut self, id: Id, answer: ProbeResult) {
         let Some(rule) = self.services[id].spec.health else { return };
         self.timers.set(id, Slot::Probe, Some(self.now.plus(rule.interval)));
         let looks = &mut self.services[id].looks;
@@ -130,10 +130,11 @@ impl Supervisor {
             }
             ProbeResult::Fail(why) if was_well && looks.against >= rule.failures.max(1) => {
                 let failures = looks.against;
-                *looks = ProbeState { healthy: Some(false), ill_because: Some(why.clone()), ..ProbeState::default() };
+                *looks =
+                    ProbeState { healthy: Some(false), unhealthy_reason: Some(why.clone()), ..ProbeState::default() };
                 self.report(Report::Unhealthy { id, failures, why });
                 match rule.then {
-                    Then::Restart => self.tell(id, Cause::Unhealthy),
+                    Then::Restart => self.terminate(id, Cause::Unhealthy),
                     Then::StopContainer => self.begin_stop(StopReason::Unhealthy(id)),
                     Then::Report => {}
                 }
@@ -151,7 +152,7 @@ impl Supervisor {
 
     /// The watchdog runs while it is up, as under systemd.
     fn arm_watchdog(&mut self, id: Id) {
-        let running = matches!(self.life, ContainerState::Running);
+        let running = matches!(self.container, ContainerState::Running);
         if running && matches!(self.services[id].state, State::Up { .. }) {
             let until = self.services[id].watchdog.map(|within| self.now.plus(within));
             self.timers.set(id, Slot::Watchdog, until);
@@ -168,17 +169,17 @@ impl Supervisor {
                 Readiness::Executed | Readiness::Said { .. } => {}
             },
             State::Up { .. } => self.look(id, ProbeKind::Health),
-            State::Stopping { .. } => self.say_stop_at_last(id),
+            State::Stopping { .. } => self.end_input_timed_out(id),
             State::Down | State::Waiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
-            State::UndoSpawning | State::Undoing { .. } => {}
+            State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
     /// It says that it is not well.
     pub(super) fn trouble(&mut self, id: Id) {
-        if matches!(self.life, ContainerState::Running) && matches!(self.services[id].state, State::Up { .. }) {
+        if matches!(self.container, ContainerState::Running) && matches!(self.services[id].state, State::Up { .. }) {
             self.silent(id, None);
         }
     }
@@ -186,7 +187,7 @@ impl Supervisor {
     /// It did not say in time that it is alive (or said that it is not well).
     pub(super) fn silent(&mut self, id: Id, after: Option<Duration>) {
         self.report(Report::Silent { id, after });
-        self.tell(id, Cause::Silent);
+        self.terminate(id, Cause::Silent);
     }
 
     /// More time, from now on: to become ready, or to stop while the container goes on. Less than it has is no news.
@@ -197,11 +198,11 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => false,
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => false,
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => false,
-            State::UndoSpawning | State::Undoing { .. } => false,
+            State::StopCommandSpawning | State::StopCommandRunning { .. } => false,
         };
         let asked = self.now.plus(by);
         if may
-            && matches!(self.life, ContainerState::Running)
+            && matches!(self.container, ContainerState::Running)
             && let Some(until) = self.timers.get(id, Slot::State)
         {
             self.timers.set(id, Slot::State, Some(Time::max(until, asked)));

@@ -16,7 +16,7 @@ use super::Target;
 use super::Time;
 use super::budget::REAP_GRACE;
 use super::exit_code;
-use super::restart::Ended;
+use super::restart::RunResult;
 use super::spec::Readiness;
 use super::state::{Cause, End, GroupOwner, Run, State, Terminating};
 use super::supervisor::Supervisor;
@@ -34,9 +34,9 @@ const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     /// It ended by itself with a success code.
-    Well(End),
+    Success(End),
     /// It ended in any other way.
-    Badly(End),
+    Failure(End),
     /// There was none.
     CannotStart(SpawnError),
 }
@@ -61,18 +61,18 @@ fn in_seconds(duration: Duration) -> String {
 
 impl Outcome {
     /// Returns what the restart rule needs to know.
-    pub(super) fn ended(&self) -> Ended {
+    pub(super) fn ended(&self) -> RunResult {
         match self {
-            Self::Well(end) => Ended::Well(end.up.unwrap_or_default()),
-            Self::Badly(end) => Ended::Badly(end.up),
-            Self::CannotStart(_) => Ended::Badly(None),
+            Self::Success(end) => RunResult::Success(end.up.unwrap_or_default()),
+            Self::Failure(end) => RunResult::Failure(end.up),
+            Self::CannotStart(_) => RunResult::Failure(None),
         }
     }
 
     /// Returns when the run began that ended so; there may have been none.
     pub(super) fn started(&self) -> Option<Time> {
         match self {
-            Self::Well(end) | Self::Badly(end) => Some(end.started),
+            Self::Success(end) | Self::Failure(end) => Some(end.started),
             Self::CannotStart(_) => None,
         }
     }
@@ -94,15 +94,15 @@ impl Supervisor {
                 self.set(id, State::Finishing { pid, end, patience });
                 self.timers.set(id, Slot::State, self.finish_until(id));
             }
-            State::UndoSpawning => {
+            State::StopCommandSpawning => {
                 let patience = Terminating { since: self.now, over: false };
-                self.set(id, State::Undoing { pid, patience });
+                self.set(id, State::StopCommandRunning { pid, patience });
                 self.timers.set(id, Slot::State, Some(self.kill_at(id)));
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Starting { .. } => {}
             State::Up { .. } | State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } => {}
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
-            State::Undoing { .. } => {}
+            State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -114,9 +114,9 @@ impl Supervisor {
             }
             State::Lost { first: true, role: Role::Run, .. } => self.run_failed(id, why),
             State::Lost { first: true, role: Role::Finish | Role::StopCommand, .. } => self.set(id, State::Down),
-            State::UndoSpawning | State::Undoing { .. } => {
+            State::StopCommandSpawning | State::StopCommandRunning { .. } => {
                 self.report(Report::CannotStart { id, why });
-                self.undone(id);
+                self.stop_command_ended(id);
             }
             State::FinishSpawning { end } | State::Finishing { end, .. } => {
                 self.report(Report::CannotStart { id, why });
@@ -142,7 +142,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -155,7 +155,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -177,7 +177,7 @@ impl Supervisor {
                 }
                 if group_left {
                     let not_yet = self.timers.get(id, Slot::Probe).is_some();
-                    let signal = self.told_with(id, cause);
+                    let signal = self.stop_signal_for(id, cause);
                     let told = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
                     let until = self.timers.get(id, Slot::State);
                     self.drain(id, Rest { pid: run.pid, patience, told }, GroupOwner::Run(end), until);
@@ -196,14 +196,14 @@ impl Supervisor {
                     self.after_end(id, end, Some(exit));
                 }
             }
-            State::Undoing { pid, patience } => {
+            State::StopCommandRunning { pid, patience } => {
                 let took = self.now.since(patience.since);
                 self.report(Report::Undone { id, exit, took });
                 if group_left {
                     let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::Undo, until);
+                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::StopCommand, until);
                 } else {
-                    self.undone(id);
+                    self.stop_command_ended(id);
                 }
             }
             State::Lost { pid, first: true, role } => {
@@ -215,7 +215,7 @@ impl Supervisor {
             }
             State::Lost { first: false, .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning => {}
+            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::StopCommandSpawning => {}
         }
     }
 
@@ -223,12 +223,16 @@ impl Supervisor {
         match self.services[id].state {
             State::Draining { of: GroupOwner::Run(end), .. } => self.run_gone(id, end),
             State::Draining { of: GroupOwner::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
-            State::Draining { of: GroupOwner::Undo, .. } => self.undone(id),
+            State::Draining { of: GroupOwner::StopCommand, .. } => self.stop_command_ended(id),
             State::Lost { first: false, .. } => self.set(id, State::Down),
             State::Lost { first: true, .. } | State::Finishing { .. } | State::FinishSpawning { .. } => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Backoff => {}
-            State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Failed { .. }
+            | State::Resting
+            | State::Done
+            | State::StopCommandSpawning
+            | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -243,12 +247,12 @@ impl Supervisor {
                 let because = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
                 self.services[id].given_up = Some(format!("not ready after {}{because}", in_seconds(after)));
                 self.report(Report::NotReady { id, after, why });
-                self.tell(id, Cause::NotReady);
+                self.terminate(id, Cause::NotReady);
             }
             State::Stopping { patience, .. }
             | State::Draining { patience, .. }
             | State::Finishing { patience, .. }
-            | State::Undoing { patience, .. } => {
+            | State::StopCommandRunning { patience, .. } => {
                 if patience.over {
                     self.give_up_killing(id);
                 } else {
@@ -258,7 +262,7 @@ impl Supervisor {
             State::Backoff | State::Resting => self.set(id, State::Waiting { said: false }),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } => {}
-            State::Done | State::UndoSpawning => {}
+            State::Done | State::StopCommandSpawning => {}
         }
     }
 
@@ -299,7 +303,7 @@ impl Supervisor {
 
     /// The command has ended, with all that it left.
     fn run_gone(&mut self, id: Id, end: End) {
-        if self.services[id].spec.finish.is_some() && !self.patience_is_over() {
+        if self.services[id].spec.finish.is_some() && !self.is_stop_timeout_over() {
             self.set(id, State::FinishSpawning { end });
             self.out.push(Action::Spawn { id, role: Role::Finish, after: Some(end.exit) });
         } else {
@@ -329,7 +333,7 @@ impl Supervisor {
         } else if well && self.is_oneshot(id) {
             self.done(id, end);
         } else {
-            self.again_or_not(id, if well { Outcome::Well(end) } else { Outcome::Badly(end) });
+            self.restart_or_fail(id, if well { Outcome::Success(end) } else { Outcome::Failure(end) });
         }
     }
 
@@ -344,7 +348,7 @@ impl Supervisor {
         } else if self.services[id].wanted && self.services[id].next.is_some() {
             self.set(id, State::Waiting { said: false });
         } else if self.services[id].wanted {
-            self.again_or_not(id, Outcome::CannotStart(why));
+            self.restart_or_fail(id, Outcome::CannotStart(why));
         } else {
             self.set(id, State::Down);
         }
@@ -366,7 +370,7 @@ impl Supervisor {
         service.last_ran = ran;
         service.code = Some(code);
         if self.is_main(id) {
-            self.verdict.main = Some(self.main_code(id, exit));
+            self.exit_code_inputs.main = Some(self.main_code(id, exit));
         }
     }
 

@@ -8,7 +8,7 @@ use super::Action;
 use super::FailureReason;
 use super::Id;
 use super::Time;
-use super::restart::Tally;
+use super::restart::RestartHistory;
 use super::shutdown::ContainerState;
 use super::spec::{Setup, Spec, Start};
 use super::state::{Cause, Links, Service, State};
@@ -22,7 +22,7 @@ impl Supervisor {
     /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
     /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
     pub fn adopt(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
-        if matches!(self.life, ContainerState::Running) {
+        if matches!(self.container, ContainerState::Running) {
             self.now = self.now.max(now);
             self.replace(setup, changed);
             self.settle();
@@ -103,7 +103,7 @@ impl Supervisor {
                 let for_its_sake = self.services[id].state.why() == Some(&FailureReason::Requirement(lost));
                 if for_its_sake && !self.services[id].gone {
                     self.services[id].wanted = true;
-                    self.services[id].tally = Tally::default();
+                    self.services[id].history = RestartHistory::default();
                     self.set(id, State::Waiting { said: false });
                     revived.push(id);
                 }
@@ -130,12 +130,12 @@ impl Supervisor {
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         service.next = Some(Box::new(spec));
         match service.state {
-            State::Starting { .. } | State::Up { .. } if service.wanted => self.tell(id, Cause::Asked),
+            State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Asked),
             State::Starting { .. } | State::Up { .. } => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -164,7 +164,7 @@ impl Supervisor {
             self.work.push_back(above);
         }
         self.names.remove(&self.services[id].spec.name);
-        self.verdict.failed = self.verdict.failed.filter(|failed| *failed != id);
+        self.exit_code_inputs.failed = self.exit_code_inputs.failed.filter(|failed| *failed != id);
         self.timers.clear(id);
         let spec = &mut self.services[id].spec;
         (spec.requires, spec.after) = (Vec::new(), Vec::new());
@@ -185,14 +185,14 @@ impl Supervisor {
         if self.services[id].next.is_none() || self.services[id].state.phase().alive() {
             return false;
         }
-        if self.undoable(id) {
+        if self.needs_stop_command(id) {
             self.undo(id);
             return false;
         }
         let service = &mut self.services[id];
         let Some(spec) = service.next.take() else { return false };
         service.spec = *spec;
-        service.tally = Tally::default();
+        service.history = RestartHistory::default();
         service.watchdog = service.spec.watchdog;
         // As if it were new: whether it begins to wait is said when all edges are there.
         (service.starts, service.restarts, service.again) = (0, 0, false);

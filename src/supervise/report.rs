@@ -193,7 +193,7 @@ pub enum Killed {
     /// Its finish script.
     Finish,
     /// Its stop command.
-    Undo,
+    StopCommand,
     /// What the first process of any left of its group.
     RestOfGroup,
 }

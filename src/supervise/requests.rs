@@ -10,7 +10,7 @@ use super::supervisor::Supervisor;
 impl Supervisor {
     /// Starts it and, before it, what it requires.
     pub(super) fn start_asked(&mut self, id: Id) {
-        if !matches!(self.life, ContainerState::Running) {
+        if !matches!(self.container, ContainerState::Running) {
             return;
         }
         let mut asked = vec![id];
@@ -29,7 +29,7 @@ impl Supervisor {
             service.held = false;
             service.again = false;
             if idle {
-                service.tally = Default::default();
+                service.history = Default::default();
                 self.set(id, State::Waiting { said: false });
             }
             if news {
@@ -43,13 +43,13 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } | State::Failed { .. } => {}
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
     /// Stops it and, before it, what requires it.
     pub(super) fn stop_asked(&mut self, first: Id) {
-        if !matches!(self.life, ContainerState::Running) || self.is_main(first) {
+        if !matches!(self.container, ContainerState::Running) || self.is_main(first) {
             return;
         }
         let mut asked = vec![first];
@@ -85,13 +85,13 @@ impl Supervisor {
 
     /// Stops it alone, as a crash would, and starts it again at once.
     pub(super) fn restart_asked(&mut self, id: Id) {
-        if !matches!(self.life, ContainerState::Running) || self.is_main(id) || self.services[id].gone {
+        if !matches!(self.container, ContainerState::Running) || self.is_main(id) || self.services[id].gone {
             return;
         }
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } => {
                 self.start_asked(id);
-                self.tell(id, Cause::Asked);
+                self.terminate(id, Cause::Asked);
             }
             State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
                 self.start_asked(id);
@@ -103,7 +103,9 @@ impl Supervisor {
             State::Spawning | State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {
                 self.start_asked(id);
             }
-            State::Finishing { .. } | State::UndoSpawning | State::Undoing { .. } => self.start_asked(id),
+            State::Finishing { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
+                self.start_asked(id)
+            }
             State::Lost { .. } | State::Resting | State::Done => {}
         }
     }
@@ -117,13 +119,13 @@ impl Supervisor {
         });
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } | State::Resting | State::Done if needed => {}
-            State::Starting { .. } | State::Up { .. } => self.tell(id, Cause::Asked),
-            State::Resting | State::Done if self.undoable(id) => self.undo(id),
+            State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Asked),
+            State::Resting | State::Done if self.needs_stop_command(id) => self.undo(id),
             State::Resting | State::Done => self.set(id, State::Down),
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
             State::Down | State::Spawning | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Failed { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 

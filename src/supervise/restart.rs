@@ -9,60 +9,62 @@ pub const MIN_PAUSE: Duration = LEAST_RESTART_DELAY;
 
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct RestartHistory {
     /// Failures in a row.
     failures: u32,
     /// The latest pause since the last stable run.
     pause: Option<Duration>,
 }
 
-/// One end, as far as it matters here.
+/// How a run ended, as far as the restart rule needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum RunResult {
     /// By itself, with a success code, after having been up this long.
-    Well(Duration),
+    Success(Duration),
     /// In any other way, or never started; how long it had been up, if it ever was.
-    Badly(Option<Duration>),
+    Failure(Option<Duration>),
 }
 
-/// What follows.
+/// What the restart rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RestartDecision {
     /// Started again after the pause; failures in a row so far.
-    Again { pause: Duration, failures: u32 },
+    Restart { pause: Duration, failures: u32 },
     /// The policy is not to.
     Never,
     /// So many failures in a row are too many.
     Limit(u32),
 }
 
-impl Tally {
+impl RestartHistory {
     /// Returns what follows this end, and counts it.
     ///
     /// The first end after a stable run is followed by a start at once. From then on pauses double, from
     /// `rule.delay` to `rule.max_delay`, and ends are counted up to `rule.limit`. A success counts like a failure
     /// where it came too soon to be stable: under `always` it would else be a busy loop.
-    pub(super) fn after(&mut self, ended: Ended, rule: &Restart) -> Next {
+    pub(super) fn after(&mut self, ended: RunResult, rule: &Restart) -> RestartDecision {
         match (rule.policy, ended) {
-            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, Ended::Well(_)) => return Next::Never,
-            (RestartPolicy::Always, _) | (RestartPolicy::OnFailure, Ended::Badly(_)) => {}
+            (RestartPolicy::Never, _) | (RestartPolicy::OnFailure, RunResult::Success(_)) => {
+                return RestartDecision::Never;
+            }
+            (RestartPolicy::Always, _) | (RestartPolicy::OnFailure, RunResult::Failure(_)) => {}
         }
         let stable = match ended {
-            Ended::Well(up) | Ended::Badly(Some(up)) => up >= STABLE_AFTER,
-            Ended::Badly(None) => false,
+            RunResult::Success(up) | RunResult::Failure(Some(up)) => up >= STABLE_AFTER,
+            RunResult::Failure(None) => false,
         };
         if stable {
             *self = Self::default();
         }
         match ended {
-            Ended::Well(_) if stable => {}
-            Ended::Well(_) | Ended::Badly(_) => self.failures = self.failures.saturating_add(1),
+            RunResult::Success(_) if stable => {}
+            RunResult::Success(_) | RunResult::Failure(_) => self.failures = self.failures.saturating_add(1),
         }
         if rule.limit.is_some_and(|limit| self.failures > 0 && self.failures >= limit) {
-            return Next::Limit(self.failures);
+            return RestartDecision::Limit(self.failures);
         }
         let pause = if stable { Duration::ZERO } else { self.pause(rule) };
-        Next::Again { pause, failures: self.failures }
+        RestartDecision::Restart { pause, failures: self.failures }
     }
 
     fn pause(&mut self, rule: &Restart) -> Duration {
@@ -77,18 +79,18 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const SHORT: Ended = Ended::Badly(Some(Duration::from_secs(59)));
-    const STABLE: Ended = Ended::Badly(Some(STABLE_AFTER));
+    const SHORT: RunResult = RunResult::Failure(Some(Duration::from_secs(59)));
+    const STABLE: RunResult = RunResult::Failure(Some(STABLE_AFTER));
 
     fn rule(policy: RestartPolicy, limit: Option<u32>) -> Restart {
         Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit }
     }
 
-    fn pauses(tally: &mut Tally, rule: &Restart, ends: &[Ended]) -> Vec<f32> {
+    fn pauses(history: &mut RestartHistory, rule: &Restart, ends: &[RunResult]) -> Vec<f32> {
         ends.iter()
-            .map(|end| match tally.after(*end, rule) {
-                Next::Again { pause, .. } => pause.as_secs_f32(),
-                Next::Never | Next::Limit(_) => -1.0,
+            .map(|end| match history.after(*end, rule) {
+                RestartDecision::Restart { pause, .. } => pause.as_secs_f32(),
+                RestartDecision::Never | RestartDecision::Limit(_) => -1.0,
             })
             .collect()
     }
@@ -96,52 +98,82 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_cap() {
         let always = rule(RestartPolicy::Always, None);
-        assert_eq!(pauses(&mut Tally::default(), &always, &[SHORT; 8]), [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
+        assert_eq!(
+            pauses(&mut RestartHistory::default(), &always, &[SHORT; 8]),
+            [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+        );
     }
 
     #[test]
     fn the_first_end_after_a_stable_run_has_no_pause_and_starts_the_count_again() {
-        let mut tally = Tally::default();
+        let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, Some(4));
-        assert_eq!(pauses(&mut tally, &always, &[SHORT, SHORT, STABLE, SHORT, SHORT]), [1.0, 2.0, 0.0, 1.0, 2.0]);
-        assert_eq!(tally.after(SHORT, &always), Next::Limit(4));
+        assert_eq!(pauses(&mut history, &always, &[SHORT, SHORT, STABLE, SHORT, SHORT]), [1.0, 2.0, 0.0, 1.0, 2.0]);
+        assert_eq!(history.after(SHORT, &always), RestartDecision::Limit(4));
     }
 
     #[test]
     fn the_limit_is_reached_by_the_failure_of_that_number() {
-        let mut tally = Tally::default();
+        let mut history = RestartHistory::default();
         let three = rule(RestartPolicy::OnFailure, Some(3));
-        assert_eq!(tally.after(SHORT, &three), Next::Again { pause: Duration::from_secs(1), failures: 1 });
-        assert_eq!(tally.after(SHORT, &three), Next::Again { pause: Duration::from_secs(2), failures: 2 });
-        assert_eq!(tally.after(SHORT, &three), Next::Limit(3));
-        assert_eq!(Tally::default().after(STABLE, &rule(RestartPolicy::Always, Some(1))), Next::Limit(1));
-        assert_eq!(Tally::default().after(SHORT, &rule(RestartPolicy::Always, Some(0))), Next::Limit(1));
+        assert_eq!(
+            history.after(SHORT, &three),
+            RestartDecision::Restart { pause: Duration::from_secs(1), failures: 1 }
+        );
+        assert_eq!(
+            history.after(SHORT, &three),
+            RestartDecision::Restart { pause: Duration::from_secs(2), failures: 2 }
+        );
+        assert_eq!(history.after(SHORT, &three), RestartDecision::Limit(3));
+        assert_eq!(
+            RestartHistory::default().after(STABLE, &rule(RestartPolicy::Always, Some(1))),
+            RestartDecision::Limit(1)
+        );
+        assert_eq!(
+            RestartHistory::default().after(SHORT, &rule(RestartPolicy::Always, Some(0))),
+            RestartDecision::Limit(1)
+        );
     }
 
     #[test]
     fn a_quick_success_under_always_counts_and_a_stable_one_does_not() {
-        let mut tally = Tally::default();
+        let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, Some(2));
-        let quick = Ended::Well(Duration::from_secs(1));
-        assert_eq!(tally.after(quick, &always), Next::Again { pause: Duration::from_secs(1), failures: 1 });
-        assert_eq!(tally.after(Ended::Well(STABLE_AFTER), &always), Next::Again { pause: Duration::ZERO, failures: 0 });
-        assert_eq!(tally.after(quick, &always), Next::Again { pause: Duration::from_secs(1), failures: 1 });
-        assert_eq!(tally.after(quick, &always), Next::Limit(2));
+        let quick = RunResult::Success(Duration::from_secs(1));
+        assert_eq!(
+            history.after(quick, &always),
+            RestartDecision::Restart { pause: Duration::from_secs(1), failures: 1 }
+        );
+        assert_eq!(
+            history.after(RunResult::Success(STABLE_AFTER), &always),
+            RestartDecision::Restart { pause: Duration::ZERO, failures: 0 }
+        );
+        assert_eq!(
+            history.after(quick, &always),
+            RestartDecision::Restart { pause: Duration::from_secs(1), failures: 1 }
+        );
+        assert_eq!(history.after(quick, &always), RestartDecision::Limit(2));
     }
 
     #[test]
     fn policies_say_after_which_ends() {
-        let well = Ended::Well(Duration::ZERO);
-        assert_eq!(Tally::default().after(well, &rule(RestartPolicy::OnFailure, None)), Next::Never);
-        assert_eq!(Tally::default().after(SHORT, &rule(RestartPolicy::Never, None)), Next::Never);
-        assert_eq!(Tally::default().after(Ended::Badly(None), &rule(RestartPolicy::Never, None)), Next::Never);
+        let well = RunResult::Success(Duration::ZERO);
+        assert_eq!(
+            RestartHistory::default().after(well, &rule(RestartPolicy::OnFailure, None)),
+            RestartDecision::Never
+        );
+        assert_eq!(RestartHistory::default().after(SHORT, &rule(RestartPolicy::Never, None)), RestartDecision::Never);
+        assert_eq!(
+            RestartHistory::default().after(RunResult::Failure(None), &rule(RestartPolicy::Never, None)),
+            RestartDecision::Never
+        );
     }
 
     #[test]
     fn a_start_that_never_came_up_is_not_stable_however_long_it_took() {
-        let mut tally = Tally::default();
+        let mut history = RestartHistory::default();
         let always = rule(RestartPolicy::Always, None);
-        assert_eq!(pauses(&mut tally, &always, &[Ended::Badly(None); 3]), [1.0, 2.0, 4.0]);
+        assert_eq!(pauses(&mut history, &always, &[RunResult::Failure(None); 3]), [1.0, 2.0, 4.0]);
     }
 
     #[test]
@@ -156,15 +188,15 @@ mod tests {
             (endless, Duration::MAX),
             (upside_down, Duration::from_secs(5)),
         ] {
-            let mut tally = Tally::default();
+            let mut history = RestartHistory::default();
             let mut before = MIN_PAUSE;
             for _ in 0..100 {
-                match tally.after(SHORT, &rule) {
-                    Next::Again { pause, .. } => {
+                match history.after(SHORT, &rule) {
+                    RestartDecision::Restart { pause, .. } => {
                         assert!(pause >= before);
                         before = pause;
                     }
-                    other @ (Next::Never | Next::Limit(_)) => panic!("{other:?}"),
+                    other @ (RestartDecision::Never | RestartDecision::Limit(_)) => panic!("{other:?}"),
                 }
             }
             assert_eq!(before, last);

@@ -25,7 +25,7 @@ use crate::config::values::Signal;
 #[derive(Clone, Debug)]
 pub(super) enum ContainerState {
     /// The boot is not done.
-    Before,
+    Booting,
     /// Services are wanted.
     Running,
     /// Nothing starts any more.
@@ -56,26 +56,26 @@ impl Stop {
 
 impl Supervisor {
     pub(super) fn stop_signal(&mut self, signal: Signal) {
-        match &mut self.life {
-            ContainerState::Before | ContainerState::Running => self.begin_stop(StopReason::Signal(signal)),
+        match &mut self.container {
+            ContainerState::Booting | ContainerState::Running => self.begin_stop(StopReason::Signal(signal)),
             ContainerState::Stopping(_) | ContainerState::Over(_) => {}
         }
-        if let ContainerState::Stopping(stop) = &mut self.life {
+        if let ContainerState::Stopping(stop) = &mut self.container {
             stop.asked = stop.asked.saturating_add(1);
             if stop.asked > 1 {
-                self.end_patience();
+                self.end_stop_timeout();
             }
         }
     }
 
     pub(super) fn shutdown_asked(&mut self, code: Option<u8>) {
-        self.verdict.asked = code.or(self.verdict.asked);
+        self.exit_code_inputs.asked = code.or(self.exit_code_inputs.asked);
         self.begin_stop(StopReason::Asked);
     }
 
     /// The main command has ended by itself, or could not be started.
     pub(super) fn main_ended(&mut self, exit: Exit, code: u8) {
-        self.verdict.main = Some(code);
+        self.exit_code_inputs.main = Some(code);
         self.begin_stop(StopReason::Main(exit));
     }
 
@@ -89,22 +89,24 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::Lost { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
     /// Begins the stop of the container; nothing if it has begun already.
     pub(super) fn begin_stop(&mut self, because: StopReason) {
-        match self.life {
-            ContainerState::Before | ContainerState::Running => {}
+        match self.container {
+            ContainerState::Booting | ContainerState::Running => {}
             ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         self.report(Report::Stopping { because: because.clone() });
         let order = self.graph.sorted();
-        let later = self.graph.later_layers(&order, |id| self.services[id].state.phase().alive() || self.undoable(id));
+        let later = self
+            .graph
+            .later_layers(&order, |id| self.services[id].state.phase().alive() || self.needs_stop_command(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
-        self.life = ContainerState::Stopping(Stop { because, budget, asked: 0, end_at: None });
+        self.container = ContainerState::Stopping(Stop { because, budget, asked: 0, end_at: None });
         let mut ordered = Table::new(self.services.ids().map(|_| false));
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
@@ -130,10 +132,12 @@ impl Supervisor {
             State::Done if self.services[id].gone && !self.services[id].spec.undo => self.set(id, State::Down),
             State::Starting { .. } => {
                 self.timers.set(id, Slot::State, None);
-                self.forget(id);
+                self.cancel_probe(id);
             }
-            State::Up { .. } => self.forget(id),
-            State::Stopping { patience, .. } | State::Draining { patience, .. } | State::Undoing { patience, .. } => {
+            State::Up { .. } => self.cancel_probe(id),
+            State::Stopping { patience, .. }
+            | State::Draining { patience, .. }
+            | State::StopCommandRunning { patience, .. } => {
                 let until = if patience.over { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
                 self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
             }
@@ -144,26 +148,28 @@ impl Supervisor {
                 }
             }
             State::Down | State::Spawning | State::FinishSpawning { .. } | State::Lost { .. } => {}
-            State::Done | State::Failed { .. } | State::UndoSpawning => {}
+            State::Done | State::Failed { .. } | State::StopCommandSpawning => {}
         }
     }
 
     /// Looks at a service again during the stop.
     pub(super) fn consider_stopping(&mut self, id: Id) {
-        let over = self.patience_is_over();
-        let time_is_left = matches!(&self.life, ContainerState::Stopping(stop) if self.now < stop.budget.total());
-        let undo = self.undoable(id) && !over && time_is_left;
+        let over = self.is_stop_timeout_over();
+        let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
+        let undo = self.needs_stop_command(id) && !over && time_is_left;
         let Service { state, links, .. } = &mut self.services[id];
         match state {
             State::Starting { .. } | State::Up { .. } if over => self.kill(id),
-            State::Finishing { patience, .. } | State::Undoing { patience, .. } if over && !patience.over => {
+            State::Finishing { patience, .. } | State::StopCommandRunning { patience, .. }
+                if over && !patience.over =>
+            {
                 self.kill(id);
             }
-            State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.tell(id, Cause::Shutdown),
+            State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.terminate(id, Cause::Shutdown),
             State::Starting { .. } | State::Up { .. } | State::Spawning => {}
             State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } => {}
-            State::UndoSpawning | State::Undoing { .. } => {}
+            State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
             State::Resting | State::Done if undo => {
                 if links.holds == 0 {
                     self.undo(id);
@@ -196,17 +202,17 @@ impl Supervisor {
     }
 
     /// Moves the container's own state on; returns whether anything changed.
-    pub(super) fn advance_life(&mut self) -> bool {
-        match &self.life {
+    pub(super) fn advance_container(&mut self) -> bool {
+        match &self.container {
             ContainerState::Running if self.active == 0 && !self.anything_held() => {
                 self.begin_stop(StopReason::NothingLeft)
             }
             ContainerState::Stopping(_) if self.alive == 0 => self.end(),
             ContainerState::Stopping(Stop { end_at: Some(end_at), .. }) if *end_at <= self.now => self.give_up(),
             ContainerState::Stopping(Stop { end_at: None, budget, .. }) if budget.total() <= self.now => {
-                self.end_patience()
+                self.end_stop_timeout()
             }
-            ContainerState::Before
+            ContainerState::Booting
             | ContainerState::Running
             | ContainerState::Stopping(_)
             | ContainerState::Over(_) => return false,
@@ -215,8 +221,8 @@ impl Supervisor {
     }
 
     /// Kills all that lives, now.
-    fn end_patience(&mut self) {
-        let ContainerState::Stopping(stop) = &mut self.life else { return };
+    fn end_stop_timeout(&mut self) {
+        let ContainerState::Stopping(stop) = &mut self.container else { return };
         if stop.end_at.is_some() {
             return;
         }
@@ -227,14 +233,14 @@ impl Supervisor {
                 State::Stopping { patience, .. }
                 | State::Draining { patience, .. }
                 | State::Finishing { patience, .. }
-                | State::Undoing { patience, .. } => {
+                | State::StopCommandRunning { patience, .. } => {
                     if !patience.over {
                         self.kill(id);
                     }
                 }
                 State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
                 State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-                State::Resting | State::Done | State::UndoSpawning => {}
+                State::Resting | State::Done | State::StopCommandSpawning => {}
             }
         }
     }
@@ -243,27 +249,27 @@ impl Supervisor {
     fn give_up(&mut self) {
         for id in self.services.ids() {
             if self.services[id].state.phase().alive() {
-                self.lose(id);
+                self.give_up_on(id);
             }
         }
         self.end();
     }
 
     fn end(&mut self) {
-        let ContainerState::Stopping(stop) = &self.life else { return };
+        let ContainerState::Stopping(stop) = &self.container else { return };
         let because = stop.because.clone();
         let code = self.exit_code(&because);
-        self.life = ContainerState::Over(because);
+        self.container = ContainerState::Over(because);
         self.work.clear();
         self.starts.clear();
         self.out.push(Action::Exit(code));
     }
 
     /// Returns whether the container kills rather than tells.
-    pub fn patience_is_over(&self) -> bool {
-        match &self.life {
+    pub fn is_stop_timeout_over(&self) -> bool {
+        match &self.container {
             ContainerState::Stopping(stop) => stop.end_at.is_some(),
-            ContainerState::Before | ContainerState::Running | ContainerState::Over(_) => false,
+            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => false,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Role;
 use super::StopReason;
 use super::Time;
 use super::process::Outcome;
-use super::restart::Next;
+use super::restart::RestartDecision;
 use super::schedule;
 use super::shutdown::ContainerState;
 use super::state::{End, Service, State};
@@ -20,13 +20,13 @@ use super::timers::Slot;
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.
     pub(super) fn consider(&mut self, id: Id) {
-        if let ContainerState::Stopping(_) = self.life {
+        if let ContainerState::Stopping(_) = self.container {
             return self.consider_stopping(id);
         }
-        if matches!(self.life, ContainerState::Running) && self.renew(id) {
+        if matches!(self.container, ContainerState::Running) && self.renew(id) {
             return;
         }
-        if matches!(self.life, ContainerState::Running) && !self.services[id].wanted {
+        if matches!(self.container, ContainerState::Running) && !self.services[id].wanted {
             return self.consider_unwanted(id);
         }
         let Service { state, links, spec, .. } = &self.services[id];
@@ -45,7 +45,11 @@ impl Supervisor {
             State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff => {}
             State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Failed { .. }
+            | State::Resting
+            | State::Done
+            | State::StopCommandSpawning
+            | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -58,7 +62,7 @@ impl Supervisor {
     /// Its time has come: it runs, unless it does already or is not to.
     pub(super) fn due(&mut self, id: Id) {
         let Service { state, spec, wanted, .. } = &self.services[id];
-        let may = spec.scheduled && *wanted && matches!(self.life, ContainerState::Running);
+        let may = spec.scheduled && *wanted && matches!(self.container, ContainerState::Running);
         let pauses_for_good = self.timers.get(id, Slot::State).is_none();
         match state {
             State::Resting if may => self.set(id, State::Waiting { said: false }),
@@ -68,7 +72,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Done | State::UndoSpawning | State::Undoing { .. } => {}
+            State::Failed { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -83,13 +87,13 @@ impl Supervisor {
             }
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::UndoSpawning | State::Undoing { .. } => return,
+            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => return,
         };
         if !links.may_start() {
             return;
         }
         if awaits {
-            return self.await_outside(id);
+            return self.begin_await(id);
         }
         let service = &mut self.services[id];
         service.starts = service.starts.saturating_add(1);
@@ -101,23 +105,23 @@ impl Supervisor {
     }
 
     /// Starts it again, after its pause, or not.
-    pub(super) fn again_or_not(&mut self, id: Id, outcome: Outcome) {
-        let failed = !matches!(outcome, Outcome::Well(_));
+    pub(super) fn restart_or_fail(&mut self, id: Id, outcome: Outcome) {
+        let failed = !matches!(outcome, Outcome::Success(_));
         if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
             return self.set(id, State::Backoff);
         }
         if failed
             && !self.services[id].spec.essential
-            && let Some(pause) = self.next_turn(id, outcome.started().unwrap_or(self.now))
+            && let Some(pause) = self.next_run(id, outcome.started().unwrap_or(self.now))
         {
             self.report(Report::NextTurn { id, pause });
             self.set(id, State::Backoff);
             return self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
         }
         let service = &mut self.services[id];
-        let next = service.tally.after(outcome.ended(), &service.spec.restart);
+        let next = service.history.after(outcome.ended(), &service.spec.restart);
         match next {
-            Next::Again { pause, failures } => {
+            RestartDecision::Restart { pause, failures } => {
                 self.services[id].again = true;
                 self.report(Report::Backoff { id, pause, failures });
                 if pause.is_zero() {
@@ -127,10 +131,10 @@ impl Supervisor {
                     self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
                 }
             }
-            Next::Limit(times) => self.fail(id, FailureReason::Limit(times)),
-            Next::Never => match outcome {
-                Outcome::Well(end) => self.end_well(id, FailureReason::Ended(end.exit)),
-                Outcome::Badly(end) => self.fail(id, FailureReason::Ended(end.exit)),
+            RestartDecision::Limit(times) => self.fail(id, FailureReason::Limit(times)),
+            RestartDecision::Never => match outcome {
+                Outcome::Success(end) => self.end_without_failure(id, FailureReason::Ended(end.exit)),
+                Outcome::Failure(end) => self.fail(id, FailureReason::Ended(end.exit)),
                 Outcome::CannotStart(why) => self.fail(id, FailureReason::CannotStart(why)),
             },
         }
@@ -138,7 +142,7 @@ impl Supervisor {
 
     /// A oneshot is done: for good, or until its next turn.
     pub(super) fn done(&mut self, id: Id, end: End) {
-        let again = self.next_turn(id, end.started);
+        let again = self.next_run(id, end.started);
         match again {
             Some(pause) => {
                 self.set(id, State::Resting);
@@ -151,14 +155,14 @@ impl Supervisor {
     }
 
     /// In how long a periodic oneshot runs again whose last run began then.
-    fn next_turn(&self, id: Id, started: Time) -> Option<Duration> {
+    fn next_run(&self, id: Id, started: Time) -> Option<Duration> {
         let every = self.services[id].spec.every.filter(|_| self.is_oneshot(id))?;
         let Service { spec, starts, .. } = &self.services[id];
         Some(schedule::pause(&spec.name, *starts, started, self.now, every))
     }
 
     /// It has ended for good, and that is no failure.
-    fn end_well(&mut self, id: Id, why: FailureReason) {
+    fn end_without_failure(&mut self, id: Id, why: FailureReason) {
         self.services[id].wanted = false;
         self.set(id, State::Down);
         self.ended_for_good(id, why);
@@ -172,10 +176,10 @@ impl Supervisor {
         self.set(id, State::Failed { why: why.clone() });
         self.report(Report::Failed { id, why: why.clone() });
         if !matches!(why, FailureReason::Skipped | FailureReason::FailedBefore) {
-            self.verdict.failure = Some(code);
+            self.exit_code_inputs.failure = Some(code);
             // What failed for the sake of another has no story of its own.
-            if !matches!(why, FailureReason::Requirement(_)) || self.verdict.failed.is_none() {
-                self.verdict.failed = Some(id);
+            if !matches!(why, FailureReason::Requirement(_)) || self.exit_code_inputs.failed.is_none() {
+                self.exit_code_inputs.failed = Some(id);
             }
             self.ended_for_good(id, why);
         }

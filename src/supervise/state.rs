@@ -10,7 +10,7 @@ use super::Pid;
 use super::Role;
 use super::Time;
 use super::phase::Phase;
-use super::restart::Tally;
+use super::restart::RestartHistory;
 use super::spec::{Spec, Start};
 
 /// A service: what it shall be, what it is, what it was.
@@ -40,7 +40,7 @@ pub(super) struct Service {
     /// The exit code that its last end amounts to; once it is failed, never 0 for a failure.
     pub(super) code: Option<u8>,
     /// Its latest ends.
-    pub(super) tally: Tally,
+    pub(super) history: RestartHistory,
     /// What it has answered.
     pub(super) looks: ProbeState,
     /// It said that it would say so often that it is alive.
@@ -74,7 +74,7 @@ impl Service {
             last_exit: None,
             last_ran: None,
             code: None,
-            tally: Tally::default(),
+            history: RestartHistory::default(),
             looks: ProbeState::default(),
             watchdog: spec.watchdog,
             held: false,
@@ -100,7 +100,7 @@ pub(super) struct ProbeState {
     /// Whether it is well; `None`: not asked.
     pub(super) healthy: Option<bool>,
     /// What made it unhealthy, while it is.
-    pub(super) ill_because: Option<String>,
+    pub(super) unhealthy_reason: Option<String>,
     /// Why it is not ready, and when a report last said so.
     pub(super) not_ready: Option<String>,
     pub(super) said: Option<Time>,
@@ -187,8 +187,8 @@ pub(super) enum State {
     },
     Resting,
     Done,
-    UndoSpawning,
-    Undoing {
+    StopCommandSpawning,
+    StopCommandRunning {
         pid: Pid,
         patience: Terminating,
     },
@@ -248,7 +248,7 @@ pub(super) enum GroupOwner {
     /// The finish script after that end, and how the script ended.
     Finish(End, Exit),
     /// The stop command.
-    Undo,
+    StopCommand,
 }
 
 impl State {
@@ -270,8 +270,8 @@ impl State {
             Self::Failed { .. } => Phase::Failed,
             Self::Resting => Phase::Resting,
             Self::Done => Phase::Done,
-            Self::UndoSpawning => Phase::UndoSpawning,
-            Self::Undoing { .. } => Phase::Undoing,
+            Self::StopCommandSpawning => Phase::StopCommandSpawning,
+            Self::StopCommandRunning { .. } => Phase::StopCommandRunning,
         }
     }
 
@@ -280,9 +280,9 @@ impl State {
         match self {
             Self::Starting { run } | Self::Up { run, .. } | Self::Stopping { run, .. } => Some(run.pid),
             Self::Draining { pid, .. } | Self::Finishing { pid, .. } => Some(*pid),
-            Self::Undoing { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
+            Self::StopCommandRunning { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
             Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
-            Self::FinishSpawning { .. } | Self::UndoSpawning | Self::Backoff | Self::Failed { .. } => None,
+            Self::FinishSpawning { .. } | Self::StopCommandSpawning | Self::Backoff | Self::Failed { .. } => None,
             Self::Resting | Self::Done => None,
         }
     }
@@ -294,7 +294,7 @@ impl State {
             Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
             Self::Starting { .. } | Self::Up { .. } | Self::Stopping { .. } | Self::Draining { .. } => None,
             Self::FinishSpawning { .. } | Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff => None,
-            Self::Resting | Self::Done | Self::UndoSpawning | Self::Undoing { .. } => None,
+            Self::Resting | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning { .. } => None,
         }
     }
 }

@@ -46,7 +46,7 @@ impl Supervisor {
 
     /// Returns its name; the main command's where there is no such service.
     pub fn name(&self, id: Id) -> &ServiceName {
-        if self.services.has(id) { &self.services[id].spec.name } else { &self.nobody }
+        if self.services.has(id) { &self.services[id].spec.name } else { &self.unknown_name }
     }
 
     /// Returns whose end explains the container's, once that has begun.
@@ -54,7 +54,7 @@ impl Supervisor {
         match self.because()? {
             StopReason::Main(_) => self.main,
             StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
-            StopReason::NothingLeft => self.verdict.failed,
+            StopReason::NothingLeft => self.exit_code_inputs.failed,
             StopReason::Signal(_) | StopReason::Asked => None,
         }
     }
@@ -141,8 +141,8 @@ impl Supervisor {
     }
 
     /// Returns what the health check found that made it unhealthy.
-    pub fn ill_because(&self, id: Id) -> &str {
-        let found = self.services.has(id).then(|| self.services[id].looks.ill_because.as_deref()).flatten();
+    pub fn unhealthy_reason(&self, id: Id) -> &str {
+        let found = self.services.has(id).then(|| self.services[id].looks.unhealthy_reason.as_deref()).flatten();
         found.unwrap_or("its health check fails")
     }
 

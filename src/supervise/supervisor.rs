@@ -13,7 +13,7 @@ use super::Request;
 use super::StopReason;
 use super::Time;
 use super::by_id::Table;
-use super::exit_code::ExitCodeRule;
+use super::exit_code::ExitCodeInputs;
 use super::graph::Graph;
 use super::phase::Phase;
 use super::shutdown::ContainerState;
@@ -53,11 +53,11 @@ pub struct Supervisor {
     pub(super) relinked: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
-    pub(super) life: ContainerState,
+    pub(super) container: ContainerState,
     pub(super) now: Time,
     pub(super) timers: Timers,
     pub(super) out: Vec<Action>,
-    pub(super) verdict: ExitCodeRule,
+    pub(super) exit_code_inputs: ExitCodeInputs,
     /// How many are alive, in the sense of `Phase::alive`.
     pub(super) alive: usize,
     /// How many are active, in the sense of `Phase::active`.
@@ -67,7 +67,7 @@ pub struct Supervisor {
     /// Services that may start, unless something changes before it is their turn.
     pub(super) starts: VecDeque<Id>,
     /// For ids that nobody has.
-    pub(super) nobody: ServiceName,
+    pub(super) unknown_name: ServiceName,
 }
 
 impl Supervisor {
@@ -85,15 +85,15 @@ impl Supervisor {
             graph,
             main,
             stop_timeout: setup.stop_timeout,
-            life: ContainerState::Before,
+            container: ContainerState::Booting,
             now: Time::default(),
             out: Vec::new(),
-            verdict: ExitCodeRule::default(),
+            exit_code_inputs: ExitCodeInputs::default(),
             alive: 0,
             active: 0,
             work: VecDeque::new(),
             starts: VecDeque::new(),
-            nobody: ServiceName::main(),
+            unknown_name: ServiceName::main(),
         };
         let wanted = me.services.ids().filter(|id| me.services[*id].wanted).collect();
         me.want_what_is_required(wanted);
@@ -111,7 +111,7 @@ impl Supervisor {
     /// does not fit its state, changes nothing.
     pub fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         self.now = self.now.max(now);
-        if !matches!(self.life, ContainerState::Over(_)) {
+        if !matches!(self.container, ContainerState::Over(_)) {
             self.take(event);
             self.settle();
         }
@@ -121,8 +121,8 @@ impl Supervisor {
     /// Returns when something has to happen next, if nothing else does before; `None` while there is nothing to wait
     /// for. Always later than the last `now`, and an [`Event::Tick`] then always changes something.
     pub fn deadline(&self) -> Option<Time> {
-        match &self.life {
-            ContainerState::Before | ContainerState::Running => self.timers.first(),
+        match &self.container {
+            ContainerState::Booting | ContainerState::Running => self.timers.first(),
             ContainerState::Stopping(stop) => {
                 Some(self.timers.first().map_or(stop.limit(), |first| first.min(stop.limit())))
             }
@@ -132,10 +132,10 @@ impl Supervisor {
 
     /// Returns why the container ends, once it does: with [`StopReason::NothingLeft`] a *prepare* stage went well.
     pub fn because(&self) -> Option<&StopReason> {
-        match &self.life {
+        match &self.container {
             ContainerState::Stopping(stop) => Some(&stop.because),
             ContainerState::Over(because) => Some(because),
-            ContainerState::Before | ContainerState::Running => None,
+            ContainerState::Booting | ContainerState::Running => None,
         }
     }
 
@@ -172,8 +172,8 @@ impl Supervisor {
     }
 
     fn begin(&mut self) {
-        match self.life {
-            ContainerState::Before => self.life = ContainerState::Running,
+        match self.container {
+            ContainerState::Booting => self.container = ContainerState::Running,
             ContainerState::Running | ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         for id in self.services.ids() {
@@ -203,7 +203,7 @@ impl Supervisor {
                     Slot::Probe => self.look_again(id),
                     Slot::Watchdog => self.silent(id, self.services[id].watchdog),
                 }
-            } else if self.advance_life() {
+            } else if self.advance_container() {
             } else if let Some(id) = self.starts.pop_front() {
                 self.start(id);
             } else {
@@ -218,7 +218,7 @@ impl Supervisor {
         self.services[id].state = state;
         self.services[id].since = self.now;
         self.timers.clear(id);
-        self.forget(id);
+        self.cancel_probe(id);
         self.services[id].looks = ProbeState::default();
         self.work.push_back(id);
         shift(&mut self.alive, old.alive(), new.alive());
@@ -234,7 +234,7 @@ impl Supervisor {
             }
         }
         let counted = |phase: Phase| phase.alive() || phase.met();
-        if counted(old) && !counted(new) && matches!(self.life, ContainerState::Running) {
+        if counted(old) && !counted(new) && matches!(self.container, ContainerState::Running) {
             // One that somebody stops waits for what requires it.
             let below = self.graph.requires(id).iter();
             self.work.extend(below.filter(|below| !self.services[**below].wanted));

@@ -164,7 +164,7 @@ impl Oracle {
             (Is::Down, Some(Phase::Down)) | (Is::Over, Some(Phase::Failed)) | (Is::Done, Some(Phase::Done)) => true,
             (Is::Pending(_), Some(Phase::Waiting | Phase::Backoff)) => true,
             (Is::Awaiting(_), Some(Phase::Awaiting)) | (Is::Resting(_), Some(Phase::Resting)) => true,
-            (Is::Asked(Role::StopCommand), Some(Phase::UndoSpawning)) => true,
+            (Is::Asked(Role::StopCommand), Some(Phase::StopCommandSpawning)) => true,
             (Is::Asked(Role::Run), Some(Phase::Spawning)) => true,
             (Is::Asked(Role::Finish), Some(Phase::FinishSpawning)) => true,
             (Is::Live(proc), Some(phase)) => {
@@ -172,7 +172,7 @@ impl Oracle {
                     Proc { lost: true, .. } => Phase::Lost,
                     Proc { leader: false, .. } => Phase::Draining,
                     Proc { role: Role::Finish, .. } => Phase::Finishing,
-                    Proc { role: Role::StopCommand, .. } => Phase::Undoing,
+                    Proc { role: Role::StopCommand, .. } => Phase::StopCommandRunning,
                     Proc { told: true, .. } | Proc { killed_at: Some(_), .. } => Phase::Stopping,
                     Proc { up_at: Some(_), .. } => Phase::Up,
                     Proc { up_at: None, .. } => Phase::Starting,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Exit, FED_PATIENCE, FailureReason, Id, Pid, REAP_GRACE, Report, Role, StopReason, Target,
+    Action, END_OF_INPUT_TIMEOUT, Exit, FailureReason, Id, Pid, REAP_GRACE, Report, Role, StopReason, Target,
 };
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
@@ -225,7 +225,7 @@ impl Oracle {
         if let Some(proc) = self.proc_mut(id) {
             proc.told = true;
             proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
-            proc.signal_by = Some(now.plus((kill_at.since(now) / 2).min(FED_PATIENCE)));
+            proc.signal_by = Some(now.plus((kill_at.since(now) / 2).min(END_OF_INPUT_TIMEOUT)));
         }
     }
 

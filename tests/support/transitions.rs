@@ -125,7 +125,7 @@ impl Reached {
 /// Returns why the event cannot find a service in that state; `None` where it can.
 pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
     use Phase::*;
-    let unanswered = matches!(phase, Spawning | FinishSpawning | UndoSpawning);
+    let unanswered = matches!(phase, Spawning | FinishSpawning | StopCommandSpawning);
     let idle = matches!(phase, Down | Waiting | Awaiting | Backoff | Failed | Resting | Done);
     match kind {
         Kind::Begin => {
@@ -133,32 +133,35 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         }
         Kind::Spawned => (!unanswered).then_some("it only answers a Spawn, at once"),
         Kind::SpawnFailed => match phase {
-            Spawning | FinishSpawning | UndoSpawning | Starting | Stopping | Finishing | Undoing | Lost => None,
+            Spawning | FinishSpawning | StopCommandSpawning | Starting | Stopping | Finishing | StopCommandRunning
+            | Lost => None,
             Up => Some("only a program that was executed can say that it is ready"),
             Draining => Some("what has left others behind was executed"),
             _ => Some("no process is there that could still execute"),
         },
         Kind::Executed => match phase {
-            Starting | Up | Stopping | Finishing | Undoing | Lost => None,
+            Starting | Up | Stopping | Finishing | StopCommandRunning | Lost => None,
             Draining => Some("a process is not reaped before its exec was seen"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::Ready => match phase {
             Starting | Up | Stopping | Draining | Lost => None,
-            Finishing | Undoing => Some("neither script has a descriptor to say it with"),
+            Finishing | StopCommandRunning => Some("neither script has a descriptor to say it with"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::ExitedAlone | Kind::ExitedLeavingOthers => match phase {
-            Starting | Up | Stopping | Finishing | Undoing | Lost => None,
+            Starting | Up | Stopping | Finishing | StopCommandRunning | Lost => None,
             Draining => Some("its first process has ended already"),
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
         Kind::GroupGone => match phase {
             Draining | Lost => None,
-            Starting | Up | Stopping | Finishing | Undoing => Some("it only follows Exited { group_left: true }"),
+            Starting | Up | Stopping | Finishing | StopCommandRunning => {
+                Some("it only follows Exited { group_left: true }")
+            }
             _ if unanswered => Some("Spawned comes first"),
             _ => Some("no process is there"),
         },
@@ -167,7 +170,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             _ => Some("nobody waits for an answer then"),
         },
         Kind::Alive | Kind::Trouble | Kind::Extend if idle => Some("no process is there"),
-        Kind::Alive | Kind::Trouble | Kind::Extend if matches!(phase, Finishing | Undoing | Draining) => {
+        Kind::Alive | Kind::Trouble | Kind::Extend if matches!(phase, Finishing | StopCommandRunning | Draining) => {
             Some("only a first process of a command is heard")
         }
         Kind::Retired => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),

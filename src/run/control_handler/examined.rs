@@ -52,7 +52,7 @@ impl EventLoop<'_> {
             why,
             waits_for: it.waits_for.clone(),
             refused: refused.filter(|_| is_refused).map(reports::refusal),
-            unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.ill_because(id).to_owned()),
+            unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
             has_lines: self.processes.logs.last(id, 0).is_some(),
         }
@@ -67,7 +67,7 @@ fn condition(phase: Phase, is_oneshot: bool) -> Condition {
         Phase::Spawning | Phase::Starting => Condition::NotReady,
         Phase::Up | Phase::Resting | Phase::Done => Condition::Up,
         Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
-        Phase::UndoSpawning | Phase::Undoing => Condition::Ending,
+        Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
         Phase::Backoff => Condition::BackOff,
         Phase::Failed => Condition::Failed,
     }
