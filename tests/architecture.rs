@@ -68,11 +68,11 @@ const UNSAFE_BESIDE_SYS: [&str; 16] = [
     "rehearse/mounts.rs",
     "rehearse/report.rs",
     "rehearse/terminal.rs",
+    "run/kill_remaining.rs",
     "run/notify/mod.rs",
     "run/probe/ask.rs",
     "run/readiness.rs",
     "run/reading.rs",
-    "run/sweep.rs",
     "run/terminal.rs",
 ];
 
@@ -350,4 +350,34 @@ fn a_skipped_test_fails_where_nothing_may_be_skipped() {
         (output.status.success(), String::from_utf8_lossy(&output.stderr).contains("SKIPPED (it is asked to)"))
     };
     assert_eq!((again("0"), again("1")), ((true, true), (false, true)));
+}
+
+/// What stands in backquotes in the table of CONTRIBUTING.md, row by row.
+fn places_of_changes(text: &str) -> Vec<Vec<String>> {
+    let rows = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let quoted =
+        |line: &str| line.split('`').skip(1).step_by(2).filter(|word| word.contains('/')).map(str::to_owned).collect();
+    rows.map(quoted).collect()
+}
+
+/// Returns the places that do not exist.
+fn missing_places(text: &str) -> Vec<String> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    places_of_changes(text).into_iter().flatten().filter(|place| !top.join(place).exists()).collect()
+}
+
+#[test]
+fn a_newcomer_finds_the_files_for_each_change() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("CONTRIBUTING.md")).unwrap();
+    let places = places_of_changes(&text);
+    assert_eq!(places.len(), 10, "{places:?}");
+    assert!(places.iter().all(|row| row.len() > 1), "{places:?}");
+    assert_eq!(missing_places(&text), Vec::<String>::new());
+    for room in PURE {
+        assert!(
+            text.contains(&format!("`src/{room}/")) || text.contains(&format!("src/{room}/")),
+            "nothing about {room}"
+        );
+    }
+    assert_eq!(missing_places("| a change | `src/lib.rs` `src/no/such/file.rs` |"), ["src/no/such/file.rs"]);
 }

@@ -49,7 +49,7 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
         ("setresgid", "EPERM", "cannot become group 2345"),
         ("setresuid", "EPERM", "cannot become user 1234"),
         ("setresuid", "EAGAIN", "cannot become user 1234"),
-        ("capset", "EPERM", "cannot set the Inheritable capabilities"),
+        ("capset", "EPERM", "cannot set the inheritable capabilities"),
         ("getresuid", "EPERM", "cannot read the ids back"),
         ("getresgid", "EPERM", "cannot read the ids back"),
         ("getgroups", "EPERM", "cannot read the ids back"),

@@ -68,7 +68,7 @@ fn what_is_gone_stops_after_everything_that_requires_it() {
     scene.reload(&[longrun("other")], &[]);
     assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scene.exits("web", 0);
-    assert_eq!((scene.processes(), scene.state("db")), (vec!["mount: Undo".to_owned()], "up"));
+    assert_eq!((scene.processes(), scene.state("db")), (vec!["mount: StopCommand".to_owned()], "up"));
     scene.exits("mount", 0);
     assert_eq!(scene.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
     scene.exits("db", 0);
@@ -214,7 +214,7 @@ fn a_oneshot_that_is_done_and_changed_is_undone_by_the_old_command_and_runs_agai
     scene.executed("web");
     scene.look();
     scene.reload(&[oneshot("mount"), longrun("web").requires("mount")], &["mount"]);
-    assert_eq!(scene.processes(), ["mount: Undo"]);
+    assert_eq!(scene.processes(), ["mount: StopCommand"]);
     scene.exits("mount", 0);
     assert_eq!((scene.processes(), scene.state("web")), (vec!["mount: Run".to_owned()], "up"));
 }

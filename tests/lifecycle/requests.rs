@@ -53,7 +53,7 @@ fn a_stop_goes_through_a_oneshot_that_is_done_and_undoes_it_in_its_turn() {
         assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
         scene.exits("web", 0);
         if undo {
-            assert_eq!((scene.state("db"), scene.processes()), ("up", vec!["mount: Undo".to_owned()]));
+            assert_eq!((scene.state("db"), scene.processes()), ("up", vec!["mount: StopCommand".to_owned()]));
             scene.exits("mount", 0);
         }
         assert_eq!((scene.state("mount"), scene.state("db")), ("down", "stopping"));

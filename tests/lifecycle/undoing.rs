@@ -24,7 +24,7 @@ fn it_is_undone_after_what_requires_it_and_before_what_it_requires() {
     scene.stop_signal(Signal::TERM);
     assert_eq!(scene.processes(), [""; 0]);
     scene.exits("web", 0);
-    assert_eq!((scene.state("mount"), scene.processes()), ("stopping", vec!["mount: Undo".to_owned()]));
+    assert_eq!((scene.state("mount"), scene.processes()), ("stopping", vec!["mount: StopCommand".to_owned()]));
     let id = scene.id("mount");
     scene.wait(1.0);
     scene.exits("mount", 7);
@@ -98,7 +98,7 @@ fn a_periodic_one_is_undone_between_its_turns() {
     scene.exits("mount", 0);
     scene.look();
     scene.stop_signal(Signal::TERM);
-    assert_eq!(scene.processes(), ["mount: Undo"]);
+    assert_eq!(scene.processes(), ["mount: StopCommand"]);
     scene.exits("mount", 0);
     assert_eq!(scene.exit(), Some(0));
 }
@@ -107,7 +107,7 @@ fn a_periodic_one_is_undone_between_its_turns() {
 fn restarted_by_hand_it_is_undone_first() {
     let mut scene = mounted();
     scene.ask_restart("mount");
-    assert_eq!(scene.processes(), ["mount: Undo"]);
+    assert_eq!(scene.processes(), ["mount: StopCommand"]);
     scene.exits("mount", 0);
     assert_eq!((scene.processes(), scene.state("web")), (vec!["mount: Run".to_owned()], "up"));
 }
