@@ -236,18 +236,33 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
     // What can never be written goes elsewhere: they are there at its start, and then something stands in their way.
     let flood = place.path().join("flood");
     let flood = format!("rm -r {0}; touch {0}; exec seq -f 'line %.0f' 1 1000000000", flood.display());
+    // The stop comes once it was said that they cannot be written.
+    let said = place.path().join("said");
+    let quick = format!("seq 1 3; until [ -e {} ]; do sleep 0.05; done; kill -TERM $PPID; sleep 60", said.display());
     let members = vec![
         oneshot("flood", &flood, By::Directory, place.path()),
-        oneshot("quick", "seq 1 3; sleep 2.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
+        oneshot("quick", &quick, By::Directory, place.path()),
     ];
     let (from_stdout, stdout) = pipe().unwrap();
     let (from_stderr, stderr) = pipe().unwrap();
-    let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
-    let began = Instant::now();
+    let told = std::thread::spawn(move || {
+        let mut all = String::new();
+        let mut stop_began = None;
+        for line in BufReader::new(File::from(from_stderr)).lines().map(Result::unwrap) {
+            if line.contains("flood: cannot write") && stop_began.is_none() {
+                stop_began = Some(Instant::now());
+                std::fs::write(&said, "").unwrap();
+            }
+            all += &line;
+            all.push('\n');
+        }
+        (all, stop_began)
+    });
     live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((from_stdout, stdout, stderr));
-    let told = told.join().unwrap();
+    let (told, stop_began) = told.join().unwrap();
+    let took = stop_began.expect("it was said that the files cannot be written").elapsed();
+    assert!(took < Duration::from_secs(6), "{took:?}");
     let count = |text: &str| told.lines().filter(|line| line.contains(text)).count();
     assert_eq!(
         count("flood: cannot write") + count("flood: the last"),
