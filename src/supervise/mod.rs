@@ -136,7 +136,7 @@ pub enum Event {
     Begin,
     /// Answer to [`Action::Spawn`]: the process exists (it may not have executed its program yet).
     Spawned {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Its id; leader of its own session and process group.
         pid: Pid,
@@ -144,24 +144,24 @@ pub enum Event {
     /// Answer to [`Action::Spawn`], at once or after `Spawned` instead of `Executed`: no program was executed.
     /// After `Spawned` it stands for the end of that process too: no `Exited` follows.
     SpawnFailed {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Why.
         why: SpawnError,
     },
     /// The process executed its program.
     Executed {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// It said that it is ready.
     Ready {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// Its first process ended and was reaped.
     Exited {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How.
         exit: Exit,
@@ -170,38 +170,38 @@ pub enum Event {
     },
     /// The last process of its group is gone. Only after `Exited { group_left: true }`.
     GroupGone {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// Answer to [`Action::Probe`], within the question's own timeout.
     ProbeResult {
-        /// Whose.
+        /// The service.
         id: Id,
         /// What was found.
         answer: ProbeResult,
     },
     /// It says that it is alive (sd_notify(3), WATCHDOG=1).
     Alive {
-        /// Whose.
+        /// The service.
         id: Id,
         /// From now on it says so at least this often (WATCHDOG_USEC); `None`: as before.
         within: Option<Duration>,
     },
     /// It says that it is not well (sd_notify(3), WATCHDOG=trigger).
     Trouble {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// It asks for more time to become ready, or to stop, from now on (sd_notify(3), EXTEND_TIMEOUT_USEC).
     Extend {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How much.
         by: Duration,
     },
     /// The clock has come to a time of a oneshot's `at`. One that runs, waits or is not wanted lets it pass.
     Due {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// Answer to [`Action::Retire`], at any time later: nothing of it is left, and no event that names it comes any more
@@ -241,7 +241,7 @@ pub enum Request {
 pub enum Action {
     /// Start a process; answered by `Spawned` or `SpawnFailed` before any other event.
     Spawn {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Which.
         role: Role,
@@ -250,7 +250,7 @@ pub enum Action {
     },
     /// Send a signal. Only ever to a process or group that exists in the engine's eyes.
     Signal {
-        /// Whose.
+        /// The service.
         id: Id,
         /// The leader's pid.
         pid: Pid,
@@ -259,9 +259,9 @@ pub enum Action {
         /// Which.
         signal: Signal,
     },
-    /// Ask a question; answered by `Looked`. At most one for a service at a time.
+    /// Run a probe; answered by `ProbeResult`. At most one for a service at a time.
     Probe {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Which.
         look: ProbeKind,
@@ -269,31 +269,31 @@ pub enum Action {
     /// Nobody waits for what is left of its group any more, and no `GroupGone` may come: the next run's would be taken
     /// for it.
     UntrackGroup {
-        /// Whose.
+        /// The service.
         id: Id,
         /// The dead leader's pid.
         pid: Pid,
     },
     /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
     CancelProbe {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// What feeds its standard input has ended, and the container stops: let it read the end of its input, at which it
     /// is expected to end by itself.
     EndInput {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
     ApplyReload {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// A reload has left it out, and it has ended. Its place is given to another service only after [`Event::Retired`]; until
     /// then nothing names it.
     Retire {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// Say what happened.
@@ -334,6 +334,6 @@ pub struct Status {
     pub last_ran: Option<Duration>,
     /// Why it is failed, or who stopped it, in words that name services.
     pub why: Option<String>,
-    /// Whether it is well, where it is asked.
+    /// Whether its health check passes; `None`: not checked.
     pub healthy: Option<bool>,
 }

@@ -13,21 +13,21 @@ use crate::config::values::Signal;
 pub enum Report {
     /// It waits for something that is not up yet.
     Waiting {
-        /// Whose.
+        /// The service.
         id: Id,
         /// For whom.
         on: Vec<Id>,
     },
     /// Its process was started.
     Starting {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Its process.
         pid: Pid,
     },
     /// It is ready (a longrun).
     Up {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Its process.
         pid: Pid,
@@ -36,7 +36,7 @@ pub enum Report {
     },
     /// It is done (a oneshot).
     Done {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Since its start.
         took: Duration,
@@ -45,7 +45,7 @@ pub enum Report {
     },
     /// Its process ended without being asked to.
     Ended {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How.
         exit: Exit,
@@ -54,7 +54,7 @@ pub enum Report {
     },
     /// It ended because it was asked to.
     Stopped {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How.
         exit: Exit,
@@ -63,14 +63,14 @@ pub enum Report {
     },
     /// It could not be started.
     CannotStart {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Why.
         why: SpawnError,
     },
     /// It will be started again after a pause.
     Backoff {
-        /// Whose.
+        /// The service.
         id: Id,
         /// The pause.
         pause: Duration,
@@ -79,14 +79,14 @@ pub enum Report {
     },
     /// It will not be started again.
     Failed {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Why.
         why: FailureReason,
     },
     /// It did not stop in time and is killed.
     Killing {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Which of its processes.
         who: Killed,
@@ -95,7 +95,7 @@ pub enum Report {
     },
     /// It was not ready in time.
     NotReady {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How long was waited.
         after: Duration,
@@ -104,7 +104,7 @@ pub enum Report {
     },
     /// It still is not ready; said every few seconds.
     NotYet {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Since when.
         since: Duration,
@@ -113,7 +113,7 @@ pub enum Report {
     },
     /// Something that it waits for is not there; said again every few seconds.
     Awaiting {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Which of them.
         at: usize,
@@ -124,7 +124,7 @@ pub enum Report {
     },
     /// It is not well.
     Unhealthy {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Failures in a row.
         failures: u32,
@@ -133,26 +133,26 @@ pub enum Report {
     },
     /// It is well again.
     Healthy {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// It did not say in time that it is alive, or said that it is not well.
     Silent {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How often it was to say so; `None`: it said that it is not well.
         after: Option<Duration>,
     },
     /// A periodic oneshot failed; it runs again in its turn.
     NextTurn {
-        /// Whose.
+        /// The service.
         id: Id,
         /// In how long.
         pause: Duration,
     },
     /// A oneshot was undone by its stop command.
     Undone {
-        /// Whose.
+        /// The service.
         id: Id,
         /// How that ended.
         exit: Exit,
@@ -161,19 +161,19 @@ pub enum Report {
     },
     /// Processes of its group outlive its first one and are ended.
     Leftovers {
-        /// Whose.
+        /// The service.
         id: Id,
     },
     /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
     Unkillable {
-        /// Whose.
+        /// The service.
         id: Id,
         /// Its process, or the leader of what is left of its group.
         pid: Pid,
     },
     /// What its first process left was killed and is still there: it goes on without.
     LeftBehind {
-        /// Whose.
+        /// The service.
         id: Id,
         /// The leader of the group.
         pid: Pid,
