@@ -47,7 +47,7 @@ impl Notes {
         });
     }
 
-    /// Notes that this root can become nobody.
+    /// Notes that this root cannot change user: exit 111.
     pub(super) fn refuse_step_down(&mut self, who: &str, cause: String, fix: Fix) {
         self.refusals.push(Refusal { area: Area::StepDown, what: format!("cannot step down to {who}"), cause, fix });
     }

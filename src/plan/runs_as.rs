@@ -137,7 +137,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Nobody else can be become: `without_root` says what happens to who wanted to be.
+    /// The user cannot be changed here: `without_root` says what happens to a service that is configured for another.
     fn without(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
         let (name, me) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
         let mut runs = RunsAs::app(self.identity);
@@ -156,9 +156,9 @@ impl Resolver<'_> {
         };
         match service.without_root {
             WithoutRoot::Run => {
-                let cause = format!("it is declared for {whom}, and nobody can be become here");
+                let cause = format!("configured to run as {whom}, but this container cannot change user");
                 let trouble = Trouble::new(cause, format!("it runs as {me}"), fix);
-                let notice = format!("`{name}` is declared for {whom} and runs as {me}");
+                let notice = format!("`{name}` is configured to run as {whom} and runs as {me}");
                 notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
             }
             WithoutRoot::Skip => {

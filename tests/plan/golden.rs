@@ -179,7 +179,7 @@ main       sh -c 'exec top' as postgres (999:998)
 stop       main, then web, then db; 8 s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 999:998 and cannot change that
            declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
-           `migrate` is declared for root and runs as 999:998
+           `migrate` is configured to run as root and runs as 999:998
 "#,
     );
 }
@@ -211,7 +211,7 @@ stop       main, then web, then db; 8 s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 and cannot change that
            declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
            HOME is /: 4242:0 cannot use /config; mount a volume there that it can write
-           `migrate` is declared for root and runs as 4242:0
+           `migrate` is configured to run as root and runs as 4242:0
 "#,
     );
 }

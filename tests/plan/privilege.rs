@@ -300,7 +300,7 @@ fn without_root_says_what_becomes_of_another_user() {
     };
     let plan = with_policy(WithoutRoot::Run).unwrap();
     assert_eq!(plan.services[0].credentials.uid, Uid(999));
-    assert_eq!(plan.notices, ["`cron` is declared for root and runs as 999:998"]);
+    assert_eq!(plan.notices, ["`cron` is configured to run as root and runs as 999:998"]);
     let plan = with_policy(WithoutRoot::Skip).unwrap();
     let why = plan.services[0].skipped.as_ref().unwrap();
     assert!(why.cause.contains("needs root") && why.fix.to_string().contains("--user"), "{why:?}");

@@ -42,7 +42,7 @@ impl Lost {
             Self::Name => ("uid {uid} has no name", "start as a user of the image"),
             Self::Data => ("{uid}:{gid} cannot use /data", "chown -R {uid}:{gid}"),
             Self::RunWeb => ("/run/web is not made", "--tmpfs /run/web:uid={uid},gid={gid},mode=0755"),
-            Self::RootsOneshot => ("`seed` is declared for root and runs as {uid}:{gid}", ""),
+            Self::RootsOneshot => ("`seed` is configured to run as root and runs as {uid}:{gid}", ""),
             Self::RootsReach => ("`seed` runs as root and cannot write what is the app's", "--cap-add DAC_OVERRIDE"),
             Self::Port => ("`web` runs without NET_BIND_SERVICE", "--cap-add NET_BIND_SERVICE"),
             Self::Modes => ("setuid files and modes of other users' files stay as they are", "--cap-add FOWNER"),
