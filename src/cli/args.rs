@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::help;
 use super::rehearse;
-use crate::config::units::{self, NoDuration};
+use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
@@ -234,11 +234,11 @@ pub(super) struct DoctorArgs {
 
 fn span(text: &str) -> Result<Duration, String> {
     units::duration(text).map_err(|why| match why {
-        NoDuration::TooLong => "it is longer than 365d".to_owned(),
-        NoDuration::Unreadable if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+        DurationError::TooLong => "it is longer than 365d".to_owned(),
+        DurationError::Unreadable if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             format!("{text} has no unit; write {text}s")
         }
-        NoDuration::Unreadable => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
+        DurationError::Unreadable => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
     })
 }
 

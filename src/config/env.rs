@@ -10,7 +10,7 @@ use super::container::{Asked, Container};
 use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
 use super::quote::{quoted_os, shown_value};
 use super::suggest;
-use super::units::{self, NoId};
+use super::units::{self, IdError};
 use super::values::{Gid, Uid};
 use crate::error::{Place, Problem, Problems};
 
@@ -105,12 +105,12 @@ fn note_ignored(env: &Env, name: &str, key: &str, names: &[String], notices: &mu
     }
 }
 
-fn why_no_id(why: NoId) -> String {
+fn why_no_id(why: IdError) -> String {
     match why {
-        NoId::Empty => "is empty".to_owned(),
-        NoId::NotDecimal => "is not a plain decimal number".to_owned(),
-        NoId::LeadingZero => "has a leading zero".to_owned(),
-        NoId::TooLarge => format!("is above {}, the highest id", units::MAX_ID),
+        IdError::Empty => "is empty".to_owned(),
+        IdError::NotDecimal => "is not a plain decimal number".to_owned(),
+        IdError::LeadingZero => "has a leading zero".to_owned(),
+        IdError::TooLarge => format!("is above {}, the highest id", units::MAX_ID),
     }
 }
 

@@ -14,7 +14,7 @@ use super::quote::{escaped, quoted};
 use super::report::{Lines, Report};
 use super::suggest;
 use super::toml_table::Table;
-use super::units::{self, NoDuration};
+use super::units::{self, DurationError};
 
 /// One value and what it is called.
 #[derive(Clone)]
@@ -165,8 +165,8 @@ impl<'t> Field<'t> {
     pub fn duration(&self, report: &mut Report<'_>) -> Option<Duration> {
         let refusal = match units::duration(self.string(report)?) {
             Ok(duration) => return Some(duration),
-            Err(NoDuration::Unreadable) => "write a number and its unit, ms, s, m, h or d, such as \"5s\"",
-            Err(NoDuration::TooLong) => "write at most \"365d\"",
+            Err(DurationError::Unreadable) => "write a number and its unit, ms, s, m, h or d, such as \"5s\"",
+            Err(DurationError::TooLong) => "write at most \"365d\"",
         };
         self.refuse(refusal, report);
         None

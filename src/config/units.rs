@@ -10,7 +10,7 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoDuration {
+pub enum DurationError {
     /// Not a number and a unit.
     Unreadable,
     /// Longer than a year.
@@ -18,21 +18,21 @@ pub enum NoDuration {
 }
 
 /// Reads `500ms`, `5s`, `2m`, `1h`, `7d`: decimal digits and one unit, at most `365d`.
-pub fn duration(text: &str) -> Result<Duration, NoDuration> {
+pub fn duration(text: &str) -> Result<Duration, DurationError> {
     let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).filter(|at| *at > 0);
-    let (digits, unit) = unit_at.and_then(|at| text.split_at_checked(at)).ok_or(NoDuration::Unreadable)?;
+    let (digits, unit) = unit_at.and_then(|at| text.split_at_checked(at)).ok_or(DurationError::Unreadable)?;
     let millis: u64 = match unit {
         "ms" => 1,
         "s" => 1000,
         "m" => 60 * 1000,
         "h" => 3600 * 1000,
         "d" => 24 * 3600 * 1000,
-        _ => return Err(NoDuration::Unreadable),
+        _ => return Err(DurationError::Unreadable),
     };
     // Digits that are no number are too many.
     let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(millis));
     let duration = number.map(Duration::from_millis);
-    duration.filter(|duration| *duration <= MAX_DURATION).ok_or(NoDuration::TooLong)
+    duration.filter(|duration| *duration <= MAX_DURATION).ok_or(DurationError::TooLong)
 }
 
 /// Returns a duration as it would be written.
@@ -72,7 +72,7 @@ pub fn octal(text: &str, max: u32) -> Option<u32> {
 
 /// Why a text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoId {
+pub enum IdError {
     /// Nothing is there.
     Empty,
     /// Something else than ASCII decimal digits is in it.
@@ -84,18 +84,18 @@ pub enum NoId {
 }
 
 /// Reads a user or group id, 0 to [`MAX_ID`]: ASCII decimal digits and nothing else.
-pub fn id(text: &[u8]) -> Result<u32, NoId> {
+pub fn id(text: &[u8]) -> Result<u32, IdError> {
     if text.is_empty() {
-        return Err(NoId::Empty);
+        return Err(IdError::Empty);
     }
     if !text.iter().all(u8::is_ascii_digit) {
-        return Err(NoId::NotDecimal);
+        return Err(IdError::NotDecimal);
     }
     if text.len() > 1 && text.starts_with(b"0") {
-        return Err(NoId::LeadingZero);
+        return Err(IdError::LeadingZero);
     }
     let number = text.iter().try_fold(0_u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')));
-    number.filter(|number| *number <= MAX_ID).ok_or(NoId::TooLarge)
+    number.filter(|number| *number <= MAX_ID).ok_or(IdError::TooLarge)
 }
 
 #[cfg(test)]
@@ -110,10 +110,10 @@ mod tests {
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("365d"), Ok(MAX_DURATION));
         for bad in ["", "5", "s", "5 s", "-5s", "1.5s", "1h30m", "5sec", "٣s"] {
-            assert_eq!(duration(bad), Err(NoDuration::Unreadable), "{bad:?}");
+            assert_eq!(duration(bad), Err(DurationError::Unreadable), "{bad:?}");
         }
         for long in ["99999999999999999999s", "18446744073709551615d", "9000h", "366d", "31536000001ms"] {
-            assert_eq!(duration(long), Err(NoDuration::TooLong), "{long:?}");
+            assert_eq!(duration(long), Err(DurationError::TooLong), "{long:?}");
         }
     }
 
@@ -148,15 +148,15 @@ mod tests {
         assert_eq!(id(b"0"), Ok(0));
         assert_eq!(id(b"1000"), Ok(1000));
         assert_eq!(id(b"4294967293"), Ok(MAX_ID));
-        assert_eq!(id(b""), Err(NoId::Empty));
+        assert_eq!(id(b""), Err(IdError::Empty));
         for bad in [&b"4294967294"[..], b"4294967295", b"4294967296", b"99999999999999999999"] {
-            assert_eq!(id(bad), Err(NoId::TooLarge));
+            assert_eq!(id(bad), Err(IdError::TooLarge));
         }
         for bad in [&b"00"[..], b"01"] {
-            assert_eq!(id(bad), Err(NoId::LeadingZero));
+            assert_eq!(id(bad), Err(IdError::LeadingZero));
         }
         for bad in [&b"abc"[..], b"-1", b"+1", b" 1", b"1 ", b"0x3e8", b"1e3", b"1000\n", "١".as_bytes(), b"\xff"] {
-            assert_eq!(id(bad), Err(NoId::NotDecimal));
+            assert_eq!(id(bad), Err(IdError::NotDecimal));
         }
     }
 }

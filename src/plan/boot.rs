@@ -14,7 +14,7 @@ use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups;
 use super::identity;
-use super::inherited::Taken;
+use super::inherited::RemovedVariables;
 use super::judge::Judge;
 use super::notes::{Noted, Notes};
 use super::outside;
@@ -90,7 +90,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     judge.check(&mut notes);
     let common = Common { facts, identity: &identity, standing, privilege: &privilege, judge: &judge };
     let mut plans = Vec::with_capacity(config.services.len());
-    let mut taken = Taken::default();
+    let mut taken = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
         let when = if stage.has(at) { When::Prepare } else { When::Serve };
         plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut taken)));

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::facts::{PathEntry, ProgramFact};
-use super::judge::{Judge, Stranger};
+use super::judge::{ForeignWriter, Judge};
 use super::notes::Notes;
 use super::switch::RunsAs;
 use super::words;
@@ -198,7 +198,7 @@ pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
 
 /// What was taken from services, by what it is.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct RemovedVariables {
     /// Names of services, by the directories' words and what to do about them.
     directories: BTreeMap<(String, String), Vec<String>>,
     /// Names of services, by the variables.
@@ -207,7 +207,7 @@ pub(super) struct Taken {
 
 impl<'a> Judge<'a> {
     /// Returns what a service gets of the container's environment.
-    pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut Taken) -> Inherited {
+    pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut RemovedVariables) -> Inherited {
         if self.more(service, runs).is_none() {
             return Inherited::All;
         }
@@ -263,7 +263,7 @@ impl<'a> Judge<'a> {
             let allowed = if last { trust.allows_names(found) } else { trust.allows(found) };
             !allowed && !self.is_vouched_for(&found.path)
         });
-        found.map(Stranger::Found).or_else(|| self.given(&entry.path, service, runs)).map(Closed::Others)
+        found.map(ForeignWriter::Found).or_else(|| self.given(&entry.path, service, runs)).map(Closed::Others)
     }
 }
 
@@ -272,7 +272,7 @@ enum Closed<'a> {
     /// It is another one wherever a program stands.
     Relative,
     /// Others than root decide what is found there.
-    Others(Stranger<'a>),
+    Others(ForeignWriter<'a>),
 }
 
 impl Closed<'_> {
@@ -300,7 +300,7 @@ fn is_bare(word: &OsStr) -> bool {
     !word.as_bytes().contains(&b'/')
 }
 
-impl Taken {
+impl RemovedVariables {
     /// Says what services with more rights than the app user do not get, once for all that do not get the same.
     pub(super) fn tell(self, notes: &mut Notes) {
         for ((directory, help), services) in self.directories {

@@ -28,21 +28,21 @@ pub(super) struct Judge<'a> {
 }
 
 /// Why a service has more rights than the app user, and what would take them from it.
-pub(super) struct More {
+pub(super) struct ExtraRights {
     why: String,
     without: &'static str,
 }
 
 /// Who else than root decides what something is.
 #[derive(Clone, Copy)]
-pub(super) enum Stranger<'a> {
+pub(super) enum ForeignWriter<'a> {
     /// Who owns or could write it, or what lies on the way there.
     Found(&'a FileOwner),
     /// Whom the boot gives it to.
     Given { path: &'a Path, key: &'static str },
 }
 
-impl Stranger<'_> {
+impl ForeignWriter<'_> {
     /// Returns what they decide about.
     pub(super) fn path(&self) -> &Path {
         match self {
@@ -52,7 +52,7 @@ impl Stranger<'_> {
     }
 }
 
-impl fmt::Display for Stranger<'_> {
+impl fmt::Display for ForeignWriter<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Found(found) => write!(out, "{found}"),
@@ -67,7 +67,7 @@ impl<'a> Judge<'a> {
         let mut told = BTreeSet::new();
         let main = self.config.main_service();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
-            let Some(More { why, without }) = self.more(service, runs) else { continue };
+            let Some(ExtraRights { why, without }) = self.more(service, runs) else { continue };
             let name = &service.name;
             if let Some(path) = entry(service)
                 && let Some(stranger) = self.stranger(path, self.root_alone())
@@ -84,8 +84,8 @@ impl<'a> Judge<'a> {
                     let what =
                         format!("`{name}` {why}, and others than root could have written {executed}: {stranger}");
                     let help = match stranger {
-                        Stranger::Found(found) => mend(found, &executed.path, "/usr/local/bin"),
-                        Stranger::Given { .. } => {
+                        ForeignWriter::Found(found) => mend(found, &executed.path, "/usr/local/bin"),
+                        ForeignWriter::Given { .. } => {
                             "move it to where only root can write, such as /usr/local/bin".to_owned()
                         }
                     };
@@ -141,11 +141,11 @@ impl<'a> Judge<'a> {
         self.facts.whose.get(path)?.iter().find(|found| !trust.allows(found))
     }
 
-    fn stranger_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<Stranger<'a>> {
+    fn stranger_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let trust = self.of_variables(service, runs);
         let mut found = self.facts.whose.get(program).into_iter().flatten();
         let found = found.find(|found| !trust.allows(found) && !self.is_vouched_for(&found.path));
-        found.map(Stranger::Found).or_else(|| self.given(program, service, runs))
+        found.map(ForeignWriter::Found).or_else(|| self.given(program, service, runs))
     }
 
     /// Whether the author answers for what others could write there.
@@ -154,7 +154,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns whom the boot gives a place to that nobody else may have now.
-    pub(super) fn given(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<Stranger<'a>> {
+    pub(super) fn given(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let Trust::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
             None => false,
@@ -178,8 +178,8 @@ impl<'a> Judge<'a> {
         let made = container.directories.iter().filter(|made| {
             !is_safe(&made.user) && lies_in(&made.path, &|place: &Path, given: &Path| place.starts_with(given))
         });
-        let own = own.map(|own| Stranger::Given { path: &own.path, key: "own" });
-        let made = made.map(|made| Stranger::Given { path: &made.path, key: "directory" });
+        let own = own.map(|own| ForeignWriter::Given { path: &own.path, key: "own" });
+        let made = made.map(|made| ForeignWriter::Given { path: &made.path, key: "directory" });
         own.chain(made).find(|given| !self.is_vouched_for(given.path()))
     }
 
@@ -221,11 +221,11 @@ impl<'a> Judge<'a> {
         self.standing != SwitchAbility::Root || self.identity.uid == Uid::ROOT
     }
 
-    pub(super) fn more(&self, service: &Service, runs: &RunsAs) -> Option<More> {
+    pub(super) fn more(&self, service: &Service, runs: &RunsAs) -> Option<ExtraRights> {
         if self.app_is_root() || runs.skipped.is_some() {
             return None;
         }
-        let more = |why: String, without| Some(More { why, without });
+        let more = |why: String, without| Some(ExtraRights { why, without });
         let mut groups = runs.groups.iter().flatten().chain([&runs.gid]);
         if runs.uid == Uid::ROOT {
             more("runs as root".to_owned(), "`user = \"root\"`")

@@ -4,7 +4,7 @@ use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::accounts::group;
-use super::checks::{told_here, ulimit};
+use super::checks::{reported_as_limits, ulimit};
 use super::facts::Facts;
 use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
@@ -219,7 +219,7 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
         None => format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name),
     };
     // Ports and limits are told by what they are.
-    let plain = missing.minus(told_here());
+    let plain = missing.minus(reported_as_limits());
     if plain.is_empty() {
         return notes.told_elsewhere(notice);
     }

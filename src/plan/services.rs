@@ -13,7 +13,7 @@ use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::gains::Executor;
-use super::inherited::{Inherited, Taken};
+use super::inherited::{Inherited, RemovedVariables};
 use super::judge::Judge;
 use super::notes::Notes;
 use super::obstacle::Obstacle;
@@ -48,7 +48,7 @@ pub(super) fn plan(
     service: &Service,
     runs: RunsAs,
     when: When,
-    (notes, taken): (&mut Notes, &mut Taken),
+    (notes, taken): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let fact = fact(common, service, &runs, "", &service.command);
     if runs.skipped.is_none() {
@@ -90,7 +90,7 @@ pub(super) fn main(
     common: &Common<'_>,
     service: &Service,
     runs: RunsAs,
-    (notes, taken): (&mut Notes, &mut Taken),
+    (notes, taken): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let fact = fact(common, service, &runs, "", &service.command);
     foreign(ServiceName::MAIN, fact.as_ref(), notes);

@@ -15,7 +15,7 @@ use crate::plan::fix::Fix;
 pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 
 /// What of a service's demands is told here, rather than as a missing capability.
-pub(in crate::plan) fn told_here() -> CapSet {
+pub(in crate::plan) fn reported_as_limits() -> CapSet {
     let all = [Capability::SYS_NICE, Capability::SYS_RESOURCE, Capability::NET_BIND_SERVICE];
     all.into_iter().collect()
 }

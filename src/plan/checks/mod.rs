@@ -19,7 +19,7 @@ pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub use limits::NO_FILTER;
-pub(super) use limits::{told_here, ulimit};
+pub(super) use limits::{reported_as_limits, ulimit};
 pub use ports::{Port, listening};
 pub use questions::{AtBoot, ProbedUser, Question, SECRETS, Want};
 
