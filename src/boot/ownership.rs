@@ -33,9 +33,9 @@ pub fn establish(
     stop: &AtomicBool,
 ) -> Result<(), Refused> {
     let path = shown_path(&tree.path);
-    let mut teller = ProgressReporter::new(&path);
-    let report = own::apply(root, tree, app, placement, stop, &mut |progress| teller.tell(progress))?;
-    teller.done();
+    let mut reporter = ProgressReporter::new(&path);
+    let report = own::apply(root, tree, app, placement, stop, &mut |progress| reporter.tell(progress))?;
+    reporter.done();
     say(&path, &report, tree, app);
     Ok(())
 }

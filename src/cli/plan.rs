@@ -20,7 +20,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
     facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
     if !place.is_installed() {
         // An image's `COPY` makes them root's.
-        facts.whose.clear();
+        facts.file_owners.clear();
     }
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {

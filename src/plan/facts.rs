@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::obstacle::{Obstacle, Seen};
+use super::obstacle::{FilePermissions, Obstacle};
 use crate::config::service::{Limit, Resource};
 use crate::config::values::{CapSet, Gid, Uid};
 
@@ -95,7 +95,7 @@ pub struct Facts {
     pub root_owner: Uid,
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
     /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
-    pub whose: BTreeMap<PathBuf, Vec<FileOwner>>,
+    pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
     /// What `TZ` says, if that names no zone of this image.
     pub unknown_zone: Option<OsString>,
 }
@@ -279,7 +279,7 @@ pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, Progra
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Executable {
     /// Itself and directories on the way, where not everybody may execute or search them.
-    pub closed: Vec<Seen>,
+    pub closed: Vec<FilePermissions>,
     /// What is executed in the end: itself, or its interpreter (`#!`), whose rights count.
     pub file: PathBuf,
     /// Its file capabilities.
@@ -305,7 +305,7 @@ pub struct PathEntry {
     /// As written.
     pub path: PathBuf,
     /// Who else than root owns or could write it or what lies on the way there. Not asked without root.
-    pub whose: Vec<FileOwner>,
+    pub file_owners: Vec<FileOwner>,
     /// Where the way ends: the directory, all links resolved, or the last one on the way that there is.
     pub end: PathBuf,
 }

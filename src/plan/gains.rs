@@ -8,7 +8,7 @@ use super::facts::{Executable, Facts, ProgramFact};
 use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
 use super::notes::Notes;
-use super::obstacle::{Obstacle, Seen};
+use super::obstacle::{FilePermissions, Obstacle};
 use super::switch::{RunsAs, SwitchAbility};
 use super::words;
 use crate::config::Config;
@@ -59,7 +59,7 @@ impl Executor<'_> {
     }
 
     /// Whether this user may not search or execute it. What the boot changes is not judged.
-    fn is_closed(&self, seen: &Seen, program: &Path) -> bool {
+    fn is_closed(&self, seen: &FilePermissions, program: &Path) -> bool {
         let container = &self.config.container;
         let changed =
             container.own.iter().map(|own| &own.path).chain(container.directories.iter().map(|made| &made.path));

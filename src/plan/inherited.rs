@@ -257,7 +257,7 @@ impl<'a> Judge<'a> {
             return Some(Closed::Relative);
         }
         let trust = self.of_variables(service, runs);
-        let found = entry.whose.iter().find(|found| {
+        let found = entry.file_owners.iter().find(|found| {
             // Whoever may add a name to the last one decides what is found there, sticky or not.
             let last = found.path == entry.end;
             let allowed = if last { trust.allows_names(found) } else { trust.allows(found) };

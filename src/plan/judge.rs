@@ -138,12 +138,12 @@ impl<'a> Judge<'a> {
     }
 
     fn stranger(&self, path: &Path, trust: Trust) -> Option<&'a FileOwner> {
-        self.facts.whose.get(path)?.iter().find(|found| !trust.allows(found))
+        self.facts.file_owners.get(path)?.iter().find(|found| !trust.allows(found))
     }
 
     fn stranger_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let trust = self.of_variables(service, runs);
-        let mut found = self.facts.whose.get(program).into_iter().flatten();
+        let mut found = self.facts.file_owners.get(program).into_iter().flatten();
         let found = found.find(|found| !trust.allows(found) && !self.is_vouched_for(&found.path));
         found.map(ForeignWriter::Found).or_else(|| self.given(program, service, runs))
     }

@@ -18,15 +18,15 @@ pub enum Obstacle {
     /// Something on the way is no directory.
     NotADirectory(PathBuf),
     /// A directory on the way may not be searched by this user.
-    ClosedDirectory(Seen),
+    ClosedDirectory(FilePermissions),
     /// It is a directory.
     Directory,
     /// It is a device, a FIFO or a socket.
     NoFile,
     /// Nobody may execute it.
-    NoExecuteBit(Seen),
+    NoExecuteBit(FilePermissions),
     /// Others may, and this user not.
-    NotForThisUser(Seen),
+    NotForThisUser(FilePermissions),
     /// Nothing is executed from its mount.
     NoExecMount,
     /// It has nothing in it.
@@ -92,7 +92,7 @@ pub enum Obstacle {
 
 /// What stands in the way: whose it is, and its mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct FilePermissions {
     /// Where.
     pub path: PathBuf,
     /// Its owner.
@@ -103,7 +103,7 @@ pub struct Seen {
     pub mode: u32,
 }
 
-impl Display for Seen {
+impl Display for FilePermissions {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{} is {}:{} {:04o}", words::path(&self.path), self.uid, self.gid, self.mode)
     }

@@ -194,7 +194,7 @@ fn code_of(status: WaitStatus) -> Option<u8> {
     }
 }
 
-/// Lets go of every descriptor from `first` on: pipes shall end when those who write to them end, whoever watches over them.
+/// Closes every descriptor from `first` on: a pipe must end with its writers, although this process lives on.
 fn close_from(first: i32) {
     let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
         Ok(all) => all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),

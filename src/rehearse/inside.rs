@@ -45,7 +45,7 @@ impl Inside<'_> {
     fn enter(&self) -> Result<Infallible, Error> {
         let rehearsal = self.rehearsal;
         self.namespaces()?;
-        let own = place::Own::open()?;
+        let own = place::OwnBinary::open()?;
         let tree = rehearsal.tree.as_ref().map(place::OpenTree::open).transpose()?;
         let volumes = place::open_volumes(rehearsal)?;
         let sys = Handle::open(Path::new("/sys")).ok();

@@ -50,7 +50,7 @@ impl OpenTree {
 
 /// Our own binary, held open.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(super) struct OwnBinary {
     /// Where it is outside.
     pub(super) path: PathBuf,
     handle: Handle,
@@ -64,7 +64,7 @@ enum Bindable {
     No,
 }
 
-impl Own {
+impl OwnBinary {
     /// Opens it by its path: what `/proc/self/exe` leads to belongs to the mount namespace that we left, and cannot be bound.
     pub(super) fn open() -> Result<Self, Refused> {
         let exe = Path::new("/proc/self/exe");

@@ -15,7 +15,7 @@ use nix::unistd::{pipe2, read, write};
 
 use super::guard::{self, Guard};
 use super::inside::{Inner, Inside};
-use super::report::{self, Reports, Told};
+use super::report::{self, InsideReport, Reports};
 use super::terminal::{self, Raw};
 use super::{Power, Rehearsal, Stdio};
 use crate::error::{Error, Refused};
@@ -166,10 +166,10 @@ fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, 
         if watched[0].any().unwrap_or(false) {
             match reports.next()? {
                 None => return Ok(Start::Executed(master)),
-                Some(Told::Terminal(terminal)) => master = Some(terminal),
-                Some(Told::Failed(error)) => return Err(error),
-                Some(Told::Remark(remark)) if quiet => drop(remark),
-                Some(Told::Remark(remark)) => say(&remark),
+                Some(InsideReport::Terminal(terminal)) => master = Some(terminal),
+                Some(InsideReport::Failed(error)) => return Err(error),
+                Some(InsideReport::Remark(remark)) if quiet => drop(remark),
+                Some(InsideReport::Remark(remark)) => say(&remark),
             }
         } else if let Some(signal) = signals.next().filter(|signal| stops(*signal) || *signal == Signal::SIGHUP) {
             return Ok(Start::Interrupted(signal));

@@ -23,9 +23,9 @@ pub(super) struct Reporter(OwnedFd);
 #[derive(Debug)]
 pub(super) struct Reports(OwnedFd);
 
-/// What was told.
+/// What the process inside reports.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum InsideReport {
     /// Something to know: a mount that could only be bound read-only.
     Remark(String),
     /// The terminal inside, this end.
@@ -96,7 +96,7 @@ impl Reporter {
 
 impl Reports {
     /// Returns the next message; `None`: the program was executed, or everybody inside is dead.
-    pub(super) fn next(&self) -> Result<Option<Told>, Refused> {
+    pub(super) fn next(&self) -> Result<Option<InsideReport>, Refused> {
         let broken = |cause: io::Error| Refused::new("cannot read what the process inside tells", cause);
         let mut bytes = vec![0; LONGEST];
         let mut space = nix::cmsg_space!(RawFd);
@@ -123,16 +123,16 @@ impl Reports {
         let wire =
             serde_json::from_slice(bytes.get(..length).unwrap_or_default()).map_err(|cause| broken(cause.into()))?;
         Ok(Some(match (wire, descriptor) {
-            (Wire::Remark(text), _) => Told::Remark(text),
-            (Wire::Terminal, Some(master)) => Told::Terminal(master),
+            (Wire::Remark(text), _) => InsideReport::Remark(text),
+            (Wire::Terminal, Some(master)) => InsideReport::Terminal(master),
             (Wire::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
             (Wire::Wrong { argument, what, remedy }, _) => {
                 let problem = Problem::new(Place::Argument(argument), what, remedy);
-                Told::Failed(Error::Wrong(problem.into()))
+                InsideReport::Failed(Error::Wrong(problem.into()))
             }
             (Wire::Failed { what, errno, text, help }, _) => {
                 let cause = errno.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
-                Told::Failed(Error::Refused(Refused { what, cause, help }))
+                InsideReport::Failed(Error::Refused(Refused { what, cause, help }))
             }
         }))
     }
@@ -162,11 +162,11 @@ mod tests {
         reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root").into());
         reporter.failed(&Error::Wrong(Problem::new(Place::Argument("--user x".into()), "nobody", "write app").into()));
         drop(reporter);
-        assert!(matches!(reports.next().unwrap(), Some(Told::Remark(text)) if text == "one"));
-        assert!(matches!(reports.next().unwrap(), Some(Told::Terminal(_))));
-        let Some(Told::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
+        assert!(matches!(reports.next().unwrap(), Some(InsideReport::Remark(text)) if text == "one"));
+        assert!(matches!(reports.next().unwrap(), Some(InsideReport::Terminal(_))));
+        let Some(InsideReport::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted (os error 1)\n  help: be root");
-        let Some(Told::Failed(wrong)) = reports.next().unwrap() else { panic!("expected a failure") };
+        let Some(InsideReport::Failed(wrong)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(wrong.exit_code(), 100);
         assert!(wrong.to_string().ends_with("`--user x`: nobody; write app"), "{wrong}");
         assert!(reports.next().unwrap().is_none());

@@ -126,10 +126,10 @@ pub(super) fn seal() -> Result<(), Refused> {
 
 /// The old root, still mounted, out of sight.
 #[derive(Debug)]
-pub(super) struct Old(std::os::fd::OwnedFd);
+pub(super) struct PreviousRoot(std::os::fd::OwnedFd);
 
-/// Makes the mount at `new` the root. Until [`Old::leave`] what was opened outside can still be mounted.
-pub(super) fn enter(new: &Path) -> Result<Old, Refused> {
+/// Makes the mount at `new` the root. Until [`PreviousRoot::leave`] what was opened outside can still be mounted.
+pub(super) fn enter(new: &Path) -> Result<PreviousRoot, Refused> {
     let refused = |cause: Errno| {
         let refused = Refused::new("cannot make the rehearsed filesystem the root", cause);
         if cause == Errno::EINVAL {
@@ -142,11 +142,11 @@ pub(super) fn enter(new: &Path) -> Result<Old, Refused> {
     chdir(new).map_err(refused)?;
     pivot_root(".", ".").map_err(refused)?;
     chdir("/").map_err(refused)?;
-    Ok(Old(old))
+    Ok(PreviousRoot(old))
 }
 
-impl Old {
-    /// Lets go of everything outside.
+impl PreviousRoot {
+    /// Unmounts the host's root.
     pub(super) fn leave(self) -> Result<(), Refused> {
         let refused = |cause| Refused::new("cannot let go of the host's root", cause);
         fchdir(&self.0).map_err(refused)?;

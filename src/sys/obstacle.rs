@@ -13,7 +13,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::AccessFlags;
 
 use crate::config::values::{CapSet, Gid, Uid};
-use crate::plan::obstacle::{Obstacle, Seen, architecture};
+use crate::plan::obstacle::{FilePermissions, Obstacle, architecture};
 use crate::sys::access;
 use crate::sys::files::xattr;
 use crate::sys::interpreter;
@@ -220,8 +220,8 @@ fn bounding() -> CapSet {
     CapSet(u64::from_str_radix(line.trim(), 16).unwrap_or(u64::MAX))
 }
 
-fn seen(path: &Path, meta: &Metadata) -> Seen {
-    Seen { path: path.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 }
+fn seen(path: &Path, meta: &Metadata) -> FilePermissions {
+    FilePermissions { path: path.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 }
 }
 
 /// Returns the first bytes of a regular file; `None` if it is none or may not be read.

@@ -16,7 +16,7 @@ use crate::support::*;
 type Change = fn(&mut Service);
 
 /// The app user is 1000:1000, and owns this file of 0644.
-fn whose(path: &str) -> FileOwner {
+fn file_owner(path: &str) -> FileOwner {
     FileOwner {
         path: path.into(),
         uid: Uid(1000),
@@ -31,7 +31,7 @@ fn whose(path: &str) -> FileOwner {
 
 fn written(path: &str, found: FileOwner) -> Facts {
     let mut facts = docker();
-    facts.whose.insert(PathBuf::from(path), vec![found]);
+    facts.file_owners.insert(PathBuf::from(path), vec![found]);
     facts
 }
 
@@ -56,7 +56,7 @@ fn root(name: &str) -> Service {
 
 #[test]
 fn a_root_service_in_a_file_of_the_app_users_is_refused_with_what_to_write() {
-    let facts = written("/etc/services.d/cron.toml", whose("/etc/services.d/cron.toml"));
+    let facts = written("/etc/services.d/cron.toml", file_owner("/etc/services.d/cron.toml"));
     assert_eq!(
         of(root("cron"), &facts),
         ["/etc/services.d/cron.toml: `cron` runs as root, and others than root could have written it: \
@@ -68,7 +68,7 @@ fn a_root_service_in_a_file_of_the_app_users_is_refused_with_what_to_write() {
 
 #[test]
 fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
-    let facts = written("/etc/services.d/a.toml", whose("/etc/services.d"));
+    let facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
     let cases: [(&str, Change); 7] = [
         ("runs as postgres (999:998)", |it| it.user = RunAs::Account(user("postgres"))),
         ("has group 0, which", |it| it.user = RunAs::Ids(Uid(1000), Gid(0))),
@@ -92,29 +92,29 @@ fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
 
 #[test]
 fn a_tree_that_many_services_share_is_told_once() {
-    let mut facts = written("/etc/services.d/a.toml", whose("/etc/services.d"));
-    facts.whose.insert("/etc/services.d/b.toml".into(), vec![whose("/etc/services.d")]);
+    let mut facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
+    facts.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
     let config = Config { services: vec![root("a"), root("b")], ..config() };
     assert_eq!(problems(&config, &facts).len(), 1);
 }
 
 #[test]
 fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
-    let facts = written("/etc/services.d/a.toml", whose("/etc/services.d/a.toml"));
+    let facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d/a.toml"));
     let mut as_root = Config { services: vec![root("a")], ..config() };
     as_root.container.app.asked_uid = asked_uid(0);
     as_root.container.app.asked_gid = asked_gid(0);
     as_root.container.app.allow_root = true;
     assert!(problems(&as_root, &facts).is_empty());
     let mut without = as_user(1000, 1000);
-    without.whose = facts.whose;
+    without.file_owners = facts.file_owners;
     assert!(of(root("a"), &without).is_empty(), "nobody is root here");
 }
 
 #[test]
 fn variables_are_roots_or_those_of_the_services_own_user() {
     let file = |service: Service| Service { environment_file: Some("/config/a.env".into()), ..service };
-    let facts = written("/config/a.env", whose("/config"));
+    let facts = written("/config/a.env", file_owner("/config"));
     let told = of(file(root("a")), &facts);
     assert!(
         told.len() == 1 && told[0].contains("its `environment_file` /config/a.env: /config is 1000:1000"),
@@ -122,7 +122,7 @@ fn variables_are_roots_or_those_of_the_services_own_user() {
     );
     assert!(of(file(longrun("a")), &facts).is_empty());
 
-    let postgres = FileOwner { uid: Uid(999), gid: Gid(998), ..whose("/var/lib/postgresql") };
+    let postgres = FileOwner { uid: Uid(999), gid: Gid(998), ..file_owner("/var/lib/postgresql") };
     let facts = written("/config/a.env", postgres);
     let db = Service { user: RunAs::Account(user("postgres")), ..longrun("a") };
     assert!(of(file(db.clone()), &facts).is_empty(), "it gains nothing");
@@ -132,7 +132,7 @@ fn variables_are_roots_or_those_of_the_services_own_user() {
 
 #[test]
 fn the_container_file_is_roots_where_root_does_what_it_says() {
-    let facts = written("/etc/stepdown.toml", whose("/etc/stepdown.toml"));
+    let facts = written("/etc/stepdown.toml", file_owner("/etc/stepdown.toml"));
     let mut config = config();
     config.container.app.at = stepdown::error::Place::file("/etc/stepdown.toml");
     assert!(problems(&config, &facts).is_empty(), "nothing of root's is in it");
@@ -147,7 +147,7 @@ fn the_container_file_is_roots_where_root_does_what_it_says() {
 #[test]
 fn modes_are_judged_by_who_could_really_write() {
     let alone = Trust::Root { or: None, unpacked: None, shared_group: false };
-    let roots = |mode| FileOwner { uid: Uid(0), gid: Gid(0), mode, ..whose("/t") };
+    let roots = |mode| FileOwner { uid: Uid(0), gid: Gid(0), mode, ..file_owner("/t") };
     assert!(alone.allows(&roots(0o775)), "COPY under a umask of 002; nobody else is in group 0");
     assert!(!Trust::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
     assert!(!alone.allows(&FileOwner { more_users: true, ..roots(0o775) }), "an access control list");
@@ -159,8 +159,8 @@ fn modes_are_judged_by_who_could_really_write() {
     assert!(!alone.allows(&unmapped(0o777)));
     assert!(!alone.allows(&roots(0o1777)), "sticky means nothing to a file");
     assert!(alone.allows(&FileOwner { read_only: true, ..roots(0o777) }), "a ConfigMap");
-    assert!(!alone.allows(&FileOwner { read_only: true, ..whose("/t") }), "its owner writes it elsewhere");
-    assert!(Trust::Anybody.allows(&whose("/t")));
+    assert!(!alone.allows(&FileOwner { read_only: true, ..file_owner("/t") }), "its owner writes it elsewhere");
+    assert!(Trust::Anybody.allows(&file_owner("/t")));
 }
 
 /// A service whose program was found there, and whose file or directory that is.
@@ -172,7 +172,7 @@ fn executed(program: &str, found: FileOwner) -> Facts {
 
 #[test]
 fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_the_author_answers_for_it() {
-    let facts = executed("/data/hook.sh", FileOwner { directory: true, mode: 0o755, ..whose("/data") });
+    let facts = executed("/data/hook.sh", FileOwner { directory: true, mode: 0o755, ..file_owner("/data") });
     assert_eq!(
         of(root("hook"), &facts),
         ["/etc/services.d/hook.toml: `hook` runs as root, and others than root could have written its program \
@@ -189,21 +189,21 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
     assert!(vouched("/data").is_empty());
     assert_eq!(vouched("/opt").len(), 1);
 
-    let file = executed("/data/hook.sh", whose("/data/hook.sh"));
+    let file = executed("/data/hook.sh", file_owner("/data/hook.sh"));
     let told = of(root("hook"), &file);
     assert!(told[0].contains("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 /data/hook.sh"), "{told:?}");
 }
 
 #[test]
 fn what_a_program_needs_and_what_runs_beside_it_is_executed_too() {
-    let mut facts = written("/data/python", whose("/data/python"));
+    let mut facts = written("/data/python", file_owner("/data/python"));
     facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     assert!(of(root("hook"), &facts).is_empty());
     facts.interpreters.insert("/usr/bin/hook".into(), vec!["/data/python".into()]);
     let told = of(root("hook"), &facts);
     assert!(told[0].contains("could have written /data/python, which /usr/bin/hook needs"), "{told:?}");
 
-    let mut facts = written("/data/finish", whose("/data/finish"));
+    let mut facts = written("/data/finish", file_owner("/data/finish"));
     facts.programs.insert("hook".to_owned(), ProgramFact::Found("/usr/bin/hook".into()));
     let finish = ("finish", ProgramFact::Found("/data/finish".into()));
     facts.helpers.insert("hook".to_owned(), [finish].into());
@@ -235,12 +235,12 @@ fn a_program_in_a_place_that_the_boot_gives_to_the_app_is_as_good_as_the_apps() 
 /// The container's PATH begins with a directory of the app user's, and one in which everybody may put something.
 fn open_path() -> Facts {
     let mut facts = docker();
-    let entry = |path: &str, found| PathEntry { path: path.into(), whose: vec![found], end: path.into() };
-    let mine = entry("/data/bin", FileOwner { directory: true, mode: 0o755, ..whose("/data/bin") });
-    let sticky = FileOwner { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..whose("/tmp") };
+    let entry = |path: &str, found| PathEntry { path: path.into(), file_owners: vec![found], end: path.into() };
+    let mine = entry("/data/bin", FileOwner { directory: true, mode: 0o755, ..file_owner("/data/bin") });
+    let sticky = FileOwner { uid: Uid(0), gid: Gid(0), directory: true, mode: 0o1777, ..file_owner("/tmp") };
     facts.search.container.insert(0, mine);
     facts.search.container.insert(1, entry("/tmp", sticky));
-    facts.search.container.push(PathEntry { path: "bin".into(), whose: Vec::new(), end: "bin".into() });
+    facts.search.container.push(PathEntry { path: "bin".into(), file_owners: Vec::new(), end: "bin".into() });
     facts
 }
 
@@ -282,7 +282,7 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     facts.programs.insert("hook".to_owned(), found("/data/bin/mkdir"));
     let all = vec![(0, found("/data/bin/mkdir")), (5, found("/usr/bin/mkdir"))];
     facts.candidates.insert("hook".to_owned(), [("", all)].into());
-    facts.whose.insert("/data/bin/mkdir".into(), vec![whose("/data/bin/mkdir")]);
+    facts.file_owners.insert("/data/bin/mkdir".into(), vec![file_owner("/data/bin/mkdir")]);
     let service = |it: Service| Service { command: Command::Argv(vec!["mkdir".into(), "/run/x".into()]), ..it };
     let program = |it: Service| {
         let config = Config { services: vec![service(it)], ..config() };
@@ -317,7 +317,7 @@ fn variables_that_name_code_are_not_passed_on_and_said_once_unless_the_file_decl
 
 #[test]
 fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that_user() {
-    let found = FileOwner { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..whose("/") };
+    let found = FileOwner { uid: Uid(4321), gid: Gid(4321), directory: true, mode: 0o755, ..file_owner("/") };
     let facts = |app: u32| {
         let mut facts = executed("/usr/bin/hook", found.clone());
         facts.root_owner = Uid(4321);

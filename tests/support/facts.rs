@@ -221,7 +221,7 @@ pub fn docker() -> Facts {
         homes: BTreeMap::new(),
         free_ports_from: None,
         root_owner: Uid(0),
-        whose: BTreeMap::new(),
+        file_owners: BTreeMap::new(),
         unknown_zone: None,
     }
 }
@@ -229,7 +229,7 @@ pub fn docker() -> Facts {
 /// The directories of Docker's own PATH, which are root's.
 pub fn search() -> Search {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let entry = |path: &str| PathEntry { path: path.into(), whose: Vec::new(), end: path.into() };
+    let entry = |path: &str| PathEntry { path: path.into(), file_owners: Vec::new(), end: path.into() };
     let entries: Vec<_> = path.split(':').map(entry).collect();
     Search { container: entries.clone(), default: entries }
 }

@@ -50,12 +50,12 @@ pub(super) struct Opened {
 }
 
 /// A handle of a directory: its own, or one just made.
-pub(super) enum Held<'a> {
+pub(super) enum DirHandle<'a> {
     Kept(BorrowedFd<'a>),
     Made(OwnedFd),
 }
 
-impl AsFd for Held<'_> {
+impl AsFd for DirHandle<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Kept(handle) => *handle,
@@ -89,9 +89,9 @@ impl Dir {
     ///
     /// # Errors
     /// `ESTALE` if another directory now stands where it was.
-    pub fn handle(&self, beneath: Beneath) -> io::Result<Held<'_>> {
+    pub fn handle(&self, beneath: Beneath) -> io::Result<DirHandle<'_>> {
         if let Some(handle) = self.kept() {
-            return Ok(Held::Kept(handle));
+            return Ok(DirHandle::Kept(handle));
         }
         let mut names: Vec<&CStr> = Vec::new();
         let mut at = self;
@@ -106,7 +106,7 @@ impl Dir {
         let handle = beneath.descend(from.0, from.1, &names)?;
         let same = Stat::of(beneath.kernel, handle.as_fd())?.id == self.id
             && (self.mount.is_none() || self.mount == Some(mount_of(beneath.kernel, &handle)?));
-        if same { Ok(Held::Made(handle)) } else { Err(Errno::ESTALE.into()) }
+        if same { Ok(DirHandle::Made(handle)) } else { Err(Errno::ESTALE.into()) }
     }
 
     /// Returns the path of an entry (or of itself, for an empty name) below `top`, escaped.

@@ -140,7 +140,7 @@ impl Cause {
             Self::MultiLinked => format!(
                 "if nothing outside {path} has the same inode, set `hard_links = \"allow\"`; or on the host: chown {ids} FILE"
             ),
-            Self::Device => "declare it by its own path if the app shall have it".to_owned(),
+            Self::Device => "declare it by its own path if the app should own it".to_owned(),
             Self::KernelMount => "add it to `exclude`".to_owned(),
         }
     }
@@ -275,7 +275,7 @@ impl Tally {
     }
 
     pub(super) fn into_report(self, path: &str, to: Owner) -> OwnReport {
-        // Looked up only where there is something to mend.
+        // Looked up only where there is something to fix.
         let there = if self.causes.is_empty() { to } else { outside(to) };
         let all = self.causes.into_iter().map(|(cause, paths)| Summary { cause, paths, fix: cause.fix(path, there) });
         let (kept, failed) = all.partition(|summary: &Summary| summary.cause.is_kept());

@@ -1,4 +1,4 @@
-//! What shall become of one entry, given what it is: DESIGN §3.2's rules as a function. Pure; must not know how entries
+//! What is to be changed of one entry, given what it is: DESIGN §3.2's rules as a function. Pure; must not know how entries
 //! are reached or changed.
 
 use crate::config::container::{HardLinks, OwnWhen};
@@ -24,7 +24,7 @@ pub(super) struct Rules {
     devices: bool,
 }
 
-/// What shall become of an entry.
+/// What is to be changed of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryAction {
     /// It is as declared.

@@ -7,7 +7,7 @@
 //! last of them does it.
 //!
 //! A directory that root may not list (0700 of another, without DAC_OVERRIDE) is taken: owned by root while it is
-//! walked, then given to whom it shall belong. That is done only if it has to change hands anyway; if it is right
+//! walked, then given to its new owner. That is done only if it has to change hands anyway; if it is right
 //! already it is left closed and counted, since what is right is never touched.
 
 use std::ffi::{CStr, CString};
@@ -75,9 +75,9 @@ pub(super) enum Job {
     List(Arc<Dir>),
 }
 
-/// What a worker leaves when it returns.
+/// How much work a worker leaves when it returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum RemainingWork {
     /// All is done.
     Nothing,
     /// Enough for more than one thread.
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
         me.begin(pin, stat);
         let tally = thread::scope(|scope| {
             let mut helpers = Vec::new();
-            if me.work(&mut listing, Some(ALONE_UP_TO)) == Rest::Much {
+            if me.work(&mut listing, Some(ALONE_UP_TO)) == RemainingWork::Much {
                 for _ in 1..self.threads {
                     self.lock().busy += 1;
                     let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK);

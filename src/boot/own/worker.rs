@@ -13,7 +13,7 @@ use super::dir::Dir;
 use super::progress_timer::ProgressTimer;
 use super::report::{Attempt, Cause, Tally};
 use super::rules::EntryAction;
-use super::walk::{Job, Rest, Walk};
+use super::walk::{Job, RemainingWork, Walk};
 use super::{apply_to, errno};
 use crate::config::values::Uid;
 use crate::sys::files::beneath::Mounts;
@@ -42,7 +42,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
     }
 
     /// Works until nothing is left, or until the walk is large enough for more threads.
-    pub fn work(&mut self, listing: &mut Listing, alone_up_to: Option<u64>) -> Rest {
+    pub fn work(&mut self, listing: &mut Listing, alone_up_to: Option<u64>) -> RemainingWork {
         loop {
             let (walk, bell) = (self.walk, &mut self.bell);
             let job = walk.next(|| {
@@ -51,12 +51,12 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                 }
             });
             match job {
-                None => return Rest::Nothing,
+                None => return RemainingWork::Nothing,
                 Some(Job::Enter { parent, name }) => self.enter(listing, parent, name),
                 Some(Job::List(dir)) => self.list(listing, dir, None),
             }
             if alone_up_to.is_some_and(|most| walk.count(std::mem::take(&mut self.uncounted)) > most) {
-                return Rest::Much;
+                return RemainingWork::Much;
             }
         }
     }

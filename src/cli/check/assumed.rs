@@ -59,7 +59,7 @@ pub(super) fn facts(config: &Config) -> Facts {
         homes: BTreeMap::new(),
         free_ports_from: None,
         root_owner: Uid(0),
-        whose: BTreeMap::new(),
+        file_owners: BTreeMap::new(),
         home: None,
         unknown_zone: None,
     }

@@ -25,16 +25,16 @@ const MOST_ENTRIES: usize = 20_000;
 /// Devices that may be opened to see whether it is allowed: others do something then (a watchdog barks).
 const HARMLESS: [&str; 5] = ["/dev/dri/", "/dev/kfd", "/dev/fuse", "/dev/net/tun", "/dev/kvm"];
 
-/// What one question came to.
+/// What a user finds of one path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct UserObservation {
     pub told: AccessResult,
     /// What is there, as that user sees it.
     pub found: Option<PathStat>,
 }
 
 /// Asks all of these as that user. Where we cannot become it we are asked ourselves; the remark says so.
-pub(super) fn as_user(who: &ProbedUser, questions: &[&Question]) -> (Vec<Answer>, Option<String>) {
+pub(super) fn as_user(who: &ProbedUser, questions: &[&Question]) -> (Vec<UserObservation>, Option<String>) {
     let ours = || questions.iter().map(|question| ask(question)).collect::<Vec<_>>();
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let same = (uid, gid) == (who.uid, who.gid);
@@ -58,7 +58,7 @@ pub(super) fn as_user(who: &ProbedUser, questions: &[&Question]) -> (Vec<Answer>
 }
 
 /// `None`: the user could not be become.
-fn as_other(who: &ProbedUser, questions: &[&Question]) -> Option<Vec<Answer>> {
+fn as_other(who: &ProbedUser, questions: &[&Question]) -> Option<Vec<UserObservation>> {
     let (from, to) = pipe().ok()?;
     // SAFETY: a verb has one thread, so the child may do everything that we may.
     match unsafe { fork() }.ok()? {
@@ -80,7 +80,7 @@ fn as_other(who: &ProbedUser, questions: &[&Question]) -> Option<Vec<Answer>> {
 }
 
 fn tell(who: &ProbedUser, questions: &[&Question], to: OwnedFd) {
-    let answers: Option<Vec<Answer>> =
+    let answers: Option<Vec<UserObservation>> =
         become_user(who).then(|| questions.iter().map(|question| ask(question)).collect());
     let text = serde_json::to_vec(&answers).unwrap_or_default();
     // A parent that is gone needs no answer.
@@ -97,7 +97,7 @@ fn become_user(who: &ProbedUser) -> bool {
     }
 }
 
-fn ask(question: &Question) -> Answer {
+fn ask(question: &Question) -> UserObservation {
     let path = &question.path;
     let told = match on_the_way(path) {
         Some(told) => told,
@@ -109,7 +109,7 @@ fn ask(question: &Question) -> Answer {
             },
         },
     };
-    Answer { told, found: found(path) }
+    UserObservation { told, found: found(path) }
 }
 
 /// The first directory above that may not be entered, or is not there.

@@ -15,7 +15,7 @@ use crate::plan::checks::{Examination, ProbedUser, Question, SECRETS, listening}
 use crate::plan::facts::Facts;
 use crate::sys::id_map::id_maps;
 use crate::sys::read_file;
-use ask::Answer;
+use ask::UserObservation;
 
 /// Looks at everything that was asked. The process must have one thread.
 pub fn look(examination: &Examination) -> Observations {
@@ -101,7 +101,7 @@ fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservati
         let only: Vec<_> = theirs.iter().map(|(_, question)| *question).collect();
         let (answers, remark) = ask::as_user(who, &only);
         remarks.extend(remark);
-        for ((at, _), Answer { told, found }) in theirs.iter().zip(answers) {
+        for ((at, _), UserObservation { told, found }) in theirs.iter().zip(answers) {
             if let Some(look) = looks.get_mut(*at) {
                 look.told = told;
                 look.found = look.found.or(found);

@@ -42,12 +42,21 @@ pub fn id_maps() -> (IdMap, IdMap) {
 pub fn again(config: &Config, boot: &Facts) -> Facts {
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
-    let whose = owners::read(config, &found, boot.uid);
+    let file_owners = owners::read(config, &found, boot.uid);
     let search = owners::search(config, path.as_deref(), boot.uid);
     let resolved = owners::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
-    let mut facts =
-        Facts { programs, helpers, candidates, interpreters, executables, resolved, whose, search, ..boot.clone() };
+    let mut facts = Facts {
+        programs,
+        helpers,
+        candidates,
+        interpreters,
+        executables,
+        resolved,
+        file_owners,
+        search,
+        ..boot.clone()
+    };
     facts.hard_limits.extend(limits::read(config));
     // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
     let known = |path: &PathBuf| !boot.paths.contains_key(path);
@@ -63,7 +72,7 @@ pub fn read(config: &Config) -> Facts {
     let stdio = stdio::read();
     let path = var_os("PATH");
     let found = programs::read(config, path.as_deref());
-    let whose = owners::read(config, &found, process.uid);
+    let file_owners = owners::read(config, &found, process.uid);
     let search = owners::search(config, path.as_deref(), process.uid);
     let resolved = owners::resolved(config, &found, &search);
     let Found { programs, helpers, candidates, interpreters, executables } = found;
@@ -98,7 +107,7 @@ pub fn read(config: &Config) -> Facts {
         accounts,
         account_modes: accounts::modes(),
         etc,
-        whose,
+        file_owners,
         root_owner: owners::root_owner(),
         search,
         variables: variables(),

@@ -52,9 +52,9 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search 
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
             let way = owners::way(&path);
-            PathEntry { path, whose: way.found, end: way.end }
+            PathEntry { path, file_owners: way.found, end: way.end }
         }
-        false => PathEntry { end: path.clone(), path, whose: Vec::new() },
+        false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
     let default = OsStr::new(DEFAULT_PATH);
     Search {
@@ -63,7 +63,7 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search 
     }
 }
 
-/// Returns whose the root directory is.
+/// Returns the owner of the root directory.
 pub(super) fn root_owner() -> Uid {
     std::fs::metadata("/").map_or(Uid::ROOT, |meta| Uid(meta.uid()))
 }

@@ -17,7 +17,7 @@ use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::SHELL;
 use crate::plan::facts::{Candidates, Executable, ProgramFact};
 use crate::plan::inherited::directories;
-use crate::plan::obstacle::{Obstacle, Seen};
+use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::plan::trust;
 use crate::sys::access;
 use crate::sys::files::xattr;
@@ -207,7 +207,7 @@ impl Lookup {
 }
 
 /// What a program is to who executes it; `None`: the same to everybody. Each directory is looked at once.
-fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<Seen>>) -> Option<Executable> {
+fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePermissions>>) -> Option<Executable> {
     let real = program.canonicalize().ok()?;
     let mut closed: Vec<_> = real
         .ancestors()
@@ -239,11 +239,15 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<Seen>>) 
 
 /// What not everybody may search or execute, under this name. Whom an access control list lets in besides is not known: such a
 /// one is passed over.
-fn closed(path: &Path, named: &Path) -> Option<Seen> {
+fn closed(path: &Path, named: &Path) -> Option<FilePermissions> {
     let meta = path.metadata().ok()?;
     let is_open = meta.mode() & 0o001 != 0 || xattr::has_more_users(path);
-    let seen =
-        || Seen { path: named.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 };
+    let seen = || FilePermissions {
+        path: named.to_owned(),
+        uid: Uid(meta.uid()),
+        gid: Gid(meta.gid()),
+        mode: meta.mode() & 0o7777,
+    };
     (!is_open).then(seen)
 }
 

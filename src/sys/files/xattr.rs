@@ -1,4 +1,4 @@
-//! Extended attributes from one open file to another (xattr(7)): labels and ACLs that a replaced file shall keep. Must
+//! Extended attributes from one open file to another (xattr(7)): labels and ACLs that a replaced file must keep. Must
 //! not know which files.
 #![allow(unsafe_code)] // the fxattr calls are wrapped by neither nix nor std
 
