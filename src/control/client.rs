@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use super::answers::Response;
 use super::protocol::{MAX_ANSWER, Query, SOCKET};
 use crate::control::runtime_dir::OF_CONTAINER;
-use crate::inspect::facts::candidates;
+use crate::inspect::facts::{alternatives, candidates};
 use crate::sys::instance::mount_namespace;
 
 /// PID 1 answers between two events: seconds mean that it is stopped or swapped out.
@@ -84,9 +84,9 @@ fn places() -> Vec<PathBuf> {
 
 fn begin_at(places: &[PathBuf], ask: &Query) -> Result<Connection, NoReply> {
     let mut instead = None;
-    for place in places {
+    for place in places.iter().cloned().chain(places.iter().flat_map(|place| alternatives(place))) {
         let path = place.join(SOCKET);
-        match reach(place) {
+        match reach(&place) {
             Ok(Reached::Ours(stream)) => return Connection::begin(stream, path, ask),
             Ok(Reached::Untrusted) => instead = instead.or(Some(NoReply::Untrusted(path))),
             Ok(Reached::Foreign) => instead = instead.or(Some(NoReply::Foreign(path))),

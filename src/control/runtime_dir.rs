@@ -19,6 +19,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, symlinkat, unlinkat, write};
 
 use crate::config::values::Uid;
 use crate::error::Refused;
+use crate::inspect::facts::alternatives;
 use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::change;
@@ -127,7 +128,11 @@ pub fn make(candidates: &[PathBuf]) -> Result<RuntimeDir, Vec<Rejected>> {
             Err(why) => rejected.push(Rejected { path: path.clone(), why }),
         }
     }
-    Err(rejected)
+    // Each may belong to another container of the same pod.
+    match candidates.iter().flat_map(|path| alternatives(path)).find_map(|path| attempt(kernel, &path).ok()) {
+        Some(made) => Ok(RuntimeDir { rejected, ..made }),
+        None => Err(rejected),
+    }
 }
 
 fn attempt(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {

@@ -30,7 +30,7 @@ use programs::Found;
 
 pub use accounts::bytes as account_bytes;
 pub use programs::{DEFAULT_PATH, resolve};
-pub use runtime::candidates;
+pub use runtime::{alternatives, candidates};
 
 /// Returns the maps of this user namespace.
 pub fn id_maps() -> (IdMap, IdMap) {

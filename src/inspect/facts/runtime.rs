@@ -14,6 +14,9 @@ use crate::sys::access;
 /// The name of our directory in each place.
 const NAME: &str = "stepdown";
 
+/// Containers that may share one place, and each have a directory of their own there.
+const MOST_CONTAINERS: u32 = 8;
+
 /// Returns the directories that ours can be, best first: below `/run`, `$XDG_RUNTIME_DIR`, `/dev/shm`, `/tmp`.
 pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
     let xdg = xdg_runtime_dir.map(PathBuf::from).filter(|path| path.is_absolute());
@@ -25,6 +28,16 @@ pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
         }
     }
     all
+}
+
+/// Returns the names beside a candidate that are tried when it belongs to another container: those of a pod share `/dev/shm`,
+/// and may share the other places too.
+pub fn alternatives(candidate: &Path) -> impl Iterator<Item = PathBuf> {
+    (2..=MOST_CONTAINERS).map(move |number| {
+        let mut name = candidate.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    })
 }
 
 /// Returns each of them with its verdict.
@@ -43,7 +56,11 @@ fn verdict(path: &Path) -> Access {
     let mine = found.uid() == geteuid().as_raw();
     match around {
         // Somebody else's leftover: in a sticky directory it is not ours to remove, and nothing of it can be trusted.
-        Access::Yes if !mine && is_sticky(place) => Access::Unfit,
+        Access::Yes
+            if !mine && is_sticky(place) && alternatives(path).all(|other| other.symlink_metadata().is_ok()) =>
+        {
+            Access::Unfit
+        }
         Access::Yes => Access::Yes,
         // The place itself is closed, but an image may have made our directory for us.
         Access::ReadOnly | Access::Denied if found.is_dir() && mine => access::can_create_in(path),
@@ -67,6 +84,13 @@ mod tests {
         assert_eq!(words(Some("relative")), plain);
         assert_eq!(words(Some("/tmp")), [&plain[0], &plain[2], &plain[1]].map(Clone::clone));
         assert_eq!(words(Some("/run/user/1000"))[1], PathBuf::from("/run/user/1000/stepdown"));
+    }
+
+    #[test]
+    fn containers_that_share_a_place_have_names_of_their_own_there() {
+        let all: Vec<_> = alternatives(Path::new("/dev/shm/stepdown")).collect();
+        assert_eq!(all.first(), Some(&PathBuf::from("/dev/shm/stepdown-2")));
+        assert_eq!(all.len(), 7);
     }
 
     #[test]
