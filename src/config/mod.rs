@@ -12,6 +12,7 @@ mod graph;
 pub mod key_lines;
 pub mod keys;
 mod limits;
+mod log_format;
 mod log_toml;
 mod main_toml;
 mod neighbours;

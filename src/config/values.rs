@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+pub use super::log_format::LogFormat;
+
 /// A numeric user id. `4294967295` is never one: the kernel reads it as "leave unchanged" (SECURITY fact 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub u32);
@@ -386,17 +388,4 @@ pub enum GroupRef {
     Name(GroupName),
     /// As it is.
     Id(Gid),
-}
-
-/// How services' lines are written (DESIGN §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Inherit with one program, tagged with several.
-    Auto,
-    /// Untouched: services hold the container's own stdout and stderr.
-    Inherit,
-    /// `web | line`.
-    Tagged,
-    /// One JSON object a line.
-    Json,
 }
