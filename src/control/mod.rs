@@ -1,5 +1,5 @@
 //! The control socket (DESIGN §6): what is asked over it ([`protocol`]) and answered ([`answers`]), asking ([`client`]),
-//! and answering as PID 1: who is let in ([`server`]), whom a request means ([`service_index`]), when it is fulfilled ([`reached`]),
+//! and answering as PID 1: who is let in ([`server`]), whom a request means ([`service_index`]), when it is fulfilled ([`wait_condition`]),
 //! and what is told ([`snapshot`], [`timings`], [`secret`]).
 
 pub mod answers;

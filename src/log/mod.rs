@@ -5,7 +5,7 @@
 //! - [`source`]: one service's lines on their way. [`split`]: bytes → lines. [`lines`], [`json`]: lines → formats. [`store`]: lines → files that rotate.
 //! - [`files`]: lines on their way to [`writer`], the process that has the files.
 //! - [`ring`]: the last lines of a service, and those who follow it.
-//! - [`sink`]: the container's outputs, written without ever waiting. [`ours`]: our own messages.
+//! - [`sink`]: the container's outputs, written without ever waiting. [`own_messages`]: our own messages.
 //! - [`clock`]: time as people read it.
 
 pub mod clock;
