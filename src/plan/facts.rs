@@ -369,19 +369,21 @@ pub enum ProgramFact {
 }
 
 impl ProgramFact {
-    /// Returns what becomes of looking in one place after the other: the first that can be executed, as execvp(3) has it;
-    /// else the first that is there at all.
+    /// Returns the first that can be executed, as execvp(3) goes on after EACCES; else the first that is there at all.
     pub fn best(all: impl Iterator<Item = Self>) -> Self {
         let mut best = Self::NotFound;
         for fact in all {
             match fact {
                 Self::NotFound => {}
-                Self::Found(_) | Self::NoInterpreter { .. } | Self::Refused { .. } => return fact,
-                Self::NotExecutable(_) | Self::NoExec(_) | Self::Unknown(_) => {
+                Self::Refused { why: Obstacle::ClosedDirectory(_) | Obstacle::NotForThisUser(_), .. }
+                | Self::NotExecutable(_)
+                | Self::NoExec(_)
+                | Self::Unknown(_) => {
                     if best == Self::NotFound {
                         best = fact;
                     }
                 }
+                Self::Found(_) | Self::NoInterpreter { .. } | Self::Refused { .. } => return fact,
             }
         }
         best

@@ -123,6 +123,9 @@ fn the_program_that_runs_is_the_one_that_the_services_user_finds_in_its_path() {
         says(&format!("container: {path}"), &service, 0, &[&found]);
         let main = cell().env("PATH", path).command(&["tool"]).run();
         says(&format!("main: {path}"), &main, 0, &[&found]);
+        let user = Cell::new().broken(PLACES).broken("cp one/tool tool").user(1000, 1000, "");
+        let user = user.env("PATH", path).etc("services.d/a.toml", once).run();
+        says(&format!("without root: {path}"), &user, 0, &[&found]);
         let own = format!("{once}environment = {{ PATH = \"{path}\" }}\n");
         let own = cell().env("PATH", "/bin").etc("services.d/a.toml", &own).run();
         says(&format!("own: {path}"), &own, 0, &[&found]);
