@@ -23,6 +23,8 @@ use crate::sys::process::spawn;
 const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes read in one iteration of the loop.
 const SHARE: usize = 256 * 1024;
+/// Several services trees as large as one may be, and what is found out about what they name.
+const MOST: usize = 128 * 1024 * 1024;
 
 /// What is being read, or was.
 #[derive(Default)]
@@ -89,9 +91,18 @@ impl Reading {
         let limit = u64::try_from(SHARE).unwrap_or(u64::MAX);
         match (&reader.from).take(limit).read_to_end(&mut reader.bytes) {
             Ok(_) if reader.bytes.len() - had == SHARE => {}
-            Ok(_) => self.finish(watch, None),
+            Ok(_) => return self.finish(watch, None),
             Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(cause) => self.finish(watch, Some(format!("cannot read from the process that reads: {cause}"))),
+            Err(cause) => {
+                return self.finish(watch, Some(format!("cannot read from the process that reads: {cause}")));
+            }
+        }
+        if reader.bytes.len() > MOST {
+            // It writes by now, and ends when nobody reads.
+            let most = MOST / 1024 / 1024;
+            let why =
+                format!("the configuration has more than {most} MiB: move what is none out of the services trees");
+            self.finish(watch, Some(why));
         }
     }
 
@@ -136,4 +147,27 @@ fn end(pid: Pid) {
 /// A reader that is not waited for any more needs nothing.
 fn hand_over(bytes: &[u8], to: OwnedFd) {
     let _unread = File::from(to).write_all(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_a_configuration_can_have_is_refused() {
+        let mut watch = Watch::new().unwrap();
+        let (from, to) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        let (from, mut to) = (File::from(from), File::from(to));
+        let key = watch.reader(&from).unwrap();
+        // As many as there may be, and one that comes while more are waited for.
+        let reader = Reader { pid: Pid(0), from, key, bytes: vec![0; MOST], until: Instant::now() + LIMIT };
+        let mut reading = Reading { reader: Some(reader), outcome: None };
+        reading.listen(&mut watch);
+        assert!(reading.is_under_way());
+        to.write_all(b".").unwrap();
+        reading.listen(&mut watch);
+        let why = reading.take().expect("it is over").unwrap_err();
+        assert!(why.contains("more than 128 MiB"), "{why}");
+        assert_eq!(to.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
 }
