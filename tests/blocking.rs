@@ -194,6 +194,28 @@ fn the_loop_touches_no_path_that_a_service_declares() {
 }
 
 #[test]
+fn a_reload_looks_at_no_path_that_the_new_configuration_names() {
+    if !possible() {
+        return;
+    }
+    let slow = volume();
+    put(&slow, "bin/new", "#!/bin/sh\nexec sleep 600\n", 0o755);
+    let running = app()
+        .env("PATH", "/slow/bin:/usr/bin:/bin")
+        .volume(slow.path(), "/slow")
+        .service("web.toml", "command = [\"sleep\", \"600\"]\n")
+        .start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let new = "command = ['new']\ndirectory = '/slow'\nfinish = ['/slow/bin/new']\n\
+        health = { command = ['/slow/bin/new'] }\nlog = { directory = '/slow/logs' }\n";
+    fs::write(seen_inside(&running, "/etc/services.d/new.toml"), new).unwrap();
+    let trace = Trace::start(&running);
+    stepdown(&running, &["reload"]);
+    running.wait_for_line(|line| line.contains("new: up"), LIMIT);
+    assert_eq!(trace.calls_about(&["/slow", "/etc/services.d"]), [""; 0]);
+}
+
+#[test]
 fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
     if !possible() {
         return;

@@ -161,16 +161,15 @@ impl Service {
             Some(Reload::Signal(_)) | None => None,
         };
         let health = self.health.as_ref().and_then(|health| health.probe.command());
-        let all = [
-            ("finish", finish),
-            ("stop_command", self.stop_command.clone()),
-            ("ready.command", ready.map(Command::Argv)),
-            ("health.command", health.map(Command::Argv)),
-            ("reload.command", reload.map(Command::Argv)),
-        ];
-        all.into_iter().filter_map(|(key, command)| Some((key, command?))).collect()
+        let stop_command = self.stop_command.clone();
+        let argv = [ready, health, reload].map(|words| words.map(Command::Argv));
+        let all = [finish, stop_command].into_iter().chain(argv);
+        HELPER_KEYS.into_iter().zip(all).filter_map(|(key, command)| Some((key, command?))).collect()
     }
 }
+
+/// The keys of [`Service::helpers`], in their order.
+pub const HELPER_KEYS: [&str; 5] = ["finish", "stop_command", "ready.command", "health.command", "reload.command"];
 
 /// The two kinds of service (s6-rc).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,4 +4,5 @@ pub mod doctor;
 pub mod facts;
 pub mod source;
 pub mod usage;
+pub mod wire;
 pub mod zone_file;

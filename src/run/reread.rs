@@ -9,8 +9,9 @@ use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
 use crate::error::{Error, Place, Problem, Problems, shown};
-use crate::inspect::facts;
-use crate::inspect::source::{self, Where, wire};
+use crate::inspect::facts::NamedPaths;
+use crate::inspect::source::{self, Where};
+use crate::inspect::wire;
 use crate::plan::checks::{self, Examination};
 use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
 use crate::run::boot_context::{BootContext, members};
@@ -25,26 +26,25 @@ impl Origin for BootContext {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
         let read = source::Read::again(&Where::installed(), &self.given, trust);
-        // What the new configuration names is looked at here first: PID 1, which looks again for the answers, then meets
-        // nothing that hangs, unless it began to in this moment.
+        // What the new configuration names is looked at here alone: any of it may hang. If there is something wrong with it,
+        // PID 1 says so.
         let source::Read { container, trees, .. } = read.clone();
-        if let Ok(config) = config::read(&self.sources(container, trees)) {
-            drop(facts::again(&config, &self.facts));
-        }
-        wire::encoded(&read)
+        let config = config::read(&self.sources(container, trees)).ok();
+        let named = config.map(|config| NamedPaths::look(&config, &self.facts));
+        wire::encoded(&(read, named))
     }
 
     fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
         let place = Where::installed();
         let early = "the process that reads the configuration has ended early";
         let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
-        let source::Read { stranger, container, trees } = wire::decoded(read).ok_or_else(cut)?;
+        let (source::Read { stranger, container, trees }, named) = wire::decoded(read).ok_or_else(cut)?;
         if let Some(path) = stranger {
             return Err(is_strangers(path));
         }
         let sources = self.sources(container, trees);
         let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
-        let facts = facts::again(&config, &self.facts);
+        let facts = named.ok_or_else(cut)?.with(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();

@@ -26,7 +26,7 @@ const MAX_LINKS: usize = 40;
 
 /// What this program's own architecture is in Docker's words, and which ELF numbers its kernel may execute: its own, and
 /// that of its 32-bit forerunner.
-const HERE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
+pub const HERE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
     ("amd64", &[62, 3])
 } else if cfg!(target_arch = "aarch64") {
     ("arm64", &[183, 40])

@@ -5,6 +5,7 @@
 mod accounts;
 mod homes;
 mod limits;
+mod named;
 mod owners;
 mod paths;
 mod process;
@@ -29,40 +30,13 @@ use crate::sys::process::resource;
 use programs::Found;
 
 pub use accounts::bytes as account_bytes;
+pub use named::NamedPaths;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::{alternatives, candidates};
 
 /// Returns the maps of this user namespace.
 pub fn id_maps() -> (IdMap, IdMap) {
     crate::sys::id_map::id_maps()
-}
-
-/// Returns the facts of the boot with what another configuration asks besides: what a process that has stepped down sees
-/// now is not what a plan is made of.
-pub fn again(config: &Config, boot: &Facts) -> Facts {
-    let path = var_os("PATH");
-    let found = programs::read(config, path.as_deref());
-    let file_owners = owners::read(config, &found, boot.uid);
-    let search = owners::search(config, path.as_deref(), boot.uid);
-    let resolved = owners::resolved(config, &found, &search);
-    let Found { programs, helpers, candidates, interpreters, executables } = found;
-    let mut facts = Facts {
-        programs,
-        helpers,
-        candidates,
-        interpreters,
-        executables,
-        resolved,
-        file_owners,
-        search,
-        ..boot.clone()
-    };
-    facts.hard_limits.extend(limits::read(config));
-    // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
-    let known = |path: &PathBuf| !boot.paths.contains_key(path);
-    let homes = homes::named(config, &boot.accounts).into_iter().filter(known).collect();
-    facts.paths.extend(paths::read(config, &homes));
-    facts
 }
 
 /// Asks for everything that the plan of `config` depends on. Takes some tens of system calls, and a few for each service

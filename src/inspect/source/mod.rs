@@ -4,7 +4,6 @@
 mod entry;
 pub mod readable;
 mod tree;
-pub mod wire;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -15,6 +14,8 @@ use crate::config::{Content, Sources, Tree};
 use crate::error::shown;
 use crate::plan::Trust;
 use crate::sys::files::owners;
+
+pub use entry::KINDS;
 
 /// The services tree of an image.
 pub const DEFAULT_TREE: &str = "/etc/services.d";
@@ -79,7 +80,7 @@ pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString
     Sources { env, container, trees, main }
 }
 
-/// What a process of PID 1's own reads for a reload ([`wire`]).
+/// What a process of PID 1's own reads for a reload ([`super::wire`]).
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Others than root can write this: nothing was read.

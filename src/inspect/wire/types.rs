@@ -1,0 +1,189 @@
+//! Which types of ours are sent, field by field: one that is forgotten does not compile.
+
+use super::{From, Wire, put_bytes};
+use crate::config::service::HELPER_KEYS;
+use crate::config::values::{CapSet, Gid, Uid};
+use crate::config::{Content, Tree};
+use crate::inspect::facts::NamedPaths;
+use crate::inspect::source::{KINDS, Read};
+use crate::plan::facts::{Access, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search};
+use crate::plan::obstacle::{FilePermissions, Obstacle};
+use crate::sys::obstacle::HERE;
+
+/// Every word that a field of ours can be; `""` is the key of a service's command.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().chain(HELPER_KEYS).chain([HERE.0, ""])
+}
+
+macro_rules! structs {
+    ($($name:ident { $($field:tt),* $(,)? })*) => { $(
+        impl Wire for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let $name { $($field: _),* } = self;
+                $(self.$field.put(out);)*
+            }
+
+            fn take(from: &mut From<'_>) -> Option<Self> {
+                Some($name { $($field: Wire::take(from)?),* })
+            }
+        }
+    )* };
+}
+
+macro_rules! enums {
+    ($($name:ident { $($variant:ident $(($($item:ident),*))? $({ $($field:ident),* })?),* $(,)? })*) => { $(
+        impl Wire for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self { $(
+                    Self::$variant $(($($item),*))? $({ $($field),* })? => {
+                        put_bytes(out, stringify!($variant).as_bytes());
+                        $($($item.put(out);)*)?
+                        $($($field.put(out);)*)?
+                    }
+                )* }
+            }
+
+            fn take(from: &mut From<'_>) -> Option<Self> {
+                let variant = from.bytes()?;
+                $(if variant == stringify!($variant).as_bytes() {
+                    return from.deeper(|from| {
+                        let _no_field = &from;
+                        $($(let $item = Wire::take(from)?;)*)?
+                        $($(let $field = Wire::take(from)?;)*)?
+                        Some(Self::$variant $(($($item),*))? $({ $($field),* })?)
+                    });
+                })*
+                None
+            }
+        }
+    )* };
+}
+
+structs! {
+    Uid { 0 }
+    Gid { 0 }
+    CapSet { 0 }
+    Read { stranger, container, trees }
+    Tree { path, entries, unreadable }
+    NamedPaths {
+        programs, helpers, candidates, interpreters, executables, resolved, file_owners, search, paths,
+    }
+    Executable { closed, file, capabilities, setuid, setgid }
+    FilePermissions { path, uid, gid, mode }
+    FileOwner { path, uid, gid, outsiders, mode, directory, more_users, read_only }
+    Search { container, default }
+    PathEntry { path, file_owners, end }
+}
+
+enums! {
+    Content { File { bytes, executable }, Dir(entries), TooLarge(size), Unreadable(why), Other(kind) }
+    Access { Yes, ReadOnly, Denied, Missing, Unfit }
+    PathFact { Missing(access), Found { kind, uid, gid, mode, read_only }, Unknown(access) }
+    PathKind { File, Directory, Link, Other }
+    ProgramFact {
+        Found(path), NotExecutable(path), NoExec(path), NoInterpreter { program, interpreter },
+        Refused { program, why }, NotFound, Unknown(path),
+    }
+    Obstacle {
+        Missing, DanglingLink(target), NotADirectory(place), ClosedDirectory(seen), Directory, NoFile,
+        NoExecuteBit(seen), NotForThisUser(seen), NoExecMount, Empty, NoShebang, EmptyShebang,
+        Architecture { built_for, here }, UnknownFormat, Needs { path, why }, FileCapabilities { wants, missing },
+        TooLong { longest, length, all }, Busy, Loop, NameTooLong, TooManyProcesses, TooManyFiles, OutOfMemory,
+        ReadError, Policy { label }, Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::path::PathBuf;
+
+    use super::super::{decoded, encoded};
+    use super::*;
+
+    fn bytes(name: &[u8]) -> OsString {
+        OsString::from_vec(name.to_vec())
+    }
+
+    fn read() -> Read {
+        let all = KINDS.iter().map(|kind| (OsString::from(kind), Content::Other(kind)));
+        let file = Content::File { bytes: vec![0, 255, b'\n'], executable: true };
+        let inner = BTreeMap::from([(bytes(b"\xff\x01"), file), ("big".into(), Content::TooLarge(7))]);
+        let more = [("dir".into(), Content::Dir(inner)), ("no".into(), Content::Unreadable("denied".to_owned()))];
+        Read {
+            stranger: Some(PathBuf::from("/a")),
+            container: Some((PathBuf::from("/etc/stepdown.toml"), Content::Unreadable(String::new()))),
+            trees: vec![
+                Tree { path: "/t".into(), entries: all.chain(more).collect(), unreadable: None },
+                Tree { path: "/u".into(), entries: BTreeMap::new(), unreadable: Some("gone".to_owned()) },
+            ],
+        }
+    }
+
+    fn named_paths() -> NamedPaths {
+        let path = PathBuf::from(bytes(b"/caf\xe9/\xff"));
+        let (uid, gid, mode) = (Uid(7), Gid(u32::MAX - 1), 0o4755);
+        let seen = FilePermissions { path: path.clone(), uid, gid, mode };
+        let architecture = Obstacle::Architecture { built_for: "s390x".to_owned(), here: HERE.0 };
+        let why = Obstacle::Needs { path: path.clone(), why: Box::new(architecture) };
+        let refused = ProgramFact::Refused { program: path.clone(), why };
+        let keys = HELPER_KEYS.into_iter().chain([""]);
+        let owner = FileOwner {
+            path: path.clone(),
+            uid,
+            gid,
+            outsiders: [true, false],
+            mode,
+            directory: true,
+            more_users: false,
+            read_only: true,
+        };
+        let entry = PathEntry { path: path.clone(), file_owners: vec![owner.clone()], end: path.clone() };
+        let capabilities = CapSet(u64::MAX);
+        let executable =
+            Executable { closed: vec![seen], file: path.clone(), capabilities, setuid: Some(uid), setgid: None };
+        let found = PathFact::Found { kind: PathKind::Link, uid, gid, mode, read_only: true };
+        NamedPaths {
+            programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
+            helpers: BTreeMap::from([("web".to_owned(), keys.map(|key| (key, refused.clone())).collect())]),
+            candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused)])]))]),
+            interpreters: BTreeMap::from([(path.clone(), vec![path.clone(), PathBuf::new()])]),
+            executables: BTreeMap::from([(path.clone(), executable)]),
+            resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),
+            file_owners: BTreeMap::from([(path.clone(), vec![owner])]),
+            search: Search { container: vec![entry], default: Vec::new() },
+            paths: BTreeMap::from([(path, found), ("/b".into(), PathFact::Missing(Access::Denied))]),
+        }
+    }
+
+    #[test]
+    fn what_was_read_and_looked_up_arrives_as_it_is_and_never_in_part() {
+        let message = (read(), Some(named_paths()));
+        let sent = encoded(&message);
+        assert_eq!(format!("{:?}", decoded(&sent).unwrap()), format!("{message:?}"));
+        for cut in 0..sent.len() {
+            assert!(decoded(&sent[..cut]).is_none(), "{cut}");
+        }
+        assert!(decoded(&[&sent[..], b"."].concat()).is_none(), "there is more than was sent");
+    }
+
+    #[test]
+    fn a_broken_message_is_none() {
+        let sent = encoded(&(read(), Some(named_paths())));
+        // Whatever is changed, it is either another message or none: no panic, no request for memory that is not there.
+        for at in 0..sent.len() {
+            let mut broken = sent.clone();
+            broken[at] ^= 0xff;
+            let taken = decoded(&broken).map(|message| encoded(&message));
+            assert!(taken.is_none_or(|taken| taken != sent), "{at}");
+        }
+        let mut deep = Content::Dir(BTreeMap::new());
+        for _ in 0..100 {
+            deep = Content::Dir(BTreeMap::from([("d".into(), deep)]));
+        }
+        let deep = Read { container: Some(("/a".into(), deep)), ..Read::default() };
+        assert!(decoded(&encoded(&(deep, None))).is_none());
+    }
+}
