@@ -283,7 +283,11 @@ fn t13_nothing_in_a_directory_that_others_write_is_trusted() {
             put(&path);
             std::os::unix::fs::lchown(&path, Some(1000), Some(1000)).unwrap();
             let text = path.to_str().unwrap();
-            assert!(made(&[text]).unwrap_err().contains("uid 1000"), "{name}");
+            // A name beside it is taken instead.
+            let beside = made(&[text]).unwrap();
+            assert!(beside.rejected[0].why.contains("uid 1000"), "{name}: {:?}", beside.rejected);
+            assert_eq!(beside.path, PathBuf::from(format!("{text}-2")));
+            beside.leave();
             assert!(fs::symlink_metadata(&path).is_ok(), "what is theirs stays: {name}");
             // The next candidate is taken.
             assert_eq!(made(&[text, "/mnt/second"]).unwrap().path, Path::new("/mnt/second"));
@@ -344,7 +348,7 @@ fn without_root_the_runtime_directory_is_the_users() {
             nix::unistd::setresgid(1000.into(), 1000.into(), 1000.into()).unwrap();
             nix::unistd::setresuid(1000.into(), 1000.into(), 1000.into()).unwrap();
             assert!(made(&["/mnt/stepdown"]).unwrap_err().contains("Permission denied"));
-            assert!(made(&["/mnt/tmp/of root"]).is_err());
+            assert_eq!(made(&["/mnt/tmp/of root"]).unwrap().path, Path::new("/mnt/tmp/of root-2"));
             let directory = made(&["/mnt/tmp/s"]).unwrap();
             let old = directory.path.join("old");
             fs::write(&old, "").unwrap();
@@ -524,8 +528,11 @@ fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_co
             let path = here("run/stepdown").join(name);
             fs::write(&path, "kept").unwrap();
             set_mode(here("run/stepdown"), mode_before);
-            let why = made(&["/mnt/run/stepdown"]).unwrap_err();
+            let beside = made(&["/mnt/run/stepdown"]).unwrap();
+            let why = &beside.rejected[0].why;
             assert!(why.contains("others than root can write the directory around it"), "{why}");
+            assert_eq!(beside.path, Path::new("/mnt/run/stepdown-2"));
+            beside.leave();
             assert_eq!((fs::read(&path).unwrap(), mode(here("run/stepdown"))), (b"kept".to_vec(), mode_before));
             fs::remove_file(path).unwrap();
         }
