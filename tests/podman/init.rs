@@ -2,8 +2,10 @@
 //! own tests of it by behaviour (`run_test.go`, "--init", "--init and --init-path", "without --init"; `run_signal_test.go`), and
 //! what else its manual promises: signals are forwarded, processes are reaped.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -105,14 +107,23 @@ fn holds(engine: &Rootless) {
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "begun\n");
     // Podman itself: timeout(1) and nsenter(1) are before it. It passes signals on from a moment after the start, and ignores
-    // this one before.
+    // this one before. No second one may reach a container that has ended: podman run then knows no exit code.
     let podman = (0..2).fold(client.id(), |pid, _| children(pid)[0]);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(podman).unwrap());
-    wait_for("the client's end", PATIENCE, String::new, || {
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).err()
+    let reader = std::thread::spawn(move || {
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        line
     });
-    line.clear();
-    out.read_line(&mut line).unwrap();
+    let sent: Cell<Option<Instant>> = Cell::new(None);
+    wait_for("the command's answer", PATIENCE, String::new, || {
+        if !reader.is_finished() && sent.get().is_none_or(|sent| sent.elapsed() > Duration::from_secs(1)) {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).unwrap();
+            sent.set(Some(Instant::now()));
+        }
+        reader.is_finished().then_some(())
+    });
+    let line = reader.join().unwrap();
     assert_eq!((client.wait().unwrap().code(), &*line), (Some(5), "told\n"));
 }
 
