@@ -12,7 +12,6 @@ use own_support::{HERE, jailed, tmpfs};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Stamp};
-use stepdown::log::split::Piece;
 use stepdown::log::store::{ROOM, Store};
 use stepdown::sys::privilege::FilesOf;
 
@@ -38,7 +37,7 @@ fn text(range: std::ops::Range<usize>) -> Vec<u8> {
 
 fn say(store: &mut Store, numbers: std::ops::Range<usize>, now: Now) {
     for number in numbers {
-        store.push(0, Piece { bytes: line(number).as_bytes(), continued: false, more: false });
+        store.append((line(number) + "\n").as_bytes());
         store.flush(now);
     }
 }

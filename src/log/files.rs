@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd;
 
 use super::clock::Now;
-use super::split::Piece;
+use super::split::{Piece, StreamJoiner};
 use super::store::{ROOM, Store};
 use super::writer::{Heard, Note, Writer};
 use crate::config::service::LogDirectory;
@@ -34,8 +34,7 @@ pub struct FileLog {
     /// What is not written yet, the oldest first; so much of it the writer has.
     waiting: Vec<u8>,
     sent: usize,
-    /// The stream whose unfinished line `waiting` ends with.
-    open: Option<u64>,
+    joiner: StreamJoiner,
     trouble: Option<String>,
     /// The last error that was said: the next writer has the same to say.
     said: Option<String>,
@@ -65,7 +64,7 @@ impl FileLog {
             closed: false,
             waiting: Vec::new(),
             sent: 0,
-            open: None,
+            joiner: StreamJoiner::default(),
             trouble: None,
             said: None,
             retry: None,
@@ -103,15 +102,7 @@ impl FileLog {
 
     /// Takes a piece of the stream with that number.
     pub fn push(&mut self, stream: u64, piece: Piece<'_>) {
-        if self.open.is_some_and(|open| open != stream) {
-            // Somebody else speaks in the middle of a very long line.
-            self.waiting.push(b'\n');
-        }
-        self.waiting.extend_from_slice(piece.bytes);
-        self.open = piece.more.then_some(stream);
-        if !piece.more {
-            self.waiting.push(b'\n');
-        }
+        self.joiner.append(stream, piece, &mut self.waiting);
     }
 
     /// Sends what waits, as far as the writer takes it.

@@ -94,6 +94,28 @@ impl Splitter {
     }
 }
 
+/// Several streams of one service as one text of whole lines.
+#[derive(Debug, Default)]
+pub struct StreamJoiner {
+    /// The stream whose unfinished line the text ends with.
+    open: Option<u64>,
+}
+
+impl StreamJoiner {
+    /// Appends a piece of the stream with that number.
+    pub fn append(&mut self, stream: u64, piece: Piece<'_>, text: &mut Vec<u8>) {
+        if self.open.is_some_and(|open| open != stream) {
+            // Another stream writes in the middle of a very long line.
+            text.push(b'\n');
+        }
+        text.extend_from_slice(piece.bytes);
+        self.open = piece.more.then_some(stream);
+        if !piece.more {
+            text.push(b'\n');
+        }
+    }
+}
+
 /// Returns where to cut `line`, which is longer than `longest`: there, or a little before, where a character begins.
 fn cut(line: &[u8], longest: usize) -> usize {
     let begins = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);

@@ -21,7 +21,7 @@ use memchr::{memchr, memrchr};
 use self::directory::{Directory, heals};
 use self::packing::Packing;
 use super::clock::{Now, Stamp};
-use super::split::{LONGEST_OF_FILE, Piece};
+use super::split::LONGEST_OF_FILE;
 use super::writer::Note;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::{FilesOf, with_files_of};
@@ -48,8 +48,6 @@ pub struct Store {
     waiting: Vec<u8>,
     /// So much of it is in `current`.
     written: usize,
-    /// The stream whose unfinished line `waiting` ends with.
-    open: Option<u64>,
     trouble: Option<WriteFailure>,
     /// When a file becomes too old.
     look_again: Option<Instant>,
@@ -87,7 +85,6 @@ impl Store {
             current: None,
             waiting: Vec::new(),
             written: 0,
-            open: None,
             trouble: None,
             look_again: None,
             plain: Vec::new(),
@@ -125,19 +122,6 @@ impl Store {
     /// Returns which file cannot be written and why, while that is so.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_ref().map(|trouble| trouble.what.as_str())
-    }
-
-    /// Takes a piece of the stream with that number.
-    pub fn push(&mut self, stream: u64, piece: Piece<'_>) {
-        if self.open.is_some_and(|open| open != stream) {
-            // Somebody else speaks in the middle of a very long line.
-            self.waiting.push(b'\n');
-        }
-        self.waiting.extend_from_slice(piece.bytes);
-        self.open = piece.more.then_some(stream);
-        if !piece.more {
-            self.waiting.push(b'\n');
-        }
     }
 
     /// Takes bytes of whole lines, and of pieces of long ones, as [`super::files::FileLog`] has laid them out.

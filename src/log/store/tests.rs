@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{getegid, geteuid, mkfifo};
 use proptest::prelude::*;
 
-use super::super::split::Splitter;
+use super::super::split::{Piece, Splitter, StreamJoiner};
 use super::names::{Form, name, parse};
 use super::*;
 use crate::config::values::{Gid, Uid};
@@ -34,9 +34,17 @@ fn after(seconds: u64) -> Now {
     Now { at: now.at + Duration::from_secs(seconds), wall: Stamp(NOON + seconds * 1_000_000) }
 }
 
+/// Appends a piece as a service's own side lays it out.
+fn push(store: &mut Store, joiner: &mut StreamJoiner, stream: u64, piece: Piece<'_>) {
+    let mut text = Vec::new();
+    joiner.append(stream, piece, &mut text);
+    store.append(&text);
+}
+
 fn say(store: &mut Store, lines: impl IntoIterator<Item = String>, now: Now) {
+    let mut joiner = StreamJoiner::default();
     for line in lines {
-        store.push(0, Piece { bytes: line.as_bytes(), continued: false, more: false });
+        push(store, &mut joiner, 0, Piece { bytes: line.as_bytes(), continued: false, more: false });
         store.flush(now);
     }
 }
@@ -223,18 +231,19 @@ fn a_very_long_line_is_whole_unless_another_stream_speaks_in_between() {
     let mut store = store(asked(place.path(), 1_000_000));
     let mut splitter = Splitter::new(LONGEST_OF_FILE);
     let long = vec![b'x'; 300_000];
-    let mut feed = |store: &mut Store, bytes: &[u8]| {
-        splitter.feed(bytes, |piece| store.push(1, piece));
+    let mut joiner = StreamJoiner::default();
+    let mut feed = |store: &mut Store, joiner: &mut StreamJoiner, bytes: &[u8]| {
+        splitter.feed(bytes, |piece| push(store, joiner, 1, piece));
         store.flush(after(0));
     };
     for chunk in long.chunks(50_000) {
-        feed(&mut store, chunk);
+        feed(&mut store, &mut joiner, chunk);
     }
-    feed(&mut store, b"\nshort\n");
+    feed(&mut store, &mut joiner, b"\nshort\n");
     assert_eq!(whole(place.path()), [long.as_slice(), b"\nshort\n"].concat());
-    feed(&mut store, &long);
-    store.push(2, Piece { bytes: b"other", continued: false, more: false });
-    feed(&mut store, b"end\n");
+    feed(&mut store, &mut joiner, &long);
+    push(&mut store, &mut joiner, 2, Piece { bytes: b"other", continued: false, more: false });
+    feed(&mut store, &mut joiner, b"end\n");
     let all = whole(place.path());
     let lines: Vec<_> = all.split(|byte| *byte == b'\n').skip(2).collect();
     assert_eq!(lines[1], b"other");
@@ -245,8 +254,9 @@ fn a_very_long_line_is_whole_unless_another_stream_speaks_in_between() {
 fn an_endless_line_fills_no_disk_and_no_memory() {
     let place = tempfile::tempdir().unwrap();
     let mut store = store(LogDirectory { keep: 2, ..asked(place.path(), 100_000) });
+    let mut joiner = StreamJoiner::default();
     for _ in 0..200 {
-        store.push(1, Piece { bytes: &[b'x'; LONGEST_OF_FILE], continued: true, more: true });
+        push(&mut store, &mut joiner, 1, Piece { bytes: &[b'x'; LONGEST_OF_FILE], continued: true, more: true });
         store.flush(after(0));
         assert!(store.waiting.len() <= AGAIN + LONGEST_OF_FILE);
     }
@@ -326,14 +336,15 @@ proptest! {
         let place = tempfile::tempdir().unwrap();
         let mut log = store(asked(place.path(), max_size));
         let mut splitter = Splitter::new(LONGEST_OF_FILE);
+        let mut joiner = StreamJoiner::default();
         for (restarts, bytes) in &chunks {
-            splitter.feed(bytes, |piece| log.push(0, piece));
+            splitter.feed(bytes, |piece| push(&mut log, &mut joiner, 0, piece));
             log.flush(after(0));
             if *restarts {
                 log = store(asked(place.path(), max_size));
             }
         }
-        splitter.finish(|piece| log.push(0, piece));
+        splitter.finish(|piece| push(&mut log, &mut joiner, 0, piece));
         log.flush(after(0));
         let mut expected = chunks.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>().concat();
         if expected.last().is_some_and(|byte| *byte != b'\n') {
