@@ -1,17 +1,14 @@
 //! What a service was started with stays with that run; and the loop of PID 1 itself touches nothing that may hang: what
 //! lies on a disk is looked up, read and written by children.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jail::{Jail, LIMIT, Running, below, possible};
+use crate::support::jail::{Jail, LIMIT, Running, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;

@@ -1,12 +1,8 @@
 //! `at` with the real binary as the real PID 1, its real clock and its real control socket.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jail::{INSIDE, Jail, LIMIT, possible};
+use crate::support::jail::{INSIDE, Jail, LIMIT, possible};
 
 /// A time that comes within a minute, and the whole machine may be slow.
 const TWO_MINUTES: Duration = Duration::from_secs(120);

@@ -1,18 +1,11 @@
 //! The real binary, as people meet it at a prompt: usage, help, `check`, `plan`, `status`, `run-as`, exit codes. Nothing
 //! here boots: what a container does is tested in one.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test runs programs
 
-#[path = "cli/check.rs"]
 mod check;
-#[path = "cli/control.rs"]
 mod control;
-#[path = "cli/doctor.rs"]
 mod doctor;
-#[path = "cli/help.rs"]
 mod help;
-#[path = "cli/plan.rs"]
 mod plan;
-#[path = "cli/run_as.rs"]
 mod run_as;
 
 use std::ffi::OsStr;
@@ -21,7 +14,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_stepdown");
+use crate::support::program::program;
+
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a run said and how it ended.
@@ -34,7 +28,7 @@ struct Said {
 
 /// The binary with these arguments, a bare environment, and no terminal.
 fn stepdown(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(program());
     command.args(arguments).env_clear().env("PATH", PATH).stdin(Stdio::null());
     command
 }

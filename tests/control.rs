@@ -1,17 +1,12 @@
 //! The control socket of the real binary as the real PID 1: who is answered, when, and what callers cannot do to each
 //! other (DESIGN §6, SECURITY T32).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/cell.rs"]
-mod cell;
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
-use cell::Cell;
-use jail::{Jail, LIMIT, Origin, Running, possible};
+use crate::support::cell::Cell;
+use crate::support::jail::{Jail, LIMIT, Origin, Running, possible};
 
 const BINARY: &str = jail::INSIDE;
 
@@ -606,8 +601,8 @@ fn beside_a_running_init_plan_tells_of_the_next_start() {
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
         jail::pass_elsewhere(&[
-            "root_and_the_app_user_are_answered_and_nobody_else",
-            "status_is_answered_while_the_container_is_prepared",
+            "control::root_and_the_app_user_are_answered_and_nobody_else",
+            "control::status_is_answered_while_the_container_is_prepared",
         ]);
     }
 }

@@ -1,14 +1,11 @@
 //! The real binary as the real PID 1: readiness and health of every kind, waiting outside, turns, pipes, stop commands,
 //! reload (DESIGN §4, §7).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::os::linux::net::SocketAddrExt;
 use std::process::{Command, Output};
 
-use jail::{Ended, Jail, LIMIT, Line, Running, possible};
+use crate::support::jail::{Ended, Jail, LIMIT, Line, Running, possible};
 
 fn app() -> Jail {
     Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")

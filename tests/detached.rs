@@ -1,13 +1,10 @@
 //! The real binary as the real PID 1, and what a service starts and what then leaves its session and process group: whose
 //! it is, and that it ends with that service (DESIGN §4).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::process::Command;
 
-use jail::{Jail, LIMIT, Line, Running, possible};
+use crate::support::jail::{Jail, LIMIT, Line, Running, possible};
 
 const BINARY: &str = jail::INSIDE;
 

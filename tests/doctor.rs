@@ -1,16 +1,13 @@
 //! `doctor` with the real binary as the real PID 1: as the main command, and called from inside a running container as
 //! `docker exec` does, as root, as the app user and as a stranger.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use jail::{Jail, LIMIT, Origin, Running, possible};
+use crate::support::jail::{Jail, LIMIT, Origin, Running, possible};
 
 const BINARY: &str = jail::INSIDE;
 const OWN: &str = "[[own]]\npath = \"/data\"\n";

@@ -1,16 +1,13 @@
 //! The real binary as the real PID 1 where the kernel refuses it processes, descriptors, memory; where services say that
 //! they are ready in odd ways; and where what is asked answers badly: a line that names it, a pause, and the loop goes on.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jail::{Jail, LIMIT, Line, Running, below, possible};
+use crate::support::jail::{Jail, LIMIT, Line, Running, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

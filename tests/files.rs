@@ -1,9 +1,6 @@
 //! Account files, runtime directory, declared directories and stdio, for real: SECURITY T13, T15, T38 and DESIGN §3.1,
 //! §3.3. As root.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // fork
-
-mod own_support;
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
@@ -14,6 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::support::own_support::{HERE, bind, in_child, jailed, read_only, tmpfs, without};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::pty::openpty;
@@ -21,7 +19,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, fstat};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, mkfifo, pipe};
-use own_support::{HERE, bind, in_child, jailed, read_only, tmpfs, without};
 use stepdown::boot::accounts::{remove_leftovers, replace};
 use stepdown::boot::directories;
 use stepdown::boot::placement::Placement;

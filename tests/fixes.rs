@@ -1,16 +1,12 @@
 //! What the boot prints as a fix, pasted: each of its ways is taken alone, and the next boot has nothing left to say of it.
 //! What only Docker's own files can be told (`compose:`, a Dockerfile) is not: the flags beside it say the same.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jail::{Jail, Origin, possible};
+use crate::support::jail::{Jail, Origin, possible};
 
 /// A container as somebody starts it, and the directory of the host from which.
 struct Container {

@@ -4,12 +4,8 @@
 //! Nothing here is measured in time. One service, `clock`, floods its log and counts what PID 1 reads of it, which is
 //! bounded in each turn: what it counts between a cause and its effect is a number of turns. While PID 1 does not run, its
 //! pipe is full and it counts nothing, so a loaded machine changes no count.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
-use jail::{Jail, LIMIT, Stdout, possible};
+use crate::support::jail::{Jail, LIMIT, Stdout, possible};
 
 /// Turns of the loop that may pass between a cause and its effect: a request passes through several tasks.
 const MOST_TURNS: u64 = 6;

@@ -1,15 +1,12 @@
 //! What a tree names on this machine and a rehearsal does not have: said before the boot, with a flag that helps.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use jail::possible;
+use crate::support::jail::possible;
 
 /// A project below a directory, with a program that says so.
 fn project(below: &str) -> tempfile::TempDir {

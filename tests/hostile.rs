@@ -1,35 +1,19 @@
 //! The real binary as the real PID 1 on machines and with wishes that nobody should have, and somebody has: it boots with a
 //! named degradation, or stops with a named reason and its documented exit code. It never hangs and never panics.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/cell.rs"]
-mod cell;
-#[path = "support/jail.rs"]
-mod jail;
-
-#[path = "hostile/boot.rs"]
 mod boot;
-#[path = "hostile/drop.rs"]
 mod drop;
-#[path = "hostile/environment.rs"]
 mod environment;
-#[path = "hostile/full.rs"]
 mod full;
-#[path = "hostile/identity.rs"]
 mod identity;
-#[path = "hostile/machine.rs"]
 mod machine;
-#[path = "hostile/scarce.rs"]
 mod scarce;
-#[path = "hostile/stdio.rs"]
 mod stdio;
-#[path = "hostile/window.rs"]
 mod window;
-#[path = "hostile/wishes.rs"]
 mod wishes;
 
-use cell::Cell;
-use jail::Ended;
+use crate::support::cell::Cell;
+use crate::support::jail::Ended;
 
 /// Everything that was said, as one text.
 fn text(ended: &Ended) -> String {

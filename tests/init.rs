@@ -1,17 +1,11 @@
 //! The real binary as the real PID 1, and what a service sees then: the probe's record, compared whole. Only what differs from
 //! run to run is masked: the number of the private gid, and limits, niceness, `oom_score_adj`, seccomp and cgroups that come
 //! from whoever runs the tests.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
-#[path = "support/record.rs"]
-mod record;
 
 use std::fs;
 
-use jail::{Jail, LIMIT, Origin, possible};
-use record::{compare, merge};
+use crate::support::jail::{Jail, LIMIT, Origin, possible};
+use crate::support::record::{compare, merge};
 use serde_json::{Value, json};
 
 /// One service, nothing special declared.

@@ -1,13 +1,9 @@
 //! The real binary as the real PID 1, and what its services and looks leave behind: zombies that nobody waits for, jobs with
 //! groups of their own, stragglers that mind nothing (DESIGN §4, §8).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::time::{Duration, Instant};
 
-use jail::{Jail, LIMIT, Line, possible, status};
+use crate::support::jail::{Jail, LIMIT, Line, possible, status};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

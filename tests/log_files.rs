@@ -1,14 +1,11 @@
 //! Log files where only root can set the scene: disks that are full, directories that belong to others (SECURITY T30, T32).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-mod own_support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use own_support::{HERE, jailed, tmpfs};
+use crate::support::own_support::{HERE, jailed, tmpfs};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Stamp};

@@ -1,11 +1,7 @@
 //! The loop and its logs, end to end: real services, every format at once, a reader that stalls, each line compared.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // dup2
 
-mod own_support;
-#[path = "support/facts.rs"]
-mod support;
-
+use crate::support::facts as support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,9 +10,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::support::own_support::in_child;
 use nix::libc;
 use nix::unistd::{getegid, geteuid, pipe};
-use own_support::in_child;
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};

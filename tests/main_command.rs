@@ -1,10 +1,6 @@
 //! `[main]` with the real binary as the real PID 1: what a plain `docker run IMAGE COMMAND` does with a description.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
-use jail::{Jail, LIMIT, Origin, possible};
+use crate::support::jail::{Jail, LIMIT, Origin, possible};
 use nix::sys::signal::Signal;
 
 /// Says that it runs, then which of these signals it gets, and ends with that code.

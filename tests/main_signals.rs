@@ -1,11 +1,7 @@
 //! The real binary as the real PID 1: which signals the main command gets, and what is said of those that nobody takes.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // kill(2): realtime signals have no name in nix
 
-#[path = "support/jail.rs"]
-mod jail;
-
-use jail::{Jail, LIMIT, Running, possible};
+use crate::support::jail::{Jail, LIMIT, Running, possible};
 use nix::libc;
 
 /// Says the number of each signal that it gets, and ends with 7 after the second USR2.

@@ -1,5 +1,4 @@
 //! `run::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own files
 
 use std::ffi::OsString;
 use std::fs;

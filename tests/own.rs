@@ -1,8 +1,5 @@
 //! Ownership of hostile and odd trees, for real: SECURITY T01, T03, T04, T06, T08, T38, T39 and DESIGN §3.2. As root.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // raw renameat2 and kill of our own children
-
-mod own_support;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::own_support::{
+    Forbidden, HERE, app, bind, forbid, in_child, jailed, own, read_only, tmpfs, tree, try_own, without,
+};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, lstat, makedev, mknod};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
-use own_support::{
-    Forbidden, HERE, app, bind, forbid, in_child, jailed, own, read_only, tmpfs, tree, try_own, without,
-};
 use stepdown::boot::own::{Cause, OwnReport, Progress, Usability, apply};
 use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};

@@ -1,13 +1,9 @@
 //! The real binary as the real PID 1, and services that try to change its limits, priorities and processors (SECURITY P3).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // seccomp(2): a filter around the container
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::process::Command;
 
-use jail::{INSIDE, Jail, LIMIT, Line, Running, possible};
+use crate::support::jail::{INSIDE, Jail, LIMIT, Line, Running, possible};
 use nix::errno::Errno;
 use nix::libc;
 

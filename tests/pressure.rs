@@ -1,16 +1,12 @@
 //! The real binary as the real PID 1 while things go wrong: floods, readers that stall, orphans, services that will not end,
 //! programs that cannot start, every signal, a panic of our own (DESIGN §4–§8, SECURITY T23, T24, T27, T29, T36).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use jail::{Ended, Jail, LIMIT, Line, Origin, below, possible, status};
+use crate::support::jail::{Ended, Jail, LIMIT, Line, Origin, below, possible, status};
 use nix::sys::signal::Signal;
 
 fn app() -> Jail {

@@ -1,12 +1,9 @@
 //! `run::probe` against targets that are well, wrong, refusing, hanging, or answering rubbish. Each test looks from a
 //! child of its own, which has one thread as PID 1 has; the targets live in threads of the test.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)] // a test has its own clock, threads and files
 
-#[path = "own_support/mod.rs"]
-mod own_support;
-#[path = "probes/scene.rs"]
 mod scene;
 
+use crate::support::own_support;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -14,8 +11,8 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::support::own_support::{bind, in_child, jailed, root};
 use nix::errno::Errno;
-use own_support::{bind, in_child, jailed, root};
 use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 use stepdown::config::probe::Probe;
 use stepdown::supervise::ProbeResult;

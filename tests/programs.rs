@@ -1,16 +1,12 @@
 //! A program that the kernel does not execute is explained, and so is one that has less than its file says (execve(2),
 //! capabilities(7)): before the boot where the image shows it, and in the report of the start.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "support/jail.rs"]
-mod jail;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use jail::{Ended, Jail, possible};
+use crate::support::jail::{Ended, Jail, possible};
 use tempfile::TempDir;
 
 fn app() -> Jail {

@@ -1,25 +1,22 @@
 //! What is always true of the engine, over thousands of simulated worlds: DESIGN §4, STYLE 3.9 and more.
 //!
-//! The worlds are lived once for all tests of this file (tests/support/lived.rs: nextest gives each test a process of its
+//! The worlds are lived once for all tests of this file (tests/support/engine/lived.rs: nextest gives each test a process of its
 //! own); each test then looks for violations of its own property. A
 //! failure names the property, the seed, and the trace of the smallest world that shows it. To see one world:
-//! `STEPDOWN_SEED=123 cargo test --test properties the_world_of_a_seed -- --nocapture`.
-#![allow(clippy::disallowed_methods)] // how many worlds, and which: asked of whoever runs the tests
-
-mod support;
+//! `STEPDOWN_SEED=123 cargo test --test all properties::the_world_of_a_seed -- --nocapture`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::support::engine::draft::{longrun, main_command, oneshot, setup};
+use crate::support::engine::lived;
+use crate::support::engine::oracle::Property;
+use crate::support::engine::rng::Rng;
+use crate::support::engine::transitions::{Kind, Reached, impossible};
+use crate::support::engine::world::World;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, Supervisor, Time};
-use support::draft::{longrun, main_command, oneshot, setup};
-use support::lived;
-use support::oracle::Property;
-use support::rng::Rng;
-use support::transitions::{Kind, Reached, impossible};
-use support::world::World;
 
 /// How many worlds.
 ///

@@ -1,11 +1,7 @@
 //! The README cannot drift: its tables are generated from the values that the program itself uses.
-//! `STEPDOWN_WRITE_README=1 cargo test --test readme` writes them anew.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
+//! `STEPDOWN_WRITE_README=1 cargo test --test all readme::` writes them anew.
 
-#[path = "support/environments.rs"]
-#[allow(dead_code, missing_docs)] // what only containers are asked
-mod environments;
-
+use crate::support::environments;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,7 +84,7 @@ fn its_tables_are_what_the_program_uses() {
     if std::env::var_os("STEPDOWN_WRITE_README").is_some() {
         fs::write(readme(), &then).unwrap();
     }
-    assert!(now == then, "README.md is not up to date: STEPDOWN_WRITE_README=1 cargo test --test readme");
+    assert!(now == then, "README.md is not up to date: STEPDOWN_WRITE_README=1 cargo test --test all readme::");
 }
 
 #[test]

@@ -1,20 +1,15 @@
 //! The rehearsal itself: what is inside is what Docker would give, and nothing on the host changes.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-#[path = "support/jail_screen.rs"]
-mod screen;
-
+use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use jail::{Jail, LIMIT, Origin, possible};
+use crate::support::jail::screen::Screen;
+use crate::support::jail::{Jail, LIMIT, Origin, possible};
 use nix::sys::signal::Signal;
 use nix::sys::termios::tcgetattr;
-use screen::Screen;
 
 /// Somebody who is in no passwd file and no subuid file.
 const STRANGER: (u32, u32) = (61_234, 61_234);

@@ -1,15 +1,12 @@
 //! What a reload costs the real PID 1: what it removes leaves nothing behind, and what it reads holds nothing else up.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jail::{Jail, LIMIT, Running, possible};
+use crate::support::jail::{Jail, LIMIT, Running, possible};
 
 const BINARY: &str = jail::INSIDE;
 

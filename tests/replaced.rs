@@ -1,25 +1,18 @@
 //! Called by the names of the inits that it replaces: compared with tini and dumb-init themselves, argument by argument.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "replaced/catatonit.rs"]
 mod catatonit;
-#[path = "replaced/differences.rs"]
 mod differences;
-#[path = "replaced/dumb_init.rs"]
 mod dumb_init;
-#[path = "replaced/inits.rs"]
 mod inits;
-#[path = "support/jail.rs"]
-mod jail;
-#[path = "replaced/tini.rs"]
 mod tini;
 
+use crate::support::jail;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::jail::skipped;
 use inits::ORPHAN;
-use jail::skipped;
 
 /// What is seen of a run: exit code, standard output, standard error without process ids.
 type Seen = (Option<i32>, String, String);

@@ -3,15 +3,10 @@
 //! for longer than a moment, nobody root, dependents in order, and PID 1 none the worse.
 //!
 //! `STEPDOWN_TEST_SEED=N` repeats a run's choices (not the kernel's).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 #![allow(unsafe_code)] // pidfd_open(2), pidfd_send_signal(2): a number that was somebody else's meanwhile is never signalled
 
-#[path = "support/jail.rs"]
-mod jail;
 #[allow(dead_code)] // every test file uses its own part
-#[path = "support/rng.rs"]
-mod rng;
-
+use crate::support::jail;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
@@ -20,9 +15,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use jail::{Ended, Jail, LIMIT, Line, Running, below, possible, status};
+use crate::support::engine::rng::Rng;
+use crate::support::jail::{Ended, Jail, LIMIT, Line, Running, below, possible, status};
 use nix::libc;
-use rng::Rng;
 
 const BINARY: &str = jail::INSIDE;
 const KILLS: usize = 2000;

@@ -1,15 +1,12 @@
 //! What the app user can write must not become more than the app user: files that PID 1 reads for a service, variables, trees
 //! (SECURITY A1, A5, B2).
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
 
-#[path = "support/jail.rs"]
-mod jail;
-
+use crate::support::jail;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use jail::{Ended, Jail, possible};
+use crate::support::jail::{Ended, Jail, possible};
 use tempfile::TempDir;
 
 const APP: u32 = 1234;

@@ -1,5 +1,5 @@
 //! What the events of one service's processes mean: one method per event, each a match over every state. Where a state
-//! does nothing, the pair cannot occur or does not matter; `tests/support/transitions.rs` says which.
+//! does nothing, the pair cannot occur or does not matter; `tests/support/engine/transitions.rs` says which.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::differences::{allowed, same_code};
-use crate::support::{Docker, Image, Run, both, must, program};
+use super::differences::{allowed, same_code};
+use crate::support::docker::{Docker, Image, Run, both, must, program};
 
 /// What a name would differ in.
 const HOST: &str = "twin";

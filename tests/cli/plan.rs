@@ -72,7 +72,8 @@ fn plan_after(setup: &str) -> Said {
     let script = format!("mount --make-rprivate / && {setup} && exec \"$0\" plan \"$1\"");
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "sh", "-ec", &script, BINARY])
+        .args(["--mount", "sh", "-ec", &script])
+        .arg(program())
         .arg(here.path())
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")

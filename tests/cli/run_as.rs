@@ -77,7 +77,8 @@ fn root_that_stays_root_has_the_groups_of_its_account_alone() {
         return;
     }
     let mut command = Command::new("perl");
-    command.args(["-e", "$) = '0 0 4243'; exec @ARGV", BINARY, "run-as", "root", "sh", "-c", "id -G"]);
+    command.args(["-e", "$) = '0 0 4243'; exec @ARGV"]).arg(program());
+    command.args(["run-as", "root", "sh", "-c", "id -G"]);
     let groups = said(&mut command).out;
     assert!(!groups.split_whitespace().any(|group| group == "4243"), "{groups}");
 }
@@ -87,7 +88,7 @@ fn open_to_everybody() -> (tempfile::TempDir, std::path::PathBuf) {
     let open = tempfile::tempdir().unwrap();
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = open.path().join("stepdown");
-    fs::copy(BINARY, &copy).unwrap();
+    fs::copy(program(), &copy).unwrap();
     (open, copy)
 }
 

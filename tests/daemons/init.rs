@@ -1,8 +1,8 @@
 //! `dockerd --init-path OURS` and `docker run --init`: Docker mounts it as `/sbin/docker-init` and runs
 //! `/sbin/docker-init -- COMMAND`.
 
-use crate::daemon::{Daemon, IMAGE};
-use crate::support::{binary, both};
+use super::daemon::{Daemon, IMAGE};
+use crate::support::docker::{binary, both};
 
 #[test]
 fn it_is_the_init_that_docker_expects() {

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::{MetadataExt, chown};
 
-use crate::daemon::{Daemon, FIRST, IMAGE};
-use crate::support::{PATIENCE, both, wait_for};
+use super::daemon::{Daemon, FIRST, IMAGE};
+use crate::support::docker::{PATIENCE, both, wait_for};
 
 #[test]
 fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside() {

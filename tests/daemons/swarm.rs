@@ -1,7 +1,7 @@
 //! A stack on a swarm of one node: health, secrets, a rolling update, and the old tasks' ordered end.
 
-use crate::daemon::{Daemon, IMAGE};
-use crate::support::{PATIENCE, both, wait_for};
+use super::daemon::{Daemon, IMAGE};
+use crate::support::docker::{PATIENCE, both, wait_for};
 
 const STACK: &str = r#"
 version: "3.8"

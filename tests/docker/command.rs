@@ -1,6 +1,6 @@
 //! The main command: its exit code, its signals, its orphans.
 
-use crate::support::{Docker, Image, PATIENCE, Run, wait_for};
+use crate::support::docker::{Docker, Image, PATIENCE, Run, wait_for};
 
 #[test]
 fn the_containers_exit_code_is_the_commands() {

@@ -9,10 +9,10 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::environments::{assert_order, assert_records};
-use crate::environments_table::{DOCKER, Environment, Lost, Mode};
-use crate::expected::PROGRAMS;
-use crate::support::{Container, Docker, GRACE, PATIENCE, Project, must, wait_for};
+use super::environments::{assert_order, assert_records};
+use super::expected::PROGRAMS;
+use crate::support::docker::{Container, Docker, GRACE, PATIENCE, Project, must, wait_for};
+use crate::support::environments::{DOCKER, Environment, Lost, Mode};
 
 /// A directory for `/data` of that owner.
 fn data(uid: u32, gid: u32) -> TempDir {

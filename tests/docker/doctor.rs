@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use crate::support::{Container, Docker, Ended, Image, Run, Volume, both, docker, must};
+use crate::support::docker::{Container, Docker, Ended, Image, Run, Volume, both, docker, must};
 
 const OWN: &str = "[[own]]\npath = \"/data\"\n";
 
 /// A run of the image that owns `/data`, by a file that lives as long as the returned directory.
 fn owning(docker: &Docker, toml: &str) -> (Run, tempfile::TempDir) {
-    let tree = crate::files(&[("stepdown.toml", toml)]);
+    let tree = super::files(&[("stepdown.toml", toml)]);
     let run = Run::of(&Image::plain(docker)).file(&tree.path().join("stepdown.toml"), "/etc/stepdown.toml");
     (run, tree)
 }
@@ -80,7 +80,7 @@ fn a_foreign_volume_is_mended_by_the_line_that_it_prints() {
 #[test]
 fn a_secret_that_the_app_cannot_read_is_named() {
     let Some(docker) = Docker::here() else { return };
-    let secrets = crate::files(&[("db", "hidden")]);
+    let secrets = super::files(&[("db", "hidden")]);
     let secret = secrets.path().join("db");
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("it is ours");
     let doctor = || fresh(Run::of(&Image::plain(&docker)).with("--user 1:1").file(&secret, "/run/secrets/db"));
@@ -98,7 +98,7 @@ fn a_secret_that_the_app_cannot_read_is_named() {
 #[test]
 fn a_read_only_root_and_a_read_only_volume_are_degraded() {
     let Some(docker) = Docker::here() else { return };
-    let data = crate::files(&[]);
+    let data = super::files(&[]);
     let mount = format!("-v {}:/data:ro --read-only", data.path().display());
     let (run, _tree) = owning(&docker, OWN);
     let ended = fresh(run.with(&mount).env("PUID", "1234"));
@@ -125,7 +125,7 @@ fn without_the_power_to_step_down_it_would_not_start() {
 fn a_device_that_is_mounted_and_not_allowed_is_told_from_one_of_another_group() {
     let Some(docker) = Docker::here() else { return };
     // Nodes with the numbers of /dev/fuse: open to all by mode, and to a group.
-    let nodes = crate::files(&[]);
+    let nodes = super::files(&[]);
     let node = |name: &str, mode: &str| {
         let path = nodes.path().join(name);
         let made = Command::new("mknod").args(["-m", mode]).arg(&path).args(["c", "10", "229"]).status();
@@ -151,7 +151,7 @@ fn a_program_on_a_noexec_mount_is_named() {
     let neighbour = Run::of(&Image::plain(&docker)).with("--ipc shareable").start();
     neighbour.wait_for_log("I am uid");
     neighbour.as_root("cp /bin/sleep /dev/shm/tool");
-    let tree = crate::files(&[("tool.toml", "command = [\"/dev/shm/tool\", \"1000\"]\n")]);
+    let tree = super::files(&[("tool.toml", "command = [\"/dev/shm/tool\", \"1000\"]\n")]);
     let shared = format!("--ipc container:{} -v {}:/etc/services.d:ro", neighbour.name(), tree.path().display());
     let ended = fresh(Run::of(&Image::plain(&docker)).with(&shared));
     ended.expect_code(2);

@@ -9,11 +9,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::environments_table::{ENVIRONMENTS, Environment, Lost, Mode};
-use crate::expected::{self, PROGRAMS, STOPS};
-use crate::processes::Bystander;
-use crate::record::compare;
-use crate::support::{Container, Docker, GRACE, Image, Run};
+use super::expected::{self, PROGRAMS, STOPS};
+use super::processes::Bystander;
+use crate::support::docker::{Container, Docker, GRACE, Image, Run};
+use crate::support::environments::{ENVIRONMENTS, Environment, Lost, Mode};
+use crate::support::record::compare;
 
 macro_rules! rows {
     ($($name:ident)*) => {

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::assert_nobody_is_root;
-use crate::support::{Docker, GRACE, Image, PATIENCE, Project, Run, Volume, must, wait_for};
+use super::assert_nobody_is_root;
+use crate::support::docker::{Docker, GRACE, Image, PATIENCE, Project, Run, Volume, must, wait_for};
 
 /// `1 << 10`, as capability.h counts it.
 const NET_BIND_SERVICE: u64 = 0x400;

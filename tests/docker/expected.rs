@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::environments_table::{Environment, Lost, Mode};
-use crate::record::merge;
+use crate::support::environments::{Environment, Lost, Mode};
+use crate::support::record::merge;
 
 /// The programs of `tests/docker/environments`, in the order in which they start.
 pub const PROGRAMS: [&str; 4] = ["seed", "store", "web", "main"];

@@ -1,6 +1,6 @@
 //! Bad input: exit 100, every problem at once with its place and remedy, and nothing on disk touched.
 
-use crate::support::{Docker, Ended, Image, Run};
+use crate::support::docker::{Docker, Ended, Image, Run};
 
 /// Files that the engine itself mounts or makes.
 const DOCKERS: [&str; 8] = [
@@ -57,7 +57,7 @@ fn every_wrong_number_is_refused_with_its_value() {
 #[test]
 fn all_problems_of_all_files_come_at_once() {
     let Some(docker) = Docker::here() else { return };
-    let tree = crate::files(&[
+    let tree = super::files(&[
         ("web.toml", "command = [\"true\"]\nrestrat = \"never\"\n"),
         ("db.toml", "command = [\"true\"]\nrequires = [\"databse\"]\n"),
         ("one.toml", "command = [\"true\"]\nrequires = [\"two\"]\n"),
@@ -73,13 +73,13 @@ fn all_problems_of_all_files_come_at_once() {
 fn a_cycle_and_a_missing_program_are_named() {
     let Some(docker) = Docker::here() else { return };
     let plain = Image::plain(&docker);
-    let cycle = crate::files(&[
+    let cycle = super::files(&[
         ("one.toml", "command = [\"true\"]\nrequires = [\"two\"]\n"),
         ("two.toml", "command = [\"true\"]\nrequires = [\"one\"]\n"),
     ]);
     let ended = Run::of(&plain).file(cycle.path(), "/etc/services.d").command(["true"]).ended();
     assert_refused(&ended, &["one", "two"]);
-    let gone = crate::files(&[("gone.toml", "command = [\"/usr/bin/no-such-program\"]\n")]);
+    let gone = super::files(&[("gone.toml", "command = [\"/usr/bin/no-such-program\"]\n")]);
     let ended = Run::of(&plain).file(gone.path(), "/etc/services.d").command(["true"]).ended();
     assert_refused(&ended, &["gone.toml", "/usr/bin/no-such-program"]);
 }
@@ -94,7 +94,7 @@ fn nothing_to_run_is_a_mistake() {
 #[test]
 fn check_in_an_image_finds_what_boot_would() {
     let Some(docker) = Docker::here() else { return };
-    let tree = crate::files(&[("web.toml", "command = [\"true\"]\nrestrat = \"never\"\n")]);
+    let tree = super::files(&[("web.toml", "command = [\"true\"]\nrestrat = \"never\"\n")]);
     let run =
         Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").with("--entrypoint /usr/bin/stepdown");
     assert_refused(&run.command(["check"]).ended(), &["web.toml:2", "restrat", "restart"]);

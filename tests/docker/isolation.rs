@@ -1,6 +1,6 @@
 //! What a service can see of PID 1 and do to it, with the tools of a plain Debian (SECURITY.md T11, T16–T20, T23).
 
-use crate::support::{Docker, Image, Run};
+use crate::support::docker::{Docker, Image, Run};
 
 /// Every way to look into PID 1 that a shell has; each must fail.
 const PEEK: &str = "for file in environ mem maps exe cwd root fd/0 auxv stack; do
@@ -53,7 +53,7 @@ fn only_the_three_standard_descriptors_reach_a_program() {
     let main = Run::of(&plain).env("PUID", "1234").command(["ls", "/proc/self/fd"]).ended();
     assert_eq!(descriptors(main.expect_code(0)), ["0", "1", "2", "3"], "{}", main.output);
 
-    let tree = crate::files(&[("probe.toml", "type = \"oneshot\"\ncommand = [\"ls\", \"/proc/self/fd\"]\n")]);
+    let tree = super::files(&[("probe.toml", "type = \"oneshot\"\ncommand = [\"ls\", \"/proc/self/fd\"]\n")]);
     let run = Run::of(&plain).file(tree.path(), "/etc/services.d").with("--entrypoint /usr/bin/stepdown");
     let service = run.command(["init"]).ended();
     assert_eq!(descriptors(service.expect_code(0)), ["0", "1", "2", "3"], "{}", service.output);
@@ -62,7 +62,7 @@ fn only_the_three_standard_descriptors_reach_a_program() {
 #[test]
 fn no_signal_from_inside_ends_the_container_but_those_that_mean_stop() {
     let Some(docker) = Docker::here() else { return };
-    let tree = crate::files(&[("web.toml", "script = '''\necho up\nwhile :; do sleep 1; done\n'''\n")]);
+    let tree = super::files(&[("web.toml", "script = '''\necho up\nwhile :; do sleep 1; done\n'''\n")]);
     let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let web = run.with("--entrypoint /usr/bin/stepdown").command(["init"]).start();
     web.wait_for_log("up");

@@ -1,6 +1,6 @@
 //! A memory limit and a service that wants more (SECURITY.md T37).
 
-use crate::support::{Docker, Image, Run};
+use crate::support::docker::{Docker, Image, Run};
 
 /// More than there is, and held.
 const EATER: &str = "command = [\"perl\", \"-e\", 'print \"eats\\n\"; $x = \"x\" x 300_000_000; sleep 600']\n\
@@ -10,7 +10,7 @@ const EATER: &str = "command = [\"perl\", \"-e\", 'print \"eats\\n\"; $x = \"x\"
 fn who_eats_all_memory_is_killed_named_and_started_again_and_nobody_else_is() {
     let Some(docker) = Docker::here() else { return };
     let calm = "command = [\"sleep\", \"600\"]\n";
-    let tree = crate::files(&[("eater.toml", EATER), ("calm.toml", calm)]);
+    let tree = super::files(&[("eater.toml", EATER), ("calm.toml", calm)]);
     let run = Run::of(&Image::plain(&docker)).with("--memory 64m --memory-swap 64m").env("PUID", "1234");
     let run = run.with("--entrypoint /usr/bin/stepdown").command(["init"]);
     let container = run.file(tree.path(), "/etc/services.d").start();

@@ -1,7 +1,7 @@
 //! The modes of DESIGN §2 on the demo image and on a bare command.
 
-use crate::assert_nobody_is_root;
-use crate::support::{Docker, Image, Run};
+use super::assert_nobody_is_root;
+use crate::support::docker::{Docker, Image, Run};
 
 /// A set of capabilities with none in it.
 const NOTHING: u64 = 0;
@@ -165,7 +165,7 @@ fn in_a_shared_pid_namespace_it_leaves_the_neighbours_alone() {
 #[test]
 fn a_container_file_can_refuse_to_start_without_root() {
     let Some(docker) = Docker::here() else { return };
-    let tree = crate::files(&[("stepdown.toml", "without_root = \"refuse\"\n")]);
+    let tree = super::files(&[("stepdown.toml", "without_root = \"refuse\"\n")]);
     let file = tree.path().join("stepdown.toml");
     let run = Run::of(&Image::plain(&docker)).with("--user 1000:1000").file(&file, "/etc/stepdown.toml");
     let ended = run.script("echo it ran").ended();
@@ -178,7 +178,7 @@ fn a_container_file_can_refuse_to_start_without_root() {
 fn the_bases_own_cmd_is_forgotten() {
     let Some(docker) = Docker::here() else { return };
     let image = Image::demo(&docker);
-    let config = crate::support::must([
+    let config = crate::support::docker::must([
         "image",
         "inspect",
         "--format",

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Docker, Image, PATIENCE, Run, wait_for};
+use crate::support::docker::{Docker, Image, PATIENCE, Run, wait_for};
 
 /// A process of the host, as some user; gone when dropped.
 pub struct Bystander(Child);

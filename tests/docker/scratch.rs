@@ -1,6 +1,6 @@
 //! An image FROM scratch: no shell, no libc, no /etc, and the same binary.
 
-use crate::support::{Docker, Image, Run, Scratch};
+use crate::support::docker::{Docker, Image, Run, Scratch};
 
 /// Writes down who it and PID 1 are, and the variables that it lives on.
 const PAYLOAD: &str = r#"

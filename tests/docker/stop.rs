@@ -1,6 +1,6 @@
 //! Stopping, killing, restarting: in order, in time, with the right code, and nothing left to do at the next start.
 
-use crate::support::{Docker, GRACE, Image, Run, Volume};
+use crate::support::docker::{Docker, GRACE, Image, Run, Volume};
 
 #[test]
 fn docker_stop_ends_services_in_reverse_order_and_in_time() {
@@ -29,7 +29,7 @@ fn a_crashing_service_is_started_again() {
 fn a_service_that_ignores_term_is_killed_within_the_budget() {
     let Some(docker) = Docker::here() else { return };
     let tree =
-        crate::files(&[("deaf.toml", "script = '''\ntrap '' TERM\necho ready\nwhile :; do sleep 1; done\n'''\n")]);
+        super::files(&[("deaf.toml", "script = '''\ntrap '' TERM\necho ready\nwhile :; do sleep 1; done\n'''\n")]);
     let deaf =
         Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").with("--entrypoint /usr/bin/stepdown");
     let deaf = deaf.command(["init"]).start();
@@ -52,7 +52,7 @@ fn a_stopped_process_is_woken_to_hear_the_signal() {
 #[test]
 fn a_second_start_finds_nothing_left_to_do() {
     let Some(docker) = Docker::here() else { return };
-    let own = crate::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
+    let own = super::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
     let volume = Volume::new();
     let run = Run::of(&Image::plain(&docker)).env("PUID", "1234").env("PGID", "1235").volume(&volume, "/data");
     let plain = run.file(&own.path().join("stepdown.toml"), "/etc/stepdown.toml").start();
@@ -80,7 +80,7 @@ fn a_killed_container_starts_again_as_if_nothing_had_been() {
     demo.wait_for_log_times("I am uid 1234; PID 1 is uid 1234", 2);
     assert_eq!(demo.as_root("cat /etc/passwd /etc/group /etc/shadow"), accounts);
     assert_eq!(demo.as_root("ls -a /etc | grep -c stepdown || :").trim(), "0", "no temporary file stays");
-    crate::assert_nobody_is_root(&demo, 1234, 3);
+    super::assert_nobody_is_root(&demo, 1234, 3);
 }
 
 #[test]

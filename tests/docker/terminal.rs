@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::Child;
 
-use crate::support::{Docker, Image, Run};
+use crate::support::docker::{Docker, Image, Run};
 
 /// Reads what the terminal shows until the client ends.
 fn rest(child: &mut Child) -> String {
@@ -46,7 +46,7 @@ fn a_service_has_no_controlling_terminal() {
     let Some(docker) = Docker::here() else { return };
     let probe = "type = \"oneshot\"\nscript = '''\nif (: >/dev/tty) 2>/dev/null; then echo it opened the terminal; \
                  else echo no terminal here; fi\n'''\n";
-    let tree = crate::files(&[("probe.toml", probe)]);
+    let tree = super::files(&[("probe.toml", probe)]);
     let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
     let shown = rest(&mut client);
@@ -72,7 +72,7 @@ fn a_service_that_writes_to_the_terminal_cannot_type_there() {
     let Some(docker) = Docker::here() else { return };
     let probe =
         format!("type = \"oneshot\"\nlog = {{ format = \"inherit\" }}\ncommand = [\"perl\", \"-e\", '''{INJECT}''']\n");
-    let tree = crate::files(&[("probe.toml", &probe)]);
+    let tree = super::files(&[("probe.toml", &probe)]);
     let run = Run::of(&Image::plain(&docker)).file(tree.path(), "/etc/services.d").env("PUID", "1234");
     let (container, mut client) = run.script("sleep 1; exit 6").with_terminal();
     let shown = rest(&mut client);

@@ -1,10 +1,10 @@
 //! PUID and PGID on volumes that outlive containers.
 
-use crate::support::{Docker, Ended, Image, Run, Volume};
+use crate::support::docker::{Docker, Ended, Image, Run, Volume};
 
 /// Runs `script` as `uid` with `/data` declared.
 fn on(docker: &Docker, volume: &Volume, own: &str, uid: &str, script: &str) -> Ended {
-    let file = crate::files(&[("stepdown.toml", &format!("[[own]]\npath = \"/data\"\n{own}"))]);
+    let file = super::files(&[("stepdown.toml", &format!("[[own]]\npath = \"/data\"\n{own}"))]);
     let run = Run::of(&Image::plain(docker)).volume(volume, "/data").env("PUID", uid).env("PGID", uid);
     run.file(&file.path().join("stepdown.toml"), "/etc/stepdown.toml").script(script).ended()
 }
@@ -52,7 +52,7 @@ fn under_user_a_foreign_volume_is_named_with_its_fix() {
     let Some(docker) = Docker::here() else { return };
     let volume = Volume::new();
     on(&docker, &volume, "", "1000", "echo text >/data/file").expect_code(0);
-    let file = crate::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
+    let file = super::files(&[("stepdown.toml", "[[own]]\npath = \"/data\"\n")]);
     let run = Run::of(&Image::plain(&docker)).volume(&volume, "/data").with("--user 4242:4242");
     let run = run.file(&file.path().join("stepdown.toml"), "/etc/stepdown.toml").script("stat -c %u /data/file");
     let ended = run.ended();

@@ -4,7 +4,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Cell, HELLO, says, text};
-use crate::jail::{LIMIT, possible};
+use crate::support::jail::{LIMIT, possible};
 
 #[test]
 fn a_stop_while_prepare_runs_ends_the_boot_in_order() {

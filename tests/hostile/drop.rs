@@ -1,7 +1,7 @@
 //! The drop, each of its system calls refused in turn: no service starts before it is done and proved (SECURITY T39).
 
 use super::{Cell, text};
-use crate::jail::{Ended, possible};
+use crate::support::jail::{Ended, possible};
 
 /// What a service says of itself once it runs.
 const SHOWS: &str = r#"

@@ -2,7 +2,7 @@
 //! program that runs is the one that the service's own user finds.
 
 use super::{Cell, HELLO, says, text};
-use crate::jail::{Ended, possible};
+use crate::support::jail::{Ended, possible};
 
 /// Boots with exactly these entries, whether or not they are variables.
 fn with_entries(cell: Cell, entries: &[&str]) -> Ended {

@@ -1,7 +1,7 @@
 //! A root filesystem without room: every write of the boot, one after the other, meets ENOSPC.
 
 use super::{hello, says, text};
-use crate::jail::{LIMIT, possible};
+use crate::support::jail::{LIMIT, possible};
 
 /// Takes all the room that is left, byte by byte in the end.
 const FILL: &str = "dd if=/dev/zero of=fill bs=4k 2> \"$0/dd\" || :; while echo x >> fill2; do :; done 2> \"$0/dd\"; :";
@@ -85,7 +85,7 @@ fn a_full_disk_costs_no_line_of_an_account_file() {
     assert!(!text(&ended).contains(":4242:"), "{}", text(&ended));
 }
 
-fn stop(running: crate::jail::Running) -> crate::jail::Ended {
+fn stop(running: crate::support::jail::Running) -> crate::support::jail::Ended {
     let first = nix::unistd::Pid::from_raw(running.pid_one());
     nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGTERM).unwrap();
     running.wait(LIMIT)

@@ -1,7 +1,7 @@
 //! Who one is without root, or with a root that is nobody outside.
 
 use super::{Cell, hello, says, text};
-use crate::jail::{Jail, possible, subordinate_ids_possible};
+use crate::support::jail::{Jail, possible, subordinate_ids_possible};
 
 const WHO: &str =
     r#"echo "HOME=$HOME USER=$USER LOGNAME=$LOGNAME uid=$(id -u) name=$(id -un) groups=$(id -G) umask=$(umask)""#;
@@ -224,7 +224,7 @@ fn who_answers_for_a_taken_uid_is_said_as_it_is() {
 /// A root oneshot that gives the app user another uid: the plan made afterwards says what is owned by whom, and it is done.
 #[test]
 fn what_a_root_oneshot_changes_of_the_account_is_planned_and_done_anew() {
-    if !crate::jail::possible() {
+    if !crate::support::jail::possible() {
         return;
     }
     let changes = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \

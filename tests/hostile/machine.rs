@@ -1,7 +1,7 @@
 //! Machines that lack what every container has, or have something else in its place.
 
 use super::{Cell, hello, says};
-use crate::jail::possible;
+use crate::support::jail::possible;
 
 const RUNS: &str = "it runs as 1234:2345";
 
@@ -82,12 +82,12 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
     for (broken, told) in cases {
         let cell = hello().etc("services.d/web.toml", stubborn).etc("services.d/other.toml", of_another).broken(broken);
         let running = cell.start();
-        running.wait_for_line(|line| line.contains("| serves"), crate::jail::LIMIT);
-        running.wait_for_line(|line| line.contains("| other: up"), crate::jail::LIMIT);
-        running.wait_for_line(|line| line.contains("| hello: done"), crate::jail::LIMIT);
+        running.wait_for_line(|line| line.contains("| serves"), crate::support::jail::LIMIT);
+        running.wait_for_line(|line| line.contains("| other: up"), crate::support::jail::LIMIT);
+        running.wait_for_line(|line| line.contains("| hello: done"), crate::support::jail::LIMIT);
         let first = running.pid_one();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGTERM).unwrap();
-        let ended = running.wait(crate::jail::LIMIT);
+        let ended = running.wait(crate::support::jail::LIMIT);
         says(
             broken,
             &ended,
@@ -119,7 +119,7 @@ fn without_the_null_device_services_get_an_empty_input() {
         says(broken, &ended, 0, &[RUNS, "| read to the end", told]);
     }
     let asked = hello().etc("services.d/asked.toml", health).broken("umount dev/null; rm dev/null").start();
-    asked.wait_for_line(|line| line.contains("asked: up"), crate::jail::LIMIT);
+    asked.wait_for_line(|line| line.contains("asked: up"), crate::support::jail::LIMIT);
 }
 
 #[test]

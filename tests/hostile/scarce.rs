@@ -3,9 +3,9 @@
 use std::fs;
 
 use super::{Cell, says, text};
-use crate::jail::{LIMIT, Running, possible, status};
+use crate::support::jail::{LIMIT, Running, possible, status};
 
-fn stop(running: Running) -> crate::jail::Ended {
+fn stop(running: Running) -> crate::support::jail::Ended {
     let first = nix::unistd::Pid::from_raw(running.pid_one());
     nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGTERM).unwrap();
     running.wait(LIMIT)
@@ -155,7 +155,7 @@ fn where_numbers_are_used_again_at_once_no_signal_reaches_the_wrong_one() {
         return;
     }
     if !pid_max_is_the_namespaces() {
-        crate::jail::skipped("before Linux 6.14 a PID namespace has no pid_max of its own");
+        crate::support::jail::skipped("before Linux 6.14 a PID namespace has no pid_max of its own");
         return;
     }
     let canary = "command = [\"/bin/sh\", \"-c\", \"for s in HUP INT QUIT USR1 USR2; do trap \\\"echo hit by $s\\\" $s; done; \
@@ -214,7 +214,7 @@ fn who_cannot_be_killed_is_named_and_holds_up_nobody_else() {
         return;
     }
     let Some(freezer) = Freezer::new() else {
-        crate::jail::skipped("there is no freezer of control groups version 1");
+        crate::support::jail::skipped("there is no freezer of control groups version 1");
         return;
     };
     let web = "command = [\"sleep\", \"600\"]\nstop = { timeout = \"300ms\" }\n";
@@ -223,7 +223,7 @@ fn who_cannot_be_killed_is_named_and_holds_up_nobody_else() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running.wait_for_line(|line| line.contains("db: up"), LIMIT);
     let first = running.pid_one();
-    freezer.freeze(crate::jail::below(first)[0]);
+    freezer.freeze(crate::support::jail::below(first)[0]);
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGTERM).unwrap();
     running.wait_for_line(|line| line.contains("cannot be killed"), LIMIT);
     freezer.thaw();

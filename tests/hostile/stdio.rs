@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Cell, says, text};
-use crate::jail::{LIMIT, possible};
+use crate::support::jail::{LIMIT, possible};
 
 const LOOK: &str = "ls -l /proc/self/fd > /out/seen; echo heard; exit 7";
 

@@ -1,7 +1,7 @@
 //! Between fork and exec a child is a copy of PID 1, with all that it knows: nobody may look into it (SECURITY T18).
 
 use super::{Cell, text};
-use crate::jail::{LIMIT, possible};
+use crate::support::jail::{LIMIT, possible};
 
 /// Looks for processes that are still `stepdown`, PID 1 among them, and tries everything on each, until enough of them were
 /// met.

@@ -1,7 +1,7 @@
 //! Wishes that contradict each other, or the machine.
 
 use super::{Cell, hello, says};
-use crate::jail::possible;
+use crate::support::jail::possible;
 
 fn wish(toml: &str) -> Cell {
     hello().etc("stepdown.toml", toml)

@@ -2,9 +2,9 @@
 
 use stepdown::supervise::{Report, Start, StopReason};
 
-use crate::seconds;
-use crate::support::draft::{longrun, main_command, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, main_command, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn when_everything_is_done_and_there_is_no_main_command_the_container_ends_with_0() {

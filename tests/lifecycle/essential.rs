@@ -3,8 +3,8 @@
 use stepdown::config::service::RestartPolicy;
 use stepdown::supervise::{Event, Start};
 
-use crate::support::draft::{longrun, main_command, oneshot};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{longrun, main_command, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn its_end_for_good_ends_the_container_with_its_code() {

@@ -3,9 +3,9 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::Action;
 
-use crate::seconds;
-use crate::support::draft::longrun;
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::longrun;
+use crate::support::engine::scene::Scene;
 
 /// A log reader and what writes to it, both up.
 fn piped(patience: u64) -> Scene {

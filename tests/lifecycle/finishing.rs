@@ -3,9 +3,9 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, FailureReason, Report, Role};
 
-use crate::seconds;
-use crate::support::draft::longrun;
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::longrun;
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn the_finish_script_runs_after_each_end_and_is_told_how_it_was() {

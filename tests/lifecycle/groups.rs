@@ -4,9 +4,9 @@ use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Exit, Report};
 
-use crate::seconds;
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn what_a_crash_leaves_behind_is_told_to_stop_then_killed_and_only_then_it_starts_again() {

@@ -6,9 +6,9 @@ use stepdown::config::probe::Then;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Report, StopReason};
 
-use crate::seconds;
-use crate::support::draft::longrun;
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::longrun;
+use crate::support::engine::scene::Scene;
 
 /// Up, well, and asked so often that it has just become what it was answered to be.
 fn answered(scene: &mut Scene, name: &str, answers: &[bool]) {

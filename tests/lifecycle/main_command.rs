@@ -6,8 +6,8 @@ use stepdown::config::probe::Then;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, Report, Start, StopReason};
 
-use crate::support::draft::{longrun, main_command, oneshot};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{longrun, main_command, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn the_main_command_starts_when_everything_has_settled() {

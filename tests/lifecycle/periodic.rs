@@ -4,9 +4,9 @@ use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Report, Start};
 
-use crate::seconds;
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 /// Whether a moment lies at a turn, or up to a twentieth of the period later.
 fn is_turn(at: Option<f64>, turn: f64, period: f64) -> bool {

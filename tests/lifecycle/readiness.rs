@@ -4,9 +4,9 @@ use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, ProbeResult, Readiness, Report};
 
-use crate::seconds;
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn a_service_that_says_so_itself_is_not_up_before() {

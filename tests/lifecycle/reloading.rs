@@ -6,8 +6,8 @@ use std::time::Duration;
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{Action, Event, Exit, Pid, Start, Supervisor, Time};
 
-use crate::support::draft::{Draft, longrun, main_command, oneshot, setup};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{Draft, longrun, main_command, oneshot, setup};
+use crate::support::engine::scene::Scene;
 
 /// The scene of these, all up.
 fn up(drafts: &[Draft], names: &[&str]) -> Scene {

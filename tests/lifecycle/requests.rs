@@ -3,8 +3,8 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::Start;
 
-use crate::support::draft::{longrun, main_command, oneshot};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{longrun, main_command, oneshot};
+use crate::support::engine::scene::Scene;
 
 /// A web server on a database, both up.
 fn two() -> Scene {

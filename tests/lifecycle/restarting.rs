@@ -6,9 +6,9 @@ use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, Report};
 
-use crate::seconds;
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 /// Crashes it as soon as it is up, and returns how long it pauses each time.
 fn pauses(scene: &mut Scene, name: &str, times: usize) -> Vec<f64> {

@@ -3,8 +3,8 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::Start;
 
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn it_waits_for_its_time_and_keeps_the_container_and_nobody_else() {

@@ -2,8 +2,8 @@
 
 use stepdown::supervise::{FailureReason, Report, Start};
 
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn services_without_dependencies_start_together() {

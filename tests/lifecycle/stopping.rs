@@ -3,9 +3,9 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Report};
 
-use crate::seconds;
-use crate::support::draft::{longrun, main_command, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, main_command, oneshot};
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn services_stop_in_reverse_order_one_layer_after_the_other() {

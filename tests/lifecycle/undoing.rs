@@ -3,9 +3,9 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Exit, Report};
 
-use crate::seconds;
-use crate::support::draft::{longrun, oneshot};
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::{longrun, oneshot};
+use crate::support::engine::scene::Scene;
 
 /// A mount between a database and a web server, all up.
 fn mounted() -> Scene {

@@ -3,9 +3,9 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Event, Report};
 
-use crate::seconds;
-use crate::support::draft::longrun;
-use crate::support::scene::Scene;
+use super::seconds;
+use crate::support::engine::draft::longrun;
+use crate::support::engine::scene::Scene;
 
 #[test]
 fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use stepdown::config::values::*;
 use stepdown::plan::accounts::{group, passwd, shadow};
 
-use crate::support::*;
+use crate::support::facts::*;
 
 const APP: &str = "app";
 

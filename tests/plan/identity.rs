@@ -8,7 +8,7 @@ use stepdown::error::Error;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, DropLevel, Identity, Mode, Step, Write};
 
-use crate::support::*;
+use crate::support::facts::*;
 
 fn boot(config: &Config, facts: &Facts) -> BootPlan {
     plan::boot(config, facts).unwrap()
@@ -64,7 +64,7 @@ fn a_group_of_the_image_that_the_account_has_is_neither_renamed_nor_joined_by_an
     account(&mut facts, AccountFile::Group, "users:x:100:\n");
     let plan = boot(&config(), &facts);
     assert_eq!(plan.identity.gid, Gid(100));
-    assert_eq!(crate::steps::contents(&plan, AccountFile::Group).unwrap(), "users:x:100:\n");
+    assert_eq!(super::steps::contents(&plan, AccountFile::Group).unwrap(), "users:x:100:\n");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
     let plan = boot(&config, &docker());
     assert!(plan.notices.contains(&"uid 1 is also daemon's: lookups by number answer `app`".to_owned()));
     assert!(plan.notices.contains(&"gid 42 is also shadow's: lookups by number answer `app`".to_owned()));
-    let passwd = crate::steps::contents(&plan, AccountFile::Passwd).unwrap();
+    let passwd = super::steps::contents(&plan, AccountFile::Passwd).unwrap();
     assert!(passwd.find("app:x:1:42:").unwrap() < passwd.find("daemon:x:1:1:").unwrap());
     assert_eq!(plan.identity.groups, [Gid(42)]);
 }
@@ -185,7 +185,8 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
     let tmp = |facts: &mut Facts| path(facts, "/tmp", dir(0, 0, 0o1777));
     let plan = |home: &str, fact: PathFact, own: Option<&str>| {
         let mut config = config();
-        config.container.own = own.into_iter().map(|path| Own { create: true, ..crate::support::own(path) }).collect();
+        config.container.own =
+            own.into_iter().map(|path| Own { create: true, ..crate::support::facts::own(path) }).collect();
         let mut facts = docker();
         facts.accounts.insert(
             AccountFile::Passwd,
@@ -331,9 +332,9 @@ fn an_unknown_user_gets_a_line_where_one_can_be_written() {
     facts.etc = Access::Yes;
     let plan = boot(&config(), &facts);
     assert_eq!(plan.mode, Mode::UserUnknown);
-    let passwd = crate::steps::contents(&plan, AccountFile::Passwd).unwrap();
+    let passwd = super::steps::contents(&plan, AccountFile::Passwd).unwrap();
     assert!(passwd.ends_with("app:x:4242:0::/:/sbin/nologin\n"), "{passwd}");
-    assert_eq!(crate::steps::contents(&plan, AccountFile::Group), None);
+    assert_eq!(super::steps::contents(&plan, AccountFile::Group), None);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use stepdown::config::values::*;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Skipped, Step};
 
-use crate::support::*;
+use crate::support::facts::*;
 
 pub fn contents(plan: &BootPlan, wanted: AccountFile) -> Option<String> {
     plan.steps.iter().find_map(|planned| {

@@ -1,6 +1,6 @@
 //! The usual ways to run a container without root: who the app becomes, inside and on the host, and what is said.
 
-use crate::rootless::{Rootless, SUBORDINATE, UID, records};
+use super::rootless::{Rootless, SUBORDINATE, UID, records};
 
 /// Options, exit code, uid and gid of the main command, words that are said.
 type Cell = (&'static str, i32, Option<(u32, u32)>, &'static [&'static str]);

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::hosted::children;
-use crate::rootless::{IMAGE, Rootless};
-use crate::support::{PATIENCE, both, wait_for};
+use super::rootless::{IMAGE, Rootless};
+use crate::support::docker::{PATIENCE, both, wait_for};
+use crate::support::hosted::children;
 
 /// Every container here: Podman's defaults for root may be above what this machine grants.
 fn create(engine: &Rootless, options: &[&str], command: &[&str]) -> Vec<String> {
@@ -33,7 +33,7 @@ fn run(engine: &Rootless, options: &[&str], command: &[&str]) -> (Option<i32>, S
 fn holds(engine: &Rootless) {
     // Where whoever runs it can read it.
     let ours = engine.files().join("ours");
-    std::fs::copy(crate::support::binary(), &ours).unwrap();
+    std::fs::copy(crate::support::docker::binary(), &ours).unwrap();
     let path = format!("--init-path={}", ours.display());
     let with = ["--init", &*path];
     let inspect = |name: &str| -> Value {

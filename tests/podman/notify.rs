@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use crate::rootless::{IMAGE, Rootless};
-use crate::support::PATIENCE;
+use super::rootless::{IMAGE, Rootless};
+use crate::support::docker::PATIENCE;
 
 /// Listens where everybody may write.
 fn listen(at: &Path) -> UnixDatagram {
@@ -40,7 +40,7 @@ fn podman_is_told_when_all_is_ready() {
     // Podman waits itself for the readiness, which its OCI runtime passes on, and nothing but it.
     let words = ["run", "-d", "--name=told", "--sdnotify=container", "--ulimit=host", "--network=none", IMAGE];
     let output = rootless.podman(&words).env("NOTIFY_SOCKET", &at).output().unwrap();
-    assert!(output.status.success(), "{}", crate::support::both(&output));
+    assert!(output.status.success(), "{}", crate::support::docker::both(&output));
     let told = until_ready(&socket);
     assert!(told.iter().any(|line| line.contains("MAINPID=")), "{told:?}");
     rootless.wait_for_log("told", "web: up");

@@ -3,8 +3,8 @@
 //! What Podman 4.3 ignores of it: `fsGroup` (an emptyDir stays root's), `terminationMessagePath`, and probes where no systemd
 //! runs its timers, so they are run by hand.
 
-use crate::rootless::{IMAGE, Rootless, records};
-use crate::support::both;
+use super::rootless::{IMAGE, Rootless, records};
+use crate::support::docker::both;
 
 const POD: &str = r#"
 apiVersion: v1

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::hosted::{self, children, remove_cgroups};
-use crate::rootfs;
-use crate::support::{binary_problem, both, can_run, wait_for};
+use crate::support::docker::{binary_problem, both, can_run, wait_for};
+use crate::support::hosted::{self, children, remove_cgroups};
+use crate::support::rootfs;
 
 /// Who it is on the host.
 pub const UID: u32 = 61_500;
@@ -196,7 +196,7 @@ impl Rootless {
     /// Waits for a text in the log.
     pub fn wait_for_log(&self, name: &str, text: &str) -> String {
         let log = || both(&self.podman(&["logs", name]).output().unwrap());
-        wait_for(&format!("{text:?} in the log of {name}"), crate::support::PATIENCE, log, || {
+        wait_for(&format!("{text:?} in the log of {name}"), crate::support::docker::PATIENCE, log, || {
             Some(log()).filter(|log| log.contains(text))
         })
     }

@@ -1,5 +1,4 @@
 //! Who looks, and what is looked at.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a test has its own clock and threads
 
 use std::fs::File;
 use std::io::{Read, Write};

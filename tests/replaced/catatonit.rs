@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::inits::{ORPHAN, Started, lines, ours, state};
+use super::inits::{ORPHAN, Started, lines, ours, state};
 
 /// Asks for what is told with `CATATONIT_DEBUG`, in this order without numbers.
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::inits::{Init, both, lines, ours};
+use super::inits::{Init, both, lines, ours};
 
 fn is_original(init: &Init) -> bool {
     init.path().starts_with("/usr/bin")
@@ -59,7 +59,7 @@ fn that_there_is_no_terminal_is_told_with_vv() {
 #[test]
 fn a_signal_that_may_not_be_sent_ends_nobody() {
     if !nix::unistd::geteuid().is_root() {
-        crate::jail::skipped("another user needs root");
+        crate::support::jail::skipped("another user needs root");
         return;
     }
     // The child becomes another user with the one capability left to do so; the init has none to signal it.
@@ -68,7 +68,7 @@ fn a_signal_that_may_not_be_sent_ends_nobody() {
     both("tini", |init| {
         let mut command = init.behind(&before, &["-s", "--", "sh", "-c", script]);
         command.stderr(Stdio::null());
-        let mut started = crate::inits::Started::of(&mut command);
+        let mut started = super::inits::Started::of(&mut command);
         let child = nix::unistd::Pid::from_raw(started.ready());
         started.signal(10);
         if is_original(init) {

@@ -5,8 +5,8 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::inits::{Init, ORPHAN, SAYS, both, lines, state, until};
-use crate::jail::skipped;
+use super::inits::{Init, ORPHAN, SAYS, both, lines, state, until};
+use crate::support::jail::skipped;
 
 const TOLD: [&str; 2] = ["0", "1"];
 
@@ -25,7 +25,7 @@ fn in_each_way(setsid: Option<bool>, scenario: impl Fn(&Init)) {
 }
 
 /// Starts what says its signals, without what is told of them.
-fn says(init: &Init, options: &[&str]) -> crate::inits::Started {
+fn says(init: &Init, options: &[&str]) -> super::inits::Started {
     let words = [options, &["sh", "-c", "exec perl -e \"$0\" 2> /dev/null", SAYS]].concat();
     init.start(&words)
 }

@@ -3,8 +3,8 @@
 
 use std::process::Stdio;
 
-use crate::inits::{Init, ORPHAN, both, lines, state, until};
-use crate::jail::skipped;
+use super::inits::{Init, ORPHAN, both, lines, state, until};
+use crate::support::jail::skipped;
 
 /// Leaves two orphans; ends when it is the only child of the init.
 const REAPING: &str = "sh -c \"$0\" > /dev/null; sh -c \"$0\" > /dev/null; \
@@ -220,7 +220,7 @@ fn the_terminal_is_the_child_s() {
 #[test]
 fn it_is_not_stopped_from_the_terminal() {
     both("tini", |tini| {
-        let mut started = tini.start(&["-s", "--", "perl", "-e", crate::inits::SAYS]);
+        let mut started = tini.start(&["-s", "--", "perl", "-e", super::inits::SAYS]);
         let child = started.ready();
         for stop in [21, 22] {
             started.signal(stop);

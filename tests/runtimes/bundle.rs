@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::rootfs;
-use crate::support::{binary_problem, both, can_run};
+use crate::support::docker::{binary_problem, both, can_run};
+use crate::support::rootfs;
 
 /// Whom runc itself runs as in a rootless cell.
 pub const STRANGER: u32 = 61_501;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::bundle::{Bundle, STRANGER, possible};
+use super::bundle::{Bundle, STRANGER, possible};
 
 /// ENOSYS: what an old kernel says of a system call that it does not know, and podman's profile.
 const UNKNOWN: i32 = 38;

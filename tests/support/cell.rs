@@ -1,10 +1,7 @@
 //! A cell: the real binary as a real PID 1 in a root of the test's own making, however broken. Where a [`Jail`] is a good
 //! container, this one has what a test leaves in it. Everything lies on a tmpfs in a mount namespace of its own.
 //!
-//! [`Jail`]: crate::jail::Jail
-#![allow(dead_code)] // every test file uses its own part
-#![allow(missing_docs)]
-#![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
+//! [`Jail`]: crate::support::jail::Jail
 
 use std::fmt::Write;
 use std::fs;
@@ -12,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::jail::{Ended, LIMIT, Running};
+use crate::support::jail::{Ended, LIMIT, Running};
 
 /// In the new mount and PID namespace, in the new root; `$0` is the directory around it, `$1` the binary.
 const LAY_OUT: &str = r#"
@@ -166,7 +163,7 @@ impl Cell {
         let mut child = Command::new(words.next().unwrap_or("unshare"));
         child.args(words);
         child.args(&self.unshare).args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-ec"]);
-        child.arg(script).arg(self.home.path()).arg(crate::jail::program());
+        child.arg(script).arg(self.home.path()).arg(crate::support::jail::program());
         child.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SIZE", &self.size);
         child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running::watch(child.spawn().expect("unshare is everywhere"), self.home)

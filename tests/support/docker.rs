@@ -1,25 +1,19 @@
 //! Real containers for tests, over the `docker` command: whether they can be had here ([`Docker::here`]), and
 //! waiting without sleeping blindly ([`wait_for`]). Must not know what stepdown prints.
-#![allow(dead_code, unused_imports)] // every test crate uses its own part
 
-#[path = "docker/compose.rs"]
 mod compose;
-#[path = "docker/container.rs"]
 mod container;
-#[path = "docker/image.rs"]
 mod image;
-#[path = "probe_path.rs"]
-mod probe_path;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use super::probe_path::{probe, program};
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
 pub use image::{Image, Scratch, binary, binary_problem};
-pub use probe_path::{probe, program};
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,7 +1,6 @@
 //! The environments that the README promises, as values: the only place where they stand. `tests/readme.rs` prints them,
 //! `tests/docker/environments.rs` starts a container for each and compares. Must not know how either is done.
 
-#[path = "lost.rs"]
 mod lost;
 
 use std::fmt::Write as _;

@@ -1,5 +1,4 @@
 //! Configurations and machines by hand: what Docker gives by default, and the changes that a test makes to it.
-#![allow(dead_code)] // each test binary uses a part
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

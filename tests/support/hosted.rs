@@ -1,5 +1,4 @@
 //! What containers of another engine look like from this machine: their processes, whose they are, their cgroups.
-#![allow(dead_code)] // each test binary uses a part of it
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,26 +1,21 @@
 //! A jail: the real binary as a real PID 1 (`stepdown try`), described in a few words, watched line by line, and gone when the
 //! test is over.
-#![allow(dead_code, unused_imports)] // every test file uses its own part
-#![allow(missing_docs)]
-#![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
 
-#[path = "jail_life.rs"]
 mod life;
-#[path = "probe_path.rs"]
-mod probe_path;
+pub mod screen;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::probe_path::{ELSEWHERE, probe};
+pub use super::probe_path::{INSIDE, program};
 pub use life::{Ended, Line, Origin, Running, below, status};
-use probe_path::{ELSEWHERE, probe};
-pub use probe_path::{INSIDE, program};
 
 /// Long enough for a machine under load; a test that waits this long has failed.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -53,7 +48,7 @@ pub fn skipped(why: &str) -> bool {
     false
 }
 
-/// Runs tests of this binary once more, with the programs under test where a checkout may lie as well: below `/tmp`, which is
+/// Runs tests, by their full names, once more, with the programs under test where a checkout may lie as well: below `/tmp`, which is
 /// empty inside, in a directory that nobody but root may enter and that has a blank in its name.
 pub fn pass_elsewhere(tests: &[&str]) {
     let place =
@@ -99,7 +94,6 @@ pub struct Jail {
     flags: Vec<OsString>,
     command: Vec<OsString>,
     caller: Caller,
-    variables: Vec<(OsString, OsString)>,
     stdout: Stdout,
 }
 
@@ -109,14 +103,7 @@ impl Jail {
         let home = tempfile::Builder::new().prefix("stepdown-jail-").tempdir().expect("a temporary directory");
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         fs::create_dir_all(home.path().join("tree/services.d")).expect("it is empty");
-        Self {
-            home,
-            flags: Vec::new(),
-            command: Vec::new(),
-            caller: Caller::Ourselves,
-            variables: Vec::new(),
-            stdout: Stdout::Watched,
-        }
+        Self { home, flags: Vec::new(), command: Vec::new(), caller: Caller::Ourselves, stdout: Stdout::Watched }
     }
 
     /// A file of `services.d`.
@@ -219,12 +206,6 @@ impl Jail {
         self
     }
 
-    /// A variable of `try` itself: what the developer's shell has.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.into(), value.into()));
-        self
-    }
-
     /// Where the container's stdout leads, instead of to the test.
     pub fn stdout(mut self, stdout: Stdout) -> Self {
         self.stdout = stdout;
@@ -286,7 +267,7 @@ impl Jail {
             command.arg("--").args(&self.command);
         }
         // Nothing of the developer's environment decides a test.
-        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").envs(self.variables.iter().cloned());
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the binary under test can be started");
         Running::watch(child, self.home)

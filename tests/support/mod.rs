@@ -1,19 +1,14 @@
-//! What several test binaries share. Each of them uses a part of it only, hence the `allow`.
-#![allow(dead_code)]
+//! What several tests share.
 
-pub mod draft;
-pub mod lived;
-pub mod natures;
-pub mod oracle;
-pub mod oracle_asks;
-pub mod oracle_checks;
-pub mod oracle_events;
-pub mod oracle_judge;
-pub mod oracle_reload;
-pub mod oracle_stop;
-pub mod processes;
-pub mod reloads;
-pub mod rng;
-pub mod scene;
-pub mod transitions;
-pub mod world;
+pub mod cell;
+pub mod docker;
+pub mod engine;
+pub mod environments;
+pub mod facts;
+pub mod hosted;
+pub mod jail;
+pub mod own_support;
+pub mod probe_path;
+pub mod program;
+pub mod record;
+pub mod rootfs;

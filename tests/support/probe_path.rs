@@ -1,13 +1,10 @@
 //! Where the probe is.
 
-#[path = "program.rs"]
-mod program;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-pub use program::{ELSEWHERE, INSIDE, program};
+pub use super::program::{ELSEWHERE, INSIDE, program};
 
 /// Returns its path; it is built if `cargo test --test …` did not, or not since it was changed.
 pub fn probe() -> PathBuf {

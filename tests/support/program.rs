@@ -2,7 +2,6 @@
 //!
 //! A checkout may lie below `/tmp`, which is empty inside, or in a directory that only root may enter. So a path of the build
 //! directory is used from outside alone; no other file of the tests names one (`tests/architecture.rs`).
-#![allow(dead_code)] // every test binary uses its own part
 
 use std::path::PathBuf;
 

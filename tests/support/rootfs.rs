@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{binary, probe};
+use crate::support::docker::{binary, probe};
 
 /// Makes it below `root`.
 pub fn make(root: &Path) {

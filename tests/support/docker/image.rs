@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::probe_path::probe;
 use super::{BUILD_PATIENCE, docker, label, must, must_within};
+use crate::support::probe_path::probe;
 
 /// A tag that `docker run` takes.
 #[derive(Clone, Debug)]

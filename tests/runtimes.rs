@@ -2,12 +2,6 @@
 //! users and capability sets, seccomp profiles that are older than a system call.
 //!
 //! Not here: a container without `/proc` (runc cannot start one: "error closing exec fds: open /proc/self/fd").
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "../support/rootfs.rs"]
-mod rootfs;
-#[path = "../support/docker.rs"]
-mod support;
 
 mod bundle;
 mod cells;

@@ -1,12 +1,11 @@
 //! A terminal that is watched.
-#![allow(clippy::unwrap_used)] // a helper that cannot do its work fails its test
 
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::jail::LIMIT;
+use crate::support::jail::LIMIT;
 
 /// What a terminal shows, collected by a thread of its own that ends when the test does.
 pub struct Screen(Arc<(Mutex<String>, Condvar)>);

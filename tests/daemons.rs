@@ -2,14 +2,6 @@
 //! Each is the test's own, with everything below a directory of its own and in namespaces of its own, and ends with it.
 //!
 //! Their network namespace has a loopback alone, and no bridge or overlay is made in it: containers share it, or have none.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a helper that cannot do its work fails its test
-
-#[path = "../support/hosted.rs"]
-mod hosted;
-#[path = "../support/rootfs.rs"]
-mod rootfs;
-#[path = "../support/docker.rs"]
-mod support;
 
 mod daemon;
 mod init;

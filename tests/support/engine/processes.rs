@@ -19,7 +19,6 @@ impl World {
         let pid = Pid(self.next_pid);
         let process = Process {
             id,
-            role,
             alive: true,
             rest: false,
             leaves: self.rng.percent(nature.leaves),

@@ -1,6 +1,5 @@
 //! What this very binary has found out already, kept for its other processes: nextest runs each test in one of its own, and
 //! what forty tests look at takes seconds to compute. The same binary computes the same, so nothing is ever out of date.
-#![allow(clippy::disallowed_methods)] // removes what it has made itself, in the build directory
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Role, Setup, SpawnError, Spec, Start, Supervisor, Time,
+    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Setup, SpawnError, Spec, Start, Supervisor, Time,
 };
 
 use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
@@ -49,7 +49,6 @@ pub enum Saying {
 #[derive(Clone, Debug)]
 pub struct Process {
     pub id: Id,
-    pub role: Role,
     pub alive: bool,
     pub rest: bool,
     pub leaves: bool,

@@ -1,7 +1,5 @@
 //! For tests of root's file work: children with a mount namespace, with fewer capabilities, with calls forbidden.
 #![allow(unsafe_code)] // fork, seccomp
-#![allow(dead_code)] // each test binary uses its part
-#![allow(clippy::unwrap_used)] // clippy knows tests, not their helpers
 
 use std::io::Read;
 use std::os::fd::AsRawFd;

@@ -1,14 +1,5 @@
 //! Real Docker, end to end: every mode of DESIGN §2, signals and exit codes, volumes, bad input, isolation of PID 1,
 //! and the examples with their real programs. `.ci/test` sets up what it needs; see tests/README.md.
-#![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
-
-#[path = "../support/environments.rs"]
-#[allow(dead_code)] // what only the README is made of
-mod environments_table;
-#[path = "../support/record.rs"]
-mod record;
-#[path = "../support/docker.rs"]
-mod support;
 
 mod command;
 mod compose;
@@ -28,7 +19,7 @@ mod volumes;
 
 use std::path::Path;
 
-use support::Container;
+use crate::support::docker::Container;
 
 /// Returns a directory with these files, for mounting: as `/etc/services.d`, or for one `/etc/stepdown.toml`.
 fn files(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -1,16 +1,12 @@
 //! The same flags through `docker run` and `stepdown try`: the same outcome. Every cell starts the same image both ways
 //! (`try --root` on its unpacked files) and compares what the probe wrote down, what stepdown said, and the exit code.
 //! Each difference that is allowed stands in `differences.rs`, with its reason.
-#![allow(clippy::disallowed_methods)] // a test runs programs and waits for them
-
-#[path = "../support/docker.rs"]
-mod support;
 
 mod cells;
 mod differences;
 mod twins;
 
-use support::Docker;
+use crate::support::docker::Docker;
 use twins::Twins;
 
 /// Runs every cell of a table, and fails with all differences of all of them.

@@ -1,0 +1,58 @@
+//! All tests that are no unit tests, in one program: what they share is compiled once, and one program is linked.
+//!
+//! | modules | what is tested | needs |
+//! |---|---|---|
+//! | `architecture`, `readme` | the source, the documents | nothing |
+//! | `config`, `plan` | texts in, values and messages out | nothing |
+//! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
+//! | `cli` | the binary, called at a prompt | nothing |
+//! | `own`, `files`, `log_*`, `probes` | what acts on the kernel, called as a library | root |
+//! | `docker`, `alike`, `daemons` | real containers | a Docker daemon |
+//! | `podman`, `runtimes` | other engines | podman, runc |
+//! | all others | the binary as PID 1 of a namespace | root |
+//!
+//! `support` holds what they share. One of them alone: `cargo nextest run config::`. `tests/README.md` says more.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests and their helpers run programs, and fail where they cannot
+
+mod alike;
+mod architecture;
+mod blocking;
+mod calendar;
+mod cli;
+mod config;
+mod control;
+mod daemons;
+mod depth;
+mod detached;
+mod docker;
+mod doctor;
+mod faults;
+mod files;
+mod fixes;
+mod flood;
+mod hidden;
+mod hostile;
+mod init;
+mod leftovers;
+mod lifecycle;
+mod log_files;
+mod log_flow;
+mod main_command;
+mod main_signals;
+mod notify;
+mod own;
+mod pid1_filter;
+mod plan;
+mod podman;
+mod pressure;
+mod probes;
+mod programs;
+mod properties;
+mod readme;
+mod rehearse;
+mod reloading;
+mod replaced;
+mod runtimes;
+mod storm;
+mod support;
+mod trust;
