@@ -1,6 +1,6 @@
 //! [`Sink`]: one of the container's own outputs, written without ever waiting and without O_NONBLOCK on the inherited
 //! descriptor (it is shared with every service and with the runtime).
-#![allow(unsafe_code)] // borrowing descriptors 1 and 2
+#![allow(unsafe_code)] // ioctl(2) FIONREAD
 #![allow(clippy::disallowed_methods)] // how long the last lines may take
 
 use std::io::{self, ErrorKind};
@@ -11,8 +11,10 @@ use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, open, splice};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::unistd::{pipe2, write};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{isatty, pipe2, write};
+
+use crate::sys::descriptors;
 
 /// While more than this waits to be written, services' pipes are not read: back-pressure.
 pub const HIGH_WATER: usize = 256 * 1024;
@@ -48,7 +50,7 @@ struct Staging {
 /// One output and what waits for it.
 #[derive(Debug)]
 pub struct Sink {
-    fd: RawFd,
+    fd: BorrowedFd<'static>,
     way: WriteMethod,
     waiting: Vec<u8>,
     written: usize,
@@ -60,12 +62,13 @@ pub struct Sink {
 impl Sink {
     /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process.
     pub fn of(fd: RawFd) -> Self {
+        let fd = descriptors::standard(fd);
         Self { fd, way: way(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false }
     }
 
     /// Returns whether two descriptors lead to the same object, so that one sink must serve both or lines tear.
     pub fn same(one: RawFd, other: RawFd) -> bool {
-        let identity = |fd| stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev)).ok();
+        let identity = |fd| descriptors::stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
         identity(one).is_some() && identity(one) == identity(other)
     }
 
@@ -129,12 +132,8 @@ impl Sink {
         match &self.way {
             WriteMethod::Reopened(own) => Some(own.as_fd()),
             WriteMethod::Direct => None,
-            WriteMethod::Socket | WriteMethod::Spliced(_) | WriteMethod::Careful => Some(self.inherited()),
+            WriteMethod::Socket | WriteMethod::Spliced(_) | WriteMethod::Careful => Some(self.fd),
         }
-    }
-
-    fn inherited(&self) -> BorrowedFd<'static> {
-        inherited(self.fd)
     }
 
     fn compact(&mut self) {
@@ -153,15 +152,15 @@ impl Sink {
     fn try_write(&mut self) -> io::Result<usize> {
         let bytes = self.waiting.get(self.written..).unwrap_or_default();
         if let WriteMethod::Spliced(staging) = &mut self.way {
-            return Ok(staging.pass_on(bytes, inherited(self.fd))?);
+            return Ok(staging.pass_on(bytes, self.fd)?);
         }
         match &self.way {
             WriteMethod::Reopened(own) => Ok(write(own, whole_lines(bytes, room(own, self.alone)))?),
-            WriteMethod::Direct => Ok(write(self.inherited(), bytes)?),
-            WriteMethod::Socket => Ok(send(self.fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
-            WriteMethod::Careful if self.wait_writable(0) => {
-                Ok(write(self.inherited(), whole_lines(bytes, libc::PIPE_BUF))?)
+            WriteMethod::Direct => Ok(write(self.fd, bytes)?),
+            WriteMethod::Socket => {
+                Ok(send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?)
             }
+            WriteMethod::Careful if self.wait_writable(0) => Ok(write(self.fd, whole_lines(bytes, libc::PIPE_BUF))?),
             WriteMethod::Spliced(_) | WriteMethod::Careful => Err(ErrorKind::WouldBlock.into()),
         }
     }
@@ -190,12 +189,6 @@ impl Staging {
     }
 }
 
-/// Descriptor 1 or 2.
-fn inherited(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: std opens 0 to 2 at the start where they were closed, and nothing here closes them.
-    unsafe { BorrowedFd::borrow_raw(fd) }
-}
-
 /// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by others who write there
 /// nor by a reader who never comes back: PIPE_BUF (pipe(7)), or all that it holds while it is ours alone and empty.
 fn room(own: &OwnedFd, alone: bool) -> usize {
@@ -216,15 +209,10 @@ fn whole_lines(bytes: &[u8], room: usize) -> &[u8] {
     fitting.get(..end).unwrap_or(fitting)
 }
 
-fn stat_of(fd: RawFd) -> nix::Result<FileStat> {
-    fstat(inherited(fd))
-}
-
-fn way(fd: RawFd) -> WriteMethod {
-    let Ok(stat) = stat_of(fd) else { return WriteMethod::Direct };
+fn way(fd: BorrowedFd<'_>) -> WriteMethod {
+    let Ok(stat) = fstat(fd) else { return WriteMethod::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
-    // SAFETY: takes a number only.
-    let terminal = unsafe { libc::isatty(fd) } == 1;
+    let terminal = isatty(fd) == Ok(true);
     if kind == SFlag::S_IFSOCK {
         return WriteMethod::Socket;
     }
@@ -232,7 +220,7 @@ fn way(fd: RawFd) -> WriteMethod {
         return WriteMethod::Direct;
     }
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    match open(format!("/proc/self/fd/{fd}").as_str(), flags, Mode::empty()) {
+    match open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()) {
         Ok(own) if own.as_raw_fd() > 2 => WriteMethod::Reopened(own),
         Ok(_) | Err(_) if terminal => WriteMethod::Careful,
         Ok(_) | Err(_) => Staging::new().map_or(WriteMethod::Careful, WriteMethod::Spliced),
@@ -243,23 +231,27 @@ fn way(fd: RawFd) -> WriteMethod {
 mod tests {
     use super::*;
     use nix::unistd::{pipe, read};
-    use std::os::fd::IntoRawFd;
 
     /// A pipe whose write end is never given back, as descriptor 1 is not.
-    fn pipe_sink(way_of: impl Fn(RawFd) -> WriteMethod) -> (OwnedFd, Sink) {
+    fn pipe_sink(way_of: impl Fn(BorrowedFd<'_>) -> WriteMethod) -> (OwnedFd, Sink) {
         let (reader, writer) = pipe().unwrap();
-        let fd = writer.into_raw_fd();
+        let writer: &'static OwnedFd = Box::leak(Box::new(writer));
+        let fd = writer.as_fd();
         (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false })
     }
 
-    fn spliced(_: RawFd) -> WriteMethod {
+    fn careful(_: BorrowedFd<'_>) -> WriteMethod {
+        WriteMethod::Careful
+    }
+
+    fn spliced(_: BorrowedFd<'_>) -> WriteMethod {
         WriteMethod::Spliced(Staging::new().unwrap())
     }
 
     #[test]
     fn whoever_else_writes_there_and_nobody_reads_writing_never_waits() {
         let (reader, mut sink) = pipe_sink(spliced);
-        let other = sink.inherited().try_clone_to_owned().unwrap();
+        let other = sink.fd.try_clone_to_owned().unwrap();
         // Full but for less than a page: poll(2) says that there is room, and a write of PIPE_BUF would wait.
         sink.buffer().extend_from_slice(&[b'a'; 64 * 1024 - libc::PIPE_BUF]);
         sink.flush();
@@ -276,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
-        for way_of in [way, |_| WriteMethod::Careful, spliced] {
+        for way_of in [way, careful, spliced] {
             let (reader, mut sink) = pipe_sink(way_of);
             let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             sink.buffer().extend_from_slice(&sent);
@@ -296,7 +288,7 @@ mod tests {
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
         for (way_of, alone) in
-            [(way as fn(RawFd) -> WriteMethod, true), (way, false), (|_| WriteMethod::Careful, false), (spliced, false)]
+            [(way as fn(BorrowedFd<'_>) -> WriteMethod, true), (way, false), (careful, false), (spliced, false)]
         {
             let (reader, mut sink) = pipe_sink(way_of);
             sink.alone(alone);
@@ -340,7 +332,7 @@ mod tests {
     fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
         let (_reader, sink) = pipe_sink(way);
         assert!(matches!(sink.way, WriteMethod::Reopened(_)));
-        let flags = fcntl(sink.inherited(), FcntlArg::F_GETFL).unwrap();
+        let flags = fcntl(sink.fd, FcntlArg::F_GETFL).unwrap();
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
     }
 

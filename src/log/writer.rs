@@ -3,18 +3,14 @@
 //!
 //! It runs with PID 1's ids and rights, as a copy of it: what it does to files it does with those of the service's user
 //! ([`Store`]). It hears no signal but KILL and STOP, and ends when PID 1 closes its side.
-#![allow(unsafe_code)] // the descriptors of a forked child
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::panic::{self, AssertUnwindSafe};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, shutdown, socketpair};
-use nix::sys::stat::Mode;
 
 use super::clock::Now;
 use super::store::Store;
@@ -102,16 +98,8 @@ impl Writer {
         let refused = |errno: Errno| SpawnError::new("cannot make a socket", errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
-        let mut store = Some(store);
-        let pid = spawn::forked(|| {
-            let lived = panic::catch_unwind(AssertUnwindSafe(|| {
-                keep_only(theirs.as_raw_fd());
-                if let Some(store) = store.take() {
-                    let _ended = serve(store, theirs.as_fd(), again);
-                }
-            }));
-            // SAFETY: ends this process without running the parent's exit handlers.
-            unsafe { libc::_exit(i32::from(lived.is_err())) }
+        let pid = spawn::helper(theirs, |socket| {
+            let _ended = serve(store, socket.as_fd(), again);
         })?;
         Ok(Self { socket: ours, pid })
     }
@@ -150,27 +138,6 @@ impl AsFd for Writer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// What PID 1 has open is not a helper's business, and must not stay open because of it.
-pub fn keep_only(socket: RawFd) {
-    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
-    for standard in 0..3 {
-        match &null {
-            // SAFETY: takes numbers only.
-            Ok(null) => unsafe { libc::dup2(null.as_raw_fd(), standard) },
-            // SAFETY: as above.
-            Err(_) => unsafe { libc::close(standard) },
-        };
-    }
-    let socket = libc::c_uint::try_from(socket).unwrap_or_default();
-    for (first, last) in [(3, socket.saturating_sub(1)), (socket.saturating_add(1), libc::c_uint::MAX)] {
-        if first <= last {
-            // SAFETY: none of the owners is ever dropped: this process leaves by _exit.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-        }
-    }
-    std::mem::forget(null);
 }
 
 /// Writes what comes until PID 1 closes its side.

@@ -17,6 +17,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, setresgid, setresuid, setsid};
 
 use crate::error::{EXIT_REFUSED, Refused};
+use crate::sys::descriptors;
 
 /// What is passed on to the container; blocked in every process of the chain, so that none is lost in between.
 pub(super) const PASSED_ON: [Signal; 6] =
@@ -148,8 +149,9 @@ fn guard(user_namespace: bool, go: OwnedFd, inside: impl FnOnce() -> u8) -> u8 {
         Err(_) => EXIT_REFUSED,
         Ok(ForkResult::Child) => inside(),
         Ok(ForkResult::Parent { child }) => {
-            close_from(0);
-            // No return: what is dropped on the way would be closed a second time.
+            // A pipe must end with its writers, although this process lives on.
+            // SAFETY: `attend` uses no descriptor, and no return: what is dropped on the way would be closed a second time.
+            unsafe { descriptors::close(0, libc::c_int::MAX) };
             leave(attend(child))
         }
     }
@@ -194,39 +196,10 @@ fn code_of(status: WaitStatus) -> Option<u8> {
     }
 }
 
-/// Closes every descriptor from `first` on: a pipe must end with its writers, although this process lives on.
-fn close_from(first: i32) {
-    let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
-        Ok(all) => all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
-        Err(_) => (0..1024).collect(),
-    };
-    for fd in open.into_iter().filter(|fd| *fd >= first) {
-        // SAFETY: this process runs nothing but `attend` from here on, which uses no descriptor, and never returns to
-        // whoever owns this one.
-        unsafe { libc::close(fd) };
-    }
-}
-
 /// Ends this process at once: no destructor, no handler, nothing flushed twice.
 pub(super) fn leave(code: u8) -> ! {
     // SAFETY: `_exit` takes a number and does not return.
     unsafe { libc::_exit(i32::from(code)) }
-}
-
-/// Makes every descriptor but 0, 1 and 2 close itself on exec, whatever the caller of `try` left open.
-pub(super) fn close_on_exec() -> io::Result<()> {
-    // SAFETY: only flags of descriptors change.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if answer == 0 {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir("/proc/self/fd")?.flatten() {
-        if let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()).filter(|fd| *fd > 2) {
-            // SAFETY: as above; a number that is not open any more is refused.
-            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
-    }
-    Ok(())
 }
 
 /// Forks; the parent attends to the child and ends as it does, the child returns (`docker run --init`). As tini does, the
@@ -237,7 +210,8 @@ pub(super) fn become_tiny_init() -> Result<(), Refused> {
     match unsafe { fork() }.map_err(refused)? {
         ForkResult::Parent { child } => {
             // The channel on which the start is reported ends with the last one who holds it.
-            close_from(3);
+            // SAFETY: `attend` uses no descriptor, and this process never returns to whoever owns one.
+            unsafe { descriptors::close(3, libc::c_int::MAX) };
             leave(attend(child))
         }
         ForkResult::Child => {

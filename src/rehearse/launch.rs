@@ -18,7 +18,7 @@ use super::account::{self, Account};
 use super::inside::{Inner, Inside};
 use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
 use crate::error::{Error, Problems, Refused};
-use crate::sys::obstacle;
+use crate::sys::{descriptors, obstacle};
 
 /// Executes the container's first program: `own` is ours in there, `outside` where that comes from.
 pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<Infallible, Error> {
@@ -45,7 +45,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
     };
     let (argv, environment) = (words(&argv).map_err(refused)?, words(&environment).map_err(refused)?);
     let path = CString::new(program.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
-    guard::close_on_exec().map_err(|cause| Refused::new("cannot close descriptors", cause))?;
+    descriptors::close_on_exec();
     guard::reset_signals()?;
     let explained = |errno: Errno| {
         let obstacle = match errno {

@@ -1,21 +1,16 @@
 //! A reload's reading, by a process of PID 1's own: a tree on a disk or network that hangs holds up whoever asked for the
 //! reload, for a while, and nobody else. It has PID 1's rights, and is reaped with everybody else.
-#![allow(unsafe_code)] // the end of a forked child
 #![allow(clippy::disallowed_methods)] // until when it may read
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{self, pipe2};
 
 use super::watch::{Key, Watch};
-use crate::log::writer::keep_only;
 use crate::supervise::Pid;
 use crate::sys::process::spawn;
 
@@ -50,18 +45,10 @@ impl Reading {
         let refused = |errno: nix::errno::Errno| format!("cannot make a pipe: {}", errno.desc());
         let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
-        let mut job = Some((read, to));
-        let pid = spawn::forked(|| {
-            let lived = catch_unwind(AssertUnwindSafe(|| {
-                if let Some((read, to)) = job.take() {
-                    keep_only(to.as_raw_fd());
-                    hand_over(&read(), to);
-                }
-            }));
-            // SAFETY: ends this process without running the parent's exit handlers.
-            unsafe { libc::_exit(i32::from(lived.is_err())) }
+        let pid = spawn::helper(to, |to| {
+            // One that is not waited for any more needs nothing.
+            let _unread = File::from(to).write_all(&read());
         });
-        drop(job);
         let pid = pid.map_err(|why| why.words(nix::errno::Errno::from_raw(why.errno).desc()))?;
         let from = File::from(from);
         let key = watch.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
@@ -142,11 +129,6 @@ impl Reading {
 /// It has not been reaped: it has just been started, or its side of the pipe was open a moment ago.
 fn end(pid: Pid) {
     let _gone = kill(unistd::Pid::from_raw(pid.0), Signal::SIGKILL);
-}
-
-/// A reader that is not waited for any more needs nothing.
-fn hand_over(bytes: &[u8], to: OwnedFd) {
-    let _unread = File::from(to).write_all(bytes);
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::libc;
+use nix::fcntl::{OFlag, open};
+use nix::libc::{self, c_int, c_uint};
 use nix::sys::resource::{Resource as Which, getrlimit, setrlimit};
+use nix::sys::stat::Mode;
 
 use crate::config::service::{Limit, Resource};
 use crate::error::Refused;
@@ -103,21 +104,61 @@ pub fn is_terminal(fd: i32) -> bool {
 /// Marks every descriptor above 2 close-on-exec: what the runtime leaked (CVE-2024-21626) reaches no service.
 pub fn close_on_exec() {
     // SAFETY: takes numbers only, and closes nothing.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if done != 0 {
-        one_by_one();
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) } != 0 {
+        for number in open_numbers(3, c_int::MAX) {
+            // SAFETY: only a flag changes; a number that is closed by now is EBADF.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
     }
 }
 
-/// Before Linux 5.11, or where a seccomp profile forbids the call.
-fn one_by_one() {
-    let Ok(open) = fs::read_dir("/proc/self/fd") else { return };
-    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    for number in numbers.filter(|number| *number > 2) {
-        // SAFETY: borrowed for this one call; a number that is closed by now is EBADF.
-        let fd = unsafe { BorrowedFd::borrow_raw(number) };
-        let _gone = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+/// Closes every descriptor from `first` to `last`, whoever owns it.
+///
+/// # Safety
+/// From here on this process uses none of them, and drops the owner of none.
+pub unsafe fn close(first: c_int, last: c_int) {
+    if first > last {
+        return;
     }
+    // SAFETY: by this function's contract.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
+        for number in open_numbers(first, last) {
+            // SAFETY: as above.
+            unsafe { libc::close(number) };
+        }
+    }
+}
+
+/// Leaves this process one descriptor of all: the standard ones lead to `/dev/null`, or are closed where that is missing.
+///
+/// # Safety
+/// As for [`close`].
+pub unsafe fn keep_only(kept: BorrowedFd<'_>) {
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+    for standard in 0..3 {
+        match &null {
+            // SAFETY: takes numbers only.
+            Ok(null) => unsafe { libc::dup2(null.as_raw_fd(), standard) },
+            // SAFETY: by this function's contract.
+            Err(_) => unsafe { libc::close(standard) },
+        };
+    }
+    // Its number is closed below, if it is not a standard one.
+    std::mem::forget(null);
+    let kept = kept.as_raw_fd();
+    for (first, last) in [(3, kept - 1), (kept.max(2) + 1, c_int::MAX)] {
+        // SAFETY: by this function's contract.
+        unsafe { close(first, last) };
+    }
+}
+
+/// Returns the numbers of open descriptors from `first` to `last`, for where close_range(2) is missing (Linux before 5.9,
+/// its flag before 5.11) or forbidden by a seccomp profile; without `/proc`, all that are likely to be open.
+fn open_numbers(first: c_int, last: c_int) -> Vec<c_int> {
+    let number = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+    let all: Vec<c_int> =
+        fs::read_dir("/proc/self/fd").map_or_else(|_| (0..1024).collect(), |open| open.filter_map(number).collect());
+    all.into_iter().filter(|number| (first..=last).contains(number)).collect()
 }
 
 /// Makes room for the descriptors of that many services, and returns the limits that services must get back for it.
@@ -137,6 +178,15 @@ pub fn make_room(services: usize) -> Vec<Limit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_numbers_of_open_descriptors_are_found() {
+        let file = fs::File::open("/dev/null").unwrap();
+        let number = file.as_raw_fd();
+        assert_eq!(open_numbers(number, number), [number]);
+        assert!(open_numbers(0, c_int::MAX).contains(&number));
+        assert!(!open_numbers(number + 1, c_int::MAX).contains(&number));
+    }
 
     #[test]
     fn a_main_command_needs_what_all_before_it_keep_open() {

@@ -17,6 +17,7 @@ use nix::sys::signal::{self, SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Pid, chdir, getsid};
 
 use crate::config::values::Signal;
+use crate::sys::descriptors;
 use kernel::{is_ignored, is_subreaper, name_of, prctl, set_default, wait_for};
 use said::{End, Event, description};
 
@@ -185,7 +186,7 @@ impl PlainInit {
         }
         if self.flavor == Flavor::Catatonit {
             // SAFETY: this process uses no descriptor but the standard ones from here on.
-            unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+            unsafe { descriptors::close(3, libc::c_int::MAX) };
         }
     }
 

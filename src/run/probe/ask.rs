@@ -20,6 +20,7 @@ use super::http;
 use super::words::REFUSAL;
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::SpawnError;
+use crate::sys::descriptors;
 use crate::sys::process::child::{self, Pointers};
 use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
@@ -76,7 +77,7 @@ fn close_up() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     // SAFETY: nothing above 2 is used by this process from here on, and none of the owners is ever dropped: it leaves by
     // _exit.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    unsafe { descriptors::close(3, libc::c_int::MAX) };
 }
 
 fn ask(question: &Question) -> Result<(), String> {

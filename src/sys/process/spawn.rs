@@ -7,13 +7,16 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, fork, pipe2};
 
 use crate::supervise::{Pid, SpawnError};
+use crate::sys::descriptors;
 use crate::sys::process::child;
 use crate::sys::process::launch::Launch;
 use crate::sys::process::record::{self, MOST_SAID, RECORD};
@@ -99,6 +102,23 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     let verdict = write.as_raw_fd();
     let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
     Ok(Started { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
+}
+
+/// Forks a process of PID 1's own, a copy of it, that does `job` and ends. It has `own` open and nothing else: what PID 1
+/// has open is not a helper's business, and must not stay open because of it.
+///
+/// # Errors
+/// As [`forked`].
+pub fn helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
+    forked(move || {
+        let lived = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: this process has nothing to do but `job`, whose descriptor stays, and leaves by _exit.
+            unsafe { descriptors::keep_only(own.as_fd()) };
+            job(own);
+        }));
+        // SAFETY: ends this process without running the parent's exit handlers.
+        unsafe { libc::_exit(i32::from(lived.is_err())) }
+    })
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.
