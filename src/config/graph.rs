@@ -1,4 +1,4 @@
-//! What services require of each other: every name exists, none is its own, no circle. Names in, names out; must not
+//! What services require of each other: every name exists, none is its own, no cycle. Names in, names out; must not
 //! know how they were written down.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,14 +7,15 @@ use super::draft::{Draft, Link, Relation};
 use super::quote::ticked;
 use super::service::Service;
 use super::suggest;
+use super::topology;
 use super::values::ServiceName;
 use crate::error::{Place, Problem, Problems};
 
-/// More circles than this are not told one by one.
+/// More cycles than this are not told one by one.
 const MOST_CYCLES: usize = 50;
 /// So many unknown names are compared with every name: ten thousand times ten thousand comparisons take minutes.
 const MOST_COMPARED: usize = 100;
-/// A longer circle is shortened in its middle.
+/// A longer cycle is shortened in its middle.
 const LONGEST_SHOWN: usize = 40;
 
 /// Fills `requires`, `after` and `pipe_to` of every draft; `declared` are all names, also those whose files are broken.
@@ -75,60 +76,18 @@ pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<Service
     }
 }
 
-/// One step of a walk along the links.
+/// A link between two services, by their places.
 struct Edge<'d> {
     relation: Relation,
     to: usize,
     at: &'d Place,
 }
 
-/// Depth-first with a stack of its own (a chain may be as long as the tree is wide): every link back into the walk closes
-/// a circle, and every circle has such a link.
 fn find_cycles(drafts: &[Draft], problems: &mut Problems) {
     let edges = edges(drafts);
-    let mut colour = vec![Colour::New; drafts.len()];
-    let mut seen: BTreeSet<Vec<usize>> = BTreeSet::new();
-    for start in 0..drafts.len() {
-        let mut walk: Vec<(usize, usize)> = Vec::new();
-        if colour.get(start) == Some(&Colour::New) {
-            walk.push((start, 0));
-        }
-        while let Some((node, next)) = walk.last_mut() {
-            paint(&mut colour, *node, Colour::Walking);
-            let edge = edges.get(*node).and_then(|all| all.get(*next));
-            *next += 1;
-            match edge {
-                None => {
-                    paint(&mut colour, *node, Colour::Done);
-                    walk.pop();
-                }
-                Some(edge) => match colour.get(edge.to) {
-                    Some(Colour::New) => walk.push((edge.to, 0)),
-                    Some(Colour::Walking) if seen.len() < MOST_CYCLES => {
-                        let circle: Vec<usize> =
-                            walk.iter().map(|(node, _)| *node).skip_while(|node| *node != edge.to).collect();
-                        let circle = from_least(circle);
-                        if seen.insert(circle.clone()) {
-                            problems.push(say(&circle, drafts, &edges));
-                        }
-                    }
-                    Some(Colour::Walking | Colour::Done) | None => {}
-                },
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Colour {
-    New,
-    Walking,
-    Done,
-}
-
-fn paint(colour: &mut [Colour], node: usize, with: Colour) {
-    if let Some(place) = colour.get_mut(node) {
-        *place = with;
+    let needs = |node: usize| edges.get(node).into_iter().flatten().map(|edge| edge.to);
+    for cycle in topology::sort(0..drafts.len(), needs, MOST_CYCLES).cycles {
+        problems.push(say(&cycle, drafts, &edges));
     }
 }
 
@@ -146,21 +105,14 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
     all
 }
 
-/// Turns a circle so that it begins with its first service: the same circle is then the same list.
-fn from_least(mut circle: Vec<usize>) -> Vec<usize> {
-    let least = circle.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(at, _)| at);
-    circle.rotate_left(least);
-    circle
-}
-
-fn say(circle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
+fn say(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
     let name = |node: usize| drafts.get(node).map_or("", |draft| draft.service.name.as_str());
     let step = |from: usize, to: usize| edges.get(from).and_then(|all| all.iter().find(|edge| edge.to == to));
     let mut text = String::new();
     let mut at = Place::Machine;
     let mut keys: Vec<&str> = Vec::new();
-    for (position, from) in circle.iter().copied().enumerate() {
-        let to = circle.get((position + 1) % circle.len()).copied().unwrap_or(from);
+    for (position, from) in cycle.iter().copied().enumerate() {
+        let to = cycle.get((position + 1) % cycle.len()).copied().unwrap_or(from);
         let Some(edge) = step(from, to) else { continue };
         if position == 0 {
             at = edge.at.clone();
@@ -177,10 +129,10 @@ fn say(circle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
             text.push_str(&format!("{} → ", name(from)));
         }
     }
-    if circle.len() > LONGEST_SHOWN {
-        text.push_str(&format!("… ({} more) → ", circle.len() - LONGEST_SHOWN));
+    if cycle.len() > LONGEST_SHOWN {
+        text.push_str(&format!("… ({} more) → ", cycle.len() - LONGEST_SHOWN));
     }
-    text.push_str(name(circle.first().copied().unwrap_or_default()));
+    text.push_str(name(cycle.first().copied().unwrap_or_default()));
     let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
     Problem::new(at, format!("dependency cycle: {text}"), format!("remove one of these {}", keys.join(" and ")))
 }

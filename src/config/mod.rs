@@ -37,6 +37,7 @@ mod toml_field;
 mod toml_reader;
 mod toml_table;
 mod toml_words;
+pub mod topology;
 mod tree;
 pub mod units;
 mod url;

@@ -4,49 +4,24 @@
 use std::collections::BTreeMap;
 
 use crate::config::service::Service;
+use crate::config::topology;
 use crate::config::values::ServiceName;
 
 /// Returns the services in layers, by their place in the list: each one after all that it requires or comes after. Within
 /// a layer, by name. A cycle (which the configuration refuses) ends up in a last layer of its own.
 pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
     let needs = needs(services);
-    let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
-    let mut wanted_by = vec![Vec::new(); services.len()];
-    for (at, needed) in needs.iter().enumerate() {
-        for need in needed {
-            if let Some(list) = wanted_by.get_mut(*need) {
-                list.push(at);
-            }
-        }
+    let needed = |at: usize| needs.get(at).into_iter().flatten().copied();
+    let sorted = topology::sort(0..services.len(), needed, 0);
+    let mut depths = vec![0; services.len()];
+    for at in sorted.order {
+        let below = needed(at).filter_map(|need| depths.get(need)).max();
+        let depth = below.map_or(0, |depth| depth + 1);
+        raise(&mut depths, at, depth);
     }
-    let mut placed = vec![false; services.len()];
-    let mut layer: Vec<usize> = (0..services.len()).filter(|at| waiting.get(*at) == Some(&0)).collect();
-    let mut all = Vec::new();
-    while !layer.is_empty() {
-        let mut next = Vec::new();
-        for at in &layer {
-            if let Some(done) = placed.get_mut(*at) {
-                *done = true;
-            }
-            for later in wanted_by.get(*at).into_iter().flatten() {
-                if let Some(count) = waiting.get_mut(*later) {
-                    *count = count.saturating_sub(1);
-                    if *count == 0 {
-                        next.push(*later);
-                    }
-                }
-            }
-        }
-        all.push(std::mem::replace(&mut layer, next));
-    }
-    let rest: Vec<usize> = (0..services.len()).filter(|at| placed.get(*at) == Some(&false)).collect();
-    if !rest.is_empty() {
-        all.push(rest);
-    }
-    for layer in &mut all {
-        layer.sort_by(|a, b| services.get(*a).map(|it| &it.name).cmp(&services.get(*b).map(|it| &it.name)));
-    }
-    all
+    let last = depths.iter().max().map_or(0, |deepest| deepest + 1);
+    sorted.rest.into_iter().for_each(|at| raise(&mut depths, at, last));
+    by_depth(services, &depths)
 }
 
 /// Returns the services in the layers in which they stop, given those in which they start: each one once all that depend
@@ -55,20 +30,28 @@ pub fn stop_layers(services: &[Service], layers: &[Vec<usize>]) -> Vec<Vec<usize
     let needs = needs(services);
     let mut depths = vec![0_usize; services.len()];
     for at in layers.iter().rev().flatten() {
-        let below = depths.get(*at).copied().unwrap_or_default().saturating_add(1);
-        for need in needs.get(*at).into_iter().flatten() {
-            if let Some(depth) = depths.get_mut(*need) {
-                *depth = below.max(*depth).min(services.len());
-            }
+        let below = depths.get(*at).copied().unwrap_or_default().saturating_add(1).min(services.len());
+        needs.get(*at).into_iter().flatten().for_each(|need| raise(&mut depths, *need, below));
+    }
+    by_depth(services, &depths)
+}
+
+fn raise(depths: &mut [usize], at: usize, to: usize) {
+    if let Some(depth) = depths.get_mut(at) {
+        *depth = to.max(*depth);
+    }
+}
+
+fn by_depth(services: &[Service], depths: &[usize]) -> Vec<Vec<usize>> {
+    let mut by_name: Vec<usize> = (0..services.len()).collect();
+    by_name.sort_by_key(|at| services.get(*at).map(|service| &service.name));
+    let mut layers = vec![Vec::new(); depths.iter().max().map_or(0, |deepest| deepest + 1)];
+    for at in by_name {
+        if let Some(layer) = depths.get(at).and_then(|depth| layers.get_mut(*depth)) {
+            layer.push(at);
         }
     }
-    let deepest = depths.iter().copied().max().unwrap_or_default();
-    let of = |layer| layers.iter().flatten().copied().filter(|at| depths.get(*at) == Some(&layer)).collect();
-    let mut all: Vec<Vec<usize>> = (0..=deepest).map(of).collect();
-    for layer in &mut all {
-        layer.sort_by(|a, b| services.get(*a).map(|it| &it.name).cmp(&services.get(*b).map(|it| &it.name)));
-    }
-    all
+    layers
 }
 
 /// Returns for each service the places of those that it requires or comes after, without repeats.

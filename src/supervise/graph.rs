@@ -3,6 +3,7 @@
 use super::Id;
 use super::by_id::Table;
 use super::spec::Spec;
+use crate::config::topology;
 
 /// The dependencies of all services. No cycle is expected (the configuration refuses them); one that is there all the
 /// same keeps its services waiting and does no harm else. Every list of edges is in the order of ids.
@@ -126,19 +127,7 @@ impl Graph {
     /// Every service behind all that it depends on; those of a cycle, and those above one, are left out. A reload that turns
     /// a dependency round makes a cycle, for as long as one of the two runs as it was.
     pub(super) fn sorted(&self) -> Vec<Id> {
-        let mut missing = Table::new(self.requires.ids().map(|id| self.below(id).count()));
-        let mut order: Vec<Id> = missing.ids().filter(|id| missing[*id] == 0).collect();
-        let mut next = 0;
-        while let Some(id) = order.get(next).copied() {
-            next += 1;
-            for above in self.above(id) {
-                missing[above] -= 1;
-                if missing[above] == 0 {
-                    order.push(above);
-                }
-            }
-        }
-        order
+        topology::sort(self.requires.ids(), |id| self.below(id), 0).order
     }
 }
 
