@@ -136,7 +136,7 @@ impl Trace {
 
     /// Returns the calls that name one of these paths, by a word or by a descriptor, and those that wait for anything but
     /// the loop's own events.
-    fn calls_about(mut self, paths: &[&str]) -> Vec<String> {
+    fn calls(mut self, paths: &[&str]) -> (Vec<String>, Vec<String>) {
         // Asked to, it lets go between two calls, not within one.
         kill(Pid::from_raw(i32::try_from(self.strace.id()).unwrap()), Signal::SIGTERM).unwrap();
         self.strace.wait().unwrap();
@@ -144,16 +144,24 @@ impl Trace {
         assert!(all.contains("epoll_wait"), "nothing was traced: {all}");
         // What it reads from children and writes to its output may speak of any path.
         let moves = ["read(", "write(", "recv", "send"];
-        let about = |line: &&str| {
+        let names = |line: &&str| {
             let named = if moves.iter().any(|call| line.starts_with(call)) {
                 line.split(", ").next().unwrap_or_default()
             } else {
                 line
             };
-            let waits = ["poll(", "ppoll(", "nanosleep(", "clock_nanosleep(", "fsync(", "fdatasync(", "wait4("];
-            paths.iter().any(|path| named.contains(path)) || waits.iter().any(|call| line.starts_with(call))
+            paths.iter().any(|path| named.contains(path))
         };
-        all.lines().filter(about).map(str::to_owned).collect()
+        let waits = ["poll(", "ppoll(", "nanosleep(", "clock_nanosleep(", "fsync(", "fdatasync(", "wait4("];
+        let waits = |line: &&str| waits.iter().any(|call| line.starts_with(call));
+        let lines = |wanted: &dyn Fn(&&str) -> bool| all.lines().filter(wanted).map(str::to_owned).collect();
+        (lines(&names), lines(&waits))
+    }
+
+    /// Returns both in one.
+    fn calls_about(self, paths: &[&str]) -> Vec<String> {
+        let (names, waits) = self.calls(paths);
+        [names, waits].concat()
     }
 }
 
@@ -188,6 +196,27 @@ fn the_loop_touches_no_path_that_a_service_declares() {
     stepdown(&running, &["stop", "once"]);
     assert_eq!(text(&seen).lines().filter(|line| *line == "undo first").count(), 1);
     assert_eq!(trace.calls_about(&["/slow"]), [""; 0]);
+}
+
+#[test]
+fn a_score_that_cannot_be_set_yet_is_tried_again_without_waiting_for_it() {
+    if !possible() {
+        return;
+    }
+    let tools = volume();
+    // Nobody may read it, so that its files in /proc stay root's; and it is called like PID 1, as a child is before its exec.
+    fs::copy("/bin/sleep", tools.path().join("stepdown")).unwrap();
+    fs::set_permissions(tools.path().join("stepdown"), fs::Permissions::from_mode(0o111)).unwrap();
+    let toml = "command = [\"/tools/stepdown\", \"600\"]\noom_score_adj = 500\n";
+    let running = app().volume(tools.path(), "/tools").service("web.toml", toml).start();
+    let refused = |line: &str| line.contains("cannot set oom_score_adj of process ");
+    running.wait_for_line(refused, LIMIT);
+    let trace = Trace::start(&running);
+    stepdown(&running, &["restart", "web"]);
+    running.wait_until(|lines| lines.iter().filter(|line| refused(&line.text)).count() == 2, LIMIT);
+    let (tries, waits) = trace.calls(&["oom_score_adj"]);
+    assert!(tries.len() > 1, "it is tried once: {tries:#?}");
+    assert_eq!(waits, [""; 0]);
 }
 
 #[test]
