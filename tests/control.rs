@@ -779,7 +779,15 @@ fn the_user_of_a_service_may_ask_about_its_own_and_no_other() {
     let may = |words: &[&str]| asked_as(&running, 4321, words);
     let (code, text) = may(&["status"]);
     assert!(code == 0 && text.contains("db") && !text.contains("web") && !text.contains("top"), "{text}");
-    for words in [&["status", "db"][..], &["health"], &["env", "db"], &["signal", "db", "CONT"], &["restart", "db"]] {
+    for words in [
+        &["status", "db"][..],
+        &["health"],
+        &["env", "db"],
+        &["logs", "db"],
+        &["wait", "db"],
+        &["signal", "db", "CONT"],
+        &["restart", "db"],
+    ] {
         let (code, text) = may(words);
         assert_eq!(code, 0, "{words:?}: {text}");
     }

@@ -372,12 +372,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_program_and_that_of_finish_as_such() {
-        let member = member("command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"");
+    fn a_refusal_names_the_program_and_the_key_of_what_is_run_beside_it() {
+        let member = |more: &str| member(&format!("command = [\"web\"]\n{more}\ndirectory = \"/srv\""));
+        let once = member("type = \"oneshot\"\nstop_command = [\"undo\"]");
+        let member = member("finish = [\"/bin/cleanup\", \"-x\"]");
         let spawn_error = |role, what| member.explain(role, spawn_error(what, Errno::ENOENT)).what;
         assert_eq!(spawn_error(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
         assert_eq!(spawn_error(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
         assert_eq!(spawn_error(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
         assert_eq!(spawn_error(Role::Run, "cannot fork"), "cannot fork");
+        let undone = once.explain(Role::StopCommand, super::spawn_error(EXEC, Errno::ENOENT)).what;
+        assert_eq!(undone, "stop_command: cannot execute `undo`");
     }
 }
