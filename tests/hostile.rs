@@ -1,4 +1,4 @@
-//! The real binary as the real PID 1 on machines and with wishes that nobody should have, and somebody has: it boots with a
+//! The real binary as the real PID 1 on machines and with settings that nobody should have, and somebody has: it boots with a
 //! named degradation, or stops with a named reason and its documented exit code. It never hangs and never panics.
 
 mod boot;
@@ -8,9 +8,9 @@ mod full;
 mod identity;
 mod machine;
 mod scarce;
+mod settings;
 mod stdio;
 mod window;
-mod wishes;
 
 use crate::support::cell::Cell;
 use crate::support::jail::Ended;

@@ -1,9 +1,9 @@
-//! Wishes that contradict each other, or the machine.
+//! Settings that contradict each other, or the machine.
 
 use super::{Cell, hello, says};
 use crate::support::jail::possible;
 
-fn wish(toml: &str) -> Cell {
+fn configured(toml: &str) -> Cell {
     hello().etc("stepdown.toml", toml)
 }
 
@@ -28,8 +28,9 @@ fn contradictions_end_with_100_and_what_to_write_instead() {
         return;
     }
     let zero = |cell: Cell| cell.env("PUID", "0").env("PGID", "0");
-    let dropped = wish("drop = \"app\"\n[app]\nallow_root = true\n");
-    let kept = wish("drop = \"app\"\n").etc("services.d/r.toml", "command = [\"sleep\", \"9\"]\nuser = \"root\"\n");
+    let dropped = configured("drop = \"app\"\n[app]\nallow_root = true\n");
+    let kept =
+        configured("drop = \"app\"\n").etc("services.d/r.toml", "command = [\"sleep\", \"9\"]\nuser = \"root\"\n");
     let cases = [
         (
             "allow_root and drop",
@@ -63,17 +64,20 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
     let required = "[[own]]\npath = \"/data\"\nrequired = true\n";
     let read_only = "mkdir data; mount -t tmpfs -o ro tmpfs data";
     let cases = [
-        (wish(required).broken(read_only), "/data is read-only\nstepdown:   help: make /data writable: take `:ro` off"),
         (
-            wish(required),
+            configured(required).broken(read_only),
+            "/data is read-only\nstepdown:   help: make /data writable: take `:ro` off",
+        ),
+        (
+            configured(required),
             "/data does not exist\nstepdown:   help: compose: `volumes: [\"data:/data\"]`; docker run: `-v data:/data`; or write `create = true`",
         ),
         (
-            wish(required).broken("ln -s usr data"),
+            configured(required).broken("ln -s usr data"),
             "/data is a symbolic link, and root follows none\nstepdown:   help: ",
         ),
         (
-            wish(required).broken("mkdir -m 0700 data").user(4242, 7, ""),
+            configured(required).broken("mkdir -m 0700 data").user(4242, 7, ""),
             "/data is 0:0 0700\nstepdown:   help: on the host: `chown -R 4242:7`",
         ),
     ];
@@ -90,5 +94,5 @@ fn a_strict_image_does_not_start_without_root() {
         return;
     }
     let told = "cannot start as 4242:7, without root: `without_root = \"refuse\"` in the container file";
-    says("strict", &wish("without_root = \"refuse\"\n").user(4242, 7, "").run(), 111, &[told]);
+    says("strict", &configured("without_root = \"refuse\"\n").user(4242, 7, "").run(), 111, &[told]);
 }
