@@ -137,19 +137,21 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
             let files = Files::for_root(app, &target, facts, notes);
             (SwitchAbility::Root, target.identity, Some(files))
         }
-        Some((cause, fix)) => {
+        Some(trouble) => {
             let Identity { name, uid, gid, .. } = &target.identity;
             let who = format!("{name} ({uid}:{gid})");
             match config.container.without_drop {
                 Without::Refuse => {
-                    let fix = fix
+                    let fix = trouble
+                        .fix
                         .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
                         .or(Fix::words("accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"));
-                    notes.refuse_step_down(&who, cause, fix);
+                    let what = format!("cannot step down to {who}");
+                    notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
                 }
                 Without::Run => {
+                    let Trouble { cause, fix, .. } = &trouble;
                     let notice = format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}");
-                    let trouble = Trouble::new(cause, "everything runs on as a root without power", fix);
                     notes.concern(notice, Area::StepDown, format!("to {who}"), trouble);
                 }
             }
@@ -158,8 +160,10 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
     }
 }
 
-/// Why this root cannot become that user, and what to paste. The app user being root itself needs no more than we are.
-fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, Fix)> {
+/// Why this root cannot become that user, what follows where that is accepted, and what to paste. The app user being root
+/// itself needs no more than we are.
+fn hindrance(target: &Identity, facts: &Facts) -> Option<Trouble> {
+    let accepted = "everything runs on as a root without power";
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
         needs = switch::needed();
@@ -168,14 +172,12 @@ fn hindrance(target: &Identity, facts: &Facts) -> Option<(String, Fix)> {
     }
     let missing = needs.minus(facts.effective);
     if !missing.is_empty() {
-        let list: Vec<_> = missing.iter().map(|it| it.to_string()).collect();
-        let verb = if list.len() == 1 { "is" } else { "are" };
-        return Some((format!("{} {verb} not granted", list.join(" and ")), Fix::capabilities(missing)));
+        return Some(Trouble::lacking_all(missing, accepted));
     }
     (facts.setgroups_denied && target.uid != Uid::ROOT).then(|| {
-        let cause = "groups cannot be set in this user namespace (/proc/self/setgroups says deny)".to_owned();
+        let cause = "groups cannot be set in this user namespace (/proc/self/setgroups says deny)";
         let fix = "give the runtime subordinate ids (/etc/subuid, /etc/subgid and newgidmap), or set PUID=0";
-        (cause, fix.into())
+        Trouble::new(cause, accepted, fix)
     })
 }
 

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::facts::AccountFile;
-use super::finding::Check;
-use super::fix::Fix;
+use super::finding::{Check, Trouble};
 use super::owner::Owner;
 use super::trust::Trust;
 use crate::config::container::{HardLinks, LogFormat, OwnWhen};
@@ -96,18 +95,7 @@ pub enum Decision {
     /// Nothing is left to do; why in a few words ("already 1000:1000").
     Fits(String),
     /// It cannot be done.
-    Skip(Skipped),
-}
-
-/// A step that cannot be taken: the three things that the user needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// Why: "/etc is read-only".
-    pub cause: String,
-    /// What follows: "the app runs as 1000:1000 without a passwd line".
-    pub consequence: String,
-    /// Text to paste.
-    pub fix: Fix,
+    Skip(Trouble),
 }
 
 /// One thing that a boot does before it prepares and serves.
@@ -252,7 +240,7 @@ pub struct ServicePlan {
     /// See `home`.
     pub user: String,
     /// Not run in this mode, and why (`without_root = "skip"`).
-    pub skipped: Option<Skipped>,
+    pub skipped: Option<Trouble>,
     /// Whose its `environment_file` may be.
     pub variables: Trust,
     /// What it gets of the container's environment.

@@ -64,7 +64,7 @@ pub enum Finding {
 pub struct Trouble {
     /// Of which kind the cause is.
     pub why: CauseKind,
-    /// The cause: "/config is 0:0 0755".
+    /// The cause: "/config is 0:0 0755", "/etc is read-only".
     pub cause: String,
     /// What follows: "app (1000:1000) cannot write it".
     pub consequence: String,

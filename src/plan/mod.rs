@@ -35,7 +35,7 @@ mod words;
 pub use boot::boot;
 pub use boot_plan::{
     BootPlan, Concern, Credentials, Decision, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned,
-    Privilege, ServicePlan, Skipped, Step, Write,
+    Privilege, ServicePlan, Step, Write,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

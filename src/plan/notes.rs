@@ -2,7 +2,7 @@
 //! Must not know what is planned.
 
 use super::Concern;
-use super::finding::{Area, Check, Finding, Trouble};
+use super::finding::{Area, CauseKind, Check, Finding, Trouble};
 use super::fix::Fix;
 use crate::error::{Error, Place, Problem, Problems, Refused};
 
@@ -20,6 +20,7 @@ pub(super) struct Notes {
 pub(super) struct Refusal {
     pub area: Area,
     pub what: String,
+    pub why: CauseKind,
     pub cause: String,
     pub fix: Fix,
 }
@@ -39,17 +40,13 @@ impl Notes {
 
     /// Notes that the machine does not allow what is required: exit 111. The first one counts, as with system calls.
     pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
-        self.refusals.push(Refusal {
-            area: Area::Configuration,
-            what: what.into(),
-            cause: cause.into(),
-            fix: fix.into(),
-        });
+        self.refuse_for(Area::Configuration, what, Trouble::new(cause, "", fix));
     }
 
-    /// Notes that this root cannot change user: exit 111.
-    pub(super) fn refuse_step_down(&mut self, who: &str, cause: String, fix: Fix) {
-        self.refusals.push(Refusal { area: Area::StepDown, what: format!("cannot step down to {who}"), cause, fix });
+    /// The same for a trouble that is known already. What follows from it is the refusal.
+    pub(super) fn refuse_for(&mut self, area: Area, what: impl Into<String>, trouble: Trouble) {
+        let Trouble { why, cause, fix, consequence: _ } = trouble;
+        self.refusals.push(Refusal { area, what: what.into(), why, cause, fix });
     }
 
     /// Notes what the user should know and need not fix.

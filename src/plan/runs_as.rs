@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Identity;
-use super::Skipped;
 use super::accounts::{group, passwd};
 use super::facts::Facts;
 use super::finding::{Area, Trouble};
@@ -162,11 +161,11 @@ impl Resolver<'_> {
                 notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
             }
             WithoutRoot::Skip => {
-                runs.skipped = Some(Skipped {
-                    cause: format!("`{name}` needs {whom} and this container runs as {me}"),
-                    consequence: format!("`{name}` is left out, and what requires it cannot start"),
+                runs.skipped = Some(Trouble::new(
+                    format!("`{name}` needs {whom} and this container runs as {me}"),
+                    format!("`{name}` is left out, and what requires it cannot start"),
                     fix,
-                });
+                ));
             }
             WithoutRoot::Fail => {
                 let cause = format!("it needs {whom} and this container runs as {me}");

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::Identity;
-use super::Skipped;
+use super::finding::Trouble;
 use crate::config::values::{CapSet, Capability, Gid, GroupName, Uid, UserName};
 
 /// What we are able to become.
@@ -43,7 +43,7 @@ pub(super) struct RunsAs {
     /// For USER.
     pub user: String,
     /// Left out in this mode.
-    pub skipped: Option<Skipped>,
+    pub skipped: Option<Trouble>,
 }
 
 impl RunsAs {

@@ -7,7 +7,8 @@ use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Skipped, Step};
+use stepdown::plan::checks::Trouble;
+use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Step};
 
 use crate::support::facts::*;
 
@@ -29,7 +30,7 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
     &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().verdict
 }
 
-fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Skipped {
+fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Trouble {
     match verdict_of(plan, path) {
         Decision::Skip(why) => why,
         other => panic!("not skipped: {other:?}"),

@@ -44,9 +44,7 @@ impl Case<'_> {
             (AccessResult::Missing, AtBoot::Made(to)) => Ok(format!("made at boot, {to}")),
             (AccessResult::Missing, _) => Err(self.told_by_boot(self.missing())),
             (AccessResult::Barred(on_the_way, found), _) => Err(self.barred(on_the_way, *found)),
-            (AccessResult::Unknown, AtBoot::Skipped { cause, consequence, fix }) => {
-                Err(Trouble::new(cause.clone(), consequence.clone(), fix.clone()))
-            }
+            (AccessResult::Unknown, AtBoot::Skipped(why)) => Err(why.clone()),
             (AccessResult::Unknown, _) => Ok(format!("not looked at: nobody here can become {}", self.who())),
             (
                 AccessResult::NotRead(Denial::Denied)
@@ -99,7 +97,7 @@ impl Case<'_> {
         };
         match at_boot {
             AtBoot::Given(to) => format!("{can}; given to {to} at boot"),
-            AtBoot::Skipped { cause, .. } => format!("{can} now (at the boot: {cause})"),
+            AtBoot::Skipped(Trouble { cause, .. }) => format!("{can} now (at the boot: {cause})"),
             AtBoot::Nothing | AtBoot::Made(_) => can,
         }
     }
@@ -108,11 +106,11 @@ impl Case<'_> {
     /// cause is what the look found out.
     fn told_by_boot(&self, found: Trouble) -> Trouble {
         match (&self.question.at_boot, found.why) {
-            (AtBoot::Skipped { cause, consequence, fix }, CauseKind::OwnerAndMode | CauseKind::Missing) => {
-                let why = if cause.ends_with("not granted") { CauseKind::Capability } else { found.why };
-                Trouble { why, ..Trouble::new(cause.clone(), consequence.clone(), fix.clone()) }
+            (AtBoot::Skipped(at_boot), CauseKind::OwnerAndMode | CauseKind::Missing) => {
+                let why = if at_boot.why == CauseKind::Other { found.why } else { at_boot.why };
+                Trouble { why, ..at_boot.clone() }
             }
-            (AtBoot::Skipped { .. } | AtBoot::Nothing | AtBoot::Given(_) | AtBoot::Made(_), _) => found,
+            (AtBoot::Skipped(_) | AtBoot::Nothing | AtBoot::Given(_) | AtBoot::Made(_), _) => found,
         }
     }
 

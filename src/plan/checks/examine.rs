@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::Port;
 use super::limits::{self, NO_FILTER};
 use super::ports;
-use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder, trouble};
+use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::error::Problems;
 use crate::plan::facts::Facts;
 use crate::plan::finding::Area;
-use crate::plan::finding::CauseKind;
 use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::notes::Refusal;
@@ -73,7 +72,7 @@ impl Examination {
         for question in &mut self.questions {
             match question.at_boot {
                 AtBoot::Given(_) | AtBoot::Made(_) => question.at_boot = AtBoot::Nothing,
-                AtBoot::Nothing | AtBoot::Skipped { .. } => {}
+                AtBoot::Nothing | AtBoot::Skipped(_) => {}
             }
         }
         self
@@ -84,8 +83,7 @@ impl Examination {
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let (plan, noted) = boot::whole(config, facts);
     let mut examination = of_problems(noted.problems);
-    for Refusal { area, what, cause, fix } in noted.refusals {
-        let why = if cause.ends_with("not granted") { CauseKind::Capability } else { CauseKind::Other };
+    for Refusal { area, what, why, cause, fix } in noted.refusals {
         let cause = format!("{what}: {cause}");
         let trouble = Trouble { why, ..Trouble::new(cause, "the container does not start: exit 111", fix) };
         let subject = if area == Area::StepDown { "step down" } else { "boot" };
@@ -214,7 +212,7 @@ fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
     for bundle in words::bundles(&plan.steps) {
         let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
         well.retain(|(it, _)| *it != area);
-        checks.push(Check::degraded(area, bundle.subjects.join(", "), trouble(why)));
+        checks.push(Check::degraded(area, bundle.subjects.join(", "), why.clone()));
     }
     for (area, subject) in well {
         let of_area = |step: &Step| self::area(step) == Some(area);

@@ -11,9 +11,8 @@ use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
 use crate::plan::finding::Area;
 use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
-use crate::plan::fix::Fix;
 use crate::plan::words;
-use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Skipped, Step};
+use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step};
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,14 +79,7 @@ pub enum AtBoot {
     /// It is made.
     Made(String),
     /// It should have been, and could not.
-    Skipped {
-        /// Why.
-        cause: String,
-        /// What follows.
-        consequence: String,
-        /// What helps.
-        fix: Fix,
-    },
+    Skipped(Trouble),
 }
 
 /// Where Compose and Swarm mount secrets (`secrets:`).
@@ -153,7 +145,7 @@ impl QuestionBuilder<'_> {
         self.of_devices(&mut questions, &mut checks);
         for (service, how) in self.config.services.iter().zip(&self.plan.services) {
             match &how.skipped {
-                Some(why) => checks.push(Check::degraded(Area::Service, tick(service), trouble(why))),
+                Some(why) => checks.push(Check::degraded(Area::Service, tick(service), why.clone())),
                 None => self.of_service(service, how, &mut questions),
             }
         }
@@ -180,16 +172,14 @@ impl QuestionBuilder<'_> {
                     AtBoot::Made(to.clone())
                 }
                 Decision::Do => AtBoot::Given(to.clone()),
-                Decision::Skip(Skipped { cause, consequence, fix }) => {
-                    AtBoot::Skipped { cause: cause.clone(), consequence: consequence.clone(), fix: fix.clone() }
-                }
+                Decision::Skip(why) => AtBoot::Skipped(why.clone()),
             };
             let who = self.owner(owner);
             let subject = words::path(path);
             if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
                 // It is not ours to use, and nobody else can be asked.
                 match &planned.verdict {
-                    Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, trouble(why))),
+                    Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, why.clone())),
                     Decision::Do | Decision::Fits(_) => checks.push(Check::ok(Area::Path, subject, format!("{to}'s"))),
                 }
                 continue;
@@ -289,9 +279,4 @@ fn numbers(gids: &[Gid]) -> Vec<u32> {
 /// Returns a service's name as it is told.
 pub(super) fn tick(service: &Service) -> String {
     format!("`{}`", service.name)
-}
-
-/// Returns what a skipped step means.
-pub(super) fn trouble(why: &Skipped) -> Trouble {
-    Trouble::new(why.cause.clone(), why.consequence.clone(), why.fix.clone())
 }

@@ -7,7 +7,8 @@ use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
-use crate::plan::{BootPlan, Decision, Mode, Planned, ServicePlan, Skipped, Step, order};
+use crate::plan::finding::Trouble;
+use crate::plan::{BootPlan, Decision, Mode, Planned, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
@@ -106,7 +107,7 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-fn skipped(why: &Skipped) -> Value {
+fn skipped(why: &Trouble) -> Value {
     json!({ "cause": why.cause, "consequence": why.consequence, "fix": why.fix.to_string() })
 }
 

@@ -3,6 +3,7 @@
 
 use super::words;
 use crate::config::container::Level;
+use crate::plan::finding::Trouble;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 
 /// One line of our own, for the log.
@@ -74,7 +75,7 @@ fn kept(plan: &BootPlan) -> String {
     format!("privilege: {what}: {}", privilege.reasons.join("; "))
 }
 
-fn skipped(plan: &BootPlan) -> Vec<(String, &crate::plan::Skipped)> {
+fn skipped(plan: &BootPlan) -> Vec<(String, &Trouble)> {
     let mut all = Vec::new();
     for bundle in words::bundles(&plan.steps) {
         match bundle.verdict {

@@ -7,7 +7,8 @@ use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
-use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, Skipped, order};
+use crate::plan::finding::Trouble;
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
 
 /// Where the second column begins.
 const MARGIN: usize = 11;
@@ -81,7 +82,7 @@ impl Page {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    fn skipped(&mut self, heading: &str, mark: &str, subject: &str, why: &Skipped) {
+    fn skipped(&mut self, heading: &str, mark: &str, subject: &str, why: &Trouble) {
         self.line(heading, &format!("{mark}{subject}: {}", why.cause));
         let indent = " ".repeat(mark.chars().count());
         self.line(heading, &format!("{indent}so:  {}", why.consequence));

@@ -3,7 +3,8 @@
 use crate::config::values::CapSet;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{duration, gids, stream};
-use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Skipped, Step};
+use crate::plan::finding::Trouble;
+use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Step};
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     match mode {
@@ -99,6 +100,6 @@ fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
 }
 
 /// Returns a skipped step in one line.
-pub(super) fn skipped(subject: &str, why: &Skipped) -> String {
+pub(super) fn skipped(subject: &str, why: &Trouble) -> String {
     format!("skipped {subject}: {}; {}; fix: {}", why.cause, why.consequence, why.fix)
 }

@@ -7,6 +7,7 @@ use super::inputs::PlanInputs;
 use super::inputs::as_found;
 use super::inputs::cap_fix;
 use super::inputs::kind_word;
+use super::inputs::lacking;
 use super::inputs::skip;
 use crate::config::container::Directory;
 use crate::config::service::Service;
@@ -101,9 +102,9 @@ fn as_root(ground: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
                     tmpfs(ground, &directory.path, directory.mode),
                 )
             } else if !right_owner && !ground.has(Capability::CHOWN) {
-                skip("CHOWN is not granted", stays, cap_fix(Capability::CHOWN))
+                lacking(Capability::CHOWN, stays, cap_fix(Capability::CHOWN))
             } else if !right && *uid != ground.facts.uid && !ground.has(Capability::FOWNER) {
-                skip("FOWNER is not granted", stays, cap_fix(Capability::FOWNER))
+                lacking(Capability::FOWNER, stays, cap_fix(Capability::FOWNER))
             } else {
                 Decision::Do
             }
@@ -111,7 +112,7 @@ fn as_root(ground: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Deci
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
         PathFact::Missing(Access::Yes) if foreign && !ground.has(Capability::CHOWN) => {
             let consequence = format!("{path} is not made: it could only be root's");
-            skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN))
+            lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN))
         }
         PathFact::Missing(access) | PathFact::Unknown(access) => absent(ground, directory, *access),
     }

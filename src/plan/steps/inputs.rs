@@ -5,8 +5,9 @@ use crate::config::container::UserRef;
 use crate::config::values::{CapSet, Capability, GroupRef};
 use crate::error::Place;
 use crate::plan::accounts::passwd;
-use crate::plan::boot_plan::{Decision, Identity, Skipped};
+use crate::plan::boot_plan::{Decision, Identity};
 use crate::plan::facts::{Facts, PathFact, PathKind};
+use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 use crate::plan::identity::ranges;
 use crate::plan::notes::Notes;
@@ -97,7 +98,12 @@ pub(super) fn kind_word(kind: PathKind) -> &'static str {
 }
 
 pub(super) fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Decision {
-    Decision::Skip(Skipped { cause: cause.into(), consequence: consequence.into(), fix: fix.into() })
+    Decision::Skip(Trouble::new(cause, consequence, fix))
+}
+
+/// Returns that a step is skipped for want of a capability.
+pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Decision {
+    Decision::Skip(Trouble::lacking(capability, consequence, fix))
 }
 
 pub(super) fn cap_fix(capability: Capability) -> Fix {

@@ -4,6 +4,7 @@ use super::inputs::PlanInputs;
 use super::inputs::as_found;
 use super::inputs::cap_fix;
 use super::inputs::kind_word;
+use super::inputs::lacking;
 use super::inputs::skip;
 use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
@@ -100,7 +101,7 @@ fn as_root(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
             Decision::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
         } else {
             let fix = cap_fix(Capability::CHOWN).or(chown(own, *kind, owner));
-            skip("CHOWN is not granted", consequence, fix)
+            lacking(Capability::CHOWN, consequence, fix)
         }
     } else {
         Decision::Do
@@ -180,7 +181,7 @@ fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
                 return Decision::Do;
             }
             let consequence = format!("{path} is not made: it could only be root's");
-            return skip("CHOWN is not granted", consequence, cap_fix(Capability::CHOWN));
+            return lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN));
         }
         (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
         (_, Access::Denied) => {
@@ -201,7 +202,7 @@ fn refuse(ground: &PlanInputs<'_>, own: &Own, verdict: &Decision, notes: &mut No
     let Decision::Skip(why) = verdict else { return };
     let (uid, gid) = (ground.identity.uid, ground.identity.gid);
     let what = format!("cannot give {} to {uid}:{gid}, which {} requires", words::path(&own.path), own.at);
-    notes.refuse(what, why.cause.clone(), why.fix.clone());
+    notes.refuse_for(Area::Configuration, what, why.clone());
 }
 
 /// Says what a walk will leave, where capabilities are missing that single files of it may need (SECURITY, matrix).

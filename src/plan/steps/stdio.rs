@@ -5,6 +5,7 @@
 
 use super::inputs::PlanInputs;
 use super::inputs::cap_fix;
+use super::inputs::lacking;
 use super::inputs::skip;
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
@@ -20,7 +21,7 @@ pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {
     for (fd, fact) in (0..).zip(ground.facts.stdio) {
         let lost = |capability| {
             let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
-            skip(format!("{capability} is not granted"), consequence, cap_fix(capability))
+            lacking(capability, consequence, cap_fix(capability))
         };
         let (how, verdict) = match fact.kind {
             StdioKind::Fifo if fd == 0 => continue,
