@@ -8,7 +8,7 @@ use super::Identity;
 use super::Mode;
 use super::Planned;
 use super::accounts;
-use super::checks::NO_FILTER;
+use super::checks::{NO_FILTER, NOT_PID_ONE};
 use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
@@ -110,9 +110,8 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
         LogFormat::Json => LogFormat::Json,
     };
     let outside = outside::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
-    let (notices, concerns, noted) = notes.finish();
-    let plan =
-        BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices, concerns };
+    let (notices, noted) = notes.finish();
+    let plan = BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices };
     (plan, noted)
 }
 
@@ -149,11 +148,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
                     let what = format!("cannot step down to {who}");
                     notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
                 }
-                Without::Run => {
-                    let Trouble { cause, fix, .. } = &trouble;
-                    let notice = format!("cannot step down to {who}: {cause}; runs on as a root without power; {fix}");
-                    notes.concern(notice, Area::StepDown, format!("to {who}"), trouble);
-                }
+                Without::Run => notes.degraded(Area::StepDown, format!("step down to {who}"), trouble),
             }
             (SwitchAbility::Powerless, identity::as_is(&config.container, facts, notes), None)
         }
@@ -194,23 +189,17 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
         }
     }
     if !facts.pid_one {
-        notes.notice(
-            "not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and \
-             nobody else is signalled",
-        );
+        notes.checked_elsewhere(NOT_PID_ONE);
     }
     if !config.container.pid1_filter {
-        // `doctor` tells it with the process.
-        notes.told_elsewhere(format!("PID 1: {}", NO_FILTER));
+        notes.checked_elsewhere(format!("PID 1: {NO_FILTER}"));
     }
     remarks::on_the_machine(facts, notes);
     remarks::on_scripts(config, facts, notes);
     if let Some(zone) = &facts.unknown_zone {
-        let zone = shown_value(zone);
-        let notice = format!("TZ={zone} names no zone of this image: times are UTC; install tzdata or mend TZ");
-        let cause = format!("TZ={zone} names no zone of this image");
-        let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or mend TZ");
-        notes.concern(notice, Area::TimeZone, "TZ", trouble);
+        let cause = format!("TZ={} names no zone of this image", shown_value(zone));
+        let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or correct TZ");
+        notes.degraded(Area::TimeZone, "TZ", trouble);
     }
 }
 

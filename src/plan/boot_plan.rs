@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::facts::AccountFile;
-use super::finding::{Check, Trouble};
+use super::finding::Trouble;
+use super::notice::Notice;
 use super::owner::Owner;
 use super::trust::Trust;
 use crate::config::container::{HardLinks, LogFormat, OwnWhen};
@@ -32,18 +33,7 @@ pub struct BootPlan {
     /// How lines are written, decided: never `Auto`.
     pub log: LogFormat,
     /// What the user should know and need not fix: PUID ignored, a uid clash, not PID 1.
-    pub notices: Vec<String>,
-    /// Those of the notices that something is wrong with, and what.
-    pub concerns: Vec<Concern>,
-}
-
-/// A notice that something is wrong with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Concern {
-    /// As it stands among [`BootPlan::notices`].
-    pub notice: String,
-    /// What `doctor` says of it; nothing where another check says so.
-    pub check: Option<Check>,
+    pub notices: Vec<Notice>,
 }
 
 /// Which of DESIGN §2's modes the facts amount to. A result, never a flag.

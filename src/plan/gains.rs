@@ -44,12 +44,11 @@ impl Executor<'_> {
             if let Some((what, help)) = obstacle.words(program) {
                 let (path, who) =
                     (words::path(program), format!("{} ({}:{})", self.runs.user, self.runs.uid, self.runs.gid));
-                let notice = format!("{subject} runs as {who} and cannot execute {path}: {what}; {help}");
                 let trouble = Trouble {
                     why: CauseKind::OwnerAndMode,
                     ..Trouble::new(format!("{path}: {what}"), format!("{who} cannot execute it"), Fix::words(help))
                 };
-                notes.concern(notice, Area::Service, subject.clone(), trouble);
+                notes.degraded(Area::Service, subject.clone(), trouble);
             }
         }
         let sets = self.service.is_none_or(|service| service.no_new_privileges) || self.facts.no_new_privs;
@@ -108,11 +107,9 @@ impl Executor<'_> {
         };
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
-        let trouble = Trouble {
-            why: CauseKind::NoNewPrivs,
-            ..Trouble::new(what.to_owned(), consequence.clone(), Fix::words(help.clone()))
-        };
-        notes.concern(format!("{subject}: {what}: {consequence}; {help}"), Area::Capability, subject, trouble);
+        let trouble =
+            Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what.to_owned(), consequence, Fix::words(help)) };
+        notes.degraded(Area::Capability, subject, trouble);
     }
 }
 

@@ -89,13 +89,13 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
             }
             if *gid == Gid::ROOT && !zero_is_fine {
                 // Whether it can be used all the same is looked at by `doctor`, as with the next one.
-                notes.told_elsewhere(format!(
+                notes.checked_elsewhere(format!(
                     "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
                      host, or write `groups = [0]` under [app]",
                     super::words::path(path)
                 ));
             } else if *gid == OVERFLOW && facts.gid_map != super::facts::IdMap::whole() {
-                notes.told_elsewhere(format!(
+                notes.checked_elsewhere(format!(
                     "{} belongs to a group of the host that is not mapped here; podman: `--group-add keep-groups`",
                     super::words::path(path)
                 ));
@@ -110,12 +110,11 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
 fn is_mapped(gid: Gid, facts: &Facts, notes: &mut Notes) -> bool {
     let mapped = facts.gid_map.outside(gid.0).is_some();
     if !mapped {
-        let notice = format!("group {gid} is not mapped in this user namespace and is not joined");
         let fix = "map it (/etc/subgid), or take it out of the groups";
         let lost = "what is open to this group alone stays closed";
         let trouble =
             Trouble { why: CauseKind::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };
-        notes.concern(notice, Area::Identity, format!("group {gid}"), trouble);
+        notes.degraded(Area::Identity, format!("group {gid}"), trouble);
     }
     mapped
 }

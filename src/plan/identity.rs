@@ -103,10 +103,9 @@ pub(super) fn as_is(container: &Container, facts: &Facts, notes: &mut Notes) -> 
     if !lacking.is_empty() {
         let list: Vec<_> = lacking.iter().map(ToString::to_string).collect();
         let (list, fix) = (list.join(" "), Fix::groups(&lacking));
-        let notice = format!("declared groups {list} cannot be joined; {fix}");
         let cause = "the runtime did not give them, and only root can join any";
         let trouble = Trouble::new(cause, "what is open to these groups alone stays closed", fix);
-        notes.concern(notice, Area::Identity, format!("groups {list}"), trouble);
+        notes.degraded(Area::Identity, format!("groups {list}"), trouble);
     }
     let mut gids = [facts.groups.as_slice(), &[facts.gid]].concat();
     gids.sort_unstable();

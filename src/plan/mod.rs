@@ -16,6 +16,7 @@ mod identity;
 pub mod inherited;
 mod judge;
 mod notes;
+pub mod notice;
 pub mod obstacle;
 pub mod order;
 mod outside;
@@ -34,8 +35,8 @@ mod words;
 
 pub use boot::boot;
 pub use boot_plan::{
-    BootPlan, Concern, Credentials, Decision, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned,
-    Privilege, ServicePlan, Step, Write,
+    BootPlan, Credentials, Decision, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned, Privilege,
+    ServicePlan, Step, Write,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

@@ -1,9 +1,9 @@
 //! [`Notes`]: what planning finds out besides the plan, collected so that every problem is reported at once.
 //! Must not know what is planned.
 
-use super::Concern;
-use super::finding::{Area, CauseKind, Check, Finding, Trouble};
+use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
+use super::notice::Notice;
 use crate::error::{Error, Place, Problem, Problems, Refused};
 
 /// Problems, refusals and notices of one planning.
@@ -11,8 +11,7 @@ use crate::error::{Error, Place, Problem, Problems, Refused};
 pub(super) struct Notes {
     problems: Problems,
     refusals: Vec<Refusal>,
-    notices: Vec<String>,
-    concerns: Vec<Concern>,
+    notices: Vec<Notice>,
 }
 
 /// What the machine does not allow and the image requires.
@@ -51,39 +50,30 @@ impl Notes {
 
     /// Notes what the user should know and need not fix.
     pub(super) fn notice(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        if !self.notices.contains(&text) {
-            self.notices.push(text);
-        }
+        self.add(Notice::Note(text.into()));
     }
 
-    /// Notes something that is worse than it was meant to be: the line that the log gets, and what `doctor` says of it.
-    pub(super) fn concern(
-        &mut self,
-        notice: impl Into<String>,
-        area: Area,
-        subject: impl Into<String>,
-        trouble: Trouble,
-    ) {
-        let notice = notice.into();
+    /// Notes something that is worse than it was meant to be.
+    pub(super) fn degraded(&mut self, area: Area, subject: impl Into<String>, trouble: Trouble) {
+        self.add(Notice::Degraded { area, subject: subject.into(), trouble });
+    }
+
+    /// Notes something of which a check of `doctor`'s own tells more.
+    pub(super) fn checked_elsewhere(&mut self, text: impl Into<String>) {
+        self.add(Notice::CheckedElsewhere(text.into()));
+    }
+
+    /// What holds for several services is said once.
+    fn add(&mut self, notice: Notice) {
         if !self.notices.contains(&notice) {
-            let check = Check { area, subject: subject.into(), finding: Finding::Degraded(trouble) };
-            self.concerns.push(Concern { notice: notice.clone(), check: Some(check) });
             self.notices.push(notice);
         }
     }
 
-    /// Notes something of which a check of `doctor`'s own tells more.
-    pub(super) fn told_elsewhere(&mut self, notice: impl Into<String>) {
-        let notice = notice.into();
-        self.concerns.push(Concern { notice: notice.clone(), check: None });
-        self.notice(notice);
-    }
-
-    /// Returns the notices, those of them that are concerns, and what stands in the way.
-    pub(super) fn finish(self) -> (Vec<String>, Vec<Concern>, Noted) {
-        let Self { problems, refusals, notices, concerns } = self;
-        (notices, concerns, Noted { problems, refusals })
+    /// Returns the notices, and what stands in the way.
+    pub(super) fn finish(self) -> (Vec<Notice>, Noted) {
+        let Self { problems, refusals, notices } = self;
+        (notices, Noted { problems, refusals })
     }
 }
 
@@ -109,6 +99,6 @@ mod tests {
         let mut notes = Notes::default();
         notes.refuse("cannot x", "y", "z");
         notes.problem(&Place::Machine, "a", "b");
-        assert_eq!(notes.finish().2.or(()).unwrap_err().exit_code(), 100);
+        assert_eq!(notes.finish().1.or(()).unwrap_err().exit_code(), 100);
     }
 }

@@ -101,9 +101,8 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
     }
     if drop == DropLevel::StayRoot && !case.facts.effective.has(Capability::KILL) && case.identity.uid != Uid::ROOT {
         let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::KILL));
-        let notice = format!("PID 1 stays root and cannot signal the app's processes: KILL is not granted; {fix}");
-        let trouble = Trouble::lacking(Capability::KILL, "PID 1 cannot signal the app's processes", fix);
-        notes.concern(notice, Area::Capability, "KILL", trouble);
+        let trouble = Trouble::lacking(Capability::KILL, "it cannot signal the app's processes", fix);
+        notes.degraded(Area::Capability, "PID 1", trouble);
     }
     let private_gid = (drop == DropLevel::ToApp).then(|| private_gid(case)).flatten();
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
@@ -112,10 +111,6 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
 /// What the runtime has set cannot be taken back.
 fn no_way_back(service: &Service, notes: &mut Notes) {
     let name = &service.name;
-    let notice = format!(
-        "`no_new_privileges = false` of `{name}` has no effect: the runtime set it; take `no-new-privileges` out of \
-         `security_opt`"
-    );
     let trouble = Trouble {
         why: CauseKind::NoNewPrivs,
         ..Trouble::new(
@@ -127,7 +122,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
             ),
         )
     };
-    notes.concern(notice, Area::Capability, format!("`{name}`"), trouble);
+    notes.degraded(Area::Capability, format!("`{name}`"), trouble);
 }
 
 fn app_place<'a>(case: &Case<'a>) -> &'a crate::error::Place {
@@ -203,31 +198,33 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
     if missing.is_empty() {
         return;
     }
-    let fix = match case.standing {
-        SwitchAbility::Root | SwitchAbility::Powerless => Fix::capabilities(missing).to_string(),
-        SwitchAbility::User => format!("start as root, with {}", Fix::capabilities(missing)),
+    let name = &service.name;
+    let granting = |missing: CapSet| match (Fix::capabilities(missing), case.standing) {
+        (fix, SwitchAbility::Root | SwitchAbility::Powerless) => fix,
+        (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
     };
+    // Ports and limits are told by what they are.
+    let (plain, others) = (missing.minus(reported_as_limits()), missing.intersection(reported_as_limits()));
     let raised = service.limits.iter().find(|limit| case.facts.is_above(limit));
-    let only_limit = missing == CapSet::EMPTY.with(Capability::SYS_RESOURCE);
-    let notice = match raised.filter(|_| only_limit) {
+    match raised.filter(|_| others == CapSet::EMPTY.with(Capability::SYS_RESOURCE)) {
         Some(limit) => {
             let what = limit.resource.to_string();
             let fix = ulimit(&what, limit, case.facts);
-            let name = &service.name;
-            format!("`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}")
+            notes.checked_elsewhere(format!(
+                "`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}"
+            ));
         }
-        None => format!("`{}` runs without {missing}, which the runtime did not grant; {fix}", service.name),
-    };
-    // Ports and limits are told by what they are.
-    let plain = missing.minus(reported_as_limits());
+        None if others.is_empty() => {}
+        None => notes.checked_elsewhere(format!(
+            "`{name}` runs without {others}, which the runtime did not grant; {}",
+            granting(others)
+        )),
+    }
     if plain.is_empty() {
-        return notes.told_elsewhere(notice);
+        return;
     }
-    let mut trouble = Trouble::lacking_all(plain, format!("`{}` runs without", service.name));
-    if case.standing == SwitchAbility::User {
-        trouble.fix = Fix::words(format!("start the container as root, with {}", trouble.fix));
-    }
-    notes.concern(notice, Area::Capability, format!("`{}`", service.name), trouble);
+    let trouble = Trouble { fix: granting(plain), ..Trouble::lacking_all(plain, "it runs without that") };
+    notes.degraded(Area::Capability, format!("`{}`", service.name), trouble);
 }
 
 /// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.
@@ -240,10 +237,9 @@ fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     }
     let fix = Fix::capabilities(CapSet::EMPTY.with(Capability::DAC_OVERRIDE));
     let name = &service.name;
-    let what = "runs as root and cannot write what is the app's";
-    let notice = format!("`{name}` {what}: DAC_OVERRIDE is not granted; {fix}");
-    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, format!("it {what}"), fix);
-    notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+    let what = "it runs as root and cannot write what is the app's";
+    let trouble = Trouble::lacking(Capability::DAC_OVERRIDE, what, fix);
+    notes.degraded(Area::Service, format!("`{name}`"), trouble);
 }
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,

@@ -157,8 +157,7 @@ impl Resolver<'_> {
             WithoutRoot::Run => {
                 let cause = format!("configured to run as {whom}, but this container cannot change user");
                 let trouble = Trouble::new(cause, format!("it runs as {me}"), fix);
-                let notice = format!("`{name}` is configured to run as {whom} and runs as {me}");
-                notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+                notes.degraded(Area::Service, format!("`{name}`"), trouble);
             }
             WithoutRoot::Skip => {
                 runs.skipped = Some(Trouble::new(

@@ -11,7 +11,6 @@ use super::Privilege;
 use super::ServicePlan;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Trouble};
-use super::fix::Fix;
 use super::gains::Executor;
 use super::inherited::{Inherited, RemovedVariables};
 use super::judge::Judge;
@@ -249,13 +248,8 @@ fn is_foreign(why: &Obstacle) -> bool {
 fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let Some(ProgramFact::Refused { program, why }) = fact else { return };
     if let Some((what, help)) = refused(program, why).filter(|_| is_foreign(why)) {
-        let trouble = Trouble::new(
-            what.clone(),
-            "it does not start, unless this kernel emulates that machine",
-            Fix::words(help.clone()),
-        );
-        let notice = format!("`{name}` {what}, unless this kernel emulates that machine; {help}");
-        notes.concern(notice, Area::Service, format!("`{name}`"), trouble);
+        let trouble = Trouble::new(what, "it does not start, unless this kernel emulates that machine", help);
+        notes.degraded(Area::Service, format!("`{name}`"), trouble);
     }
 }
 

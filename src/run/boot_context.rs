@@ -106,7 +106,7 @@ impl BootContext {
         locate_all(&mut second, doctor::ground);
         let first = std::mem::replace(&mut self.plan, second);
         let said = plan::show::report(&first);
-        for Line { level, text } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
+        for Line { level, text, .. } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
             own_messages::say(level, &format!("after the root oneshots: {text}"));
         }
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {

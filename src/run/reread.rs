@@ -84,7 +84,7 @@ impl Origin for BootContext {
         let container = std::mem::replace(&mut self.config, config).container;
         self.config.container = container;
         self.plan.services = plan.services;
-        (self.plan.notices, self.plan.concerns) = (plan.notices, plan.concerns);
+        self.plan.notices = plan.notices;
         Ok(reread)
     }
 
@@ -117,7 +117,8 @@ impl BootContext {
             let skipped = plan.services.iter().filter_map(|it| Some((&it.name, it.skipped.as_ref()?)));
             skipped.map(|(name, why)| format!("`{name}` is left out: {}; {}", why.cause, why.fix)).collect()
         };
-        let said = |plan: &BootPlan| [left_out(plan), plan.notices.clone()].concat();
+        let notices = |plan: &BootPlan| plan.notices.iter().map(ToString::to_string).collect();
+        let said = |plan: &BootPlan| -> Vec<String> { [left_out(plan), notices(plan)].concat() };
         let before = said(&self.plan);
         said(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
     }

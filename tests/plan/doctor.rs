@@ -480,7 +480,7 @@ fn a_plan_tells_a_read_only_mount_from_a_read_only_path() {
 #[test]
 fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
     let mut config = config();
-    let plan = |config: &Config| stepdown::plan::boot(config, &docker()).unwrap().notices;
+    let plan = |config: &Config| noted(&stepdown::plan::boot(config, &docker()).unwrap());
     let told = |config: &Config| {
         let examination = examine(config, &docker());
         let checks = examination.checks.iter().map(|check| format!("{check:?}"));

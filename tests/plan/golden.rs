@@ -149,9 +149,9 @@ serve      db       root (0:0)
            web      root (0:0); needs db
 main       sh -c 'exec top' as root (0:0)
 stop       main, then web, then db; 8 s in all
-note       cannot step down to app (1000:1000): SETGID and SETUID are not granted; runs on as a root without power; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
+note       step down to app (1000:1000): SETGID and SETUID are not granted; everything runs on as a root without power; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
            PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
-           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
 "#,
     );
 }
@@ -178,8 +178,8 @@ serve      db       postgres (999:998)
 main       sh -c 'exec top' as postgres (999:998)
 stop       main, then web, then db; 8 s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 999:998 and cannot change that
-           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
-           `migrate` is configured to run as root and runs as 999:998
+           groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           `migrate`: configured to run as root, but this container cannot change user; it runs as 999:998; start the container as root: without `user:` and `--user`
 "#,
     );
 }
@@ -209,9 +209,9 @@ serve      db       app (4242:0)
 main       sh -c 'exec top' as app (4242:0)
 stop       main, then web, then db; 8 s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 and cannot change that
-           declared groups 44 cannot be joined; compose: `group_add: ["44"]`; docker run: `--group-add 44`
+           groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
            HOME is /: 4242:0 cannot use /config; mount a volume there that it can write
-           `migrate` is configured to run as root and runs as 4242:0
+           `migrate`: configured to run as root, but this container cannot change user; it runs as 4242:0; start the container as root: without `user:` and `--user`
 "#,
     );
 }
@@ -283,7 +283,8 @@ serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges
            web   app (1000:1000); +NET_BIND_SERVICE; after db
 stop       mail, web, then db; 8 s in all
-note       `web` runs without SYS_ADMIN SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_ADMIN, SYS_NICE]`; docker run: `--cap-add SYS_ADMIN --cap-add SYS_NICE`
+note       `web` runs without SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_NICE]`; docker run: `--cap-add SYS_NICE`
+           `web`: SYS_ADMIN is not granted; it runs without that; compose: `cap_add: [SYS_ADMIN]`; docker run: `--cap-add SYS_ADMIN`
 "#,
     );
 }
@@ -377,7 +378,7 @@ boot       do    adopt orphans: become a child subreaper
 step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
 main       nginx -g 'daemon off;' as app (1000:1000)
 stop       main; 8 s in all
-note       not PID 1 (`--init`, or a shared PID namespace): orphans come to us only from our own services, and nobody else is signalled
+note       not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are reaped and signalled
 "#,
     );
 }

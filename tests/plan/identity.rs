@@ -143,8 +143,8 @@ fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
     config.container.app.asked_uid = asked_uid(1);
     config.container.app.asked_gid = asked_gid(42);
     let plan = boot(&config, &docker());
-    assert!(plan.notices.contains(&"uid 1 is also daemon's: lookups by number answer `app`".to_owned()));
-    assert!(plan.notices.contains(&"gid 42 is also shadow's: lookups by number answer `app`".to_owned()));
+    assert!(noted(&plan).contains(&"uid 1 is also daemon's: lookups by number answer `app`".to_owned()));
+    assert!(noted(&plan).contains(&"gid 42 is also shadow's: lookups by number answer `app`".to_owned()));
     let passwd = super::steps::contents(&plan, AccountFile::Passwd).unwrap();
     assert!(passwd.find("app:x:1:42:").unwrap() < passwd.find("daemon:x:1:1:").unwrap());
     assert_eq!(plan.identity.groups, [Gid(42)]);
@@ -195,7 +195,7 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
         tmp(&mut facts);
         path(&mut facts, home, fact);
         let plan = boot(&config, &facts);
-        let said = plan.notices.iter().find(|notice| notice.contains("HOME")).cloned();
+        let said = noted(&plan).into_iter().find(|notice| notice.contains("HOME"));
         (plan.identity.home.display().to_string(), said)
     };
     let gone = PathFact::Missing(Access::Yes);
@@ -232,8 +232,8 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
 #[test]
 fn a_zone_that_is_not_there_is_quoted() {
     let plan = boot(&config(), &Facts { unknown_zone: Some("Europe/Berlin ".into()), ..docker() });
-    let said = "TZ=\"Europe/Berlin \" names no zone of this image: times are UTC; install tzdata or mend TZ";
-    assert!(plan.notices.contains(&said.to_owned()), "{:?}", plan.notices);
+    let said = "TZ: TZ=\"Europe/Berlin \" names no zone of this image; times are UTC; install tzdata in the image, or correct TZ";
+    assert!(noted(&plan).contains(&said.to_owned()), "{:?}", noted(&plan));
 }
 
 #[test]
@@ -247,13 +247,13 @@ fn a_clash_is_told_as_it_will_be_where_the_account_files_stay_as_they_are() {
     for facts in [read_only(), mounted] {
         let plan = boot(&config, &facts);
         let still = "uid 1 is daemon's too: lookups by number still answer `daemon`".to_owned();
-        assert!(plan.notices.contains(&still), "{:?}", plan.notices);
+        assert!(noted(&plan).contains(&still), "{:?}", noted(&plan));
     }
     let mut facts = read_only();
     account(&mut facts, AccountFile::Passwd, "app:x:1:42::/:/sbin/nologin\ndaemon:x:1:1::/:/bin/false\n");
     let plan = boot(&config, &facts);
     let ours = "uid 1 is also daemon's: lookups by number answer `app`".to_owned();
-    assert!(plan.notices.contains(&ours), "it stands there already: {:?}", plan.notices);
+    assert!(noted(&plan).contains(&ours), "it stands there already: {:?}", noted(&plan));
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn devices_lend_their_groups_and_a_directory_those_of_what_lies_in_it() {
     config.container.app.device_groups = ["/dev/dri", "/dev/kvm", "/var/run/docker.sock"].map(Into::into).to_vec();
     let plan = boot(&config, &facts);
     assert_eq!(plan.identity.groups, [44, 109, 1000].map(Gid));
-    assert!(plan.notices[0].starts_with("/var/run/docker.sock belongs to group 0, which the app does not join"));
+    assert!(noted(&plan)[0].starts_with("/var/run/docker.sock belongs to group 0, which the app does not join"));
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn puid_is_said_to_be_ignored_once() {
     let mut config = config();
     config.container.app.asked_uid = asked_uid(1000);
     config.container.app.asked_gid = asked_gid(1000);
-    let notices = boot(&config, &as_user(999, 998)).notices;
+    let notices = noted(&boot(&config, &as_user(999, 998)));
     assert_eq!(notices.iter().filter(|it| it.contains("ignored")).count(), 1);
     assert!(notices[0].starts_with("PUID=1000 and PGID=1000 are ignored"), "{notices:?}");
 }
@@ -401,7 +401,7 @@ fn a_umask_that_takes_rights_from_the_owner_is_said() {
     let said = |umask| {
         let mut config = config();
         config.container.app.umask = Some(umask);
-        let notices = boot(&config, &docker()).notices;
+        let notices = noted(&boot(&config, &docker()));
         notices.into_iter().find(|notice| notice.contains("UMASK"))
     };
     assert_eq!(said(0o077), None);

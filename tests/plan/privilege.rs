@@ -56,7 +56,7 @@ fn a_capability_goes_to_its_service_alone() {
 fn a_capability_that_was_not_granted_is_told_with_its_fix() {
     let plan = boot(vec![Service { capabilities: caps(&[Capability::SYS_ADMIN]), ..longrun("web") }]);
     assert_eq!((plan.privilege.kept, service(&plan, "web").credentials.ambient), (CapSet::EMPTY, CapSet::EMPTY));
-    assert!(plan.notices[0].contains("cap_add: [SYS_ADMIN]"), "{:?}", plan.notices);
+    assert!(noted(&plan)[0].contains("cap_add: [SYS_ADMIN]"), "{:?}", noted(&plan));
     assert!(plan.privilege.reasons.is_empty(), "nothing is kept for it");
 }
 
@@ -67,7 +67,7 @@ fn a_root_without_power_says_what_its_services_run_without() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() };
     let plan = plan::boot(&config, &facts).unwrap();
     let told = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");
-    assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
+    assert!(noted(&plan).iter().any(told), "{:?}", noted(&plan));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_port_that_anybody_may_bind_needs_no_capability() {
     let said = |first| {
         let facts = Facts { free_ports_from: first, ..as_user(999, 998) };
         let plan = plan::boot(&config, &facts).unwrap();
-        plan.notices.iter().any(|notice| notice.contains("NET_BIND_SERVICE"))
+        noted(&plan).iter().any(|notice| notice.contains("NET_BIND_SERVICE"))
     };
     assert!(said(None) && said(Some(1024)));
     // `--sysctl net.ipv4.ip_unprivileged_port_start=0`, which is the fix that `doctor` prints.
@@ -90,12 +90,12 @@ fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
     let mut facts = docker();
     facts.hard_limits.insert(Resource::Nofile, Some(1024));
     let plan = plan::boot(&config, &facts).unwrap();
-    let said = plan.notices.iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
+    let said = noted(&plan).into_iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
     assert!(said.contains("`limits.nofile`") && said.contains("--ulimit nofile=2000000:2000000"), "{said}");
     // Pasted, nothing is left to say.
     facts.hard_limits.insert(Resource::Nofile, Some(2_000_000));
     let plan = plan::boot(&config, &facts).unwrap();
-    assert!(!plan.notices.iter().any(|notice| notice.contains("SYS_RESOURCE")), "{:?}", plan.notices);
+    assert!(!noted(&plan).iter().any(|notice| notice.contains("SYS_RESOURCE")), "{:?}", noted(&plan));
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn a_root_oneshot_is_told_where_root_cannot_write_what_is_the_apps() {
     let seed = Service { user: RunAs::Root, ..oneshot("seed") };
     let told = |config: &Config, facts: &Facts| {
         let plan = plan::boot(config, facts).unwrap();
-        let about = |notice: &&String| notice.starts_with("`seed` runs as root and cannot write what is the app's");
-        plan.notices.iter().find(about).cloned()
+        let about = |notice: &String| notice.contains("it runs as root and cannot write what is the app's");
+        noted(&plan).into_iter().find(about)
     };
     let mut config = with(vec![seed, longrun("web")]);
     let facts = without(docker(), &[Capability::DAC_OVERRIDE]);
@@ -175,7 +175,7 @@ fn who_opts_out_of_no_new_privs_leaves_it_to_the_others() {
     assert!(!service(&plan, "sudo").credentials.no_new_privs && service(&plan, "web").credentials.no_new_privs);
     let facts = Facts { no_new_privs: true, ..docker() };
     let config = with(vec![Service { no_new_privileges: false, ..longrun("sudo") }]);
-    assert!(plan::boot(&config, &facts).unwrap().notices[0].contains("has no effect"));
+    assert!(noted(&plan::boot(&config, &facts).unwrap())[0].contains("has no effect"));
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn drop_root_never_drops_pid_1() {
     let plan = plan::boot(&config, &docker()).unwrap();
     assert_eq!((plan.privilege.drop, service(&plan, "web").credentials.uid), (DropLevel::StayRoot, Uid(1000)));
     let facts = without(docker(), &[Capability::KILL]);
-    let notices = plan::boot(&config, &facts).unwrap().notices;
+    let notices = noted(&plan::boot(&config, &facts).unwrap());
     assert!(notices[0].contains("cannot signal the app's processes"), "{notices:?}");
 }
 
@@ -300,7 +300,11 @@ fn without_root_says_what_becomes_of_another_user() {
     };
     let plan = with_policy(WithoutRoot::Run).unwrap();
     assert_eq!(plan.services[0].credentials.uid, Uid(999));
-    assert_eq!(plan.notices, ["`cron` is configured to run as root and runs as 999:998"]);
+    assert_eq!(
+        noted(&plan),
+        ["`cron`: configured to run as root, but this container cannot change user; it runs as 999:998; start the \
+            container as root: without `user:` and `--user`"]
+    );
     let plan = with_policy(WithoutRoot::Skip).unwrap();
     let why = plan.services[0].skipped.as_ref().unwrap();
     assert!(why.cause.contains("needs root") && why.fix.to_string().contains("--user"), "{why:?}");
@@ -314,7 +318,7 @@ fn without_root_says_what_becomes_of_another_user() {
 fn a_user_who_is_whom_the_service_wants_needs_nothing() {
     let service = Service { user: RunAs::Account(user("postgres")), without_root: WithoutRoot::Fail, ..longrun("db") };
     let plan = plan::boot(&with(vec![service]), &as_user(999, 998)).unwrap();
-    assert!(plan.notices.is_empty() && plan.privilege.kept.is_empty());
+    assert!(noted(&plan).is_empty() && plan.privilege.kept.is_empty());
     assert_eq!(plan.services[0].credentials.groups, None);
 }
 

@@ -6,8 +6,8 @@ use stepdown::config::Config;
 use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
-use stepdown::plan::facts::*;
 use stepdown::plan::checks::Trouble;
+use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Step};
 
 use crate::support::facts::*;
@@ -251,7 +251,7 @@ fn without_fowner_or_dac_override_the_walk_tells_what_it_leaves() {
     let facts = without(docker(), &[Capability::FOWNER, Capability::DAC_OVERRIDE]);
     let plan = owning(own("/c"), dir(0, 0, 0o755), facts);
     assert_eq!((plan.mode, verdict_of(&plan, "/c")), (Mode::RootLimited, &Decision::Do));
-    assert_eq!(plan.notices.len(), 2, "{:?}", plan.notices);
+    assert_eq!(noted(&plan).len(), 2, "{:?}", noted(&plan));
 }
 
 #[test]

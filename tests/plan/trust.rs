@@ -248,7 +248,7 @@ const CLOSED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 fn inherited(config: &Config, facts: &Facts) -> (Inherited, Vec<String>) {
     let plan = plan::boot(config, facts).unwrap();
-    (plan.services[0].inherited.clone(), plan.notices)
+    (plan.services[0].inherited.clone(), noted(&plan))
 }
 
 #[test]

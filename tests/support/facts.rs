@@ -8,6 +8,7 @@ use stepdown::config::container::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Place;
+use stepdown::plan::BootPlan;
 use stepdown::plan::facts::*;
 
 /// Docker's default capabilities (0xa80425fb).
@@ -278,4 +279,9 @@ pub fn account(facts: &mut Facts, file: AccountFile, text: &str) {
 
 pub fn path(facts: &mut Facts, path: &str, fact: PathFact) {
     facts.paths.insert(PathBuf::from(path), fact);
+}
+
+/// Returns the notices of a plan as the lines that are printed.
+pub fn noted(plan: &BootPlan) -> Vec<String> {
+    plan.notices.iter().map(ToString::to_string).collect()
 }

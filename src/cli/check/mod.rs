@@ -116,7 +116,7 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
             note(text, &format!("`{}` is left out here: {}; {}", service.name, why.cause, why.fix));
         }
     }
-    plan.notices.iter().for_each(|notice| note(text, notice));
+    plan.notices.iter().for_each(|notice| note(text, &notice.to_string()));
 }
 
 fn note(text: &mut String, notice: &str) {

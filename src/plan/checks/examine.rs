@@ -18,8 +18,9 @@ use crate::plan::finding::Area;
 use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::notes::Refusal;
+use crate::plan::notice::Notice;
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Concern, Decision, DropLevel, Mode, ServicePlan, Step, boot};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, Step, boot};
 
 /// After this `docker stop` kills; a stop that may take longer has to be told.
 const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
@@ -124,7 +125,10 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
         Check::ok(Area::Stop, "stop", stop(config.container.stop_timeout)),
     ];
     steps(plan, &mut checks);
-    concerns(plan, &mut checks);
+    checks.extend(plan.notices.iter().filter_map(Notice::check));
+    if !checks.iter().any(|check| check.area == Area::TimeZone) {
+        checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
+    }
     let (questions, more) = asker.ask();
     checks.extend(more);
     checks.extend(config.services.iter().flat_map(|service| limits::check(service, facts)));
@@ -144,8 +148,9 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
     }
 }
 
-const NOT_PID_ONE: &str =
-    "not PID 1 (`--init`, a shared PID namespace): orphans come only from our own services, nobody else is signalled";
+/// What it means not to be PID 1.
+pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are \
+    reaped and signalled";
 
 /// Also says whom the filter does not keep from changing PID 1's limits and priorities.
 fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
@@ -248,21 +253,4 @@ fn runtime(plan: &BootPlan) -> String {
         _ => None,
     });
     first.map(|path| format!("control socket in {}", words::path(path))).unwrap_or_default()
-}
-
-/// Notices that something is wrong with, and those that are only to be known.
-fn concerns(plan: &BootPlan, checks: &mut Vec<Check>) {
-    let of = |notice: &String| plan.concerns.iter().find(|concern| concern.notice == *notice);
-    for notice in &plan.notices {
-        match of(notice) {
-            Some(Concern { check: Some(check), .. }) => checks.push(check.clone()),
-            // Told by a check of its own.
-            Some(Concern { check: None, .. }) => {}
-            None if notice.starts_with("not PID 1") => {}
-            None => checks.push(Check::ok(Area::Configuration, "note", notice.clone())),
-        }
-    }
-    if !checks.iter().any(|check| check.area == Area::TimeZone) {
-        checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
-    }
 }

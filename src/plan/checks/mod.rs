@@ -16,6 +16,7 @@ pub mod states;
 use serde::Serialize;
 
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
+pub(super) use examine::NOT_PID_ONE;
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub use limits::NO_FILTER;

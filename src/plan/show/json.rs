@@ -44,7 +44,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
         "main": plan.main.as_ref().zip(config.main_service()).map(|(how, service)| main_json(&service, how)),
         "log": depth::format(plan.log),
         "stop_timeout": config.container.stop_timeout.as_secs_f64(),
-        "notices": plan.notices,
+        "notices": plan.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

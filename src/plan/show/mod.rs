@@ -9,5 +9,5 @@ pub mod words;
 
 pub use diagnosis::{Paint, diagnosis};
 pub use json::json;
-pub use report::{Line, report};
+pub use report::{About, Line, report};
 pub use text::text;

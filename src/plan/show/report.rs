@@ -4,6 +4,7 @@
 use super::words;
 use crate::config::container::Level;
 use crate::plan::finding::Trouble;
+use crate::plan::notice::Notice;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 
 /// One line of our own, for the log.
@@ -11,14 +12,25 @@ use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 pub struct Line {
     /// How much it matters.
     pub level: Level,
+    /// What it tells.
+    pub about: About,
     /// Without newline or control characters.
     pub text: String,
+}
+
+/// What a line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What the boot does.
+    Plan,
+    /// What is to be known besides: a [`crate::plan::notice::Notice`].
+    Notice,
 }
 
 /// Returns what the log says at boot.
 pub fn report(plan: &BootPlan) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut say = |level, text| lines.push(Line { level, text });
+    let mut say = |level, text| lines.push(Line { level, about: About::Plan, text });
     let well = match (plan.mode, plan.privilege.drop) {
         (Mode::Root, DropLevel::ToApp) | (Mode::User, _) => {
             plan.privilege.reasons.is_empty() && skipped(plan).is_empty()
@@ -50,7 +62,8 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     if !skipped(plan).is_empty() {
         say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is mended".to_owned());
     }
-    plan.notices.iter().for_each(|notice| say(Level::Info, notice.clone()));
+    let notice = |notice: &Notice| Line { level: Level::Info, about: About::Notice, text: notice.to_string() };
+    lines.extend(plan.notices.iter().map(notice));
     lines
 }
 

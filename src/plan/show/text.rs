@@ -59,7 +59,7 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     }
     stop(&mut page, plan, config, &layers);
     for notice in &plan.notices {
-        page.line("note", notice);
+        page.line("note", &notice.to_string());
     }
     page.text
 }

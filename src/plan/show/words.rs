@@ -1,9 +1,9 @@
 //! Words for the plan's values. Must not know whole plans.
 
 use crate::config::values::CapSet;
+use crate::plan::finding::Trouble;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{duration, gids, stream};
-use crate::plan::finding::Trouble;
 use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Step};
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {

@@ -217,7 +217,6 @@ fn limits(ground: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
     ];
     for (capability, what) in needs.into_iter().filter(|(capability, _)| !ground.has(*capability)) {
         let fix = cap_fix(capability);
-        let notice = format!("ownership: {what}: {capability} is not granted; {fix}");
-        notes.concern(notice, Area::Capability, "ownership", Trouble::lacking(capability, what, fix));
+        notes.degraded(Area::Capability, "ownership", Trouble::lacking(capability, what, fix));
     }
 }

@@ -42,8 +42,13 @@ impl Lost {
             Self::Name => ("uid {uid} has no name", "start as a user of the image"),
             Self::Data => ("{uid}:{gid} cannot use /data", "chown -R {uid}:{gid}"),
             Self::RunWeb => ("/run/web is not made", "--tmpfs /run/web:uid={uid},gid={gid},mode=0755"),
-            Self::RootsOneshot => ("`seed` is configured to run as root and runs as {uid}:{gid}", ""),
-            Self::RootsReach => ("`seed` runs as root and cannot write what is the app's", "--cap-add DAC_OVERRIDE"),
+            Self::RootsOneshot => {
+                ("but this container cannot change user; it runs as {uid}:{gid}", "start the container as root")
+            }
+            Self::RootsReach => (
+                "`seed`: DAC_OVERRIDE is not granted; it runs as root and cannot write what is the app's",
+                "--cap-add DAC_OVERRIDE",
+            ),
             Self::Port => ("`web` runs without NET_BIND_SERVICE", "--cap-add NET_BIND_SERVICE"),
             Self::Modes => ("setuid files and modes of other users' files stay as they are", "--cap-add FOWNER"),
             Self::Closed => ("directories that only another user may enter are left out", "--cap-add DAC_OVERRIDE"),

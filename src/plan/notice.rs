@@ -1,0 +1,61 @@
+//! [`Notice`]: what a boot says besides its steps, each fact once: the log, `plan` and `check` print it as a line, `doctor`
+//! as a check. Must not know who finds anything out.
+
+use std::fmt;
+
+use super::finding::{Area, Check, Trouble};
+
+/// One thing that the user should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Nothing is wrong with it.
+    Note(String),
+    /// A check of `doctor`'s own tells more about it.
+    CheckedElsewhere(String),
+    /// It works, and less well than it was meant to.
+    Degraded {
+        /// To what it belongs.
+        area: Area,
+        /// What exactly: "`web`", "group 44".
+        subject: String,
+        /// What is wrong.
+        trouble: Trouble,
+    },
+}
+
+impl Notice {
+    /// Returns what `doctor` prints of it in the place of a check.
+    pub(super) fn check(&self) -> Option<Check> {
+        match self {
+            Self::Note(text) => Some(Check::ok(Area::Configuration, "note", text.clone())),
+            Self::CheckedElsewhere(_) => None,
+            Self::Degraded { area, subject, trouble } => Some(Check::degraded(*area, subject.clone(), trouble.clone())),
+        }
+    }
+}
+
+/// As a line, without control characters.
+impl fmt::Display for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Note(text) | Self::CheckedElsewhere(text) => out.write_str(text),
+            Self::Degraded { subject, trouble: Trouble { cause, consequence, fix, .. }, .. } => {
+                write!(out, "{subject}: {cause}; {consequence}; {fix}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_and_doctor_tell_the_same() {
+        let trouble = Trouble::new("a", "b", "c");
+        let notice = Notice::Degraded { area: Area::Service, subject: "`web`".into(), trouble: trouble.clone() };
+        assert_eq!(notice.to_string(), "`web`: a; b; c");
+        assert_eq!(notice.check(), Some(Check::degraded(Area::Service, "`web`", trouble)));
+        assert_eq!(Notice::CheckedElsewhere("x".into()).check(), None);
+    }
+}
