@@ -533,7 +533,10 @@ fn a_reload_says_what_a_boot_would_say_and_who_must_be_able_to_read() {
     let root = |line: &str| assert!(wrapped(&running, 0, &["sh", "-c", line]).output().unwrap().status.success());
     root("cd /etc/services.d; cp web.toml net.toml; echo 'capabilities = [\"NET_ADMIN\"]' >> net.toml");
     let (code, text) = asked(&running, &["reload"]);
-    assert!(code == 0 && text.starts_with("new: net\nnote: `net`: NET_ADMIN is not granted; it runs without that"), "{text}");
+    assert!(
+        code == 0 && text.starts_with("new: net\nnote: `net`: NET_ADMIN is not granted; it runs without that"),
+        "{text}"
+    );
     running.wait_for_line(|line| line.contains("reload: `net`: NET_ADMIN is not granted"), LIMIT);
     assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()), "it is said once");
     root("chmod 600 /etc/services.d/web.toml");

@@ -71,13 +71,18 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
         said(&ended, &format!("cannot execute `/image/{program}`: {why}"));
         ended
     };
-    let boot = "`web` runs as app (1234:1234) and cannot execute /image/";
     let closed = "this user may not execute it: /image/closed is 0:0 0700; `RUN chmod a+rx /image/closed`";
     let ended = refused("closed", &format!("Permission denied; {closed}"));
-    said(&ended, &format!("{boot}closed: {closed}"));
+    said(
+        &ended,
+        "`web`: /image/closed: this user may not execute it: /image/closed is 0:0 0700; app (1234:1234) cannot",
+    );
     let directory = "this user may not search a directory on the way: /image/private is 0:0 0700; `RUN chmod a+x";
     let ended = refused("private/tool", &format!("Permission denied; {directory}"));
-    said(&ended, &format!("{boot}private/tool: {directory}"));
+    said(
+        &ended,
+        "`web`: /image/private/tool: this user may not search a directory on the way: /image/private is 0:0 0700",
+    );
     refused("by-closed", &format!("Permission denied; it needs `/image/closed`, and of that: {closed}"));
     let ended = refused("foreign", &format!("Exec format error; it is built for {}, and this", foreign_name()));
     said(&ended, "unless this kernel emulates that machine");
@@ -147,7 +152,7 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_bri
     };
     let void = "/image/binds has file capabilities (NET_BIND_SERVICE), which are void under no_new_privs";
     let ended = service("binds", "");
-    said(&ended, &format!("`web`: {void}: it has only what app has; write `capabilities = [\"NET_BIND_SERVICE\"]`"));
+    said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_BIND_SERVICE\"]`"));
     unsaid(&service("binds", "capabilities = [\"NET_BIND_SERVICE\"]\n"), "void under");
     unsaid(&service("binds", "no_new_privileges = false\n"), "void under");
     let ended = service("setuid", "");

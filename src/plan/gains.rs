@@ -2,6 +2,7 @@
 //! capabilities) that no_new_privs makes void in silence (execve(2), capabilities(7)). Said, because a program that works
 //! elsewhere then fails with an errno. Must not know how a file is looked at.
 
+use std::fmt;
 use std::path::Path;
 
 use super::facts::{Executable, Facts, ProgramFact};
@@ -83,9 +84,8 @@ impl Executor<'_> {
         let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
         let lost = executable.capabilities.minus(given);
         if !lost.is_empty() {
-            let list: Vec<_> = lost.iter().map(|it| format!("\"{it}\"")).collect();
             let what = format!("{file} has file capabilities ({lost}), which are void under no_new_privs");
-            self.say(subject, &what, &format!("`capabilities = [{}]`", list.join(", ")), notes);
+            self.say(subject, what, KeyThatHelps::Capabilities(lost), notes);
         }
         let other_user = executable.setuid.filter(|uid| *uid != self.runs.uid);
         let member = |gid: &Gid| *gid == self.runs.gid || self.runs.groups.iter().flatten().any(|it| it == gid);
@@ -95,21 +95,40 @@ impl Executor<'_> {
             (None, Some(gid)) => format!("{file} is setgid (group {gid}), which is void under no_new_privs"),
             (None, None) => return,
         };
-        self.say(subject, &what, "`no_new_privileges = false`", notes);
+        self.say(subject, what, KeyThatHelps::NoNewPrivileges, notes);
     }
 
-    fn say(&self, subject: &str, what: &str, line: &str, notes: &mut Notes) {
-        let of_runtime = self.facts.no_new_privs && line.contains("no_new_privileges");
-        let help = match self.service {
-            _ if of_runtime => "take `no-new-privileges` out of the runtime's `security_opt`".to_owned(),
-            Some(_) => format!("write {line} into the service's file"),
-            None => format!("make it a service of the tree, with {line} in its file"),
+    fn say(&self, subject: &str, what: String, key: KeyThatHelps, notes: &mut Notes) {
+        let help = match (self.service, key) {
+            (_, KeyThatHelps::NoNewPrivileges) if self.facts.no_new_privs => {
+                "take `no-new-privileges` out of the runtime's `security_opt`".to_owned()
+            }
+            (Some(_), key) => format!("write {key} into the service's file"),
+            (None, key) => format!("make it a service of the tree, with {key} in its file"),
         };
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
-        let trouble =
-            Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what.to_owned(), consequence, Fix::words(help)) };
+        let trouble = Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what, consequence, help) };
         notes.degraded(Area::Capability, subject, trouble);
+    }
+}
+
+/// What a service's file has to say for a program to have its rights.
+#[derive(Clone, Copy)]
+enum KeyThatHelps {
+    Capabilities(CapSet),
+    NoNewPrivileges,
+}
+
+impl fmt::Display for KeyThatHelps {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capabilities(lost) => {
+                let list: Vec<_> = lost.iter().map(|it| format!("\"{it}\"")).collect();
+                write!(out, "`capabilities = [{}]`", list.join(", "))
+            }
+            Self::NoNewPrivileges => out.write_str("`no_new_privileges = false`"),
+        }
     }
 }
 
