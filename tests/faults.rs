@@ -113,7 +113,7 @@ fn scene() -> Running {
 fn recovers(running: Running, error: &str) {
     let again = |lines: &[Line]| {
         let attempts = lines.iter().filter(|line| line.text.contains("web: ") && line.text.contains(error)).count();
-        attempts >= 3 && count(lines, "web: starts again in 100 ms") >= 3
+        attempts >= 3 && count(lines, "web: starts again in 100ms") >= 3
     };
     assert!(again(&running.lines()), "{:#?}", running.lines());
     told(&running, "asked: healthy again");
@@ -208,7 +208,7 @@ fn odd_ways_with_the_notification_fd_are_told_and_cost_nobody_else_anything() {
     told(&running, "closes: closed its notification fd without a newline: it is not ready");
     for name in ["closes", "mute"] {
         told(&running, &format!("{name}: not ready after"));
-        told(&running, &format!("{name}: starts again in 100 ms"));
+        told(&running, &format!("{name}: starts again in 100ms"));
         told(&running, &format!("{name}: failed: 2 failures in a row"));
     }
     told(&running, "after-mute: failed: requires mute, which is failed");
@@ -269,7 +269,7 @@ fn odd_ways_with_sd_notify_are_told_and_cost_nobody_else_anything() {
     told(&running, "twice: up");
     told(&running, "child: up");
     told(&running, "odd: a message to its notification socket was ignored: it is longer than 4096 bytes");
-    told(&running, "odd: not ready after 1.5 s, stopping it");
+    told(&running, "odd: not ready after 1.5s, stopping it");
     told(&running, "odd: failed: 1 failure in a row");
     told(&running, "victim: a message to its notification socket was ignored: uid 1 sent it, who is not the service's");
     let ended = running.stop().expect(0);
@@ -326,7 +326,7 @@ fn what_is_asked_badly_answered_is_told_with_the_answer() {
         let line = told(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
         assert!(line.contains(why), "{line}");
     }
-    told(&running, "r-hangs: not ready after 1.0 s, stopping it; the last answer: no answer yet");
+    told(&running, "r-hangs: not ready after 1s, stopping it; the last answer: no answer yet");
     let line =
         told(&running, "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms");
     assert!(!line.is_empty());

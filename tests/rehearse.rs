@@ -174,7 +174,7 @@ fn a_container_that_does_not_stop_is_killed_after_its_patience() {
         .start();
     running.wait_for_line(|line| line.ends_with("begun"), LIMIT);
     let ended = running.stop();
-    assert!(ended.text(Origin::Err).contains("did not stop within 1 s"), "{ended:#?}");
+    assert!(ended.text(Origin::Err).contains("did not stop within 1s"), "{ended:#?}");
     ended.expect(137);
 }
 

@@ -155,7 +155,7 @@ fn holds_up_only_the_reload(place: &'static str) {
     assert!(first.try_wait().unwrap().is_none(), "it was answered although the tree hangs");
     let refused = first.wait_with_output().unwrap();
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(111) && why.contains("longer than 10 s"), "{why} {:?}", refused.status);
+    assert!(refused.status.code() == Some(111) && why.contains("longer than 10s"), "{why} {:?}", refused.status);
     // The second one is under way by now; a stop ends it, and waits for nobody.
     assert!(second.try_wait().unwrap().is_none());
     running.stop().expect(0);

@@ -35,7 +35,32 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
     duration.filter(|duration| *duration <= MAX_DURATION).ok_or(DurationError::TooLong)
 }
 
-/// Returns a duration as it would be written.
+/// Returns a duration for people, in three digits or its two largest units: `0.4ms`, `120ms`, `1.25s`, `2m 3s`, `5h`,
+/// `3d 4h`. What is shorter than its last digit is cut off.
+pub fn duration_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (large, small, units) = match seconds {
+        0 => return decimal(duration.as_micros(), "ms"),
+        1..60 => return decimal(duration.as_millis(), "s"),
+        60..3600 => (seconds / 60, seconds % 60, ("m", "s")),
+        3600..86_400 => (seconds / 3600, seconds / 60 % 60, ("h", "m")),
+        86_400.. => (seconds / 86_400, seconds / 3600 % 24, ("d", "h")),
+    };
+    if small == 0 { format!("{large}{}", units.0) } else { format!("{large}{} {small}{}", units.0, units.1) }
+}
+
+/// Returns thousandths of a unit in three digits at most.
+fn decimal(thousandths: u128, unit: &str) -> String {
+    let digits = match thousandths {
+        0..10_000 => format!("{}.{:02}", thousandths / 1000, thousandths % 1000 / 10),
+        10_000..100_000 => format!("{}.{}", thousandths / 1000, thousandths % 1000 / 100),
+        100_000.. => (thousandths / 1000).to_string(),
+    };
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+    format!("{digits}{unit}")
+}
+
+/// Returns a duration as it would be written, for files and programs: exactly, and to be read by [`duration`].
 pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
@@ -122,6 +147,16 @@ mod tests {
         for text in ["0s", "1ms", "1500ms", "8s", "2m", "90s", "1h", "25h", "7d"] {
             assert_eq!(duration(text).map(show_duration).as_deref(), Ok(text));
         }
+    }
+
+    #[test]
+    fn people_read_three_digits_or_two_units() {
+        let all = [0, 400, 1_250, 12_345, 999_999, 1_000_000, 1_206_100, 12_300_000, 59_999_999];
+        let words = all.map(|micros| duration_words(Duration::from_micros(micros)));
+        assert_eq!(words, ["0ms", "0.4ms", "1.25ms", "12.3ms", "999ms", "1s", "1.2s", "12.3s", "59.9s"]);
+        let all = [60, 123, 3_600, 3_660, 90_000, u64::MAX];
+        let words = all.map(|seconds| duration_words(Duration::from_secs(seconds)));
+        assert_eq!(words, ["1m", "2m 3s", "1h", "1h 1m", "1d 1h", "213503982334601d 7h"]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 use super::answers::Response;
 use super::protocol::{MAX_ANSWER, Query, SOCKET};
+use crate::config::units::duration_words;
 use crate::control::runtime_dir::OF_CONTAINER;
 use crate::inspect::facts::{alternatives, candidates};
 use crate::sys::instance::mount_namespace;
@@ -65,7 +66,7 @@ pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Query) -> Result<T,
     let mut conversation = begin_at(places, ask)?;
     match conversation.next(PATIENCE)? {
         Received::Response(answer) => Ok(answer),
-        Received::Nothing => Err(conversation.senseless(format!("no answer within {} s", PATIENCE.as_secs()))),
+        Received::Nothing => Err(conversation.senseless(format!("no answer within {}", duration_words(PATIENCE)))),
         Received::End => Err(conversation.senseless(HUNG_UP)),
     }
 }

@@ -1,10 +1,9 @@
-//! Paths, commands and durations as text. Nothing leaves here that could move a cursor or forge a line: control characters
+//! Paths and commands as text. Nothing leaves here that could move a cursor or forge a line: control characters
 //! and bytes that are not UTF-8 are escaped. Must not know the plan.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::config::values::Gid;
 use crate::error::shown;
@@ -27,15 +26,6 @@ fn quoted(word: &OsStr) -> String {
 
 pub(in crate::plan) fn gids(gids: &[Gid]) -> String {
     gids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns `8 s`, `1.5 s`, `2 min`.
-pub(in crate::plan) fn duration(duration: Duration) -> String {
-    match (duration.as_secs(), duration.subsec_millis()) {
-        (seconds, 0) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
-        (seconds, 0) => format!("{seconds} s"),
-        _ => format!("{} s", duration.as_secs_f64()),
-    }
 }
 
 pub(in crate::plan) fn stream(fd: i32) -> &'static str {
@@ -62,11 +52,5 @@ mod tests {
             command(&["nginx".into(), "-g".into(), "daemon off;".into(), "".into()]),
             "nginx -g 'daemon off;' ''"
         );
-    }
-
-    #[test]
-    fn durations_are_short() {
-        let words = [8_000, 1_500, 120_000, 90_000].map(|millis| duration(Duration::from_millis(millis)));
-        assert_eq!(words, ["8 s", "1.5 s", "2 min", "90 s"]);
     }
 }

@@ -18,6 +18,7 @@ use super::inside::{Inner, Inside};
 use super::report::{self, InsideReport, Reports};
 use super::terminal::{self, Raw};
 use super::{Power, Rehearsal, Stdio};
+use crate::config::units::duration_words;
 use crate::error::{Error, Refused};
 
 /// A pipe that poll(2) calls writable takes this much without blocking (PIPE_BUF).
@@ -54,8 +55,8 @@ pub(super) fn live(rehearsal: &Rehearsal, power: &Power) -> Result<u8, Error> {
     let (code, end) = relay.run()?;
     drop(raw);
     if end == End::Killed {
-        let after = rehearsal.stop_timeout.as_secs();
-        say(&format!("it did not stop within {after} s and was killed, as `docker stop` would do"));
+        let after = duration_words(rehearsal.stop_timeout);
+        say(&format!("it did not stop within {after} and was killed, as `docker stop` would do"));
     }
     Ok(code)
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::reports::{self, span, words};
+use super::reports::{self, words};
+use crate::config::units::duration_words;
 use crate::log::lines;
 use crate::log::ring::Line;
 use crate::supervise::{Exit, Status, StopReason};
@@ -53,7 +54,7 @@ fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
         (_, None, None) => " could not be started".to_owned(),
     };
     let memory = if *out_of_memory { " (out of memory)" } else { "" };
-    let ran = status.last_ran.map(|ran: Duration| format!(", after {}", span(ran))).unwrap_or_default();
+    let ran = status.last_ran.map(|ran: Duration| format!(", after {}", duration_words(ran))).unwrap_or_default();
     let again = match status.restarts {
         0 => String::new(),
         times => format!(", {}", reports::count(times, "restart")),
@@ -107,7 +108,7 @@ mod tests {
             ResponsibleService { out_of_memory: true, last: Some(vec![line]), ..responsible(Some(killed), 4) };
         let because = StopReason::Essential(Id(0), FailureReason::Ended(killed));
         let expected = [
-            "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3 min 2 s, 4 restarts",
+            "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3m 2s, 4 restarts",
             "its last lines:",
             "  loading\\x1b[31m 9 GB",
         ];
@@ -125,10 +126,7 @@ mod tests {
         let limited =
             ResponsibleService { why: Some("10 failures in a row, last: code 1".to_owned()), ..responsible(None, 9) };
         let told = lines(&StopReason::NothingLeft, 1, Some(&limited));
-        assert!(
-            told[0].contains("db failed: 10 failures in a row, last: code 1, after 3 min 2 s, 9 restarts"),
-            "{told:?}"
-        );
+        assert!(told[0].contains("db failed: 10 failures in a row, last: code 1, after 3m 2s, 9 restarts"), "{told:?}");
         let told = lines(&StopReason::Unhealthy(Id(0)), 1, Some(&responsible(None, 0)));
         assert!(told[0].contains("db was unhealthy, after"), "{told:?}");
     }

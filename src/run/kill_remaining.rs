@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::kill;
 use super::process_manager::ProcessManager;
-use super::{kill, reports};
+use crate::config::units::duration_words;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
@@ -61,7 +62,7 @@ pub fn kill_all(processes: &mut ProcessManager, patience: Instant, last: Instant
 fn log_who_is_killed(after: Duration) {
     let left: Vec<Pid> = children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect();
     if !left.is_empty() {
-        let (names, after) = (kill::named(&left), reports::span(after));
+        let (names, after) = (kill::named(&left), duration_words(after));
         tracing::warn!("still there {after} after SIGTERM, killing {names}; if that needs longer: {}", kill::WHOLE);
     }
 }

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{self, pipe2};
 
 use super::watch::{Key, Watch};
+use crate::config::units::duration_words;
 use crate::supervise::Pid;
 use crate::sys::process::spawn;
 
@@ -96,11 +97,11 @@ impl Reading {
     /// Gives up what takes too long.
     pub fn expire(&mut self, now: Instant, watch: &mut Watch) {
         if self.reader.as_ref().is_some_and(|reader| reader.until <= now) {
-            let limit = LIMIT.as_secs();
+            let limit = duration_words(LIMIT);
             self.give_up(
                 watch,
                 format!(
-                    "reading the configuration, and looking at the paths that it names, took longer than {limit} s: a disk \
+                    "reading the configuration, and looking at the paths that it names, took longer than {limit}: a disk \
                      or network that they lie on does not answer; all goes on as it is: reload again once \
                      `stepdown check` in the container ends"
                 ),

@@ -1,11 +1,11 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::kill;
+use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, Id, Killed, Report, SpawnError, StopReason, Supervisor};
 
 /// What is being run, as far as it matters for what is worth a line.
@@ -51,10 +51,17 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
         Report::Up { id, .. } if alone => tracing::debug!("{}: up", name(*id)),
-        Report::Up { id, pid, took } => tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, span(*took)),
-        Report::Done { id, took, again: None } => tracing::info!("{}: done after {}", name(*id), span(*took)),
+        Report::Up { id, pid, took } => {
+            tracing::info!("{}: up, pid {}, after {}", name(*id), pid.0, duration_words(*took))
+        }
+        Report::Done { id, took, again: None } => tracing::info!("{}: done after {}", name(*id), duration_words(*took)),
         Report::Done { id, took, again: Some(pause) } => {
-            tracing::info!("{}: done after {}, runs again in {}", name(*id), span(*took), span(*pause));
+            tracing::info!(
+                "{}: done after {}, runs again in {}",
+                name(*id),
+                duration_words(*took),
+                duration_words(*pause)
+            );
         }
         // Anything but a plain exit is in the exit report.
         Report::Ended { id, .. } | Report::Stopped { id, .. } if alone => {
@@ -63,20 +70,20 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         // `Done` says it.
         Report::Ended { id, exit: Exit::Code(0), .. } if supervisor.is_oneshot(*id) => {}
         Report::Ended { id, exit, ran } if supervisor.is_success(*id, *exit) => {
-            tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), span(*ran));
+            tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), duration_words(*ran));
         }
         Report::Ended { id, exit, ran } => {
-            tracing::warn!("{}: ended with {}{} after {}", name(*id), words(*exit), memory(*id), span(*ran));
+            tracing::warn!("{}: ended with {}{} after {}", name(*id), words(*exit), memory(*id), duration_words(*ran));
         }
         Report::Stopped { id, exit, took } => {
-            tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), span(*took));
+            tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), duration_words(*took));
         }
         Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), refusal(why)),
         Report::Backoff { id, pause, failures } => {
             tracing::warn!(
                 "{}: starts again in {} ({} in a row)",
                 name(*id),
-                span(*pause),
+                duration_words(*pause),
                 count(*failures, "failure")
             );
         }
@@ -92,16 +99,25 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 Killed::RestOfGroup => "what it left is still there",
             };
             let remedy = kill::remedy(*id, *who, *after, supervisor, context.hurried);
-            tracing::warn!("{}: {what} after {}, killing {}{remedy}", name(*id), span(*after), context.killed);
+            tracing::warn!(
+                "{}: {what} after {}, killing {}{remedy}",
+                name(*id),
+                duration_words(*after),
+                context.killed
+            );
         }
         Report::NotReady { id, after, why: None } => {
-            tracing::warn!("{}: not ready after {}, stopping it", name(*id), span(*after))
+            tracing::warn!("{}: not ready after {}, stopping it", name(*id), duration_words(*after))
         }
         Report::NotReady { id, after, why: Some(why) } => {
-            tracing::warn!("{}: not ready after {}, stopping it; the last answer: {why}", name(*id), span(*after))
+            tracing::warn!(
+                "{}: not ready after {}, stopping it; the last answer: {why}",
+                name(*id),
+                duration_words(*after)
+            )
         }
         Report::NotYet { id, since, why } => {
-            tracing::info!("{}: not ready for {} now: {why}", name(*id), span(*since));
+            tracing::info!("{}: not ready for {} now: {why}", name(*id), duration_words(*since));
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
@@ -115,7 +131,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Awaiting { id, at, since, why } => {
             let what = supervisor.name(*id);
-            tracing::info!("{what}: waits for {}, for {} now: {why}", awaited(*id, *at), span(*since));
+            tracing::info!("{what}: waits for {}, for {} now: {why}", awaited(*id, *at), duration_words(*since));
         }
         Report::Unhealthy { id, failures, why } => {
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
@@ -125,14 +141,19 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: says that it is not well (WATCHDOG=trigger)", name(*id));
         }
         Report::Silent { id, after: Some(after) } => {
-            tracing::warn!("{}: did not say for {} that it is alive (WATCHDOG=1)", name(*id), span(*after));
+            tracing::warn!("{}: did not say for {} that it is alive (WATCHDOG=1)", name(*id), duration_words(*after));
         }
-        Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), span(*pause)),
+        Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause)),
         Report::Undone { id, exit: exit @ Exit::Code(0), took } => {
-            tracing::info!("{}: undone with {} after {}", name(*id), words(*exit), span(*took));
+            tracing::info!("{}: undone with {} after {}", name(*id), words(*exit), duration_words(*took));
         }
         Report::Undone { id, exit, took } => {
-            tracing::warn!("{}: its stop command ended with {} after {}", name(*id), words(*exit), span(*took));
+            tracing::warn!(
+                "{}: its stop command ended with {} after {}",
+                name(*id),
+                words(*exit),
+                duration_words(*took)
+            );
         }
         Report::Stopping { because } => stopping(because, supervisor, context),
     }
@@ -203,18 +224,10 @@ pub fn count(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Returns a duration with as many digits as a reader needs: "3 ms", "1.2 s", "5 min 3 s".
-pub fn span(duration: Duration) -> String {
-    let milliseconds = duration.as_millis();
-    match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
-        1_000..60_000 => format!("{:.1} s", duration.as_secs_f64()),
-        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1_000 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::service::{Restart, RestartPolicy};
     use crate::supervise::{Event, Pid, Setup, Spec, Time};
@@ -236,11 +249,5 @@ mod tests {
         engine.step(now, Event::Spawned { id, pid: Pid(7) });
         engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
         assert_eq!(said(&engine), "1 failure in a row, last: code 3");
-    }
-
-    #[test]
-    fn spans_read_as_people_say_them() {
-        let said = [3, 999, 1_250, 59_940, 303_000].map(|milliseconds| span(Duration::from_millis(milliseconds)));
-        assert_eq!(said, ["3 ms", "999 ms", "1.2 s", "59.9 s", "5 min 3 s"]);
     }
 }

@@ -21,6 +21,7 @@ use super::spec::Readiness;
 use super::state::{Cause, End, GroupOwner, Run, State, Terminating};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use crate::config::units::duration_words;
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
@@ -47,16 +48,6 @@ struct Rest {
     patience: Terminating,
     /// Whether the whole group was told with the same signal before.
     told: bool,
-}
-
-/// Returns it in words: tenths of a second do.
-fn in_seconds(duration: Duration) -> String {
-    let tenths = duration.as_millis() / 100;
-    match (tenths / 10, tenths % 10) {
-        (0, _) => format!("{} ms", duration.as_millis()),
-        (whole, 0) => format!("{whole} s"),
-        (whole, tenth) => format!("{whole}.{tenth} s"),
-    }
 }
 
 impl Outcome {
@@ -245,7 +236,7 @@ impl Supervisor {
                 let why = looks.not_ready.take().or(unanswered);
                 let after = self.now.since(run.started);
                 let because = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                self.services[id].given_up = Some(format!("not ready after {}{because}", in_seconds(after)));
+                self.services[id].given_up = Some(format!("not ready after {}{because}", duration_words(after)));
                 self.report(Report::NotReady { id, after, why });
                 self.terminate(id, Cause::NotReady);
             }

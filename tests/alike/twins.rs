@@ -117,7 +117,7 @@ fn record(line: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|cause| panic!("not a record ({cause}): {line}"))
 }
 
-/// "after 5 ms", "pid 9" and a JSON line's time differ from run to run. Where a volume lies on the host is known in a real
+/// "after 5ms", "pid 9" and a JSON line's time differ from run to run. Where a volume lies on the host is known in a real
 /// container alone: `try` shows a copy-on-write view of it.
 fn without_numbers(line: &str) -> String {
     let line = match line.split_once("on the host: `chown ") {

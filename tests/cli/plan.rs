@@ -130,7 +130,7 @@ fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
         .with("services.d/web.toml", &format!("{sleep}requires = [\"mount\"]\n"));
     let said = here.run(&["plan"]);
     let stop = said.out.lines().find(|line| line.starts_with("stop ")).unwrap_or_default();
-    assert_eq!(stop, "stop       alone, web, then mount by its stop_command, then db; 8 s in all", "{}", said.out);
+    assert_eq!(stop, "stop       alone, web, then mount by its stop_command, then db; 8s in all", "{}", said.out);
 }
 
 #[test]

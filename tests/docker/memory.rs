@@ -16,7 +16,7 @@ fn who_eats_all_memory_is_killed_named_and_started_again_and_nobody_else_is() {
     let container = run.file(tree.path(), "/etc/services.d").start();
     let logs = container.wait_for_log("eater: failed: 3 failures in a row, last: SIGKILL (out of memory)");
     assert_eq!(logs.matches("eater: ended with SIGKILL (out of memory)").count(), 3, "{logs}");
-    assert_eq!(logs.matches("eater: starts again in 100 ms").count(), 2, "{logs}");
+    assert_eq!(logs.matches("eater: starts again in 100ms").count(), 2, "{logs}");
     assert_eq!(logs.matches("calm: up").count(), 1, "{logs}");
     let resident = container.as_root("grep VmRSS /proc/1/status");
     let kilobytes: u64 = resident.split_whitespace().nth(1).expect("a number").parse().expect("a number");

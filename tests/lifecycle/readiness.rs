@@ -74,7 +74,7 @@ fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_o
     let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
     assert!(scene.look().contains(&Action::Report(last)));
     scene.dies("db", Signal::TERM);
-    let why = "it was not ready after 13 s (refused late)";
+    let why = "it was not ready after 13s (refused late)";
     assert_eq!((scene.state("db"), scene.status("db").why.as_deref()), ("backoff", Some(why)));
 }
 

@@ -134,7 +134,7 @@ ok        `web`           /usr/bin/web as postgres (999:998)
 ok        `db`            /usr/bin/db as postgres (999:998)
 ok        stdio           nothing to do
 ok        TZ              known, or not set
-ok        stop            8 s in all
+ok        stop            8s in all
 
 it does not work: 1 fatal, 2 degraded, 12 ok
 "#;

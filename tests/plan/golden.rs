@@ -77,7 +77,7 @@ step down  to app (1000:1000); nothing kept, no_new_privs, private gid 429496729
 serve      db       app (1000:1000)
            web      app (1000:1000); needs db
 main       sh -c 'exec top' as app (1000:1000)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 "#,
     );
 }
@@ -115,7 +115,7 @@ step down  to app (1000:1000); nothing kept, no_new_privs, private gid 429496729
 serve      db       app (1000:1000)
            web      app (1000:1000); needs db
 main       sh -c 'exec top' as app (1000:1000)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 "#,
     );
 }
@@ -148,7 +148,7 @@ serve      db       root (0:0)
            migrate  root (0:0); oneshot
            web      root (0:0); needs db
 main       sh -c 'exec top' as root (0:0)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 note       step down to app (1000:1000): SETGID and SETUID are not granted; everything runs on as a root without power; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
            PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
@@ -176,7 +176,7 @@ serve      db       postgres (999:998)
            migrate  postgres (999:998); oneshot
            web      postgres (999:998); needs db
 main       sh -c 'exec top' as postgres (999:998)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 999:998 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
            `migrate`: configured to run as root, but this container cannot change user; it runs as 999:998; start the container as root: without `user:` and `--user`
@@ -207,7 +207,7 @@ serve      db       app (4242:0)
            migrate  app (4242:0); oneshot
            web      app (4242:0); needs db
 main       sh -c 'exec top' as app (4242:0)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
            HOME is /: 4242:0 cannot use /config; mount a volume there that it can write
@@ -240,7 +240,7 @@ step down  not PID 1; services become app (0:0), on the host 1000:1000, who star
 serve      db       app (0:0)
            web      app (0:0); needs db
 main       sh -c 'exec top' as app (0:0)
-stop       main, then web, then db; 8 s in all
+stop       main, then web, then db; 8s in all
 note       gid 0 is root's too: lookups by number still answer `root`
            uid 0 is root's too: lookups by number still answer `root`
 "#,
@@ -282,7 +282,7 @@ step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, withou
 serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges
            web   app (1000:1000); +NET_BIND_SERVICE; after db
-stop       mail, web, then db; 8 s in all
+stop       mail, web, then db; 8s in all
 note       `web` runs without SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_NICE]`; docker run: `--cap-add SYS_NICE`
            `web`: SYS_ADMIN is not granted; it runs without that; compose: `cap_add: [SYS_ADMIN]`; docker run: `--cap-add SYS_ADMIN`
 "#,
@@ -316,9 +316,9 @@ fn what_is_not_as_usual_is_said_of_each_service_and_tree() {
     for line in [
         "           do    own /config: 1000:1000, with all below, files 0640, directories 0750\n",
         "serve      a  app (1000:1000); stops as a group; limits nofile 9\n",
-        "           b  app (1000:1000); ready by fd 3 within 30 s; stops by SIGQUIT as a group within 5 s; \
+        "           b  app (1000:1000); ready by fd 3 within 30s; stops by SIGQUIT as a group within 5s; \
          limits nofile 1024..4096, core infinity\n",
-        "           c  app (1000:1000); ready by fd 4; stops within 2 s\n",
+        "           c  app (1000:1000); ready by fd 4; stops within 2s\n",
     ] {
         assert!(text.contains(line), "{line}in:\n{text}");
     }
@@ -352,7 +352,7 @@ serve      cron     root (0:0)
            late     root (0:0); oneshot; after cron
            web      app (1000:1000); needs db
 main       sh -c 'exec top' as app (1000:1000)
-stop       main, then web, then cron, db; 8 s in all
+stop       main, then web, then cron, db; 8s in all
 "#,
     );
 }
@@ -377,7 +377,7 @@ boot       do    adopt orphans: become a child subreaper
            do    stdout, stderr: mode 0622, so that the app can reopen it
 step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
 main       nginx -g 'daemon off;' as app (1000:1000)
-stop       main; 8 s in all
+stop       main; 8s in all
 note       not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are reaped and signalled
 "#,
     );
@@ -415,15 +415,15 @@ fn what_a_service_is_beside_its_process() {
         lines,
         [
             "serve      b  app (1000:1000); waits for path:/run/a; ready by fd 3; logs to /var/log/b",
-            "           c  app (1000:1000); oneshot; every 30 s",
+            "           c  app (1000:1000); oneshot; every 30s",
             "           a  app (1000:1000); after b; ready by path:/run/a; \
-             health is-well 'a\\nb' each 30 s, stop-container after 3; pipes to b",
+             health is-well 'a\\nb' each 30s, stop-container after 3; pipes to b",
         ]
     );
     let json = plan::show::json(&plan::boot(&config, &docker()).unwrap(), &config);
     let of = |at: usize, key: &str| json["services"][at][key].as_str().map(str::to_owned);
     assert_eq!((of(0, "pipe_to").as_deref(), of(1, "log").as_deref()), (Some("b"), Some("to /var/log/b")));
-    assert_eq!((of(1, "pipe_to"), of(2, "every").as_deref()), (None, Some("30 s")));
+    assert_eq!((of(1, "pipe_to"), of(2, "every").as_deref()), (None, Some("30s")));
 }
 
 #[test]
@@ -438,9 +438,9 @@ fn the_main_command_is_shown_as_it_is_described() {
     };
     let facts = docker();
     let text = printed(&config, &facts);
-    let expected = "java -jar x.jar as app (1000:1000); ready by delay 2 s; stops by SIGINT; success codes 0, 143";
+    let expected = "java -jar x.jar as app (1000:1000); ready by delay 2s; stops by SIGINT; success codes 0, 143";
     assert!(text.contains(expected), "{text}");
     let json = plan::show::json(&plan::boot(&config, &facts).unwrap(), &config);
     assert_eq!(json["main"]["success_codes"], serde_json::json!([0, 143]));
-    assert_eq!(json["main"]["ready"], "delay 2 s");
+    assert_eq!(json["main"]["ready"], "delay 2s");
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
-use super::super::words::{duration, plain};
+use super::super::words::plain;
 use super::EXIT_NOT;
 use super::unanswered;
+use crate::config::units::duration_words;
 use crate::control::answers::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
 use crate::control::client::{NoReply, Received, ask, begin};
 use crate::control::protocol::{Query, Until, milliseconds};
@@ -132,11 +133,11 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) 
     }
 }
 
-/// `web: starting, db: waiting for tcp://x:1 (3.0s)`, no longer than a narrow terminal.
+/// `web: starting, db: waiting for tcp://x:1 (3s)`, no longer than a narrow terminal.
 fn progress(services: &[ServiceStatus], waited: Duration) -> String {
     const WIDEST: usize = 72;
     let some = services.iter().map(|it| format!("{}: {}", plain(&it.name), plain(&it.state)));
-    let line = format!("{} {}", duration(waited), some.collect::<Vec<_>>().join(", "));
+    let line = format!("{} {}", duration_words(waited), some.collect::<Vec<_>>().join(", "));
     if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
 }
 
@@ -151,7 +152,7 @@ fn outcome(it: &ServiceResult, waited: Duration) -> String {
             None => format!("{name}: {state}"),
         },
         (false, _) if matches!(state.as_str(), "failed" | "down" | "backoff") => format!("{name}: {state}{why}"),
-        (false, _) => format!("{name}: still {state} after {}{why}", duration(waited)),
+        (false, _) => format!("{name}: still {state} after {}{why}", duration_words(waited)),
     }
 }
 
@@ -169,13 +170,13 @@ mod tests {
         assert_eq!(it("up", Some(7), true, None), "web: up, pid 7");
         assert_eq!(it("down", None, true, None), "web: down");
         assert_eq!(it("failed", None, false, Some("10 failures in a row")), "web: failed: 10 failures in a row");
-        assert_eq!(it("waiting", None, false, Some("waits for db")), "web: still waiting after 1m 0s: waits for db");
+        assert_eq!(it("waiting", None, false, Some("waits for db")), "web: still waiting after 1m: waits for db");
     }
 
     #[test]
     fn progress_is_one_short_line() {
         let service = |name: &str| ServiceStatus { name: name.into(), state: "starting".into(), ..Default::default() };
-        assert_eq!(progress(&[service("web")], Duration::from_secs(3)), "3.0s web: starting");
+        assert_eq!(progress(&[service("web")], Duration::from_secs(3)), "3s web: starting");
         let many: Vec<_> = (0..50).map(|number| service(&format!("s{number}"))).collect();
         assert_eq!(progress(&many, Duration::ZERO).chars().count(), 73);
     }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use super::super::words::{duration, plain, size};
+use super::super::words::{plain, size};
+use crate::config::units::duration_words;
 use crate::control::answers::{LastExit, ServiceStatus, Snapshot};
 
 const TITLES: [&str; 10] =
@@ -49,7 +50,7 @@ fn head(snapshot: &Snapshot) -> String {
         identity.gid,
         groups.join(" "),
         if snapshot.stopping { "stopping after" } else { "up for" },
-        duration(Duration::from_millis(snapshot.uptime_ms)),
+        duration_words(Duration::from_millis(snapshot.uptime_ms)),
     );
     for reason in reasons {
         let _ = writeln!(text, "  {}", plain(reason));
@@ -63,7 +64,7 @@ fn row(service: &ServiceStatus) -> [String; 10] {
         plain(&service.name),
         plain(&service.state),
         service.pid.map_or_else(none, |pid| pid.to_string()),
-        duration(Duration::from_millis(service.since_ms)),
+        duration_words(Duration::from_millis(service.since_ms)),
         service.restarts.to_string(),
         match &service.last_exit {
             None => none(),
@@ -76,7 +77,7 @@ fn row(service: &ServiceStatus) -> [String; 10] {
             Some(false) => "unhealthy".to_owned(),
         },
         service.usage.map_or_else(none, |usage| size(usage.memory)),
-        service.usage.map_or_else(none, |usage| duration(Duration::from_millis(usage.cpu_ms))),
+        service.usage.map_or_else(none, |usage| duration_words(Duration::from_millis(usage.cpu_ms))),
         note(service),
     ]
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use super::super::words::{duration, plain};
+use super::super::words::plain;
+use crate::config::units::duration_words;
 use crate::control::answers::{Link, ServiceTime, Timings};
 
 /// Returns the whole text.
@@ -43,13 +44,8 @@ fn link(link: &Link) -> String {
     format!("{} ({}{outside})", plain(&link.name), span(link.took_us))
 }
 
-/// `0.4ms`, `12.3ms`, `1.204s`, `2m 3s`
 fn span(micros: u64) -> String {
-    match micros {
-        0..1_000_000 => format!("{}.{}ms", micros / 1000, micros % 1000 / 100),
-        1_000_000..60_000_000 => format!("{}.{:03}s", micros / 1_000_000, micros % 1_000_000 / 1000),
-        60_000_000.. => duration(Duration::from_micros(micros)),
-    }
+    duration_words(Duration::from_micros(micros))
 }
 
 #[cfg(test)]
@@ -79,16 +75,16 @@ mod tests {
         };
         assert_eq!(
             text(&all),
-            "STEP           AT     TOOK\n\
-             configuration  0.0ms  1.2ms\n\
+            "STEP           AT   TOOK\n\
+             configuration  0ms  1.25ms\n\
              \n\
              SERVICE  ASKED  STARTED  READY            TOOK\n\
-             db       2.0ms  2.1ms    1.206s           1.204s\n\
-             web      2.0ms  1.206s   1m 1s            1m 0s\n\
-             bad      2.0ms  2.1ms    failed at 9.9ms  -\n\
-             late     2.0ms  -        -                -\n\
+             db       2ms    2.1ms    1.2s             1.2s\n\
+             web      2ms    1.2s     1m 1s            1m\n\
+             bad      2ms    2.1ms    failed at 9.9ms  -\n\
+             late     2ms    -        -                -\n\
              \n\
-             the boot waited for: db (1.204s, 900.0ms of it for things outside) → web (1m 0s)\n"
+             the boot waited for: db (1.2s, 900ms of it for things outside) → web (1m)\n"
         );
     }
 }

@@ -12,6 +12,7 @@ use super::ports;
 use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder};
 use crate::config::Config;
 use crate::config::service::Service;
+use crate::config::units::show_duration;
 use crate::error::Problems;
 use crate::plan::facts::Facts;
 use crate::plan::finding::Area;
@@ -200,7 +201,7 @@ fn privilege(plan: &BootPlan) -> String {
 }
 
 fn stop(budget: Duration) -> String {
-    let all = format!("{} in all", words::duration(budget));
+    let all = format!("{} in all", show_duration(budget));
     if budget < RUNTIMES_PATIENCE {
         return all;
     }

@@ -8,6 +8,7 @@ use super::words;
 use crate::config::container::LogFormat;
 use crate::config::probe::{Health, Probe, Then};
 use crate::config::service::{Log, Ready, Service};
+use crate::config::units::show_duration;
 
 /// One part of it.
 pub(super) struct Part {
@@ -27,7 +28,7 @@ pub(super) fn parts(service: &Service) -> [Part; 7] {
         part("wait_for", "waits for", (!awaited.is_empty()).then(|| awaited.join(", "))),
         part("ready", "ready by", ready(&service.ready)),
         part("health", "health", service.health.as_ref().map(health)),
-        part("every", "every", service.every.map(words::duration)),
+        part("every", "every", service.every.map(show_duration)),
         part("at", "at", service.calendar.as_ref().map(ToString::to_string)),
         part("pipe_to", "pipes to", service.pipe_to.as_ref().map(ToString::to_string)),
         part("log", "logs", log(&service.log)),
@@ -40,12 +41,12 @@ fn ready(ready: &Ready) -> Option<String> {
         Ready::Fd { fd, timeout } => Some(within(format!("fd {fd}"), *timeout)),
         Ready::Notify { timeout, .. } => Some(within("notify".to_owned(), *timeout)),
         Ready::Probe { probe, timeout, .. } => Some(within(self::probe(probe), *timeout)),
-        Ready::Delay(delay) => Some(format!("delay {}", words::duration(*delay))),
+        Ready::Delay(delay) => Some(format!("delay {}", show_duration(*delay))),
     }
 }
 
 fn within(what: String, timeout: Option<Duration>) -> String {
-    timeout.map_or_else(|| what.clone(), |timeout| format!("{what} within {}", words::duration(timeout)))
+    timeout.map_or_else(|| what.clone(), |timeout| format!("{what} within {}", show_duration(timeout)))
 }
 
 fn health(health: &Health) -> String {
@@ -55,7 +56,7 @@ fn health(health: &Health) -> String {
         Then::Report => "report",
     };
     let Health { probe, interval, failures, .. } = health;
-    format!("{} each {}, {then} after {failures}", self::probe(probe), words::duration(*interval))
+    format!("{} each {}, {then} after {failures}", self::probe(probe), show_duration(*interval))
 }
 
 fn probe(probe: &Probe) -> String {

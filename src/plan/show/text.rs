@@ -6,6 +6,7 @@ use super::depth;
 use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
+use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Signal};
 use crate::plan::finding::Trouble;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
@@ -195,7 +196,7 @@ fn stopped(stop: &Stop) -> Option<String> {
     if *group {
         how.push("as a group".to_owned());
     }
-    how.extend(timeout.map(|timeout| format!("within {}", words::duration(timeout))));
+    how.extend(timeout.map(|timeout| format!("within {}", show_duration(timeout))));
     (!how.is_empty()).then(|| format!("stops {}", how.join(" ")))
 }
 
@@ -222,7 +223,7 @@ fn stop(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]
     let main = plan.main.iter().map(|main| main.name.to_string());
     let stops = order::stop_layers(&config.services, layers);
     let order: Vec<_> = main.chain(stops.into_iter().map(names)).filter(|layer| !layer.is_empty()).collect();
-    let budget = format!("{} in all", words::duration(config.container.stop_timeout));
+    let budget = format!("{} in all", show_duration(config.container.stop_timeout));
     let order = if order.is_empty() { String::new() } else { format!("{}; ", order.join(", then ")) };
     page.line("stop", &format!("{order}{budget}"));
 }

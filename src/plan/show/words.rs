@@ -3,7 +3,7 @@
 use crate::config::values::CapSet;
 use crate::plan::finding::Trouble;
 pub use crate::plan::words::{command, path};
-pub(in crate::plan) use crate::plan::words::{duration, gids, stream};
+pub(in crate::plan) use crate::plan::words::{gids, stream};
 use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Step};
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::super::event_loop::EventLoop;
-use super::super::reports::span;
 use super::{WaitFor, response};
 use crate::config::service::Reload;
+use crate::config::units::duration_words;
 use crate::config::values::Signal;
 use crate::control::answers::ReloadedService;
 use crate::control::server::Call;
@@ -97,7 +97,7 @@ impl EventLoop<'_> {
         let word = self.supervisor.phase(id).map_or("unknown", Phase::word);
         let Some(pid) = self.supervisor.live(id).filter(|_| reachable) else {
             let how = match self.supervisor.pause_left(id, self.now()) {
-                Some(pause) => format!("it failed and starts again in {}", span(pause)),
+                Some(pause) => format!("it failed and starts again in {}", duration_words(pause)),
                 None => format!("it is {word}"),
             };
             return Err(CommandRefused::Refused(format!("`{name}` has no process: {how}")));
