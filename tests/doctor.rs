@@ -125,8 +125,8 @@ fn the_boot_names_what_it_could_not_give_and_who_tells_more() {
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
         jail::pass_elsewhere(&[
-            "as_the_main_command_it_tells_that_all_is_well",
-            "what_no_service_can_start_with_any_more_is_fatal",
+            "doctor::as_the_main_command_it_tells_that_all_is_well",
+            "doctor::what_no_service_can_start_with_any_more_is_fatal",
         ]);
     }
 }

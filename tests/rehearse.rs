@@ -341,9 +341,9 @@ fn capabilities_that_would_reach_the_host_are_refused() {
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
         jail::pass_elsewhere(&[
-            "a_stranger_rehearses_the_user_mode",
-            "an_init_of_the_runtime_is_pid_one_and_ours_its_child",
-            "nothing_that_is_done_inside_reaches_the_host",
+            "rehearse::a_stranger_rehearses_the_user_mode",
+            "rehearse::an_init_of_the_runtime_is_pid_one_and_ours_its_child",
+            "rehearse::nothing_that_is_done_inside_reaches_the_host",
         ]);
     }
 }
