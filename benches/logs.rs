@@ -38,16 +38,16 @@ fn main() {
     let place = tempfile::tempdir().unwrap();
     let to = LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
     let user = FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
-    for (name, way, route) in [
+    for (name, output, route) in [
         ("tagged", OutputKind::Stdout, LogRoute::Tagged("web".to_owned())),
         ("json", OutputKind::Stdout, LogRoute::Json("web".to_owned())),
         (
             "directory",
             OutputKind::Files,
-            LogRoute::Files { name: "web".to_owned(), to, user, instead: Box::new(LogRoute::Plain) },
+            LogRoute::Files { name: "web".to_owned(), to, user, fallback: Box::new(LogRoute::Plain) },
         ),
     ] {
-        let (user, kernel) = pass(bytes, way, route);
+        let (user, kernel) = pass(bytes, output, route);
         let rate = |seconds: f64| bytes as f64 / seconds / 1e6;
         let mut err = std::io::stderr();
         writeln!(err, "{name:10} {:>6.0} MB/s; ours alone, without the kernel: {:.0}", rate(user + kernel), rate(user))
@@ -56,11 +56,11 @@ fn main() {
 }
 
 /// Passes so many bytes, and returns the seconds that this thread was busy: itself, and in the kernel.
-fn pass(bytes: usize, way: OutputKind, route: LogRoute) -> (f64, f64) {
+fn pass(bytes: usize, output: OutputKind, route: LogRoute) -> (f64, f64) {
     let mut logs = Logs::new([route]).unwrap();
     let (reader, writer) = pipe().unwrap();
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-    logs.add(Id(0), Stream::Stdout, reader).unwrap();
+    logs.add_pipe(Id(0), Stream::Stdout, reader).unwrap();
     let said = std::thread::spawn(move || {
         let line = [[b'x'; 99].as_slice(), b"\n"].concat();
         let block = line.repeat(640);
@@ -75,9 +75,9 @@ fn pass(bytes: usize, way: OutputKind, route: LogRoute) -> (f64, f64) {
     };
     let before = busy();
     while !said.is_finished() {
-        if logs.may_read(way) {
-            wait(logs.pipe_group(way), PollFlags::POLLIN);
-            logs.pump(way);
+        if logs.may_read(output) {
+            wait(logs.pipe_group(output), PollFlags::POLLIN);
+            logs.pump(output);
         } else {
             with_outputs(|outputs| {
                 let sink = outputs.sink(Stream::Stdout);

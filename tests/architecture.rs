@@ -57,7 +57,7 @@ const UNSAFE_BESIDE_SYS: [&str; 14] = [
     "boot/own/usable.rs",
     "inspect/doctor/ask.rs",
     "log/sink.rs",
-    "log/store/packing.rs",
+    "log/store/compress.rs",
     "rehearse/guard.rs",
     "rehearse/launch.rs",
     "rehearse/mounts.rs",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::own_support::{HERE, jailed, tmpfs};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
-use stepdown::log::clock::{Now, Stamp};
+use stepdown::log::clock::{Now, Timestamp};
 use stepdown::log::store::{ROOM, Store};
 use stepdown::sys::privilege::FilesOf;
 
@@ -21,7 +21,7 @@ fn store(path: &Path, max_size: u64, user: (u32, u32)) -> Store {
 
 fn after(seconds: u64) -> Now {
     let now = Now::read();
-    Now { at: now.at + Duration::from_secs(seconds), wall: Stamp(NOON + seconds * 1_000_000) }
+    Now { at: now.at + Duration::from_secs(seconds), wall: Timestamp(NOON + seconds * 1_000_000) }
 }
 
 fn line(number: usize) -> String {

@@ -27,7 +27,7 @@ use crate::control::runtime_dir::RuntimeDir;
 use crate::error::Refused;
 use crate::log::lines::escape;
 use crate::log::own_messages::Stream;
-use crate::log::ring::{Followed, Line};
+use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
 
 /// Callers that are served or wait for it at the same time, of each user, so that none locks another one out. For one
@@ -60,7 +60,7 @@ enum Reply {
     /// One line, complete.
     Line(Vec<u8>),
     /// The last lines of a service, and those that come.
-    Log(Vec<Line>, Option<mpsc::Receiver<Followed>>),
+    Log(Vec<TailLine>, Option<mpsc::Receiver<FollowEvent>>),
 }
 
 /// A question that waits for its answer.
@@ -79,7 +79,7 @@ impl Call {
     }
 
     /// Answers it with these lines, and then with what comes.
-    pub fn answer_lines(self, last: Vec<Line>, coming: Option<mpsc::Receiver<Followed>>) {
+    pub fn answer_lines(self, last: Vec<TailLine>, coming: Option<mpsc::Receiver<FollowEvent>>) {
         let _sent = self.reply.send(Reply::Log(last, coming));
     }
 
@@ -262,7 +262,7 @@ impl ClientConnection {
             Reply::Line(line) => tell(&mut stream, &line, PATIENCE).await?,
             Reply::Log(last, coming) => {
                 for kept in last {
-                    tell(&mut stream, &line(&Response::Ok(logged(Followed::Line(kept)))), PATIENCE).await?;
+                    tell(&mut stream, &line(&Response::Ok(logged(FollowEvent::Line(kept)))), PATIENCE).await?;
                 }
                 pass_on(&mut stream, coming).await?;
             }
@@ -277,7 +277,7 @@ async fn tell(stream: &mut UnixStream, line: &[u8], patience: Duration) -> io::R
 }
 
 /// Writes what comes until it ends, or the caller has gone.
-async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<Followed>>) -> io::Result<()> {
+async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<FollowEvent>>) -> io::Result<()> {
     let Some(mut coming) = coming else { return Ok(()) };
     loop {
         let came = tokio::select! {
@@ -289,10 +289,10 @@ async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<Followed
     }
 }
 
-fn logged(followed: Followed) -> LogEvent {
-    let Line { time, stream, bytes, more, cut, .. } = match followed {
-        Followed::Line(line) => line,
-        Followed::Lost(count) => return LogEvent::Lost(count),
+fn logged(followed: FollowEvent) -> LogEvent {
+    let TailLine { time, stream, bytes, more, cut, .. } = match followed {
+        FollowEvent::Line(line) => line,
+        FollowEvent::Lost(count) => return LogEvent::Lost(count),
     };
     let mut text = Vec::with_capacity(bytes.len());
     escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);

@@ -1,60 +1,60 @@
 //! Wall-clock time as lines and file names have it: UTC, RFC 3339. A dozen lines of calendar instead of a crate.
-#![allow(clippy::disallowed_methods)] // what people read; nothing is decided by it
+#![allow(clippy::disallowed_methods)] // wall-clock time for display only; no decision depends on it
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Microseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp(pub u64);
+pub struct Timestamp(pub u64);
 
 /// `2026-02-14T10:11:12.123456Z`.
 pub const RFC3339: usize = 27;
 /// The last microsecond of the year 9999: four digits hold no more.
-pub const LAST: Stamp = Stamp(253_402_300_799_999_999);
+pub const LAST: Timestamp = Timestamp(253_402_300_799_999_999);
 
-/// Both clocks, read once for everything that is done with what one look brings.
+/// Both clocks, read once for one batch of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For waiting.
+    /// The monotonic clock, for deadlines.
     pub at: Instant,
-    /// For reading.
-    pub wall: Stamp,
+    /// The wall clock, for display.
+    pub wall: Timestamp,
 }
 
 impl Now {
     /// Reads both clocks.
     pub fn read() -> Self {
-        Self { at: Instant::now(), wall: Stamp::now() }
+        Self { at: Instant::now(), wall: Timestamp::now() }
     }
 }
 
 const SECOND: u64 = 1_000_000;
 const DAY: u64 = 86_400;
 
-/// A moment in the calendar.
+/// A date and time, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Civil {
+pub struct CivilTime {
     /// From 1970 to 9999.
     pub year: u64,
     /// From 1.
     pub month: u64,
     /// From 1.
     pub day: u64,
-    /// Since midnight.
+    /// Seconds since midnight.
     pub second: u64,
-    /// Of the second.
+    /// Microseconds of the second.
     pub micro: u64,
 }
 
-impl Stamp {
-    /// Returns the time of day, as far as this machine knows it.
+impl Timestamp {
+    /// Returns the current wall-clock time.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_micros()).unwrap_or_default().min(LAST.0))
     }
 
     /// Returns its date and time (the algorithm is Howard Hinnant's `civil_from_days`, for days since 1970 only).
-    pub fn civil(self) -> Civil {
+    pub fn civil(self) -> CivilTime {
         let seconds = self.0.min(LAST.0) / SECOND;
         // Years begin in March, so that the leap day is their last; day 0 is 0000-03-01.
         let days = seconds / DAY + 719_468;
@@ -65,12 +65,12 @@ impl Stamp {
         let day = of_year - (153 * march_month + 2) / 5 + 1;
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = era * 400 + year_of_era + u64::from(month <= 2);
-        Civil { year, month, day, second: seconds % DAY, micro: self.0.min(LAST.0) % SECOND }
+        CivilTime { year, month, day, second: seconds % DAY, micro: self.0.min(LAST.0) % SECOND }
     }
 
-    /// Returns the moment that a date and time name; `None` if there is none.
-    pub fn of(civil: Civil) -> Option<Self> {
-        let Civil { year, month, day, second, micro } = civil;
+    /// Returns the timestamp of a date and time; `None` if there is no such date.
+    pub fn of(civil: CivilTime) -> Option<Self> {
+        let CivilTime { year, month, day, second, micro } = civil;
         if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return None;
         }
@@ -83,10 +83,10 @@ impl Stamp {
         (stamp.civil() == civil).then_some(stamp)
     }
 
-    /// Returns it as RFC 3339 has it, in UTC.
+    /// Returns it in RFC 3339 format, in UTC.
     pub fn rfc3339(self) -> [u8; RFC3339] {
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        let Civil { year, month, day, second, micro } = self.civil();
+        let CivilTime { year, month, day, second, micro } = self.civil();
         put(&mut text, 0..4, year);
         put(&mut text, 5..7, month);
         put(&mut text, 8..10, day);
@@ -123,30 +123,30 @@ mod tests {
             (LAST.0, "9999-12-31T23:59:59.999999Z"),
             (u64::MAX, "9999-12-31T23:59:59.999999Z"),
         ] {
-            assert_eq!(std::str::from_utf8(&Stamp(micros).rfc3339()).unwrap(), text);
+            assert_eq!(std::str::from_utf8(&Timestamp(micros).rfc3339()).unwrap(), text);
         }
     }
 
     #[test]
     fn a_date_that_is_none_is_no_moment() {
-        let right = Stamp(951_782_400 * SECOND).civil();
+        let right = Timestamp(951_782_400 * SECOND).civil();
         for wrong in [
-            Civil { day: 30, ..right },
-            Civil { month: 13, ..right },
-            Civil { year: 2001, ..right },
-            Civil { second: DAY, ..right },
-            Civil { micro: SECOND, ..right },
-            Civil { day: 0, ..right },
+            CivilTime { day: 30, ..right },
+            CivilTime { month: 13, ..right },
+            CivilTime { year: 2001, ..right },
+            CivilTime { second: DAY, ..right },
+            CivilTime { micro: SECOND, ..right },
+            CivilTime { day: 0, ..right },
         ] {
-            assert_eq!(Stamp::of(wrong), None, "{wrong:?}");
+            assert_eq!(Timestamp::of(wrong), None, "{wrong:?}");
         }
     }
 
     #[test]
     fn every_day_follows_the_one_before() {
-        let mut before = Stamp(0).civil();
+        let mut before = Timestamp(0).civil();
         for day in 1..=60_000 {
-            let next = Stamp(day * DAY * SECOND).civil();
+            let next = Timestamp(day * DAY * SECOND).civil();
             let every = |years| before.year.is_multiple_of(years);
             let leap = every(4) && (!every(100) || every(400));
             let length = [31, 28 + u64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -157,7 +157,7 @@ mod tests {
                 (false, false) => (before.year + 1, 1, 1),
             };
             assert_eq!((next.year, next.month, next.day), expected);
-            assert_eq!(Stamp::of(next), Some(Stamp(day * DAY * SECOND)));
+            assert_eq!(Timestamp::of(next), Some(Timestamp(day * DAY * SECOND)));
             before = next;
         }
     }

@@ -11,85 +11,85 @@ use nix::unistd;
 use super::clock::Now;
 use super::split::{Piece, StreamJoiner};
 use super::store::{ROOM, Store};
-use super::writer::{Heard, Note, Writer};
+use super::writer::{Received, Writer, WriterReport};
 use crate::config::service::LogDirectory;
 use crate::sys::files::name::shown_path;
 use crate::sys::privilege::FilesOf;
 
-/// A writer that cannot be started, or was killed, is started again this often.
+/// Delay before a writer that was killed or could not be started is started again.
 const RETRY: Duration = Duration::from_secs(1);
-/// What an idle service may keep of a burst's memory.
-const KEPT: usize = 4 * 1024;
+/// Buffer capacity that an idle service may keep.
+const MAX_IDLE_CAPACITY: usize = 4 * 1024;
 
-/// The lines of one service.
+/// The lines of one service, on their way to its log writer.
 #[derive(Debug)]
 pub struct FileLog {
-    who: String,
-    asked: LogDirectory,
+    service: String,
+    config: LogDirectory,
     user: FilesOf,
     writer: Option<Writer>,
     /// Whether the writer has its files open, or waits for them.
-    opened: bool,
-    closed: bool,
-    /// What is not written yet, the oldest first; so much of it the writer has.
-    waiting: Vec<u8>,
+    is_open: bool,
+    is_closed: bool,
+    /// Bytes that are not confirmed as written; the first `sent` of them were sent to the writer.
+    unwritten: Vec<u8>,
     sent: usize,
     joiner: StreamJoiner,
-    trouble: Option<String>,
-    /// The last error that was said: the next writer has the same to say.
-    said: Option<String>,
-    retry: Option<Instant>,
+    write_error: Option<String>,
+    /// The last error that was logged, so that the next writer's same error is not logged again.
+    last_error: Option<String>,
+    retry_at: Option<Instant>,
 }
 
-/// What came of listening to the writer.
+/// What the writer's messages mean for the log.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing that matters to others.
+pub enum WriterEvent {
+    /// Nothing for the caller to do.
     None,
-    /// Its files can never be written, and why.
-    Never(String),
-    /// It has ended.
-    Ended,
+    /// The files cannot be written, and waiting does not change that; the reason.
+    Unwritable(String),
+    /// The writer has exited.
+    Exited,
 }
 
 impl FileLog {
     /// Returns a log without a writer.
-    pub fn new(who: &str, asked: LogDirectory, user: FilesOf) -> Self {
+    pub fn new(service: &str, config: LogDirectory, user: FilesOf) -> Self {
         Self {
-            who: who.to_owned(),
-            asked,
+            service: service.to_owned(),
+            config,
             user,
             writer: None,
-            opened: false,
-            closed: false,
-            waiting: Vec::new(),
+            is_open: false,
+            is_closed: false,
+            unwritten: Vec::new(),
             sent: 0,
             joiner: StreamJoiner::default(),
-            trouble: None,
-            said: None,
-            retry: None,
+            write_error: None,
+            last_error: None,
+            retry_at: None,
         }
     }
 
     /// Starts a writer, if there is none. Returns whether one was started.
-    pub fn begin(&mut self, now: Now) -> bool {
+    pub fn start_writer(&mut self, now: Now) -> bool {
         if self.writer.is_some() {
             return false;
         }
-        let store = Store::new(&self.who, self.asked.clone(), self.user.clone());
-        match Writer::start(store, self.opened) {
+        let store = Store::new(&self.service, self.config.clone(), self.user.clone());
+        match Writer::start(store, self.is_open) {
             Ok(writer) => {
-                (self.writer, self.sent, self.retry, self.closed) = (Some(writer), 0, None, false);
+                (self.writer, self.sent, self.retry_at, self.is_closed) = (Some(writer), 0, None, false);
                 self.flush();
                 true
             }
             Err(why) => {
                 let errno = nix::errno::Errno::from_raw(why.errno).desc();
-                let what = format!("{}: {}: {errno}", self.shown(), why.what);
-                if self.trouble.is_none() {
-                    tracing::error!("{}: cannot write {what}; its output waits", self.who);
+                let what = format!("{}: {}: {errno}", self.current_path(), why.what);
+                if self.write_error.is_none() {
+                    tracing::error!("{}: cannot write {what}; its output waits", self.service);
                 }
-                (self.trouble, self.retry) = (Some(what), Some(now.at + RETRY));
+                (self.write_error, self.retry_at) = (Some(what), Some(now.at + RETRY));
                 false
             }
         }
@@ -102,118 +102,120 @@ impl FileLog {
 
     /// Takes a piece of the stream with that number.
     pub fn push(&mut self, stream: u64, piece: Piece<'_>) {
-        self.joiner.append(stream, piece, &mut self.waiting);
+        self.joiner.append(stream, piece, &mut self.unwritten);
     }
 
-    /// Sends what waits, as far as the writer takes it.
+    /// Sends what waits, as far as it fits into the writer's socket.
     pub fn flush(&mut self) {
         if let Some(writer) = &self.writer {
-            self.sent += writer.send(self.waiting.get(self.sent..).unwrap_or_default());
+            self.sent += writer.send(self.unwritten.get(self.sent..).unwrap_or_default());
         }
     }
 
-    /// Returns whether more may be read for it.
+    /// Returns whether more may be read from the service's pipes.
     pub fn has_room(&self) -> bool {
-        self.opened && self.waiting.len() < ROOM
+        self.is_open && self.unwritten.len() < ROOM
     }
 
-    /// Returns whether all is written.
+    /// Returns whether everything is written.
     pub fn is_written(&self) -> bool {
-        self.waiting.is_empty()
+        self.unwritten.is_empty()
     }
 
     /// Returns which file cannot be written and why, while that is so.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    pub fn write_error(&self) -> Option<&str> {
+        self.write_error.as_deref()
     }
 
     /// Returns when [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        self.retry
+        self.retry_at
     }
 
-    /// Starts a writer again, when it is time. Returns whether one was started.
+    /// Starts a writer again when it is due. Returns whether one was started.
     pub fn tick(&mut self, now: Now) -> bool {
-        self.retry.is_some_and(|at| at <= now.at) && self.begin(now)
+        self.retry_at.is_some_and(|at| at <= now.at) && self.start_writer(now)
     }
 
-    /// Listens to the writer, and says what it has to say.
-    pub fn listen(&mut self, now: Now) -> Change {
+    /// Receives the writer's reports, and logs its messages.
+    pub fn receive(&mut self, now: Now) -> WriterEvent {
         loop {
-            let Some(writer) = &self.writer else { return Change::None };
-            let note = match writer.listen() {
-                Heard::Nothing => return Change::None,
-                Heard::End => {
-                    self.has_ended(now);
-                    return Change::Ended;
+            let Some(writer) = &self.writer else { return WriterEvent::None };
+            let report = match writer.receive() {
+                Received::Nothing => return WriterEvent::None,
+                Received::EndOfFile => {
+                    self.writer_exited(now);
+                    return WriterEvent::Exited;
                 }
-                Heard::Note(note) => note,
+                Received::Report(report) => report,
             };
-            match note {
-                Note::Opened => self.opened = true,
-                Note::Never(why) => return Change::Never(why),
-                Note::Done(count) => {
+            match report {
+                WriterReport::Opened => self.is_open = true,
+                WriterReport::Unwritable(why) => return WriterEvent::Unwritable(why),
+                WriterReport::Written(count) => {
                     let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.sent);
-                    self.waiting.drain(..count);
+                    self.unwritten.drain(..count);
                     self.sent -= count;
-                    // A burst must not be remembered in memory for good.
-                    if self.waiting.is_empty() && self.waiting.capacity() > KEPT {
-                        self.waiting = Vec::new();
+                    // Give the memory of a burst back.
+                    if self.unwritten.is_empty() && self.unwritten.capacity() > MAX_IDLE_CAPACITY {
+                        self.unwritten = Vec::new();
                     }
                     self.flush();
                 }
-                Note::Trouble(what) => {
-                    self.said = self.said.take().filter(|_| what.is_some());
-                    self.trouble = what;
+                WriterReport::WriteError(what) => {
+                    self.last_error = self.last_error.take().filter(|_| what.is_some());
+                    self.write_error = what;
                 }
-                Note::Warning(text) => tracing::warn!("{text}"),
-                Note::Error(text) if self.said.as_ref() == Some(&text) => {}
-                Note::Error(text) => {
+                WriterReport::Warning(text) => tracing::warn!("{text}"),
+                WriterReport::Error(text) if self.last_error.as_ref() == Some(&text) => {}
+                WriterReport::Error(text) => {
                     tracing::error!("{text}");
-                    self.said = Some(text);
+                    self.last_error = Some(text);
                 }
             }
         }
     }
 
-    fn has_ended(&mut self, now: Now) {
+    fn writer_exited(&mut self, now: Now) {
         let pid = self.writer.take().map_or(0, |writer| writer.pid.0);
-        // What it had and has not written goes to the next one.
+        // What was sent and not confirmed is sent again to the next one.
         self.sent = 0;
-        if !self.closed {
-            tracing::warn!("{}: its log writer (process {pid}) was killed; another one is started", self.who);
-            self.retry = Some(now.at + RETRY);
+        if !self.is_closed {
+            tracing::warn!("{}: its log writer (process {pid}) was killed; another one is started", self.service);
+            self.retry_at = Some(now.at + RETRY);
         }
     }
 
-    /// Sends all that waits, and lets the writer end when that is written.
+    /// Sends what fits, and closes the socket, so that the writer exits when all is written.
     pub fn close(&mut self) {
         self.flush();
         if let Some(writer) = &self.writer {
             writer.close();
         }
-        self.closed = true;
+        self.is_closed = true;
     }
 
-    /// The end of the last chance: what is not written is lost, and said.
-    pub fn give_up(&mut self) {
-        // One that has ended, and may be reaped, has closed its side: its number could be another's.
-        let ended = matches!(self.listen(Now::read()), Change::Ended);
+    /// Kills the writer. What is not written is lost, which is reported.
+    pub fn discard(&mut self) {
+        // If the writer has exited it may have been reaped, and its pid may belong to another process.
+        let ended = matches!(self.receive(Now::read()), WriterEvent::Exited);
         if let Some(writer) = self.writer.take().filter(|_| !ended) {
-            // It waits for a disk that hangs: nobody waits for it.
+            // It hangs on a disk.
             let _gone = kill(unistd::Pid::from_raw(writer.pid.0), Signal::SIGKILL);
         }
-        if !self.waiting.is_empty() {
-            let lines = memchr::memchr_iter(b'\n', &self.waiting).count().max(1);
-            let what =
-                self.trouble.clone().unwrap_or_else(|| format!("{}: it did not take them in time", self.shown()));
-            let bytes = self.waiting.len();
-            tracing::error!("{}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}", self.who);
-            self.waiting.clear();
+        if !self.unwritten.is_empty() {
+            let lines = memchr::memchr_iter(b'\n', &self.unwritten).count().max(1);
+            let what = self
+                .write_error
+                .clone()
+                .unwrap_or_else(|| format!("{}: it did not take them in time", self.current_path()));
+            let bytes = self.unwritten.len();
+            tracing::error!("{}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}", self.service);
+            self.unwritten.clear();
         }
     }
 
-    fn shown(&self) -> String {
-        shown_path(&self.asked.path.join("current"))
+    fn current_path(&self) -> String {
+        shown_path(&self.config.path.join("current"))
     }
 }

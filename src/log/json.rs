@@ -1,19 +1,19 @@
-//! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written by hand, without an allocation for
-//! a line; read back with a real parser in the tests. Pure.
+//! Lines as JSON, one object each: `{"time":…,"service":…,"stream":…,"line":…}`. Written by hand, without an allocation per
+//! line; the tests read it back with a JSON parser. Pure.
 
-use super::clock::{RFC3339, Stamp};
-use super::lines::forbidden;
+use super::clock::{RFC3339, Timestamp};
+use super::lines::control_length;
 use super::split::Piece;
 
 /// Six bits each (RFC 4648).
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The beginning of the objects of one stream of one service, up to the time, which changes, and after it.
+/// The fields of one stream of one service between the time and the line: the same for each object.
 #[derive(Clone, Debug)]
-pub struct Head(Box<[u8]>);
+pub struct ObjectHead(Box<[u8]>);
 
-impl Head {
+impl ObjectHead {
     /// Returns the part of an object between its time and its line.
     pub fn new(service: &str, stream: &str) -> Self {
         let mut text = b"\",\"service\":\"".to_vec();
@@ -25,9 +25,9 @@ impl Head {
     }
 }
 
-/// Appends a piece as an object. Bytes that are no UTF-8 become U+FFFD in `line` and are kept in `raw`, in base64. All
-/// pieces of a long line but the last are `partial`. `plain`: [`are_plain`] was said of it already.
-pub fn object(time: &[u8; RFC3339], head: &Head, piece: Piece<'_>, plain: bool, out: &mut Vec<u8>) {
+/// Appends a piece as an object. Bytes that are not UTF-8 become U+FFFD in `line` and are kept in `raw`, in base64. All
+/// pieces of a long line but the last are `partial`. `plain`: [`are_plain`] is known to hold.
+pub fn append_object(time: &[u8; RFC3339], head: &ObjectHead, piece: Piece<'_>, plain: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
     out.extend_from_slice(&head.0);
@@ -60,7 +60,7 @@ pub fn object(time: &[u8; RFC3339], head: &Head, piece: Piece<'_>, plain: bool, 
 }
 
 /// Appends one of our own messages as an object.
-pub fn own(time: Stamp, service: &str, level: &str, line: &str, out: &mut Vec<u8>) {
+pub fn append_own(time: Timestamp, service: &str, level: &str, line: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(&time.rfc3339());
     for (key, value) in [("service", service), ("level", level), ("line", line)] {
@@ -72,7 +72,7 @@ pub fn own(time: Stamp, service: &str, level: &str, line: &str, out: &mut Vec<u8
     out.extend_from_slice(b"\"}\n");
 }
 
-/// Appends the inside of a JSON string. What a terminal would obey is escaped too, though JSON would not ask for it.
+/// Appends the inside of a JSON string. Terminal control characters are escaped too, although JSON does not require it.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     if are_plain(rest) && !rest.contains(&b'\n') {
@@ -88,10 +88,10 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
                 rest = tail.get(1..).unwrap_or_default();
                 continue;
             }
-            [high @ (0xc2 | 0xd8), low, ..] if forbidden(tail) > 0 => {
+            [high @ (0xc2 | 0xd8), low, ..] if control_length(tail) > 0 => {
                 (2, u16::from(high & 0x1f) << 6 | u16::from(low & 0x3f))
             }
-            [0xe2, middle, low, ..] if forbidden(tail) > 0 => {
+            [0xe2, middle, low, ..] if control_length(tail) > 0 => {
                 (3, 0x2000 | u16::from(middle & 0x3f) << 6 | u16::from(low & 0x3f))
             }
             [byte @ (0xc2 | 0xd8 | 0xe2), ..] => {
@@ -149,15 +149,15 @@ mod tests {
     use serde_json::Value;
 
     fn objects(longest: usize, chunks: &[&[u8]]) -> Vec<Value> {
-        let head = Head::new("web", "stdout");
+        let head = ObjectHead::new("web", "stdout");
         let mut splitter = Splitter::new(longest);
         let mut out = Vec::new();
-        let time = Stamp(0).rfc3339();
+        let time = Timestamp(0).rfc3339();
         let plain = chunks.iter().all(|chunk| are_plain(chunk));
         for chunk in chunks {
-            splitter.feed(chunk, |piece| object(&time, &head, piece, plain, &mut out));
+            splitter.feed(chunk, |piece| append_object(&time, &head, piece, plain, &mut out));
         }
-        splitter.finish(|piece| object(&time, &head, piece, plain, &mut out));
+        splitter.finish(|piece| append_object(&time, &head, piece, plain, &mut out));
         assert!(!out.iter().any(|byte| (*byte < 0x20 && *byte != b'\n') || *byte == 0x7f));
         let lines = out.strip_suffix(b"\n").into_iter().flat_map(|out| out.split(|byte| *byte == b'\n'));
         lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
@@ -177,7 +177,7 @@ mod tests {
     }
 
     /// What the service wrote, as the objects tell it.
-    fn told(objects: &[Value]) -> Vec<u8> {
+    fn original_bytes(objects: &[Value]) -> Vec<u8> {
         let mut all = Vec::new();
         for object in objects {
             match object.get("raw") {
@@ -199,8 +199,8 @@ mod tests {
     fn a_line_is_an_object_with_these_members() {
         let mut out = Vec::new();
         let piece = Piece { bytes: b"say \"hi\"\\\t\x1b[0m\r", continued: false, more: false };
-        let time = Stamp(1_771_063_872_123_456).rfc3339();
-        object(&time, &Head::new("web", "stderr"), piece, false, &mut out);
+        let time = Timestamp(1_771_063_872_123_456).rfc3339();
+        append_object(&time, &ObjectHead::new("web", "stderr"), piece, false, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "{\"time\":\"2026-02-14T10:11:12.123456Z\",\"service\":\"web\",\"stream\":\"stderr\",\
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn our_own_messages_are_objects_too() {
         let mut out = Vec::new();
-        own(Stamp(0), "stepdown", "warn", "cannot \"x\"\nhelp: y", &mut out);
+        append_own(Timestamp(0), "stepdown", "warn", "cannot \"x\"\nhelp: y", &mut out);
         let value: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["level"], "warn");
         assert_eq!(value["line"], "cannot \"x\"\nhelp: y");
@@ -240,7 +240,7 @@ mod tests {
             let all = objects(longest, &parts);
             prop_assert_eq!(&all, &objects(longest, &[&whole]));
             let missing = whole.last().is_some_and(|byte| *byte != b'\n').then_some(b'\n');
-            prop_assert_eq!(told(&all), whole.into_iter().chain(missing).collect::<Vec<_>>());
+            prop_assert_eq!(original_bytes(&all), whole.into_iter().chain(missing).collect::<Vec<_>>());
         }
 
         #[test]

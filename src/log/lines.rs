@@ -1,4 +1,4 @@
-//! Lines with a tag (`web | …`), and what every format does to characters that would drive a reader's terminal. Pure.
+//! Lines with a tag (`web | …`), and escaping of terminal control characters, for every format. Pure.
 
 use super::split::Piece;
 
@@ -7,7 +7,7 @@ const SEPARATOR: &[u8] = b" | ";
 const CONTINUED: &[u8] = b" + ";
 
 /// Appends a piece as a line with its tag. A carriage return before the newline is left out. `harmless`: [`are_harmless`]
-/// was said of it already.
+/// is known to hold.
 pub fn tagged(tag: &[u8], piece: Piece<'_>, harmless: bool, out: &mut Vec<u8>) {
     let line = if piece.more { piece.bytes } else { piece.bytes.strip_suffix(b"\r").unwrap_or(piece.bytes) };
     if piece.continued && line.is_empty() {
@@ -23,15 +23,15 @@ pub fn tagged(tag: &[u8], piece: Piece<'_>, harmless: bool, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Returns whether lines that are made of these bytes alone need no escape. Without a way out of the loop, so that the
-/// compiler looks at many bytes at once.
+/// Returns whether lines that are made of these bytes alone need no escape. Without an early return, so that the
+/// compiler can vectorise the loop.
 pub fn are_harmless(bytes: &[u8]) -> bool {
-    !bytes.iter().fold(false, |found, byte| found | (suspicious(*byte) & (*byte != b'\n')))
+    !bytes.iter().fold(false, |found, byte| found | (may_need_escape(*byte) & (*byte != b'\n')))
 }
 
-/// Appends `line` with its control characters spelled out: a service must not drive the reader's terminal or forge what
-/// others said (SECURITY T30). Tabs and every other byte pass, valid UTF-8 or not, but for the bytes 80 to 9F outside of a
-/// character: to a terminal of eight bits they are C1.
+/// Appends `line` with its control characters spelled out: a service must not control the reader's terminal or forge other
+/// services' lines (SECURITY T30). Tabs and every other byte pass, valid UTF-8 or not, except the bytes 80 to 9F outside of
+/// a UTF-8 character: an 8-bit terminal takes them as C1 controls.
 pub fn escape(line: &[u8], out: &mut Vec<u8>) {
     if are_harmless(line) && !line.contains(&b'\n') {
         out.extend_from_slice(line);
@@ -50,10 +50,10 @@ pub fn escape(line: &[u8], out: &mut Vec<u8>) {
 
 fn escape_text(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| begins_something(*byte)) {
+    while let Some(at) = rest.iter().position(|byte| may_start_control(*byte)) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
-        let length = forbidden(tail);
+        let length = control_length(tail);
         let (head, after) = tail.split_at(length.max(1));
         if length > 0 {
             for byte in head {
@@ -68,18 +68,18 @@ fn escape_text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Anything but printable ASCII and tabs.
-fn suspicious(byte: u8) -> bool {
+fn may_need_escape(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte >= 0x7f
 }
 
-/// A byte of a character with which something forbidden may begin.
-fn begins_something(byte: u8) -> bool {
+/// The first byte of a control character, or of a UTF-8 sequence that may be one.
+fn may_start_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
-/// Returns how many bytes of `tail` are one forbidden character: C0, DEL, C1 (U+0080–9F), or a mark that turns the
-/// direction of the text (U+061C, 200E, 200F, 202A–202E, 2066–2069); 0 if its first byte, a suspicious one, is harmless.
-pub fn forbidden(tail: &[u8]) -> usize {
+/// Returns how many bytes of `tail` are one control character: C0, DEL, C1 (U+0080–9F), or a bidirectional mark (U+061C,
+/// 200E, 200F, 202A–202E, 2066–2069); 0 if there is none, although [`may_start_control`] holds for the first byte.
+pub fn control_length(tail: &[u8]) -> usize {
     match tail {
         [0xc2, 0x80..=0x9f, ..] | [0xd8, 0x9c, ..] => 2,
         [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
@@ -91,12 +91,12 @@ pub fn forbidden(tail: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::split::{LONGEST, Splitter};
+    use super::super::split::{MAX_LINE, Splitter};
     use super::*;
     use proptest::prelude::*;
 
     fn all_tagged(chunks: &[&[u8]]) -> String {
-        let mut splitter = Splitter::new(LONGEST);
+        let mut splitter = Splitter::new(MAX_LINE);
         let mut out = Vec::new();
         let harmless = chunks.iter().all(|chunk| are_harmless(chunk));
         for chunk in chunks {
@@ -116,12 +116,12 @@ mod tests {
 
     #[test]
     fn a_long_line_comes_in_marked_pieces() {
-        let long = vec![b'x'; LONGEST * 2 + 5];
+        let long = vec![b'x'; MAX_LINE * 2 + 5];
         let out = all_tagged(&[&long, b"\nother\n"]);
         let starts: Vec<_> = out.lines().map(|line| &line[..7]).collect();
         assert_eq!(starts, ["web | x", "web + x", "web + x", "web | o"]);
         assert_eq!(out.bytes().filter(|byte| *byte == b'x').count(), long.len());
-        let dos = [vec![b'x'; LONGEST].as_slice(), b"\r\n"].concat();
+        let dos = [vec![b'x'; MAX_LINE].as_slice(), b"\r\n"].concat();
         assert_eq!(all_tagged(&[&dos]).lines().count(), 1);
     }
 

@@ -10,37 +10,37 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::clock::Stamp;
+use super::clock::Timestamp;
 use super::sink::Sink;
 use super::{json, lines};
 use crate::config::container::Level;
 use crate::config::values::ServiceName;
 
-/// The container's stdout and stderr; the same sink where both lead to the same place.
+/// The container's stdout and stderr; one sink if both are the same object.
 static OUTPUTS: Mutex<Option<Outputs>> = Mutex::new(None);
 
-/// Both outputs.
+/// The sinks of the container's outputs.
 #[derive(Debug)]
 pub struct Outputs {
     stderr: Sink,
-    /// `None`: the same place as stderr.
+    /// `None`: the same object as stderr.
     stdout: Option<Sink>,
-    voice: MessageFormat,
+    format: MessageFormat,
 }
 
 /// How our own messages are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum MessageFormat {
-    /// They begin like this: "stepdown: " or "stepdown | ".
+    /// Lines with this prefix: "stepdown: " or "stepdown | ".
     Lines(String),
-    /// Objects.
+    /// JSON objects.
     Json,
 }
 
 impl Outputs {
     fn open() -> Self {
-        let stdout = (!Sink::same(1, 2)).then(|| Sink::of(1));
-        Self { stderr: Sink::of(2), stdout, voice: MessageFormat::Lines("stepdown: ".to_owned()) }
+        let stdout = (!Sink::same_object(1, 2)).then(|| Sink::of(1));
+        Self { stderr: Sink::of(2), stdout, format: MessageFormat::Lines("stepdown: ".to_owned()) }
     }
 
     /// Returns the sink of a service's descriptor.
@@ -51,38 +51,38 @@ impl Outputs {
         }
     }
 
-    /// Returns each sink there is.
+    /// Returns each distinct sink.
     pub fn sinks(&mut self) -> impl Iterator<Item = &mut Sink> {
         std::iter::once(&mut self.stderr).chain(&mut self.stdout)
     }
 
-    /// Begins our own lines with a tag, as services' lines do.
-    pub fn tag_ours(&mut self, tag: &str) {
-        self.voice = MessageFormat::Lines(format!("{tag} | "));
+    /// Prefixes our own messages with a tag, as services' lines are.
+    pub fn set_tag(&mut self, tag: &str) {
+        self.format = MessageFormat::Lines(format!("{tag} | "));
     }
 
-    /// Writes our own messages as objects, as services' lines are.
-    pub fn say_json(&mut self) {
-        self.voice = MessageFormat::Json;
+    /// Writes our own messages as JSON objects, as services' lines are.
+    pub fn set_json(&mut self) {
+        self.format = MessageFormat::Json;
     }
 
     fn say(&mut self, level: &str, text: &str) {
-        let mut said = Vec::new();
-        self.voice.word(level, text, &mut said);
-        let Self { stderr, voice, .. } = self;
-        stderr.say(&said, |lost| {
-            let mut said = Vec::new();
-            voice.word("warn", &format!("{lost} own messages lost: nobody read the output"), &mut said);
-            said
+        let mut line = Vec::new();
+        self.format.append(level, text, &mut line);
+        let Self { stderr, format, .. } = self;
+        stderr.push_own_message(&line, |lost| {
+            let mut line = Vec::new();
+            format.append("warn", &format!("{lost} own messages lost: nobody read the output"), &mut line);
+            line
         });
         stderr.flush();
     }
 }
 
 impl MessageFormat {
-    fn word(&self, level: &str, text: &str, out: &mut Vec<u8>) {
+    fn append(&self, level: &str, text: &str, out: &mut Vec<u8>) {
         match self {
-            Self::Json => json::own(Stamp::now(), ServiceName::OURS, level, text, out),
+            Self::Json => json::append_own(Timestamp::now(), ServiceName::OURS, level, text, out),
             Self::Lines(prefix) => {
                 let mut first = match level {
                     "error" => "error: ",
@@ -101,7 +101,7 @@ impl MessageFormat {
     }
 }
 
-/// One of the two outputs.
+/// One of the two output streams of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {
     /// Descriptor 1.
@@ -110,8 +110,8 @@ pub enum Stream {
     Stderr,
 }
 
-/// Runs `work` with the outputs, which are opened at first use: as root, so that a pipe that only root may open again
-/// can be.
+/// Runs `work` with the outputs, which are opened at first use: as root, because a pipe of root's can only be
+/// reopened by root.
 pub fn with_outputs<T>(work: impl FnOnce(&mut Outputs) -> T) -> T {
     let mut outputs: MutexGuard<'_, _> = OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner);
     work(outputs.get_or_insert_with(Outputs::open))
@@ -131,7 +131,7 @@ pub fn install(level: Level) {
     drop(tracing::subscriber::set_global_default(ours));
 }
 
-/// Says a line whose level is known only now.
+/// Logs a message whose level is only known at run time.
 pub fn say(level: Level, text: &str) {
     match level {
         Level::Error => tracing::error!("{text}"),
@@ -141,8 +141,8 @@ pub fn say(level: Level, text: &str) {
     }
 }
 
-/// `level: message key=value …`, the level only where it is a warning or an error. Goes past the writer, which has text
-/// and no level.
+/// `level: message key=value …`, the level only for warnings and errors. Writes to the outputs
+/// directly, because the writer that `tracing` passes gets text without a level.
 struct OwnMessages;
 
 impl<S, N> FormatEvent<S, N> for OwnMessages
@@ -151,7 +151,7 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, _: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut line = Line::default();
+        let mut line = EventText::default();
         event.record(&mut line);
         let level = match *event.metadata().level() {
             TracingLevel::ERROR => "error",
@@ -165,12 +165,12 @@ where
 }
 
 #[derive(Default)]
-struct Line {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Line {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a String does not fail.
         let _written = if field.name() == "message" {
@@ -185,9 +185,9 @@ impl Visit for Line {
 mod tests {
     use super::*;
 
-    fn worded(voice: &MessageFormat, level: &str, text: &str) -> String {
+    fn worded(format: &MessageFormat, level: &str, text: &str) -> String {
         let mut out = Vec::new();
-        voice.word(level, text, &mut out);
+        format.append(level, text, &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -1,5 +1,5 @@
-//! [`PipeGroup`]: the pipes whose bytes go the same way, in one epoll set: a full output stops the reading of its own pipes and
-//! of nobody else's. Must not know formats.
+//! [`PipeGroup`]: the pipes whose lines go to the same output, in one epoll set: a full output stops only the reading of its
+//! own pipes. Must not know formats.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -14,20 +14,20 @@ use super::own_messages::Stream;
 use super::split::Splitter;
 use crate::supervise::Id;
 
-/// Pipes asked for at a time.
+/// Events taken from epoll at a time.
 const EVENTS: usize = 64;
-/// What a pipe holds where the kernel does not say (pipe(7)).
+/// A pipe's default size (pipe(7)), if F_GETPIPE_SZ fails.
 const PIPE_SIZE: usize = 64 * 1024;
 
-/// The set.
+/// Pipes in one epoll set.
 #[derive(Debug)]
 pub struct PipeGroup {
     epoll: Epoll,
     pipes: HashMap<u64, Pipe>,
-    /// The same by service, so that an exit costs nothing for the pipes of others.
+    /// The keys of each service's pipes, so that an exit costs nothing for the pipes of others.
     by_service: HashMap<Id, Vec<u64>>,
     next: u64,
-    /// Readable, and not served since: they come before anything that becomes readable later.
+    /// Reported readable and not read since: read before pipes that become readable later.
     queue: VecDeque<u64>,
 }
 
@@ -36,32 +36,32 @@ pub struct PipeGroup {
 pub struct Pipe {
     file: File,
     parked: bool,
-    /// Whose.
-    pub from: Id,
-    /// Which of its outputs.
+    /// The service that writes to it.
+    pub service: Id,
+    /// Which of the service's outputs it is.
     pub stream: Stream,
-    /// Its lines.
+    /// Splits its bytes into lines.
     pub splitter: Splitter,
-    /// Whether what the splitter holds needs no escape in its format.
+    /// Whether the unfinished line in the splitter needs no escape in its format.
     pub plain: bool,
 }
 
-/// What one look at a pipe brought.
+/// The result of reading a pipe once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Got {
-    /// So many bytes.
+pub enum ReadResult {
+    /// The number of bytes read.
     Bytes(usize),
-    /// Nothing now.
-    Nothing,
-    /// Nothing any more.
-    End,
+    /// Nothing to read now.
+    WouldBlock,
+    /// All writers have closed it.
+    EndOfFile,
 }
 
 impl PipeGroup {
-    /// Returns a lane without pipes.
+    /// Returns an empty group.
     ///
     /// # Errors
-    /// When no epoll descriptor can be had.
+    /// When no epoll descriptor can be created.
     pub fn new() -> Result<Self, Errno> {
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -76,18 +76,18 @@ impl PipeGroup {
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn add(&mut self, pipe: OwnedFd, from: Id, stream: Stream, longest: usize) -> Result<(), Errno> {
+    pub fn add(&mut self, pipe: OwnedFd, service: Id, stream: Stream, longest: usize) -> Result<(), Errno> {
         let key = self.next;
         self.epoll.add(&pipe, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
         self.next += 1;
         let splitter = Splitter::new(longest);
-        self.by_service.entry(from).or_default().push(key);
-        self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, from, stream, splitter, plain: true });
+        self.by_service.entry(service).or_default().push(key);
+        self.pipes.insert(key, Pipe { file: File::from(pipe), parked: false, service, stream, splitter, plain: true });
         Ok(())
     }
 
-    /// Returns the next pipe to read, each in its turn: the kernel alone would begin with the same one each time, and
-    /// whoever stops in the middle for want of room would leave none to the others. `None`: nothing can be read now.
+    /// Returns the next pipe to read, each in its turn: epoll alone would begin with the same one each time, and a
+    /// caller that stops early because its output is full would starve the others. `None`: nothing can be read now.
     pub fn next_ready(&mut self) -> Option<u64> {
         if self.queue.is_empty() {
             let mut events = [EpollEvent::empty(); EVENTS];
@@ -102,7 +102,7 @@ impl PipeGroup {
         self.pipes.get_mut(&key)
     }
 
-    /// Returns the pipes of one service, in the order of their coming.
+    /// Returns the pipes of one service, in the order in which they were added.
     pub fn keys_of(&self, id: Id) -> Vec<u64> {
         self.by_service.get(&id).cloned().unwrap_or_default()
     }
@@ -112,7 +112,7 @@ impl PipeGroup {
         self.by_service.contains_key(&id)
     }
 
-    /// Returns all pipes, in the order of their coming.
+    /// Returns all pipes, in the order in which they were added.
     pub fn keys(&self) -> Vec<u64> {
         let mut keys: Vec<_> = self.pipes.keys().copied().collect();
         keys.sort_unstable();
@@ -122,7 +122,7 @@ impl PipeGroup {
     /// Stops watching a pipe for now. It stays open, and its writer waits once it is full.
     pub fn park(&mut self, key: u64) {
         if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| !pipe.parked) {
-            // Taken out altogether: a hang-up would be reported whatever is asked for (epoll_ctl(2)).
+            // Deleted, not modified: EPOLLHUP would be reported with an empty event mask too (epoll_ctl(2)).
             pipe.parked = self.epoll.delete(&pipe.file).is_ok();
         }
     }
@@ -131,12 +131,12 @@ impl PipeGroup {
     pub fn unpark(&mut self, key: u64) {
         if let Some(pipe) = self.pipes.get_mut(&key).filter(|pipe| pipe.parked) {
             let event = EpollEvent::new(EpollFlags::EPOLLIN, key);
-            // ENOMEM, at worst: tried again with the next look.
+            // ENOMEM, at worst: tried again at the next call.
             pipe.parked = self.epoll.add(&pipe.file, event).is_err();
         }
     }
 
-    /// Watches something else with the pipes, under a key that is no pipe's.
+    /// Watches another descriptor with the pipes, under a key that no pipe has.
     ///
     /// # Errors
     /// When it cannot be watched.
@@ -144,67 +144,69 @@ impl PipeGroup {
         self.epoll.add(other, EpollEvent::new(EpollFlags::EPOLLIN, key))
     }
 
-    /// Watches it no more, before it is closed: a copy in a child would keep it in the set.
+    /// Stops watching it, before it is closed: a copy of the descriptor in a child would keep it in the set.
     pub fn unwatch(&self, other: impl AsFd) {
         let _gone = self.epoll.delete(other);
     }
 
-    /// Gives a pipe away, with what was read of its unfinished line.
+    /// Removes a pipe, with the unfinished line in its splitter.
     pub fn take(&mut self, key: u64) -> Option<Pipe> {
         let pipe = self.pipes.remove(&key)?;
-        if let Some(keys) = self.by_service.get_mut(&pipe.from) {
+        if let Some(keys) = self.by_service.get_mut(&pipe.service) {
             keys.retain(|known| *known != key);
             if keys.is_empty() {
-                self.by_service.remove(&pipe.from);
+                self.by_service.remove(&pipe.service);
             }
         }
         if !pipe.parked {
-            // Closing it would do; a fork that still holds a copy must not keep it in the set.
+            // Closing it is not enough: a copy of the descriptor in a child would keep it in the set.
             let _gone = self.epoll.delete(&pipe.file);
         }
         Some(pipe)
     }
 
-    /// Takes a pipe of another lane.
+    /// Adds a pipe that was removed from another group.
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn adopt(&mut self, mut pipe: Pipe) -> Result<(), Errno> {
+    pub fn insert(&mut self, mut pipe: Pipe) -> Result<(), Errno> {
         let key = self.next;
         self.epoll.add(&pipe.file, EpollEvent::new(EpollFlags::EPOLLIN, key))?;
         self.next += 1;
         pipe.parked = false;
-        self.by_service.entry(pipe.from).or_default().push(key);
+        self.by_service.entry(pipe.service).or_default().push(key);
         self.pipes.insert(key, pipe);
         Ok(())
     }
 
     /// Closes a pipe.
-    pub fn forget(&mut self, key: u64) {
+    pub fn close(&mut self, key: u64) {
         drop(self.take(key));
     }
 }
 
 impl Pipe {
-    /// Returns how much it holds at most: what its writers wrote until now is not more.
+    /// Returns its size: the most that its writers can have written and we not read.
     pub fn size(&self) -> usize {
         let size = fcntl(&self.file, FcntlArg::F_GETPIPE_SZ).ok();
         size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PIPE_SIZE)
     }
 
     /// Reads what is there.
-    pub fn read(&mut self, chunk: &mut [u8]) -> Got {
+    pub fn read(&mut self, chunk: &mut [u8]) -> ReadResult {
         match self.file.read(chunk) {
-            Ok(0) => Got::End,
-            Ok(length) => Got::Bytes(length),
-            Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Got::Nothing,
-            Err(_) => Got::End,
+            Ok(0) => ReadResult::EndOfFile,
+            Ok(length) => ReadResult::Bytes(length),
+            Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                ReadResult::WouldBlock
+            }
+            Err(_) => ReadResult::EndOfFile,
         }
     }
 }
 
 impl AsFd for PipeGroup {
-    /// Returns the set itself: readable when one of its pipes is.
+    /// Returns the epoll descriptor: readable when one of the pipes is.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
@@ -244,7 +246,7 @@ mod tests {
             (pipe_group.keys_of(Id(0)), pipe_group.keys_of(Id(1)), pipe_group.keys()),
             (vec![0, 2], vec![1], vec![0, 1, 2])
         );
-        pipe_group.keys_of(Id(0)).into_iter().for_each(|key| pipe_group.forget(key));
+        pipe_group.keys_of(Id(0)).into_iter().for_each(|key| pipe_group.close(key));
         assert_eq!((pipe_group.keys_of(Id(0)), pipe_group.keys()), (vec![], vec![1]));
         assert_eq!(pipe_group.by_service.len(), 1, "a service without pipes costs nothing");
     }

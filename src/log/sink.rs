@@ -1,7 +1,7 @@
 //! [`Sink`]: one of the container's own outputs, written without ever waiting and without O_NONBLOCK on the inherited
 //! descriptor (it is shared with every service and with the runtime).
 #![allow(unsafe_code)] // ioctl(2) FIONREAD
-#![allow(clippy::disallowed_methods)] // how long the last lines may take
+#![allow(clippy::disallowed_methods)] // deadlines for draining
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -16,26 +16,26 @@ use nix::unistd::{isatty, pipe2, write};
 
 use crate::sys::descriptors;
 
-/// While more than this waits to be written, services' pipes are not read: back-pressure.
+/// Back-pressure: services' pipes are not read while more than this waits to be written.
 pub const HIGH_WATER: usize = 256 * 1024;
 /// Our own messages may wait up to this much more; beyond it they are counted and dropped.
-const OWN_ROOM: usize = 64 * 1024;
+const OWN_MESSAGE_ROOM: usize = 64 * 1024;
 
 /// How a descriptor is written without waiting.
 #[derive(Debug)]
 enum WriteMethod {
     /// A pipe or terminal, opened again: an open file description of our own, with O_NONBLOCK.
     Reopened(OwnedFd),
-    /// A regular file or a device such as `/dev/null`: no write is refused for want of room, and a disk that does not answer
-    /// holds up PID 1 itself. No runtime gives a file; who redirects to one on a network chooses that.
+    /// A regular file or a device such as `/dev/null`: writes never return EAGAIN, and a disk that hangs blocks PID 1. No
+    /// runtime uses a file as the container's output; redirecting to one on a network file system is the user's choice.
     Direct,
     /// A socket: MSG_DONTWAIT.
     Socket,
-    /// A pipe that cannot be opened again (another user's): a write(2) that somebody else was faster than would wait, so
-    /// what goes there is moved out of a pipe of ours by splice(2), which does not.
+    /// A pipe that cannot be opened again (another user's). write(2) could block if another process filled it after
+    /// poll(2), so bytes are moved from a pipe of our own by splice(2), which can be non-blocking.
     Spliced(Staging),
-    /// A terminal that cannot be opened again: poll(2), then a little.
-    Careful,
+    /// A terminal that cannot be opened again: poll(2), then a small write.
+    PolledTerminal,
 }
 
 /// A pipe of our own that holds what a splice(2) moves next.
@@ -43,38 +43,38 @@ enum WriteMethod {
 struct Staging {
     read: OwnedFd,
     write: OwnedFd,
-    /// Bytes in it: the first ones of what waits. At most PIPE_BUF, in one page: moved as a whole or not at all.
+    /// Bytes in it: the start of `waiting`. At most PIPE_BUF, in one page: moved as a whole or not at all.
     staged: usize,
 }
 
-/// One output and what waits for it.
+/// One output and the bytes that wait for it.
 #[derive(Debug)]
 pub struct Sink {
     fd: BorrowedFd<'static>,
-    way: WriteMethod,
+    method: WriteMethod,
     waiting: Vec<u8>,
     written: usize,
     dropped: u64,
-    /// Nobody else writes there.
-    alone: bool,
+    /// No other process writes to it.
+    exclusive: bool,
 }
 
 impl Sink {
     /// Returns the sink for descriptor 1 or 2, which stay open for the life of this process.
     pub fn of(fd: RawFd) -> Self {
         let fd = descriptors::standard(fd);
-        Self { fd, way: way(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false }
+        Self { fd, method: write_method(fd), waiting: Vec::new(), written: 0, dropped: 0, exclusive: false }
     }
 
-    /// Returns whether two descriptors lead to the same object, so that one sink must serve both or lines tear.
-    pub fn same(one: RawFd, other: RawFd) -> bool {
+    /// Returns whether two descriptors are the same object: then one sink must serve both, or lines would be torn.
+    pub fn same_object(one: RawFd, other: RawFd) -> bool {
         let identity = |fd| descriptors::stat_of(fd).map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
         identity(one).is_some() && identity(one) == identity(other)
     }
 
-    /// Says whether services write to the output themselves. If none does, large writes tear no line.
-    pub fn alone(&mut self, alone: bool) {
-        self.alone = alone;
+    /// Sets whether this process is the only writer of the output. Then large writes tear no line.
+    pub fn set_exclusive(&mut self, exclusive: bool) {
+        self.exclusive = exclusive;
     }
 
     /// Returns where to append lines of services.
@@ -82,9 +82,9 @@ impl Sink {
         &mut self.waiting
     }
 
-    /// Appends one of our own lines, or counts it as dropped when nobody reads; `lost` words that count.
-    pub fn say(&mut self, line: &[u8], lost: impl FnOnce(u64) -> Vec<u8>) {
-        if self.pending() > HIGH_WATER + OWN_ROOM {
+    /// Appends one of our own lines, or counts it as dropped if too much waits; `lost` formats that count.
+    pub fn push_own_message(&mut self, line: &[u8], lost: impl FnOnce(u64) -> Vec<u8>) {
+        if self.pending() > HIGH_WATER + OWN_MESSAGE_ROOM {
             self.dropped += 1;
             return;
         }
@@ -105,7 +105,7 @@ impl Sink {
         self.pending() < HIGH_WATER
     }
 
-    /// Writes as much as goes without waiting. What cannot be written at all (EPIPE, EIO) is given up: PID 1 goes on.
+    /// Writes as much as goes without waiting. What cannot be written at all (EPIPE, EIO) is discarded: PID 1 goes on.
     pub fn flush(&mut self) {
         while self.pending() > 0 {
             match self.try_write() {
@@ -118,7 +118,7 @@ impl Sink {
         self.compact();
     }
 
-    /// Writes what waits until it is gone or it is that late. For the very end, when nothing else is left to do.
+    /// Writes what waits, at most until `until`. Blocks: only for the end, when nothing else is left to do.
     pub fn drain(&mut self, until: Instant) {
         self.flush();
         while self.pending() > 0 && Instant::now() < until {
@@ -127,19 +127,19 @@ impl Sink {
         }
     }
 
-    /// Returns the descriptor to watch for room, if watching it makes sense.
+    /// Returns the descriptor to poll for POLLOUT, if polling it makes sense.
     pub fn watch(&self) -> Option<BorrowedFd<'_>> {
-        match &self.way {
+        match &self.method {
             WriteMethod::Reopened(own) => Some(own.as_fd()),
             WriteMethod::Direct => None,
-            WriteMethod::Socket | WriteMethod::Spliced(_) | WriteMethod::Careful => Some(self.fd),
+            WriteMethod::Socket | WriteMethod::Spliced(_) | WriteMethod::PolledTerminal => Some(self.fd),
         }
     }
 
     fn compact(&mut self) {
         if self.written == self.waiting.len() {
             self.waiting.clear();
-            // A burst must not be remembered in memory for good.
+            // Give the memory of a burst back.
             if self.waiting.capacity() > HIGH_WATER {
                 self.waiting = Vec::new();
             }
@@ -151,17 +151,19 @@ impl Sink {
 
     fn try_write(&mut self) -> io::Result<usize> {
         let bytes = self.waiting.get(self.written..).unwrap_or_default();
-        if let WriteMethod::Spliced(staging) = &mut self.way {
-            return Ok(staging.pass_on(bytes, self.fd)?);
+        if let WriteMethod::Spliced(staging) = &mut self.method {
+            return Ok(staging.splice_to(bytes, self.fd)?);
         }
-        match &self.way {
-            WriteMethod::Reopened(own) => Ok(write(own, whole_lines(bytes, room(own, self.alone)))?),
+        match &self.method {
+            WriteMethod::Reopened(own) => Ok(write(own, whole_lines(bytes, atomic_write_size(own, self.exclusive)))?),
             WriteMethod::Direct => Ok(write(self.fd, bytes)?),
             WriteMethod::Socket => {
                 Ok(send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?)
             }
-            WriteMethod::Careful if self.wait_writable(0) => Ok(write(self.fd, whole_lines(bytes, libc::PIPE_BUF))?),
-            WriteMethod::Spliced(_) | WriteMethod::Careful => Err(ErrorKind::WouldBlock.into()),
+            WriteMethod::PolledTerminal if self.wait_writable(0) => {
+                Ok(write(self.fd, whole_lines(bytes, libc::PIPE_BUF))?)
+            }
+            WriteMethod::Spliced(_) | WriteMethod::PolledTerminal => Err(ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -178,8 +180,8 @@ impl Staging {
         Ok(Self { read, write, staged: 0 })
     }
 
-    /// Moves the first of `bytes` on, or what of them is staged already. EAGAIN: there is no room.
-    fn pass_on(&mut self, bytes: &[u8], to: BorrowedFd<'_>) -> nix::Result<usize> {
+    /// Moves the start of `bytes` on, or what is already staged of them. EAGAIN: there is no room.
+    fn splice_to(&mut self, bytes: &[u8], to: BorrowedFd<'_>) -> nix::Result<usize> {
         if self.staged == 0 {
             self.staged = write(&self.write, whole_lines(bytes, libc::PIPE_BUF))?;
         }
@@ -189,12 +191,12 @@ impl Staging {
     }
 }
 
-/// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by others who write there
-/// nor by a reader who never comes back: PIPE_BUF (pipe(7)), or all that it holds while it is ours alone and empty.
-fn room(own: &OwnedFd, alone: bool) -> usize {
+/// Returns how much a pipe takes as a whole or not at all, so that no line is torn, neither by other writers nor by a reader
+/// that stops reading: PIPE_BUF (pipe(7)), or the pipe's size while it is empty and nobody else writes to it.
+fn atomic_write_size(own: &OwnedFd, exclusive: bool) -> usize {
     let mut queued: libc::c_int = 0;
     // SAFETY: FIONREAD writes one int, which outlives the call.
-    let known = alone && unsafe { libc::ioctl(own.as_raw_fd(), libc::FIONREAD, &raw mut queued) } == 0;
+    let known = exclusive && unsafe { libc::ioctl(own.as_raw_fd(), libc::FIONREAD, &raw mut queued) } == 0;
     if !known || queued > 0 {
         return libc::PIPE_BUF;
     }
@@ -202,14 +204,14 @@ fn room(own: &OwnedFd, alone: bool) -> usize {
     usize::try_from(size).unwrap_or_default().max(libc::PIPE_BUF)
 }
 
-/// Returns as many lines as fit into `room`; a longer line goes in parts.
+/// Returns as many whole lines as fit into `room`; a longer line is cut.
 fn whole_lines(bytes: &[u8], room: usize) -> &[u8] {
     let Some(fitting) = bytes.get(..room) else { return bytes };
     let end = memchr::memrchr(b'\n', fitting).map_or(fitting.len(), |at| at + 1);
     fitting.get(..end).unwrap_or(fitting)
 }
 
-fn way(fd: BorrowedFd<'_>) -> WriteMethod {
+fn write_method(fd: BorrowedFd<'_>) -> WriteMethod {
     let Ok(stat) = fstat(fd) else { return WriteMethod::Direct };
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
     let terminal = isatty(fd) == Ok(true);
@@ -222,8 +224,8 @@ fn way(fd: BorrowedFd<'_>) -> WriteMethod {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     match open(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str(), flags, Mode::empty()) {
         Ok(own) if own.as_raw_fd() > 2 => WriteMethod::Reopened(own),
-        Ok(_) | Err(_) if terminal => WriteMethod::Careful,
-        Ok(_) | Err(_) => Staging::new().map_or(WriteMethod::Careful, WriteMethod::Spliced),
+        Ok(_) | Err(_) if terminal => WriteMethod::PolledTerminal,
+        Ok(_) | Err(_) => Staging::new().map_or(WriteMethod::PolledTerminal, WriteMethod::Spliced),
     }
 }
 
@@ -233,15 +235,15 @@ mod tests {
     use nix::unistd::{pipe, read};
 
     /// A pipe whose write end is never given back, as descriptor 1 is not.
-    fn pipe_sink(way_of: impl Fn(BorrowedFd<'_>) -> WriteMethod) -> (OwnedFd, Sink) {
+    fn pipe_sink(method_of: impl Fn(BorrowedFd<'_>) -> WriteMethod) -> (OwnedFd, Sink) {
         let (reader, writer) = pipe().unwrap();
         let writer: &'static OwnedFd = Box::leak(Box::new(writer));
         let fd = writer.as_fd();
-        (reader, Sink { fd, way: way_of(fd), waiting: Vec::new(), written: 0, dropped: 0, alone: false })
+        (reader, Sink { fd, method: method_of(fd), waiting: Vec::new(), written: 0, dropped: 0, exclusive: false })
     }
 
     fn careful(_: BorrowedFd<'_>) -> WriteMethod {
-        WriteMethod::Careful
+        WriteMethod::PolledTerminal
     }
 
     fn spliced(_: BorrowedFd<'_>) -> WriteMethod {
@@ -268,8 +270,8 @@ mod tests {
 
     #[test]
     fn a_full_pipe_keeps_what_waits_and_loses_nothing() {
-        for way_of in [way, careful, spliced] {
-            let (reader, mut sink) = pipe_sink(way_of);
+        for method_of in [write_method, careful, spliced] {
+            let (reader, mut sink) = pipe_sink(method_of);
             let sent: Vec<u8> = (0..HIGH_WATER).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             sink.buffer().extend_from_slice(&sent);
             sink.flush();
@@ -287,11 +289,14 @@ mod tests {
 
     #[test]
     fn where_nobody_reads_to_the_end_whole_lines_are_cut_off() {
-        for (way_of, alone) in
-            [(way as fn(BorrowedFd<'_>) -> WriteMethod, true), (way, false), (careful, false), (spliced, false)]
-        {
-            let (reader, mut sink) = pipe_sink(way_of);
-            sink.alone(alone);
+        for (method_of, exclusive) in [
+            (write_method as fn(BorrowedFd<'_>) -> WriteMethod, true),
+            (write_method, false),
+            (careful, false),
+            (spliced, false),
+        ] {
+            let (reader, mut sink) = pipe_sink(method_of);
+            sink.set_exclusive(exclusive);
             for number in 0..5000 {
                 let line = format!("line {number} {}\n", "x".repeat(number % 150));
                 sink.buffer().extend_from_slice(line.as_bytes());
@@ -310,37 +315,37 @@ mod tests {
 
     #[test]
     fn own_messages_are_bounded_and_their_loss_is_told() {
-        let (reader, mut sink) = pipe_sink(way);
+        let (reader, mut sink) = pipe_sink(write_method);
         let line = [b'x'; 1000];
         let lost = |count: u64| format!("{count} own messages lost\n").into_bytes();
         for _ in 0..1000 {
-            sink.say(&line, lost);
+            sink.push_own_message(&line, lost);
             sink.flush();
         }
-        assert!(sink.pending() <= HIGH_WATER + OWN_ROOM + line.len() && sink.dropped > 0);
+        assert!(sink.pending() <= HIGH_WATER + OWN_MESSAGE_ROOM + line.len() && sink.dropped > 0);
         let mut chunk = [0; 65536];
         while sink.pending() > 0 {
             read(&reader, &mut chunk).unwrap();
             sink.flush();
         }
-        sink.say(b"after\n", lost);
+        sink.push_own_message(b"after\n", lost);
         let waiting = String::from_utf8(sink.waiting.clone()).unwrap();
         assert!(waiting.contains("own messages lost") && waiting.ends_with("after\n"));
     }
 
     #[test]
     fn the_inherited_descriptor_is_not_switched_to_nonblocking() {
-        let (_reader, sink) = pipe_sink(way);
-        assert!(matches!(sink.way, WriteMethod::Reopened(_)));
+        let (_reader, sink) = pipe_sink(write_method);
+        assert!(matches!(sink.method, WriteMethod::Reopened(_)));
         let flags = fcntl(sink.fd, FcntlArg::F_GETFL).unwrap();
         assert!(!OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK));
     }
 
     #[test]
     fn a_reader_that_is_gone_costs_nothing() {
-        let (reader, mut sink) = pipe_sink(way);
+        let (reader, mut sink) = pipe_sink(write_method);
         drop(reader);
-        sink.say(b"to nobody\n", |_| Vec::new());
+        sink.push_own_message(b"to nobody\n", |_| Vec::new());
         sink.flush();
         assert_eq!(sink.pending(), 0);
     }

@@ -1,132 +1,135 @@
-//! [`Source`]: one service, as its lines come: the format that they get, the place where they go, and the last of them. Must
-//! not know descriptors.
+//! [`Source`]: the log of one service: the format of its lines, where they go, and the last of them. Must not know
+//! descriptors.
 
 use memchr::memrchr;
 
 use super::clock::Now;
 use super::files::FileLog;
-use super::json::{self, Head};
+use super::json::{self, ObjectHead};
 use super::lines;
 use super::own_messages::{Stream, with_outputs};
 use super::pipe_group::Pipe;
-use super::ring::Tail;
 use super::split::Piece;
+use super::tail::Tail;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::FilesOf;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LogRoute {
-    /// It holds the container's outputs itself; nothing passes through us.
+    /// The service inherits the container's outputs; PID 1 does not read them.
     #[default]
     Inherit,
-    /// To the container's outputs, each line as it is: a terminal is not put into a service's hands.
+    /// To the container's outputs, each line unchanged. Used instead of `Inherit` where the service must not get the
+    /// terminal.
     Plain,
-    /// To the container's outputs, each line behind this tag.
+    /// To the container's outputs, each line prefixed with this tag.
     Tagged(String),
-    /// To the container's outputs, as objects of this service.
+    /// To the container's outputs, as JSON objects with this service name.
     Json(String),
-    /// Into files, with the rights of this user; the name is for our own messages.
+    /// Into files, written with the rights of this user.
     Files {
-        /// The service.
+        /// The service's name, for our own messages.
         name: String,
-        /// As declared.
+        /// The directory and its limits.
         to: LogDirectory,
-        /// Its user.
+        /// The service's user.
         user: FilesOf,
-        /// Where its lines go if those files can never be written.
-        instead: Box<Self>,
+        /// Where its lines go if the files cannot be written.
+        fallback: Box<Self>,
     },
 }
 
-/// One service.
+/// The log of one service.
 #[derive(Debug, Default)]
 pub struct Source {
-    /// Where its lines go, as it was given.
+    /// The route as configured.
     pub route: LogRoute,
-    /// The same, made ready.
-    pub shape: Shape,
-    /// The last of them.
+    /// The route in use: the configured one, or its fallback.
+    pub active: ActiveRoute,
+    /// The last lines.
     pub tail: Tail,
-    /// Whether somebody was told that its files cannot be written.
-    pub told: bool,
+    /// Whether the switch to the fallback was reported.
+    pub fallback_reported: bool,
 }
 
-/// A [`LogRoute`], made ready.
+/// A [`LogRoute`] with what is needed to write lines to it.
 #[derive(Debug, Default)]
-pub enum Shape {
-    /// Nothing passes.
+pub enum ActiveRoute {
+    /// PID 1 reads nothing.
     #[default]
     Inherit,
-    /// As it is.
+    /// Lines unchanged.
     Plain,
-    /// The tag.
+    /// Lines prefixed with this tag.
     Tagged(Box<[u8]>),
-    /// What objects of stdout and of stderr have between time and line.
-    Json(Box<[Head; 2]>),
-    /// The files.
+    /// JSON objects; the parts between time and line for stdout and stderr.
+    Json(Box<[ObjectHead; 2]>),
+    /// Lines in files.
     Files(Box<FileLog>),
 }
 
-impl Shape {
+impl ActiveRoute {
     fn of(route: LogRoute) -> Self {
         match route {
-            LogRoute::Inherit => Shape::Inherit,
-            LogRoute::Plain => Shape::Plain,
-            LogRoute::Tagged(tag) => Shape::Tagged(tag.into_bytes().into()),
-            LogRoute::Json(name) => Shape::Json(Box::new([Head::new(&name, "stdout"), Head::new(&name, "stderr")])),
-            LogRoute::Files { name, to, user, .. } => Shape::Files(Box::new(FileLog::new(&name, to, user))),
+            LogRoute::Inherit => ActiveRoute::Inherit,
+            LogRoute::Plain => ActiveRoute::Plain,
+            LogRoute::Tagged(tag) => ActiveRoute::Tagged(tag.into_bytes().into()),
+            LogRoute::Json(name) => {
+                ActiveRoute::Json(Box::new([ObjectHead::new(&name, "stdout"), ObjectHead::new(&name, "stderr")]))
+            }
+            LogRoute::Files { name, to, user, .. } => ActiveRoute::Files(Box::new(FileLog::new(&name, to, user))),
         }
     }
 }
 
 impl Source {
-    /// Gives it another route.
+    /// Sets the route.
     pub fn give(&mut self, route: LogRoute) {
-        self.told &= self.route == route;
+        self.fallback_reported &= self.route == route;
         self.route = route.clone();
-        self.shape = Shape::of(route);
+        self.active = ActiveRoute::of(route);
     }
 
-    /// Returns its files, if its lines go to files.
+    /// Returns its log files, if the active route has any.
     pub fn files(&self) -> Option<&FileLog> {
-        match &self.shape {
-            Shape::Files(files) => Some(files),
-            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
+        match &self.active {
+            ActiveRoute::Files(files) => Some(files),
+            ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Tagged(_) | ActiveRoute::Json(_) => None,
         }
     }
 
-    /// The same, to be changed.
+    /// Returns its log files, if the active route has any.
     pub fn files_mut(&mut self) -> Option<&mut FileLog> {
-        match &mut self.shape {
-            Shape::Files(files) => Some(files),
-            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
+        match &mut self.active {
+            ActiveRoute::Files(files) => Some(files),
+            ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Tagged(_) | ActiveRoute::Json(_) => None,
         }
     }
 
-    /// Returns whether its lines are to go to files and do not.
+    /// Returns whether the fallback is used instead of the configured files.
     pub fn is_diverted(&self) -> bool {
-        matches!(self.route, LogRoute::Files { .. }) && !matches!(self.shape, Shape::Files(_))
+        matches!(self.route, LogRoute::Files { .. }) && !matches!(self.active, ActiveRoute::Files(_))
     }
 
-    /// Has its lines go elsewhere, for as long as the files of its route cannot be written. Returns those files.
+    /// Switches to the fallback because the files cannot be written. Returns the files.
     pub fn divert(&mut self) -> Option<FileLog> {
-        let LogRoute::Files { instead, .. } = &self.route else { return None };
-        match std::mem::replace(&mut self.shape, Shape::of(LogRoute::clone(instead))) {
-            Shape::Files(files) => Some(*files),
-            Shape::Inherit | Shape::Plain | Shape::Tagged(_) | Shape::Json(_) => None,
+        let LogRoute::Files { fallback, .. } = &self.route else { return None };
+        match std::mem::replace(&mut self.active, ActiveRoute::of(LogRoute::clone(fallback))) {
+            ActiveRoute::Files(files) => Some(*files),
+            ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Tagged(_) | ActiveRoute::Json(_) => None,
         }
     }
 
-    /// Passes bytes of a pipe with that key, or its end, on to where its lines go.
+    /// Passes bytes of a pipe with that key, or its end of file (`None`), on to the active route.
     pub fn pass(&mut self, key: u64, pipe: &mut Pipe, bytes: Option<&[u8]>, now: Now) {
-        let Self { shape, tail, .. } = self;
+        let Self { active, tail, .. } = self;
         let stream = pipe.stream;
-        // All bytes are looked at together, which is faster than line by line; what an unfinished line begins with counts.
-        let check = match shape {
-            Shape::Tagged(_) => lines::are_harmless,
-            Shape::Json(_) => json::are_plain,
-            Shape::Inherit | Shape::Plain | Shape::Files(_) => |_: &[u8]| false,
+        // Checking all bytes at once is faster than line by line; the start of an unfinished line counts too.
+        let check = match active {
+            ActiveRoute::Tagged(_) => lines::are_harmless,
+            ActiveRoute::Json(_) => json::are_plain,
+            ActiveRoute::Inherit | ActiveRoute::Plain | ActiveRoute::Files(_) => |_: &[u8]| false,
         };
         let plain = pipe.plain && bytes.is_none_or(check);
         pipe.plain = plain
@@ -137,15 +140,15 @@ impl Source {
             Some(bytes) => pipe.splitter.feed(bytes, to),
             None => pipe.splitter.finish(to),
         };
-        match shape {
-            Shape::Files(files) => {
+        match active {
+            ActiveRoute::Files(files) => {
                 split(&mut |piece| {
                     files.push(key, piece);
                     tail.push(now.wall, stream, piece);
                 });
                 files.flush();
             }
-            Shape::Tagged(tag) => with_outputs(|outputs| {
+            ActiveRoute::Tagged(tag) => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {
@@ -154,20 +157,20 @@ impl Source {
                 });
                 sink.flush();
             }),
-            Shape::Json(heads) => with_outputs(|outputs| {
+            ActiveRoute::Json(heads) => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 let [first, second] = heads.as_ref();
                 let time = now.wall.rfc3339();
                 let head = if stream == Stream::Stdout { first } else { second };
                 split(&mut |piece| {
-                    json::object(&time, head, piece, plain, out);
+                    json::append_object(&time, head, piece, plain, out);
                     tail.push(now.wall, stream, piece);
                 });
                 sink.flush();
             }),
-            // Inherit: it was given another route while its pipes were open.
-            Shape::Inherit | Shape::Plain => with_outputs(|outputs| {
+            // Inherit: the route was changed by a reload while its pipes were open.
+            ActiveRoute::Inherit | ActiveRoute::Plain => with_outputs(|outputs| {
                 let sink = outputs.sink(stream);
                 let out = sink.buffer();
                 split(&mut |piece| {

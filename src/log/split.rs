@@ -1,23 +1,23 @@
-//! [`Splitter`]: bytes of one stream in, whole lines out, or pieces of a line that is too long to wait for its end. How the
-//! bytes were cut by reading does not show. Pure: knows no format and no descriptor.
+//! [`Splitter`]: bytes of one stream in, whole lines out, or pieces of a line that is too long to wait for its end. The
+//! result does not depend on how the input was cut by reads. Pure: knows no format and no descriptor.
 
 use memchr::memchr;
 
 /// A longer line is passed on in pieces, so that no line is unbounded in memory. Docker's own limit is 16 KiB.
-pub const LONGEST: usize = 16 * 1024;
-/// A log file's lines wait longer for their end: nothing marks their pieces.
-pub const LONGEST_OF_FILE: usize = 64 * 1024;
-/// What an idle stream may keep of a long line's memory.
-const KEPT: usize = 4 * 1024;
+pub const MAX_LINE: usize = 16 * 1024;
+/// The limit for log files: larger, because nothing marks pieces there.
+pub const MAX_FILE_LINE: usize = 64 * 1024;
+/// Buffer capacity that an idle stream may keep.
+const MAX_IDLE_CAPACITY: usize = 4 * 1024;
 
 /// A line, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// Without its newline; with its carriage return, if it has one.
     pub bytes: &'a [u8],
-    /// It goes on where the piece before it ended.
+    /// It continues the piece before it.
     pub continued: bool,
-    /// The next piece goes on where it ends.
+    /// The next piece continues it.
     pub more: bool,
 }
 
@@ -30,12 +30,12 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// Returns a stream whose pieces are at most so long.
+    /// Returns a splitter whose pieces have at most `longest` bytes.
     pub fn new(longest: usize) -> Self {
         Self { longest, partial: Vec::new(), continued: false }
     }
 
-    /// Takes what was read and passes on every line that is complete.
+    /// Takes bytes and passes every complete line to `to`.
     pub fn feed(&mut self, bytes: &[u8], mut to: impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
         while let Some(end) = memchr(b'\n', rest) {
@@ -52,22 +52,22 @@ impl Splitter {
             }
         }
         if self.partial.is_empty() {
-            rest = self.too_long(rest, &mut to);
+            rest = self.emit_full_pieces(rest, &mut to);
             self.partial.extend_from_slice(rest);
         } else if !rest.is_empty() {
             let mut whole = std::mem::take(&mut self.partial);
             whole.extend_from_slice(rest);
-            let left = self.too_long(&whole, &mut to).len();
+            let left = self.emit_full_pieces(&whole, &mut to).len();
             whole.drain(..whole.len() - left);
             self.partial = whole;
         }
-        // One long line must not be remembered in memory for good.
-        if self.partial.capacity() > KEPT && self.partial.len() < self.partial.capacity() / 4 {
+        // Give the memory of a long line back.
+        if self.partial.capacity() > MAX_IDLE_CAPACITY && self.partial.len() < self.partial.capacity() / 4 {
             self.partial.shrink_to(0);
         }
     }
 
-    /// Ends the stream: what it left without a newline becomes a line.
+    /// Ends the stream: an unfinished line becomes a line.
     pub fn finish(&mut self, mut to: impl FnMut(Piece<'_>)) {
         let last = std::mem::take(&mut self.partial);
         if !last.is_empty() {
@@ -76,13 +76,13 @@ impl Splitter {
     }
 
     fn line(&mut self, line: &[u8], to: &mut impl FnMut(Piece<'_>)) {
-        let bytes = self.too_long(line, to);
+        let bytes = self.emit_full_pieces(line, to);
         to(Piece { bytes, continued: self.continued, more: false });
         self.continued = false;
     }
 
-    /// Passes pieces on until what is left may be a last one.
-    fn too_long<'a>(&mut self, line: &'a [u8], to: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    /// Passes pieces on until the rest fits into one.
+    fn emit_full_pieces<'a>(&mut self, line: &'a [u8], to: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
         let mut rest = line;
         while rest.len() > self.longest {
             let (bytes, after) = rest.split_at(cut(rest, self.longest));
@@ -94,7 +94,7 @@ impl Splitter {
     }
 }
 
-/// Several streams of one service as one text of whole lines.
+/// Joins the pieces of several streams of one service into one text of whole lines.
 #[derive(Debug, Default)]
 pub struct StreamJoiner {
     /// The stream whose unfinished line the text ends with.
@@ -142,11 +142,11 @@ mod tests {
 
     #[test]
     fn a_long_line_leaves_no_memory_behind() {
-        let mut splitter = Splitter::new(LONGEST);
+        let mut splitter = Splitter::new(MAX_LINE);
         for chunk in [vec![b'x'; 100_000].as_slice(), b"\n", b"begun"] {
             splitter.feed(chunk, |_| {});
         }
-        assert!(splitter.partial.capacity() <= KEPT, "{}", splitter.partial.capacity());
+        assert!(splitter.partial.capacity() <= MAX_IDLE_CAPACITY, "{}", splitter.partial.capacity());
         splitter.finish(|piece| assert_eq!(piece.bytes, b"begun"));
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let all = pieces(8, &["12345é7€90ä\n".as_bytes()]);
         let text: Vec<_> = all.iter().map(|(bytes, ..)| std::str::from_utf8(bytes).unwrap()).collect();
         assert_eq!(text, ["12345é7", "€90ä"]);
-        // What is no text is cut where it must be.
+        // Bytes that are not UTF-8 are cut at the limit.
         assert_eq!(pieces(8, &[&[0x80; 20]]).iter().map(|it| it.0.len()).collect::<Vec<_>>(), [8, 8, 4]);
     }
 

@@ -1,8 +1,8 @@
-//! A log writer: a process of PID 1's own for the files of one service, so that a disk that hangs holds up that service's
-//! lines and nobody else. PID 1 sends it bytes over a socket and keeps them until it says that they are written.
+//! A log writer: a child process that writes the log files of one service, so that a disk that hangs blocks only that
+//! service's lines. PID 1 sends it bytes over a socket and keeps them until the writer confirms them.
 //!
-//! It runs with PID 1's ids and rights, as a copy of it: what it does to files it does with those of the service's user
-//! ([`Store`]). It hears no signal but KILL and STOP, and ends when PID 1 closes its side.
+//! It is a fork of PID 1 with its ids and capabilities, and accesses files with those of the service's user ([`Store`]). It
+//! blocks all signals, and exits when PID 1 closes its end of the socket.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -17,40 +17,40 @@ use super::store::Store;
 use crate::supervise::{Pid, SpawnError};
 use crate::sys::process::spawn;
 
-/// Bytes of one message: a few fit into a socket's buffer.
-pub const MESSAGE: usize = 32 * 1024;
+/// Most bytes of one message: a few messages fit into a socket's buffer.
+pub const MAX_MESSAGE: usize = 32 * 1024;
 
-/// What a writer says.
+/// A message from a writer to PID 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The directory and `current` are open, or will be once what is wrong has gone away.
+pub enum WriterReport {
+    /// The directory and `current` are open, or will be when a temporary error is over.
     Opened,
-    /// These files can never be written, and why; it ends.
-    Never(String),
-    /// So many bytes more are written.
-    Done(u64),
-    /// Which file cannot be written and why; `None`: it can.
-    Trouble(Option<String>),
-    /// A line of ours: a warning.
+    /// The files cannot be written, and waiting does not help; the reason. The writer exits.
+    Unwritable(String),
+    /// The number of bytes written since the last report.
+    Written(u64),
+    /// Which file cannot be written and why; `None`: the error is over.
+    WriteError(Option<String>),
+    /// A warning to log.
     Warning(String),
-    /// A line of ours: an error.
+    /// An error to log.
     Error(String),
 }
 
-impl Note {
+impl WriterReport {
     fn encoded(&self) -> Vec<u8> {
         let (kind, text) = match self {
             Self::Opened => (b'o', Vec::new()),
-            Self::Never(why) => (b'n', why.clone().into_bytes()),
-            Self::Done(count) => (b'd', count.to_ne_bytes().to_vec()),
-            Self::Trouble(None) => (b'c', Vec::new()),
-            Self::Trouble(Some(what)) => (b't', what.clone().into_bytes()),
+            Self::Unwritable(why) => (b'n', why.clone().into_bytes()),
+            Self::Written(count) => (b'd', count.to_ne_bytes().to_vec()),
+            Self::WriteError(None) => (b'c', Vec::new()),
+            Self::WriteError(Some(what)) => (b't', what.clone().into_bytes()),
             Self::Warning(text) => (b'w', text.clone().into_bytes()),
             Self::Error(text) => (b'e', text.clone().into_bytes()),
         };
         let mut all = vec![kind];
         all.extend(text);
-        all.truncate(MESSAGE);
+        all.truncate(MAX_MESSAGE);
         all
     }
 
@@ -59,10 +59,10 @@ impl Note {
         let text = || String::from_utf8_lossy(rest).into_owned();
         match kind {
             b'o' => Some(Self::Opened),
-            b'n' => Some(Self::Never(text())),
-            b'd' => Some(Self::Done(u64::from_ne_bytes(rest.try_into().ok()?))),
-            b'c' => Some(Self::Trouble(None)),
-            b't' => Some(Self::Trouble(Some(text()))),
+            b'n' => Some(Self::Unwritable(text())),
+            b'd' => Some(Self::Written(u64::from_ne_bytes(rest.try_into().ok()?))),
+            b'c' => Some(Self::WriteError(None)),
+            b't' => Some(Self::WriteError(Some(text()))),
             b'w' => Some(Self::Warning(text())),
             b'e' => Some(Self::Error(text())),
             _ => None,
@@ -70,65 +70,66 @@ impl Note {
     }
 }
 
-/// PID 1's side of a writer.
+/// PID 1's end of a writer's socket.
 #[derive(Debug)]
 pub struct Writer {
     socket: OwnedFd,
-    /// The process.
+    /// The writer's pid.
     pub pid: Pid,
 }
 
-/// What came of listening.
+/// The result of [`Writer::receive`].
 #[derive(Debug)]
-pub enum Heard {
-    /// It says this.
-    Note(Note),
+pub enum Received {
+    /// A report.
+    Report(WriterReport),
     /// Nothing now.
     Nothing,
-    /// It has ended.
-    End,
+    /// The writer has exited.
+    EndOfFile,
 }
 
 impl Writer {
-    /// Forks a writer for these files; `again`: they were open before, and what is wrong now is waited for.
+    /// Forks a writer for these files; `reopening`: they were open before, so that an error is retried.
     ///
     /// # Errors
-    /// When no socket or process can be had.
-    pub fn start(store: Store, again: bool) -> Result<Self, SpawnError> {
+    /// When no socket or process can be created.
+    pub fn start(store: Store, reopening: bool) -> Result<Self, SpawnError> {
         let refused = |errno: Errno| SpawnError::new("cannot make a socket", errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
         let pid = spawn::helper(theirs, |socket| {
-            let _ended = serve(store, socket.as_fd(), again);
+            let _ended = run_writer(store, socket.as_fd(), reopening);
         })?;
         Ok(Self { socket: ours, pid })
     }
 
-    /// Sends bytes as far as they go at once; returns how many.
+    /// Sends as many bytes as the socket takes without blocking; returns how many.
     pub fn send(&self, bytes: &[u8]) -> usize {
         let mut sent = 0;
-        for message in bytes.chunks(MESSAGE) {
+        for message in bytes.chunks(MAX_MESSAGE) {
             match send(self.socket.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
                 Ok(length) => sent += length,
-                // Full, for now; or it has ended, which is heard.
+                // Full for now, or the writer has exited, which `receive` reports.
                 Err(_) => break,
             }
         }
         sent
     }
 
-    /// Returns the next thing that it says.
-    pub fn listen(&self) -> Heard {
-        let mut message = [0; MESSAGE];
+    /// Returns the next report, without blocking.
+    pub fn receive(&self) -> Received {
+        let mut message = [0; MAX_MESSAGE];
         match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => Heard::End,
-            Ok(length) => Note::decoded(message.get(..length).unwrap_or_default()).map_or(Heard::Nothing, Heard::Note),
-            Err(Errno::EAGAIN | Errno::EINTR) => Heard::Nothing,
-            Err(_) => Heard::End,
+            Ok(0) => Received::EndOfFile,
+            Ok(length) => WriterReport::decoded(message.get(..length).unwrap_or_default())
+                .map_or(Received::Nothing, Received::Report),
+            Err(Errno::EAGAIN | Errno::EINTR) => Received::Nothing,
+            Err(_) => Received::EndOfFile,
         }
     }
 
-    /// Nothing more comes: it writes what it has, says what is lost, and ends.
+    /// Closes our end: the writer writes what it has, reports what is lost, and exits.
     pub fn close(&self) {
         let _gone = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
     }
@@ -140,80 +141,80 @@ impl AsFd for Writer {
     }
 }
 
-/// Writes what comes until PID 1 closes its side.
-fn serve(mut store: Store, socket: BorrowedFd<'_>, again: bool) -> io::Result<()> {
-    let tell = |note: &Note| -> io::Result<()> {
+/// The writer process: writes what it receives until PID 1 closes its end.
+fn run_writer(mut store: Store, socket: BorrowedFd<'_>, reopening: bool) -> io::Result<()> {
+    let send_report = |report: &WriterReport| -> io::Result<()> {
         loop {
-            match send(socket.as_raw_fd(), &note.encoded(), MsgFlags::MSG_NOSIGNAL) {
+            match send(socket.as_raw_fd(), &report.encoded(), MsgFlags::MSG_NOSIGNAL) {
                 Err(Errno::EINTR) => {}
-                done => return Ok(done.map(drop)?),
+                result => return Ok(result.map(drop)?),
             }
         }
     };
-    if again {
+    if reopening {
         store.open(Now::read());
-    } else if let Err(why) = store.begin(Now::read()) {
-        return tell(&Note::Never(why));
+    } else if let Err(why) = store.open_first(Now::read()) {
+        return send_report(&WriterReport::Unwritable(why));
     }
-    tell(&Note::Opened)?;
-    let (mut taken, mut done) = (0_u64, 0_u64);
-    let mut trouble = None;
-    let mut message = vec![0; MESSAGE];
+    send_report(&WriterReport::Opened)?;
+    let (mut received, mut confirmed) = (0_u64, 0_u64);
+    let mut write_error = None;
+    let mut message = vec![0; MAX_MESSAGE];
     loop {
-        for note in store.take_notes() {
-            tell(&note)?;
+        for report in store.take_reports() {
+            send_report(&report)?;
         }
-        let now = store.trouble().map(str::to_owned);
-        if now != trouble {
-            tell(&Note::Trouble(now.clone()))?;
-            trouble = now;
+        let now = store.write_error().map(str::to_owned);
+        if now != write_error {
+            send_report(&WriterReport::WriteError(now.clone()))?;
+            write_error = now;
         }
-        let written = taken.saturating_sub(store.pending() as u64);
-        if written > done {
-            tell(&Note::Done(written - done))?;
-            done = written;
+        let written = received.saturating_sub(store.pending() as u64);
+        if written > confirmed {
+            send_report(&WriterReport::Written(written - confirmed))?;
+            confirmed = written;
         }
-        // The end is heard while there is no room, too.
+        // The end of file must be noticed while there is no room, too.
         let wanted = if store.has_room() { PollFlags::POLLIN } else { PollFlags::from_bits_retain(libc::POLLRDHUP) };
         let mut wanted = [PollFd::new(socket, wanted)];
-        let ready = poll(&mut wanted, wait_of(&store)).unwrap_or(0) > 0;
+        let ready = poll(&mut wanted, poll_timeout(&store)).unwrap_or(0) > 0;
         let now = Now::read();
         if ready {
             match recv(socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
                 Ok(0) => break,
                 Ok(length) => {
-                    taken += length as u64;
+                    received += length as u64;
                     store.append(message.get(..length).unwrap_or_default());
                     store.flush(now);
                 }
                 Err(Errno::EINTR) => {}
                 Err(_) => break,
             }
-        } else if store.is_packing() {
-            store.pack();
+        } else if store.has_compression() {
+            store.compress_piece();
         }
         if store.deadline().is_some_and(|deadline| deadline <= now.at) {
             store.tick(now);
         }
     }
     store.finish(Now::read());
-    let lost = |note: &Note| matches!(note, Note::Error(_));
-    // What is not done is PID 1's to count: more may have come since.
-    for note in store.take_notes().iter().filter(|note| !lost(note)) {
-        tell(note)?;
+    let lost = |report: &WriterReport| matches!(report, WriterReport::Error(_));
+    // PID 1 counts what is not confirmed: more may be in the socket.
+    for report in store.take_reports().iter().filter(|report| !lost(report)) {
+        send_report(report)?;
     }
-    if let Some(what) = store.trouble() {
-        tell(&Note::Trouble(Some(what.to_owned())))?;
+    if let Some(what) = store.write_error() {
+        send_report(&WriterReport::WriteError(Some(what.to_owned())))?;
     }
-    tell(&Note::Done(taken.saturating_sub(store.pending() as u64) - done))
+    send_report(&WriterReport::Written(received.saturating_sub(store.pending() as u64) - confirmed))
 }
 
-fn wait_of(store: &Store) -> PollTimeout {
-    if store.is_packing() {
+fn poll_timeout(store: &Store) -> PollTimeout {
+    if store.has_compression() {
         return PollTimeout::ZERO;
     }
     let Some(deadline) = store.deadline() else { return PollTimeout::NONE };
-    // Up to the next millisecond: not a little before the deadline, again and again.
+    // Rounded up to a millisecond: rounding down would wake just before the deadline, again and again.
     let left = deadline.saturating_duration_since(Now::read().at) + std::time::Duration::from_millis(1);
     PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
 }
@@ -225,18 +226,18 @@ mod tests {
     #[test]
     fn what_is_said_is_heard() {
         let text = || "x".to_owned();
-        for note in [
-            Note::Opened,
-            Note::Never(text()),
-            Note::Done(u64::MAX),
-            Note::Trouble(None),
-            Note::Trouble(Some(text())),
-            Note::Warning(text()),
-            Note::Error(text()),
+        for report in [
+            WriterReport::Opened,
+            WriterReport::Unwritable(text()),
+            WriterReport::Written(u64::MAX),
+            WriterReport::WriteError(None),
+            WriterReport::WriteError(Some(text())),
+            WriterReport::Warning(text()),
+            WriterReport::Error(text()),
         ] {
-            assert_eq!(Note::decoded(&note.encoded()), Some(note));
+            assert_eq!(WriterReport::decoded(&report.encoded()), Some(report));
         }
-        assert_eq!(Note::decoded(b""), None);
-        assert_eq!(Note::decoded(b"d123"), None);
+        assert_eq!(WriterReport::decoded(b""), None);
+        assert_eq!(WriterReport::decoded(b"d123"), None);
     }
 }

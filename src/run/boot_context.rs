@@ -245,8 +245,8 @@ pub fn format_own_messages(plan: &BootPlan) {
     let width = tag_width(plan);
     with_outputs(|outputs| match plan.log {
         LogFormat::Auto | LogFormat::Inherit => {}
-        LogFormat::Tagged => outputs.tag_ours(&format!("{:width$}", ServiceName::OURS)),
-        LogFormat::Json => outputs.say_json(),
+        LogFormat::Tagged => outputs.set_tag(&format!("{:width$}", ServiceName::OURS)),
+        LogFormat::Json => outputs.set_json(),
     });
 }
 

@@ -15,7 +15,7 @@ use crate::config::calendar::Calendar;
 use crate::config::civil;
 use crate::config::values::ServiceName;
 use crate::config::zone::Zone;
-use crate::log::clock::Stamp;
+use crate::log::clock::Timestamp;
 use crate::supervise::Id;
 
 /// A time that passed longer ago than this was missed: the machine slept, the container was paused, the clock was set.
@@ -149,7 +149,7 @@ impl Calendars {
 
 /// What the system clock says, in seconds since 1970.
 fn now() -> i64 {
-    i64::try_from(Stamp::now().0 / 1_000_000).unwrap_or(i64::MAX)
+    i64::try_from(Timestamp::now().0 / 1_000_000).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

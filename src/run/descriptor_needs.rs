@@ -11,7 +11,7 @@ impl ProcessManager {
     pub fn descriptor_needs(&self) -> Needs {
         let kept = |(at, member): (usize, &ServiceEntry)| {
             let says_ready = matches!(member.service.ready, Ready::Fd { .. });
-            let outputs = if self.logs.takes(Id(at)) { 2 } else { 0 };
+            let outputs = if self.logs.captures(Id(at)) { 2 } else { 0 };
             outputs + usize::from(says_ready)
         };
         Needs {

@@ -55,7 +55,7 @@ impl EventLoop<'_> {
             // How it ended is told in any case.
             let why = self.supervisor.failed(id).filter(|why| !matches!(why, FailureReason::Ended(_)));
             let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
-            let last = self.processes.logs.last(id, exit_report::LAST);
+            let last = self.processes.logs.last_lines(id, exit_report::LAST);
             Some(ResponsibleService { status, out_of_memory: self.processes.is_out_of_memory(id), why, last })
         });
         let report = exit_report::lines(&self.because, code, responsible.as_ref());

@@ -168,8 +168,8 @@ impl<'a> EventLoop<'a> {
         if std::mem::take(&mut ready.output) {
             with_outputs(|outputs| outputs.sinks().for_each(Sink::flush));
         }
-        for (ready, way) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
-            *ready = *ready && self.processes.logs.pump(way);
+        for (ready, output) in ready.logs.iter_mut().zip([OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files]) {
+            *ready = *ready && self.processes.logs.pump(output);
         }
         None
     }

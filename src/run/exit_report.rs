@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::reports::{self, words};
 use crate::config::units::duration_words;
 use crate::log::lines;
-use crate::log::ring::Line;
+use crate::log::tail::TailLine;
 use crate::supervise::{Exit, Status, StopReason};
 
 /// How many of its last lines are reported.
@@ -21,7 +21,7 @@ pub struct ResponsibleService {
     /// Why it is failed, where more is known than its end.
     pub why: Option<String>,
     /// What it last said; `None`: its output does not pass through us.
-    pub last: Option<Vec<Line>>,
+    pub last: Option<Vec<TailLine>>,
 }
 
 /// Returns the report, line by line; nothing where the container ended as requested.
@@ -62,7 +62,7 @@ fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
     format!("{name}{how}{memory}{ran}{again}")
 }
 
-fn printed(line: &Line) -> String {
+fn printed(line: &TailLine) -> String {
     let mut text = Vec::new();
     lines::escape(&line.bytes, &mut text);
     String::from_utf8_lossy(&text).into_owned() + if line.cut { " …" } else { "" }
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn the_story_names_service_signal_memory_time_and_restarts_and_quotes_its_last_lines() {
         let killed = Exit::Signal(Signal::KILL);
-        let line = Line {
+        let line = TailLine {
             time: Now::read().wall,
             stream: Stream::Stderr,
             bytes: b"loading\x1b[31m 9 GB".to_vec(),

@@ -25,7 +25,7 @@ use super::service_slots::ServiceSlots;
 use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
-use crate::log::logs::{Logs, SHARE};
+use crate::log::logs::{Logs, READ_BUDGET};
 use crate::log::own_messages::Stream;
 use crate::run::probe::Probes;
 use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, Target};
@@ -128,8 +128,8 @@ impl ProcessManager {
             Role::Finish | Role::StopCommand => [None, None],
         };
         let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
-        let out = taken(self.logs.takes(id) && piped.is_none())?;
-        let err = taken(self.logs.takes(id))?;
+        let out = taken(self.logs.captures(id) && piped.is_none())?;
+        let err = taken(self.logs.captures(id))?;
         let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
         let notify = match &member.service.ready {
             Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
@@ -167,7 +167,7 @@ impl ProcessManager {
         }
         for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
-            let _watched = pipe.map(|(read, _)| self.logs.add(id, stream, read));
+            let _watched = pipe.map(|(read, _)| self.logs.add_pipe(id, stream, read));
         }
         // An exec pipe that cannot be watched is read when the process ends.
         let key = self.watch.exec_pipe(pid, &started.exec_pipe);
@@ -240,7 +240,7 @@ impl ProcessManager {
         let mut groups = Vec::new();
         let mut read = 0;
         for _ in 0..most {
-            if read >= SHARE {
+            if read >= READ_BUDGET {
                 break;
             }
             let ReapResult::Dead(pid, exit) = reap::look() else {
@@ -260,7 +260,7 @@ impl ProcessManager {
                 continue;
             };
             self.receive_notifications(process.id, events);
-            read += self.logs.catch_up(process.id);
+            read += self.logs.read_remaining(process.id);
             self.memory.note(process.id, out_of_memory);
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });

@@ -196,7 +196,7 @@ impl ProcessManager {
 
     fn apply_entry(&mut self, id: Id) {
         let Some(member) = self.members.get_mut(id.0) else { return };
-        self.logs.put(id, member.route(&self.context));
+        self.logs.set_route(id, member.route(&self.context));
         self.notify_sockets.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
         if let Err(errno) = self.pipes.link(id, member) {

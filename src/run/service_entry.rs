@@ -98,11 +98,11 @@ impl ServiceEntry {
         let tagged = || LogRoute::Tagged(format!("{name:width$}", width = context.tag_width));
         if let Some(to) = log.directory.clone() {
             let user = FilesOf::from(&self.plan.credentials);
-            let instead = match context.log {
+            let fallback = match context.log {
                 LogFormat::Json => LogRoute::Json(name.to_owned()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),
             };
-            return LogRoute::Files { name: name.to_owned(), to, user, instead: Box::new(instead) };
+            return LogRoute::Files { name: name.to_owned(), to, user, fallback: Box::new(fallback) };
         }
         if self.is_main() && context.terminal.is_some() {
             return LogRoute::Inherit;

@@ -58,7 +58,7 @@ impl ProcessManager {
 
     /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.
     fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if self.logs.reads(id) || self.process_table.has(id) {
+        if self.logs.has_open_pipe(id) || self.process_table.has(id) {
             return;
         }
         self.logs.remove(id);

@@ -55,7 +55,7 @@ impl Sources {
     /// An epoll registration that the kernel refuses.
     pub fn new(signals: &Signals, processes: &ProcessManager) -> io::Result<Self> {
         let readable = Interest::READABLE;
-        let pipe_group = |way| Ok::<_, io::Error>((way, watched(&processes.logs.pipe_group(way), readable)?));
+        let pipe_group = |output| Ok::<_, io::Error>((output, watched(&processes.logs.pipe_group(output), readable)?));
         Ok(Self {
             signals: watched(signals, readable)?,
             faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
@@ -121,8 +121,8 @@ impl Ready {
     /// Returns whether there is anything to do. Logs wait for room in their output.
     fn is_any(&self, processes: &ProcessManager) -> bool {
         let Self { signals, exits, watch, probes, calls, output, logs } = *self;
-        let ways = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
-        let logs = ways.into_iter().zip(logs).any(|(way, ready)| ready && processes.logs.may_read(way));
+        let outputs = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
+        let logs = outputs.into_iter().zip(logs).any(|(output, ready)| ready && processes.logs.may_read(output));
         signals || exits || watch || probes || calls || output || logs
     }
 }

@@ -1,4 +1,4 @@
-//! [`Directory`]: a log directory, held. Its owner is the service's user, who may put anything there at any time: nothing
+//! [`Directory`]: an open log directory. It belongs to the service's user, who may put anything there at any time: no link
 //! is followed, only regular files are written, only names of our own pattern are removed. Must not know lines.
 
 use std::fs::File;
@@ -13,72 +13,72 @@ use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::names::{self, CURRENT, Form, name};
-use crate::log::clock::{LAST, Stamp};
+use crate::log::clock::{LAST, Timestamp};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::resolve::{self, Reached, Unreachable};
 use crate::sys::files::stat::Kind;
 
-/// Never a link, never waiting for a FIFO, never a terminal of ours.
-pub const SAFE: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
-/// What one look at a directory takes note of; a directory with more of our names is somebody's joke.
+/// Never follows a link, never blocks on a FIFO, never gets a controlling terminal.
+pub const SAFE_FLAGS: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
+/// Most entries read from a directory at a time.
 const MOST_ENTRIES: usize = 100_000;
-/// … and so many of them that are ours.
+/// Most log files taken from a directory at a time; more are not left by rotation.
 const MOST_NAMES: usize = 16 * 1024;
-/// Files removed in one turn.
+/// Most files removed in one call.
 const MOST_REMOVED: usize = 256;
-/// Tries to find a name that is not taken.
+/// Attempts to find a name that is not taken.
 const TRIES: u64 = 64;
 
-/// The handle, and the newest name in it.
+/// A log directory.
 #[derive(Debug)]
 pub struct Directory {
     handle: OwnedFd,
-    newest: Stamp,
+    newest: Timestamp,
 }
 
-/// What was found while old files were looked through.
+/// What [`Directory::remove_old`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Old {
+pub struct PruneResult {
     /// Not compressed yet, the newest first.
-    pub plain: Vec<Stamp>,
+    pub uncompressed: Vec<Timestamp>,
     /// The oldest that is kept.
-    pub oldest: Option<Stamp>,
-    /// Not everything that should go could be removed at once.
+    pub oldest: Option<Timestamp>,
+    /// More files have to be removed than one call may.
     pub more: bool,
 }
 
 impl Directory {
-    /// Opens the directory; makes it if it is missing and this user may.
+    /// Opens the directory; creates it if it is missing and this user may.
     ///
     /// # Errors
-    /// The kernel's answer, or in words what else is wrong with the path.
+    /// The system call's error, or a message that says what else is wrong with the path.
     pub fn open(path: &Path) -> io::Result<Self> {
         let kernel = Kernel::probe();
-        let told = |lost: Unreachable| match lost.why {
+        let error_of = |lost: Unreachable| match lost.why {
             Some(why) => io::Error::other(format!("{}: {why}", lost.at)),
             None => lost.cause,
         };
-        let found = match resolve::reach(kernel, path).map_err(told)? {
+        let found = match resolve::reach(kernel, path).map_err(error_of)? {
             Reached::Found(found) => found,
-            Reached::Missing(parent, names) => resolve::make(kernel, parent, &names).map_err(told)?,
+            Reached::Missing(parent, names) => resolve::make(kernel, parent, &names).map_err(error_of)?,
         };
         if found.stat.kind != Kind::Directory {
             return Err(Errno::ENOTDIR.into());
         }
         let handle = Beneath::list_pinned(&found.handle)?;
-        let mut directory = Self { handle, newest: Stamp(0) };
+        let mut directory = Self { handle, newest: Timestamp(0) };
         directory.newest = directory.list()?.iter().map(|(stamp, _)| *stamp).max().unwrap_or_default();
         Ok(directory)
     }
 
-    /// Opens `current`, which is made if it is missing and never truncated.
+    /// Opens `current`, which is created if it is missing and never truncated.
     ///
     /// # Errors
-    /// The kernel's answer; also when it is no regular file.
+    /// The system call's error; also when it is not a regular file.
     pub fn current(&self) -> io::Result<File> {
-        let flags = SAFE | OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
+        let flags = SAFE_FLAGS | OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let file = match openat(&self.handle, CURRENT, flags, Mode::from_bits_truncate(0o644)) {
             Ok(file) => File::from(file),
             Err(Errno::ELOOP) => return Err(io::Error::other("it is a symbolic link")),
@@ -88,51 +88,51 @@ impl Directory {
         if !is_regular(&file)? {
             return Err(io::Error::other("it is not a regular file"));
         }
-        // Another name of it may be anybody's file. None: it was removed since, which is looked for elsewhere.
+        // Another link to it may be any file. No link: it was removed since; `is_current` detects that.
         if fstat(&file)?.st_nlink > 1 {
             return Err(io::Error::other("it has more than one link; remove it, and a new one is made"));
         }
         Ok(file)
     }
 
-    /// Opens an older file for reading; `None` if it is gone or no regular file.
-    pub fn older(&self, stamp: Stamp) -> Option<File> {
+    /// Opens a rotated file for reading; `None` if it is gone or not a regular file.
+    pub fn open_rotated(&self, stamp: Timestamp) -> Option<File> {
         let name = name(stamp, Form::Plain);
-        let file = File::from(openat(&self.handle, name.as_c_str(), SAFE | OFlag::O_RDONLY, Mode::empty()).ok()?);
+        let file = File::from(openat(&self.handle, name.as_c_str(), SAFE_FLAGS | OFlag::O_RDONLY, Mode::empty()).ok()?);
         is_regular(&file).ok()?.then_some(file)
     }
 
-    /// Makes the file into which an older one is compressed; a leftover of the same name makes room.
+    /// Creates the file into which a rotated one is compressed; a leftover of the same name is removed.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn begin(&self, stamp: Stamp) -> io::Result<File> {
-        let name = name(stamp, Form::Begun);
-        self.remove(stamp, Form::Begun);
-        let flags = SAFE | OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+    pub fn create_compressed(&self, stamp: Timestamp) -> io::Result<File> {
+        let name = name(stamp, Form::Partial);
+        self.remove(stamp, Form::Partial);
+        let flags = SAFE_FLAGS | OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
         Ok(File::from(openat(&self.handle, name.as_c_str(), flags, Mode::from_bits_truncate(0o644))?))
     }
 
-    /// Puts the compressed file, which is on the disk, in the place of the plain one.
+    /// Replaces the original by the compressed file, which is on the disk.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn finish(&self, stamp: Stamp) -> io::Result<()> {
-        let (begun, packed) = (name(stamp, Form::Begun), name(stamp, Form::Packed));
+    pub fn commit_compressed(&self, stamp: Timestamp) -> io::Result<()> {
+        let (begun, packed) = (name(stamp, Form::Partial), name(stamp, Form::Compressed));
         renameat(&self.handle, begun.as_c_str(), &self.handle, packed.as_c_str())?;
         self.remove(stamp, Form::Plain);
         Ok(())
     }
 
-    /// Removes one of our files. A failure leaves it, and it is looked at again with the next.
-    pub fn remove(&self, stamp: Stamp, form: Form) {
+    /// Removes a log file. If that fails it stays until the next rotation.
+    pub fn remove(&self, stamp: Timestamp, form: Form) {
         let _left = unlinkat(&self.handle, name(stamp, form).as_c_str(), UnlinkatFlags::NoRemoveDir);
     }
 
     /// Returns whether `current` still names this file.
     ///
     /// # Errors
-    /// The kernel's answer, unless it is that there is no such name.
+    /// The system call's error, except ENOENT.
     pub fn is_current(&self, file: &File) -> io::Result<bool> {
         let ours = fstat(file)?;
         match fstatat(&self.handle, CURRENT, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -142,20 +142,20 @@ impl Directory {
         }
     }
 
-    /// Returns whether the directory itself was removed: nothing can be made in it any more.
+    /// Returns whether the directory itself was removed: nothing can be created in it any more.
     pub fn is_gone(&self) -> bool {
         fstat(&self.handle).is_ok_and(|stat| stat.st_nlink == 0)
     }
 
-    /// Gives `current` the name of this moment, or of the next ones if it is taken. Never replaces a file.
+    /// Renames `current` to the current time, or to the next microseconds if that name is taken. Never replaces a file.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn rotate(&mut self, now: Stamp) -> io::Result<()> {
-        let first = now.max(Stamp(self.newest.0.saturating_add(1))).0;
-        // A clock that was far ahead, or a name that somebody made up.
+    pub fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
+        let first = now.max(Timestamp(self.newest.0.saturating_add(1))).0;
+        // The clock was far ahead, or the name was not made by us.
         let first = if first + TRIES > LAST.0 { now.0 } else { first };
-        for stamp in (first..first + TRIES).map(Stamp) {
+        for stamp in (first..first + TRIES).map(Timestamp) {
             match self.rename(stamp) {
                 Ok(()) => {
                     self.newest = stamp;
@@ -168,16 +168,17 @@ impl Directory {
         Err(Errno::EEXIST.into())
     }
 
-    fn rename(&self, stamp: Stamp) -> Result<(), Errno> {
+    fn rename(&self, stamp: Timestamp) -> Result<(), Errno> {
         let to = name(stamp, Form::Plain);
-        // The compressed form takes the name as well.
-        match fstatat(&self.handle, name(stamp, Form::Packed).as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        // The name is also taken if its compressed form exists.
+        match fstatat(&self.handle, name(stamp, Form::Compressed).as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(Errno::ENOENT) => {}
             Ok(_) => return Err(Errno::EEXIST),
             Err(errno) => return Err(errno),
         }
         match renameat2(&self.handle, CURRENT, &self.handle, to.as_c_str(), RenameFlags::RENAME_NOREPLACE) {
-            // A file system (or a seccomp profile) without it: look first. The owner could remove the file anyway.
+            // A file system (or a seccomp profile) without it: check first. The race is harmless: the owner could remove
+            // the file anyway.
             Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {
                 match fstatat(&self.handle, to.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
                     Err(Errno::ENOENT) => renameat(&self.handle, CURRENT, &self.handle, to.as_c_str()),
@@ -189,23 +190,29 @@ impl Directory {
         }
     }
 
-    /// Removes what is beyond `keep` or older than `max_age`, and leftovers of a compression other than that of `busy`.
+    /// Removes files beyond `keep` or older than `max_age`, and partial files of compressions other than `in_progress`.
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub fn prune(&self, keep: u32, max_age: Option<Duration>, now: Stamp, busy: Option<Stamp>) -> io::Result<Old> {
+    pub fn remove_old(
+        &self,
+        keep: u32,
+        max_age: Option<Duration>,
+        now: Timestamp,
+        in_progress: Option<Timestamp>,
+    ) -> io::Result<PruneResult> {
         let mut all = self.list()?;
-        // The newest first; under one stamp the plain file comes after the packed one that replaces it.
+        // The newest first; for one timestamp the original comes after the compressed file that replaces it.
         all.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
         let limit = max_age.map(|age| now.0.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX)));
-        let mut old = Old::default();
+        let mut old = PruneResult::default();
         let (mut kept, mut removed) = (0, 0);
         let mut last_kept = None;
         for (stamp, form) in all {
             let goes = match form {
-                Form::Begun => busy != Some(stamp),
+                Form::Partial => in_progress != Some(stamp),
                 Form::Plain if last_kept == Some(stamp) => true,
-                Form::Plain | Form::Packed => kept >= keep || limit.is_some_and(|limit| stamp.0 <= limit),
+                Form::Plain | Form::Compressed => kept >= keep || limit.is_some_and(|limit| stamp.0 <= limit),
             };
             match goes {
                 true if removed == MOST_REMOVED => old.more = true,
@@ -213,13 +220,13 @@ impl Directory {
                     self.remove(stamp, form);
                     removed += 1;
                 }
-                false if form == Form::Begun => {}
+                false if form == Form::Partial => {}
                 false => {
                     kept += 1;
                     last_kept = Some(stamp);
                     old.oldest = Some(stamp);
                     if form == Form::Plain {
-                        old.plain.push(stamp);
+                        old.uncompressed.push(stamp);
                     }
                 }
             }
@@ -227,12 +234,12 @@ impl Directory {
         Ok(old)
     }
 
-    fn list(&self) -> io::Result<Vec<(Stamp, Form)>> {
+    fn list(&self) -> io::Result<Vec<(Timestamp, Form)>> {
         let handle = Beneath::list_pinned(&self.handle)?;
         let mut listing = Listing::new();
         let mut all = Vec::new();
         let mut seen = 0;
-        // The directory may be the app's, with anything in it.
+        // The directory may belong to the app, with anything in it.
         while all.len() < MOST_NAMES && seen < MOST_ENTRIES && listing.read(handle.as_fd())? {
             seen += listing.entries().count();
             all.extend(listing.entries().filter_map(|entry| names::parse(entry.name)));
@@ -251,8 +258,8 @@ fn is_regular(file: &File) -> io::Result<bool> {
     Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG)
 }
 
-/// Whether it may go away while nobody does anything about it. What we refuse in our own words does not.
-pub fn heals(cause: &io::Error) -> bool {
+/// Returns whether the error may go away by itself. Errors of our own, without an errno, do not.
+pub fn is_transient(cause: &io::Error) -> bool {
     let lasting = [
         Errno::EACCES,
         Errno::EPERM,

@@ -1,13 +1,13 @@
-//! [`Store`]: one service's lines in a directory: `current`, renamed to its moment before it grows too large. Bytes as they
-//! came, each line whole in one file and never twice, whatever is full, gone or killed in between.
+//! [`Store`]: one service's lines in a directory: `current`, renamed to a timestamp before it grows too large. Bytes are
+//! unchanged, and each line is whole in one file, exactly once, whatever is full, removed or killed in between.
 //!
-//! While nothing can be written the lines wait here, up to [`ROOM`]; then the service's pipes are not read, and it waits
-//! itself. That is said once, tried again every second, and said again when it is over. Where nothing could ever be
-//! written, and waiting would not change that, nothing waits: [`Store::begin`].
+//! While nothing can be written the lines wait here, up to [`ROOM`]; then the service's pipes are not read, and the service
+//! blocks. The error is reported once, writing is tried again every second, and success is reported. If waiting cannot help,
+//! [`Store::open_first`] says so and nothing waits.
 
+mod compress;
 mod directory;
 mod names;
-mod packing;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,52 +18,52 @@ use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
 
-use self::directory::{Directory, heals};
-use self::packing::Packing;
-use super::clock::{Now, Stamp};
-use super::split::LONGEST_OF_FILE;
-use super::writer::Note;
+use self::compress::Compressor;
+use self::directory::{Directory, is_transient};
+use super::clock::{Now, Timestamp};
+use super::split::MAX_FILE_LINE;
+use super::writer::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::{FilesOf, with_files_of};
 
-/// When more than this waits, the pipes are not read.
+/// While more than this waits, the pipes are not read.
 pub const ROOM: usize = 64 * 1024;
-/// A full disk is asked again this often.
+/// Delay between attempts to write after an error.
 const RETRY: Duration = Duration::from_secs(1);
-/// What an idle service may keep of a burst's memory.
-const KEPT: usize = 4 * 1024;
-/// The part of an unfinished line that is kept for writing it again, should its file vanish.
-const AGAIN: usize = 2 * LONGEST_OF_FILE;
+/// Buffer capacity that an idle service may keep.
+const MAX_IDLE_CAPACITY: usize = 4 * 1024;
+/// How much of an unfinished line is kept for writing it again if its file is removed.
+const MAX_REWRITE: usize = 2 * MAX_FILE_LINE;
 
 /// The log files of one service.
 #[derive(Debug)]
 pub struct Store {
-    /// The service, in our messages.
-    who: String,
-    asked: LogDirectory,
+    /// The service's name, for our messages.
+    service: String,
+    config: LogDirectory,
     user: Rc<FilesOf>,
     directory: Option<Directory>,
     current: Option<Current>,
-    /// What is to be written, from the beginning of the line in which the last write ended.
+    /// Bytes to write, from the beginning of the line in which the last write ended.
     waiting: Vec<u8>,
-    /// So much of it is in `current`.
+    /// How much of `waiting` is in `current`.
     written: usize,
-    trouble: Option<WriteFailure>,
-    /// When a file becomes too old.
-    look_again: Option<Instant>,
-    /// To be compressed, the newest first.
-    plain: Vec<Stamp>,
-    packing: Option<Packing>,
-    /// Lines of ours that nobody has said yet.
-    notes: Vec<Note>,
+    write_error: Option<WriteFailure>,
+    /// When a file becomes too old and must be removed.
+    prune_at: Option<Instant>,
+    /// Files to compress, the newest first.
+    uncompressed: Vec<Timestamp>,
+    compressor: Option<Compressor>,
+    /// Messages that are not sent yet.
+    reports: Vec<WriterReport>,
 }
 
-/// The file that is written.
+/// The open file `current`.
 #[derive(Debug)]
 struct Current {
     file: File,
     size: u64,
-    /// The last byte is not a newline: the line goes on.
+    /// The last byte is not a newline.
     mid_line: bool,
 }
 
@@ -76,42 +76,41 @@ struct WriteFailure {
 
 impl Store {
     /// Returns a store that has opened nothing yet.
-    pub fn new(who: &str, asked: LogDirectory, user: FilesOf) -> Self {
+    pub fn new(service: &str, config: LogDirectory, user: FilesOf) -> Self {
         Self {
-            who: who.to_owned(),
-            asked,
+            service: service.to_owned(),
+            config,
             user: Rc::new(user),
             directory: None,
             current: None,
             waiting: Vec::new(),
             written: 0,
-            trouble: None,
-            look_again: None,
-            plain: Vec::new(),
-            packing: None,
-            notes: Vec::new(),
+            write_error: None,
+            prune_at: None,
+            uncompressed: Vec::new(),
+            compressor: None,
+            reports: Vec::new(),
         }
     }
 
-    /// Opens the directory and `current`, so that what is wrong is said before the first line. Only what waits tells
-    /// whether a trouble is over.
+    /// Opens the directory and `current`, so that an error is reported before the first line. Only writing
+    /// waiting bytes shows whether an error is over.
     pub fn open(&mut self, now: Now) {
-        self.attempt(now, if self.pending() > 0 { Self::write_out } else { Self::ensure });
+        self.attempt(now, if self.pending() > 0 { Self::write_out } else { Self::ensure_open });
     }
 
     /// Opens them for the first time, as [`Self::open`].
     ///
     /// # Errors
-    /// When that went wrong in a way that does not heal by itself, why and what helps: they are not to be used. That is
-    /// not said here.
-    pub fn begin(&mut self, now: Now) -> Result<(), String> {
-        if self.current.is_some() || self.trouble.is_some() {
+    /// If the error cannot go away by itself: the reason. The files must not be used then. The caller reports it.
+    pub fn open_first(&mut self, now: Now) -> Result<(), String> {
+        if self.current.is_some() || self.write_error.is_some() {
             self.open(now);
             return Ok(());
         }
         let user = Rc::clone(&self.user);
-        match with_files_of(&user, || self.ensure(now)).and_then(|done| done) {
-            Err(cause) if !heals(&cause) => Err(format!("cannot write {}: {cause}", self.shown())),
+        match with_files_of(&user, || self.ensure_open(now)).and_then(|done| done) {
+            Err(cause) if !is_transient(&cause) => Err(format!("cannot write {}: {cause}", self.current_path())),
             Ok(()) | Err(_) => {
                 self.open(now);
                 Ok(())
@@ -120,8 +119,8 @@ impl Store {
     }
 
     /// Returns which file cannot be written and why, while that is so.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_ref().map(|trouble| trouble.what.as_str())
+    pub fn write_error(&self) -> Option<&str> {
+        self.write_error.as_ref().map(|write_error| write_error.what.as_str())
     }
 
     /// Takes bytes of whole lines, and of pieces of long ones, as [`super::files::FileLog`] has laid them out.
@@ -129,12 +128,12 @@ impl Store {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// Returns what is to be said since the last call.
-    pub fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+    /// Returns the messages since the last call.
+    pub fn take_reports(&mut self) -> Vec<WriterReport> {
+        std::mem::take(&mut self.reports)
     }
 
-    /// Returns whether more may be read for it.
+    /// Returns whether it takes more bytes.
     pub fn has_room(&self) -> bool {
         self.pending() < ROOM
     }
@@ -144,111 +143,112 @@ impl Store {
         self.waiting.len() - self.written
     }
 
-    /// Writes what waits, unless it went wrong less than a second ago.
+    /// Writes what waits, unless the last attempt failed less than a second ago.
     pub fn flush(&mut self, now: Now) {
-        if self.pending() > 0 && self.trouble.as_ref().is_none_or(|trouble| trouble.retry <= now.at) {
+        if self.pending() > 0 && self.write_error.as_ref().is_none_or(|write_error| write_error.retry <= now.at) {
             self.attempt(now, Self::write_out);
         }
     }
 
-    /// Returns when it wants to be called again.
+    /// Returns when [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
-        retry.into_iter().chain(self.look_again).min()
+        let retry = self.write_error.as_ref().map(|write_error| write_error.retry);
+        retry.into_iter().chain(self.prune_at).min()
     }
 
-    /// Does what is due: tries again, removes what is too old.
+    /// Does what is due: writes again after an error, removes files that are too old.
     pub fn tick(&mut self, now: Now) {
-        if self.trouble.as_ref().is_some_and(|trouble| trouble.retry <= now.at) {
+        if self.write_error.as_ref().is_some_and(|write_error| write_error.retry <= now.at) {
             self.attempt(now, Self::write_out);
         }
-        if self.look_again.is_some_and(|at| at <= now.at) {
+        if self.prune_at.is_some_and(|at| at <= now.at) {
             let user = Rc::clone(&self.user);
-            // Where it cannot be done, the next attempt to write says so.
+            // If that fails, the next write reports the error.
             let _pruned = with_files_of(&user, || self.prune(now));
         }
     }
 
     /// Returns whether something is left to be compressed.
-    pub fn is_packing(&self) -> bool {
-        self.directory.is_some() && (self.packing.is_some() || !self.plain.is_empty())
+    pub fn has_compression(&self) -> bool {
+        self.directory.is_some() && (self.compressor.is_some() || !self.uncompressed.is_empty())
     }
 
-    /// Compresses the next bounded piece.
-    pub fn pack(&mut self) {
+    /// Compresses the next chunk.
+    pub fn compress_piece(&mut self) {
         let user = Rc::clone(&self.user);
         let packed = with_files_of(&user, || {
             let Some(directory) = &self.directory else { return Ok(None) };
-            match (self.packing.take(), self.plain.pop()) {
-                (Some(packing), next) => {
-                    self.plain.extend(next);
-                    packing.step(directory)
+            match (self.compressor.take(), self.uncompressed.pop()) {
+                (Some(compressor), next) => {
+                    self.uncompressed.extend(next);
+                    compressor.step(directory)
                 }
-                (None, Some(stamp)) => Packing::begin(directory, stamp),
+                (None, Some(stamp)) => Compressor::start(directory, stamp),
                 (None, None) => Ok(None),
             }
         });
         match packed.and_then(|packed| packed) {
-            Ok(packing) => self.packing = packing,
+            Ok(compressor) => self.compressor = compressor,
             Err(cause) => {
                 // The next rotation tries them again.
-                self.plain.clear();
-                let path = self.asked.path.display();
-                let who = &self.who;
-                let text = format!("{who}: cannot compress log files in {path}: {cause}; they stay as they are");
-                self.notes.push(Note::Warning(text));
+                self.uncompressed.clear();
+                let path = self.config.path.display();
+                let service = &self.service;
+                let text = format!("{service}: cannot compress log files in {path}: {cause}; they stay as they are");
+                self.reports.push(WriterReport::Warning(text));
             }
         }
     }
 
-    /// The end: tries a last time, and says what could not be written.
+    /// Writes a last time, and reports what could not be written.
     pub fn finish(&mut self, now: Now) {
         if self.pending() > 0 {
             self.attempt(now, Self::write_out);
         }
-        if let (Some(packing), Some(directory)) = (self.packing.take(), &self.directory) {
+        if let (Some(compressor), Some(directory)) = (self.compressor.take(), &self.directory) {
             let user = Rc::clone(&self.user);
-            let _given_up = with_files_of(&user, || packing.give_up(directory));
+            let _given_up = with_files_of(&user, || compressor.discard(directory));
         }
         let lost = self.waiting.get(self.written..).unwrap_or_default();
-        if let Some(trouble) = self.trouble.as_ref().filter(|_| !lost.is_empty()) {
+        if let Some(write_error) = self.write_error.as_ref().filter(|_| !lost.is_empty()) {
             let lines = memchr::memchr_iter(b'\n', lost).count().max(1);
-            let (who, bytes, what) = (&self.who, lost.len(), &trouble.what);
-            let text = format!("{who}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}");
-            self.notes.push(Note::Error(text));
+            let (service, bytes, what) = (&self.service, lost.len(), &write_error.what);
+            let text = format!("{service}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}");
+            self.reports.push(WriterReport::Error(text));
         }
     }
 
-    /// Does something with the rights of the service's user, and says when it begins and when it ceases to go wrong.
+    /// Runs `work` with the rights of the service's user, and reports when it begins to fail and when it succeeds again.
     fn attempt(&mut self, now: Now, work: impl FnOnce(&mut Self, Now) -> io::Result<()>) {
         let user = Rc::clone(&self.user);
         let done = with_files_of(&user, || work(self, now)).and_then(|done| done);
         self.compact();
-        match (done, &mut self.trouble) {
+        match (done, &mut self.write_error) {
             (Ok(()), None) => {}
-            (Ok(()), trouble @ Some(_)) => {
-                let since = trouble.take().map_or(now.at, |trouble| trouble.since);
+            (Ok(()), write_error @ Some(_)) => {
+                let since = write_error.take().map_or(now.at, |write_error| write_error.since);
                 let after = now.at.saturating_duration_since(since).as_secs();
-                let (who, file) = (&self.who, self.shown());
-                let text = format!("{who}: writes {file} again, after {after} s; nothing is lost");
-                self.notes.push(Note::Warning(text));
+                let (service, file) = (&self.service, self.current_path());
+                let text = format!("{service}: writes {file} again, after {after} s; nothing is lost");
+                self.reports.push(WriterReport::Warning(text));
             }
-            (Err(_), Some(trouble)) => trouble.retry = now.at + RETRY,
+            (Err(_), Some(write_error)) => write_error.retry = now.at + RETRY,
             (Err(cause), None) => {
-                let what = format!("{}: {cause}", self.shown());
-                self.notes.push(Note::Error(format!("{}: cannot write {what}; its output waits", self.who)));
-                self.trouble = Some(WriteFailure { what, since: now.at, retry: now.at + RETRY });
+                let what = format!("{}: {cause}", self.current_path());
+                self.reports
+                    .push(WriterReport::Error(format!("{}: cannot write {what}; its output waits", self.service)));
+                self.write_error = Some(WriteFailure { what, since: now.at, retry: now.at + RETRY });
             }
         }
     }
 
-    fn shown(&self) -> String {
-        crate::sys::files::name::shown_path(&self.asked.path.join(Path::new("current")))
+    fn current_path(&self) -> String {
+        crate::sys::files::name::shown_path(&self.config.path.join(Path::new("current")))
     }
 
-    /// Has `current` open, under its name. A file that was moved or removed is left, and what it had of an unfinished line
-    /// is written again.
-    fn ensure(&mut self, now: Now) -> io::Result<()> {
+    /// Opens `current` unless it is open. A file that was moved or removed is closed, and its unfinished line is written
+    /// again.
+    fn ensure_open(&mut self, now: Now) -> io::Result<()> {
         if let (Some(directory), Some(current)) = (&self.directory, &self.current)
             && directory.is_current(&current.file)?
         {
@@ -258,17 +258,17 @@ impl Store {
         self.written = 0;
         if self.directory.as_ref().is_some_and(Directory::is_gone) {
             self.directory = None;
-            self.packing = None;
+            self.compressor = None;
         }
         let directory = match &self.directory {
             Some(directory) => directory,
-            None => self.directory.insert(Directory::open(&self.asked.path)?),
+            None => self.directory.insert(Directory::open(&self.config.path)?),
         };
         let mut file = directory.current()?;
         let mut size = file.metadata()?.len();
         let mut last = [b'\n'];
         if size > 0 && file.read_exact_at(&mut last, size - 1).is_ok() && last != *b"\n" {
-            // Whoever wrote it was killed in the middle of a line.
+            // Its writer was killed in the middle of a line.
             file.write_all(b"\n")?;
             size += 1;
         }
@@ -278,14 +278,14 @@ impl Store {
     }
 
     fn write_out(&mut self, now: Now) -> io::Result<()> {
-        self.ensure(now)?;
+        self.ensure_open(now)?;
         while self.pending() > 0 {
             let rest = self.waiting.get(self.written..).unwrap_or_default();
             let Some(current) = &mut self.current else {
-                self.ensure(now)?;
+                self.ensure_open(now)?;
                 continue;
             };
-            let part = current.part(rest, self.asked.max_size);
+            let part = current.fitting_length(rest, self.config.max_size);
             if part == 0 {
                 self.rotate(now)?;
                 continue;
@@ -303,12 +303,12 @@ impl Store {
         Ok(())
     }
 
-    /// Closes a full `current` under the name of this moment.
+    /// Renames a full `current` to the current time and closes it.
     fn rotate(&mut self, now: Now) -> io::Result<()> {
         let (Some(directory), Some(current)) = (&mut self.directory, &mut self.current) else { return Ok(()) };
         let size = current.file.metadata()?.len();
         if size < current.size {
-            // Somebody emptied it in place; what is written next goes to its end (O_APPEND).
+            // It was truncated in place; the next write goes to its end (O_APPEND).
             (current.size, current.mid_line) = (size, false);
             return Ok(());
         }
@@ -316,49 +316,49 @@ impl Store {
             directory.rotate(now.wall)?;
         }
         self.current = None;
-        // The line in which it ended, if it did, is as long as a whole file: it goes on in the next.
+        // If it ends within a line, that line is as long as a whole file: it continues in the next.
         self.waiting.drain(..std::mem::take(&mut self.written));
         Ok(())
     }
 
     fn prune(&mut self, now: Now) {
         let Some(directory) = &self.directory else { return };
-        let LogDirectory { keep, max_age, compress, .. } = &self.asked;
-        let busy = self.packing.as_ref().map(Packing::stamp);
-        // A directory that cannot be listed is written all the same.
-        let old = directory.prune(*keep, *max_age, now.wall, busy).unwrap_or_default();
+        let LogDirectory { keep, max_age, compress, .. } = &self.config;
+        let in_progress = self.compressor.as_ref().map(Compressor::stamp);
+        // A directory that cannot be listed can still be written.
+        let old = directory.remove_old(*keep, *max_age, now.wall, in_progress).unwrap_or_default();
         let due = max_age.zip(old.oldest).map(|(age, oldest)| {
             let since = Duration::from_micros(now.wall.0.saturating_sub(oldest.0));
             now.at + age.saturating_sub(since).max(RETRY)
         });
-        self.look_again = if old.more { Some(now.at + RETRY) } else { due };
-        self.plain = if *compress { old.plain } else { Vec::new() };
-        self.plain.retain(|stamp| Some(*stamp) != busy);
+        self.prune_at = if old.more { Some(now.at + RETRY) } else { due };
+        self.uncompressed = if *compress { old.uncompressed } else { Vec::new() };
+        self.uncompressed.retain(|stamp| Some(*stamp) != in_progress);
     }
 
-    /// Forgets the lines that are written whole.
+    /// Drops lines that are written completely.
     fn compact(&mut self) {
         let done = self.waiting.get(..self.written).unwrap_or_default();
         let whole = memrchr(b'\n', done).map_or(0, |at| at + 1);
-        let whole = if self.written - whole > AGAIN { self.written } else { whole };
+        let whole = if self.written - whole > MAX_REWRITE { self.written } else { whole };
         self.waiting.drain(..whole);
         self.written -= whole;
-        // A burst must not be remembered in memory for good.
-        if self.waiting.is_empty() && self.waiting.capacity() > KEPT {
+        // Give the memory of a burst back.
+        if self.waiting.is_empty() && self.waiting.capacity() > MAX_IDLE_CAPACITY {
             self.waiting = Vec::new();
         }
     }
 }
 
 impl Current {
-    /// Returns how much of `rest` belongs into this file: whole lines as long as they fit, and the first one in any case
+    /// Returns how much of `rest` to write to this file: whole lines as long as they fit, and the first one in any case
     /// if the file is empty; 0 if it is full.
-    fn part(&self, rest: &[u8], max_size: u64) -> usize {
+    fn fitting_length(&self, rest: &[u8], max_size: u64) -> usize {
         let first_line = || memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         let room = usize::try_from(max_size.saturating_sub(self.size)).unwrap_or(usize::MAX);
         if self.mid_line {
             // Only a line as long as a whole file is ever split.
-            let endless = self.size >= max_size.max(LONGEST_OF_FILE as u64).saturating_mul(2);
+            let endless = self.size >= max_size.max(MAX_FILE_LINE as u64).saturating_mul(2);
             return if endless { 0 } else { first_line() };
         }
         match rest.get(..room) {

@@ -1,30 +1,30 @@
-//! Names in a log directory: `current`, and the older files by the moment at which they were full. Whatever is named
-//! otherwise is not ours and stays. Pure.
+//! Names in a log directory: `current`, and rotated files by the time of their rotation. Files with other
+//! names are never touched. Pure.
 
 use std::ffi::{CStr, CString};
 
-use crate::log::clock::{Civil, Stamp, put};
+use crate::log::clock::{CivilTime, Timestamp, put};
 
-/// The file that is written.
+/// The file that is being written.
 pub const CURRENT: &CStr = c"current";
 
-/// What stands under a stamp.
+/// The forms of a rotated file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// As it was written.
     Plain,
-    /// Compressed, whole.
-    Packed,
-    /// Being compressed, or left behind by somebody who was.
-    Begun,
+    /// Compressed.
+    Compressed,
+    /// Being compressed, or left by a compression that was interrupted.
+    Partial,
 }
 
-const FORMS: [(Form, &str); 3] = [(Form::Plain, ".log"), (Form::Packed, ".log.gz"), (Form::Begun, ".log.gz.tmp")];
+const FORMS: [(Form, &str); 3] = [(Form::Plain, ".log"), (Form::Compressed, ".log.gz"), (Form::Partial, ".log.gz.tmp")];
 
-/// Returns the name of a file: `20260214T101112.123456Z.log`. Names sort as their moments do.
-pub fn name(stamp: Stamp, form: Form) -> CString {
+/// Returns the name of a file: `20260214T101112.123456Z.log`. Names sort by time.
+pub fn name(stamp: Timestamp, form: Form) -> CString {
     let mut text = *b"00000000T000000.000000Z";
-    let Civil { year, month, day, second, micro } = stamp.civil();
+    let CivilTime { year, month, day, second, micro } = stamp.civil();
     put(&mut text, 0..4, year);
     put(&mut text, 4..6, month);
     put(&mut text, 6..8, day);
@@ -36,16 +36,17 @@ pub fn name(stamp: Stamp, form: Form) -> CString {
     CString::new([&text, ending.as_bytes()].concat()).unwrap_or_default()
 }
 
-/// Returns what a name says, if it is one of ours: exactly as [`name()`] writes it.
-pub fn parse(text: &CStr) -> Option<(Stamp, Form)> {
+/// Returns the timestamp and form of a name, if it is exactly as [`name()`] writes it.
+pub fn parse(text: &CStr) -> Option<(Timestamp, Form)> {
     let text_of = text.to_str().ok()?;
     let number = |at: std::ops::Range<usize>| -> Option<u64> {
         let digits = text_of.get(at)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     };
     let second = number(9..11)? * 3600 + number(11..13)? * 60 + number(13..15)?;
-    let civil = Civil { year: number(0..4)?, month: number(4..6)?, day: number(6..8)?, second, micro: number(16..22)? };
-    let stamp = Stamp::of(civil)?;
+    let civil =
+        CivilTime { year: number(0..4)?, month: number(4..6)?, day: number(6..8)?, second, micro: number(16..22)? };
+    let stamp = Timestamp::of(civil)?;
     let (form, _) = FORMS.into_iter().find(|(form, _)| name(stamp, *form).as_c_str() == text)?;
     Some((stamp, form))
 }
@@ -59,11 +60,11 @@ mod tests {
     fn only_our_own_names_are_ours() {
         let ours = [
             (c"20260214T101112.123456Z.log", Form::Plain),
-            (c"20260214T101112.123456Z.log.gz", Form::Packed),
-            (c"20260214T101112.123456Z.log.gz.tmp", Form::Begun),
+            (c"20260214T101112.123456Z.log.gz", Form::Compressed),
+            (c"20260214T101112.123456Z.log.gz.tmp", Form::Partial),
         ];
         for (text, form) in ours {
-            assert_eq!(parse(text), Some((Stamp(1_771_063_872_123_456), form)));
+            assert_eq!(parse(text), Some((Timestamp(1_771_063_872_123_456), form)));
         }
         for other in [
             c"current",
@@ -85,8 +86,8 @@ mod tests {
     proptest! {
         #[test]
         fn names_come_back_and_sort_by_time(one in 0..=crate::log::clock::LAST.0, other in 0..=crate::log::clock::LAST.0) {
-            prop_assert_eq!(parse(&name(Stamp(one), Form::Packed)), Some((Stamp(one), Form::Packed)));
-            prop_assert_eq!(name(Stamp(one), Form::Plain).cmp(&name(Stamp(other), Form::Plain)), one.cmp(&other));
+            prop_assert_eq!(parse(&name(Timestamp(one), Form::Compressed)), Some((Timestamp(one), Form::Compressed)));
+            prop_assert_eq!(name(Timestamp(one), Form::Plain).cmp(&name(Timestamp(other), Form::Plain)), one.cmp(&other));
         }
     }
 }

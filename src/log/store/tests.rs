@@ -17,7 +17,7 @@ use crate::config::values::{Gid, Uid};
 
 const NOON: u64 = 1_771_063_872_000_000;
 
-fn asked(path: &Path, max_size: u64) -> LogDirectory {
+fn config(path: &Path, max_size: u64) -> LogDirectory {
     LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false }
 }
 
@@ -25,16 +25,16 @@ fn ourselves() -> FilesOf {
     FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None)
 }
 
-fn store(asked: LogDirectory) -> Store {
-    Store::new("web", asked, ourselves())
+fn store(config: LogDirectory) -> Store {
+    Store::new("web", config, ourselves())
 }
 
 fn after(seconds: u64) -> Now {
     let now = Now::read();
-    Now { at: now.at + Duration::from_secs(seconds), wall: Stamp(NOON + seconds * 1_000_000) }
+    Now { at: now.at + Duration::from_secs(seconds), wall: Timestamp(NOON + seconds * 1_000_000) }
 }
 
-/// Appends a piece as a service's own side lays it out.
+/// Appends a piece as `FileLog` does.
 fn push(store: &mut Store, joiner: &mut StreamJoiner, stream: u64, piece: Piece<'_>) {
     let mut text = Vec::new();
     joiner.append(stream, piece, &mut text);
@@ -79,7 +79,7 @@ fn text(range: std::ops::Range<usize>) -> Vec<u8> {
 fn a_file_is_renamed_before_it_grows_too_large_and_no_line_is_split() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("made/here");
-    let mut store = store(asked(&path, 300));
+    let mut store = store(config(&path, 300));
     say(&mut store, numbered(0..500), after(0));
     assert_eq!(whole(&path), text(0..500));
     let files = files(&path);
@@ -95,7 +95,7 @@ fn a_file_is_renamed_before_it_grows_too_large_and_no_line_is_split() {
 #[test]
 fn the_smallest_size_gives_every_line_its_file() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(asked(place.path(), 1));
+    let mut store = store(config(place.path(), 1));
     // The clock stands still, and then goes back: names still follow each other.
     say(&mut store, numbered(0..30), after(10));
     say(&mut store, numbered(30..60), after(0));
@@ -111,7 +111,7 @@ fn so_many_older_files_are_kept_and_nobody_elses_is_touched() {
     fs::write(at("20260230T000000.000000Z.log"), "no such day").unwrap();
     fs::create_dir(at("20260101T000000.000000Z.log")).unwrap();
     symlink(at("access.log"), at("20260102T000000.000000Z.log")).unwrap();
-    let mut store = store(LogDirectory { keep: 3, ..asked(place.path(), 1) });
+    let mut store = store(LogDirectory { keep: 3, ..config(place.path(), 1) });
     say(&mut store, numbered(0..30), after(0));
     assert_eq!(fs::read(at("access.log")).unwrap(), b"not ours");
     assert!(at("20260230T000000.000000Z.log").exists() && at("20260101T000000.000000Z.log").is_dir());
@@ -125,7 +125,7 @@ fn so_many_older_files_are_kept_and_nobody_elses_is_touched() {
 #[test]
 fn files_go_when_they_are_too_old() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(LogDirectory { max_age: Some(Duration::from_secs(60)), ..asked(place.path(), 1) });
+    let mut store = store(LogDirectory { max_age: Some(Duration::from_secs(60)), ..config(place.path(), 1) });
     say(&mut store, numbered(0..2), after(0));
     say(&mut store, numbered(2..4), after(50));
     assert_eq!(files(place.path()).len(), 4);
@@ -143,17 +143,17 @@ fn files_go_when_they_are_too_old() {
 #[test]
 fn a_start_continues_what_is_there_and_ends_a_torn_line() {
     let place = tempfile::tempdir().unwrap();
-    let mut first = store(asked(place.path(), 1000));
+    let mut first = store(config(place.path(), 1000));
     say(&mut first, numbered(0..10), after(0));
     drop(first);
-    let mut again = store(asked(place.path(), 1000));
+    let mut again = store(config(place.path(), 1000));
     say(&mut again, numbered(10..20), after(1));
     assert_eq!(whole(place.path()), text(0..20));
     drop(again);
     let current = place.path().join("current");
     let torn = [fs::read(&current).unwrap().as_slice(), b"torn by a ki"].concat();
     fs::write(&current, torn).unwrap();
-    let mut third = store(asked(place.path(), 1000));
+    let mut third = store(config(place.path(), 1000));
     say(&mut third, numbered(20..21), after(2));
     assert!(whole(place.path()).ends_with(&[b"torn by a ki\n", text(20..21).as_slice()].concat()));
 }
@@ -163,7 +163,7 @@ fn what_somebody_does_to_current_loses_nothing_that_is_written_later() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("web");
     let current = path.join("current");
-    let mut store = store(asked(&path, 100_000));
+    let mut store = store(config(&path, 100_000));
     say(&mut store, numbered(0..5), after(0));
     fs::rename(&current, place.path().join("moved")).unwrap();
     say(&mut store, numbered(5..10), after(0));
@@ -183,18 +183,18 @@ fn what_somebody_does_to_current_loses_nothing_that_is_written_later() {
 fn a_directory_that_cannot_be_made_again_makes_the_lines_wait() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("web");
-    let mut store = store(asked(&path, 100_000));
+    let mut store = store(config(&path, 100_000));
     say(&mut store, numbered(0..5), after(0));
     fs::remove_dir_all(&path).unwrap();
     fs::write(&path, "in the way").unwrap();
     say(&mut store, numbered(5..3000), after(0));
-    assert!(store.trouble.is_some() && !store.has_room() && store.deadline().is_some());
+    assert!(store.write_error.is_some() && !store.has_room() && store.deadline().is_some());
     let size = store.waiting.len();
     store.tick(after(0));
     assert_eq!(store.waiting.len(), size, "not tried again before a second is over");
     fs::remove_file(&path).unwrap();
     store.tick(after(2));
-    assert!(store.trouble.is_none() && store.has_room() && store.waiting.capacity() <= KEPT);
+    assert!(store.write_error.is_none() && store.has_room() && store.waiting.capacity() <= MAX_IDLE_CAPACITY);
     assert_eq!(whole(&path), text(5..3000));
 }
 
@@ -213,9 +213,9 @@ fn nothing_but_a_regular_file_is_written() {
     ];
     for (number, make) in kinds.iter().enumerate() {
         make();
-        let mut store = store(asked(&path, 1));
+        let mut store = store(config(&path, 1));
         say(&mut store, numbered(0..3), after(0));
-        assert!(store.trouble.is_some(), "kind {number}");
+        assert!(store.write_error.is_some(), "kind {number}");
         assert_eq!(fs::read(&elsewhere).unwrap(), b"kept");
         let _other = fs::remove_file(&current).or_else(|_| fs::remove_dir(&current));
         store.tick(after(2));
@@ -228,8 +228,8 @@ fn nothing_but_a_regular_file_is_written() {
 #[test]
 fn a_very_long_line_is_whole_unless_another_stream_speaks_in_between() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(asked(place.path(), 1_000_000));
-    let mut splitter = Splitter::new(LONGEST_OF_FILE);
+    let mut store = store(config(place.path(), 1_000_000));
+    let mut splitter = Splitter::new(MAX_FILE_LINE);
     let long = vec![b'x'; 300_000];
     let mut joiner = StreamJoiner::default();
     let mut feed = |store: &mut Store, joiner: &mut StreamJoiner, bytes: &[u8]| {
@@ -253,20 +253,20 @@ fn a_very_long_line_is_whole_unless_another_stream_speaks_in_between() {
 #[test]
 fn an_endless_line_fills_no_disk_and_no_memory() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(LogDirectory { keep: 2, ..asked(place.path(), 100_000) });
+    let mut store = store(LogDirectory { keep: 2, ..config(place.path(), 100_000) });
     let mut joiner = StreamJoiner::default();
     for _ in 0..200 {
-        push(&mut store, &mut joiner, 1, Piece { bytes: &[b'x'; LONGEST_OF_FILE], continued: true, more: true });
+        push(&mut store, &mut joiner, 1, Piece { bytes: &[b'x'; MAX_FILE_LINE], continued: true, more: true });
         store.flush(after(0));
-        assert!(store.waiting.len() <= AGAIN + LONGEST_OF_FILE);
+        assert!(store.waiting.len() <= MAX_REWRITE + MAX_FILE_LINE);
     }
     assert!(whole(place.path()).len() < 1_000_000);
 }
 
 fn pack_all(store: &mut Store) {
     let mut turns = 0;
-    while store.is_packing() {
-        store.pack();
+    while store.has_compression() {
+        store.compress_piece();
         turns += 1;
         assert!(turns < 10_000, "it never ends");
     }
@@ -275,12 +275,12 @@ fn pack_all(store: &mut Store) {
 #[test]
 fn older_files_are_compressed_piece_by_piece() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(LogDirectory { compress: true, ..asked(place.path(), 200_000) });
+    let mut store = store(LogDirectory { compress: true, ..config(place.path(), 200_000) });
     say(&mut store, numbered(0..10_000), after(0));
-    assert!(store.is_packing());
-    store.pack();
-    store.pack();
-    assert!(store.packing.is_some(), "one turn does not do it all");
+    assert!(store.has_compression());
+    store.compress_piece();
+    store.compress_piece();
+    assert!(store.compressor.is_some(), "one turn does not do it all");
     pack_all(&mut store);
     let names: Vec<_> = files(place.path()).into_keys().collect();
     assert!(names.len() > 2 && names.iter().rev().skip(1).all(|name| name.to_str().unwrap().ends_with(".log.gz")));
@@ -293,17 +293,17 @@ fn older_files_are_compressed_piece_by_piece() {
 #[test]
 fn a_compression_that_was_killed_anywhere_is_done_again() {
     let place = tempfile::tempdir().unwrap();
-    let file = |stamp, form| place.path().join(name(Stamp(stamp), form).to_str().unwrap());
+    let file = |stamp, form| place.path().join(name(Timestamp(stamp), form).to_str().unwrap());
     let packed = |bytes: &[u8]| {
         let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         to.write_all(bytes).unwrap();
         to.finish().unwrap()
     };
     fs::write(file(NOON, Form::Plain), "killed while it was packed\n").unwrap();
-    fs::write(file(NOON, Form::Begun), "half").unwrap();
+    fs::write(file(NOON, Form::Partial), "half").unwrap();
     fs::write(file(NOON + 1, Form::Plain), "killed before the plain one was removed\n").unwrap();
-    fs::write(file(NOON + 1, Form::Packed), packed(b"killed before the plain one was removed\n")).unwrap();
-    let mut store = store(LogDirectory { compress: true, ..asked(place.path(), 10) });
+    fs::write(file(NOON + 1, Form::Compressed), packed(b"killed before the plain one was removed\n")).unwrap();
+    let mut store = store(LogDirectory { compress: true, ..config(place.path(), 10) });
     store.open(after(0));
     pack_all(&mut store);
     let names: Vec<_> = files(place.path()).into_keys().collect();
@@ -317,7 +317,7 @@ fn a_compression_that_was_killed_anywhere_is_done_again() {
 #[test]
 fn a_file_that_cannot_be_compressed_stays_and_is_no_busy_loop() {
     let place = tempfile::tempdir().unwrap();
-    let mut store = store(LogDirectory { compress: true, ..asked(place.path(), 1) });
+    let mut store = store(LogDirectory { compress: true, ..config(place.path(), 1) });
     say(&mut store, numbered(0..3), after(0));
     let first = files(place.path()).into_keys().next().unwrap();
     fs::create_dir(place.path().join(format!("{}.gz.tmp", first.display()))).unwrap();
@@ -334,14 +334,14 @@ proptest! {
     fn every_byte_is_in_a_file_once(chunks in proptest::collection::vec((any::<bool>(), proptest::collection::vec(
         prop_oneof![Just(b'\n'), any::<u8>()], 0..200)), 1..12), max_size in 1_u64..400) {
         let place = tempfile::tempdir().unwrap();
-        let mut log = store(asked(place.path(), max_size));
-        let mut splitter = Splitter::new(LONGEST_OF_FILE);
+        let mut log = store(config(place.path(), max_size));
+        let mut splitter = Splitter::new(MAX_FILE_LINE);
         let mut joiner = StreamJoiner::default();
         for (restarts, bytes) in &chunks {
             splitter.feed(bytes, |piece| push(&mut log, &mut joiner, 0, piece));
             log.flush(after(0));
             if *restarts {
-                log = store(asked(place.path(), max_size));
+                log = store(config(place.path(), max_size));
             }
         }
         splitter.finish(|piece| push(&mut log, &mut joiner, 0, piece));

@@ -54,7 +54,7 @@ impl EventLoop<'_> {
             refused: refused.filter(|_| is_refused).map(reports::refusal),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
-            has_lines: self.processes.logs.last(id, 0).is_some(),
+            has_lines: self.processes.logs.last_lines(id, 0).is_some(),
         }
     }
 }

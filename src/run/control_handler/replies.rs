@@ -81,7 +81,7 @@ impl EventLoop<'_> {
                 let out_of_memory = line.state == StatusState::Failed && self.processes.is_out_of_memory(id);
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
-            log_trouble: self.processes.logs.trouble(id).map(str::to_owned),
+            log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
             ..snapshot::service(line, now)
         }
     }
@@ -114,7 +114,7 @@ impl EventLoop<'_> {
             Ok(id) => id,
             Err(no) => return call.answer(response::<()>(Err(no))),
         };
-        match self.processes.logs.last(id, lines.unwrap_or(usize::MAX)) {
+        match self.processes.logs.last_lines(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {
                 let coming = follow.then(|| self.processes.logs.follow(id, FOLLOWER_ROOM)).flatten();
                 call.answer_lines(last, coming);

@@ -1,20 +1,20 @@
-//! [`Tail`]: the last lines of one service, and those who follow it. Bounded in bytes and in what a slow follower may hold
-//! up. Must not know formats.
+//! [`Tail`]: the last lines of one service, and its followers. Bounded in bytes and in what waits for a slow follower. Must
+//! not know formats.
 
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::clock::Stamp;
+use super::clock::Timestamp;
 use super::own_messages::Stream;
 use super::split::Piece;
 
-/// What is kept of a service at most, records and all; at least half of it once it has said so much.
-pub const RING: usize = 16 * 1024;
-/// What is kept of one line.
-pub const LONGEST_KEPT: usize = 4 * 1024;
-/// Time 8, length 2, flags 1.
+/// Most bytes kept of a service's output, headers included; at least half of it when there was that much.
+pub const TAIL_SIZE: usize = 16 * 1024;
+/// Most bytes kept of one line.
+pub const MAX_KEPT_LINE: usize = 4 * 1024;
+/// Bytes of a record's header: time 8, length 2, flags 1.
 const HEADER: usize = 11;
 
 const STDERR: u8 = 1;
@@ -24,27 +24,27 @@ const CUT: u8 = 8;
 
 /// A line as the service wrote it: whoever prints it escapes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct TailLine {
     /// When it was read.
-    pub time: Stamp,
+    pub time: Timestamp,
     /// Where it came from.
     pub stream: Stream,
     /// Without its newline.
     pub bytes: Vec<u8>,
-    /// It goes on where the line before it ended: a piece of a very long line.
+    /// It continues the line before it: a piece of a very long line.
     pub continued: bool,
-    /// The next one goes on where it ends.
+    /// The next one continues it.
     pub more: bool,
-    /// There was more of it, which was not kept.
+    /// Only its start was kept.
     pub cut: bool,
 }
 
 /// What a follower gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Followed {
+pub enum FollowEvent {
     /// The next line.
-    Line(Line),
-    /// So many lines came while the follower was too slow.
+    Line(TailLine),
+    /// The number of lines that were lost because the follower was too slow.
     Lost(u64),
 }
 
@@ -57,20 +57,20 @@ pub struct Tail {
 
 #[derive(Debug)]
 struct Follower {
-    to: Sender<Followed>,
+    to: Sender<FollowEvent>,
     lost: u64,
 }
 
 impl Tail {
-    /// Keeps a piece, and passes it on.
-    pub fn push(&mut self, time: Stamp, stream: Stream, piece: Piece<'_>) {
-        let kept = piece.bytes.get(..LONGEST_KEPT).unwrap_or(piece.bytes);
+    /// Keeps a piece, and passes it on to followers.
+    pub fn push(&mut self, time: Timestamp, stream: Stream, piece: Piece<'_>) {
+        let kept = piece.bytes.get(..MAX_KEPT_LINE).unwrap_or(piece.bytes);
         let mut flags = if stream == Stream::Stderr { STDERR } else { 0 };
         flags |= if piece.continued { CONTINUED } else { 0 };
         flags |= if piece.more { MORE } else { 0 };
         flags |= if kept.len() < piece.bytes.len() { CUT } else { 0 };
-        if self.records.len() + HEADER + kept.len() > RING {
-            self.forget_half();
+        if self.records.len() + HEADER + kept.len() > TAIL_SIZE {
+            self.drop_older_half();
         }
         let length = u16::try_from(kept.len()).unwrap_or(u16::MAX);
         let mut header = [0; HEADER];
@@ -85,7 +85,7 @@ impl Tail {
     }
 
     /// Returns the last `most` lines, the oldest first.
-    pub fn last(&self, most: usize) -> Vec<Line> {
+    pub fn last(&self, most: usize) -> Vec<TailLine> {
         let mut rest = self.records.as_slice();
         let mut lines = VecDeque::new();
         while let Some((header, after)) = rest.split_first_chunk::<HEADER>() {
@@ -102,20 +102,20 @@ impl Tail {
         lines.into_iter().map(|(time, flags, bytes)| line(time, flags, bytes.to_vec())).collect()
     }
 
-    /// Returns the lines from now on. A follower that lets more than `room` of them wait loses the rest, and is told how
-    /// many. It ends when the receiver is dropped.
-    pub fn follow(&mut self, room: usize) -> Receiver<Followed> {
+    /// Returns the lines from now on. If more than `room` of them wait for the follower, the rest is lost, and their number
+    /// is sent. It ends when the receiver is dropped.
+    pub fn follow(&mut self, room: usize) -> Receiver<FollowEvent> {
         let (to, lines) = mpsc::channel(room.max(1));
-        // Those of a quiet service would else be kept until its next line.
+        // Else closed followers of a quiet service would be kept until its next line.
         self.followers.retain(|follower| !follower.to.is_closed());
         self.followers.push(Follower { to, lost: 0 });
         lines
     }
 
-    fn pass_on(&mut self, line: &Line) {
+    fn pass_on(&mut self, line: &TailLine) {
         self.followers.retain_mut(|follower| {
             if follower.lost > 0 {
-                match follower.to.try_send(Followed::Lost(follower.lost)) {
+                match follower.to.try_send(FollowEvent::Lost(follower.lost)) {
                     Ok(()) => follower.lost = 0,
                     Err(TrySendError::Full(_)) => {}
                     Err(TrySendError::Closed(_)) => return false,
@@ -125,7 +125,7 @@ impl Tail {
                 follower.lost += 1;
                 return true;
             }
-            match follower.to.try_send(Followed::Line(line.clone())) {
+            match follower.to.try_send(FollowEvent::Line(line.clone())) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => follower.lost = 1,
                 Err(TrySendError::Closed(_)) => return false,
@@ -134,10 +134,10 @@ impl Tail {
         });
     }
 
-    /// Forgets the older half at once: one move of memory for many lines.
-    fn forget_half(&mut self) {
+    /// Drops the older half at once: one move of memory for many lines.
+    fn drop_older_half(&mut self) {
         let mut rest = self.records.as_slice();
-        while rest.len() > RING / 2
+        while rest.len() > TAIL_SIZE / 2
             && let Some((header, after)) = rest.split_first_chunk::<HEADER>()
         {
             rest = after.get(parts(header).1..).unwrap_or_default();
@@ -146,14 +146,14 @@ impl Tail {
     }
 }
 
-fn parts(header: &[u8; HEADER]) -> (Stamp, usize, u8) {
+fn parts(header: &[u8; HEADER]) -> (Timestamp, usize, u8) {
     let [t0, t1, t2, t3, t4, t5, t6, t7, low, high, flags] = *header;
     let time = u64::from_ne_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
-    (Stamp(time), usize::from(u16::from_ne_bytes([low, high])), flags)
+    (Timestamp(time), usize::from(u16::from_ne_bytes([low, high])), flags)
 }
 
-fn line(time: Stamp, flags: u8, bytes: Vec<u8>) -> Line {
-    Line {
+fn line(time: Timestamp, flags: u8, bytes: Vec<u8>) -> TailLine {
+    TailLine {
         time,
         stream: if flags & STDERR == 0 { Stream::Stdout } else { Stream::Stderr },
         bytes,
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn push(tail: &mut Tail, bytes: &[u8]) {
-        tail.push(Stamp(7), Stream::Stderr, Piece { bytes, continued: false, more: false });
+        tail.push(Timestamp(7), Stream::Stderr, Piece { bytes, continued: false, more: false });
     }
 
     #[test]
@@ -188,11 +188,11 @@ mod tests {
         for number in 0..100_000 {
             push(&mut tail, format!("line {number} {}", "x".repeat(number % 300)).as_bytes());
         }
-        assert!(tail.records.len() <= RING && tail.records.capacity() <= 2 * RING);
+        assert!(tail.records.len() <= TAIL_SIZE && tail.records.capacity() <= 2 * TAIL_SIZE);
         let last = tail.last(3);
         let texts: Vec<_> = last.iter().map(|line| String::from_utf8_lossy(&line.bytes[..10]).into_owned()).collect();
         assert_eq!(texts, ["line 99997", "line 99998", "line 99999"]);
-        assert!(last.iter().all(|line| line.time == Stamp(7) && line.stream == Stream::Stderr && !line.cut));
+        assert!(last.iter().all(|line| line.time == Timestamp(7) && line.stream == Stream::Stderr && !line.cut));
         assert!(tail.last(0).is_empty());
         assert!(tail.last(1_000_000).len() > 50);
     }
@@ -201,10 +201,10 @@ mod tests {
     fn a_line_longer_than_the_ring_is_cut_and_says_so() {
         let mut tail = Tail::default();
         push(&mut tail, b"before");
-        push(&mut tail, &[b'x'; 3 * RING]);
+        push(&mut tail, &[b'x'; 3 * TAIL_SIZE]);
         let last = tail.last(5);
         assert_eq!(last.len(), 2);
-        assert!(last[1].cut && last[1].bytes.len() == LONGEST_KEPT);
+        assert!(last[1].cut && last[1].bytes.len() == MAX_KEPT_LINE);
     }
 
     #[test]
@@ -214,9 +214,9 @@ mod tests {
         for text in [b"1", b"2", b"3", b"4"] {
             push(&mut tail, text);
         }
-        let text = |got: Followed| match got {
-            Followed::Line(line) => String::from_utf8(line.bytes).unwrap(),
-            Followed::Lost(count) => format!("lost {count}"),
+        let text = |got: FollowEvent| match got {
+            FollowEvent::Line(line) => String::from_utf8(line.bytes).unwrap(),
+            FollowEvent::Lost(count) => format!("lost {count}"),
         };
         let mut got = vec![text(lines.try_recv().unwrap()), text(lines.try_recv().unwrap())];
         push(&mut tail, b"5");

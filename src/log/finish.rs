@@ -1,5 +1,5 @@
-//! The end of all logs: what services have said is read and written as far as it is taken in time, writers end, and what is
-//! lost is said.
+//! The end of logging: what services have written is read and passed on within a time limit, log writers end, and lost lines
+//! are reported.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -8,19 +8,19 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock::Now;
 use super::files::FileLog;
-use super::logs::{Logs, MOST_AT_END, OutputKind};
+use super::logs::{Logs, MAX_READS_AT_END, OutputKind};
 use super::own_messages::with_outputs;
-use super::pipe_group::Got;
+use super::pipe_group::ReadResult;
 use crate::supervise::Id;
 
-/// It is looked that often whether all is written, should no writer say so.
+/// How often to check whether everything is written if no log writer reports it.
 const STEP: Duration = Duration::from_millis(20);
 
 impl Logs {
-    /// Has everything written that was said until now, and the writers end, before whatever is left is killed, and they with
-    /// it. What is said later is written by others ([`Self::finish`]).
+    /// Writes everything read until now and lets the log writers exit, before all remaining processes, writers included, are
+    /// killed. Later output is written by new writers ([`Self::finish`]).
     pub fn close_writers(&mut self, until: Instant) {
-        if self.stores.is_empty() && self.closing.is_empty() {
+        if self.stores.is_empty() && self.closing_files.is_empty() {
             return;
         }
         self.write_all(until);
@@ -31,16 +31,16 @@ impl Logs {
         }
         self.wait_for(until, |logs| {
             let none = |id: &Id| logs.files_of(*id).and_then(FileLog::socket).is_none();
-            logs.closing.is_empty() && logs.stores.iter().all(none)
+            logs.closing_files.is_empty() && logs.stores.iter().all(none)
         });
     }
 
-    /// Reads what is there and has it written, as far as that goes until then.
+    /// Reads what is there and waits until it is written, at most until `until`.
     fn write_all(&mut self, until: Instant) {
         loop {
             let more = self.pump(OutputKind::Files);
-            // A disk that is full is not waited for.
-            let over = |files: &FileLog| files.is_written() || files.trouble().is_some();
+            // A full disk is not waited for.
+            let over = |files: &FileLog| files.is_written() || files.write_error().is_some();
             let written = |id: &Id| self.files_of(*id).is_none_or(over);
             if !more && self.stores.iter().all(written) || until <= Now::read().at {
                 return;
@@ -64,13 +64,13 @@ impl Logs {
         let _time_over = poll(&mut wanted, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO));
     }
 
-    /// The end: writes down all that services have said, as far as it is taken until then, and says what was lost.
+    /// Passes on all remaining output, at most until `until`, and reports what was lost.
     pub fn finish(&mut self, until: Instant) {
         for id in self.stores.clone() {
-            // Those that were closed before are needed once more only where something is left to be written.
+            // A writer that was closed is started again only if something is left to write.
             let any = !self.files.keys_of(id).is_empty() || self.files_of(id).is_some_and(|files| !files.is_written());
             if any {
-                self.begin_files(id);
+                self.start_writer(id);
             }
         }
         loop {
@@ -81,28 +81,28 @@ impl Logs {
             }
         }
         self.write_all(until);
-        // What could not be written until now has one more chance; then at least it is counted.
+        // Last attempt for pipes that were parked because their files had no room; what is lost is at least counted.
         for id in self.stores.clone() {
             for key in self.files.keys_of(id) {
                 self.files.unpark(key);
-                let mut left = MOST_AT_END;
-                while left > 0 && matches!(self.take(OutputKind::Files, key), Got::Bytes(_)) {
+                let mut left = MAX_READS_AT_END;
+                while left > 0 && matches!(self.read_pipe(OutputKind::Files, key), ReadResult::Bytes(_)) {
                     left -= 1;
                 }
             }
         }
-        for way in [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files] {
-            for key in self.of(way).keys() {
-                self.end(way, key);
+        for output in [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files] {
+            for key in self.group_mut(output).keys() {
+                self.end_pipe(output, key);
             }
         }
         self.close_writers(until);
         for id in self.stores.clone() {
             if let Some(files) = self.files_mut(id) {
-                files.give_up();
+                files.discard();
             }
         }
-        self.closing.drain().for_each(|(_, mut files)| files.give_up());
+        self.closing_files.drain().for_each(|(_, mut files)| files.discard());
         with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
     }
 }
