@@ -1,10 +1,10 @@
 //! What can be wrong: [`Problem`] for what the user can fix, [`Refused`] for what the kernel said no to,
-//! and the exit codes. Plain values; only `main` and the loop print them. Knows no other module.
+//! and the exit codes. Plain values; only `main` and the loop print them.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use crate::text::shown;
 
 /// The configuration or the arguments are wrong (skarnet's convention, DESIGN §8).
 pub const EXIT_WRONG: u8 = 100;
@@ -53,35 +53,13 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable { name, value } => write!(out, "{name}={value}"),
-            Self::File { path, line: None } => out.write_str(&shown(path.as_os_str())),
-            Self::File { path, line: Some(line) } => write!(out, "{}:{line}", shown(path.as_os_str())),
-            Self::Argument(word) => write!(out, "`{word}`"),
+            Self::Variable { name, value } => write!(out, "{}={}", shown(name), shown(value)),
+            Self::File { path, line: None } => out.write_str(&shown(path)),
+            Self::File { path, line: Some(line) } => write!(out, "{}:{line}", shown(path)),
+            Self::Argument(word) => write!(out, "`{}`", shown(word)),
             Self::Machine => write!(out, "this container"),
         }
     }
-}
-
-/// Returns a path or another foreign text for printing: what could move a cursor, forge a line or turn it around, and
-/// bytes that are no UTF-8, are escaped.
-pub fn shown(text: &OsStr) -> String {
-    let mut out = String::new();
-    for chunk in text.as_bytes().utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            if letter.is_control() || is_bidi(letter) {
-                out.extend(letter.escape_default());
-            } else {
-                out.push(letter);
-            }
-        }
-        out.push_str(&chunk.invalid().escape_ascii().to_string());
-    }
-    out
-}
-
-/// Letters that turn the direction of a line around (CVE-2021-42574).
-fn is_bidi(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One thing that the user can fix: where, what, and what to write instead.
@@ -104,7 +82,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}; {}", self.at, self.what, self.remedy)
+        // Whatever they name: a problem is one line.
+        write!(out, "{}: {}; {}", self.at, shown(&self.what), shown(&self.remedy))
     }
 }
 
@@ -265,6 +244,9 @@ impl From<Refused> for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]

@@ -30,7 +30,8 @@
 //! | 3 | [`mod@plan`] | what a boot will do, as values. Pure | how it is done, or where facts come from |
 //! | 3 | [`supervise`] | what happens next to each service. Pure, with a number for a clock | processes, files, users |
 //! | 2 | [`config`] | what was asked for. Pure: bytes in, values or problems out | the machine |
-//! | 1 | [`error`] | problems with place and fix, refusals, exit codes | every other room |
+//! | 1 | [`error`] | problems with place and fix, refusals, exit codes | what they are about |
+//! | 0 | [`text`] | how the text of others is made safe to print | every other room |
 
 pub mod boot;
 pub mod cli;
@@ -45,3 +46,4 @@ pub mod run;
 pub mod run_as;
 pub mod supervise;
 pub mod sys;
+pub mod text;

@@ -32,7 +32,8 @@ const EFFECTS: [&str; 11] = [
 
 /// The rooms from the ground up. A room may import itself and what lies on lower floors; rooms that share a floor do not
 /// know each other (`src/lib.rs` says what each is for).
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
+    &["text"],
     &["error"],
     &["config"],
     &["plan", "supervise"],
@@ -210,6 +211,20 @@ fn matches_everything(source: &Source) -> Vec<String> {
     }
 }
 
+/// Two ways to escape disagree sooner or later; and `display()` escapes nothing.
+const ESCAPES: [&str; 5] = ["escape_default", "escape_debug", "escape_ascii", "escape_unicode", "display()"];
+
+fn escapes_in_one_place(source: &Source) -> Vec<String> {
+    // The lines of services' logs, byte by byte: a test there compares them with `text`.
+    let may = ["text.rs", "log/lines.rs"].iter().any(|file| source.path == Path::new(file));
+    let is_test = source.path.ends_with("tests.rs") || source.path.to_string_lossy().ends_with("_tests.rs");
+    // Attributes are code: what follows this one is for tests.
+    let said = source.code.split("#[cfg(test)]").next().unwrap_or_default();
+    let used = ESCAPES.iter().filter(|word| !may && !is_test && has_word(said, word));
+    used.map(|word| source.says(&format!("uses `{word}`: a foreign text is printed with `crate::text::shown`")))
+        .collect()
+}
+
 fn prints_in_cli_only(source: &Source) -> Vec<String> {
     let used = PRINTING.iter().filter(|name| has_word(&source.code, name) && source.part() != "cli");
     used.map(|name| source.says(&format!("uses {name}"))).collect()
@@ -297,6 +312,15 @@ fn the_engine_matches_every_state_and_event_by_name() {
     assert!(breaks(matches_everything, "supervise/x.rs", "match x {\n    _ if y => 1,\n}\n"));
     assert!(!breaks(matches_everything, "supervise/x.rs", "match x {\n    (A, _) => 1,\n    B { .. } => 2,\n}\n"));
     hold(matches_everything);
+}
+
+#[test]
+fn foreign_text_is_escaped_in_one_place() {
+    assert!(breaks(escapes_in_one_place, "plan/x.rs", "fn f() { name.escape_default(); }\n"));
+    assert!(breaks(escapes_in_one_place, "cli/x.rs", "fn f() { format!(\"{}\", path.display()); }\n"));
+    assert!(!breaks(escapes_in_one_place, "text.rs", "fn f() { letter.escape_default(); }\n"));
+    assert!(!breaks(escapes_in_one_place, "cli/x.rs", "#[cfg(test)]\nmod tests { fn f() { path.display(); } }\n"));
+    hold(escapes_in_one_place);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod check;
 mod control;
 mod doctor;
+mod foreign;
 mod help;
 mod plan;
 mod run_as;

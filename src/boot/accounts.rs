@@ -21,11 +21,11 @@ use crate::error::Refused;
 use crate::plan::facts::AccountFile;
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::name::shown_path;
 use crate::sys::files::resolve::{self, Reached};
 use crate::sys::files::stat::{Kind, Stat, mount_of};
 use crate::sys::files::xattr;
 use crate::sys::privilege::Root;
+use crate::text::shown;
 
 /// The temporary file is `.stepdown.` + the file's name, always: a later boot finds and removes what a killed one left.
 /// A name that can be guessed is no danger: it is made exclusively, what stands there is unlinked and never opened, and
@@ -71,7 +71,7 @@ impl NotReplaceable {
     }
 
     fn told(self, path: &Path) -> Refused {
-        let path = shown_path(path);
+        let path = shown(path);
         let (what, cause) = match self {
             Self::Words(words, errno) => (format!("cannot replace {path}: {words}"), errno.into()),
             Self::Kernel(step, cause) => (format!("cannot replace {path}: cannot {step}"), cause),

@@ -16,9 +16,10 @@ use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::name::{matches, shown, shown_path};
+use crate::sys::files::name::matches;
 use crate::sys::files::resolve::{self, Reached, Unreachable};
 use crate::sys::files::stat::{Kind, Stat};
+use crate::text::{shown, shown_bytes};
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct DirectoryReport {
 /// If it cannot be made or given its owner and mode; if something else stands there, or a directory that somebody may have
 /// moved there. What cannot be cleaned is only reported.
 pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
-    let shown = shown_path(&step.path);
+    let shown = shown(&step.path);
     let kernel = Kernel::probe();
     let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
     let mut report = DirectoryReport::default();
@@ -102,7 +103,7 @@ fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut 
         };
         match removed {
             true => report.removed += 1,
-            false => report.left.push(shown(name.to_bytes())),
+            false => report.left.push(shown_bytes(name.to_bytes())),
         }
     }
     Ok(())

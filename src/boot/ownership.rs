@@ -15,8 +15,8 @@ use crate::inspect::doctor;
 use crate::plan::checks::located;
 use crate::plan::fix::Fix;
 use crate::plan::{Identity, OwnTree, Owner};
-use crate::sys::files::name::shown_path;
 use crate::sys::privilege::Root;
+use crate::text::shown;
 
 /// A walk that takes longer says how far it is, this often.
 const EVERY: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ pub fn establish(
     placement: &Placement,
     stop: &AtomicBool,
 ) -> Result<(), Refused> {
-    let path = shown_path(&tree.path);
+    let path = shown(&tree.path);
     let mut reporter = ProgressReporter::new(&path);
     let report = own::apply(root, tree, app, placement, stop, &mut |progress| reporter.tell(progress))?;
     reporter.done();
@@ -42,7 +42,7 @@ pub fn establish(
 
 /// Says whether we, who are the app user already, can use the tree.
 pub fn check(tree: &OwnTree) {
-    say_usable(&shown_path(&tree.path), &own::check(tree), tree, "this user");
+    say_usable(&shown(&tree.path), &own::check(tree), tree, "this user");
 }
 
 fn say(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {

@@ -19,6 +19,7 @@ use crate::plan::{BootPlan, Decision, MakeDirectory, Planned, Step, Write};
 use crate::sys::descriptors;
 use crate::sys::privilege::Power;
 use crate::sys::signals::Signals;
+use crate::text::shown;
 
 /// Why the boot did not come to its end.
 pub enum Ended {
@@ -146,17 +147,13 @@ fn other(step: &Step, power: &Power, placement: &Placement) -> Result<(), Refuse
 /// Makes the runtime directory and binds the control socket in it: now, because afterwards nobody may make a file there.
 fn runtime_directory(candidates: &[PathBuf]) -> Option<Room> {
     let made = runtime_dir::make(candidates).map_err(|rejected| {
-        let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", it.path.display(), it.why)).collect();
+        let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
         Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
             .help("`status` and `shutdown` do not answer; mount a tmpfs: `--tmpfs /run`")
     });
     let made = made.inspect(|made| {
         for Rejected { path, why } in &made.rejected {
-            tracing::warn!(
-                "{} cannot be used: {why}; the control socket is in {}",
-                path.display(),
-                made.path.display()
-            );
+            tracing::warn!("{} cannot be used: {why}; the control socket is in {}", shown(path), shown(&made.path));
         }
     });
     let bound = made.and_then(|directory| Ok(Room { control: server::bind(&directory)?, directory }));

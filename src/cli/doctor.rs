@@ -31,7 +31,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
     let seen = doctor::look(&examination);
     let diagnosis = checks::conclude(examination, &seen, running);
     let text = match args.json {
-        true => serde_json::to_string_pretty(&diagnosis).unwrap_or_default() + "\n",
+        true => output::json(&diagnosis),
         false => {
             let colours = super::control::is_colourful() && std::io::stdout().is_terminal();
             show::diagnosis(&diagnosis, if colours { Paint::Coloured } else { Paint::Plain })

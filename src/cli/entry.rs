@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::error::{Place, Problem};
+use crate::text::shown;
 
 /// What the arguments begin with.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,11 +32,11 @@ pub(super) fn of(argv: &[OsString]) -> Entry {
             Some((first, command)) if is_dashes(Some(first)) => Entry::Init(command.to_vec()),
             Some((first, _)) if first == "--help" || first == "-h" => Entry::Verb,
             Some((first, _)) => Entry::Wrong(Problem::new(
-                Place::Argument(format!("init {}", first.display())),
+                Place::Argument(format!("init {}", shown(first))),
                 "a main command stands after `--`",
                 format!(
                     "write `stepdown init -- {} …`, in a Dockerfile ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]",
-                    first.display()
+                    shown(first)
                 ),
             )),
         },

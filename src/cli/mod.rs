@@ -27,6 +27,7 @@ use clap::error::ErrorKind;
 use crate::config::{self, Config, Sources};
 use crate::error::{EXIT_WRONG, Place, Problem, Problems};
 use crate::inspect::source::{self, Where};
+use crate::text::shown;
 use args::{Cli, Verb};
 use entry::Entry;
 use replaced::Asked;
@@ -120,7 +121,7 @@ fn place(path: Option<PathBuf>) -> Result<Where, Problem> {
         Some(path) if !path.is_dir() => {
             let what = if path.exists() { "it is no directory" } else { "there is no such directory" };
             let remedy = "give a directory that holds `services.d`, or a services tree itself";
-            Err(Problem::new(Place::Argument(path.display().to_string()), what, remedy))
+            Err(Problem::new(Place::Argument(shown(&path)), what, remedy))
         }
         path => Ok(Where::from_path(path)),
     }

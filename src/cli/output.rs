@@ -3,7 +3,10 @@
 
 use std::io::Write;
 
+use serde::Serialize;
+
 use crate::error::{EXIT_WRONG, Error, Problem};
+use crate::text;
 
 /// Writes to standard output; returns whether anybody takes it.
 pub(super) fn out(text: &str) -> bool {
@@ -26,4 +29,32 @@ pub(super) fn failed(error: &Error) -> u8 {
 pub(super) fn wrong(problem: &Problem) -> u8 {
     err(&format!("stepdown: {problem}\n"));
     EXIT_WRONG
+}
+
+/// Returns a value as indented JSON, with the newline after it. What could mislead a reader at a terminal is escaped; a
+/// program reads the same.
+pub(super) fn json(value: &impl Serialize) -> String {
+    // Nothing here has keys that are no strings, the one thing that JSON cannot hold.
+    text::json(&serde_json::to_string_pretty(value).unwrap_or_default()) + "\n"
+}
+
+/// Returns a value as one line of JSON, with the newline after it.
+pub(super) fn json_line(value: &impl Serialize) -> String {
+    text::json(&serde_json::to_string(value).unwrap_or_default()) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_read_back_as_it_was_and_misleads_nobody() {
+        let text: String =
+            ('\0'..=char::MAX).filter(|letter| text::is_deceptive(*letter)).chain("é→\"\\".chars()).collect();
+        for written in [json(&[&text]), json_line(&[&text])] {
+            assert!(!written.chars().any(|letter| letter != '\n' && text::is_deceptive(letter)));
+            assert_eq!(serde_json::from_str::<[String; 1]>(&written).unwrap()[0], text);
+        }
+        assert_eq!(json_line(&["\u{202e}\n\u{e0001}"]), "[\"\\u202e\\n\\udb40\\udc01\"]\n");
+    }
 }

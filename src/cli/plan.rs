@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::Printed;
+use super::output;
 use crate::config::{self, key_lines};
 use crate::error::Error;
 use crate::inspect::doctor;
@@ -27,7 +28,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
         plan::checks::locate_all(&mut plan, doctor::ground);
     }
     let mut text =
-        if json { format!("{:#}", plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };
+        if json { output::json(&plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };
     if !text.ends_with('\n') {
         text.push('\n');
     }

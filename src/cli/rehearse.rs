@@ -6,8 +6,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::{Error, Place, Problem, Problems, shown};
+use crate::error::{Error, Place, Problem, Problems};
 use crate::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
+use crate::text::shown;
 
 /// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
 const TAKEN_OVER: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];
@@ -109,13 +110,13 @@ fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
     };
     if let Some(root) = args.root.as_ref().filter(|root| !root.is_dir()) {
         problems.push(Problem::new(
-            Place::Argument(format!("--root {}", root.display())),
+            Place::Argument(format!("--root {}", shown(root))),
             "there is no such directory",
             "unpack an image there, for example `docker export CONTAINER | tar -x -C DIR`",
         ));
     }
     if !args.workdir.is_absolute() {
-        let place = Place::Argument(format!("--workdir {}", args.workdir.display()));
+        let place = Place::Argument(format!("--workdir {}", shown(&args.workdir)));
         problems.push(Problem::new(place, "it is not absolute", "write a path that starts with `/`"));
     }
     for word in args.env.iter().filter(|word| word.is_empty() || word.as_encoded_bytes().starts_with(b"=")) {

@@ -11,6 +11,7 @@ use std::path::Path;
 use super::inits::{CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE};
 use crate::config::values::Signal;
 use crate::sys::plain_init::{Flavor, PlainInit};
+use crate::text::shown;
 
 /// What the arguments ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -149,12 +150,12 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
             Found::Flag(_) => init.verbosity = init.verbosity.saturating_add(1),
             Found::Value(b'p', value) => {
                 let signal = value.to_str().filter(|name| name.starts_with("SIG")).and_then(Signal::parse);
-                let wrong = || fatal(format!("Not a valid option for -p: {}", value.display()));
+                let wrong = || fatal(format!("Not a valid option for -p: {}", shown(&value)));
                 init.parent_death = Some(signal.ok_or_else(wrong)?);
             }
             Found::Value(_, value) => {
                 let code = value.to_str().and_then(|code| code.parse::<u8>().ok());
-                let wrong = || fatal(format!("Not a valid option for -e: {}", value.display()));
+                let wrong = || fatal(format!("Not a valid option for -e: {}", shown(&value)));
                 init.as_success.insert(code.ok_or_else(wrong)?);
             }
         }

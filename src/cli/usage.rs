@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::config::suggest;
 use crate::error::{Place, Problem};
+use crate::text::shown;
 
 /// Returns the problem, if it is one of those that are said in our words.
 pub(super) fn problem(error: &clap::Error) -> Option<Problem> {
@@ -51,7 +52,7 @@ pub(super) fn problem(error: &clap::Error) -> Option<Problem> {
             let near = suggest::nearest(&word, verbs.get_subcommands().map(|verb| verb.get_name()));
             let near = near.map(|meant| format!("did you mean `{meant}`? "));
             let remedy =
-                format!("{}as the main command: `stepdown init -- {}`", near.unwrap_or_default(), plain(&word));
+                format!("{}as the main command: `stepdown init -- {}`", near.unwrap_or_default(), shown(&word));
             (word, "there is no such verb".to_owned(), remedy)
         }
         (ErrorKind::MissingRequiredArgument, Some(argument), _) => {
@@ -60,7 +61,7 @@ pub(super) fn problem(error: &clap::Error) -> Option<Problem> {
         (ErrorKind::InvalidUtf8, _, _) => ("arguments".to_owned(), "one is no UTF-8 text".to_owned(), see.to_owned()),
         _ => return None,
     };
-    Some(Problem::new(Place::Argument(plain(&at)), plain(&what), remedy))
+    Some(Problem::new(Place::Argument(shown(&at)), shown(&what), remedy))
 }
 
 fn is_flag(argument: &str) -> bool {
@@ -75,10 +76,6 @@ fn flag(argument: &str) -> String {
 /// Returns `--user <USER>` as one would write it.
 fn example(argument: &str) -> String {
     format!("`{}`", argument.replace(['<', '>'], ""))
-}
-
-fn plain(text: &str) -> String {
-    super::words::plain(text)
 }
 
 #[cfg(test)]

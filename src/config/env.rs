@@ -13,6 +13,7 @@ use super::suggest;
 use super::units::{self, IdError};
 use super::values::{Gid, Uid};
 use crate::error::{Place, Problem, Problems};
+use crate::text::shown;
 
 /// Every variable that we read, and what for: the help texts and the README are made from this table.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -211,7 +212,7 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
             Some(meant) => format!("did you mean `{PREFIX}{meant}`?"),
             None => format!("the variables are: {}", suggest::list(ours())),
         };
-        let at = Place::Variable { name: bytes.escape_ascii().to_string(), value: shown_value(value) };
+        let at = Place::Variable { name: shown(name), value: shown_value(value) };
         problems.push(Problem::new(at, format!("unknown variable {}", quoted_os(name)), remedy));
     }
 }

@@ -10,7 +10,8 @@ use super::graph;
 use super::quote::ticked;
 use super::service::{Kind, Service};
 use super::values::ServiceName;
-use crate::error::{Problem, Problems, shown};
+use crate::error::{Problem, Problems};
+use crate::text::shown;
 
 /// Checks both ends of each pipe; links are resolved already.
 pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
@@ -59,8 +60,7 @@ pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
     for Draft { service, .. } in drafts {
         let Some(directory) = &service.log.directory else { continue };
         if let Some(first) = owners.insert(&directory.path, &service.name) {
-            let what =
-                format!("{} writes its log there, too: {}", ticked(first.as_str()), shown(directory.path.as_os_str()));
+            let what = format!("{} writes its log there, too: {}", ticked(first.as_str()), shown(&directory.path));
             let remedy = "give each a `log.directory` of its own";
             problems.push(Problem::new(service.at.clone(), format!("`log.directory`: {what}"), remedy));
         }

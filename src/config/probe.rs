@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::text::shown;
+
 /// The longest pause between two looks at a service that is not ready yet; the first ones come faster.
 pub const READY_INTERVAL: Duration = Duration::from_millis(500);
 /// How long one look may take, unless the service says otherwise.
@@ -110,11 +112,11 @@ impl fmt::Display for Probe {
         match self {
             Self::Tcp(target) => write!(to, "tcp://{target}"),
             Self::Http(http) => match &http.socket {
-                Some(socket) => write!(to, "http://{}{} over {}", http.to, http.target, socket.display()),
+                Some(socket) => write!(to, "http://{}{} over {}", http.to, http.target, shown(socket)),
                 None => write!(to, "http://{}{}", http.to, http.target),
             },
-            Self::Path(path) => write!(to, "path:{}", path.display()),
-            Self::Socket(path) => write!(to, "socket:{}", path.display()),
+            Self::Path(path) => write!(to, "path:{}", shown(path)),
+            Self::Socket(path) => write!(to, "socket:{}", shown(path)),
             Self::Command(words) => {
                 let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
                 write!(to, "`{}`", words.join(" "))

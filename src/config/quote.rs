@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::text;
+
 /// A value in a message is cut after this many characters.
 const SHOWN: usize = 80;
 
@@ -19,10 +21,7 @@ pub fn ticked(text: &str) -> String {
 
 /// Returns a file's name or a variable's value in double quotes; bytes that are no UTF-8 as `\xff`.
 pub fn quoted_os(text: &OsStr) -> String {
-    match text.to_str() {
-        Some(text) => quoted(text),
-        None => format!("\"{}\"", cut(text.as_bytes().escape_ascii().to_string())),
-    }
+    format!("\"{}\"", cut(inner(text)))
 }
 
 /// Returns a variable's value as it stands behind `NAME=`: in double quotes where a blank or an escape would else be
@@ -30,7 +29,7 @@ pub fn quoted_os(text: &OsStr) -> String {
 pub fn shown_value(value: &OsStr) -> String {
     let bytes = value.as_bytes();
     let start = bytes.get(..SHOWN).unwrap_or(bytes);
-    let text = start.escape_ascii().to_string();
+    let text = text::shown_ascii(start);
     let odd = |byte: &u8| byte.is_ascii_whitespace() || b"\"'\\`".contains(byte) || !byte.is_ascii_graphic();
     let text = if start.iter().any(odd) { format!("\"{text}\"") } else { text };
     match bytes.len() {
@@ -39,10 +38,23 @@ pub fn shown_value(value: &OsStr) -> String {
     }
 }
 
-/// Returns the text with everything escaped that is not printable.
+/// Returns the text as it stands between double quotes in TOML, with what cannot be seen escaped too.
 pub fn escaped(text: &str) -> String {
-    // Taken first: escaping a megabyte to show eighty letters of it is a waste.
-    cut(text.chars().take(SHOWN + 1).collect::<String>().escape_debug().to_string())
+    cut(inner(OsStr::new(text)))
+}
+
+/// Returns the first letters of what stands between double quotes.
+fn inner(text: &OsStr) -> String {
+    let Some(text) = text.to_str() else { return text::shown(text) };
+    let mut value = String::new();
+    // Escaping a megabyte to show eighty letters of it would be a waste.
+    for letter in text.chars().take(SHOWN + 1) {
+        if matches!(letter, '"' | '\\') {
+            value.push('\\');
+        }
+        text::push(letter, &mut value);
+    }
+    value
 }
 
 /// Returns somebody's words as one printable line of at most `most` characters. Quotes and backslashes stay as they are:
@@ -54,10 +66,7 @@ pub fn printable(text: &str, most: usize) -> String {
             line.push('…');
             break;
         }
-        match letter {
-            '"' | '\'' | '\\' => line.push(letter),
-            letter => line.extend(letter.escape_debug()),
-        }
+        text::push(letter, &mut line);
     }
     line
 }

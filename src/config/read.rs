@@ -18,7 +18,8 @@ use super::service::{RunAs, Stop};
 use super::tree::{self, Found};
 use super::units::show_duration;
 use super::values::ServiceName;
-use crate::error::{Place, Problem, Problems, shown};
+use crate::error::{Place, Problem, Problems};
+use crate::text::shown;
 
 /// Where the container file would be, for messages when there is none.
 const CONTAINER_FILE: &str = "/etc/stepdown.toml";
@@ -42,8 +43,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
     }
     for (path, names) in &found.foreign {
-        let (verb, path) =
-            (if names.len() == 1 { "is no service" } else { "are no services" }, shown(path.as_os_str()));
+        let (verb, path) = (if names.len() == 1 { "is no service" } else { "are no services" }, shown(path));
         notices.push(format!("{path}: {} {verb} by name: passed over", names.join(", ")));
     }
     let Found { mut drafts, declared, anything, .. } = found;

@@ -17,7 +17,8 @@ use super::service::{
 use super::service_parts::SIGNALS;
 use super::suggest;
 use super::values::{CapSet, ServiceName, Signal};
-use crate::error::{Place, Problems, shown};
+use crate::error::{Place, Problems};
+use crate::text::shown;
 
 /// s6-supervise leaves at least a second between two starts, and never more.
 const PAUSE: Duration = Duration::from_secs(1);

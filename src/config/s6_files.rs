@@ -13,7 +13,8 @@ use super::Content;
 use super::bytes;
 use super::quote::quoted;
 use super::report::Report;
-use crate::error::{Place, Problem, Problems, shown};
+use crate::error::{Place, Problem, Problems};
+use crate::text::shown;
 
 /// A service directory and the problems found in it.
 pub struct ServiceDir<'c> {
@@ -113,7 +114,7 @@ impl<'c> ServiceDir<'c> {
         match self.entry(name) {
             None => {}
             Some(Content::File { executable: false, .. }) => {
-                self.problem(name, "is not executable", format!("chmod +x {}", shown(path.as_os_str())));
+                self.problem(name, "is not executable", format!("chmod +x {}", shown(&path)));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
             // A program larger than a configuration file may be: executable or not is seen when it is looked up.

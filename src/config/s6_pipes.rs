@@ -5,7 +5,8 @@ use super::Content;
 use super::draft::{Link, Relation};
 use super::s6_files::ServiceDir;
 use super::values::ServiceName;
-use crate::error::{Place, shown};
+use crate::error::Place;
+use crate::text::shown;
 
 /// Returns the name of the logger in a service's `log`, as it is known to the control commands.
 pub fn logger(name: &ServiceName) -> String {
@@ -49,7 +50,7 @@ pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<Str
     }
     if dir.has("pipeline-name") {
         let path = dir.path("pipeline-name");
-        notices.push(format!("{name}: {} is ignored: require the services themselves", shown(path.as_os_str())));
+        notices.push(format!("{name}: {} is ignored: require the services themselves", shown(&path)));
     }
     links
 }

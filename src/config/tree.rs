@@ -17,7 +17,8 @@ use super::s6_pipes;
 use super::service::Kind;
 use super::service_toml;
 use super::values::ServiceName;
-use crate::error::{Place, Problem, Problems, shown};
+use crate::error::{Place, Problem, Problems};
+use crate::text::shown;
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
 const MOST_ENTRIES: usize = 10_000;
@@ -199,7 +200,7 @@ fn declare(name: &ServiceName, path: &PathBuf, found: &mut Found, problems: &mut
         found.declared.insert(name.clone(), path.clone());
         return true;
     };
-    let what = format!("service `{name}` is declared twice, here and in {}", shown(first.as_os_str()));
+    let what = format!("service `{name}` is declared twice, here and in {}", shown(first));
     problems.push(Problem::new(Place::file(path), what, "keep one of them, or rename one"));
     false
 }

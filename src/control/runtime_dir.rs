@@ -25,7 +25,6 @@ use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::name::{shown, shown_path};
 use crate::sys::files::placed::PlacedBy;
 use crate::sys::files::remove;
 use crate::sys::files::resolve::{self, Found, Reached};
@@ -33,6 +32,7 @@ use crate::sys::files::stat::{Kind, Stat};
 use crate::sys::files::umask::Umask;
 use crate::sys::instance;
 use crate::sys::privilege::Root;
+use crate::text::{shown, shown_bytes};
 
 /// Anybody may enter, nobody else may list: callers' credentials decide, not modes (DESIGN §3.3).
 pub const MODE: u32 = 0o711;
@@ -99,7 +99,7 @@ impl RuntimeDir {
         let given = Stat::of(kernel, self.handle.as_fd())
             .and_then(|stat| change::directory(kernel, self.handle.as_fd(), &stat, to, Some(MODE)));
         given.map(drop).map_err(|cause| {
-            let what = format!("cannot give {} to {}:{}", shown_path(&self.path), to.uid, to.gid);
+            let what = format!("cannot give {} to {}:{}", shown(&self.path), to.uid, to.gid);
             Refused::new(what, cause).help("cap_add: [CHOWN]")
         })
     }
@@ -144,7 +144,7 @@ fn attempt(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
     let parent = match resolve::reach(kernel, parent) {
         Ok(Reached::Found(parent)) if parent.stat.kind == Kind::Directory => parent,
         Ok(Reached::Found(_)) => return Err("what would hold it is no directory".to_owned()),
-        Ok(Reached::Missing(..)) => return Err(format!("there is no {}", shown_path(parent))),
+        Ok(Reached::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
         Err(lost) => {
             let why = lost.why.map_or_else(|| lost.cause.to_string(), ToOwned::to_owned);
             return Err(format!("{}: {why}", lost.at));
@@ -269,7 +269,7 @@ impl Place {
                     Err(_) => true, // gone
                 };
                 if !known {
-                    return Err(format!("it holds {}, which is not stepdown's, {others}", shown(bytes)));
+                    return Err(format!("it holds {}, which is not stepdown's, {others}", shown_bytes(bytes)));
                 }
             }
         }

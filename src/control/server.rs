@@ -29,6 +29,7 @@ use crate::log::lines::escape;
 use crate::log::own_messages::Stream;
 use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
+use crate::text::shown;
 
 /// Callers that are served or wait for it at the same time, of each user, so that none locks another one out. For one
 /// more, who has been silent for longest goes; if none is silent, the new one is turned away.
@@ -101,7 +102,7 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
         Ok(UnixListener::from(socket))
     };
     let path = directory.path.join(SOCKET);
-    open().map_err(|cause: io::Error| Refused::new(format!("cannot bind {}", path.display()), cause))
+    open().map_err(|cause: io::Error| Refused::new(format!("cannot bind {}", shown(&path)), cause))
 }
 
 /// Begins to accept callers. Must be called inside the runtime.

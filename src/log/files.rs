@@ -13,8 +13,8 @@ use super::split::{Piece, StreamJoiner};
 use super::store::{ROOM, Store};
 use super::writer::{Received, Writer, WriterReport};
 use crate::config::service::LogDirectory;
-use crate::sys::files::name::shown_path;
 use crate::sys::privilege::FilesOf;
+use crate::text::shown;
 
 /// Delay before a writer that was killed or could not be started is started again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -216,6 +216,6 @@ impl FileLog {
     }
 
     fn current_path(&self) -> String {
-        shown_path(&self.config.path.join("current"))
+        shown(&self.config.path.join("current"))
     }
 }

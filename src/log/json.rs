@@ -214,7 +214,7 @@ mod tests {
         let mut out = Vec::new();
         escape(text, &mut out);
         let out = String::from_utf8(out).unwrap();
-        assert_eq!(out, "\\u009b31m \\u202ex\\u2066 é € \\u007f\u{2028}");
+        assert_eq!(out, "\\u009b31m \\u202ex\\u2066 é € \\u007f\\u2028");
         assert_eq!(serde_json::from_str::<String>(&format!("\"{out}\"")).unwrap(), text);
     }
 

@@ -77,12 +77,12 @@ fn may_start_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
-/// Returns how many bytes of `tail` are one control character: C0, DEL, C1 (U+0080–9F), or a bidirectional mark (U+061C,
-/// 200E, 200F, 202A–202E, 2066–2069); 0 if there is none, although [`may_start_control`] holds for the first byte.
+/// Returns how many bytes of `tail` are one control character as [`crate::text::is_instruction`] knows them; 0 if there is
+/// none, although [`may_start_control`] holds for the first byte. By bytes, because every line comes through here.
 pub fn control_length(tail: &[u8]) -> usize {
     match tail {
         [0xc2, 0x80..=0x9f, ..] | [0xd8, 0x9c, ..] => 2,
-        [0xe2, 0x80, 0x8e | 0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
+        [0xe2, 0x80, 0x8e | 0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
         [0xc2 | 0xd8 | 0xe2, ..] => 0,
         [_, ..] => 1,
         [] => 0,
@@ -137,6 +137,17 @@ mod tests {
         let mut out = Vec::new();
         escape(&[0xff, 0xc2, 0xe2, 0xa1], &mut out);
         assert_eq!(out, [0xff, 0xc2, 0xe2, 0xa1]);
+    }
+
+    #[test]
+    fn lines_and_messages_agree_on_what_a_terminal_obeys() {
+        for letter in '\0'..=char::MAX {
+            let text = letter.to_string();
+            let mut out = Vec::new();
+            escape(text.as_bytes(), &mut out);
+            let is_escaped = out != text.as_bytes();
+            assert_eq!(is_escaped, crate::text::is_instruction(letter) && letter != '\t', "{letter:?}");
+        }
     }
 
     proptest! {

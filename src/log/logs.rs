@@ -16,7 +16,7 @@ use super::source::{ActiveRoute, LogRoute, Source};
 use super::split::{MAX_FILE_LINE, MAX_LINE};
 use super::tail::{FollowEvent, TailLine};
 use crate::supervise::Id;
-use crate::sys::files::name::shown_path;
+use crate::text::shown;
 
 /// Most bytes read from one pipe before the next one is read: the usual size of a pipe.
 const READ_SIZE: usize = 64 * 1024;
@@ -228,7 +228,7 @@ impl Logs {
         self.stores.retain(|known| *known != id);
         let Some(source) = self.sources.get_mut(id.0) else { return };
         if let (LogRoute::Files { name, to, user, .. }, false) = (&source.route, source.fallback_reported) {
-            let (at, (uid, gid)) = (shown_path(&to.path), user.ids());
+            let (at, (uid, gid)) = (shown(&to.path), user.ids());
             tracing::warn!(
                 "{name}: {why}; its lines go to the container's output instead. Mount something there that \
                 {uid}:{gid} can write, such as `tmpfs: [\"{at}:uid={uid},gid={gid}\"]` or a volume"

@@ -13,6 +13,7 @@ use crate::config::container::{Container, Directory, Own, OwnWhen, UserRef};
 use crate::config::paths::is_passwd_field;
 use crate::config::service::{Kind, RunAs};
 use crate::config::values::Uid;
+use crate::text::shown;
 
 /// Where everybody can write, mostly.
 pub const ELSEWHERE: [&str; 2] = ["/tmp", "/dev/shm"];
@@ -121,11 +122,11 @@ fn choose(
     // The account's is what every program expects that asks for it: to be there is enough.
     if let Some(home) = accounts.filter(|home| *home != top && home.is_absolute() && is_there(home)) {
         if is_closed(home) {
-            let shown = words::path(home);
+            let path = words::path(home);
             notes.notice(format!(
-                "HOME={shown} of `{}` cannot be written by {who}; {}, or name another: `home` under [app]",
-                identity.name.escape_default(),
-                fix(&shown)
+                "HOME={path} of `{}` cannot be written by {who}; {}, or name another: `home` under [app]",
+                shown(&identity.name),
+                fix(&path)
             ));
         }
         return home.to_owned();

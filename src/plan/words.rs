@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::config::values::Gid;
-use crate::error::shown;
+use crate::text::shown;
 
 /// Returns a path for printing.
 pub fn path(path: &Path) -> String {
-    shown(path.as_os_str())
+    shown(path)
 }
 
 /// Returns a command line for printing, as one would type it.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Place, Problem};
+use crate::text::shown;
 
 /// The last uid and gid that Docker takes.
 const LAST: u32 = 2_147_483_647;
@@ -41,7 +42,7 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     let uid = match (&line, who.parse()) {
         (Some(fields), _) => number(fields, 2).ok_or_else(|| wrong("its line in /etc/passwd has no uid".to_owned()))?,
         (None, Ok(uid)) => uid,
-        (None, Err(_)) => return Err(wrong(format!("there is no user `{who}` in /etc/passwd inside"))),
+        (None, Err(_)) => return Err(wrong(format!("there is no user `{}` in /etc/passwd inside", shown(who)))),
     };
     let by_name = |wanted: &str| -> Option<u32> {
         let found = lines(group).find(|fields| field(fields, 0) == wanted).and_then(|fields| number(&fields, 2));
@@ -52,9 +53,8 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         return Err(wrong(format!("uids end at {LAST}, as Docker has it")));
     }
     let gid = match asked_group {
-        Some(wanted) => {
-            by_name(wanted).ok_or_else(|| wrong(format!("there is no group `{wanted}` in /etc/group inside")))?
-        }
+        Some(wanted) => by_name(wanted)
+            .ok_or_else(|| wrong(format!("there is no group `{}` in /etc/group inside", shown(wanted))))?,
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
     };
     if gid > LAST {

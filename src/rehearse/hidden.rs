@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use super::{DOCKER_PATH, Power, Rehearsal, root};
 use crate::config::service::{Command, Service};
 use crate::config::{self, Config};
-use crate::error::shown;
 use crate::inspect::source::{self, Where};
+use crate::text::shown;
 
 /// What ends a word of a shell script, for a look at the paths in it.
 const SHELL_BREAKS: &[u8] = b" \t\n;|&()<>\"'`=!";
@@ -150,10 +150,10 @@ impl Hidden {
             let around = real.parent().filter(|parent| !real.is_dir() && parent != place).unwrap_or(&real);
             let fix = match around.as_os_str().as_bytes().contains(&b':') {
                 true => "move it elsewhere: `-v` takes no path with a colon".to_owned(),
-                false => format!("add `-v {}`", shell_word(&format!("{0}:{0}", around.display()))),
+                false => format!("add `-v {}`", shell_word(&format!("{0}:{0}", shown(around)))),
             };
-            let path = shown(path.as_os_str());
-            lines.push(format!("{who} {path}, which is not there: {} {why}; {fix}", place.display()));
+            let path = shown(path);
+            lines.push(format!("{who} {path}, which is not there: {} {why}; {fix}", shown(place)));
         }
     }
 }

@@ -19,6 +19,7 @@ use super::inside::{Inner, Inside};
 use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
 use crate::error::{Error, Problems, Refused};
 use crate::sys::{descriptors, obstacle};
+use crate::text::shown;
 
 /// Executes the container's first program: `own` is ours in there, `outside` where that comes from.
 pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<Infallible, Error> {
@@ -27,7 +28,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
     stdio(inside, &account)?;
     let directory = &rehearsal.directory;
     chdir(directory)
-        .map_err(|cause| Refused::new(format!("cannot change to the directory {}", directory.display()), cause))?;
+        .map_err(|cause| Refused::new(format!("cannot change to the directory {}", shown(directory)), cause))?;
     umask(Mode::from_bits_truncate(0o022));
     let environment = environment(rehearsal, &account);
     credentials(rehearsal, inside.power, &account)?;
@@ -39,7 +40,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
         start.into_iter().chain(rehearsal.command.iter().cloned()).collect()
     });
     let program = argv.first().map(|name| find(name)).unwrap_or_default();
-    let refused = |cause: Errno| Refused::new(format!("cannot execute {}", program.display()), cause);
+    let refused = |cause: Errno| Refused::new(format!("cannot execute {}", shown(&program)), cause);
     let words = |all: &[OsString]| -> Result<Vec<CString>, Errno> {
         all.iter().map(|word| CString::new(word.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
     };
@@ -59,7 +60,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
             // It is no file of an image's, that a Dockerfile could change.
             Some((what, _)) if program == own && errno == Errno::EACCES => {
                 let help =
-                    format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", outside.display());
+                    format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", shown(outside));
                 refused(errno).help(help)
             }
             Some((what, help)) => refused(errno).help(format!("{what}; {help}")),

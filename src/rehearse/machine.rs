@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use super::mounts::{self, Handle};
 use super::root::make;
 use crate::error::Refused;
+use crate::text::shown;
 
 /// Devices as Docker makes them, with their numbers (devices.txt): name, major, minor.
 const DEVICES: [(&str, u64, u64); 6] =
@@ -120,7 +121,7 @@ pub(super) fn dev(nodes: &Path, host: &HostDevices, terminal_group: Option<u32>)
 }
 
 fn device(at: &Path, node: &Path, number: u64, host: &HostDevices, name: &str) -> Result<(), Refused> {
-    let refused = |cause: std::io::Error| Refused::new(format!("cannot make {}", at.display()), cause);
+    let refused = |cause: std::io::Error| Refused::new(format!("cannot make {}", shown(at)), cause);
     fs::File::create(at).map_err(refused)?;
     if mknod(node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), number).is_ok() {
         fs::set_permissions(node, fs::Permissions::from_mode(0o666)).map_err(refused)?;

@@ -49,6 +49,7 @@ pub use volume::{Tmpfs, Volume};
 
 use crate::config::values::CapSet;
 use crate::error::Error;
+use crate::text::shown;
 
 /// Docker waits this long between TERM and KILL.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -167,14 +168,14 @@ pub fn run(rehearsal: &Rehearsal) -> Result<u8, Error> {
 /// "./services.d and `redis-server` on a copy-on-write view of /".
 fn describe(rehearsal: &Rehearsal, power: &Power) -> String {
     let mut what = match &rehearsal.tree {
-        Some(tree) => tree.services.display().to_string(),
+        Some(tree) => shown(&tree.services),
         None => "/etc/services.d".to_owned(),
     };
     if let Some(program) = rehearsal.command.first() {
-        what.push_str(&format!(" and `{}`", program.display()));
+        what.push_str(&format!(" and `{}`", shown(program)));
     }
     match &rehearsal.root {
-        Some(root) => format!("{what} on a copy-on-write view of {}", root.display()),
+        Some(root) => format!("{what} on a copy-on-write view of {}", shown(root)),
         None if power.user_namespace() => format!("{what} on a read-only view of / with a copied /etc"),
         None => format!("{what} on a copy-on-write view of /"),
     }

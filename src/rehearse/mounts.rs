@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // mount_setattr(2) is not wrapped
 #![allow(clippy::disallowed_methods)] // places of the rehearsed machine, which nobody else has seen yet
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -15,6 +16,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 
 use crate::error::Refused;
+use crate::text::shown;
 
 /// A handle of a file or directory, whatever is mounted over its path later.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ impl Handle {
     pub(super) fn open(path: &Path) -> Result<Self, Refused> {
         open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
             .map(Self)
-            .map_err(|cause| Refused::new(format!("cannot open {}", path.display()), cause))
+            .map_err(|cause| Refused::new(format!("cannot open {}", shown(path)), cause))
     }
 
     /// Returns the path that leads to it for as long as it is open and a `/proc` is mounted.
@@ -42,7 +44,7 @@ impl Handle {
 /// Mounts a filesystem that has no device: tmpfs, proc, devpts, mqueue.
 pub(super) fn fresh(kind: &str, at: &Path, flags: MsFlags, data: &str) -> Result<(), Refused> {
     mount(Some(kind), at, Some(kind), flags, Some(data))
-        .map_err(|cause| Refused::new(format!("cannot mount a fresh {kind} at {}", at.display()), cause))
+        .map_err(|cause| Refused::new(format!("cannot mount a fresh {kind} at {}", shown(at)), cause))
 }
 
 /// Makes a directory with a mode that the umask has no say in.
@@ -50,14 +52,14 @@ pub(super) fn fresh_directory(at: &Path, mode: u32) -> Result<(), Refused> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(at)
         .and_then(|()| fs::set_permissions(at, fs::Permissions::from_mode(mode)))
-        .map_err(|cause| Refused::new(format!("cannot make the directory {}", at.display()), cause))
+        .map_err(|cause| Refused::new(format!("cannot make the directory {}", shown(at)), cause))
 }
 
 /// Binds a file, or a directory with all that is mounted below it.
 pub(super) fn bind(source: &Path, at: &Path) -> Result<(), Refused> {
     let none: Option<&str> = None;
     mount(Some(source), at, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)
-        .map_err(|cause| Refused::new(format!("cannot bind {} at {}", source.display(), at.display()), cause))
+        .map_err(|cause| Refused::new(format!("cannot bind {} at {}", shown(source), shown(at)), cause))
 }
 
 /// Mounts `lower` copy-on-write at `at`. The upper side lies in `layer`, a directory made for this mount alone; its top
@@ -72,10 +74,19 @@ pub(super) fn overlay(lower: &Handle, layer: &Path, at: &Path, extra: &str) -> R
         take_owner_and_mode(&upper, meta)
     };
     prepare(&lower.metadata()?).map_err(|cause| Refused::new("cannot prepare the upper side of an overlay", cause))?;
-    let data =
-        format!("lowerdir={},upperdir={},workdir={}{extra}", lower.path().display(), upper.display(), work.display());
-    mount(Some("overlay"), at, Some("overlay"), MsFlags::MS_NODEV, Some(data.as_str()))
-        .map_err(|cause| Refused::new(format!("cannot mount an overlay at {}", at.display()), cause))
+    let mut data = OsString::from("lowerdir=");
+    for part in [
+        lower.path().as_os_str(),
+        ",upperdir=".as_ref(),
+        upper.as_ref(),
+        ",workdir=".as_ref(),
+        work.as_ref(),
+        extra.as_ref(),
+    ] {
+        data.push(part);
+    }
+    mount(Some("overlay"), at, Some("overlay"), MsFlags::MS_NODEV, Some(data.as_os_str()))
+        .map_err(|cause| Refused::new(format!("cannot mount an overlay at {}", shown(at)), cause))
 }
 
 /// Gives `path` the owner (where it is mapped) and the mode in `meta`.
@@ -125,7 +136,7 @@ struct MountAttr {
 }
 
 fn set(at: &Path, reach: Reach, set: u64) -> Result<(), Refused> {
-    let refused = |cause: Errno| Refused::new(format!("cannot make {} read-only", at.display()), cause);
+    let refused = |cause: Errno| Refused::new(format!("cannot make {} read-only", shown(at)), cause);
     let path = std::ffi::CString::new(at.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
     let attr = MountAttr { set, clear: 0, propagation: 0, user_namespace: 0 };
     let flags = if reach == Reach::All { libc::AT_RECURSIVE } else { 0 };

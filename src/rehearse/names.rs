@@ -11,6 +11,7 @@ use std::path::Path;
 use super::root::make;
 use super::{Network, mounts, tree};
 use crate::error::Refused;
+use crate::text::shown;
 
 /// Docker's `/etc/hosts`, where the network is not the host's.
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
@@ -54,7 +55,7 @@ impl Names {
                 }
                 Ok(())
             };
-            prepare().map_err(|cause| Refused::new(format!("cannot make {}", target.display()), cause))?;
+            prepare().map_err(|cause| Refused::new(format!("cannot make {}", shown(&target)), cause))?;
             mounts::bind(&source, &target)?;
             if read_only {
                 mounts::read_only_alone(&target)?;

@@ -14,6 +14,7 @@ use super::root::make;
 use super::source::{Layers, Source};
 use super::{Rehearsal, Tmpfs, Volume, tree};
 use crate::error::Refused;
+use crate::text::shown;
 
 /// The files of the rehearsed tree, held open.
 #[derive(Debug)]
@@ -35,9 +36,11 @@ impl OpenTree {
         make(Path::new("/etc"))?;
         let left_out = tree::copy(&self.services.path(), Path::new("/etc/services.d")).map_err(refused)?;
         for path in left_out {
-            let name = path.strip_prefix(self.services.path()).unwrap_or(&path).display().to_string();
-            reporter
-                .remark(format!("{name} is left out of the tree: it cannot be read, or is neither file nor directory"));
+            let name = path.strip_prefix(self.services.path()).unwrap_or(&path);
+            reporter.remark(format!(
+                "{} is left out of the tree: it cannot be read, or is neither file nor directory",
+                shown(name)
+            ));
         }
         let container = Path::new("/etc/stepdown.toml");
         match &self.container {
@@ -104,7 +107,7 @@ fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
     fs::create_dir_all(directory)
         .and_then(|()| tree::remove(at))
         .and_then(|()| fs::File::create(at).map(drop))
-        .map_err(|cause| Refused::new(format!("cannot make {}", at.display()), cause))?;
+        .map_err(|cause| Refused::new(format!("cannot make {}", shown(at)), cause))?;
     mounts::bind(source, at)?;
     mounts::read_only(at)
 }
@@ -132,7 +135,7 @@ pub(super) fn volume(open: &OpenVolume<'_>, layers: &mut Layers, reporter: &Repo
         }
         None => {
             // Docker would make it, as root, on the host.
-            reporter.remark(format!("{} does not exist: {} starts empty", volume.host.display(), at.display()));
+            reporter.remark(format!("{} does not exist: {} starts empty", shown(&volume.host), shown(at)));
             mount_point(at, true)?;
             mounts::fresh("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
         }
@@ -158,7 +161,7 @@ fn mount_point(at: &Path, directory: bool) -> Result<(), Refused> {
         parent.and_then(|()| if at.exists() { Ok(()) } else { fs::File::create(at).map(drop) })
     };
     made.map_err(|cause| {
-        Refused::new(format!("cannot make a place for a mount at {}", at.display()), cause)
+        Refused::new(format!("cannot make a place for a mount at {}", shown(at)), cause)
             .help("choose a path whose parent can be written here: below /, /opt, /srv, /var or /var/lib")
     })
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::error::Refused;
+use crate::text::shown;
 
 /// What we have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ fn write(pid: Pid, file: &str, text: &str) -> Result<(), Refused> {
 fn helper(program: &Path, pid: Pid, ours: u32, range: Range) -> Result<(), Refused> {
     let numbers = [0, ours, 1, 1, range.start, range.count].map(|number| number.to_string());
     let said = Command::new(program).arg(pid.to_string()).args(numbers).output();
-    let refused = |cause| Refused::new(format!("cannot map ids with {}", program.display()), cause);
+    let refused = |cause| Refused::new(format!("cannot map ids with {}", shown(program)), cause);
     let said = said.map_err(refused)?;
     if said.status.success() {
         return Ok(());

@@ -18,6 +18,7 @@ use super::report::Reporter;
 use super::source::{Layers, Source};
 use super::tree;
 use crate::error::Refused;
+use crate::text::shown;
 
 /// What is never taken over from the host: made anew by `machine`.
 pub(super) const MADE_ANEW: [&str; 3] = ["proc", "sys", "dev"];
@@ -58,7 +59,7 @@ pub(super) fn bound(at: &Path, reporter: &Reporter) -> Result<(), Refused> {
     open_up(Path::new("/"), at, reporter).map_err(refused)?;
     for name in tree::copy(Path::new("/etc"), &at.join("etc")).map_err(refused)? {
         // shadow and keys: what this user cannot read is not there.
-        tracing::debug!(path = %name.display(), "left out of the copy of /etc");
+        tracing::debug!(path = %shown(&name), "left out of the copy of /etc");
     }
     for (name, mode) in [("run", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
         let path = at.join(name);
@@ -95,7 +96,7 @@ fn open_up(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
             }
             let done = mounts::bind(&source, &target).and_then(|()| mounts::read_only(&target));
             if let Err(refused) = done {
-                reporter.remark(format!("{} is left out: {}", source.display(), refused.cause));
+                reporter.remark(format!("{} is left out: {}", shown(&source), refused.cause));
             }
         }
     }
@@ -159,6 +160,5 @@ impl PreviousRoot {
 
 /// Makes a directory and its parents, if they are missing.
 pub(super) fn make(path: &Path) -> Result<(), Refused> {
-    fs::create_dir_all(path)
-        .map_err(|cause| Refused::new(format!("cannot make the directory {}", path.display()), cause))
+    fs::create_dir_all(path).map_err(|cause| Refused::new(format!("cannot make the directory {}", shown(path)), cause))
 }

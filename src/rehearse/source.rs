@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::mounts::{self, Handle};
 use super::report::Reporter;
 use crate::error::Refused;
+use crate::text::shown;
 
 /// Filesystems that are views of the kernel, not data: nothing to copy on write.
 const VIEWS: [&str; 21] = [
@@ -78,8 +79,8 @@ impl Source {
     /// Opens `path` and every mount below it but those under `without`.
     pub(super) fn open(path: &Path, without: &[&Path]) -> Result<Self, Refused> {
         let top = Handle::open(path)?;
-        let canonical = fs::canonicalize(path)
-            .map_err(|cause| Refused::new(format!("cannot resolve {}", path.display()), cause))?;
+        let canonical =
+            fs::canonicalize(path).map_err(|cause| Refused::new(format!("cannot resolve {}", shown(path)), cause))?;
         let mountinfo = fs::read("/proc/self/mountinfo")
             .map_err(|cause| Refused::new("cannot read /proc/self/mountinfo", cause))?;
         let mut below = Vec::new();
@@ -115,7 +116,7 @@ impl Source {
             let meta = handle.metadata()?;
             let fits = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir() == meta.is_dir());
             if fits && let Err(refused) = one(&self.named.join(relative), handle, &target, layers, reporter) {
-                reporter.remark(format!("{} is left out: {refused}", target.display()));
+                reporter.remark(format!("{} is left out: {refused}", shown(&target)));
             }
         }
         Ok(())
@@ -127,14 +128,14 @@ fn one(named: &Path, handle: &Handle, at: &Path, layers: &mut Layers, reporter: 
     let kind = meta.file_type();
     if kind.is_dir() {
         let Err(refused) = mounts::overlay(handle, &layers.unused(), at, layers.extra) else { return Ok(()) };
-        reporter.remark(format!("{} is read-only here: {}", named.display(), refused.cause));
+        reporter.remark(format!("{} is read-only here: {}", shown(named), refused.cause));
     } else if kind.is_file() && meta.len() <= LARGEST_COPY {
         let copy = layers.unused();
         return copy_file(handle, &copy, &meta)
-            .map_err(|cause| Refused::new(format!("cannot copy {}", named.display()), cause))
+            .map_err(|cause| Refused::new(format!("cannot copy {}", shown(named)), cause))
             .and_then(|()| mounts::bind(&copy, at));
     } else if kind.is_socket() {
-        reporter.remark(format!("{} is the host's own socket: what is asked through it happens", named.display()));
+        reporter.remark(format!("{} is the host's own socket: what is asked through it happens", shown(named)));
     }
     mounts::bind(&handle.path(), at)?;
     mounts::read_only(at)

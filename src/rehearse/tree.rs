@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Place, Problem};
+use crate::text::shown;
 
 /// What is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Tree {
         if !given.is_dir() {
             let what = if given.exists() { "it is not a directory" } else { "there is no such directory" };
             let remedy = "name a directory that holds `services.d`, or a services tree itself";
-            return Err(Problem::new(Place::Argument(given.display().to_string()), what, remedy));
+            return Err(Problem::new(Place::Argument(shown(given)), what, remedy));
         }
         let itself = Self { services: given.to_owned(), container: None };
         Ok(Some(Self::held_by(given).unwrap_or(itself)))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::MsFlags;
 
 use crate::error::{Place, Problem};
+use crate::text::shown;
 
 /// A directory or file of the host, seen copy-on-write: what the container writes there is gone with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +92,9 @@ impl Tmpfs {
                     "suid" => flags.remove(MsFlags::MS_NOSUID),
                     "nosuid" => flags.insert(MsFlags::MS_NOSUID),
                     "nodev" => {}
-                    _ => return Err(wrong(format!("there is no option `{option}`"), KNOWN)),
+                    _ => return Err(wrong(format!("there is no option `{}`", shown(option)), KNOWN)),
                 },
-                Some(_) => return Err(wrong(format!("there is no option `{option}`"), KNOWN)),
+                Some(_) => return Err(wrong(format!("there is no option `{}`", shown(option)), KNOWN)),
             }
         }
         Ok(Self { at: at.into(), flags, data: data.join(",") })

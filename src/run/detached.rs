@@ -6,10 +6,10 @@ use super::process_manager::ProcessManager;
 use super::process_table::Process;
 use crate::config::service::Kind;
 use crate::config::values::Signal;
-use crate::error::shown;
 use crate::supervise::{Exit, Id, Phase, Pid, Role};
 use crate::sys::process::mark::Mark;
 use crate::sys::read_file;
+use crate::text::shown_bytes;
 
 impl EventLoop<'_> {
     /// What is told to end loses what it has started: notes it before.
@@ -57,11 +57,7 @@ impl ProcessManager {
 pub fn command_of(pid: Pid) -> String {
     const LONGEST: usize = 60;
     let line = read_file::proc(&format!("/proc/{}/cmdline", pid.0));
-    let words: Vec<String> = line
-        .split(|byte| *byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(|word| shown(std::os::unix::ffi::OsStrExt::from_bytes(word)))
-        .collect();
+    let words: Vec<String> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(shown_bytes).collect();
     let text = match words.is_empty() {
         false => words.join(" "),
         true => format!("[{}]", String::from_utf8_lossy(&read_file::proc(&format!("/proc/{}/comm", pid.0))).trim_end()),

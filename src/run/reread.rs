@@ -8,7 +8,7 @@ use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
-use crate::error::{Error, Place, Problem, Problems, shown};
+use crate::error::{Error, Place, Problem, Problems};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{self, Where};
 use crate::inspect::wire;
@@ -17,6 +17,7 @@ use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
 use crate::run::boot_context::{BootContext, members};
 use crate::run::{Origin, ReloadPlan, ServiceEntry};
 use crate::supervise::{Setup, Start};
+use crate::text::shown;
 
 /// What can only be done before the step down.
 const RESTART: &str = "restart the container";
@@ -57,7 +58,7 @@ impl Origin for BootContext {
         if config.container != self.config.container {
             notices.push(format!(
                 "what changed in {} and in variables holds from the next start on: {RESTART}",
-                shown(place.container_file.as_os_str())
+                shown(&place.container_file)
             ));
         }
         let skipped =
@@ -103,7 +104,7 @@ impl BootContext {
         let me = &self.plan.identity;
         match self.plan.privilege.drop {
             DropLevel::ToApp => {
-                let who = format!("{} ({}:{})", shown(me.name.as_ref()), me.uid, me.gid);
+                let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
                 problems
                     .with_remedy(READABLE, &format!("make it readable for {who}, which PID 1 has become: chmod a+rX"))
             }

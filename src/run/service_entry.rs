@@ -22,6 +22,7 @@ use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
 use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
 use crate::sys::process::record::{CHDIR, EXEC};
+use crate::text::shown;
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";
@@ -179,8 +180,8 @@ impl ServiceEntry {
     pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
         let directory = self.service.directory.as_deref().unwrap_or(Path::new("/"));
         let what = match why.what.as_str() {
-            EXEC => format!("cannot execute `{}`", self.program(role).display()),
-            CHDIR => format!("cannot change to the directory {}", directory.display()),
+            EXEC => format!("cannot execute `{}`", shown(self.program(role))),
+            CHDIR => format!("cannot change to the directory {}", shown(directory)),
             other => other.to_owned(),
         };
         match role {

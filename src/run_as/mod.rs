@@ -22,6 +22,7 @@ use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused};
 use crate::inspect::facts;
 use crate::plan::facts::ProgramFact;
 use crate::sys::obstacle;
+use crate::text::shown;
 
 /// Why the program does not run.
 #[derive(Debug)]
@@ -154,10 +155,10 @@ fn groups_of(who: &Who) -> BTreeSet<Gid> {
 
 fn not_executed(program: &OsString, error: &std::io::Error) -> NotRun {
     let path = std::env::var_os("PATH").unwrap_or_else(|| facts::DEFAULT_PATH.into());
-    let what = format!("cannot execute `{}`", program.display());
+    let what = format!("cannot execute `{}`", shown(program));
     match (facts::resolve(program, &path, Path::new("")), error.kind()) {
         (ProgramFact::NoInterpreter { program, .. } | ProgramFact::Refused { program, .. }, _) => {
-            NotRun::NotExecutable(explained(&format!("cannot execute {}", program.display()), error, &program))
+            NotRun::NotExecutable(explained(&format!("cannot execute {}", shown(&program)), error, &program))
         }
         (_, ErrorKind::NotFound) => NotRun::NotFound(format!("{what}: there is no such program")),
         // EACCES may also come from a directory of PATH that this user cannot search.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 use crate::error::{Place, Problem};
 use crate::plan::accounts::{group, passwd};
+use crate::text::shown;
 
 /// Somebody to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,10 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<W
             let by_name = || GroupName::new(word).and_then(|name| group::by_name(group, &name));
             let found = id(word).map(Gid).or_else(by_name);
             Some(found.ok_or_else(|| {
-                wrong(format!("there is no group `{word}` in /etc/group"), "write a group that is there, or a number")
+                wrong(
+                    format!("there is no group `{}` in /etc/group", shown(word)),
+                    "write a group that is there, or a number",
+                )
             })?)
         }
     };
@@ -87,7 +91,7 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<W
             &format!("write the group too, such as `{uid}:{uid}`, or `{uid}:0` if root's is meant"),
         )),
         (None, None, _) => Err(wrong(
-            format!("there is no user `{name}` in /etc/passwd"),
+            format!("there is no user `{}` in /etc/passwd", shown(name)),
             "write a name that is there, a number with its group such as `1000:1000`, or `app` for the app user",
         )),
     }

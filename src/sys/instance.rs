@@ -66,7 +66,7 @@ pub fn mount_namespace() -> Option<PathBuf> {
 fn name() -> Vec<u8> {
     let namespace = |which: &str| {
         let link = fs::read_link(format!("/proc/self/ns/{which}"));
-        link.map_or_else(|_| "-".to_owned(), |target| target.display().to_string())
+        link.map_or_else(|_| "-".to_owned(), |target| target.to_string_lossy().into_owned())
     };
     let root = fs::metadata("/").map_or_else(|_| "-".to_owned(), |root| format!("{}:{}", root.dev(), root.ino()));
     format!("stepdown/init/{}/{}/{root}", namespace("mnt"), namespace("pid")).into_bytes()

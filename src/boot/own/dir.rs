@@ -13,8 +13,8 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::config::values::Uid;
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::descriptors;
-use crate::sys::files::name::shown;
 use crate::sys::files::stat::{FileId, Stat, mount_of};
+use crate::text::shown_bytes;
 
 /// One directory of a walk.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Dir {
         let mut path = top.to_owned();
         for part in parts.into_iter().rev() {
             path.push('/');
-            path.push_str(&shown(part));
+            path.push_str(&shown_bytes(part));
         }
         path
     }

@@ -36,10 +36,11 @@ use crate::plan::{Identity, OwnTree, Owner};
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::name::{components, shown_path};
+use crate::sys::files::name::components;
 use crate::sys::files::resolve::Found;
 use crate::sys::files::stat::{Kind, Stat};
 use crate::sys::privilege::Root;
+use crate::text::shown;
 use report::Tally;
 use rules::{EntryAction, Rules};
 use walk::{Outcome, Walk};
@@ -59,7 +60,7 @@ pub fn apply(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<OwnReport, Refused> {
-    let shown = shown_path(&tree.path);
+    let shown = shown(&tree.path);
     if tree.when == OwnWhen::Never {
         let report = OwnReport { usable: usable::by(app, &tree.path, stop), ..OwnReport::empty() };
         if report.usable == Usability::Missing && tree.optional {

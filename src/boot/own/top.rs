@@ -10,10 +10,10 @@ use crate::boot::placement::Placement;
 use crate::error::Refused;
 use crate::plan::OwnTree;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::name::shown_path;
 use crate::sys::files::pseudo;
 use crate::sys::files::resolve::{self, Found, Reached, Unreachable};
 use crate::sys::files::stat::{FileId, Kind};
+use crate::text::shown;
 
 /// These cannot be declared; what lies below them can.
 const OF_THE_SYSTEM: [&str; 16] = [
@@ -46,17 +46,17 @@ pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Re
             Err(unreachable) => return lost(tree, unreachable, Attempt::Make),
         },
         Ok(Reached::Missing(..)) => {
-            let at = shown_path(&tree.path);
+            let at = shown(&tree.path);
             return Ok(Top::Lost { at, cause: Cause::Refused(Attempt::Reach, libc::ENOENT) });
         }
         Err(unreachable) => return lost(tree, unreachable, Attempt::Reach),
     };
     if is_of_the_system(&found) {
-        let what = format!("cannot own {}: it is the system's own", shown_path(&tree.path));
+        let what = format!("cannot own {}: it is the system's own", shown(&tree.path));
         return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
     }
     if !tree.take_over {
-        let at = || shown_path(&tree.path);
+        let at = || shown(&tree.path);
         match placement.may_take(&found, tree.owner.uid) {
             Ok(true) => {}
             Ok(false) => return Ok(Top::Lost { at: at(), cause: Cause::NotPlacedByRoot(found.stat.uid) }),
@@ -73,7 +73,7 @@ fn lost(tree: &OwnTree, unreachable: Unreachable, attempt: Attempt) -> Result<To
     let errno = unreachable.cause.raw_os_error().unwrap_or(libc::EIO);
     match unreachable.why {
         Some(why) if errno == libc::EINVAL => {
-            let what = format!("cannot own `{}`: {why}", shown_path(&tree.path));
+            let what = format!("cannot own `{}`: {why}", shown(&tree.path));
             Err(Refused::new(what, unreachable.cause).help("write an absolute path without `..`"))
         }
         Some(_) => Ok(Top::Lost { at: unreachable.at, cause: Cause::ForeignLink }),

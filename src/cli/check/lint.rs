@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::config::{Content, Sources};
+use crate::text::shown;
 
 /// Returns a line for each place that writes to PID 1's descriptors.
 pub(super) fn notices(sources: &Sources) -> Vec<String> {
@@ -63,7 +64,7 @@ fn of_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
         let has = |word: &[u8]| line.windows(word.len()).any(|window| window == word);
         for (word, instead) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
             if has(word.as_bytes()) {
-                let place = format!("{}:{}", path.display(), at.saturating_add(1));
+                let place = format!("{}:{}", shown(path), at.saturating_add(1));
                 notices.push(format!("{place}: `{word}` cannot be opened under a protected PID 1; {}", way(instead)));
             }
         }

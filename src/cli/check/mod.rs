@@ -11,11 +11,12 @@ use std::fmt::Write;
 use super::Printed;
 use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
-use crate::error::{EXIT_WRONG, Error, Problems, shown};
+use crate::error::{EXIT_WRONG, Error, Problems};
 use crate::inspect::facts;
 use crate::inspect::source::{self, Where, readable};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, DropLevel};
+use crate::text::shown;
 
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.
@@ -80,7 +81,7 @@ fn missing(config: &Config) -> Vec<String> {
         let named =
             [("environment_file", &service.environment_file), ("directory", &service.directory)].map(|(key, path)| {
                 let path = path.as_ref().filter(|path| !path.exists())?;
-                let (name, path) = (&service.name, shown(path.as_os_str()));
+                let (name, path) = (&service.name, shown(path));
                 Some(format!("`{name}`: `{key}` {path} is not in this image; `{name}` starts only where it is mounted"))
             });
         named.into_iter().flatten().collect::<Vec<_>>()
@@ -89,7 +90,7 @@ fn missing(config: &Config) -> Vec<String> {
 }
 
 fn headline(place: &Where, config: &Config) -> String {
-    let trees: Vec<_> = place.trees.iter().map(|tree| tree.display().to_string()).collect();
+    let trees: Vec<_> = place.trees.iter().map(shown).collect();
     let main = if config.main.is_empty() { "" } else { " and a main command" };
     format!("{}: {}{main}, no problem\n", trees.join(", "), count(config.services.len(), "service"))
 }

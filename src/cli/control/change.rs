@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
-use super::super::words::plain;
 use super::EXIT_NOT;
 use super::unanswered;
 use crate::config::units::duration_words;
@@ -15,6 +14,7 @@ use crate::control::answers::{Reloaded, ServiceResult, ServiceStatus, Snapshot, 
 use crate::control::client::{NoReply, Received, ask, begin};
 use crate::control::protocol::{Query, Until, milliseconds};
 use crate::error::EXIT_REFUSED;
+use crate::text::shown;
 
 /// Between two looks at how far it is.
 const SECOND: Duration = Duration::from_secs(1);
@@ -63,9 +63,9 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
     let tried = match patiently::<Reloaded>(&Query::Reload { services }, &args.services) {
         Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
-            output::out(&format!("{}\n", plain(&told)));
+            output::out(&format!("{}\n", shown(&told)));
             for notice in &notices {
-                output::out(&format!("note: {}\n", plain(notice)));
+                output::out(&format!("note: {}\n", shown(notice)));
             }
             return 0;
         }
@@ -74,7 +74,7 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
         Err(why) => return unanswered(&why),
     };
     for it in &tried {
-        let line = format!("{}: {}\n", plain(&it.name), plain(&it.how));
+        let line = format!("{}: {}\n", shown(&it.name), shown(&it.how));
         say(&line, it.done);
     }
     if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT }
@@ -136,19 +136,19 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) 
 /// `web: starting, db: waiting for tcp://x:1 (3s)`, no longer than a narrow terminal.
 fn progress(services: &[ServiceStatus], waited: Duration) -> String {
     const WIDEST: usize = 72;
-    let some = services.iter().map(|it| format!("{}: {}", plain(&it.name), plain(&it.state)));
+    let some = services.iter().map(|it| format!("{}: {}", shown(&it.name), shown(&it.state)));
     let line = format!("{} {}", duration_words(waited), some.collect::<Vec<_>>().join(", "));
     if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
 }
 
 /// Says how far one service came.
 fn outcome(it: &ServiceResult, waited: Duration) -> String {
-    let (name, state) = (plain(&it.name), plain(&it.state));
-    let why = it.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    let (name, state) = (shown(&it.name), shown(&it.state));
+    let why = it.why.as_deref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
         (true, None) => match &it.requires {
-            Some(on) => format!("{name}: {state} (requires {})", plain(on)),
+            Some(on) => format!("{name}: {state} (requires {})", shown(on)),
             None => format!("{name}: {state}"),
         },
         (false, _) if matches!(state.as_str(), "failed" | "down" | "backoff") => format!("{name}: {state}{why}"),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::super::args::LogsArgs;
 use super::super::output;
-use super::super::words::plain;
 use super::unanswered;
 use crate::control::answers::{LogEvent, LogLine};
 use crate::control::client::{Received, begin};
 use crate::control::protocol::Query;
+use crate::text::shown;
 
 /// What is kept comes at once.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,9 +45,9 @@ fn print(logged: &LogEvent, timestamps: bool) -> bool {
 
 fn text(line: &LogLine, timestamps: bool) -> String {
     // Tabs are the service's own.
-    let words: Vec<String> = line.text.split('\t').map(plain).collect();
+    let words: Vec<String> = line.text.split('\t').map(shown).collect();
     let text = words.join("\t");
-    if timestamps { format!("{} {text}\n", plain(&line.time)) } else { text + "\n" }
+    if timestamps { format!("{} {text}\n", shown(&line.time)) } else { text + "\n" }
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use std::io::IsTerminal;
 
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
-use super::words as harmless;
 use crate::control::answers::{Accepted, Health, Snapshot, Timings, Variables};
 use crate::control::client::{NoReply, ask};
 use crate::control::protocol::Query;
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
+use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
 pub(super) use logs::logs;
@@ -29,23 +29,22 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
     }
     match ask::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
         Ok(snapshot) => {
-            output::out(&shown(&snapshot, args.json));
+            output::out(&printed(&snapshot, args.json));
             if snapshot.is_well() { 0 } else { EXIT_NOT }
         }
         Err(why) => unanswered(&why),
     }
 }
 
-fn shown(snapshot: &Snapshot, as_json: bool) -> String {
-    let json = as_json.then(|| serde_json::to_string_pretty(snapshot).ok()).flatten();
-    json.map_or_else(|| table::status(snapshot, is_colourful()), |json| json + "\n")
+fn printed(snapshot: &Snapshot, as_json: bool) -> String {
+    if as_json { output::json(snapshot) } else { table::status(snapshot, is_colourful()) }
 }
 
 /// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
 pub(super) fn health() -> u8 {
     match ask::<Health>(&Query::Health {}) {
         Ok(Health { ill }) => {
-            let lines: String = ill.iter().map(|line| harmless::plain(line) + "\n").collect();
+            let lines: String = ill.iter().map(|line| shown(line) + "\n").collect();
             output::out(&lines);
             if ill.is_empty() { 0 } else { EXIT_NOT }
         }
@@ -83,8 +82,8 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
         Err(why) => return unanswered(&why),
     };
     for variable in &variables {
-        let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), harmless::plain);
-        output::out(&format!("{}={value}\n", harmless::plain(&variable.name)));
+        let value = variable.value.as_deref().map_or_else(|| "(hidden)".to_owned(), shown);
+        output::out(&format!("{}={value}\n", shown(&variable.name)));
     }
     if variables.iter().any(|variable| variable.value.is_none()) {
         output::err("stepdown: what looks like a secret is hidden; see it with `--show-secrets`\n");
@@ -96,8 +95,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
     match ask::<Timings>(&Query::Timings {}) {
         Ok(all) => {
-            let json = args.json.then(|| serde_json::to_string_pretty(&all).ok()).flatten();
-            output::out(&json.map_or_else(|| timings::text(&all), |json| json + "\n"));
+            output::out(&if args.json { output::json(&all) } else { timings::text(&all) });
             0
         }
         Err(why) => unanswered(&why),
@@ -119,7 +117,7 @@ pub(super) fn unanswered(why: &NoReply) -> u8 {
 pub(super) fn words(why: &NoReply) -> String {
     match why {
         NoReply::Nobody(places) => {
-            let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            let places: Vec<_> = places.iter().map(shown).collect();
             format!(
                 "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
                  stepdown status",
@@ -129,16 +127,16 @@ pub(super) fn words(why: &NoReply) -> String {
         NoReply::Untrusted(path) => format!(
             "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
              app user",
-            path.display()
+            shown(path)
         ),
         NoReply::Foreign(path) => format!(
             "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
              container answers; give each container a /run of its own",
-            path.display()
+            shown(path)
         ),
-        NoReply::Broken(path, error) => format!("cannot ask at {}: {error}", path.display()),
-        NoReply::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", path.display()),
+        NoReply::Broken(path, error) => format!("cannot ask at {}: {error}", shown(path)),
+        NoReply::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
-        NoReply::Declined(why) | NoReply::Wrong(why) => why.lines().map(harmless::plain).collect::<Vec<_>>().join("\n"),
+        NoReply::Declined(why) | NoReply::Wrong(why) => why.lines().map(shown).collect::<Vec<_>>().join("\n"),
     }
 }

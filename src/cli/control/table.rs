@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use super::super::words::{plain, size};
+use super::super::words::size;
 use crate::config::units::duration_words;
 use crate::control::answers::{LastExit, ServiceStatus, Snapshot};
+use crate::text::shown;
 
 const TITLES: [&str; 10] =
     ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
@@ -41,11 +42,11 @@ pub(super) fn status(snapshot: &Snapshot, colours: bool) -> String {
 fn head(snapshot: &Snapshot) -> String {
     let Snapshot { identity, kept, reasons, .. } = snapshot;
     let groups: Vec<_> = identity.groups.iter().map(u32::to_string).collect();
-    let kept = if kept.is_empty() { "nothing".to_owned() } else { plain(&kept.join(" ")) };
+    let kept = if kept.is_empty() { "nothing".to_owned() } else { shown(&kept.join(" ")) };
     let mut text = format!(
         "{} mode, {} ({}:{}, groups {}), {} {}; PID 1 keeps {kept}\n",
-        plain(&snapshot.mode),
-        plain(&identity.name),
+        shown(&snapshot.mode),
+        shown(&identity.name),
         identity.uid,
         identity.gid,
         groups.join(" "),
@@ -53,7 +54,7 @@ fn head(snapshot: &Snapshot) -> String {
         duration_words(Duration::from_millis(snapshot.uptime_ms)),
     );
     for reason in reasons {
-        let _ = writeln!(text, "  {}", plain(reason));
+        let _ = writeln!(text, "  {}", shown(reason));
     }
     text
 }
@@ -61,15 +62,15 @@ fn head(snapshot: &Snapshot) -> String {
 fn row(service: &ServiceStatus) -> [String; 10] {
     let none = || NONE.to_owned();
     [
-        plain(&service.name),
-        plain(&service.state),
+        shown(&service.name),
+        shown(&service.state),
         service.pid.map_or_else(none, |pid| pid.to_string()),
         duration_words(Duration::from_millis(service.since_ms)),
         service.restarts.to_string(),
         match &service.last_exit {
             None => none(),
             Some(LastExit::Code(code)) => code.to_string(),
-            Some(LastExit::Signal(signal)) => plain(signal),
+            Some(LastExit::Signal(signal)) => shown(signal),
         },
         match service.healthy {
             None => none(),
@@ -84,17 +85,17 @@ fn row(service: &ServiceStatus) -> [String; 10] {
 
 /// Why it is as it is, whom it waits for, what it says of itself.
 fn note(service: &ServiceStatus) -> String {
-    let waits = (!service.waits_for.is_empty()).then(|| format!("waits for {}", plain(&service.waits_for.join(", "))));
+    let waits = (!service.waits_for.is_empty()).then(|| format!("waits for {}", shown(&service.waits_for.join(", "))));
     // A state that says by itself that nobody wants it.
     let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
-    let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", plain(what)));
-    let next = service.next_run.as_deref().map(|next| format!("next run {}", plain(next)));
-    let says = service.status_text.as_deref().map(|text| format!("\"{}\"", plain(text)));
+    let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
+    let next = service.next_run.as_deref().map(|next| format!("next run {}", shown(next)));
+    let says = service.status_text.as_deref().map(|text| format!("\"{}\"", shown(text)));
     let parts: Vec<String> = service
         .why
         .as_deref()
-        .map(plain)
+        .map(shown)
         .into_iter()
         .chain(waits)
         .chain(unwanted)

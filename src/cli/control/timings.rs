@@ -4,15 +4,15 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::super::grid;
-use super::super::words::plain;
 use crate::config::units::duration_words;
 use crate::control::answers::{Link, ServiceTime, Timings};
+use crate::text::shown;
 
 /// Returns the whole text.
 pub(super) fn text(all: &Timings) -> String {
     let mut text = String::new();
     let steps: Vec<Vec<String>> =
-        all.steps.iter().map(|step| vec![plain(&step.name), span(step.at_us), span(step.took_us)]).collect();
+        all.steps.iter().map(|step| vec![shown(&step.name), span(step.at_us), span(step.took_us)]).collect();
     grid::draw(&mut text, &["STEP", "AT", "TOOK"], &steps, 0, |_| None);
     if !all.services.is_empty() {
         text.push('\n');
@@ -33,7 +33,7 @@ fn row(service: &ServiceTime) -> Vec<String> {
         (ready, _) => moment(ready),
     };
     let took = service.ready_us.zip(service.started_us).map(|(ready, started)| ready.saturating_sub(started));
-    vec![plain(&service.name), span(service.asked_us), moment(service.started_us), ready, moment(took)]
+    vec![shown(&service.name), span(service.asked_us), moment(service.started_us), ready, moment(took)]
 }
 
 fn link(link: &Link) -> String {
@@ -41,7 +41,7 @@ fn link(link: &Link) -> String {
         0..1000 => String::new(),
         outside => format!(", {} of it for things outside", span(outside)),
     };
-    format!("{} ({}{outside})", plain(&link.name), span(link.took_us))
+    format!("{} ({}{outside})", shown(&link.name), span(link.took_us))
 }
 
 fn span(micros: u64) -> String {

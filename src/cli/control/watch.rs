@@ -32,7 +32,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
             Err(why) => return unanswered(&why),
         };
         let text = match (args.json, is_screen) {
-            (true, _) => serde_json::to_string(&snapshot).unwrap_or_default() + "\n",
+            (true, _) => output::json_line(&snapshot),
             (false, true) => format!("{CLEAR}{}", table::status(&snapshot, is_colourful())),
             (false, false) if seen.is_some() => format!("\n{}", table::status(&snapshot, false)),
             (false, false) => table::status(&snapshot, false),

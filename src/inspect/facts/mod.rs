@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::config::values::Uid;
-use crate::error::shown;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
 use crate::plan::{inherited, remarks};
 use crate::sys::access;
 use crate::sys::dev_null;
 use crate::sys::process::resource;
+use crate::text::shown;
 
 use programs::Found;
 

@@ -11,9 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Content, Sources, Tree};
-use crate::error::shown;
 use crate::plan::Trust;
 use crate::sys::files::owners;
+use crate::text::shown;
 
 pub use entry::KINDS;
 
@@ -121,7 +121,7 @@ pub fn of_s6_overlay(place: &Where) -> Option<String> {
     let beside = place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""));
     let names = ["cont-init.d", "cont-finish.d", "fix-attrs.d", "s6-rc.d", "s6-overlay/s6-rc.d"];
     let paths: Vec<_> = names.iter().map(|name| beside.join(name)).filter(|path| path.is_dir()).collect();
-    let shown: Vec<_> = paths.iter().map(|path| shown(path.as_os_str())).collect();
+    let shown: Vec<_> = paths.iter().map(shown).collect();
     let verb = if shown.len() == 1 { "is" } else { "are" };
     (!shown.is_empty()).then(|| {
         format!(

@@ -22,7 +22,7 @@ pub fn closed_to(paths: &[PathBuf], who: Option<&Identity>) -> Vec<PathBuf> {
 
 /// Returns what to say of such a path.
 pub fn said(path: &Path) -> String {
-    let path = crate::error::shown(path.as_os_str());
+    let path = crate::text::shown(path);
     format!(
         "{path} can be read by root only, which PID 1 will not be any more: it makes `reload` impossible; chmod a+rX {path}"
     )

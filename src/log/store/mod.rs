@@ -25,6 +25,7 @@ use super::split::MAX_FILE_LINE;
 use super::writer::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::{FilesOf, with_files_of};
+use crate::text::shown;
 
 /// While more than this waits, the pipes are not read.
 pub const ROOM: usize = 64 * 1024;
@@ -192,7 +193,7 @@ impl Store {
             Err(cause) => {
                 // The next rotation tries them again.
                 self.uncompressed.clear();
-                let path = self.config.path.display();
+                let path = shown(&self.config.path);
                 let service = &self.service;
                 let text = format!("{service}: cannot compress log files in {path}: {cause}; they stay as they are");
                 self.reports.push(WriterReport::Warning(text));
@@ -243,7 +244,7 @@ impl Store {
     }
 
     fn current_path(&self) -> String {
-        crate::sys::files::name::shown_path(&self.config.path.join(Path::new("current")))
+        shown(&self.config.path.join(Path::new("current")))
     }
 
     /// Opens `current` unless it is open. A file that was moved or removed is closed, and its unfinished line is written

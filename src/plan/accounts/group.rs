@@ -4,6 +4,7 @@ use super::MAX_LINE;
 use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
 use crate::config::values::{Gid, GroupName, UserName};
+use crate::text::{shown, shown_bytes};
 
 /// glibc wants name, password and gid; the members may be missing.
 const LEAST: usize = 3;
@@ -64,7 +65,7 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
     let (text, put) = match ours {
         Some((at, mut record)) => {
             if record.number(GID) != Some(gid.0) {
-                changes.push(format!("gid of group {group}: {} → {gid}", record.field(GID).escape_ascii()));
+                changes.push(format!("gid of group {group}: {} → {gid}", shown_bytes(record.field(GID))));
                 record.set(GID, gid.to_string().as_bytes());
             }
             let text = record.bytes();
@@ -84,7 +85,7 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
         }
     };
     if let (Put::Move(..) | Put::Before(_), Some((_, other))) = (&put, &ahead_of) {
-        changes.push(format!("group {group} placed before {}, which has gid {gid} too", other.escape_default()));
+        changes.push(format!("group {group} placed before {}, which has gid {gid} too", shown(&other)));
     }
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }

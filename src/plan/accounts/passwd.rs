@@ -8,6 +8,7 @@ use super::MAX_LINE;
 use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
 use crate::config::values::{Gid, Uid, UserName};
+use crate::text::{shown, shown_bytes};
 
 /// glibc wants name, password, uid and gid; what follows may be missing.
 const LEAST: usize = 4;
@@ -107,7 +108,7 @@ pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
         }
     };
     if let (Put::Move(..) | Put::Before(_), Some((_, other))) = (&put, &ahead_of) {
-        changes.push(format!("{name} placed before {}, which has uid {} too", other.escape_default(), wanted.uid));
+        changes.push(format!("{name} placed before {}, which has uid {} too", shown(&other), wanted.uid));
     }
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }
@@ -138,8 +139,8 @@ fn edited(mut record: Record<'_>, wanted: &Wanted<'_>) -> (Vec<u8>, Vec<String>)
 }
 
 fn change(what: &str, user: &UserName, old: &[u8], new: &[u8]) -> String {
-    let old = if old.is_empty() { "nothing".to_owned() } else { old.escape_ascii().to_string() };
-    format!("{what} of {user}: {old} → {}", new.escape_ascii())
+    let old = if old.is_empty() { "nothing".to_owned() } else { shown_bytes(old) };
+    format!("{what} of {user}: {old} → {}", shown_bytes(new))
 }
 
 /// Locked by `x`: it is no hash, so no password fits it, with shadow or without.

@@ -22,6 +22,7 @@ use crate::plan::notes::Refusal;
 use crate::plan::notice::Notice;
 use crate::plan::show::words;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, Step, boot};
+use crate::text::shown;
 
 /// After this `docker stop` kills; a stop that may take longer has to be told.
 const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
@@ -184,7 +185,7 @@ fn mode(mode: Mode) -> String {
 
 fn identity(plan: &BootPlan) -> String {
     let me = &plan.identity;
-    let (name, home) = (me.name.escape_default(), words::path(&me.home));
+    let (name, home) = (shown(&me.name), words::path(&me.home));
     format!("{name} ({}:{}), groups {}, home {home}, umask {:03o}", me.uid, me.gid, words::gids(&me.groups), me.umask)
 }
 
@@ -223,16 +224,16 @@ fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
     for (area, subject) in well {
         let of_area = |step: &Step| self::area(step) == Some(area);
         let done = plan.steps.iter().filter(|planned| of_area(&planned.step));
-        let shown: Vec<_> = done.map(|planned| words::subject(&planned.step)).collect();
-        let note = match (area, shown.is_empty()) {
-            (Area::Accounts, true) => format!("`{}` has its line in /etc/passwd", plan.identity.name.escape_default()),
+        let subjects: Vec<_> = done.map(|planned| words::subject(&planned.step)).collect();
+        let note = match (area, subjects.is_empty()) {
+            (Area::Accounts, true) => format!("`{}` has its line in /etc/passwd", shown(&plan.identity.name)),
             (Area::Accounts, false) => {
-                format!("`{}` has its lines in {}", plan.identity.name.escape_default(), shown.join(", "))
+                format!("`{}` has its lines in {}", shown(&plan.identity.name), subjects.join(", "))
             }
             (Area::RuntimeDirectory, _) => runtime(plan),
             (_, true) => "nothing to do".to_owned(),
             (_, false) => {
-                format!("the app can open {} anew; not /proc/1/fd/1: write to /dev/stdout", shown.join(" and "))
+                format!("the app can open {} anew; not /proc/1/fd/1: write to /dev/stdout", subjects.join(" and "))
             }
         };
         checks.push(Check::ok(area, subject, note));

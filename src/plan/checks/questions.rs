@@ -13,6 +13,7 @@ use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::words;
 use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step};
+use crate::text::shown;
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,7 @@ impl Question {
 impl ProbedUser {
     /// Returns `app (1000:1000)`.
     pub fn shown(&self) -> String {
-        format!("{} ({}:{})", self.name.escape_default(), self.uid, self.gid)
+        format!("{} ({}:{})", shown(&self.name), self.uid, self.gid)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::container::Level;
 use crate::plan::finding::Trouble;
 use crate::plan::notice::Notice;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
+use crate::text::shown;
 
 /// One line of our own, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     };
     let me = &plan.identity;
     let outside = plan.outside.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
-    let who = format!("{} ({}:{}){outside}", me.name.escape_default(), me.uid, me.gid);
+    let who = format!("{} ({}:{}){outside}", shown(&me.name), me.uid, me.gid);
     if well {
         let verb = match plan.privilege.drop {
             DropLevel::ToApp => "steps down to",

@@ -10,6 +10,7 @@ use crate::config::units::show_duration;
 use crate::config::values::{ServiceName, Signal};
 use crate::plan::finding::Trouble;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
+use crate::text::shown;
 
 /// Where the second column begins.
 const MARGIN: usize = 11;
@@ -25,7 +26,7 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
         "identity",
         &format!(
             "{} {}:{}, groups {}, home {}, umask {:03o}",
-            me.name.escape_default(),
+            shown(&me.name),
             me.uid,
             me.gid,
             words::gids(&me.groups),
@@ -37,7 +38,7 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     if !plan.prepare.is_empty() {
         let who =
             |name: &ServiceName| plan.services.iter().find(|it| it.name == *name).map_or("", |it| it.user.as_str());
-        let all: Vec<_> = plan.prepare.iter().map(|name| format!("{name} as {}", who(name).escape_default())).collect();
+        let all: Vec<_> = plan.prepare.iter().map(|name| format!("{name} as {}", shown(&who(name)))).collect();
         page.line("prepare", &all.join(", then "));
     }
     page.line("step down", &drop(plan));
@@ -47,7 +48,7 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
     let layers = order::layers(&config.services);
     serve(&mut page, plan, config, &layers);
     if let Some(main) = &plan.main {
-        let who = format!("{} ({}:{})", main.user.escape_default(), main.credentials.uid, main.credentials.gid);
+        let who = format!("{} ({}:{})", shown(&main.user), main.credentials.uid, main.credentials.gid);
         let mut parts = vec![format!("{} as {who}", words::command(&main.argv))];
         if let Some(service) = config.main_service() {
             parts.extend(described(&service));
@@ -120,7 +121,7 @@ fn steps(page: &mut Page, plan: &BootPlan) {
 fn drop(plan: &BootPlan) -> String {
     let privilege = &plan.privilege;
     let me = &plan.identity;
-    let who = format!("{} ({}:{})", me.name.escape_default(), me.uid, me.gid);
+    let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
     let mut parts = vec![match privilege.drop {
         DropLevel::ToApp if privilege.kept.is_empty() => format!("to {who}; nothing kept"),
         DropLevel::ToApp => format!("to {who}; keeps {}", privilege.kept),
@@ -152,7 +153,7 @@ fn serve(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>
 
 fn service_line(service: &Service, how: &ServicePlan) -> String {
     let credentials = &how.credentials;
-    let mut parts = vec![format!("{} ({}:{})", how.user.escape_default(), credentials.uid, credentials.gid)];
+    let mut parts = vec![format!("{} ({}:{})", shown(&how.user), credentials.uid, credentials.gid)];
     if credentials.uid.0 != 0 && !credentials.ambient.is_empty() {
         parts.push(format!("+{}", words::caps(credentials.ambient).join(" +")));
     }

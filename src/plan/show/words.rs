@@ -5,6 +5,7 @@ use crate::plan::finding::Trouble;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{gids, stream};
 use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Step};
+use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     match mode {
@@ -47,7 +48,8 @@ pub(super) fn detail(step: &Step) -> String {
         Step::WriteAccounts { changes, .. } => changes.join(", "),
         Step::RuntimeDirectory { candidates } => candidates.first().map(|first| path(first)).unwrap_or_default(),
         Step::MakeDirectory(make) => {
-            let clean = if make.clean.is_empty() { String::new() } else { format!(", clean {}", make.clean.join(" ")) };
+            let clean =
+                if make.clean.is_empty() { String::new() } else { format!(", clean {}", shown(&make.clean.join(" "))) };
             format!("{}:{} {:04o}{clean}", make.owner.uid, make.owner.gid, make.mode)
         }
         Step::Own(own) => {

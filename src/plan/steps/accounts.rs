@@ -13,6 +13,7 @@ use crate::plan::identity::Target;
 use crate::plan::notes::Notes;
 use crate::plan::switch::{Names, SwitchAbility};
 use crate::plan::{Decision, Identity, Planned, Step, Write};
+use crate::text::shown;
 
 /// The account files as they shall be, in the order in which they are written.
 pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>, Write);
@@ -211,7 +212,7 @@ fn lasts(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
 
 /// Says who is answered by number; `ours` only where our line will stand before the other's.
 fn clash(word: &str, id: u32, other: &str, ours: Option<&str>) -> String {
-    let other = other.escape_default();
+    let other = shown(&other);
     match ours {
         Some(ours) if id != 0 => format!("{word} {id} is also {other}'s: lookups by number answer `{ours}`"),
         Some(_) | None => format!("{word} {id} is {other}'s too: lookups by number still answer `{other}`"),

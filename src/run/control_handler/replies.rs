@@ -15,9 +15,9 @@ use crate::control::secret::looks_secret;
 use crate::control::server::Call;
 use crate::control::service_index::CommandRefused;
 use crate::control::snapshot;
-use crate::error::shown;
 use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
+use crate::text::shown;
 
 /// What services take is not looked at more often: it costs a walk over all processes.
 const USAGE_PAUSE: Duration = Duration::from_millis(500);

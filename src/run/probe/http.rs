@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::ask::why;
 use super::connect;
 use crate::config::probe::Http;
+use crate::text::shown;
 
 /// What is said once a connection stands: from then on it is the answer that is missing.
 pub const CONNECTED: &str = "connected";
@@ -35,9 +36,9 @@ pub fn get(http: &Http, timeout: Duration, doing: &mut dyn FnMut(&str)) -> Resul
             take_leave(stream, patience, TcpStream::set_read_timeout);
         }
         Some(path) => {
-            doing(&format!("connecting to {}", path.display()));
+            doing(&format!("connecting to {}", shown(path)));
             let mut stream = UnixStream::connect(path).map_err(|cause| match cause.kind() {
-                ErrorKind::NotFound => format!("{} is not there", path.display()),
+                ErrorKind::NotFound => format!("{} is not there", shown(path)),
                 _ => why(&cause),
             })?;
             doing(CONNECTED);

@@ -1,19 +1,8 @@
-//! Names of entries: what may be one, how it is printed, and the `*` `?` patterns of `clean`. Pure.
+//! Names of entries: what may be one, and the `*` `?` patterns of `clean`. Pure.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-/// Returns the bytes so that no terminal and no log reader can be misled by them: everything but printable ASCII is
-/// escaped.
-pub fn shown(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
-}
-
-/// Returns a path as [`shown`] shows it.
-pub fn shown_path(path: &Path) -> String {
-    shown(path.as_os_str().as_bytes())
-}
 
 /// Returns whether a name that a directory listing gave can be the name of an entry. A damaged or hostile file system
 /// may say anything; a `/` in it would make one component into several.
@@ -111,10 +100,5 @@ mod tests {
         assert_eq!(components(Path::new("etc")), Err("it is not absolute"));
         assert_eq!(components(Path::new("")), Err("it is not absolute"));
         assert_eq!(components(Path::new("/a/../etc")), Err("it contains `..`"));
-    }
-
-    #[test]
-    fn control_characters_are_shown_escaped() {
-        assert_eq!(shown(b"a\n\x1b[31m\xff"), "a\\n\\x1b[31m\\xff");
     }
 }

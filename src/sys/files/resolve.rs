@@ -18,10 +18,11 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::name::{components, shown};
+use crate::sys::files::name::components;
 use crate::sys::files::placed::PlacedBy;
 use crate::sys::files::stat::{Kind, Stat};
 use crate::sys::files::umask::Umask;
+use crate::text::{shown, shown_bytes};
 
 /// A file, held.
 #[derive(Debug)]
@@ -75,11 +76,8 @@ const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC
 
 /// Reaches an absolute path.
 pub fn reach(kernel: Kernel, path: &Path) -> Result<Reached, Unreachable> {
-    let rest = components(path).map_err(|why| Unreachable {
-        at: crate::sys::files::name::shown_path(path),
-        why: Some(why),
-        cause: Errno::EINVAL.into(),
-    })?;
+    let rest =
+        components(path).map_err(|why| Unreachable { at: shown(path), why: Some(why), cause: Errno::EINVAL.into() })?;
     Walk { kernel, trail: Vec::new(), rest: rest.into(), links: 0 }.run()
 }
 
@@ -91,7 +89,7 @@ pub fn reach(kernel: Kernel, path: &Path) -> Result<Reached, Unreachable> {
 pub fn make(kernel: Kernel, parent: Found, names: &[CString]) -> Result<Found, Unreachable> {
     let mut here = parent;
     for name in names {
-        let lost = |cause: Errno| Unreachable { at: shown(name.to_bytes()), why: None, cause: cause.into() };
+        let lost = |cause: Errno| Unreachable { at: shown_bytes(name.to_bytes()), why: None, cause: cause.into() };
         let made = {
             let _all = Umask::open();
             mkdirat(&here.handle, name.as_c_str(), Mode::from_bits_truncate(0o755))
@@ -101,12 +99,12 @@ pub fn make(kernel: Kernel, parent: Found, names: &[CString]) -> Result<Found, U
             Err(cause) => return Err(lost(cause)),
         }
         let handle = openat(&here.handle, name.as_c_str(), PIN | OFlag::O_DIRECTORY, Mode::empty()).map_err(lost)?;
-        let unseen = |cause: io::Error| Unreachable { at: shown(name.to_bytes()), why: None, cause };
+        let unseen = |cause: io::Error| Unreachable { at: shown_bytes(name.to_bytes()), why: None, cause };
         let stat = Stat::of(kernel, handle.as_fd()).map_err(unseen)?;
         let next = here.below(handle, stat);
         if next.placed_by != PlacedBy::Root && !is_empty(&next.handle).map_err(unseen)? {
             let why = Some("somebody has put another directory in its place");
-            return Err(Unreachable { at: shown(name.to_bytes()), why, cause: Errno::EEXIST.into() });
+            return Err(Unreachable { at: shown_bytes(name.to_bytes()), why, cause: Errno::EEXIST.into() });
         }
         here = next;
     }
@@ -220,7 +218,7 @@ impl Walk {
         let mut at = String::new();
         for part in self.trail.iter().map(|part| part.as_c_str()).chain([name]) {
             at.push('/');
-            at.push_str(&shown(part.to_bytes()));
+            at.push_str(&shown_bytes(part.to_bytes()));
         }
         Unreachable { at, why: None, cause }
     }

@@ -15,10 +15,10 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::config::MAX_FILE;
-use crate::error::shown;
 use crate::plan::Trust;
 use crate::sys::files::owners;
 use crate::sys::process::launch::EnvironmentFile;
+use crate::text::shown;
 
 /// A variable and its value.
 pub type Variable = (OsString, OsString);
@@ -95,7 +95,7 @@ fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
         Trust::Root { .. } => owners::way(file).found.into_iter().find(|found| !trust.allows(found)),
     };
     let Some(stranger) = stranger else { return Ok(()) };
-    let path = shown(stranger.path.as_os_str());
+    let path = shown(&stranger.path);
     let words = format!(
         "others than root could have written it, and this service has more rights than the app user: {stranger}; \
          move it to where only root can write, such as /etc, or `chown 0:0 {path} && chmod go-w {path}`"

@@ -13,6 +13,7 @@ use crate::sys::obstacle;
 use crate::sys::process::child::{self, Pointers};
 use crate::sys::process::environment_file::{self, Unreadable};
 use crate::sys::process::launch::{Launch, Program, word_of};
+use crate::text::shown;
 
 /// Returns the whole environment of `launch`: what it has, with what its file says.
 ///
@@ -22,7 +23,7 @@ pub fn environment(launch: &Launch) -> Result<Vec<CString>, (String, Errno)> {
     let Some(file) = &launch.file else { return Ok(launch.env.clone()) };
     let bytes = environment_file::read(file).map_err(|Unreadable { words, errno }| {
         let more = words.map(|words| format!(": {words}")).unwrap_or_default();
-        (format!("cannot read environment_file {}{more}", file.path.display()), errno)
+        (format!("cannot read environment_file {}{more}", shown(&file.path)), errno)
     })?;
     if let Some(copy) = &file.copy {
         copy.put(&bytes);
