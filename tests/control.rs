@@ -631,6 +631,26 @@ fn a_second_init_is_refused_before_anything_is_touched() {
     assert_eq!(ended.lines.iter().filter(|line| line.text.ends_with("serves")).count(), 1, "{ended:#?}");
 }
 
+#[test]
+fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
+    if !possible() {
+        return;
+    }
+    for jail in [Jail::new(), Jail::new().init()] {
+        let service = "command = [\"sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
+        let running = jail.user("1234:2345").service("web.toml", service).start();
+        running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+        for uid in [1234, 0, 4321] {
+            let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
+            let said = out(&output);
+            assert_eq!(output.status.code(), Some(100), "{uid}: {said}");
+            assert!(said.contains("stepdown already runs in this container (process "), "{uid}: {said}");
+        }
+        let ended = running.stop().expect(0);
+        assert_eq!(ended.lines.iter().filter(|line| line.text.ends_with("serves")).count(), 1, "{ended:#?}");
+    }
+}
+
 /// Asks the stepdown of a cell as root from inside, as `docker exec` does.
 fn cell_status(running: &Running) -> (i32, String) {
     let target = running.pid_one().to_string();

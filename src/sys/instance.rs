@@ -84,18 +84,29 @@ enum Holder {
 fn holder(name: &[u8]) -> Holder {
     match peer(name) {
         // Process 0: it is in no PID namespace that we see.
-        Ok((pid, uid)) if pid > 0 && (uid == 0 || uid == geteuid().as_raw()) && !lives_elsewhere(pid) => {
-            Holder::Stepdown(Some(pid))
-        }
+        Ok((pid, uid)) if pid > 0 && may_be_of(uid) && !lives_elsewhere(pid) => Holder::Stepdown(Some(pid)),
         Ok(_) => Holder::Stranger,
         // Nobody accepts there, and many have asked already: whoever it is, its owner is known. Before PID 1 there was
         // nobody here.
         Err(Errno::EAGAIN) if getpid().as_raw() != 1 => match owner(name) {
-            Ok(uid) if uid == 0 || uid == geteuid().as_raw() => Holder::Stepdown(None),
+            Ok(uid) if may_be_of(uid) => Holder::Stepdown(None),
             Ok(_) | Err(_) => Holder::Stranger,
         },
         Err(_) => Holder::Stranger,
     }
+}
+
+/// Whether the stepdown of this container may be that user's: root's, whoever calls now, or, where the container runs
+/// without root and root calls, the user that PID 1 is (the engine's init under `--init`).
+fn may_be_of(uid: u32) -> bool {
+    let is_first = getpid().as_raw() == 1;
+    uid == 0 || uid == geteuid().as_raw() || (!is_first && !lives_elsewhere(1) && process_user(1) == Some(uid))
+}
+
+/// Returns the effective user of a process; anybody may ask that.
+fn process_user(pid: i32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Returns the user of a listener from the kernel's list of sockets.
@@ -178,10 +189,16 @@ fn peer(name: &[u8]) -> Result<(i32, u32), Errno> {
     Ok((credentials.pid(), credentials.uid()))
 }
 
-/// Whether that process is seen to have other mounts. Where we may not look, its user has to do.
+/// Whether that process is seen to have other mounts. By the number of its root mount, which no two mount namespaces share
+/// and anybody may read: the link to its namespace is closed to root without SYS_PTRACE.
 fn lives_elsewhere(pid: i32) -> bool {
-    let theirs = fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-    theirs.is_some_and(|theirs| Some(theirs) != mount_namespace())
+    root_mount(&pid.to_string()).is_some_and(|theirs| Some(theirs) != root_mount("self"))
+}
+
+fn root_mount(pid: &str) -> Option<u64> {
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok()?;
+    let root = mounts.lines().map(|line| line.split_whitespace()).find(|line| line.clone().nth(4) == Some("/"))?;
+    root.clone().next()?.parse().ok()
 }
 
 #[cfg(test)]
