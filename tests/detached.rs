@@ -108,6 +108,75 @@ fn the_daemon_that_a_oneshot_has_started_lives_on() {
     running.stop().expect(0);
 }
 
+/// A daemon whose parent has ended before it calls setsid(2), as daemon(3) has it: it calls it when it is told to.
+const LATE: &str = "import os, sys, time
+if os.fork() == 0:
+    while os.getppid() != 1 or not os.path.exists('/tmp/go'):
+        time.sleep(0.01)
+    os.setsid()
+    os.execvp('sleep', ['sleep', sys.argv[1]])
+";
+
+#[test]
+fn whether_a_oneshots_daemon_has_left_the_process_group_in_time_does_not_matter() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service(
+            "late.toml",
+            &format!("type = \"oneshot\"\ncommand = [\"python3\", \"-c\", \"\"\"{LATE}\"\"\", \"453\"]\n"),
+        )
+        .service(
+            "group.toml",
+            &bash("sleep 454 & until pgrep -fx 'sleep 454' >/dev/null; do :; done; exit 0", "type = \"oneshot\""),
+        )
+        .service("web.toml", &bash("touch /tmp/go; echo runs; exec sleep 600", "requires = [\"late\", \"group\"]"))
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    let line = running.wait_for_line(|line| line.contains("group: succeeded and left "), LIMIT);
+    assert!(line.contains("(`sleep 454`) running") && line.contains("make it a service"), "{line}");
+    assert_eq!(inside(&running, "until pgrep -fx 'sleep 453' >/dev/null; do sleep 0.01; done; echo there"), "there\n");
+    assert!(ask(&running, "stop late group").contains("group: down"));
+    assert_eq!(living(&running, &["453", "454"]), ["453", "454"]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_a_failed_oneshot_has_left_is_ended_with_it() {
+    if !possible() {
+        return;
+    }
+    let script = format!("sleep 455 &\n{} exit 1", daemon("setsid -f", "456"));
+    let running = app()
+        .service("setup.toml", &bash(&script, "type = \"oneshot\"\nessential = false"))
+        .service("web.toml", &bash("echo runs; exec sleep 600", "after = [\"setup\"]"))
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert_eq!(living(&running, &["455", "456"]), [""; 0]);
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_a_root_oneshot_has_left_is_named_when_it_is_ended_before_the_step_down() {
+    if !possible() {
+        return;
+    }
+    let script =
+        format!("sleep 457 & until pgrep -fx 'sleep 457' >/dev/null; do :; done\n{}", daemon("setsid -f", "458"));
+    let running = app()
+        .service("setup.toml", &bash(&script, "type = \"oneshot\"\nuser = \"root\""))
+        .service("web.toml", &bash("echo runs; exec sleep 600", ""))
+        .start();
+    running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
+    assert_eq!(living(&running, &["457", "458"]), [""; 0]);
+    let ended = running.stop().expect(0);
+    let line = ended.lines.iter().find(|line| line.text.contains("before the step down have left process"));
+    let line = line.unwrap_or_else(|| panic!("{ended:#?}"));
+    assert!(line.text.contains("(`sleep 457`)") && line.text.contains("(`sleep 458`)"), "{line:?}");
+    assert_eq!(count(&ended.lines, "succeeded and left"), 0, "{ended:#?}");
+}
+
 #[test]
 fn the_daemon_that_a_oneshot_has_started_is_ended_by_its_stop_command() {
     if !possible() {

@@ -104,6 +104,7 @@ properties! {
     patience_is_given_in_full: PatienceIsGivenInFull,
     what_does_not_stop_is_killed: WhatDoesNotStopIsKilled,
     the_rest_of_a_group_is_ended: TheRestOfAGroupIsEnded,
+    what_a_oneshot_leaves_goes_on: WhatAOneshotLeavesGoesOn,
     a_stop_signal_is_the_right_one_and_followed_by_cont: AStopSignalIsTheRightOneAndFollowedByCont,
     a_finish_script_runs_once_after_each_end: AFinishScriptRunsOnceAfterEachEnd,
     finish_saying_stop_is_obeyed: FinishSayingStopIsObeyed,

@@ -1,13 +1,10 @@
-//! What left the session of a service ([`crate::sys::process::detached`]): whether it ends with the run, and what is said
-//! of processes that no service can be shown to have started.
+//! What left the session of a service ([`crate::sys::process::detached`]): whose it is noted to be, and what is said of
+//! processes that no service can be shown to have started.
 
 use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
-use super::process_table::Process;
-use crate::config::service::Kind;
 use crate::config::values::Signal;
-use crate::supervise::{Exit, Id, Phase, Pid, Role};
-use crate::sys::process::mark::Mark;
+use crate::supervise::{Id, Phase, Pid};
 use crate::sys::read_file;
 use crate::text::shown_bytes;
 
@@ -38,18 +35,6 @@ impl ProcessManager {
                 command_of(pid),
             );
         }
-    }
-
-    /// Returns the mark of what ends with a process; `None`: what has left its session lives on. A oneshot that is done may
-    /// have started a daemon: that is what some are for.
-    pub(super) fn ends_with(&self, process: &Process, exit: Exit) -> Option<Mark> {
-        let service = self.members.get(process.id.0).map(|member| &member.service);
-        let is_done = service.is_some_and(|service| match (service.kind, process.role, exit) {
-            (Kind::Oneshot, Role::Run, Exit::Code(code)) => service.success_codes.contains(&code),
-            (Kind::Oneshot, Role::Run, Exit::Signal(_)) => false,
-            (Kind::Oneshot, Role::Finish | Role::StopCommand, _) | (Kind::Longrun, _, _) => false,
-        });
-        (!is_done).then_some(process.mark)
     }
 }
 

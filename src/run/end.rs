@@ -31,7 +31,7 @@ impl EventLoop<'_> {
         // Log writers are children of ours, too: whoever is left at the end is killed.
         let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(half);
-        kill_remaining::kill_all(&mut self.processes, patience, kill);
+        kill_remaining::kill_all(&mut self.processes, self.run_kind, patience, kill);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
         let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
         self.processes.logs.finish(until);

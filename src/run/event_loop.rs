@@ -237,9 +237,9 @@ impl<'a> EventLoop<'a> {
                     if let Report::CannotStart { id, why } = &report {
                         self.refusals.insert(*id, why.clone());
                     }
-                    let killed = self.who_is_killed(&report);
+                    let processes = self.processes_of(&report);
                     let context = ReportContext {
-                        killed: &killed,
+                        processes: &processes,
                         hurried: self.hurried,
                         run_kind: self.run_kind,
                         refusals: &self.refusals,

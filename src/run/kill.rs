@@ -1,4 +1,4 @@
-//! Who is killed at the end of a stop, and which key would have given it more time: words.
+//! Which processes are killed or left running, and which key would have given them more time: words.
 
 use std::time::Duration;
 
@@ -14,12 +14,16 @@ pub const WHOLE: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
 
 impl EventLoop<'_> {
-    /// Returns who is killed, where that is what is reported.
-    pub(super) fn who_is_killed(&mut self, report: &Report) -> String {
+    /// Returns which processes are killed or left running, where that is what is reported.
+    pub(super) fn processes_of(&mut self, report: &Report) -> String {
         match report {
             Report::Killing { id, who, .. } => {
                 self.supervisor.live(*id).map(|pid| self.processes.killed(*who, pid)).unwrap_or_default()
             }
+            Report::LeftRunning { pid, .. } => match self.processes.process_table.rest_of(*pid) {
+                left if left.is_empty() => String::new(),
+                left => named(&left),
+            },
             _ => String::new(),
         }
     }

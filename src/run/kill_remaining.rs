@@ -10,6 +10,7 @@ use nix::libc;
 
 use super::kill;
 use super::process_manager::ProcessManager;
+use super::reports::RunKind;
 use crate::config::units::duration_words;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
@@ -27,10 +28,14 @@ const STEP: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
-/// is none (a shell from `docker exec` is no child of ours).
-pub fn kill_all(processes: &mut ProcessManager, patience: Instant, last: Instant) {
+/// is none (a shell from `docker exec` is no child of ours). Before the step down who is ended is named: the container goes
+/// on without it.
+pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, patience: Instant, last: Instant) {
     if reap_all(processes, last) {
         return;
+    }
+    if run_kind == RunKind::Preparing {
+        log_who_is_ended();
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
@@ -58,9 +63,20 @@ pub fn kill_all(processes: &mut ProcessManager, patience: Instant, last: Instant
     }
 }
 
+/// What a root oneshot leaves would be root after the step down.
+fn log_who_is_ended() {
+    let left = living_children();
+    if !left.is_empty() {
+        tracing::warn!(
+            "the oneshots before the step down have left {} running: ending it; if it is a daemon, make it a service",
+            kill::named(&left)
+        );
+    }
+}
+
 /// They belong to no service any more, or it is not known to which: only here are they named.
 fn log_who_is_killed(after: Duration) {
-    let left: Vec<Pid> = children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect();
+    let left = living_children();
     if !left.is_empty() {
         let (names, after) = (kill::named(&left), duration_words(after));
         tracing::warn!("still there {after} after SIGTERM, killing {names}; if that needs longer: {}", kill::WHOLE);
@@ -94,6 +110,10 @@ fn signal_all(signal: Signal) {
             unsafe { libc::kill(child, signal.number()) };
         }
     });
+}
+
+fn living_children() -> Vec<Pid> {
+    children().into_iter().map(Pid).filter(|pid| session::is_dead(*pid) == Some(false)).collect()
 }
 
 /// Returns the children that are ours; by `/proc/*/stat` where the kernel has no list of them.

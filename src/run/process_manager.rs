@@ -275,12 +275,10 @@ impl ProcessManager {
         // After all exited children are reaped: a group member that exited together with its leader is not left.
         self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
         for (process, pid, exit, leftover) in groups {
-            let Process { id, killed, .. } = process;
-            let run = self.ends_with(&process, exit);
-            let detached = run.is_some_and(|run| self.process_table.detached.has(run));
-            let group_left = leftover.may_be_left(self.null.as_fd()) || detached;
+            let Process { id, killed, mark, .. } = process;
+            let group_left = leftover.may_be_left(self.null.as_fd()) || self.process_table.detached.has(mark);
             if group_left {
-                self.process_table.left(pid, Left { id, leftover, run });
+                self.process_table.left(pid, Left { id, leftover, run: mark });
             }
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);

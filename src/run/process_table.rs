@@ -62,8 +62,8 @@ pub struct Left {
     pub id: Id,
     /// Its session and group.
     pub leftover: Leftover,
-    /// What left those; `None`: that is to live on.
-    pub run: Option<Mark>,
+    /// What left those.
+    pub run: Mark,
 }
 
 impl Left {
@@ -72,8 +72,7 @@ impl Left {
     /// # Errors
     /// ESRCH when nobody is, EPERM when any is another user's.
     pub fn signal(&self, signal: Signal, recent: &mut Recent, detached: &Detached) -> Result<(), Errno> {
-        let of_run = self.run.map_or(Err(Errno::ESRCH), |run| detached.signal(run, signal));
-        either(self.leftover.signal(signal, recent), of_run)
+        either(self.leftover.signal(signal, recent), detached.signal(self.run, signal))
     }
 }
 
@@ -144,7 +143,7 @@ impl ProcessTable {
 
     /// Stops tracking what that leader left.
     pub fn abandon(&mut self, leader: Pid) {
-        if let Some(Left { run: Some(run), .. }) = self.leftovers.remove(&leader) {
+        if let Some(Left { run, .. }) = self.leftovers.remove(&leader) {
             self.detached.forget(run);
         }
         self.rest();
@@ -181,16 +180,14 @@ impl ProcessTable {
         let mut is_fresh = false;
         self.leftovers.retain(|leader, Left { id, leftover, run }| {
             let mut left = leftover.may_be_left(any) && (!closely || leftover.is_left(&recent.members(*leader, false)));
-            if let Some(run) = *run
-                && !left
-            {
+            if !left {
                 // The children of who has just ended have become ours.
-                if !detached.has(run) && !std::mem::replace(&mut is_fresh, true) {
+                if !detached.has(*run) && !std::mem::replace(&mut is_fresh, true) {
                     detached.adopt(|pid| living.contains_key(&pid));
                 }
-                left = detached.has(run);
+                left = detached.has(*run);
                 if !left {
-                    detached.forget(run);
+                    detached.forget(*run);
                 }
             }
             if !left {
@@ -215,7 +212,7 @@ impl ProcessTable {
     /// Returns who is left of what a dead leader started.
     pub fn rest_of(&mut self, leader: Pid) -> Vec<Pid> {
         let Members { group, others, .. } = self.recent.members(leader, false);
-        let run = self.leftovers.get(&leader).and_then(|left| left.run);
+        let run = self.leftovers.get(&leader).map(|left| left.run);
         let detached = run.map(|run| self.detached.of(run)).unwrap_or_default();
         let mut all: Vec<Pid> = group.into_iter().chain(others).chain(detached).collect();
         all.sort_unstable();

@@ -32,8 +32,8 @@ pub struct ReportContext<'a> {
     pub awaited: &'a dyn Fn(Id, usize) -> String,
     /// Whether a service's last process was killed for want of memory.
     pub out_of_memory: &'a dyn Fn(Id) -> bool,
-    /// Who is killed, where that is what is reported.
-    pub killed: &'a str,
+    /// Which processes are killed or left running, where that is what is reported.
+    pub processes: &'a str,
     /// Whether somebody has asked for a quick end: nothing that is killed has had its time.
     pub hurried: bool,
 }
@@ -103,7 +103,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 "{}: {what} after {}, killing {}{remedy}",
                 name(*id),
                 duration_words(*after),
-                context.killed
+                context.processes
             );
         }
         Report::NotReady { id, after, why: None } => {
@@ -122,6 +122,13 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
         }
+        // What is ended before the step down is named there.
+        Report::LeftRunning { .. } if run_kind == RunKind::Preparing || context.processes.is_empty() => {}
+        Report::LeftRunning { id, .. } => tracing::info!(
+            "{}: succeeded and left {} running; nobody supervises that: if it is a daemon, make it a service",
+            name(*id),
+            context.processes
+        ),
         Report::Unkillable { id, pid } => {
             tracing::error!("{}: process {} cannot be killed (uninterruptible sleep?), leaving it", name(*id), pid.0);
         }

@@ -266,8 +266,8 @@ pub enum Action {
         /// Which.
         look: ProbeKind,
     },
-    /// Nobody waits for what is left of its group any more, and no `GroupGone` may come: the next run's would be taken
-    /// for it.
+    /// Nobody waits for what is left of its group any more: it goes on, or cannot be killed. No `GroupGone` may come: the
+    /// next run's would be taken for it.
     UntrackGroup {
         /// The service.
         id: Id,

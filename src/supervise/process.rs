@@ -257,7 +257,8 @@ impl Supervisor {
         }
     }
 
-    /// A run ended without having been told to.
+    /// A run ended without having been told to. What a oneshot that succeeds has left is what it was for (a daemon, say),
+    /// and goes on. Whether that has already left the process group must not matter: it is a race.
     fn run_exited(&mut self, id: Id, run: Run, up: Option<Duration>, exit: Exit, group_left: bool) {
         let ran = self.now.since(run.started);
         self.note_exit(id, exit, Some(run));
@@ -267,7 +268,12 @@ impl Supervisor {
             self.services[id].wanted = false;
         }
         let end = End { exit, cause: Cause::Itself, started: run.started, ran, up };
-        if group_left {
+        let leaves_on_purpose = group_left && self.is_oneshot(id) && self.succeeded(id, end);
+        if leaves_on_purpose {
+            self.report(Report::LeftRunning { id, pid: run.pid });
+            self.out.push(Action::UntrackGroup { id, pid: run.pid });
+        }
+        if group_left && !leaves_on_purpose {
             let patience = Terminating { since: self.now, over: false };
             let until = Some(self.kill_at(id));
             self.drain(id, Rest { pid: run.pid, patience, told: false }, GroupOwner::Run(end), until);
@@ -309,12 +315,8 @@ impl Supervisor {
             Cause::NotReady | Cause::Unhealthy | Cause::Silent => true,
             Cause::Itself | Cause::Asked | Cause::Shutdown => false,
         };
+        let well = self.succeeded(id, end);
         let service = &self.services[id];
-        let well = match (end.cause, end.exit) {
-            (Cause::Itself, Exit::Code(code)) => service.spec.success_codes.contains(&code),
-            (Cause::Itself, Exit::Signal(_)) => false,
-            (Cause::NotReady | Cause::Unhealthy | Cause::Silent | Cause::Asked | Cause::Shutdown, _) => false,
-        };
         if !service.wanted {
             self.set(id, State::Down);
         } else if end.cause == Cause::Asked || (service.next.is_some() && !(well && self.is_oneshot(id))) {
@@ -325,6 +327,15 @@ impl Supervisor {
             self.done(id, end);
         } else {
             self.restart_or_fail(id, if well { Outcome::Success(end) } else { Outcome::Failure(end) });
+        }
+    }
+
+    /// Returns whether a run ended by itself, and as it should.
+    fn succeeded(&self, id: Id, end: End) -> bool {
+        match (end.cause, end.exit) {
+            (Cause::Itself, Exit::Code(code)) => self.services[id].spec.success_codes.contains(&code),
+            (Cause::Itself, Exit::Signal(_)) => false,
+            (Cause::NotReady | Cause::Unhealthy | Cause::Silent | Cause::Asked | Cause::Shutdown, _) => false,
         }
     }
 

@@ -164,6 +164,13 @@ pub enum Report {
         /// The service.
         id: Id,
     },
+    /// Processes of its group outlive a oneshot that succeeded, and go on.
+    LeftRunning {
+        /// The service.
+        id: Id,
+        /// The dead leader of the group.
+        pid: Pid,
+    },
     /// It was killed and is still there (uninterruptible sleep): the stop goes on without it.
     Unkillable {
         /// The service.

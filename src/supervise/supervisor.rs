@@ -33,9 +33,10 @@ use crate::config::values::ServiceName;
 /// asks for what it waits for outside the container.
 ///
 /// # Ending
-/// A run has ended when its whole group has: what the first process leaves behind is told to stop, then killed. Then
-/// the finish script runs (not after a start that failed), then the restart policy speaks. An essential service that
-/// has ended for good, the main command's end, a signal, a request and having nothing left each end the container.
+/// A run has ended when its whole group has: what the first process leaves behind is told to stop, then killed; only what
+/// a oneshot that succeeds has left goes on. Then the finish script runs (not after a start that failed), then the restart
+/// policy speaks. An essential service that has ended for good, the main command's end, a signal, a request and having
+/// nothing left each end the container.
 ///
 /// # What it counts on
 /// A `Spawn` is answered before any other event is given. The events of one process come in their order, and none after

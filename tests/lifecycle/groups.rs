@@ -62,12 +62,34 @@ fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
 }
 
 #[test]
-fn a_oneshot_is_done_only_when_its_group_is_gone() {
+fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
     let mut scene = Scene::begun(&[oneshot("job"), longrun("web").requires("job")]);
+    let (id, pid) = (scene.id("job"), scene.status("job").pid.expect("it lives"));
+    scene.look();
     scene.ends("job", Exit::Code(0), true);
-    assert_eq!((scene.state("job"), scene.state("web")), ("stopping", "waiting"));
-    scene.group_gone("job");
+    let actions = scene.look();
+    assert!(actions.contains(&Action::Report(Report::LeftRunning { id, pid })), "{actions:?}");
+    assert!(actions.contains(&Action::UntrackGroup { id, pid }), "{actions:?}");
     assert_eq!((scene.state("job"), scene.state("web")), ("done", "starting"));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Signal { .. })), "{actions:?}");
+}
+
+#[test]
+fn what_a_oneshot_that_fails_or_is_stopped_has_left_is_ended_with_it() {
+    let mut scene = Scene::begun(&[oneshot("job"), longrun("web")]);
+    scene.ends("job", Exit::Code(1), true);
+    assert_eq!(
+        (scene.signals(), scene.state("job")),
+        (vec!["job group: SIGTERM".into(), "job group: SIGCONT".into()], "stopping")
+    );
+    scene.group_gone("job");
+    assert_eq!(scene.state("job"), "failed");
+
+    let mut scene = Scene::begun(&[oneshot("job").stop(Signal::INT, None, false), longrun("web")]);
+    scene.ask_stop("job");
+    assert_eq!(scene.signals(), ["job: SIGINT", "job: SIGCONT"]);
+    scene.ends("job", Exit::Code(0), true);
+    assert_eq!(scene.signals(), ["job group: SIGTERM", "job group: SIGCONT"]);
 }
 
 #[test]

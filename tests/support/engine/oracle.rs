@@ -35,6 +35,7 @@ pub enum Property {
     PatienceIsGivenInFull,
     WhatDoesNotStopIsKilled,
     TheRestOfAGroupIsEnded,
+    WhatAOneshotLeavesGoesOn,
     AStopSignalIsTheRightOneAndFollowedByCont,
     AFinishScriptRunsOnceAfterEachEnd,
     FinishSayingStopIsObeyed,
@@ -253,6 +254,8 @@ pub struct Due {
     /// CONT came before the signal that it would take away.
     pub continued: Option<(Id, Pid, Target)>,
     pub leftovers: BTreeSet<Id>,
+    /// Oneshots that succeeded, and what they left: it is to go on.
+    pub left_running: BTreeMap<Id, Pid>,
     /// What is left of them was killed and has had its time: to be said, and to be given up.
     pub behind: BTreeMap<Id, Pid>,
     pub backoff: BTreeMap<Id, (Duration, u32)>,

@@ -23,6 +23,9 @@ impl Oracle {
         self.demand(due.leftovers.is_empty(), Property::TheRestOfAGroupIsEnded, || {
             format!("not told: {:?}", due.leftovers)
         });
+        self.demand(due.left_running.is_empty(), Property::WhatAOneshotLeavesGoesOn, || {
+            format!("somebody still waits for what they left: {:?}", due.left_running)
+        });
         self.demand(due.behind.is_empty(), Property::TheRestOfAGroupIsEnded, || {
             format!("they wait in vain: {:?}", due.behind)
         });

@@ -205,10 +205,13 @@ impl Oracle {
     fn exited(&mut self, id: Id, exit: Exit, group_left: bool) {
         let (now, kill_at, main) = (self.now, self.kill_at(id), self.main() == Some(id));
         let runs = self.stop.is_none();
+        let goes_on = group_left && self.leaves_on_purpose(id, exit);
+        let group_left = group_left && !goes_on;
         let Some(proc) = self.proc_mut(id) else { return };
         if !proc.leader {
             return;
         }
+        let pid = proc.pid;
         proc.leader = false;
         proc.rest = group_left;
         proc.exit = Some(exit);
@@ -219,6 +222,9 @@ impl Oracle {
             let old = proc.kill_by;
             proc.kill_by = Some(old.unwrap_or(kill_at));
             self.due.leftovers.insert(id);
+        }
+        if goes_on {
+            self.due.left_running.insert(id, pid);
         }
         let not_ready = self.proc(id).is_some_and(|proc| proc.not_ready);
         if role == Role::Run {
@@ -252,6 +258,15 @@ impl Oracle {
         if main && runs {
             self.begin_stop(Reason::Main);
         }
+    }
+
+    /// Returns whether it ends as a oneshot that succeeds by itself.
+    fn leaves_on_purpose(&self, id: Id, exit: Exit) -> bool {
+        let success = matches!(exit, Exit::Code(code) if self.services[id.0].spec.success_codes.contains(&code));
+        let by_itself = self.proc(id).is_some_and(|proc| {
+            proc.role == Role::Run && proc.leader && !proc.told && !proc.not_ready && proc.killed_at.is_none()
+        });
+        success && by_itself && self.is_oneshot(id)
     }
 
     /// Its time has come: it runs, if nothing else is the matter with it.

@@ -146,8 +146,11 @@ impl Oracle {
         self.judge_stop_signal(id, &proc, to, signal);
     }
 
-    /// What is left of it was killed and has had its time; nobody waits for it any more.
+    /// What is left of it was killed and has had its time, or is to go on: nobody waits for it any more.
     fn judge_abandon(&mut self, id: Id, pid: Pid) {
+        if let Some(left) = self.due.left_running.remove(&id) {
+            return self.demand(left == pid, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} {pid:?} {left:?}"));
+        }
         let fits = self.due.behind.remove(&id) == Some(pid);
         self.demand(fits, Property::PatienceIsGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
     }
@@ -338,6 +341,10 @@ impl Oracle {
             Report::Leftovers { id } => {
                 let left = self.due.leftovers.contains(id);
                 self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to be told"));
+            }
+            Report::LeftRunning { id, pid } => {
+                let left = self.due.left_running.get(id) == Some(pid);
+                self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
             }
             Report::Waiting { id, on } => {
                 let empty = on.iter().all(|on| self.met(*on));
