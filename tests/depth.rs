@@ -253,6 +253,24 @@ fn the_last_lines_tell_who_ended_the_container_and_what_it_last_said() {
 }
 
 #[test]
+fn the_last_lines_tell_what_was_asked_of_a_service_that_was_ended_for_it() {
+    if !possible() {
+        return;
+    }
+    let once = "essential = true\nrestart = \"never\"";
+    let ready = format!("{once}\nready = {{ path = \"/nowhere\", timeout = \"100ms\" }}");
+    let ended = app().service("db.toml", &shell("exec sleep 600", &ready)).run().expect(1);
+    let story = "the container ends with code 1: db was not ready within 100ms (`ready.timeout`); the last answer: ";
+    place(&ended, story);
+    let health = "health = { path = \"/nowhere\", interval = \"10ms\", failures = 2, then = \"stop-container\" }";
+    let ended = app().service("db.toml", &shell("exec sleep 600", health)).run().expect(1);
+    place(&ended, "the container ends with code 1: db was unhealthy: ");
+    let codes = format!("{once}\nsuccess_codes = [3]");
+    let ended = app().service("db.toml", &shell("exit 0", &codes)).run().expect(1);
+    place(&ended, "the container ends with code 1: db ended with code 0, which `success_codes` does not include");
+}
+
+#[test]
 fn whoever_started_the_container_is_told_when_all_is_up_and_when_it_stops() {
     if !possible() {
         return;

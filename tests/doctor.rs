@@ -211,15 +211,23 @@ fn a_service_that_cannot_run_is_fatal() {
         .service("broken.toml", &format!("command = [\"/tools/tool\"]\n{again}"))
         .service("over.toml", "script = \"exit 4\"\nrestart = { limit = 1 }\n")
         .service("once.toml", "type = \"oneshot\"\nscript = \"exit 5\"\nessential = false\nrestart = \"never\"\n")
+        .service("refused.toml", "command = [\"/tools/tool\"]\nrestart = \"never\"\n")
         .service("above.toml", "command = [\"probe\", \"--stay\"]\nrequires = [\"once\"]\n");
     let running = up(jail);
     let fatal = |states: &[serde_json::Value], name: &str| state(states, name)["finding"] == "fatal";
-    let (code, found) =
-        states(&running, |states| ["broken", "over", "once", "above"].iter().all(|name| fatal(states, name)));
+    let (code, found) = states(&running, |states| {
+        ["broken", "over", "once", "refused", "above"].iter().all(|name| fatal(states, name))
+    });
     assert_eq!(code, 2, "{found:#?}");
     let cause = |name: &str| state(&found, name)["cause"].as_str().unwrap_or_default().to_owned();
     assert!(cause("broken").contains("cannot execute"), "{found:#?}");
     assert!(cause("over").contains("last: code 4"), "{found:#?}");
-    assert!(cause("above").contains("requires once"), "{found:#?}");
+    assert!(cause("above").contains("requires once, which is failed"), "{found:#?}");
+    let fix = state(&found, "above")["fix"][0]["words"].as_str().unwrap_or_default();
+    assert!(fix.contains("see what is said of `once`"), "{fix}");
+    let (_, text) = run(&running, 0, &[BINARY, "status"]);
+    let refused = text.lines().find(|line| line.starts_with("refused ")).unwrap_or_default();
+    assert!(refused.contains("cannot execute `/tools/tool`: Exec format error"), "{text}");
+    assert!(!text.contains("(os error"), "{text}");
     running.stop();
 }

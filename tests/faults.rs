@@ -207,7 +207,7 @@ fn odd_ways_with_the_notification_fd_are_told_and_cost_nobody_else_anything() {
         .start();
     told(&running, "closes: closed its notification fd without a newline: it is not ready");
     for name in ["closes", "mute"] {
-        told(&running, &format!("{name}: not ready after"));
+        told(&running, &format!("{name}: not ready within"));
         told(&running, &format!("{name}: starts again in 100ms"));
         told(&running, &format!("{name}: failed: 2 failures in a row"));
     }
@@ -269,7 +269,7 @@ fn odd_ways_with_sd_notify_are_told_and_cost_nobody_else_anything() {
     told(&running, "twice: up");
     told(&running, "child: up");
     told(&running, "odd: a message to its notification socket was ignored: it is longer than 4096 bytes");
-    told(&running, "odd: not ready after 1.5s, stopping it");
+    told(&running, "odd: not ready within 1.5s (`ready.timeout`), stopping it");
     told(&running, "odd: failed: 1 failure in a row");
     told(&running, "victim: a message to its notification socket was ignored: uid 1 sent it, who is not the service's");
     let ended = running.stop().expect(0);
@@ -321,17 +321,17 @@ fn what_is_asked_badly_answered_is_told_with_the_answer() {
         .service("patient.toml", &format!("{sleeps}ready = {{ tcp = \"127.0.0.1:{free}\" }}\n"))
         .start();
     for (name, _, why) in &cases {
-        let line = told(&running, &format!("r-{name}: not ready after"));
+        let line = told(&running, &format!("r-{name}: not ready within"));
         assert!(line.contains("stopping it; the last answer: ") && line.contains(why), "{line}");
         let line = told(&running, &format!("h-{name}: unhealthy, 2 failures in a row, the last one: "));
         assert!(line.contains(why), "{line}");
     }
-    told(&running, "r-hangs: not ready after 1s, stopping it; the last answer: no answer yet");
+    told(&running, "r-hangs: not ready within 1s (`ready.timeout`), stopping it; the last answer: no answer yet");
     let line =
         told(&running, "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms");
     assert!(!line.is_empty());
     // Without a timeout it is waited for, and said now and then.
-    told(&running, "patient: not ready for 5.");
+    told(&running, "patient: not ready for 5");
     let line = told(&running, "patient: not ready for ");
     assert!(line.ends_with("connection refused"), "{line}");
     // Nobody asks any more of those that failed, and nothing piles up for those that hang.

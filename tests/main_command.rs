@@ -44,7 +44,22 @@ fn a_main_command_that_is_not_ready_in_time_is_stopped_and_the_container_ends_wi
     if possible() {
         let ready = "[main]\nready = { path = \"/nowhere\", timeout = \"100ms\" }\nsuccess_codes = [0, 143]\n";
         let ended = app().container_toml(ready).command(&["/bin/sh", "-c", SAYS]).run().expect(1);
-        assert!(ended.text(Origin::Err).contains("main: not ready after"), "{ended:#?}");
+        let text = ended.text(Origin::Err);
+        assert!(text.contains("main: not ready within 100ms (`main.ready.timeout`), stopping it"), "{ended:#?}");
+        let story =
+            "the container ends with code 1: the main command was not ready within 100ms (`main.ready.timeout`)";
+        assert!(text.contains(story), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_code_that_only_the_description_calls_a_failure_is_explained() {
+    if possible() {
+        let codes = "[main]\nsuccess_codes = [3]\n";
+        let ended = app().container_toml(codes).command(&["/bin/sh", "-c", "exit 0"]).run().expect(1);
+        let story = "the container ends with code 1: the main command ended with code 0, which `main.success_codes` does not \
+                     include";
+        assert!(ended.text(Origin::Err).contains(story), "{ended:#?}");
     }
 }
 

@@ -325,7 +325,7 @@ fn what_requires_a_service_starts_when_that_one_says_that_it_is_ready() {
         .service("silent.toml", &silent)
         .service("never.toml", &shell("echo too early; exec sleep 600", "requires = [\"silent\"]"))
         .start();
-    running.wait_for_line(|line| line.contains("silent: not ready after"), LIMIT);
+    running.wait_for_line(|line| line.contains("silent: not ready within"), LIMIT);
     running.wait_for_line(|line| line.contains("silent: starts again in"), LIMIT);
     running.wait_for_line(|line| line.contains("| runs"), LIMIT);
     let ended = running.stop().expect(0);

@@ -35,7 +35,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
     }
 }
 
-/// Returns a service as the engine sees it.
+/// Returns a service as the engine sees it; why it is as it is is told by whoever knows the words.
 pub fn service(line: &Status, now: Time) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),
@@ -48,7 +48,6 @@ pub fn service(line: &Status, now: Time) -> ServiceStatus {
             Exit::Code(code) => LastExit::Code(code),
             Exit::Signal(signal) => LastExit::Signal(signal.to_string()),
         }),
-        why: line.why.clone(),
         healthy: line.healthy,
         ..ServiceStatus::default()
     }

@@ -8,7 +8,7 @@ use super::exit_report::{self, ResponsibleService};
 use super::reports::{self, RunKind};
 use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
-use crate::supervise::{Exit, FailureReason, StatusState, StopReason, StopShares};
+use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 
 impl EventLoop<'_> {
     /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
@@ -52,16 +52,14 @@ impl EventLoop<'_> {
         }
         let responsible = self.supervisor.culprit().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            // How it ended is told in any case.
-            let why = self.supervisor.failed(id).filter(|why| !matches!(why, FailureReason::Ended(_)));
-            let why = why.map(|why| reports::reason(id, why, &self.supervisor, &self.refusals));
+            let how = reports::how_it_ended(id, &self.supervisor, &self.refusals);
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
-            Some(ResponsibleService { status, out_of_memory: self.processes.is_out_of_memory(id), why, last })
+            Some(ResponsibleService { status, out_of_memory: self.processes.is_out_of_memory(id), how, last })
         });
         let report = exit_report::lines(&self.because, code, responsible.as_ref());
-        // Whoever stands in for tini says nothing of a command that ended as it wanted to, whatever its code.
-        let plain = matches!(self.because, StopReason::Main(Exit::Code(_)))
-            && responsible.as_ref().is_some_and(|responsible| !responsible.out_of_memory && responsible.why.is_none());
+        // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.
+        let plain = self.because == StopReason::Main(Exit::Code(code))
+            && responsible.as_ref().is_some_and(|responsible| !responsible.out_of_memory);
         match self.run_kind == RunKind::Alone && plain {
             true => report.iter().for_each(|line| tracing::debug!("{line}")),
             false => report.iter().for_each(|line| tracing::error!("{line}")),

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::reports::{self, words};
+use super::reports;
 use crate::config::units::duration_words;
 use crate::log::lines;
 use crate::log::tail::TailLine;
-use crate::supervise::{Exit, Status, StopReason};
+use crate::supervise::{Status, StopReason};
 
 /// How many of its last lines are reported.
 pub const LAST: usize = 10;
@@ -18,8 +18,8 @@ pub struct ResponsibleService {
     pub status: Status,
     /// Whether it was killed for want of memory.
     pub out_of_memory: bool,
-    /// Why it is failed, where more is known than its end.
-    pub why: Option<String>,
+    /// How it ended, or why it is failed.
+    pub how: String,
     /// What it last said; `None`: its output does not pass through us.
     pub last: Option<Vec<TailLine>>,
 }
@@ -37,7 +37,7 @@ pub fn lines(because: &StopReason, code: u8, responsible: Option<&ResponsibleSer
 }
 
 fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
-    let ResponsibleService { status, out_of_memory, why, .. } = responsible;
+    let ResponsibleService { status, out_of_memory, how, .. } = responsible;
     let name = match because {
         StopReason::Main(_) => "the main command".to_owned(),
         StopReason::Signal(_)
@@ -46,20 +46,13 @@ fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
         | StopReason::Unhealthy(_)
         | StopReason::NothingLeft => status.name.to_string(),
     };
-    let how = match (because, why, status.last_exit) {
-        (StopReason::Unhealthy(_), ..) => " was unhealthy".to_owned(),
-        (_, Some(why), _) => format!(" failed: {why}"),
-        (_, None, Some(exit @ Exit::Code(_))) => format!(" ended with {}", words(exit)),
-        (_, None, Some(exit @ Exit::Signal(_))) => format!(" was killed by {}", words(exit)),
-        (_, None, None) => " could not be started".to_owned(),
-    };
     let memory = if *out_of_memory { " (out of memory)" } else { "" };
     let ran = status.last_ran.map(|ran: Duration| format!(", after {}", duration_words(ran))).unwrap_or_default();
     let again = match status.restarts {
         0 => String::new(),
         times => format!(", {}", reports::count(times, "restart")),
     };
-    format!("{name}{how}{memory}{ran}{again}")
+    format!("{name} {how}{memory}{ran}{again}")
 }
 
 fn printed(line: &TailLine) -> String {
@@ -74,9 +67,9 @@ mod tests {
     use crate::config::values::{ServiceName, Signal};
     use crate::log::clock::Now;
     use crate::log::own_messages::Stream;
-    use crate::supervise::{FailureReason, Id, StatusState, Time};
+    use crate::supervise::{Exit, FailureReason, Id, StatusState, Time};
 
-    fn responsible(last_exit: Option<Exit>, restarts: u32) -> ResponsibleService {
+    fn responsible(how: &str, restarts: u32) -> ResponsibleService {
         let status = Status {
             id: Id(0),
             name: ServiceName::new("db").unwrap(),
@@ -85,12 +78,12 @@ mod tests {
             pid: None,
             since: Time::default(),
             restarts,
-            last_exit,
+            last_exit: None,
             last_ran: Some(Duration::from_millis(182_000)),
             why: None,
             healthy: None,
         };
-        ResponsibleService { status, out_of_memory: false, why: None, last: None }
+        ResponsibleService { status, out_of_memory: false, how: how.to_owned(), last: None }
     }
 
     #[test]
@@ -104,8 +97,11 @@ mod tests {
             more: false,
             cut: false,
         };
-        let responsible =
-            ResponsibleService { out_of_memory: true, last: Some(vec![line]), ..responsible(Some(killed), 4) };
+        let responsible = ResponsibleService {
+            out_of_memory: true,
+            last: Some(vec![line]),
+            ..responsible("was killed by SIGKILL", 4)
+        };
         let because = StopReason::Essential(Id(0), FailureReason::Ended(killed));
         let expected = [
             "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3m 2s, 4 restarts",
@@ -117,17 +113,7 @@ mod tests {
 
     #[test]
     fn an_end_that_was_asked_for_has_no_story() {
-        assert!(lines(&StopReason::Asked, 0, Some(&responsible(None, 0))).is_empty());
+        assert!(lines(&StopReason::Asked, 0, Some(&responsible("ended with code 0", 0))).is_empty());
         assert!(lines(&StopReason::NothingLeft, 3, None).is_empty());
-    }
-
-    #[test]
-    fn a_limit_and_bad_health_are_told_as_such() {
-        let limited =
-            ResponsibleService { why: Some("10 failures in a row, last: code 1".to_owned()), ..responsible(None, 9) };
-        let told = lines(&StopReason::NothingLeft, 1, Some(&limited));
-        assert!(told[0].contains("db failed: 10 failures in a row, last: code 1, after 3m 2s, 9 restarts"), "{told:?}");
-        let told = lines(&StopReason::Unhealthy(Id(0)), 1, Some(&responsible(None, 0)));
-        assert!(told[0].contains("db was unhealthy, after"), "{told:?}");
     }
 }

@@ -1,12 +1,14 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::kill;
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, FailureReason, Id, Killed, Report, SpawnError, StopReason, Supervisor};
+use crate::supervise::{Exit, FailureReason, GivenUp, Id, Killed, Phase, Report, SpawnError};
+use crate::supervise::{StatusReason, StopReason, Supervisor};
 
 /// What is being run, as far as it matters for what is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,14 +109,10 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::NotReady { id, after, why: None } => {
-            tracing::warn!("{}: not ready after {}, stopping it", name(*id), duration_words(*after))
+            tracing::warn!("{}: {}, stopping it", name(*id), not_ready(*id, *after, supervisor))
         }
         Report::NotReady { id, after, why: Some(why) } => {
-            tracing::warn!(
-                "{}: not ready after {}, stopping it; the last answer: {why}",
-                name(*id),
-                duration_words(*after)
-            )
+            tracing::warn!("{}: {}, stopping it; the last answer: {why}", name(*id), not_ready(*id, *after, supervisor))
         }
         Report::NotYet { id, since, why } => {
             tracing::info!("{}: not ready for {} now: {why}", name(*id), duration_words(*since));
@@ -145,10 +143,10 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
         Report::Silent { id, after: None } => {
-            tracing::warn!("{}: says that it is not well (WATCHDOG=trigger)", name(*id));
+            tracing::warn!("{}: {SAYS_NOT_WELL}, stopping it", name(*id));
         }
         Report::Silent { id, after: Some(after) } => {
-            tracing::warn!("{}: did not say for {} that it is alive (WATCHDOG=1)", name(*id), duration_words(*after));
+            tracing::warn!("{}: {}, stopping it", name(*id), silent(*after));
         }
         Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause)),
         Report::Undone { id, exit: exit @ Exit::Code(0), took } => {
@@ -193,23 +191,91 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportConte
 pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &Refusals) -> String {
     match why {
         FailureReason::Ended(exit) => match supervisor.given_up(id) {
-            Some(why) => why.to_owned(),
-            None => format!("ended with {}", words(*exit)),
+            Some(why) => given_up(id, why, supervisor),
+            None => ended(id, *exit, supervisor),
         },
         FailureReason::Limit(times) => {
-            let last = match (supervisor.last_exit(id), refusals.get(&id)) {
-                _ if supervisor.given_up(id).is_some() => supervisor.given_up(id).unwrap_or_default().to_owned(),
-                (Some(exit), _) => words(exit),
-                (None, Some(why)) => refusal(why),
-                (None, None) => "could not be started".to_owned(),
+            let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusals.get(&id)) {
+                (Some(why), ..) => given_up(id, why, supervisor),
+                (None, Some(exit), _) => words(exit),
+                (None, None, Some(why)) => refusal(why),
+                (None, None, None) => "could not be started".to_owned(),
             };
             format!("{} in a row, last: {last}", count(*times, "failure"))
         }
         FailureReason::FinishSaidStop => "its finish script said 125".to_owned(),
-        FailureReason::Requirement(id) => format!("requires {}, which is failed", supervisor.name(*id)),
+        FailureReason::Requirement(id) => {
+            let word = supervisor.phase(*id).map_or("unknown", Phase::word);
+            format!("requires {}, which is {word}", supervisor.name(*id))
+        }
         FailureReason::CannotStart(why) => refusal(why),
         FailureReason::Skipped => "left out in this mode".to_owned(),
         FailureReason::FailedBefore => "failed before the step down".to_owned(),
+    }
+}
+
+/// Returns why a service is as it is, in words that name services.
+pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusals: &Refusals) -> String {
+    match why {
+        StatusReason::Failed(why) => reason(id, why, supervisor, refusals),
+        StatusReason::Held(None) => "stopped by hand".to_owned(),
+        StatusReason::Held(Some(with)) => format!("stopped with {}", supervisor.name(*with)),
+        StatusReason::GivenUp(why) => given_up(id, why, supervisor),
+    }
+}
+
+/// Returns why a run was ended although nobody asked for that.
+pub fn given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
+    match why {
+        GivenUp::NotReady { after, answer: None } => not_ready(id, *after, supervisor),
+        GivenUp::NotReady { after, answer: Some(answer) } => {
+            format!("{}; the last answer: {answer}", not_ready(id, *after, supervisor))
+        }
+        GivenUp::Unhealthy(found) => format!("unhealthy: {found}"),
+        GivenUp::Silent(None) => SAYS_NOT_WELL.to_owned(),
+        GivenUp::Silent(Some(after)) => silent(*after),
+    }
+}
+
+fn not_ready(id: Id, after: Duration, supervisor: &Supervisor) -> String {
+    let key = if supervisor.is_main(id) { "main.ready.timeout" } else { "ready.timeout" };
+    format!("not ready within {} (`{key}`)", duration_words(after))
+}
+
+const SAYS_NOT_WELL: &str = "said that it is not well (WATCHDOG=trigger)";
+
+fn silent(after: Duration) -> String {
+    format!("did not say for {} that it is alive (WATCHDOG=1)", duration_words(after))
+}
+
+/// Returns how the run that ended the container ended, as what is said of a service.
+pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusals: &Refusals) -> String {
+    match (supervisor.failed(id), supervisor.given_up(id)) {
+        (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
+            format!("failed: {}", reason(id, why, supervisor, refusals))
+        }
+        (_, Some(why @ (GivenUp::NotReady { .. } | GivenUp::Unhealthy(_)))) => {
+            format!("was {}", given_up(id, why, supervisor))
+        }
+        (_, Some(why @ GivenUp::Silent(_))) => given_up(id, why, supervisor),
+        (_, None) => match (supervisor.last_exit(id), refusals.get(&id)) {
+            (Some(exit), _) => ended(id, exit, supervisor),
+            (None, Some(why)) => format!("could not be started: {}", refusal(why)),
+            (None, None) => "could not be started".to_owned(),
+        },
+    }
+}
+
+/// Returns how a run ended by itself, and where that is a failure only because it was declared one.
+pub fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> String {
+    let codes = supervisor.spec(id).map(|spec| spec.success_codes.as_slice());
+    match exit {
+        Exit::Signal(signal) => format!("was killed by {signal}"),
+        Exit::Code(code) if codes.is_some_and(|codes| codes != [0] && !codes.contains(&code)) => {
+            let key = if supervisor.is_main(id) { "main.success_codes" } else { "success_codes" };
+            format!("ended with {}, which `{key}` does not include", words(exit))
+        }
+        Exit::Code(_) => format!("ended with {}", words(exit)),
     }
 }
 
@@ -233,8 +299,6 @@ pub fn count(number: u32, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::service::{Restart, RestartPolicy};
     use crate::supervise::{Event, Pid, Setup, Spec, Time};

@@ -3,6 +3,7 @@
 
 use super::Action;
 use super::Exit;
+use super::GivenUp;
 use super::Id;
 use super::Killed;
 use super::Pid;
@@ -20,6 +21,17 @@ use super::timers::Slot;
 use crate::config::values::Signal;
 
 impl Supervisor {
+    /// Ends a run that nobody asked to end.
+    pub(super) fn give_up_run(&mut self, id: Id, why: GivenUp) {
+        let cause = match why {
+            GivenUp::NotReady { .. } => Cause::NotReady,
+            GivenUp::Unhealthy(_) => Cause::Unhealthy,
+            GivenUp::Silent(_) => Cause::Silent,
+        };
+        self.services[id].given_up = Some(why);
+        self.terminate(id, cause);
+    }
+
     /// Tells its process (or group) to stop, and arms its patience.
     pub(super) fn terminate(&mut self, id: Id, cause: Cause) {
         let (run, ready) = match self.services[id].state {

@@ -68,7 +68,7 @@ impl Supervisor {
 
     /// Returns the code that a service's end for good amounts to; see the module's rules.
     pub(super) fn failure_code(&self, id: Id, why: &FailureReason) -> u8 {
-        let own = self.services[id].code.filter(|_| !self.services[id].ended_by_us);
+        let own = self.services[id].code.filter(|_| self.services[id].given_up.is_none());
         let failed = |code: Option<u8>| code.filter(|code| *code != 0).unwrap_or(FAILURE);
         match why {
             FailureReason::Ended(_)

@@ -30,7 +30,7 @@ mod timers;
 pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
 pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
-pub use report::{FailureReason, Killed, Report, StopReason};
+pub use report::{FailureReason, GivenUp, Killed, Report, StatusReason, StopReason};
 pub use restart::MIN_PAUSE;
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
@@ -332,8 +332,8 @@ pub struct Status {
     pub last_exit: Option<Exit>,
     /// How long it ran then.
     pub last_ran: Option<Duration>,
-    /// Why it is failed, or who stopped it, in words that name services.
-    pub why: Option<String>,
+    /// Why it is as it is.
+    pub why: Option<StatusReason>,
     /// Whether its health check passes; `None`: not checked.
     pub healthy: Option<bool>,
 }

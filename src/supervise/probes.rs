@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Action;
+use super::GivenUp;
 use super::Id;
 use super::ProbeKind;
 use super::ProbeResult;
@@ -12,7 +13,7 @@ use super::StopReason;
 use super::Time;
 use super::shutdown::ContainerState;
 use super::spec::{HealthRule, Readiness};
-use super::state::{Cause, ProbeState, State};
+use super::state::{ProbeState, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::probe::Then;
@@ -132,10 +133,13 @@ impl Supervisor {
                 let failures = looks.against;
                 *looks =
                     ProbeState { healthy: Some(false), unhealthy_reason: Some(why.clone()), ..ProbeState::default() };
-                self.report(Report::Unhealthy { id, failures, why });
+                self.report(Report::Unhealthy { id, failures, why: why.clone() });
                 match rule.then {
-                    Then::Restart => self.terminate(id, Cause::Unhealthy),
-                    Then::StopContainer => self.begin_stop(StopReason::Unhealthy(id)),
+                    Then::Restart => self.give_up_run(id, GivenUp::Unhealthy(why)),
+                    Then::StopContainer => {
+                        self.services[id].given_up = Some(GivenUp::Unhealthy(why));
+                        self.begin_stop(StopReason::Unhealthy(id));
+                    }
                     Then::Report => {}
                 }
             }
@@ -187,7 +191,7 @@ impl Supervisor {
     /// It did not say in time that it is alive (or said that it is not well).
     pub(super) fn silent(&mut self, id: Id, after: Option<Duration>) {
         self.report(Report::Silent { id, after });
-        self.terminate(id, Cause::Silent);
+        self.give_up_run(id, GivenUp::Silent(after));
     }
 
     /// More time, from now on: to become ready, or to stop while the container goes on. Less than it has is no news.

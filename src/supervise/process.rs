@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Action;
 use super::Exit;
 use super::FailureReason;
+use super::GivenUp;
 use super::Id;
 use super::Pid;
 use super::ProbeKind;
@@ -21,7 +22,6 @@ use super::spec::Readiness;
 use super::state::{Cause, End, GroupOwner, Run, State, Terminating};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use crate::config::units::duration_words;
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
@@ -227,18 +227,16 @@ impl Supervisor {
         }
     }
 
-    /// Its time has come.
-    pub(super) fn expire(&mut self, id: Id) {
+    /// Its time has come; it was due then.
+    pub(super) fn expire(&mut self, id: Id, due: Time) {
         match self.services[id].state {
             State::Starting { run } => {
                 let looks = &mut self.services[id].looks;
                 let unanswered = looks.open.then(|| "no answer yet".to_owned());
-                let why = looks.not_ready.take().or(unanswered);
-                let after = self.now.since(run.started);
-                let because = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                self.services[id].given_up = Some(format!("not ready after {}{because}", duration_words(after)));
-                self.report(Report::NotReady { id, after, why });
-                self.terminate(id, Cause::NotReady);
+                let answer = looks.not_ready.take().or(unanswered);
+                let after = due.since(run.started);
+                self.report(Report::NotReady { id, after, why: answer.clone() });
+                self.give_up_run(id, GivenUp::NotReady { after, answer });
             }
             State::Stopping { patience, .. }
             | State::Draining { patience, .. }
@@ -310,11 +308,6 @@ impl Supervisor {
 
     /// The command has ended and so has its finish script, if there is one and it could be started.
     fn after_end(&mut self, id: Id, end: End, finish: Option<Exit>) {
-        let service = &mut self.services[id];
-        service.ended_by_us = match end.cause {
-            Cause::NotReady | Cause::Unhealthy | Cause::Silent => true,
-            Cause::Itself | Cause::Asked | Cause::Shutdown => false,
-        };
         let well = self.succeeded(id, end);
         let service = &self.services[id];
         if !service.wanted {
@@ -343,6 +336,8 @@ impl Supervisor {
     fn run_failed(&mut self, id: Id, why: SpawnError) {
         let code = exit_code::spawn_code(why.errno);
         self.services[id].code = Some(code);
+        // There was no run that could have been ended by us.
+        self.services[id].given_up = None;
         self.report(Report::CannotStart { id, why: why.clone() });
         if self.is_main(id) {
             self.set(id, State::Down);

@@ -224,6 +224,33 @@ pub enum FailureReason {
     FailedBefore,
 }
 
+/// Why a run was ended although nobody asked for that: how it ended then is our doing, and its code is none of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It was not ready in time.
+    NotReady {
+        /// How long was waited.
+        after: Duration,
+        /// What was answered last, if it was asked.
+        answer: Option<String>,
+    },
+    /// Its health check failed; what that found.
+    Unhealthy(String),
+    /// It did not say for that long that it is alive; `None`: it said that it is not well.
+    Silent(Option<Duration>),
+}
+
+/// Why a service is as it is, where that is more than how it last ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusReason {
+    /// It is failed.
+    Failed(FailureReason),
+    /// Somebody stopped it by hand; or another one, which it requires.
+    Held(Option<Id>),
+    /// It pauses after a run that was ended for this.
+    GivenUp(GivenUp),
+}
+
 /// Why the container ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {

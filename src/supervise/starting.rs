@@ -99,7 +99,6 @@ impl Supervisor {
         service.starts = service.starts.saturating_add(1);
         service.restarts = service.restarts.saturating_add(u32::from(std::mem::take(&mut service.again)));
         service.given_up = None;
-        service.ended_by_us = false;
         self.set(id, State::Spawning);
         self.out.push(Action::Spawn { id, role: Role::Run, after: None });
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Exit;
 use super::FailureReason;
+use super::GivenUp;
 use super::Id;
 use super::Pid;
 use super::Role;
@@ -29,10 +30,8 @@ pub(super) struct Service {
     pub(super) restarts: u32,
     /// The next start is such a one.
     pub(super) again: bool,
-    /// Why its last run was told to stop although nobody asked for that, where it was not ready.
-    pub(super) given_up: Option<String>,
-    /// Its last run was told to stop although nobody asked for that: how it ended is our doing, and no code of its own.
-    pub(super) ended_by_us: bool,
+    /// Why its last run was told to stop although nobody asked for that.
+    pub(super) given_up: Option<GivenUp>,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
     /// How long it ran then.
@@ -70,7 +69,6 @@ impl Service {
             restarts: 0,
             again: false,
             given_up: None,
-            ended_by_us: false,
             last_exit: None,
             last_ran: None,
             code: None,

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::Exit;
 use super::FailureReason;
+use super::GivenUp;
 use super::Id;
 use super::Phase;
 use super::Pid;
 use super::Status;
+use super::StatusReason;
 use super::StopReason;
 use super::Time;
 use super::exit_code;
@@ -34,10 +36,7 @@ impl Supervisor {
                     restarts: service.restarts,
                     last_exit: service.last_exit,
                     last_ran: service.last_ran,
-                    why: self
-                        .why(id, service.state.why())
-                        .or_else(|| self.stopped(id))
-                        .or_else(|| self.pauses_because(id)),
+                    why: self.why(id),
                     healthy: service.looks.healthy,
                 }
             })
@@ -89,9 +88,12 @@ impl Supervisor {
     /// Returns how its last run ended; `None` where the last start was refused, so that there was no run.
     pub fn last_exit(&self, id: Id) -> Option<Exit> {
         let service = self.services.has(id).then(|| &self.services[id])?;
-        // A refused start has a code of its own and leaves the exit of the run before; a failure that ended with 0 has 1.
-        let fits = |exit: &Exit| service.code.is_none_or(|code| code == exit_code::code(*exit).max(1));
-        service.last_exit.filter(|exit| service.ended_by_us || fits(exit))
+        // A refused start has a code of its own and leaves the exit of the run before; what failed with 0 has 1.
+        let fits = |exit: &Exit| {
+            let own = exit_code::code(*exit);
+            service.code.is_none_or(|code| code == own || code == own.max(1))
+        };
+        service.last_exit.filter(|exit| service.given_up.is_some() || fits(exit))
     }
 
     /// Returns whether it ends so when all is well.
@@ -113,26 +115,21 @@ impl Supervisor {
         self.services.has(id).then(|| self.services[id].state.why()).flatten()
     }
 
-    /// Says in words why it is failed.
-    fn why(&self, id: Id, why: Option<&FailureReason>) -> Option<String> {
-        why.map(|why| match why {
-            FailureReason::Ended(exit) => self.given_up(id).map_or_else(|| in_words(*exit), str::to_owned),
-            FailureReason::Limit(times) => {
-                let last = || self.last_exit(id).map_or_else(|| "could not be started".to_owned(), shortly);
-                let last = self.given_up(id).map_or_else(last, str::to_owned);
-                format!("{times} {} in a row, last: {last}", if *times == 1 { "failure" } else { "failures" })
-            }
-            FailureReason::FinishSaidStop => "its finish script said 125".to_owned(),
-            FailureReason::Requirement(id) => format!("requires {}, which is {}", self.name(*id), self.word(*id)),
-            FailureReason::CannotStart(why) => why.words(&std::io::Error::from_raw_os_error(why.errno).to_string()),
-            FailureReason::Skipped => "left out in this mode".to_owned(),
-            FailureReason::FailedBefore => "failed before the step down".to_owned(),
-        })
+    /// Returns why it is as it is, where that is more than how it last ended.
+    fn why(&self, id: Id) -> Option<StatusReason> {
+        let service = &self.services[id];
+        let pauses = service.state.phase() == Phase::Backoff;
+        match (service.state.why(), service.held && !service.wanted, &service.given_up) {
+            (Some(why), ..) => Some(StatusReason::Failed(why.clone())),
+            (None, true, _) => Some(StatusReason::Held(service.held_with)),
+            (None, false, Some(why)) if pauses => Some(StatusReason::GivenUp(why.clone())),
+            (None, false, _) => None,
+        }
     }
 
-    /// Returns why its last run was given up before it was ever ready, if it was.
-    pub fn given_up(&self, id: Id) -> Option<&str> {
-        self.services.has(id).then(|| self.services[id].given_up.as_deref()).flatten()
+    /// Returns why its last run was ended although nobody asked for that, if it was.
+    pub fn given_up(&self, id: Id) -> Option<&GivenUp> {
+        self.services.has(id).then(|| self.services[id].given_up.as_ref()).flatten()
     }
 
     /// Returns what the latest readiness check found, while it is not ready.
@@ -151,41 +148,9 @@ impl Supervisor {
         self.services.has(id) && self.services[id].held && !self.services[id].wanted
     }
 
-    fn pauses_because(&self, id: Id) -> Option<String> {
-        let pauses = self.phase(id) == Some(Phase::Backoff);
-        self.given_up(id).filter(|_| pauses).map(|why| format!("it was {why}"))
-    }
-
     /// Returns in how long it is started again, while it pauses.
     pub fn pause_left(&self, id: Id, now: Time) -> Option<Duration> {
         let pauses = self.phase(id) == Some(Phase::Backoff);
         self.timers.get(id, Slot::State).filter(|_| pauses).map(|until| until.since(now))
-    }
-
-    /// Says who stopped it, if somebody did by hand.
-    fn stopped(&self, id: Id) -> Option<String> {
-        let service = &self.services[id];
-        (service.held && !service.wanted).then(|| match service.held_with {
-            None => "stopped by hand".to_owned(),
-            Some(with) => format!("stopped with {}", self.name(with)),
-        })
-    }
-
-    fn word(&self, id: Id) -> &'static str {
-        self.phase(id).map_or("unknown", Phase::word)
-    }
-}
-
-fn in_words(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("ended with code {code}"),
-        Exit::Signal(signal) => format!("killed by {signal}"),
-    }
-}
-
-fn shortly(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("code {code}"),
-        Exit::Signal(signal) => signal.to_string(),
     }
 }

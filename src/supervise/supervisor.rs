@@ -198,9 +198,9 @@ impl Supervisor {
         loop {
             if let Some(id) = self.work.pop_front() {
                 self.consider(id);
-            } else if let Some((id, slot)) = self.timers.pop(self.now) {
+            } else if let Some((due, id, slot)) = self.timers.pop(self.now) {
                 match slot {
-                    Slot::State => self.expire(id),
+                    Slot::State => self.expire(id, due),
                     Slot::Probe => self.look_again(id),
                     Slot::Watchdog => self.silent(id, self.services[id].watchdog),
                 }

@@ -82,13 +82,13 @@ impl Timers {
     }
 
     /// Takes one timer that is due at `now`, if there is one: the earliest.
-    pub(super) fn pop(&mut self, now: Time) -> Option<(Id, Slot)> {
+    pub(super) fn pop(&mut self, now: Time) -> Option<(Time, Id, Slot)> {
         let (at, id, slot) = *self.due.first()?;
         if at > now {
             return None;
         }
         self.set(id, slot, None);
-        Some((id, slot))
+        Some((at, id, slot))
     }
 }
 
@@ -109,9 +109,9 @@ mod tests {
         timers.set(Id(1), Slot::Probe, Some(at(3)));
         assert_eq!(timers.first(), Some(at(3)));
         assert_eq!(timers.pop(at(2)), None);
-        assert_eq!(timers.pop(at(3)), Some((Id(1), Slot::Probe)));
+        assert_eq!(timers.pop(at(3)), Some((at(3), Id(1), Slot::Probe)));
         assert_eq!(timers.pop(at(3)), None);
-        assert_eq!(timers.pop(at(9)), Some((Id(0), Slot::State)));
+        assert_eq!(timers.pop(at(9)), Some((at(5), Id(0), Slot::State)));
         assert_eq!(timers.first(), None);
     }
 

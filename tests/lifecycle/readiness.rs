@@ -2,7 +2,7 @@
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, ProbeResult, Readiness, Report};
+use stepdown::supervise::{Action, Event, GivenUp, ProbeResult, Readiness, Report, StatusReason};
 
 use super::seconds;
 use crate::support::engine::draft::{longrun, oneshot};
@@ -74,8 +74,8 @@ fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_o
     let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
     assert!(scene.look().contains(&Action::Report(last)));
     scene.dies("db", Signal::TERM);
-    let why = "it was not ready after 13s (refused late)";
-    assert_eq!((scene.state("db"), scene.status("db").why.as_deref()), ("backoff", Some(why)));
+    let why = GivenUp::NotReady { after: seconds(13), answer: Some("refused late".to_owned()) };
+    assert_eq!((scene.state("db"), scene.status("db").why), ("backoff", Some(StatusReason::GivenUp(why))));
 }
 
 #[test]

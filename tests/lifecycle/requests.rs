@@ -1,7 +1,7 @@
 //! What somebody asks for by hand.
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::Start;
+use stepdown::supervise::{Start, StatusReason};
 
 use crate::support::engine::draft::{longrun, main_command, oneshot};
 use crate::support::engine::scene::Scene;
@@ -24,8 +24,8 @@ fn a_stop_takes_dependents_down_first() {
     assert_eq!(scene.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
     scene.exits("db", 0);
     assert_eq!((scene.state("db"), scene.state("web"), scene.status("db").wanted), ("down", "down", false));
-    assert_eq!(scene.status("db").why.as_deref(), Some("stopped by hand"));
-    assert_eq!(scene.status("web").why.as_deref(), Some("stopped with db"));
+    assert_eq!(scene.status("db").why, Some(StatusReason::Held(None)));
+    assert_eq!(scene.status("web").why, Some(StatusReason::Held(Some(scene.id("db")))));
 }
 
 #[test]

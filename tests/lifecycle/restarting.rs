@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stepdown::config::service::RestartPolicy;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, Exit, Report};
+use stepdown::supervise::{Action, Event, Exit, FailureReason, Report, StatusReason};
 
 use super::seconds;
 use crate::support::engine::draft::{longrun, oneshot};
@@ -58,37 +58,43 @@ fn ten_failures_in_a_row_are_the_limit() {
     scene.executed("web");
     scene.exits("web", 1);
     assert_eq!((scene.state("web"), scene.status("web").wanted), ("failed", false));
-    assert_eq!(scene.status("web").why.as_deref(), Some("10 failures in a row, last: code 1"));
+    assert_eq!(scene.status("web").why, Some(StatusReason::Failed(FailureReason::Limit(10))));
     assert_eq!((scene.exit(), scene.deadline()), (None, None));
 }
 
 #[test]
-fn the_last_cause_is_told_with_the_limit() {
-    let why = |end: &dyn Fn(&mut Scene)| {
+fn with_the_limit_the_last_end_is_known_and_a_refused_start_is_none() {
+    let last = |end: &dyn Fn(&mut Scene)| {
         let mut scene = Scene::begun(&[longrun("web").limit(2), longrun("other")]);
         scene.executed("other");
         scene.executed("web");
         scene.exits("web", 1);
         end(&mut scene);
-        scene.status("web").why
+        assert_eq!(scene.status("web").why, Some(StatusReason::Failed(FailureReason::Limit(2))));
+        scene.last_exit("web")
     };
-    let killed = why(&|scene| {
+    let killed = last(&|scene| {
         scene.wait(1.0);
         scene.executed("web");
         scene.dies("web", Signal::KILL);
     });
-    assert_eq!(killed.as_deref(), Some("2 failures in a row, last: SIGKILL"));
-    let well = why(&|scene| {
+    assert_eq!(killed, Some(Exit::Signal(Signal::KILL)));
+    let well = last(&|scene| {
         scene.wait(1.0);
         scene.executed("web");
         scene.exits("web", 0);
     });
-    assert_eq!(well.as_deref(), Some("2 failures in a row, last: code 0"));
-    let refused = why(&|scene| {
+    assert_eq!(well, Some(Exit::Code(0)));
+    let refused = last(&|scene| {
         scene.refuse("web", 13);
         scene.wait(1.0);
     });
-    assert_eq!(refused.as_deref(), Some("2 failures in a row, last: could not be started"));
+    assert_eq!(refused, None);
+
+    let mut scene = Scene::begun(&[longrun("web"), longrun("other")]);
+    scene.executed("web");
+    scene.exits("web", 0);
+    assert_eq!((scene.state("web"), scene.last_exit("web")), ("backoff", Some(Exit::Code(0))));
 }
 
 #[test]

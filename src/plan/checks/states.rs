@@ -23,6 +23,8 @@ pub struct ServiceState {
     pub held: bool,
     /// Why it is as it is, in words.
     pub why: Option<String>,
+    /// What it requires that is not there, where it is failed for that.
+    pub lost: Option<String>,
     /// What it waits for, in words.
     pub waits_for: Vec<String>,
     /// Why its latest start was refused: no program was executed.
@@ -142,9 +144,8 @@ impl ServiceState {
 
     /// What to do about a service that ended.
     fn start_again(&self) -> Fix {
-        if let Some(required) = self.why.as_ref().and_then(|why| why.strip_prefix("requires ")) {
-            let name = required.split(',').next().unwrap_or_default();
-            return Fix::words(format!("see what is said of `{name}`; then `stepdown start {}`", self.name));
+        if let Some(lost) = &self.lost {
+            return Fix::words(format!("see what is said of `{lost}`; then `stepdown start {}`", self.name));
         }
         let again = match (self.is_main, &self.refused) {
             (true, _) => return Fix::words(self.read_log()),

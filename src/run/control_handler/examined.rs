@@ -5,7 +5,7 @@ use super::super::reports;
 use crate::control::answers::{LastExit, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
-use crate::supervise::{Id, Phase};
+use crate::supervise::{FailureReason, Id, Phase};
 use crate::sys::process::filter;
 
 impl EventLoop<'_> {
@@ -50,6 +50,10 @@ impl EventLoop<'_> {
             wanted: it.wanted,
             held: self.supervisor.is_held(id),
             why,
+            lost: match self.supervisor.failed(id) {
+                Some(FailureReason::Requirement(lost)) => Some(self.supervisor.name(*lost).to_string()),
+                Some(_) | None => None,
+            },
             waits_for: it.waits_for.clone(),
             refused: refused.filter(|_| is_refused).map(reports::refusal),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),

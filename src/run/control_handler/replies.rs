@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
+use super::super::reports;
 use super::super::service_entry::FileBytes;
 use super::response;
 use crate::config::values::Uid;
@@ -77,7 +78,8 @@ impl EventLoop<'_> {
             waits_for,
             next_run: self.processes.calendars.next(id).filter(|_| line.wanted),
             status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
-            why: line.why.clone().map(|why| {
+            why: line.why.as_ref().map(|why| {
+                let why = reports::status_reason(id, why, &self.supervisor, &self.refusals);
                 let out_of_memory = line.state == StatusState::Failed && self.processes.is_out_of_memory(id);
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),

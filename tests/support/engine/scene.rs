@@ -219,6 +219,11 @@ impl Scene {
     }
 
     /// Returns the state's word.
+    /// Returns how its last run ended, if its last start was not refused.
+    pub fn last_exit(&self, name: &str) -> Option<Exit> {
+        self.engine.last_exit(self.id(name))
+    }
+
     pub fn state(&self, name: &str) -> &'static str {
         self.status(name).state.word()
     }
