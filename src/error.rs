@@ -34,6 +34,8 @@ pub enum Place {
     },
     /// A word of the command line.
     Argument(String),
+    /// The main command: what follows `init --`.
+    MainCommand,
     /// The machine rather than anything written: a missing privilege, a full disk.
     Machine,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Place {
             Self::File { path, line: None } => out.write_str(&shown(path)),
             Self::File { path, line: Some(line) } => write!(out, "{}:{line}", shown(path)),
             Self::Argument(word) => write!(out, "`{}`", shown(word)),
+            Self::MainCommand => write!(out, "the main command"),
             Self::Machine => write!(out, "this container"),
         }
     }

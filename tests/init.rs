@@ -233,9 +233,9 @@ fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
 fn a_flag_in_the_place_of_the_main_command_is_told_where_it_belongs() {
     if possible() {
         let ended = app().command(&["--help"]).run();
-        let told = "cannot find the program `--help` in PATH; it is a flag and no program: what follows the image's name \
-            takes the place of CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for ours `docker run --entrypoint \
-            stepdown IMAGE --help`; nothing was done or started";
+        let told = "cannot find the program `--help` in PATH; it is a flag, not a program: what follows the image's name \
+            replaces CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for stepdown's own help `docker run \
+            --entrypoint stepdown IMAGE --help`; nothing was done or started";
         assert!(ended.text(Origin::Err).contains(told), "{ended:#?}");
         ended.expect(127);
     }

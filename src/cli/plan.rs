@@ -23,7 +23,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<P
         // An image's `COPY` makes them root's.
         facts.file_owners.clear();
     }
-    let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
+    let mut plan = plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {
         plan::checks::locate_all(&mut plan, doctor::ground);
     }

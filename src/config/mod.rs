@@ -128,7 +128,7 @@ impl Config {
         let MainCommand { at, user, success_codes, stop, ready, health, .. } = self.container.main.clone();
         let words = Some(self.main.clone()).filter(|words| !words.is_empty())?;
         Some(Service {
-            at: at.unwrap_or(Place::Machine),
+            at: at.unwrap_or(Place::MainCommand),
             user,
             success_codes,
             stop,

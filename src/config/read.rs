@@ -131,8 +131,7 @@ impl Budget {
 fn check_main(sources: &Sources, container: &Container, anything: bool, problems: &mut Problems) {
     match sources.main.first() {
         Some(program) if program.is_empty() => {
-            let what = "the main command names no program";
-            problems.push(Problem::new(Place::Argument(String::new()), what, "write `init -- PROGRAM …`"));
+            problems.push(Problem::new(Place::MainCommand, "names no program", "write `init -- PROGRAM …`"));
         }
         Some(_) => {}
         None if anything => {}
@@ -142,9 +141,13 @@ fn check_main(sources: &Sources, container: &Container, anything: bool, problems
                 Place::file(tree),
                 "holds no service, and there is no main command",
                 match container.main.at {
-                    None => "put NAME.toml there with `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND",
+                    None => {
+                        "put NAME.toml there with `command = [\"…\"]`, or give a command: `docker run IMAGE COMMAND`, \
+                         `stepdown check -- COMMAND`, `stepdown doctor -- COMMAND`"
+                    }
                     Some(_) => {
-                        "give the command that `[main]` describes: `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`"
+                        "give the command that `[main]` describes: `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`, \
+                         `stepdown doctor -- COMMAND`"
                     }
                 },
             ));

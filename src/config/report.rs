@@ -55,7 +55,7 @@ impl<'p> Report<'p> {
         for problem in other.problems {
             let line = match &problem.at {
                 Place::File { line, .. } => *line,
-                Place::Variable { .. } | Place::Argument(_) | Place::Machine => None,
+                Place::Variable { .. } | Place::Argument(_) | Place::MainCommand | Place::Machine => None,
             };
             if wanted(line) {
                 self.add(problem.at, problem.what, problem.remedy);

@@ -45,6 +45,21 @@ pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
     noted.or(plan)
 }
 
+/// Returns what [`boot`] does, for whoever asks before one: a main command that cannot be executed, with which the boot would
+/// end as a shell does, is a problem as a service's is.
+///
+/// # Errors
+/// As [`boot`]'s.
+pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
+    let (mut plan, mut noted) = whole(config, facts);
+    match noted.main.take() {
+        Some(fault) if plan.prepare.is_empty() => noted.problems.push(fault.problem()),
+        Some(fault) => plan.notices.push(fault.notice()),
+        None => {}
+    }
+    noted.or(plan)
+}
+
 /// Returns the plan and everything that stands in its way.
 pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let mut notes = Notes::default();

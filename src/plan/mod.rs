@@ -33,7 +33,7 @@ mod switch;
 pub mod trust;
 mod words;
 
-pub use boot::boot;
+pub use boot::{boot, preview};
 pub use boot_plan::{
     BootPlan, Credentials, Decision, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned, Privilege,
     ServicePlan, Step, Write,

@@ -1,7 +1,7 @@
 //! [`Notes`]: what planning finds out besides the plan, collected so that every problem is reported at once.
 //! Must not know what is planned.
 
-use super::finding::{Area, CauseKind, Trouble};
+use super::finding::{Area, CauseKind, Check, Trouble};
 use super::fix::Fix;
 use super::notice::Notice;
 use crate::error::{Error, Place, Problem, Problems, Refused};
@@ -12,6 +12,36 @@ pub(super) struct Notes {
     problems: Problems,
     refusals: Vec<Refusal>,
     notices: Vec<Notice>,
+    main: Option<MainFault>,
+}
+
+/// Why the main command cannot be executed. A boot starts nothing then and ends as a shell would; who asks before one is
+/// told it with all other problems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MainFault {
+    pub what: String,
+    pub remedy: String,
+    pub code: u8,
+}
+
+impl MainFault {
+    /// Returns it as a problem.
+    pub(super) fn problem(self) -> Problem {
+        Problem::new(Place::MainCommand, self.what, self.remedy)
+    }
+
+    /// Returns it as a check: nothing is started with it.
+    pub(super) fn check(self) -> Check {
+        let consequence = format!("the container does not start: exit {}, nothing is touched", self.code);
+        Check::fatal(Area::Service, "`main`", Trouble::new(self.what, consequence, self.remedy))
+    }
+
+    /// Returns it as a notice, where oneshots come first that may bring the program.
+    pub(super) fn notice(self) -> Notice {
+        let consequence = format!("unless a oneshot before it brings it, the container ends with {}", self.code);
+        let trouble = Trouble::new(self.what, consequence, self.remedy);
+        Notice::Degraded { area: Area::Service, subject: "`main`".to_owned(), trouble }
+    }
 }
 
 /// What the machine does not allow and the image requires.
@@ -29,6 +59,7 @@ pub(super) struct Refusal {
 pub(super) struct Noted {
     pub problems: Problems,
     pub refusals: Vec<Refusal>,
+    pub main: Option<MainFault>,
 }
 
 impl Notes {
@@ -46,6 +77,11 @@ impl Notes {
     pub(super) fn refuse_for(&mut self, area: Area, what: impl Into<String>, trouble: Trouble) {
         let Trouble { why, cause, fix, consequence: _ } = trouble;
         self.refusals.push(Refusal { area, what: what.into(), why, cause, fix });
+    }
+
+    /// Notes why the main command cannot be executed.
+    pub(super) fn main_fault(&mut self, fault: Option<MainFault>) {
+        self.main = fault;
     }
 
     /// Notes what the user should know and need not fix.
@@ -72,8 +108,8 @@ impl Notes {
 
     /// Returns the notices, and what stands in the way.
     pub(super) fn finish(self) -> (Vec<Notice>, Noted) {
-        let Self { problems, refusals, notices } = self;
-        (notices, Noted { problems, refusals })
+        let Self { problems, refusals, notices, main } = self;
+        (notices, Noted { problems, refusals, main })
     }
 }
 

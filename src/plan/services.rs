@@ -14,7 +14,7 @@ use super::finding::{Area, Trouble};
 use super::gains::Executor;
 use super::inherited::{Inherited, RemovedVariables};
 use super::judge::Judge;
-use super::notes::Notes;
+use super::notes::{MainFault, Notes};
 use super::obstacle::Obstacle;
 use super::switch::{RunsAs, SwitchAbility};
 use super::words;
@@ -92,6 +92,7 @@ pub(super) fn main(
     (notes, taken): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let fact = fact(common, service, &runs, "", &service.command);
+    notes.main_fault(main_fault(&service.command, fact.as_ref()));
     foreign(ServiceName::MAIN, fact.as_ref(), notes);
     let executor = executor(common, None, &runs);
     executor.judge("", &service.command, fact.as_ref(), notes);
@@ -174,10 +175,31 @@ pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, 
 
 fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
     let fact = facts.programs.get(ServiceName::MAIN);
-    let (what, help) = fault(&Command::Argv(main.argv.clone()), fact)?;
-    let is_flag = main.argv.first().is_some_and(|program| program.as_encoded_bytes().starts_with(b"-"));
-    let what = if fact == Some(&ProgramFact::NotFound) && !is_flag { what } else { format!("{what}; {help}") };
-    let code = match fact {
+    let command = Command::Argv(main.argv.clone());
+    let MainFault { what, remedy, code } = main_fault(&command, fact)?;
+    let what = match fact == Some(&ProgramFact::NotFound) && !is_flag(&command) {
+        true => what,
+        false => format!("{what}; {remedy}"),
+    };
+    Some((what, code))
+}
+
+fn main_fault(command: &Command, fact: Option<&ProgramFact>) -> Option<MainFault> {
+    let (what, remedy) = fault(command, fact)?;
+    let remedy = match is_flag(command) {
+        true => flag_for_program(&words::path(given(command))),
+        false => remedy,
+    };
+    Some(MainFault { what, remedy, code: exit_code(fact) })
+}
+
+fn is_flag(command: &Command) -> bool {
+    given(command).as_os_str().as_encoded_bytes().starts_with(b"-")
+}
+
+/// A shell's, for a command that it cannot execute.
+fn exit_code(fact: Option<&ProgramFact>) -> u8 {
+    match fact {
         Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Refused { .. }) => {
             EXIT_NOT_EXECUTABLE
         }
@@ -185,8 +207,7 @@ fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
             ProgramFact::NotFound | ProgramFact::NoInterpreter { .. } | ProgramFact::Found(_) | ProgramFact::Unknown(_),
         )
         | None => EXIT_NOT_FOUND,
-    };
-    Some((what, code))
+    }
 }
 
 /// Returns what is wrong with a program, and what to write instead.
@@ -200,9 +221,6 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         (Some(ProgramFact::NotFound), Command::Argv(_) | Command::File(_)) => {
             let whereabouts = if wanted.contains('/') { "" } else { " in PATH" };
             let what = format!("cannot find the program `{wanted}`{whereabouts}");
-            if wanted.starts_with('-') {
-                return Some((what, flag_for_program(&wanted)));
-            }
             (what, "write the path of a program that is in the image, or install this one".to_owned())
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
@@ -222,11 +240,11 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
     })
 }
 
-/// `docker run IMAGE --help`: Docker puts it in the place of CMD, which named the program.
+/// `docker run IMAGE --help`: Docker replaces CMD, which named the program, by it.
 fn flag_for_program(flag: &str) -> String {
     format!(
-        "it is a flag and no program: what follows the image's name takes the place of CMD as a whole; write `docker run \
-         IMAGE PROGRAM {flag}`, or for ours `docker run --entrypoint stepdown IMAGE --help`"
+        "it is a flag, not a program: what follows the image's name replaces CMD as a whole; write `docker run IMAGE \
+         PROGRAM {flag}`, or for stepdown's own help `docker run --entrypoint stepdown IMAGE --help`"
     )
 }
 

@@ -111,6 +111,6 @@ pub(super) fn entry(service: &Service) -> Option<&Path> {
 pub(super) fn path_of(place: &Place) -> Option<&Path> {
     match place {
         Place::File { path, .. } => Some(path),
-        Place::Variable { .. } | Place::Argument(_) | Place::Machine => None,
+        Place::Variable { .. } | Place::Argument(_) | Place::MainCommand | Place::Machine => None,
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Place, Problem, Problems};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{self, Where};
 use crate::inspect::wire;
-use crate::plan::checks::{self, Examination};
+use crate::plan::checks::{self, BootState, Examination};
 use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
 use crate::run::boot_context::{BootContext, members};
 use crate::run::{Origin, ReloadPlan, ServiceEntry};
@@ -90,7 +90,7 @@ impl Origin for BootContext {
     }
 
     fn examine(&self) -> Examination {
-        checks::of_plan(&self.config, &self.facts, &self.plan).of_the_past()
+        checks::of_plan(&self.config, &self.facts, &self.plan, BootState::Done).of_the_past()
     }
 }
 

@@ -17,7 +17,9 @@ fn a_good_tree_says_what_privilege_is_kept() {
     good(
         &Here::new().with("services.d/web.toml", WEB).with("services.d/db.toml", "command = [\"db\"]\n"),
         "services.d: 2 services, no problem\n\
-         privilege: started as root with Docker's default capabilities, PID 1 becomes app and keeps nothing\n",
+         privilege: started as root with Docker's default capabilities, PID 1 becomes app and keeps nothing\n\
+         note: whether the image has the programs, accounts and paths was not looked at; `RUN stepdown check` in the \
+         Dockerfile looks\n",
     );
     good(
         &Here::new()
@@ -25,7 +27,9 @@ fn a_good_tree_says_what_privilege_is_kept() {
             .with("services.d/web.toml", &format!("{WEB}capabilities = [\"NET_BIND_SERVICE\"]\n")),
         "services.d: 1 service, no problem\n\
          privilege: started as root with Docker's default capabilities, PID 1 becomes www-data and keeps NET_BIND_SERVICE\n\
-         \x20 because `web` is given NET_BIND_SERVICE\n",
+         \x20 because `web` is given NET_BIND_SERVICE\n\
+         note: whether the image has the programs, accounts and paths was not looked at; `RUN stepdown check` in the \
+         Dockerfile looks\n",
     );
 }
 
@@ -102,7 +106,7 @@ fn an_empty_tree_is_a_problem_unless_there_is_a_main_command() {
     bad(
         &here,
         "services.d: holds no service, and there is no main command; put NAME.toml there with `command = [\"…\"]`, or give \
-         a command: docker run IMAGE COMMAND\n1 problem\n",
+         a command: `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`, `stepdown doctor -- COMMAND`\n1 problem\n",
     );
     let said = here.run(&["check", "--", "nginx", "-g", "daemon off;"]);
     assert_eq!(said.code, 0, "{said:?}");
@@ -187,4 +191,46 @@ fn curly_quotes_are_not_suggested_back() {
     let said = Here::new().with("services.d/web.toml", "command = [“nginx”]\n").run(&["check"]);
     let remedy = said.out.split_once("; ").map(|(_, remedy)| remedy).unwrap_or_default();
     assert!(said.code == 100 && !remedy.contains('“') && !remedy.contains('”'), "{}", said.out);
+}
+
+#[test]
+fn the_main_command_of_a_tree_for_elsewhere_is_not_looked_up_and_a_flag_is_none() {
+    let here = Here::new();
+    let said = here.run(&["check", "--", "nosuch"]);
+    let note = "note: whether the image has the programs (the main command's too), accounts and paths was not looked at; `RUN \
+        stepdown check` in the Dockerfile looks\n";
+    assert!(said.code == 0 && said.out.contains(note), "{said:?}");
+    let flag = "the main command: cannot find the program `--help` in PATH; it is a flag, not a program: what follows the \
+        image's name replaces CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for stepdown's own help `docker run \
+        --entrypoint stepdown IMAGE --help`";
+    bad_with(&here, &["check", "--", "--help"], &format!("{flag}\n1 problem\n"));
+    let said = here.run(&["plan", "--", "--help"]);
+    assert_eq!((said.code, said.err), (100, format!("stepdown: cannot start, 1 problem:\n  {flag}\n")));
+}
+
+fn bad_with(here: &Here, arguments: &[&str], text: &str) {
+    assert_eq!(here.run(arguments), Said { code: 100, out: text.into(), err: String::new() });
+}
+
+#[test]
+fn the_main_command_of_this_image_is_judged_as_a_services_command_is() {
+    let here = Here::new();
+    let plain = here.put("plain", "#!/bin/sh\n", 0o644).display().to_string();
+    let lost = here.put("lost", "#!/none/sh\n", 0o755).display().to_string();
+    for (command, what) in [
+        ("nosuch", "cannot find the program `nosuch` in PATH; write the path of a program that is in".to_owned()),
+        (&plain, format!("cannot execute `{plain}`: it is a directory or has no execute bit; `RUN chmod +x {plain}`")),
+        (&lost, format!("cannot execute `{lost}`: it needs `/none/sh`, which is not in this image; install that")),
+    ] {
+        // Where no tree lies, `/etc` is meant.
+        let said = said(stepdown(["check", "--", command]).current_dir("/"));
+        assert!(said.code == 100 && said.out.starts_with(&format!("the main command: {what}")), "{said:?}");
+        let said = here.run(&["plan", "--", command]);
+        let told = format!("stepdown: cannot start, 1 problem:\n  the main command: {what}");
+        assert!(said.code == 100 && said.out.is_empty() && said.err.starts_with(&told), "{said:?}");
+        let said = run(&["doctor", "--", command]);
+        let (what, fix) = what.split_once("; ").unwrap();
+        assert!(said.code == 2 && said.out.contains("FATAL     `main`"), "{said:?}");
+        assert!(said.out.contains(what) && said.out.contains(fix), "{said:?}");
+    }
 }

@@ -128,6 +128,6 @@ fn a_description_without_a_command_is_noticed_or_refused() {
     assert_eq!(
         said,
         ["/etc/services.d: holds no service, and there is no main command; give the command that `[main]` describes: \
-          `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`"]
+          `docker run IMAGE COMMAND`, `stepdown check -- COMMAND`, `stepdown doctor -- COMMAND`"]
     );
 }

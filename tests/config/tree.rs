@@ -12,10 +12,11 @@ const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service
 #[test]
 fn an_empty_tree_needs_a_main_command() {
     given().says(&["/etc/services.d: holds no service, and there is no main command; put NAME.toml there with \
-        `command = [\"…\"]`, or give a command: docker run IMAGE COMMAND"]);
+        `command = [\"…\"]`, or give a command: `docker run IMAGE COMMAND`, `stepdown check -- \
+        COMMAND`, `stepdown doctor -- COMMAND`"]);
     let config = given().main("nginx").main("-g").config();
     assert_eq!(config.main, ["nginx", "-g"]);
-    given().main("").says(&["``: the main command names no program; write `init -- PROGRAM …`"]);
+    given().main("").says(&["the main command: names no program; write `init -- PROGRAM …`"]);
 }
 
 #[test]

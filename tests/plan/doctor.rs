@@ -493,3 +493,41 @@ fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
     assert!(plan(&config).contains(&said), "{:?}", plan(&config));
     assert_eq!(told(&config), 1);
 }
+
+#[test]
+fn an_account_that_the_boot_makes_is_told_in_its_tense() {
+    let (config, facts) = (Config { services: vec![longrun("web")], ..config() }, docker());
+    let accounts = |examination: &Examination| {
+        let check = examination.checks.iter().find(|check| check.area == Area::Accounts).unwrap();
+        note(check).to_owned()
+    };
+    assert_eq!(
+        accounts(&examine(&config, &facts)),
+        "`app` gets its lines in /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow at boot"
+    );
+    let plan = stepdown::plan::boot(&config, &facts).unwrap();
+    let over = of_plan(&config, &facts, &plan, BootState::Done);
+    assert_eq!(accounts(&over), "`app` has its lines in /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow");
+}
+
+#[test]
+fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it() {
+    let mut config = Config { main: vec!["nosuch".into()], ..config() };
+    let mut facts = docker();
+    facts.programs.insert(ServiceName::MAIN.to_owned(), ProgramFact::NotFound);
+    let of_main = |config: &Config| {
+        let found = examine(config, &facts);
+        found.checks.into_iter().find(|check| check.subject == "`main`").unwrap()
+    };
+    assert_eq!(of_main(&config).finding.verdict(), OverallResult::Fatal);
+    let problem = stepdown::plan::preview(&config, &facts).unwrap_err().to_string();
+    assert!(problem.contains("the main command: cannot find the program `nosuch` in PATH; "), "{problem}");
+    assert!(stepdown::plan::boot(&config, &facts).is_ok(), "the boot itself ends as a shell does");
+
+    config.services = vec![Service { kind: Kind::Oneshot, user: RunAs::Root, ..longrun("install") }];
+    assert_eq!(of_main(&config).finding.verdict(), OverallResult::Degraded);
+    let notices = stepdown::plan::preview(&config, &facts).unwrap().notices;
+    let notice = "`main`: cannot find the program `nosuch` in PATH; unless a oneshot before it brings it, the container ends \
+        with 127; ";
+    assert!(notices.iter().any(|it| it.to_string().starts_with(notice)), "{notices:?}");
+}

@@ -148,5 +148,10 @@ fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
         Command::File(path) => ProgramFact::Found(path.clone()),
     };
     let services = config.services.iter().map(|service| (service.name.as_str().to_owned(), of(&service.command)));
-    services.chain([(ServiceName::MAIN.to_owned(), found(config.main.first()))]).collect()
+    let main = match config.main.first() {
+        // `docker run IMAGE --help`: no image has a program of that name.
+        Some(flag) if flag.as_encoded_bytes().starts_with(b"-") => ProgramFact::NotFound,
+        program => found(program),
+    };
+    services.chain([(ServiceName::MAIN.to_owned(), main)]).collect()
 }

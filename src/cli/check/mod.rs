@@ -34,7 +34,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
     };
     let mut text = headline(place, &config);
     let (mut drops, mut identity) = (false, None);
-    match plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
+    match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
         Ok(plan) => {
             drops = plan.privilege.drop == DropLevel::ToApp;
             // Elsewhere the account's numbers are not known.
@@ -111,6 +111,16 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
     let _ = writeln!(text, "privilege: {stage}, {kept}");
     for reason in &privilege.reasons {
         let _ = writeln!(text, "  because {reason}");
+    }
+    if !installed {
+        let whose = if plan.main.is_some() { " (the main command's too)" } else { "" };
+        note(
+            text,
+            &format!(
+                "whether the image has the programs{whose}, accounts and paths was not looked at; `RUN stepdown check` in \
+                 the Dockerfile looks"
+            ),
+        );
     }
     for service in &plan.services {
         if let Some(why) = &service.skipped {

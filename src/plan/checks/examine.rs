@@ -14,14 +14,16 @@ use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::units::show_duration;
 use crate::error::Problems;
-use crate::plan::facts::Facts;
+use crate::plan::accounts::passwd;
+use crate::plan::facts::{AccountFile, Facts};
 use crate::plan::finding::Area;
 use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
+use crate::plan::groups;
 use crate::plan::notes::Refusal;
 use crate::plan::notice::Notice;
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, Step, boot};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot};
 use crate::text::shown;
 
 /// After this `docker stop` kills; a stop that may take longer has to be told.
@@ -84,7 +86,7 @@ impl Examination {
 
 /// Returns what a boot here would come to: also where it would end.
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
-    let (plan, noted) = boot::whole(config, facts);
+    let (mut plan, noted) = boot::whole(config, facts);
     let mut examination = of_problems(noted.problems);
     for Refusal { area, what, why, cause, fix } in noted.refusals {
         let cause = format!("{what}: {cause}");
@@ -92,8 +94,13 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
         let subject = if area == Area::StepDown { "step down" } else { "boot" };
         examination.checks.push(Check::fatal(area, subject, trouble));
     }
+    match noted.main {
+        Some(fault) if plan.prepare.is_empty() => examination.checks.push(fault.check()),
+        Some(fault) => plan.notices.push(fault.notice()),
+        None => {}
+    }
     // What else is wrong is worth telling too: all at once.
-    let mut plan = of_plan(config, facts, &plan);
+    let mut plan = of_plan(config, facts, &plan, BootState::Planned);
     if examination.checks.iter().any(|check| check.area == Area::StepDown) {
         // Nobody is become, so who could use what is not known.
         let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
@@ -116,9 +123,18 @@ pub fn of_problems(problems: Problems) -> Examination {
     Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
 }
 
-/// Returns what a plan shows that is, or was, followed.
-pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
-    let asker = QuestionBuilder { config, facts, plan };
+/// Whether a boot is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootState {
+    /// What it will do is told.
+    Planned,
+    /// What it did is told.
+    Done,
+}
+
+/// Returns what the plan of a boot shows.
+pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState) -> Examination {
+    let asker = QuestionBuilder { config, facts, plan, state };
     let mut checks = vec![
         Check::ok(Area::Mode, "mode", mode(plan.mode)),
         Check::ok(Area::Identity, "identity", identity(plan)),
@@ -126,7 +142,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan) -> Examination {
         Check::ok(Area::Pid, "process", process(config, facts, plan)),
         Check::ok(Area::Stop, "stop", stop(config.container.stop_timeout)),
     ];
-    steps(plan, &mut checks);
+    steps(plan, facts, state, &mut checks);
     checks.extend(plan.notices.iter().filter_map(Notice::check));
     if !checks.iter().any(|check| check.area == Area::TimeZone) {
         checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
@@ -214,7 +230,7 @@ fn stop(budget: Duration) -> String {
 }
 
 /// Accounts, the runtime directory, standard streams: no look is needed.
-fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
+fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
     for bundle in words::bundles(&plan.steps) {
         let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
@@ -223,13 +239,10 @@ fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
     }
     for (area, subject) in well {
         let of_area = |step: &Step| self::area(step) == Some(area);
-        let done = plan.steps.iter().filter(|planned| of_area(&planned.step));
-        let subjects: Vec<_> = done.map(|planned| words::subject(&planned.step)).collect();
+        let of_area: Vec<_> = plan.steps.iter().filter(|planned| of_area(&planned.step)).collect();
+        let subjects: Vec<_> = of_area.iter().map(|planned| words::subject(&planned.step)).collect();
         let note = match (area, subjects.is_empty()) {
-            (Area::Accounts, true) => format!("`{}` has its line in /etc/passwd", shown(&plan.identity.name)),
-            (Area::Accounts, false) => {
-                format!("`{}` has its lines in {}", shown(&plan.identity.name), subjects.join(", "))
-            }
+            (Area::Accounts, _) => accounts(plan, facts, &of_area, state),
             (Area::RuntimeDirectory, _) => runtime(plan),
             (_, true) => "nothing to do".to_owned(),
             (_, false) => {
@@ -237,6 +250,23 @@ fn steps(plan: &BootPlan, checks: &mut Vec<Check>) {
             }
         };
         checks.push(Check::ok(area, subject, note));
+    }
+}
+
+/// What the account files say of the app user, or will.
+fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&Planned], state: BootState) -> String {
+    let name = shown(&plan.identity.name);
+    let paths = |wanted: &dyn Fn(&Decision) -> bool| {
+        let wanted = steps.iter().filter(|planned| wanted(&planned.verdict));
+        wanted.map(|planned| words::subject(&planned.step)).collect::<Vec<_>>().join(", ")
+    };
+    let (all, written) = (paths(&|_| true), paths(&|verdict| *verdict == Decision::Do));
+    let known = passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), plan.identity.uid).is_some();
+    match state {
+        _ if all.is_empty() && known => format!("`{name}` has its line in /etc/passwd"),
+        _ if all.is_empty() => format!("uid {} has no line in /etc/passwd", plan.identity.uid),
+        BootState::Planned if !written.is_empty() => format!("`{name}` gets its lines in {written} at boot"),
+        BootState::Planned | BootState::Done => format!("`{name}` has its lines in {all}"),
     }
 }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
 pub(super) use examine::NOT_PID_ONE;
-pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
+pub use examine::{ALLOW_FILTERS, BootState, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub use limits::NO_FILTER;
 pub(super) use limits::{reported_as_limits, ulimit};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::examine::BootState;
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
@@ -106,6 +107,7 @@ pub(super) struct QuestionBuilder<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub plan: &'a BootPlan,
+    pub state: BootState,
 }
 
 impl QuestionBuilder<'_> {
@@ -149,6 +151,11 @@ impl QuestionBuilder<'_> {
                 Some(why) => checks.push(Check::degraded(Area::Service, tick(service), why.clone())),
                 None => self.of_service(service, how, &mut questions),
             }
+        }
+        // A main command that runs is not started again.
+        let main = self.config.main_service().filter(|_| self.state == BootState::Planned);
+        if let Some((service, how)) = main.as_ref().zip(self.plan.main.as_ref()) {
+            self.of_service(service, how, &mut questions);
         }
         // The paths travel as text.
         questions.retain(|question| question.path.to_str().is_some());
