@@ -1,12 +1,14 @@
 //! `doctor`: finds problems with this container, running or fresh, and prints the fix. Changes nothing.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use super::args::DoctorArgs;
 use super::output;
-use crate::config;
+use crate::config::{self, Config, Sources};
 use crate::control::client::{NoReply, ask};
 use crate::control::protocol::Query;
+use crate::error::Problems;
 use crate::inspect::doctor;
 use crate::inspect::facts;
 use crate::inspect::source::Where;
@@ -41,25 +43,49 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
     diagnosis.verdict.exit_code()
 }
 
-/// What a boot here would come to.
-fn fresh(command: Vec<std::ffi::OsString>) -> Examination {
-    match read(command) {
-        Ok(config) => checks::examine(&config, &facts::read(&config)),
-        Err(problems) => checks::of_problems(problems),
+/// What a boot here would do.
+fn fresh(command: Vec<OsString>) -> Examination {
+    let sources = super::sources(&Where::installed(), command);
+    let problems = match config::read(&sources) {
+        Ok(config) => return checks::examine(&config, &facts::read(&config)),
+        Err(problems) => problems,
+    };
+    let wrong = checks::of_problems(problems);
+    if !is_empty(&sources) {
+        return wrong;
+    }
+    // That nothing would be run is one thing; what the container is like is told as well.
+    match without_services(sources) {
+        Ok(config) => {
+            let rest = checks::examine(&config, &facts::read(&config));
+            Examination { checks: wrong.checks.into_iter().chain(rest.checks).collect(), ..rest }
+        }
+        Err(_) => wrong,
     }
 }
 
-/// Without a main command, and without a service, we are what is run.
-fn read(command: Vec<std::ffi::OsString>) -> Result<config::Config, crate::error::Problems> {
+/// Whether neither a service nor a main command is there.
+fn is_empty(sources: &Sources) -> bool {
+    sources.main.is_empty() && sources.trees.iter().all(|tree| tree.entries.is_empty())
+}
+
+/// Returns the configuration of a container in which nothing runs yet.
+fn without_services(sources: Sources) -> Result<Config, Problems> {
+    // It stands for a command that is not known.
+    let main = vec!["true".into()];
+    let config = config::read(&Sources { main, ..sources })?;
+    Ok(Config { main: Vec::new(), ..config })
+}
+
+/// Beside a PID 1 whose main command is not known here.
+fn read(command: Vec<OsString>) -> Result<Config, Problems> {
     let sources = super::sources(&Where::installed(), command);
-    let none = sources.main.is_empty() && sources.trees.iter().all(|tree| tree.entries.is_empty());
-    let main = if none { vec!["/proc/self/exe".into()] } else { sources.main };
-    config::read(&config::Sources { main, ..sources })
+    if is_empty(&sources) { without_services(sources) } else { config::read(&sources) }
 }
 
 /// Our PID 1 runs and does not tell: its ids are known, what its boot could not do is not.
 fn unreached(
-    command: Vec<std::ffi::OsString>,
+    command: Vec<OsString>,
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
     why: &NoReply,
 ) -> Examination {

@@ -82,3 +82,14 @@ fn without_a_pid_1_it_is_a_boot_here_and_its_arguments_are_checked() {
     assert_eq!(json["running"], false);
     assert!(said.code <= 2, "{}", said.out);
 }
+
+#[test]
+fn where_nothing_would_be_run_it_says_so_with_what_else_there_is_to_say() {
+    let said = run(&["doctor"]);
+    assert_eq!((said.code, said.err.as_str()), (2, ""), "{}", said.out);
+    let first = said.out.lines().find(|line| line.starts_with("FATAL")).unwrap_or_default();
+    assert!(first.ends_with("  holds no service, and there is no main command"), "{}", said.out);
+    assert!(said.out.contains("or give a command: `docker run IMAGE COMMAND`, "), "{}", said.out);
+    assert!(said.out.contains("`stepdown doctor -- COMMAND`\n"), "{}", said.out);
+    assert!(said.out.contains("\nok        mode ") && !said.out.contains("`main`"), "{}", said.out);
+}

@@ -13,9 +13,9 @@ fn owning(docker: &Docker, toml: &str) -> (Run, tempfile::TempDir) {
     (run, tree)
 }
 
-/// `docker run --entrypoint stepdown IMAGE doctor`
+/// `docker run --entrypoint stepdown IMAGE doctor -- true`: the image has no service.
 fn fresh(run: Run) -> Ended {
-    run.with("--entrypoint /usr/bin/stepdown").command(["doctor"]).ended()
+    run.with("--entrypoint /usr/bin/stepdown").command(["doctor", "--", "true"]).ended()
 }
 
 /// `docker exec CONTAINER stepdown doctor`: its code and what it said.
