@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::calendar::Calendar;
+use super::cron::Cron;
 use super::draft::{Draft, Link, Relation};
 use super::log_toml;
 use super::paths;
@@ -17,6 +18,7 @@ use super::suggest;
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
+use super::units;
 use super::values::{CapSet, Capability, ServiceName};
 use super::who;
 use crate::error::Place;
@@ -46,7 +48,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     links.extend(pipe(table, report));
     let log = log_toml::read(table, report);
     notice_log(name, &log, &links, &mut notices);
-    let every = table.get("every").and_then(|field| field.duration_from(LEAST_PERIOD, report));
+    let every = every(table, report);
     let calendar = calendar(table, report);
     let comes_again = every.is_some() || table.get("at").is_some();
     let flag = |key: &str, default: bool, report: &mut Report<'_>| {
@@ -108,6 +110,25 @@ fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut Report<'
     }
 }
 
+/// How often it runs.
+fn every(table: &Table<'_>, report: &mut Report<'_>) -> Option<Duration> {
+    let field = table.get("every")?;
+    let text = if field.is_string() { field.string(report)? } else { "" };
+    let instead = match Cron::read(text) {
+        Some(cron) => Some(format!("this is cron syntax; {}", cron.remedy())),
+        None => {
+            Calendar::parse(text).ok().map(|_| format!("this is a time, not a period; write `at = {}`", quoted(text)))
+        }
+    };
+    match instead {
+        Some(remedy) => {
+            field.refuse(remedy, report);
+            None
+        }
+        None => field.duration_from(LEAST_PERIOD, report),
+    }
+}
+
 /// When it runs, where that is told by the clock.
 fn calendar(table: &Table<'_>, report: &mut Report<'_>) -> Option<Calendar> {
     let field = table.get("at")?;
@@ -121,7 +142,12 @@ fn calendar(table: &Table<'_>, report: &mut Report<'_>) -> Option<Calendar> {
         return None;
     }
     let text = field.string(report)?;
-    Calendar::parse(text).map_err(|remedy| field.refuse(remedy, report)).ok()
+    let instead = |remedy: String| match (Cron::read(text), units::duration(text)) {
+        (Some(cron), _) => format!("this is cron syntax; {}", cron.remedy()),
+        (None, Ok(_)) => format!("this is a period, not a time; write `every = {}`", quoted(text)),
+        (None, Err(_)) => remedy,
+    };
+    Calendar::parse(text).map_err(|remedy| field.refuse(instead(remedy), report)).ok()
 }
 
 fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<String>) {

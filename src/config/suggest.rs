@@ -1,4 +1,4 @@
-//! "did you mean …?": the nearest of the known words, and words of other systems that mean one of ours.
+//! "did you mean …?": the nearest of the known words.
 //! Must not know what the words are for.
 
 /// Words longer than this are not compared: distance is quadratic and nobody meant them.
@@ -7,54 +7,12 @@ const LONGEST: usize = 64;
 /// A list in a message ends after this many words.
 const LISTED: usize = 40;
 
-/// What people write who know systemd, compose, supervisord, runit or Horust.
-const ELSEWHERE: [(&str, &str); 37] = [
-    ("before", "after"),
-    ("bounding_set", "capabilities"),
-    ("calendar", "at"),
-    ("cap_add", "capabilities"),
-    ("caps", "capabilities"),
-    ("chdir", "directory"),
-    ("cmd", "command"),
-    ("cron", "at"),
-    ("cwd", "directory"),
-    ("depends", "requires"),
-    ("depends_on", "requires"),
-    ("dependencies", "requires"),
-    ("entrypoint", "command"),
-    ("env", "environment"),
-    ("env_file", "environment_file"),
-    ("exec", "command"),
-    ("exec_start", "command"),
-    ("exitcodes", "success_codes"),
-    ("grace", "timeout"),
-    ("healthcheck", "health"),
-    ("kill_signal", "signal"),
-    ("logging", "log"),
-    ("on_calendar", "at"),
-    ("need", "requires"),
-    ("needs", "requires"),
-    ("owner", "user"),
-    ("respawn", "restart"),
-    ("retries", "failures"),
-    ("run", "command"),
-    ("schedule", "every"),
-    ("shell_command", "script"),
-    ("start_after", "after"),
-    ("ulimits", "limits"),
-    ("wait", "wait_for"),
-    ("wants", "after"),
-    ("work_dir", "directory"),
-    ("working_dir", "directory"),
-];
-
 /// Returns the known word that was probably meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }
     let plain = word.to_ascii_lowercase().replace('-', "_");
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == plain).map(|(_, ours)| *ours);
     let near = |ours: &str| {
         let bare = ours.to_ascii_lowercase().replace('-', "_");
         let (one, other) = (plain.chars().count(), bare.chars().count());
@@ -65,9 +23,6 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     };
     let mut best: Option<(usize, &str)> = None;
     for ours in known {
-        if elsewhere == Some(ours) {
-            return Some(ours);
-        }
         if let Some(distance) = near(ours)
             && best.is_none_or(|(least, _)| distance < least)
         {
@@ -130,13 +85,6 @@ mod tests {
         assert_eq!(nearest("notices", ["nice"]), None);
         assert_eq!(nearest("comments", ["command"]), None);
         assert_eq!(nearest("comand", KEYS), Some("command"));
-    }
-
-    #[test]
-    fn words_of_other_systems_are_known() {
-        assert_eq!(nearest("depends_on", KEYS), Some("requires"));
-        assert_eq!(nearest("WorkingDir", ["work"]), None);
-        assert_eq!(nearest("env", KEYS), Some("environment"));
     }
 
     #[test]

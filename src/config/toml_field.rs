@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::foreign_words;
 use super::keys::{KeyDoc, TableDoc};
 use super::quote::{escaped, quoted};
 use super::report::{Lines, Report};
@@ -156,7 +157,8 @@ impl<'t> Field<'t> {
         let text = self.string(report)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            self.refuse(one_of(text, words), report);
+            let foreign = foreign_words::value(self.name(), text);
+            self.refuse(foreign.map_or_else(|| one_of(text, words), str::to_owned), report);
         }
         found
     }

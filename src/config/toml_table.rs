@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::container_keys;
-use super::keys::{self, Status, TableDoc};
+use super::cron::Cron;
+use super::foreign_words;
+use super::keys::{self, FileKind, Status, TableDoc};
 use super::quote::{escaped, ticked};
 use super::report::{Lines, Report};
 use super::service_keys;
@@ -50,11 +52,38 @@ impl<'t> Table<'t> {
                 report.line(line, format!("{} is not available yet", self.called(name)), until_then);
             }
             None if report.is_full() => report.line(line, "", ""),
-            None => {
-                let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
-                report.line(line, format!("unknown key {}{place}", ticked(name)), self.instead(name));
-            }
+            None => self.unknown(name, line, report),
         }
+    }
+
+    /// Reports a key that is none of this table's, and of a systemd section each key in it.
+    fn unknown(&self, name: &str, line: usize, report: &mut Report<'_>) {
+        let value = self.table.get(name).map(Spanned::get_ref);
+        if let (Some(section), Some(inner)) = (self.section(name), value.and_then(DeValue::as_table)) {
+            let remedy = "write its keys at the top of this file, in our words";
+            report.line(line, format!("`[{section}]` is a section of a systemd unit"), remedy);
+            let inner = Self { name: String::new(), table: inner, lines: self.lines, line, doc: self.doc };
+            for key in inner.table.keys() {
+                let (name, line) = (key.get_ref().as_ref(), self.lines.at(key.span().start));
+                if let Some(remedy) = inner.foreign(name) {
+                    report.line(line, format!("{} is a key of systemd", ticked(name)), remedy);
+                }
+            }
+            return;
+        }
+        if let Some((_, Status::Later(until_then))) = self.of_other_file(name) {
+            report.line(line, format!("{} is not available yet", self.called(name)), until_then);
+            return;
+        }
+        let place = if self.name.is_empty() { String::new() } else { format!(" in {}", ticked(&self.name)) };
+        let system = foreign_words::find(name, self.doc).map_or("", |word| word.system);
+        let system = if system.is_empty() { String::new() } else { format!(" ({system})") };
+        report.line(line, format!("unknown key {}{place}{system}", ticked(name)), self.instead(name));
+    }
+
+    fn section(&self, name: &str) -> Option<&'static str> {
+        let is_service = self.doc.file == FileKind::Service && self.name.is_empty();
+        foreign_words::section(name).filter(|_| is_service)
     }
 
     fn instead(&self, name: &str) -> String {
@@ -72,7 +101,73 @@ impl<'t> Table<'t> {
             let keys = suggest::list(self.doc.names());
             return format!("it is a key of services; of the main command these are: {keys}");
         }
-        suggest::instead(name, "the keys are", self.doc.names())
+        if let Some((remedy, _)) = self.of_other_file(name) {
+            return match (self.doc.file, self.headers(name, FileKind::Container)) {
+                (FileKind::Container, Some(headers)) => format!(
+                    "write it below {headers}; a service's goes into its own file, such as /etc/services.d/NAME.toml"
+                ),
+                (FileKind::Container | FileKind::Service, _) => remedy.to_owned(),
+            };
+        }
+        if let Some(remedy) = self.foreign(name) {
+            return remedy;
+        }
+        match suggest::nearest(name, self.doc.names()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => self.in_a_table(name).unwrap_or_else(|| suggest::instead(name, "the keys are", self.doc.names())),
+        }
+    }
+
+    /// What to write instead of another system's word, or of another system's value of what may be meant.
+    fn foreign(&self, name: &str) -> Option<String> {
+        let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
+        if let Some(word) = foreign_words::find(name, self.doc) {
+            let cron = value.filter(|_| word.ours == "at").and_then(Cron::read);
+            return Some(cron.map_or_else(|| word.remedy(self.doc), |cron| cron.remedy()));
+        }
+        let same = |ours: &&str| ours.eq_ignore_ascii_case(name);
+        let ours = self.doc.names().find(same).filter(|ours| *ours != name)?;
+        let known = value.and_then(|value| foreign_words::value(ours, value));
+        Some(known.map_or_else(|| format!("did you mean `{ours}`?"), str::to_owned))
+    }
+
+    /// Whether it is a key at the top of the other kind of file, and what to do then.
+    fn of_other_file(&self, name: &str) -> Option<(&'static str, Status)> {
+        let (other, remedy) = match self.doc.file {
+            FileKind::Service => {
+                (&container_keys::CONTAINER, "it is a key of the container file: write it into /etc/stepdown.toml")
+            }
+            FileKind::Container => (
+                &service_keys::SERVICE,
+                "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml",
+            ),
+        };
+        other.key(name).filter(|_| self.name.is_empty()).map(|key| (remedy, key.status))
+    }
+
+    /// Where a key of the file itself goes that is one of a table, in this file or else in the other one.
+    fn in_a_table(&self, name: &str) -> Option<String> {
+        if !self.name.is_empty() {
+            return None;
+        }
+        if let Some(headers) = self.headers(name, self.doc.file) {
+            return Some(format!("write it below {headers}"));
+        }
+        match self.doc.file {
+            FileKind::Service => self.headers(name, FileKind::Container).map(|headers| {
+                format!("it is a key of the container file: write it into /etc/stepdown.toml, below {headers}")
+            }),
+            FileKind::Container => self
+                .headers(name, FileKind::Service)
+                .map(|headers| format!("it is a key of services: write it into the file of one, below {headers}")),
+        }
+    }
+
+    /// The tables of a kind of file that have such a key.
+    fn headers(&self, name: &str, file: FileKind) -> Option<String> {
+        let has = |table: &&keys::TableDoc| table.file == file && !table.name.is_empty() && table.key(name).is_some();
+        let all: Vec<_> = keys::reference().iter().filter(has).map(|table| format!("`{}`", table.header)).collect();
+        (!all.is_empty()).then(|| all.join(" or "))
     }
 
     fn called(&self, key: &str) -> String {
@@ -89,9 +184,15 @@ impl<'t> Table<'t> {
 
     /// Returns whether an unknown key, which was reported already, was probably meant as one of these.
     pub fn has_slip_of(&self, keys: &[&str]) -> bool {
-        let unknown = self.table.keys().map(|key| key.get_ref().as_ref()).filter(|name| self.doc.key(name).is_none());
-        let mut meant = unknown.filter_map(|name| suggest::nearest(name, self.doc.names()));
-        meant.any(|name| keys.contains(&name))
+        let names = |table: &'t DeTable<'t>| table.keys().map(|key| key.get_ref().as_ref());
+        let sections = self.table.iter().filter(|(key, _)| self.section(key.get_ref()).is_some());
+        let inner = sections.filter_map(|(_, value)| value.get_ref().as_table()).flat_map(names);
+        let unknown = names(self.table).filter(|name| self.doc.key(name).is_none()).chain(inner);
+        let means = |name: &str| {
+            let nearest = suggest::nearest(name, self.doc.names());
+            keys.iter().any(|key| nearest == Some(*key) || foreign_words::means(name, key))
+        };
+        unknown.into_iter().any(means)
     }
 
     /// Returns the value of a key, if it is there.

@@ -147,7 +147,7 @@ fn a_time_of_day_that_is_none_is_told_with_its_line_and_what_to_write() {
     let form = "write a time of day such as \"03:00\", with weekdays or a date before it such as \"Mon..Fri 03:00\" or \
                 \"*-*-01 03:00\"";
     at("at = \"3\"", &format!("3: `at` cannot be \"3\"; {form}"));
-    at("at = \"0 3 * * *\"", &format!("3: `at` cannot be \"0 3 * * *\"; {form}"));
+    at("at = \"0 3 *\"", &format!("3: `at` cannot be \"0 3 *\"; {form}"));
     at("at = \"\"", &format!("3: `at` cannot be \"\"; {form}"));
     at(
         "at = 3",
@@ -178,7 +178,7 @@ fn a_time_of_day_that_is_none_is_told_with_its_line_and_what_to_write() {
         "4: `stop_command` means nothing with `at`: between its times there is nothing to undo; \
          clear up at the end of the command itself, and remove it",
     );
-    at("cron = \"0 3 * * *\"", "3: unknown key `cron`; did you mean `at`?");
+    at("cron = \"0 3 * * *\"", "3: unknown key `cron`; write `at = \"03:00\"`");
     web("at = \"03:00\"").web_says(&["2: `at` means nothing on a longrun; write `type = \"oneshot\"`, or remove it"]);
     web("requires = [\"backup\"]")
         .toml("backup", "type = \"oneshot\"\ncommand = [\"x\"]\nat = \"03:00\"\n")

@@ -155,7 +155,7 @@ fn users_and_groups_that_cannot_be_one_are_refused() {
 fn unknown_keys_are_told_the_nearest_one() {
     table(&[
         ("restrat = 1", &["2: unknown key `restrat`; did you mean `restart`?"]),
-        ("depends_on = []", &["2: unknown key `depends_on`; did you mean `requires`?"]),
+        ("depends_on = []", &["2: unknown key `depends_on` (compose); write `requires = [\"db\"]`"]),
         ("[stop]\nsignl = 1", &["3: unknown key `signl` in `stop`; did you mean `signal`?"]),
         ("[stop]\ncolour = 1", &["3: unknown key `colour` in `stop`; the keys are: signal, timeout, group"]),
         (
@@ -183,7 +183,7 @@ fn what_is_run_must_be_said_once() {
     given().toml("web", "").says(&[&format!("/etc/services.d/web.toml: has neither `command` nor `script`; {what}")]);
     for (text, expected) in [
         ("comand = [\"nginx\"]", "1: unknown key `comand`; did you mean `command`?"),
-        ("exec = \"nginx\"", "1: unknown key `exec`; did you mean `command`?"),
+        ("exec = \"nginx\"", "1: unknown key `exec`; write `command = [\"nginx\", \"-g\", \"daemon off;\"]`"),
         ("scirpt = \"nginx\"", "1: unknown key `scirpt`; did you mean `script`?"),
     ] {
         given().toml("web", text).says(&[&format!("/etc/services.d/web.toml:{expected}")]);
@@ -276,4 +276,128 @@ fn every_problem_of_every_file_comes_at_once() {
             "/etc/services.d/web.toml:4: `after`: there is no service `dbb`; did you mean `db`? services are: db",
             "/etc/stepdown.toml:1: `drop` cannot be \"no\"; write one of \"auto\", \"app\", \"root\"",
         ]);
+}
+
+#[test]
+fn words_of_other_systems_name_the_key_that_does_it_here() {
+    table(&[
+        ("WorkingDirectory = \"/srv\"", &["2: unknown key `WorkingDirectory` (systemd); write `directory = \"/srv\"`"]),
+        (
+            "EnvironmentFile = \"/etc/x\"",
+            &["2: unknown key `EnvironmentFile` (systemd); write `environment_file = \"/config/web.env\"`"],
+        ),
+        ("Restart = \"on-failure\"", &["2: unknown key `Restart`; did you mean `restart`?"]),
+        ("OnCalendar = \"daily\"", &["2: unknown key `OnCalendar` (systemd); write `at = \"03:00\"`"]),
+        (
+            "stop_grace_period = \"5s\"",
+            &["2: unknown key `stop_grace_period` (compose); write `stop = { timeout = \"5s\" }`"],
+        ),
+        (
+            "[healthcheck]\ntest = [\"x\"]",
+            &["2: unknown key `healthcheck` (compose); write `health = { http = \"http://127.0.0.1/ping\" }`"],
+        ),
+        ("init = true", &["2: unknown key `init` (compose); remove it: stepdown is the init"]),
+        (
+            "autostart = true",
+            &["2: unknown key `autostart` (supervisord); remove it: what lies in the tree is started at boot"],
+        ),
+        ("autorestart = true", &["2: unknown key `autorestart` (supervisord); write `restart = \"on-failure\"`"]),
+        ("startsecs = 1", &["2: unknown key `startsecs` (supervisord); write `ready = { delay = \"2s\" }`"]),
+        ("stopwaitsecs = 1", &["2: unknown key `stopwaitsecs` (supervisord); write `stop = { timeout = \"5s\" }`"]),
+        ("stopsignal = \"QUIT\"", &["2: unknown key `stopsignal`; write `stop = { signal = \"QUIT\" }`"]),
+        ("notification-fd = 3", &["2: unknown key `notification-fd` (s6); write `ready = { fd = 3 }`"]),
+        ("timeout-kill = 5000", &["2: unknown key `timeout-kill` (s6); write `stop = { timeout = \"5s\" }`"]),
+        ("down-signal = \"QUIT\"", &["2: unknown key `down-signal` (s6); write `stop = { signal = \"QUIT\" }`"]),
+        ("[stop]\nkill_signal = 1", &["3: unknown key `kill_signal` in `stop` (systemd); write `signal = \"QUIT\"`"]),
+        (
+            "restart = \"unless-stopped\"",
+            &[
+                "2: `restart` cannot be \"unless-stopped\"; write `restart = \"always\"`: whoever stops it by hand keeps it stopped",
+            ],
+        ),
+        (
+            "type = \"forking\"",
+            &[
+                "2: `type` cannot be \"forking\"; run the program in the foreground, where its first process stays (`nginx -g \
+             \"daemon off;\"`), and write `type = \"longrun\"`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_unit_of_systemd_is_told_key_by_key() {
+    let unit = "[Unit]\nDescription = \"x\"\nAfter = \"db.service\"\n[Service]\nType = \"forking\"\nExecStart = \"x\"\n\
+        User = \"www\"\n[Install]\nWantedBy = \"multi-user.target\"\n";
+    let said: Vec<String> = given().toml("web", unit).problems();
+    let said: Vec<_> = said.iter().map(|line| line.trim_start_matches("/etc/services.d/web.toml:")).collect();
+    let section = "is a section of a systemd unit; write its keys at the top of this file, in our words";
+    assert_eq!(
+        said,
+        [
+            &format!("1: `[Unit]` {section}"),
+            "2: `Description` is a key of systemd; write it as a comment: `# …`",
+            "3: `After` is a key of systemd; did you mean `after`?",
+            &format!("4: `[Service]` {section}"),
+            "5: `Type` is a key of systemd; run the program in the foreground, where its first process stays (`nginx -g \
+             \"daemon off;\"`), and write `type = \"longrun\"`",
+            "6: `ExecStart` is a key of systemd; write `command = [\"nginx\", \"-g\", \"daemon off;\"]`",
+            "7: `User` is a key of systemd; did you mean `user`?",
+            &format!("8: `[Install]` {section}"),
+            "9: `WantedBy` is a key of systemd; remove it: what lies in the tree is started at boot",
+        ]
+    );
+}
+
+#[test]
+fn a_period_of_crons_and_a_time_in_the_place_of_a_period_are_translated() {
+    let job = |text: &str, expected: &str| {
+        web(&format!("type = \"oneshot\"\n{text}")).web_says(&[&format!("3: {expected}")]);
+    };
+    job("every = \"0 3 * * *\"", "`every` cannot be \"0 3 * * *\"; this is cron syntax; write `at = \"03:00\"`");
+    job(
+        "at = \"*/15 9-17 * * 1-5\"",
+        "`at` cannot be \"*/15 9-17 * * 1-5\"; this is cron syntax; write `at = \"Mon..Fri \
+         9..17:*/15\"`",
+    );
+    job(
+        "every = \"0 3 13 * 5\"",
+        "`every` cannot be \"0 3 13 * 5\"; this is cron syntax; it means either day: write two \
+         oneshots, `at = \"*-*-13 03:00\"` and `at = \"Fri 03:00\"`",
+    );
+    job("every = \"daily\"", "`every` cannot be \"daily\"; this is a time, not a period; write `at = \"daily\"`");
+    job("at = \"1h\"", "`at` cannot be \"1h\"; this is a period, not a time; write `every = \"1h\"`");
+    job("schedule = \"0 3 * * *\"", "unknown key `schedule`; write `at = \"03:00\"`");
+}
+
+#[test]
+fn a_key_of_the_other_file_or_of_a_table_is_told_where_it_belongs() {
+    let container = "it is a key of the container file: write it into /etc/stepdown.toml";
+    for key in
+        ["pid1_filter = true", "drop = \"app\"", "stop_timeout = \"5s\"", "[[own]]", "[app]", "[signals]", "[main]"]
+    {
+        let name = key.trim_matches(['[', ']']).split(' ').next().unwrap();
+        web(key).web_says(&[&format!("2: unknown key `{name}`; {container}")]);
+    }
+    table(&[
+        ("device_groups = []", &[&format!("2: unknown key `device_groups`; {container}, below `[app]`")]),
+        ("interval = \"5s\"", &["2: unknown key `interval`; write it below `[ready]` or `[health]`"]),
+        (
+            "[secrets]",
+            &["2: `secrets` is not available yet; read the file in the service's command, or use `environment_file`"],
+        ),
+    ]);
+    let service = "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml";
+    for key in ["command", "requires", "health", "umask"] {
+        let said = web("").container(&format!("{key} = 1")).problems();
+        let own = "; a service's goes into its own file, such as /etc/services.d/NAME.toml";
+        let place = match key {
+            "umask" => format!("write it below `[app]`{own}"),
+            "health" => format!("write it below `[main]`{own}"),
+            _ => service.to_owned(),
+        };
+        assert_eq!(said, [format!("/etc/stepdown.toml:1: unknown key `{key}`; {place}")]);
+    }
+    let said = web("").container("uid = 5").problems();
+    assert_eq!(said, ["/etc/stepdown.toml:1: unknown key `uid`; write it below `[app]`"]);
 }

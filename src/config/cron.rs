@@ -1,0 +1,245 @@
+//! Lines of crontab(5) as calendar events: what stands in `every` or `at` of whoever comes from cron is told in our words.
+//! Text in, text out; must not know where it stood.
+
+use super::calendar::Calendar;
+
+/// What a text that reads as cron's means here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cron {
+    /// The value of `at` that comes at the same minutes.
+    At(String),
+    /// It comes once, at the start.
+    AtStart,
+    /// It comes on days of the month, and on days of the week: two events.
+    EitherDay(String, String),
+    /// Nothing that can be written here.
+    Other,
+}
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+/// The same days in the order of a calendar event's week.
+const WEEK: [(u32, &str); 7] = [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")];
+
+const NICKNAMES: [(&str, &str); 7] = [
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+    ("@monthly", "0 0 1 * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@hourly", "0 * * * *"),
+];
+
+impl Cron {
+    /// Returns what the text means, if it reads as cron's: five fields, or a nickname.
+    pub fn read(text: &str) -> Option<Self> {
+        let lower = text.trim().to_ascii_lowercase();
+        if lower == "@reboot" {
+            return Some(Self::AtStart);
+        }
+        let line = NICKNAMES.iter().find(|(name, _)| *name == lower).map_or(lower.as_str(), |(_, line)| *line);
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_field = |field: &&str| field.starts_with(|first: char| first.is_ascii_digit() || "*?".contains(first));
+        match fields.as_slice() {
+            [minute, hour, day, month, weekday] if [minute, hour].into_iter().all(is_field) => {
+                Some(translated(minute, hour, day, month, weekday).unwrap_or(Self::Other))
+            }
+            // With seconds (Quartz), or a crontab's whole line.
+            [minute, hour, ..] if fields.len() > 5 && [minute, hour].into_iter().all(is_field) => Some(Self::Other),
+            _ => None,
+        }
+    }
+
+    /// Returns what to write instead, after "this is cron syntax".
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::At(event) => format!("write `at = \"{event}\"`"),
+            Self::AtStart => "leave both out: a oneshot runs at the start".to_owned(),
+            Self::EitherDay(day, weekday) => {
+                format!("it means either day: write two oneshots, `at = \"{day}\"` and `at = \"{weekday}\"`")
+            }
+            Self::Other => "write a time such as `at = \"03:00\"` or `at = \"Mon..Fri 03:00\"`, or a period such as \
+                            `every = \"1h\"`"
+                .to_owned(),
+        }
+    }
+}
+
+fn translated(minute: &str, hour: &str, day: &str, month: &str, weekday: &str) -> Option<Cron> {
+    let (minute, hour) = (numbers(minute, &[])?, numbers(hour, &[])?);
+    let time = match (minute.as_str(), hour.as_str()) {
+        (minute, hour) if plain(minute) && plain(hour) => format!("{hour:0>2}:{minute:0>2}"),
+        (minute, hour) if plain(minute) => format!("{hour}:{minute:0>2}"),
+        (minute, hour) => format!("{hour}:{minute}"),
+    };
+    // A field that begins with `*` leaves the other one alone to decide (crontab(5), "Note").
+    let either = !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']);
+    let (day, month, week) = (numbers(day, &[])?, numbers(month, &MONTHS)?, days_of_week(weekday)?);
+    let date = match (day.as_str(), month.as_str()) {
+        ("*", "*") => None,
+        (day, month) => Some(format!("*-{month}-{day}")),
+    };
+    let event = |week: Option<&str>, date: Option<&str>| {
+        let words = [week, date, Some(time.as_str())].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Calendar::parse(&words).is_ok().then_some(words)
+    };
+    let (week, date) = (week.as_deref(), date.as_deref());
+    match either {
+        true => {
+            let months = if month == "*" { None } else { Some(format!("*-{month}-*")) };
+            Some(Cron::EitherDay(event(None, date)?, event(week, months.as_deref())?))
+        }
+        false => event(week, date).map(Cron::At),
+    }
+}
+
+fn plain(field: &str) -> bool {
+    !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A field in a calendar event's words: `1-5` is `1..5`.
+fn numbers(field: &str, names: &[&str]) -> Option<String> {
+    if field == "?" {
+        return Some("*".to_owned());
+    }
+    let number = |word: &str| match (word, names.iter().position(|name| *name == word)) {
+        (_, Some(at)) => Some((at + 1).to_string()),
+        (word, None) => plain(word).then(|| word.to_owned()),
+    };
+    let part = |part: &str| {
+        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+        let range = match (range, range.split_once('-')) {
+            ("*", _) => "*".to_owned(),
+            (_, Some((first, last))) => format!("{}..{}", number(first)?, number(last)?),
+            (one, None) => number(one)?,
+        };
+        match step {
+            None => Some(range),
+            Some(step) => plain(step).then(|| format!("{range}/{step}")),
+        }
+    };
+    field.split(',').map(part).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
+}
+
+/// The days of a week, by name; `None` inside: every day.
+fn days_of_week(field: &str) -> Option<Option<String>> {
+    let number = |word: &str| match DAYS.iter().position(|name| *name == word) {
+        Some(at) => u32::try_from(at).ok(),
+        None => word.parse::<u32>().ok().filter(|day| plain(word) && *day <= 7),
+    };
+    let mut days = [false; 8];
+    for part in field.split(',') {
+        let (range, step) = part.split_once('/').map_or((part, "1"), |(range, step)| (range, step));
+        let step = step.parse::<usize>().ok().filter(|step| *step > 0)?;
+        let (first, last) = match (range, range.split_once('-')) {
+            ("*" | "?", _) => (0, 6),
+            (_, Some((first, last))) => (number(first)?, number(last)?),
+            (one, None) => (number(one)?, number(one)?),
+        };
+        if first > last {
+            return None;
+        }
+        for day in (first..=last).step_by(step) {
+            *days.get_mut(usize::try_from(day).ok()?)? = true;
+        }
+    }
+    // 7 is Sunday too.
+    days[0] |= days[7];
+    let has = |(day, _): &&(u32, &str)| usize::try_from(*day).is_ok_and(|day| days.get(day) == Some(&true));
+    let all: Vec<&str> = WEEK.iter().filter(has).map(|(_, name)| *name).collect();
+    let is_run = WEEK.iter().skip_while(|day| !has(day)).take_while(has).count() == all.len();
+    Some(match all.as_slice() {
+        [_, _, _, _, _, _, _] => None,
+        [first, _, .., last] if is_run => Some(format!("{first}..{last}")),
+        some => Some(some.join(",")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Cron {
+        Cron::At(text.to_owned())
+    }
+
+    #[test]
+    fn a_line_of_cron_is_told_as_a_calendar_event() {
+        for (cron, event) in [
+            ("0 3 * * *", "03:00"),
+            ("30 4 1 * *", "*-*-1 04:30"),
+            ("15 10 * * 1-5", "Mon..Fri 10:15"),
+            ("0 0 * * 0", "Sun 00:00"),
+            ("0 0 * * sun,sat", "Sat,Sun 00:00"),
+            ("0 0 * * 7,2,4", "Tue,Thu,Sun 00:00"),
+            ("*/15 * * * *", "*:*/15"),
+            ("5 */2 * * *", "*/2:05"),
+            ("0 9-17 * * 1-5", "Mon..Fri 9..17:00"),
+            ("0 6 1,15 jan-mar *", "*-1..3-1,15 06:00"),
+            ("@daily", "00:00"),
+            ("@weekly", "Sun 00:00"),
+            ("@hourly", "*:00"),
+            ("0 0 ? * MON", "Mon 00:00"),
+        ] {
+            assert_eq!(Cron::read(cron), Some(at(event)), "{cron}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_such_event_is_still_known_as_crons() {
+        let either = Cron::EitherDay("*-*-13 03:00".to_owned(), "Fri 03:00".to_owned());
+        assert_eq!(Cron::read("0 3 13 * 5"), Some(either));
+        assert_eq!(Cron::read("@reboot"), Some(Cron::AtStart));
+        for other in ["0 0 L * *", "61 0 * * *", "0 0 * * 5#3", "0 0 12 * * ?", "0 3 * * * root /backup", "0 0 30 2 *"]
+        {
+            assert_eq!(Cron::read(other), Some(Cron::Other), "{other}");
+        }
+        for none in ["1h", "03:00", "Mon..Fri 03:00", "*-*-01 04:30", "daily", "", "* * *"] {
+            assert_eq!(Cron::read(none), None, "{none}");
+        }
+    }
+
+    /// Whether a field of cron allows a number, read in another way than above.
+    fn allows(field: &str, number: u32) -> bool {
+        field.split(',').any(|part| {
+            let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+            let (first, last) = match range.split_once('-') {
+                _ if range == "*" => (0, 99),
+                Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
+                None => (range.parse().unwrap(), range.parse().unwrap()),
+            };
+            // Days and months count from 1: so do their steps.
+            let base = if range == "*" { 0 } else { first };
+            (first..=last).contains(&number) && (number - base).is_multiple_of(step.parse().unwrap())
+        })
+    }
+
+    #[test]
+    fn the_event_comes_at_the_minutes_of_the_line() {
+        let lines =
+            ["0 3 * * *", "*/20 1-3 * * *", "7,9 */6 * * 1-5", "0 12 1,15 2,3 *", "30 23 28-31 * *", "1 2 * * 0,3"];
+        for line in lines {
+            let Some(Cron::At(event)) = Cron::read(line) else { panic!("{line}") };
+            let event = Calendar::parse(&event).unwrap();
+            let fields: Vec<&str> = line.split(' ').collect();
+            let (mut found, mut expected) = (Vec::new(), Vec::new());
+            // Ten weeks from Thursday, 1970-01-01.
+            let end = 70 * 86_400;
+            let mut now = -1;
+            while let Some(next) = event.next(now, &|_| 0).filter(|next| *next < end) {
+                found.push(next);
+                now = next;
+            }
+            for minute in 0..end / 60 {
+                let (_, month, day) = super::super::civil::date(minute / 1440);
+                let parts = [minute % 60, minute / 60 % 24, day, month, (minute / 1440 + 4) % 7];
+                let parts = parts.map(|part| u32::try_from(part).unwrap());
+                if fields.iter().zip(parts).all(|(field, part)| allows(field, part)) {
+                    expected.push(minute * 60);
+                }
+            }
+            assert!(!expected.is_empty() && found == expected, "{line}");
+        }
+    }
+}
