@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-/// Appends the rows, the titles first; one cell of each row may be coloured, for terminals.
-pub(super) fn draw<'a>(
+/// Appends the rows, the titles first; one cell of each row may be coloured, for terminals: by the row's number.
+pub(super) fn draw(
     text: &mut String,
     titles: &[&str],
-    rows: &'a [Vec<String>],
+    rows: &[Vec<String>],
     coloured: usize,
-    colour: impl Fn(&'a [String]) -> Option<&'static str>,
+    colour: impl Fn(usize) -> Option<&'static str>,
 ) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -17,8 +17,8 @@ pub(super) fn draw<'a>(
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
     let titles: Vec<String> = titles.iter().map(ToString::to_string).collect();
     line(text, &titles, &widths, None);
-    for row in rows {
-        line(text, row, &widths, colour(row).map(|colour| (coloured, colour)));
+    for (at, row) in rows.iter().enumerate() {
+        line(text, row, &widths, colour(at).map(|colour| (coloured, colour)));
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
         draw(&mut plain, &["N", "STATE", "WHY"], &rows, 1, |_| None);
         assert_eq!(plain, "N     STATE  WHY\na     up\nlong  b      x\n");
         let mut coloured = String::new();
-        draw(&mut coloured, &["N", "STATE", "WHY"], &rows, 1, |row| (row[1] == "up").then_some("\x1b[32m"));
+        draw(&mut coloured, &["N", "STATE", "WHY"], &rows, 1, |at| (at == 0).then_some("\x1b[32m"));
         assert_eq!(coloured.replace("\x1b[32m", "").replace("\x1b[0m", ""), plain);
     }
 }

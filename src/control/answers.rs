@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state_word;
+use crate::log::own_messages::Stream;
+use crate::supervise::StatusState;
+
 /// What is answered: `{"ok":…}`, `{"error":"…"}` or `{"wrong":"…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,10 +62,11 @@ pub struct Identity {
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
-    /// `longrun`, `oneshot` or `main`.
-    pub kind: String,
-    /// down, waiting, starting, up, stopping, finishing, backoff, failed, done.
-    pub state: String,
+    /// What kind of service.
+    pub kind: ServiceKind,
+    /// Its state, as a word.
+    #[serde(with = "state_word")]
+    pub state: StatusState,
     /// Whether it shall run; one that is failed shall not any more.
     pub wanted: bool,
     /// Whether it is left out in this mode, as its file says: then it is failed, and that is as it should be.
@@ -93,6 +98,19 @@ pub struct ServiceStatus {
     pub usage: Option<ResourceUsage>,
 }
 
+/// What kind of service it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceKind {
+    /// It lives on.
+    #[default]
+    Longrun,
+    /// It is done one day.
+    Oneshot,
+    /// The main command.
+    Main,
+}
+
 /// What a service takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceUsage {
@@ -119,10 +137,11 @@ pub enum LastExit {
 impl ServiceStatus {
     /// Returns whether it is up (a oneshot: done) if it shall run, and is not failed.
     pub fn is_there(&self) -> bool {
-        match self.state.as_str() {
-            "up" | "done" => true,
-            "failed" => self.left_out,
-            _ => !self.wanted,
+        match self.state {
+            StatusState::Up | StatusState::Done => true,
+            StatusState::Failed => self.left_out,
+            StatusState::Down | StatusState::Waiting | StatusState::Starting | StatusState::Stopping => !self.wanted,
+            StatusState::Finishing | StatusState::Backoff => !self.wanted,
         }
     }
 }
@@ -153,8 +172,9 @@ pub struct Waited {
 pub struct ServiceResult {
     /// Its name.
     pub name: String,
-    /// Its state.
-    pub state: String,
+    /// Its state, as a word.
+    #[serde(with = "state_word")]
+    pub state: StatusState,
     /// Its process, if there is one.
     pub pid: Option<i32>,
     /// Whether it is what was waited for.
@@ -268,8 +288,8 @@ pub enum LogEvent {
 pub struct LogLine {
     /// When it was read: RFC 3339, UTC.
     pub time: String,
-    /// `stdout` or `stderr`.
-    pub stream: String,
+    /// Where it was written.
+    pub stream: Stream,
     /// Without its newline.
     pub text: String,
     /// The next one goes on where it ends, or there was more of it that was not kept.
@@ -296,6 +316,7 @@ mod tests {
         assert_eq!(snapshot.services[1].last_exit, Some(LastExit::Signal("SIGTERM".into())));
         let back = serde_json::to_value(Response::Ok(snapshot)).unwrap();
         assert_eq!(back, serde_json::from_str::<serde_json::Value>(text).unwrap());
+        assert!(serde_json::from_str::<Response<Snapshot>>(&text.replace("\"up\"", "\"asleep\"")).is_err());
         let refusal = serde_json::from_str::<Response<Accepted>>(r#"{"error":"no"}"#).unwrap();
         assert_eq!(refusal, Response::Error("no".into()));
         assert_eq!(serde_json::to_string(&Response::Ok(Accepted {})).unwrap(), r#"{"ok":{}}"#);
@@ -303,7 +324,7 @@ mod tests {
 
     #[test]
     fn all_is_well_when_what_is_wanted_is_up_or_done() {
-        let service = |state: &str, wanted| ServiceStatus { state: state.into(), wanted, ..ServiceStatus::default() };
+        let service = |state, wanted| ServiceStatus { state, wanted, ..ServiceStatus::default() };
         let snapshot = |services, stopping| Snapshot {
             mode: "root".into(),
             identity: Identity { name: "app".into(), uid: 1, gid: 1, groups: vec![1] },
@@ -314,13 +335,14 @@ mod tests {
             revision: 0,
             services,
         };
-        assert!(snapshot(vec![service("up", true), service("done", true), service("down", false)], false).is_well());
-        assert!(!snapshot(vec![service("up", true)], true).is_well());
-        for state in ["down", "waiting", "starting", "stopping", "finishing", "backoff", "failed"] {
+        let well = [(StatusState::Up, true), (StatusState::Done, true), (StatusState::Down, false)];
+        assert!(snapshot(well.map(|(state, wanted)| service(state, wanted)).into(), false).is_well());
+        assert!(!snapshot(vec![service(StatusState::Up, true)], true).is_well());
+        for state in StatusState::ALL.into_iter().filter(|it| !matches!(it, StatusState::Up | StatusState::Done)) {
             assert!(!snapshot(vec![service(state, true)], false).is_well(), "{state}");
         }
-        assert!(!snapshot(vec![service("failed", false)], false).is_well());
-        let left_out = ServiceStatus { left_out: true, ..service("failed", false) };
+        assert!(!snapshot(vec![service(StatusState::Failed, false)], false).is_well());
+        let left_out = ServiceStatus { left_out: true, ..service(StatusState::Failed, false) };
         assert!(snapshot(vec![left_out], false).is_well());
     }
 }

@@ -10,5 +10,6 @@ pub mod secret;
 pub mod server;
 pub mod service_index;
 pub mod snapshot;
+mod state_word;
 pub mod timings;
 pub mod wait_condition;

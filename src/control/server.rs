@@ -26,7 +26,6 @@ use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
 use crate::error::Refused;
 use crate::log::lines::escape;
-use crate::log::own_messages::Stream;
 use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
 use crate::text::shown;
@@ -299,10 +298,7 @@ fn logged(followed: FollowEvent) -> LogEvent {
     escape(bytes.strip_suffix(b"\r").unwrap_or(&bytes), &mut text);
     LogEvent::Line(LogLine {
         time: String::from_utf8_lossy(&time.rfc3339()).into_owned(),
-        stream: match stream {
-            Stream::Stdout => "stdout".to_owned(),
-            Stream::Stderr => "stderr".to_owned(),
-        },
+        stream,
         text: String::from_utf8_lossy(&text).into_owned(),
         more: more || cut,
     })

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::answers::ServiceKind;
 use crate::config::service::Kind;
 use crate::config::suggest;
 use crate::supervise::{Id, Spec, Start};
@@ -20,8 +21,8 @@ pub struct ServiceIndex {
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// `longrun`, `oneshot` or `main`.
-    pub kind: &'static str,
+    /// What kind of service.
+    pub kind: ServiceKind,
     /// Must be up or done before it starts.
     pub requires: Vec<Id>,
     /// Must have settled before it starts.
@@ -65,9 +66,9 @@ impl ServiceIndex {
     /// From now on this one has that id: a new one, or one that was another before.
     pub fn put(&mut self, id: Id, spec: &Spec) {
         let kind = match spec.kind {
-            _ if spec.is_main => "main",
-            Kind::Longrun => "longrun",
-            Kind::Oneshot => "oneshot",
+            _ if spec.is_main => ServiceKind::Main,
+            Kind::Longrun => ServiceKind::Longrun,
+            Kind::Oneshot => ServiceKind::Oneshot,
         };
         let entry = Entry {
             name: spec.name.as_str().to_owned(),
@@ -173,7 +174,7 @@ impl Entry {
 
     fn refusal(&self, change: Change) -> Option<String> {
         let name = &self.name;
-        if self.kind == "main" {
+        if self.kind == ServiceKind::Main {
             let remedy = match change {
                 Change::Start => "it lives as long as the container",
                 Change::Stop => "the container ends with it: `stepdown shutdown`",

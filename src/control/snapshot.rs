@@ -6,20 +6,15 @@ use super::answers::{Identity, LastExit, ResourceUsage, ServiceResult, ServiceSt
 use super::protocol::milliseconds;
 use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
-use crate::plan::{BootPlan, Mode};
+use crate::plan::BootPlan;
+use crate::plan::show::words::mode_key;
 use crate::supervise::{Exit, Id, Phase, Status, Supervisor, Time};
 
 /// Returns the part that does not change any more once services run.
 pub fn of_plan(plan: &BootPlan) -> Snapshot {
-    let mode = match plan.mode {
-        Mode::Root => "root",
-        Mode::RootLimited => "root-limited",
-        Mode::User => "user",
-        Mode::UserUnknown => "user-unknown",
-    };
     let identity = &plan.identity;
     Snapshot {
-        mode: mode.to_owned(),
+        mode: mode_key(plan.mode).to_owned(),
         identity: Identity {
             name: identity.name.clone(),
             uid: identity.uid.0,
@@ -39,7 +34,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
 pub fn service(line: &Status, now: Time) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),
-        state: line.state.word().to_owned(),
+        state: line.state,
         wanted: line.wanted,
         pid: line.pid.map(|pid| pid.0),
         since_ms: milliseconds(now.since(line.since)),
@@ -58,7 +53,7 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
     let mut hasher = DefaultHasher::new();
     stopping.hash(&mut hasher);
     for it in services {
-        (&it.name, &it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
+        (&it.name, it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
         (&it.why, &it.waits_for, it.healthy, &it.status_text, &it.log_trouble, &it.next_run).hash(&mut hasher);
     }
     // Exact in what reads JSON numbers as floating point.
@@ -99,7 +94,7 @@ pub fn reached(it: &ServiceStatus, reached: bool) -> ServiceResult {
         Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
         None => None,
     };
-    ServiceResult { name: it.name.clone(), state: it.state.clone(), pid: it.pid, reached, why, requires: None }
+    ServiceResult { name: it.name.clone(), state: it.state, pid: it.pid, reached, why, requires: None }
 }
 
 /// Returns what is wrong with a service, if anything: a line of `health`.
@@ -118,24 +113,25 @@ pub fn ill(it: &ServiceStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervise::StatusState;
 
-    fn status(state: &str) -> ServiceStatus {
-        ServiceStatus { name: "web".into(), state: state.into(), wanted: true, ..ServiceStatus::default() }
+    fn status(state: StatusState) -> ServiceStatus {
+        ServiceStatus { name: "web".into(), state, wanted: true, ..ServiceStatus::default() }
     }
 
     #[test]
     fn times_and_usage_make_no_new_version() {
-        let before = revision(false, &[status("up")]);
+        let before = revision(false, &[status(StatusState::Up)]);
         let usage = Some(ResourceUsage { memory: 1, proportional: true, cpu_ms: 2, processes: 1 });
-        let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status("up") };
+        let later = ServiceStatus { since_ms: 9, uptime_ms: Some(9), usage, ..status(StatusState::Up) };
         assert_eq!(revision(false, &[later]), before);
-        assert_ne!(revision(true, &[status("up")]), before);
+        assert_ne!(revision(true, &[status(StatusState::Up)]), before);
         for other in [
-            ServiceStatus { pid: Some(1), ..status("up") },
-            ServiceStatus { restarts: 1, ..status("up") },
-            ServiceStatus { healthy: Some(true), ..status("up") },
-            ServiceStatus { status_text: Some("x".into()), ..status("up") },
-            status("backoff"),
+            ServiceStatus { pid: Some(1), ..status(StatusState::Up) },
+            ServiceStatus { restarts: 1, ..status(StatusState::Up) },
+            ServiceStatus { healthy: Some(true), ..status(StatusState::Up) },
+            ServiceStatus { status_text: Some("x".into()), ..status(StatusState::Up) },
+            status(StatusState::Backoff),
         ] {
             assert_ne!(revision(false, &[other]), before);
         }
@@ -143,15 +139,18 @@ mod tests {
 
     #[test]
     fn health_names_who_is_not_there_or_not_well_and_why() {
-        assert_eq!(ill(&status("up")), None);
-        assert_eq!(ill(&ServiceStatus { wanted: false, ..status("down") }), None);
-        assert_eq!(ill(&ServiceStatus { healthy: Some(true), ..status("up") }), None);
-        assert_eq!(ill(&ServiceStatus { healthy: Some(false), ..status("up") }), Some("web: unhealthy".into()));
-        let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status("up") };
+        assert_eq!(ill(&status(StatusState::Up)), None);
+        assert_eq!(ill(&ServiceStatus { wanted: false, ..status(StatusState::Down) }), None);
+        assert_eq!(ill(&ServiceStatus { healthy: Some(true), ..status(StatusState::Up) }), None);
+        assert_eq!(
+            ill(&ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }),
+            Some("web: unhealthy".into())
+        );
+        let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status(StatusState::Up) };
         assert_eq!(ill(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
-        let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status("backoff") };
+        let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status(StatusState::Backoff) };
         assert_eq!(ill(&backoff), Some("web: backoff (last ended with code 3)".into()));
-        let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status("waiting") };
+        let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status(StatusState::Waiting) };
         assert_eq!(ill(&waiting), Some("web: waiting (waits for db)".into()));
     }
 }

@@ -1,5 +1,7 @@
 //! [`Phase`]: the states' names, and what each of them means to others. Must not know facts or transitions.
 
+use std::fmt;
+
 /// A state's name, finer than the words of `status`.
 ///
 /// | phase | meaning | leaves it by |
@@ -134,9 +136,10 @@ impl Phase {
 }
 
 /// A state as `status` shows it: several phases can share one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the words of `status`
 pub enum StatusState {
+    #[default]
     Down,
     Waiting,
     Starting,
@@ -149,6 +152,19 @@ pub enum StatusState {
 }
 
 impl StatusState {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 9] = [
+        Self::Down,
+        Self::Waiting,
+        Self::Starting,
+        Self::Up,
+        Self::Stopping,
+        Self::Finishing,
+        Self::Backoff,
+        Self::Failed,
+        Self::Done,
+    ];
+
     /// Returns the word that is printed for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -162,5 +178,11 @@ impl StatusState {
             Self::Failed => "failed",
             Self::Done => "done",
         }
+    }
+}
+
+impl fmt::Display for StatusState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
     }
 }

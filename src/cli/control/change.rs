@@ -14,6 +14,7 @@ use crate::control::answers::{Reloaded, ServiceResult, ServiceStatus, Snapshot, 
 use crate::control::client::{NoReply, Received, ask, begin};
 use crate::control::protocol::{Query, Until, milliseconds};
 use crate::error::EXIT_REFUSED;
+use crate::supervise::StatusState;
 use crate::text::shown;
 
 /// Between two looks at how far it is.
@@ -136,23 +137,27 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) 
 /// `web: starting, db: waiting for tcp://x:1 (3s)`, no longer than a narrow terminal.
 fn progress(services: &[ServiceStatus], waited: Duration) -> String {
     const WIDEST: usize = 72;
-    let some = services.iter().map(|it| format!("{}: {}", shown(&it.name), shown(&it.state)));
+    let some = services.iter().map(|it| format!("{}: {}", shown(&it.name), it.state));
     let line = format!("{} {}", duration_words(waited), some.collect::<Vec<_>>().join(", "));
     if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
 }
 
 /// Says how far one service came.
 fn outcome(it: &ServiceResult, waited: Duration) -> String {
-    let (name, state) = (shown(&it.name), shown(&it.state));
+    let (name, state) = (shown(&it.name), it.state);
     let why = it.why.as_deref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+    let still = || format!("{name}: still {state} after {}{why}", duration_words(waited));
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
         (true, None) => match &it.requires {
             Some(on) => format!("{name}: {state} (requires {})", shown(on)),
             None => format!("{name}: {state}"),
         },
-        (false, _) if matches!(state.as_str(), "failed" | "down" | "backoff") => format!("{name}: {state}{why}"),
-        (false, _) => format!("{name}: still {state} after {}{why}", duration_words(waited)),
+        (false, _) => match state {
+            StatusState::Failed | StatusState::Down | StatusState::Backoff => format!("{name}: {state}{why}"),
+            StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Done => still(),
+            StatusState::Stopping | StatusState::Finishing => still(),
+        },
     }
 }
 
@@ -162,20 +167,29 @@ mod tests {
 
     #[test]
     fn an_outcome_says_what_it_is_and_why_it_is_not_more() {
-        let it = |state: &str, pid, reached, why: Option<&str>| {
+        let it = |state, pid, reached, why: Option<&str>| {
             let why = why.map(str::to_owned);
-            let it = ServiceResult { name: "web".into(), state: state.into(), pid, reached, why, requires: None };
+            let it = ServiceResult { name: "web".into(), state, pid, reached, why, requires: None };
             outcome(&it, Duration::from_secs(60))
         };
-        assert_eq!(it("up", Some(7), true, None), "web: up, pid 7");
-        assert_eq!(it("down", None, true, None), "web: down");
-        assert_eq!(it("failed", None, false, Some("10 failures in a row")), "web: failed: 10 failures in a row");
-        assert_eq!(it("waiting", None, false, Some("waits for db")), "web: still waiting after 1m: waits for db");
+        assert_eq!(it(StatusState::Up, Some(7), true, None), "web: up, pid 7");
+        assert_eq!(it(StatusState::Down, None, true, None), "web: down");
+        assert_eq!(
+            it(StatusState::Failed, None, false, Some("10 failures in a row")),
+            "web: failed: 10 failures in a row"
+        );
+        assert_eq!(
+            it(StatusState::Waiting, None, false, Some("waits for db")),
+            "web: still waiting after 1m: waits for db"
+        );
     }
 
     #[test]
     fn progress_is_one_short_line() {
-        let service = |name: &str| ServiceStatus { name: name.into(), state: "starting".into(), ..Default::default() };
+        let service = |name: &str| {
+            let state = StatusState::Starting;
+            ServiceStatus { name: name.into(), state, ..Default::default() }
+        };
         assert_eq!(progress(&[service("web")], Duration::from_secs(3)), "3s web: starting");
         let many: Vec<_> = (0..50).map(|number| service(&format!("s{number}"))).collect();
         assert_eq!(progress(&many, Duration::ZERO).chars().count(), 73);

@@ -8,6 +8,7 @@ use super::unanswered;
 use crate::control::answers::{LogEvent, LogLine};
 use crate::control::client::{Received, begin};
 use crate::control::protocol::Query;
+use crate::log::own_messages::Stream;
 use crate::text::shown;
 
 /// What is kept comes at once.
@@ -36,7 +37,7 @@ pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
 
 fn print(logged: &LogEvent, timestamps: bool) -> bool {
     match logged {
-        LogEvent::Line(line) if line.stream == "stderr" => output::err(&text(line, timestamps)),
+        LogEvent::Line(line) if line.stream == Stream::Stderr => output::err(&text(line, timestamps)),
         LogEvent::Line(line) => return output::out(&text(line, timestamps)),
         LogEvent::Lost(count) => output::err(&format!("stepdown: {count} lines were lost: they came too fast\n")),
     }
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_line_keeps_its_tabs_and_nothing_that_a_terminal_obeys() {
-        let (time, stream) = ("2026-01-01T00:00:00.000000Z".to_owned(), "stdout".to_owned());
+        let (time, stream) = ("2026-01-01T00:00:00.000000Z".to_owned(), Stream::Stdout);
         let line = LogLine { time, stream, text: "a\tb\u{1b}[2J".into(), more: false };
         assert_eq!(text(&line, false), "a\tb\\u{1b}[2J\n");
         assert_eq!(text(&line, true), "2026-01-01T00:00:00.000000Z a\tb\\u{1b}[2J\n");

@@ -7,6 +7,7 @@ use super::super::grid;
 use super::super::words::size;
 use crate::config::units::duration_words;
 use crate::control::answers::{LastExit, ServiceStatus, Snapshot};
+use crate::supervise::StatusState;
 use crate::text::shown;
 
 const TITLES: [&str; 10] =
@@ -35,7 +36,8 @@ pub(super) fn status(snapshot: &Snapshot, colours: bool) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| columns.iter().filter_map(|column| row.get(*column).cloned()).collect()).collect();
     text.push('\n');
-    grid::draw(&mut text, &titles, &rows, STATE, |row| row.get(STATE).filter(|_| colours).and_then(|it| colour(it)));
+    let state = |at: usize| snapshot.services.get(at).map(|service| service.state);
+    grid::draw(&mut text, &titles, &rows, STATE, |at| state(at).filter(|_| colours).and_then(colour));
     text
 }
 
@@ -63,7 +65,7 @@ fn row(service: &ServiceStatus) -> [String; 10] {
     let none = || NONE.to_owned();
     [
         shown(&service.name),
-        shown(&service.state),
+        service.state.to_string(),
         service.pid.map_or_else(none, |pid| pid.to_string()),
         duration_words(Duration::from_millis(service.since_ms)),
         service.restarts.to_string(),
@@ -87,7 +89,11 @@ fn row(service: &ServiceStatus) -> [String; 10] {
 fn note(service: &ServiceStatus) -> String {
     let waits = (!service.waits_for.is_empty()).then(|| format!("waits for {}", shown(&service.waits_for.join(", "))));
     // A state that says by itself that nobody wants it.
-    let speaks = matches!(service.state.as_str(), "down" | "failed" | "stopping" | "finishing");
+    let speaks = match service.state {
+        StatusState::Down | StatusState::Failed | StatusState::Stopping | StatusState::Finishing => true,
+        StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Backoff => false,
+        StatusState::Done => false,
+    };
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
     let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
     let next = service.next_run.as_deref().map(|next| format!("next run {}", shown(next)));
@@ -106,12 +112,13 @@ fn note(service: &ServiceStatus) -> String {
     parts.join("; ")
 }
 
-fn colour(state: &str) -> Option<&'static str> {
+fn colour(state: StatusState) -> Option<&'static str> {
     match state {
-        "up" | "done" => Some("\x1b[32m"),
-        "failed" => Some("\x1b[31m"),
-        "waiting" | "starting" | "stopping" | "finishing" | "backoff" => Some("\x1b[33m"),
-        _ => None,
+        StatusState::Up | StatusState::Done => Some("\x1b[32m"),
+        StatusState::Failed => Some("\x1b[31m"),
+        StatusState::Waiting | StatusState::Starting | StatusState::Stopping => Some("\x1b[33m"),
+        StatusState::Finishing | StatusState::Backoff => Some("\x1b[33m"),
+        StatusState::Down => None,
     }
 }
 
@@ -120,9 +127,8 @@ mod tests {
     use super::*;
     use crate::control::answers::{Identity, ResourceUsage};
 
-    fn service(name: &str, state: &str, pid: Option<i32>) -> ServiceStatus {
-        let (name, state) = (name.into(), state.into());
-        ServiceStatus { name, state, pid, wanted: true, since_ms: 1200, ..ServiceStatus::default() }
+    fn service(name: &str, state: StatusState, pid: Option<i32>) -> ServiceStatus {
+        ServiceStatus { name: name.into(), state, pid, wanted: true, since_ms: 1200, ..ServiceStatus::default() }
     }
 
     fn snapshot(services: Vec<ServiceStatus>) -> Snapshot {
@@ -140,13 +146,13 @@ mod tests {
 
     fn three() -> Snapshot {
         snapshot(vec![
-            service("web", "up", Some(42)),
+            service("web", StatusState::Up, Some(42)),
             ServiceStatus {
                 last_exit: Some(LastExit::Signal("SIGTERM".into())),
                 why: Some("evil \u{1b}[2J".into()),
-                ..service("database", "failed", None)
+                ..service("database", StatusState::Failed, None)
             },
-            ServiceStatus { last_exit: Some(LastExit::Code(0)), ..service("migrate", "done", None) },
+            ServiceStatus { last_exit: Some(LastExit::Code(0)), ..service("migrate", StatusState::Done, None) },
         ])
     }
 
@@ -171,10 +177,12 @@ mod tests {
             healthy: Some(false),
             usage,
             status_text: Some("12 requests\u{7}".into()),
-            ..service("web", "up", Some(42))
+            ..service("web", StatusState::Up, Some(42))
         };
-        let api =
-            ServiceStatus { waits_for: vec!["db".into(), "tcp://mq:5672".into()], ..service("api", "waiting", None) };
+        let api = ServiceStatus {
+            waits_for: vec!["db".into(), "tcp://mq:5672".into()],
+            ..service("api", StatusState::Waiting, None)
+        };
         let text = status(&snapshot(vec![web, api]), false);
         let lines: Vec<_> = text.lines().skip(3).collect();
         assert_eq!(

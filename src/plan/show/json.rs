@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
 use crate::plan::finding::Trouble;
-use crate::plan::{BootPlan, Decision, Mode, Planned, ServicePlan, Step, order};
+use crate::plan::{BootPlan, Decision, Planned, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
@@ -20,7 +20,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
     let order: Vec<Vec<_>> =
         order::layers(&config.services).iter().map(|layer| layer.iter().filter_map(name).collect()).collect();
     json!({
-        "mode": mode(plan.mode),
+        "mode": words::mode_key(plan.mode),
         "identity": {
             "name": me.name,
             "uid": me.uid.0,
@@ -46,15 +46,6 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
         "stop_timeout": config.container.stop_timeout.as_secs_f64(),
         "notices": plan.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Root => "root",
-        Mode::RootLimited => "root-limited",
-        Mode::User => "user",
-        Mode::UserUnknown => "user-unknown",
-    }
 }
 
 fn gids(gids: &[Gid]) -> Vec<u32> {

@@ -16,6 +16,16 @@ pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     }
 }
 
+/// Returns the word that programs read.
+pub fn mode_key(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Root => "root",
+        Mode::RootLimited => "root-limited",
+        Mode::User => "user",
+        Mode::UserUnknown => "user-unknown",
+    }
+}
+
 pub(super) fn drop(drop: DropLevel) -> &'static str {
     match drop {
         DropLevel::ToApp => "to-app",

@@ -2,7 +2,7 @@
 
 use super::super::event_loop::EventLoop;
 use super::super::reports;
-use crate::control::answers::{LastExit, ServiceStatus};
+use crate::control::answers::{LastExit, ServiceKind, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{FailureReason, Id, Phase};
@@ -45,8 +45,8 @@ impl EventLoop<'_> {
         };
         ServiceState {
             name: it.name.clone(),
-            state: condition(phase, it.kind == "oneshot"),
-            is_main: it.kind == "main",
+            state: condition(phase, it.kind == ServiceKind::Oneshot),
+            is_main: it.kind == ServiceKind::Main,
             wanted: it.wanted,
             held: self.supervisor.is_held(id),
             why,

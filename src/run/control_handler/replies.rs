@@ -10,7 +10,7 @@ use super::super::reports;
 use super::super::service_entry::FileBytes;
 use super::response;
 use crate::config::values::Uid;
-use crate::control::answers::{Response, ServiceStatus, Snapshot, Variable, Variables};
+use crate::control::answers::{Response, ServiceKind, ServiceStatus, Snapshot, Variable, Variables};
 use crate::control::protocol::milliseconds;
 use crate::control::secret::looks_secret;
 use crate::control::server::Call;
@@ -72,7 +72,7 @@ impl EventLoop<'_> {
             Some(_) | None => Vec::new(),
         };
         ServiceStatus {
-            kind: entry.map_or_else(String::new, |entry| entry.kind.to_owned()),
+            kind: entry.map_or_else(ServiceKind::default, |entry| entry.kind),
             left_out: entry.is_some_and(|entry| entry.is_left_out()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
