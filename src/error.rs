@@ -73,12 +73,42 @@ pub struct Problem {
     /// What is wrong: lower case, no full stop, the value as it was written.
     pub what: String,
     /// What to write or do instead.
-    pub remedy: String,
+    pub remedy: Remedy,
+}
+
+/// What to write or do instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// In words.
+    Words(String),
+    /// To let whoever reads it do so. Who that is, is known only to who asked for the reading.
+    MakeReadable,
+}
+
+impl From<String> for Remedy {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
+impl From<&str> for Remedy {
+    fn from(words: &str) -> Self {
+        Self::Words(words.to_owned())
+    }
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words(words) => out.write_str(words),
+            Self::MakeReadable => out.write_str("make it readable for the user that starts the container"),
+        }
+    }
 }
 
 impl Problem {
     /// Returns a problem.
-    pub fn new(at: Place, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn new(at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { at, what: what.into(), remedy: remedy.into() }
     }
 }
@@ -86,7 +116,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Whatever they name: a problem is one line.
-        write!(out, "{}: {}; {}", self.at, shown(&self.what), shown(&self.remedy))
+        write!(out, "{}: {}; {}", self.at, shown(&self.what), shown(&self.remedy.to_string()))
     }
 }
 
@@ -100,11 +130,11 @@ impl Problems {
         self.0.push(problem);
     }
 
-    /// Returns them with another remedy in the place of this one.
+    /// Returns them as found by a reader of this name.
     #[must_use]
-    pub fn with_remedy(mut self, before: &str, after: &str) -> Self {
-        for problem in self.0.iter_mut().filter(|problem| problem.remedy == before) {
-            after.clone_into(&mut problem.remedy);
+    pub fn read_by(mut self, reader: &str) -> Self {
+        for problem in self.0.iter_mut().filter(|problem| problem.remedy == Remedy::MakeReadable) {
+            problem.remedy = format!("make it readable for {reader}: chmod a+rX").into();
         }
         self
     }

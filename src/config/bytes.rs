@@ -3,9 +3,8 @@
 use super::Content;
 use super::MAX_FILE;
 use super::report::{Lines, Report};
+use crate::error::Remedy;
 
-/// What helps at the start, of what cannot be read.
-pub const READABLE: &str = "make it readable for the user that starts the container";
 const NOT_A_FILE: &str = "put a regular file there, or remove it";
 
 /// Returns the text of a file, or says what is wrong with it.
@@ -34,20 +33,15 @@ pub fn text<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c str
 
 /// Returns the bytes of a file, or says why there are none.
 fn file<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c [u8]> {
-    let too_large = |size: u64| (format!("is {size} bytes long"), format!("keep it within {MAX_FILE} bytes"));
-    let (what, remedy) = match content {
+    let too_large = |size: u64| (format!("is {size} bytes long"), format!("keep it within {MAX_FILE} bytes").into());
+    let (what, remedy): (String, Remedy) = match content {
         Content::File { bytes, .. } if bytes.len() <= MAX_FILE => return Some(bytes),
         Content::File { bytes, .. } => too_large(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
         Content::TooLarge(size) => too_large(*size),
-        Content::Dir(_) => ("is a directory".to_owned(), NOT_A_FILE.to_owned()),
-        Content::Other(kind) => (format!("is no regular file ({kind})"), NOT_A_FILE.to_owned()),
-        Content::Unreadable(why) => unreadable(why),
+        Content::Dir(_) => ("is a directory".to_owned(), NOT_A_FILE.into()),
+        Content::Other(kind) => (format!("is no regular file ({kind})"), NOT_A_FILE.into()),
+        Content::Unreadable(why) => (format!("cannot read it: {why}"), Remedy::MakeReadable),
     };
     report.whole(what, remedy);
     None
-}
-
-/// Returns what to say of something that cannot be read, and what to do.
-pub fn unreadable(why: &str) -> (String, String) {
-    (format!("cannot read it: {why}"), READABLE.to_owned())
 }

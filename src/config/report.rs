@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Place, Problem, Problems, Remedy};
 
 /// A file with more problems than this is no configuration file; the rest is counted only.
 const MOST: usize = 100;
@@ -28,12 +28,12 @@ impl<'p> Report<'p> {
     }
 
     /// Adds a problem of one line, counted from 1.
-    pub fn line(&mut self, line: usize, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn line(&mut self, line: usize, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.add(Place::line(self.path, line), what, remedy);
     }
 
     /// Adds a problem of the whole file.
-    pub fn whole(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn whole(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.add(Place::file(self.path), what, remedy);
     }
 
@@ -42,7 +42,7 @@ impl<'p> Report<'p> {
         self.problems.len() >= MOST
     }
 
-    fn add(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<String>) {
+    fn add(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
         if !self.is_full() {
             self.problems.push(Problem::new(at, what, remedy));
         } else {

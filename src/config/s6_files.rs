@@ -13,7 +13,7 @@ use super::Content;
 use super::bytes;
 use super::quote::quoted;
 use super::report::Report;
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Place, Problem, Problems, Remedy};
 use crate::text::shown;
 
 /// A service directory and the problems found in it.
@@ -55,12 +55,12 @@ impl<'c> ServiceDir<'c> {
     }
 
     /// Adds a problem of one entry.
-    pub fn problem(&mut self, name: &str, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn problem(&mut self, name: &str, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.problems.push(Problem::new(Place::file(self.path(name)), what, remedy));
     }
 
     /// Adds a problem of the whole directory.
-    pub fn problem_of_all(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn problem_of_all(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.problems.push(Problem::new(Place::file(&self.path), what, remedy));
     }
 

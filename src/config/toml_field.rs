@@ -16,6 +16,7 @@ use super::report::{Lines, Report};
 use super::suggest;
 use super::toml_table::Table;
 use super::units::{self, DurationError};
+use crate::error::Remedy;
 
 /// One value and what it is called.
 #[derive(Clone)]
@@ -105,7 +106,7 @@ impl<'t> Field<'t> {
     }
 
     /// Reports that the value cannot be taken.
-    pub fn refuse(&self, remedy: impl Into<String>, report: &mut Report<'_>) {
+    pub fn refuse(&self, remedy: impl Into<Remedy>, report: &mut Report<'_>) {
         report.line(self.line, format!("{} cannot be {}", self.name, self.written()), remedy);
     }
 

@@ -4,7 +4,7 @@
 use super::finding::{Area, CauseKind, Check, Trouble};
 use super::fix::Fix;
 use super::notice::Notice;
-use crate::error::{Error, Place, Problem, Problems, Refused};
+use crate::error::{Error, Place, Problem, Problems, Refused, Remedy};
 
 /// Problems, refusals and notices of one planning.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) struct Noted {
 
 impl Notes {
     /// Notes something that the user wrote wrong: exit 100.
-    pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.problems.push(Problem::new(at.clone(), what, remedy));
     }
 

@@ -76,7 +76,7 @@ impl Reporter {
                     other => other.to_string(),
                 },
                 what: problem.what,
-                remedy: problem.remedy,
+                remedy: problem.remedy.to_string(),
             }),
         };
         if let Some(wire) = wire {

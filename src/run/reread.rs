@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::config::bytes::READABLE;
 use crate::config::service::Service;
 use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
@@ -105,8 +104,7 @@ impl BootContext {
         match self.plan.privilege.drop {
             DropLevel::ToApp => {
                 let who = format!("{} ({}:{})", shown(&me.name), me.uid, me.gid);
-                problems
-                    .with_remedy(READABLE, &format!("make it readable for {who}, which PID 1 has become: chmod a+rX"))
+                problems.read_by(&format!("{who}, which PID 1 has become"))
             }
             DropLevel::StayRoot | DropLevel::AlreadyUser | DropLevel::Powerless => problems,
         }

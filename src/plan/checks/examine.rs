@@ -116,8 +116,11 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
 /// Returns what is wrong with what was written.
 pub fn of_problems(problems: Problems) -> Examination {
     let fatal = |problem: crate::error::Problem| {
-        let trouble =
-            Trouble::new(problem.what, "the container does not start: exit 100, nothing is touched", problem.remedy);
+        let trouble = Trouble::new(
+            problem.what,
+            "the container does not start: exit 100, nothing is touched",
+            problem.remedy.to_string(),
+        );
         Check::fatal(Area::Configuration, problem.at.to_string(), trouble)
     };
     Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
