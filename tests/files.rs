@@ -242,7 +242,7 @@ fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
     jailed(|root| {
         fs::write(here("outside"), "kept").unwrap();
         let first = made(&["/mnt/stepdown"]).unwrap();
-        first.give(root, Owner { uid: Uid(1000), gid: Gid(1000) }).unwrap();
+        first.chown_to(root, Owner { uid: Uid(1000), gid: Gid(1000) }).unwrap();
         drop(first); // its life is over
         fs::create_dir_all(here("stepdown/env/deep")).unwrap();
         fs::write(here("stepdown/env/deep/f"), "").unwrap();
@@ -284,7 +284,7 @@ fn t13_nothing_in_a_directory_that_others_write_is_trusted() {
             let beside = made(&[text]).unwrap();
             assert!(beside.rejected[0].why.contains("uid 1000"), "{name}: {:?}", beside.rejected);
             assert_eq!(beside.path, PathBuf::from(format!("{text}-2")));
-            beside.leave();
+            beside.remove();
             assert!(fs::symlink_metadata(&path).is_ok(), "what is theirs stays: {name}");
             // The next candidate is taken.
             assert_eq!(made(&[text, "/mnt/second"]).unwrap().path, Path::new("/mnt/second"));
@@ -529,7 +529,7 @@ fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_co
             let why = &beside.rejected[0].why;
             assert!(why.contains("others than root can write the directory around it"), "{why}");
             assert_eq!(beside.path, Path::new("/mnt/run/stepdown-2"));
-            beside.leave();
+            beside.remove();
             assert_eq!((fs::read(&path).unwrap(), mode(here("run/stepdown"))), (b"kept".to_vec(), mode_before));
             fs::remove_file(path).unwrap();
         }
@@ -564,7 +564,7 @@ fn sockets_are_bound_in_the_directory_that_was_made_and_no_mode_is_changed_by_pa
         assert_eq!(names(here("run/moved")), ["container", "control"]);
         assert_eq!(names(here("run/stepdown")), ["control", "notify-web"]);
         assert_eq!((fs::read(here("shadow")).unwrap(), mode(here("shadow"))), (b"kept".to_vec(), 0o600));
-        directory.leave();
+        directory.remove();
         assert_eq!(names(here("run/stepdown")), ["control", "notify-web"]);
         assert!(names(here("run/moved")).is_empty());
     });

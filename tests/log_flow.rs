@@ -16,7 +16,7 @@ use nix::unistd::{getegid, geteuid, pipe};
 use stepdown::config::container::{Level, LogFormat};
 use stepdown::config::service::{Command, Log, LogDirectory, Service};
 use stepdown::config::values::{CapSet, Gid, Uid};
-use stepdown::control::answers::Snapshot;
+use stepdown::control::responses::Snapshot;
 use stepdown::control::server::ControlContext;
 use stepdown::log::own_messages::{self, with_outputs};
 use stepdown::plan::{Credentials, ServicePlan, Trust};
@@ -107,9 +107,9 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
             control: None,
             control_context: ControlContext {
                 app: Uid(0),
-                fixed: Snapshot::default(),
+                plan_status: Snapshot::default(),
                 steps: Vec::new(),
-                before: Vec::new(),
+                earlier_moments: Vec::new(),
             },
             preparing: true,
             started_at: Instant::now(),

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use super::args::DoctorArgs;
 use super::output;
 use crate::config::{self, Config, Sources};
-use crate::control::client::{NoReply, ask};
+use crate::control::client::{ClientError, query};
 use crate::control::protocol::Query;
 use crate::error::Problems;
 use crate::inspect::doctor;
@@ -18,11 +18,11 @@ use crate::sys::host;
 
 /// Asks PID 1 what its boot came to, or finds out what one would come to; looks at the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
-    let (examination, running) = match ask::<Examination>(&Query::Doctor {}) {
+    let (examination, running) = match query::<Examination>(&Query::Doctor {}) {
         Ok(examination) => (examination, true),
         Err(why) => match (doctor::pid_one(), why) {
             (Some(first), why) => (unreached(args.command, first, &why), true),
-            (None, NoReply::Nobody(_)) => match host::refuse_machine() {
+            (None, ClientError::NoServer(_)) => match host::refuse_machine() {
                 Ok(()) => (fresh(args.command), false),
                 Err(error) => return output::failed(&error),
             },
@@ -87,7 +87,7 @@ fn read(command: Vec<OsString>) -> Result<Config, Problems> {
 fn unreached(
     command: Vec<OsString>,
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
-    why: &NoReply,
+    why: &ClientError,
 ) -> Examination {
     let trouble = Trouble::new(
         format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),

@@ -7,15 +7,15 @@ use crate::inspect::facts;
 use crate::inspect::source::Where;
 use crate::plan;
 use crate::plan::facts::AccountFile;
-use crate::run_as::{Who, caller, exec, find};
+use crate::run_as::{TargetUser, caller, exec, find};
 
 /// The app user of this container, whatever its account is called.
 const APP: &str = "app";
 
 /// Executes the command as that user; returns only if it could not.
 pub(super) fn run(args: &RunAsArgs) -> u8 {
-    let who = match who(&args.user) {
-        Ok(who) => who,
+    let user = match user(&args.user) {
+        Ok(user) => user,
         Err(Unknown::Nobody(problem)) => return output::wrong(&problem),
         Err(Unknown::App(error)) => return output::failed(&error),
     };
@@ -23,7 +23,7 @@ pub(super) fn run(args: &RunAsArgs) -> u8 {
         let problem = Problem::new(Place::Argument("run-as".into()), "there is no command", "write one after the user");
         return output::wrong(&problem);
     };
-    let not_run = exec(&who, program, arguments);
+    let not_run = exec(&user, program, arguments);
     output::err(&format!("stepdown: {not_run}\n"));
     not_run.exit_code()
 }
@@ -36,7 +36,7 @@ enum Unknown {
     App(Error),
 }
 
-fn who(user: &str) -> Result<Who, Unknown> {
+fn user(user: &str) -> Result<TargetUser, Unknown> {
     let (name, group) = user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
     let group = group.filter(|group| !group.is_empty());
     let files = || [AccountFile::Passwd, AccountFile::Group].map(facts::account_bytes);
@@ -50,16 +50,16 @@ fn who(user: &str) -> Result<Who, Unknown> {
         Some(word) => {
             let [passwd, group] = files();
             let found = find(&format!("{}:{word}", app.uid), &passwd, &group, caller()).map_err(Unknown::Nobody)?;
-            Ok(Who { gid: found.gid, groups: found.groups, ..app })
+            Ok(TargetUser { gid: found.gid, groups: found.groups, ..app })
         }
     }
 }
 
 /// Whom a boot here steps down to: with PUID and PGID, and with its groups. Under `--user` that is whoever we are.
-fn app() -> Result<Who, Error> {
+fn app() -> Result<TargetUser, Error> {
     // There is always a command in a container's life that we cannot know here; this one stands for it.
     let config = super::config(&Where::installed(), vec!["true".into()])?;
     let identity = plan::boot(&config, &facts::read(&config))?.identity;
     let plan::Identity { name, uid, gid, groups, home, .. } = identity;
-    Ok(Who { name, uid, gid, groups, home, has_account: true })
+    Ok(TargetUser { name, uid, gid, groups, home, has_account: true })
 }

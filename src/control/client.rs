@@ -1,6 +1,6 @@
-//! Asking the running PID 1: finds its socket, makes sure that it is its own and not one that somebody planted in a
-//! world-writable directory, says one line and reads what comes. Must not know what is asked.
-#![allow(clippy::disallowed_methods)] // a deadline of its own, outside the engine; where the socket is
+//! The client of the control socket: finds the socket of the running PID 1, makes sure that it is not one that another user
+//! planted in a world-writable directory, sends one line and reads the responses. Must not know what queries mean.
+#![allow(clippy::disallowed_methods)] // deadlines outside the engine; XDG_RUNTIME_DIR
 
 use std::env::var_os;
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,207 +19,209 @@ use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 use serde::de::DeserializeOwned;
 
-use super::answers::Response;
 use super::protocol::{MAX_ANSWER, Query, SOCKET};
+use super::responses::Response;
 use crate::config::units::duration_words;
-use crate::control::runtime_dir::OF_CONTAINER;
+use crate::control::runtime_dir::CONTAINER_LINK;
 use crate::inspect::facts::{alternatives, candidates};
 use crate::sys::instance::mount_namespace;
 
-/// PID 1 answers between two events: seconds mean that it is stopped or swapped out.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// What it means that nothing more comes.
-const HUNG_UP: &str = "it hung up without an answer";
+/// PID 1 answers between two events: if it takes seconds it is stopped or swapped out.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The message for an unexpected end of file.
+const CLOSED_EARLY: &str = "it hung up without an answer";
 
-/// Why there is no answer.
+/// Why there is no answer to a query.
 #[derive(Debug)]
-pub enum NoReply {
-    /// No socket at any of these places.
-    Nobody(Vec<PathBuf>),
-    /// A socket of somebody whom we need not believe.
+pub enum ClientError {
+    /// No socket at any of these paths.
+    NoServer(Vec<PathBuf>),
+    /// A socket that may be another user's.
     Untrusted(PathBuf),
-    /// The stepdown of another container, which shares the directory.
+    /// The socket of another container's stepdown, which shares the directory.
     Foreign(PathBuf),
-    /// The kernel refused, or the line broke.
-    Broken(PathBuf, io::Error),
-    /// It answered no line in time, or one that is not of this protocol.
-    Senseless(PathBuf, String),
-    /// It answered that it does not do that.
-    Declined(String),
-    /// It answered that something asked for does not exist.
-    Wrong(String),
+    /// The connection failed.
+    Io(PathBuf, io::Error),
+    /// No response in time, or one that is not of this protocol.
+    Protocol(PathBuf, String),
+    /// The server refused the query, or it failed.
+    Refused(String),
+    /// The query is wrong, such as an unknown service name.
+    BadRequest(String),
 }
 
-/// Asks whoever answers first in the order of DESIGN §3.3.
+/// Sends a query to the first socket found, in the order of DESIGN §3.3, and returns the answer.
 ///
 /// # Errors
-/// Nobody answered, or not with what was asked for.
-pub fn ask<T: DeserializeOwned>(ask: &Query) -> Result<T, NoReply> {
-    ask_at(&places(), ask)
+/// No answer, or a refusal.
+pub fn query<T: DeserializeOwned>(query: &Query) -> Result<T, ClientError> {
+    query_at(&directories(), query)
 }
 
-/// The same with other places to look at.
+/// The same with other runtime directories.
 ///
 /// # Errors
 /// As above.
-pub fn ask_at<T: DeserializeOwned>(places: &[PathBuf], ask: &Query) -> Result<T, NoReply> {
-    let mut conversation = begin_at(places, ask)?;
-    match conversation.next(PATIENCE)? {
-        Received::Response(answer) => Ok(answer),
-        Received::Nothing => Err(conversation.senseless(format!("no answer within {}", duration_words(PATIENCE)))),
-        Received::End => Err(conversation.senseless(HUNG_UP)),
+pub fn query_at<T: DeserializeOwned>(directories: &[PathBuf], query: &Query) -> Result<T, ClientError> {
+    let mut conversation = open_query_at(directories, query)?;
+    match conversation.next(TIMEOUT)? {
+        Incoming::Response(answer) => Ok(answer),
+        Incoming::TimedOut => Err(conversation.protocol_error(format!("no answer within {}", duration_words(TIMEOUT)))),
+        Incoming::EndOfFile => Err(conversation.protocol_error(CLOSED_EARLY)),
     }
 }
 
-/// Asks what is answered later, or with many lines.
+/// Sends a query that is answered later or with many lines.
 ///
 /// # Errors
 /// As above.
-pub fn begin(ask: &Query) -> Result<Connection, NoReply> {
-    begin_at(&places(), ask)
+pub fn open_query(query: &Query) -> Result<Connection, ClientError> {
+    open_query_at(&directories(), query)
 }
 
-fn places() -> Vec<PathBuf> {
+fn directories() -> Vec<PathBuf> {
     candidates(var_os("XDG_RUNTIME_DIR"))
 }
 
-fn begin_at(places: &[PathBuf], ask: &Query) -> Result<Connection, NoReply> {
-    let mut instead = None;
-    for place in places.iter().cloned().chain(places.iter().flat_map(|place| alternatives(place))) {
-        let path = place.join(SOCKET);
-        match reach(&place) {
-            Ok(Reached::Ours(stream)) => return Connection::begin(stream, path, ask),
-            Ok(Reached::Untrusted) => instead = instead.or(Some(NoReply::Untrusted(path))),
-            Ok(Reached::Foreign) => instead = instead.or(Some(NoReply::Foreign(path))),
-            // A leftover of an earlier life, or nothing at all.
+fn open_query_at(directories: &[PathBuf], query: &Query) -> Result<Connection, ClientError> {
+    let mut error = None;
+    for directory in directories.iter().cloned().chain(directories.iter().flat_map(|directory| alternatives(directory)))
+    {
+        let path = directory.join(SOCKET);
+        match connect_in(&directory) {
+            Ok(Server::Ours(stream)) => return Connection::send(stream, path, query),
+            Ok(Server::Untrusted) => error = error.or(Some(ClientError::Untrusted(path))),
+            Ok(Server::Foreign) => error = error.or(Some(ClientError::Foreign(path))),
+            // A leftover of an earlier boot, or nothing at all.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED | Errno::ELOOP) => {}
-            Err(errno) => return Err(NoReply::Broken(path, errno.into())),
+            Err(errno) => return Err(ClientError::Io(path, errno.into())),
         }
     }
-    Err(instead.unwrap_or_else(|| NoReply::Nobody(places.iter().map(|place| place.join(SOCKET)).collect())))
+    Err(error
+        .unwrap_or_else(|| ClientError::NoServer(directories.iter().map(|directory| directory.join(SOCKET)).collect())))
 }
 
-/// Who listens in a directory.
+/// Who listens on the socket in a directory.
 #[derive(Debug)]
-enum Reached {
+enum Server {
     Ours(UnixStream),
-    /// Nobody vouches for it.
+    /// It may be another user's.
     Untrusted,
-    /// The mark in the directory says that it is another container's.
+    /// The link in the directory names another container.
     Foreign,
 }
 
-/// Connects to the socket in this directory. Vouched for is what lies in a directory that only root or we could make, and
-/// whatever PID 1 itself listens on.
-fn reach(place: &Path) -> Result<Reached, Errno> {
+/// Connects to the socket in this directory. Trusted are directories that only root or we could create, and sockets that
+/// PID 1 itself listens on.
+fn connect_in(directory: &Path) -> Result<Server, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let directory = open(place, flags, Mode::empty())?;
-    let is_ours = is_closed_to_others(&fstat(&directory)?)
-        // Root gave it to the app user, which PID 1 is by now: only root can have made it in /run.
-        || place.parent().is_some_and(|around| stat(around).is_ok_and(|around| is_closed_to_others(&around)));
-    let stream = UnixStream::from(connected(&directory, place)?);
+    let handle = open(directory, flags, Mode::empty())?;
+    let is_ours = only_owner_writes(&fstat(&handle)?)
+        // Root gave it to the app user, which PID 1 is by now: only root can have created it in /run.
+        || directory.parent().is_some_and(|around| stat(around).is_ok_and(|around| only_owner_writes(&around)));
+    let stream = UnixStream::from(connected(&handle, directory)?);
     let listener = getsockopt(&stream, PeerCredentials)?;
-    if is_of_another_container(&directory) {
-        return Ok(Reached::Foreign);
+    if is_of_another_container(&handle) {
+        return Ok(Server::Foreign);
     }
-    Ok(if is_ours || listener.pid() == 1 { Reached::Ours(stream) } else { Reached::Untrusted })
+    Ok(if is_ours || listener.pid() == 1 { Server::Ours(stream) } else { Server::Untrusted })
 }
 
 fn is_of_another_container(directory: &OwnedFd) -> bool {
-    let theirs = readlinkat(directory, OF_CONTAINER).ok().map(PathBuf::from);
+    let theirs = readlinkat(directory, CONTAINER_LINK).ok().map(PathBuf::from);
     theirs.is_some_and(|theirs| mount_namespace().is_some_and(|ours| ours != theirs))
 }
 
-fn is_closed_to_others(directory: &FileStat) -> bool {
+fn only_owner_writes(directory: &FileStat) -> bool {
     directory.st_mode & 0o022 == 0 && (directory.st_uid == 0 || directory.st_uid == geteuid().as_raw())
 }
 
-fn connected(directory: &OwnedFd, place: &Path) -> Result<OwnedFd, Errno> {
+fn connected(handle: &OwnedFd, directory: &Path) -> Result<OwnedFd, Errno> {
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     // Before connect: it blocks while the listener's queue is full.
-    setsockopt(&socket, SendTimeout, &TimeVal::new(PATIENCE.as_secs().cast_signed(), 0))?;
-    // Through the handle, so that it is the judged directory even if its name changed hands since.
-    let pinned = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(SOCKET);
+    setsockopt(&socket, SendTimeout, &TimeVal::new(TIMEOUT.as_secs().cast_signed(), 0))?;
+    // Through the handle, so that it is the checked directory even if its name was replaced since.
+    let pinned = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd())).join(SOCKET);
     let answer = connect(socket.as_raw_fd(), &UnixAddr::new(pinned.as_os_str().as_bytes())?);
     match answer {
         Err(Errno::ENOENT) if !Path::new("/proc/self/fd").exists() => {
-            connect(socket.as_raw_fd(), &UnixAddr::new(place.join(SOCKET).as_os_str().as_bytes())?)?;
+            connect(socket.as_raw_fd(), &UnixAddr::new(directory.join(SOCKET).as_os_str().as_bytes())?)?;
         }
         answer => answer?,
     }
     Ok(socket)
 }
 
-/// What came.
+/// The next response.
 #[derive(Debug)]
-pub enum Received<T> {
+pub enum Incoming<T> {
     /// An answer.
     Response(T),
-    /// None in the time given.
-    Nothing,
-    /// None will come any more.
-    End,
+    /// No response in time.
+    TimedOut,
+    /// The server closed the connection.
+    EndOfFile,
 }
 
-/// A connection over which something was asked.
+/// A connection over which a query was sent.
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
     path: PathBuf,
     read: Vec<u8>,
-    /// Up to where no newline is.
-    looked_at: usize,
+    /// How much of `read` contains no newline.
+    searched: usize,
 }
 
 impl Connection {
-    fn begin(mut stream: UnixStream, path: PathBuf, ask: &Query) -> Result<Self, NoReply> {
-        let said = serde_json::to_vec(ask).map_err(io::Error::from).and_then(|mut line| {
+    fn send(mut stream: UnixStream, path: PathBuf, query: &Query) -> Result<Self, ClientError> {
+        let said = serde_json::to_vec(query).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             match stream.write_all(&line) {
-                // Who is turned away at the door may still be told why.
+                // A server that rejected the connection has sent the reason.
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
                 Ok(()) | Err(_) => Ok(()),
             }
         });
-        said.map_err(|error| NoReply::Broken(path.clone(), error))?;
-        Ok(Self { stream, path, read: Vec::new(), looked_at: 0 })
+        said.map_err(|error| ClientError::Io(path.clone(), error))?;
+        Ok(Self { stream, path, read: Vec::new(), searched: 0 })
     }
 
-    /// Waits for the next answer, for so long in all, however slowly it drips.
+    /// Waits for the next response, at most `timeout` in all, however slowly its bytes come.
     ///
     /// # Errors
-    /// A refusal, or what is no answer; the line broke.
-    pub fn next<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Received<T>, NoReply> {
-        let line = match self.line(Instant::now().checked_add(patience)) {
-            Ok(Some(line)) if line.is_empty() => return Ok(Received::End),
+    /// A refusal, an invalid response, or a failed connection.
+    pub fn next<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<Incoming<T>, ClientError> {
+        let line = match self.line(Instant::now().checked_add(timeout)) {
+            Ok(Some(line)) if line.is_empty() => return Ok(Incoming::EndOfFile),
             Ok(Some(line)) => line,
-            Ok(None) => return Ok(Received::Nothing),
-            Err(error) => return Err(NoReply::Broken(self.path.clone(), error)),
+            Ok(None) => return Ok(Incoming::TimedOut),
+            Err(error) => return Err(ClientError::Io(self.path.clone(), error)),
         };
         match serde_json::from_slice(&line) {
-            Ok(Response::Ok(answer)) => Ok(Received::Response(answer)),
-            Ok(Response::Error(why)) => Err(NoReply::Declined(why)),
-            Ok(Response::Wrong(why)) => Err(NoReply::Wrong(why)),
-            Err(error) => Err(self.senseless(format!("not an answer: {error}"))),
+            Ok(Response::Ok(answer)) => Ok(Incoming::Response(answer)),
+            Ok(Response::Error(why)) => Err(ClientError::Refused(why)),
+            Ok(Response::Wrong(why)) => Err(ClientError::BadRequest(why)),
+            Err(error) => Err(self.protocol_error(format!("not an answer: {error}"))),
         }
     }
 
-    /// Returns that this is no answer to what was asked.
-    pub fn senseless(&self, what: impl Into<String>) -> NoReply {
-        NoReply::Senseless(self.path.clone(), what.into())
+    /// Returns the error for a response that does not answer the query.
+    pub fn protocol_error(&self, what: impl Into<String>) -> ClientError {
+        ClientError::Protocol(self.path.clone(), what.into())
     }
 
-    /// Returns the next line; an empty one at the end; `None` when time is over.
+    /// Returns the next line; an empty one at the end of file; `None` after the deadline.
     fn line(&mut self, end: Option<Instant>) -> io::Result<Option<Vec<u8>>> {
         let mut chunk = [0; 4096];
         loop {
-            let new = self.read.get(self.looked_at..).unwrap_or_default();
+            let new = self.read.get(self.searched..).unwrap_or_default();
             if let Some(at) = new.iter().position(|byte| *byte == b'\n') {
-                let rest = self.read.split_off(self.looked_at + at + 1);
-                self.looked_at = 0;
+                let rest = self.read.split_off(self.searched + at + 1);
+                self.searched = 0;
                 return Ok(Some(std::mem::replace(&mut self.read, rest)));
             }
-            self.looked_at = self.read.len();
+            self.searched = self.read.len();
             if self.read.len() > MAX_ANSWER {
                 return Err(io::Error::other("an answer without end"));
             }
@@ -230,7 +232,7 @@ impl Connection {
             self.stream.set_read_timeout(left)?;
             match self.stream.read(&mut chunk) {
                 Ok(0) => {
-                    self.looked_at = 0;
+                    self.searched = 0;
                     return Ok(Some(std::mem::take(&mut self.read)));
                 }
                 Ok(length) => self.read.extend_from_slice(chunk.get(..length).unwrap_or_default()),
@@ -250,7 +252,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    use super::super::answers::Accepted;
+    use super::super::responses::Accepted;
     use super::*;
 
     /// A directory with a socket on which somebody answers every request with `answer`, and what they were asked.
@@ -267,8 +269,8 @@ mod tests {
         (dir, asked)
     }
 
-    fn shutdown(places: &[PathBuf]) -> Result<Accepted, NoReply> {
-        ask_at(places, &Query::Shutdown { code: Some(3) })
+    fn shutdown(directories: &[PathBuf]) -> Result<Accepted, ClientError> {
+        query_at(directories, &Query::Shutdown { code: Some(3) })
     }
 
     #[test]
@@ -276,46 +278,46 @@ mod tests {
         let (dir, asked) = answering("{\"ok\":{}}\n");
         let stale = tempfile::tempdir().unwrap();
         drop(UnixListener::bind(stale.path().join(SOCKET)).unwrap());
-        let places = ["/none/at/all".into(), stale.path().to_owned(), dir.path().to_owned()];
-        assert_eq!(shutdown(&places).unwrap(), Accepted {});
+        let directories = ["/none/at/all".into(), stale.path().to_owned(), dir.path().to_owned()];
+        assert_eq!(shutdown(&directories).unwrap(), Accepted {});
         assert_eq!(asked.join().unwrap(), "{\"ask\":\"shutdown\",\"code\":3}\n");
     }
 
     #[test]
     fn a_refusal_and_nonsense_are_told_apart() {
         let (dir, _asked) = answering("{\"error\":\"only root may\"}\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Declined(why)) if why == "only root may"));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Refused(why)) if why == "only root may"));
         let (dir, _asked) = answering("{\"wrong\":\"nobody\"}\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Wrong(why)) if why == "nobody"));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::BadRequest(why)) if why == "nobody"));
         let (dir, _asked) = answering("hello\n");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Senseless(..))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Protocol(..))));
         let (dir, _asked) = answering("");
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Senseless(..))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Protocol(..))));
     }
 
     #[test]
     fn a_socket_where_anybody_could_have_put_one_is_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let _listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
-        let untrusted = || matches!(reach(dir.path()), Ok(Reached::Untrusted));
+        let untrusted = || matches!(connect_in(dir.path()), Ok(Server::Untrusted));
         let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
         // What is around it, /tmp, is open to all.
         mode(0o711);
         assert!(!untrusted());
         mode(0o1777);
         assert!(untrusted());
-        assert!(matches!(shutdown(&[dir.path().into()]), Err(NoReply::Untrusted(_))));
+        assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Untrusted(_))));
         mode(0o711);
         let link = tempfile::tempdir().unwrap();
         symlink(dir.path(), link.path().join("stepdown")).unwrap();
-        assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(NoReply::Nobody(_))));
+        assert!(matches!(shutdown(&[link.path().join("stepdown")]), Err(ClientError::NoServer(_))));
     }
 
     #[test]
     fn the_stepdown_of_another_container_is_passed_over() {
         let (other, _) = answering("{\"ok\":{}}\n");
         symlink("mnt:[1]", other.path().join("container")).unwrap();
-        assert!(matches!(shutdown(&[other.path().into()]), Err(NoReply::Foreign(_))));
+        assert!(matches!(shutdown(&[other.path().into()]), Err(ClientError::Foreign(_))));
         let (ours, asked) = answering("{\"ok\":{}}\n");
         symlink(mount_namespace().unwrap(), ours.path().join("container")).unwrap();
         assert_eq!(shutdown(&[other.path().into(), ours.path().into()]).unwrap(), Accepted {});
@@ -325,14 +327,19 @@ mod tests {
     #[test]
     fn answers_are_read_one_by_one_until_the_end() {
         let (dir, _asked) = answering("{\"ok\":{}}\n{\"ok\":{}}\n");
-        let mut conversation = begin_at(&[dir.path().into()], &Query::Health {}).unwrap();
-        let mut next = || conversation.next::<Accepted>(PATIENCE).unwrap();
-        assert!(matches!((next(), next(), next()), (Received::Response(_), Received::Response(_), Received::End)));
+        let mut conversation = open_query_at(&[dir.path().into()], &Query::Health {}).unwrap();
+        let mut next = || conversation.next::<Accepted>(TIMEOUT).unwrap();
+        assert!(matches!(
+            (next(), next(), next()),
+            (Incoming::Response(_), Incoming::Response(_), Incoming::EndOfFile)
+        ));
     }
 
     #[test]
     fn nobody_there_names_every_place() {
-        let Err(NoReply::Nobody(places)) = shutdown(&["/none/a".into(), "/none/b".into()]) else { panic!("nobody") };
-        assert_eq!(places, [PathBuf::from("/none/a/control"), PathBuf::from("/none/b/control")]);
+        let Err(ClientError::NoServer(directories)) = shutdown(&["/none/a".into(), "/none/b".into()]) else {
+            panic!("nobody")
+        };
+        assert_eq!(directories, [PathBuf::from("/none/a/control"), PathBuf::from("/none/b/control")]);
     }
 }

@@ -1,10 +1,10 @@
-//! The control socket (DESIGN §6): what is asked over it ([`protocol`]) and answered ([`answers`]), asking ([`client`]),
-//! and answering as PID 1: who is let in ([`server`]), whom a request means ([`service_index`]), when it is fulfilled ([`wait_condition`]),
-//! and what is told ([`snapshot`], [`timings`], [`secret`]).
+//! The control socket (DESIGN §6): queries ([`protocol`]), responses ([`responses`]), the client ([`client`]), and the
+//! parts of the server: connections and credentials ([`server`]), services by name ([`service_index`]), when a waiting
+//! query is answered ([`wait_condition`]), and the contents of responses ([`snapshot`], [`timings`], [`secret`]).
 
-pub mod answers;
 pub mod client;
 pub mod protocol;
+pub mod responses;
 pub mod runtime_dir;
 pub mod secret;
 pub mod server;

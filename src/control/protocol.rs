@@ -1,5 +1,5 @@
-//! What may be asked over the control socket: one line of JSON. What is answered stands in [`super::answers`]; both ends
-//! use these types. Must not know how a line is carried.
+//! Queries of the control socket: one line of JSON. Responses are in [`super::responses`]; server and client use these
+//! types. Must not know how a line is sent.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ pub const MAX_REQUEST: usize = 16 * 1024;
 /// A longer answer is not read: 10,000 services fit well.
 pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-/// What may be asked: `{"ask":"status"}`, `{"ask":"shutdown","code":3}`.
+/// A query: `{"ask":"status"}`, `{"ask":"shutdown","code":3}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Query {
-    /// Everything about these services, about every one if none is named.
+    /// The state of these services, of all if none is named.
     Status {
         /// Their names.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<String>,
-        /// The `revision` of an earlier answer: answered once there is another one.
+        /// The `revision` of an earlier answer: answered when it has changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
     },
-    /// Whether all is well.
+    /// Whether all services are as wanted and healthy.
     Health {},
     /// End the container.
     Shutdown {
@@ -37,7 +37,7 @@ pub enum Query {
     Start {
         /// Their names.
         services: Vec<String>,
-        /// Answered once they are up or done, or failed, at the latest after so many milliseconds; absent: at once.
+        /// Answered when they are up, done or failed, at most after this many milliseconds; absent: at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
@@ -65,7 +65,7 @@ pub enum Query {
     },
     /// Send a signal.
     Signal {
-        /// To whom.
+        /// The service's name.
         service: String,
         /// Its name or number.
         signal: String,
@@ -77,38 +77,38 @@ pub enum Query {
     Wait {
         /// Their names.
         services: Vec<String>,
-        /// For what.
+        /// The state to wait for.
         until: Until,
-        /// At the latest answered after so many milliseconds; absent: never before.
+        /// Answered at most after this many milliseconds; absent: no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeout_ms: Option<u64>,
     },
-    /// What a service finds in its environment.
+    /// The environment of a service.
     Env {
-        /// Whose.
+        /// The service's name.
         service: String,
-        /// Values too whose names look like those of secrets.
+        /// Whether to include values of variables whose names look like secrets.
         #[serde(default)]
         show_secrets: bool,
     },
-    /// How long the boot took, and for whom it waited.
+    /// How long the boot took, and its critical chain.
     Timings {},
-    /// What the boot came to, and what is to be looked at to tell how it is now.
+    /// The findings of the boot, and what must be examined now to update them.
     Doctor {},
-    /// The last lines of a service; each is an answer of its own.
+    /// The last lines of a service; each is a response.
     Logs {
-        /// Whose.
+        /// The service's name.
         service: String,
-        /// So many at most; absent: all that are kept.
+        /// Most lines; absent: all that are kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lines: Option<usize>,
-        /// And those that come, until the caller hangs up.
+        /// Whether to send new lines too, until the client closes the connection.
         #[serde(default)]
         follow: bool,
     },
 }
 
-/// What one can wait for.
+/// A state that a client can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Until {
@@ -121,7 +121,7 @@ pub enum Until {
 }
 
 impl Query {
-    /// Returns whether the answer may have to wait for services: such a caller has a place of its own.
+    /// Returns whether the answer may have to wait for services: such queries have connection slots of their own.
     pub fn is_long(&self) -> bool {
         match self {
             Self::Status { after, .. } => after.is_some(),
@@ -141,7 +141,7 @@ impl Query {
     }
 }
 
-/// Returns whole milliseconds, as the protocol counts.
+/// Returns whole milliseconds.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

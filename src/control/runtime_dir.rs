@@ -1,10 +1,10 @@
-//! The directory of our own for control socket, state and compatibility files (DESIGN §3.3): made exclusively in the
-//! first place that lets us, locked for life, its owner and mode verified through the handle. What already stands there is
-//! removed if it can only be ours and nobody who lives holds it, and else never used. Must not know what will be put there.
-//! Works with root and without.
+//! The runtime directory for control socket, state and compatibility files (DESIGN §3.3): created exclusively at the first
+//! candidate path that can be used, locked while this process runs, its owner and mode verified through the handle. An
+//! existing directory is replaced if it can only be ours and is not locked, and else never used. Must not know what will be
+//! put there. Works with root and without.
 //!
-//! `/run` may be shared by containers, where a process id means nothing: the lock (flock(2) on the directory) is the
-//! kernel's word that its stepdown lives, and ends with it.
+//! `/run` may be shared by containers, where a process id means nothing: the lock (flock(2) on the directory) shows that its
+//! stepdown still runs, and is released when that process exits.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -36,49 +36,49 @@ use crate::text::{shown, shown_bytes};
 
 /// Anybody may enter, nobody else may list: callers' credentials decide, not modes (DESIGN §3.3).
 pub const MODE: u32 = 0o711;
-/// A link in it that leads nowhere: its text is the mount namespace of the container that it belongs to.
-pub const OF_CONTAINER: &CStr = c"container";
-/// What else we leave in it.
+/// A dangling link in it: its target is the mount namespace of the container that the directory belongs to.
+pub const CONTAINER_LINK: &CStr = c"container";
+/// Names, or prefixes of names, of the sockets in it.
 const SOCKETS: [&[u8]; 2] = [b"control", b"notify-"];
 
-/// The directory of our own.
+/// The runtime directory.
 #[derive(Debug)]
 pub struct RuntimeDir {
     /// Its path.
     pub path: PathBuf,
-    /// `O_PATH`: the directory itself, whatever becomes of its name.
+    /// `O_PATH`: the directory itself, even if its name is replaced.
     pub handle: Arc<OwnedFd>,
-    /// Better places that could not be used.
+    /// Preferred candidates that could not be used.
     pub rejected: Vec<Rejected>,
     parent: OwnedFd,
     name: CString,
-    /// Held for life.
+    /// Held while this process runs.
     lock: Lock,
 }
 
 /// A candidate that could not be used.
 #[derive(Debug)]
 pub struct Rejected {
-    /// Which.
+    /// Its path.
     pub path: PathBuf,
-    /// Why, in words.
+    /// The reason, in words.
     pub why: String,
 }
 
-/// The directory, open for listing; locked, but for file systems that know no locks (NFS).
+/// The directory, open for listing; locked, except on file systems without locks (NFS).
 #[derive(Debug)]
 enum Lock {
     Held(Flock<OwnedFd>),
-    Unknown(OwnedFd),
+    Unsupported(OwnedFd),
 }
 
 impl Lock {
-    /// Returns `None` where somebody who lives has it.
+    /// Returns `None` if another running process has the lock.
     fn take(handle: OwnedFd) -> Option<Self> {
         match Flock::lock(handle, FlockArg::LockExclusiveNonblock) {
             Ok(held) => Some(Self::Held(held)),
             Err((_, Errno::EWOULDBLOCK)) => None,
-            Err((handle, _)) => Some(Self::Unknown(handle)),
+            Err((handle, _)) => Some(Self::Unsupported(handle)),
         }
     }
 }
@@ -87,14 +87,14 @@ impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Held(handle) => handle.as_fd(),
-            Self::Unknown(handle) => handle.as_fd(),
+            Self::Unsupported(handle) => handle.as_fd(),
         }
     }
 }
 
 impl RuntimeDir {
-    /// Gives the directory to whom PID 1 becomes, so that it can make its socket after the drop.
-    pub fn give(&self, _: &Root, to: Owner) -> Result<(), Refused> {
+    /// Changes its owner to the user that PID 1 becomes, so that PID 1 can create its socket after the drop.
+    pub fn chown_to(&self, _: &Root, to: Owner) -> Result<(), Refused> {
         let kernel = Kernel::probe();
         let given = Stat::of(kernel, self.handle.as_fd())
             .and_then(|stat| change::directory(kernel, self.handle.as_fd(), &stat, to, Some(MODE)));
@@ -104,18 +104,18 @@ impl RuntimeDir {
         })
     }
 
-    /// Removes it with all that is in it, as far as whom we became may: somebody else outlives us there. By its name only
-    /// if it is empty, because somebody may have put theirs in its place meanwhile.
-    pub fn leave(self) {
+    /// Removes it with its contents, as far as the app user may: where it is shared it outlives this container. The name is
+    /// removed only if the directory is empty, because another one may have taken its place meanwhile.
+    pub fn remove(self) {
         let beneath = Beneath { kernel: Kernel::probe(), mounts: Mounts::Stay };
-        // What root keeps to itself stays; the next boot removes it.
-        let _left = emptied(beneath, &self.lock);
+        // What only root may remove stays; the next boot removes it.
+        let _left = remove_contents(beneath, &self.lock);
         let _left = unlinkat(&self.parent, self.name.as_c_str(), UnlinkatFlags::RemoveDir);
     }
 }
 
-/// Makes the runtime directory at the first candidate that can be used; each is the full path of the directory itself
-/// (`/run/stepdown`). Its owner is who calls.
+/// Creates the runtime directory at the first candidate that can be used; each is the full path of the directory itself
+/// (`/run/stepdown`). Its owner is the caller.
 ///
 /// # Errors
 /// Why each candidate was rejected.
@@ -123,19 +123,19 @@ pub fn make(candidates: &[PathBuf]) -> Result<RuntimeDir, Vec<Rejected>> {
     let kernel = Kernel::probe();
     let mut rejected = Vec::new();
     for path in candidates {
-        match attempt(kernel, path) {
+        match create_at(kernel, path) {
             Ok(made) => return Ok(RuntimeDir { rejected, ..made }),
             Err(why) => rejected.push(Rejected { path: path.clone(), why }),
         }
     }
     // Each may belong to another container of the same pod.
-    match candidates.iter().flat_map(|path| alternatives(path)).find_map(|path| attempt(kernel, &path).ok()) {
+    match candidates.iter().flat_map(|path| alternatives(path)).find_map(|path| create_at(kernel, &path).ok()) {
         Some(made) => Ok(RuntimeDir { rejected, ..made }),
         None => Err(rejected),
     }
 }
 
-fn attempt(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
+fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
     use std::os::unix::ffi::OsStrExt;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err("it is no path of a directory".to_owned());
@@ -151,34 +151,34 @@ fn attempt(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
         }
     };
     let beneath = Beneath { kernel, mounts: Mounts::Stay };
-    let place = Place { beneath, parent, name };
-    let lock = match place.create() {
-        Ok(handle) => place.lock(handle)?,
-        Err(Errno::EEXIST) => place.replace()?,
-        Err(cause) => return Err(said("cannot make it", cause)),
+    let location = Location { beneath, parent, name };
+    let lock = match location.create() {
+        Ok(handle) => location.lock(handle)?,
+        Err(Errno::EEXIST) => location.replace()?,
+        Err(cause) => return Err(failure("cannot make it", cause)),
     };
-    let handle = place.prove(&lock)?;
+    let handle = location.verify(&lock)?;
     Ok(RuntimeDir {
         path: path.to_owned(),
         handle: Arc::new(handle),
         rejected: Vec::new(),
-        parent: place.parent.handle,
-        name: place.name,
+        parent: location.parent.handle,
+        name: location.name,
         lock,
     })
 }
 
-/// A directory that lives in another life.
-const TAKEN: &str = "it belongs to another stepdown, which runs";
+/// The reason for a directory that is locked.
+const IN_USE: &str = "it belongs to another stepdown, which runs";
 
-struct Place {
+struct Location {
     beneath: Beneath,
     parent: Found,
     name: CString,
 }
 
-impl Place {
-    /// Makes it with its mode, or fails if anything at all stands there.
+impl Location {
+    /// Creates it with its mode; fails if the name exists.
     fn create(&self) -> Result<OwnedFd, Errno> {
         let made = {
             let _all = Umask::open();
@@ -192,26 +192,26 @@ impl Place {
         openat(&self.parent.handle, self.name.as_c_str(), flags, Mode::empty())
     }
 
-    /// Locks it. Of two who make or replace one at the same time, the one that has the lock of what stands there in the
-    /// end has it.
+    /// Locks it. If two processes create or replace it at the same time, the one that has locked the directory that has the
+    /// name in the end succeeds.
     fn lock(&self, handle: OwnedFd) -> Result<Lock, String> {
-        let lock = Lock::take(handle).ok_or_else(|| TAKEN.to_owned())?;
+        let lock = Lock::take(handle).ok_or_else(|| IN_USE.to_owned())?;
         let kernel = self.beneath.kernel;
-        let ours = Stat::of(kernel, lock.as_fd()).map_err(|cause| said("cannot look at it", cause))?;
+        let ours = Stat::of(kernel, lock.as_fd()).map_err(|cause| failure("cannot look at it", cause))?;
         match Stat::of_entry(kernel, self.parent.handle.as_fd(), &self.name) {
             Ok(named) if named.id == ours.id => Ok(lock),
-            Ok(_) | Err(_) => Err(TAKEN.to_owned()),
+            Ok(_) | Err(_) => Err(IN_USE.to_owned()),
         }
     }
 
-    /// Something stands there: removes it if it is an earlier life's, and makes it anew.
+    /// The name exists: removes it if it is a leftover of an earlier boot, and creates it again.
     ///
-    /// It is, if its owner is who we are or root, or if only root could have put it there (after a `docker restart` it
-    /// belongs to whom PID 1 stepped down to). In a directory that others can write, what belongs to others is theirs, and
-    /// a directory of root's may be another one that was moved there: it is left unless it holds what we leave.
+    /// It is a leftover if we or root own it, or if only root could have put it there (after a `docker restart` it belongs
+    /// to the app user of the earlier boot). In a directory that others can write, what belongs to others is not ours, and
+    /// a directory of root's may have been moved there: it is used only if it contains nothing but our files.
     fn replace(&self) -> Result<Lock, String> {
         let parent = self.parent.handle.as_fd();
-        let look = |cause| said("cannot look at it", cause);
+        let look = |cause| failure("cannot look at it", cause);
         let stat = Stat::of_entry(self.beneath.kernel, parent, &self.name).map_err(look)?;
         let ours = stat.uid.0 == geteuid().as_raw() || stat.uid == Uid::ROOT;
         let placed_by_root = self.parent.placed_by_root && self.parent.stat.only_root_writes();
@@ -219,52 +219,53 @@ impl Place {
             return Err(format!("uid {} has put something there", stat.uid));
         }
         if stat.kind != Kind::Directory {
-            // A name alone: who else can write there could take it away as well.
+            // Removing a name needs no check: whoever else can write there could remove it as well.
             return match unlinkat(parent, self.name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
-                Ok(()) => self.anew(),
-                Err(cause) => Err(said("cannot remove what an earlier boot left", cause)),
+                Ok(()) => self.recreate(),
+                Err(cause) => Err(failure("cannot remove what an earlier boot left", cause)),
             };
         }
-        let old = Lock::take(self.open().map_err(|cause| said("cannot open it", cause))?);
-        let old = old.ok_or_else(|| TAKEN.to_owned())?;
+        let old = Lock::take(self.open().map_err(|cause| failure("cannot open it", cause))?);
+        let old = old.ok_or_else(|| IN_USE.to_owned())?;
         let stat = Stat::of(self.beneath.kernel, old.as_fd()).map_err(look)?;
         let can_be_moved = self.parent.placed_by.below(&self.parent.stat, &stat) != PlacedBy::Root;
         if can_be_moved && geteuid().is_root() {
-            self.leftover(&old, &stat)?;
+            self.check_is_leftover(&old, &stat)?;
         }
-        emptied(self.beneath, &old).map_err(|cause| said("cannot empty it", cause))?;
+        remove_contents(self.beneath, &old).map_err(|cause| failure("cannot empty it", cause))?;
         match unlinkat(parent, self.name.as_c_str(), UnlinkatFlags::RemoveDir) {
-            Ok(()) => self.anew(),
-            // A volume of its own is mounted there, or the place around it is closed to us: emptied, it is as good as new.
+            Ok(()) => self.recreate(),
+            // It is a mount point, or we may not write its parent: emptied, it is as good as new.
             Err(Errno::EBUSY | Errno::EXDEV | Errno::EACCES | Errno::EPERM | Errno::EROFS) if ours => {
                 let kernel = self.beneath.kernel;
-                change::mode(kernel, old.as_fd(), &stat, MODE).map_err(|cause| said("cannot set its mode", cause))?;
+                change::mode(kernel, old.as_fd(), &stat, MODE)
+                    .map_err(|cause| failure("cannot set its mode", cause))?;
                 Ok(old)
             }
-            Err(cause) => Err(said("cannot remove what an earlier boot left", cause)),
+            Err(cause) => Err(failure("cannot remove what an earlier boot left", cause)),
         }
     }
 
-    fn anew(&self) -> Result<Lock, String> {
-        let handle = self.create().map_err(|cause| said("cannot make it anew", cause))?;
+    fn recreate(&self) -> Result<Lock, String> {
+        let handle = self.create().map_err(|cause| failure("cannot make it anew", cause))?;
         self.lock(handle)
     }
 
-    /// Makes sure that a directory is one of ours by what is in it.
-    fn leftover(&self, old: &Lock, stat: &Stat) -> Result<(), String> {
+    /// Checks by its contents that a directory is one of ours.
+    fn check_is_leftover(&self, old: &Lock, stat: &Stat) -> Result<(), String> {
         let others = "and others than root can write the directory around it";
         if stat.mode != MODE {
             return Err(format!("a directory of root's with mode {:04o} stands there, {others}", stat.mode));
         }
         let mut listing = Listing::new();
-        let handle = Beneath::list_pinned(old).map_err(|cause| said("cannot list it", cause))?;
-        while listing.read(handle.as_fd()).map_err(|cause| said("cannot list it", cause))? {
+        let handle = Beneath::list_pinned(old).map_err(|cause| failure("cannot list it", cause))?;
+        while listing.read(handle.as_fd()).map_err(|cause| failure("cannot list it", cause))? {
             for entry in listing.entries() {
                 let kind = Stat::of_entry(self.beneath.kernel, handle.as_fd(), entry.name).map(|stat| stat.kind);
                 let bytes = entry.name.to_bytes();
                 let known = match kind {
                     Ok(Kind::Socket) => SOCKETS.iter().any(|name| bytes.starts_with(name)),
-                    Ok(Kind::Link) => entry.name == OF_CONTAINER,
+                    Ok(Kind::Link) => entry.name == CONTAINER_LINK,
                     Ok(_) => entry.name == PROBE,
                     Err(_) => true, // gone
                 };
@@ -277,43 +278,44 @@ impl Place {
     }
 
     /// Verifies through the handle that it is ours, empty and can be written.
-    fn prove(&self, lock: &Lock) -> Result<OwnedFd, String> {
+    fn verify(&self, lock: &Lock) -> Result<OwnedFd, String> {
         let kernel = self.beneath.kernel;
         let handle = lock.as_fd();
-        let stat = Stat::of(kernel, handle).map_err(|cause| said("cannot look at it", cause))?;
+        let stat = Stat::of(kernel, handle).map_err(|cause| failure("cannot look at it", cause))?;
         if stat.kind != Kind::Directory || stat.uid.0 != geteuid().as_raw() {
             return Err(format!("uid {} has put something in its place", stat.uid));
         }
         if stat.mode != MODE {
             return Err("its file system keeps no modes".to_owned());
         }
-        let list = Beneath::list_pinned(lock).map_err(|cause| said("cannot list it", cause))?;
-        if !resolve::is_empty(&list).map_err(|cause| said("cannot list it", cause))? {
+        let list = Beneath::list_pinned(lock).map_err(|cause| failure("cannot list it", cause))?;
+        if !resolve::is_empty(&list).map_err(|cause| failure("cannot list it", cause))? {
             return Err("somebody has put another directory in its place".to_owned());
         }
-        if let Err(cause) = can_hold_a_file(handle) {
-            // Made for nothing: away with it, if nobody has put anything in.
+        if let Err(cause) = check_can_write(handle) {
+            // It cannot be used: remove it, if it is still empty.
             unlinkat(&self.parent.handle, self.name.as_c_str(), UnlinkatFlags::RemoveDir).ok();
-            return Err(said("cannot write to it", cause));
+            return Err(failure("cannot write to it", cause));
         }
         if let Some(namespace) = instance::mount_namespace() {
-            // Without it callers of another container that shares this place find us; more is not lost.
-            let _marked = symlinkat(&namespace, handle, OF_CONTAINER);
+            // Without it clients in another container that shares the directory may connect to us; nothing else depends on
+            // it.
+            let _marked = symlinkat(&namespace, handle, CONTAINER_LINK);
         }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        openat(handle, c".", flags, Mode::empty()).map_err(|cause| said("cannot hold it", cause))
+        openat(handle, c".", flags, Mode::empty()).map_err(|cause| failure("cannot hold it", cause))
     }
 }
 
-/// Removes all that is in it. Through a handle of its own: reading moves where the next reader begins.
-fn emptied(beneath: Beneath, directory: &Lock) -> io::Result<()> {
+/// Removes its contents. Uses a new handle: a directory offset is shared by copies of a descriptor.
+fn remove_contents(beneath: Beneath, directory: &Lock) -> io::Result<()> {
     remove::inside(beneath, Beneath::list_pinned(directory)?.as_fd())
 }
 
 const PROBE: &CStr = c".probe";
 
-/// A full file system still makes directories: only a written byte tells.
-fn can_hold_a_file(directory: BorrowedFd<'_>) -> Result<(), Errno> {
+/// A full file system may still create directories: only writing a byte shows it.
+fn check_can_write(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file = openat(directory, PROBE, flags, Mode::from_bits_truncate(0o600))?;
     let written = write(&file, b"stepdown\n");
@@ -321,7 +323,7 @@ fn can_hold_a_file(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     written.map(drop)
 }
 
-fn said(what: &str, cause: impl Into<io::Error>) -> String {
+fn failure(what: &str, cause: impl Into<io::Error>) -> String {
     format!("{what}: {}", cause.into())
 }
 
@@ -331,30 +333,30 @@ mod tests {
 
     #[test]
     fn what_was_made_is_left_with_all_that_is_in_it() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("stepdown");
+        let location = tempfile::tempdir().unwrap();
+        let path = location.path().join("stepdown");
         let made = make(std::slice::from_ref(&path)).unwrap();
         drop(std::os::unix::net::UnixListener::bind(path.join("control")).unwrap());
-        made.leave();
+        made.remove();
         assert!(!path.exists());
     }
 
     #[test]
     fn what_another_one_put_in_its_place_stays() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("stepdown");
+        let location = tempfile::tempdir().unwrap();
+        let path = location.path().join("stepdown");
         let made = make(std::slice::from_ref(&path)).unwrap();
-        std::fs::rename(&path, place.path().join("moved")).unwrap();
+        std::fs::rename(&path, location.path().join("moved")).unwrap();
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("theirs"), "").unwrap();
-        made.leave();
+        made.remove();
         assert!(path.join("theirs").exists());
     }
 
     #[test]
     fn that_of_one_who_lives_is_left_alone_and_the_next_place_taken() {
-        let place = tempfile::tempdir().unwrap();
-        let paths = ["first", "second"].map(|name| place.path().join(name));
+        let location = tempfile::tempdir().unwrap();
+        let paths = ["first", "second"].map(|name| location.path().join(name));
         let first = make(&paths).unwrap();
         std::fs::write(first.path.join("kept"), "").unwrap();
         let second = make(&paths).unwrap();

@@ -1,23 +1,23 @@
-//! Which variables are not shown: by their names, and by passwords in addresses. A guess that errs on the side of
-//! silence. Values only.
+//! Which variables are not shown: by their names, and by passwords in URLs. A heuristic that prefers to hide too much.
+//! Values only.
 
-/// What the name of a secret's variable has in it, at a word's border or not.
-const ANYWHERE: [&str; 9] =
+/// Parts of names of secrets, at a word's border or not.
+const SUBSTRINGS: [&str; 9] =
     ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "PRIVATE", "COOKIE"];
-/// What it has as a word of its own: `DB_PASS`, `AWS_ACCESS_KEY_ID`, and not `KEYBOARD`.
-const WORDS: [&str; 8] = ["PASS", "PWD", "PW", "KEY", "AUTH", "CERT", "SALT", "PIN"];
-/// Names that are none although they look like one.
-const HARMLESS: [&str; 2] = ["PWD", "OLDPWD"];
+/// Whole words in names of secrets: `DB_PASS`, `AWS_ACCESS_KEY_ID`, and not `KEYBOARD`.
+const WHOLE_WORDS: [&str; 8] = ["PASS", "PWD", "PW", "KEY", "AUTH", "CERT", "SALT", "PIN"];
+/// Names that are not secrets although they look like one.
+const EXCEPTIONS: [&str; 2] = ["PWD", "OLDPWD"];
 
-/// Returns whether a value should only be shown to who insists.
+/// Returns whether a value must only be shown if the user insists.
 pub fn looks_secret(name: &[u8], value: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-    if name.ends_with("_FILE") || HARMLESS.contains(&name.as_str()) {
-        // `DB_PASSWORD_FILE` is where it lies.
+    if name.ends_with("_FILE") || EXCEPTIONS.contains(&name.as_str()) {
+        // `DB_PASSWORD_FILE` is the path of a secret.
         return has_password(value);
     }
-    ANYWHERE.iter().any(|part| name.contains(part))
-        || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
+    SUBSTRINGS.iter().any(|part| name.contains(part))
+        || name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| WHOLE_WORDS.contains(&word))
         || has_password(value)
 }
 

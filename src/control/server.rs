@@ -1,6 +1,7 @@
-//! The control socket's side in PID 1. Who calls is known from SO_PEERCRED, never from modes: root, the app user and the
-//! users of services may ask, nobody else may even read (DESIGN §6); who may ask what is decided where it is
-//! answered. A caller that says nothing, too much or rubbish, or that does not read, disturbs nobody; one that waits for services has a place of another kind, so that it holds up nobody who does not.
+//! The server of the control socket, in PID 1. Clients are identified by SO_PEERCRED, never by modes: root, the app user
+//! and the users of services may connect, nobody else may even read (DESIGN §6); which queries a user may send is decided
+//! where they are answered. A client that sends nothing, too much or garbage, or does not read, disturbs no other one;
+//! queries that wait for services have slots of their own, so that they do not block short ones.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::CString;
@@ -19,8 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::answers::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::protocol::{MAX_REQUEST, Query, SOCKET};
+use super::responses::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
@@ -30,66 +31,66 @@ use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
 use crate::text::shown;
 
-/// Callers that are served or wait for it at the same time, of each user, so that none locks another one out. For one
-/// more, who has been silent for longest goes; if none is silent, the new one is turned away.
-const CALLERS: usize = 128;
-/// Callers that wait for services, of each user.
-const WAITING: usize = 128;
-/// A caller that has not said what it wants, or not read its answer, by then is dropped.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A follower that reads nothing for so long is dropped: a terminal that was halted for a moment is none.
-const FOLLOWER_PATIENCE: Duration = Duration::from_secs(60);
-/// After a refused accept (EMFILE), so that it is no busy loop.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Most connections of each user at the same time, so that no user blocks another one. For one more, the connection that
+/// has sent no query for longest is closed; if there is none, the new one is rejected.
+const MAX_CONNECTIONS: usize = 128;
+/// Most queries of each user that wait for services.
+const MAX_LONG_QUERIES: usize = 128;
+/// A client that has not sent its query, or not read the response, by then is disconnected.
+const IO_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a follower of logs: longer, because a terminal may be paused for a moment.
+const FOLLOWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Delay after a failed accept (EMFILE), so that it is not a busy loop.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// What callers are told besides the engine's part.
+/// What responses contain besides the state of the engine.
 #[derive(Debug)]
 pub struct ControlContext {
-    /// Who may ask, besides root.
+    /// The app user, who may send queries, besides root.
     pub app: Uid,
-    /// The answer to `status`, but for the engine's part.
-    pub fixed: Snapshot,
-    /// What was done before this stage.
+    /// The answer to `status`, without the state of the engine.
+    pub plan_status: Snapshot,
+    /// The boot steps before this stage.
     pub steps: Vec<StepTime>,
-    /// What services did in an earlier stage.
-    pub before: Vec<(ServiceName, Moments)>,
+    /// The times of services in an earlier stage.
+    pub earlier_moments: Vec<(ServiceName, Moments)>,
 }
 
-/// What comes back.
+/// What is sent to the client.
 enum Reply {
     /// One line, complete.
     Line(Vec<u8>),
-    /// The last lines of a service, and those that come.
+    /// The last lines of a service, and new ones.
     Log(Vec<TailLine>, Option<mpsc::Receiver<FollowEvent>>),
 }
 
-/// A question that waits for its answer.
+/// A query that waits for its response.
 pub struct Call {
-    /// What is asked.
-    pub ask: Query,
-    /// By whom.
+    /// The query.
+    pub query: Query,
+    /// The user who sent it.
     pub caller: Uid,
     reply: oneshot::Sender<Reply>,
 }
 
 impl Call {
-    /// Answers it. A caller that is gone does not need it.
-    pub fn answer<T: Serialize>(self, answer: Response<T>) {
+    /// Sends the response, unless the client has disconnected.
+    pub fn respond<T: Serialize>(self, answer: Response<T>) {
         let _sent = self.reply.send(Reply::Line(line(&answer)));
     }
 
-    /// Answers it with these lines, and then with what comes.
-    pub fn answer_lines(self, last: Vec<TailLine>, coming: Option<mpsc::Receiver<FollowEvent>>) {
-        let _sent = self.reply.send(Reply::Log(last, coming));
+    /// Sends these lines, and then new ones.
+    pub fn respond_lines(self, last: Vec<TailLine>, events: Option<mpsc::Receiver<FollowEvent>>) {
+        let _sent = self.reply.send(Reply::Log(last, events));
     }
 
-    /// Returns whether nobody waits for the answer any more.
+    /// Returns whether the client has disconnected.
     pub fn is_gone(&self) -> bool {
         self.reply.is_closed()
     }
 }
 
-/// Binds the socket in the runtime directory, for everybody to connect to: who calls decides, not modes.
+/// Binds the socket in the runtime directory. Everybody may connect: the user's id decides, not modes.
 ///
 /// # Errors
 /// When it cannot be bound.
@@ -104,32 +105,33 @@ pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
     open().map_err(|cause: io::Error| Refused::new(format!("cannot bind {}", shown(&path)), cause))
 }
 
-/// Begins to accept callers. Must be called inside the runtime.
+/// Begins to accept connections. Must be called inside the tokio runtime.
 ///
 /// # Errors
 /// When the listener cannot be registered.
-pub fn open(listener: UnixListener, callers: Callers) -> io::Result<mpsc::Receiver<Call>> {
+pub fn open(listener: UnixListener, callers: AllowedUsers) -> io::Result<mpsc::Receiver<Call>> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
-    let (calls, receiver) = mpsc::channel(2 * CALLERS);
+    let (calls, receiver) = mpsc::channel(2 * MAX_CONNECTIONS);
     tokio::spawn(accept(listener, calls, callers));
     Ok(receiver)
 }
 
-/// Who is answered, besides root: shared by who accepts and by the loop, which knows whose the services are.
+/// The users who may connect, besides root: shared by the accepting task and the event loop, which knows the users of
+/// services.
 #[derive(Clone, Debug)]
-pub struct Callers {
+pub struct AllowedUsers {
     app: Uid,
     users: Arc<Mutex<BTreeSet<Uid>>>,
 }
 
-impl Callers {
-    /// Returns the app user alone.
+impl AllowedUsers {
+    /// Returns a set with the app user only.
     pub fn new(app: Uid) -> Self {
         Self { app, users: Arc::new(Mutex::new(BTreeSet::from([app]))) }
     }
 
-    /// From now on it is these.
+    /// Replaces the set.
     pub fn set(&self, users: BTreeSet<Uid>) {
         *self.users.lock().unwrap_or_else(PoisonError::into_inner) = users;
     }
@@ -139,78 +141,78 @@ impl Callers {
     }
 }
 
-/// The places that one user's callers share.
+/// The connection slots of one user.
 struct ConnectionSlots {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    /// Those who came and had not said what they want when they were last looked at, in that order.
-    silent: VecDeque<Silent>,
+    /// Connections that had not sent a query when last checked, the oldest first.
+    idle: VecDeque<IdleConnection>,
 }
 
-struct Silent {
-    visit: AbortHandle,
-    has_asked: Arc<AtomicBool>,
+struct IdleConnection {
+    task: AbortHandle,
+    has_queried: Arc<AtomicBool>,
 }
 
-impl Silent {
-    fn is_silent(&self) -> bool {
-        !self.visit.is_finished() && !self.has_asked.load(Ordering::Relaxed)
+impl IdleConnection {
+    fn is_idle(&self) -> bool {
+        !self.task.is_finished() && !self.has_queried.load(Ordering::Relaxed)
     }
 }
 
 impl ConnectionSlots {
     fn new() -> Self {
-        let [short, long] = [CALLERS, WAITING].map(|count| Arc::new(Semaphore::new(count)));
-        Self { short, long, silent: VecDeque::new() }
+        let [short, long] = [MAX_CONNECTIONS, MAX_LONG_QUERIES].map(|count| Arc::new(Semaphore::new(count)));
+        Self { short, long, idle: VecDeque::new() }
     }
 
-    /// Returns a place: a free one, or that of whoever has been silent for longest.
-    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.short).try_acquire_owned() {
-            return Some(place);
+    /// Returns a slot: a free one, or that of the connection that has been idle for longest.
+    async fn slot(&mut self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(slot) = Arc::clone(&self.short).try_acquire_owned() {
+            return Some(slot);
         }
-        self.silent.retain(Silent::is_silent);
-        self.silent.pop_front()?.visit.abort();
-        // It is given back as soon as the task has been dropped, which nothing can hold up.
+        self.idle.retain(IdleConnection::is_idle);
+        self.idle.pop_front()?.task.abort();
+        // The slot is released as soon as the task is dropped, which nothing can delay.
         Arc::clone(&self.short).acquire_owned().await.ok()
     }
 
-    fn note(&mut self, visit: AbortHandle, has_asked: Arc<AtomicBool>) {
-        if self.silent.len() >= CALLERS {
-            self.silent.retain(Silent::is_silent);
+    fn track(&mut self, task: AbortHandle, has_queried: Arc<AtomicBool>) {
+        if self.idle.len() >= MAX_CONNECTIONS {
+            self.idle.retain(IdleConnection::is_idle);
         }
-        self.silent.push_back(Silent { visit, has_asked });
+        self.idle.push_back(IdleConnection { task, has_queried });
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, callers: Callers) {
-    let mut places_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
+async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, callers: AllowedUsers) {
+    let mut slots_of: HashMap<Uid, ConnectionSlots> = HashMap::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             continue;
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
         if !callers.has(caller) {
-            turn_away(&stream, format!("user {caller} may not ask; root and user {} may", callers.app));
+            reject(&stream, format!("user {caller} may not ask; root and user {} may", callers.app));
             continue;
         }
-        let places = places_of.entry(caller).or_insert_with(ConnectionSlots::new);
-        let Some(place) = places.place().await else {
-            turn_away(&stream, format!("{CALLERS} callers of user {caller} are being served; try again"));
+        let slots = slots_of.entry(caller).or_insert_with(ConnectionSlots::new);
+        let Some(slot) = slots.slot().await else {
+            reject(&stream, format!("{MAX_CONNECTIONS} callers of user {caller} are being served; try again"));
             continue;
         };
-        let has_asked = Arc::new(AtomicBool::new(false));
-        let (long, calls) = (Arc::clone(&places.long), calls.clone());
-        let visit = ClientConnection { stream, caller, place, has_asked: Arc::clone(&has_asked), long, calls };
-        // A caller that goes away or is too slow is its own loss.
-        let task = tokio::spawn(async move { visit.serve().await.ok() });
-        places.note(task.abort_handle(), has_asked);
+        let has_queried = Arc::new(AtomicBool::new(false));
+        let (long, calls) = (Arc::clone(&slots.long), calls.clone());
+        let task = ClientConnection { stream, caller, slot, has_queried: Arc::clone(&has_queried), long, calls };
+        // Errors concern only this client: it has disconnected or is too slow.
+        let task = tokio::spawn(async move { task.serve().await.ok() });
+        slots.track(task.abort_handle(), has_queried);
     }
 }
 
-/// Answers without waiting for anything: a new connection has room for a line.
-fn turn_away(stream: &UnixStream, why: String) {
+/// Responds without waiting: a new connection has room for a line.
+fn reject(stream: &UnixStream, why: String) {
     let _gone = stream.try_write(&line(&Response::<()>::Error(why)));
 }
 
@@ -224,72 +226,73 @@ fn line<T: Serialize>(answer: &Response<T>) -> Vec<u8> {
     line
 }
 
-/// One caller, from its first word to its last.
+/// One client's connection.
 struct ClientConnection {
     stream: UnixStream,
     caller: Uid,
-    place: OwnedSemaphorePermit,
-    has_asked: Arc<AtomicBool>,
+    slot: OwnedSemaphorePermit,
+    has_queried: Arc<AtomicBool>,
     long: Arc<Semaphore>,
     calls: mpsc::Sender<Call>,
 }
 
 impl ClientConnection {
     async fn serve(self) -> io::Result<()> {
-        let Self { mut stream, caller, place, has_asked, long, calls } = self;
-        let ask = match timeout(PATIENCE, request(&mut stream)).await? {
-            Ok(ask) => ask,
-            Err(why) => return tell(&mut stream, &line(&Response::<()>::Wrong(why)), PATIENCE).await,
+        let Self { mut stream, caller, slot, has_queried, long, calls } = self;
+        let query = match timeout(IO_TIMEOUT, read_query(&mut stream)).await? {
+            Ok(query) => query,
+            Err(why) => return write_line(&mut stream, &line(&Response::<()>::Wrong(why)), IO_TIMEOUT).await,
         };
-        has_asked.store(true, Ordering::Relaxed);
-        let is_long = ask.is_long();
-        let place = match is_long.then(|| long.try_acquire_owned()).transpose() {
+        has_queried.store(true, Ordering::Relaxed);
+        let is_long = query.is_long();
+        let slot = match is_long.then(|| long.try_acquire_owned()).transpose() {
             Ok(Some(other)) => other,
-            Ok(None) => place,
+            Ok(None) => slot,
             Err(_) => {
-                let why = format!("{WAITING} callers of user {caller} are waiting; try again");
-                return tell(&mut stream, &line(&Response::<()>::Error(why)), PATIENCE).await;
+                let why = format!("{MAX_LONG_QUERIES} callers of user {caller} are waiting; try again");
+                return write_line(&mut stream, &line(&Response::<()>::Error(why)), IO_TIMEOUT).await;
             }
         };
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        timeout(PATIENCE, calls.send(Call { ask, caller, reply })).await?.map_err(|_| gone())?;
+        timeout(IO_TIMEOUT, calls.send(Call { query, caller, reply })).await?.map_err(|_| gone())?;
         let answer = tokio::select! {
             answer = answer => answer.map_err(|_| gone())?,
-            () = hung_up(&mut stream), if is_long => return Ok(()),
+            () = closed_by_peer(&mut stream), if is_long => return Ok(()),
         };
         match answer {
-            Reply::Line(line) => tell(&mut stream, &line, PATIENCE).await?,
-            Reply::Log(last, coming) => {
+            Reply::Line(line) => write_line(&mut stream, &line, IO_TIMEOUT).await?,
+            Reply::Log(last, events) => {
                 for kept in last {
-                    tell(&mut stream, &line(&Response::Ok(logged(FollowEvent::Line(kept)))), PATIENCE).await?;
+                    write_line(&mut stream, &line(&Response::Ok(log_event(FollowEvent::Line(kept)))), IO_TIMEOUT)
+                        .await?;
                 }
-                pass_on(&mut stream, coming).await?;
+                stream_events(&mut stream, events).await?;
             }
         }
-        drop(place);
+        drop(slot);
         Ok(())
     }
 }
 
-async fn tell(stream: &mut UnixStream, line: &[u8], patience: Duration) -> io::Result<()> {
-    timeout(patience, stream.write_all(line)).await?
+async fn write_line(stream: &mut UnixStream, line: &[u8], limit: Duration) -> io::Result<()> {
+    timeout(limit, stream.write_all(line)).await?
 }
 
-/// Writes what comes until it ends, or the caller has gone.
-async fn pass_on(stream: &mut UnixStream, coming: Option<mpsc::Receiver<FollowEvent>>) -> io::Result<()> {
-    let Some(mut coming) = coming else { return Ok(()) };
+/// Writes events until they end, or the client disconnects.
+async fn stream_events(stream: &mut UnixStream, events: Option<mpsc::Receiver<FollowEvent>>) -> io::Result<()> {
+    let Some(mut events) = events else { return Ok(()) };
     loop {
-        let came = tokio::select! {
-            came = coming.recv() => came,
-            () = hung_up(stream) => None,
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = closed_by_peer(stream) => None,
         };
-        let Some(came) = came else { return Ok(()) };
-        tell(stream, &line(&Response::Ok(logged(came))), FOLLOWER_PATIENCE).await?;
+        let Some(event) = event else { return Ok(()) };
+        write_line(stream, &line(&Response::Ok(log_event(event))), FOLLOWER_TIMEOUT).await?;
     }
 }
 
-fn logged(followed: FollowEvent) -> LogEvent {
+fn log_event(followed: FollowEvent) -> LogEvent {
     let TailLine { time, stream, bytes, more, cut, .. } = match followed {
         FollowEvent::Line(line) => line,
         FollowEvent::Lost(count) => return LogEvent::Lost(count),
@@ -304,8 +307,8 @@ fn logged(followed: FollowEvent) -> LogEvent {
     })
 }
 
-/// Returns once the caller has closed its side, or says more than there is to say.
-async fn hung_up(stream: &mut UnixStream) {
+/// Returns when the client has closed its end, or sends more than a query.
+async fn closed_by_peer(stream: &mut UnixStream) {
     let mut chunk = [0; 512];
     let mut said = 0;
     while let Ok(length) = stream.read(&mut chunk).await {
@@ -317,7 +320,7 @@ async fn hung_up(stream: &mut UnixStream) {
 }
 
 /// Reads one line of JSON.
-async fn request(stream: &mut UnixStream) -> Result<Query, String> {
+async fn read_query(stream: &mut UnixStream) -> Result<Query, String> {
     let mut line = Vec::new();
     let mut chunk = [0; 512];
     while !line.contains(&b'\n') {

@@ -1,24 +1,24 @@
-//! [`ServiceIndex`]: the services by name, and what of them never changes. Says whom a request means, and refuses what cannot be
-//! done with whom it names. Values only.
+//! [`ServiceIndex`]: the services by name, and what of them never changes. Resolves names in queries, and refuses commands
+//! that cannot be given to a service. Values only.
 
 use std::collections::HashMap;
 
-use super::answers::ServiceKind;
+use super::responses::ServiceKind;
 use crate::config::service::Kind;
 use crate::config::suggest;
 use crate::supervise::{Id, Spec, Start};
 
-/// Everybody, in the order of the engine's ids; and by name, so that a request costs as much as it names.
+/// All services in the order of the engine's ids, and by name, so that a query costs as much as it names.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceIndex {
-    entries: Vec<Entry>,
+    entries: Vec<IndexEntry>,
     names: HashMap<String, Id>,
     main: Option<Id>,
 }
 
 /// One service.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct IndexEntry {
     /// Its name.
     pub name: String,
     /// What kind of service.
@@ -30,28 +30,28 @@ pub struct Entry {
     start: Start,
 }
 
-/// What is asked of services.
+/// A start or stop by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// To start.
+pub enum ManualChange {
+    /// Start it.
     Start,
-    /// To stop.
+    /// Stop it.
     Stop,
-    /// To stop and start again.
+    /// Stop it and start it again.
     Restart,
 }
 
-/// Why a request is not followed.
+/// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandRefused {
-    /// It names somebody who does not exist.
+    /// It names a service that does not exist.
     Unknown(String),
     /// That cannot be done.
     Refused(String),
 }
 
 impl ServiceIndex {
-    /// Returns the roll of these services.
+    /// Returns the index of these services.
     pub fn new<'a>(specs: impl IntoIterator<Item = &'a Spec>) -> Self {
         let mut service_index = Self::default();
         specs.into_iter().for_each(|spec| service_index.push(spec));
@@ -60,17 +60,17 @@ impl ServiceIndex {
 
     /// Adds a service behind all others.
     pub fn push(&mut self, spec: &Spec) {
-        self.put(Id(self.entries.len()), spec);
+        self.set(Id(self.entries.len()), spec);
     }
 
-    /// From now on this one has that id: a new one, or one that was another before.
-    pub fn put(&mut self, id: Id, spec: &Spec) {
+    /// Sets the service with that id: a new id, or one of a removed service.
+    pub fn set(&mut self, id: Id, spec: &Spec) {
         let kind = match spec.kind {
             _ if spec.is_main => ServiceKind::Main,
             Kind::Longrun => ServiceKind::Longrun,
             Kind::Oneshot => ServiceKind::Oneshot,
         };
-        let entry = Entry {
+        let entry = IndexEntry {
             name: spec.name.as_str().to_owned(),
             kind,
             requires: spec.requires.clone(),
@@ -91,7 +91,7 @@ impl ServiceIndex {
         }
     }
 
-    /// There is no such service any more.
+    /// Removes a service.
     pub fn remove(&mut self, id: Id) {
         let name = self.name(id).to_owned();
         if self.names.get(&name) == Some(&id) {
@@ -107,28 +107,28 @@ impl ServiceIndex {
         (0..self.entries.len()).map(Id)
     }
 
-    /// Returns what is known of one.
-    pub fn get(&self, id: Id) -> Option<&Entry> {
+    /// Returns the entry of a service.
+    pub fn get(&self, id: Id) -> Option<&IndexEntry> {
         self.entries.get(id.0)
     }
 
-    /// Returns its name; nothing where there is no such service.
+    /// Returns its name; empty if there is no such service.
     pub fn name(&self, id: Id) -> &str {
         self.get(id).map_or("", |entry| &entry.name)
     }
 
-    /// Returns whom these names mean, each once.
+    /// Returns the ids of these names, each once.
     ///
     /// # Errors
-    /// When nobody is named, or somebody who does not exist: every such name, with what was probably meant.
-    pub fn named(&self, names: &[String]) -> Result<Vec<Id>, CommandRefused> {
+    /// When no name is given, or a name is unknown: every such name, with a suggestion.
+    pub fn resolve(&self, names: &[String]) -> Result<Vec<Id>, CommandRefused> {
         let mut ids = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
             match self.names.get(name).copied() {
                 Some(id) if ids.contains(&id) => {}
                 Some(id) => ids.push(id),
-                None => unknown.push(self.nobody(name)),
+                None => unknown.push(self.unknown_service(name)),
             }
         }
         if !unknown.is_empty() {
@@ -137,14 +137,14 @@ impl ServiceIndex {
         if ids.is_empty() { Err(CommandRefused::Unknown("no service is named".to_owned())) } else { Ok(ids) }
     }
 
-    fn nobody(&self, name: &str) -> String {
-        let there = |entry: &&Entry| self.names.contains_key(&entry.name);
+    fn unknown_service(&self, name: &str) -> String {
+        let there = |entry: &&IndexEntry| self.names.contains_key(&entry.name);
         let known = self.entries.iter().filter(there).map(|entry| entry.name.as_str());
         let hint = match suggest::nearest(name, known.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if self.names.is_empty() => "there is none at all".to_owned(),
             None => {
-                let some: Vec<_> = known.clone().take(MOST_NAMED).collect();
+                let some: Vec<_> = known.clone().take(MAX_HINT_NAMES).collect();
                 let more = if self.names.len() > some.len() { ", …" } else { "" };
                 format!("there are: {}{more}", some.join(", "))
             }
@@ -152,47 +152,47 @@ impl ServiceIndex {
         format!("there is no service `{name}`; {hint}")
     }
 
-    /// Returns whom these names mean, if that can be done with all of them.
+    /// Returns the ids of these names, if the change is possible for all of them.
     ///
     /// # Errors
-    /// As [`Self::named`]; also who cannot be started or stopped by hand, and why.
-    pub fn changeable(&self, names: &[String], change: Change) -> Result<Vec<Id>, CommandRefused> {
-        let ids = self.named(names)?;
+    /// As [`Self::resolve`]; also which services cannot be started or stopped by hand, and why.
+    pub fn resolve_changeable(&self, names: &[String], change: ManualChange) -> Result<Vec<Id>, CommandRefused> {
+        let ids = self.resolve(names)?;
         let refused: Vec<String> = ids.iter().filter_map(|id| self.get(*id)?.refusal(change)).collect();
         if refused.is_empty() { Ok(ids) } else { Err(CommandRefused::Refused(refused.join("; "))) }
     }
 }
 
-/// Names in a hint.
-const MOST_NAMED: usize = 10;
+/// Most names in a hint.
+const MAX_HINT_NAMES: usize = 10;
 
-impl Entry {
-    /// Returns whether it is left out in this mode.
+impl IndexEntry {
+    /// Returns whether it is skipped in this mode.
     pub fn is_left_out(&self) -> bool {
         self.start == Start::Skipped
     }
 
-    fn refusal(&self, change: Change) -> Option<String> {
+    fn refusal(&self, change: ManualChange) -> Option<String> {
         let name = &self.name;
         if self.kind == ServiceKind::Main {
             let remedy = match change {
-                Change::Start => "it lives as long as the container",
-                Change::Stop => "the container ends with it: `stepdown shutdown`",
-                Change::Restart => "the container ends with it: restart the container",
+                ManualChange::Start => "it lives as long as the container",
+                ManualChange::Stop => "the container ends with it: `stepdown shutdown`",
+                ManualChange::Restart => "the container ends with it: restart the container",
             };
             return Some(format!("`{name}` is the main command; {remedy}"));
         }
         match (self.start, change) {
-            (Start::Skipped, Change::Start | Change::Restart) => {
+            (Start::Skipped, ManualChange::Start | ManualChange::Restart) => {
                 Some(format!("`{name}` is left out in this mode; start the container as root"))
             }
             (Start::AlreadyDone, _) => Some(format!(
                 "`{name}` was done before the step down, and nobody is root any more; restart the container to run it again"
             )),
-            (Start::Failed, Change::Start | Change::Restart) => Some(format!(
+            (Start::Failed, ManualChange::Start | ManualChange::Restart) => Some(format!(
                 "`{name}` failed before the step down, and nobody is root any more; restart the container to run it again"
             )),
-            (Start::Wanted | Start::Down, _) | (Start::Skipped | Start::Failed, Change::Stop) => None,
+            (Start::Wanted | Start::Down, _) | (Start::Skipped | Start::Failed, ManualChange::Stop) => None,
         }
     }
 }
@@ -225,44 +225,47 @@ pub(super) mod tests {
 
     #[test]
     fn every_unknown_name_is_told_with_what_was_meant() {
-        assert_eq!(service_index().named(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
+        assert_eq!(service_index().resolve(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
         assert_eq!(
-            service_index().named(&names(&["db", "wbe", "postgres"])),
+            service_index().resolve(&names(&["db", "wbe", "postgres"])),
             Err(CommandRefused::Unknown(
                 "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; there are: db, web, \
                  migrate, gpu, chown, main"
                     .into()
             ))
         );
-        assert_eq!(service_index().named(&[]), Err(CommandRefused::Unknown("no service is named".into())));
+        assert_eq!(service_index().resolve(&[]), Err(CommandRefused::Unknown("no service is named".into())));
     }
 
     #[test]
     fn what_cannot_be_done_by_hand_is_refused_with_a_way_out() {
         for (name, change, word) in [
-            ("main", Change::Stop, "stepdown shutdown"),
-            ("main", Change::Restart, "restart the container"),
-            ("main", Change::Start, "as long as the container"),
-            ("migrate", Change::Start, "before the step down"),
-            ("migrate", Change::Stop, "before the step down"),
-            ("chown", Change::Restart, "before the step down"),
-            ("gpu", Change::Start, "as root"),
+            ("main", ManualChange::Stop, "stepdown shutdown"),
+            ("main", ManualChange::Restart, "restart the container"),
+            ("main", ManualChange::Start, "as long as the container"),
+            ("migrate", ManualChange::Start, "before the step down"),
+            ("migrate", ManualChange::Stop, "before the step down"),
+            ("chown", ManualChange::Restart, "before the step down"),
+            ("gpu", ManualChange::Start, "as root"),
         ] {
-            let refused = service_index().changeable(&names(&["db", name]), change);
+            let refused = service_index().resolve_changeable(&names(&["db", name]), change);
             assert!(matches!(&refused, Err(CommandRefused::Refused(why)) if why.contains(word)), "{name}: {refused:?}");
         }
-        assert_eq!(service_index().changeable(&names(&["gpu", "web"]), Change::Stop), Ok(vec![Id(3), Id(1)]));
+        assert_eq!(
+            service_index().resolve_changeable(&names(&["gpu", "web"]), ManualChange::Stop),
+            Ok(vec![Id(3), Id(1)])
+        );
     }
 
     #[test]
     fn a_place_that_was_given_up_is_nobodys_until_it_is_anothers() {
         let mut service_index = service_index();
         service_index.remove(Id(1));
-        assert!(matches!(service_index.named(&names(&["web"])), Err(CommandRefused::Unknown(_))));
+        assert!(matches!(service_index.resolve(&names(&["web"])), Err(CommandRefused::Unknown(_))));
         assert_eq!(service_index.get(Id(5)).unwrap().after, [Id(0), Id(2), Id(3), Id(4)]);
-        service_index.put(Id(1), &spec("cache", &[], Start::Wanted));
+        service_index.set(Id(1), &spec("cache", &[], Start::Wanted));
         service_index.push(&spec("web", &[1], Start::Wanted));
-        assert_eq!(service_index.named(&names(&["web", "cache", "main"])), Ok(vec![Id(6), Id(1), Id(5)]));
+        assert_eq!(service_index.resolve(&names(&["web", "cache", "main"])), Ok(vec![Id(6), Id(1), Id(5)]));
         assert_eq!(service_index.get(Id(5)).unwrap().after, [0, 1, 2, 3, 4, 6].map(Id));
     }
 

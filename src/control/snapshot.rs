@@ -1,21 +1,21 @@
-//! The answer to `status`: what does not change any more, and the engine's part as it is now.
+//! The answer to `status`: the fixed part from the boot plan, and the current state of the engine.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::answers::{Identity, LastExit, ResourceUsage, ServiceResult, ServiceStatus, Snapshot};
 use super::protocol::milliseconds;
+use super::responses::{AppIdentity, LastExit, ResourceUsage, ServiceResult, ServiceStatus, Snapshot};
 use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::BootPlan;
 use crate::plan::show::words::mode_key;
 use crate::supervise::{Exit, Id, Phase, Status, Supervisor, Time};
 
-/// Returns the part that does not change any more once services run.
-pub fn of_plan(plan: &BootPlan) -> Snapshot {
+/// Returns the part that does not change once services run.
+pub fn from_plan(plan: &BootPlan) -> Snapshot {
     let identity = &plan.identity;
     Snapshot {
         mode: mode_key(plan.mode).to_owned(),
-        identity: Identity {
+        identity: AppIdentity {
             name: identity.name.clone(),
             uid: identity.uid.0,
             gid: identity.gid.0,
@@ -31,7 +31,7 @@ pub fn of_plan(plan: &BootPlan) -> Snapshot {
 }
 
 /// Returns a service as the engine sees it; why it is as it is is told by whoever knows the words.
-pub fn service(line: &Status, now: Time) -> ServiceStatus {
+pub fn service_status(line: &Status, now: Time) -> ServiceStatus {
     ServiceStatus {
         name: line.name.to_string(),
         state: line.state,
@@ -48,7 +48,7 @@ pub fn service(line: &Status, now: Time) -> ServiceStatus {
     }
 }
 
-/// Returns a number that is another one whenever anything but times and usage is another. Never 0.
+/// Returns a hash of everything but times and usage. Never 0.
 pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
     let mut hasher = DefaultHasher::new();
     stopping.hash(&mut hasher);
@@ -56,12 +56,13 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
         (&it.name, it.state, it.wanted, it.pid, it.restarts, &it.last_exit).hash(&mut hasher);
         (&it.why, &it.waits_for, it.healthy, &it.status_text, &it.log_trouble, &it.next_run).hash(&mut hasher);
     }
-    // Exact in what reads JSON numbers as floating point.
+    // 53 bits: exact also where JSON numbers are read as floating point.
     (hasher.finish() >> 11).max(1)
 }
 
-/// Returns whom a waiting service waits for: what it requires and is not there, what it is after and has not settled.
-pub fn held_by(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
+/// Returns the services that a waiting service waits for: those it requires that are not up, and those in `after` that
+/// have not settled.
+pub fn waits_for(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
     let Some(entry) = service_index.get(id) else { return Vec::new() };
     let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
     let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Resting | Phase::Done);
@@ -74,8 +75,8 @@ pub fn held_by(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) ->
     names
 }
 
-/// Returns what a service takes, as it is told.
-pub fn taken(usage: &Usage) -> ResourceUsage {
+/// Returns a service's resource usage for a response.
+pub fn resource_usage(usage: &Usage) -> ResourceUsage {
     ResourceUsage {
         memory: usage.memory,
         proportional: usage.is_proportional,
@@ -84,8 +85,8 @@ pub fn taken(usage: &Usage) -> ResourceUsage {
     }
 }
 
-/// Returns how far a service has come.
-pub fn reached(it: &ServiceStatus, reached: bool) -> ServiceResult {
+/// Returns the state that a service reached, with the reason if it is not the expected one.
+pub fn service_result(it: &ServiceStatus, reached: bool) -> ServiceResult {
     let why = match &it.last_exit {
         _ if reached => None,
         _ if it.why.is_some() => it.why.clone(),
@@ -98,10 +99,10 @@ pub fn reached(it: &ServiceStatus, reached: bool) -> ServiceResult {
 }
 
 /// Returns what is wrong with a service, if anything: a line of `health`.
-pub fn ill(it: &ServiceStatus) -> Option<String> {
+pub fn health_problem(it: &ServiceStatus) -> Option<String> {
     let name = &it.name;
-    if !it.is_there() {
-        let why = reached(it, false).why.map(|why| format!(" ({why})")).unwrap_or_default();
+    if !it.is_as_wanted() {
+        let why = service_result(it, false).why.map(|why| format!(" ({why})")).unwrap_or_default();
         return Some(format!("{name}: {}{why}", it.state));
     }
     if it.healthy == Some(false) {
@@ -139,18 +140,18 @@ mod tests {
 
     #[test]
     fn health_names_who_is_not_there_or_not_well_and_why() {
-        assert_eq!(ill(&status(StatusState::Up)), None);
-        assert_eq!(ill(&ServiceStatus { wanted: false, ..status(StatusState::Down) }), None);
-        assert_eq!(ill(&ServiceStatus { healthy: Some(true), ..status(StatusState::Up) }), None);
+        assert_eq!(health_problem(&status(StatusState::Up)), None);
+        assert_eq!(health_problem(&ServiceStatus { wanted: false, ..status(StatusState::Down) }), None);
+        assert_eq!(health_problem(&ServiceStatus { healthy: Some(true), ..status(StatusState::Up) }), None);
         assert_eq!(
-            ill(&ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }),
+            health_problem(&ServiceStatus { healthy: Some(false), ..status(StatusState::Up) }),
             Some("web: unhealthy".into())
         );
         let stuck = ServiceStatus { log_trouble: Some("/l/current: no".into()), ..status(StatusState::Up) };
-        assert_eq!(ill(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
+        assert_eq!(health_problem(&stuck), Some("web: its log cannot be written: /l/current: no".into()));
         let backoff = ServiceStatus { last_exit: Some(LastExit::Code(3)), ..status(StatusState::Backoff) };
-        assert_eq!(ill(&backoff), Some("web: backoff (last ended with code 3)".into()));
+        assert_eq!(health_problem(&backoff), Some("web: backoff (last ended with code 3)".into()));
         let waiting = ServiceStatus { waits_for: vec!["db".into()], ..status(StatusState::Waiting) };
-        assert_eq!(ill(&waiting), Some("web: waiting (waits for db)".into()));
+        assert_eq!(health_problem(&waiting), Some("web: waiting (waits for db)".into()));
     }
 }

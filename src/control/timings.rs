@@ -1,45 +1,48 @@
-//! How long the boot took, and for whom it waited: moments noted by the loop in, the answer to `timings` out. Values only.
+//! How long the boot took, and its critical chain: times noted by the event loop in, the answer to `timings` out. Values
+//! only.
 
 use std::time::Duration;
 
-use super::answers::{Link, ServiceTime, Timings};
+use super::responses::{ChainLink, ServiceTime, Timings};
 use super::service_index::ServiceIndex;
 use crate::supervise::{Id, Time};
 
-/// When things happened to one service for the first time.
+/// When events happened to one service for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
-    /// It was asked for.
+    /// Its start was requested.
     pub asked: Option<Time>,
-    /// Things outside the container began to be waited for.
+    /// It began to wait for `wait_for` addresses.
     pub outside: Option<Time>,
     /// Its process was started.
     pub started: Option<Time>,
     /// It was up, or done.
     pub ready: Option<Time>,
-    /// It was failed, before it was ever ready.
+    /// It failed, before it was ever ready.
     pub failed: Option<Time>,
 }
 
 impl Moments {
-    /// Returns when what is after it needed to wait no longer.
+    /// Returns when services after it needed to wait no longer.
     fn settled(&self) -> Option<Time> {
         self.ready.or(self.failed)
     }
 }
 
-/// Returns the times of all that were asked for, and the chain to the last one of the boot that became ready. `boot` is
-/// when it asked for services: what is started by hand later is no part of it.
-pub fn timings(service_index: &ServiceIndex, of: &[Moments], boot: Time) -> Timings {
+/// Returns the times of all services that were requested, and the chain to the last one of the boot that became ready.
+/// `boot` is when the boot requested services: those started by hand later are not part of it.
+pub fn timings(service_index: &ServiceIndex, moments_of: &[Moments], boot: Time) -> Timings {
     let mut asked: Vec<(Id, Moments, Time)> =
-        service_index.ids().zip(of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
+        service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
-    let path = last.filter(|(_, moments, _)| moments.ready.is_some()).map(|(id, _, _)| path(service_index, of, *id));
+    let critical_chain = last
+        .filter(|(_, moments, _)| moments.ready.is_some())
+        .map(|(id, _, _)| critical_chain(service_index, moments_of, *id));
     asked.sort_by_key(|(id, moments, asked)| (moments.started.unwrap_or(*asked), *id));
     Timings {
         steps: Vec::new(),
         services: asked.iter().map(|(id, moments, asked)| service(service_index.name(*id), moments, *asked)).collect(),
-        path: path.unwrap_or_default(),
+        path: critical_chain.unwrap_or_default(),
     }
 }
 
@@ -54,26 +57,26 @@ fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
     }
 }
 
-/// Follows back whom each one waited for: of all that it requires or is after, the last one to settle before it started.
-fn path(service_index: &ServiceIndex, of: &[Moments], last: Id) -> Vec<Link> {
+/// Follows back what each service waited for: of all that it requires or is after, the last one to settle before it started.
+fn critical_chain(service_index: &ServiceIndex, moments_of: &[Moments], last: Id) -> Vec<ChainLink> {
     let mut links = Vec::new();
     let mut at = Some(last);
     while let Some(id) = at
-        && links.len() <= of.len()
+        && links.len() <= moments_of.len()
     {
-        let (Some(entry), Some(moments)) = (service_index.get(id), of.get(id.0)) else { break };
+        let (Some(entry), Some(moments)) = (service_index.get(id), moments_of.get(id.0)) else { break };
         let asked = moments.asked.unwrap_or_default();
-        let settled = |on: &Id| of.get(on.0).and_then(Moments::settled).map(|when| (when, *on));
+        let settled = |on: &Id| moments_of.get(on.0).and_then(Moments::settled).map(|when| (when, *on));
         let before = entry.requires.iter().chain(&entry.after).filter(|on| **on != id).filter_map(settled);
-        // Later than its own start: it did not wait for that one, which has come back from a crash since.
+        // Later than its own start: it did not wait for that one, which has restarted since.
         let in_time = before.filter(|(when, _)| moments.started.is_none_or(|started| *when <= started));
         let held = in_time.max().filter(|(when, _)| *when > asked);
-        let gate = held.map_or(asked, |(when, _)| when);
-        let end = moments.settled().unwrap_or(gate);
+        let released_at = held.map_or(asked, |(when, _)| when);
+        let end = moments.settled().unwrap_or(released_at);
         let outside = moments.outside.zip(moments.started).map_or(Duration::ZERO, |(from, to)| to.since(from));
-        links.push(Link {
+        links.push(ChainLink {
             name: entry.name.clone(),
-            took_us: microseconds(end.since(gate)),
+            took_us: microseconds(end.since(released_at)),
             outside_us: microseconds(outside),
         });
         at = held.map(|(_, on)| on);
@@ -117,7 +120,7 @@ mod tests {
             spec("cron", &[], Start::Wanted),
             Spec::main(),
         ]);
-        let of = [
+        let moments_of = [
             moments(5, 5, 1005),
             moments(5, 5, 105),
             moments(5, 1005, 1305),
@@ -125,7 +128,7 @@ mod tests {
             moments(5, 6, 7),
             moments(5, 1356, 1357),
         ];
-        let timings = timings(&service_index, &of, BOOT);
+        let timings = timings(&service_index, &moments_of, BOOT);
         assert_eq!(chain(&timings), [("db", 1000), ("migrate", 300), ("web", 50), ("main", 2)]);
         let names: Vec<_> = timings.services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["db", "cache", "cron", "migrate", "web", "main"]);
@@ -146,9 +149,9 @@ mod tests {
     #[test]
     fn what_is_waited_for_outside_is_told_apart() {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
-        let of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
-        let timings = timings(&service_index, &of, BOOT);
-        assert_eq!(timings.path, [Link { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
+        let moments_of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
+        let timings = timings(&service_index, &moments_of, BOOT);
+        assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
     }
 
     #[test]

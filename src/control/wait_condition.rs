@@ -1,21 +1,21 @@
-//! When what somebody waits for has come about, and when it never will. Values only.
+//! When a state that a client waits for is reached, and when it never will be. Values only.
 
 use super::protocol::Until;
 use crate::supervise::Phase;
 
-/// How it stands with one service.
+/// Whether one service has reached the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitState {
-    /// It is what was waited for.
+    /// It is in the state that was waited for.
     Reached,
-    /// It will not be, unless somebody does something about it.
+    /// It will not be, unless it is started or stopped by hand.
     Never,
     /// It may still be.
     NotYet,
 }
 
-/// Returns how it stands. `asked`: somebody asked for it just now, so that being down is an end and no beginning;
-/// `stopping`: the container is on its way down, and nothing starts any more.
+/// Returns whether the state is reached. `asked`: the query itself started the service, so that being down again is a
+/// failure; `stopping`: the container is stopping, and nothing starts any more.
 pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> WaitState {
     let rising = if stopping { WaitState::Never } else { WaitState::NotYet };
     match (until, phase) {
@@ -23,7 +23,7 @@ pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> Wa
         | (Until::Done, Phase::Done | Phase::Resting)
         | (Until::Down, Phase::Down | Phase::Failed) => WaitState::Reached,
         (Until::Ready | Until::Done, Phase::Failed) => WaitState::Never,
-        // It has ended again since.
+        // It was started and has exited.
         (Until::Ready | Until::Done, Phase::Down | Phase::Backoff) if asked => WaitState::Never,
         (Until::Ready | Until::Done, _) => rising,
         (Until::Down, _) => WaitState::NotYet,

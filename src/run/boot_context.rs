@@ -184,9 +184,9 @@ impl BootContext {
     fn control_context(&self) -> ControlContext {
         ControlContext {
             app: self.plan.identity.uid,
-            fixed: snapshot::of_plan(&self.plan),
+            plan_status: snapshot::from_plan(&self.plan),
             steps: self.stopwatch.steps(),
-            before: self.before.clone(),
+            earlier_moments: self.before.clone(),
         }
     }
 

@@ -17,7 +17,7 @@ use super::sources::{Ready, Sources};
 use super::{Origin, Stage, events, reports};
 use crate::config::container::SignalRule;
 use crate::config::values::Signal;
-use crate::control::server::{self, Call, Callers};
+use crate::control::server::{self, AllowedUsers, Call};
 use crate::control::service_index::ServiceIndex;
 use crate::error::EXIT_REFUSED;
 use crate::log::logs::OutputKind;
@@ -63,12 +63,12 @@ pub(super) struct EventLoop<'a> {
     pub(super) run_kind: RunKind,
     pub(super) refusals: Refusals,
     pub(super) stop_timeout: Duration,
-    pub(super) callers: Callers,
+    pub(super) callers: AllowedUsers,
 }
 
 impl<'a> EventLoop<'a> {
     pub(super) fn new(stage: Stage<'a>) -> std::io::Result<Self> {
-        let callers = Callers::new(stage.control_context.app);
+        let callers = AllowedUsers::new(stage.control_context.app);
         let calls = stage.control.map(|listener| server::open(listener, callers.clone())).transpose()?;
         let service_index = ServiceIndex::new(&stage.setup.specs);
         let stop_timeout = stage.stop_timeout;
@@ -78,11 +78,12 @@ impl<'a> EventLoop<'a> {
             _ => RunKind::Serving,
         };
         let supervisor = Supervisor::new(stage.setup);
-        let journal = Journal::begin(&supervisor, &stage.control_context.before, Time(stage.started_at.elapsed()));
+        let journal =
+            Journal::begin(&supervisor, &stage.control_context.earlier_moments, Time(stage.started_at.elapsed()));
         let event_loop = Self {
             control_handler: ControlHandler::new(
                 stage.control_context.app,
-                stage.control_context.fixed,
+                stage.control_context.plan_status,
                 stage.control_context.steps,
                 service_index,
                 journal,
@@ -263,7 +264,7 @@ impl<'a> EventLoop<'a> {
                 Action::ApplyReload { id } => {
                     self.processes.apply_reload(id);
                     if let Some(spec) = self.supervisor.spec(id) {
-                        self.control_handler.service_index.put(id, spec);
+                        self.control_handler.service_index.set(id, spec);
                     }
                 }
                 Action::Retire { id } => self.retire(id),

@@ -124,7 +124,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     boot.stopwatch.done("step down");
     let outcome = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
     if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
-        directory.leave();
+        directory.remove();
     }
     let outcome = outcome?;
     Ok((outcome.code, outcome.until))

@@ -7,7 +7,7 @@ use super::process_manager::ProcessManager;
 use super::reports::count;
 use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
-use crate::control::answers::{Reloaded, Response};
+use crate::control::responses::{Reloaded, Response};
 use crate::control::server::Call;
 use crate::error::Error;
 use crate::plan::checks::Examination;
@@ -120,7 +120,7 @@ impl EventLoop<'_> {
         let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
         for id in self.processes.adopt(members.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {
-                self.control_handler.service_index.put(id, spec);
+                self.control_handler.service_index.set(id, spec);
             }
         }
         self.callers.set(self.users());
@@ -137,7 +137,7 @@ struct ReloadReply {
 /// What callers are told of it.
 fn answer(calls: Vec<Call>, told: &Result<ReloadReply, String>) {
     for call in calls {
-        call.answer(match told {
+        call.respond(match told {
             Ok(ReloadReply { told, notices }) => {
                 Response::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
             }

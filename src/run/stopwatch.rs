@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::control::answers::StepTime;
+use crate::control::responses::StepTime;
 use crate::control::timings::microseconds;
 
 /// Steps, one after the other, since a beginning.

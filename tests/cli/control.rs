@@ -106,10 +106,10 @@ fn status_asks_for_those_that_are_named() {
 
 #[test]
 fn health_is_silent_or_names_who_is_not_well() {
-    let (said, asked) = Answering::with("{\"ok\":{\"ill\":[]}}\n").run(&["health"]);
+    let (said, asked) = Answering::with("{\"ok\":{\"problems\":[]}}\n").run(&["health"]);
     assert_eq!(asked, "{\"ask\":\"health\"}\n");
     assert_eq!(said, Said { code: 0, out: String::new(), err: String::new() });
-    let (said, _) = Answering::with("{\"ok\":{\"ill\":[\"web: unhealthy\",\"db: backoff\"]}}\n").run(&["health"]);
+    let (said, _) = Answering::with("{\"ok\":{\"problems\":[\"web: unhealthy\",\"db: backoff\"]}}\n").run(&["health"]);
     assert_eq!(said, Said { code: 1, out: "web: unhealthy\ndb: backoff\n".into(), err: String::new() });
 }
 

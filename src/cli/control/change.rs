@@ -10,9 +10,9 @@ use super::super::output;
 use super::EXIT_NOT;
 use super::unanswered;
 use crate::config::units::duration_words;
-use crate::control::answers::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
-use crate::control::client::{NoReply, Received, ask, begin};
+use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::{Query, Until, milliseconds};
+use crate::control::responses::{Reloaded, ServiceResult, ServiceStatus, Snapshot, Waited};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::StatusState;
 use crate::text::shown;
@@ -40,7 +40,7 @@ pub(in crate::cli) fn restart(args: &ChangeArgs) -> u8 {
 fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Query) -> u8 {
     let services = args.services.clone();
     if args.no_wait {
-        return match ask::<Waited>(&request(services, None)) {
+        return match query::<Waited>(&request(services, None)) {
             Ok(_) => 0,
             Err(why) => unanswered(&why),
         };
@@ -95,8 +95,8 @@ fn wait_for(request: &Query, names: &[String]) -> u8 {
     if services.iter().all(|it| it.reached) { 0 } else { EXIT_NOT }
 }
 
-fn say(line: &str, is_well: bool) {
-    if is_well {
+fn say(line: &str, all_as_wanted: bool) {
+    if all_as_wanted {
         output::out(line);
     } else {
         output::err(line);
@@ -104,21 +104,21 @@ fn say(line: &str, is_well: bool) {
 }
 
 /// Waits for the answer, which comes when PID 1 has one; `None` if it has gone, and that was said.
-fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) -> Result<Option<T>, NoReply> {
+fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) -> Result<Option<T>, ClientError> {
     let is_screen = std::io::stderr().is_terminal();
     let began = Instant::now();
-    let mut conversation = begin(request)?;
+    let mut conversation = open_query(request)?;
     let mut drawn = false;
     let heard = loop {
         match conversation.next(SECOND) {
-            Ok(Received::Nothing) if is_screen => {
-                let now = ask::<Snapshot>(&Query::Status { services: names.to_owned(), after: None });
+            Ok(Incoming::TimedOut) if is_screen => {
+                let now = query::<Snapshot>(&Query::Status { services: names.to_owned(), after: None });
                 if let Ok(snapshot) = now {
                     output::err(&format!("{CLEAR}{}", progress(&snapshot.services, began.elapsed())));
                     drawn = true;
                 }
             }
-            Ok(Received::Nothing) => {}
+            Ok(Incoming::TimedOut) => {}
             other => break other,
         }
     };
@@ -126,8 +126,8 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) 
         output::err(CLEAR);
     }
     match heard? {
-        Received::Response(answer) => Ok(Some(answer)),
-        Received::Nothing | Received::End => {
+        Incoming::Response(answer) => Ok(Some(answer)),
+        Incoming::TimedOut | Incoming::EndOfFile => {
             output::err("stepdown: the container has ended meanwhile\n");
             Ok(None)
         }

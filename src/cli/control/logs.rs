@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::args::LogsArgs;
 use super::super::output;
 use super::unanswered;
-use crate::control::answers::{LogEvent, LogLine};
-use crate::control::client::{Received, begin};
+use crate::control::client::{Incoming, open_query};
 use crate::control::protocol::Query;
+use crate::control::responses::{LogEvent, LogLine};
 use crate::log::own_messages::Stream;
 use crate::text::shown;
 
@@ -19,17 +19,19 @@ const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What the service wrote to its standard error goes to ours.
 pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
     let request = Query::Logs { service: args.service.clone(), lines: args.lines, follow: args.follow };
-    let mut conversation = match begin(&request) {
+    let mut conversation = match open_query(&request) {
         Ok(conversation) => conversation,
         Err(why) => return unanswered(&why),
     };
     loop {
         match conversation.next::<LogEvent>(if args.follow { EVER } else { PATIENCE }) {
-            Ok(Received::Response(logged)) if print(&logged, args.timestamps) => {}
+            Ok(Incoming::Response(logged)) if print(&logged, args.timestamps) => {}
             // Nobody reads it any more, or there is no more.
-            Ok(Received::Response(_) | Received::End) => return 0,
-            Ok(Received::Nothing) if args.follow => {}
-            Ok(Received::Nothing) => return unanswered(&conversation.senseless("the lines did not come to their end")),
+            Ok(Incoming::Response(_) | Incoming::EndOfFile) => return 0,
+            Ok(Incoming::TimedOut) if args.follow => {}
+            Ok(Incoming::TimedOut) => {
+                return unanswered(&conversation.protocol_error("the lines did not come to their end"));
+            }
             Err(why) => return unanswered(&why),
         }
     }

@@ -10,9 +10,9 @@ use std::io::IsTerminal;
 
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
-use crate::control::answers::{Accepted, Health, Snapshot, Timings, Variables};
-use crate::control::client::{NoReply, ask};
+use crate::control::client::{ClientError, query};
 use crate::control::protocol::Query;
+use crate::control::responses::{Accepted, EnvResponse, HealthReport, Snapshot, Timings};
 use crate::error::{EXIT_REFUSED, EXIT_WRONG};
 use crate::text::shown;
 
@@ -27,10 +27,10 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
     if args.watch {
         return watch::run(args);
     }
-    match ask::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
+    match query::<Snapshot>(&Query::Status { services: args.services.clone(), after: None }) {
         Ok(snapshot) => {
             output::out(&printed(&snapshot, args.json));
-            if snapshot.is_well() { 0 } else { EXIT_NOT }
+            if snapshot.all_as_wanted() { 0 } else { EXIT_NOT }
         }
         Err(why) => unanswered(&why),
     }
@@ -42,11 +42,11 @@ fn printed(snapshot: &Snapshot, as_json: bool) -> String {
 
 /// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
 pub(super) fn health() -> u8 {
-    match ask::<Health>(&Query::Health {}) {
-        Ok(Health { ill }) => {
-            let lines: String = ill.iter().map(|line| shown(line) + "\n").collect();
+    match query::<HealthReport>(&Query::Health {}) {
+        Ok(HealthReport { problems }) => {
+            let lines: String = problems.iter().map(|line| shown(line) + "\n").collect();
             output::out(&lines);
-            if ill.is_empty() { 0 } else { EXIT_NOT }
+            if problems.is_empty() { 0 } else { EXIT_NOT }
         }
         Err(why) => {
             unanswered(&why);
@@ -68,7 +68,7 @@ pub(super) fn signal(args: &SignalArgs) -> u8 {
 }
 
 fn begun(request: &Query) -> u8 {
-    match ask::<Accepted>(request) {
+    match query::<Accepted>(request) {
         Ok(Accepted {}) => 0,
         Err(why) => unanswered(&why),
     }
@@ -77,7 +77,7 @@ fn begun(request: &Query) -> u8 {
 /// Prints a service's environment, by name.
 pub(super) fn env(args: &EnvArgs) -> u8 {
     let request = Query::Env { service: args.service.clone(), show_secrets: args.show_secrets };
-    let Variables { variables } = match ask(&request) {
+    let EnvResponse { variables } = match query(&request) {
         Ok(variables) => variables,
         Err(why) => return unanswered(&why),
     };
@@ -93,7 +93,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
 
 /// Prints how long the boot took, and which services it waited for.
 pub(super) fn timings(args: &TimingsArgs) -> u8 {
-    match ask::<Timings>(&Query::Timings {}) {
+    match query::<Timings>(&Query::Timings {}) {
         Ok(all) => {
             output::out(&if args.json { output::json(&all) } else { timings::text(&all) });
             0
@@ -108,15 +108,15 @@ pub(super) fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-pub(super) fn unanswered(why: &NoReply) -> u8 {
+pub(super) fn unanswered(why: &ClientError) -> u8 {
     output::err(&format!("stepdown: {}\n", words(why)));
-    if matches!(why, NoReply::Wrong(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+    if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
 }
 
 /// Returns why nobody answered.
-pub(super) fn words(why: &NoReply) -> String {
+pub(super) fn words(why: &ClientError) -> String {
     match why {
-        NoReply::Nobody(places) => {
+        ClientError::NoServer(places) => {
             let places: Vec<_> = places.iter().map(shown).collect();
             format!(
                 "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
@@ -124,19 +124,21 @@ pub(super) fn words(why: &NoReply) -> String {
                 places.join(", ")
             )
         }
-        NoReply::Untrusted(path) => format!(
+        ClientError::Untrusted(path) => format!(
             "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
              app user",
             shown(path)
         ),
-        NoReply::Foreign(path) => format!(
+        ClientError::Foreign(path) => format!(
             "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
              container answers; give each container a /run of its own",
             shown(path)
         ),
-        NoReply::Broken(path, error) => format!("cannot ask at {}: {error}", shown(path)),
-        NoReply::Senseless(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
+        ClientError::Io(path, error) => format!("cannot ask at {}: {error}", shown(path)),
+        ClientError::Protocol(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
-        NoReply::Declined(why) | NoReply::Wrong(why) => why.lines().map(shown).collect::<Vec<_>>().join("\n"),
+        ClientError::Refused(why) | ClientError::BadRequest(why) => {
+            why.lines().map(shown).collect::<Vec<_>>().join("\n")
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::grid;
 use super::super::words::size;
 use crate::config::units::duration_words;
-use crate::control::answers::{LastExit, ServiceStatus, Snapshot};
+use crate::control::responses::{LastExit, ServiceStatus, Snapshot};
 use crate::supervise::StatusState;
 use crate::text::shown;
 
@@ -125,7 +125,7 @@ fn colour(state: StatusState) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::answers::{Identity, ResourceUsage};
+    use crate::control::responses::{AppIdentity, ResourceUsage};
 
     fn service(name: &str, state: StatusState, pid: Option<i32>) -> ServiceStatus {
         ServiceStatus { name: name.into(), state, pid, wanted: true, since_ms: 1200, ..ServiceStatus::default() }
@@ -134,7 +134,7 @@ mod tests {
     fn snapshot(services: Vec<ServiceStatus>) -> Snapshot {
         Snapshot {
             mode: "root".into(),
-            identity: Identity { name: "app".into(), uid: 1000, gid: 1001, groups: vec![44, 1001] },
+            identity: AppIdentity { name: "app".into(), uid: 1000, gid: 1001, groups: vec![44, 1001] },
             kept: vec!["NET_BIND_SERVICE".into()],
             reasons: vec!["web: capabilities = [\"NET_BIND_SERVICE\"]".into()],
             uptime_ms: 123_000,

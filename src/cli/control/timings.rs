@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::grid;
 use crate::config::units::duration_words;
-use crate::control::answers::{Link, ServiceTime, Timings};
+use crate::control::responses::{ChainLink, ServiceTime, Timings};
 use crate::text::shown;
 
 /// Returns the whole text.
@@ -36,7 +36,7 @@ fn row(service: &ServiceTime) -> Vec<String> {
     vec![shown(&service.name), span(service.asked_us), moment(service.started_us), ready, moment(took)]
 }
 
-fn link(link: &Link) -> String {
+fn link(link: &ChainLink) -> String {
     let outside = match link.outside_us {
         0..1000 => String::new(),
         outside => format!(", {} of it for things outside", span(outside)),
@@ -51,7 +51,7 @@ fn span(micros: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::answers::StepTime;
+    use crate::control::responses::StepTime;
 
     #[test]
     fn steps_services_and_the_chain_are_told() {
@@ -62,7 +62,7 @@ mod tests {
             ready_us,
             failed_us,
         };
-        let link = |name: &str, took_us, outside_us| Link { name: name.into(), took_us, outside_us };
+        let link = |name: &str, took_us, outside_us| ChainLink { name: name.into(), took_us, outside_us };
         let all = Timings {
             steps: vec![StepTime { name: "configuration".into(), at_us: 0, took_us: 1_250 }],
             services: vec![

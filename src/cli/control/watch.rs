@@ -9,9 +9,9 @@ use super::super::output;
 use super::is_colourful;
 use super::table;
 use super::unanswered;
-use crate::control::answers::Snapshot;
-use crate::control::client::{NoReply, Received, ask, begin};
+use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::Query;
+use crate::control::responses::Snapshot;
 use crate::error::EXIT_REFUSED;
 
 /// How often times and usage are drawn anew.
@@ -45,14 +45,14 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
 }
 
 /// Returns another version than `seen`, or after `patience` the same one anew; `None` if PID 1 has gone.
-fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, NoReply> {
+fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, ClientError> {
     let services = args.services.clone();
     if let Some(seen) = seen {
-        match begin(&Query::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
-            Received::Response(snapshot) => return Ok(Some(snapshot)),
-            Received::End => return Ok(None),
-            Received::Nothing => {}
+        match open_query(&Query::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
+            Incoming::Response(snapshot) => return Ok(Some(snapshot)),
+            Incoming::EndOfFile => return Ok(None),
+            Incoming::TimedOut => {}
         }
     }
-    ask(&Query::Status { services, after: None }).map(Some)
+    query(&Query::Status { services, after: None }).map(Some)
 }

@@ -10,7 +10,7 @@ use super::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::units::duration_words;
 use crate::config::values::Signal;
-use crate::control::answers::ReloadedService;
+use crate::control::responses::ReloadedService;
 use crate::control::server::Call;
 use crate::control::service_index::CommandRefused;
 use crate::supervise::{self, Id, Phase, Target};
@@ -26,14 +26,16 @@ impl EventLoop<'_> {
 
     pub(super) fn reload(&mut self, call: Call, names: &[String]) {
         let asked =
-            self.control_handler.service_index.named(names).and_then(|ids| self.unless_stopping(ids)).and_then(|ids| {
-                let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
-                    ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
-                ways
-            });
+            self.control_handler.service_index.resolve(names).and_then(|ids| self.unless_stopping(ids)).and_then(
+                |ids| {
+                    let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
+                        ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
+                    ways
+                },
+            );
         let ways = match asked {
             Ok(ways) => ways,
-            Err(no) => return call.answer(response::<()>(Err(no))),
+            Err(no) => return call.respond(response::<()>(Err(no))),
         };
         let mut tried = HashMap::new();
         for (id, way) in &ways {

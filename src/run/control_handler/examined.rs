@@ -2,7 +2,7 @@
 
 use super::super::event_loop::EventLoop;
 use super::super::reports;
-use crate::control::answers::{LastExit, ServiceKind, ServiceStatus};
+use crate::control::responses::{LastExit, ServiceKind, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{FailureReason, Id, Phase};

@@ -13,12 +13,12 @@ use super::event_loop::EventLoop;
 use super::journal::Journal;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
-use crate::control::answers::{
-    Accepted, Health, Reloaded, ReloadedService, Response, ServiceResult, Snapshot, StepTime, Waited,
-};
 use crate::control::protocol::{Query, Until};
+use crate::control::responses::{
+    Accepted, HealthReport, Reloaded, ReloadedService, Response, ServiceResult, Snapshot, StepTime, Waited,
+};
 use crate::control::server::Call;
-use crate::control::service_index::{Change, CommandRefused, ServiceIndex};
+use crate::control::service_index::{CommandRefused, ManualChange, ServiceIndex};
 use crate::control::wait_condition::{WaitState, wait_state};
 use crate::control::{snapshot, timings};
 use crate::inspect::usage::Usage;
@@ -122,27 +122,27 @@ impl ControlHandler {
 impl EventLoop<'_> {
     /// Answers a caller, or has it wait.
     pub(super) fn answer(&mut self, call: Call) {
-        if let Err(no) = self.permit(call.caller, &call.ask) {
-            return call.answer(response::<()>(Err(no)));
+        if let Err(no) = self.permit(call.caller, &call.query) {
+            return call.respond(response::<()>(Err(no)));
         }
-        match call.ask.clone() {
+        match call.query.clone() {
             Query::Status { services, after } => self.tell_status(call, &services, after),
             Query::Health {} => {
                 let health = self.health(call.caller);
-                call.answer(Response::Ok(health));
+                call.respond(Response::Ok(health));
             }
             Query::Shutdown { code } => {
                 self.queue.push_back(Event::Ask(Request::Shutdown { code }));
-                call.answer(Response::Ok(Accepted {}));
+                call.respond(Response::Ok(Accepted {}));
             }
-            Query::Start { services, wait_ms } => self.change(call, Change::Start, &services, wait_ms),
-            Query::Stop { services, wait_ms } => self.change(call, Change::Stop, &services, wait_ms),
-            Query::Restart { services, wait_ms } => self.change(call, Change::Restart, &services, wait_ms),
+            Query::Start { services, wait_ms } => self.change(call, ManualChange::Start, &services, wait_ms),
+            Query::Stop { services, wait_ms } => self.change(call, ManualChange::Stop, &services, wait_ms),
+            Query::Restart { services, wait_ms } => self.change(call, ManualChange::Restart, &services, wait_ms),
             Query::Reload { services } if services.is_empty() => self.reload_tree(call),
             Query::Reload { services } => self.reload(call, &services),
             Query::Signal { service, signal, group } => {
                 let sent = self.send(&service, &signal, group);
-                call.answer(response(sent.map(|()| Accepted {})));
+                call.respond(response(sent.map(|()| Accepted {})));
             }
             Query::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
                 Ok(ids) => self.control_handler.wait(
@@ -150,11 +150,11 @@ impl EventLoop<'_> {
                     timeout_ms,
                     WaitFor::States { ids, until, asked: false, with: Vec::new() },
                 ),
-                Err(no) => call.answer(response::<()>(Err(no))),
+                Err(no) => call.respond(response::<()>(Err(no))),
             },
             Query::Env { service, show_secrets } => {
                 let variables = self.variables(&service, call.caller, show_secrets);
-                call.answer(response(variables));
+                call.respond(response(variables));
             }
             Query::Timings {} => {
                 let mut all = timings::timings(
@@ -163,11 +163,11 @@ impl EventLoop<'_> {
                     self.control_handler.journal.boot,
                 );
                 all.steps.clone_from(&self.control_handler.steps);
-                call.answer(Response::Ok(all));
+                call.respond(Response::Ok(all));
             }
             Query::Doctor {} => match self.examination() {
-                Some(examination) => call.answer(Response::Ok(examination)),
-                None => call.answer(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
+                Some(examination) => call.respond(Response::Ok(examination)),
+                None => call.respond(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
             },
             Query::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
         }
@@ -196,7 +196,7 @@ impl EventLoop<'_> {
                     self.control_handler.waiters.push(waiter);
                 }
                 WaitFor::States { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
-                    Some(waited) => waiter.call.answer(Response::Ok(waited)),
+                    Some(waited) => waiter.call.respond(Response::Ok(waited)),
                     None => self.control_handler.waiters.push(waiter),
                 },
                 WaitFor::Change { not_before, .. } if now < *not_before => {
@@ -210,7 +210,7 @@ impl EventLoop<'_> {
                         self.control_handler.waiters.push(waiter);
                     } else {
                         let whole = self.whole(services, waiter.call.caller);
-                        waiter.call.answer(Response::Ok(whole));
+                        waiter.call.respond(Response::Ok(whole));
                     }
                 }
                 WaitFor::Reload { ids, tried: so_far } => {
@@ -223,7 +223,7 @@ impl EventLoop<'_> {
                         self.control_handler.waiters.push(waiter);
                     } else {
                         let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
-                        waiter.call.answer(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
+                        waiter.call.respond(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
             }
@@ -233,54 +233,59 @@ impl EventLoop<'_> {
     fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
         let ids = match names {
             [] => Ok(self.visible(call.caller)),
-            names => self.control_handler.service_index.named(names),
+            names => self.control_handler.service_index.resolve(names),
         };
         match (ids, after) {
-            (Err(no), _) => call.answer(response::<()>(Err(no))),
+            (Err(no), _) => call.respond(response::<()>(Err(no))),
             (Ok(ids), Some(seen)) => {
                 self.control_handler.wait(call, None, WaitFor::Change { ids, seen, not_before: Instant::now() });
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
                 let whole = self.whole(services, call.caller);
-                call.answer(Response::Ok(whole));
+                call.respond(Response::Ok(whole));
             }
         }
     }
 
-    fn health(&self, caller: Uid) -> Health {
+    fn health(&self, caller: Uid) -> HealthReport {
         let services = self.describe(&self.visible(caller));
         let stopping = self.is_stopping().then(|| "the container is stopping".to_owned());
-        Health { ill: stopping.into_iter().chain(services.iter().filter_map(snapshot::ill)).collect() }
+        HealthReport {
+            problems: stopping.into_iter().chain(services.iter().filter_map(snapshot::health_problem)).collect(),
+        }
     }
 
-    fn change(&mut self, call: Call, change: Change, names: &[String], wait_ms: Option<u64>) {
-        let ids =
-            self.control_handler.service_index.changeable(names, change).and_then(|ids| self.unless_stopping(ids));
+    fn change(&mut self, call: Call, change: ManualChange, names: &[String], wait_ms: Option<u64>) {
+        let ids = self
+            .control_handler
+            .service_index
+            .resolve_changeable(names, change)
+            .and_then(|ids| self.unless_stopping(ids));
         let ids = match ids {
             Ok(ids) => ids,
-            Err(no) => return call.answer(response::<()>(Err(no))),
+            Err(no) => return call.respond(response::<()>(Err(no))),
         };
         let now = self.now();
-        let with = if change == Change::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
+        let with = if change == ManualChange::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
         for id in ids.iter().copied() {
             let request = match change {
-                Change::Start => Request::Start(id),
-                Change::Stop => Request::Stop(id),
-                Change::Restart => Request::Restart(id),
+                ManualChange::Start => Request::Start(id),
+                ManualChange::Stop => Request::Stop(id),
+                ManualChange::Restart => Request::Restart(id),
             };
-            if change != Change::Stop {
+            if change != ManualChange::Stop {
                 self.control_handler.journal.asked(id, now);
             }
             self.queue.push_back(Event::Ask(request));
         }
-        let until = if change == Change::Stop { Until::Down } else { Until::Ready };
+        let until = if change == ManualChange::Stop { Until::Down } else { Until::Ready };
         // Who does not want to wait is told how it stands once the engine has heard of it.
         self.control_handler.wait(call, Some(wait_ms.unwrap_or(0)), WaitFor::States { ids, until, asked: true, with });
     }
 
     fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
-        let ids = self.control_handler.service_index.named(names)?;
+        let ids = self.control_handler.service_index.resolve(names)?;
         let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
         match ids.iter().find(never) {
             Some(id) => {
@@ -294,7 +299,7 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn one(&self, name: &str) -> Result<Id, CommandRefused> {
-        let ids = self.control_handler.service_index.named(&[name.to_owned()])?;
+        let ids = self.control_handler.service_index.resolve(&[name.to_owned()])?;
         ids.first().copied().ok_or_else(|| CommandRefused::Unknown(format!("there is no service `{name}`")))
     }
 
@@ -330,7 +335,7 @@ impl EventLoop<'_> {
                 .iter()
                 .find(|(known, _)| known == id)
                 .map(|(_, on)| self.control_handler.service_index.name(*on).to_owned());
-            ServiceResult { requires, ..snapshot::reached(it, stand(id) == Some(WaitState::Reached)) }
+            ServiceResult { requires, ..snapshot::service_result(it, stand(id) == Some(WaitState::Reached)) }
         });
         Some(Waited { services: reached.collect() })
     }

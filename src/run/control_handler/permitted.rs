@@ -42,7 +42,7 @@ impl EventLoop<'_> {
             Query::Reload { services } if !services.is_empty() => self.permit_own(caller, services),
             Query::Stop { services, .. } => {
                 self.permit_own(caller, services)?;
-                let ids = self.control_handler.service_index.named(services)?;
+                let ids = self.control_handler.service_index.resolve(services)?;
                 match self.supervisor.stops_with(&ids).iter().find(|(id, _)| self.owner(*id) != Some(caller)) {
                     None => Ok(()),
                     Some((id, on)) => {

@@ -10,8 +10,8 @@ use super::super::reports;
 use super::super::service_entry::FileBytes;
 use super::response;
 use crate::config::values::Uid;
-use crate::control::answers::{Response, ServiceKind, ServiceStatus, Snapshot, Variable, Variables};
 use crate::control::protocol::milliseconds;
+use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};
 use crate::control::secret::looks_secret;
 use crate::control::server::Call;
 use crate::control::service_index::CommandRefused;
@@ -33,7 +33,7 @@ impl EventLoop<'_> {
         self.look_at_usage();
         if let Some((_, usage)) = &self.control_handler.usage {
             for it in &mut services {
-                it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::taken);
+                it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::resource_usage);
             }
         }
         let mut fixed = self.control_handler.fixed.clone();
@@ -66,7 +66,7 @@ impl EventLoop<'_> {
             matches!(line.state, StatusState::Starting | StatusState::Up | StatusState::Stopping) && line.pid.is_some();
         let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
-            Some(Phase::Waiting) => snapshot::held_by(id, &self.control_handler.service_index, &self.supervisor),
+            Some(Phase::Waiting) => snapshot::waits_for(id, &self.control_handler.service_index, &self.supervisor),
             Some(Phase::Awaiting) => vec![self.processes.awaited(id, self.control_handler.journal.awaits(id))],
             Some(Phase::Spawning | Phase::Starting) => self.processes.ready_by(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
@@ -84,11 +84,11 @@ impl EventLoop<'_> {
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
-            ..snapshot::service(line, now)
+            ..snapshot::service_status(line, now)
         }
     }
 
-    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<Variables, CommandRefused> {
+    pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
         let id = self.one(name)?;
         let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
         let member = self.processes.members.get(id.0).ok_or_else(nobody)?;
@@ -104,24 +104,24 @@ impl EventLoop<'_> {
         })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.
         let is_hidden = |name: &OsStr, value: &OsStr| !show_secrets && looks_secret(name.as_bytes(), value.as_bytes());
-        let variables = all.iter().map(|(name, value)| Variable {
+        let variables = all.iter().map(|(name, value)| EnvVariable {
             name: shown(name),
             value: (!is_hidden(name, value)).then(|| shown(value)),
         });
-        Ok(Variables { variables: variables.collect() })
+        Ok(EnvResponse { variables: variables.collect() })
     }
 
     pub(super) fn tell_lines(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
         let id = match self.one(&name) {
             Ok(id) => id,
-            Err(no) => return call.answer(response::<()>(Err(no))),
+            Err(no) => return call.respond(response::<()>(Err(no))),
         };
         match self.processes.logs.last_lines(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {
                 let coming = follow.then(|| self.processes.logs.follow(id, FOLLOWER_ROOM)).flatten();
-                call.answer_lines(last, coming);
+                call.respond_lines(last, coming);
             }
-            None => call.answer(Response::<()>::Error(format!(
+            None => call.respond(Response::<()>::Error(format!(
                 "`{name}` writes to the container's own output, past us; from outside: docker logs CONTAINER, or have \
                  `log.format` be `tagged` or `json`"
             ))),

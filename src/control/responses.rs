@@ -1,5 +1,5 @@
-//! What is answered over the control socket: one line of JSON for each answer. Both ends use these types; must not know
-//! how they come about.
+//! Responses of the control socket: one line of JSON each. Server and client use these types; must not know how they are
+//! made.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +7,19 @@ use super::state_word;
 use crate::log::own_messages::Stream;
 use crate::supervise::StatusState;
 
-/// What is answered: `{"ok":…}`, `{"error":"…"}` or `{"wrong":"…"}`.
+/// A response: `{"ok":…}`, `{"error":"…"}` or `{"wrong":"…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Response<T> {
-    /// Done, or the answer.
+    /// Done, with the answer.
     Ok(T),
-    /// Why not, to be shown to the user.
+    /// Refused or failed; the reason, to be shown to the user.
     Error(String),
-    /// What is wrong with the request itself, such as a name that nobody has.
+    /// The query itself is wrong, such as an unknown service name.
     Wrong(String),
 }
 
-/// Nothing more to say: it was done, or has begun.
+/// The answer of a command without a result: it was done, or has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {}
 
@@ -28,25 +28,25 @@ pub struct Accepted {}
 pub struct Snapshot {
     /// Which of DESIGN §2's modes, as `plan --json` names it: `root`, `root-limited`, `user`, `user-unknown`.
     pub mode: String,
-    /// Whom everything stepped down to.
-    pub identity: Identity,
+    /// The user that PID 1 and the services run as after the step down.
+    pub identity: AppIdentity,
     /// Capabilities that PID 1 keeps, without `CAP_`.
     pub kept: Vec<String>,
-    /// What forces anything to be kept, by service.
+    /// Why capabilities are kept, by service.
     pub reasons: Vec<String>,
     /// Since the start of the engine, in milliseconds.
     pub uptime_ms: u64,
-    /// Whether the container is on its way down.
+    /// Whether the container is stopping.
     pub stopping: bool,
-    /// Another one whenever anything but times and usage is another.
+    /// Changes whenever anything but times and usage changes.
     pub revision: u64,
-    /// Every service by its order of start, the main command last.
+    /// Every service in order of start, the main command last.
     pub services: Vec<ServiceStatus>,
 }
 
-/// Whom everything stepped down to.
+/// The user that PID 1 and the services run as after the step down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct AppIdentity {
     /// For USER and LOGNAME.
     pub name: String,
     /// User id.
@@ -57,7 +57,7 @@ pub struct Identity {
     pub groups: Vec<u32>,
 }
 
-/// One service, as it is now.
+/// The state of one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// Its name.
@@ -67,76 +67,76 @@ pub struct ServiceStatus {
     /// Its state, as a word.
     #[serde(with = "state_word")]
     pub state: StatusState,
-    /// Whether it shall run; one that is failed shall not any more.
+    /// Whether it should be running; not once it has failed.
     pub wanted: bool,
-    /// Whether it is left out in this mode, as its file says: then it is failed, and that is as it should be.
+    /// Whether it is skipped in this mode, as its file says: then `failed` is its expected state.
     pub left_out: bool,
     /// Its process, if there is one.
     pub pid: Option<i32>,
-    /// For how long it has been in this state, in milliseconds; where it is up, for how long it has been ready.
+    /// Time in this state, in milliseconds; if it is up, since it was ready.
     pub since_ms: u64,
-    /// For how long its process has lived, in milliseconds.
+    /// Time since its process was started, in milliseconds.
     pub uptime_ms: Option<u64>,
-    /// How often it was started again after an end that nobody asked for.
+    /// How often it was restarted after an exit that was not requested.
     pub restarts: u32,
-    /// How it last ended.
+    /// How its process last exited.
     pub last_exit: Option<LastExit>,
-    /// Why it is failed, or who stopped it.
+    /// Why it has failed or was stopped.
     pub why: Option<String>,
-    /// What it waits for: services, things outside, or a sign that it is ready.
+    /// What it waits for: services, `wait_for` addresses, or its readiness.
     pub waits_for: Vec<String>,
-    /// When it runs next, where that is told by the clock (`at`): RFC 3339, in the container's zone.
+    /// When it runs next, if it is scheduled (`at`): RFC 3339, in the container's time zone.
     #[serde(default)]
     pub next_run: Option<String>,
-    /// Whether it is well, where it is asked.
+    /// The result of its health check, if it has one.
     pub healthy: Option<bool>,
-    /// What it last said of itself (`STATUS=` of sd_notify(3)).
+    /// The last `STATUS=` that it sent (sd_notify(3)).
     pub status_text: Option<String>,
-    /// Which of its log files cannot be written and why, while that is so: it waits once it has more to say than we hold.
+    /// Which of its log files cannot be written and why, while that is so: it blocks when our buffer is full.
     pub log_trouble: Option<String>,
-    /// What it takes of the machine.
+    /// Its resource usage.
     pub usage: Option<ResourceUsage>,
 }
 
-/// What kind of service it is.
+/// The type of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceKind {
-    /// It lives on.
+    /// It keeps running.
     #[default]
     Longrun,
-    /// It is done one day.
+    /// It runs to its end.
     Oneshot,
     /// The main command.
     Main,
 }
 
-/// What a service takes of the machine.
+/// The resource usage of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceUsage {
-    /// Bytes.
+    /// Memory in bytes.
     pub memory: u64,
-    /// Whether shared pages were counted in shares (PSS), not once for each process (RSS).
+    /// Whether memory is PSS (shared pages counted in proportion); else RSS.
     pub proportional: bool,
-    /// Of processor time, since its process was started.
+    /// CPU time since its process was started, in milliseconds.
     pub cpu_ms: u64,
-    /// How many it has.
+    /// The number of its processes.
     pub processes: usize,
 }
 
-/// How a process ended: `{"code":0}` or `{"signal":"SIGTERM"}`.
+/// How a process exited: `{"code":0}` or `{"signal":"SIGTERM"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LastExit {
-    /// It returned this.
+    /// Its exit code.
     Code(u8),
-    /// It was killed by this.
+    /// The signal that killed it.
     Signal(String),
 }
 
 impl ServiceStatus {
-    /// Returns whether it is up (a oneshot: done) if it shall run, and is not failed.
-    pub fn is_there(&self) -> bool {
+    /// Returns whether it is up (a oneshot: done) if it should be, and has not failed.
+    pub fn is_as_wanted(&self) -> bool {
         match self.state {
             StatusState::Up | StatusState::Done => true,
             StatusState::Failed => self.left_out,
@@ -147,27 +147,27 @@ impl ServiceStatus {
 }
 
 impl Snapshot {
-    /// Returns whether everything that shall run is up (or, a oneshot, done), and nothing is on its way down.
-    pub fn is_well(&self) -> bool {
-        !self.stopping && self.services.iter().all(ServiceStatus::is_there)
+    /// Returns whether every service is as wanted, and the container is not stopping.
+    pub fn all_as_wanted(&self) -> bool {
+        !self.stopping && self.services.iter().all(ServiceStatus::is_as_wanted)
     }
 }
 
-/// The answer to `health`: nothing, or who is not well and why.
+/// The answer to `health`: the services with problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// One line each.
-    pub ill: Vec<String>,
+pub struct HealthReport {
+    /// One line for each problem.
+    pub problems: Vec<String>,
 }
 
 /// The answer to `start`, `stop`, `restart` and `wait`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waited {
-    /// Those that were named, in that order; then those that were stopped with them.
+    /// The named services, in that order; then those that were stopped with them.
     pub services: Vec<ServiceResult>,
 }
 
-/// How far one service came.
+/// The state that one service reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceResult {
     /// Its name.
@@ -177,11 +177,11 @@ pub struct ServiceResult {
     pub state: StatusState,
     /// Its process, if there is one.
     pub pid: Option<i32>,
-    /// Whether it is what was waited for.
+    /// Whether this is the state that was waited for.
     pub reached: bool,
     /// Why not, where more is known than its state.
     pub why: Option<String>,
-    /// It was not named: it requires this one, which was stopped.
+    /// It was not named; it was stopped because it requires this named service.
     #[serde(default)]
     pub requires: Option<String>,
 }
@@ -189,16 +189,16 @@ pub struct ServiceResult {
 /// The answer to `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// What is different now, if the whole tree was re-read.
+    /// What changed, if the whole tree was re-read.
     pub tree: Option<String>,
-    /// What is to be known besides.
+    /// Further notices.
     #[serde(default)]
     pub notices: Vec<String>,
-    /// Those that were named, in that order.
+    /// The named services, in that order.
     pub services: Vec<ReloadedService>,
 }
 
-/// What came of trying something with one service.
+/// The result of reloading one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadedService {
     /// Its name.
@@ -211,29 +211,29 @@ pub struct ReloadedService {
 
 /// The answer to `env`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variables {
+pub struct EnvResponse {
     /// By name.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<EnvVariable>,
 }
 
-/// One variable, its control characters spelled out.
+/// One variable, its control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variable {
+pub struct EnvVariable {
     /// Its name.
     pub name: String,
-    /// Its value; `None`: not to be shown.
+    /// Its value; `None`: it looks like a secret and is not shown.
     pub value: Option<String>,
 }
 
-/// The answer to `timings`; all times in microseconds, moments since the start of PID 1.
+/// The answer to `timings`; all times in microseconds since the start of PID 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
     /// What PID 1 did before the services, in its order.
     pub steps: Vec<StepTime>,
-    /// Every service that was asked for, in the order in which they were started.
+    /// Every service that was started or requested, in order of start.
     pub services: Vec<ServiceTime>,
-    /// For whom the boot waited, up to the last service that became ready.
-    pub path: Vec<Link>,
+    /// The critical chain of the boot, up to the last service that became ready.
+    pub path: Vec<ChainLink>,
 }
 
 /// One step of the boot.
@@ -252,24 +252,24 @@ pub struct StepTime {
 pub struct ServiceTime {
     /// Its name.
     pub name: String,
-    /// When it was asked for.
+    /// When its start was requested.
     pub asked_us: u64,
     /// When its process was started.
     pub started_us: Option<u64>,
     /// When it was up, or done.
     pub ready_us: Option<u64>,
-    /// When it was failed, where it was before it was ever ready.
+    /// When it failed, if it did before it was ever ready.
     pub failed_us: Option<u64>,
 }
 
-/// A link of the chain for which the boot waited.
+/// A link of the critical chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct ChainLink {
     /// The service.
     pub name: String,
-    /// From the moment at which nothing held it back to its readiness.
+    /// From the time when it could be started to its readiness.
     pub took_us: u64,
-    /// How much of that it waited for things outside the container.
+    /// How much of that it waited for `wait_for` addresses outside the container.
     pub outside_us: u64,
 }
 
@@ -279,11 +279,11 @@ pub struct Link {
 pub enum LogEvent {
     /// A line.
     Line(LogLine),
-    /// So many were lost, because the caller did not read them in time.
+    /// The number of lines lost because the client did not read them in time.
     Lost(u64),
 }
 
-/// A line of a service, its control characters spelled out.
+/// A line of a service, its control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When it was read: RFC 3339, UTC.
@@ -292,7 +292,7 @@ pub struct LogLine {
     pub stream: Stream,
     /// Without its newline.
     pub text: String,
-    /// The next one goes on where it ends, or there was more of it that was not kept.
+    /// The next line continues it, or only its start was kept.
     pub more: bool,
 }
 
@@ -327,7 +327,7 @@ mod tests {
         let service = |state, wanted| ServiceStatus { state, wanted, ..ServiceStatus::default() };
         let snapshot = |services, stopping| Snapshot {
             mode: "root".into(),
-            identity: Identity { name: "app".into(), uid: 1, gid: 1, groups: vec![1] },
+            identity: AppIdentity { name: "app".into(), uid: 1, gid: 1, groups: vec![1] },
             kept: vec![],
             reasons: vec![],
             uptime_ms: 0,
@@ -336,13 +336,13 @@ mod tests {
             services,
         };
         let well = [(StatusState::Up, true), (StatusState::Done, true), (StatusState::Down, false)];
-        assert!(snapshot(well.map(|(state, wanted)| service(state, wanted)).into(), false).is_well());
-        assert!(!snapshot(vec![service(StatusState::Up, true)], true).is_well());
+        assert!(snapshot(well.map(|(state, wanted)| service(state, wanted)).into(), false).all_as_wanted());
+        assert!(!snapshot(vec![service(StatusState::Up, true)], true).all_as_wanted());
         for state in StatusState::ALL.into_iter().filter(|it| !matches!(it, StatusState::Up | StatusState::Done)) {
-            assert!(!snapshot(vec![service(state, true)], false).is_well(), "{state}");
+            assert!(!snapshot(vec![service(state, true)], false).all_as_wanted(), "{state}");
         }
-        assert!(!snapshot(vec![service(StatusState::Failed, false)], false).is_well());
+        assert!(!snapshot(vec![service(StatusState::Failed, false)], false).all_as_wanted());
         let left_out = ServiceStatus { left_out: true, ..service(StatusState::Failed, false) };
-        assert!(snapshot(vec![left_out], false).is_well());
+        assert!(snapshot(vec![left_out], false).all_as_wanted());
     }
 }

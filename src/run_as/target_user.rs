@@ -1,6 +1,6 @@
-//! Whom `run-as USER` means: a name, a uid, `name:group` or `uid:gid`, looked up in bytes of the account files; what is left
-//! out is the caller's own, as with gosu: `:group` keeps the user, a uid without an account keeps the group. No NSS:
-//! a static binary has none, and PID 1 reads the same bytes (SECURITY 3). Must not change anything.
+//! The user of `run-as USER`: a name, a uid, `name:group` or `uid:gid`, looked up in the account files; an omitted part is
+//! the caller's own, as with gosu: `:group` keeps the user, a uid without an account keeps the group. No NSS: a static
+//! binary has none, and PID 1 reads the same files (SECURITY 3). Must not change anything.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,45 +10,45 @@ use crate::error::{Place, Problem};
 use crate::plan::accounts::{group, passwd};
 use crate::text::shown;
 
-/// Somebody to become.
+/// The user to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
-    /// For USER and LOGNAME; the number where there is no account.
+pub struct TargetUser {
+    /// For USER and LOGNAME; the number if there is no account.
     pub name: String,
     /// User id.
     pub uid: Uid,
     /// Primary group.
     pub gid: Gid,
-    /// All groups, the primary one among them (CVE-2022-2989 and its family).
+    /// All groups, including the primary one (CVE-2022-2989 and similar).
     pub groups: Vec<Gid>,
-    /// For HOME; `/` where there is no account.
+    /// For HOME; `/` if there is no account.
     pub home: PathBuf,
-    /// Whether an account says so.
+    /// Whether name and home come from an account.
     pub has_account: bool,
 }
 
-/// What the caller is.
+/// The ids of the caller.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller {
+pub struct CallerIds {
     /// Its effective user.
     pub uid: Uid,
     /// Its effective group.
     pub gid: Gid,
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for TargetUser {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} ({}:{})", self.name, self.uid, self.gid)
     }
 }
 
-/// Looks `user` up in these files. With a group, that one is the only one, as with `docker run --user`.
+/// Looks `user` up in these files. An explicit group is the only group, as with `docker run --user`.
 ///
 /// # Errors
-/// The word means nobody here.
-pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<Who, Problem> {
+/// There is no such user or group.
+pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Result<TargetUser, Problem> {
     let (name, group_word) = match user.split_once(':') {
-        // `name:` says no more than `name`.
+        // `name:` is the same as `name`.
         Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
         None => (user, None),
     };
@@ -72,18 +72,20 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<W
         }
     };
     match (account, number, given) {
-        (Some(account), _, Some(gid)) => Ok(who(account, gid, vec![gid])),
+        (Some(account), _, Some(gid)) => Ok(with_account(account, gid, vec![gid])),
         (Some(account), _, None) => {
             let mut groups = group::memberships(group, &account.name);
             let gid = account.gid;
             if let Err(at) = groups.binary_search(&gid) {
                 groups.insert(at, gid);
             }
-            Ok(who(account, gid, groups))
+            Ok(with_account(account, gid, groups))
         }
-        (None, Some(uid), Some(gid)) => Ok(number_alone(uid, gid)),
-        (None, Some(uid), None) if caller.gid != Gid::ROOT || uid == caller.uid.0 => Ok(number_alone(uid, caller.gid)),
-        // gosu would leave it in root's group, whose files it could then write: never what is meant.
+        (None, Some(uid), Some(gid)) => Ok(without_account(uid, gid)),
+        (None, Some(uid), None) if caller.gid != Gid::ROOT || uid == caller.uid.0 => {
+            Ok(without_account(uid, caller.gid))
+        }
+        // gosu would keep root's group, so that the program could write root's files: never intended.
         (None, Some(uid), None) => Err(wrong(
             format!(
                 "uid {uid} has no account in /etc/passwd, so nothing says which group it has but root's, which is ours"
@@ -97,16 +99,16 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: Caller) -> Result<W
     }
 }
 
-fn who(account: passwd::Account, gid: Gid, groups: Vec<Gid>) -> Who {
+fn with_account(account: passwd::Account, gid: Gid, groups: Vec<Gid>) -> TargetUser {
     let home = if account.home.as_os_str().is_empty() { "/".into() } else { account.home };
-    Who { name: account.name, uid: account.uid, gid, groups, home, has_account: true }
+    TargetUser { name: account.name, uid: account.uid, gid, groups, home, has_account: true }
 }
 
-fn number_alone(uid: u32, gid: Gid) -> Who {
-    Who { name: uid.to_string(), uid: Uid(uid), gid, groups: vec![gid], home: "/".into(), has_account: false }
+fn without_account(uid: u32, gid: Gid) -> TargetUser {
+    TargetUser { name: uid.to_string(), uid: Uid(uid), gid, groups: vec![gid], home: "/".into(), has_account: false }
 }
 
-/// ASCII digits, no leading zero, and not one of the two highest values, which the kernel does not take as ids
+/// ASCII digits, no leading zero, and not one of the two highest values, which are not ids
 /// (SECURITY 1.2).
 fn id(word: &str) -> Option<u32> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -122,14 +124,14 @@ mod tests {
     const GROUP: &[u8] = b"root:x:0:\napp:x:1001:\nvideo:x:44:other,app\naudio:x:2000:app\n";
 
     fn words(user: &str) -> String {
-        by(user, Caller { uid: Uid::ROOT, gid: Gid::ROOT })
+        by(user, CallerIds { uid: Uid::ROOT, gid: Gid::ROOT })
     }
 
-    fn by(user: &str, caller: Caller) -> String {
+    fn by(user: &str, caller: CallerIds) -> String {
         match find(user, PASSWD, GROUP, caller) {
-            Ok(who) => {
-                let groups: Vec<_> = who.groups.iter().map(Gid::to_string).collect();
-                format!("{who} {} {}", groups.join(","), who.home.display())
+            Ok(user) => {
+                let groups: Vec<_> = user.groups.iter().map(Gid::to_string).collect();
+                format!("{user} {} {}", groups.join(","), user.home.display())
             }
             Err(problem) => problem.to_string(),
         }
@@ -148,17 +150,17 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_the_callers_own() {
-        let nobody = Caller { uid: Uid(65_534), gid: Gid(65_533) };
+        let nobody = CallerIds { uid: Uid(65_534), gid: Gid(65_533) };
         assert_eq!(by("4242", nobody), "4242 (4242:65533) 65533 /");
         assert_eq!(by(":0", nobody), "65534 (65534:0) 0 /");
         assert_eq!(by("", nobody), "65534 (65534:65533) 65533 /");
         assert_eq!(by(":", nobody), by("", nobody));
         assert_eq!(by("0:", nobody), "root (0:0) 0 /root");
         assert_eq!(by("app:", nobody), words("app"));
-        let app = Caller { uid: Uid(1000), gid: Gid(1001) };
+        let app = CallerIds { uid: Uid(1000), gid: Gid(1001) };
         assert_eq!((by("", app), by(":7", app)), (words("app"), words("app:7")));
         // OpenShift's users are in group 0 and have no account.
-        let openshift = Caller { uid: Uid(4242), gid: Gid::ROOT };
+        let openshift = CallerIds { uid: Uid(4242), gid: Gid::ROOT };
         assert_eq!(by("4242", openshift), "4242 (4242:0) 0 /");
     }
 
