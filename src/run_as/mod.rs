@@ -115,6 +115,12 @@ fn become_user(user: &TargetUser) -> Result<(), Refused> {
         caps::clear(None, caps::CapSet::Inheritable).map_err(|_| refused(Errno::EPERM))?;
     }
     setresuid(uid, uid, uid).map_err(refused)?;
+    if !uid.is_root() {
+        // The kernel clears them only where root gives itself up: a service that was given SETUID is not root.
+        for set in [caps::CapSet::Ambient, caps::CapSet::Effective, caps::CapSet::Permitted] {
+            caps::clear(None, set).map_err(|_| refused(Errno::EPERM))?;
+        }
+    }
     verify(user).map_err(|what| Refused::new(format!("cannot become {user}"), std::io::Error::other(what)))
 }
 

@@ -1,6 +1,7 @@
 //! The user of `run-as USER`: a name, a uid, `name:group` or `uid:gid`, looked up in the account files; an omitted part is
-//! the caller's own, as with gosu: `:group` keeps the user, a uid without an account keeps the group. No NSS: a static
-//! binary has none, and PID 1 reads the same files (SECURITY 3). Must not change anything.
+//! the caller's own, as with gosu: `:group` keeps the user, a uid without an account keeps the group; where both are
+//! omitted (an empty word, `:`) it is refused. No NSS: a static binary has none, and PID 1 reads the same files (SECURITY 3).
+//! Must not change anything.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -53,6 +54,13 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
         None => (user, None),
     };
     let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(user.to_owned()), what, remedy);
+    if name.is_empty() && group_word.is_none() {
+        // gosu would stay whoever calls it, which is root where a variable is not set.
+        return Err(wrong(
+            "it names neither a user nor a group (is a variable unset?)".to_owned(),
+            "write a user, such as `app` or `1000:1000`; whoever calls stays so without `run-as`",
+        ));
+    }
     let number = if name.is_empty() { Some(caller.uid.0) } else { id(name) };
     let account = match number {
         Some(number) => passwd::by_uid(passwd, Uid(number)),
@@ -153,15 +161,30 @@ mod tests {
         let nobody = CallerIds { uid: Uid(65_534), gid: Gid(65_533) };
         assert_eq!(by("4242", nobody), "4242 (4242:65533) 65533 /");
         assert_eq!(by(":0", nobody), "65534 (65534:0) 0 /");
-        assert_eq!(by("", nobody), "65534 (65534:65533) 65533 /");
-        assert_eq!(by(":", nobody), by("", nobody));
         assert_eq!(by("0:", nobody), "root (0:0) 0 /root");
         assert_eq!(by("app:", nobody), words("app"));
         let app = CallerIds { uid: Uid(1000), gid: Gid(1001) };
-        assert_eq!((by("", app), by(":7", app)), (words("app"), words("app:7")));
+        assert_eq!(by(":7", app), words("app:7"));
         // OpenShift's users are in group 0 and have no account.
         let openshift = CallerIds { uid: Uid(4242), gid: Gid::ROOT };
         assert_eq!(by("4242", openshift), "4242 (4242:0) 0 /");
+    }
+
+    #[test]
+    fn a_word_that_names_nobody_is_refused_whoever_calls() {
+        for caller in [CallerIds { uid: Uid::ROOT, gid: Gid::ROOT }, CallerIds { uid: Uid(1000), gid: Gid(1001) }] {
+            for empty in ["", ":"] {
+                let said = by(empty, caller);
+                assert!(
+                    said.starts_with(&format!(
+                        "`{empty}`: it names neither a user nor a group (is a variable unset?); "
+                    )),
+                    "{said}"
+                );
+            }
+        }
+        // What a number or a name says is asked for.
+        assert_eq!((words("0:"), words("root:")), (words("root"), words("root")));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn whoever_is_that_user_already_has_its_accounts_home_and_else_keeps_its_own() {
         return;
     }
     let home = |user: &str| said(stepdown(["run-as", user, "sh", "-c", "echo $HOME"]).env("HOME", "/as/it/was"));
-    for user in ["0", "0:", "0:0", "root", "root:root", ":0", ":"] {
+    for user in ["0", "0:", "0:0", "root", "root:root", ":0"] {
         assert_eq!(home(user), Said { code: 0, out: "/root\n".into(), err: String::new() }, "{user}");
     }
     // Somebody without an account, who becomes the same once more.
@@ -141,4 +141,33 @@ fn a_user_that_nobody_is_ends_with_100() {
     for wrong in ["4242424", "-1:1", "4294967295:1", "root:nobody-of-that-name", "0day", "0:0day", "root\n:0"] {
         assert_eq!(run(&["run-as", wrong, "id"]).code, 100, "{wrong:?}");
     }
+}
+
+#[test]
+fn a_word_that_is_empty_or_a_colon_alone_makes_nobody_root() {
+    let colon = "stepdown: `:`: it names neither a user nor a group (is a variable unset?); write a user, ";
+    for (empty, told) in [("", "stepdown: `<USER>`: it is empty; "), (":", colon)] {
+        let said = run(&["run-as", empty, "id"]);
+        assert_eq!((said.code, said.out.as_str()), (100, ""), "{said:?}");
+        assert!(said.err.starts_with(told), "{said:?}");
+    }
+}
+
+#[test]
+fn a_caller_with_capabilities_alone_keeps_none_of_them() {
+    let caps = ["--inh-caps", "+setuid,+setgid", "--ambient-caps", "+setuid,+setgid"];
+    let nobody = ["--reuid", "12345", "--regid", "12345", "--clear-groups"];
+    let words = [&nobody[..], &caps].concat();
+    if !is_root() || !can("setpriv", &[&words[..], &["true"]].concat()) {
+        return;
+    }
+    let (_open, copy) = open_to_everybody();
+    let ask = [copy.to_str().unwrap(), "run-as", "23456:34567", "grep", "-E", "^(Uid|Gid|Cap(Inh|Prm|Eff|Amb))"];
+    let said = said(Command::new("setpriv").args(words).args(ask).arg("/proc/self/status"));
+    let none = "0000000000000000";
+    let expected = format!(
+        "Uid:\t23456\t23456\t23456\t23456\nGid:\t34567\t34567\t34567\t34567\nCapInh:\t{none}\nCapPrm:\t{none}\n\
+         CapEff:\t{none}\nCapAmb:\t{none}\n"
+    );
+    assert_eq!(said, Said { code: 0, out: expected, err: String::new() });
 }
