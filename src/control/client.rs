@@ -202,7 +202,7 @@ impl Connection {
             Ok(Response::Ok(answer)) => Ok(Incoming::Response(answer)),
             Ok(Response::Error(why)) => Err(ClientError::Refused(why)),
             Ok(Response::Wrong(why)) => Err(ClientError::BadRequest(why)),
-            Err(error) => Err(self.protocol_error(format!("not an answer: {error}"))),
+            Err(_) => Err(self.protocol_error("not an answer of stepdown")),
         }
     }
 

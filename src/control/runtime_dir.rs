@@ -18,7 +18,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, symlinkat, unlinkat, write};
 
 use crate::config::values::Uid;
-use crate::error::Refused;
+use crate::error::{Refused, cause_words};
 use crate::inspect::facts::alternatives;
 use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
@@ -146,7 +146,7 @@ fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
         Ok(Reached::Found(_)) => return Err("what would hold it is no directory".to_owned()),
         Ok(Reached::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
         Err(lost) => {
-            let why = lost.why.map_or_else(|| lost.cause.to_string(), ToOwned::to_owned);
+            let why = lost.why.map_or_else(|| cause_words(&lost.cause), ToOwned::to_owned);
             return Err(format!("{}: {why}", lost.at));
         }
     };

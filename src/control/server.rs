@@ -25,7 +25,7 @@ use super::responses::{LogEvent, LogLine, Response, Snapshot, StepTime};
 use super::timings::Moments;
 use crate::config::values::{ServiceName, Uid};
 use crate::control::runtime_dir::RuntimeDir;
-use crate::error::Refused;
+use crate::error::{Refused, cause_words};
 use crate::log::lines::escape;
 use crate::log::tail::{FollowEvent, TailLine};
 use crate::sys::files::socket;
@@ -324,7 +324,7 @@ async fn read_query(stream: &mut UnixStream) -> Result<Query, String> {
     let mut line = Vec::new();
     let mut chunk = [0; 512];
     while !line.contains(&b'\n') {
-        let length = stream.read(&mut chunk).await.map_err(|cause| cause.to_string())?;
+        let length = stream.read(&mut chunk).await.map_err(|cause| cause_words(&cause))?;
         if length == 0 {
             break;
         }
@@ -333,5 +333,5 @@ async fn read_query(stream: &mut UnixStream) -> Result<Query, String> {
             return Err(format!("a request has at most {MAX_REQUEST} bytes"));
         }
     }
-    serde_json::from_slice(&line).map_err(|error| format!("cannot read the request: {error}"))
+    serde_json::from_slice(&line).map_err(|_| "the request is not one that this stepdown knows".to_owned())
 }

@@ -10,7 +10,7 @@ use nix::sys::socket::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Place, Problem, Refused};
+use crate::error::{Error, Place, Problem, Refused, cause_words};
 
 /// Longer than any message: paths are at most 4 KiB.
 const LONGEST: usize = 32 * 1024;
@@ -66,7 +66,7 @@ impl Reporter {
             Error::Refused(refused) => Some(Wire::Failed {
                 what: refused.what.clone(),
                 errno: refused.cause.raw_os_error(),
-                text: refused.cause.to_string(),
+                text: cause_words(&refused.cause),
                 help: refused.help.clone(),
             }),
             // Nothing but one argument can be found wrong as late as in here.
@@ -165,7 +165,7 @@ mod tests {
         assert!(matches!(reports.next().unwrap(), Some(InsideReport::Remark(text)) if text == "one"));
         assert!(matches!(reports.next().unwrap(), Some(InsideReport::Terminal(_))));
         let Some(InsideReport::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
-        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted (os error 1)\n  help: be root");
+        assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  help: be root");
         let Some(InsideReport::Failed(wrong)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(wrong.exit_code(), 100);
         assert!(wrong.to_string().ends_with("`--user x`: nobody; write app"), "{wrong}");

@@ -17,7 +17,7 @@ use super::mounts::{self, Handle};
 use super::report::Reporter;
 use super::source::{Layers, Source};
 use super::tree;
-use crate::error::Refused;
+use crate::error::{Refused, cause_words};
 use crate::text::shown;
 
 /// What is never taken over from the host: made anew by `machine`.
@@ -96,7 +96,7 @@ fn open_up(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
             }
             let done = mounts::bind(&source, &target).and_then(|()| mounts::read_only(&target));
             if let Err(refused) = done {
-                reporter.remark(format!("{} is left out: {}", shown(&source), refused.cause));
+                reporter.remark(format!("{} is left out: {}", shown(&source), cause_words(&refused.cause)));
             }
         }
     }

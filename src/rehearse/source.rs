@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::{self, Handle};
 use super::report::Reporter;
-use crate::error::Refused;
+use crate::error::{Refused, cause_words};
 use crate::text::shown;
 
 /// Filesystems that are views of the kernel, not data: nothing to copy on write.
@@ -128,7 +128,7 @@ fn one(named: &Path, handle: &Handle, at: &Path, layers: &mut Layers, reporter: 
     let kind = meta.file_type();
     if kind.is_dir() {
         let Err(refused) = mounts::overlay(handle, &layers.unused(), at, layers.extra) else { return Ok(()) };
-        reporter.remark(format!("{} is read-only here: {}", shown(named), refused.cause));
+        reporter.remark(format!("{} is read-only here: {}", shown(named), cause_words(&refused.cause)));
     } else if kind.is_file() && meta.len() <= LARGEST_COPY {
         let copy = layers.unused();
         return copy_file(handle, &copy, &meta)

@@ -73,7 +73,7 @@ impl Calendars {
             }
         }
         if let Err(errno) = self.watch_the_clock(watch) {
-            tracing::error!("cannot watch the clock: {errno}: what runs at times of the day will not run");
+            tracing::error!("cannot watch the clock: {}; what runs at times of the day will not run", errno.desc());
         }
     }
 
@@ -117,7 +117,7 @@ impl Calendars {
             tracing::warn!("{}: missed {at} (the clock was set, or time stood still), next {next}", entry.name);
         }
         if let Err(errno) = self.arm() {
-            tracing::error!("cannot set a timer on the clock: {errno}");
+            tracing::error!("cannot set a timer on the clock: {}", errno.desc());
         }
         due
     }

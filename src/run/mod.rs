@@ -58,7 +58,7 @@ use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
 use crate::control::server::{self};
 use crate::control::timings::Moments;
-use crate::error::Refused;
+use crate::error::{Refused, cause_words};
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
 use crate::supervise::{Setup, StopReason};
@@ -142,7 +142,7 @@ pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
         Ok(Ok(code)) => code,
         // An epoll registration that the kernel refuses; nothing runs yet.
         Ok(Err(cause)) => {
-            tracing::error!("cannot watch for events: {cause}");
+            tracing::error!("cannot watch for events: {}", cause_words(&cause));
             event_loop.give_up()
         }
         Err(_) => {

@@ -41,7 +41,9 @@ impl NotifySockets {
                     notify_sockets
                         .insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
                 }
-                Err(errno) => tracing::warn!("{}: cannot watch its notification socket: {errno}", member.plan.name),
+                Err(errno) => {
+                    tracing::warn!("{}: cannot watch its notification socket: {}", member.plan.name, errno.desc())
+                }
             }
         }
         Self(notify_sockets)

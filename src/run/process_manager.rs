@@ -196,7 +196,7 @@ impl ProcessManager {
         if let Err(errno) = self.deliver(pid, to, signal)
             && errno != Errno::ESRCH
         {
-            tracing::warn!("cannot send {signal} to process {}: {errno}", pid.0);
+            tracing::warn!("cannot send {signal} to process {}: {}", pid.0, errno.desc());
         }
     }
 

@@ -12,6 +12,7 @@ use nix::unistd::{self, pipe2};
 
 use super::watch::{Key, Watch};
 use crate::config::units::duration_words;
+use crate::error::cause_words;
 use crate::supervise::Pid;
 use crate::sys::process::spawn;
 
@@ -82,7 +83,8 @@ impl Reading {
             Ok(_) => return self.finish(watch, None),
             Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(cause) => {
-                return self.finish(watch, Some(format!("cannot read from the process that reads: {cause}")));
+                return self
+                    .finish(watch, Some(format!("cannot read from the process that reads: {}", cause_words(&cause))));
             }
         }
         if reader.bytes.len() > MOST {

@@ -200,7 +200,7 @@ impl ProcessManager {
         self.notify_sockets.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
         if let Err(errno) = self.pipes.link(id, member) {
-            tracing::warn!("{}: cannot make a pipe between services: {errno}", member.plan.name);
+            tracing::warn!("{}: cannot make a pipe between services: {}", member.plan.name, errno.desc());
         }
     }
 }

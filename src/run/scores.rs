@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::process_manager::ProcessManager;
 use crate::config::values::{CapSet, Capability};
+use crate::error::cause_words;
 use crate::supervise::{Id, Pid};
 use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
 use crate::sys::process::score::{PAUSE, Tried, set_oom_score};
@@ -40,7 +41,7 @@ impl ProcessManager {
     }
 
     fn no_score(&self, pid: Pid, score: i32, cause: &std::io::Error) {
-        tracing::warn!("cannot set oom_score_adj of process {} to {score}: {cause}", pid.0);
+        tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(&cause));
     }
 
     fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<Tried> {

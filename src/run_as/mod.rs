@@ -18,7 +18,7 @@ use nix::unistd::{self, getgroups, getresgid, getresuid, setgroups, setresgid, s
 pub use target_user::{CallerIds, TargetUser, find};
 
 use crate::config::values::{Gid, Uid};
-use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused};
+use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused, cause_words};
 use crate::inspect::facts;
 use crate::plan::facts::ProgramFact;
 use crate::sys::obstacle;
@@ -178,6 +178,6 @@ fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
     match obstacle::behind(errno, program).words(program) {
         Some((cause, help)) => format!("{what}: {cause}; {help}"),
-        None => format!("{what}: {error}"),
+        None => format!("{what}: {}", cause_words(error)),
     }
 }

@@ -104,7 +104,7 @@ fn without_root_another_user_is_refused_with_a_way_out() {
         Said {
             code: 111,
             out: String::new(),
-            err: "stepdown: cannot become root (0:0): Operation not permitted (os error 1)\n  help: only root can become \
+            err: "stepdown: cannot become root (0:0): Operation not permitted\n  help: only root can become \
                   another user, and this is uid 12345; run the command as it is, without run-as\n"
                 .into()
         }

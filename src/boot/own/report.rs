@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::host_ids::outside;
 use crate::config::values::Uid;
+use crate::error::cause_words;
 use crate::plan::Owner;
 
 /// How far a walk is. Handed out a few times a second; whoever prints it prints less often.
@@ -188,7 +189,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(attempt, errno) => {
-                write!(out, "cannot {attempt}: {}", std::io::Error::from_raw_os_error(*errno))
+                write!(out, "cannot {attempt}: {}", cause_words(&std::io::Error::from_raw_os_error(*errno)))
             }
             Self::ForeignLink => out.write_str("is a symbolic link in a directory that others than root can write"),
             Self::NotPlacedByRoot(uid) => {

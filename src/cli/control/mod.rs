@@ -13,7 +13,7 @@ use super::output;
 use crate::control::client::{ClientError, query};
 use crate::control::protocol::Query;
 use crate::control::responses::{Accepted, EnvResponse, HealthReport, Snapshot, Timings};
-use crate::error::{EXIT_REFUSED, EXIT_WRONG};
+use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_words};
 use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
@@ -134,7 +134,7 @@ pub(super) fn words(why: &ClientError) -> String {
              container answers; give each container a /run of its own",
             shown(path)
         ),
-        ClientError::Io(path, error) => format!("cannot ask at {}: {error}", shown(path)),
+        ClientError::Io(path, error) => format!("cannot ask at {}: {}", shown(path), cause_words(error)),
         ClientError::Protocol(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
         ClientError::Refused(why) | ClientError::BadRequest(why) => {

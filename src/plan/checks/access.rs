@@ -6,6 +6,7 @@ use super::mounts::Mount;
 use super::questions::{AtBoot, ProbedUser, Question, Want};
 use super::seen::{AccessResult, Denial, HostContext, PathObservation, PathStat};
 use crate::config::values::{Gid, Uid};
+use crate::error::cause_words;
 use crate::plan::Owner;
 use crate::plan::facts::IdMap;
 use crate::plan::finding::Area;
@@ -165,7 +166,7 @@ impl Case<'_> {
             }
             Denial::Denied | Denial::NotPermitted => self.denied(verb),
             Denial::Other(errno) => {
-                let words = std::io::Error::from_raw_os_error(errno);
+                let words = cause_words(&std::io::Error::from_raw_os_error(errno));
                 self.lost(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("mend what is there"))
             }
         }
@@ -292,6 +293,6 @@ fn words_of(no: Denial) -> String {
         Denial::Denied | Denial::NotPermitted => "owner and mode".to_owned(),
         Denial::ReadOnly => "read-only".to_owned(),
         Denial::Full => "no space left".to_owned(),
-        Denial::Other(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        Denial::Other(errno) => cause_words(&std::io::Error::from_raw_os_error(errno)),
     }
 }

@@ -6,6 +6,7 @@ use nix::libc;
 
 use super::Flavor;
 use super::PlainInit;
+use crate::error::cause_words;
 
 /// Something that one of them tells.
 pub(super) enum Event<'a> {
@@ -216,6 +217,5 @@ fn catatonit(event: &Event<'_>) -> Vec<(u8, String)> {
 
 /// The C library's description, which the originals print; nix has others for some.
 pub(super) fn description(errno: Errno) -> String {
-    let text = std::io::Error::from(errno).to_string();
-    text.split_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
+    cause_words(&errno.into())
 }
