@@ -79,7 +79,7 @@ fn what_nobody_takes_is_said_once_and_a_power_failure_is_a_stop() {
         let jail = Jail::new().env("PUID", "1234");
         let running = jail.service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
-        let said = |line: &str| line.contains("got SIGWINCH: nobody takes it") && line.contains("STOPSIGNAL TERM");
+        let said = |line: &str| line.contains("got SIGWINCH: no service takes it; if it is the image's STOPSIGNAL, ");
         send(&running, 28);
         running.wait_for_line(said, LIMIT);
         send(&running, 28);
@@ -88,4 +88,26 @@ fn what_nobody_takes_is_said_once_and_a_power_failure_is_a_stop() {
         let ended = running.wait(LIMIT).expect(0);
         assert_eq!(ended.lines.iter().filter(|line| said(&line.text)).count(), 1, "{ended:#?}");
     }
+}
+
+#[test]
+fn what_no_image_stops_with_is_not_taken_for_its_stop_signal() {
+    if !possible() {
+        return;
+    }
+    let jail = Jail::new().env("PUID", "1234").service("web.toml", "command = [\"sleep\", \"600\"]\n");
+    let running = jail.start();
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    let (cont, tstp, alrm, usr2) = (18, 20, 14, 12);
+    for signal in [cont, tstp, alrm, usr2] {
+        send(&running, signal);
+    }
+    let said = |name: &str| running.wait_for_line(|line| line.contains(&format!("got {name}: ")), LIMIT);
+    assert!(said("SIGUSR2").contains("`STOPSIGNAL TERM`"));
+    for name in ["TSTP", "ALRM"] {
+        let line = said(&format!("SIG{name}"));
+        assert!(!line.contains("STOPSIGNAL") && line.contains(&format!("`signals = {{ \"{name}\" = ")), "{line}");
+    }
+    let ended = running.stop().expect(0);
+    assert!(!ended.lines.iter().any(|line| line.text.contains("SIGCONT")), "{ended:#?}");
 }

@@ -194,6 +194,12 @@ impl Signal {
         matches!(self.0, 19..=22) // STOP, TSTP, TTIN, TTOU
     }
 
+    /// Returns whether images declare it as their STOPSIGNAL although PID 1 does not take it as a stop: what a program
+    /// can be written to stop at (WINCH: Apache; USR1: HAProxy), as opposed to what a terminal or the kernel sends.
+    pub fn is_used_as_stop_signal(self) -> bool {
+        matches!(self.0, 10 | 12 | 28 | 34..) // USR1, USR2, WINCH, real-time
+    }
+
     /// Returns whether it asks PID 1 alone for a stop: no program takes it as that, so nobody else is told with it.
     pub fn is_for_pid_one(self) -> bool {
         self == Self::PWR || self == Self::RTMIN_3

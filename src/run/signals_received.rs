@@ -41,18 +41,26 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Logs, once for each signal, that it has no effect: it may be meant as a stop. A resize of the terminal is not logged.
+    /// Logs, once for each signal, that it has no effect, and what to write where it was meant to have one. A resize of the
+    /// terminal and a CONT to what is not stopped have none by nature.
     fn log_unhandled_signal(&mut self, signal: Signal) {
-        let is_resize = self.tty && signal == Signal::WINCH;
-        if !is_resize && self.unhandled_signals.insert(signal) {
-            let name = signal.to_string();
-            let bare = name.trim_start_matches("SIG");
-            tracing::info!(
-                "got {signal}: nobody takes it; if it is the image's STOPSIGNAL, write `STOPSIGNAL TERM` in the Dockerfile \
-                 (or run with `--stop-signal TERM`); if a service wants it, write `signals = {{ \"{bare}\" = \"NAME\" }}` in \
-                 /etc/stepdown.toml"
-            );
+        let has_none = signal == Signal::CONT || (self.tty && signal == Signal::WINCH);
+        if has_none || !self.unhandled_signals.insert(signal) {
+            return;
         }
+        let name = signal.to_string();
+        let bare = name.trim_start_matches("SIG");
+        let stop = match signal.is_used_as_stop_signal() {
+            true => {
+                "if it is the image's STOPSIGNAL, write `STOPSIGNAL TERM` in the Dockerfile (or run with \
+                 `--stop-signal TERM`); "
+            }
+            false => "",
+        };
+        tracing::info!(
+            "got {signal}: no service takes it; {stop}if a service wants it, write `signals = {{ \"{bare}\" = \"NAME\" }}` \
+             in /etc/stepdown.toml"
+        );
     }
 
     /// `[signals]`: passes a signal on to the services that are configured for it.
