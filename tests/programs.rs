@@ -202,3 +202,20 @@ fn check_in_the_image_says_the_same() {
     said(&check("bad"), "cannot execute `/image/text`: it is a text whose first line does not begin with `#!`");
     said(&check("other"), &format!("cannot execute `/image/foreign`: it is built for {}", foreign_name()));
 }
+
+#[test]
+fn a_main_command_without_a_slash_is_looked_for_in_path_alone() {
+    if !possible() {
+        return;
+    }
+    let put = |place: &str| {
+        let script = format!("printf '#!/bin/sh\\necho ran $0\\n' > {place}/brought; chmod 755 {place}/brought");
+        format!("type = \"oneshot\"\nuser = \"root\"\ncommand = [\"sh\", \"-c\", \"{script}\"]\n")
+    };
+    // The working directory is `/`. What the oneshots before the step down bring is not there when the program is looked for.
+    let ended = app().service("put.toml", &put("/")).command(&["brought"]).run().expect(127);
+    said(&ended, "main: cannot execute `brought`: No such file or directory; there is no such program in PATH");
+    unsaid(&ended, "ran ");
+    let ended = app().service("put.toml", &put("/usr/local/bin")).command(&["brought"]).run().expect(0);
+    said(&ended, "ran /usr/local/bin/brought");
+}

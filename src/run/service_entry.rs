@@ -1,7 +1,7 @@
 //! [`ServiceEntry`]: a service with its plan, and how a [`Launch`] is laid out for its command or its finish script.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use crate::sys::privilege::FilesOf;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
 use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
+use crate::sys::process::program;
 use crate::sys::process::record::{CHDIR, EXEC};
 use crate::text::shown;
 
@@ -130,12 +131,22 @@ impl ServiceEntry {
         descriptors: Descriptors,
         file: FileBytes,
     ) -> Result<Launch, SpawnError> {
-        let program = path_of(&self.plan.program).map_err(nul)?;
-        let words = (Program::Path(program), self.plan.argv.clone());
-        let mut launch = self.launch(words, context, descriptors, file)?;
         // Whatever has more rights than the app user was judged with the program that it runs, and runs no other.
-        if self.plan.variables == Trust::Anybody && is_searched(&self.service.command) {
-            launch.instead = later(&self.plan.program, &launch.env);
+        let is_free = self.plan.variables == Trust::Anybody;
+        let program = match &self.plan.program {
+            // Not found before the boot: a path of one word would be one in the working directory (execvp(3) searches PATH
+            // alone), and a program may have come since.
+            word if !is_path(word) && is_free => Program::Search(path_of(word).map_err(nul)?),
+            word if !is_path(word) => {
+                let what = format!("cannot find the program `{}` in PATH", shown(word));
+                return Err(SpawnError::new(what, Errno::ENOENT as i32));
+            }
+            path => Program::Path(path_of(path).map_err(nul)?),
+        };
+        let words = (program, self.plan.argv.clone());
+        let mut launch = self.launch(words, context, descriptors, file)?;
+        if is_free && is_searched(&self.service.command) {
+            launch.instead = program::candidates_after(&self.plan.program, &launch.env);
         }
         Ok(launch)
     }
@@ -309,21 +320,16 @@ impl ServiceEntry {
     }
 }
 
+fn is_path(program: &Path) -> bool {
+    program.as_os_str().as_bytes().contains(&b'/')
+}
+
 /// Returns whether its program is named without a slash.
 fn is_searched(command: &Command) -> bool {
     match command {
-        Command::Argv(words) => words.first().is_some_and(|name| !name.as_bytes().contains(&b'/')),
+        Command::Argv(words) => words.first().is_some_and(|name| !is_path(Path::new(name))),
         Command::Script(_) | Command::File(_) => false,
     }
-}
-
-/// Returns the paths at which execvp(3) would look behind `program` in the PATH of this environment; looks at none of them.
-fn later(program: &Path, env: &[CString]) -> Vec<CString> {
-    let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
-    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
-    let places = path.split(|byte| *byte == b':').filter(|place| place.starts_with(b"/"));
-    let behind = places.map(|place| Path::new(OsStr::from_bytes(place))).skip_while(|place| *place != found).skip(1);
-    behind.filter_map(|place| path_of(&place.join(name)).ok()).collect()
 }
 
 /// Returns the key that a role's program is written under.

@@ -81,7 +81,10 @@ fn find_and_execute(launch: &Launch, verdict: RawFd) {
     match program::environment(launch) {
         Ok(env) => {
             let (errno, program) = program::execute(&launch.program, launch, &env);
-            let why = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
+            let why = match program {
+                Some(program) => program::explanation(errno, &program, launch),
+                None => "there is no such program in PATH".to_owned(),
+            };
             say(verdict, record_of((Stage::Exec, errno)), why.as_bytes());
         }
         Err((words, errno)) => say(verdict, record_of((Stage::Environment, errno)), words.as_bytes()),

@@ -84,3 +84,12 @@ fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
     let name = OsStr::from_bytes(name.to_bytes());
     folders.filter_map(|folder| word_of(Path::new(OsStr::from_bytes(folder)).join(name).as_os_str()).ok()).collect()
 }
+
+/// Returns the paths at which execvp(3) would look behind `program` in the PATH of this environment; looks at none of them.
+pub fn candidates_after(program: &Path, env: &[CString]) -> Vec<CString> {
+    let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let places = path.split(|byte| *byte == b':').filter(|place| place.starts_with(b"/"));
+    let behind = places.map(|place| Path::new(OsStr::from_bytes(place))).skip_while(|place| *place != found).skip(1);
+    behind.filter_map(|place| word_of(place.join(name).as_os_str()).ok()).collect()
+}
