@@ -193,16 +193,7 @@ fn hindrance(target: &Identity, facts: &Facts) -> Option<Trouble> {
 
 fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
     config.notices.iter().for_each(|notice| notes.notice(notice.clone()));
-    let declared = config.services.iter().map(|service| (format!("`{}`: umask", service.name), service.umask));
-    for (what, umask) in [("UMASK".to_owned(), config.container.app.umask)].into_iter().chain(declared) {
-        // A mask takes rights away; from the owner itself hardly anybody means to.
-        if let Some(umask) = umask.filter(|umask| umask & 0o700 != 0) {
-            notes.notice(format!(
-                "{what} {umask:03o} takes rights away from the owner itself; if a mode of {umask:03o} is meant, write {:03o}",
-                !umask & 0o777
-            ));
-        }
-    }
+    remarks::on_masks(config, notes);
     if !facts.pid_one {
         notes.checked_elsewhere(NOT_PID_ONE);
     }

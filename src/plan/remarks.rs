@@ -73,6 +73,37 @@ fn unusual_run(facts: &Facts, notes: &mut Notes) {
     }
 }
 
+/// A mask removes permissions; from the owner hardly anybody means to.
+pub(super) fn on_masks(config: &Config, notes: &mut Notes) {
+    let app = ("UMASK".to_owned(), config.container.app.umask);
+    let declared = config.services.iter().map(|service| (format!("`{}`: umask", service.name), service.umask));
+    for (what, umask) in std::iter::once(app).chain(declared) {
+        let Some(umask) = umask.filter(|umask| umask & 0o700 != 0) else { continue };
+        let lost = match umask {
+            umask if umask & 0o100 != 0 => "new directories could not be entered",
+            umask if umask & 0o200 != 0 => "new files could not be written again",
+            _ => "new files could not be read",
+        };
+        notes.notice(format!(
+            "{what} {umask:03o} removes permissions from the owner too: {lost}; did you mean {:03o}?",
+            meant(umask)
+        ));
+    }
+}
+
+/// What may be meant by a mask that removes permissions from the owner: the same for everybody else; where it reads as the
+/// mode of a file or of a directory (0644, 0755), the mask that gives such a mode.
+fn meant(umask: u32) -> u32 {
+    let is_mode = umask & 0o600 == 0o600;
+    let removed = |shift: u32| {
+        let digit = umask >> shift & 0o7;
+        // Who may read a file may search a directory.
+        let wanted = digit | (digit & 0o4) >> 2;
+        if is_mode { 0o7 & !wanted } else { digit }
+    };
+    removed(3) << 3 | removed(0)
+}
+
 /// Shells such as dash and busybox's pass on only what can be a variable of theirs: `command` keeps the others.
 pub(super) fn on_scripts(config: &Config, facts: &Facts, notes: &mut Notes) {
     let mut by_names: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();

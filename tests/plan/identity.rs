@@ -397,7 +397,7 @@ fn umask_is_the_declared_one_else_the_inherited_one() {
 }
 
 #[test]
-fn a_umask_that_takes_rights_from_the_owner_is_said() {
+fn a_umask_that_removes_permissions_from_the_owner_is_said() {
     let said = |umask| {
         let mut config = config();
         config.container.app.umask = Some(umask);
@@ -405,9 +405,20 @@ fn a_umask_that_takes_rights_from_the_owner_is_said() {
         notices.into_iter().find(|notice| notice.contains("UMASK"))
     };
     assert_eq!(said(0o077), None);
-    let told = said(0o755).expect("a mode was written");
-    assert!(told.starts_with("UMASK 755 takes rights away from the owner") && told.ends_with("write 022"), "{told}");
-    assert!(said(0o100).is_some());
+    for (umask, lost, meant) in [
+        (0o177, "new directories could not be entered", "077"),
+        (0o133, "new directories could not be entered", "033"),
+        (0o222, "new files could not be written again", "022"),
+        (0o422, "new files could not be read", "022"),
+        // Modes, in the place of a mask.
+        (0o755, "new directories could not be entered", "022"),
+        (0o644, "new files could not be written again", "022"),
+        (0o664, "new files could not be written again", "002"),
+        (0o600, "new files could not be written again", "077"),
+    ] {
+        let told = format!("UMASK {umask:03o} removes permissions from the owner too: {lost}; did you mean {meant}?");
+        assert_eq!(said(umask), Some(told));
+    }
 }
 
 #[test]
