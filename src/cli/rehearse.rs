@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Place, Problem, Problems};
-use crate::rehearse::{self, Network, Rehearsal, Stdio, Tmpfs, Tree, Volume};
+use crate::rehearse::{self, Network, Rehearsal, ServicesTree, Stdio, Tmpfs, Volume};
 use crate::text::shown;
 
 /// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Result<u8, Error> {
 fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
     let mut problems = Problems::default();
     let network = if args.network == "none" { Network::None } else { Network::Host };
-    let tree = keep(&mut problems, Tree::find(args.tree.as_deref()));
+    let tree = keep(&mut problems, ServicesTree::find(args.tree.as_deref()));
     let volumes = args.volume.iter().filter_map(|word| keep(&mut problems, Volume::parse(word))).collect();
     let tmpfs = args.tmpfs.iter().filter_map(|word| keep(&mut problems, Tmpfs::parse(word))).collect();
     let capabilities = match rehearse::granted(&args.cap_drop, &args.cap_add, network) {

@@ -10,9 +10,9 @@ use super::Network;
 /// SETFCAP SETGID SETPCAP SETUID SYS_CHROOT (moby, `oci/caps/defaults.go`).
 pub const DOCKER_DEFAULT: CapSet = CapSet(0xa804_25fb);
 
-/// Those that act on the machine, not on the container: with them a rehearsal could change the host (remount what is bound
-/// read-only, set the clock, load a module, read and write raw devices and memory).
-const BEYOND: [&str; 14] = [
+/// Capabilities that act on the machine, not on the container: with them a rehearsal could change the host (remount what is
+/// bound read-only, set the clock, load a module, read and write raw devices and memory).
+const REACHES_HOST: [&str; 14] = [
     "SYS_MODULE",
     "SYS_RAWIO",
     "SYS_ADMIN",
@@ -30,15 +30,15 @@ const BEYOND: [&str; 14] = [
 ];
 
 /// Returns the set that results from `--cap-drop` and `--cap-add`; as for Docker, `ALL` is dropped before anything is added,
-/// and `--cap-add ALL` means everything that stays inside.
+/// and `--cap-add ALL` means everything except those that reach the host.
 ///
 /// # Errors
-/// Every word that names no capability, and every capability that reaches beyond the rehearsal.
+/// Every word that is not a capability, and every capability that reaches the host.
 pub fn granted(drop: &[String], add: &[String], network: Network) -> Result<CapSet, Problems> {
     let mut problems = Problems::default();
     let beyond = |capability: Capability| -> bool {
         let name = capability.to_string();
-        BEYOND.contains(&name.as_str()) || (name == "NET_ADMIN" && network == Network::Host)
+        REACHES_HOST.contains(&name.as_str()) || (name == "NET_ADMIN" && network == Network::Host)
     };
     let mut read = |flag: &str, words: &[String]| -> CapSet {
         let mut set = CapSet::EMPTY;

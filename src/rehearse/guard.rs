@@ -1,5 +1,5 @@
-//! The guard: PID 1 of an outer PID namespace, which the kernel kills when `try` dies, and with it everything below.
-//! It passes signals on and returns how its child ended; `--init`'s tiny init is the same loop.
+//! The guard: PID 1 of an outer PID namespace, which the kernel kills when `try` exits, and with it everything below.
+//! It forwards signals and returns the exit code of its child; `--init`'s tiny init is the same loop.
 #![allow(unsafe_code)] // clone(2) with namespaces, fork and _exit are not safe functions
 #![allow(clippy::disallowed_methods)] // another PID 1: it has its own children and waits for them
 
@@ -19,59 +19,61 @@ use nix::unistd::{ForkResult, Pid, fork, pipe2, setresgid, setresuid, setsid};
 use crate::error::{EXIT_REFUSED, Refused};
 use crate::sys::descriptors;
 
-/// What is passed on to the container; blocked in every process of the chain, so that none is lost in between.
-pub(super) const PASSED_ON: [Signal; 6] =
+/// Signals that are forwarded to the container; blocked in every process of the chain, so that none is lost in between.
+pub(super) const FORWARDED: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
 
-/// The running guard. Dropped, it takes everything below with it.
+/// The running guard. Dropping it kills everything below.
 #[derive(Debug)]
 pub(super) struct Guard {
     pid: Pid,
-    go: Option<OwnedFd>,
+    start_pipe: Option<OwnedFd>,
     code: Option<u8>,
 }
 
 /// Returns the signals that the loops of this module wait for.
-pub(super) fn awaited() -> SigSet {
-    let mut set = SigSet::from_iter(PASSED_ON);
+pub(super) fn blocked_signals() -> SigSet {
+    let mut set = SigSet::from_iter(FORWARDED);
     set.add(Signal::SIGCHLD);
     set
 }
 
 impl Guard {
-    /// Starts the guard, which waits for [`Guard::go`] and then has `inside` run as PID 1 of the container. `inside` returns
-    /// only if it could not execute anything, with the exit code to end with.
+    /// Starts the guard, which waits for [`Guard::start_pipe`] and then has `inside` run as PID 1 of the container.
+    /// `inside` returns only if it could not execute anything, with the exit code to end with.
     ///
-    /// The caller must have no second thread (checked) and have [`awaited`] blocked.
+    /// The caller must have only one thread (checked) and have [`blocked_signals`] blocked.
     pub(super) fn start(user_namespace: bool, inside: impl FnOnce() -> u8) -> Result<Self, Refused> {
         let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
         if threads != 1 {
             return Err(Refused::new("cannot rehearse from a process with threads", Errno::EBUSY));
         }
         let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause))?;
-        match clone(user_namespace).map_err(|cause| no_namespace(cause, user_namespace))? {
-            Some(pid) => Ok(Self { pid, go: Some(pipe.1), code: None }),
+        match clone_process(user_namespace).map_err(|cause| no_namespace(cause, user_namespace))? {
+            Some(pid) => Ok(Self { pid, start_pipe: Some(pipe.1), code: None }),
             None => {
                 drop(pipe.1);
                 let life = AssertUnwindSafe(move || guard(user_namespace, pipe.0, inside));
                 // A panic must not go on into the caller's frames: they belong to `try`.
-                leave(catch_unwind(life).unwrap_or(EXIT_REFUSED))
+                exit_now(catch_unwind(life).unwrap_or(EXIT_REFUSED))
             }
         }
     }
 
-    /// Returns its id; it is our child and not yet reaped, so the id is its own.
+    /// Returns its pid; it is our child and not yet reaped, so the pid is not reused.
     pub(super) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Lets it go on: its ids are mapped.
-    pub(super) fn go(&mut self) -> Result<(), Refused> {
-        let Some(go) = self.go.take() else { return Ok(()) };
-        std::fs::File::from(go).write_all(b"g").map_err(|cause| Refused::new("cannot start the process inside", cause))
+    /// Lets it continue after its ids were mapped.
+    pub(super) fn release(&mut self) -> Result<(), Refused> {
+        let Some(start_pipe) = self.start_pipe.take() else { return Ok(()) };
+        std::fs::File::from(start_pipe)
+            .write_all(b"g")
+            .map_err(|cause| Refused::new("cannot start the process inside", cause))
     }
 
-    /// Passes a signal on.
+    /// Sends it a signal.
     pub(super) fn signal(&self, signal: Signal) {
         if self.code.is_none() {
             let _gone = kill(self.pid, signal);
@@ -79,7 +81,7 @@ impl Guard {
     }
 
     /// Returns the exit code if it has ended.
-    pub(super) fn ended(&mut self) -> Option<u8> {
+    pub(super) fn try_wait(&mut self) -> Option<u8> {
         if self.code.is_none() {
             self.code = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
                 Ok(status) => code_of(status),
@@ -92,7 +94,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.ended().is_none() {
+        if self.try_wait().is_none() {
             let _gone = kill(self.pid, Signal::SIGKILL);
             let _reaped = waitpid(self.pid, None);
         }
@@ -100,7 +102,7 @@ impl Drop for Guard {
 }
 
 /// `fork` into a new PID namespace (and user namespace); `None` in the child.
-fn clone(user_namespace: bool) -> Result<Option<Pid>, Errno> {
+fn clone_process(user_namespace: bool) -> Result<Option<Pid>, Errno> {
     let mut flags = CloneFlags::CLONE_NEWPID;
     flags.set(CloneFlags::CLONE_NEWUSER, user_namespace);
     // SAFETY: without CLONE_VM and with no stack this is fork(2): the child goes on here with a copy of everything, and
@@ -122,19 +124,19 @@ fn no_namespace(cause: Errno, user_namespace: bool) -> Refused {
     Refused::new("cannot make namespaces", cause).help(help)
 }
 
-/// The guard's life; returns its exit code.
-fn guard(user_namespace: bool, go: OwnedFd, inside: impl FnOnce() -> u8) -> u8 {
+/// Runs the guard; returns its exit code.
+fn guard(user_namespace: bool, start_pipe: OwnedFd, inside: impl FnOnce() -> u8) -> u8 {
     let _leader_already = setsid();
-    // Set before the wait: if `try` is dead by then, the pipe is at its end; if it dies later, the kernel acts.
+    // Set before the wait: if `try` has exited by then, the pipe is at its end; if it exits later, the kernel kills us.
     let watched = prctl::set_pdeathsig(Signal::SIGKILL);
     let mut byte = [0];
-    let told = std::fs::File::from(go).read(&mut byte);
+    let told = std::fs::File::from(start_pipe).read(&mut byte);
     if watched.is_err() || !matches!(told, Ok(1)) {
         return EXIT_REFUSED;
     }
     if user_namespace {
-        // Where a range is mapped root inside is ours to be; where only our own id is, we are it already. New
-        // credentials forget the parent-death signal.
+        // If a range of ids is mapped we can become root inside; if only our own id is, we are it already. New
+        // credentials reset the parent-death signal.
         let _single = setresgid(0.into(), 0.into(), 0.into());
         let _single = setresuid(0.into(), 0.into(), 0.into());
         if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || std::os::unix::process::parent_id() != 0 {
@@ -149,19 +151,19 @@ fn guard(user_namespace: bool, go: OwnedFd, inside: impl FnOnce() -> u8) -> u8 {
         Err(_) => EXIT_REFUSED,
         Ok(ForkResult::Child) => inside(),
         Ok(ForkResult::Parent { child }) => {
-            // A pipe must end with its writers, although this process lives on.
-            // SAFETY: `attend` uses no descriptor, and no return: what is dropped on the way would be closed a second time.
+            // A pipe must end with its writers, although this process goes on. SAFETY: `wait_for_child` uses no descriptor,
+            // and no return: what is dropped on the way would be closed a second time.
             unsafe { descriptors::close(0, libc::c_int::MAX) };
-            leave(attend(child))
+            exit_now(wait_for_child(child))
         }
     }
 }
 
-/// Waits for `child`, reaping everybody else and passing signals on; returns its exit code.
-pub(super) fn attend(child: Pid) -> u8 {
-    let awaited = awaited();
+/// Waits for `child`, reaping all other children and forwarding signals; returns its exit code.
+pub(super) fn wait_for_child(child: Pid) -> u8 {
+    let blocked_signals = blocked_signals();
     loop {
-        match awaited.wait() {
+        match blocked_signals.wait() {
             Ok(Signal::SIGCHLD) => {
                 while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                     match status.pid() {
@@ -183,7 +185,7 @@ pub(super) fn attend(child: Pid) -> u8 {
     }
 }
 
-/// Returns the exit code that a shell would give; `None` while it lives.
+/// Returns the exit code that a shell would give; `None` if it has not exited.
 fn code_of(status: WaitStatus) -> Option<u8> {
     match status {
         WaitStatus::Exited(_, code) => Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
@@ -197,22 +199,22 @@ fn code_of(status: WaitStatus) -> Option<u8> {
 }
 
 /// Ends this process at once: no destructor, no handler, nothing flushed twice.
-pub(super) fn leave(code: u8) -> ! {
+pub(super) fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` takes a number and does not return.
     unsafe { libc::_exit(i32::from(code)) }
 }
 
-/// Forks; the parent attends to the child and ends as it does, the child returns (`docker run --init`). As tini does, the
+/// Forks; the parent waits for the child and exits with its code, the child returns (`docker run --init`). As tini does, the
 /// child leads a process group of its own, in the foreground where there is a terminal.
 pub(super) fn become_tiny_init() -> Result<(), Refused> {
     let refused = |cause| Refused::new("cannot start a process under the tiny init", cause);
     // SAFETY: there is only this thread.
     match unsafe { fork() }.map_err(refused)? {
         ForkResult::Parent { child } => {
-            // The channel on which the start is reported ends with the last one who holds it.
-            // SAFETY: `attend` uses no descriptor, and this process never returns to whoever owns one.
+            // The channel on which the start is reported ends when its last copy is closed.
+            // SAFETY: `wait_for_child` uses no descriptor, and this process never returns to whoever owns one.
             unsafe { descriptors::close(3, libc::c_int::MAX) };
-            leave(attend(child))
+            exit_now(wait_for_child(child))
         }
         ForkResult::Child => {
             let ours = Pid::from_raw(0);
@@ -226,9 +228,9 @@ pub(super) fn become_tiny_init() -> Result<(), Refused> {
     }
 }
 
-/// Puts signals back as an exec'd program expects them: nothing blocked, nothing ignored. By the kernel's own call, because
-/// libc refuses to touch its two internal ones (32 and 33), which its `posix_spawn` leaves ignored in the children of whoever
-/// started us.
+/// Resets signals to what an executed program expects: nothing blocked, nothing ignored. By the raw system call, because
+/// libc refuses to touch its two internal ones (32 and 33), which its `posix_spawn` leaves ignored in the children of
+/// whoever started us.
 pub(super) fn reset_signals() -> Result<(), Refused> {
     // The kernel's `struct sigaction` with SIG_DFL, no flags, an empty mask: nothing but zeros on every architecture.
     let default = [0_u64; 4];
@@ -241,8 +243,8 @@ pub(super) fn reset_signals() -> Result<(), Refused> {
     SigSet::empty().thread_set_mask().map_err(|cause| Refused::new("cannot unblock signals", cause))
 }
 
-/// Gives descriptor `to` the file of `from`.
-pub(super) fn put(from: &impl AsRawFd, to: i32) -> Result<(), Refused> {
+/// Makes descriptor `to` a copy of `from` (dup2).
+pub(super) fn duplicate_to(from: &impl AsRawFd, to: i32) -> Result<(), Refused> {
     // SAFETY: 0, 1 and 2 are nobody's `OwnedFd` in this process, which is about to execute another program.
     Errno::result(unsafe { libc::dup2(from.as_raw_fd(), to) })
         .map(|_| ())

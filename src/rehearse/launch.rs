@@ -1,5 +1,5 @@
 //! The last steps before the exec: terminal, working directory, environment, ids and capabilities as Docker gives them.
-#![allow(clippy::disallowed_methods)] // stands in for the runtime, which gives a container its user
+#![allow(clippy::disallowed_methods)] // acts as the container runtime, which sets the user
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
@@ -14,32 +14,32 @@ use nix::pty::{posix_openpt, ptsname_r, unlockpt};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresuid};
 
-use super::account::{self, Account};
-use super::inside::{Inner, Inside};
-use super::{DOCKER_PATH, Power, Rehearsal, guard, mounts, terminal};
+use super::container_process::{ContainerProcess, ContainerStdio};
+use super::process_user::{self, ProcessUser};
+use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, guard, mounts, terminal};
 use crate::error::{Error, Problems, Refused};
 use crate::sys::{descriptors, obstacle};
 use crate::text::shown;
 
-/// Executes the container's first program: `own` is ours in there, `outside` where that comes from.
-pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<Infallible, Error> {
-    let rehearsal = inside.rehearsal;
-    let account = account(rehearsal, inside.power)?;
-    stdio(inside, &account)?;
+/// Executes the container's first program: `binary` is the path of ours inside, `host_path` its path on the host.
+pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &Path) -> Result<Infallible, Error> {
+    let rehearsal = process.rehearsal;
+    let process_user = process_user(rehearsal, process.support)?;
+    stdio(process, &process_user)?;
     let directory = &rehearsal.directory;
     chdir(directory)
         .map_err(|cause| Refused::new(format!("cannot change to the directory {}", shown(directory)), cause))?;
     umask(Mode::from_bits_truncate(0o022));
-    let environment = environment(rehearsal, &account);
-    credentials(rehearsal, inside.power, &account)?;
+    let environment = environment(rehearsal, &process_user);
+    credentials(rehearsal, process.support, &process_user)?;
     if rehearsal.init {
         guard::become_tiny_init()?;
     }
     let argv = rehearsal.entrypoint.clone().unwrap_or_else(|| {
-        let start = [own.as_os_str(), OsStr::new("init"), OsStr::new("--")].map(OsStr::to_owned);
+        let start = [binary.as_os_str(), OsStr::new("init"), OsStr::new("--")].map(OsStr::to_owned);
         start.into_iter().chain(rehearsal.command.iter().cloned()).collect()
     });
-    let program = argv.first().map(|name| find(name)).unwrap_or_default();
+    let program = argv.first().map(|name| find_program(name)).unwrap_or_default();
     let refused = |cause: Errno| Refused::new(format!("cannot execute {}", shown(&program)), cause);
     let words = |all: &[OsString]| -> Result<Vec<CString>, Errno> {
         all.iter().map(|word| CString::new(word.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
@@ -57,10 +57,10 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
             errno => obstacle::behind(errno, &program),
         };
         match obstacle.words(&program) {
-            // It is no file of an image's, that a Dockerfile could change.
-            Some((what, _)) if program == own && errno == Errno::EACCES => {
+            // Not a file of an image that a Dockerfile could change.
+            Some((what, _)) if program == binary && errno == Errno::EACCES => {
                 let help =
-                    format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", shown(outside));
+                    format!("{what}; it is the binary that `try` was called as: `chmod a+rx {}`", shown(host_path));
                 refused(errno).help(help)
             }
             Some((what, help)) => refused(errno).help(format!("{what}; {help}")),
@@ -71,7 +71,7 @@ pub(super) fn launch(inside: &Inside<'_>, own: &Path, outside: &Path) -> Result<
 }
 
 /// A name without a slash is looked up in Docker's PATH.
-fn find(name: &OsStr) -> PathBuf {
+fn find_program(name: &OsStr) -> PathBuf {
     let given = PathBuf::from(name);
     if name.as_bytes().contains(&b'/') {
         return given;
@@ -82,42 +82,42 @@ fn find(name: &OsStr) -> PathBuf {
     places.into_iter().find(runs).unwrap_or(given)
 }
 
-fn account(rehearsal: &Rehearsal, power: &Power) -> Result<Account, Error> {
+fn process_user(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Result<ProcessUser, Error> {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
     let group = fs::read("/etc/group").unwrap_or_default();
-    // With a single id there is nobody else to be, root included.
-    let single = match power {
-        Power::Single { .. } => Some(nix::unistd::geteuid().to_string()),
-        Power::Whole | Power::Mapped(_) => None,
+    // With a single id no other user is possible, not even root.
+    let single = match support {
+        NamespaceSupport::SingleId { .. } => Some(nix::unistd::geteuid().to_string()),
+        NamespaceSupport::Root | NamespaceSupport::MappedIds(_) => None,
     };
     let user = rehearsal.user.clone().or_else(|| single.clone()).unwrap_or_default();
-    let mut account = account::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(Problems::from)?;
+    let mut process_user = process_user::resolve(&passwd, &group, &user, &rehearsal.groups).map_err(Problems::from)?;
     if single.is_some() {
-        if account.uid != nix::unistd::geteuid().as_raw() {
+        if process_user.uid != nix::unistd::geteuid().as_raw() {
             let help = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
             let what = format!("cannot run as `{user}`: only our own id is mapped");
             return Err(Refused::new(what, Errno::EINVAL).help(help).into());
         }
-        account.gid = nix::unistd::getegid().as_raw();
+        process_user.gid = nix::unistd::getegid().as_raw();
     }
-    Ok(account)
+    Ok(process_user)
 }
 
-fn stdio(inside: &Inside<'_>, account: &Account) -> Result<(), Refused> {
-    let owner = Some(Uid::from_raw(account.uid));
-    match &inside.stdio {
-        Inner::Pipes { input, output, errors } => {
+fn stdio(process: &ContainerProcess<'_>, process_user: &ProcessUser) -> Result<(), Refused> {
+    let owner = Some(Uid::from_raw(process_user.uid));
+    match &process.stdio {
+        ContainerStdio::Pipes { input, output, errors } => {
             let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
                 .map_err(|cause| Refused::new("cannot open /dev/null", cause))?;
             for pipe in input.iter().chain([output, errors]) {
                 // runc's fixStdioPermissions: the container's user can reopen /dev/stdout.
                 let _unmapped = fchown(pipe, owner, None);
             }
-            guard::put(input.as_ref().unwrap_or(&null), 0)?;
-            guard::put(output, 1)?;
-            guard::put(errors, 2)
+            guard::duplicate_to(input.as_ref().unwrap_or(&null), 0)?;
+            guard::duplicate_to(output, 1)?;
+            guard::duplicate_to(errors, 2)
         }
-        Inner::Terminal => {
+        ContainerStdio::Terminal => {
             let refused = |cause: Errno| Refused::new("cannot make a terminal", cause);
             let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).map_err(refused)?;
             unlockpt(&master).map_err(refused)?;
@@ -127,19 +127,19 @@ fn stdio(inside: &Inside<'_>, account: &Account) -> Result<(), Refused> {
             let _unmapped = fchown(&slave, owner, None);
             fs::File::create("/dev/console").map_err(|cause| Refused::new("cannot make /dev/console", cause))?;
             mounts::bind(Path::new(&name), Path::new("/dev/console"))?;
-            terminal::control(&slave).map_err(refused)?;
-            inside.reporter.terminal(&master);
-            (0..3).try_for_each(|fd| guard::put(&slave, fd))
+            terminal::set_controlling(&slave).map_err(refused)?;
+            process.reporter.terminal(&master);
+            (0..3).try_for_each(|fd| guard::duplicate_to(&slave, fd))
         }
     }
 }
 
-/// Docker's: PATH, HOSTNAME, with a terminal TERM, and HOME; then what was asked for.
-fn environment(rehearsal: &Rehearsal, account: &Account) -> Vec<OsString> {
+/// Docker's variables: PATH, HOSTNAME, with a terminal TERM, and HOME; then the requested ones.
+fn environment(rehearsal: &Rehearsal, process_user: &ProcessUser) -> Vec<OsString> {
     let mut all: Vec<(OsString, OsString)> = vec![
         ("PATH".into(), DOCKER_PATH.into()),
         ("HOSTNAME".into(), rehearsal.hostname.clone().into()),
-        ("HOME".into(), account.home.clone().into()),
+        ("HOME".into(), process_user.home.clone().into()),
     ];
     if rehearsal.stdio == super::Stdio::Terminal {
         all.push(("TERM".into(), "xterm".into()));
@@ -156,32 +156,32 @@ fn environment(rehearsal: &Rehearsal, account: &Account) -> Vec<OsString> {
     all.into_iter().map(join).collect()
 }
 
-/// Groups, gid, uid, capabilities: in runc's order. What the exec makes of it is what Docker's containers have: root with
-/// exactly the set (bounding, permitted, effective), anybody else with nothing but the bounding set.
-fn credentials(rehearsal: &Rehearsal, power: &Power, account: &Account) -> Result<(), Refused> {
+/// Groups, gid, uid, capabilities: in runc's order. After the exec it is as in Docker's containers: root with
+/// exactly the set (bounding, permitted, effective), other users with nothing but the bounding set.
+fn credentials(rehearsal: &Rehearsal, support: &NamespaceSupport, process_user: &ProcessUser) -> Result<(), Refused> {
     let keep = |capability: &caps::Capability| rehearsal.capabilities.0 >> capability.index() & 1 == 1;
     let refused = |cause: caps::errors::CapsError| {
         Refused::new("cannot set capabilities", std::io::Error::other(cause.to_string()))
     };
     for capability in caps::all().into_iter().filter(|capability| !keep(capability)) {
-        // One that this kernel does not know is not there to be dropped.
+        // A capability that this kernel does not know cannot be dropped.
         if caps::has_cap(None, caps::CapSet::Bounding, capability).unwrap_or(false) {
             caps::drop(None, caps::CapSet::Bounding, capability).map_err(refused)?;
         }
     }
     let help = |cause: Errno| {
-        let refused = Refused::new(format!("cannot become {}:{}", account.uid, account.gid), cause);
-        if power.user_namespace() {
+        let refused = Refused::new(format!("cannot become {}:{}", process_user.uid, process_user.gid), cause);
+        if support.user_namespace() {
             refused.help("choose ids that are mapped here, or run it as root")
         } else {
             refused
         }
     };
-    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    match power {
-        Power::Single { .. } => {}
-        Power::Whole | Power::Mapped(_) => {
-            let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(process_user.uid), Gid::from_raw(process_user.gid));
+    match support {
+        NamespaceSupport::SingleId { .. } => {}
+        NamespaceSupport::Root | NamespaceSupport::MappedIds(_) => {
+            let groups: Vec<Gid> = process_user.groups.iter().copied().map(Gid::from_raw).collect();
             setgroups(&groups).map_err(help)?;
             setresgid(gid, gid, gid).map_err(help)?;
         }

@@ -1,51 +1,51 @@
 //! `stepdown try`: the whole life of a container here and now, without Docker (DESIGN §9). Data in ([`Rehearsal`]), exit
 //! code out. Must not know how a command line is written; `cli::rehearse` does.
 //!
-//! # Who is who
+//! # Processes
 //! ```text
 //! try ── its signals, its terminal, the other ends of the pipes                       [relay, terminal]
-//!  └─ guard, PID 1 of a PID namespace of its own, killed by the kernel if `try` dies  [guard]
-//!      └─ PID 1 of the container: a second PID namespace, mount, IPC, UTS             [inside]
-//!         builds its root, becomes what Docker would start, executes `stepdown init`  [source, machine, place, launch]
+//!  └─ guard, PID 1 of a PID namespace of its own, killed by the kernel if `try` exits [guard]
+//!      └─ PID 1 of the container: a second PID namespace, mount, IPC, UTS             [container_process]
+//!         builds its root, sets ids as Docker would, executes `stepdown init`         [overlay_source, system_mounts, contents, launch]
 //! ```
-//! Two PID namespaces, because the kernel forgets a parent-death signal when credentials change, and stepping down is what
-//! our PID 1 is for: the guard never changes its own, and with it everything below ends.
+//! Two PID namespaces, because the kernel resets the parent-death signal when credentials change, and our PID 1 changes
+//! them: the guard never changes its own, and everything below is killed with it.
 //!
-//! # What is decided here, where Docker differs or DESIGN is silent
-//! - The network is the host's (`--network none` gives an empty one): what is rehearsed can be reached with a browser and can
-//!   reach its database. Capabilities that would change the host through it, or by any other way, are refused.
-//! - `/run` and `/tmp` are fresh when the host's own root is rehearsed: live sockets and pid files of the host mislead. With
-//!   `--root` they are the image's, as under Docker.
-//! - Nothing but `/dev` can hold a usable device node: MKNOD is in Docker's default set, and no device cgroup stands behind it.
+//! # Decisions where Docker differs or DESIGN says nothing
+//! - The network is the host's (`--network none` gives an empty one): what is rehearsed can be reached with a browser and
+//!   can reach its database. Capabilities with which the host could be changed are refused.
+//! - `/run` and `/tmp` are fresh when the host's own root is rehearsed: sockets and pid files of the host's processes must
+//!   not be found. With `--root` they are the image's, as under Docker.
+//! - Device nodes can be used only in `/dev`: MKNOD is in Docker's default set, and there is no device cgroup.
 //! - There is no seccomp profile and no cgroup of its own.
 
-mod account;
 mod capability;
+mod container_process;
+mod contents;
 mod guard;
-mod hidden;
-mod inside;
+mod hidden_paths;
 mod launch;
-mod machine;
+mod mount_options;
 mod mounts;
-mod names;
-mod place;
-mod power;
+mod namespace_support;
+mod network_files;
+mod overlay_source;
+mod process_user;
 mod relay;
 mod report;
 mod root;
-mod source;
+mod services_tree;
+mod system_mounts;
 mod terminal;
-mod tree;
-mod volume;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use capability::{DOCKER_DEFAULT, granted};
-pub use power::Power;
-pub use tree::Tree;
-pub use volume::{Tmpfs, Volume};
+pub use mount_options::{Tmpfs, Volume};
+pub use namespace_support::NamespaceSupport;
+pub use services_tree::ServicesTree;
 
 use crate::config::values::CapSet;
 use crate::error::Error;
@@ -60,21 +60,21 @@ pub const DOCKER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// One container, as `docker run`'s flags would describe it.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
-    /// What is put at `/etc/services.d` and `/etc/stepdown.toml`; `None`: whatever the root has there.
-    pub tree: Option<Tree>,
+    /// The tree to put at `/etc/services.d` and `/etc/stepdown.toml`; `None`: the root's own.
+    pub tree: Option<ServicesTree>,
     /// The root filesystem; `None`: the host's own.
     pub root: Option<PathBuf>,
     /// `uid`, `uid:gid`, `name` or `name:group`, looked up inside.
     pub user: Option<String>,
     /// `--group-add`, names or numbers.
     pub groups: Vec<String>,
-    /// What PID 1 may have at the most: its bounding set.
+    /// The bounding set of PID 1.
     pub capabilities: CapSet,
     /// no_new_privs from the start.
     pub no_new_privileges: bool,
     /// Whether the root is read-only.
     pub read_only: bool,
-    /// Writable places.
+    /// Writable tmpfs mounts.
     pub tmpfs: Vec<Tmpfs>,
     /// Host directories and files, copy-on-write.
     pub volumes: Vec<Volume>,
@@ -96,7 +96,7 @@ pub struct Rehearsal {
     pub command: Vec<OsString>,
     /// The whole argument list of PID 1 instead of `stepdown init -- COMMAND`.
     pub entrypoint: Option<Vec<OsString>>,
-    /// Whether the lines at the start and at the end are left out.
+    /// Whether the lines at the start and at the end are omitted.
     pub quiet: bool,
 }
 
@@ -135,8 +135,8 @@ pub enum Network {
     None,
 }
 
-/// Standard input and output inside. The caller's own descriptors are never handed in: a boot changes modes and owners of
-/// what it finds there.
+/// Standard input and output inside. The caller's own descriptors are never passed in: a boot changes their modes and
+/// owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdio {
     /// Two pipes; standard input is another (`docker run -i`), or `/dev/null`.
@@ -148,25 +148,25 @@ pub enum Stdio {
     Terminal,
 }
 
-/// Lives the whole life of the container and returns its exit code (128+n for a signal).
+/// Runs the container to its end and returns its exit code (128+n for a signal).
 ///
 /// # Errors
-/// Whatever kept it from starting, with the fix where one is known.
+/// Why it could not start, with the fix where one is known.
 pub fn run(rehearsal: &Rehearsal) -> Result<u8, Error> {
-    let power = Power::detect();
+    let support = NamespaceSupport::detect();
     if !rehearsal.quiet {
-        relay::say(&format!("rehearsing {} as {}", describe(rehearsal, &power), power.words()));
-        hidden::notices(rehearsal, &power).iter().for_each(|notice| relay::say(notice));
+        relay::print_line(&format!("rehearsing {} as {}", describe(rehearsal, &support), support.words()));
+        hidden_paths::notices(rehearsal, &support).iter().for_each(|notice| relay::print_line(notice));
     }
-    let code = relay::live(rehearsal, &power)?;
+    let code = relay::run_container(rehearsal, &support)?;
     if !rehearsal.quiet {
-        relay::say(&format!("the rehearsal ended with exit code {code}; nothing on the host changed"));
+        relay::print_line(&format!("the rehearsal ended with exit code {code}; nothing on the host changed"));
     }
     Ok(code)
 }
 
 /// "./services.d and `redis-server` on a copy-on-write view of /".
-fn describe(rehearsal: &Rehearsal, power: &Power) -> String {
+fn describe(rehearsal: &Rehearsal, support: &NamespaceSupport) -> String {
     let mut what = match &rehearsal.tree {
         Some(tree) => shown(&tree.services),
         None => "/etc/services.d".to_owned(),
@@ -176,7 +176,7 @@ fn describe(rehearsal: &Rehearsal, power: &Power) -> String {
     }
     match &rehearsal.root {
         Some(root) => format!("{what} on a copy-on-write view of {}", shown(root)),
-        None if power.user_namespace() => format!("{what} on a read-only view of / with a copied /etc"),
+        None if support.user_namespace() => format!("{what} on a read-only view of / with a copied /etc"),
         None => format!("{what} on a copy-on-write view of /"),
     }
 }

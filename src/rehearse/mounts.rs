@@ -1,6 +1,6 @@
-//! The few mount operations that a rehearsal is made of, each with words for its refusal. Decides nothing.
+//! The mount operations that a rehearsal needs, each with an error message. Decides nothing.
 #![allow(unsafe_code)] // mount_setattr(2) is not wrapped
-#![allow(clippy::disallowed_methods)] // places of the rehearsed machine, which nobody else has seen yet
+#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet
 
 use std::ffi::OsString;
 use std::fs;
@@ -42,13 +42,13 @@ impl Handle {
 }
 
 /// Mounts a filesystem that has no device: tmpfs, proc, devpts, mqueue.
-pub(super) fn fresh(kind: &str, at: &Path, flags: MsFlags, data: &str) -> Result<(), Refused> {
+pub(super) fn mount_new(kind: &str, at: &Path, flags: MsFlags, data: &str) -> Result<(), Refused> {
     mount(Some(kind), at, Some(kind), flags, Some(data))
         .map_err(|cause| Refused::new(format!("cannot mount a fresh {kind} at {}", shown(at)), cause))
 }
 
-/// Makes a directory with a mode that the umask has no say in.
-pub(super) fn fresh_directory(at: &Path, mode: u32) -> Result<(), Refused> {
+/// Creates a directory with a mode that the umask does not change.
+pub(super) fn create_directory(at: &Path, mode: u32) -> Result<(), Refused> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(at)
         .and_then(|()| fs::set_permissions(at, fs::Permissions::from_mode(mode)))
@@ -62,10 +62,10 @@ pub(super) fn bind(source: &Path, at: &Path) -> Result<(), Refused> {
         .map_err(|cause| Refused::new(format!("cannot bind {} at {}", shown(source), shown(at)), cause))
 }
 
-/// Mounts `lower` copy-on-write at `at`. The upper side lies in `layer`, a directory made for this mount alone; its top
-/// takes owner and mode of the lower one, because those are what an overlay shows.
+/// Mounts `lower` copy-on-write at `at`. The upper directory is in `layer`, which is used for this mount only; it gets
+/// owner and mode of the lower one, because an overlay shows the upper's.
 ///
-/// Device nodes do not work in it: what could be made there with MKNOD would be the host's devices.
+/// Device nodes do not work in it: nodes created with MKNOD would be the host's devices.
 pub(super) fn overlay(lower: &Handle, layer: &Path, at: &Path, extra: &str) -> Result<(), Refused> {
     let (upper, work) = (layer.join("upper"), layer.join("work"));
     let prepare = |meta: &fs::Metadata| -> io::Result<()> {
@@ -92,24 +92,24 @@ pub(super) fn overlay(lower: &Handle, layer: &Path, at: &Path, extra: &str) -> R
 /// Gives `path` the owner (where it is mapped) and the mode in `meta`.
 pub(super) fn take_owner_and_mode(path: &Path, meta: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, chown};
-    // In a user namespace the owner may have no id here: then ours stands for it.
+    // In a user namespace the owner may not be mapped: then it is ours.
     let _unmapped = chown(path, Some(meta.uid()), Some(meta.gid()));
     fs::set_permissions(path, meta.permissions())
 }
 
 /// Makes the mount at `at`, and all below it, read-only and without devices.
 pub(super) fn read_only(at: &Path) -> Result<(), Refused> {
-    set(at, Reach::All, READ_ONLY | NO_DEVICES)
+    set(at, MountScope::Recursive, READ_ONLY | NO_DEVICES)
 }
 
-/// Makes the mount at `at` read-only, and leaves alone what is mounted below it.
-pub(super) fn read_only_alone(at: &Path) -> Result<(), Refused> {
-    set(at, Reach::Alone, READ_ONLY)
+/// Makes the mount at `at` read-only, not the mounts below it.
+pub(super) fn read_only_single(at: &Path) -> Result<(), Refused> {
+    set(at, MountScope::Single, READ_ONLY)
 }
 
-/// Makes the mount at `at` read-only; devices keep working, only their owners and modes are out of reach.
+/// Makes the mount at `at` read-only; devices can still be used, but their owners and modes not changed.
 pub(super) fn read_only_device(at: &Path) -> Result<(), Refused> {
-    set(at, Reach::Alone, READ_ONLY)
+    set(at, MountScope::Single, READ_ONLY)
 }
 
 /// `MOUNT_ATTR_RDONLY` of mount_setattr(2).
@@ -117,13 +117,13 @@ const READ_ONLY: u64 = 0x1;
 /// `MOUNT_ATTR_NODEV`.
 const NO_DEVICES: u64 = 0x4;
 
-/// How far a change goes.
+/// Which mounts a change applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum MountScope {
     /// One mount.
-    Alone,
+    Single,
     /// It and all below it.
-    All,
+    Recursive,
 }
 
 /// The kernel's `struct mount_attr` (mount_setattr(2)).
@@ -135,11 +135,11 @@ struct MountAttr {
     user_namespace: u64,
 }
 
-fn set(at: &Path, reach: Reach, set: u64) -> Result<(), Refused> {
+fn set(at: &Path, scope: MountScope, set: u64) -> Result<(), Refused> {
     let refused = |cause: Errno| Refused::new(format!("cannot make {} read-only", shown(at)), cause);
     let path = std::ffi::CString::new(at.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))?;
     let attr = MountAttr { set, clear: 0, propagation: 0, user_namespace: 0 };
-    let flags = if reach == Reach::All { libc::AT_RECURSIVE } else { 0 };
+    let flags = if scope == MountScope::Recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: `path` is a C string and `attr` a mount_attr of the size given; both outlive the call, which keeps neither.
     let answer = unsafe {
         libc::syscall(
@@ -153,15 +153,15 @@ fn set(at: &Path, reach: Reach, set: u64) -> Result<(), Refused> {
     };
     match Errno::result(answer) {
         Ok(_) => Ok(()),
-        // Before Linux 5.12, or a filter that does not know it: each mount by itself.
-        Err(Errno::ENOSYS) => each_by_itself(at, reach, set).map_err(refused),
+        // Before Linux 5.12, or with a seccomp filter that does not know it: remount each one.
+        Err(Errno::ENOSYS) => remount_each(at, scope, set).map_err(refused),
         Err(cause) => Err(refused(cause)),
     }
 }
 
-fn each_by_itself(at: &Path, reach: Reach, set: u64) -> Result<(), Errno> {
+fn remount_each(at: &Path, scope: MountScope, set: u64) -> Result<(), Errno> {
     let mountinfo = fs::read("/proc/self/mountinfo").map_err(|_| Errno::ENOSYS)?;
-    let below = if reach == Reach::All { submounts(&mountinfo, at) } else { Vec::new() };
+    let below = if scope == MountScope::Recursive { submounts(&mountinfo, at) } else { Vec::new() };
     let below = below.into_iter().map(|mount| (mount.at, mount.flags));
     let itself = options_of(&mountinfo, at);
     for (path, flags) in std::iter::once((at.to_owned(), itself)).chain(below) {
@@ -176,7 +176,7 @@ fn each_by_itself(at: &Path, reach: Reach, set: u64) -> Result<(), Errno> {
 /// A mount below some path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Submount {
-    /// Where.
+    /// Its mount point.
     pub(super) at: PathBuf,
     /// Its filesystem.
     pub(super) kind: String,

@@ -1,6 +1,6 @@
 //! `try`'s own loop: bytes between its standard descriptors and the container's, signals to it, its exit code back.
-//! Nothing is buffered beyond one read: who reads slowly outside slows the writers inside, and never this loop.
-#![allow(clippy::disallowed_methods)] // the patience of `try`, outside the engine
+//! Nothing is buffered beyond one read: a slow reader outside slows the writers inside, and never this loop.
+#![allow(clippy::disallowed_methods)] // the stop timeout of `try`, outside the engine
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,91 +13,91 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{pipe2, read, write};
 
+use super::container_process::{ContainerProcess, ContainerStdio};
 use super::guard::{self, Guard};
-use super::inside::{Inner, Inside};
 use super::report::{self, InsideReport, Reports};
-use super::terminal::{self, Raw};
-use super::{Power, Rehearsal, Stdio};
+use super::terminal::{self, RawMode};
+use super::{NamespaceSupport, Rehearsal, Stdio};
 use crate::config::units::duration_words;
 use crate::error::{Error, Refused};
 
 /// A pipe that poll(2) calls writable takes this much without blocking (PIPE_BUF).
-const AT_ONCE: usize = 4096;
+const CHUNK: usize = 4096;
 
 /// Prints one line of our own.
-pub(super) fn say(line: &str) {
+pub(super) fn print_line(line: &str) {
     let _nobody_listens = writeln!(std::io::stderr(), "stepdown: {line}");
 }
 
-/// Lives through a rehearsal; returns its exit code.
-pub(super) fn live(rehearsal: &Rehearsal, power: &Power) -> Result<u8, Error> {
-    let signals = Signals::block()?;
+/// Runs a rehearsal to its end; returns its exit code.
+pub(super) fn run_container(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Result<u8, Error> {
+    let signals = BlockedSignals::block()?;
     let (reporter, reports) = report::pair()?;
     let (inner, mut streams) = stdio(rehearsal.stdio)?;
-    let inside = Inside { rehearsal, power, stdio: inner, reporter };
-    let mut guard = Guard::start(power.user_namespace(), move || inside.live())?;
-    power.map(guard.pid())?;
-    guard.go()?;
-    let master = match starting(&reports, &signals, rehearsal.quiet)? {
-        Start::Interrupted(signal) => return Ok(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)),
-        Start::Executed(master) => master,
+    let inside = ContainerProcess { rehearsal, support, stdio: inner, reporter };
+    let mut guard = Guard::start(support.user_namespace(), move || inside.exec())?;
+    support.map(guard.pid())?;
+    guard.release()?;
+    let master = match wait_for_exec(&reports, &signals, rehearsal.quiet)? {
+        StartResult::Interrupted(signal) => return Ok(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)),
+        StartResult::Executed(master) => master,
     };
     let raw = match &master {
         None => None,
         Some(master) => {
             terminal::resize(master);
-            streams.push(Stream::new(copy(master)?, copy(std::io::stdout())?, Flow::Out));
-            streams.push(Stream::new(copy(std::io::stdin())?, copy(master)?, Flow::In));
-            Some(Raw::enter().map_err(|cause| Refused::new("cannot set this terminal to raw mode", cause))?)
+            streams.push(ByteStream::new(copy(master)?, copy(std::io::stdout())?, Flow::Out));
+            streams.push(ByteStream::new(copy(std::io::stdin())?, copy(master)?, Flow::In));
+            Some(RawMode::enter().map_err(|cause| Refused::new("cannot set this terminal to raw mode", cause))?)
         }
     };
-    let mut relay = Relay { signals, guard, streams, master, patience: rehearsal.stop_timeout, kill_at: None };
+    let mut relay = Relay { signals, guard, streams, master, stop_timeout: rehearsal.stop_timeout, kill_at: None };
     let (code, end) = relay.run()?;
     drop(raw);
-    if end == End::Killed {
+    if end == ContainerEnd::Killed {
         let after = duration_words(rehearsal.stop_timeout);
-        say(&format!("it did not stop within {after} and was killed, as `docker stop` would do"));
+        print_line(&format!("it did not stop within {after} and was killed, as `docker stop` would do"));
     }
     Ok(code)
 }
 
-/// How a life ended.
+/// How the container ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// By itself, or when told to.
-    Itself,
-    /// Its patience was over.
+enum ContainerEnd {
+    /// It exited by itself, or after a signal.
+    Exited,
+    /// It was killed after the stop timeout.
     Killed,
 }
 
 #[derive(Debug)]
 struct Relay {
-    signals: Signals,
+    signals: BlockedSignals,
     guard: Guard,
-    streams: Vec<Stream>,
+    streams: Vec<ByteStream>,
     master: Option<OwnedFd>,
-    patience: Duration,
+    stop_timeout: Duration,
     kill_at: Option<Instant>,
 }
 
 impl Relay {
-    fn run(&mut self) -> Result<(u8, End), Refused> {
-        let mut end = End::Itself;
+    fn run(&mut self) -> Result<(u8, ContainerEnd), Refused> {
+        let mut end = ContainerEnd::Exited;
         loop {
-            if let Some(code) = self.guard.ended() {
-                // Everybody inside is dead: what is left in the pipes is the last there is.
+            if let Some(code) = self.guard.try_wait() {
+                // All processes inside have exited: the pipes contain the last output.
                 self.streams.retain(|stream| stream.flow == Flow::Out);
                 if self.streams.is_empty() {
                     return Ok((code, end));
                 }
             } else if self.kill_at.is_some_and(|at| at <= Instant::now()) {
                 self.kill_at = None;
-                end = End::Killed;
+                end = ContainerEnd::Killed;
                 self.guard.signal(Signal::SIGKILL);
             }
             self.wait()?;
             while let Some(signal) = self.signals.next() {
-                self.pass_on(signal);
+                self.forward_signal(signal);
             }
         }
     }
@@ -105,9 +105,9 @@ impl Relay {
     /// Sleeps until something can be done, and moves what bytes can be moved.
     fn wait(&mut self) -> Result<(), Refused> {
         let mut watched = vec![PollFd::new(self.signals.descriptor.as_fd(), PollFlags::POLLIN)];
-        watched.extend(self.streams.iter().map(Stream::watched));
+        watched.extend(self.streams.iter().map(ByteStream::watched));
         let timeout = match self.kill_at.map(|at| at.saturating_duration_since(Instant::now())) {
-            // Rounded up: an early wake-up would spin until the time has come.
+            // Rounded up: waking early would spin until the deadline.
             Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
@@ -117,11 +117,11 @@ impl Relay {
         }
         let due: Vec<bool> = watched.iter().skip(1).map(|watched| watched.any().unwrap_or(false)).collect();
         let mut due = due.into_iter();
-        self.streams.retain_mut(|stream| !due.next().unwrap_or(false) || stream.advance() == Progress::Open);
+        self.streams.retain_mut(|stream| !due.next().unwrap_or(false) || stream.advance() == StreamState::Open);
         Ok(())
     }
 
-    fn pass_on(&mut self, signal: Signal) {
+    fn forward_signal(&mut self, signal: Signal) {
         if signal == Signal::SIGWINCH {
             if let Some(master) = &self.master {
                 terminal::resize(master);
@@ -132,7 +132,7 @@ impl Relay {
         let hung_up = signal == Signal::SIGHUP && std::io::stdin().is_terminal();
         let signal = if hung_up { Signal::SIGTERM } else { signal };
         if stops(signal) && self.kill_at.is_none() {
-            self.kill_at = Instant::now().checked_add(self.patience);
+            self.kill_at = Instant::now().checked_add(self.stop_timeout);
         }
         if signal != Signal::SIGCHLD {
             self.guard.signal(signal);
@@ -144,16 +144,16 @@ fn stops(signal: Signal) -> bool {
     matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)
 }
 
-/// How the beginning went.
-enum Start {
-    /// The first program runs; with this terminal, if it has one.
+/// The result of the start.
+enum StartResult {
+    /// The first program was executed; with this terminal, if it has one.
     Executed(Option<OwnedFd>),
-    /// We were told to end before.
+    /// A signal came before.
     Interrupted(Signal),
 }
 
 /// Follows the process inside until its exec.
-fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, Error> {
+fn wait_for_exec(reports: &Reports, signals: &BlockedSignals, quiet: bool) -> Result<StartResult, Error> {
     let mut master = None;
     loop {
         let mut watched = [
@@ -166,34 +166,34 @@ fn starting(reports: &Reports, signals: &Signals, quiet: bool) -> Result<Start, 
         }
         if watched[0].any().unwrap_or(false) {
             match reports.next()? {
-                None => return Ok(Start::Executed(master)),
+                None => return Ok(StartResult::Executed(master)),
                 Some(InsideReport::Terminal(terminal)) => master = Some(terminal),
                 Some(InsideReport::Failed(error)) => return Err(error),
-                Some(InsideReport::Remark(remark)) if quiet => drop(remark),
-                Some(InsideReport::Remark(remark)) => say(&remark),
+                Some(InsideReport::Notice(notice)) if quiet => drop(notice),
+                Some(InsideReport::Notice(notice)) => print_line(&notice),
             }
         } else if let Some(signal) = signals.next().filter(|signal| stops(*signal) || *signal == Signal::SIGHUP) {
-            return Ok(Start::Interrupted(signal));
+            return Ok(StartResult::Interrupted(signal));
         }
     }
 }
 
-/// Our signals, held back and read one by one; as they were before when this is dropped.
+/// Our signals, blocked and read one by one; dropping this restores the mask.
 #[derive(Debug)]
-struct Signals {
+struct BlockedSignals {
     descriptor: SignalFd,
-    before: SigSet,
+    previous_mask: SigSet,
 }
 
-impl Signals {
+impl BlockedSignals {
     fn block() -> Result<Self, Refused> {
         let refused = |cause| Refused::new("cannot listen to signals", cause);
-        let before = SigSet::thread_get_mask().map_err(refused)?;
-        let mut awaited = guard::awaited();
-        awaited.add(Signal::SIGWINCH);
-        awaited.thread_block().map_err(refused)?;
+        let previous_mask = SigSet::thread_get_mask().map_err(refused)?;
+        let mut blocked_signals = guard::blocked_signals();
+        blocked_signals.add(Signal::SIGWINCH);
+        blocked_signals.thread_block().map_err(refused)?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(Self { descriptor: SignalFd::with_flags(&awaited, flags).map_err(refused)?, before })
+        Ok(Self { descriptor: SignalFd::with_flags(&blocked_signals, flags).map_err(refused)?, previous_mask })
     }
 
     fn next(&self) -> Option<Signal> {
@@ -202,89 +202,89 @@ impl Signals {
     }
 }
 
-impl Drop for Signals {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
-        let _kept = self.before.thread_set_mask();
+        let _kept = self.previous_mask.thread_set_mask();
     }
 }
 
-/// Which way bytes go.
+/// The direction of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     /// From the container.
     Out,
-    /// To it.
+    /// To the container.
     In,
 }
 
-/// Bytes on their way.
+/// A stream between our descriptors and the container's.
 #[derive(Debug)]
-struct Stream {
+struct ByteStream {
     from: OwnedFd,
     to: OwnedFd,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
     flow: Flow,
 }
 
-/// Whether a stream goes on.
+/// Whether a stream is still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum StreamState {
     Open,
     Ended,
 }
 
-impl Stream {
+impl ByteStream {
     fn new(from: OwnedFd, to: OwnedFd, flow: Flow) -> Self {
-        Self { from, to, held: Vec::new(), flow }
+        Self { from, to, buffer: Vec::new(), flow }
     }
 
     fn watched(&self) -> PollFd<'_> {
-        if self.held.is_empty() {
+        if self.buffer.is_empty() {
             PollFd::new(self.from.as_fd(), PollFlags::POLLIN)
         } else {
             PollFd::new(self.to.as_fd(), PollFlags::POLLOUT)
         }
     }
 
-    /// Reads once or writes once. Dropping an ended stream closes both ends: a reader that is gone outside becomes a
-    /// broken pipe inside.
-    fn advance(&mut self) -> Progress {
-        let done = if self.held.is_empty() {
-            let mut bytes = [0; AT_ONCE];
+    /// Reads once or writes once. Dropping an ended stream closes both ends: if the reader outside is gone, the
+    /// writer inside gets EPIPE.
+    fn advance(&mut self) -> StreamState {
+        let done = if self.buffer.is_empty() {
+            let mut bytes = [0; CHUNK];
             read(&self.from, &mut bytes).inspect(|length| {
-                self.held.extend_from_slice(bytes.get(..*length).unwrap_or_default());
+                self.buffer.extend_from_slice(bytes.get(..*length).unwrap_or_default());
             })
         } else {
-            write(&self.to, &self.held).inspect(|length| {
-                self.held.drain(..(*length).min(self.held.len()));
+            write(&self.to, &self.buffer).inspect(|length| {
+                self.buffer.drain(..(*length).min(self.buffer.len()));
             })
         };
         match done {
-            Ok(0) => Progress::Ended,
-            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => Progress::Open,
-            // EIO: the last process let go of the terminal; EPIPE: nobody reads.
-            Err(_) => Progress::Ended,
+            Ok(0) => StreamState::Ended,
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => StreamState::Open,
+            // EIO: the last process closed the terminal; EPIPE: there is no reader.
+            Err(_) => StreamState::Ended,
         }
     }
 }
 
-fn stdio(stdio: Stdio) -> Result<(Inner, Vec<Stream>), Refused> {
+fn stdio(stdio: Stdio) -> Result<(ContainerStdio, Vec<ByteStream>), Refused> {
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause));
     match stdio {
-        Stdio::Terminal => Ok((Inner::Terminal, Vec::new())),
+        Stdio::Terminal => Ok((ContainerStdio::Terminal, Vec::new())),
         Stdio::Pipes { input } => {
             let ((from_output, output), (from_errors, errors)) = (pipe()?, pipe()?);
             let mut streams = vec![
-                Stream::new(from_output, copy(std::io::stdout())?, Flow::Out),
-                Stream::new(from_errors, copy(std::io::stderr())?, Flow::Out),
+                ByteStream::new(from_output, copy(std::io::stdout())?, Flow::Out),
+                ByteStream::new(from_errors, copy(std::io::stderr())?, Flow::Out),
             ];
             let mut inner_input = None;
             if input {
                 let (from, to) = pipe()?;
                 inner_input = Some(from);
-                streams.push(Stream::new(copy(std::io::stdin())?, to, Flow::In));
+                streams.push(ByteStream::new(copy(std::io::stdin())?, to, Flow::In));
             }
-            Ok((Inner::Pipes { input: inner_input, output, errors }, streams))
+            Ok((ContainerStdio::Pipes { input: inner_input, output, errors }, streams))
         }
     }
 }

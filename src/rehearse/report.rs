@@ -1,5 +1,5 @@
-//! What the process inside tells `try` until it executes its program: remarks, the other end of its terminal, or why it
-//! cannot go on. The end of the channel is the good news: the descriptor closed itself on exec.
+//! What the process inside reports to `try` until it executes its program: notices, the other end of its terminal, or an
+//! error. End of file means success: the descriptor is closed on exec.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Place, Problem, Refused, cause_words};
 
 /// Longer than any message: paths are at most 4 KiB.
-const LONGEST: usize = 32 * 1024;
+const MAX_MESSAGE: usize = 32 * 1024;
 
 /// The writing end, inside.
 #[derive(Debug)]
@@ -26,23 +26,23 @@ pub(super) struct Reports(OwnedFd);
 /// What the process inside reports.
 #[derive(Debug)]
 pub(super) enum InsideReport {
-    /// Something to know: a mount that could only be bound read-only.
-    Remark(String),
+    /// Something to know, such as a mount that could only be bound read-only.
+    Notice(String),
     /// The terminal inside, this end.
     Terminal(OwnedFd),
-    /// It cannot go on.
+    /// It cannot continue.
     Failed(Error),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Wire {
-    Remark(String),
+enum WireReport {
+    Notice(String),
     Terminal,
-    Wrong { argument: String, what: String, remedy: String },
+    Problem { argument: String, what: String, remedy: String },
     Failed { what: String, errno: Option<i32>, text: String, help: Option<String> },
 }
 
-/// Returns both ends. Packets, not a stream: a message is read whole or not at all, and a descriptor stays with its own.
+/// Returns both ends. A packet socket: a message is read whole or not at all, and a descriptor stays with its message.
 pub(super) fn pair() -> Result<(Reporter, Reports), Refused> {
     let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(|cause| Refused::new("cannot make a pair of sockets", cause))?;
@@ -50,43 +50,45 @@ pub(super) fn pair() -> Result<(Reporter, Reports), Refused> {
 }
 
 impl Reporter {
-    /// Tells a remark.
-    pub(super) fn remark(&self, text: impl Into<String>) {
-        self.send(&Wire::Remark(text.into()), &[]);
+    /// Sends a notice.
+    pub(super) fn notice(&self, text: impl Into<String>) {
+        self.send(&WireReport::Notice(text.into()), &[]);
     }
 
-    /// Hands over the terminal.
+    /// Sends the terminal.
     pub(super) fn terminal(&self, master: impl AsFd) {
-        self.send(&Wire::Terminal, &[master.as_fd().as_raw_fd()]);
+        self.send(&WireReport::Terminal, &[master.as_fd().as_raw_fd()]);
     }
 
-    /// Tells why it ends here.
+    /// Sends the error that ends the process.
     pub(super) fn failed(&self, error: &Error) {
-        let wire = match error {
-            Error::Refused(refused) => Some(Wire::Failed {
+        let report = match error {
+            Error::Refused(refused) => Some(WireReport::Failed {
                 what: refused.what.clone(),
                 errno: refused.cause.raw_os_error(),
                 text: cause_words(&refused.cause),
                 help: refused.help.clone(),
             }),
-            // Nothing but one argument can be found wrong as late as in here.
-            Error::Wrong(problems) => problems.clone().into_sorted().into_iter().next().map(|problem| Wire::Wrong {
-                argument: match problem.at {
-                    Place::Argument(word) => word,
-                    other => other.to_string(),
-                },
-                what: problem.what,
-                remedy: problem.remedy.to_string(),
-            }),
+            // The only problem that can be found this late is one argument.
+            Error::Wrong(problems) => {
+                problems.clone().into_sorted().into_iter().next().map(|problem| WireReport::Problem {
+                    argument: match problem.at {
+                        Place::Argument(word) => word,
+                        other => other.to_string(),
+                    },
+                    what: problem.what,
+                    remedy: problem.remedy.to_string(),
+                })
+            }
         };
-        if let Some(wire) = wire {
-            self.send(&wire, &[]);
+        if let Some(report) = report {
+            self.send(&report, &[]);
         }
     }
 
-    /// A reader that is gone has taken the whole rehearsal with it: nobody is left to tell.
-    fn send(&self, wire: &Wire, descriptors: &[RawFd]) {
-        let Ok(bytes) = serde_json::to_vec(wire) else { return };
+    /// Sends a message. An error means that `try` has exited, and we are about to be killed.
+    fn send(&self, report: &WireReport, descriptors: &[RawFd]) {
+        let Ok(bytes) = serde_json::to_vec(report) else { return };
         let rights = [ControlMessage::ScmRights(descriptors)];
         let control = if descriptors.is_empty() { &[] } else { &rights[..] };
         let parts = [io::IoSlice::new(&bytes)];
@@ -95,10 +97,10 @@ impl Reporter {
 }
 
 impl Reports {
-    /// Returns the next message; `None`: the program was executed, or everybody inside is dead.
+    /// Returns the next message; `None`: the program was executed, or all processes inside have exited.
     pub(super) fn next(&self) -> Result<Option<InsideReport>, Refused> {
         let broken = |cause: io::Error| Refused::new("cannot read what the process inside tells", cause);
-        let mut bytes = vec![0; LONGEST];
+        let mut bytes = vec![0; MAX_MESSAGE];
         let mut space = nix::cmsg_space!(RawFd);
         let (length, descriptor) = {
             let mut parts = [io::IoSliceMut::new(&mut bytes)];
@@ -112,7 +114,7 @@ impl Reports {
             let mut descriptor = None;
             for message in read.cmsgs().map_err(|cause| broken(cause.into()))? {
                 if let ControlMessageOwned::ScmRights(raw) = message {
-                    descriptor = raw.into_iter().map(adopt).next_back();
+                    descriptor = raw.into_iter().map(owned_fd).next_back();
                 }
             }
             (read.bytes, descriptor)
@@ -120,17 +122,17 @@ impl Reports {
         if length == 0 {
             return Ok(None);
         }
-        let wire =
+        let report =
             serde_json::from_slice(bytes.get(..length).unwrap_or_default()).map_err(|cause| broken(cause.into()))?;
-        Ok(Some(match (wire, descriptor) {
-            (Wire::Remark(text), _) => InsideReport::Remark(text),
-            (Wire::Terminal, Some(master)) => InsideReport::Terminal(master),
-            (Wire::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
-            (Wire::Wrong { argument, what, remedy }, _) => {
+        Ok(Some(match (report, descriptor) {
+            (WireReport::Notice(text), _) => InsideReport::Notice(text),
+            (WireReport::Terminal, Some(master)) => InsideReport::Terminal(master),
+            (WireReport::Terminal, None) => return Err(broken(io::ErrorKind::InvalidData.into())),
+            (WireReport::Problem { argument, what, remedy }, _) => {
                 let problem = Problem::new(Place::Argument(argument), what, remedy);
                 InsideReport::Failed(Error::Wrong(problem.into()))
             }
-            (Wire::Failed { what, errno, text, help }, _) => {
+            (WireReport::Failed { what, errno, text, help }, _) => {
                 let cause = errno.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
                 InsideReport::Failed(Error::Refused(Refused { what, cause, help }))
             }
@@ -145,7 +147,7 @@ impl AsFd for Reports {
 }
 
 #[allow(unsafe_code)] // a received descriptor comes as a number
-fn adopt(raw: RawFd) -> OwnedFd {
+fn owned_fd(raw: RawFd) -> OwnedFd {
     // SAFETY: the kernel just installed this descriptor for us in recvmsg; nobody else knows its number.
     unsafe { OwnedFd::from_raw_fd(raw) }
 }
@@ -157,12 +159,12 @@ mod tests {
     #[test]
     fn messages_arrive_whole_and_in_order_and_the_end_is_the_end() {
         let (reporter, reports) = pair().unwrap();
-        reporter.remark("one");
+        reporter.notice("one");
         reporter.terminal(std::fs::File::open("/dev/null").unwrap());
         reporter.failed(&Refused::new("cannot mount /x", io::Error::from_raw_os_error(1)).help("be root").into());
         reporter.failed(&Error::Wrong(Problem::new(Place::Argument("--user x".into()), "nobody", "write app").into()));
         drop(reporter);
-        assert!(matches!(reports.next().unwrap(), Some(InsideReport::Remark(text)) if text == "one"));
+        assert!(matches!(reports.next().unwrap(), Some(InsideReport::Notice(text)) if text == "one"));
         assert!(matches!(reports.next().unwrap(), Some(InsideReport::Terminal(_))));
         let Some(InsideReport::Failed(refused)) = reports.next().unwrap() else { panic!("expected a failure") };
         assert_eq!(refused.to_string(), "cannot mount /x: Operation not permitted\n  help: be root");

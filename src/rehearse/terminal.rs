@@ -12,11 +12,11 @@ nix::ioctl_read_bad!(get_size, libc::TIOCGWINSZ, libc::winsize);
 nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
 nix::ioctl_write_int_bad!(take_control, libc::TIOCSCTTY);
 
-/// Standard input in raw mode; what it was before comes back when this is dropped, also while unwinding.
+/// Standard input in raw mode; dropping this restores its settings, also while unwinding.
 #[derive(Debug)]
-pub(super) struct Raw(Termios);
+pub(super) struct RawMode(Termios);
 
-impl Raw {
+impl RawMode {
     /// Enters raw mode.
     pub(super) fn enter() -> Result<Self, Errno> {
         let before = tcgetattr(std::io::stdin())?;
@@ -27,13 +27,13 @@ impl Raw {
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawMode {
     fn drop(&mut self) {
         let _gone = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &self.0);
     }
 }
 
-/// Gives the terminal inside the size of the one outside; the kernel tells who runs there (WINCH).
+/// Gives the terminal inside the size of the one outside; the kernel signals its foreground process group (WINCH).
 pub(super) fn resize(master: impl AsFd) {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes a `winsize`, TIOCSWINSZ reads one; it outlives both calls.
@@ -44,7 +44,7 @@ pub(super) fn resize(master: impl AsFd) {
 }
 
 /// Makes the terminal `slave` the controlling one of this session, whose leader we are.
-pub(super) fn control(slave: impl AsFd) -> Result<(), Errno> {
+pub(super) fn set_controlling(slave: impl AsFd) -> Result<(), Errno> {
     // SAFETY: TIOCSCTTY takes a number.
     unsafe { take_control(slave.as_fd().as_raw_fd(), 0) }.map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! Whom `--user` means: `uid`, `uid:gid`, `name`, `name:group`, looked up in the account files inside, as runc does.
+//! The user of `--user`: `uid`, `uid:gid`, `name`, `name:group`, looked up in the account files inside, as runc does.
 //! Bytes in, ids out.
 
 use std::path::PathBuf;
@@ -7,26 +7,26 @@ use crate::error::{Place, Problem};
 use crate::text::shown;
 
 /// The last uid and gid that Docker takes.
-const LAST: u32 = 2_147_483_647;
+const MAX_ID: u32 = 2_147_483_647;
 
-/// What a process is started as.
+/// The user that the first process is started as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct ProcessUser {
     /// All three user ids.
     pub(super) uid: u32,
     /// All three group ids.
     pub(super) gid: u32,
-    /// Supplementary groups; the primary one is among them (CVE-2022-2989 and its family).
+    /// Supplementary groups; including the primary one (CVE-2022-2989 and similar).
     pub(super) groups: Vec<u32>,
     /// For HOME.
     pub(super) home: PathBuf,
 }
 
-/// Returns the account that `user` (empty: root) and `--group-add` mean.
+/// Returns the user of `user` (empty: root) and `--group-add`.
 ///
 /// # Errors
-/// What cannot be found.
-pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<Account, Problem> {
+/// When a user or group cannot be found.
+pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<ProcessUser, Problem> {
     let asked = format!("--user {user}");
     let wrong = |what: String| {
         let remedy = "write a name that is in that file, or numbers such as `--user 1000:1000`";
@@ -49,16 +49,16 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         let numbered = || wanted.parse().ok();
         found.or_else(numbered)
     };
-    if uid > LAST {
-        return Err(wrong(format!("uids end at {LAST}, as Docker has it")));
+    if uid > MAX_ID {
+        return Err(wrong(format!("uids end at {MAX_ID}, as Docker has it")));
     }
     let gid = match asked_group {
         Some(wanted) => by_name(wanted)
             .ok_or_else(|| wrong(format!("there is no group `{}` in /etc/group inside", shown(wanted))))?,
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
     };
-    if gid > LAST {
-        return Err(wrong(format!("gids end at {LAST}, as Docker has it")));
+    if gid > MAX_ID {
+        return Err(wrong(format!("gids end at {MAX_ID}, as Docker has it")));
     }
     let mut groups = vec![gid];
     if let (None, Some(name)) = (asked_group, &name) {
@@ -74,7 +74,7 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     groups.sort_unstable();
     groups.dedup();
     let home = line.as_ref().map(|fields| field(fields, 5)).filter(|home| !home.is_empty());
-    Ok(Account { uid, gid, groups, home: home.map_or_else(|| PathBuf::from("/"), PathBuf::from) })
+    Ok(ProcessUser { uid, gid, groups, home: home.map_or_else(|| PathBuf::from("/"), PathBuf::from) })
 }
 
 /// Returns the name of `uid`.
@@ -104,19 +104,19 @@ mod tests {
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n# x\napp:x:999:998::/srv/app:/bin/false\n";
     const GROUP: &[u8] = b"root:x:0:\nvideo:x:44:other,app\napp:x:998:\n";
 
-    fn found(user: &str, more: &[&str]) -> Account {
+    fn found(user: &str, more: &[&str]) -> ProcessUser {
         let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
         resolve(PASSWD, GROUP, user, &more).unwrap()
     }
 
     #[test]
     fn nobody_asked_is_root() {
-        assert_eq!(found("", &[]), Account { uid: 0, gid: 0, groups: vec![0], home: "/root".into() });
+        assert_eq!(found("", &[]), ProcessUser { uid: 0, gid: 0, groups: vec![0], home: "/root".into() });
     }
 
     #[test]
     fn a_name_brings_its_group_its_memberships_and_its_home() {
-        let app = Account { uid: 999, gid: 998, groups: vec![44, 998], home: "/srv/app".into() };
+        let app = ProcessUser { uid: 999, gid: 998, groups: vec![44, 998], home: "/srv/app".into() };
         assert_eq!(found("app", &[]), app);
         assert_eq!(found("999", &[]), app);
     }
@@ -125,13 +125,13 @@ mod tests {
     fn a_group_that_is_named_takes_the_memberships_place() {
         assert_eq!(
             found("app:video", &["7"]),
-            Account { uid: 999, gid: 44, groups: vec![7, 44], home: "/srv/app".into() }
+            ProcessUser { uid: 999, gid: 44, groups: vec![7, 44], home: "/srv/app".into() }
         );
     }
 
     #[test]
     fn an_unknown_number_has_group_zero_and_no_home() {
-        assert_eq!(found("4242", &[]), Account { uid: 4242, gid: 0, groups: vec![0], home: "/".into() });
+        assert_eq!(found("4242", &[]), ProcessUser { uid: 4242, gid: 0, groups: vec![0], home: "/".into() });
     }
 
     #[test]

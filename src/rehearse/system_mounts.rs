@@ -1,6 +1,6 @@
-//! What an engine puts into every container whatever its image: `/proc`, `/sys`, `/dev`, as Docker makes them. Called
-//! inside the new root, before the old one is left. Nothing of the kernel's is writable: this root is the host's root.
-#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which nobody else has seen yet
+//! The mounts that an engine adds to every container: `/proc`, `/sys`, `/dev`, as Docker makes them. Called inside the new
+//! root, before the old one is unmounted. No kernel interface is writable: root inside may be the host's root.
+#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +10,7 @@ use nix::mount::MsFlags;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use super::mounts::{self, Handle};
-use super::root::make;
+use super::root::create_directory;
 use crate::error::Refused;
 use crate::text::shown;
 
@@ -35,9 +35,9 @@ const HIDDEN: [&str; 10] = [
     "/sys/firmware",
 ];
 
-const NOTHING_RUNS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+const NO_EXEC: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-/// Devices of the host, opened while they can be reached: bound where nodes cannot be made.
+/// Devices of the host, opened while they can be reached: bound where nodes cannot be created.
 #[derive(Debug)]
 pub(super) struct HostDevices(Vec<(&'static str, Handle)>);
 
@@ -51,42 +51,42 @@ impl HostDevices {
 }
 
 /// Mounts `/proc`: a view of this PID namespace.
-pub(super) fn proc() -> Result<(), Refused> {
-    make(Path::new("/proc"))?;
-    mounts::fresh("proc", Path::new("/proc"), NOTHING_RUNS, "").map_err(|refused| {
+pub(super) fn mount_proc() -> Result<(), Refused> {
+    create_directory(Path::new("/proc"))?;
+    mounts::mount_new("proc", Path::new("/proc"), NO_EXEC, "").map_err(|refused| {
         refused.help("inside a container its `/proc` must be unmasked: `--security-opt systempaths=unconfined`")
     })
 }
 
 /// What Docker sets in a network namespace of the container's own since 20.10 (its release notes; moby,
 /// `daemon/oci_linux.go`): every user binds low ports and sends ICMP echo requests without a capability.
-const OF_OWN_NETWORK: [(&str, &str); 2] =
+const OWN_NETWORK_SYSCTLS: [(&str, &str); 2] =
     [("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"), ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")];
 
-/// Sets them in an own network namespace. Must be called before [`restrict`], which makes `/proc/sys` read-only.
-pub(super) fn own_network() {
-    for (path, value) in OF_OWN_NETWORK {
-        // Refused where the kernel has no IPv4, and the range where not all groups are mapped: Docker leaves it out there.
+/// Sets them in a new network namespace. Must be called before [`mask_paths`], which makes `/proc/sys` read-only.
+pub(super) fn set_network_sysctls() {
+    for (path, value) in OWN_NETWORK_SYSCTLS {
+        // Refused if the kernel has no IPv4, and the group range if not all groups are mapped: Docker skips it then.
         let _refused = fs::write(path, value);
     }
 }
 
 /// Mounts `/sys`: the host's, cgroups included, read-only.
-pub(super) fn sys(host: Option<&Handle>) -> Result<(), Refused> {
+pub(super) fn mount_sys(host: Option<&Handle>) -> Result<(), Refused> {
     let at = Path::new("/sys");
-    make(at)?;
+    create_directory(at)?;
     let Some(host) = host else { return Ok(()) };
     mounts::bind(&host.path(), at)?;
     mounts::read_only(at)
 }
 
-/// Mounts `/dev`. The tmpfs itself knows no devices: each node is bound from `nodes`, a directory outside, so that a node
-/// made inside (MKNOD is in Docker's default set) opens nothing.
-pub(super) fn dev(nodes: &Path, host: &HostDevices, terminal_group: Option<u32>) -> Result<(), Refused> {
+/// Mounts `/dev`. The tmpfs itself is mounted nodev: each node is bound from `nodes`, a directory outside, so that a
+/// node created inside (MKNOD is in Docker's default set) cannot be opened.
+pub(super) fn mount_dev(nodes: &Path, host: &HostDevices, terminal_group: Option<u32>) -> Result<(), Refused> {
     let dev = Path::new("/dev");
-    make(dev)?;
-    mounts::fresh("tmpfs", dev, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,size=65536k")?;
-    make(nodes)?;
+    create_directory(dev)?;
+    mounts::mount_new("tmpfs", dev, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=0755,size=65536k")?;
+    create_directory(nodes)?;
     for (name, major, minor) in DEVICES {
         device(&dev.join(name), &nodes.join(name), makedev(major, minor), host, name)?;
     }
@@ -98,11 +98,11 @@ pub(super) fn dev(nodes: &Path, host: &HostDevices, terminal_group: Option<u32>)
             MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
             format!("newinstance,ptmxmode=0666,mode=0620{group}"),
         ),
-        ("tmpfs", "shm", NOTHING_RUNS, "mode=1777,size=65536k".to_owned()),
-        ("mqueue", "mqueue", NOTHING_RUNS, String::new()),
+        ("tmpfs", "shm", NO_EXEC, "mode=1777,size=65536k".to_owned()),
+        ("mqueue", "mqueue", NO_EXEC, String::new()),
     ] {
-        make(&dev.join(name))?;
-        match mounts::fresh(kind, &dev.join(name), flags, &data) {
+        create_directory(&dev.join(name))?;
+        match mounts::mount_new(kind, &dev.join(name), flags, &data) {
             // A kernel without POSIX message queues.
             Err(_) if kind == "mqueue" => {}
             other => other?,
@@ -128,7 +128,7 @@ fn device(at: &Path, node: &Path, number: u64, host: &HostDevices, name: &str) -
         return mounts::bind(node, at);
     }
     match host.0.iter().find(|(other, _)| *other == name) {
-        // Read-only: it can be written to all the same, but its owner and mode are the host's.
+        // Read-only: the device can still be written to, but owner and mode, which are the host's, cannot be changed.
         Some((_, handle)) => {
             mounts::bind(&handle.path(), at)?;
             mounts::read_only_device(at)
@@ -137,8 +137,8 @@ fn device(at: &Path, node: &Path, number: u64, host: &HostDevices, name: &str) -
     }
 }
 
-/// Closes what Docker closes. `/dev/null` must be there.
-pub(super) fn restrict() -> Result<(), Refused> {
+/// Masks the paths that Docker masks. `/dev/null` must exist.
+pub(super) fn mask_paths() -> Result<(), Refused> {
     for path in READ_ONLY.map(Path::new) {
         if path.exists() {
             mounts::bind(path, path)?;
@@ -147,7 +147,7 @@ pub(super) fn restrict() -> Result<(), Refused> {
     }
     for path in HIDDEN.map(Path::new) {
         match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => mounts::fresh("tmpfs", path, MsFlags::MS_RDONLY | NOTHING_RUNS, "size=0")?,
+            Ok(meta) if meta.is_dir() => mounts::mount_new("tmpfs", path, MsFlags::MS_RDONLY | NO_EXEC, "size=0")?,
             Ok(_) => mounts::bind(Path::new("/dev/null"), path)?,
             Err(_) => {}
         }

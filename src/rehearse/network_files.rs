@@ -1,15 +1,15 @@
-//! The three files that an engine brings with it whatever the image has there: `/etc/hosts`, `/etc/hostname`,
+//! The three files that an engine adds to every container: `/etc/hosts`, `/etc/hostname`,
 //! `/etc/resolv.conf`. Each is bound over the image's, as Docker does it: root can write to it (unless the root is
-//! read-only), and nobody can replace it.
-#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which nobody else has seen yet
+//! read-only), and it cannot be replaced.
+#![allow(clippy::disallowed_methods)] // files of the rehearsed machine, which no other process can access yet
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::root::make;
-use super::{Network, mounts, tree};
+use super::root::create_directory;
+use super::{Network, mounts, services_tree};
 use crate::error::Refused;
 use crate::text::shown;
 
@@ -17,15 +17,15 @@ use crate::text::shown;
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
     ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
-/// What the host has there, read before its root is left.
+/// The host's files, read before its root is unmounted.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct NetworkFiles {
     hosts: Option<Vec<u8>>,
     resolv: Option<Vec<u8>>,
 }
 
-impl Names {
-    /// Reads them. Without the host's network its names are of no use.
+impl NetworkFiles {
+    /// Reads them. Without the host's network its `/etc/hosts` is not used.
     pub(super) fn read(network: Network) -> Self {
         let hosts = match network {
             Network::Host => fs::read("/etc/hosts").ok(),
@@ -34,10 +34,10 @@ impl Names {
         Self { hosts, resolv: fs::read("/etc/resolv.conf").ok() }
     }
 
-    /// Puts them in place, from files made below `at`, which is outside the root.
-    pub(super) fn place(&self, hostname: &str, at: &Path, read_only: bool) -> Result<(), Refused> {
-        make(at)?;
-        make(Path::new("/etc"))?;
+    /// Binds them in the root, from files created below `at`, which is outside the root.
+    pub(super) fn install(&self, hostname: &str, at: &Path, read_only: bool) -> Result<(), Refused> {
+        create_directory(at)?;
+        create_directory(Path::new("/etc"))?;
         let resolv = self.resolv.clone().unwrap_or_default();
         for (name, text) in [
             ("hosts", hosts(self.hosts.as_deref(), hostname)),
@@ -48,9 +48,9 @@ impl Names {
             let prepare = || -> io::Result<()> {
                 fs::write(&source, &text)?;
                 fs::set_permissions(&source, fs::Permissions::from_mode(0o644))?;
-                // A link (to /run, to the host's stub) would lead the bind elsewhere.
+                // The bind would follow a link (to /run, to the host's stub resolver).
                 if !fs::symlink_metadata(&target).is_ok_and(|meta| meta.is_file()) {
-                    tree::remove(&target)?;
+                    services_tree::remove(&target)?;
                     fs::write(&target, "")?;
                 }
                 Ok(())
@@ -58,7 +58,7 @@ impl Names {
             prepare().map_err(|cause| Refused::new(format!("cannot make {}", shown(&target)), cause))?;
             mounts::bind(&source, &target)?;
             if read_only {
-                mounts::read_only_alone(&target)?;
+                mounts::read_only_single(&target)?;
             }
         }
         Ok(())

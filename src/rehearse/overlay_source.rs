@@ -1,5 +1,5 @@
-//! What is seen copy-on-write: a directory with what is mounted below it, opened before anything covers it, mounted later.
-//! A single file is copied: an overlay is of directories.
+//! What is mounted copy-on-write: a directory with the mounts below it, opened before anything covers it, mounted later. A
+//! single file is copied: overlays are of directories.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,8 @@ use super::report::Reporter;
 use crate::error::{Refused, cause_words};
 use crate::text::shown;
 
-/// Filesystems that are views of the kernel, not data: nothing to copy on write.
-const VIEWS: [&str; 21] = [
+/// Filesystems that are interfaces of the kernel, not data: nothing to copy on write.
+const KERNEL_FILESYSTEMS: [&str; 21] = [
     "proc",
     "sysfs",
     "devtmpfs",
@@ -37,17 +37,17 @@ const VIEWS: [&str; 21] = [
 ];
 
 /// A file larger than this is bound read-only instead of copied.
-const LARGEST_COPY: u64 = 64 * 1024 * 1024;
+const MAX_COPY: u64 = 64 * 1024 * 1024;
 
 /// A directory or file of the host, held open.
 #[derive(Debug)]
-pub(super) struct Source {
-    named: PathBuf,
-    top: Handle,
-    below: Vec<(PathBuf, Handle)>,
+pub(super) struct OverlaySource {
+    path: PathBuf,
+    handle: Handle,
+    submounts: Vec<(PathBuf, Handle)>,
 }
 
-/// Where upper sides lie, and how overlays are mounted here.
+/// Where upper directories are, and how overlays are mounted here.
 #[derive(Debug)]
 pub(super) struct Layers {
     /// A directory on the private tmpfs.
@@ -63,7 +63,7 @@ impl Layers {
         Self { directory, extra, next: 0 }
     }
 
-    /// Says that the directory is now reached by another path.
+    /// Sets the directory's path after it has changed.
     pub(super) fn moved(&mut self, directory: PathBuf) {
         self.directory = directory;
     }
@@ -75,67 +75,69 @@ impl Layers {
     }
 }
 
-impl Source {
-    /// Opens `path` and every mount below it but those under `without`.
-    pub(super) fn open(path: &Path, without: &[&Path]) -> Result<Self, Refused> {
-        let top = Handle::open(path)?;
+impl OverlaySource {
+    /// Opens `path` and every mount below it except those under `excluded`.
+    pub(super) fn open(path: &Path, excluded: &[&Path]) -> Result<Self, Refused> {
+        let handle = Handle::open(path)?;
         let canonical =
             fs::canonicalize(path).map_err(|cause| Refused::new(format!("cannot resolve {}", shown(path)), cause))?;
         let mountinfo = fs::read("/proc/self/mountinfo")
             .map_err(|cause| Refused::new("cannot read /proc/self/mountinfo", cause))?;
-        let mut below = Vec::new();
+        let mut submounts = Vec::new();
         for mount in mounts::submounts(&mountinfo, &canonical) {
             let Ok(relative) = mount.at.strip_prefix(&canonical) else { continue };
-            if VIEWS.contains(&mount.kind.as_str()) || without.iter().any(|skip| relative.starts_with(skip)) {
+            if KERNEL_FILESYSTEMS.contains(&mount.kind.as_str())
+                || excluded.iter().any(|skip| relative.starts_with(skip))
+            {
                 continue;
             }
             // One that cannot be reached is covered by a later mount, or was unmounted just now.
             if let Ok(handle) = Handle::open(&mount.at) {
-                below.push((relative.to_owned(), handle));
+                submounts.push((relative.to_owned(), handle));
             }
         }
-        Ok(Self { named: path.to_owned(), top, below })
+        Ok(Self { path: path.to_owned(), handle, submounts })
     }
 
-    /// Returns what the top is.
+    /// Returns the metadata of the top.
     pub(super) fn metadata(&self) -> Result<fs::Metadata, Refused> {
-        self.top.metadata()
+        self.handle.metadata()
     }
 
-    /// Returns where its parts are once it is the root.
-    pub(super) fn places(&self) -> impl Iterator<Item = PathBuf> {
-        self.below.iter().map(|(relative, _)| Path::new("/").join(relative))
+    /// Returns the mount points of its parts once it is the root.
+    pub(super) fn mount_points(&self) -> impl Iterator<Item = PathBuf> {
+        self.submounts.iter().map(|(relative, _)| Path::new("/").join(relative))
     }
 
-    /// Mounts it copy-on-write at `at`, an existing directory (or file, if it is a file). What cannot be had that way is
-    /// bound read-only, with a remark; `Err` only where neither works for the top.
+    /// Mounts it copy-on-write at `at`, an existing directory (or file, if it is a file). What cannot be overlaid is bound
+    /// read-only, with a notice; `Err` only if neither works for the top.
     pub(super) fn mount(&self, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
-        one(&self.named, &self.top, at, layers, reporter)?;
-        for (relative, handle) in &self.below {
+        mount_one(&self.path, &self.handle, at, layers, reporter)?;
+        for (relative, handle) in &self.submounts {
             let target = at.join(relative);
             let meta = handle.metadata()?;
             let fits = fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir() == meta.is_dir());
-            if fits && let Err(refused) = one(&self.named.join(relative), handle, &target, layers, reporter) {
-                reporter.remark(format!("{} is left out: {refused}", shown(&target)));
+            if fits && let Err(refused) = mount_one(&self.path.join(relative), handle, &target, layers, reporter) {
+                reporter.notice(format!("{} is left out: {refused}", shown(&target)));
             }
         }
         Ok(())
     }
 }
 
-fn one(named: &Path, handle: &Handle, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+fn mount_one(path: &Path, handle: &Handle, at: &Path, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
     let meta = handle.metadata()?;
     let kind = meta.file_type();
     if kind.is_dir() {
         let Err(refused) = mounts::overlay(handle, &layers.unused(), at, layers.extra) else { return Ok(()) };
-        reporter.remark(format!("{} is read-only here: {}", shown(named), cause_words(&refused.cause)));
-    } else if kind.is_file() && meta.len() <= LARGEST_COPY {
+        reporter.notice(format!("{} is read-only here: {}", shown(path), cause_words(&refused.cause)));
+    } else if kind.is_file() && meta.len() <= MAX_COPY {
         let copy = layers.unused();
         return copy_file(handle, &copy, &meta)
-            .map_err(|cause| Refused::new(format!("cannot copy {}", shown(named)), cause))
+            .map_err(|cause| Refused::new(format!("cannot copy {}", shown(path)), cause))
             .and_then(|()| mounts::bind(&copy, at));
     } else if kind.is_socket() {
-        reporter.remark(format!("{} is the host's own socket: what is asked through it happens", shown(named)));
+        reporter.notice(format!("{} is the host's own socket: what is asked through it happens", shown(path)));
     }
     mounts::bind(&handle.path(), at)?;
     mounts::read_only(at)

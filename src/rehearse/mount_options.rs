@@ -7,23 +7,23 @@ use nix::mount::MsFlags;
 use crate::error::{Place, Problem};
 use crate::text::shown;
 
-/// A directory or file of the host, seen copy-on-write: what the container writes there is gone with it.
+/// A directory or file of the host, seen copy-on-write: what the container writes there is discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Volume {
-    /// On the host.
+    /// The path on the host.
     pub host: PathBuf,
-    /// Inside; absolute.
+    /// The absolute path inside.
     pub at: PathBuf,
-    /// Whether it cannot be written inside either.
+    /// Whether it is read-only inside.
     pub read_only: bool,
 }
 
 impl Volume {
-    /// Reads `HOST:DEST` and `HOST:DEST:OPTIONS`. Of Docker's options `ro` and `rw` say something about a volume that is
-    /// copy-on-write; the others (labels, propagation, consistency) are taken and change nothing.
+    /// Reads `HOST:DEST` and `HOST:DEST:OPTIONS`. Of Docker's options `ro` and `rw` have an effect on a volume that
+    /// is copy-on-write; the others (labels, propagation, consistency) are accepted and ignored.
     ///
     /// # Errors
-    /// Anything else, quoted.
+    /// Any other text, quoted.
     pub fn parse(word: &str) -> Result<Self, Problem> {
         let wrong = |what: &str| {
             Problem::new(
@@ -38,7 +38,7 @@ impl Volume {
             [host, at, option] => (host, at, option),
             _ => return Err(wrong("it has no two paths")),
         };
-        if host.is_empty() || !inside(at) {
+        if host.is_empty() || !is_mount_target(at) {
             return Err(wrong("the path inside is not absolute, or `/`, or goes through `..`"));
         }
         let mut read_only = false;
@@ -54,12 +54,12 @@ impl Volume {
     }
 }
 
-/// A writable place that starts empty.
+/// A writable, empty tmpfs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tmpfs {
-    /// Inside; absolute.
+    /// The absolute path inside.
     pub at: PathBuf,
-    /// noexec, nosuid and nodev unless asked otherwise, as Docker has it.
+    /// noexec, nosuid and nodev unless requested otherwise, as with Docker.
     pub(super) flags: MsFlags,
     /// size, mode, uid, gid, …: the filesystem's own options.
     pub(super) data: String,
@@ -69,11 +69,11 @@ impl Tmpfs {
     /// Reads `PATH` or `PATH:size=64m,mode=1770,exec,…`.
     ///
     /// # Errors
-    /// Anything else, quoted. `dev` is refused: a device node there would be the host's.
+    /// Any other text, quoted. `dev` is refused: a device node there would be the host's.
     pub fn parse(word: &str) -> Result<Self, Problem> {
         let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(format!("--tmpfs {word}")), what, remedy);
         let (at, options) = word.split_once(':').unwrap_or((word, ""));
-        if !inside(at) {
+        if !is_mount_target(at) {
             let what = "the path is not absolute, or `/`, or goes through `..`";
             return Err(wrong(what.to_owned(), "write `--tmpfs /PATH`, or `--tmpfs /PATH:size=64m,mode=1777`"));
         }
@@ -103,8 +103,8 @@ impl Tmpfs {
 
 const KNOWN: &str = "the options are size, mode, uid, gid, nr_inodes, nr_blocks, exec, suid, ro and their opposites";
 
-/// Whether a mount may be put there: absolute, not the root itself, no way up.
-fn inside(path: &str) -> bool {
+/// Whether a mount may be put there: absolute, not the root itself, no `..`.
+fn is_mount_target(path: &str) -> bool {
     let path = Path::new(path);
     path.is_absolute() && path.file_name().is_some() && !path.components().any(|part| part.as_os_str() == "..")
 }

@@ -1,5 +1,5 @@
-//! The tree that is rehearsed: which directory is meant, and how it comes to `/etc` inside. A copy, owned by root as in an
-//! image: whoever owns the files on the host, an image's `COPY` would make them root's.
+//! The tree that is rehearsed: which directory it is, and how it is copied to `/etc` inside. Owned by root, as in an image:
+//! a Dockerfile's `COPY` makes files root's, whoever owns them on the host.
 #![allow(clippy::disallowed_methods)] // a copy of the tree in a directory of our own
 
 use std::fs;
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use crate::error::{Place, Problem};
 use crate::text::shown;
 
-/// What is rehearsed.
+/// The tree that is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
+pub struct ServicesTree {
     /// Becomes `/etc/services.d`.
     pub services: PathBuf,
     /// Becomes `/etc/stepdown.toml`; `None`: there is none inside.
     pub container: Option<PathBuf>,
 }
 
-impl Tree {
+impl ServicesTree {
     /// Returns the tree that `given` means: a directory that holds `services.d` (and `stepdown.toml`, if there is one), or a
     /// services tree itself. Nothing given: the current directory if it has a `services.d`; else `None`, for `/etc` as it is
     /// inside.
@@ -28,7 +28,7 @@ impl Tree {
     /// `given` is no directory.
     pub fn find(given: Option<&Path>) -> Result<Option<Self>, Problem> {
         let Some(given) = given else {
-            return Ok(Self::held_by(Path::new(".")));
+            return Ok(Self::in_directory(Path::new(".")));
         };
         if !given.is_dir() {
             let what = if given.exists() { "it is not a directory" } else { "there is no such directory" };
@@ -36,18 +36,18 @@ impl Tree {
             return Err(Problem::new(Place::Argument(shown(given)), what, remedy));
         }
         let itself = Self { services: given.to_owned(), container: None };
-        Ok(Some(Self::held_by(given).unwrap_or(itself)))
+        Ok(Some(Self::in_directory(given).unwrap_or(itself)))
     }
 
-    fn held_by(directory: &Path) -> Option<Self> {
+    fn in_directory(directory: &Path) -> Option<Self> {
         let services = directory.join("services.d");
         let container = directory.join("stepdown.toml");
         services.is_dir().then(|| Self { services, container: container.is_file().then_some(container) })
     }
 }
 
-/// Copies `from` to `to`, replacing what is there: directories 0755, files 0644 or, with any execute bit, 0755; links as they
-/// are; FIFOs as FIFOs, so that what trips over one does so here too. Returns what was left out.
+/// Copies `from` to `to`, replacing what is there: directories 0755, files 0644 or, with any execute bit, 0755; links as
+/// they are; FIFOs as FIFOs, so that a program that fails on one does so here too. Returns what was not copied.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
     let mut left_out = Vec::new();
     remove(to)?;
@@ -55,7 +55,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(left_out)
 }
 
-/// Removes a file, a link or a whole directory; nothing there is fine.
+/// Removes a file, a link or a whole directory; it may be missing.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let done = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
@@ -69,7 +69,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn copy_entry(from: &Path, to: &Path, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
-    // The top may be a link (or a descriptor's): it is followed. What lies below is not, see the recursion.
+    // The top may be a link (or of /proc/self/fd): it is followed. Links below are not, see the recursion.
     let meta = fs::metadata(from)?;
     if !meta.is_dir() {
         return copy_file(from, to, &meta);
@@ -113,7 +113,7 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         fs::create_dir(top.path().join("services.d")).unwrap();
         fs::write(top.path().join("stepdown.toml"), "").unwrap();
-        let tree = Tree::find(Some(top.path())).unwrap().unwrap();
+        let tree = ServicesTree::find(Some(top.path())).unwrap().unwrap();
         assert_eq!(tree.services, top.path().join("services.d"));
         assert_eq!(tree.container, Some(top.path().join("stepdown.toml")));
     }
@@ -121,13 +121,13 @@ mod tests {
     #[test]
     fn any_other_directory_is_a_services_tree_itself() {
         let top = tempfile::tempdir().unwrap();
-        let tree = Tree::find(Some(top.path())).unwrap().unwrap();
-        assert_eq!(tree, Tree { services: top.path().to_owned(), container: None });
+        let tree = ServicesTree::find(Some(top.path())).unwrap().unwrap();
+        assert_eq!(tree, ServicesTree { services: top.path().to_owned(), container: None });
     }
 
     #[test]
     fn a_missing_directory_is_a_problem_with_a_remedy() {
-        let problem = Tree::find(Some(Path::new("/no/such"))).unwrap_err();
+        let problem = ServicesTree::find(Some(Path::new("/no/such"))).unwrap_err();
         assert_eq!(
             problem.to_string(),
             "`/no/such`: there is no such directory; name a directory that holds `services.d`, or a services tree itself"

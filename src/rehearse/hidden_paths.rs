@@ -1,6 +1,6 @@
-//! What a tree names on this host and the rehearsal does not have, because `/run` and `/tmp` are empty in it or a tmpfs
-//! covers it: the program, its arguments, the words of a script, `directory`, `environment_file`. Said before the boot,
-//! with the flag that brings it in; a boot itself can only say that there is no such file.
+//! Paths that a tree names, that exist on this host and not in the rehearsal, because `/run` and `/tmp` are empty in it or
+//! a tmpfs covers it: the program, its arguments, the words of a script, `directory`, `environment_file`. Reported before
+//! the boot, with the flag that adds them; a boot itself can only say that there is no such file.
 #![allow(clippy::disallowed_methods)] // looks at this host's files by path; changes nothing
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{DOCKER_PATH, Power, Rehearsal, root};
+use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, root};
 use crate::config::service::{Command, Service};
 use crate::config::{self, Config};
 use crate::inspect::source::{self, Where};
@@ -19,15 +19,15 @@ use crate::text::shown;
 /// What ends a word of a shell script, for a look at the paths in it.
 const SHELL_BREAKS: &[u8] = b" \t\n;|&()<>\"'`=!";
 
-/// Returns a line for each path that is not there; nothing if the tree cannot be read, which the boot will say.
-pub(super) fn notices(rehearsal: &Rehearsal, power: &Power) -> Vec<String> {
+/// Returns a line for each path that is hidden; nothing if the tree cannot be read, which the boot will report.
+pub(super) fn notices(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<String> {
     let place = match &rehearsal.tree {
         Some(tree) => Where {
             container_file: tree.container.clone().unwrap_or_default(),
             trees: vec![tree.services.clone()],
             named: true,
         },
-        // What lies in an image is for that image.
+        // The files of an image are in that image.
         None if rehearsal.root.is_some() => return Vec::new(),
         None => Where::installed(),
     };
@@ -36,18 +36,18 @@ pub(super) fn notices(rehearsal: &Rehearsal, power: &Power) -> Vec<String> {
     let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DOCKER_PATH.into());
     let sources = source::read(&place, variables, rehearsal.command.clone());
     let Ok(config) = config::read(&sources) else { return foreign.into_iter().collect() };
-    let hidden = Hidden { places: places(rehearsal, power), volumes: volumes(rehearsal), path };
+    let hidden = HiddenPaths { covered: covered_directories(rehearsal, support), volumes: volumes(rehearsal), path };
     foreign.into_iter().chain(hidden.all(&config, &rehearsal.directory)).collect()
 }
 
 /// Which directories of this host are covered, and why.
-fn places(rehearsal: &Rehearsal, power: &Power) -> Vec<(PathBuf, &'static str)> {
+fn covered_directories(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<(PathBuf, &'static str)> {
     let mut all = Vec::new();
     if rehearsal.root.is_none() {
         let top = Path::new("/");
-        all.extend(root::LIVE.iter().map(|name| (top.join(name), "is empty in a rehearsal")));
+        all.extend(root::LIVE_DIRECTORIES.iter().map(|name| (top.join(name), "is empty in a rehearsal")));
         all.push((PathBuf::from("/dev/shm"), "is empty in a rehearsal"));
-        if power.user_namespace() {
+        if support.user_namespace() {
             all.push((PathBuf::from("/var/tmp"), "is empty in a rehearsal"));
         }
     }
@@ -59,14 +59,14 @@ fn volumes(rehearsal: &Rehearsal) -> Vec<PathBuf> {
     rehearsal.volumes.iter().map(|volume| volume.at.clone()).collect()
 }
 
-struct Hidden {
-    places: Vec<(PathBuf, &'static str)>,
-    /// Where something else is mounted: what lies there is not this host's.
+struct HiddenPaths {
+    covered: Vec<(PathBuf, &'static str)>,
+    /// Mount points of volumes: their files are not this host's.
     volumes: Vec<PathBuf>,
     path: OsString,
 }
 
-impl Hidden {
+impl HiddenPaths {
     fn all(&self, config: &Config, directory: &Path) -> Vec<String> {
         let mut lines = Vec::new();
         for service in &config.services {
@@ -74,7 +74,7 @@ impl Hidden {
         }
         let mut found = BTreeSet::new();
         self.of_words(&config.main, &self.path, directory, &mut found);
-        self.say("the main command names", &found, &mut lines);
+        self.push_lines("the main command names", &found, &mut lines);
         lines
     }
 
@@ -93,15 +93,15 @@ impl Hidden {
                 Command::Script(text) => self.of_script(text.as_bytes(), &mut found),
                 Command::File(file) => self.of_script(&fs::read(file).unwrap_or_default(), &mut found),
             }
-            self.say(&format!("`{name}`: `{key}` names"), &found, lines);
+            self.push_lines(&format!("`{name}`: `{key}` names"), &found, lines);
         }
         for (key, path) in [("directory", &service.directory), ("environment_file", &service.environment_file)] {
-            let found = path.iter().filter(|path| path.exists() && self.place_of(path).is_some()).cloned().collect();
-            self.say(&format!("`{name}`: `{key}` names"), &found, lines);
+            let found = path.iter().filter(|path| path.exists() && self.covering(path).is_some()).cloned().collect();
+            self.push_lines(&format!("`{name}`: `{key}` names"), &found, lines);
         }
     }
 
-    /// The program as it would be found, and arguments that are programs or files of a project.
+    /// Checks the program as it would be found, and arguments that are programs or files of a project.
     fn of_words(&self, words: &[OsString], path: &OsStr, directory: &Path, found: &mut BTreeSet<PathBuf>) {
         let Some((program, arguments)) = words.split_first() else { return };
         let program = match program.as_bytes().contains(&b'/') {
@@ -112,7 +112,7 @@ impl Hidden {
                 all.find(|path| is_program(path))
             }
         };
-        found.extend(program.filter(|path| path.is_file() && self.place_of(path).is_some()));
+        found.extend(program.filter(|path| path.is_file() && self.covering(path).is_some()));
         for word in arguments {
             // `sh -c "exec /tmp/x"`: an argument may be a script.
             self.of_script(word.as_bytes(), found);
@@ -122,38 +122,38 @@ impl Hidden {
     fn of_script(&self, text: &[u8], found: &mut BTreeSet<PathBuf>) {
         let words = text.split(|byte| SHELL_BREAKS.contains(byte)).filter(|word| word.starts_with(b"/"));
         let paths = words.map(|word| Path::new(OsStr::from_bytes(word)));
-        found.extend(paths.filter(|path| self.is_meant(path)).map(Path::to_owned));
+        found.extend(paths.filter(|path| self.must_exist(path)).map(Path::to_owned));
     }
 
-    /// Whether an argument can only be meant to be there already: a program anywhere, any file below `/tmp`. A service
-    /// makes its own pid files and sockets below `/run`.
-    fn is_meant(&self, path: &Path) -> bool {
-        path.is_file() && self.place_of(path).is_some() && (path.starts_with("/tmp") || is_program(path))
+    /// Whether an argument must exist before the start: a program anywhere, any file below `/tmp`. A service creates its
+    /// own pid files and sockets below `/run`.
+    fn must_exist(&self, path: &Path) -> bool {
+        path.is_file() && self.covering(path).is_some() && (path.starts_with("/tmp") || is_program(path))
     }
 
-    /// Returns the covered directory that it lies in, seen through links.
-    fn place_of(&self, path: &Path) -> Option<&(PathBuf, &'static str)> {
+    /// Returns the covered directory that contains it, links resolved.
+    fn covering(&self, path: &Path) -> Option<&(PathBuf, &'static str)> {
         let real = fs::canonicalize(path).ok()?;
         let brought = |at: &PathBuf| path.starts_with(at) || real.starts_with(at);
         if self.volumes.iter().any(brought) {
             return None;
         }
-        // What is made there at the boot is there, or is not: `/tmp` itself is no project.
-        self.places.iter().find(|(place, _)| real.starts_with(place) && real != *place)
+        // `/tmp` itself exists inside; what the boot creates in it is not known here.
+        self.covered.iter().find(|(place, _)| real.starts_with(place) && real != *place)
     }
 
-    fn say(&self, who: &str, found: &BTreeSet<PathBuf>, lines: &mut Vec<String>) {
+    fn push_lines(&self, subject: &str, found: &BTreeSet<PathBuf>, lines: &mut Vec<String>) {
         for path in found {
-            let Some((place, why)) = self.place_of(path) else { continue };
+            let Some((place, why)) = self.covering(path) else { continue };
             let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-            // The directory around it holds what else it needs, unless that is the covered one.
+            // Its parent directory contains what else it needs, unless that is the covered directory itself.
             let around = real.parent().filter(|parent| !real.is_dir() && parent != place).unwrap_or(&real);
             let fix = match around.as_os_str().as_bytes().contains(&b':') {
                 true => "move it elsewhere: `-v` takes no path with a colon".to_owned(),
                 false => format!("add `-v {}`", shell_word(&format!("{0}:{0}", shown(around)))),
             };
             let path = shown(path);
-            lines.push(format!("{who} {path}, which is not there: {} {why}; {fix}", shown(place)));
+            lines.push(format!("{subject} {path}, which is not there: {} {why}; {fix}", shown(place)));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What this rehearsal puts into the root: the tree, our own binary, the host's name, volumes, writable places. Called inside
-//! the new root, with everything of the host held open.
+//! What a rehearsal puts into the root: the tree, our own binary, volumes, tmpfs mounts. Called inside the new root, with
+//! everything of the host held open.
 
 use std::fs;
 use std::io;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use nix::mount::MsFlags;
 
 use super::mounts::{self, Handle};
+use super::overlay_source::{Layers, OverlaySource};
 use super::report::Reporter;
-use super::root::make;
-use super::source::{Layers, Source};
-use super::{Rehearsal, Tmpfs, Volume, tree};
+use super::root::create_directory;
+use super::{Rehearsal, Tmpfs, Volume, services_tree};
 use crate::error::Refused;
 use crate::text::shown;
 
@@ -25,27 +25,27 @@ pub(super) struct OpenTree {
 
 impl OpenTree {
     /// Opens them.
-    pub(super) fn open(tree: &tree::Tree) -> Result<Self, Refused> {
+    pub(super) fn open(tree: &services_tree::ServicesTree) -> Result<Self, Refused> {
         let container = tree.container.as_deref().map(Handle::open).transpose()?;
         Ok(Self { services: Handle::open(&tree.services)?, container })
     }
 
     /// Copies them to where an image has them.
-    pub(super) fn place(&self, reporter: &Reporter) -> Result<(), Refused> {
+    pub(super) fn install(&self, reporter: &Reporter) -> Result<(), Refused> {
         let refused = |cause: io::Error| Refused::new("cannot copy the services tree to /etc/services.d", cause);
-        make(Path::new("/etc"))?;
-        let left_out = tree::copy(&self.services.path(), Path::new("/etc/services.d")).map_err(refused)?;
+        create_directory(Path::new("/etc"))?;
+        let left_out = services_tree::copy(&self.services.path(), Path::new("/etc/services.d")).map_err(refused)?;
         for path in left_out {
             let name = path.strip_prefix(self.services.path()).unwrap_or(&path);
-            reporter.remark(format!(
+            reporter.notice(format!(
                 "{} is left out of the tree: it cannot be read, or is neither file nor directory",
                 shown(name)
             ));
         }
         let container = Path::new("/etc/stepdown.toml");
         match &self.container {
-            Some(handle) => tree::copy(&handle.path(), container).map(|_| ()),
-            None => tree::remove(container),
+            Some(handle) => services_tree::copy(&handle.path(), container).map(|_| ()),
+            None => services_tree::remove(container),
         }
         .map_err(|cause| Refused::new("cannot copy stepdown.toml to /etc", cause))
     }
@@ -54,7 +54,7 @@ impl OpenTree {
 /// Our own binary, held open.
 #[derive(Debug)]
 pub(super) struct OwnBinary {
-    /// Where it is outside.
+    /// Its path on the host.
     pub(super) path: PathBuf,
     handle: Handle,
     bindable: Bindable,
@@ -63,12 +63,12 @@ pub(super) struct OwnBinary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bindable {
     Yes,
-    /// Its path leads elsewhere by now (rebuilt, deleted): its bytes can still be read.
+    /// Its path is another file by now (rebuilt, deleted): its bytes can still be read.
     No,
 }
 
 impl OwnBinary {
-    /// Opens it by its path: what `/proc/self/exe` leads to belongs to the mount namespace that we left, and cannot be bound.
+    /// Opens it by its path: the file of `/proc/self/exe` belongs to the mount namespace that we left, and cannot be bound.
     pub(super) fn open() -> Result<Self, Refused> {
         let exe = Path::new("/proc/self/exe");
         let same = |by_path: &Handle| -> bool {
@@ -82,8 +82,8 @@ impl OwnBinary {
         }
     }
 
-    /// Binds it, read-only, to the first place that can be had; returns it.
-    pub(super) fn place(&self, layers: &mut Layers) -> Result<PathBuf, Refused> {
+    /// Binds it read-only to the first path that is possible; returns that path.
+    pub(super) fn install(&self, layers: &mut Layers) -> Result<PathBuf, Refused> {
         let mut source = self.handle.path();
         if self.bindable == Bindable::No {
             let copy = layers.unused();
@@ -103,9 +103,9 @@ impl OwnBinary {
 }
 
 fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
-    // A link there would lead the bind elsewhere.
+    // The bind would follow a link.
     fs::create_dir_all(directory)
-        .and_then(|()| tree::remove(at))
+        .and_then(|()| services_tree::remove(at))
         .and_then(|()| fs::File::create(at).map(drop))
         .map_err(|cause| Refused::new(format!("cannot make {}", shown(at)), cause))?;
     mounts::bind(source, at)?;
@@ -113,19 +113,19 @@ fn bind_file(source: &Path, directory: &str, at: &Path) -> Result<(), Refused> {
 }
 
 /// A volume of the host, held open; `None`: there is nothing at its path.
-pub(super) type OpenVolume<'a> = (&'a Volume, Option<Source>);
+pub(super) type OpenVolume<'a> = (&'a Volume, Option<OverlaySource>);
 
 /// Opens every volume.
 pub(super) fn open_volumes(rehearsal: &Rehearsal) -> Result<Vec<OpenVolume<'_>>, Refused> {
     let open = |volume: &'_ Volume| match fs::metadata(&volume.host) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => Source::open(&volume.host, &[]).map(Some),
+        _ => OverlaySource::open(&volume.host, &[]).map(Some),
     };
     rehearsal.volumes.iter().map(|volume| Ok((volume, open(volume)?))).collect()
 }
 
 /// Mounts a volume copy-on-write.
-pub(super) fn volume(open: &OpenVolume<'_>, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
+pub(super) fn mount_volume(open: &OpenVolume<'_>, layers: &mut Layers, reporter: &Reporter) -> Result<(), Refused> {
     let (volume, source) = open;
     let at = &volume.at;
     match source {
@@ -134,23 +134,23 @@ pub(super) fn volume(open: &OpenVolume<'_>, layers: &mut Layers, reporter: &Repo
             source.mount(at, layers, reporter)?;
         }
         None => {
-            // Docker would make it, as root, on the host.
-            reporter.remark(format!("{} does not exist: {} starts empty", shown(&volume.host), shown(at)));
+            // Docker would create it, as root, on the host.
+            reporter.notice(format!("{} does not exist: {} starts empty", shown(&volume.host), shown(at)));
             mount_point(at, true)?;
-            mounts::fresh("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
+            mounts::mount_new("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
         }
     }
     if volume.read_only { mounts::read_only(at) } else { Ok(()) }
 }
 
-/// Mounts a writable place. As runc does it, it has the mode of the directory that it covers, and 1777 where it is new.
-pub(super) fn tmpfs(tmpfs: &Tmpfs) -> Result<(), Refused> {
+/// Mounts a tmpfs. As with runc, it has the mode of the directory that it covers, and 1777 if it is new.
+pub(super) fn mount_tmpfs(tmpfs: &Tmpfs) -> Result<(), Refused> {
     let before = fs::metadata(&tmpfs.at).ok().filter(fs::Metadata::is_dir);
     let mode = before.map_or(0o1777, |meta| meta.permissions().mode() & 0o7777);
     mount_point(&tmpfs.at, true)?;
-    // The last one of an option wins, so one that was asked for stays.
+    // The last option of a kind wins, so a requested one takes precedence.
     let comma = if tmpfs.data.is_empty() { "" } else { "," };
-    mounts::fresh("tmpfs", &tmpfs.at, tmpfs.flags, &format!("mode={mode:o}{comma}{}", tmpfs.data))
+    mounts::mount_new("tmpfs", &tmpfs.at, tmpfs.flags, &format!("mode={mode:o}{comma}{}", tmpfs.data))
 }
 
 fn mount_point(at: &Path, directory: bool) -> Result<(), Refused> {

@@ -1,6 +1,6 @@
-//! How much of a container can be rehearsed here: all of it as root, all of it in a user namespace with a range of ids, or
-//! a single id. Finds out, and maps ids; decides nothing else.
-#![allow(clippy::disallowed_methods)] // newuidmap(1) is a program; it is looked for as a shell would
+//! Which namespaces this user can create: all as root, a user namespace with a range of ids, or one with a single id.
+//! Detects it, and maps ids; decides nothing else.
+#![allow(clippy::disallowed_methods)] // newuidmap(1) is a program; it is searched in PATH
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use nix::unistd::{Pid, getegid, geteuid};
 use crate::error::Refused;
 use crate::text::shown;
 
-/// What we have.
+/// The kind of namespaces that can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// Root with SYS_ADMIN: everything.
-    Whole,
-    /// A user namespace with a range of subordinate ids (subuid(5)): everything, inside it.
-    Mapped(Ranges),
-    /// A user namespace in which there is only our own id: the `user` mode.
-    Single {
+pub enum NamespaceSupport {
+    /// Root with SYS_ADMIN: no user namespace is needed.
+    Root,
+    /// A user namespace with a range of subordinate ids (subuid(5)).
+    MappedIds(Ranges),
+    /// A user namespace with only our own id: the `user` mode.
+    SingleId {
         /// Why there is no range, in a few words.
-        because: String,
+        reason: String,
     },
 }
 
@@ -41,44 +41,44 @@ struct Range {
     count: u32,
 }
 
-impl Power {
-    /// Finds out.
+impl NamespaceSupport {
+    /// Detects it.
     pub fn detect() -> Self {
         let effective = caps::read(None, caps::CapSet::Effective).unwrap_or_default();
         if geteuid().is_root() && effective.contains(&caps::Capability::CAP_SYS_ADMIN) {
-            return Self::Whole;
+            return Self::Root;
         }
         match ranges() {
-            Ok(ranges) => Self::Mapped(ranges),
-            Err(because) => Self::Single { because },
+            Ok(ranges) => Self::MappedIds(ranges),
+            Err(reason) => Self::SingleId { reason },
         }
     }
 
     /// Whether a user namespace is needed.
     pub(super) fn user_namespace(&self) -> bool {
         match self {
-            Self::Whole => false,
-            Self::Mapped(_) | Self::Single { .. } => true,
+            Self::Root => false,
+            Self::MappedIds(_) | Self::SingleId { .. } => true,
         }
     }
 
-    /// Whether there is nobody inside who could own what an image's root owns.
-    pub(super) fn stranger(&self) -> bool {
+    /// Whether there is only one id inside, so that no other one can own files of root's in an image.
+    pub(super) fn is_single_id(&self) -> bool {
         match self {
-            Self::Whole | Self::Mapped(_) => false,
-            Self::Single { .. } => !geteuid().is_root(),
+            Self::Root | Self::MappedIds(_) => false,
+            Self::SingleId { .. } => !geteuid().is_root(),
         }
     }
 
-    /// For the first line.
+    /// Returns a description for the first line.
     pub(super) fn words(&self) -> String {
         match self {
-            Self::Whole => "root, as Docker would start it".to_owned(),
-            Self::Mapped(ranges) => {
+            Self::Root => "root, as Docker would start it".to_owned(),
+            Self::MappedIds(ranges) => {
                 format!("root of a user namespace (ids 0-{}); run it as root for the real ones", ranges.uids.count)
             }
-            Self::Single { because } => {
-                format!("uid {} alone, in user mode: {because}; run it as root for the whole", geteuid())
+            Self::SingleId { reason } => {
+                format!("uid {} alone, in user mode: {reason}; run it as root for the whole", geteuid())
             }
         }
     }
@@ -86,12 +86,12 @@ impl Power {
     /// Maps the ids of the process `pid`, which waits in a new user namespace.
     pub(super) fn map(&self, pid: Pid) -> Result<(), Refused> {
         match self {
-            Self::Whole => Ok(()),
-            Self::Mapped(ranges) => {
+            Self::Root => Ok(()),
+            Self::MappedIds(ranges) => {
                 helper(&ranges.newuidmap, pid, geteuid().as_raw(), ranges.uids)?;
                 helper(&ranges.newgidmap, pid, getegid().as_raw(), ranges.gids)
             }
-            Self::Single { .. } => {
+            Self::SingleId { .. } => {
                 write(pid, "setgroups", "deny")?;
                 write(pid, "uid_map", &format!("{0} {0} 1", geteuid()))?;
                 write(pid, "gid_map", &format!("{0} {0} 1", getegid()))
@@ -105,7 +105,7 @@ fn write(pid: Pid, file: &str, text: &str) -> Result<(), Refused> {
     fs::write(&path, text).map_err(|cause| Refused::new(format!("cannot map ids through {path}"), cause))
 }
 
-/// `newuidmap PID 0 OURS 1 1 START COUNT`: root inside is ourselves, so that our files are root's there as in an image.
+/// `newuidmap PID 0 OURS 1 1 START COUNT`: root inside is this user, so that our files are root's there as in an image.
 fn helper(program: &Path, pid: Pid, ours: u32, range: Range) -> Result<(), Refused> {
     let numbers = [0, ours, 1, 1, range.start, range.count].map(|number| number.to_string());
     let said = Command::new(program).arg(pid.to_string()).args(numbers).output();
@@ -128,7 +128,7 @@ fn ranges() -> Result<Ranges, String> {
     let (newuidmap, newgidmap) = (program("newuidmap")?, program("newgidmap")?);
     let uid = geteuid().as_raw();
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
-    let name = super::account::name_of(&passwd, uid);
+    let name = super::process_user::name_of(&passwd, uid);
     let range = |file: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
         range_of(&text, uid, name.as_deref()).ok_or_else(|| format!("{file} has no range for it"))
