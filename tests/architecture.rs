@@ -194,6 +194,21 @@ fn names_no_place_of_the_build(source: &Source) -> Vec<String> {
     }
 }
 
+/// What judges the engine takes types from it, and no value and no rule.
+fn judges_by_its_own_rules(source: &Source) -> Vec<String> {
+    if !source.path.to_string_lossy().contains("oracle") {
+        return Vec::new();
+    }
+    let is_type = |name: &str| name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+    let imports = source.code.split("use stepdown::").skip(1).filter_map(|rest| rest.split(';').next());
+    let names = imports.flat_map(|path| path.rsplit_once("::").map_or(path, |(_, names)| names).split(','));
+    let names = names.map(|name| name.trim_matches(['{', '}', ' ', '\n'])).filter(|name| !name.is_empty());
+    names
+        .filter(|name| !is_type(name))
+        .map(|name| format!("{} takes {name} from the engine", source.path.display()))
+        .collect()
+}
+
 fn keeps_unsafe_in_sys(source: &Source) -> Vec<String> {
     let is_unsafe = has_word(&source.code, "unsafe") || has_word(&source.code, "unsafe_code");
     let may = source.part() == "sys" || UNSAFE_BESIDE_SYS.iter().any(|file| source.path == Path::new(file));
@@ -283,6 +298,17 @@ fn tests_name_the_binary_by_the_place_where_everybody_reaches_it() {
     assert!(breaks(names_no_place_of_the_build, "control.rs", named));
     assert!(!breaks(names_no_place_of_the_build, "support/program.rs", named));
     let broken: Vec<_> = files_of("tests").iter().flat_map(names_no_place_of_the_build).collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_oracle_has_its_own_constants() {
+    let path = "support/engine/oracle.rs";
+    assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{Action, REAP_GRACE,\n    Time};\n"));
+    assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise::REAP_GRACE;\n"));
+    assert!(breaks(judges_by_its_own_rules, path, "use stepdown::supervise;\n"));
+    assert!(!breaks(judges_by_its_own_rules, path, "use stepdown::supervise::{\n    Action,\n    Time,\n};\n"));
+    let broken: Vec<_> = files_of("tests").iter().flat_map(judges_by_its_own_rules).collect();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 

@@ -6,6 +6,7 @@ pub mod natures;
 pub mod oracle;
 pub mod oracle_asks;
 pub mod oracle_checks;
+pub mod oracle_constants;
 pub mod oracle_events;
 pub mod oracle_judge;
 pub mod oracle_reload;

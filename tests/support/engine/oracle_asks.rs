@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use stepdown::config::probe::Then;
-use stepdown::supervise::{AWAIT_PAUSE, FIRST_READY_PAUSE, Id, ProbeKind, ProbeResult, Readiness, Role, Start, Time};
+use stepdown::supervise::{Id, ProbeKind, ProbeResult, Readiness, Role, Start, Time};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
+use super::oracle_constants::{AWAIT_PAUSE, FIRST_READY_PAUSE};
 
 impl Oracle {
     /// Its program was executed.

@@ -1,8 +1,9 @@
 //! What the oracle checks between two steps: that nothing was left undone, and that the engine says what is.
 
-use stepdown::supervise::{Id, Phase, REAP_GRACE, Role, Supervisor, Time};
+use stepdown::supervise::{Id, Phase, Role, Supervisor, Time};
 
 use super::oracle::{Is, NEVER, Oracle, Proc, Property, Svc};
+use super::oracle_constants::REAP_GRACE;
 
 impl Oracle {
     /// Checks what must be true between two steps.

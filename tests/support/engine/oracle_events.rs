@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use stepdown::config::service::{Kind, RestartPolicy, STABLE_AFTER};
-use stepdown::supervise::{Event, Exit, Id, MIN_PAUSE, Pid, REAP_GRACE, Readiness, Request, Role, Start, Time};
+use stepdown::config::service::{Kind, RestartPolicy};
+use stepdown::supervise::{Event, Exit, Id, Pid, Readiness, Request, Role, Start, Time};
 
 use super::oracle::{Asking, Ending, Is, NEVER, Oracle, Proc, Reason, Svc};
+use super::oracle_constants::{MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
 use super::oracle_stop::code_of;
 
 impl Oracle {

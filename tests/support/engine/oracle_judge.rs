@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use stepdown::config::values::Signal;
-use stepdown::supervise::{
-    Action, END_OF_INPUT_TIMEOUT, Exit, FailureReason, Id, Pid, REAP_GRACE, Report, Role, StopReason, Target,
-};
+use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, StopReason, Target};
 
 use super::oracle::{Is, Oracle, Proc, Property, Reason, Svc};
+use super::oracle_constants::{END_OF_INPUT_TIMEOUT, REAP_GRACE, is_for_pid_one, is_stopping};
 
 impl Oracle {
     /// Judges an action.
@@ -163,7 +162,7 @@ impl Oracle {
         let spec = self.services[id.0].spec.clone();
         let reason = self.stop.as_ref().map(|stop| stop.reason);
         let expected = match reason {
-            Some(Reason::Signal(sent)) if spec.relays_stop_signal && !sent.is_for_pid_one() => sent,
+            Some(Reason::Signal(sent)) if spec.relays_stop_signal && !is_for_pid_one(sent) => sent,
             Some(_) | None => spec.stop.signal,
         };
         let leftovers = self.due.leftovers.remove(&id);
@@ -201,11 +200,11 @@ impl Oracle {
         let kill_at = self.kill_at(id);
         let told = self.proc(id).map(|proc| (id, proc.pid, to));
         let continued = self.due.continued.take();
-        let first = if signal.is_stopping() { told } else { None };
+        let first = if is_stopping(signal) { told } else { None };
         self.demand(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
             format!("{signal} to {told:?} after CONT to {continued:?}")
         });
-        self.due.cont = told.filter(|_| !signal.is_stopping());
+        self.due.cont = told.filter(|_| !is_stopping(signal));
         if let Some(proc) = self.proc_mut(id) {
             proc.group_told |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stepdown::supervise::{Exit, Id, LAYER_RESERVE, REAP_GRACE, Role, Time};
+use stepdown::supervise::{Exit, Id, Role, Time};
 
 use super::oracle::{Is, Oracle, Property, Reason, Stopping};
+use super::oracle_constants::{LAYER_RESERVE, REAP_GRACE};
 
 /// The code that a parent would see.
 pub fn code_of(exit: Exit) -> u8 {

@@ -1,0 +1,37 @@
+//! The times and signals that the oracle judges by, written down a second time: taken from the engine, they could not show
+//! that it has others. `tests/architecture.rs` checks that the oracle imports types alone.
+
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+
+/// How long after KILL a process may still be there (DESIGN §8).
+pub const REAP_GRACE: Duration = Duration::from_millis(250);
+
+/// What the stop keeps for every layer that comes later (DESIGN §8).
+pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
+
+/// How long a service that reads another one's output may take to end by itself, after the end of its input.
+pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two questions for something outside the container (DESIGN §4, `wait_for`).
+pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between the first two questions whether a service is ready (DESIGN §4, `ready`).
+pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
+
+/// The shortest pause between two starts (DESIGN §4, `restart`).
+pub const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// So long up, and the failures before do not count any more (DESIGN §4, `restart`).
+pub const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// Returns whether the kernel drops it when CONT comes after it (signal(7)).
+pub fn is_stopping(signal: Signal) -> bool {
+    matches!(signal.number(), 19..=22) // STOP, TSTP, TTIN, TTOU
+}
+
+/// Returns whether it asks PID 1 alone for a stop, so that no service is told with it.
+pub fn is_for_pid_one(signal: Signal) -> bool {
+    matches!(signal.number(), 30 | 37) // PWR, RTMIN+3
+}
