@@ -2,7 +2,7 @@
 //!
 //! | modules | what is tested | needs |
 //! |---|---|---|
-//! | `architecture`, `readme` | the source, the documents | nothing |
+//! | `architecture`, `mutations`, `readme` | the source, the documents | nothing |
 //! | `config`, `plan` | texts in, values and messages out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
 //! | `cli` | the binary, called at a prompt | nothing |
@@ -39,6 +39,7 @@ mod log_files;
 mod log_flow;
 mod main_command;
 mod main_signals;
+mod mutations;
 mod notify;
 mod own;
 mod pid1_filter;
