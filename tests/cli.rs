@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::program::program;
+use crate::support::skip::skipped;
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -88,12 +89,4 @@ fn is_root() -> bool {
 fn can(program: &str, arguments: &[&str]) -> bool {
     let works = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     works || skipped(&format!("`{program} {}` does not work here", arguments.join(" ")))
-}
-
-/// Fails where nothing may be skipped.
-fn skipped(why: &str) -> bool {
-    let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
-    assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
-    println!("SKIPPED ({why})");
-    false
 }

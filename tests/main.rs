@@ -1,8 +1,9 @@
-//! All tests that are no unit tests, in one program: what they share is compiled once, and one program is linked.
+//! All tests that are no unit tests and run something, in one program: what they share is compiled once, and one program is
+//! linked. `architecture.rs`, which only reads the sources, is another.
 //!
 //! | modules | what is tested | needs |
 //! |---|---|---|
-//! | `architecture`, `mutations`, `readme` | the source, the documents | nothing |
+//! | `readme` | the generated parts of the README | nothing |
 //! | `config`, `plan` | texts in, values and messages out | nothing |
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
 //! | `cli` | the binary, called at a prompt | nothing |
@@ -15,7 +16,6 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests and their helpers run programs, and fail where they cannot
 
 mod alike;
-mod architecture;
 mod blocking;
 mod calendar;
 mod cli;
@@ -39,7 +39,6 @@ mod log_files;
 mod log_flow;
 mod main_command;
 mod main_signals;
-mod mutations;
 mod notify;
 mod own;
 mod pid1_filter;

@@ -1,5 +1,6 @@
 //! `run::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
 
+use crate::support::skip::skipped;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{IoSlice, Read};
@@ -103,7 +104,8 @@ fn a_directory_that_is_gone_is_told() {
 #[test]
 fn strangers_are_not_heard_and_root_is() {
     if !geteuid().is_root() {
-        return println!("SKIPPED (needs root)");
+        skipped("needs root");
+        return;
     }
     let (sender, mut receiver, _) = opened(None, Uid(4242));
     let send_as = |uid| {

@@ -4,6 +4,7 @@
 mod scene;
 
 use crate::support::own_support;
+use crate::support::skip::skipped;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -42,7 +43,10 @@ fn a_port_accepts_by_address_and_by_name() {
 
 #[test]
 fn ipv6_is_spoken_where_there_is_any() {
-    let Ok(listener) = TcpListener::bind("[::1]:0") else { return println!("SKIPPED (no IPv6)") };
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        skipped("no IPv6");
+        return;
+    };
     let port = listener.local_addr().unwrap().port();
     in_child(|| assert_eq!(Looker::new().look(&tcp("::1", port), LONG), ProbeResult::Pass));
 }
@@ -74,7 +78,10 @@ fn a_resolver_that_never_answers_holds_nobody_up() {
     jailed(|_| {
         // Nobody reads from it.
         let silent = UdpSocket::bind("127.0.0.77:53");
-        let Ok(_silent) = silent else { return println!("SKIPPED (port 53 is taken)") };
+        let Ok(_silent) = silent else {
+            skipped("port 53 is taken");
+            return;
+        };
         fs::write("/mnt/resolv.conf", "nameserver 127.0.0.77\noptions timeout:30\n").unwrap();
         bind(Path::new("/mnt/resolv.conf"), Path::new("/etc/resolv.conf"));
         let answer = Looker::new().look(&tcp("db.example", 1), SHORT);

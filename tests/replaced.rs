@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::support::jail::skipped;
+use crate::support::skip::skipped;
 use inits::ORPHAN;
 
 /// What is seen of a run: exit code, standard output, standard error without process ids.

@@ -20,5 +20,5 @@ pub fn serialize<S: Serializer>(state: &StatusState, to: S) -> Result<S::Ok, S::
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StatusState, D::Error> {
     let word = String::deserialize(from)?;
     let state = StatusState::ALL.into_iter().find(|state| state.word() == word);
-    state.ok_or_else(|| D::Error::custom(format!("no state is called `{}`", word.escape_default())))
+    state.ok_or_else(|| D::Error::custom(format!("no state is called `{}`", crate::text::shown(&word))))
 }

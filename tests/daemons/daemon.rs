@@ -8,9 +8,10 @@ use std::process::{Child, Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::docker::{PATIENCE, binary_problem, both, can_run, wait_for};
+use crate::support::docker::{PATIENCE, binary_problem, both, wait_for};
 use crate::support::hosted::{children, remove_cgroups, uids_of};
 use crate::support::rootfs;
+use crate::support::skip::can_run;
 
 /// Where the remapped ids begin on the host.
 pub const FIRST: u32 = 200_000;

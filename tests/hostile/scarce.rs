@@ -154,7 +154,7 @@ fn where_numbers_are_used_again_at_once_no_signal_reaches_the_wrong_one() {
         return;
     }
     if !pid_max_is_the_namespaces() {
-        crate::support::jail::skipped("before Linux 6.14 a PID namespace has no pid_max of its own");
+        crate::support::skip::skipped("before Linux 6.14 a PID namespace has no pid_max of its own");
         return;
     }
     let canary = "command = [\"/bin/sh\", \"-c\", \"for s in HUP INT QUIT USR1 USR2; do trap \\\"echo hit by $s\\\" $s; done; \
@@ -213,7 +213,7 @@ fn who_cannot_be_killed_is_named_and_holds_up_nobody_else() {
         return;
     }
     let Some(freezer) = Freezer::new() else {
-        crate::support::jail::skipped("there is no freezer of control groups version 1");
+        crate::support::skip::skipped("there is no freezer of control groups version 1");
         return;
     };
     let web = "command = [\"sleep\", \"600\"]\nstop = { timeout = \"300ms\" }\n";

@@ -9,9 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::docker::{binary_problem, both, can_run, wait_for};
+use crate::support::docker::{binary_problem, both, wait_for};
 use crate::support::hosted::{self, children, remove_cgroups};
 use crate::support::rootfs;
+use crate::support::skip::can_run;
 
 /// Who it is on the host.
 pub const UID: u32 = 61_500;

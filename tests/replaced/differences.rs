@@ -59,7 +59,7 @@ fn that_there_is_no_terminal_is_told_with_vv() {
 #[test]
 fn a_signal_that_may_not_be_sent_ends_nobody() {
     if !nix::unistd::geteuid().is_root() {
-        crate::support::jail::skipped("another user needs root");
+        crate::support::skip::skipped("another user needs root");
         return;
     }
     // The child becomes another user with the one capability left to do so; the init has none to signal it.

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::inits::{Init, ORPHAN, SAYS, both, lines, state, until};
-use crate::support::jail::skipped;
+use crate::support::skip::skipped;
 
 const TOLD: [&str; 2] = ["0", "1"];
 

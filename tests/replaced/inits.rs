@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::jail::{self, LIMIT, skipped};
+use crate::support::jail::{self, LIMIT};
+use crate::support::skip::skipped;
 
 /// Says `ready PID`, then the number of each signal that comes, for a minute. (Perl handles faults at once, amid
 /// a `print`, whose buffer would then be written twice.)

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use super::inits::{Init, ORPHAN, both, lines, state, until};
-use crate::support::jail::skipped;
+use crate::support::skip::skipped;
 
 /// Leaves two orphans; ends when it is the only child of the init.
 const REAPING: &str = "sh -c \"$0\" > /dev/null; sh -c \"$0\" > /dev/null; \

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::docker::{binary_problem, both, can_run};
+use crate::support::docker::{binary_problem, both};
 use crate::support::rootfs;
+use crate::support::skip::can_run;
 
 /// Whom runc itself runs as in a rootless cell.
 pub const STRANGER: u32 = 61_501;

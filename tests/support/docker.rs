@@ -5,6 +5,7 @@ mod compose;
 mod container;
 mod image;
 
+use crate::support::skip::can_run;
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,19 +26,6 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// Every container, volume and image of ours carries it, with the run's name, so that `.ci/clean` finds what a killed
 /// test left.
 const LABEL: &str = "stepdown-test";
-
-/// Returns whether nothing hinders a test; else says `SKIPPED (why)`.
-///
-/// # Panics
-/// Under `STEPDOWN_TEST_STRICT=1`, if something does: a skip is a failure then.
-pub fn can_run(hindrance: Option<String>) -> bool {
-    if let Some(why) = &hindrance {
-        let strict = std::env::var_os("STEPDOWN_TEST_STRICT").is_some_and(|value| !value.is_empty());
-        assert!(!strict, "SKIPPED ({why}), and STEPDOWN_TEST_STRICT is set");
-        println!("SKIPPED ({why})");
-    }
-    hindrance.is_none()
-}
 
 /// Proof that a daemon, the base image and the static binary are at hand.
 pub struct Docker {

@@ -4,9 +4,9 @@
 mod life;
 pub mod screen;
 
+use crate::support::skip::skipped;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -38,14 +38,6 @@ pub fn possible() -> bool {
 /// Whether somebody without root can be given a range of ids here; says so as [`possible`] does.
 pub fn subordinate_ids_possible() -> bool {
     Path::new("/usr/bin/newuidmap").exists() || skipped("there is no /usr/bin/newuidmap: install uidmap")
-}
-
-pub fn skipped(why: &str) -> bool {
-    // Not `eprintln`, which the test harness would keep to itself.
-    let name = std::thread::current().name().unwrap_or_default().to_owned();
-    writeln!(std::io::stderr(), "SKIPPED ({why}): {name}").expect("stderr can be written");
-    assert!(std::env::var_os("STEPDOWN_TEST_STRICT").is_none_or(|strict| strict != "1"), "skipped: {why}");
-    false
 }
 
 /// Runs tests, by their full names, once more, with the programs under test where a checkout may lie as well: below `/tmp`, which is

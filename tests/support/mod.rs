@@ -12,3 +12,4 @@ pub mod probe_path;
 pub mod program;
 pub mod record;
 pub mod rootfs;
+pub mod skip;

@@ -1,7 +1,7 @@
 //! The mutations of the engine (`.ci/mutations`), without running them: every one applies to the engine as it is, and names
 //! tests that exist. `.ci/mutate` runs them.
 
-#[path = "mutations/main.rs"]
+#[path = "../mutations/main.rs"]
 #[allow(dead_code)] // what `.ci/mutate` calls as a program of its own
 mod program;
 
