@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::{App, Container, DropPolicy, Level, LogFormat, STOP_TIMEOUT, Without};
 use super::container_keys;
+use super::line_endings;
 use super::main_toml;
 use super::own_toml;
 use super::paths;
@@ -46,7 +47,8 @@ pub struct ContainerFile {
 
 /// Reads the container file; an empty text gives the defaults.
 pub fn read(text: &str, report: &mut Report<'_>) -> ContainerFile {
-    Document::parse(text).walk(&container_keys::CONTAINER, report, whole)
+    let unix = line_endings::unix(text);
+    Document::parse(&unix, line_endings::windows(text)).walk(&container_keys::CONTAINER, report, whole)
 }
 
 fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {

@@ -14,6 +14,7 @@ mod graph;
 pub mod key_lines;
 pub mod keys;
 mod limits;
+mod line_endings;
 mod log_format;
 mod log_toml;
 mod main_toml;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::Content;
 use super::bytes;
+use super::line_endings::{self, TO_UNIX};
 use super::quote::quoted;
 use super::report::Report;
 use crate::error::{Place, Problem, Problems, Remedy};
@@ -127,16 +128,28 @@ impl<'c> ServiceDir<'c> {
         }
     }
 
-    /// The kernel executes ELF and `#!`; anything else is ENOEXEC at each start, and `#!/bin/sh\r` is "not found".
+    /// The kernel executes ELF and `#!`; anything else is ENOEXEC at each start, `#!/bin/sh\r` is "not found", and a shell
+    /// fails on a carriage return further down.
     fn check_first_line(&mut self, name: &str, bytes: &[u8]) {
         let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         if bytes.starts_with(b"\x7fELF") {
             return;
         }
-        if !first.starts_with(b"#!") {
+        let Some(interpreter) = first.strip_prefix(b"#!") else {
             self.problem(name, "does not begin with `#!`, so that nothing can execute it", "begin it with `#!/bin/sh`");
-        } else if first.ends_with(b"\r") {
-            self.problem(name, "has Windows line ends", "save it with Unix ones (dos2unix)");
+            return;
+        };
+        let interpreter = String::from_utf8_lossy(interpreter);
+        let is_shell = interpreter.split_whitespace().any(line_endings::is_shell);
+        let bad = match first.ends_with(b"\r") {
+            true => Some(1),
+            false if is_shell => line_endings::first_bad_line(&String::from_utf8_lossy(bytes)),
+            false => None,
+        };
+        if let Some(line) = bad {
+            let path = self.path(name);
+            let remedy = format!("save it with Unix ones: `{TO_UNIX} {}`", shown(&path));
+            self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", remedy));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::calendar::Calendar;
 use super::cron::Cron;
 use super::draft::{Draft, Link, Relation};
+use super::line_endings;
 use super::log_toml;
 use super::paths;
 use super::probe_toml::{self, HealthKeys};
@@ -28,7 +29,9 @@ const LEAST_PERIOD: Duration = Duration::from_secs(1);
 
 /// Reads one service's file. What is wrong goes to `report`; the draft then has defaults in its place.
 pub fn read(name: &ServiceName, text: &str, report: &mut Report<'_>) -> Draft {
-    Document::parse(text).walk(&service_keys::SERVICE, report, |table, report| draft(name, table, report))
+    let unix = line_endings::unix(text);
+    let document = Document::parse(&unix, line_endings::windows(text));
+    document.walk(&service_keys::SERVICE, report, |table, report| draft(name, table, report))
 }
 
 fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draft {
@@ -192,7 +195,10 @@ fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
                 script.refuse("write what to run", report);
                 nothing
             }
-            Some(text) => Command::Script(text.to_owned()),
+            Some(text) => {
+                script.check_script(text, report);
+                Command::Script(text.to_owned())
+            }
             None => nothing,
         },
     }

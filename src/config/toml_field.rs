@@ -11,6 +11,7 @@ use toml::de::DeValue;
 
 use super::foreign_words;
 use super::keys::{KeyDoc, TableDoc};
+use super::line_endings;
 use super::quote::{escaped, quoted};
 use super::report::{Lines, Report};
 use super::suggest;
@@ -195,12 +196,26 @@ impl<'t> Field<'t> {
         let words = self.strings(report)?;
         match words.first() {
             Some((_, program)) if !program.is_empty() => {
+                if line_endings::is_shell(program) {
+                    words.iter().skip(1).for_each(|(field, word)| field.check_script(word, report));
+                }
                 Some(words.iter().map(|(_, word)| OsString::from(word)).collect())
             }
             _ => {
                 report.line(self.line, format!("{} names no program", self.name), self.paste());
                 None
             }
+        }
+    }
+
+    /// Reports a script whose lines end with a carriage return, as `\r\n` in a string of one line makes them.
+    pub fn check_script(&self, script: &str, report: &mut Report<'_>) {
+        if let Some(line) = line_endings::first_bad_line(script) {
+            let what = format!(
+                "line {line} of {} ends with a carriage return, which the shell takes for a part of the last word",
+                self.name
+            );
+            report.line(self.line, what, "write `\\n` in the place of `\\r\\n`");
         }
     }
 

@@ -5,10 +5,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::keys::TableDoc;
+use super::line_endings::TO_UNIX;
 use super::quote::ticked;
 use super::report::{Lines, Report};
 use super::toml_table::Table;
 use super::toml_words::{self, Scope, Words};
+use crate::text::shown;
 
 /// Of a larger file only the first syntax error is told: nobody writes such a file by hand, and the parser keeps an error
 /// for each byte of a bomb (SECURITY T33).
@@ -20,11 +22,13 @@ pub struct Document<'t> {
     root: Spanned<DeTable<'t>>,
     errors: Vec<Error>,
     text: &'t str,
+    /// The lines that had a Windows line ending.
+    windows: Vec<usize>,
 }
 
 impl<'t> Document<'t> {
-    /// Parses; what is wrong is kept for [`Document::walk`].
-    pub fn parse(text: &'t str) -> Self {
+    /// Parses a text with Unix line endings, of which `windows` were others; what is wrong is kept for [`Document::walk`].
+    pub fn parse(text: &'t str, windows: Vec<usize>) -> Self {
         let (root, mut errors) = match text.len() {
             ..=RECOVERED_UP_TO => DeTable::parse_recoverable(text),
             _ => match DeTable::parse(text) {
@@ -33,7 +37,7 @@ impl<'t> Document<'t> {
             },
         };
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-        Self { lines: Lines::of(text), root, errors, text }
+        Self { lines: Lines::of(text), root, errors, text, windows }
     }
 
     /// Reads the file's keys with `read`, and reports syntax errors and what `read` found.
@@ -47,6 +51,12 @@ impl<'t> Document<'t> {
         read: impl FnOnce(&Table<'t>, &mut Report<'p>) -> T,
     ) -> T {
         let misread_from = self.report_syntax(report);
+        let mut texts = Vec::new();
+        self.root.get_ref().iter().for_each(|(key, value)| self.windows_texts(key.get_ref(), value, &mut texts));
+        if let Some((key, line)) = texts.into_iter().min_by_key(|(_, line)| *line) {
+            let remedy = format!("save the file with Unix ones: `{TO_UNIX} {}`", shown(report.path()));
+            report.line(line, format!("the text of {} has Windows line endings (CRLF)", ticked(key)), remedy);
+        }
         let mut found = Report::new(report.path());
         let table = Table::open("", self.root.get_ref(), &self.lines, 1, doc, &mut found);
         let value = read(&table, &mut found);
@@ -56,6 +66,20 @@ impl<'t> Document<'t> {
             None => broken.is_empty(),
         });
         value
+    }
+
+    /// Finds texts of several lines whose lines had Windows line endings: their values would have them too.
+    fn windows_texts<'k>(&self, key: &'k str, value: &Spanned<DeValue<'t>>, found: &mut Vec<(&'k str, usize)>) {
+        match value.get_ref() {
+            DeValue::String(_) => {
+                let (first, last) = (self.lines.at(value.span().start), self.lines.at(value.span().end));
+                // The line on which it is closed may end as it likes.
+                found.extend(self.windows.iter().find(|line| (first..last).contains(line)).map(|line| (key, *line)));
+            }
+            DeValue::Array(all) => all.iter().for_each(|value| self.windows_texts(key, value, found)),
+            DeValue::Table(all) => all.iter().for_each(|(_, value)| self.windows_texts(key, value, found)),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        }
     }
 
     /// Reports one error for each line; returns the first line that may be misread.

@@ -92,7 +92,12 @@ const STRUCTURE: [(&str, &str, &str, Scope); 38] = [
     ("invalid table", "a `[table]` line has no name, or an incomplete one", KEYS, Scope::Line),
     ("invalid inline table element", "a table in `{ }` has a value without a key", HOW, Scope::Line),
     ("cannot extend value", "a key is set both as a value and as a table", "keep one of them", Scope::Line),
-    ("carriage return", "a carriage return is not followed by a line feed", "save it with Unix line ends", Scope::Line),
+    (
+        "carriage return",
+        "a carriage return is not followed by a line feed",
+        "save it with Unix line endings",
+        Scope::Line,
+    ),
     ("invalid comment character", "a comment has a control character", "remove it", Scope::Line),
     ("unexpected content", "a line goes on behind its end", "write one key on each line", Scope::Line),
     ("unexpected key or value", "a line has more than one value", "write one key on each line", Scope::Line),

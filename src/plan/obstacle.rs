@@ -218,7 +218,7 @@ fn needs(needed: &Path, why: &Obstacle) -> Option<(String, String)> {
     if *why == Obstacle::Missing {
         let what = format!("it needs `{name}`, which is not in this image");
         let help = match needed.as_os_str().as_encoded_bytes().ends_with(b"\r") {
-            true => "write the file with Unix line ends (`sed -i 's/\\r$//'`)",
+            true => "write the file with Unix line endings (`sed -i 's/\\r$//'`)",
             false => "install that, or write a program that this image can run",
         };
         return Some((what, help.to_owned()));
@@ -253,7 +253,7 @@ mod tests {
     fn what_is_wrong_with_an_interpreter_is_told_of_the_interpreter() {
         let of = |path: &str, why| Obstacle::Needs { path: path.into(), why: Box::new(why) };
         let said = |obstacle: Obstacle| obstacle.explanation(Path::new("/x"));
-        assert!(said(of("/bin/sh\r", Obstacle::Missing)).contains("Unix line ends"));
+        assert!(said(of("/bin/sh\r", Obstacle::Missing)).contains("Unix line endings"));
         let shell = Obstacle::Architecture { built_for: architecture(183), here: "amd64" };
         assert_eq!(
             said(of("/bin/sh", shell)),

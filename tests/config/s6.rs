@@ -109,10 +109,19 @@ fn programs_must_be_executable() {
         dir([("run", program("echo hi\n"))]),
         &["W/run: does not begin with `#!`, so that nothing can execute it; begin it with `#!/bin/sh`"],
     );
-    says(
-        dir([("run", program("#!/bin/sh\r\necho\r\n"))]),
-        &["W/run: has Windows line ends; save it with Unix ones (dos2unix)"],
-    );
+    for (name, text, line) in [
+        ("run", "#!/bin/sh\r\necho\r\n", 1),
+        ("run", "#!/bin/sh\n# a web server\nexec web\r\n", 3),
+        ("finish", "#!/usr/bin/with-contenv bash\n\r\nexit 0\n", 2),
+    ] {
+        let told = format!(
+            "W/{name}:{line}: has Windows line endings (CRLF); save it with Unix ones: `sed -i 's/\\r$//' W/{name}`"
+        );
+        says(longrun([(name, program(text))]), &[&told]);
+    }
+    for text in ["#!/usr/bin/python3\nprint()\r\n", "#!/bin/sh\nprintf 'PING\r\n' | nc localhost 6379\n"] {
+        web(dir([("run", program(text))])).config();
+    }
     says(dir([("run", dir([]))]), &["W/run: is a directory; put a regular file there, or remove it"]);
     says(
         dir([("run", Content::Other("dangling link"))]),

@@ -1,5 +1,6 @@
 //! Files that are no TOML, or no text at all.
 
+use stepdown::config::service::Command;
 use stepdown::config::{Content, MAX_FILE};
 
 use super::given::{PLAIN, dir, file, given};
@@ -134,4 +135,40 @@ fn of_a_file_larger_than_anybody_writes_only_the_first_slip_is_told() {
     given()
         .toml("web", &format!("{comment}command = a\nuser = b\nnice = 99\n"))
         .web_says(&["201: `a` is not a TOML value; strings need quotes: \"a\""]);
+}
+
+#[test]
+fn a_text_with_windows_line_endings_is_told_with_its_line_and_one_line_of_it_does_no_harm() {
+    let sed = "save the file with Unix ones: `sed -i 's/\\r$//' /etc/services.d/web.toml`";
+    for (quote, line) in [("\"\"\"", 2), ("'''", 2)] {
+        let text = format!("type = \"longrun\"\r\nscript = {quote}\r\necho a\r\nexec b\r\n{quote}\r\n");
+        let told =
+            format!("/etc/services.d/web.toml:{line}: the text of `script` has Windows line endings (CRLF); {sed}");
+        given().toml("web", &text).says(&[&told]);
+    }
+    let text = "command = [\"a\",\r\n  \"b\"]\r\nenvironment = { A = \"\"\"x\r\ny\"\"\" }\r\n";
+    let told = format!("/etc/services.d/web.toml:3: the text of `environment` has Windows line endings (CRLF); {sed}");
+    given().toml("web", text).says(&[&told]);
+    let config = given().toml("web", "command = [\"a\",\r\n  \"b\"]\r\nuser = \"app\"\r\n").config();
+    assert_eq!(config.services[0].command, Command::Argv(vec!["a".into(), "b".into()]));
+}
+
+#[test]
+fn a_carriage_return_that_a_shell_would_read_is_told() {
+    let told = |at: usize, line: usize, name: &str| {
+        format!(
+            "/etc/services.d/web.toml:{at}: line {line} of {name} ends with a carriage return, which the shell takes for a part \
+             of the last word; write `\\n` in the place of `\\r\\n`"
+        )
+    };
+    given().toml("web", r#"script = "echo a\r\nexec b\r\n""#).says(&[&told(1, 1, "`script`")]);
+    let text = "command = [\"x\"]\nfinish = [\"/bin/sh\", \"-c\", \"rm x\\r\"]\nstop = { signal = \"INT\" }\n";
+    given().toml("web", text).says(&[&told(2, 1, "an element of `finish`")]);
+    let main = "[main]\nhealth = { command = [\"sh\", \"-c\", \"true\\n\\r\\n\"] }\n";
+    let main_told =
+        told(2, 2, "an element of `main.health.command`").replace("/etc/services.d/web.toml", "/etc/stepdown.toml");
+    given().container(main).main("x").says(&[&main_told]);
+    // What a program is given in quotes may be meant so.
+    given().toml("web", r#"script = "printf 'PING\r\n' | nc localhost 6379""#).config();
+    given().toml("web", r#"command = ["printf", "a\r\n"]"#).config();
 }

@@ -430,7 +430,7 @@ fn an_interpreter_that_is_missing_is_named_instead_of_the_program() {
         text.contains("2 problems") && text.contains("needs `/usr/bin/python3`, which is not in this image"),
         "{text}"
     );
-    assert!(text.contains("needs `/bin/sh\\r`") && text.contains("Unix line ends"), "{text}");
+    assert!(text.contains("needs `/bin/sh\\r`") && text.contains("Unix line endings"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! Windows line endings (CRLF): taken from a file before it is parsed, and found in a script, where a shell takes the carriage
+//! return for a part of the last word. Text in, lines out; must not know where the text stood.
+
+use std::borrow::Cow;
+
+/// What removes them from a file, to paste before its name.
+pub const TO_UNIX: &str = "sed -i 's/\\r$//'";
+
+/// Programs that read a script as a shell does, by the last part of their paths.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"];
+
+/// Returns the text with Unix line endings.
+pub fn unix(text: &str) -> Cow<'_, str> {
+    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+}
+
+/// Returns the lines, counted from 1, that have a Windows line ending, in order.
+pub fn windows(text: &str) -> Vec<usize> {
+    text.split_inclusive('\n').zip(1..).filter(|(line, _)| line.ends_with("\r\n")).map(|(_, at)| at).collect()
+}
+
+/// Returns whether a program is a shell.
+pub fn is_shell(program: &str) -> bool {
+    SHELLS.contains(&program.rsplit('/').next().unwrap_or_default())
+}
+
+/// Returns the first line, counted from 1, of a shell's script that ends with a carriage return: the shell takes it for a
+/// part of the last word. In quotes it may well be meant, and in a comment it does nothing. Of what follows a here document's
+/// beginning nothing is known.
+pub fn first_bad_line(script: &str) -> Option<usize> {
+    let (mut line, mut quote, mut before) = (1, None, '\n');
+    let mut letters = script.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let ends = matches!(letters.peek(), Some('\n') | None);
+        match (letter, quote) {
+            ('\n', _) => line += 1,
+            ('\'' | '"', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            ('\r', None) if ends => return Some(line),
+            ('\\', None) if letters.peek() == Some(&'\r') => {}
+            ('\\', None | Some('"')) => {
+                line += usize::from(letters.next() == Some('\n'));
+            }
+            ('#', None) if before.is_whitespace() => {
+                while letters.peek().is_some_and(|letter| *letter != '\n') {
+                    letters.next();
+                }
+            }
+            ('<', None) if before == '<' => return None,
+            _ => {}
+        }
+        before = letter;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_ends_with_a_carriage_return_is_found_where_the_shell_would_read_it() {
+        for (script, line) in [
+            ("echo a\r\necho b\r\n", Some(1)),
+            ("echo a\n\r\n", Some(2)),
+            ("echo a\nexec b\r", Some(2)),
+            ("a \\\n  b\nc \\\r\n d", Some(3)),
+            ("# comment\r\n\necho a\r\n", Some(3)),
+            ("echo 'a\nb' \"c\n\" d\r\n", Some(3)),
+            ("printf 'PING\r\n' | nc localhost 6379\n", None),
+            ("printf \"a \\\" b\r\n\"\n", None),
+            ("printf a\\rb\n", None),
+            ("echo a#b\n# it's fine\r\n", None),
+            ("nc mail 25 <<END\nHELO x\r\nEND\n", None),
+            ("echo a\rb\n", None),
+            ("", None),
+        ] {
+            assert_eq!(first_bad_line(script), line, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn a_shell_is_known_by_its_name() {
+        assert!(is_shell("sh") && is_shell("/bin/bash") && !is_shell("/usr/bin/python3") && !is_shell(""));
+    }
+}
