@@ -16,7 +16,8 @@ use crate::support::own_support::{bind, in_child, jailed, root};
 use nix::errno::Errno;
 use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 use stepdown::config::probe::Probe;
-use stepdown::supervise::ProbeResult;
+use stepdown::run::probe::ProbeStartError;
+use stepdown::supervise::{ProbeResult, SpawnError, SpawnStage};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -256,7 +257,7 @@ fn one_look_at_a_time_and_a_cancelled_one_says_nothing() {
         let hang = command(&["sleep", "1000"]);
         let pid = looker.start(7, &hang, LONG).unwrap();
         assert!(looker.probes.is_looking(7) && !looker.probes.is_looking(8));
-        assert_eq!(looker.start(7, &hang, LONG).unwrap_err().errno, Errno::EBUSY as i32);
+        assert_eq!(looker.start(7, &hang, LONG), Err(ProbeStartError::InProgress));
         let other = looker.start(8, &command(&["false"]), LONG).unwrap();
         assert_eq!(looker.bury(other), Some((8, badly("code 1"))));
         looker.probes.cancel(7);
@@ -319,7 +320,7 @@ fn a_look_that_cannot_become_the_service_says_why() {
         let mut wrong = launch();
         wrong.directory = Some(c"/nowhere/at/all".to_owned());
         let asked = looker.look_with(&command(&["true"]), LONG, wrong);
-        assert_eq!(asked, badly("cannot change to the working directory: No such file or directory"));
+        assert_eq!(asked, badly("cannot change to the directory /nowhere/at/all: No such file or directory"));
         // Where nothing is executed, the directory does not matter.
         let mut wrong = launch();
         wrong.directory = Some(c"/nowhere/at/all".to_owned());
@@ -344,14 +345,14 @@ fn no_process_and_no_descriptor_are_refusals_that_leave_nothing_behind() {
         let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 3, hard).unwrap();
         let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
-        assert_eq!((refused.what.as_str(), refused.errno), ("cannot make a pipe", Errno::EMFILE as i32));
+        assert_eq!(refused, SpawnError::new(SpawnStage::Pipe, Errno::EMFILE as i32).into());
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, soft, hard).unwrap();
         own_support::forbid(&[
             own_support::Forbidden::all(nix::libc::SYS_clone, Errno::EAGAIN as i32),
             own_support::Forbidden::all(nix::libc::SYS_clone3, Errno::EAGAIN as i32),
         ]);
         let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
-        assert_eq!((refused.what.as_str(), refused.errno), ("cannot fork", Errno::EAGAIN as i32));
+        assert_eq!(refused, SpawnError::new(SpawnStage::Fork, Errno::EAGAIN as i32).into());
         assert!(!looker.probes.is_looking(1) && looker.probes.deadline().is_none());
         assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count(), before);
     });

@@ -16,7 +16,9 @@ use crate::support::engine::rng::Rng;
 use crate::support::engine::transitions::{Kind, Reached, impossible};
 use crate::support::engine::world::World;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, Supervisor, Time};
+use stepdown::supervise::{
+    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, SpawnStage, Supervisor, Time,
+};
 
 /// How many worlds.
 ///
@@ -183,7 +185,7 @@ fn the_world_of_a_seed() {
 /// An event that need not make sense.
 fn nonsense(rng: &mut Rng) -> Event {
     let id = if rng.percent(95) { Id(usize::try_from(rng.below(5)).expect("small")) } else { Id(usize::MAX) };
-    let why = SpawnError::new(String::new(), i32::MIN);
+    let why = SpawnError::new(SpawnStage::Unknown, i32::MIN);
     let exit = if rng.percent(50) { Exit::Signal(Signal::KILL) } else { Exit::Code(rng.pick(&[0, 1, 125, 255])) };
     match rng.below(48) {
         40 => Event::Ask(Request::Start(id)),

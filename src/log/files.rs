@@ -14,6 +14,7 @@ use super::store::{ROOM, Store};
 use super::writer::{Received, Writer, WriterReport};
 use crate::config::service::LogDirectory;
 use crate::sys::privilege::FilesOf;
+use crate::sys::process::spawn_words;
 use crate::text::shown;
 
 /// Delay before a writer that was killed or could not be started is started again.
@@ -84,8 +85,7 @@ impl FileLog {
                 true
             }
             Err(why) => {
-                let errno = nix::errno::Errno::from_raw(why.errno).desc();
-                let what = format!("{}: {}: {errno}", self.current_path(), why.what);
+                let what = format!("{}: {}", self.current_path(), spawn_words::words(&why));
                 if self.write_error.is_none() {
                     tracing::error!("{}: cannot write {what}; its output waits", self.service);
                 }

@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, re
 
 use super::clock::Now;
 use super::store::Store;
-use crate::supervise::{Pid, SpawnError};
+use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::process::spawn;
 
 /// Most bytes of one message: a few messages fit into a socket's buffer.
@@ -95,7 +95,7 @@ impl Writer {
     /// # Errors
     /// When no socket or process can be created.
     pub fn start(store: Store, reopening: bool) -> Result<Self, SpawnError> {
-        let refused = |errno: Errno| SpawnError::new("cannot make a socket", errno as i32);
+        let refused = |errno: Errno| SpawnError::new(SpawnStage::Socket, errno as i32);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(refused)?;
         let pid = spawn::helper(theirs, |socket| {

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use nix::errno::Errno;
-
 use crate::config::quote::quoted;
 use crate::supervise::{Event, Exit, Id, ProbeResult, Request};
+use crate::sys::process::spawn_words;
 
 /// Returns an event as `key=value`; `name` is what a service is called.
 pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
@@ -14,7 +13,7 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
         Event::Begin => "event=begin".to_owned(),
         Event::Spawned { id, pid } => format!("{} pid={}", of("spawned", *id), pid.0),
         Event::SpawnFailed { id, why } => {
-            format!("{} why={}", of("spawn-failed", *id), quoted(&why.words(Errno::from_raw(why.errno).desc())))
+            format!("{} why={}", of("spawn-failed", *id), quoted(&spawn_words::words(why)))
         }
         Event::Executed { id } => of("executed", *id),
         Event::Ready { id } => of("ready", *id),
@@ -61,7 +60,7 @@ const fn yes(yes: bool) -> &'static str {
 mod tests {
     use super::*;
     use crate::config::values::Signal;
-    use crate::supervise::{Pid, SpawnError};
+    use crate::supervise::{Pid, SpawnError, SpawnStage};
 
     #[test]
     fn an_event_is_keys_and_values_and_no_value_of_the_language() {
@@ -73,7 +72,10 @@ mod tests {
                 "event=exited service=web signal=SIGKILL group_left=yes",
             ),
             (
-                Event::SpawnFailed { id, why: SpawnError::new("cannot execute `/a b`", 2) },
+                Event::SpawnFailed {
+                    id,
+                    why: SpawnError { object: Some("/a b".into()), ..SpawnError::new(SpawnStage::Exec, 2) },
+                },
                 "event=spawn-failed service=web why=\"cannot execute `/a b`: No such file or directory\"",
             ),
             (

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::event_loop::EventLoop;
+use super::probe::ProbeStartError;
 use super::process_manager::ProcessManager;
 use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
-use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, Time};
+use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, SpawnStage, Time};
 
 /// Who asks a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,15 +45,13 @@ impl ProcessManager {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
     pub fn start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_start_probe(id, start_probe, now) {
-            let why = why.words(Errno::from_raw(why.errno).desc());
-            events.push_back(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
+            events.push_back(Event::ProbeResult { id, answer: ProbeResult::Fail(why.to_string()) });
         }
     }
 
-    fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), SpawnError> {
-        let nothing = || SpawnError::new("cannot find what to ask".to_owned(), Errno::EINVAL as i32);
-        let member = self.members.get(id.0).ok_or_else(nothing)?;
-        let (probe, timeout) = probe_of(&member.service, start_probe).ok_or_else(nothing)?;
+    fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
+        let member = self.members.get(id.0).ok_or(ProbeStartError::NothingToProbe)?;
+        let (probe, timeout) = probe_of(&member.service, start_probe).ok_or(ProbeStartError::NothingToProbe)?;
         let launch = member.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
         Ok(())
@@ -88,8 +87,8 @@ impl ProcessManager {
         words: &[OsString],
         timeout: Duration,
         now: Instant,
-    ) -> Result<(), SpawnError> {
-        let nobody = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
+    ) -> Result<(), ProbeStartError> {
+        let nobody = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
         let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
         let launch = member.command(&self.context, Descriptors::default(), file)?;
         self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;

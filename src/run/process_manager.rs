@@ -28,7 +28,7 @@ use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::log::logs::{Logs, READ_BUDGET};
 use crate::log::own_messages::Stream;
 use crate::run::probe::Probes;
-use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, Target};
+use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStage, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
@@ -116,10 +116,9 @@ impl ProcessManager {
     }
 
     fn try_start(&mut self, id: Id, role: Role, after: Option<Exit>) -> Result<Pid, SpawnError> {
-        let no_pipe = |errno: Errno| SpawnError::new("cannot make a pipe".to_owned(), errno as i32);
-        let no_memory =
-            |errno: Errno| SpawnError::new("cannot get memory for environment_file".to_owned(), errno as i32);
-        let unknown = || SpawnError::new("cannot find the service".to_owned(), Errno::EINVAL as i32);
+        let no_pipe = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
+        let no_memory = |errno: Errno| SpawnError::new(SpawnStage::Memory, errno as i32);
+        let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
         let member = self.members.get(id.0).ok_or_else(unknown)?;
         let is_main = member.is_main();
         let uid = member.plan.credentials.uid;
@@ -185,8 +184,7 @@ impl ProcessManager {
     pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
         let reads = |pid: &Pid| self.process_table.is_reading_file(*pid);
         if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
-            let what = "its environment_file is still being read".to_owned();
-            return Err(SpawnError::new(what, Errno::EAGAIN as i32));
+            return Err(SpawnError::new(SpawnStage::AwaitFile, Errno::EAGAIN as i32));
         }
         Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
     }

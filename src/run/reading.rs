@@ -14,7 +14,7 @@ use super::watch::{Key, Watch};
 use crate::config::units::duration_words;
 use crate::error::cause_words;
 use crate::supervise::Pid;
-use crate::sys::process::spawn;
+use crate::sys::process::{spawn, spawn_words};
 
 /// A disk that was asleep answers within this.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ impl Reading {
             // One that is not waited for any more needs nothing.
             let _unread = File::from(to).write_all(&read());
         });
-        let pid = pid.map_err(|why| why.words(nix::errno::Errno::from_raw(why.errno).desc()))?;
+        let pid = pid.map_err(|why| spawn_words::words(&why))?;
         let from = File::from(from);
         let key = watch.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
         self.reader = Some(Reader { pid, from, key, bytes: Vec::new(), until: Instant::now() + LIMIT });

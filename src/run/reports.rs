@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
 use super::kill;
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, GivenUp, Id, Killed, Phase, Report, SpawnError};
 use crate::supervise::{StatusReason, StopReason, Supervisor};
+use crate::sys::process::spawn_words;
 
 /// What is being run, as far as it matters for what is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Stopped { id, exit, took } => {
             tracing::info!("{}: stopped with {} after {}", name(*id), words(*exit), duration_words(*took));
         }
-        Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), refusal(why)),
+        Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_words::words(why)),
         Report::Backoff { id, pause, failures } => {
             tracing::warn!(
                 "{}: starts again in {} ({} in a row)",
@@ -198,7 +197,7 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &R
             let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusals.get(&id)) {
                 (Some(why), ..) => given_up(id, why, supervisor),
                 (None, Some(exit), _) => words(exit),
-                (None, None, Some(why)) => refusal(why),
+                (None, None, Some(why)) => spawn_words::words(why),
                 (None, None, None) => "could not be started".to_owned(),
             };
             format!("{} in a row, last: {last}", count(*times, "failure"))
@@ -208,7 +207,7 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &R
             let word = supervisor.phase(*id).map_or("unknown", Phase::word);
             format!("requires {}, which is {word}", supervisor.name(*id))
         }
-        FailureReason::CannotStart(why) => refusal(why),
+        FailureReason::CannotStart(why) => spawn_words::words(why),
         FailureReason::Skipped => "left out in this mode".to_owned(),
         FailureReason::FailedBefore => "failed before the step down".to_owned(),
     }
@@ -260,7 +259,7 @@ pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusals: &Refusals) -> Str
         (_, Some(why @ GivenUp::Silent(_))) => given_up(id, why, supervisor),
         (_, None) => match (supervisor.last_exit(id), refusals.get(&id)) {
             (Some(exit), _) => ended(id, exit, supervisor),
-            (None, Some(why)) => format!("could not be started: {}", refusal(why)),
+            (None, Some(why)) => format!("could not be started: {}", spawn_words::words(why)),
             (None, None) => "could not be started".to_owned(),
         },
     }
@@ -279,11 +278,6 @@ pub fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> String {
     }
 }
 
-/// Returns why a program was not executed.
-pub fn refusal(why: &SpawnError) -> String {
-    why.words(Errno::from_raw(why.errno).desc())
-}
-
 /// Returns an exit in words: "code 3", "SIGKILL".
 pub fn words(exit: Exit) -> String {
     match exit {
@@ -299,9 +293,11 @@ pub fn count(number: u32, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
     use crate::config::service::{Restart, RestartPolicy};
-    use crate::supervise::{Event, Pid, Setup, Spec, Time};
+    use crate::supervise::{Event, Pid, Setup, SpawnStage, Spec, Time};
 
     #[test]
     fn the_limit_tells_the_last_cause() {
@@ -312,7 +308,7 @@ mod tests {
         };
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
         let (id, now) = (Id(0), Time::default());
-        let why = SpawnError::new("cannot execute `/x`".to_owned(), Errno::EACCES as i32);
+        let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32) };
         let refusals = Refusals::from([(id, why)]);
         let said = |engine: &Supervisor| reason(id, &FailureReason::Limit(1), engine, &refusals);
         assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");

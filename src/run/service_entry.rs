@@ -16,14 +16,12 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::config::zone::Zone;
 use crate::log::source::LogRoute;
 use crate::plan::{SHELL, ServicePlan, Trust};
-use crate::supervise::{Exit, Pid, Role, SpawnError};
+use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
 use crate::sys::privilege::FilesOf;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
 use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
 use crate::sys::process::program;
-use crate::sys::process::record::{CHDIR, EXEC};
-use crate::text::shown;
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.
 const SIGNALLED: &str = "256";
@@ -138,8 +136,8 @@ impl ServiceEntry {
             // alone), and a program may have come since.
             word if !is_path(word) && is_free => Program::Search(path_of(word).map_err(nul)?),
             word if !is_path(word) => {
-                let what = format!("cannot find the program `{}` in PATH", shown(word));
-                return Err(SpawnError::new(what, Errno::ENOENT as i32));
+                let explanation = "there is no such program in PATH".to_owned();
+                return Err(SpawnError { explanation, ..SpawnError::new(SpawnStage::Exec, Errno::ENOENT as i32) });
             }
             path => Program::Path(path_of(path).map_err(nul)?),
         };
@@ -187,18 +185,19 @@ impl ServiceEntry {
         self.launch(self.auxiliary_program(Role::StopCommand)?, context, descriptors, file)
     }
 
-    /// Returns a refusal with the program or directory that it is about, and whose it is.
+    /// Returns an error with the program, directory or file that it is about, and whose it is.
     pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
-        let directory = self.service.directory.as_deref().unwrap_or(Path::new("/"));
-        let what = match why.what.as_str() {
-            EXEC => format!("cannot execute `{}`", shown(self.program(role))),
-            CHDIR => format!("cannot change to the directory {}", shown(directory)),
-            other => other.to_owned(),
+        let object = match why.stage {
+            SpawnStage::Exec => Some(self.program(role).to_owned()),
+            SpawnStage::Directory => Some(self.service.directory.clone().unwrap_or_else(|| "/".into())),
+            SpawnStage::EnvironmentFile => self.service.environment_file.clone(),
+            SpawnStage::FindService | SpawnStage::FindCommand | SpawnStage::Words | SpawnStage::AwaitFile => None,
+            SpawnStage::Memory | SpawnStage::Pipe | SpawnStage::Socket | SpawnStage::NotifyFd => None,
+            SpawnStage::BlockSignals | SpawnStage::Fork | SpawnStage::Session | SpawnStage::Descriptors => None,
+            SpawnStage::Limits | SpawnStage::Nice | SpawnStage::Capabilities | SpawnStage::Groups => None,
+            SpawnStage::Gid | SpawnStage::Uid | SpawnStage::NoNewPrivs | SpawnStage::Unknown => None,
         };
-        match role {
-            Role::Run => SpawnError { what, ..why },
-            Role::Finish | Role::StopCommand => SpawnError { what: format!("{}: {what}", key_of(role)), ..why },
-        }
+        SpawnError { role, object, ..why }
     }
 
     fn program(&self, role: Role) -> &Path {
@@ -222,8 +221,8 @@ impl ServiceEntry {
 
     /// Returns the program of what is run beside its command, and its arguments.
     fn auxiliary_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
-        let key = key_of(role);
-        let missing = || spawn_error(format!("cannot find a `{key}` to run"), Errno::ENOENT);
+        let key = role.key();
+        let missing = || SpawnError::new(SpawnStage::FindCommand, Errno::ENOENT as i32);
         match self.auxiliary_command(role).ok_or_else(missing)? {
             Command::File(path) => Ok((Program::Path(path_of(path).map_err(nul)?), vec![path.clone().into()])),
             Command::Script(text) => {
@@ -332,21 +331,8 @@ fn is_searched(command: &Command) -> bool {
     }
 }
 
-/// Returns the key that a role's program is written under.
-fn key_of(role: Role) -> &'static str {
-    match role {
-        Role::Run => "command",
-        Role::Finish => "finish",
-        Role::StopCommand => "stop_command",
-    }
-}
-
 fn nul(_: std::ffi::NulError) -> SpawnError {
-    spawn_error("cannot pass a NUL byte to a program", Errno::EINVAL)
-}
-
-fn spawn_error(what: impl Into<String>, errno: Errno) -> SpawnError {
-    SpawnError::new(what.into(), errno as i32)
+    SpawnError::new(SpawnStage::Words, Errno::EINVAL as i32)
 }
 
 #[cfg(test)]
@@ -379,16 +365,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_program_and_the_key_of_what_is_run_beside_it() {
-        let member = |more: &str| member(&format!("command = [\"web\"]\n{more}\ndirectory = \"/srv\""));
-        let once = member("type = \"oneshot\"\nstop_command = [\"undo\"]");
-        let member = member("finish = [\"/bin/cleanup\", \"-x\"]");
-        let spawn_error = |role, what| member.explain(role, spawn_error(what, Errno::ENOENT)).what;
-        assert_eq!(spawn_error(Role::Run, EXEC), "cannot execute `/usr/bin/web`");
-        assert_eq!(spawn_error(Role::Finish, EXEC), "finish: cannot execute `/bin/cleanup`");
-        assert_eq!(spawn_error(Role::Finish, CHDIR), "finish: cannot change to the directory /srv");
-        assert_eq!(spawn_error(Role::Run, "cannot fork"), "cannot fork");
-        let undone = once.explain(Role::StopCommand, super::spawn_error(EXEC, Errno::ENOENT)).what;
-        assert_eq!(undone, "stop_command: cannot execute `undo`");
+    fn a_refusal_names_what_it_is_about_and_whose_it_is() {
+        let member = member(
+            "command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"\nenvironment_file = \"/e\"",
+        );
+        let object = |role, stage| member.explain(role, SpawnError::new(stage, 2)).object;
+        assert_eq!(object(Role::Run, SpawnStage::Exec), Some("/usr/bin/web".into()));
+        assert_eq!(object(Role::Finish, SpawnStage::Exec), Some("/bin/cleanup".into()));
+        assert_eq!(object(Role::Finish, SpawnStage::Directory), Some("/srv".into()));
+        assert_eq!(object(Role::Run, SpawnStage::EnvironmentFile), Some("/e".into()));
+        assert_eq!(object(Role::Run, SpawnStage::Fork), None);
+        assert_eq!(member.explain(Role::Finish, SpawnError::new(SpawnStage::Exec, 2)).role, Role::Finish);
     }
 }

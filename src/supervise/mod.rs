@@ -19,6 +19,7 @@ mod requests;
 mod restart;
 mod schedule;
 mod shutdown;
+mod spawn_error;
 mod spec;
 mod starting;
 mod state;
@@ -32,6 +33,7 @@ pub use phase::{Phase, StatusState};
 pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
 pub use report::{FailureReason, GivenUp, Killed, Report, StatusReason, StopReason};
 pub use restart::MIN_PAUSE;
+pub use spawn_error::{SpawnError, SpawnStage};
 pub use spec::{FinishRule, HealthRule, Readiness, Setup, Spec, Start};
 pub use supervisor::Supervisor;
 
@@ -76,6 +78,17 @@ pub enum Role {
     StopCommand,
 }
 
+impl Role {
+    /// Returns the key that its program is configured by.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Run => "command",
+            Self::Finish => "finish",
+            Self::StopCommand => "stop_command",
+        }
+    }
+}
+
 /// A question that somebody else asks for the engine (DESIGN §4: `wait_for`, `ready`, `health`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
@@ -103,30 +116,6 @@ pub enum Exit {
     Code(u8),
     /// It was killed by this.
     Signal(Signal),
-}
-
-/// Why a process could not be started: the stage between fork and exec that was refused, and its errno.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpawnError {
-    /// "cannot change to directory /srv".
-    pub what: String,
-    /// The kernel's answer.
-    pub errno: i32,
-    /// What is behind that answer and what helps, as the end of a sentence; empty where nothing more is known.
-    pub explanation: String,
-}
-
-impl SpawnError {
-    /// Returns a refusal of which nothing more is known.
-    pub fn new(what: impl Into<String>, errno: i32) -> Self {
-        Self { what: what.into(), errno, explanation: String::new() }
-    }
-
-    /// Returns it in words, those of its errno given.
-    pub fn words(&self, errno: &str) -> String {
-        let Self { what, explanation, .. } = self;
-        if explanation.is_empty() { format!("{what}: {errno}") } else { format!("{what}: {errno}; {explanation}") }
-    }
 }
 
 /// What happened.

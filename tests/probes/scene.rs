@@ -18,9 +18,9 @@ use nix::unistd::{getegid, geteuid};
 use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
-use stepdown::run::probe::Probes;
+use stepdown::run::probe::{ProbeStartError, Probes};
+use stepdown::supervise::Pid;
 use stepdown::supervise::ProbeResult;
-use stepdown::supervise::{Pid, SpawnError};
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
 use stepdown::sys::process::reap::{self, ReapResult};
 
@@ -49,7 +49,7 @@ impl Looker {
         Self { probes: Probes::new().unwrap(), turns: 0, as_user: None, children }
     }
 
-    pub fn start(&mut self, key: usize, probe: &Probe, timeout: Duration) -> Result<Pid, SpawnError> {
+    pub fn start(&mut self, key: usize, probe: &Probe, timeout: Duration) -> Result<Pid, ProbeStartError> {
         let launch = self.as_user.map_or_else(launch, launch_as);
         self.probes.start(key, probe, timeout, Instant::now(), launch)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::super::event_loop::EventLoop;
+use super::super::probe::ProbeStartError;
 use super::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::units::duration_words;
@@ -79,8 +80,8 @@ impl EventLoop<'_> {
             },
             Reload::Command(words) => match self.processes.start_command(id, words, RELOAD_TIMEOUT, Instant::now()) {
                 Ok(()) => Ok(None),
-                Err(why) if why.errno == Errno::EBUSY as i32 => Err("the reload before it is not over".to_owned()),
-                Err(why) => Err(why.words(Errno::from_raw(why.errno).desc())),
+                Err(ProbeStartError::InProgress) => Err("the reload before it is not over".to_owned()),
+                Err(why @ (ProbeStartError::NothingToProbe | ProbeStartError::Spawn(_))) => Err(why.to_string()),
             },
         }
     }

@@ -1,12 +1,11 @@
 //! The answer to `doctor`: what the boot came to, and how every service is now.
 
 use super::super::event_loop::EventLoop;
-use super::super::reports;
 use crate::control::responses::{LastExit, ServiceKind, ServiceStatus};
 use crate::plan::checks::states::{Condition, ServiceState, of_state};
 use crate::plan::checks::{Check, Examination};
 use crate::supervise::{FailureReason, Id, Phase};
-use crate::sys::process::filter;
+use crate::sys::process::{filter, spawn_words};
 
 impl EventLoop<'_> {
     /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
@@ -55,7 +54,7 @@ impl EventLoop<'_> {
                 Some(_) | None => None,
             },
             waits_for: it.waits_for.clone(),
-            refused: refused.filter(|_| is_refused).map(reports::refusal),
+            refused: refused.filter(|_| is_refused).map(spawn_words::words),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
             has_lines: self.processes.logs.last_lines(id, 0).is_some(),

@@ -4,9 +4,11 @@
 //! is not here. It must never return or unwind into the parent's code: there it would be a second PID 1.
 #![allow(unsafe_code)] // what stands between fork and exit
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -19,12 +21,14 @@ use super::connect;
 use super::http;
 use super::words::REFUSAL;
 use crate::config::probe::{HostPort, Http};
-use crate::supervise::SpawnError;
+use crate::supervise::{SpawnError, SpawnStage};
 use crate::sys::descriptors;
 use crate::sys::process::child::{self, Pointers};
+use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
 use crate::sys::process::record;
+use crate::sys::process::spawn_words::words;
 
 /// What is asked, laid out before the fork.
 pub enum Question {
@@ -44,17 +48,25 @@ pub enum Question {
 pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: RawFd) -> ! {
     let lived = panic::catch_unwind(AssertUnwindSafe(|| {
         if let Err(record) = child::become_identity(launch, pointers) {
-            return refuse(answer, &told(&record::refusal(&record)));
+            let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
+            let why = record::refusal(&record);
+            let object = object.filter(|_| why.stage == SpawnStage::Directory);
+            return refuse(answer, &words(&SpawnError { object, ..why }));
         }
         if let Question::Command(wanted) = question {
             let (errno, program) = match program::environment(launch) {
                 Ok(env) => program::execute(wanted, launch, &env),
-                Err((words, errno)) => return refuse(answer, &format!("{words}: {}", errno.desc())),
+                Err(Unreadable { words: more, errno }) => {
+                    let object = launch.file.as_ref().map(|file| file.path.clone());
+                    let explanation = more.unwrap_or_default();
+                    let why = SpawnError::new(SpawnStage::EnvironmentFile, errno as i32);
+                    return refuse(answer, &words(&SpawnError { object, explanation, ..why }));
+                }
             };
-            let name = launch.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-            let what = format!("cannot execute `{name}`");
+            let object = launch.argv.first().map(|name| OsStr::from_bytes(name.as_bytes()).into());
             let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
-            return refuse(answer, &SpawnError { what, errno: errno as i32, explanation }.words(errno.desc()));
+            let why = SpawnError::new(SpawnStage::Exec, errno as i32);
+            return refuse(answer, &words(&SpawnError { object, explanation, ..why }));
         }
         close_up();
         match ask(question) {
@@ -120,10 +132,6 @@ fn doing(what: &str) {
 fn refuse(answer: RawFd, words: &str) -> i32 {
     say(answer, &[&[REFUSAL], words.as_bytes()].concat());
     1
-}
-
-fn told(why: &SpawnError) -> String {
-    why.words(Errno::from_raw(why.errno).desc())
 }
 
 fn say(to: RawFd, words: &[u8]) {

@@ -11,6 +11,7 @@ mod http;
 mod words;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::hash::Hash;
 use std::io::{ErrorKind, Read};
@@ -25,14 +26,14 @@ use nix::unistd::pipe2;
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::{Exit, Pid, ProbeResult, SpawnError, Target};
+use crate::supervise::{Exit, Pid, ProbeResult, SpawnError, SpawnStage, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::Pointers;
 use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
 use crate::sys::process::session::{self, Recent};
-use crate::sys::process::spawn;
 use crate::sys::process::{group, reap};
+use crate::sys::process::{spawn, spawn_words};
 use ask::Question;
 use http::CONNECTED;
 use words::Words;
@@ -52,6 +53,33 @@ pub struct Probes<K> {
     null: File,
     /// What is known of all processes.
     recent: Recent,
+}
+
+/// Why a probe could not be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeStartError {
+    /// The one before it is not over, or too many that were killed are not reaped yet.
+    InProgress,
+    /// The service has nothing of the kind that can be probed.
+    NothingToProbe,
+    /// No process could be had.
+    Spawn(SpawnError),
+}
+
+impl From<SpawnError> for ProbeStartError {
+    fn from(why: SpawnError) -> Self {
+        Self::Spawn(why)
+    }
+}
+
+impl fmt::Display for ProbeStartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProgress => out.write_str("the one before it is not over"),
+            Self::NothingToProbe => out.write_str("cannot find what to ask"),
+            Self::Spawn(why) => out.write_str(&spawn_words::words(why)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -84,7 +112,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     ///
     /// # Errors
     /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key is under way or
-    /// too many killed ones are not reaped yet (EBUSY).
+    /// too many killed ones are not reaped yet.
     pub fn start(
         &mut self,
         key: K,
@@ -92,16 +120,16 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         timeout: Duration,
         now: Instant,
         mut launch: Launch,
-    ) -> Result<Pid, SpawnError> {
+    ) -> Result<Pid, ProbeStartError> {
         let of_key = self.looks.values().filter(|look| look.key == key);
         let (under_way, dying) =
             of_key.fold((false, 0), |(any, dying), look| (any || !look.over, dying + usize::from(look.over)));
         if under_way || dying >= MOST_DYING {
-            return Err(refused("cannot begin to look: the look before it is not over", Errno::EBUSY));
+            return Err(ProbeStartError::InProgress);
         }
         debug_assert!(threads() == 1, "a look is forked from a process with one thread");
         let question = question(probe, timeout, &mut launch)?;
-        let no_pipe = |errno| refused("cannot make a pipe", errno);
+        let no_pipe = |errno| refused(SpawnStage::Pipe, errno);
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
         fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
         launch.session = Session::Own;
@@ -292,7 +320,7 @@ fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
 
 /// Lays the question out before the fork, and makes `launch` its own.
 fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Question, SpawnError> {
-    let nul = |_| refused("cannot pass a NUL byte to a program", Errno::EINVAL);
+    let nul = |_| refused(SpawnStage::Words, Errno::EINVAL);
     let question = match probe {
         Probe::Tcp(to) => Question::Tcp(to.clone(), timeout),
         Probe::Http(http) => Question::Http(http.clone(), timeout),
@@ -300,7 +328,7 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
         Probe::Socket(path) => Question::Socket(path.clone()),
         Probe::Command(argv) => {
             launch.argv = words_of(argv).map_err(nul)?;
-            let name = launch.argv.first().ok_or_else(|| refused("cannot find a command to run", Errno::ENOENT))?;
+            let name = launch.argv.first().ok_or_else(|| refused(SpawnStage::FindCommand, Errno::ENOENT))?;
             return Ok(Question::Command(Program::Search(name.clone())));
         }
     };
@@ -309,8 +337,8 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
     Ok(question)
 }
 
-fn refused(what: &str, errno: Errno) -> SpawnError {
-    SpawnError::new(what.to_owned(), errno as i32)
+fn refused(stage: SpawnStage, errno: Errno) -> SpawnError {
+    SpawnError::new(stage, errno as i32)
 }
 
 /// Without /proc there is nobody to ask.

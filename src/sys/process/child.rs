@@ -15,10 +15,12 @@ use nix::libc;
 use crate::config::service::Resource;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
+use crate::supervise::SpawnStage;
 use crate::sys::process::capset::{capset, permitted};
+use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Parent, Program, Session};
 use crate::sys::process::program;
-use crate::sys::process::record::{MOST_SAID, RECORD, Stage, record_of};
+use crate::sys::process::record::{MOST_SAID, RECORD, record_of, record_of_filter};
 use crate::sys::process::resource::kernel_resource;
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
@@ -52,7 +54,7 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
     let become_it = || {
         let unfiltered = become_identity(launch, pointers)?;
         if let Some(errno) = unfiltered {
-            say(verdict, record_of((Stage::Filter, errno)), b"");
+            say(verdict, record_of_filter(errno), b"");
         }
         Ok(())
     };
@@ -62,13 +64,13 @@ pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> !
             let errno = execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
             let why = panic::catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
-            say(verdict, record_of((Stage::Exec, errno)), why.unwrap_or_default().as_bytes());
+            say(verdict, record_of((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
         (Ok(()), Program::Path(_) | Program::Search(_), _) => {
             // Nor must this.
             let done = panic::catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
             if done.is_err() {
-                say(verdict, record_of((Stage::Exec, Errno::EINVAL)), b"internal error");
+                say(verdict, record_of((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
             }
         }
     }
@@ -85,9 +87,11 @@ fn find_and_execute(launch: &Launch, verdict: RawFd) {
                 Some(program) => program::explanation(errno, &program, launch),
                 None => "there is no such program in PATH".to_owned(),
             };
-            say(verdict, record_of((Stage::Exec, errno)), why.as_bytes());
+            say(verdict, record_of((SpawnStage::Exec, errno)), why.as_bytes());
         }
-        Err((words, errno)) => say(verdict, record_of((Stage::Environment, errno)), words.as_bytes()),
+        Err(Unreadable { words, errno }) => {
+            say(verdict, record_of((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
+        }
     }
 }
 
@@ -129,13 +133,13 @@ pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
     Errno::last()
 }
 
-fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (Stage, Errno)> {
+fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (SpawnStage, Errno)> {
     reset_dispositions();
     session(launch.session)?;
     descriptors(launch)?;
     let credentials = &launch.credentials;
     if launch.parent == Parent::AppWithPower {
-        capset(raised(), raised().union(credentials.ambient), CapSet::EMPTY).map_err(at(Stage::Capabilities))?;
+        capset(raised(), raised().union(credentials.ambient), CapSet::EMPTY).map_err(at(SpawnStage::Capabilities))?;
     }
     limits(launch)?;
     if let Some(limit) = launch.mark {
@@ -145,14 +149,14 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (Stage,
     identity(launch, pointers)?;
     if credentials.no_new_privs {
         // SAFETY: takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(Stage::NoNewPrivs))?;
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(SpawnStage::NoNewPrivs))?;
     }
     // A kernel without filters, or an outer filter that forbids them.
     let unfiltered = launch.filter.as_ref().and_then(|filter| filter.install().err());
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.
-        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at(Stage::Directory))?;
+        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at(SpawnStage::Directory))?;
     }
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
@@ -184,20 +188,20 @@ fn unblock_signals() {
     }
 }
 
-fn session(session: Session) -> Result<(), (Stage, Errno)> {
+fn session(session: Session) -> Result<(), (SpawnStage, Errno)> {
     match session {
         // SAFETY: takes nothing; a forked child is no group leader, so it is not refused.
-        Session::Own => check(unsafe { libc::setsid() }).map_err(at(Stage::Session)),
+        Session::Own => check(unsafe { libc::setsid() }).map_err(at(SpawnStage::Session)),
         Session::OwnWithTerminal => {
             // SAFETY: as above.
-            check(unsafe { libc::setsid() }).map_err(at(Stage::Session))?;
+            check(unsafe { libc::setsid() }).map_err(at(SpawnStage::Session))?;
             // SAFETY: takes numbers only. Where another session holds the terminal, the command runs without job control.
             unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
             Ok(())
         }
         Session::ForegroundGroup => {
             // SAFETY: takes numbers only.
-            check(unsafe { libc::setpgid(0, 0) }).map_err(at(Stage::Session))?;
+            check(unsafe { libc::setpgid(0, 0) }).map_err(at(SpawnStage::Session))?;
             // SAFETY: takes numbers only; TTOU is blocked until exec, so the call cannot stop us.
             unsafe { libc::tcsetpgrp(0, libc::getpid()) };
             Ok(())
@@ -205,11 +209,11 @@ fn session(session: Session) -> Result<(), (Stage, Errno)> {
     }
 }
 
-fn descriptors(launch: &Launch) -> Result<(), (Stage, Errno)> {
+fn descriptors(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
     for (target, source) in (0..).zip(launch.stdio) {
         if let Some(source) = source {
             // SAFETY: takes numbers only; every source lies above 2 (std opens 0 to 2 at the start of a process).
-            check(unsafe { libc::dup2(source, target) }).map_err(at(Stage::Descriptors))?;
+            check(unsafe { libc::dup2(source, target) }).map_err(at(SpawnStage::Descriptors))?;
         }
     }
     if let Some((source, target)) = launch.notify {
@@ -220,12 +224,12 @@ fn descriptors(launch: &Launch) -> Result<(), (Stage, Errno)> {
             // SAFETY: takes numbers only; the parent keeps the verdict pipe above `target`.
             unsafe { libc::dup2(source, target) }
         };
-        check(placed).map_err(at(Stage::Descriptors))?;
+        check(placed).map_err(at(SpawnStage::Descriptors))?;
     }
     Ok(())
 }
 
-fn limits(launch: &Launch) -> Result<(), (Stage, Errno)> {
+fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
     for limit in &launch.limits {
         let value = libc::rlimit {
             rlim_cur: limit.soft.unwrap_or(libc::RLIM_INFINITY),
@@ -235,9 +239,9 @@ fn limits(launch: &Launch) -> Result<(), (Stage, Errno)> {
         let set = check(unsafe { libc::setrlimit(number(limit.resource), &raw const value) });
         if set == Err(Errno::EPERM) {
             // SYS_RESOURCE was not granted; the plan has said that the service runs without it: as far as it goes.
-            as_far_as_it_goes(limit.resource, value).map_err(at(Stage::Limits))?;
+            as_far_as_it_goes(limit.resource, value).map_err(at(SpawnStage::Limits))?;
         } else {
-            set.map_err(at(Stage::Limits))?;
+            set.map_err(at(SpawnStage::Limits))?;
         }
     }
     if let Some(nice) = launch.nice {
@@ -245,7 +249,7 @@ fn limits(launch: &Launch) -> Result<(), (Stage, Errno)> {
         match check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) }) {
             // SYS_NICE was not granted; the plan has said that the service runs without it.
             Ok(()) | Err(Errno::EPERM | Errno::EACCES) => {}
-            Err(errno) => return Err((Stage::Nice, errno)),
+            Err(errno) => return Err((SpawnStage::Nice, errno)),
         }
     }
     Ok(())
@@ -263,35 +267,35 @@ fn as_far_as_it_goes(resource: Resource, wanted: libc::rlimit) -> Result<(), Err
 }
 
 /// Groups before gid before uid: each needs what the next one gives away.
-fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (Stage, Errno)> {
+fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (SpawnStage, Errno)> {
     let Credentials { uid, gid, groups, ambient, .. } = &launch.credentials;
     if groups.is_some() {
         // SAFETY: the array outlives the call and holds that many ids.
         check(unsafe { libc::setgroups(pointers.groups.len(), pointers.groups.as_ptr()) })
-            .map_err(at(Stage::Groups))?;
+            .map_err(at(SpawnStage::Groups))?;
     }
     // All three, always: PID 1's private saved gid must not reach a service (SECURITY fact 2).
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at(Stage::Gid))?;
+    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at(SpawnStage::Gid))?;
     let keep = !ambient.is_empty() && launch.parent == Parent::Root && *uid != Uid::ROOT;
     if keep {
         // SAFETY: takes numbers only. Without it, leaving uid 0 empties *permitted* (capabilities(7)).
-        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at(Stage::Capabilities))?;
+        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at(SpawnStage::Capabilities))?;
     }
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at(Stage::Uid))?;
+    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at(SpawnStage::Uid))?;
     if *uid == Uid::ROOT {
         return Ok(());
     }
     let ambient = ambient.intersection(permitted());
     if launch.parent != Parent::App || !ambient.is_empty() {
-        capset(CapSet::EMPTY, ambient, ambient).map_err(at(Stage::Capabilities))?;
+        capset(CapSet::EMPTY, ambient, ambient).map_err(at(SpawnStage::Capabilities))?;
     }
     for capability in ambient.iter() {
         let number = libc::c_ulong::from(capability.number());
         // SAFETY: takes numbers only; the capability is in *permitted* and *inheritable*.
         let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
-        check(raised).map_err(at(Stage::Capabilities))?;
+        check(raised).map_err(at(SpawnStage::Capabilities))?;
     }
     Ok(())
 }
@@ -304,6 +308,6 @@ fn check(answer: libc::c_int) -> Result<(), Errno> {
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
-fn at(stage: Stage) -> impl Fn(Errno) -> (Stage, Errno) {
+fn at(stage: SpawnStage) -> impl Fn(Errno) -> (SpawnStage, Errno) {
     move |errno| (stage, errno)
 }

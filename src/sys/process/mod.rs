@@ -19,4 +19,5 @@ pub mod resource;
 pub mod score;
 pub mod session;
 pub mod spawn;
+pub mod spawn_words;
 pub mod stat;

@@ -13,18 +13,14 @@ use crate::sys::obstacle;
 use crate::sys::process::child::{self, Pointers};
 use crate::sys::process::environment_file::{self, Unreadable};
 use crate::sys::process::launch::{Launch, Program, word_of};
-use crate::text::shown;
 
 /// Returns the whole environment of `launch`: what it has, with what its file says.
 ///
 /// # Errors
-/// Why the file is not read, in words, and the errno.
-pub fn environment(launch: &Launch) -> Result<Vec<CString>, (String, Errno)> {
+/// Why the file is not read.
+pub fn environment(launch: &Launch) -> Result<Vec<CString>, Unreadable> {
     let Some(file) = &launch.file else { return Ok(launch.env.clone()) };
-    let bytes = environment_file::read(file).map_err(|Unreadable { words, errno }| {
-        let more = words.map(|words| format!(": {words}")).unwrap_or_default();
-        (format!("cannot read environment_file {}{more}", shown(&file.path)), errno)
-    })?;
+    let bytes = environment_file::read(file)?;
     if let Some(copy) = &file.copy {
         copy.put(&bytes);
     }

@@ -15,7 +15,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, fork, pipe2};
 
-use crate::supervise::{Pid, SpawnError};
+use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::descriptors;
 use crate::sys::process::child;
 use crate::sys::process::launch::Launch;
@@ -86,15 +86,12 @@ impl AsFd for ExecPipe {
 /// # Errors
 /// When no pipe or no process can be had (EMFILE, EAGAIN, ENOMEM). What fails in the child comes through the pipe.
 pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
-    let refused = |what: &str| {
-        let what = what.to_owned();
-        move |errno: Errno| SpawnError::new(what, errno as i32)
-    };
-    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused("cannot make a pipe"))?;
+    let refused = |stage| move |errno: Errno| SpawnError::new(stage, errno as i32);
+    let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStage::Pipe))?;
     if let Some((_, target)) = launch.notify {
         // The readiness descriptor is placed by number in the child and must not land on the exec pipe.
         let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
-        let above = above.map_err(refused("cannot keep the notification fd free"))?;
+        let above = above.map_err(refused(SpawnStage::NotifyFd))?;
         // SAFETY: fcntl just made it, and nobody else owns it.
         write = unsafe { OwnedFd::from_raw_fd(above) };
     }
@@ -129,11 +126,11 @@ pub fn helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError
 /// # Errors
 /// When no process can be had (EAGAIN, ENOMEM).
 pub fn forked(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
-    let refused = |what: &str, errno: Errno| SpawnError::new(what.to_owned(), errno as i32);
+    let refused = |stage, errno: Errno| SpawnError::new(stage, errno as i32);
     // A signal that reaches the child before its dispositions are reset would be eaten by our handlers.
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
-        .map_err(|errno| refused("cannot block signals", errno))?;
+        .map_err(|errno| refused(SpawnStage::BlockSignals, errno))?;
     // SAFETY: this process has one thread (DESIGN §11), so the child may use all that the parent may, and `child` never
     // returns.
     let forked = unsafe { fork() };
@@ -145,6 +142,6 @@ pub fn forked(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
     match forked {
         Ok(ForkResult::Parent { child }) => Ok(Pid(child.as_raw())),
         Ok(ForkResult::Child) => unreachable!("the child does not return"),
-        Err(errno) => Err(refused("cannot fork", errno)),
+        Err(errno) => Err(refused(SpawnStage::Fork, errno)),
     }
 }

@@ -2,10 +2,10 @@
 
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
-use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, Target};
+use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStage, Target};
 
 use super::natures::Nature;
-use super::world::{Happening, Process, Saying, World, milliseconds, refusal};
+use super::world::{Happening, Process, Saying, World, milliseconds};
 
 impl World {
     /// Starts a process, or refuses to.
@@ -13,7 +13,7 @@ impl World {
         let nature = self.natures[id.0].clone();
         if self.rng.percent(nature.refuses) {
             let errno = self.rng.pick(&[2, 11, 12, 13, 8, 24]);
-            return Event::SpawnFailed { id, why: refusal("cannot start", errno) };
+            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
         }
         self.next_pid += 1;
         let pid = Pid(self.next_pid);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Pid, ProbeKind, ProbeResult, Report, Request, Role, SpawnError, Status, Supervisor,
-    Target, Time,
+    Action, Event, Exit, Id, Pid, ProbeKind, ProbeResult, Report, Request, Role, SpawnError, SpawnStage, Status,
+    Supervisor, Target, Time,
 };
 
 use super::draft::{Draft, setup};
@@ -92,7 +92,7 @@ impl Scene {
     }
 
     pub fn cannot_execute(&mut self, name: &str, errno: i32) {
-        let why = SpawnError::new("cannot execute".to_owned(), errno);
+        let why = SpawnError::new(SpawnStage::Exec, errno);
         self.send(Event::SpawnFailed { id: self.id(name), why });
     }
 
@@ -206,7 +206,7 @@ impl Scene {
 
     fn answer(&mut self, id: Id) -> Event {
         if let Some(errno) = self.refusals.remove(&id) {
-            return Event::SpawnFailed { id, why: SpawnError::new("cannot start".to_owned(), errno) };
+            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
         }
         self.next_pid += 1;
         Event::Spawned { id, pid: Pid(self.next_pid) }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
-    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Setup, SpawnError, Spec, Start, Supervisor, Time,
+    Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, Setup, SpawnError, SpawnStage, Spec, Start, Supervisor,
+    Time,
 };
 
 use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
@@ -306,7 +307,7 @@ impl World {
             Happening::SaysReady(_) => drop(self.deliver(Event::Ready { id })),
             Happening::CannotExecute(_, errno) => {
                 self.processes.remove(&pid);
-                self.deliver(Event::SpawnFailed { id, why: refusal("cannot execute", errno) });
+                self.deliver(Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Exec, errno) });
             }
             Happening::Ends(_, exit) => {
                 process.alive = false;
@@ -465,9 +466,4 @@ impl World {
             Action::Report(_) | Action::Exit(_) => None,
         }
     }
-}
-
-/// Returns an error of a start.
-pub fn refusal(what: &str, errno: i32) -> SpawnError {
-    SpawnError::new(what.to_owned(), errno)
 }
