@@ -132,37 +132,78 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
     unsaid(&granted, "cannot execute");
 }
 
+/// Programs with rights of their file: two of `cat`, with capabilities, and one that is setuid.
+fn with_rights() -> TempDir {
+    let image = image();
+    let program = fs::read("/bin/cat").unwrap();
+    for (name, capability) in [("raw", "cap_net_raw=+ep"), ("binds", "cap_net_bind_service=+ep")] {
+        put(&image, name, &program, 0o755);
+        let set = Command::new("setcap").arg(capability).arg(image.path().join(name)).status();
+        assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
+    }
+    put(&image, "setuid", &program, 0o4755);
+    image
+}
+
+/// A oneshot that shows the rights which it has.
+fn shows(program: &str, more: &str) -> String {
+    format!("type = \"oneshot\"\ncommand = [\"/image/{program}\", \"/proc/self/status\"]\n{more}\n")
+}
+
 #[test]
 fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_brings_them_back() {
     if !possible() {
         return;
     }
-    let image = image();
-    let program = fs::read("/bin/true").unwrap();
-    put(&image, "binds", &program, 0o755);
-    put(&image, "setuid", &program, 0o4755);
-    let set = Command::new("setcap").arg("cap_net_bind_service=+ep").arg(image.path().join("binds")).status();
-    assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
+    let image = with_rights();
     let jail = || app().volume(image.path(), "/image");
-    let service = |program: &str, more: &str| {
-        jail()
-            .service("web.toml", &format!("type = \"oneshot\"\ncommand = [\"/image/{program}\"]\n{more}"))
-            .run()
-            .expect(0)
-    };
-    let void = "/image/binds has file capabilities (NET_BIND_SERVICE), which are void under no_new_privs";
-    let ended = service("binds", "");
-    said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_BIND_SERVICE\"]`"));
-    unsaid(&service("binds", "capabilities = [\"NET_BIND_SERVICE\"]\n"), "void under");
-    unsaid(&service("binds", "no_new_privileges = false\n"), "void under");
+    let service = |program: &str, more: &str| jail().service("web.toml", &shows(program, more)).run().expect(0);
+    let void = "/image/raw has file capabilities (NET_RAW), which are void under no_new_privs";
+    let ended = service("raw", "");
+    said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
+    unsaid(&service("raw", "capabilities = [\"NET_RAW\"]"), "void under");
+    unsaid(&service("raw", "no_new_privileges = false"), "void under");
     let ended = service("setuid", "");
     said(&ended, "`web`: /image/setuid is setuid (user 0), which is void under no_new_privs");
     said(&ended, "write `no_new_privileges = false` into the service's file");
-    unsaid(&service("setuid", "user = \"root\"\n"), "void under");
+    unsaid(&service("setuid", "user = \"root\""), "void under");
+    // Where anybody may bind any port, as in Docker, it needs no capability for that.
+    said(&service("binds", ""), "(NET_BIND_SERVICE), which are void under no_new_privs");
+    let free = jail().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
+    unsaid(&free.run().expect(0), "void under");
 
-    let ended = jail().command(&["/image/binds"]).run().expect(0);
+    let ended = jail().command(&["/image/raw", "/dev/null"]).run().expect(0);
     said(&ended, &format!("`main`: {void}"));
-    said(&ended, "make it a service of the tree, with `capabilities = [\"NET_BIND_SERVICE\"]` in its file");
+    said(&ended, "make it a service of the tree, with `capabilities = [\"NET_RAW\"]` in its file");
+}
+
+/// Under `--user` PID 1 has no capability to give away.
+#[test]
+fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_without() {
+    if !possible() {
+        return;
+    }
+    let image = with_rights();
+    let as_user = || Jail::new().user("1234:1234");
+    for jail in [&app as &dyn Fn() -> Jail, &as_user] {
+        for (program, rights) in [("raw", "CapEff:\t0000000000002000"), ("setuid", "Uid:\t1234\t0\t0\t0")] {
+            let boot =
+                |more: &str| jail().volume(image.path(), "/image").service("web.toml", &shows(program, more)).run();
+            let before = boot("").expect(0);
+            unsaid(&before, rights);
+            let line = before.lines.iter().find(|line| line.text.contains("void under")).unwrap();
+            let (_, key) = line.text.split_once("write `").unwrap();
+            let (key, _) = key.split_once("` into the service's file").unwrap();
+            let after = boot(key).expect(0);
+            unsaid(&after, "void under");
+            said(&after, rights);
+        }
+    }
+    let both = as_user().no_new_privileges().volume(image.path(), "/image");
+    let ended = both.service("web.toml", &shows("raw", "")).run().expect(0);
+    let ways =
+        "take `no-new-privileges` out of the runtime's `security_opt`, and write `no_new_privileges = false` into";
+    said(&ended, ways);
 }
 
 #[test]

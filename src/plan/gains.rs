@@ -2,7 +2,6 @@
 //! capabilities) that no_new_privs makes void in silence (execve(2), capabilities(7)). Said, because a program that works
 //! elsewhere then fails with an errno. Must not know how a file is looked at.
 
-use std::fmt;
 use std::path::Path;
 
 use super::facts::{Executable, Facts, ProgramFact};
@@ -82,10 +81,10 @@ impl Executor<'_> {
     fn say_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {
         let file = words::path(&executable.file);
         let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
-        let lost = executable.capabilities.minus(given);
+        let lost = without_free_ports(executable.capabilities.minus(given), self.facts);
         if !lost.is_empty() {
             let what = format!("{file} has file capabilities ({lost}), which are void under no_new_privs");
-            self.say(subject, what, KeyThatHelps::Capabilities(lost), notes);
+            self.say(subject, what, Some(lost), notes);
         }
         let other_user = executable.setuid.filter(|uid| *uid != self.runs.uid);
         let member = |gid: &Gid| *gid == self.runs.gid || self.runs.groups.iter().flatten().any(|it| it == gid);
@@ -95,40 +94,59 @@ impl Executor<'_> {
             (None, Some(gid)) => format!("{file} is setgid (group {gid}), which is void under no_new_privs"),
             (None, None) => return,
         };
-        self.say(subject, what, KeyThatHelps::NoNewPrivileges, notes);
+        self.say(subject, what, None, notes);
     }
 
-    fn say(&self, subject: &str, what: String, key: KeyThatHelps, notes: &mut Notes) {
-        let help = match (self.service, key) {
-            (_, KeyThatHelps::NoNewPrivileges) if self.facts.no_new_privs => {
-                "take `no-new-privileges` out of the runtime's `security_opt`".to_owned()
-            }
-            (Some(_), key) => format!("write {key} into the service's file"),
-            (None, key) => format!("make it a service of the tree, with {key} in its file"),
-        };
+    fn say(&self, subject: &str, what: String, lost: Option<CapSet>, notes: &mut Notes) {
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
-        let trouble = Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what, consequence, help) };
+        let trouble = Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what, consequence, self.help(lost)) };
         notes.degraded(Area::Capability, subject, trouble);
+    }
+
+    /// Returns what brings these capabilities of the file back, or all of its rights: what the runtime has to do, and what
+    /// is written.
+    fn help(&self, lost: Option<CapSet>) -> String {
+        let facts = self.facts;
+        // Without root PID 1 has none to give away, and the kernel gives the file's where nothing forbids it.
+        let is_given = |lost: &CapSet| {
+            let (ours, reachable) = (lost.minus(facts.permitted), lost.minus(facts.bounding));
+            ours.is_empty() || self.standing != SwitchAbility::User || !reachable.is_empty()
+        };
+        let given = lost.filter(is_given);
+        let (granted, key) = match given {
+            Some(lost) => {
+                let list: Vec<_> = lost.iter().map(|it| format!("\"{it}\"")).collect();
+                (self.granting(lost.minus(facts.permitted)), format!("`capabilities = [{}]`", list.join(", ")))
+            }
+            None => {
+                let forbidden = "take `no-new-privileges` out of the runtime's `security_opt`";
+                (facts.no_new_privs.then(|| forbidden.to_owned()), "`no_new_privileges = false`".to_owned())
+            }
+        };
+        let written = match self.service {
+            Some(service) if given.is_none() && !service.no_new_privileges => None,
+            Some(_) => Some(format!("write {key} into the service's file")),
+            None => Some(format!("make it a service of the tree, with {key} in its file")),
+        };
+        granted.into_iter().chain(written).collect::<Vec<_>>().join(", and ")
+    }
+
+    fn granting(&self, missing: CapSet) -> Option<String> {
+        let fix = Fix::capabilities(missing);
+        (!missing.is_empty()).then(|| match self.standing {
+            SwitchAbility::Root | SwitchAbility::Powerless => fix.to_string(),
+            SwitchAbility::User => format!("start the container as root, with {fix}"),
+        })
     }
 }
 
-/// What a service's file has to say for a program to have its rights.
-#[derive(Clone, Copy)]
-enum KeyThatHelps {
-    Capabilities(CapSet),
-    NoNewPrivileges,
-}
-
-impl fmt::Display for KeyThatHelps {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Capabilities(lost) => {
-                let list: Vec<_> = lost.iter().map(|it| format!("\"{it}\"")).collect();
-                write!(out, "`capabilities = [{}]`", list.join(", "))
-            }
-            Self::NoNewPrivileges => out.write_str("`no_new_privileges = false`"),
-        }
+/// Returns these capabilities but for the one to bind low ports where anybody may bind any: it is not needed for what it is
+/// there for.
+pub(super) fn without_free_ports(capabilities: CapSet, facts: &Facts) -> CapSet {
+    match facts.free_ports_from {
+        Some(..=1) => capabilities.minus(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE)),
+        Some(_) | None => capabilities,
     }
 }
 

@@ -8,6 +8,7 @@ use super::checks::{reported_as_limits, ulimit};
 use super::facts::Facts;
 use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
+use super::gains::without_free_ports;
 use super::notes::Notes;
 use super::prepare::Stage;
 use super::switch::{Names, RunsAs, SwitchAbility};
@@ -190,11 +191,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
 
 /// Says what a service runs without, because the runtime did not grant it.
 fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
-    let mut missing = wanted.minus(case.facts.permitted);
-    // Where anybody may bind any port the capability is not needed for what it is there for.
-    if case.facts.free_ports_from.is_some_and(|first| first <= 1) {
-        missing = missing.minus(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));
-    }
+    let missing = without_free_ports(wanted.minus(case.facts.permitted), case.facts);
     if missing.is_empty() {
         return;
     }
