@@ -1,7 +1,7 @@
 //! The keys of the container file (DESIGN §4, second listing, and §3.2). A table of words; must not know how they are
 //! read.
 
-use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
+use super::key_doc::{FileKind, KeyDoc, TableDoc, key, later};
 use super::service_keys;
 
 /// The file's own keys.

@@ -11,6 +11,7 @@ mod draft;
 pub mod env;
 mod foreign_words;
 mod graph;
+mod key_doc;
 pub mod key_lines;
 pub mod keys;
 mod limits;

@@ -1,6 +1,6 @@
 //! The keys of a service's file (DESIGN §4, first listing). A table of words; must not know how they are read.
 
-use super::keys::{FileKind, KeyDoc, TableDoc, key, later};
+use super::key_doc::{FileKind, KeyDoc, TableDoc, key, later};
 
 /// The file's own keys.
 pub const SERVICE: TableDoc = TableDoc { file: FileKind::Service, name: "", header: "", keys: SERVICE_KEYS };

@@ -7,15 +7,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::foreign_words;
-use super::keys::{KeyDoc, TableDoc};
+use super::key_doc::KeyDoc;
 use super::line_endings;
 use super::quote::{escaped, quoted};
 use super::report::{Lines, Report};
 use super::suggest;
-use super::toml_table::Table;
 use super::units::{self, DurationError};
 use crate::error::Remedy;
 
@@ -24,7 +23,8 @@ use crate::error::Remedy;
 pub struct Field<'t> {
     name: String,
     value: &'t DeValue<'t>,
-    lines: &'t Lines,
+    /// The lines of its file.
+    pub lines: &'t Lines,
     line: usize,
     /// What it expects and what to paste, from the reference.
     expects: &'static str,
@@ -254,26 +254,18 @@ impl<'t> Field<'t> {
         Some(all.into_iter().filter_map(|field| field.string(report).map(|text| (field, text))).collect())
     }
 
-    /// Returns it as a table with the keys of `doc`.
-    pub fn table(&self, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
-        self.table_called(self.bare_name(), doc, report)
-    }
-
-    /// Returns an element as a table; its keys are called `name.key` in messages.
-    pub fn table_called(&self, name: &str, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
-        let Some(table) = self.value.as_table() else {
+    /// Returns it as a table.
+    pub fn as_table(&self, report: &mut Report<'_>) -> Option<&'t DeTable<'t>> {
+        let table = self.value.as_table();
+        if table.is_none() {
             self.mistyped(self.expects, report);
-            return None;
-        };
-        Some(Table::open(name, table, self.lines, self.line, doc, report))
+        }
+        table
     }
 
     /// Returns the entries of a table with free keys, in the order of the file.
     pub fn entries(&self, report: &mut Report<'_>) -> Option<Vec<(&'t str, Self)>> {
-        let Some(table) = self.value.as_table() else {
-            self.mistyped(self.expects, report);
-            return None;
-        };
+        let table = self.as_table(report)?;
         let bare = self.bare_name();
         let entry = |(key, value): (&'t Spanned<Cow<'t, str>>, &'t Spanned<DeValue<'t>>)| {
             let field = Self {

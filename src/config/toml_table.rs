@@ -203,3 +203,16 @@ impl<'t> Table<'t> {
         Some(Field::new(self.called(key), value.get_ref(), self.lines, line, known))
     }
 }
+
+impl<'t> Field<'t> {
+    /// Returns it as a table with the keys of `doc`.
+    pub fn table(&self, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+        self.table_called(self.bare_name(), doc, report)
+    }
+
+    /// Returns an element as a table; its keys are called `name.key` in messages.
+    pub fn table_called(&self, name: &str, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+        let table = self.as_table(report)?;
+        Some(Table::open(name, table, self.lines, self.line(), doc, report))
+    }
+}
