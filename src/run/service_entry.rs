@@ -18,9 +18,10 @@ use crate::log::source::LogRoute;
 use crate::plan::{SHELL, ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
 use crate::sys::privilege::FilesOf;
+use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
-use crate::sys::process::launch::{EnvironmentFile, Launch, Parent, Program, Session, path_of, word_of, words};
+use crate::sys::process::launch::{Launch, Parent, Program, Session, path_of, word_of, words};
 use crate::sys::process::program;
 
 /// s6 says 256 for "killed by a signal", as its first argument to a finish script.

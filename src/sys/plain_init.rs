@@ -5,9 +5,10 @@
 
 mod child;
 mod kernel;
+mod options;
 mod said;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -16,67 +17,15 @@ use nix::libc;
 use nix::sys::signal::{self, SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Pid, chdir, getsid};
 
-use crate::config::values::Signal;
 use crate::sys::descriptors;
 use kernel::{is_ignored, is_subreaper, name_of, prctl, set_default, wait_for};
+pub use options::{Flavor, PlainInit};
 use said::{End, Event, description};
-
-/// Whose ways it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    /// tini, `docker-init`.
-    Tini,
-    /// dumb-init.
-    DumbInit,
-    /// catatonit, `podman-init`.
-    Catatonit,
-}
-
-/// What it was asked to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlainInit {
-    /// Whose ways.
-    pub flavor: Flavor,
-    /// Signals go to the child's process group.
-    pub to_group: bool,
-    /// Orphans come to us although we are not PID 1.
-    pub subreaper: bool,
-    /// What we get when our parent ends.
-    pub parent_death: Option<Signal>,
-    /// Exit codes that become 0.
-    pub as_success: BTreeSet<u8>,
-    /// Signals that are passed on as another one; 0: not at all.
-    pub rewrites: BTreeMap<i32, i32>,
-    /// Each orphan that is reaped is told.
-    pub warns_of_reaped: bool,
-    /// How much is told.
-    pub verbosity: u8,
-    /// No child: wait for TERM or INT.
-    pub pauses: bool,
-    /// What is said before anything else, if anything is told.
-    pub first_words: Vec<&'static str>,
-}
 
 /// What a background job is stopped with.
 const STOPS: [i32; 3] = [libc::SIGTSTP, libc::SIGTTOU, libc::SIGTTIN];
 
 impl PlainInit {
-    /// Returns one without any flag.
-    pub fn of(flavor: Flavor) -> Self {
-        Self {
-            flavor,
-            to_group: false,
-            subreaper: false,
-            parent_death: None,
-            as_success: BTreeSet::new(),
-            rewrites: BTreeMap::new(),
-            warns_of_reaped: false,
-            verbosity: 0,
-            pauses: false,
-            first_words: Vec::new(),
-        }
-    }
-
     /// Lives as long as the command, and returns its exit code: 128 and the signal's number if one ended it.
     pub fn run(&self, command: Vec<OsString>) -> u8 {
         match self.live(command) {

@@ -9,8 +9,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, Pid, execvp, fork, getppid, setpgid, setsid};
 
-use super::Flavor;
-use super::PlainInit;
+use super::options::{Flavor, PlainInit};
 use crate::sys::plain_init::kernel::set_default;
 use crate::sys::plain_init::said::{Event, description};
 use crate::sys::plain_init::to_stderr;

@@ -4,8 +4,7 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use super::Flavor;
-use super::PlainInit;
+use super::options::{Flavor, PlainInit};
 use crate::error::cause_words;
 
 /// Something that one of them tells.

@@ -5,8 +5,6 @@
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
 use std::ffi::{CStr, c_char};
-use std::os::fd::RawFd;
-use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 
 use nix::errno::Errno;
@@ -17,10 +15,8 @@ use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
 use crate::supervise::SpawnStage;
 use crate::sys::process::capset::{capset, permitted};
-use crate::sys::process::environment_file::Unreadable;
-use crate::sys::process::launch::{Launch, Parent, Program, Session};
-use crate::sys::process::program;
-use crate::sys::process::record::{MOST_SAID, RECORD, record_of, record_of_filter};
+use crate::sys::process::launch::{Launch, Parent, Session};
+use crate::sys::process::record::{RECORD, record_of};
 use crate::sys::process::resource::kernel_resource;
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
@@ -47,63 +43,6 @@ impl Pointers {
             groups: launch.credentials.groups.iter().flatten().map(|gid| gid.0).collect(),
         }
     }
-}
-
-/// Becomes the service; on a refusal writes the record to `verdict` and exits.
-pub fn become_service(launch: &Launch, pointers: &Pointers, verdict: RawFd) -> ! {
-    let become_it = || {
-        let unfiltered = become_identity(launch, pointers)?;
-        if let Some(errno) = unfiltered {
-            say(verdict, record_of_filter(errno), b"");
-        }
-        Ok(())
-    };
-    match (become_it(), &launch.program, &launch.file) {
-        (Err(record), _, _) => say(verdict, record, b""),
-        (Ok(()), Program::Path(program), None) => {
-            let errno = execute_first(program, launch, pointers);
-            // It must never unwind into the parent's code: there it would be a second PID 1.
-            let why = panic::catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
-            say(verdict, record_of((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
-        }
-        (Ok(()), Program::Path(_) | Program::Search(_), _) => {
-            // Nor must this.
-            let done = panic::catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
-            if done.is_err() {
-                say(verdict, record_of((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
-            }
-        }
-    }
-    // SAFETY: ends this process without running the parent's exit handlers.
-    unsafe { libc::_exit(111) }
-}
-
-/// Looks for what is not laid out, then executes. Returns only if that was refused, and has said so.
-fn find_and_execute(launch: &Launch, verdict: RawFd) {
-    match program::environment(launch) {
-        Ok(env) => {
-            let (errno, program) = program::execute(&launch.program, launch, &env);
-            let why = match program {
-                Some(program) => program::explanation(errno, &program, launch),
-                None => "there is no such program in PATH".to_owned(),
-            };
-            say(verdict, record_of((SpawnStage::Exec, errno)), why.as_bytes());
-        }
-        Err(Unreadable { words, errno }) => {
-            say(verdict, record_of((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
-        }
-    }
-}
-
-/// Writes a record and words at once, so that they are read at once.
-fn say(verdict: RawFd, record: [u8; RECORD], words: &[u8]) {
-    let mut said = [0; MOST_SAID];
-    let length = RECORD + words.len().min(MOST_SAID - RECORD);
-    for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
-        *to = *from;
-    }
-    // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
-    unsafe { libc::write(verdict, said.as_ptr().cast(), length) };
 }
 
 /// Becomes all of the service but its program: what is left is [`execute`]. Returns why the kernel has refused the filter,

@@ -20,10 +20,9 @@
 //! | mark shed, its parent gone         | left / left | left / left | left / left | left / left |
 //!
 //! Who is left carries no mark and is named, once (`run/detached.rs`).
-#![allow(unsafe_code)] // kill(2), pidfd_send_signal(2): no wrapper in nix that knows real-time signals
+#![allow(unsafe_code)] // kill(2): no wrapper in nix that knows real-time signals
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -31,8 +30,8 @@ use nix::libc;
 use crate::config::values::Signal;
 use crate::supervise::Pid;
 use crate::sys::process::children;
-use crate::sys::process::group::pidfd;
 use crate::sys::process::mark::{self, Mark, Marks};
+use crate::sys::process::pidfd;
 use crate::sys::process::session::{self, either};
 use crate::sys::process::stat::ProcessStat;
 
@@ -180,22 +179,14 @@ fn family(root: Pid) -> Vec<(Pid, Option<Pid>)> {
     all
 }
 
-/// A child of ours keeps its number until we reap it. Anybody else is pinned first, then looked at again: between the two
-/// the number may have become another's (SECURITY T26).
+/// A child of ours keeps its number until we reap it; anybody else's may have become another's.
 fn send(pid: Pid, parent: Option<Pid>, run: Mark, signal: Signal) -> Result<(), Errno> {
     let Some(parent) = parent else {
         // SAFETY: takes numbers only.
         return Errno::result(unsafe { libc::kill(pid.0, signal.number()) }).map(drop);
     };
-    let pin = pidfd(pid).ok_or(Errno::ESRCH)?;
     let is_below = || children::of(parent.0).is_some_and(|children| children.contains(&pid.0));
-    if !run.is_on(pid) && !is_below() {
-        return Err(Errno::ESRCH);
-    }
-    let none = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a descriptor that we own, numbers, and no siginfo.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pin.as_raw_fd(), signal.number(), none, 0) };
-    Errno::result(sent).map(drop)
+    pidfd::send_to(pid, signal, || run.is_on(pid) || is_below())
 }
 
 /// When a process began, in ticks since the machine did: with its number it names it for good.

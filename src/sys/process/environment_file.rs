@@ -7,8 +7,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::errno::Errno;
@@ -17,8 +18,20 @@ use nix::libc;
 use crate::config::MAX_FILE;
 use crate::plan::Trust;
 use crate::sys::files::owners;
-use crate::sys::process::launch::EnvironmentFile;
 use crate::text::shown;
+
+/// Variables that the child reads.
+#[derive(Clone, Debug)]
+pub struct EnvironmentFile {
+    /// Where they are.
+    pub path: PathBuf,
+    /// Whose the file may be.
+    pub trust: Trust,
+    /// How many of the launch's own variables come before those of the file; the others win over it.
+    pub before: usize,
+    /// Where the child leaves a copy of what it read, for whatever is started beside this process.
+    pub copy: Option<Rc<SharedBytes>>,
+}
 
 /// A variable and its value.
 pub type Variable = (OsString, OsString);

@@ -1,14 +1,15 @@
 //! The process group of a service with its session, also after its first process was reaped: pinned by a pidfd, so that a number that the
 //! kernel gave to somebody else is never signalled (SECURITY T26).
-#![allow(unsafe_code)] // pidfd_open(2), pidfd_send_signal(2): no wrapper in nix
+#![allow(unsafe_code)] // kill(2): nix's enum knows no real-time signals
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
 
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
+use crate::sys::process::pidfd;
 use crate::sys::process::session::{self, Members, Recent, either};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process that the pidfd names, not of its number.
@@ -24,7 +25,7 @@ pub struct Leftover {
 impl Leftover {
     /// Pins the group of `leader`. To be called while it is a zombie: its number cannot be another's yet.
     pub fn pin(leader: Pid) -> Self {
-        Self { leader, pin: pidfd(leader) }
+        Self { leader, pin: pidfd::open(leader) }
     }
 
     /// Returns whether anybody of its group or session is left, the dead ones included that nobody has waited for: cheap.
@@ -59,12 +60,8 @@ impl Leftover {
 
     fn send(&self, number: i32) -> Result<(), Errno> {
         if let Some(pin) = &self.pin {
-            let none = std::ptr::null::<libc::siginfo_t>();
-            // SAFETY: a descriptor that we own, numbers, and no siginfo.
-            let answer =
-                unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pin.as_raw_fd(), number, none, PROCESS_GROUP) };
-            match Errno::result(answer) {
-                Ok(_) => return Ok(()),
+            match pidfd::send(pin, number, PROCESS_GROUP) {
+                Ok(()) => return Ok(()),
                 // Before 6.9 the flag is EINVAL, and a seccomp profile may say ENOSYS or EPERM: by number then. While
                 // anybody is in the group the kernel gives its number to no other.
                 Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
@@ -73,16 +70,6 @@ impl Leftover {
         }
         by_number(self.leader, number)
     }
-}
-
-/// Opens a descriptor that names a process whatever becomes of its number; `None`: it is gone, or there are none of those
-/// (before Linux 5.3, seccomp).
-pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
-    // SAFETY: takes numbers only.
-    let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
-    let fd = RawFd::try_from(answer).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: the kernel just made it, and nobody else owns it.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Kills a live leader with its whole group and session.

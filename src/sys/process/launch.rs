@@ -4,12 +4,11 @@
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
 use crate::config::service::Limit;
-use crate::plan::{Credentials, Trust};
-use crate::sys::process::environment_file::SharedBytes;
+use crate::plan::Credentials;
+use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::filter::Filter;
 
 /// A process to be.
@@ -57,19 +56,6 @@ pub enum Program {
     /// Where execvp(3) would find this name. The child looks for it, as the service's user and by the service's PATH: a
     /// directory on the way may hang, and PID 1 may see what its user does not.
     Search(CString),
-}
-
-/// Variables that the child reads.
-#[derive(Clone, Debug)]
-pub struct EnvironmentFile {
-    /// Where they are.
-    pub path: PathBuf,
-    /// Whose the file may be.
-    pub trust: Trust,
-    /// How many of the launch's own variables come before those of the file; the others win over it.
-    pub before: usize,
-    /// Where the child leaves a copy of what it read, for whatever is started beside this process.
-    pub copy: Option<Rc<SharedBytes>>,
 }
 
 /// What the forking process is.

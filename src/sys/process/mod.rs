@@ -12,6 +12,7 @@ pub mod filter;
 pub mod group;
 pub mod launch;
 pub mod mark;
+mod pidfd;
 pub mod program;
 pub mod reap;
 pub mod record;

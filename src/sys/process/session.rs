@@ -3,7 +3,7 @@
 //!
 //! Whoever is found by number is pinned and looked at again before it is signalled (SECURITY T26). Where `/proc` says
 //! nothing (hidepid, not mounted) nobody is found, and the process group is all that is ended.
-#![allow(unsafe_code)] // fcntl(2) F_SETOWN, pidfd_send_signal(2): no wrapper in nix
+#![allow(unsafe_code)] // fcntl(2) F_SETOWN: no wrapper in nix
 #![allow(clippy::disallowed_methods)] // how old a census is
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use nix::unistd::{Pid as Number, getpgid, getsid};
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
-use crate::sys::process::group::pidfd;
+use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
 /// More rounds than it takes: whom KILL reaches forks no more.
@@ -148,16 +148,8 @@ pub fn either(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), Er
     }
 }
 
-/// Pinned first, then looked at again: between the two the number may have become another's.
 fn signal_one(pid: Pid, leader: Pid, signal: Signal) -> Result<(), Errno> {
-    let pin = pidfd(pid).ok_or(Errno::ESRCH)?;
-    if getsid(at(pid)).map(Number::as_raw) != Ok(leader.0) {
-        return Err(Errno::ESRCH);
-    }
-    let none = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a descriptor that we own, numbers, and no siginfo.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pin.as_raw_fd(), signal.number(), none, 0) };
-    Errno::result(sent).map(drop)
+    pidfd::send_to(pid, signal, || getsid(at(pid)).map(Number::as_raw) == Ok(leader.0))
 }
 
 /// Returns the session of a process; `None`: it is gone.

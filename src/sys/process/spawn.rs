@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
@@ -18,8 +18,10 @@ use nix::unistd::{ForkResult, fork, pipe2};
 use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::descriptors;
 use crate::sys::process::child;
-use crate::sys::process::launch::Launch;
-use crate::sys::process::record::{self, MOST_SAID, RECORD};
+use crate::sys::process::environment_file::Unreadable;
+use crate::sys::process::launch::{Launch, Program};
+use crate::sys::process::program;
+use crate::sys::process::record::{self, MOST_SAID, RECORD, record_of, record_of_filter};
 
 /// A forked child that has not said yet whether it could execute its program.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
     }
     let pointers = child::Pointers::of(launch);
     let verdict = write.as_raw_fd();
-    let pid = forked(|| child::become_service(launch, &pointers, verdict))?;
+    let pid = forked(|| become_service(launch, &pointers, verdict))?;
     Ok(Started { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
 }
 
@@ -116,6 +118,63 @@ pub fn helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError
         // SAFETY: ends this process without running the parent's exit handlers.
         unsafe { libc::_exit(i32::from(lived.is_err())) }
     })
+}
+
+/// Becomes the service; on a refusal writes the record to `verdict` and exits.
+fn become_service(launch: &Launch, pointers: &child::Pointers, verdict: RawFd) -> ! {
+    let become_it = || {
+        let unfiltered = child::become_identity(launch, pointers)?;
+        if let Some(errno) = unfiltered {
+            say(verdict, record_of_filter(errno), b"");
+        }
+        Ok(())
+    };
+    match (become_it(), &launch.program, &launch.file) {
+        (Err(record), _, _) => say(verdict, record, b""),
+        (Ok(()), Program::Path(program), None) => {
+            let errno = child::execute_first(program, launch, pointers);
+            // It must never unwind into the parent's code: there it would be a second PID 1.
+            let why = catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
+            say(verdict, record_of((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
+        }
+        (Ok(()), Program::Path(_) | Program::Search(_), _) => {
+            // Nor must this.
+            let done = catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
+            if done.is_err() {
+                say(verdict, record_of((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
+            }
+        }
+    }
+    // SAFETY: ends this process without running the parent's exit handlers.
+    unsafe { libc::_exit(111) }
+}
+
+/// Looks for what is not laid out, then executes. Returns only if that was refused, and has said so.
+fn find_and_execute(launch: &Launch, verdict: RawFd) {
+    match program::environment(launch) {
+        Ok(env) => {
+            let (errno, program) = program::execute(&launch.program, launch, &env);
+            let why = match program {
+                Some(program) => program::explanation(errno, &program, launch),
+                None => "there is no such program in PATH".to_owned(),
+            };
+            say(verdict, record_of((SpawnStage::Exec, errno)), why.as_bytes());
+        }
+        Err(Unreadable { words, errno }) => {
+            say(verdict, record_of((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
+        }
+    }
+}
+
+/// Writes a record and words at once, so that they are read at once.
+fn say(verdict: RawFd, record: [u8; RECORD], words: &[u8]) {
+    let mut said = [0; MOST_SAID];
+    let length = RECORD + words.len().min(MOST_SAID - RECORD);
+    for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
+        *to = *from;
+    }
+    // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
+    unsafe { libc::write(verdict, said.as_ptr().cast(), length) };
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.
