@@ -23,3 +23,4 @@ pub mod split;
 pub mod store;
 pub mod tail;
 pub mod writer;
+mod writer_report;

@@ -20,6 +20,7 @@ use super::Exit;
 use super::FailureReason;
 use super::Id;
 use super::StopReason;
+use super::container::ExitCodeInputs;
 use super::supervisor::Supervisor;
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
@@ -28,19 +29,6 @@ pub(super) const FAILURE: u8 = 1;
 
 /// errno(3): no such file or directory, the same on x86-64 and arm64.
 const ENOENT: i32 = 2;
-
-/// What the exit code is made of.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ExitCodeInputs {
-    /// Asked for.
-    pub(super) asked: Option<u8>,
-    /// The main command's.
-    pub(super) main: Option<u8>,
-    /// The latest failure's.
-    pub(super) failure: Option<u8>,
-    /// Whose that was.
-    pub(super) failed: Option<Id>,
-}
 
 /// Returns the code that a parent would see: 128+n for a signal, as the shell has it.
 pub(super) fn code(exit: Exit) -> u8 {

@@ -7,6 +7,7 @@
 
 mod budget;
 mod by_id;
+mod container;
 mod ending;
 mod exit_code;
 mod graph;

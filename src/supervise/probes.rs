@@ -11,7 +11,7 @@ use super::ProbeResult;
 use super::Report;
 use super::StopReason;
 use super::Time;
-use super::shutdown::ContainerState;
+use super::container::ContainerState;
 use super::spec::{HealthRule, Readiness};
 use super::state::{ProbeState, State};
 use super::supervisor::Supervisor;

@@ -2,7 +2,7 @@
 
 use super::Id;
 use super::Phase;
-use super::shutdown::ContainerState;
+use super::container::ContainerState;
 use super::spec::Start;
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;

@@ -16,43 +16,11 @@ use super::Target;
 use super::Time;
 use super::budget::{Budget, REAP_GRACE};
 use super::by_id::Table;
+use super::container::{ContainerState, Stop};
 use super::state::{Cause, Service, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
-
-/// The container's own state.
-#[derive(Clone, Debug)]
-pub(super) enum ContainerState {
-    /// The boot is not done.
-    Booting,
-    /// Services are wanted.
-    Running,
-    /// Nothing starts any more.
-    Stopping(Stop),
-    /// [`Action::Exit`] was returned.
-    Over(StopReason),
-}
-
-/// A stop under way.
-#[derive(Clone, Debug)]
-pub(super) struct Stop {
-    /// Why.
-    pub(super) because: StopReason,
-    /// How long.
-    pub(super) budget: Budget,
-    /// How often PID 1 was told to stop.
-    asked: u32,
-    /// When the container ends whatever is left; set when patience is over.
-    end_at: Option<Time>,
-}
-
-impl Stop {
-    /// Returns when something has to happen to the stop as a whole.
-    pub(super) fn limit(&self) -> Time {
-        self.end_at.unwrap_or(self.budget.total())
-    }
-}
 
 impl Supervisor {
     pub(super) fn stop_signal(&mut self, signal: Signal) {

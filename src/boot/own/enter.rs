@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use nix::libc;
 
+use super::apply::errno;
 use super::dir::{Dir, Opened};
-use super::errno;
 use super::report::{Attempt, Cause};
 use super::rules::EntryAction;
 use super::walk::{Job, MAX_DEPTH};

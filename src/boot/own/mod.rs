@@ -7,19 +7,21 @@
 //! - `exclude` is relative to the declared path, exact, and covers all below; nothing is looked at there.
 //! - Modes are given to directories and regular files only.
 
+mod apply;
 mod dir;
 mod enter;
 mod host_ids;
 mod progress_timer;
 pub mod report;
 mod rules;
+mod threads;
 mod top;
 pub mod usable;
 mod walk;
 mod worker;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -30,20 +32,20 @@ pub use report::{Attempt, Cause, OwnReport, Paths, Progress, Summary, Usability}
 
 use crate::boot::placement::Placement;
 use crate::config::container::OwnWhen;
-use crate::config::values::Uid;
 use crate::error::Refused;
-use crate::plan::{Identity, OwnTree, Owner};
+use crate::plan::{Identity, OwnTree};
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::name::components;
 use crate::sys::files::resolve::Found;
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::stat::Kind;
 use crate::sys::privilege::Root;
 use crate::text::shown;
+use apply::{apply_to, errno};
 use report::Tally;
 use rules::{EntryAction, Rules};
-use walk::{Outcome, Walk};
+use threads::Outcome;
+use walk::Walk;
 
 /// Establishes the ownership of a tree. `stop` ends the walk early, `progress` is called a few times a second.
 ///
@@ -125,29 +127,6 @@ fn establish(
     OwnReport { entries, interrupted, ..tally.into_report(shown, tree.owner) }
 }
 
-/// Does what a verdict says through a handle.
-fn apply_to(
-    kernel: Kernel,
-    handle: BorrowedFd<'_>,
-    stat: &Stat,
-    owner: Owner,
-    verdict: EntryAction,
-) -> Result<(), (Attempt, io::Error)> {
-    let EntryAction::Change { chown, chmod } = verdict else {
-        return Ok(());
-    };
-    let set_owner = || change::owner(kernel, handle, stat, owner).map_err(|error| (Attempt::Chown, error));
-    let set_mode = |mode| change::mode(kernel, handle, stat, mode).map_err(|error| (Attempt::Chmod, error));
-    match (chown, chmod) {
-        (false, None) => Ok(()),
-        (true, None) => set_owner(),
-        (false, Some(mode)) => set_mode(mode),
-        // What is root's can be chmodded without FOWNER as long as it is; but a chown clears setuid and setgid bits.
-        (true, Some(mode)) if stat.uid == Uid::ROOT && mode & 0o6000 == 0 => set_mode(mode).and_then(|()| set_owner()),
-        (true, Some(mode)) => set_owner().and_then(|()| set_mode(mode)),
-    }
-}
-
 /// Stops the boot if the declaration says that this must not be.
 fn decided(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str) -> Result<OwnReport, Refused> {
     let cause = match report.usable {
@@ -167,8 +146,4 @@ fn decided(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str) -> Re
         .first()
         .map_or_else(|| own.fix(shown, host_ids::outside(tree.owner)), |summary| summary.fix.clone());
     Err(Refused::new(what, cause).help(help))
-}
-
-fn errno(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(libc::EIO)
 }

@@ -11,35 +11,22 @@
 //! already it is left closed and counted, since what is right is never touched.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use super::dir::{Budget, Dir};
-use super::progress_timer::{self, ProgressTimer};
-use super::report::{Progress, Tally};
+use super::progress_timer;
 use super::rules::Rules;
-use super::worker::Worker;
 use crate::sys::files::beneath::Beneath;
-use crate::sys::files::listing::Listing;
-use crate::sys::files::stat::Stat;
 
 /// Deeper than any path that a program can name: PATH_MAX is 4096 bytes and a component takes two.
 pub const MAX_DEPTH: u32 = 2048;
 
-/// Trees up to this many entries are walked before a second thread would have started.
-const ALONE_UP_TO: u64 = 1024;
-
 /// More threads than this bring nothing but on a network file system, and there they would be a flood.
 const MOST_THREADS: usize = 8;
-
-/// What a thread of a walk needs at most; it never recurses.
-const STACK: usize = 256 * 1024;
 
 /// One walk, as all its threads see it.
 pub(super) struct Walk<'a> {
@@ -56,7 +43,7 @@ pub(super) struct Walk<'a> {
     cut_short: AtomicBool,
     entries: AtomicU64,
     pub budget: Budget,
-    threads: usize,
+    pub threads: usize,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
@@ -73,22 +60,6 @@ pub(super) enum Job {
     Enter { parent: Arc<Dir>, name: Box<CStr> },
     /// Goes on with the listing of one that keeps its handle.
     List(Arc<Dir>),
-}
-
-/// How much work a worker leaves when it returns.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RemainingWork {
-    /// All is done.
-    Nothing,
-    /// Enough for more than one thread.
-    Much,
-}
-
-/// What a walk came to.
-pub(super) struct Outcome {
-    pub tally: Tally,
-    pub entries: u64,
-    pub interrupted: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -116,46 +87,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Walks all below a pinned directory and changes it last. All threads are joined when it returns.
-    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> Outcome {
-        let mut me = Worker::new(self, Some(ProgressTimer::new(progress)));
-        let mut listing = Listing::new();
-        me.begin(pin, stat);
-        let tally = thread::scope(|scope| {
-            let mut helpers = Vec::new();
-            if me.work(&mut listing, Some(ALONE_UP_TO)) == RemainingWork::Much {
-                for _ in 1..self.threads {
-                    self.lock().busy += 1;
-                    let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK);
-                    match builder.spawn_scoped(scope, || self.help()) {
-                        Ok(helper) => helpers.push(helper),
-                        Err(_) => {
-                            self.lock().busy -= 1; // a limit on processes: fewer will do
-                            break;
-                        }
-                    }
-                }
-                me.work(&mut listing, None);
-            }
-            let mut tally = me.into_tally();
-            for helper in helpers {
-                tally.add(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            tally
-        });
-        let interrupted = self.cut_short.load(Ordering::Relaxed) && self.stop.load(Ordering::Relaxed);
-        Outcome { tally, entries: self.entries.load(Ordering::Relaxed), interrupted }
-    }
-
-    fn help(&self) -> Tally {
-        let _guard = Helping(self);
-        let mut helper = Worker::new(self, None);
-        helper.work(&mut Listing::new(), None);
-        helper.into_tally()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more thread may add jobs.
+    pub fn begin_work(&self) {
+        self.lock().busy += 1;
+    }
+
+    /// A thread adds no more jobs.
+    pub fn end_work(&self) {
+        let mut queue = self.lock();
+        queue.busy = queue.busy.saturating_sub(1);
+        self.wake.notify_all();
     }
 
     /// Takes all of `jobs`, leaving its memory to be used again.
@@ -206,6 +151,11 @@ impl<'a> Walk<'a> {
         self.hopeless.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether something was left undone because the walk was to stop.
+    pub fn was_interrupted(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed) && self.stop.load(Ordering::Relaxed)
+    }
+
     /// Returns whether to stop doing things; asked only where there is something left to do.
     pub fn ended(&self) -> bool {
         let ended = self.stop.load(Ordering::Relaxed) || self.hopeless.load(Ordering::Relaxed);
@@ -230,19 +180,6 @@ impl<'a> Walk<'a> {
             self.excludes.get(*index).and_then(|path| path.get(at)).is_some_and(|part| part.as_c_str() == name)
         });
         still.collect()
-    }
-}
-
-/// A helper that panics must not leave the others waiting for its jobs: the panic is the caller's then.
-struct Helping<'w, 'a>(&'w Walk<'a>);
-
-impl Drop for Helping<'_, '_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let mut queue = self.0.lock();
-            queue.busy = queue.busy.saturating_sub(1);
-            self.0.wake.notify_all();
-        }
     }
 }
 

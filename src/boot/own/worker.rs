@@ -9,12 +9,12 @@ use std::sync::atomic::Ordering;
 
 use nix::libc;
 
+use super::apply::{apply_to, errno};
 use super::dir::Dir;
 use super::progress_timer::ProgressTimer;
 use super::report::{Attempt, Cause, Tally};
 use super::rules::EntryAction;
-use super::walk::{Job, RemainingWork, Walk};
-use super::{apply_to, errno};
+use super::walk::{Job, Walk};
 use crate::config::values::Uid;
 use crate::sys::files::beneath::Mounts;
 use crate::sys::files::change;
@@ -23,6 +23,15 @@ use crate::sys::files::stat::{Kind, Stat};
 
 /// Entries between two looks at the clock.
 const COUNT_BY: u32 = 256;
+
+/// How much work a worker leaves when it returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RemainingWork {
+    /// All is done.
+    Nothing,
+    /// Enough for more than one thread.
+    Much,
+}
 
 pub(super) struct Worker<'w, 'a, 'p> {
     pub walk: &'w Walk<'a>,

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // fork(2), and becoming the user in the child
 #![allow(clippy::disallowed_methods)] // a child of a verb: no engine waits here
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -16,7 +17,6 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{AccessFlags, ForkResult, access, fork, getegid, geteuid, pipe};
 use serde::{Deserialize, Serialize};
 
-use super::{are_ours, found};
 use crate::plan::checks::seen::{AccessResult, Denial, PathStat};
 use crate::plan::checks::{ProbedUser, Question, Want};
 
@@ -233,4 +233,18 @@ fn no(errno: Errno) -> Denial {
         Errno::ENOSPC | Errno::EDQUOT => Denial::Full,
         other => Denial::Other(other as i32),
     }
+}
+
+/// Returns what everybody sees of a path who may look at it.
+pub(super) fn found(path: &Path) -> Option<PathStat> {
+    let meta = fs::metadata(path).ok()?;
+    Some(PathStat { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777, is_directory: meta.is_dir() })
+}
+
+/// Returns whether these are the groups that we have.
+fn are_ours(who: &ProbedUser) -> bool {
+    let wanted: BTreeSet<u32> = who.groups.iter().copied().chain([who.gid]).collect();
+    let ours = nix::unistd::getgroups().unwrap_or_default();
+    let ours: BTreeSet<u32> = ours.into_iter().map(|gid| gid.as_raw()).chain([who.gid]).collect();
+    wanted == ours
 }

@@ -3,14 +3,13 @@
 
 mod ask;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::checks::mounts::Mounts;
-use crate::plan::checks::seen::{HostContext, Observations, PathObservation, PathStat};
+use crate::plan::checks::seen::{HostContext, Observations, PathObservation};
 use crate::plan::checks::{Examination, ProbedUser, Question, SECRETS, listening};
 use crate::plan::facts::Facts;
 use crate::sys::id_map::id_maps;
@@ -115,18 +114,5 @@ fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservati
 /// What we can see ourselves.
 fn around(question: &Question) -> PathObservation {
     let real = fs::canonicalize(&question.path).unwrap_or_else(|_| question.path.clone());
-    PathObservation { real, found: found(&question.path), told: Default::default() }
-}
-
-fn found(path: &Path) -> Option<PathStat> {
-    let meta = fs::metadata(path).ok()?;
-    Some(PathStat { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777, is_directory: meta.is_dir() })
-}
-
-/// Returns whether these are the groups that we have.
-fn are_ours(who: &ProbedUser) -> bool {
-    let wanted: BTreeSet<u32> = who.groups.iter().copied().chain([who.gid]).collect();
-    let ours = nix::unistd::getgroups().unwrap_or_default();
-    let ours: BTreeSet<u32> = ours.into_iter().map(|gid| gid.as_raw()).chain([who.gid]).collect();
-    wanted == ours
+    PathObservation { real, found: ask::found(&question.path), told: Default::default() }
 }

@@ -22,7 +22,7 @@ use self::compress::Compressor;
 use self::directory::{Directory, is_transient};
 use super::clock::{Now, Timestamp};
 use super::split::MAX_FILE_LINE;
-use super::writer::WriterReport;
+use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::error::cause_words;
 use crate::sys::privilege::{FilesOf, with_files_of};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Port;
-use super::limits::{self, NO_FILTER};
+use super::limits::{self, NO_FILTER, NOT_PID_ONE};
 use super::ports;
 use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder};
 use crate::config::Config;
@@ -168,10 +168,6 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
         ports,
     }
 }
-
-/// What it means not to be PID 1.
-pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are \
-    reaped and signalled";
 
 /// Also says whom the filter does not keep from changing PID 1's limits and priorities.
 fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {

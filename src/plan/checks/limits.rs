@@ -11,6 +11,10 @@ use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 
+/// What it means not to be PID 1.
+pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are \
+    reaped and signalled";
+
 /// What `pid1_filter = false` means; `plan` and `check` say it too.
 pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 

@@ -16,10 +16,9 @@ pub mod states;
 use serde::Serialize;
 
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
-pub(super) use examine::NOT_PID_ONE;
 pub use examine::{ALLOW_FILTERS, BootState, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
-pub use limits::NO_FILTER;
+pub use limits::{NO_FILTER, NOT_PID_ONE};
 pub(super) use limits::{reported_as_limits, ulimit};
 pub use ports::{Port, listening};
 pub use questions::{AtBoot, ProbedUser, Question, SECRETS, Want};

@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -19,7 +19,7 @@ use nix::libc;
 
 use super::connect;
 use super::http;
-use super::words::REFUSAL;
+use super::words::{REFUSAL, why};
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::{SpawnError, SpawnStage};
 use crate::sys::descriptors;
@@ -115,13 +115,6 @@ fn socket(path: &Path) -> Result<(), String> {
         ErrorKind::NotFound => "is not there".to_owned(),
         _ => why(&cause),
     })
-}
-
-/// Returns the kernel's or the resolver's words, as the end of a sentence.
-pub fn why(cause: &io::Error) -> String {
-    let text = cause.raw_os_error().map_or_else(|| cause.to_string(), |errno| Errno::from_raw(errno).desc().to_owned());
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Says what is being done, for the case that time runs out.

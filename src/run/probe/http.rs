@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::ask::why;
 use super::connect;
+use super::words::why;
 use crate::config::probe::Http;
 use crate::text::shown;
 

@@ -1,5 +1,9 @@
 //! What a probe said, of which the last line is kept: a bounded tail, whatever is written. Pure.
 
+use std::io;
+
+use nix::errno::Errno;
+
 use crate::config::quote::printable;
 
 /// Bytes that are kept.
@@ -36,6 +40,13 @@ impl Words {
         let mut lines = self.0.rsplit(|byte| *byte == b'\n' || *byte == b'\r');
         lines.find(|line| !line.trim_ascii().is_empty())
     }
+}
+
+/// Returns the kernel's or the resolver's words, as the end of a sentence.
+pub fn why(cause: &io::Error) -> String {
+    let text = cause.raw_os_error().map_or_else(|| cause.to_string(), |errno| Errno::from_raw(errno).desc().to_owned());
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn shown(line: &[u8]) -> String {

@@ -1,0 +1,50 @@
+//! [`ContainerState`]: the container's own state, and what its exit code is made of. Must not know services.
+
+use super::budget::Budget;
+use super::{Id, StopReason, Time};
+
+/// The container's own state.
+#[derive(Clone, Debug)]
+pub(super) enum ContainerState {
+    /// The boot is not done.
+    Booting,
+    /// Services are wanted.
+    Running,
+    /// Nothing starts any more.
+    Stopping(Stop),
+    /// [`Action::Exit`] was returned.
+    Over(StopReason),
+}
+
+/// A stop under way.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    /// Why.
+    pub(super) because: StopReason,
+    /// How long.
+    pub(super) budget: Budget,
+    /// How often PID 1 was told to stop.
+    pub(super) asked: u32,
+    /// When the container ends whatever is left; set when patience is over.
+    pub(super) end_at: Option<Time>,
+}
+
+impl Stop {
+    /// Returns when something has to happen to the stop as a whole.
+    pub(super) fn limit(&self) -> Time {
+        self.end_at.unwrap_or(self.budget.total())
+    }
+}
+
+/// What the exit code is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ExitCodeInputs {
+    /// Asked for.
+    pub(super) asked: Option<u8>,
+    /// The main command's.
+    pub(super) main: Option<u8>,
+    /// The latest failure's.
+    pub(super) failure: Option<u8>,
+    /// Whose that was.
+    pub(super) failed: Option<Id>,
+}
