@@ -114,25 +114,32 @@ impl<'a> EventLoop<'a> {
         Ok(event_loop)
     }
 
-    /// Runs until the engine says exit.
-    pub(super) async fn run(&mut self) -> std::io::Result<u8> {
+    /// Begins to watch all that it waits for.
+    ///
+    /// # Errors
+    /// An epoll registration that the kernel refuses.
+    pub(super) fn sources(&mut self) -> std::io::Result<Sources> {
         if self.run_kind == RunKind::Alone {
             self.signals.take_faults()?;
         }
-        let sources = Sources::new(self.signals, &self.processes)?;
+        Sources::new(self.signals, &self.processes)
+    }
+
+    /// Runs until the engine says exit, and returns its code.
+    pub(super) async fn run(&mut self, sources: &Sources) -> u8 {
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.read_signals();
         let mut ready = Ready::default();
         loop {
             if let Some(code) = self.process_events() {
-                return Ok(code);
+                return code;
             }
             self.check_waiters();
             let deadline = self.next_deadline();
             let call = sources.wait(&mut ready, &self.processes, &mut self.calls, deadline).await;
             if let Some(code) = self.dispatch(&mut ready, deadline, call) {
-                return Ok(code);
+                return code;
             }
         }
     }

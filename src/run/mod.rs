@@ -58,7 +58,7 @@ use crate::config::container::SignalRule;
 use crate::config::values::ServiceName;
 use crate::control::server::{self};
 use crate::control::timings::Moments;
-use crate::error::{Refused, cause_words};
+use crate::error::Refused;
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
 use crate::supervise::{Setup, StopReason};
@@ -132,19 +132,16 @@ pub struct StageResult {
 pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::explained("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-    let mut event_loop = {
+    let (mut event_loop, sources) = {
         let _inside = runtime.enter();
-        EventLoop::new(stage).map_err(refused)?
+        let mut event_loop = EventLoop::new(stage).map_err(refused)?;
+        let sources = event_loop.sources().map_err(refused)?;
+        (event_loop, sources)
     };
     descriptors::suffice(&event_loop.processes.descriptor_needs())?;
-    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run())));
+    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(&sources))));
     let code = match turned {
-        Ok(Ok(code)) => code,
-        // An epoll registration that the kernel refuses; nothing runs yet.
-        Ok(Err(cause)) => {
-            tracing::error!("cannot watch for events: {}", cause_words(&cause));
-            event_loop.give_up()
-        }
+        Ok(code) => code,
         Err(_) => {
             tracing::error!("{}: stopping every service in order", panic_note::take());
             event_loop.give_up()

@@ -20,25 +20,27 @@ const SPARE: u64 = 64;
 /// Descriptors for a service: its two log pipes, its readiness, its verdict.
 const EACH: u64 = 4;
 
-/// Descriptors that are open for a moment while a program is started: two ends of its verdict pipe, the write ends of its
-/// log pipes and of its readiness; and one for whoever asks or looks meanwhile.
-const AT_A_START: usize = 6;
-/// Duplicates by which the loop watches its sources and the two outputs, made when it begins to turn.
-const WATCHED: usize = 10;
-
-/// What the programs of a stage keep open in PID 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// How many there are.
-    pub programs: usize,
-    /// How many descriptors they keep open while all run.
+/// What one program of a stage takes in PID 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramNeeds {
+    /// How many descriptors are open while it is started, those included that it keeps.
+    pub start: usize,
+    /// How many stay open while it runs; none where it has ended before others are started.
     pub kept: usize,
+}
+
+/// What the programs of a stage take in PID 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The services that are started by themselves, and the main command.
+    pub programs: Vec<ProgramNeeds>,
     /// Whether one of them is the main command, which begins when the others run.
     pub has_main: bool,
 }
 
 /// Refuses to start anything where the main command could never begin, or no program at all: each start would fail, for
-/// ever. With services alone some run, and the others say why they do not. To be asked when the loop is set up.
+/// ever. With services alone some run, and the others say why they do not. To be asked when all else is open that the loop
+/// needs.
 ///
 /// # Errors
 /// When the limit is lower than that.
@@ -46,23 +48,34 @@ pub fn suffice(needs: &Needs) -> Result<(), Refused> {
     let Ok((limit, _)) = getrlimit(Which::RLIMIT_NOFILE) else { return Ok(()) };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     // What is open is counted one by one; no boot comes near this.
-    if needs.programs == 0 || limit > AMPLE {
+    if limit > AMPLE {
         return Ok(());
     }
-    let least = least(open_below(limit), needs);
+    let least = open_below(limit) + needs.peak();
     if least <= limit {
         return Ok(());
     }
-    let programs = if needs.programs == 1 { "one program".to_owned() } else { format!("{} programs", needs.programs) };
+    let count = needs.programs.len();
+    let programs = if count == 1 { "one program".to_owned() } else { format!("{count} programs") };
     let why = format!("{limit} open files are allowed, and this takes {least}");
-    Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).help(fix(recommended(needs.programs))))
+    Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).help(fix(recommended(count))))
 }
 
 /// A limit that needs no counting.
 const AMPLE: usize = 4096;
 
-fn least(open: usize, needs: &Needs) -> usize {
-    open + WATCHED + AT_A_START + if needs.has_main { needs.kept } else { needs.kept / needs.programs.max(1) }
+impl Needs {
+    /// Returns how many descriptors must be had: for the main command's start and for that of each service, beside what all
+    /// others keep; without a main command, for one start at least.
+    fn peak(&self) -> usize {
+        let kept: usize = self.programs.iter().map(|program| program.kept).sum();
+        let beside = |program: &ProgramNeeds| kept.saturating_sub(program.kept) + program.start;
+        match self.has_main {
+            true => self.programs.iter().map(beside).max(),
+            false => self.programs.iter().map(|program| program.start).min(),
+        }
+        .unwrap_or_default()
+    }
 }
 
 fn recommended(programs: usize) -> u64 {
@@ -190,8 +203,13 @@ mod tests {
 
     #[test]
     fn a_main_command_needs_what_all_before_it_keep_open() {
-        let needs = Needs { programs: 4, kept: 8, has_main: true };
-        assert_eq!(least(20, &needs), 44);
-        assert_eq!(least(20, &Needs { has_main: false, ..needs }), 38);
+        let (tagged, bare) = (ProgramNeeds { start: 6, kept: 2 }, ProgramNeeds { start: 2, kept: 0 });
+        let peak = |programs: &[ProgramNeeds], has_main| Needs { programs: programs.to_vec(), has_main }.peak();
+        assert_eq!(peak(&[bare], true), 2);
+        assert_eq!(peak(&[tagged, tagged, tagged, tagged], true), 12);
+        // Whoever is started last needs most.
+        assert_eq!(peak(&[tagged, bare], true), 6);
+        assert_eq!(peak(&[tagged, bare], false), 2);
+        assert_eq!(peak(&[], false), 0);
     }
 }

@@ -18,6 +18,12 @@ fn ticks(pid: i32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
+/// Returns how many descriptors a process has; what whoever runs the tests has leaked has a higher number.
+fn open_below(limit: u32, pid: i32) -> usize {
+    let names = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().unwrap().parse::<u32>().unwrap() < limit).count()
+}
+
 #[test]
 fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() {
     if !possible() {
@@ -63,6 +69,31 @@ fn with_few_descriptors_the_main_command_runs_or_nothing_does_and_the_limit_is_n
         }
     }
     assert!(ran > 0 && refused > 0, "{ran} {refused}");
+}
+
+/// What is said to be needed is what is open when all run, and what the last start takes besides: the exec pipe, and the far
+/// ends of its own pipes.
+#[test]
+fn no_more_descriptors_are_asked_for_than_the_declared_programs_take() {
+    if !possible() {
+        return;
+    }
+    let web = "command = [\"/bin/sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
+    let bare = || Cell::new().app().command(&["/bin/sh", "-c", "echo main runs; exec sleep 600"]);
+    let beside = || bare().etc("services.d/web.toml", web);
+    for (cell, besides) in [(&bare as &dyn Fn() -> Cell, 2), (&beside, 4)] {
+        let running = cell().env("STEPDOWN_LOG", "debug").start();
+        // The exec pipe has been read.
+        running.wait_for_line(|line| line.contains("main: up"), LIMIT);
+        let open = open_below(64, running.pid_one());
+        stop(running);
+        let enough = open + besides;
+        let running = cell().inside(&format!("ulimit -n {enough}")).start();
+        running.wait_for_line(|line| line.ends_with("main runs"), LIMIT);
+        stop(running);
+        let ended = cell().inside(&format!("ulimit -n {}", enough - 1)).run();
+        says("one less", &ended, 111, &[&format!("{} open files are allowed, and this takes {enough}", enough - 1)]);
+    }
 }
 
 /// What is lower than the hard limit is raised before the first program, and each gets back what the container was given.
