@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, fstat};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, mkfifo, pipe};
-use stepdown::boot::accounts::{remove_leftovers, replace};
+use stepdown::boot::account_files::{remove_leftovers, replace};
 use stepdown::boot::directories;
 use stepdown::boot::placement::Placement;
 use stepdown::boot::stdio::{StdioChange, give};
@@ -372,13 +372,13 @@ fn a_declared_directory_is_made_with_its_parents() {
     jailed(|_| {
         nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
         let step = step(here("run/nginx/deep"), 0o2750, &["*"]);
-        let report = directories::make(&step, &Placement::default()).unwrap();
+        let report = directories::create(&step, &Placement::default()).unwrap();
         assert!(report.created && report.changed);
         let found = fs::metadata(here("run/nginx/deep")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o2750));
         let parent = fs::metadata(here("run/nginx")).unwrap();
         assert_eq!((parent.uid(), parent.mode() & 0o7777), (0, 0o755));
-        let again = directories::make(&step, &Placement::default()).unwrap();
+        let again = directories::create(&step, &Placement::default()).unwrap();
         assert_eq!(again, directories::DirectoryReport::default());
     });
 }
@@ -394,7 +394,7 @@ fn owner_and_mode_of_a_directory_need_no_more_than_chown() {
             caps::Capability::CAP_DAC_OVERRIDE,
             caps::Capability::CAP_DAC_READ_SEARCH,
         ]);
-        directories::make(&step(here("d"), 0o700, &[]), &Placement::default()).unwrap();
+        directories::create(&step(here("d"), 0o700, &[]), &Placement::default()).unwrap();
         let found = fs::metadata(here("d")).unwrap();
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1000, 1001, 0o700));
     });
@@ -413,8 +413,8 @@ fn cleaning_removes_what_matches_directly_below_and_nothing_else() {
         mkfifo(&here("d/fifo.pid"), Mode::from_bits_truncate(0o600)).unwrap();
         drop(UnixListener::bind(here("d/socket.pid")).unwrap());
         fs::write(here("d").join(std::ffi::OsStr::from_bytes(b"\xff.pid")), "").unwrap();
-        let report = directories::make(&step(here("d"), 0o755, &["*.pid", "a?"]), &Placement::default()).unwrap();
-        assert_eq!((report.removed, report.left), (6, vec!["sub.pid".to_owned()]));
+        let report = directories::create(&step(here("d"), 0o755, &["*.pid", "a?"]), &Placement::default()).unwrap();
+        assert_eq!((report.removed, report.not_removed), (6, vec!["sub.pid".to_owned()]));
         assert_eq!(names(here("d")), ["other.txt", "sub.pid"]);
         assert_eq!((names(here("d/sub.pid")).len(), fs::read(here("kept.pid")).unwrap()), (1, b"kept".to_vec()));
     });
@@ -428,7 +428,7 @@ fn something_else_in_the_place_of_a_directory_is_refused() {
         set_mode(here("foreign"), 0o777);
         symlink("/etc", here("foreign/link")).unwrap();
         let refused = |path: &str| {
-            directories::make(&step(here(path), 0o700, &["*"]), &Placement::default()).unwrap_err().to_string()
+            directories::create(&step(here(path), 0o700, &["*"]), &Placement::default()).unwrap_err().to_string()
         };
         assert!(refused("file").contains("Not a directory"));
         assert!(refused("file/below").contains("Not a directory"));
@@ -504,14 +504,14 @@ fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cle
         set_mode(here("vol/data"), 0o700);
         chown(here("vol"), Some(1000), Some(1000)).unwrap();
         let step = step(here("vol/data"), 0o755, &["*"]);
-        let refused = directories::make(&step, &Placement::default()).unwrap_err().to_string();
+        let refused = directories::create(&step, &Placement::default()).unwrap_err().to_string();
         let why = "it is uid 0's, and others than root can move things into its place";
         assert!(refused.contains(why) && refused.contains("`take_over = true` below this [[directory]]"), "{refused}");
         let found = fs::metadata(here("vol/data")).unwrap();
         assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o700));
         assert_eq!(fs::read(here("vol/data/secret")).unwrap(), b"kept");
         let insisted = MakeDirectory { take_over: true, ..step };
-        assert_eq!(directories::make(&insisted, &Placement::default()).unwrap().removed, 1);
+        assert_eq!(directories::create(&insisted, &Placement::default()).unwrap().removed, 1);
     });
 }
 

@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, lstat, makedev, mknod};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, mkfifo, pipe};
-use stepdown::boot::own::{Cause, OwnReport, Progress, Usability, apply};
+use stepdown::boot::own::{OwnReport, Progress, UnchangedCause, Usability, apply};
 use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::Gid;
@@ -53,8 +53,8 @@ fn set_mode(path: impl AsRef<Path>, bits: u32) {
     fs::set_permissions(path, Permissions::from_mode(bits)).unwrap();
 }
 
-fn causes(report: &OwnReport) -> BTreeMap<Cause, u64> {
-    report.failed.iter().chain(&report.kept).map(|summary| (summary.cause, summary.paths.count)).collect()
+fn causes(report: &OwnReport) -> BTreeMap<UnchangedCause, u64> {
+    report.failed.iter().chain(&report.skipped).map(|summary| (summary.cause, summary.paths.count)).collect()
 }
 
 const APP: (u32, u32) = (1000, 1000);
@@ -132,9 +132,9 @@ fn t01_a_hard_link_to_a_file_of_root_is_left_and_named() {
         chown(here("data"), Some(999), None).unwrap();
         let report = own(root, &tree(here("data"), 1000));
         assert_eq!(ids(&outside), ROOT);
-        assert_eq!(causes(&report), BTreeMap::from([(Cause::MultiLinked, 1)]));
-        assert_eq!(report.kept[0].paths.examples, ["/mnt/data/h\\nl"]);
-        assert!(report.kept[0].fix.contains("hard_links = \"allow\""));
+        assert_eq!(causes(&report), BTreeMap::from([(UnchangedCause::MultiLinked, 1)]));
+        assert_eq!(report.skipped[0].paths.examples, ["/mnt/data/h\\nl"]);
+        assert!(report.skipped[0].fix.contains("hard_links = \"allow\""));
         assert_eq!(report.usable, Usability::Usable);
     });
 }
@@ -201,7 +201,7 @@ fn mounts_are_entered_where_that_is_asked_but_never_the_kernels() {
         tree.cross_mounts = true;
         let report = own(root, &tree);
         assert_eq!((ids(here("other")), ids(here("other/f"))), (APP, APP));
-        assert_eq!(causes(&report), BTreeMap::from([(Cause::KernelMount, 1)]));
+        assert_eq!(causes(&report), BTreeMap::from([(UnchangedCause::KernelMount, 1)]));
     });
 }
 
@@ -295,7 +295,7 @@ fn trees_deeper_than_any_path_are_cut_and_named() {
             }
         });
         let report = own(root, &tree(here("data"), 1000));
-        assert_eq!(causes(&report), BTreeMap::from([(Cause::TooDeep, 1)]));
+        assert_eq!(causes(&report), BTreeMap::from([(UnchangedCause::TooDeep, 1)]));
         assert_eq!(report.changed, 2049);
     });
 }
@@ -315,7 +315,11 @@ fn t08_a_link_that_others_could_place_is_not_followed() {
             for declared in ["etc", "etc/ssl", "up/etc"] {
                 let mut tree = tree(volume.join(declared), 1000);
                 let report = own(root, &tree);
-                assert_eq!(causes(&report), BTreeMap::from([(Cause::ForeignLink, 1)]), "{parent:o} {declared}");
+                assert_eq!(
+                    causes(&report),
+                    BTreeMap::from([(UnchangedCause::ForeignLink, 1)]),
+                    "{parent:o} {declared}"
+                );
                 assert_eq!(report.usable, Usability::Unknown);
                 tree.required = true;
                 assert!(try_own(root, &tree).is_err());
@@ -459,8 +463,8 @@ fn a_missing_path_is_made_or_passed_over_or_named() {
         assert!(own(root, &tree).failed.is_empty());
         tree.create = true;
         let report = own(root, &tree);
-        assert!(report.is_clean() && report.made, "{report:?}");
-        assert!(!own(root, &tree).made);
+        assert!(report.is_clean() && report.created, "{report:?}");
+        assert!(!own(root, &tree).created);
         assert_eq!((ids(here("a")), mode(here("a")), ids(here("a/b"))), (ROOT, 0o755, APP));
     });
 }
@@ -479,7 +483,7 @@ fn a_device_in_a_data_directory_is_left() {
     jailed(|root| {
         directory("data");
         mknod(&here("data/null"), SFlag::S_IFCHR, Mode::from_bits_truncate(0o600), makedev(1, 3)).unwrap();
-        assert_eq!(causes(&own(root, &tree(here("data"), 1000))), BTreeMap::from([(Cause::Device, 1)]));
+        assert_eq!(causes(&own(root, &tree(here("data"), 1000))), BTreeMap::from([(UnchangedCause::Device, 1)]));
         assert_eq!(ids(here("data/null")), ROOT);
     });
 }
@@ -746,7 +750,7 @@ fn survives_an_attacker(root: &Root) {
         }
     }
     let report = own(root, &tree(here("data"), 1005));
-    assert_eq!((report.failed.len(), causes(&report)), (0, BTreeMap::from([(Cause::MultiLinked, 1)])));
+    assert_eq!((report.failed.len(), causes(&report)), (0, BTreeMap::from([(UnchangedCause::MultiLinked, 1)])));
 }
 
 #[test]
@@ -786,7 +790,7 @@ fn is_right(report: &OwnReport, links_too: bool) {
     assert_eq!((mode(here("data")), mode(here("data/deep/er/est/f"))), (0o750, 0o640));
     assert_eq!(ids(here("data/l")), if links_too { APP } else { ROOT });
     assert_eq!((report.mounts.count, report.mounts.examples.as_slice()), (1, ["/mnt/data/sub".to_owned()].as_slice()));
-    assert_eq!(causes(report).get(&Cause::MultiLinked), Some(&1));
+    assert_eq!(causes(report).get(&UnchangedCause::MultiLinked), Some(&1));
     assert_eq!(report.usable, Usability::Usable);
 }
 
@@ -861,7 +865,7 @@ fn a_directory_that_the_app_may_have_moved_into_a_declared_place_is_left_alone()
         jailed(|root| {
             let path = moved(vol, data, mode);
             let report = own(root, &tree(&path, 1000));
-            let expected = left.map(|uid| (Cause::NotPlacedByRoot(stepdown::config::values::Uid(uid)), 1));
+            let expected = left.map(|uid| (UnchangedCause::NotPlacedByRoot(stepdown::config::values::Uid(uid)), 1));
             assert_eq!(causes(&report), expected.into_iter().collect(), "{vol} {data} {mode:o}");
             let owner = if left.is_some() { data } else { 1000 };
             for inside in [path.clone(), path.join("secret")] {

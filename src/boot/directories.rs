@@ -1,4 +1,4 @@
-//! `[[directory]]`: made at boot with owner and mode, leftovers cleaned (DESIGN §3.3). All through handles. Must not
+//! `[[directory]]`: created at boot with owner and mode, leftovers removed (DESIGN §3.3). All through handles. Must not
 //! know what the directory is for.
 
 use std::ffi::CString;
@@ -24,23 +24,23 @@ use crate::text::{shown, shown_bytes};
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryReport {
-    /// It was not there.
+    /// Whether it was created.
     pub created: bool,
-    /// Its owner or mode was not as declared.
+    /// Whether its owner or mode was changed.
     pub changed: bool,
-    /// How many leftovers were removed.
+    /// The number of leftovers that were removed.
     pub removed: u64,
-    /// Leftovers that match and were left: directories, devices, and what could not be removed. Escaped names.
-    pub left: Vec<String>,
+    /// Matching names that were not removed: directories, devices, and those that could not be. Escaped names.
+    pub not_removed: Vec<String>,
 }
 
-/// Makes a directory (its parents 0755 and root's), gives it owner and mode, and removes leftovers directly in it:
-/// plain files, sockets, FIFOs and links whose names match; never a directory, never through a link.
+/// Creates a directory (its parents 0755 and root's), sets owner and mode, and removes leftovers directly in it: regular
+/// files, sockets, FIFOs and links whose names match; never a directory, never through a link.
 ///
 /// # Errors
-/// If it cannot be made or given its owner and mode; if something else stands there, or a directory that somebody may have
-/// moved there. What cannot be cleaned is only reported.
-pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
+/// If it cannot be created, or owner and mode cannot be set; if something else has its name, or a directory that another
+/// user may have moved there. Leftovers that cannot be removed are only reported.
+pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryReport, Refused> {
     let shown = shown(&step.path);
     let kernel = Kernel::probe();
     let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
@@ -57,7 +57,7 @@ pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRepo
         return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
     }
     let look = |cause| Refused::new(format!("cannot look at {shown}"), cause);
-    if !step.take_over && !placement.may_take(&found, step.owner.uid).map_err(look)? {
+    if !step.take_over && !placement.may_change_owner(&found, step.owner.uid).map_err(look)? {
         let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
         let why = format!("it is uid {}'s, and others than root can move things into its place", found.stat.uid);
         let help =
@@ -79,7 +79,7 @@ pub fn make(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRepo
 
 fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut DirectoryReport) -> io::Result<()> {
     let handle = Beneath::list_pinned(pin)?;
-    // Names are taken first: removing while listing may skip some.
+    // All names are read first: removing while listing may skip some.
     let mut names: Vec<CString> = Vec::new();
     let mut listing = Listing::new();
     while listing.read(handle.as_fd())? {
@@ -96,14 +96,14 @@ fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut 
         };
         let removed = match kind {
             Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket => {
-                // unlink(2) takes the name away, whatever stands there now, and cannot take a directory's.
+                // unlink(2) removes the name, whatever has it now, and cannot remove a directory.
                 unlinkat(&handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir).is_ok()
             }
             Kind::Directory | Kind::Block | Kind::Character | Kind::Unknown => false,
         };
         match removed {
             true => report.removed += 1,
-            false => report.left.push(shown_bytes(name.to_bytes())),
+            false => report.not_removed.push(shown_bytes(name.to_bytes())),
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! Carrying out the plan's steps: accounts, directories, the ownership walk, the runtime directory, stdio. Decides nothing:
-//! what is to be done stands in the plan.
+//! the plan says what to do.
 
-pub mod accounts;
-pub mod append;
+pub mod account_files;
+pub mod append_account;
 pub mod directories;
 pub mod own;
-pub mod ownership;
+pub mod ownership_log;
 pub mod placement;
 pub mod stdio;
 pub mod steps;

@@ -1,5 +1,5 @@
-//! Whether a declared path may be taken over: the app can write many a directory around one, and could have moved a
-//! directory of root's, or of another service's, into its place (SECURITY, A1). Must not know how it is taken over.
+//! Whether the owner of a declared path may be changed: the app may be able to write its parent directory, and could have
+//! moved a directory of root's, or of another service's, there (SECURITY, A1). Must not know how it is changed.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,8 +15,8 @@ use crate::sys::files::placed::PlacedBy;
 use crate::sys::files::resolve::{self, Found, Reached};
 use crate::sys::files::stat::{FileId, Kind};
 
-/// What only root could have put where it stands, when nothing was changed yet: afterwards the directories around it may
-/// have been given to the app, which has not run since.
+/// The declared paths that only root could have put where they are. Read before anything is changed: afterwards their parent
+/// directories may belong to the app, which has not run since.
 #[derive(Clone, Debug, Default)]
 pub struct Placement {
     by_root: BTreeSet<FileId>,
@@ -24,8 +24,8 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Looks at every declared path of a plan.
-    pub fn look(plan: &BootPlan) -> Self {
+    /// Checks every declared path of a plan.
+    pub fn read(plan: &BootPlan) -> Self {
         let kernel = Kernel::probe();
         let declared = plan.steps.iter().filter_map(|planned| match &planned.step {
             Step::Own(tree) => Some(&tree.path),
@@ -42,14 +42,14 @@ impl Placement {
         Self { by_root: declared.filter_map(|path| placed(path)).collect(), app: Some(plan.identity.uid) }
     }
 
-    /// Returns whether what stands there may become `owner`'s: nobody else could have put it there, or it is already that
-    /// user's or the app's, or root's and nothing is in it, or that of the one user who could have put it there.
+    /// Returns whether a file may become `owner`'s: only root could have put it there, or it is already that user's or the
+    /// app's, or root's and empty, or belongs to the only user who could have put it there.
     ///
     /// # Errors
-    /// The kernel's answer, where it cannot be looked at.
-    pub fn may_take(&self, found: &Found, owner: Uid) -> io::Result<bool> {
+    /// The system call's error, if it cannot be checked.
+    pub fn may_change_owner(&self, found: &Found, owner: Uid) -> io::Result<bool> {
         let its = found.stat.uid;
-        // Whoever is not root takes nothing from anybody.
+        // Without root no owner is changed.
         if !geteuid().is_root() || its == owner || Some(its) == self.app || self.by_root.contains(&found.stat.id) {
             return Ok(true);
         }

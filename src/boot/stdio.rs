@@ -1,8 +1,8 @@
-//! Lets the app user reopen a standard descriptor (`/dev/stdout`, `/dev/tty`) after the drop: Docker's pipes are 0600
+//! Allows the app user to reopen a standard descriptor (`/dev/stdout`, `/dev/tty`) after the drop: Docker's pipes are 0600
 //! and root's, its terminals root's (SECURITY fact 9). Must not know which services will.
 //!
 //! Only a FIFO's mode and a terminal's owner are ever changed: a regular file or a device such as `/dev/null` may be
-//! the host's. O_NONBLOCK is never touched: it would be set for everybody who holds the same open file.
+//! the host's. O_NONBLOCK is never set: it would be set for every process with the same open file description.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -17,18 +17,18 @@ use crate::plan::GiveStdio;
 use crate::sys::files::stat::Kind;
 use crate::sys::privilege::Root;
 
-/// What became of a descriptor.
+/// The result for a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StdioChange {
     /// It was changed.
     Changed,
-    /// It was as it should be.
+    /// It needed no change.
     Fits,
-    /// It is not what the step was planned for, and was left alone.
+    /// It is not what the step was planned for, and was not changed.
     LeftAlone,
 }
 
-/// Gives a standard descriptor.
+/// Changes mode or owner of a standard descriptor.
 ///
 /// # Errors
 /// If the kernel refuses the change (no FOWNER over a pipe of another owner, a terminal of another namespace).
@@ -51,7 +51,7 @@ pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<StdioCha
             if stat.st_uid == uid.0 {
                 return Ok(StdioChange::Fits);
             }
-            // Its group stays: that is how mesg(1) and wall(1) know it.
+            // Its group stays: mesg(1) and wall(1) need it.
             fchown(handle, Some(NixUid::from_raw(uid.0)), None).map_err(|cause| refused("chown", handle, cause))?;
         }
         GiveStdio::Mode0622 | GiveStdio::Owner(_) => return Ok(StdioChange::LeftAlone),

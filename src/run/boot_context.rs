@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::boot::steps::{self, Ended};
+use crate::boot::steps::{self, BootEnded};
 use crate::config::Config;
 use crate::config::container::LogFormat;
 use crate::config::service::{Limit, Service};
@@ -115,11 +115,11 @@ impl BootContext {
         }
         match steps::perform_again(&first, &self.plan, power, signals) {
             Ok(()) => Ok(None),
-            Err(Ended::Asked(signal)) => {
+            Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
                 Ok(Some((0, outcome.until)))
             }
-            Err(Ended::Refused(refused)) => Err(refused.into()),
+            Err(BootEnded::Refused(refused)) => Err(refused.into()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::boot::steps::{self, Ended};
+use crate::boot::steps::{self, BootEnded};
 use crate::config::container::Level;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
@@ -93,16 +93,16 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         }
     }
     stopwatch.done("plan");
-    let room = match steps::perform(&plan, &power, &signals) {
-        Ok(room) => room,
-        Err(Ended::Asked(signal)) => {
+    let endpoint = match steps::perform(&plan, &power, &signals) {
+        Ok(endpoint) => endpoint,
+        Err(BootEnded::Stopped(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
             return Ok(ended_early(0));
         }
-        Err(Ended::Refused(refused)) => return Err(refused.into()),
+        Err(BootEnded::Refused(refused)) => return Err(refused.into()),
     };
     let host_channels = host_channels(&environment);
-    let (listener, directory) = room.map(|room| (room.control, room.directory)).unzip();
+    let (listener, directory) = endpoint.map(|endpoint| (endpoint.listener, endpoint.directory)).unzip();
     let given = environment;
     let environment = Environment::new(given.clone());
     stopwatch.done("root steps");

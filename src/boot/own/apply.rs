@@ -1,11 +1,11 @@
-//! Does what a verdict says of one entry. Must not know how the entry was found.
+//! Changes one entry as its rules say. Must not know how the entry was found.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 
 use nix::libc;
 
-use super::report::Attempt;
+use super::report::Operation;
 use super::rules::EntryAction;
 use crate::config::values::Uid;
 use crate::plan::Owner;
@@ -13,30 +13,30 @@ use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::Stat;
 
-/// Does what a verdict says through a handle.
-pub(super) fn apply_to(
+/// Changes an entry through a handle.
+pub(super) fn apply_action(
     kernel: Kernel,
     handle: BorrowedFd<'_>,
     stat: &Stat,
     owner: Owner,
-    verdict: EntryAction,
-) -> Result<(), (Attempt, io::Error)> {
-    let EntryAction::Change { chown, chmod } = verdict else {
+    action: EntryAction,
+) -> Result<(), (Operation, io::Error)> {
+    let EntryAction::Change { chown, chmod } = action else {
         return Ok(());
     };
-    let set_owner = || change::owner(kernel, handle, stat, owner).map_err(|error| (Attempt::Chown, error));
-    let set_mode = |mode| change::mode(kernel, handle, stat, mode).map_err(|error| (Attempt::Chmod, error));
+    let set_owner = || change::owner(kernel, handle, stat, owner).map_err(|error| (Operation::Chown, error));
+    let set_mode = |mode| change::mode(kernel, handle, stat, mode).map_err(|error| (Operation::Chmod, error));
     match (chown, chmod) {
         (false, None) => Ok(()),
         (true, None) => set_owner(),
         (false, Some(mode)) => set_mode(mode),
-        // What is root's can be chmodded without FOWNER as long as it is; but a chown clears setuid and setgid bits.
+        // Without FOWNER root can chmod only while it is the owner; but a later chown clears setuid and setgid bits.
         (true, Some(mode)) if stat.uid == Uid::ROOT && mode & 0o6000 == 0 => set_mode(mode).and_then(|()| set_owner()),
         (true, Some(mode)) => set_owner().and_then(|()| set_mode(mode)),
     }
 }
 
-/// Returns the number of a refusal.
+/// Returns the errno of an error.
 pub(super) fn errno(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }

@@ -1,32 +1,31 @@
-//! How the calling thread of a walk tells progress: a few times a second, whatever the walk does. Must not know how it is
-//! shown.
+//! Calls the progress callback of a walk a few times a second, from the calling thread. Must not know how progress is shown.
 #![allow(clippy::disallowed_methods)] // how long a walk has taken, for its progress
 
 use std::time::{Duration, Instant};
 
 use super::report::Progress;
 
-/// How often progress is told.
-pub(super) const EVERY: Duration = Duration::from_millis(250);
+/// How often progress is reported.
+pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
-/// How the calling thread tells progress.
+/// Reports progress from the calling thread.
 pub(super) struct ProgressTimer<'p> {
     progress: &'p mut dyn FnMut(&Progress),
-    began: Instant,
+    started: Instant,
     next: Instant,
 }
 
 impl<'p> ProgressTimer<'p> {
     pub fn new(progress: &'p mut dyn FnMut(&Progress)) -> Self {
         let now = Instant::now();
-        Self { progress, began: now, next: now + EVERY }
+        Self { progress, started: now, next: now + INTERVAL }
     }
 
-    pub fn ring(&mut self, entries: u64) {
+    pub fn tick(&mut self, entries: u64) {
         let now = Instant::now();
         if now >= self.next {
-            self.next = now + EVERY;
-            (self.progress)(&Progress { entries, elapsed: now - self.began });
+            self.next = now + INTERVAL;
+            (self.progress)(&Progress { entries, elapsed: now - self.started });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an ownership walk tells: counts, and for each cause a few paths and a fix. Never a line for each file. Plain
+//! The report of an ownership walk: counts, and for each cause a few paths and a fix. Never a line for each file. Plain
 //! values; must not know how the walk is done.
 
 use std::fmt;
@@ -6,45 +6,45 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::host_ids::outside;
+use super::host_ids::on_host;
 use crate::config::values::Uid;
 use crate::error::cause_words;
 use crate::plan::Owner;
 
-/// How far a walk is. Handed out a few times a second; whoever prints it prints less often.
+/// The progress of a walk. Reported a few times a second; printed less often.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Entries looked at so far.
+    /// Entries checked so far.
     pub entries: u64,
-    /// Since the walk began.
+    /// Time since the walk began.
     pub elapsed: Duration,
 }
 
-/// What became of a tree.
+/// The result of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnReport {
-    /// Entries looked at, the top among them.
+    /// Entries checked, including the top.
     pub entries: u64,
     /// Entries whose owner or mode was changed.
     pub changed: u64,
-    /// Whether the top was not there and was made.
-    pub made: bool,
+    /// Whether the top was created.
+    pub created: bool,
     /// What the system refused, by cause.
     pub failed: Vec<Summary>,
-    /// What was left alone on purpose although its owner is another, by cause.
-    pub kept: Vec<Summary>,
+    /// Entries skipped on purpose although their owner differs, by cause.
+    pub skipped: Vec<Summary>,
     /// Mounts below that were not entered.
     pub mounts: Paths,
-    /// Whether the app user can use the top, asked as that user.
+    /// Whether the app user can use the top, checked as that user.
     pub usable: Usability,
-    /// Whether the walk was ended early, by a signal.
+    /// Whether the walk was interrupted by a signal.
     pub interrupted: bool,
 }
 
 /// Some paths of many: the first ones as examples, escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paths {
-    /// How many.
+    /// The number of paths.
     pub count: u64,
     /// At most [`EXAMPLES`] of them.
     pub examples: Vec<String>,
@@ -53,12 +53,12 @@ pub struct Paths {
 /// How many paths are named for each cause.
 pub const EXAMPLES: usize = 3;
 
-/// All entries that one cause kept as they were.
+/// All entries that were not changed for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Why.
-    pub cause: Cause,
-    /// Which.
+    /// The cause.
+    pub cause: UnchangedCause,
+    /// The entries.
     pub paths: Paths,
     /// Text to paste, or what to do.
     pub fix: String,
@@ -66,34 +66,34 @@ pub struct Summary {
 
 /// Why an entry was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub enum UnchangedCause {
     /// The kernel refused.
-    Refused(Attempt, i32),
-    /// A symbolic link on the way to it stands where others than root can put links.
+    Refused(Operation, i32),
+    /// A symbolic link in its path is where others than root can create links.
     ForeignLink,
-    /// It is that user's, and others than root could have moved it there.
+    /// It belongs to this user, and others than root could have moved it there.
     NotPlacedByRoot(Uid),
     /// It was moved or replaced while it was being walked.
     Moved,
-    /// It lies deeper than any path can name (2048 levels).
+    /// It is deeper than any path can name (2048 levels).
     TooDeep,
     /// It has more than one link (`hard_links`).
     MultiLinked,
     /// It is a device outside `/dev`.
     Device,
-    /// It is a file system of the kernel's own (procfs, sysfs, cgroup …), met although mounts are entered.
+    /// It is a kernel file system (procfs, sysfs, cgroup …) below a tree whose mounts are entered.
     KernelMount,
 }
 
-/// What was tried.
+/// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Attempt {
+pub enum Operation {
     /// To reach the declared path.
     Reach,
-    /// To make it.
-    Make,
-    /// To look at it.
-    Look,
+    /// To create it.
+    Create,
+    /// To stat it.
+    Stat,
     /// To list a directory.
     List,
     /// To change owner or group.
@@ -109,24 +109,24 @@ pub enum Usability {
     Usable,
     /// It can read it and not write it.
     ReadOnly(i32),
-    /// It can not even read it.
+    /// It cannot read it.
     Unusable(i32),
-    /// There is nothing.
+    /// The path does not exist.
     Missing,
-    /// It could not be asked.
+    /// It could not be checked.
     Unknown,
 }
 
-impl Cause {
-    /// Returns whether entries are left alone on purpose, rather than refused by the system.
-    pub fn is_kept(self) -> bool {
+impl UnchangedCause {
+    /// Returns whether entries are skipped on purpose, rather than refused by the system.
+    pub fn is_deliberate(self) -> bool {
         match self {
             Self::MultiLinked | Self::Device | Self::KernelMount => true,
             Self::Refused(..) | Self::ForeignLink | Self::NotPlacedByRoot(_) | Self::Moved | Self::TooDeep => false,
         }
     }
 
-    /// Returns what would change it; `to` is the owner as the host knows it.
+    /// Returns the fix; `to` is the owner by its ids on the host.
     pub fn fix(self, path: &str, to: Owner) -> String {
         let ids = format!("{}:{}", to.uid, to.gid);
         match self {
@@ -147,20 +147,20 @@ impl Cause {
     }
 }
 
-fn refusal(attempt: Attempt, errno: Errno, path: &str, ids: &str) -> String {
+fn refusal(attempt: Operation, errno: Errno, path: &str, ids: &str) -> String {
     match (attempt, errno) {
         (_, Errno::EROFS) => {
             "mount it read-write (no `:ro`, no `read_only: true`), or remove it from [[own]]".to_owned()
         }
-        (Attempt::Reach, Errno::ENOENT) => {
+        (Operation::Reach, Errno::ENOENT) => {
             "mount a volume there, or set `create = true` or `optional = true`".to_owned()
         }
-        (Attempt::Reach | Attempt::Look | Attempt::List, Errno::EACCES | Errno::EPERM) => {
+        (Operation::Reach | Operation::Stat | Operation::List, Errno::EACCES | Errno::EPERM) => {
             "compose: `cap_add: [DAC_OVERRIDE]`; docker run: `--cap-add DAC_OVERRIDE`; if that is given it is NFS, whose server \
              refuses a client's root: set the owner on the server"
                 .to_owned()
         }
-        (Attempt::Chown, Errno::EPERM | Errno::EACCES) => {
+        (Operation::Chown, Errno::EPERM | Errno::EACCES) => {
             let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
             format!(
                 "compose: `cap_add: [CHOWN, FOWNER]`; docker run: `--cap-add CHOWN --cap-add FOWNER`; if these are given the file \
@@ -168,13 +168,13 @@ fn refusal(attempt: Attempt, errno: Errno, path: &str, ids: &str) -> String {
                  the host: `chown -R {ids}` the source of {path}"
             )
         }
-        (Attempt::Chmod, Errno::EPERM | Errno::EACCES) => "cap_add: [FOWNER]".to_owned(),
+        (Operation::Chmod, Errno::EPERM | Errno::EACCES) => "cap_add: [FOWNER]".to_owned(),
         (_, Errno::EOPNOTSUPP | Errno::ENOSYS) => format!(
             "this file system keeps no owners or modes: mount it with uid={},gid={}",
             ids.split(':').next().unwrap_or_default(),
             ids.split(':').next_back().unwrap_or_default()
         ),
-        (Attempt::Chown, Errno::EINVAL | Errno::EOVERFLOW) => {
+        (Operation::Chown, Errno::EINVAL | Errno::EOVERFLOW) => {
             format!(
                 "{ids} or the present owner is not mapped in this user namespace: choose ids inside it (see /proc/self/uid_map)"
             )
@@ -185,7 +185,7 @@ fn refusal(attempt: Attempt, errno: Errno, path: &str, ids: &str) -> String {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for UnchangedCause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(attempt, errno) => {
@@ -204,12 +204,12 @@ impl fmt::Display for Cause {
     }
 }
 
-impl fmt::Display for Attempt {
+impl fmt::Display for Operation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Reach => "reach",
-            Self::Make => "make",
-            Self::Look => "look at",
+            Self::Create => "make",
+            Self::Stat => "look at",
             Self::List => "list",
             Self::Chown => "chown",
             Self::Chmod => "chmod",
@@ -218,14 +218,14 @@ impl fmt::Display for Attempt {
 }
 
 impl OwnReport {
-    /// Returns a report of nothing yet.
+    /// Returns an empty report.
     pub fn empty() -> Self {
         Self {
             entries: 0,
             changed: 0,
-            made: false,
+            created: false,
             failed: Vec::new(),
-            kept: Vec::new(),
+            skipped: Vec::new(),
             mounts: Paths::default(),
             usable: Usability::Unknown,
             interrupted: false,
@@ -238,16 +238,16 @@ impl OwnReport {
     }
 }
 
-/// What one thread of a walk has seen; summed at the end.
+/// The counts of one thread of a walk; summed at the end.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub changed: u64,
-    pub causes: std::collections::BTreeMap<Cause, Paths>,
+    pub causes: std::collections::BTreeMap<UnchangedCause, Paths>,
     pub mounts: Paths,
 }
 
 impl Paths {
-    /// Counts one; its path is made only while examples are wanted.
+    /// Counts one; its path is made only while examples are needed.
     pub(super) fn count(&mut self, path: impl FnOnce() -> String) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
@@ -263,7 +263,7 @@ impl Paths {
 }
 
 impl Tally {
-    pub(super) fn left(&mut self, cause: Cause, path: impl FnOnce() -> String) {
+    pub(super) fn record(&mut self, cause: UnchangedCause, path: impl FnOnce() -> String) {
         self.causes.entry(cause).or_default().count(path);
     }
 
@@ -276,11 +276,11 @@ impl Tally {
     }
 
     pub(super) fn into_report(self, path: &str, to: Owner) -> OwnReport {
-        // Looked up only where there is something to fix.
-        let there = if self.causes.is_empty() { to } else { outside(to) };
+        // Looked up only if there is something to fix.
+        let there = if self.causes.is_empty() { to } else { on_host(to) };
         let all = self.causes.into_iter().map(|(cause, paths)| Summary { cause, paths, fix: cause.fix(path, there) });
-        let (kept, failed) = all.partition(|summary: &Summary| summary.cause.is_kept());
-        OwnReport { changed: self.changed, failed, kept, mounts: self.mounts, ..OwnReport::empty() }
+        let (skipped, failed) = all.partition(|summary: &Summary| summary.cause.is_deliberate());
+        OwnReport { changed: self.changed, failed, skipped, mounts: self.mounts, ..OwnReport::empty() }
     }
 }
 
@@ -293,17 +293,17 @@ mod tests {
     fn few_examples_stand_for_many_paths() {
         let mut tally = Tally::default();
         for number in 0..100 {
-            tally.left(Cause::MultiLinked, || format!("/data/{number}"));
+            tally.record(UnchangedCause::MultiLinked, || format!("/data/{number}"));
         }
         let report = tally.into_report("/data", Owner { uid: Uid(1), gid: Gid(2) });
-        let [only] = report.kept.as_slice() else { panic!("{report:?}") };
+        let [only] = report.skipped.as_slice() else { panic!("{report:?}") };
         assert_eq!((only.paths.count, only.paths.examples.len()), (100, EXAMPLES));
     }
 
     #[test]
     fn a_refusal_names_its_fix() {
         let to = Owner { uid: Uid(1000), gid: Gid(1001) };
-        let fix = |errno: Errno| Cause::Refused(Attempt::Chown, errno as i32).fix("/config", to);
+        let fix = |errno: Errno| UnchangedCause::Refused(Operation::Chown, errno as i32).fix("/config", to);
         assert!(fix(Errno::EPERM).contains("cap_add: [CHOWN, FOWNER]"));
         assert!(fix(Errno::EPERM).contains("chown -R 1000:1001"));
         assert!(fix(Errno::EROFS).contains(":ro"));

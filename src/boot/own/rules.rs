@@ -1,37 +1,37 @@
-//! What is to be changed of one entry, given what it is: DESIGN §3.2's rules as a function. Pure; must not know how entries
-//! are reached or changed.
+//! What to change on one entry, given its state: DESIGN §3.2's rules as a function. Pure; must not know how entries are
+//! opened or changed.
 
 use crate::config::container::{HardLinks, OwnWhen};
 use crate::config::values::Uid;
 use crate::plan::{OwnTree, Owner};
 use crate::sys::files::stat::{Kind, Stat};
 
-use super::report::Cause;
+use super::report::UnchangedCause;
 
-/// A tree's rules, in the form in which each entry asks them.
+/// A tree's rules, prepared for checking each entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub owner: Owner,
     mode: Option<u32>,
     dir_mode: Option<u32>,
-    /// `when = "always"`: modes are set also where they fit.
+    /// `when = "always"`: modes are set also if they are right.
     always: bool,
     hard_links: HardLinks,
-    /// Who owned the top before the walk.
+    /// The owner of the top before the walk.
     top_owner: Uid,
-    /// Whether devices are changed: only in a tree below `/dev`. Elsewhere nobody who declares a data directory means
-    /// to give away a disk that somebody has made a node for.
+    /// Whether devices are changed: only in a tree below `/dev`. Elsewhere a device
+    /// node in a declared data directory must not give access to a disk.
     devices: bool,
 }
 
-/// What is to be changed of an entry.
+/// What to change on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryAction {
     /// It is as declared.
-    Right,
-    /// It is not, and stays so.
-    Leave(Cause),
-    /// It gets the owner if `chown`, and the mode if there is one.
+    None,
+    /// It is not, and is not changed.
+    Skip(UnchangedCause),
+    /// Change the owner if `chown`, and the mode if there is one.
     Change { chown: bool, chmod: Option<u32> },
 }
 
@@ -48,27 +48,29 @@ impl Rules {
         }
     }
 
-    /// Judges an entry. The declared top is judged like any other, but for devices: who declares one means it.
-    pub fn judge(&self, stat: &Stat, is_top: bool) -> EntryAction {
-        // A chown that fits already is never issued: it clears setuid bits and file capabilities.
+    /// Returns what to change on an entry. The declared top is like any other, except that a declared device is intended.
+    pub fn action_for(&self, stat: &Stat, is_top: bool) -> EntryAction {
+        // A chown to the present owner is never issued: it clears setuid bits and file capabilities.
         let chown = (stat.uid, stat.gid) != (self.owner.uid, self.owner.gid);
         let wanted = match stat.kind {
             Kind::Directory => self.dir_mode,
             Kind::Regular => self.mode,
-            // Links have no mode; a FIFO's, socket's or device's is part of how programs meet there.
+            // Links have no mode; that of a FIFO, socket or device belongs to the program that created it.
             Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => None,
         };
         let chmod = wanted.filter(|mode| self.always || *mode != stat.mode);
         if !chown && chmod.is_none() {
-            return EntryAction::Right;
+            return EntryAction::None;
         }
         match stat.kind {
-            Kind::Block | Kind::Character if !self.devices && !is_top => return EntryAction::Leave(Cause::Device),
-            Kind::Unknown => return EntryAction::Leave(Cause::Device),
+            Kind::Block | Kind::Character if !self.devices && !is_top => {
+                return EntryAction::Skip(UnchangedCause::Device);
+            }
+            Kind::Unknown => return EntryAction::Skip(UnchangedCause::Device),
             Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character
-                if stat.links > 1 && !self.may_touch_multi_linked(stat) =>
+                if stat.links > 1 && !self.may_change_multi_linked(stat) =>
             {
-                return EntryAction::Leave(Cause::MultiLinked);
+                return EntryAction::Skip(UnchangedCause::MultiLinked);
             }
             Kind::Regular
             | Kind::Directory
@@ -81,7 +83,7 @@ impl Rules {
         EntryAction::Change { chown, chmod }
     }
 
-    fn may_touch_multi_linked(&self, stat: &Stat) -> bool {
+    fn may_change_multi_linked(&self, stat: &Stat) -> bool {
         match self.hard_links {
             HardLinks::Allow => true,
             HardLinks::Refuse => false,
@@ -116,7 +118,7 @@ mod tests {
     }
 
     const CHOWN: EntryAction = EntryAction::Change { chown: true, chmod: None };
-    const LEFT: EntryAction = EntryAction::Leave(Cause::MultiLinked);
+    const LEFT: EntryAction = EntryAction::Skip(UnchangedCause::MultiLinked);
 
     #[test]
     fn multiply_linked_files_follow_the_declared_rule() {
@@ -129,45 +131,45 @@ mod tests {
             (HardLinks::Refuse, 999, 999, LEFT),
             (HardLinks::Allow, 999, 0, CHOWN),
         ] {
-            let verdict = rules(rule, Uid(top)).judge(&file(owner, 2), false);
-            assert_eq!(verdict, expected, "{rule:?}, top {top}, file {owner}");
+            let action = rules(rule, Uid(top)).action_for(&file(owner, 2), false);
+            assert_eq!(action, expected, "{rule:?}, top {top}, file {owner}");
         }
     }
 
     #[test]
     fn a_multiply_linked_file_that_is_right_is_right() {
-        assert_eq!(rules(HardLinks::Refuse, Uid(5)).judge(&file(1000, 9), false), EntryAction::Right);
+        assert_eq!(rules(HardLinks::Refuse, Uid(5)).action_for(&file(1000, 9), false), EntryAction::None);
     }
 
     #[test]
     fn the_links_of_a_directory_are_its_children() {
         let directory = Stat { kind: Kind::Directory, ..file(0, 12) };
-        assert_eq!(rules(HardLinks::Refuse, Uid(0)).judge(&directory, false), CHOWN);
+        assert_eq!(rules(HardLinks::Refuse, Uid(0)).action_for(&directory, false), CHOWN);
     }
 
     #[test]
     fn a_device_is_given_only_below_dev_or_by_its_own_name() {
         let disk = Stat { kind: Kind::Block, ..file(0, 1) };
         let rules = rules(HardLinks::SameOwner, Uid(0));
-        assert_eq!(rules.judge(&disk, false), EntryAction::Leave(Cause::Device));
-        assert_eq!(rules.judge(&disk, true), CHOWN);
-        assert_eq!(Rules { devices: true, ..rules }.judge(&disk, false), CHOWN);
+        assert_eq!(rules.action_for(&disk, false), EntryAction::Skip(UnchangedCause::Device));
+        assert_eq!(rules.action_for(&disk, true), CHOWN);
+        assert_eq!(Rules { devices: true, ..rules }.action_for(&disk, false), CHOWN);
     }
 
     #[test]
     fn modes_are_for_files_and_directories_only() {
         let rules = Rules { mode: Some(0o600), dir_mode: Some(0o700), ..rules(HardLinks::SameOwner, Uid(0)) };
-        let judged = |kind| rules.judge(&Stat { kind, ..file(1000, 1) }, false);
+        let judged = |kind| rules.action_for(&Stat { kind, ..file(1000, 1) }, false);
         assert_eq!(judged(Kind::Regular), EntryAction::Change { chown: false, chmod: Some(0o600) });
         assert_eq!(judged(Kind::Directory), EntryAction::Change { chown: false, chmod: Some(0o700) });
         for kind in [Kind::Link, Kind::Fifo, Kind::Socket, Kind::Character] {
-            assert_eq!(judged(kind), EntryAction::Right, "{kind:?}");
+            assert_eq!(judged(kind), EntryAction::None, "{kind:?}");
         }
     }
 
     #[test]
     fn always_sets_a_mode_that_fits_and_never_an_owner_that_fits() {
         let rules = Rules { mode: Some(0o644), always: true, ..rules(HardLinks::SameOwner, Uid(0)) };
-        assert_eq!(rules.judge(&file(1000, 1), false), EntryAction::Change { chown: false, chmod: Some(0o644) });
+        assert_eq!(rules.action_for(&file(1000, 1), false), EntryAction::Change { chown: false, chmod: Some(0o644) });
     }
 }

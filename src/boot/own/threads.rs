@@ -11,35 +11,35 @@ use super::worker::{RemainingWork, Worker};
 use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::Stat;
 
-/// Trees up to this many entries are walked before a second thread would have started.
-const ALONE_UP_TO: u64 = 1024;
+/// Trees up to this many entries are walked faster by one thread than a second one could be started.
+const SINGLE_THREAD_UP_TO: u64 = 1024;
 
-/// What a thread of a walk needs at most; it never recurses.
-const STACK: usize = 256 * 1024;
+/// The stack of a thread; the walk never recurses.
+const STACK_SIZE: usize = 256 * 1024;
 
-/// What a walk came to.
-pub(super) struct Outcome {
+/// The result of a walk.
+pub(super) struct WalkOutcome {
     pub tally: Tally,
     pub entries: u64,
     pub interrupted: bool,
 }
 
 impl Walk<'_> {
-    /// Walks all below a pinned directory and changes it last. All threads are joined when it returns.
-    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> Outcome {
+    /// Walks everything below a pinned directory and changes it last. All threads are joined when it returns.
+    pub fn run(&self, pin: &OwnedFd, stat: Stat, progress: &mut dyn FnMut(&Progress)) -> WalkOutcome {
         let mut me = Worker::new(self, Some(ProgressTimer::new(progress)));
         let mut listing = Listing::new();
         me.begin(pin, stat);
         let tally = thread::scope(|scope| {
             let mut helpers = Vec::new();
-            if me.work(&mut listing, Some(ALONE_UP_TO)) == RemainingWork::Much {
+            if me.work(&mut listing, Some(SINGLE_THREAD_UP_TO)) == RemainingWork::Much {
                 for _ in 1..self.threads {
                     self.begin_work();
-                    let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK);
-                    match builder.spawn_scoped(scope, || self.help()) {
+                    let builder = thread::Builder::new().name("own".to_owned()).stack_size(STACK_SIZE);
+                    match builder.spawn_scoped(scope, || self.run_helper()) {
                         Ok(helper) => helpers.push(helper),
                         Err(_) => {
-                            self.end_work(); // a limit on processes: fewer will do
+                            self.end_work(); // a limit on processes: continue with fewer threads
                             break;
                         }
                     }
@@ -52,22 +52,22 @@ impl Walk<'_> {
             }
             tally
         });
-        Outcome { tally, entries: self.count(0), interrupted: self.was_interrupted() }
+        WalkOutcome { tally, entries: self.count(0), interrupted: self.was_interrupted() }
     }
 
-    /// What a further thread does.
-    fn help(&self) -> Tally {
-        let _guard = Helping(self);
+    /// The work of a further thread.
+    fn run_helper(&self) -> Tally {
+        let _guard = HelperGuard(self);
         let mut helper = Worker::new(self, None);
         helper.work(&mut Listing::new(), None);
         helper.into_tally()
     }
 }
 
-/// A helper that panics must not leave the others waiting for its jobs: the panic is the caller's then.
-struct Helping<'w, 'a>(&'w Walk<'a>);
+/// Releases the other threads if a helper panics: they must not wait for its jobs. The panic is passed to the caller.
+struct HelperGuard<'w, 'a>(&'w Walk<'a>);
 
-impl Drop for Helping<'_, '_> {
+impl Drop for HelperGuard<'_, '_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.end_work();

@@ -1,8 +1,8 @@
-//! Whether the app user can use a path: asked of the kernel *as* that user, by a short-lived child with all its ids and
-//! groups. Owners and modes do not tell (ACLs, NFS, read-only mounts, a parent that may not be searched); setfsuid
-//! knows no supplementary groups. Must not know what the answer decides.
+//! Whether the app user can use a path: checked with access(2) by a short-lived child with that user's ids and groups.
+//! Owners and modes are not enough (ACLs, NFS, read-only mounts, a parent that may not be searched); setfsuid(2) has no
+//! supplementary groups. Must not know what the answer decides.
 #![allow(unsafe_code)] // fork(2), and raw calls in the child
-#![allow(clippy::disallowed_methods)] // a child that asks as the app user, and is waited for before anything else is started
+#![allow(clippy::disallowed_methods)] // a child that runs as the app user, and is waited for before anything else is started
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -21,31 +21,31 @@ use nix::unistd::{ForkResult, fork, pipe2};
 use super::report::Usability;
 use crate::plan::Identity;
 
-/// The child could not become the user. No access gives this errno (EKEYREJECTED is for keys).
-const CANNOT_BECOME: i32 = 127;
-/// A signal may come just before the wait begins: then `stop` is seen so much later.
-const LOOK: u8 = 100;
-/// Added to the errno if it is writing that is refused; every errno of access(2) is below it.
-const WRITING: i32 = 128;
+/// The child could not change to the user. access(2) never returns this errno (EKEYREJECTED is for keys).
+const CANNOT_SWITCH: i32 = 127;
+/// The poll timeout in milliseconds: a signal may come just before the wait begins, and `stop` is checked then.
+const POLL_INTERVAL: u8 = 100;
+/// Added to the errno if only writing is refused; every errno of access(2) is smaller.
+const WRITE_REFUSED: i32 = 128;
 
-/// Returns whether `identity` can read and write `path`, and search it if it is a directory. The path is looked up as
+/// Returns whether `identity` can read and write `path`, and search it if it is a directory. The path is resolved as
 /// the app will do it: through every parent.
 ///
-/// Where this process may not become the user (no SETUID or SETGID) services run as this process: then it is asked.
+/// If this process may not become the user (no SETUID or SETGID) services run as this process: then it checks itself.
 ///
-/// The process must have one thread and must not reap children elsewhere meanwhile: both hold in the root phase. A path on
-/// a disk that hangs is waited for until `stop`, and no longer.
-pub fn by(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability {
+/// The process must have one thread and must not reap children elsewhere meanwhile: both hold in the root phase. A disk that
+/// hangs is waited for until `stop`.
+pub fn by_user(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability {
     let (Ok(name), groups) = (CString::new(path.as_os_str().as_bytes()), raw_groups(identity)) else {
         return Usability::Missing;
     };
-    // It is closed when the child ends, and poll(2), unlike wait4(2), returns when a handler ran.
+    // Closed when the child exits; poll(2), unlike wait4(2), returns after a signal handler with SA_RESTART ran.
     let Ok((alive, end)) = pipe2(OFlag::O_CLOEXEC) else { return Usability::Unknown };
     // SAFETY: the child makes system calls only, with memory prepared before the fork, and leaves by _exit.
     let child = match unsafe { fork() } {
         Ok(ForkResult::Parent { child }) => child,
         Ok(ForkResult::Child) => {
-            let code = ask_as(&name, identity.uid.0, identity.gid.0, &groups);
+            let code = check_as(&name, identity.uid.0, identity.gid.0, &groups);
             // SAFETY: ends the child without running anything of the parent's (exit handlers, destructors).
             unsafe { libc::_exit(code) }
         }
@@ -57,15 +57,15 @@ pub fn by(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability {
             let _gone = kill(child, Signal::SIGKILL);
             return Usability::Unknown;
         }
-        match poll(&mut [PollFd::new(alive.as_fd(), PollFlags::empty())], LOOK) {
+        match poll(&mut [PollFd::new(alive.as_fd(), PollFlags::empty())], POLL_INTERVAL) {
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) | Err(_) => break,
         }
     }
     loop {
         match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, CANNOT_BECOME)) => return by_us(path),
-            Ok(WaitStatus::Exited(_, code)) => return understood(code),
+            Ok(WaitStatus::Exited(_, CANNOT_SWITCH)) => return by_this_process(path),
+            Ok(WaitStatus::Exited(_, code)) => return usability_of(code),
             Err(Errno::EINTR) => {}
             Ok(_) | Err(_) => return Usability::Unknown,
         }
@@ -73,9 +73,9 @@ pub fn by(identity: &Identity, path: &Path, stop: &AtomicBool) -> Usability {
 }
 
 /// Returns whether this process, as it is, can use `path`: the check of a start without root.
-pub fn by_us(path: &Path) -> Usability {
+pub fn by_this_process(path: &Path) -> Usability {
     match CString::new(path.as_os_str().as_bytes()) {
-        Ok(name) => understood(ask(&name)),
+        Ok(name) => usability_of(check_access(&name)),
         Err(_) => Usability::Missing,
     }
 }
@@ -84,29 +84,29 @@ fn raw_groups(identity: &Identity) -> Vec<libc::gid_t> {
     identity.groups.iter().map(|group| group.0).collect()
 }
 
-fn understood(code: i32) -> Usability {
+fn usability_of(code: i32) -> Usability {
     match code {
         0 => Usability::Usable,
         libc::ENOENT => Usability::Missing,
-        errno if errno >= WRITING => Usability::ReadOnly(errno - WRITING),
+        errno if errno >= WRITE_REFUSED => Usability::ReadOnly(errno - WRITE_REFUSED),
         errno => Usability::Unusable(errno),
     }
 }
 
-/// Runs in the child: raw calls, because libc's would ask other threads, which a forked child does not have, to follow.
-fn ask_as(name: &CString, uid: u32, gid: u32, groups: &[libc::gid_t]) -> i32 {
+/// Runs in the child. Raw system calls, because libc's would signal other threads, which a forked child does not have.
+fn check_as(name: &CString, uid: u32, gid: u32, groups: &[libc::gid_t]) -> i32 {
     // SAFETY: the groups are as many as told; the rest are integers.
     let became = unsafe {
         libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) == 0
             && libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0
             && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
     };
-    if became { ask(name) } else { CANNOT_BECOME }
+    if became { check_access(name) } else { CANNOT_SWITCH }
 }
 
-/// Returns 0, an errno, or [`WRITING`] + errno. access(2) asks for the real ids, which are the effective ones here and in
-/// the child; `faccessat2`, which asks for the effective ones, is missing behind older seccomp profiles.
-fn ask(name: &CString) -> i32 {
+/// Returns 0, an errno, or [`WRITE_REFUSED`] + errno. access(2) uses the real ids, which equal the effective ones here and
+/// in the child; `faccessat2`, which can use the effective ones, is blocked by older seccomp profiles.
+fn check_access(name: &CString) -> i32 {
     // SAFETY: asks about a NUL-terminated path and a buffer of the right size; both outlive the calls.
     unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
@@ -119,7 +119,7 @@ fn ask(name: &CString) -> i32 {
             return Errno::last_raw();
         }
         if libc::access(name.as_ptr(), libc::W_OK) != 0 {
-            return WRITING + Errno::last_raw();
+            return WRITE_REFUSED + Errno::last_raw();
         }
     }
     0

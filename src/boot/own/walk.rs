@@ -1,14 +1,13 @@
 //! The walk: several threads, one shared stack of directories, children before their directory. Must not know how the
-//! declared top was found nor who will read the report.
+//! declared path was opened, nor how the report is used.
 //!
-//! A directory's listing is read in pieces; each piece's files are dealt with at once and its directories go on the
-//! stack, so that what is held in memory is a few pieces for each level and not the tree. A directory is *done*, and
-//! changed if it is wrong, when its listing and all its children are ([`Dir::outstanding`]); whichever thread ends the
-//! last of them does it.
+//! A directory's listing is read in chunks; each chunk's files are changed at once and its directories are pushed on the
+//! stack, so that memory holds a few chunks for each level and not the tree. A directory is *done*, and changed if needed,
+//! when its listing and all its children are ([`Dir::outstanding`]); the thread that finishes the last of them does it.
 //!
-//! A directory that root may not list (0700 of another, without DAC_OVERRIDE) is taken: owned by root while it is
-//! walked, then given to its new owner. That is done only if it has to change hands anyway; if it is right
-//! already it is left closed and counted, since what is right is never touched.
+//! A directory that root may not list (0700 of another, without DAC_OVERRIDE) is taken over: owned by root while it is
+//! walked, then given to its new owner. That is done only if its owner has to change anyway; if it is right already it is
+//! not listed and only counted, since a right entry is never changed.
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-use super::dir::{Budget, Dir};
+use super::directory::{Dir, HandleBudget};
 use super::progress_timer;
 use super::rules::Rules;
 use crate::sys::files::beneath::Beneath;
@@ -25,10 +24,10 @@ use crate::sys::files::beneath::Beneath;
 /// Deeper than any path that a program can name: PATH_MAX is 4096 bytes and a component takes two.
 pub const MAX_DEPTH: u32 = 2048;
 
-/// More threads than this bring nothing but on a network file system, and there they would be a flood.
-const MOST_THREADS: usize = 8;
+/// More threads are only faster on a network file system, and there they would be too much load.
+const MAX_THREADS: usize = 8;
 
-/// One walk, as all its threads see it.
+/// One walk, shared by its threads.
 pub(super) struct Walk<'a> {
     pub beneath: Beneath,
     pub rules: Rules,
@@ -37,19 +36,19 @@ pub(super) struct Walk<'a> {
     /// The components of each excluded path.
     pub excludes: Vec<Vec<CString>>,
     stop: &'a AtomicBool,
-    /// Set when the whole mount turns out to be read-only.
-    hopeless: AtomicBool,
-    /// Whether anything was left undone because of either.
+    /// Whether the whole mount is read-only.
+    is_read_only: AtomicBool,
+    /// Whether anything was not done because of either.
     cut_short: AtomicBool,
     entries: AtomicU64,
-    pub budget: Budget,
+    pub budget: HandleBudget,
     pub threads: usize,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
 
 struct Queue {
-    /// The last one first: depth before breadth.
+    /// A stack: depth before breadth.
     jobs: Vec<Job>,
     /// Threads that may still add jobs.
     busy: usize,
@@ -58,7 +57,7 @@ struct Queue {
 pub(super) enum Job {
     /// Opens a directory and begins its listing.
     Enter { parent: Arc<Dir>, name: Box<CStr> },
-    /// Goes on with the listing of one that keeps its handle.
+    /// Continues the listing of one that keeps its handle.
     List(Arc<Dir>),
 }
 
@@ -77,10 +76,10 @@ impl<'a> Walk<'a> {
             top,
             excludes,
             stop,
-            hopeless: AtomicBool::new(false),
+            is_read_only: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
             entries: AtomicU64::new(0),
-            budget: Budget::new(threads),
+            budget: HandleBudget::new(threads),
             threads,
             queue: Mutex::new(Queue { jobs: Vec::new(), busy: 1 }),
             wake: Condvar::new(),
@@ -103,7 +102,7 @@ impl<'a> Walk<'a> {
         self.wake.notify_all();
     }
 
-    /// Takes all of `jobs`, leaving its memory to be used again.
+    /// Takes all of `jobs` and leaves its memory to be reused.
     pub fn push(&self, jobs: &mut Vec<Job>) {
         match jobs.len() {
             0 => {}
@@ -118,8 +117,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns the next job; waits while other threads may still add some. `None`: all is done. `waiting` is called
-    /// now and then meanwhile.
+    /// Returns the next job; waits while other threads may still add some. `None`: everything is done. `waiting` is
+    /// called from time to time meanwhile.
     pub fn next(&self, mut waiting: impl FnMut()) -> Option<Job> {
         let mut queue = self.lock();
         if let Some(job) = queue.jobs.pop() {
@@ -135,7 +134,7 @@ impl<'a> Walk<'a> {
                 self.wake.notify_all();
                 return None;
             }
-            queue = self.wake.wait_timeout(queue, progress_timer::EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.wake.wait_timeout(queue, progress_timer::INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
             waiting();
         }
     }
@@ -146,9 +145,9 @@ impl<'a> Walk<'a> {
         self.entries.fetch_add(more, Ordering::Relaxed) + more
     }
 
-    /// Gives up: the mount that the walk stays on is read-only, so every further change would fail alike.
-    pub fn give_up(&self) {
-        self.hopeless.store(true, Ordering::Relaxed);
+    /// Stops the walk: its mount is read-only, so every further change would fail too.
+    pub fn stop_read_only(&self) {
+        self.is_read_only.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether something was left undone because the walk was to stop.
@@ -156,13 +155,13 @@ impl<'a> Walk<'a> {
         self.cut_short.load(Ordering::Relaxed) && self.stop.load(Ordering::Relaxed)
     }
 
-    /// Returns whether to stop doing things; asked only where there is something left to do.
-    pub fn ended(&self) -> bool {
-        let ended = self.stop.load(Ordering::Relaxed) || self.hopeless.load(Ordering::Relaxed);
-        if ended {
+    /// Returns whether to stop; called only if something is left to do.
+    pub fn is_stopped(&self) -> bool {
+        let is_stopped = self.stop.load(Ordering::Relaxed) || self.is_read_only.load(Ordering::Relaxed);
+        if is_stopped {
             self.cut_short.store(true, Ordering::Relaxed);
         }
-        ended
+        is_stopped
     }
 
     pub fn excluded(&self, dir: &Dir, name: &CStr) -> bool {
@@ -183,9 +182,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// At least two, as many as there are processors to run on: affinity, without reading the cgroup's files.
+/// Returns the number of threads: the CPUs of the affinity mask (cgroup quotas are not read), at least two.
 fn threads() -> usize {
     let processors = sched_getaffinity(Pid::from_raw(0))
         .map_or(2, |set| (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).count());
-    processors.clamp(2, MOST_THREADS)
+    processors.clamp(2, MAX_THREADS)
 }

@@ -1,5 +1,5 @@
-//! One thread of a walk: takes jobs, deals with the entries of directories, and changes each directory when all below
-//! it is done. How a directory is opened is in `enter`. Must not know how the threads share their work.
+//! One thread of a walk: takes jobs, changes the entries of directories, and changes each directory when everything below
+//! it is done. How a directory is opened is in `open_directory`. Must not know how the threads share their work.
 
 use std::ffi::CStr;
 use std::io;
@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 
 use nix::libc;
 
-use super::apply::{apply_to, errno};
-use super::dir::Dir;
+use super::apply::{apply_action, errno};
+use super::directory::Dir;
 use super::progress_timer::ProgressTimer;
-use super::report::{Attempt, Cause, Tally};
+use super::report::{Operation, Tally, UnchangedCause};
 use super::rules::EntryAction;
 use super::walk::{Job, Walk};
 use crate::config::values::Uid;
@@ -21,10 +21,10 @@ use crate::sys::files::change;
 use crate::sys::files::listing::{Hint, Listing};
 use crate::sys::files::stat::{Kind, Stat};
 
-/// Entries between two looks at the clock.
-const COUNT_BY: u32 = 256;
+/// Entries between two readings of the clock.
+const COUNT_INTERVAL: u32 = 256;
 
-/// How much work a worker leaves when it returns.
+/// How much work is left when a worker returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RemainingWork {
     /// All is done.
@@ -36,27 +36,27 @@ pub(super) enum RemainingWork {
 pub(super) struct Worker<'w, 'a, 'p> {
     pub walk: &'w Walk<'a>,
     tally: Tally,
-    bell: Option<ProgressTimer<'p>>,
+    timer: Option<ProgressTimer<'p>>,
     /// Entries not yet added to the walk's count.
     uncounted: u32,
-    /// Whether the last entry had to be changed: then the next is pinned at once, not looked at by its name first.
-    expects_wrong: bool,
-    /// Directories of the piece at hand; its memory is used again.
-    found: Vec<Job>,
+    /// Whether the last entry had to be changed: then the next is pinned at once, without a stat by name first.
+    expects_change: bool,
+    /// Directories of the current chunk; its memory is reused.
+    subdirectories: Vec<Job>,
 }
 
 impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
-    pub fn new(walk: &'w Walk<'a>, bell: Option<ProgressTimer<'p>>) -> Self {
-        Self { walk, tally: Tally::default(), bell, uncounted: 0, expects_wrong: false, found: Vec::new() }
+    pub fn new(walk: &'w Walk<'a>, timer: Option<ProgressTimer<'p>>) -> Self {
+        Self { walk, tally: Tally::default(), timer, uncounted: 0, expects_change: false, subdirectories: Vec::new() }
     }
 
     /// Works until nothing is left, or until the walk is large enough for more threads.
     pub fn work(&mut self, listing: &mut Listing, alone_up_to: Option<u64>) -> RemainingWork {
         loop {
-            let (walk, bell) = (self.walk, &mut self.bell);
+            let (walk, timer) = (self.walk, &mut self.timer);
             let job = walk.next(|| {
-                if let Some(bell) = bell {
-                    bell.ring(walk.count(0));
+                if let Some(timer) = timer {
+                    timer.tick(walk.count(0));
                 }
             });
             match job {
@@ -70,115 +70,117 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         }
     }
 
-    /// Returns what it has seen.
+    /// Returns its counts.
     pub fn into_tally(self) -> Tally {
         self.walk.count(self.uncounted);
         self.tally
     }
 
-    /// Deals with a directory's files and notes its directories; a piece at a time if it keeps its handle.
+    /// Changes a directory's files and queues its directories; a chunk at a time if it keeps its handle.
     pub fn list(&mut self, listing: &mut Listing, dir: Arc<Dir>, transient: Option<&OwnedFd>) {
-        let handle = transient.map(AsFd::as_fd).or_else(|| dir.kept());
+        let handle = transient.map(AsFd::as_fd).or_else(|| dir.kept_handle());
         let mut ends_here = false;
-        while let Some(handle) = handle.filter(|_| !ends_here && !self.walk.ended()) {
+        while let Some(handle) = handle.filter(|_| !ends_here && !self.walk.is_stopped()) {
             match listing.read(handle) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => break, // deleted meanwhile
                 Err(error) => {
-                    self.left(Cause::Refused(Attempt::List, errno(&error)), Some(&dir), c"");
+                    self.record(UnchangedCause::Refused(Operation::List, errno(&error)), Some(&dir), c"");
                     break;
                 }
             }
             if transient.is_none() && listing.was_large() {
-                // Another thread may read on while this one looks at what it has read.
+                // Another thread may continue the listing while this one handles its chunk.
                 dir.outstanding.fetch_add(1, Ordering::Relaxed);
                 self.walk.push(&mut vec![Job::List(dir.clone())]);
                 ends_here = true;
             }
             for entry in listing.entries() {
-                if self.walk.ended() {
+                if self.walk.is_stopped() {
                     break;
                 }
                 if !dir.excludes.is_empty() && self.walk.excluded(&dir, entry.name) {
                     continue;
                 }
                 match entry.hint {
-                    Hint::Directory => self.note(&dir, entry.name),
+                    Hint::Directory => self.queue_directory(&dir, entry.name),
                     Hint::Other => {
-                        self.counted(1);
+                        self.count(1);
                         self.entry(handle, &dir, entry.name);
                     }
                     Hint::Unknown => match Stat::of_entry(self.walk.beneath.kernel, handle, entry.name) {
-                        Ok(stat) if stat.kind == Kind::Directory => self.note(&dir, entry.name),
+                        Ok(stat) if stat.kind == Kind::Directory => self.queue_directory(&dir, entry.name),
                         Ok(_) | Err(_) => {
-                            self.counted(1);
+                            self.count(1);
                             self.entry(handle, &dir, entry.name);
                         }
                     },
                 }
             }
-            self.walk.push(&mut self.found);
+            self.walk.push(&mut self.subdirectories);
         }
-        self.leave(dir);
+        self.complete_one(dir);
     }
 
-    fn note(&mut self, dir: &Arc<Dir>, name: &CStr) {
+    fn queue_directory(&mut self, dir: &Arc<Dir>, name: &CStr) {
         dir.outstanding.fetch_add(1, Ordering::Relaxed);
-        self.found.push(Job::Enter { parent: dir.clone(), name: name.into() });
+        self.subdirectories.push(Job::Enter { parent: dir.clone(), name: name.into() });
     }
 
-    /// Deals with an entry that is no directory. Right ones cost one look by name; a wrong one is pinned, looked at
-    /// again through its handle, and changed through it.
+    /// Handles an entry that is not a directory. A right one costs one stat by name; a wrong one is pinned, and checked
+    /// again and changed through its handle.
     pub fn entry(&mut self, at: BorrowedFd<'_>, dir: &Dir, name: &CStr) {
         let beneath = self.walk.beneath;
-        if !self.expects_wrong {
-            match Stat::of_entry(beneath.kernel, at, name).map(|stat| self.walk.rules.judge(&stat, false)) {
-                Ok(EntryAction::Right) => return,
-                Ok(EntryAction::Leave(cause)) => return self.left(cause, Some(dir), name),
+        if !self.expects_change {
+            match Stat::of_entry(beneath.kernel, at, name).map(|stat| self.walk.rules.action_for(&stat, false)) {
+                Ok(EntryAction::None) => return,
+                Ok(EntryAction::Skip(cause)) => return self.record(cause, Some(dir), name),
                 Ok(EntryAction::Change { .. }) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return,
-                Err(error) => return self.left(Cause::Refused(Attempt::Look, errno(&error)), Some(dir), name),
+                Err(error) => {
+                    return self.record(UnchangedCause::Refused(Operation::Stat, errno(&error)), Some(dir), name);
+                }
             }
         }
         let pinned = beneath.pin(at, dir.mount, name);
         match pinned.and_then(|pin| Ok((Stat::of_pin(pin.as_fd())?, pin))) {
-            // A directory has taken the name since it was listed; the next boot finds it as one.
-            Ok((stat, _)) if stat.kind == Kind::Directory => self.left(Cause::Moved, Some(dir), name),
+            // A directory has the name since it was listed; the next boot finds it as one.
+            Ok((stat, _)) if stat.kind == Kind::Directory => self.record(UnchangedCause::Moved, Some(dir), name),
             Ok((stat, pin)) => self.change(pin.as_fd(), &stat, Some(dir), name),
-            Err(error) => self.not_reached(Attempt::Look, &error, dir, name),
+            Err(error) => self.record_unreached(Operation::Stat, &error, dir, name),
         }
     }
 
-    /// Judges what a handle holds and changes it if that is the verdict. `dir` is where it was found; `None` for the top.
+    /// Changes the file of a handle if needed. `dir` is its directory; `None` for the top.
     pub fn change(&mut self, handle: BorrowedFd<'_>, stat: &Stat, dir: Option<&Dir>, name: &CStr) {
-        let verdict = self.walk.rules.judge(stat, dir.is_none());
-        self.expects_wrong = verdict != EntryAction::Right;
-        match verdict {
-            EntryAction::Right => {}
-            EntryAction::Leave(cause) => self.left(cause, dir, name),
+        let action = self.walk.rules.action_for(stat, dir.is_none());
+        self.expects_change = action != EntryAction::None;
+        match action {
+            EntryAction::None => {}
+            EntryAction::Skip(cause) => self.record(cause, dir, name),
             EntryAction::Change { .. } => {
-                let outcome = apply_to(self.walk.beneath.kernel, handle, stat, self.walk.rules.owner, verdict);
-                self.outcome(outcome, dir, name);
+                let outcome = apply_action(self.walk.beneath.kernel, handle, stat, self.walk.rules.owner, action);
+                self.record_outcome(outcome, dir, name);
             }
         }
     }
 
-    fn outcome(&mut self, outcome: Result<(), (Attempt, io::Error)>, dir: Option<&Dir>, name: &CStr) {
+    fn record_outcome(&mut self, outcome: Result<(), (Operation, io::Error)>, dir: Option<&Dir>, name: &CStr) {
         match outcome {
             Ok(()) => self.tally.changed += 1,
             Err((attempt, error)) => {
                 if error.raw_os_error() == Some(libc::EROFS) && self.walk.beneath.mounts == Mounts::Stay {
-                    self.walk.give_up();
+                    self.walk.stop_read_only();
                 }
-                self.left(Cause::Refused(attempt, errno(&error)), dir, name);
+                self.record(UnchangedCause::Refused(attempt, errno(&error)), dir, name);
             }
         }
     }
 
-    /// Ends one outstanding thing of a directory; the last one finishes it, and so on up. A loop: trees are deeper
-    /// than stacks.
-    pub fn leave(&mut self, dir: Arc<Dir>) {
+    /// Marks one child or the listing of a directory as done; the last one finishes the directory, and so on upwards. A
+    /// loop: trees are deeper than stacks.
+    pub fn complete_one(&mut self, dir: Arc<Dir>) {
         let mut at = dir;
         while at.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.finish(&at);
@@ -189,67 +191,67 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         }
     }
 
-    /// All below is done: changes the directory itself.
+    /// Changes the directory itself, when everything below is done.
     fn finish(&mut self, dir: &Dir) {
         if let Some(stat) = &dir.wrong {
-            let whole = !self.walk.ended();
-            // One that was taken is given back when the walk is cut short: the next boot finds it as it was.
-            if whole || dir.borrowed_from.is_some() {
+            let whole = !self.walk.is_stopped();
+            // If the walk was interrupted its original owner is restored, so that the next boot finds it unchanged.
+            if whole || dir.original_owner.is_some() {
                 match dir.handle(self.walk.beneath) {
-                    Ok(held) if whole => self.hand_over(held.as_fd(), dir, stat),
+                    Ok(held) if whole => self.change_owner(held.as_fd(), dir, stat),
                     Ok(held) => {
                         let back = change::owner(self.walk.beneath.kernel, held.as_fd(), stat, change::owner_of(stat));
                         if let Err(error) = back {
-                            self.left(Cause::Refused(Attempt::Chown, errno(&error)), Some(dir), c"");
+                            self.record(UnchangedCause::Refused(Operation::Chown, errno(&error)), Some(dir), c"");
                         }
                     }
-                    Err(error) => self.left(moved_or(Attempt::Chown, &error), Some(dir), c""),
+                    Err(error) => self.record(moved_or(Operation::Chown, &error), Some(dir), c""),
                 }
             }
         }
-        if dir.kept().is_some() {
-            self.walk.budget.give_back();
+        if dir.kept_handle().is_some() {
+            self.walk.budget.release();
         }
     }
 
-    fn hand_over(&mut self, handle: BorrowedFd<'_>, dir: &Dir, stat: &Stat) {
-        let verdict = self.walk.rules.judge(stat, dir.parent.is_none());
-        // What it is now decides the order of the calls; what it was, what is to be done.
-        let now = Stat { uid: dir.borrowed_from.map_or(stat.uid, |_| Uid::ROOT), ..*stat };
-        let outcome = apply_to(self.walk.beneath.kernel, handle, &now, self.walk.rules.owner, verdict);
-        self.outcome(outcome, Some(dir), c"");
+    fn change_owner(&mut self, handle: BorrowedFd<'_>, dir: &Dir, stat: &Stat) {
+        let action = self.walk.rules.action_for(stat, dir.parent.is_none());
+        // The present state decides the order of the calls; the original state decides what to change.
+        let now = Stat { uid: dir.original_owner.map_or(stat.uid, |_| Uid::ROOT), ..*stat };
+        let outcome = apply_action(self.walk.beneath.kernel, handle, &now, self.walk.rules.owner, action);
+        self.record_outcome(outcome, Some(dir), c"");
     }
 
-    pub fn left(&mut self, cause: Cause, dir: Option<&Dir>, name: &CStr) {
+    pub fn record(&mut self, cause: UnchangedCause, dir: Option<&Dir>, name: &CStr) {
         let top = self.walk.top;
-        self.tally.left(cause, || dir.map_or_else(|| top.to_owned(), |dir| dir.path(top, name)));
+        self.tally.record(cause, || dir.map_or_else(|| top.to_owned(), |dir| dir.path(top, name)));
     }
 
     /// Counts an entry that could not be opened.
-    pub fn not_reached(&mut self, attempt: Attempt, error: &io::Error, dir: &Dir, name: &CStr) {
+    pub fn record_unreached(&mut self, attempt: Operation, error: &io::Error, dir: &Dir, name: &CStr) {
         let top = self.walk.top;
         match errno(error) {
             libc::ENOENT => {} // deleted since it was listed
             libc::EXDEV => self.tally.mounts.count(|| dir.path(top, name)),
-            other => self.left(Cause::Refused(attempt, other), Some(dir), name),
+            other => self.record(UnchangedCause::Refused(attempt, other), Some(dir), name),
         }
     }
 
-    pub fn counted(&mut self, entries: u32) {
+    pub fn count(&mut self, entries: u32) {
         self.uncounted += entries;
-        if self.uncounted >= COUNT_BY {
+        if self.uncounted >= COUNT_INTERVAL {
             let all = self.walk.count(std::mem::take(&mut self.uncounted));
-            if let Some(bell) = &mut self.bell {
-                bell.ring(all);
+            if let Some(timer) = &mut self.timer {
+                timer.tick(all);
             }
         }
     }
 }
 
 /// Returns the cause of a directory that could not be reached again.
-pub(super) fn moved_or(attempt: Attempt, error: &io::Error) -> Cause {
+pub(super) fn moved_or(attempt: Operation, error: &io::Error) -> UnchangedCause {
     match errno(error) {
-        libc::ESTALE | libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV => Cause::Moved,
-        other => Cause::Refused(attempt, other),
+        libc::ESTALE | libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV => UnchangedCause::Moved,
+        other => UnchangedCause::Refused(attempt, other),
     }
 }

@@ -1,5 +1,5 @@
-//! [`Dir`]: one directory of a walk, from its opening until all below it is done. Holds its handle while descriptors
-//! last; else it is reached again from an ancestor and compared with what it was. Must not know the rules.
+//! [`Dir`]: one directory of a walk, from its opening until everything below it is done. Keeps its handle while there are
+//! enough descriptors; else it is opened again from an ancestor and its identity checked. Must not know the rules.
 
 use std::ffi::CStr;
 use std::io;
@@ -23,57 +23,57 @@ pub(super) struct Dir {
     pub parent: Option<Arc<Dir>>,
     name: Box<CStr>,
     id: FileId,
-    /// The mount that it is on, where it has to be compared (no openat2).
+    /// Its mount id, if it has to be compared (without openat2).
     pub mount: Option<u64>,
     pub depth: u32,
-    /// What it was when it was opened, if that has to be changed in the end.
+    /// Its state when it was opened, if it has to be changed in the end.
     pub wrong: Option<Stat>,
-    /// Its owner before it was taken for listing ([`super::walk`]); given back if the walk is cut short.
-    pub borrowed_from: Option<Uid>,
-    /// Which of the tree's `exclude` may still match below: indexes.
+    /// Its owner before root took ownership for listing ([`super::walk`]); restored if the walk is interrupted.
+    pub original_owner: Option<Uid>,
+    /// The indexes of the tree's `exclude` that may still match below.
     pub excludes: Box<[usize]>,
-    /// Its listing and its children: what has to be done before it is.
+    /// The number of its unfinished children, plus one for its listing.
     pub outstanding: AtomicU32,
-    /// Open for listing, unless descriptors are short.
+    /// Open for listing, unless descriptors are scarce.
     handle: Option<OwnedFd>,
 }
 
-/// What a [`Dir`] is made of.
-pub(super) struct Opened {
+/// The data of a new [`Dir`].
+pub(super) struct NewDir {
     pub name: Box<CStr>,
     pub stat: Stat,
     pub mount: Option<u64>,
-    pub wrong: bool,
-    pub borrowed_from: Option<Uid>,
+    pub needs_change: bool,
+    pub original_owner: Option<Uid>,
     pub excludes: Box<[usize]>,
     pub handle: Option<OwnedFd>,
 }
 
-/// A handle of a directory: its own, or one just made.
+/// A handle of a directory: the kept one, or a new one.
 pub(super) enum DirHandle<'a> {
     Kept(BorrowedFd<'a>),
-    Made(OwnedFd),
+    Reopened(OwnedFd),
 }
 
 impl AsFd for DirHandle<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Kept(handle) => *handle,
-            Self::Made(handle) => handle.as_fd(),
+            Self::Reopened(handle) => handle.as_fd(),
         }
     }
 }
 
 impl Dir {
-    pub fn new(parent: Option<Arc<Self>>, opened: Opened) -> Self {
+    pub fn new(parent: Option<Arc<Self>>, opened: NewDir) -> Self {
         Self {
             depth: parent.as_ref().map_or(0, |parent| parent.depth + 1),
             parent,
             name: opened.name,
             id: opened.stat.id,
             mount: opened.mount,
-            wrong: opened.wrong.then_some(opened.stat),
-            borrowed_from: opened.borrowed_from,
+            wrong: opened.needs_change.then_some(opened.stat),
+            original_owner: opened.original_owner,
             excludes: opened.excludes,
             outstanding: AtomicU32::new(1),
             handle: opened.handle,
@@ -81,22 +81,22 @@ impl Dir {
     }
 
     /// Returns the handle that it keeps, if it keeps one.
-    pub fn kept(&self) -> Option<BorrowedFd<'_>> {
+    pub fn kept_handle(&self) -> Option<BorrowedFd<'_>> {
         self.handle.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns a handle: the one it keeps, or a new one from the nearest ancestor that keeps one.
+    /// Returns a handle: the one it keeps, or a new one, opened from the nearest ancestor that keeps one.
     ///
     /// # Errors
-    /// `ESTALE` if another directory now stands where it was.
+    /// `ESTALE` if another directory has its name now.
     pub fn handle(&self, beneath: Beneath) -> io::Result<DirHandle<'_>> {
-        if let Some(handle) = self.kept() {
+        if let Some(handle) = self.kept_handle() {
             return Ok(DirHandle::Kept(handle));
         }
         let mut names: Vec<&CStr> = Vec::new();
         let mut at = self;
         let from = loop {
-            if let Some(handle) = at.kept() {
+            if let Some(handle) = at.kept_handle() {
                 break (handle, at.mount);
             }
             names.push(&at.name);
@@ -106,7 +106,7 @@ impl Dir {
         let handle = beneath.descend(from.0, from.1, &names)?;
         let same = Stat::of(beneath.kernel, handle.as_fd())?.id == self.id
             && (self.mount.is_none() || self.mount == Some(mount_of(beneath.kernel, &handle)?));
-        if same { Ok(DirHandle::Made(handle)) } else { Err(Errno::ESTALE.into()) }
+        if same { Ok(DirHandle::Reopened(handle)) } else { Err(Errno::ESTALE.into()) }
     }
 
     /// Returns the path of an entry (or of itself, for an empty name) below `top`, escaped.
@@ -129,8 +129,8 @@ impl Dir {
     }
 }
 
-/// Ancestors that nobody else holds any more go one after the other: two threads that end the last things of a directory
-/// at once can leave a whole chain to a single handle, and trees are deeper than stacks.
+/// Drops ancestors in a loop: two threads that finish the last children of a directory at once can leave a whole chain to
+/// one reference, and trees are deeper than stacks.
 impl Drop for Dir {
     fn drop(&mut self) {
         let mut above = self.parent.take();
@@ -140,40 +140,40 @@ impl Drop for Dir {
     }
 }
 
-/// How many directories may keep a handle, of all threads together.
+/// How many directories of all threads may keep a handle.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct HandleBudget {
     left: AtomicUsize,
 }
 
-/// What one thread needs beside the kept handles: a parent reached again, the directory it lists, the entry it pins, a
-/// file of `/proc`.
-const PER_THREAD: usize = 4;
-/// More kept handles bring nothing: no path is deeper.
-const MOST: usize = 2048;
-/// From here on the limit is so high that what is open already need not be counted.
-const AMPLE: u64 = 1024;
+/// Descriptors of one thread besides the kept handles: a reopened parent, the directory it lists, the entry it pins, a file
+/// of `/proc`.
+const HANDLES_PER_THREAD: usize = 4;
+/// More kept handles are not useful: no path is deeper.
+const MAX_HANDLES: usize = 2048;
+/// From this limit on, descriptors that are already open need not be counted.
+const HIGH_LIMIT: u64 = 1024;
 
-impl Budget {
-    /// Counts what RLIMIT_NOFILE leaves when `threads` walk.
+impl HandleBudget {
+    /// Returns the budget that RLIMIT_NOFILE leaves for `threads` threads.
     pub fn new(threads: usize) -> Self {
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(AMPLE / 4, |(soft, _)| soft);
-        let left = if limit >= AMPLE {
-            usize::try_from(limit / 2).unwrap_or(MOST)
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(HIGH_LIMIT / 4, |(soft, _)| soft);
+        let left = if limit >= HIGH_LIMIT {
+            usize::try_from(limit / 2).unwrap_or(MAX_HANDLES)
         } else {
             let limit = usize::try_from(limit).unwrap_or_default();
-            limit.saturating_sub(descriptors::open_below(limit)).saturating_sub(threads * PER_THREAD + 1)
+            limit.saturating_sub(descriptors::open_below(limit)).saturating_sub(threads * HANDLES_PER_THREAD + 1)
         };
-        Self { left: AtomicUsize::new(left.min(MOST)) }
+        Self { left: AtomicUsize::new(left.min(MAX_HANDLES)) }
     }
 
-    /// Takes one, if there is one.
-    pub fn take(&self) -> bool {
+    /// Takes one handle from the budget, if there is one.
+    pub fn acquire(&self) -> bool {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
-    /// Gives one back.
-    pub fn give_back(&self) {
+    /// Returns one handle to the budget.
+    pub fn release(&self) {
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -200,8 +200,15 @@ mod tests {
             let mut last = None;
             for _ in 0..100_000 {
                 let (name, excludes) = (c"d".into(), Box::default());
-                let opened =
-                    Opened { name, stat, mount: None, wrong: false, borrowed_from: None, excludes, handle: None };
+                let opened = NewDir {
+                    name,
+                    stat,
+                    mount: None,
+                    needs_change: false,
+                    original_owner: None,
+                    excludes,
+                    handle: None,
+                };
                 last = Some(Arc::new(Dir::new(last, opened)));
             }
             last.map_or(0, |dir| dir.depth)

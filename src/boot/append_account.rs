@@ -1,15 +1,15 @@
-//! Appends a line to `/etc/passwd` itself, where no file can be made beside it: OpenShift's way is a file of mode 0664 and
-//! group 0, which any uid may write, in a directory that is root's. Must not know what the line means.
+//! Appends a line to `/etc/passwd` itself, if no file can be created beside it: on OpenShift the file has mode 0664 and
+//! group 0, so that any uid may write it, in a directory of root's. Must not know what the line means.
 //!
-//! A rename would be whole or not there; this is the best that remains:
-//! - `O_APPEND` and one write(2): no old byte is touched, whoever else writes, and the kernel puts the line at the end
-//!   as it is then. It is far shorter than a page, and copied page by page, so a kill can tear it only where it crosses
-//!   from one page into the next.
-//! - What a kill leaves then is the line's beginning without a newline. With less than four fields nobody takes it for a
-//!   record; with four or more it is our own record with a shorter home. The next boot finds it by its uid, or ends it with
-//!   a newline and appends a whole one: every reader skips what is no record.
-//! - What does not fit (a full disk) is cut off again.
-//! - A bind-mounted file is the host's, a link leads elsewhere, another name of the file may be anybody's: not written.
+//! Unlike a rename this is not atomic; it is as safe as possible:
+//! - `O_APPEND` and one write(2): no old byte is changed, even if another process writes, and the kernel appends the
+//!   line atomically. It is far shorter than a page, and copied page by page, so a kill can cut it only at a page boundary.
+//! - A kill may then leave the line's beginning without a newline. With less than four fields it is not a record to any
+//!   reader; with four or more it is our own record with a shorter home. The next boot finds it by its uid, or ends it with
+//!   a newline and appends a whole one: every reader skips an invalid line.
+//! - A line that does not fit (a full disk) is truncated away again.
+//! - A bind-mounted file is the host's, a link may point to another file, a hard link may be another user's: none is
+//!   written.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,12 +27,12 @@ use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::{Kind, Stat, mount_of};
 use crate::sys::read_file;
 
-/// Appends what `contents` has more than the file.
+/// Appends the part of `contents` that follows the file's present contents.
 ///
 /// # Errors
-/// If the file is not what it was planned for, or cannot be written. Then it is as it was.
-pub fn to(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
-    at(Path::new(file.path()), contents).map_err(|cause| {
+/// If the file has changed since the plan, or cannot be written. It is unchanged then.
+pub fn append_to(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
+    append_at(Path::new(file.path()), contents).map_err(|cause| {
         let help = match cause.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => "free some space on the file system of /etc",
             _ => "add the account in the image, or start as one of its users",
@@ -41,8 +41,8 @@ pub fn to(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
     })
 }
 
-fn at(path: &Path, contents: &[u8]) -> io::Result<()> {
-    // NONBLOCK: a FIFO must not hold us.
+fn append_at(path: &Path, contents: &[u8]) -> io::Result<()> {
+    // NONBLOCK: a FIFO must not block us.
     let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut file = File::from(open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?);
     let length = appendable(&file, path)?;
@@ -58,7 +58,7 @@ fn at(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns its length, if it is a plain file of the container's own, under one name.
+/// Returns its length, if it is a regular file of the container's own, with one link.
 fn appendable(file: &File, path: &Path) -> io::Result<usize> {
     let kernel = Kernel::probe();
     let stat = Stat::of(kernel, file.as_fd())?;
@@ -73,7 +73,7 @@ fn appendable(file: &File, path: &Path) -> io::Result<usize> {
         OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
         Mode::empty(),
     )?;
-    // Without /proc on an old kernel nobody can tell; the facts have asked before.
+    // Not possible without /proc on an old kernel; the facts were read with the same check.
     if let (Ok(around), Ok(its)) = (mount_of(kernel, &parent), mount_of(kernel, file))
         && around != its
     {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn told(path: &Path, contents: &str) -> String {
-        at(path, contents.as_bytes()).map_or_else(|cause| cause.to_string(), |()| "done".to_owned())
+        append_at(path, contents.as_bytes()).map_or_else(|cause| cause.to_string(), |()| "done".to_owned())
     }
 
     #[test]

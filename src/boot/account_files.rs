@@ -1,9 +1,9 @@
-//! Replaces an account file so that at every moment the old or the new one is there, whole (DESIGN §3.1): a temporary
+//! Replaces an account file atomically (DESIGN §3.1): a temporary
 //! file beside it, fsync, rename, fsync of the directory. Mode, owner and extended attributes are kept. Must not know
-//! what the bytes mean.
+//! what its bytes mean.
 //!
-//! No lock file is made or heeded: at boot nobody else writes, and `/etc/passwd.lock` of an earlier life names PID 1,
-//! which is alive in every life (buildah 2239, SECURITY T15).
+//! Lock files are neither created nor respected: no other process writes at boot, and an `/etc/passwd.lock` of an earlier
+//! boot names PID 1, which always exists (buildah 2239, SECURITY T15).
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -28,29 +28,29 @@ use crate::sys::privilege::Root;
 use crate::text::shown;
 
 /// The temporary file is `.stepdown.` + the file's name, always: a later boot finds and removes what a killed one left.
-/// A name that can be guessed is no danger: it is made exclusively, what stands there is unlinked and never opened, and
-/// whoever could play with names in `/etc` (an image with `chmod g=u /etc`) could replace the file itself.
+/// A predictable name is safe: it is created exclusively, an existing file is unlinked and never opened, and a user who can
+/// create names in `/etc` (an image with `chmod g=u /etc`) could replace the account file itself.
 const PREFIX: &[u8] = b".stepdown.";
 
 /// Replaces an account file by these bytes.
 ///
 /// # Errors
-/// If the file is bind-mounted, a link, or no regular file; if it cannot be written (read-only, full, immutable). Then
-/// the old file is as it was.
+/// If the file is bind-mounted, a link, or not a regular file; if it cannot be written (read-only, full, immutable). The
+/// old file is unchanged then.
 pub fn replace(file: AccountFile, contents: &[u8]) -> Result<(), Refused> {
     replace_at(Path::new(file.path()), contents, file.usual_mode())
 }
 
-/// As [`replace`], for any path; `mode` is what a file gets that was not there.
+/// As [`replace`], for any path; `mode` is the mode of a new file.
 pub fn replace_at(path: &Path, contents: &[u8], mode: u32) -> Result<(), Refused> {
-    Replacement::of(path).and_then(|replacement| replacement.run(contents, mode)).map_err(|why| why.told(path))
+    Replacement::of(path).and_then(|replacement| replacement.run(contents, mode)).map_err(|why| why.into_refused(path))
 }
 
 /// Removes what a boot that was killed while replacing one of the account files may have left. Every boot as root
 /// calls it, also one that has nothing to replace.
 pub fn remove_leftovers(_: &Root) {
     for file in AccountFile::ALL {
-        // Where nothing can be removed, nothing could be left either.
+        // If nothing can be removed, nothing can have been left.
         if let Ok(replacement) = Replacement::of(Path::new(file.path())) {
             replacement.remove_leftover().ok();
         }
@@ -59,22 +59,22 @@ pub fn remove_leftovers(_: &Root) {
 
 /// Why a file cannot be replaced.
 enum NotReplaceable {
-    /// In our words, with the nearest errno.
-    Words(&'static str, Errno),
-    /// At which step, and the kernel's answer.
-    Kernel(&'static str, io::Error),
+    /// A reason of our own, with the nearest errno.
+    Reason(&'static str, Errno),
+    /// A system call failed; in which step.
+    System(&'static str, io::Error),
 }
 
 impl NotReplaceable {
     fn at(step: &'static str) -> impl Fn(Errno) -> Self {
-        move |cause| Self::Kernel(step, cause.into())
+        move |cause| Self::System(step, cause.into())
     }
 
-    fn told(self, path: &Path) -> Refused {
+    fn into_refused(self, path: &Path) -> Refused {
         let path = shown(path);
         let (what, cause) = match self {
-            Self::Words(words, errno) => (format!("cannot replace {path}: {words}"), errno.into()),
-            Self::Kernel(step, cause) => (format!("cannot replace {path}: cannot {step}"), cause),
+            Self::Reason(words, errno) => (format!("cannot replace {path}: {words}"), errno.into()),
+            Self::System(step, cause) => (format!("cannot replace {path}: cannot {step}"), cause),
         };
         let help = match cause.raw_os_error() {
             Some(libc::EROFS) => "run without `read_only: true`, or set the account up in the image",
@@ -90,7 +90,7 @@ impl NotReplaceable {
 
 struct Replacement {
     kernel: Kernel,
-    /// Open for reading: only such a one can be synced.
+    /// Open for reading, because fsync(2) needs that.
     directory: OwnedFd,
     name: CString,
     temporary: CString,
@@ -101,20 +101,20 @@ impl Replacement {
         use std::os::unix::ffi::OsStrExt;
         let kernel = Kernel::probe();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(NotReplaceable::Words("it is no path of a file", Errno::EINVAL));
+            return Err(NotReplaceable::Reason("it is no path of a file", Errno::EINVAL));
         };
         let reached = resolve::reach(kernel, parent).and_then(|reached| match reached {
             Reached::Found(found) => Ok(found),
             Reached::Missing(above, names) => resolve::make(kernel, above, &names),
         });
-        let found = reached.map_err(|lost| NotReplaceable::Kernel("reach its directory", lost.cause))?;
+        let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
         if found.stat.kind != Kind::Directory {
-            return Err(NotReplaceable::Words("what holds it is no directory", Errno::ENOTDIR));
+            return Err(NotReplaceable::Reason("what holds it is no directory", Errno::ENOTDIR));
         }
         let directory =
-            Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::Kernel("open its directory", cause))?;
+            Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::System("open its directory", cause))?;
         let temporary = [PREFIX, name.as_bytes()].concat();
-        let no_name = |_| NotReplaceable::Words("it is no path of a file", Errno::EINVAL);
+        let no_name = |_| NotReplaceable::Reason("it is no path of a file", Errno::EINVAL);
         Ok(Self {
             kernel,
             directory,
@@ -124,9 +124,9 @@ impl Replacement {
     }
 
     fn run(&self, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
-        let old = self.old()?;
+        let old = self.open_old()?;
         self.remove_leftover()
-            .map_err(|cause| NotReplaceable::Kernel("remove the leftover of an earlier boot", cause.into()))?;
+            .map_err(|cause| NotReplaceable::System("remove the leftover of an earlier boot", cause.into()))?;
         let written = self.write(old.as_ref(), contents, mode);
         let renamed = written.and_then(|()| {
             renameat(&self.directory, self.temporary.as_c_str(), &self.directory, self.name.as_c_str())
@@ -141,29 +141,29 @@ impl Replacement {
         Ok(())
     }
 
-    /// Opens the present file, if there is one, and makes sure that it may be replaced.
-    fn old(&self) -> Result<Option<(OwnedFd, Stat)>, NotReplaceable> {
+    /// Opens the present file, if there is one, and checks that it may be replaced.
+    fn open_old(&self) -> Result<Option<(OwnedFd, Stat)>, NotReplaceable> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let pin = match openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) {
             Ok(pin) => pin,
             Err(Errno::ENOENT) => return Ok(None),
             Err(cause) => return Err(NotReplaceable::at("open it")(cause)),
         };
-        let look = |cause| NotReplaceable::Kernel("look at it", cause);
+        let look = |cause| NotReplaceable::System("look at it", cause);
         let stat = Stat::of(self.kernel, pin.as_fd()).map_err(look)?;
         match stat.kind {
             Kind::Regular => {}
-            Kind::Link => return Err(NotReplaceable::Words("it is a symbolic link", Errno::ELOOP)),
+            Kind::Link => return Err(NotReplaceable::Reason("it is a symbolic link", Errno::ELOOP)),
             Kind::Directory | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => {
-                return Err(NotReplaceable::Words("it is not a regular file", Errno::EINVAL));
+                return Err(NotReplaceable::Reason("it is not a regular file", Errno::EINVAL));
             }
         }
-        // rename(2) would say EBUSY too; this says it before anything is written. Without /proc on an old kernel
-        // nobody can tell, and rename(2) has the last word.
+        // rename(2) would fail with EBUSY too; this check comes before anything is written. Without /proc on an old
+        // kernel it is not possible, and rename(2) decides.
         if let (Ok(ours), Ok(its)) = (mount_of(self.kernel, &self.directory), mount_of(self.kernel, &pin))
             && ours != its
         {
-            return Err(NotReplaceable::Words("it is bind-mounted and belongs to the host", Errno::EBUSY));
+            return Err(NotReplaceable::Reason("it is bind-mounted and belongs to the host", Errno::EBUSY));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty())
@@ -174,11 +174,11 @@ impl Replacement {
 
     fn write(&self, old: Option<&(OwnedFd, Stat)>, contents: &[u8], mode: u32) -> Result<(), NotReplaceable> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let private = Mode::from_bits_truncate(0o600); // shadow's bytes, until the old file's mode is on
+        let private = Mode::from_bits_truncate(0o600); // not readable by others until the old file's mode is set
         let new = openat(&self.directory, self.temporary.as_c_str(), flags, private)
             .map_err(NotReplaceable::at("make a new file"))?;
         let mut new = File::from(new);
-        new.write_all(contents).map_err(|cause| NotReplaceable::Kernel("write the new file", cause))?;
+        new.write_all(contents).map_err(|cause| NotReplaceable::System("write the new file", cause))?;
         let mode = old.map_or(mode, |(_, stat)| stat.mode);
         if let Some((_, stat)) = old
             && (stat.uid.0, stat.gid.0) != self.owner(&new)?
@@ -189,16 +189,16 @@ impl Replacement {
         fchmod(&new, Mode::from_bits_truncate(mode))
             .map_err(NotReplaceable::at("give the new file the old one's mode"))?;
         if let Some((file, _)) = old {
-            // After the mode: an ACL brings its own.
+            // After the mode, which an ACL changes.
             xattr::copy(file.as_fd(), new.as_fd())
-                .map_err(|(_, cause)| NotReplaceable::Kernel("keep an extended attribute of it", cause))?;
+                .map_err(|(_, cause)| NotReplaceable::System("keep an extended attribute of it", cause))?;
         }
-        new.sync_all().map_err(|cause| NotReplaceable::Kernel("write the new file", cause))
+        new.sync_all().map_err(|cause| NotReplaceable::System("write the new file", cause))
     }
 
     fn owner(&self, file: &File) -> Result<(u32, u32), NotReplaceable> {
         let stat = Stat::of(self.kernel, file.as_fd())
-            .map_err(|cause| NotReplaceable::Kernel("look at the new file", cause))?;
+            .map_err(|cause| NotReplaceable::System("look at the new file", cause))?;
         Ok((stat.uid.0, stat.gid.0))
     }
 

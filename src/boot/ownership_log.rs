@@ -1,4 +1,4 @@
-//! Says what the ownership walk does while it runs, and what it found in the end. Must not know how trees are walked.
+//! Logs the progress of the ownership walk and its result. Must not know how trees are walked.
 
 use std::io::IsTerminal;
 use std::sync::atomic::AtomicBool;
@@ -18,10 +18,10 @@ use crate::plan::{Identity, OwnTree, Owner};
 use crate::sys::privilege::Root;
 use crate::text::shown;
 
-/// A walk that takes longer says how far it is, this often.
-const EVERY: Duration = Duration::from_secs(3);
+/// How often a long walk logs its progress.
+const INTERVAL: Duration = Duration::from_secs(3);
 
-/// Establishes the ownership of a tree and says what became of it.
+/// Establishes the ownership of a tree and logs the result.
 ///
 /// # Errors
 /// When the path is `required` and the app user cannot use it in the end.
@@ -34,24 +34,24 @@ pub fn establish(
 ) -> Result<(), Refused> {
     let path = shown(&tree.path);
     let mut reporter = ProgressReporter::new(&path);
-    let report = own::apply(root, tree, app, placement, stop, &mut |progress| reporter.tell(progress))?;
+    let report = own::apply(root, tree, app, placement, stop, &mut |progress| reporter.report(progress))?;
     reporter.done();
-    say(&path, &report, tree, app);
+    log_report(&path, &report, tree, app);
     Ok(())
 }
 
-/// Says whether we, who are the app user already, can use the tree.
+/// Logs whether this process, which is the app user already, can use the tree.
 pub fn check(tree: &OwnTree) {
-    say_usable(&shown(&tree.path), &own::check(tree), tree, "this user");
+    log_usability(&shown(&tree.path), &own::check(tree), tree, "this user");
 }
 
-fn say(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
-    if report.made || report.changed > 0 {
+fn log_report(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
+    if report.created || report.changed > 0 {
         tracing::info!("{path}: {}", done(report, tree.owner));
     } else {
         tracing::debug!("{path}: {} entries, nothing to change", report.entries);
     }
-    for summary in report.failed.iter().chain(&report.kept) {
+    for summary in report.failed.iter().chain(&report.skipped) {
         let (count, examples) = (summary.paths.count, summary.paths.examples.join(", "));
         let noun = if count == 1 { "entry" } else { "entries" };
         tracing::warn!("{path}: left {count} {noun} as found: {} ({examples}); fix: {}", summary.cause, summary.fix);
@@ -63,20 +63,20 @@ fn say(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
             report.mounts.examples.join(", ")
         );
     }
-    say_usable(path, &report.usable, tree, &format!("{}:{}", app.uid, app.gid));
+    log_usability(path, &report.usable, tree, &format!("{}:{}", app.uid, app.gid));
 }
 
-/// What was done, in words: an entry that is ours was not there to be changed.
+/// Returns what was done, in words; an entry that was created does not count as changed.
 fn done(report: &OwnReport, owner: Owner) -> String {
     let to = format!("{}:{}", owner.uid, owner.gid);
-    match report.made {
+    match report.created {
         true if report.failed.is_empty() => format!("made, {to}"),
         true => "made".to_owned(),
         false => format!("changed {} of {} entries to {to}", report.changed, report.entries),
     }
 }
 
-fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
+fn log_usability(path: &str, usable: &Usability, tree: &OwnTree, subject: &str) {
     let (verb, errno) = match usable {
         Usability::Usable | Usability::Missing | Usability::Unknown => return,
         Usability::ReadOnly(errno) => ("write", *errno),
@@ -87,26 +87,26 @@ fn say_usable(path: &str, usable: &Usability, tree: &OwnTree, who: &str) {
         libc::EROFS => located(Fix::writable(&tree.path, false, None), &doctor::ground()),
         _ => located(Fix::chown(&tree.path, tree.recursive, tree.owner), &doctor::ground()),
     };
-    tracing::warn!("{path}: {who} cannot {verb} it: {why}; fix: {fix}");
+    tracing::warn!("{path}: {subject} cannot {verb} it: {why}; fix: {fix}");
 }
 
 /// A line every few seconds; on a terminal a bar in place.
 struct ProgressReporter<'a> {
     path: &'a str,
     bar: Option<ProgressBar>,
-    told: Duration,
+    reported_at: Duration,
 }
 
 impl<'a> ProgressReporter<'a> {
     fn new(path: &'a str) -> Self {
-        Self { path, bar: None, told: Duration::ZERO }
+        Self { path, bar: None, reported_at: Duration::ZERO }
     }
 
-    fn tell(&mut self, progress: &Progress) {
-        if progress.elapsed < self.told + EVERY && self.bar.is_none() {
+    fn report(&mut self, progress: &Progress) {
+        if progress.elapsed < self.reported_at + INTERVAL && self.bar.is_none() {
             return;
         }
-        self.told = progress.elapsed;
+        self.reported_at = progress.elapsed;
         let seconds = progress.elapsed.as_secs_f64();
         if self.bar.is_none() && std::io::stderr().is_terminal() {
             self.bar = Some(bar(self.path));
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn what_was_just_made_was_not_changed() {
         let owner = Owner { uid: Uid(5), gid: Gid(6) };
-        let report = OwnReport { entries: 1, changed: 1, made: true, ..OwnReport::empty() };
+        let report = OwnReport { entries: 1, changed: 1, created: true, ..OwnReport::empty() };
         assert_eq!(done(&report, owner), "made, 5:6");
-        assert_eq!(done(&OwnReport { made: false, ..report }, owner), "changed 1 of 1 entries to 5:6");
+        assert_eq!(done(&OwnReport { created: false, ..report }, owner), "changed 1 of 1 entries to 5:6");
     }
 }
