@@ -90,14 +90,17 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
 fn is_foreign(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let left_behind =
-        ["~", ".orig", ".rej", ".bak", ".swp", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-dist", ".ucf-old"];
-    let named = ["@eadir", "#recycle", "lost+found", "thumbs.db", "desktop.ini", "license", "makefile"];
+        ["~", ".orig", ".rej", ".bak", ".swp", ".swo", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-dist", ".ucf-old"];
+    let named = ["@eadir", "#recycle", "lost+found", "thumbs.db", "desktop.ini", "license", "makefile", "__pycache__"];
+    // What emacs saves of a file that is being edited.
+    let is_saved = lower.len() > 2 && lower.starts_with('#') && lower.ends_with('#');
     let is_text = lower.starts_with("readme") && !lower.ends_with(".toml");
     named.contains(&lower.as_str())
         || left_behind.iter().any(|end| lower.ends_with(end))
         || lower.contains(".dpkg-")
         || lower.ends_with(".md")
         || is_text
+        || is_saved
 }
 
 fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, problems: &mut Problems) {

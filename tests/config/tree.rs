@@ -50,6 +50,8 @@ fn what_other_programs_leave_in_a_tree_is_passed_over_with_one_notice() {
     let config = given()
         .toml("web", PLAIN)
         .entry("@eaDir", dir([("x", file(""))]))
+        .entry("#web.toml#", file(PLAIN))
+        .entry("__pycache__", dir([]))
         .entry("lost+found", dir([]))
         .entry("README.md", file("text"))
         .entry("web.toml~", file(PLAIN))
@@ -61,7 +63,7 @@ fn what_other_programs_leave_in_a_tree_is_passed_over_with_one_notice() {
     assert_eq!(
         said,
         [
-            r#"/etc/services.d: "@eaDir", "README.md", "lost+found", "web.toml.orig", "web.toml.rpmsave", "web.toml~" are no services by name: passed over"#
+            r##"/etc/services.d: "#web.toml#", "@eaDir", "README.md", "__pycache__", "lost+found", "web.toml.orig", "web.toml.rpmsave", "web.toml~" are no services by name: passed over"##
         ]
     );
 }
