@@ -171,7 +171,8 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
                 "{wait}health = {{ command = [\"false\"], interval = \"10ms\", failures = 1, then = \"report\" }}\n"
             ),
         )
-        .service("short.toml", "script = \"exit 3\"\nrestart = { delay = \"1h\", max_delay = \"1h\" }\n");
+        .service("short.toml", "script = \"exit 3\"\nrestart = { delay = \"1h\", max_delay = \"1h\" }\n")
+        .service("turn.toml", "type = \"oneshot\"\nscript = \"exit 6\"\nevery = \"1h\"\n");
     let running = up(jail);
     let is = |states: &[serde_json::Value], name: &str, what: &str| {
         let found = state(states, name);
@@ -180,11 +181,14 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
     let all = |states: &[serde_json::Value]| {
         is(states, "ill", "unhealthy: ")
             && is(states, "short", "ended with code 3")
+            && is(states, "turn", "ended with code 6")
             && is(states, "late", "not ready: ")
             && is(states, "above", "waits for late")
     };
     let (code, found) = states(&running, all);
     assert_eq!((code, &state(&found, "web")["finding"]), (1, &"ok".into()), "{found:#?}");
+    let turn = state(&found, "turn")["consequence"].as_str().unwrap_or_default();
+    assert!(turn.contains("has failed in its last run; it runs again by itself"), "{turn}");
     let (_, text) = run(&running, 0, &[BINARY, "stop", "web"]);
     let (code, found) = states(&running, |states| is(states, "web", "stopped by hand"));
     assert_eq!(code, 1, "{text}");

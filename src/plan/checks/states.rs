@@ -55,6 +55,8 @@ pub enum Condition {
     Ending,
     /// It ended or was refused, and is started again after a pause.
     BackOff,
+    /// A oneshot failed, and runs again after a pause or at its next time.
+    RunsAgain,
     /// It is not started again.
     Failed,
 }
@@ -70,9 +72,12 @@ pub fn of_state(service: &ServiceState) -> Check {
         Condition::Failed => {
             fatal(service.trouble(service.refused.clone().unwrap_or_else(why), "is not started again"))
         }
-        Condition::BackOff => match &service.refused {
-            Some(refused) => fatal(service.trouble(refused.clone(), "cannot run; the start is tried again")),
-            None => degraded(service.trouble(why(), "does not stay up; it is started again after a pause")),
+        Condition::BackOff | Condition::RunsAgain => match (&service.refused, service.state) {
+            (Some(refused), _) => fatal(service.trouble(refused.clone(), "cannot run; the start is tried again")),
+            (None, Condition::RunsAgain) => {
+                degraded(service.trouble(why(), "has failed in its last run; it runs again by itself"))
+            }
+            (None, _) => degraded(service.trouble(why(), "does not stay up; it is started again after a pause")),
         },
         Condition::Waiting => degraded(service.waiting()),
         Condition::NotReady => degraded(service.not_ready()),

@@ -71,6 +71,7 @@ fn condition(phase: Phase, is_oneshot: bool) -> Condition {
         Phase::Up | Phase::Resting | Phase::Done => Condition::Up,
         Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
         Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
+        Phase::Backoff if is_oneshot => Condition::RunsAgain,
         Phase::Backoff => Condition::BackOff,
         Phase::Failed => Condition::Failed,
     }
