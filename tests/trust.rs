@@ -279,6 +279,43 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     said(&ended, "could have written its program /fresh/hook: `own` gives /fresh away");
 }
 
+/// A program does with its arguments what it wants: said, not refused.
+#[test]
+fn what_a_program_of_root_is_told_to_run_is_said_where_the_app_can_write_it() {
+    if !possible() {
+        return;
+    }
+    let data = programs(&["hook"]);
+    let jail = |toml: &str| {
+        app().volume(data.path(), "/data").service("a.toml", &format!("type = \"oneshot\"\nuser = \"root\"\n{toml}"))
+    };
+    let what = "`a`: runs as root, and others than root could have written /data/bin/hook, which ";
+    for (toml, tells) in [
+        ("command = [\"/bin/sh\", \"/data/bin/hook\"]\n", "/bin/sh"),
+        ("command = [\"env\", \"X=1\", \"/data/bin/hook\"]\n", "/usr/bin/env"),
+        (
+            "command = [\"/bin/true\"]\nstop_command = [\"/bin/sh\", \"-e\", \"bin/hook\"]\ndirectory = \"/data\"\n",
+            "/bin/sh",
+        ),
+    ] {
+        let ended = jail(toml).run().expect(0);
+        said(
+            &ended,
+            &format!("{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"),
+        );
+        said(&ended, "move it to where only root can write, such as /usr/local/bin, or take `user = \"root\"` out");
+        let vouched = jail(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
+        unsaid(&vouched, "is told to run");
+    }
+    // It warns of the first, and the second is refused all the same.
+    let both = jail("command = [\"/bin/sh\", \"/data/bin/hook\"]\n");
+    let second = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
+    said(&both.service("b.toml", second).run().expect(100), "could have written its program /data/bin/hook");
+    // What it reads is no program, and what root alone can write is nobody's.
+    unsaid(&jail("command = [\"cat\", \"/data/bin/hook\"]\n").run().expect(0), "is told to run");
+    unsaid(&jail("command = [\"/bin/sh\", \"/etc/profile\"]\n").run().expect(0), "is told to run");
+}
+
 #[test]
 fn a_program_that_root_may_not_look_at_yet_is_judged_by_the_way_to_it() {
     if !possible() {

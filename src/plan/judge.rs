@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::BootPlan;
 use super::Identity;
+use super::arguments;
 use super::facts::{Facts, FileOwner, ProgramFact};
+use super::finding::{Area, Trouble};
 use super::notes::Notes;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust::{Trust, entry, of_root, path_of};
@@ -15,7 +17,7 @@ use super::words;
 use crate::config::Config;
 use crate::config::container::{OwnWhen, UserRef};
 use crate::config::service::Service;
-use crate::config::values::{Gid, Uid};
+use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
 
 /// What the judgement stands on.
@@ -64,7 +66,7 @@ impl fmt::Display for ForeignWriter<'_> {
 impl<'a> Judge<'a> {
     /// Notes everything that somebody else than root could have written, once each.
     pub(super) fn check(&self, notes: &mut Notes) {
-        let mut told = BTreeSet::new();
+        let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
             let Some(ExtraRights { why, without }) = self.more(service, runs) else { continue };
@@ -80,21 +82,21 @@ impl<'a> Judge<'a> {
             }
             for executed in self.executed(service, runs) {
                 let Some(stranger) = self.stranger_of(&executed.path, service, runs) else { continue };
-                if told.insert(stranger.path().to_owned()) {
-                    let what =
-                        format!("`{name}` {why}, and others than root could have written {executed}: {stranger}");
-                    let help = match stranger {
-                        ForeignWriter::Found(found) => mend(found, &executed.path, "/usr/local/bin"),
-                        ForeignWriter::Given { .. } => {
-                            "move it to where only root can write, such as /usr/local/bin".to_owned()
-                        }
-                    };
-                    let place = words::path(stranger.path());
-                    let help = format!(
-                        "{help}, or take {without} out; if whoever can write {place} may have what `{name}` has, write \
-                         `trust = [\"{place}\"]` into /etc/stepdown.toml"
-                    );
-                    notes.problem(&service.at, what, help);
+                let help = help(stranger, &executed.path, name, without);
+                match executed.is_told {
+                    false if told.insert(stranger.path().to_owned()) => {
+                        let what =
+                            format!("`{name}` {why}, and others than root could have written {executed}: {stranger}");
+                        notes.problem(&service.at, what, help);
+                    }
+                    true if warned.insert(stranger.path().to_owned()) => {
+                        let cause = format!("{why}, and others than root could have written {executed}: {stranger}");
+                        let place = words::path(stranger.path());
+                        let consequence = format!("whoever can write {place} has its rights");
+                        let trouble = Trouble::new(cause, consequence, help);
+                        notes.degraded(Area::Service, format!("`{name}`"), trouble);
+                    }
+                    false | true => {}
                 }
             }
             let Some(file) = &service.environment_file else { continue };
@@ -196,9 +198,15 @@ impl<'a> Judge<'a> {
         for (key, command) in all {
             let fact = self.found(service, runs, key, command).or_else(|| self.fact(service, key).cloned());
             let Some(path) = fact.as_ref().and_then(ProgramFact::path) else { continue };
-            let needed = self.facts.interpreters.get(path).into_iter().flatten();
-            executed.push(Executed { key, path: path.clone(), of: None });
-            executed.extend(needed.map(|needed| Executed { key, path: needed.clone(), of: Some(path.clone()) }));
+            let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
+            let told = arguments::programs(command, directory);
+            for (program, is_told) in std::iter::once((path, false)).chain(told.iter().map(|told| (told, true))) {
+                let why = if is_told { Reason::ToldTo(path.clone()) } else { Reason::Named };
+                executed.push(Executed { key, path: program.clone(), why, is_told });
+                let needed = self.facts.interpreters.get(program).into_iter().flatten();
+                let why = || Reason::NeededBy(program.clone());
+                executed.extend(needed.map(|path| Executed { key, path: path.clone(), why: why(), is_told }));
+            }
         }
         executed
     }
@@ -272,19 +280,45 @@ struct Executed {
     /// The key that it stands in; `""`: its command's.
     key: &'static str,
     path: PathBuf,
-    /// The program that needs it: as its interpreter, or as its loader.
-    of: Option<PathBuf>,
+    why: Reason,
+    /// Whether another program is told to execute it, which is warned of and not refused: what a program does with its
+    /// arguments is its own.
+    is_told: bool,
+}
+
+/// Why something is executed.
+enum Reason {
+    /// The key names it.
+    Named,
+    /// That program needs it: as its interpreter, or as its loader.
+    NeededBy(PathBuf),
+    /// That program is told to run it, by its arguments.
+    ToldTo(PathBuf),
 }
 
 impl fmt::Display for Executed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = words::path(&self.path);
-        match (self.key, &self.of) {
-            ("", None) => write!(out, "its program {path}"),
-            (key, None) => write!(out, "its `{key}` {path}"),
-            (_, Some(of)) => write!(out, "{path}, which {} needs", words::path(of)),
+        match (self.key, &self.why) {
+            ("", Reason::Named) => write!(out, "its program {path}"),
+            (key, Reason::Named) => write!(out, "its `{key}` {path}"),
+            (_, Reason::NeededBy(of)) => write!(out, "{path}, which {} needs", words::path(of)),
+            (_, Reason::ToldTo(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
         }
     }
+}
+
+/// Returns what helps against a stranger who could have written what a service executes.
+fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
+    let help = match stranger {
+        ForeignWriter::Found(found) => mend(found, executed, "/usr/local/bin"),
+        ForeignWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
+    };
+    let place = words::path(stranger.path());
+    format!(
+        "{help}, or take {without} out; if whoever can write {place} may have what `{name}` has, write \
+         `trust = [\"{place}\"]` into /etc/stepdown.toml"
+    )
 }
 
 /// Returns what helps: of a directory above, which may well be the app's for good, that it is no place for this.

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod accounts;
+pub mod arguments;
 mod boot;
 mod boot_plan;
 pub mod checks;

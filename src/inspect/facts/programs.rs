@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::SHELL;
+use crate::plan::arguments;
 use crate::plan::facts::{Candidates, Executable, ProgramFact};
 use crate::plan::inherited::directories;
 use crate::plan::obstacle::{FilePermissions, Obstacle};
@@ -139,9 +140,12 @@ impl Lookup {
         let whole =
             found.programs.get(name).into_iter().chain(found.helpers.get(name).into_iter().flat_map(BTreeMap::values));
         let single = found.candidates.get(name).into_iter().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
-        let programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().collect();
+        let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
+        let commands = std::iter::once(&service.command).chain(helpers.iter().map(|(_, command)| command));
+        let told = commands.flat_map(|command| arguments::programs(command, directory));
+        let programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().chain(told).collect();
         for program in programs {
-            let needed = needed(&program, service.directory.as_deref().unwrap_or(Path::new("/")));
+            let needed = needed(&program, directory);
             found.interpreters.insert(program, needed);
         }
     }

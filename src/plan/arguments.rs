@@ -1,0 +1,207 @@
+//! What a program is told to run by its arguments: the script of a shell or an interpreter (`sh /data/hook`), the program of
+//! one that executes another (`env /data/hook`). It is executed with the rights of who told it to, as a program that is
+//! named first. Only what stands there plainly: no inline code (`sh -c`), no modules, no files that are read. Must not know
+//! what lies there.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::service::Command;
+
+/// One that executes another executes one that does so again; more often is no command.
+const MOST_NESTED: usize = 8;
+
+/// An interpreter, by the beginning of its name: what may follow is a version.
+struct Interpreter {
+    names: &'static [&'static str],
+    /// Letters with which it runs code that is no file.
+    inline: &'static str,
+    /// Whether such a letter may stand anywhere among others (`-ec`), or only at their end (`-um` of python, whose `-Wonce`
+    /// is no code).
+    anywhere: bool,
+    /// Options that have the next word for themselves.
+    valued: &'static [&'static str],
+}
+
+/// bash(1), dash(1), zsh(1); python(1), perlrun(1), ruby(1), node(1), php(1), lua(1).
+const INTERPRETERS: [Interpreter; 6] = [
+    Interpreter {
+        names: &["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"],
+        inline: "c",
+        anywhere: true,
+        valued: &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
+    },
+    Interpreter { names: &["python", "pypy"], inline: "cm", anywhere: false, valued: &["-W", "-X"] },
+    Interpreter { names: &["perl", "lua", "ruby"], inline: "eE", anywhere: false, valued: &["-I", "-l", "-r", "-C"] },
+    Interpreter {
+        names: &["node", "nodejs"],
+        inline: "ep",
+        anywhere: false,
+        valued: &["-r", "--require", "--import", "--loader"],
+    },
+    Interpreter { names: &["php"], inline: "r", anywhere: false, valued: &["-c", "-d"] },
+    Interpreter { names: &["tclsh", "Rscript", "escript"], inline: "", anywhere: false, valued: &["-e"] },
+];
+
+/// What executes the rest of its arguments.
+struct Wrapper {
+    names: &'static [&'static str],
+    /// How many words besides options come before that.
+    operands: usize,
+    /// As above.
+    valued: &'static [&'static str],
+}
+
+const WRAPPERS: [Wrapper; 3] = [
+    Wrapper {
+        names: &["env", "nice", "ionice", "nohup", "setsid", "stdbuf", "busybox", "tini", "dumb-init", "catatonit"],
+        operands: 0,
+        valued: &["-u", "-C", "--unset", "--chdir", "-n", "-c", "-i", "-o", "-e"],
+    },
+    Wrapper { names: &["setpriv"], operands: 0, valued: &["--reuid", "--regid", "--ruid", "--rgid", "--groups"] },
+    Wrapper {
+        names: &["timeout", "chrt", "taskset", "chroot", "gosu", "su-exec", "setuidgid", "s6-setuidgid"],
+        operands: 1,
+        valued: &["-k", "-s", "--kill-after", "--signal"],
+    },
+];
+
+/// Returns the files that a command is told to run by its arguments, the first one first; a relative one lies in the
+/// directory that the service begins in.
+pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
+    let Command::Argv(words) = command else { return Vec::new() };
+    let mut rest = words.as_slice();
+    let mut found = Vec::new();
+    for _ in 0..MOST_NESTED {
+        let [program, arguments @ ..] = rest else { break };
+        let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name == "java" {
+            let jar = arguments.iter().skip_while(|word| *word != "-jar").nth(1);
+            found.extend(jar.map(|word| directory.join(word)));
+            break;
+        }
+        if let Some(interpreter) = INTERPRETERS.iter().find(|it| it.is(name)) {
+            found.extend(interpreter.script(arguments).map(|word| directory.join(word)));
+            break;
+        }
+        let Some(wrapper) = WRAPPERS.iter().find(|it| it.names.contains(&name)) else { break };
+        rest = wrapper.executed(arguments);
+        found.extend(rest.first().filter(|word| has_slash(word)).map(|word| directory.join(word)));
+    }
+    found
+}
+
+impl Interpreter {
+    fn is(&self, name: &str) -> bool {
+        let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+        self.names.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))
+    }
+
+    /// Returns the script: the first word that is neither an option nor an option's.
+    fn script<'a>(&self, arguments: &'a [OsString]) -> Option<&'a OsString> {
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_bytes() {
+                _ if self.valued.iter().any(|option| word == option) => drop(words.next()),
+                [b'-' | b'+', ..] if self.is_inline(word) => return None,
+                [b'-' | b'+', ..] => {}
+                _ => return Some(word),
+            }
+        }
+        None
+    }
+
+    fn is_inline(&self, option: &OsStr) -> bool {
+        let bytes = option.as_bytes();
+        let is_code = |letter: &u8| self.inline.as_bytes().contains(letter);
+        match (bytes.strip_prefix(b"--"), self.anywhere) {
+            (Some(long), _) => long.starts_with(b"eval") || long.starts_with(b"print"),
+            (None, true) => bytes.iter().any(|letter| is_code(letter)),
+            (None, false) => bytes.last().is_some_and(is_code),
+        }
+    }
+}
+
+impl Wrapper {
+    /// Returns what is left of the arguments behind options, variables, numbers and operands.
+    fn executed<'a>(&self, arguments: &'a [OsString]) -> &'a [OsString] {
+        let mut operands = self.operands;
+        let mut rest = arguments;
+        while let [word, behind @ ..] = rest {
+            rest = match word.as_bytes() {
+                _ if self.valued.iter().any(|option| word == option) => behind.get(1..).unwrap_or_default(),
+                [b'-', ..] => behind,
+                bytes if is_assignment(bytes) => behind,
+                _ if operands > 0 => {
+                    operands -= 1;
+                    behind
+                }
+                bytes if bytes.iter().all(u8::is_ascii_digit) => behind,
+                _ => break,
+            };
+        }
+        rest
+    }
+}
+
+/// `NAME=value`, whatever the value.
+fn is_assignment(word: &[u8]) -> bool {
+    let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+    name.len() < word.len() && !name.is_empty() && !name.contains(&b'/')
+}
+
+fn has_slash(word: &OsStr) -> bool {
+    word.as_bytes().contains(&b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(line: &str) -> Vec<String> {
+        let words = line.split(' ').map(OsString::from).collect();
+        programs(&Command::Argv(words), Path::new("/srv")).iter().map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn the_script_of_an_interpreter_is_what_it_is_told_to_run() {
+        for line in [
+            "sh /data/hook",
+            "/bin/bash -e /data/hook now",
+            "bash -o pipefail /data/hook",
+            "python3.11 -u -W once /data/hook --port 80",
+            "perl -w /data/hook -e",
+            "node --require x /data/hook",
+            "php -f /data/hook",
+            "java -Xmx1g -jar /data/hook",
+        ] {
+            assert_eq!(told(line), ["/data/hook"], "{line}");
+        }
+        assert_eq!(told("sh hook"), ["/srv/hook"]);
+        assert_eq!(told("python3 manage.py /data/db"), ["/srv/manage.py"], "what the script is told is its own");
+        for line in
+            ["sh -c /data/hook", "bash -ec x", "python3 -m http.server", "perl -ne print /data/x", "node -p 1", "sh"]
+        {
+            assert_eq!(told(line), [""; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_wrapper_executes_is_followed() {
+        for line in [
+            "env /data/hook",
+            "env -i A=/b B= /data/hook",
+            "nice -n 5 /data/hook",
+            "timeout -k 1 5 /data/hook",
+            "gosu app /data/hook",
+            "env timeout 5 sh /data/hook",
+            "nohup bash -x /data/hook /data/more",
+        ] {
+            assert_eq!(told(line), ["/data/hook"], "{line}");
+        }
+        assert_eq!(told("env /data/env sh"), ["/data/env"]);
+        assert_eq!(told("nice -n 5 tar -xf /data/x.tar"), [""; 0], "what it reads is no program");
+        assert_eq!(told("redis-server /data/redis.conf"), [""; 0]);
+    }
+}
