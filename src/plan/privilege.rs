@@ -4,7 +4,7 @@ use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::accounts::group;
-use super::checks::{reported_as_limits, ulimit};
+use super::checks::refused_limits;
 use super::facts::Facts;
 use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
@@ -64,6 +64,11 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
     }
     let all = case.config.services.iter().chain(case.main);
     for (at, (service, runs)) in all.zip(case.runs).enumerate() {
+        if runs.skipped.is_none() {
+            for (subject, trouble) in refused_limits(service, case.facts) {
+                notes.degraded(Area::Limit, subject, trouble);
+            }
+        }
         if case.stage.has(at) || runs.skipped.is_some() {
             reach(case, service, runs, notes);
             continue;
@@ -191,37 +196,26 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
 
 /// Says what a service runs without, because the runtime did not grant it.
 fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
-    let missing = without_free_ports(wanted.minus(case.facts.permitted), case.facts);
-    if missing.is_empty() {
-        return;
-    }
+    // What only its limits and priorities need is told of each of them.
+    let of_limits = CapSet::from_iter([Capability::SYS_NICE, Capability::SYS_RESOURCE]).minus(service.capabilities);
+    let wanted = wanted.minus(case.facts.permitted).minus(of_limits);
+    let missing = without_free_ports(wanted, case.facts);
     let name = &service.name;
     let granting = |missing: CapSet| match (Fix::capabilities(missing), case.standing) {
         (fix, SwitchAbility::Root | SwitchAbility::Powerless) => fix,
         (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
     };
-    // Ports and limits are told by what they are.
-    let (plain, others) = (missing.minus(reported_as_limits()), missing.intersection(reported_as_limits()));
-    let raised = service.limits.iter().find(|limit| case.facts.is_above(limit));
-    match raised.filter(|_| others == CapSet::EMPTY.with(Capability::SYS_RESOURCE)) {
-        Some(limit) => {
-            let what = limit.resource.to_string();
-            let fix = ulimit(&what, limit, case.facts);
-            notes.checked_elsewhere(format!(
-                "`{name}` cannot have its `limits.{what}`: SYS_RESOURCE is not granted; {fix}"
-            ));
-        }
-        None if others.is_empty() => {}
-        None => notes.checked_elsewhere(format!(
-            "`{name}` runs without {others}, which the runtime did not grant; {}",
-            granting(others)
-        )),
+    // `doctor` tells it of each port.
+    let of_ports = missing.intersection(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));
+    if !of_ports.is_empty() {
+        let fix = granting(of_ports);
+        notes.checked_elsewhere(format!("`{name}` runs without {of_ports}, which the runtime did not grant; {fix}"));
     }
-    if plain.is_empty() {
-        return;
+    let others = missing.minus(of_ports);
+    if !others.is_empty() {
+        let trouble = Trouble { fix: granting(others), ..Trouble::lacking_all(others, "it runs without that") };
+        notes.degraded(Area::Capability, format!("`{name}`"), trouble);
     }
-    let trouble = Trouble { fix: granting(plain), ..Trouble::lacking_all(plain, "it runs without that") };
-    notes.degraded(Area::Capability, format!("`{}`", service.name), trouble);
 }
 
 /// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.

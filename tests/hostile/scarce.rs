@@ -121,7 +121,7 @@ fn a_limit_above_the_containers_is_had_by_the_printed_flag() {
         let limit = format!("ulimit -Sn {soft}; ulimit -Hn {hard}");
         Cell::new().app().etc("services.d/web.toml", web).inside(&limit)
     };
-    let trouble = "`web` cannot have its `limits.nofile`";
+    let trouble = "`web`: nofile: 800 is above the hard limit 500 of this container; `web` runs with 500";
     let ended = cell("500", "500").run();
     let fix = "docker run: `--ulimit nofile=800:800`; or compose: `cap_add: [SYS_RESOURCE]`; docker run: `--cap-add SYS_RESOURCE`";
     says("before", &ended, 0, &[trouble, fix]);

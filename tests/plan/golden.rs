@@ -283,7 +283,7 @@ serve      db    postgres (999:998)
            mail  app (1000:1000); may gain privileges
            web   app (1000:1000); +NET_BIND_SERVICE; after db
 stop       mail, web, then db; 8s in all
-note       `web` runs without SYS_NICE, which the runtime did not grant; compose: `cap_add: [SYS_NICE]`; docker run: `--cap-add SYS_NICE`
+note       `web`: nice -5: SYS_NICE is not granted; `web` runs with nice 0; compose: `cap_add: [SYS_NICE]`; docker run: `--cap-add SYS_NICE`
            `web`: SYS_ADMIN is not granted; it runs without that; compose: `cap_add: [SYS_ADMIN]`; docker run: `--cap-add SYS_ADMIN`
 "#,
     );

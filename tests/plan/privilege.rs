@@ -91,7 +91,11 @@ fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
     facts.hard_limits.insert(Resource::Nofile, Some(1024));
     let plan = plan::boot(&config, &facts).unwrap();
     let said = noted(&plan).into_iter().find(|notice| notice.contains("SYS_RESOURCE")).expect("it is said");
-    assert!(said.contains("`limits.nofile`") && said.contains("--ulimit nofile=2000000:2000000"), "{said}");
+    assert!(
+        said.starts_with("`web`: nofile: 2000000 is above the hard limit 1024")
+            && said.contains("--ulimit nofile=2000000:2000000"),
+        "{said}"
+    );
     // Pasted, nothing is left to say.
     facts.hard_limits.insert(Resource::Nofile, Some(2_000_000));
     let plan = plan::boot(&config, &facts).unwrap();

@@ -152,7 +152,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     }
     let (questions, more) = asker.ask();
     checks.extend(more);
-    checks.extend(config.services.iter().flat_map(|service| limits::check(service, facts)));
+    checks.extend(config.services.iter().flat_map(|service| limits::granted(service, facts)));
     let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
     let of_service = |(service, how): (&Service, &ServicePlan)| {
         ports::of(service, &how.credentials, &asker.service(how).shown(), plan.privilege.drop)

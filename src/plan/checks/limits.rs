@@ -18,34 +18,39 @@ pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): 
 /// What `pid1_filter = false` means; `plan` and `check` say it too.
 pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 
-/// What of a service's demands is told here, rather than as a missing capability.
-pub(in crate::plan) fn reported_as_limits() -> CapSet {
-    let all = [Capability::SYS_NICE, Capability::SYS_RESOURCE, Capability::NET_BIND_SERVICE];
-    all.into_iter().collect()
+/// Returns what is declared and can be had: a check for each limit that takes a capability, else one for all.
+pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
+    let name = questions::tick(service);
+    let can_raise = facts.permitted.has(Capability::SYS_RESOURCE);
+    let raised = service.limits.iter().filter(|limit| can_raise && facts.is_above(limit));
+    let raised: Vec<_> = raised
+        .map(|limit| Check::ok(Area::Limit, format!("{name}: {}", limit.resource), "raised with SYS_RESOURCE"))
+        .collect();
+    let declared = !service.limits.is_empty() || service.nice.is_some() || service.oom_score_adj.is_some();
+    if declared && raised.is_empty() && refused(service, facts).is_empty() {
+        return vec![Check::ok(Area::Limit, name, "its limits and priorities can be had")];
+    }
+    raised
 }
 
-/// Returns what is declared and cannot be had; one line where all of it can.
-pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
+/// Returns what is declared and cannot be had, each with its subject.
+pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String, Trouble)> {
     let name = questions::tick(service);
     let lacks = |capability| !facts.permitted.has(capability);
-    let mut checks = Vec::new();
-    for limit in service.limits.iter().filter(|limit| facts.is_above(limit)) {
+    let mut refused = Vec::new();
+    for limit in service.limits.iter().filter(|limit| facts.is_above(limit) && lacks(Capability::SYS_RESOURCE)) {
         let what = limit.resource.to_string();
-        if !lacks(Capability::SYS_RESOURCE) {
-            checks.push(Check::ok(Area::Limit, format!("{name}: {what}"), "raised with SYS_RESOURCE"));
-            continue;
-        }
         let have = facts.hard_limits.get(&limit.resource).copied().flatten();
         let cause = format!("{} is above the hard limit {} of this container", hard(limit), number(have));
         let consequence = format!("{name} runs with {}", number(have));
         let trouble =
             Trouble { why: CauseKind::Capability, ..Trouble::new(cause, consequence, ulimit(&what, limit, facts)) };
-        checks.push(Check::degraded(Area::Limit, format!("{name}: {what}"), trouble));
+        refused.push((format!("{name}: {what}"), trouble));
     }
     if let Some(nice) = service.nice.filter(|nice| *nice < facts.nice && lacks(Capability::SYS_NICE)) {
         let fix = granting(Capability::SYS_NICE, facts);
         let trouble = Trouble::lacking(Capability::SYS_NICE, format!("{name} runs with nice {}", facts.nice), fix);
-        checks.push(Check::degraded(Area::Limit, format!("{name}: nice {nice}"), trouble));
+        refused.push((format!("{name}: nice {nice}"), trouble));
     }
     let lower = |score: &i32| *score < facts.oom_score_adj && lacks(Capability::SYS_RESOURCE);
     if let Some(score) = service.oom_score_adj.filter(lower) {
@@ -53,13 +58,9 @@ pub(super) fn check(service: &Service, facts: &Facts) -> Vec<Check> {
             .or(granting(Capability::SYS_RESOURCE, facts));
         let consequence = format!("{name} runs with oom_score_adj {}", facts.oom_score_adj);
         let trouble = Trouble::lacking(Capability::SYS_RESOURCE, consequence, fix);
-        checks.push(Check::degraded(Area::Limit, format!("{name}: oom_score_adj {score}"), trouble));
+        refused.push((format!("{name}: oom_score_adj {score}"), trouble));
     }
-    let declared = !service.limits.is_empty() || service.nice.is_some() || service.oom_score_adj.is_some();
-    if declared && checks.is_empty() {
-        checks.push(Check::ok(Area::Limit, name, "its limits and priorities can be had"));
-    }
-    checks
+    refused
 }
 
 fn hard(limit: &Limit) -> String {
@@ -77,7 +78,7 @@ fn granting(capability: Capability, facts: &Facts) -> Fix {
 }
 
 /// Returns what lets a service have that limit.
-pub(in crate::plan) fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
+fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
     let number = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
     let (soft, hard) = (number(limit.soft), number(limit.hard));
     Fix::settings(

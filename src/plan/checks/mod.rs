@@ -18,8 +18,8 @@ use serde::Serialize;
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
 pub use examine::{ALLOW_FILTERS, BootState, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
+pub(super) use limits::refused as refused_limits;
 pub use limits::{NO_FILTER, NOT_PID_ONE};
-pub(super) use limits::{reported_as_limits, ulimit};
 pub use ports::{Port, listening};
 pub use questions::{AtBoot, ProbedUser, Question, SECRETS, Want};
 
