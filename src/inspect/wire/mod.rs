@@ -145,18 +145,6 @@ impl Wire for String {
     }
 }
 
-/// A word of our own: the other side has the same.
-impl Wire for &'static str {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_bytes());
-    }
-
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        let word = from.bytes()?;
-        types::words().find(|known| known.as_bytes() == word)
-    }
-}
-
 impl<T: Wire> Wire for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);

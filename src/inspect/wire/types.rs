@@ -10,8 +10,20 @@ use crate::plan::facts::{Access, Executable, FileOwner, PathEntry, PathFact, Pat
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::sys::obstacle::HERE;
 
+/// A word of our own: the other side has the same.
+impl Wire for &'static str {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, self.as_bytes());
+    }
+
+    fn take(from: &mut From<'_>) -> Option<Self> {
+        let word = from.bytes()?;
+        words().find(|known| known.as_bytes() == word)
+    }
+}
+
 /// Every word that a field of ours can be; `""` is the key of a service's command.
-pub(super) fn words() -> impl Iterator<Item = &'static str> {
+fn words() -> impl Iterator<Item = &'static str> {
     KINDS.into_iter().chain(HELPER_KEYS).chain([HERE.0, ""])
 }
 
