@@ -274,6 +274,11 @@ pub(super) struct RunAsArgs {
     pub(super) command: Vec<OsString>,
 }
 
+/// Returns the definition of every verb, for the manual and its tests.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

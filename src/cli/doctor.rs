@@ -35,7 +35,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
     let text = match args.json {
         true => output::json(&diagnosis),
         false => {
-            let colours = super::control::is_colourful() && std::io::stdout().is_terminal();
+            let colours = output::is_colourful() && std::io::stdout().is_terminal();
             show::diagnosis(&diagnosis, if colours { Paint::Coloured } else { Paint::Plain })
         }
     };
@@ -45,7 +45,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
 
 /// What a boot here would do.
 fn fresh(command: Vec<OsString>) -> Examination {
-    let sources = super::sources(&Where::installed(), command);
+    let sources = super::source::sources(&Where::installed(), command);
     let problems = match config::read(&sources) {
         Ok(config) => return checks::examine(&config, &facts::read(&config)),
         Err(problems) => problems,
@@ -79,7 +79,7 @@ fn without_services(sources: Sources) -> Result<Config, Problems> {
 
 /// Beside a PID 1 whose main command is not known here.
 fn read(command: Vec<OsString>) -> Result<Config, Problems> {
-    let sources = super::sources(&Where::installed(), command);
+    let sources = super::source::sources(&Where::installed(), command);
     if is_empty(&sources) { without_services(sources) } else { config::read(&sources) }
 }
 

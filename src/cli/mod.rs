@@ -14,20 +14,17 @@ mod plan;
 pub mod rehearse;
 mod replaced;
 mod run_as;
+mod source;
 mod usage;
 mod words;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::config::{self, Config, Sources};
-use crate::error::{EXIT_WRONG, Place, Problem, Problems};
-use crate::inspect::source::{self, Where};
-use crate::text::shown;
+use crate::error::EXIT_WRONG;
+pub use args::command;
 use args::{Cli, Verb};
 use entry::Entry;
 use replaced::Asked;
@@ -35,7 +32,7 @@ use replaced::Asked;
 /// Runs what the arguments ask for and returns the exit code (DESIGN §8).
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    if let Some(asked) = replaced::of(&argv, &environment()) {
+    if let Some(asked) = replaced::of(&argv, &source::environment()) {
         return match asked {
             Asked::Run(init, command) => init.run(command),
             Asked::Say { out, err, code } => {
@@ -55,19 +52,14 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// Returns the definition of every verb, for the manual and its tests.
-pub fn command() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
-}
-
 fn verb(verb: Verb) -> u8 {
     let done = match verb {
         Verb::Init(args) => return crate::run::init::run(args.command),
-        Verb::Check(args) => match place(args.path) {
+        Verb::Check(args) => match source::place(args.path) {
             Ok(place) => check::run(&place, args.command),
             Err(problem) => return output::wrong(&problem),
         },
-        Verb::Plan(args) => match place(args.path) {
+        Verb::Plan(args) => match source::place(args.path) {
             Ok(place) => plan::run(&place, args.command, args.json),
             Err(problem) => return output::wrong(&problem),
         },
@@ -96,12 +88,6 @@ fn verb(verb: Verb) -> u8 {
     }
 }
 
-/// What a verb has to say on standard output, and its exit code.
-struct Printed {
-    text: String,
-    code: u8,
-}
-
 /// Help and version were asked for: standard output, 0. Anything else is a mistake: standard error, 100.
 fn usage(error: &clap::Error) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::process::id() == 1 {
@@ -113,30 +99,4 @@ fn usage(error: &clap::Error) -> u8 {
     // A stream that is closed is no reason for another exit code.
     let _ = error.print();
     if error.use_stderr() { EXIT_WRONG } else { 0 }
-}
-
-/// Returns the places that a PATH argument means; it must be a directory.
-fn place(path: Option<PathBuf>) -> Result<Where, Problem> {
-    match path {
-        Some(path) if !path.is_dir() => {
-            let what = if path.exists() { "it is no directory" } else { "there is no such directory" };
-            let remedy = "give a directory that holds `services.d`, or a services tree itself";
-            Err(Problem::new(Place::Argument(shown(&path)), what, remedy))
-        }
-        path => Ok(Where::from_path(path)),
-    }
-}
-
-#[allow(clippy::disallowed_methods)] // the environment's one way in
-fn environment() -> BTreeMap<OsString, OsString> {
-    std::env::vars_os().collect()
-}
-
-/// Reads the files at `place` and our environment.
-fn sources(place: &Where, main: Vec<OsString>) -> Sources {
-    source::read(place, environment(), main)
-}
-
-fn config(place: &Where, main: Vec<OsString>) -> Result<Config, Problems> {
-    config::read(&sources(place, main))
 }

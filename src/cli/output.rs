@@ -1,12 +1,18 @@
 //! Standard output and error. A closed one is nobody's fault: what cannot be written is dropped, never a panic (as
 //! `println!` would, in `stepdown status | head -1`).
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
 use crate::error::{EXIT_WRONG, Error, Problem};
 use crate::text;
+
+/// What a verb has to say on standard output, and its exit code.
+pub(super) struct Printed {
+    pub text: String,
+    pub code: u8,
+}
 
 /// Writes to standard output; returns whether anybody takes it.
 pub(super) fn out(text: &str) -> bool {
@@ -29,6 +35,11 @@ pub(super) fn failed(error: &Error) -> u8 {
 pub(super) fn wrong(problem: &Problem) -> u8 {
     err(&format!("stepdown: {problem}\n"));
     EXIT_WRONG
+}
+
+#[allow(clippy::disallowed_methods)] // how we print is ours to read
+pub(super) fn is_colourful() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Returns a value as indented JSON, with the newline after it. What could mislead a reader at a terminal is escaped; a

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::Printed;
-use super::output;
+use super::output::{self, Printed};
 use crate::config::{self, key_lines};
 use crate::error::Error;
 use crate::inspect::doctor;
@@ -13,7 +12,7 @@ use crate::plan;
 
 /// Reads, plans, and prints the plan.
 pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
-    let sources = super::sources(place, command);
+    let sources = super::source::sources(place, command);
     let config = config::read(&sources)?;
     let mut facts = facts::read(&config);
     // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.

@@ -58,7 +58,7 @@ fn user(user: &str) -> Result<TargetUser, Unknown> {
 /// Whom a boot here steps down to: with PUID and PGID, and with its groups. Under `--user` that is whoever we are.
 fn app() -> Result<TargetUser, Error> {
     // There is always a command in a container's life that we cannot know here; this one stands for it.
-    let config = super::config(&Where::installed(), vec!["true".into()])?;
+    let config = super::source::config(&Where::installed(), vec!["true".into()])?;
     let identity = plan::boot(&config, &facts::read(&config))?.identity;
     let plan::Identity { name, uid, gid, groups, home, .. } = identity;
     Ok(TargetUser { name, uid, gid, groups, home, has_account: true })

@@ -48,7 +48,7 @@ pub(super) fn problem(error: &clap::Error) -> Option<Problem> {
         }
         (ErrorKind::InvalidSubcommand, _, _) => {
             let word = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let verbs = super::command();
+            let verbs = super::args::command();
             let near = suggest::nearest(&word, verbs.get_subcommands().map(|verb| verb.get_name()));
             let near = near.map(|meant| format!("did you mean `{meant}`? "));
             let remedy =

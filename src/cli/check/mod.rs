@@ -8,7 +8,7 @@ mod lint;
 use std::ffi::OsString;
 use std::fmt::Write;
 
-use super::Printed;
+use super::output::Printed;
 use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_WRONG, Error, Problems};
@@ -21,7 +21,7 @@ use crate::text::shown;
 /// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
 /// standard output, the exit code is 100.
 pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Error> {
-    let sources = super::sources(place, command);
+    let sources = super::source::sources(place, command);
     let config = match config::read(&sources) {
         Ok(config) => config,
         Err(problems) => return Ok(wrong(problems)),

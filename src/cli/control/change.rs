@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::args::{ChangeArgs, ReloadArgs, WaitArgs};
 use super::super::output;
-use super::EXIT_NOT;
-use super::unanswered;
+use super::client_error::{EXIT_NOT, unanswered};
 use crate::config::units::duration_words;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::{Query, Until, milliseconds};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::args::LogsArgs;
 use super::super::output;
-use super::unanswered;
+use super::client_error::unanswered;
 use crate::control::client::{Incoming, open_query};
 use crate::control::protocol::Query;
 use crate::control::responses::{LogEvent, LogLine};

@@ -1,26 +1,23 @@
 //! The verbs that talk to the running PID 1: what is asked, and what the answer means for the exit code.
 
 mod change;
+mod client_error;
 mod logs;
 mod table;
 mod timings;
 mod watch;
 
-use std::io::IsTerminal;
-
 use super::args::{EnvArgs, ShutdownArgs, SignalArgs, StatusArgs, TimingsArgs};
 use super::output;
-use crate::control::client::{ClientError, query};
+use crate::control::client::query;
 use crate::control::protocol::Query;
 use crate::control::responses::{Accepted, EnvResponse, HealthReport, Snapshot, Timings};
-use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_words};
 use crate::text::shown;
 
 pub(super) use change::{reload, restart, start, stop, wait};
+use client_error::EXIT_NOT;
+pub(super) use client_error::{unanswered, words};
 pub(super) use logs::logs;
-
-/// A service is not in the state it should be in, or that was waited for.
-const EXIT_NOT: u8 = 1;
 
 /// Prints the services; 0 if all is well, 1 if not, 111 if nobody answers.
 pub(super) fn status(args: &StatusArgs) -> u8 {
@@ -37,7 +34,7 @@ pub(super) fn status(args: &StatusArgs) -> u8 {
 }
 
 fn printed(snapshot: &Snapshot, as_json: bool) -> String {
-    if as_json { output::json(snapshot) } else { table::status(snapshot, is_colourful()) }
+    if as_json { output::json(snapshot) } else { table::status(snapshot, output::is_colourful()) }
 }
 
 /// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
@@ -99,46 +96,5 @@ pub(super) fn timings(args: &TimingsArgs) -> u8 {
             0
         }
         Err(why) => unanswered(&why),
-    }
-}
-
-/// <https://no-color.org>
-#[allow(clippy::disallowed_methods)] // how we print is ours to read
-pub(super) fn is_colourful() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-pub(super) fn unanswered(why: &ClientError) -> u8 {
-    output::err(&format!("stepdown: {}\n", words(why)));
-    if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
-}
-
-/// Returns why nobody answered.
-pub(super) fn words(why: &ClientError) -> String {
-    match why {
-        ClientError::NoServer(places) => {
-            let places: Vec<_> = places.iter().map(shown).collect();
-            format!(
-                "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
-                 stepdown status",
-                places.join(", ")
-            )
-        }
-        ClientError::Untrusted(path) => format!(
-            "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
-             app user",
-            shown(path)
-        ),
-        ClientError::Foreign(path) => format!(
-            "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
-             container answers; give each container a /run of its own",
-            shown(path)
-        ),
-        ClientError::Io(path, error) => format!("cannot ask at {}: {}", shown(path), cause_words(error)),
-        ClientError::Protocol(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
-        // Every problem of a configuration has its own line.
-        ClientError::Refused(why) | ClientError::BadRequest(why) => {
-            why.lines().map(shown).collect::<Vec<_>>().join("\n")
-        }
     }
 }

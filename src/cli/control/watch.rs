@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::super::args::StatusArgs;
 use super::super::output;
-use super::is_colourful;
+use super::client_error::unanswered;
 use super::table;
-use super::unanswered;
 use crate::control::client::{ClientError, Incoming, open_query, query};
 use crate::control::protocol::Query;
 use crate::control::responses::Snapshot;
@@ -33,7 +32,7 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
         };
         let text = match (args.json, is_screen) {
             (true, _) => output::json_line(&snapshot),
-            (false, true) => format!("{CLEAR}{}", table::status(&snapshot, is_colourful())),
+            (false, true) => format!("{CLEAR}{}", table::status(&snapshot, output::is_colourful())),
             (false, false) if seen.is_some() => format!("\n{}", table::status(&snapshot, false)),
             (false, false) => table::status(&snapshot, false),
         };

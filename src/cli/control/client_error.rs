@@ -1,0 +1,45 @@
+//! What is printed where nobody answers, or says no. Must not know what was asked.
+
+use super::super::output;
+use crate::control::client::ClientError;
+use crate::error::{EXIT_REFUSED, EXIT_WRONG, cause_words};
+use crate::text::shown;
+
+/// A service is not in the state it should be in, or that was waited for.
+pub(super) const EXIT_NOT: u8 = 1;
+
+/// Prints why nobody answered, and returns the exit code.
+pub(in super::super) fn unanswered(why: &ClientError) -> u8 {
+    output::err(&format!("stepdown: {}\n", words(why)));
+    if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
+}
+
+/// Returns why nobody answered.
+pub(in super::super) fn words(why: &ClientError) -> String {
+    match why {
+        ClientError::NoServer(places) => {
+            let places: Vec<_> = places.iter().map(shown).collect();
+            format!(
+                "no stepdown answers at {}\n  help: is it PID 1 of this container? From outside: docker exec CONTAINER \
+                 stepdown status",
+                places.join(", ")
+            )
+        }
+        ClientError::Untrusted(path) => format!(
+            "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
+             app user",
+            shown(path)
+        ),
+        ClientError::Foreign(path) => format!(
+            "{} belongs to the stepdown of another container, which shares that directory\n  help: no stepdown of this \
+             container answers; give each container a /run of its own",
+            shown(path)
+        ),
+        ClientError::Io(path, error) => format!("cannot ask at {}: {}", shown(path), cause_words(error)),
+        ClientError::Protocol(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
+        // Every problem of a configuration has its own line.
+        ClientError::Refused(why) | ClientError::BadRequest(why) => {
+            why.lines().map(shown).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
