@@ -1,14 +1,9 @@
 //! Which capabilities a rehearsed container has: Docker's default set, changed by `--cap-drop` and `--cap-add`.
 //! Decides only; `launch` applies it.
 
+use super::rehearsal::{DOCKER_DEFAULT, Network};
 use crate::config::values::{CapSet, Capability};
 use crate::error::{Place, Problem, Problems};
-
-use super::Network;
-
-/// Docker's default set, 0xa80425fb: AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW
-/// SETFCAP SETGID SETPCAP SETUID SYS_CHROOT (moby, `oci/caps/defaults.go`).
-pub const DOCKER_DEFAULT: CapSet = CapSet(0xa804_25fb);
 
 /// Capabilities that act on the machine, not on the container: with them a rehearsal could change the host (remount what is
 /// bound read-only, set the clock, load a module, read and write raw devices and memory).

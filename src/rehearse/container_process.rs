@@ -2,37 +2,18 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{sethostname, setsid};
 
+use super::launch::{self, ContainerProcess};
 use super::mounts::{self, Handle};
 use super::network_files::NetworkFiles;
 use super::overlay_source::{Layers, OverlaySource};
-use super::report::Reporter;
-use super::{NamespaceSupport, Network, Rehearsal, contents, launch, root, system_mounts};
+use super::{Network, contents, root, system_mounts};
 use crate::error::{Error, Refused};
-
-/// The first process inside, and everything it needs.
-#[derive(Debug)]
-pub(super) struct ContainerProcess<'a> {
-    pub(super) rehearsal: &'a Rehearsal,
-    pub(super) support: &'a NamespaceSupport,
-    pub(super) stdio: ContainerStdio,
-    pub(super) reporter: Reporter,
-}
-
-/// Standard input and output inside.
-#[derive(Debug)]
-pub(super) enum ContainerStdio {
-    /// Pipes; no input: `/dev/null`.
-    Pipes { input: Option<OwnedFd>, output: OwnedFd, errors: OwnedFd },
-    /// A terminal, made inside.
-    Terminal,
-}
 
 impl ContainerProcess<'_> {
     /// Executes the container's first program; if it cannot, reports why and returns the exit code.

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,30 @@ use nix::pty::{posix_openpt, ptsname_r, unlockpt};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresuid};
 
-use super::container_process::{ContainerProcess, ContainerStdio};
 use super::process_user::{self, ProcessUser};
+use super::report::Reporter;
 use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, guard, mounts, terminal};
 use crate::error::{Error, Problems, Refused};
 use crate::sys::{descriptors, obstacle};
 use crate::text::shown;
+
+/// The first process inside, and everything it needs.
+#[derive(Debug)]
+pub(super) struct ContainerProcess<'a> {
+    pub(super) rehearsal: &'a Rehearsal,
+    pub(super) support: &'a NamespaceSupport,
+    pub(super) stdio: ContainerStdio,
+    pub(super) reporter: Reporter,
+}
+
+/// Standard input and output inside.
+#[derive(Debug)]
+pub(super) enum ContainerStdio {
+    /// Pipes; no input: `/dev/null`.
+    Pipes { input: Option<OwnedFd>, output: OwnedFd, errors: OwnedFd },
+    /// A terminal, made inside.
+    Terminal,
+}
 
 /// Executes the container's first program: `binary` is the path of ours inside, `host_path` its path on the host.
 pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &Path) -> Result<Infallible, Error> {

@@ -13,8 +13,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{pipe2, read, write};
 
-use super::container_process::{ContainerProcess, ContainerStdio};
 use super::guard::{self, Guard};
+use super::launch::{ContainerProcess, ContainerStdio};
 use super::report::{self, InsideReport, Reports};
 use super::terminal::{self, RawMode};
 use super::{NamespaceSupport, Rehearsal, Stdio};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Port;
 use super::limits::{self, NO_FILTER, NOT_PID_ONE};
 use super::ports;
-use super::questions::{AtBoot, ProbedUser, Question, QuestionBuilder};
+use super::questions::{AtBoot, BootState, ProbedUser, Question, QuestionBuilder};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::units::show_duration;
@@ -124,15 +124,6 @@ pub fn of_problems(problems: Problems) -> Examination {
         Check::fatal(Area::Configuration, problem.at.to_string(), trouble)
     };
     Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
-}
-
-/// Whether a boot is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BootState {
-    /// What it will do is told.
-    Planned,
-    /// What it did is told.
-    Done,
 }
 
 /// Returns what the plan of a boot shows.

@@ -16,12 +16,12 @@ pub mod states;
 use serde::Serialize;
 
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
-pub use examine::{ALLOW_FILTERS, BootState, Examination, UNFILTERED, examine, of_plan, of_problems};
+pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::refused as refused_limits;
 pub use limits::{NO_FILTER, NOT_PID_ONE};
 pub use ports::{Port, listening};
-pub use questions::{AtBoot, ProbedUser, Question, SECRETS, Want};
+pub use questions::{AtBoot, BootState, ProbedUser, Question, SECRETS, Want};
 
 /// Everything that came out: the worst first, then by area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

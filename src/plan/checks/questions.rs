@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::examine::BootState;
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
@@ -15,6 +14,15 @@ use crate::plan::finding::Trouble;
 use crate::plan::words;
 use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step};
 use crate::text::shown;
+
+/// Whether a boot is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootState {
+    /// What it will do is told.
+    Planned,
+    /// What it did is told.
+    Done,
+}
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
