@@ -4,6 +4,8 @@
 
 #[path = "architecture/code.rs"]
 mod code;
+#[path = "architecture/cycles.rs"]
+mod cycles;
 #[path = "architecture/mutations.rs"]
 mod mutations;
 #[path = "architecture/promises.rs"]
@@ -279,6 +281,14 @@ fn imports_run_one_way() {
         "use crate::{config::Config, error::{Place, Problem}};\n/// crate::sys\n"
     ));
     hold(imports_one_way);
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    // The event loop's files still do.
+    let all: Vec<_> = sources().into_iter().filter(|source| source.part() != "run").collect();
+    let found = cycles::cycles(all.iter().map(|source| (source.path.display().to_string(), source.code.as_str())));
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]

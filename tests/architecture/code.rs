@@ -115,7 +115,8 @@ pub fn paths_after(code: &str, prefix: &str) -> Vec<String> {
     names
 }
 
-fn first_word(text: &str) -> String {
+/// Returns the word at the beginning.
+pub fn first_word(text: &str) -> String {
     text.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
 }
 
