@@ -275,9 +275,7 @@ impl ProcessManager {
         for (process, pid, exit, leftover) in groups {
             let Process { id, killed, mark, .. } = process;
             let group_left = leftover.may_be_left(self.null.as_fd()) || self.process_table.detached.has(mark);
-            if group_left {
-                self.process_table.left(pid, Left { id, leftover, run: mark });
-            }
+            self.process_table.left(pid, mark, group_left.then_some(Left { id, leftover, run: mark }));
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);
             }

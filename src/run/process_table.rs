@@ -134,8 +134,9 @@ impl ProcessTable {
         Some(process)
     }
 
-    /// Remembers what outlives its first process.
-    pub fn left(&mut self, leader: Pid, left: Left) {
+    /// Remembers what outlives its first process; where nobody does (`None`), forgets what was noted of that run.
+    pub fn left(&mut self, leader: Pid, run: Mark, left: Option<Left>) {
+        let Some(left) = left else { return self.detached.forget(run) };
         self.leftovers.insert(leader, left);
         self.pause = FIRST_LOOK;
         self.look_at = Some(Instant::now() + FIRST_LOOK);
@@ -223,5 +224,36 @@ impl ProcessTable {
     /// Returns the leaders that live, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.order.iter().rev().copied().filter(|pid| self.living.contains_key(pid)).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // a test runs programs and waits for them
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    use crate::sys::process::{children, session};
+
+    #[test]
+    fn nothing_is_known_of_a_run_that_left_nobody() {
+        let mut table = ProcessTable::new();
+        let mark = table.detached.next_mark();
+        let mut child = Command::new("sh").args(["-c", "setsid sleep 600 & wait"]).spawn().unwrap();
+        let leader = Pid(i32::try_from(child.id()).unwrap());
+        let until = Instant::now() + Duration::from_secs(30);
+        let below = loop {
+            let below = children::below(leader.0).unwrap_or_default();
+            match below.first().filter(|pid| session::of(Pid(**pid)) == Some(Pid(**pid))) {
+                Some(pid) => break nix::unistd::Pid::from_raw(*pid),
+                None => assert!(Instant::now() < until, "nobody leaves the session"),
+            }
+        };
+        table.detached.note_below(leader, mark);
+        assert!(table.detached.has_noted(mark));
+        nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+        table.left(leader, mark, None);
+        assert!(!table.detached.has_noted(mark));
     }
 }

@@ -123,6 +123,12 @@ impl Detached {
         self.seen.retain(|_, (_, of)| *of != run);
     }
 
+    /// Returns whether anybody was noted below the first process of that run.
+    #[cfg(test)]
+    pub fn has_noted(&self, run: Mark) -> bool {
+        self.seen.values().any(|(_, of)| *of == run)
+    }
+
     /// Returns all that was adopted of a run, and all below.
     pub fn of(&self, run: Mark) -> Vec<Pid> {
         self.roots(run).into_iter().flat_map(family).map(|(pid, _)| pid).collect()
