@@ -1,23 +1,23 @@
 //! What a service was started with stays with that run; and the loop of PID 1 itself touches nothing that may hang: what
 //! lies on a disk is looked up, read and written by children.
 
-use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::jail::{Jail, LIMIT, Running, below, possible};
+use crate::support::try_container;
+use crate::support::try_container::{LIMIT, Running, TryContainer, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-const BINARY: &str = jail::INSIDE;
+const BINARY: &str = try_container::INSIDE;
 const APP: u32 = 1234;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "1234").env("STEPDOWN_LOG_FORMAT", "tagged")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "1234").env("STEPDOWN_LOG_FORMAT", "tagged")
 }
 
 /// A volume of the app user's.
@@ -130,7 +130,7 @@ impl Trace {
         strace.args(["-y", "-s", "256", "-p", &running.pid_one().to_string(), "-o"]).arg(&output);
         let strace = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let trace = Self { strace: strace.expect("strace is installed by .ci/packages"), place };
-        until("strace does not trace PID 1", || jail::status(running.pid_one(), "TracerPid:") != "0");
+        until("strace does not trace PID 1", || try_container::status(running.pid_one(), "TracerPid:") != "0");
         trace
     }
 

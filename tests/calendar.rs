@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::jail::{INSIDE, Jail, LIMIT, possible};
+use crate::support::try_container::{INSIDE, LIMIT, TryContainer, possible};
 
 /// A time that comes within a minute, and the whole machine may be slow.
 const TWO_MINUTES: Duration = Duration::from_secs(120);
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345")
 }
 
 #[test]

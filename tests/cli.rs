@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::program::program;
+use crate::support::programs::program;
 use crate::support::skip::skipped;
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";

@@ -1,7 +1,6 @@
 //! Sources in, a `Config` or the exact text of every problem out: one module for each kind of source.
 
 mod container;
-mod depth;
 mod env;
 mod given;
 mod graph;
@@ -12,5 +11,6 @@ mod reference;
 mod s6;
 mod service;
 mod service_bad;
+mod service_features;
 mod syntax;
 mod tree;

@@ -1,17 +1,17 @@
 //! The control socket of the real binary as the real PID 1: who is answered, when, and what callers cannot do to each
 //! other (DESIGN §6, SECURITY T32).
 
-use crate::support::jail;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 
-use crate::support::cell::Cell;
-use crate::support::jail::{Jail, LIMIT, Origin, Running, possible};
+use crate::support::bare_container::BareContainer;
+use crate::support::try_container;
+use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
 
-const BINARY: &str = jail::INSIDE;
+const BINARY: &str = try_container::INSIDE;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345")
 }
 
 /// A program from inside, as `docker exec` starts one: as root, or as the user of that uid.
@@ -553,7 +553,7 @@ fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() 
     }
     let service = "command = [\"sh\", \"-c\", \"while :; do echo to the log; sleep 0.05; done\"]\n\
         log = { directory = \"/var/log/web\" }\n";
-    let running = Jail::new().user("1234:1234").service("web.toml", service).start();
+    let running = TryContainer::new().user("1234:1234").service("web.toml", service).start();
     running.wait_for_line(|line| line.starts_with("web ") && line.ends_with("| to the log"), LIMIT);
     let (code, text) = asked(&running, &["health"]);
     assert_eq!(code, 0, "{text}");
@@ -603,7 +603,7 @@ fn beside_a_running_init_plan_tells_of_the_next_start() {
 #[test]
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
-        jail::pass_elsewhere(&[
+        try_container::pass_elsewhere(&[
             "control::root_and_the_app_user_are_answered_and_nobody_else",
             "control::status_is_answered_while_the_container_is_prepared",
         ]);
@@ -636,9 +636,9 @@ fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
     if !possible() {
         return;
     }
-    for jail in [Jail::new(), Jail::new().init()] {
+    for container in [TryContainer::new(), TryContainer::new().init()] {
         let service = "command = [\"sh\", \"-c\", \"echo serves; exec sleep 600\"]\n";
-        let running = jail.user("1234:2345").service("web.toml", service).start();
+        let running = container.user("1234:2345").service("web.toml", service).start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
         for uid in [1234, 0, 4321] {
             let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
@@ -651,7 +651,7 @@ fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
     }
 }
 
-/// Asks the stepdown of a cell as root from inside, as `docker exec` does.
+/// Asks the stepdown of a container as root from inside, as `docker exec` does.
 fn cell_status(running: &Running) -> (i32, String) {
     let target = running.pid_one().to_string();
     let words = ["--target", &target, "--mount", "--pid", "--root", "--", "/stepdown", "status"];
@@ -667,8 +667,9 @@ fn of_several_that_begin_at_once_one_runs() {
         return;
     }
     let begin = format!("for at in 1 2 3; do /stepdown init -- /bin/sh -c '{RUNS}' & done\nwait");
-    let running = Cell::new().app().inside(&begin).start();
-    let count = |lines: &[jail::Line], text: &str| lines.iter().filter(|line| line.text.contains(text)).count();
+    let running = BareContainer::new().app().inside(&begin).start();
+    let count =
+        |lines: &[try_container::Line], text: &str| lines.iter().filter(|line| line.text.contains(text)).count();
     running.wait_until(|lines| count(lines, "stepdown already runs in this container") == 2, LIMIT);
     running.wait_for_line(|line| line == "it runs", LIMIT);
     assert_eq!(count(&running.lines(), "it runs"), 1, "{:#?}", running.lines());
@@ -681,14 +682,14 @@ fn containers_that_share_run_leave_each_other_alone_and_each_answers_for_itself(
         return;
     }
     let shared = tempfile::tempdir().unwrap();
-    let cell = |name: &str| {
+    let container = |name: &str| {
         let service = format!("command = [\"/bin/sh\", \"-c\", \"echo {name} runs; exec sleep 600\"]\n");
-        let cell = Cell::new().app().etc(&format!("services.d/{name}.toml"), &service);
-        cell.broken(&format!("mount --bind {} run", shared.path().display()))
+        let container = BareContainer::new().app().etc(&format!("services.d/{name}.toml"), &service);
+        container.broken(&format!("mount --bind {} run", shared.path().display()))
     };
-    let first = cell("first").start();
+    let first = container("first").start();
     first.wait_for_line(|line| line.contains("first: up"), LIMIT);
-    let second = cell("second").start();
+    let second = container("second").start();
     second.wait_for_line(|line| line.contains("second: up"), LIMIT);
     second.wait_for_line(
         |line| {
@@ -705,7 +706,7 @@ fn containers_that_share_run_leave_each_other_alone_and_each_answers_for_itself(
     }
     // What the first one left is not in the way of the next boot.
     drop(first);
-    let third = cell("third").start();
+    let third = container("third").start();
     third.wait_for_line(|line| line.contains("third: up"), LIMIT);
     let (code, text) = cell_status(&third);
     assert!(code == 0 && text.contains("third"), "{code} {text}");
@@ -719,8 +720,8 @@ fn containers_that_share_run_and_process_ids_run_side_by_side() {
         return;
     }
     let other = "unshare --mount /stepdown init -- /bin/sh -c 'echo the other runs; exec sleep 600' &";
-    let cell = Cell::new().app().inside(other).command(&["/bin/sh", "-c", RUNS]);
-    let running = cell.start();
+    let container = BareContainer::new().app().inside(other).command(&["/bin/sh", "-c", RUNS]);
+    let running = container.start();
     for line in ["it runs", "the other runs"] {
         running.wait_for_line(|text| text == line, LIMIT);
     }
@@ -735,8 +736,9 @@ fn a_rehearsal_inside_a_container_is_a_container_of_its_own() {
     }
     let nested = "mkdir -p /tmp/tree/services.d && /stepdown try /tmp/tree --quiet -- sh -c '/usr/bin/stepdown status; echo it runs'";
     let root = "drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n";
-    let cell = Cell::new().size("size=64m").etc("stepdown.toml", root).command(&["/bin/sh", "-c", nested]);
-    let ended = cell.run();
+    let container =
+        BareContainer::new().size("size=64m").etc("stepdown.toml", root).command(&["/bin/sh", "-c", nested]);
+    let ended = container.run();
     let text = ended.text(Origin::Out) + &ended.text(Origin::Err);
     assert!(text.contains("it runs") && !text.contains("already runs"), "{text}");
 }

@@ -1,15 +1,15 @@
 //! The real binary as the real PID 1, and what a service starts and what then leaves its session and process group: whose
 //! it is, and that it ends with that service (DESIGN §4).
 
-use crate::support::jail;
 use std::process::Command;
 
-use crate::support::jail::{Jail, LIMIT, Line, Running, possible};
+use crate::support::try_container;
+use crate::support::try_container::{LIMIT, Line, Running, TryContainer, possible};
 
-const BINARY: &str = jail::INSIDE;
+const BINARY: &str = try_container::INSIDE;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
 }
 
 fn bash(script: &str, more: &str) -> String {

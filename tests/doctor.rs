@@ -1,15 +1,15 @@
 //! `doctor` with the real binary as the real PID 1: as the main command, and called from inside a running container as
 //! `docker exec` does, as root, as the app user and as a stranger.
 
-use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::jail::{Jail, LIMIT, Origin, Running, possible};
+use crate::support::try_container;
+use crate::support::try_container::{LIMIT, Origin, Running, TryContainer, possible};
 
-const BINARY: &str = jail::INSIDE;
+const BINARY: &str = try_container::INSIDE;
 const OWN: &str = "[[own]]\npath = \"/data\"\n";
 
 /// A directory of root's, to be mounted.
@@ -36,14 +36,14 @@ fn run(running: &Running, uid: u32, words: &[&str]) -> (i32, String) {
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn up(jail: Jail) -> Running {
-    let running = jail.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
+fn up(container: TryContainer) -> Running {
+    let running = container.service("web.toml", "command = [\"probe\", \"--stay\"]\n").start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     running
 }
 
-fn app(volume: &Path) -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345").container_toml(OWN).volume(volume, "/data")
+fn app(volume: &Path) -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345").container_toml(OWN).volume(volume, "/data")
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn what_no_service_can_start_with_any_more_is_fatal() {
         return;
     }
     let (volume, work) = (volume(), self::volume());
-    let jail = app(volume.path()).volume(work.path(), "/job");
-    let running = up(jail.service("db.toml", "command = [\"probe\", \"--stay\"]\ndirectory = \"/job\"\n"));
+    let container = app(volume.path()).volume(work.path(), "/job");
+    let running = up(container.service("db.toml", "command = [\"probe\", \"--stay\"]\ndirectory = \"/job\"\n"));
     running.wait_for_line(|line| line.contains("db: up"), LIMIT);
     let (code, text) = inside(&running, 0, &[]);
     assert_eq!(code, 0, "{text}");
@@ -124,7 +124,7 @@ fn the_boot_names_what_it_could_not_give_and_who_tells_more() {
 #[test]
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
-        jail::pass_elsewhere(&[
+        try_container::pass_elsewhere(&[
             "doctor::as_the_main_command_it_tells_that_all_is_well",
             "doctor::what_no_service_can_start_with_any_more_is_fatal",
         ]);
@@ -162,7 +162,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
         return;
     }
     let wait = "command = [\"probe\", \"--stay\"]\n";
-    let jail = Jail::new()
+    let container = TryContainer::new()
         .service("late.toml", &format!("{wait}ready = {{ path = \"/tmp/never\" }}\n"))
         .service("above.toml", &format!("{wait}requires = [\"late\"]\n"))
         .service(
@@ -173,7 +173,7 @@ fn a_service_that_is_not_as_declared_is_degraded_and_says_why() {
         )
         .service("short.toml", "script = \"exit 3\"\nrestart = { delay = \"1h\", max_delay = \"1h\" }\n")
         .service("turn.toml", "type = \"oneshot\"\nscript = \"exit 6\"\nevery = \"1h\"\n");
-    let running = up(jail);
+    let running = up(container);
     let is = |states: &[serde_json::Value], name: &str, what: &str| {
         let found = state(states, name);
         found["finding"] == "degraded" && found["cause"].as_str().is_some_and(|cause| cause.contains(what))
@@ -210,14 +210,14 @@ fn a_service_that_cannot_run_is_fatal() {
     fs::write(&tool, b"\x7fELF\x02\x01\x01 no program").unwrap();
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
     let again = "restart = { delay = \"1h\", max_delay = \"1h\" }\n";
-    let jail = Jail::new()
+    let container = TryContainer::new()
         .volume(tools.path(), "/tools")
         .service("broken.toml", &format!("command = [\"/tools/tool\"]\n{again}"))
         .service("over.toml", "script = \"exit 4\"\nrestart = { limit = 1 }\n")
         .service("once.toml", "type = \"oneshot\"\nscript = \"exit 5\"\nessential = false\nrestart = \"never\"\n")
         .service("refused.toml", "command = [\"/tools/tool\"]\nrestart = \"never\"\n")
         .service("above.toml", "command = [\"probe\", \"--stay\"]\nrequires = [\"once\"]\n");
-    let running = up(jail);
+    let running = up(container);
     let fatal = |states: &[serde_json::Value], name: &str| state(states, name)["finding"] == "fatal";
     let (code, found) = states(&running, |states| {
         ["broken", "over", "once", "refused", "above"].iter().all(|name| fatal(states, name))

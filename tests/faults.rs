@@ -1,21 +1,21 @@
 //! The real binary as the real PID 1 where the kernel refuses it processes, descriptors, memory; where services say that
 //! they are ready in odd ways; and where what is asked answers badly: a line that names it, a pause, and the loop goes on.
 
-use crate::support::jail;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::jail::{Jail, LIMIT, Line, Running, below, possible};
+use crate::support::try_container;
+use crate::support::try_container::{LIMIT, Line, Running, TryContainer, below, possible};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const BINARY: &str = jail::INSIDE;
+const BINARY: &str = try_container::INSIDE;
 const RESTART: &str = "restart = { delay = \"100ms\", max_delay = \"100ms\", limit = \"infinity\" }";
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
 }
 
 fn shell(script: &str, more: &str) -> String {
@@ -72,7 +72,7 @@ impl Refusing {
         let child = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let refusing = Self(child.expect("strace is installed by .ci/packages"));
         let until = Instant::now() + LIMIT;
-        while jail::status(running.pid_one(), "TracerPid:") == "0" {
+        while try_container::status(running.pid_one(), "TracerPid:") == "0" {
             assert!(Instant::now() < until, "strace does not trace PID 1");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -303,14 +303,14 @@ fn what_is_asked_badly_answered_is_told_with_the_answer() {
     ];
     let rule = "restart = { delay = \"100ms\", limit = 1 }";
     let sleeps = "command = [\"sleep\", \"600\"]\n";
-    let mut jail = app();
+    let mut container = app();
     for (name, asks, _) in &cases {
         let ready = format!("{sleeps}ready = {{ {asks}, timeout = \"2s\" }}\n{rule}\n");
         let health = format!("{sleeps}health = {{ {asks}, interval = \"50ms\", failures = 2, then = \"report\" }}\n");
-        jail = jail.service(&format!("r-{name}.toml"), &ready).service(&format!("h-{name}.toml"), &health);
+        container = container.service(&format!("r-{name}.toml"), &ready).service(&format!("h-{name}.toml"), &health);
     }
     let hanging = format!("http = \"http://{hangs}/\"");
-    let running = jail
+    let running = container
         .service("r-hangs.toml", &format!("{sleeps}ready = {{ {hanging}, timeout = \"1s\" }}\n{rule}\n"))
         .service(
             "h-hangs.toml",

@@ -11,7 +11,6 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::own_support::{HERE, bind, in_child, jailed, read_only, tmpfs, without};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::pty::openpty;
@@ -27,6 +26,8 @@ use stepdown::config::values::{Gid, Uid};
 use stepdown::control::runtime_dir;
 use stepdown::plan::facts::AccountFile;
 use stepdown::plan::{GiveStdio, MakeDirectory, Owner};
+
+use crate::support::child::{HERE, bind, in_child, in_mount_namespace, read_only, tmpfs, without};
 
 fn here(path: &str) -> PathBuf {
     Path::new(HERE).join(path)
@@ -62,7 +63,7 @@ fn replaced(contents: &[u8]) {
 
 #[test]
 fn an_account_file_keeps_mode_owner_and_attributes() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         etc();
         chown("/etc/passwd", Some(12), Some(34)).unwrap();
         set_mode("/etc/passwd", 0o640);
@@ -89,7 +90,7 @@ fn an_account_file_keeps_mode_owner_and_attributes() {
 
 #[test]
 fn a_missing_account_file_is_made_and_shadow_is_private() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         tmpfs(Path::new("/etc"), "mode=0755");
         replaced(b"x\n");
         replace(AccountFile::Shadow, b"y\n").unwrap();
@@ -99,7 +100,7 @@ fn a_missing_account_file_is_made_and_shadow_is_private() {
 
 #[test]
 fn what_is_no_plain_file_of_ours_is_refused_in_words_and_stays() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let refused = |expected: &str| {
             let refused = replace(AccountFile::Passwd, b"new").unwrap_err().to_string();
             assert!(refused.contains(expected) && refused.contains("help: "), "{refused}");
@@ -127,7 +128,7 @@ fn what_is_no_plain_file_of_ours_is_refused_in_words_and_stays() {
 
 #[test]
 fn a_link_in_the_place_of_the_temporary_file_is_not_followed() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         etc();
         set_mode("/etc", 0o775); // as images for OpenShift have it
         fs::write("/etc/target", OLD).unwrap();
@@ -140,7 +141,7 @@ fn a_link_in_the_place_of_the_temporary_file_is_not_followed() {
 
 #[test]
 fn a_read_only_etc_is_refused_with_the_fix() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         etc();
         bind(Path::new("/etc"), Path::new("/etc"));
         read_only(Path::new("/etc"));
@@ -151,7 +152,7 @@ fn a_read_only_etc_is_refused_with_the_fix() {
 
 #[test]
 fn a_full_disk_leaves_the_old_file_and_nothing_else() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         tmpfs(Path::new("/etc"), "mode=0755,size=64k");
         fs::write("/etc/passwd", OLD).unwrap();
         let refused = replace(AccountFile::Passwd, &vec![b'x'; 1 << 20]).unwrap_err();
@@ -163,7 +164,7 @@ fn a_full_disk_leaves_the_old_file_and_nothing_else() {
 
 #[test]
 fn t15_lock_files_are_neither_heeded_nor_made_and_leftovers_of_ours_go() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         etc();
         for lock in ["/etc/passwd.lock", "/etc/.pwd.lock"] {
             fs::write(lock, "1\n").unwrap();
@@ -182,7 +183,7 @@ fn t15_lock_files_are_neither_heeded_nor_made_and_leftovers_of_ours_go() {
 
 #[test]
 fn t38_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         etc();
         let contents = [vec![b'a'; 30_000], vec![b'b'; 50_000]];
         replaced(&contents[1]);
@@ -228,7 +229,7 @@ fn made(candidates: &[&str]) -> Result<runtime_dir::RuntimeDir, String> {
 
 #[test]
 fn the_runtime_directory_is_made_with_its_mode_whatever_the_umask() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
         let directory = made(&["/mnt/stepdown"]).unwrap();
         assert_eq!((directory.path.as_path(), mode("/mnt/stepdown")), (Path::new("/mnt/stepdown"), 0o711));
@@ -239,7 +240,7 @@ fn the_runtime_directory_is_made_with_its_mode_whatever_the_umask() {
 
 #[test]
 fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         fs::write(here("outside"), "kept").unwrap();
         let first = made(&["/mnt/stepdown"]).unwrap();
         first.chown_to(root, Owner { uid: Uid(1000), gid: Gid(1000) }).unwrap();
@@ -260,7 +261,7 @@ fn what_an_earlier_boot_left_is_removed_and_links_in_it_are_not_followed() {
 
 #[test]
 fn t13_nothing_in_a_directory_that_others_write_is_trusted() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir(here("run")).unwrap();
         set_mode(here("run"), 0o1777);
         fs::create_dir(here("victim")).unwrap();
@@ -299,7 +300,7 @@ fn t13_nothing_in_a_directory_that_others_write_is_trusted() {
 
 #[test]
 fn t13_read_only_foreign_full_and_noexec_places() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         for name in ["ro", "foreign", "full", "noexec"] {
             fs::create_dir(here(name)).unwrap();
         }
@@ -325,7 +326,7 @@ fn t13_read_only_foreign_full_and_noexec_places() {
 
 #[test]
 fn a_volume_of_its_own_is_emptied_and_used() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir(here("stepdown")).unwrap();
         tmpfs(&here("stepdown"), "mode=0755");
         fs::write(here("stepdown/old"), "").unwrap();
@@ -336,7 +337,7 @@ fn a_volume_of_its_own_is_emptied_and_used() {
 
 #[test]
 fn without_root_the_runtime_directory_is_the_users() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir(here("tmp")).unwrap();
         set_mode(here("tmp"), 0o1777);
         fs::create_dir(here("tmp/of root")).unwrap();
@@ -369,7 +370,7 @@ fn step(path: impl AsRef<Path>, mode: u32, clean: &[&str]) -> MakeDirectory {
 
 #[test]
 fn a_declared_directory_is_made_with_its_parents() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
         let step = step(here("run/nginx/deep"), 0o2750, &["*"]);
         let report = directories::create(&step, &Placement::default()).unwrap();
@@ -385,7 +386,7 @@ fn a_declared_directory_is_made_with_its_parents() {
 
 #[test]
 fn owner_and_mode_of_a_directory_need_no_more_than_chown() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir(here("d")).unwrap();
         chown(here("d"), Some(7), Some(7)).unwrap();
         without(&[
@@ -402,7 +403,7 @@ fn owner_and_mode_of_a_directory_need_no_more_than_chown() {
 
 #[test]
 fn cleaning_removes_what_matches_directly_below_and_nothing_else() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir_all(here("d/sub.pid")).unwrap();
         fs::write(here("d/sub.pid/inner.pid"), "").unwrap();
         fs::write(here("kept.pid"), "kept").unwrap();
@@ -422,7 +423,7 @@ fn cleaning_removes_what_matches_directly_below_and_nothing_else() {
 
 #[test]
 fn something_else_in_the_place_of_a_directory_is_refused() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::write(here("file"), "").unwrap();
         fs::create_dir(here("foreign")).unwrap();
         set_mode(here("foreign"), 0o777);
@@ -440,7 +441,7 @@ fn something_else_in_the_place_of_a_directory_is_refused() {
 
 #[test]
 fn a_pipe_gets_its_mode_and_stays_blocking() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let (read, write) = pipe().unwrap();
         let flags = fcntl(&write, FcntlArg::F_GETFL).unwrap();
         assert_eq!(give(root, write.as_fd(), GiveStdio::Mode0622).unwrap(), StdioChange::Changed);
@@ -466,7 +467,7 @@ fn a_pipe_gets_its_mode_and_stays_blocking() {
 
 #[test]
 fn a_terminal_gets_its_owner_and_keeps_its_group() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let pair = openpty(None, None).unwrap();
         let before = fstat(&pair.slave).unwrap();
         assert_eq!(give(root, pair.slave.as_fd(), GiveStdio::Owner(Uid(1000))).unwrap(), StdioChange::Changed);
@@ -478,7 +479,7 @@ fn a_terminal_gets_its_owner_and_keeps_its_group() {
 
 #[test]
 fn null_files_and_sockets_are_left_alone() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let file = File::create(here("f")).unwrap();
         let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -498,7 +499,7 @@ fn null_files_and_sockets_are_left_alone() {
 
 #[test]
 fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cleaned() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir_all(here("vol/data")).unwrap();
         fs::write(here("vol/data/secret"), "kept").unwrap();
         set_mode(here("vol/data"), 0o700);
@@ -518,7 +519,7 @@ fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cle
 /// `/run` of a volume, with a mode that lets the app rename what is in it.
 #[test]
 fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_contents() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir_all(here("run/stepdown")).unwrap();
         set_mode(here("run"), 0o777);
         for (mode_before, name) in [(0o700, "secret"), (0o711, "secret"), (0o711, "control")] {
@@ -544,7 +545,7 @@ fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_co
 /// The app has put a directory of its own there by the time the sockets are bound, with links of their names.
 #[test]
 fn sockets_are_bound_in_the_directory_that_was_made_and_no_mode_is_changed_by_path() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         fs::create_dir(here("run")).unwrap();
         set_mode(here("run"), 0o777);
         fs::write(here("shadow"), "kept").unwrap();

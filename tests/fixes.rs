@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::jail::{Jail, Origin, possible};
+use crate::support::try_container::{Origin, TryContainer, possible};
 
 /// A container as somebody starts it, and the directory of the host from which.
 struct Container {
@@ -62,25 +62,25 @@ impl Container {
 
     /// Boots it, and returns what it says.
     fn boot(&self) -> String {
-        let mut jail = match self.user {
-            Some(user) => Jail::new().user(user),
-            None => Jail::new().env("PUID", "1234").env("PGID", "2345"),
+        let mut container = match self.user {
+            Some(user) => TryContainer::new().user(user),
+            None => TryContainer::new().env("PUID", "1234").env("PGID", "2345"),
         };
         if self.read_only {
-            jail = jail.read_only();
+            container = container.read_only();
         }
         if let Some(path) = self.own {
             let create = if self.create { "create = true\n" } else { "" };
             let optional = if self.optional { "optional = true\n" } else { "" };
-            jail = jail.container_toml(&format!("[[own]]\npath = \"{path}\"\n{create}{optional}"));
+            container = container.container_toml(&format!("[[own]]\npath = \"{path}\"\n{create}{optional}"));
         }
         for (host, at) in &self.volumes {
-            jail = jail.volume(host, at);
+            container = container.volume(host, at);
         }
         for flag in &self.flags {
-            jail = jail.flag(flag);
+            container = container.flag(flag);
         }
-        jail.command(&["/bin/true"]).run().expect(0).text(Origin::Err)
+        container.command(&["/bin/true"]).run().expect(0).text(Origin::Err)
     }
 
     /// Does what one way says, as somebody who pastes it; `false`: nothing in it can be pasted here.

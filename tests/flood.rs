@@ -5,7 +5,7 @@
 //! bounded in each turn: what it counts between a cause and its effect is a number of turns. While PID 1 does not run, its
 //! pipe is full and it counts nothing, so a loaded machine changes no count.
 
-use crate::support::jail::{Jail, LIMIT, Stdout, possible};
+use crate::support::try_container::{LIMIT, Stdout, TryContainer, possible};
 
 /// Turns of the loop that may pass between a cause and its effect: a request passes through several tasks.
 const MOST_TURNS: u64 = 6;
@@ -106,10 +106,11 @@ fn within_its_turns(kinds: &[&str], stdout: Stdout) {
         return;
     }
     let clock = format!("command = [\"perl\", \"-e\", '''{CLOCK}''']\nstop = {{ timeout = \"2s\" }}\n");
-    let jail = Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged").stdout(stdout);
-    let jail = jail.service("clock.toml", &clock);
+    let container =
+        TryContainer::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged").stdout(stdout);
+    let container = container.service("clock.toml", &clock);
     let all = kinds.iter().flat_map(|kind| floods(kind));
-    let ended = all.fold(jail, |jail, (name, text)| jail.service(&name, &text)).start().wait(4 * LIMIT);
+    let ended = all.fold(container, |container, (name, text)| container.service(&name, &text)).start().wait(4 * LIMIT);
     for (what, times) in [("exit", 20), ("answer", 10), ("stop", 1), ("deadline", 0)] {
         let counts = ended.lines.iter().filter_map(|line| line.text.split_once(&format!("| count {what} ")));
         let counts: Vec<u64> = counts.map(|(_, count)| count.parse().unwrap()).collect();

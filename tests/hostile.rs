@@ -1,19 +1,19 @@
 //! The real binary as the real PID 1 on machines and with settings that nobody should have, and somebody has: it boots with a
 //! named degradation, or stops with a named reason and its documented exit code. It never hangs and never panics.
 
-mod boot;
-mod drop;
+mod boot_order;
 mod environment;
-mod full;
+mod exhausted_resources;
+mod fork_and_exec;
+mod full_disk;
 mod identity;
 mod machine;
-mod scarce;
+mod privilege_drop;
 mod settings;
 mod stdio;
-mod window;
 
-use crate::support::cell::Cell;
-use crate::support::jail::Ended;
+use crate::support::bare_container::BareContainer;
+use crate::support::try_container::Ended;
 
 /// Everything that was said, as one text.
 fn text(ended: &Ended) -> String {
@@ -36,7 +36,7 @@ type = "oneshot"
 command = ["/bin/sh", "-c", "touch /out/made && stat -c 'it runs as %u:%g' /out/made"]
 "#;
 
-/// A cell that runs [`HELLO`] as 1234:2345, and ends.
-fn hello() -> Cell {
-    Cell::new().app().etc("services.d/hello.toml", HELLO)
+/// A container that runs [`HELLO`] as 1234:2345, and ends.
+fn hello() -> BareContainer {
+    BareContainer::new().app().etc("services.d/hello.toml", HELLO)
 }

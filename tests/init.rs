@@ -4,9 +4,10 @@
 
 use std::fs;
 
-use crate::support::jail::{Jail, LIMIT, Origin, possible};
-use crate::support::record::{compare, merge};
 use serde_json::{Value, json};
+
+use crate::support::probe_record::{compare, merge};
+use crate::support::try_container::{LIMIT, Origin, TryContainer, possible};
 
 /// One service, nothing special declared.
 const WEB: &str = "command = [\"/usr/local/bin/probe\", \"--stay\"]\n";
@@ -72,13 +73,13 @@ fn plain() -> Value {
     })
 }
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345")
 }
 
 /// Starts, compares the first record with [`plain`] changed by `differs` (a JSON merge patch), and stops cleanly.
-fn sees(jail: Jail, differs: Value) {
-    let running = jail.start();
+fn sees(container: TryContainer, differs: Value) {
+    let running = container.start();
     let record = mask(running.record());
     let mut expected = plain();
     merge(&mut expected, differs);
@@ -257,7 +258,7 @@ fn what_was_made_for_s6_overlay_is_named_once_at_boot() {
 #[test]
 fn a_wrong_uid_ends_with_100_before_anything_runs() {
     if possible() {
-        let ended = Jail::new().env("PUID", "1000x").service("web.toml", WEB).run();
+        let ended = TryContainer::new().env("PUID", "1000x").service("web.toml", WEB).run();
         assert!(ended.records().is_empty());
         assert!(ended.text(Origin::Err).contains("PUID=1000x"), "{ended:#?}");
         ended.expect(100);
@@ -314,9 +315,10 @@ fn a_raised_oom_score_is_set_however_close_to_the_exec_it_comes() {
     }
     // Without root, where PID 1 can write it only once the program is dumpable.
     let file = "type = \"oneshot\"\ncommand = [\"cat\", \"/proc/self/oom_score_adj\"]\noom_score_adj = 500\n";
-    let jail =
-        (0..64).fold(Jail::new().user("1000:1000"), |jail, number| jail.service(&format!("s{number}.toml"), file));
-    let ended = jail.run();
+    let container = (0..64).fold(TryContainer::new().user("1000:1000"), |container, number| {
+        container.service(&format!("s{number}.toml"), file)
+    });
+    let ended = container.run();
     assert!(!ended.text(Origin::Err).contains("oom_score_adj"), "{}", ended.text(Origin::Err));
     ended.expect(0);
 }

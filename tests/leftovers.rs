@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::jail::{Jail, LIMIT, Line, possible, status};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
+use crate::support::try_container::{LIMIT, Line, TryContainer, possible, status};
+
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345").env("STEPDOWN_LOG_FORMAT", "tagged")
 }
 
 fn bash(script: &str, more: &str) -> String {

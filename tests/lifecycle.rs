@@ -1,21 +1,21 @@
-//! The engine's rules, one story each. Every scene is also watched by the oracle of the properties.
+//! The engine's rules, one story each. Every scenario is also watched by the oracle of the properties.
 
-mod ending;
+mod consumers;
 mod essential;
-mod fed;
-mod finishing;
-mod groups;
-mod looking;
+mod finish_script;
 mod main_command;
+mod nothing_left;
 mod periodic;
+mod probes;
+mod process_groups;
 mod readiness;
-mod reloading;
+mod reload;
 mod requests;
 mod restarting;
 mod scheduled;
 mod starting;
+mod stop_command;
 mod stopping;
-mod undoing;
 mod watchdog;
 
 /// So many seconds.

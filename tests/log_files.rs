@@ -5,12 +5,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::own_support::{HERE, jailed, tmpfs};
 use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Timestamp};
 use stepdown::log::store::{ROOM, Store};
 use stepdown::sys::privilege::FilesOf;
+
+use crate::support::child::{HERE, in_mount_namespace, tmpfs};
 
 const NOON: u64 = 1_771_063_872_000_000;
 
@@ -60,7 +61,7 @@ fn small_disk() -> PathBuf {
 
 #[test]
 fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let path = small_disk();
         let mut store = store(&path, 20_000, (0, 0));
         let mut taken = Vec::new();
@@ -87,7 +88,7 @@ fn a_full_disk_makes_the_lines_wait_and_loses_and_doubles_none() {
 
 #[test]
 fn a_half_written_line_whose_file_vanishes_is_written_again() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let path = small_disk();
         let mut store = store(&path, 1_000_000, (0, 0));
         say(&mut store, 0..2500, after(0));
@@ -103,7 +104,7 @@ fn a_half_written_line_whose_file_vanishes_is_written_again() {
 
 #[test]
 fn a_file_system_that_becomes_read_only_is_waited_for() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let path = small_disk();
         let mut store = store(&path, 100, (0, 0));
         let remount = |flags| {
@@ -124,7 +125,7 @@ fn a_file_system_that_becomes_read_only_is_waited_for() {
 
 #[test]
 fn files_belong_to_the_services_user_and_are_opened_with_its_rights() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let (path, secret) = (Path::new(HERE).join("web"), Path::new(HERE).join("secret"));
         fs::create_dir(&path).unwrap();
         chown(&path, Some(1234), Some(2345)).unwrap();
@@ -148,7 +149,7 @@ fn files_belong_to_the_services_user_and_are_opened_with_its_rights() {
 
 #[test]
 fn what_pid_1_may_write_by_its_groups_is_not_written_for_a_service() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         let roots = nix::unistd::Gid::from_raw(0);
         nix::unistd::setgroups(&[roots]).unwrap();
         let path = Path::new(HERE).join("web");

@@ -1,7 +1,6 @@
 //! The loop and its logs, end to end: real services, every format at once, a reader that stalls, each line compared.
 #![allow(unsafe_code)] // dup2
 
-use crate::support::facts as support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,7 +9,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::own_support::in_child;
+use crate::support::child::in_child;
+use crate::support::plan_inputs;
 use nix::libc;
 use nix::unistd::{getegid, geteuid, pipe};
 use stepdown::config::container::{Level, LogFormat};
@@ -51,7 +51,7 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
         By::Json => Log { format: Some(LogFormat::Json), directory: None },
         By::Directory => Log { format: None, directory: Some(to) },
     };
-    let service = Service { command: Command::Argv(argv.clone()), log, ..support::oneshot(name) };
+    let service = Service { command: Command::Argv(argv.clone()), log, ..plan_inputs::oneshot(name) };
     let credentials = Credentials {
         uid: Uid(geteuid().as_raw()),
         gid: Gid(getegid().as_raw()),

@@ -8,31 +8,30 @@
 //! | `lifecycle`, `properties` | the engine in simulated worlds | nothing |
 //! | `cli` | the binary, called at a prompt | nothing |
 //! | `own`, `files`, `log_*`, `probes` | what acts on the kernel, called as a library | root |
-//! | `docker`, `alike`, `daemons` | real containers | a Docker daemon |
+//! | `docker`, `docker_and_try`, `daemons` | real containers | a Docker daemon |
 //! | `podman`, `runtimes` | other engines | podman, runc |
 //! | all others | the binary as PID 1 of a namespace | root |
 //!
 //! `support` holds what they share. One of them alone: `cargo nextest run config::`. `tests/README.md` says more.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests and their helpers run programs, and fail where they cannot
 
-mod alike;
 mod blocking;
 mod calendar;
 mod cli;
 mod config;
 mod control;
 mod daemons;
-mod depth;
 mod detached;
 mod docker;
+mod docker_and_try;
 mod doctor;
 mod faults;
 mod files;
 mod fixes;
 mod flood;
-mod hidden;
 mod hostile;
 mod init;
+mod init_compat;
 mod leftovers;
 mod lifecycle;
 mod log_files;
@@ -44,15 +43,16 @@ mod own;
 mod pid1_filter;
 mod plan;
 mod podman;
-mod pressure;
 mod probes;
 mod programs;
 mod properties;
+mod random_kills;
 mod readme;
 mod rehearse;
-mod reloading;
-mod replaced;
+mod reload;
 mod runtimes;
-mod storm;
+mod service_features;
+mod stress;
 mod support;
 mod trust;
+mod try_missing_paths;

@@ -1,14 +1,15 @@
 //! `[main]` with the real binary as the real PID 1: what a plain `docker run IMAGE COMMAND` does with a description.
 
-use crate::support::jail::{Jail, LIMIT, Origin, possible};
 use nix::sys::signal::Signal;
+
+use crate::support::try_container::{LIMIT, Origin, TryContainer, possible};
 
 /// Says that it runs, then which of these signals it gets, and ends with that code.
 const SAYS: &str = "for name in INT TERM; do trap \"echo got $name; exit 143\" $name; done; echo runs; \
                     while :; do sleep 600 & wait; done";
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "2345")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "2345")
 }
 
 #[test]

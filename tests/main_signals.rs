@@ -1,8 +1,9 @@
 //! The real binary as the real PID 1: which signals the main command gets, and what is said of those that nobody takes.
 #![allow(unsafe_code)] // kill(2): realtime signals have no name in nix
 
-use crate::support::jail::{Jail, LIMIT, Running, possible};
 use nix::libc;
+
+use crate::support::try_container::{LIMIT, Running, TryContainer, possible};
 
 /// Says the number of each signal that it gets, and ends with 7 after the second USR2.
 const SAYS: &str = "use POSIX; use Config; my @names = split ' ', $Config{sig_name}; my $last = 0; $| = 1; \
@@ -11,7 +12,7 @@ const SAYS: &str = "use POSIX; use Config; my @names = split ' ', $Config{sig_na
     print \"ready\\n\"; POSIX::pause() while 1";
 
 fn send(running: &Running, signal: i32) {
-    // SAFETY: takes numbers only; PID 1 of the jail lives as long as `running` does.
+    // SAFETY: takes numbers only; PID 1 of the container lives as long as `running` does.
     assert_eq!(unsafe { libc::kill(running.pid_one(), signal) }, 0);
 }
 
@@ -32,8 +33,8 @@ fn a_bare_main_command_gets_every_signal_that_can_be_caught_as_it_is() {
     if !possible() {
         return;
     }
-    let jail = Jail::new().env("PUID", "1234").container_toml("stop_timeout = \"60s\"\n");
-    let running = jail.command(&["perl", "-e", SAYS]).start();
+    let container = TryContainer::new().env("PUID", "1234").container_toml("stop_timeout = \"60s\"\n");
+    let running = container.command(&["perl", "-e", SAYS]).start();
     running.wait_for_line(|line| line == "ready", LIMIT);
     // 64 has a debug build panic, for other tests.
     let others = (1..64).filter(|number| ![2, 9, 12, 15, 17, 19, 32, 33].contains(number));
@@ -54,7 +55,7 @@ fn with_services_hup_and_quit_reach_whom_they_are_declared_for() {
         return;
     }
     let rules = "stop_timeout = \"60s\"\n[signals]\nHUP = \"main\"\nQUIT = { service = \"main\", signal = \"USR1\" }\n";
-    let running = Jail::new()
+    let running = TryContainer::new()
         .env("PUID", "1234")
         .service("web.toml", "command = [\"sleep\", \"600\"]\n")
         .container_toml(rules)
@@ -76,8 +77,8 @@ fn what_nobody_takes_is_said_once_and_a_power_failure_is_a_stop() {
         return;
     }
     for (number, name) in [(30, "SIGPWR"), (37, "SIGRTMIN+3")] {
-        let jail = Jail::new().env("PUID", "1234");
-        let running = jail.service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
+        let container = TryContainer::new().env("PUID", "1234");
+        let running = container.service("web.toml", "command = [\"sleep\", \"600\"]\n").start();
         running.wait_for_line(|line| line.contains("web: up"), LIMIT);
         let said = |line: &str| line.contains("got SIGWINCH: no service takes it; if it is the image's STOPSIGNAL, ");
         send(&running, 28);
@@ -95,8 +96,8 @@ fn what_no_image_stops_with_is_not_taken_for_its_stop_signal() {
     if !possible() {
         return;
     }
-    let jail = Jail::new().env("PUID", "1234").service("web.toml", "command = [\"sleep\", \"600\"]\n");
-    let running = jail.start();
+    let container = TryContainer::new().env("PUID", "1234").service("web.toml", "command = [\"sleep\", \"600\"]\n");
+    let running = container.start();
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let (cont, tstp, alrm, usr2) = (18, 20, 14, 12);
     for signal in [cont, tstp, alrm, usr2] {

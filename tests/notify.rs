@@ -1,6 +1,5 @@
 //! `run::notify` with real senders: the service, root, strangers, and whoever sends too much or too odd.
 
-use crate::support::skip::skipped;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{IoSlice, Read};
@@ -18,6 +17,8 @@ use nix::unistd::{geteuid, getpid, pipe};
 use stepdown::config::values::{ServiceName, Uid};
 use stepdown::control::runtime_dir::{RuntimeDir, make};
 use stepdown::run::notify::{LONGEST, Notification, Receiver, Rejection, open};
+
+use crate::support::skip::skipped;
 
 fn me() -> Uid {
     Uid(geteuid().as_raw())

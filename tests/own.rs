@@ -10,9 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::own_support::{
-    Forbidden, HERE, app, bind, forbid, in_child, jailed, own, read_only, tmpfs, tree, try_own, without,
-};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
@@ -24,6 +21,10 @@ use stepdown::boot::placement::Placement;
 use stepdown::config::container::{HardLinks, OwnWhen};
 use stepdown::config::values::Gid;
 use stepdown::sys::privilege::Root;
+
+use crate::support::child::{
+    Forbidden, HERE, app, bind, forbid, in_child, in_mount_namespace, own, read_only, tmpfs, tree, try_own, without,
+};
 
 fn here(path: &str) -> PathBuf {
     Path::new(HERE).join(path)
@@ -62,7 +63,7 @@ const ROOT: (u32, u32) = (0, 0);
 
 #[test]
 fn a_wrong_tree_is_made_right_and_a_second_run_changes_nothing() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/a/b");
         file("data/a/b/f");
         mkfifo(&here("data/fifo"), Mode::from_bits_truncate(0o600)).unwrap();
@@ -81,7 +82,7 @@ fn a_wrong_tree_is_made_right_and_a_second_run_changes_nothing() {
 
 #[test]
 fn only_what_is_wrong_is_changed() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/a");
         file("data/a/right");
         file("data/a/wrong");
@@ -97,7 +98,7 @@ fn only_what_is_wrong_is_changed() {
 
 #[test]
 fn a_link_gets_the_owner_and_what_it_points_to_does_not() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         directory("outside");
         file("outside/f");
@@ -124,7 +125,7 @@ fn a_link_gets_the_owner_and_what_it_points_to_does_not() {
 
 #[test]
 fn t01_a_hard_link_to_a_file_of_root_is_left_and_named() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         let outside = file("outside");
         set_mode(&outside, 0o666);
@@ -148,7 +149,7 @@ fn hard_links_follow_the_declared_rule() {
         (HardLinks::Refuse, 999, 999, 999),
         (HardLinks::Allow, 999, 0, 1000),
     ] {
-        jailed(move |root| {
+        in_mount_namespace(move |root| {
             directory("data");
             file("data/one");
             fs::hard_link(here("data/one"), here("data/two")).unwrap();
@@ -164,7 +165,7 @@ fn hard_links_follow_the_declared_rule() {
 
 #[test]
 fn t04_mounts_below_are_not_entered_and_named_once() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("other/deep");
         file("other/deep/f");
         file("single");
@@ -190,7 +191,7 @@ fn t04_mounts_below_are_not_entered_and_named_once() {
 
 #[test]
 fn mounts_are_entered_where_that_is_asked_but_never_the_kernels() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("other");
         file("other/f");
         directory("data/sub");
@@ -236,12 +237,12 @@ fn needs_few_descriptors(root: &Root, files: u64) {
 
 #[test]
 fn t06_deep_wide_and_oddly_named_trees_need_few_descriptors() {
-    jailed(|root| needs_few_descriptors(root, 20_000));
+    in_mount_namespace(|root| needs_few_descriptors(root, 20_000));
 }
 
 #[test]
 fn t06_deep_trees_need_few_descriptors_without_openat2_too() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         forbid(&[Forbidden::all(libc::SYS_openat2, libc::EPERM)]);
         needs_few_descriptors(root, 200);
     });
@@ -249,7 +250,7 @@ fn t06_deep_trees_need_few_descriptors_without_openat2_too() {
 
 #[test]
 fn memory_does_not_grow_with_the_tree() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         for number in 0..200 {
             let directory = directory(&format!("data/{number}"));
             for file in 0..1000 {
@@ -284,7 +285,7 @@ fn memory_does_not_grow_with_the_tree() {
 
 #[test]
 fn trees_deeper_than_any_path_are_cut_and_named() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         // In a child of its own: the working directory moves.
         in_child(|| {
@@ -302,7 +303,7 @@ fn trees_deeper_than_any_path_are_cut_and_named() {
 
 #[test]
 fn t08_a_link_that_others_could_place_is_not_followed() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let etc = ids("/etc");
         for parent in [0o777, 0o1777, 0o775, 0o755] {
             let volume = directory(&format!("volume {parent:o}"));
@@ -331,7 +332,7 @@ fn t08_a_link_that_others_could_place_is_not_followed() {
 
 #[test]
 fn t08_links_that_root_placed_are_followed() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("run/app/deep");
         directory("var");
         symlink("../run", here("var/run")).unwrap();
@@ -347,7 +348,7 @@ fn t08_links_that_root_placed_are_followed() {
 
 #[test]
 fn t08_the_systems_own_directories_are_refused_by_whatever_name() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let names = [
             "/", "/etc", "/etc/", "//etc/.", "/usr", "/bin", "/var", "/home", "/dev", "/proc", "/sys", "/proc/1",
             "/run",
@@ -370,7 +371,7 @@ fn t08_the_systems_own_directories_are_refused_by_whatever_name() {
 
 #[test]
 fn setuid_bits_of_what_is_right_stay() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         for (name, bits) in [("u", 0o4755), ("g", 0o2755), ("ug", 0o6755)] {
             let path = file(&format!("data/{name}"));
@@ -388,7 +389,7 @@ fn setuid_bits_of_what_is_right_stay() {
 
 #[test]
 fn modes_are_set_on_files_and_directories_and_never_through_links() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/d");
         file("data/f");
         let outside = file("outside");
@@ -407,7 +408,7 @@ fn modes_are_set_on_files_and_directories_and_never_through_links() {
 
 #[test]
 fn what_is_excluded_is_left_with_all_below_it() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/keep/deep");
         directory("data/a/keep");
         directory("data/a/b/c");
@@ -430,7 +431,7 @@ fn what_is_excluded_is_left_with_all_below_it() {
 
 #[test]
 fn when_decides_how_far_the_walk_goes() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         file("data/f");
         let mut tree = tree(here("data"), 1000);
@@ -454,7 +455,7 @@ fn when_decides_how_far_the_walk_goes() {
 
 #[test]
 fn a_missing_path_is_made_or_passed_over_or_named() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let mut tree = tree(here("a/b"), 1000);
         let report = own(root, &tree);
         assert_eq!(report.usable, Usability::Missing);
@@ -471,7 +472,7 @@ fn a_missing_path_is_made_or_passed_over_or_named() {
 
 #[test]
 fn a_declared_file_is_changed_alone() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let path = file("app.ini");
         assert!(own(root, &tree(&path, 1000)).is_clean());
         assert_eq!((ids(&path), ids(HERE)), (APP, ROOT));
@@ -480,7 +481,7 @@ fn a_declared_file_is_changed_alone() {
 
 #[test]
 fn a_device_in_a_data_directory_is_left() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         mknod(&here("data/null"), SFlag::S_IFCHR, Mode::from_bits_truncate(0o600), makedev(1, 3)).unwrap();
         assert_eq!(causes(&own(root, &tree(here("data"), 1000))), BTreeMap::from([(UnchangedCause::Device, 1)]));
@@ -490,7 +491,7 @@ fn a_device_in_a_data_directory_is_left() {
 
 #[test]
 fn usability_is_asked_as_the_app_user_with_its_groups() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let data = directory("data");
         chown(&data, None, Some(5555)).unwrap();
         set_mode(&data, 0o770);
@@ -511,7 +512,7 @@ fn usability_is_asked_as_the_app_user_with_its_groups() {
 
 #[test]
 fn a_read_only_volume_is_counted_and_stops_only_what_is_required() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("volume/a");
         directory("data");
         for number in 0..3000 {
@@ -533,7 +534,7 @@ const DAC: [caps::Capability; 2] = [caps::Capability::CAP_DAC_OVERRIDE, caps::Ca
 
 #[test]
 fn closed_directories_are_opened_without_dac_override() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/a/b");
         file("data/a/b/f");
         for path in ["data/a/b/f", "data/a/b", "data/a", "data"] {
@@ -553,7 +554,7 @@ fn closed_directories_are_opened_without_dac_override() {
 
 #[test]
 fn a_walk_that_is_cut_short_gives_closed_directories_back() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/a");
         for path in ["data/a", "data"] {
             chown(here(path), Some(999), Some(999)).unwrap();
@@ -570,7 +571,7 @@ fn a_walk_that_is_cut_short_gives_closed_directories_back() {
 
 #[test]
 fn without_chown_it_is_counted_with_the_fix_and_only_required_stops() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data");
         file("data/f");
         without(&[caps::Capability::CAP_CHOWN]);
@@ -586,7 +587,7 @@ fn without_chown_it_is_counted_with_the_fix_and_only_required_stops() {
 
 #[test]
 fn chown_alone_suffices_for_owner_and_directory_mode_of_what_is_roots() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         directory("data/a");
         without(&[caps::Capability::CAP_FOWNER, caps::Capability::CAP_FSETID]);
         without(&DAC);
@@ -600,7 +601,7 @@ fn chown_alone_suffices_for_owner_and_directory_mode_of_what_is_roots() {
 
 #[test]
 fn a_stop_before_the_end_leaves_the_top_for_the_next_boot() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         for number in 0..100 {
             let directory = directory(&format!("data/{number}"));
             for file in 0..50 {
@@ -631,7 +632,7 @@ fn a_stop_before_the_end_leaves_the_top_for_the_next_boot() {
 
 #[test]
 fn t38_a_kill_at_any_moment_is_healed_by_the_next_run() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         for number in 0..20 {
             directory(&format!("data/{number}/a"));
             for file in 0..50 {
@@ -755,12 +756,12 @@ fn survives_an_attacker(root: &Root) {
 
 #[test]
 fn a_live_attacker_gains_nothing() {
-    jailed(survives_an_attacker);
+    in_mount_namespace(survives_an_attacker);
 }
 
 #[test]
 fn a_live_attacker_gains_nothing_without_openat2() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         forbid(&[Forbidden::all(libc::SYS_openat2, libc::ENOSYS)]);
         survives_an_attacker(root);
     });
@@ -807,7 +808,7 @@ fn t39_every_newer_call_can_be_missing() {
     sets.push(calls.to_vec());
     for errno in [libc::ENOSYS, libc::EPERM] {
         for (number, set) in sets.iter().enumerate() {
-            jailed(|root| {
+            in_mount_namespace(|root| {
                 all_in_one();
                 let set: Vec<_> = set.iter().map(|call| Forbidden { errno, ..*call }).collect();
                 forbid(&set);
@@ -823,7 +824,7 @@ fn t39_every_newer_call_can_be_missing() {
 
 #[test]
 fn without_any_way_to_see_mounts_nothing_below_the_top_is_entered() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         all_in_one();
         tmpfs(Path::new("/proc"), "mode=0755");
         forbid(&[Forbidden::all(libc::SYS_openat2, libc::ENOSYS), Forbidden::all(libc::SYS_statx, libc::ENOSYS)]);
@@ -862,7 +863,7 @@ fn a_directory_that_the_app_may_have_moved_into_a_declared_place_is_left_alone()
         (0, 2000, 0o755, None),
         (0, 0, 0o1777, None),
     ] {
-        jailed(|root| {
+        in_mount_namespace(|root| {
             let path = moved(vol, data, mode);
             let report = own(root, &tree(&path, 1000));
             let expected = left.map(|uid| (UnchangedCause::NotPlacedByRoot(stepdown::config::values::Uid(uid)), 1));
@@ -879,7 +880,7 @@ fn a_directory_that_the_app_may_have_moved_into_a_declared_place_is_left_alone()
 
 #[test]
 fn what_is_empty_or_mounted_or_far_below_is_judged_as_well() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         chown(directory("vol"), Some(1000), Some(1000)).unwrap();
         // Empty, as an image has it: nobody loses anything.
         directory("vol/empty");
@@ -912,7 +913,7 @@ fn hangs(place: &Path) -> File {
 
 #[test]
 fn a_stop_ends_the_question_whether_the_app_user_can_use_a_path_that_hangs() {
-    jailed(|root| {
+    in_mount_namespace(|root| {
         let data = directory("data");
         let _no_server = hangs(&data);
         let mut tree = tree(data, 1000);

@@ -3,9 +3,10 @@
 
 use std::process::Command;
 
-use crate::support::jail::{INSIDE, Jail, LIMIT, Line, Running, possible};
 use nix::errno::Errno;
 use nix::libc;
+
+use crate::support::try_container::{INSIDE, LIMIT, Line, Running, TryContainer, possible};
 
 /// What a process of the same user may do to another one; each line is `NAME answer`.
 const ATTACK: &str = r#"
@@ -37,8 +38,8 @@ time.sleep(600)
 const CALLS: usize = 8;
 
 /// Returns the answers of an attack on that process: `1`, or `os.getpid()`.
-fn attack(jail: Jail, pid: &str) -> Vec<String> {
-    let (running, lines) = attacked(jail, pid);
+fn attack(container: TryContainer, pid: &str) -> Vec<String> {
+    let (running, lines) = attacked(container, pid);
     running.stop().expect(0);
     assert!(!lines.iter().any(|line| line.text.contains(REFUSED)), "{lines:#?}");
     answers_of(&lines)
@@ -47,9 +48,9 @@ fn attack(jail: Jail, pid: &str) -> Vec<String> {
 /// What is said where the kernel installs no filter.
 const REFUSED: &str = "seccomp(2) was refused";
 
-fn attacked(jail: Jail, pid: &str) -> (Running, Vec<Line>) {
+fn attacked(container: TryContainer, pid: &str) -> (Running, Vec<Line>) {
     let script = ATTACK.replace("PID", pid);
-    let running = jail.service("web.toml", &format!("command = [\"python3\", \"-c\", '''{script}''']\n")).start();
+    let running = container.service("web.toml", &format!("command = [\"python3\", \"-c\", '''{script}''']\n")).start();
     running.wait_for_line(|line| line.ends_with("over"), LIMIT);
     let lines = running.lines();
     (running, lines)
@@ -63,8 +64,8 @@ fn answers_of(lines: &[Line]) -> Vec<String> {
     answers
 }
 
-fn user() -> Jail {
-    Jail::new().user("1234:2345")
+fn user() -> TryContainer {
+    TryContainer::new().user("1234:2345")
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn after_the_step_down_a_service_cannot_change_pid_1() {
     if !possible() {
         return;
     }
-    let answers = attack(Jail::new().env("PUID", "1234").env("PGID", "2345"), "1");
+    let answers = attack(TryContainer::new().env("PUID", "1234").env("PGID", "2345"), "1");
     assert!(answers.iter().all(|line| line.ends_with("Operation not permitted")), "{answers:#?}");
 }
 
@@ -102,7 +103,7 @@ fn where_the_filter_is_declined_the_kernel_decides() {
     }
     let answers = attack(user().container_toml("pid1_filter = false\n"), "1");
     assert!(answers.iter().any(|line| line == "prlimit64 done"), "{answers:#?}");
-    let root = Jail::new().env("PUID", "1234").env("PGID", "2345").container_toml("pid1_filter = false\n");
+    let root = TryContainer::new().env("PUID", "1234").env("PGID", "2345").container_toml("pid1_filter = false\n");
     let answers = attack(root, "1");
     assert!(answers.iter().any(|line| line == "setpriority done"), "{answers:#?}");
 }
@@ -138,8 +139,8 @@ fn a_filter_that_the_kernel_refuses_is_said_once_and_doctor_tells_what_is_so() {
     }
     forbid_filters();
     let other = "command = [\"/bin/sleep\", \"600\"]\n";
-    let jail = user().service("other.toml", other).service("third.toml", other);
-    let (running, lines) = attacked(jail, "1");
+    let container = user().service("other.toml", other).service("third.toml", other);
+    let (running, lines) = attacked(container, "1");
     assert!(answers_of(&lines).iter().any(|line| line.ends_with("prlimit64 done")), "{lines:#?}");
     let told = doctor(&running);
     assert!(told.contains(REFUSED) && told.contains("can change its limits and priorities"), "{told}");

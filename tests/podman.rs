@@ -2,7 +2,7 @@
 //! namespaces, readiness told outwards, and a pod of Kubernetes' restricted kind. What runs elsewhere only stands in
 //! tests/README.md.
 
-mod cells;
+mod cases;
 mod init;
 mod notify;
 mod pod;

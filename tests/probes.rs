@@ -1,10 +1,8 @@
 //! `run::probe` against targets that are well, wrong, refusing, hanging, or answering rubbish. Each test looks from a
 //! child of its own, which has one thread as PID 1 has; the targets live in threads of the test.
 
-mod scene;
+mod targets;
 
-use crate::support::own_support;
-use crate::support::skip::skipped;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -12,12 +10,14 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::own_support::{bind, in_child, jailed, root};
+use crate::support::child;
+use crate::support::child::{bind, in_child, in_mount_namespace, root};
+use crate::support::skip::skipped;
 use nix::errno::Errno;
-use scene::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 use stepdown::config::probe::Probe;
 use stepdown::run::probe::ProbeStartError;
 use stepdown::supervise::{ProbeResult, SpawnError, SpawnStage};
+use targets::{Looker, badly, http, http_over, launch, launch_as, serve, slow_server, tcp};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -66,7 +66,7 @@ fn a_refusal_and_a_name_that_is_nobodys_are_told_apart() {
 
 #[test]
 fn a_port_that_never_answers_is_given_up_in_time() {
-    let (full, _held) = scene::full_backlog();
+    let (full, _held) = targets::full_backlog();
     in_child(|| {
         let mut looker = Looker::new();
         let expected = format!("no answer in 300ms: connecting to {full}");
@@ -76,7 +76,7 @@ fn a_port_that_never_answers_is_given_up_in_time() {
 
 #[test]
 fn a_resolver_that_never_answers_holds_nobody_up() {
-    jailed(|_| {
+    in_mount_namespace(|_| {
         // Nobody reads from it.
         let silent = UdpSocket::bind("127.0.0.77:53");
         let Ok(_silent) = silent else {
@@ -112,7 +112,7 @@ fn http_is_asked_over_a_unix_socket_too() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("web");
     let listener = UnixListener::bind(&path).unwrap();
-    let _server = scene::serve_unix(listener, "HTTP/1.0 200 OK\r\n\r\n");
+    let _server = targets::serve_unix(listener, "HTTP/1.0 200 OK\r\n\r\n");
     in_child(|| {
         let mut looker = Looker::new();
         assert_eq!(looker.look(&http_over(&path), LONG), ProbeResult::Pass);
@@ -240,7 +240,7 @@ fn what_a_command_leaves_in_its_group_is_killed_with_it() {
             let mut end = nonblocking(&fifo);
             let mut looker = Looker::new();
             assert_eq!(looker.look(&probe, timeout), badly(expected));
-            scene::wait_for_end(&mut end);
+            targets::wait_for_end(&mut end);
         });
     }
 }
@@ -347,9 +347,9 @@ fn no_process_and_no_descriptor_are_refusals_that_leave_nothing_behind() {
         let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
         assert_eq!(refused, SpawnError::new(SpawnStage::Pipe, Errno::EMFILE as i32).into());
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, soft, hard).unwrap();
-        own_support::forbid(&[
-            own_support::Forbidden::all(nix::libc::SYS_clone, Errno::EAGAIN as i32),
-            own_support::Forbidden::all(nix::libc::SYS_clone3, Errno::EAGAIN as i32),
+        child::forbid(&[
+            child::Forbidden::all(nix::libc::SYS_clone, Errno::EAGAIN as i32),
+            child::Forbidden::all(nix::libc::SYS_clone3, Errno::EAGAIN as i32),
         ]);
         let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
         assert_eq!(refused, SpawnError::new(SpawnStage::Fork, Errno::EAGAIN as i32).into());

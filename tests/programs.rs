@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::jail::{Ended, Jail, possible};
 use tempfile::TempDir;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "1234")
+use crate::support::try_container::{Ended, TryContainer, possible};
+
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "1234")
 }
 
 /// A volume of root's, as an image has its programs.
@@ -65,9 +66,9 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
     put(&image, "foreign", &foreign(), 0o755);
     put(&image, "damaged", b"\x01\x02\x03", 0o755);
     put(&image, "by-closed", b"#!/image/closed\n", 0o755);
-    let jail = || app().volume(image.path(), "/image");
+    let container = || app().volume(image.path(), "/image");
     let refused = |program: &str, why: &str| {
-        let ended = jail().service("web.toml", &once(&format!("/image/{program}"))).run();
+        let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run();
         said(&ended, &format!("cannot execute `/image/{program}`: {why}"));
         ended
     };
@@ -89,7 +90,7 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
     refused("damaged", "Exec format error; it is in no format that this kernel executes");
 
     let long = format!("command = [\"/bin/true\", \"{}\"]\nrestart = {{ limit = 1 }}\n", "x".repeat(131_072));
-    let ended = jail().service("web.toml", &long).run();
+    let ended = container().service("web.toml", &long).run();
     said(&ended, "cannot execute `/bin/true`: Argument list too long; its arguments and environment have ");
     said(&ended, "argument 1 has 131072");
 
@@ -97,7 +98,7 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
     let asks = "command = [\"/bin/sleep\", \"1000\"]\nready = { command = [\"/image/foreign\"], timeout = \"1s\" }\n\
         restart = { limit = 1 }\n";
     said(
-        &jail().service("web.toml", asks).run(),
+        &container().service("web.toml", asks).run(),
         "cannot execute `/image/foreign`: Exec format error; it is built for",
     );
 }
@@ -115,7 +116,7 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
     put(&image, "by-capable", b"#!/image/capable\n", 0o755);
     let set = Command::new("setcap").arg("cap_sys_time=+ep").arg(image.path().join("capable")).status();
     assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
-    let jail = || app().volume(image.path(), "/image");
+    let container = || app().volume(image.path(), "/image");
     for (program, what) in [
         ("text", "it is a text whose first line does not begin with `#!`"),
         ("empty", "the file is empty"),
@@ -124,11 +125,11 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
         ("by-capable", "it needs `/image/capable`, and of that: it has the file capabilities SYS_TIME"),
     ] {
         let what = format!("cannot execute `/image/{program}`: {what}");
-        let ended = jail().service("web.toml", &once(&format!("/image/{program}"))).run().expect(100);
+        let ended = container().service("web.toml", &once(&format!("/image/{program}"))).run().expect(100);
         said(&ended, &what);
-        said(&jail().command(&[&format!("/image/{program}")]).run().expect(126), &what);
+        said(&container().command(&[&format!("/image/{program}")]).run().expect(126), &what);
     }
-    let granted = jail().cap_add("SYS_TIME").service("web.toml", &once("/image/capable")).run();
+    let granted = container().cap_add("SYS_TIME").service("web.toml", &once("/image/capable")).run();
     unsaid(&granted, "cannot execute");
 }
 
@@ -156,8 +157,8 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_bri
         return;
     }
     let image = with_rights();
-    let jail = || app().volume(image.path(), "/image");
-    let service = |program: &str, more: &str| jail().service("web.toml", &shows(program, more)).run().expect(0);
+    let container = || app().volume(image.path(), "/image");
+    let service = |program: &str, more: &str| container().service("web.toml", &shows(program, more)).run().expect(0);
     let void = "/image/raw has file capabilities (NET_RAW), which are void under no_new_privs";
     let ended = service("raw", "");
     said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
@@ -169,10 +170,10 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_bri
     unsaid(&service("setuid", "user = \"root\""), "void under");
     // Where anybody may bind any port, as in Docker, it needs no capability for that.
     said(&service("binds", ""), "(NET_BIND_SERVICE), which are void under no_new_privs");
-    let free = jail().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
+    let free = container().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
     unsaid(&free.run().expect(0), "void under");
 
-    let ended = jail().command(&["/image/raw", "/dev/null"]).run().expect(0);
+    let ended = container().command(&["/image/raw", "/dev/null"]).run().expect(0);
     said(&ended, &format!("`main`: {void}"));
     said(&ended, "make it a service of the tree, with `capabilities = [\"NET_RAW\"]` in its file");
 }
@@ -184,11 +185,12 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
         return;
     }
     let image = with_rights();
-    let as_user = || Jail::new().user("1234:1234");
-    for jail in [&app as &dyn Fn() -> Jail, &as_user] {
+    let as_user = || TryContainer::new().user("1234:1234");
+    for container in [&app as &dyn Fn() -> TryContainer, &as_user] {
         for (program, rights) in [("raw", "CapEff:\t0000000000002000"), ("setuid", "Uid:\t1234\t0\t0\t0")] {
-            let boot =
-                |more: &str| jail().volume(image.path(), "/image").service("web.toml", &shows(program, more)).run();
+            let boot = |more: &str| {
+                container().volume(image.path(), "/image").service("web.toml", &shows(program, more)).run()
+            };
             let before = boot("").expect(0);
             unsaid(&before, rights);
             let line = before.lines.iter().find(|line| line.text.contains("void under")).unwrap();
@@ -211,12 +213,12 @@ fn variables_that_a_script_may_not_see_are_said_once() {
     if !possible() {
         return;
     }
-    let jail = || app().env("spring.port", "1").env("FINE_1", "2");
+    let container = || app().env("spring.port", "1").env("FINE_1", "2");
     let script = "type = \"oneshot\"\nscript = \"env\"\n";
-    let ended = jail().service("a.toml", script).service("b.toml", script).run().expect(0);
+    let ended = container().service("a.toml", script).service("b.toml", script).run().expect(0);
     let what = "`a`, `b`: a `script` may not see spring.port: shells drop variables whose names are no shell names";
     assert_eq!(ended.lines.iter().filter(|line| line.text.contains(what)).count(), 1, "{ended:#?}");
-    unsaid(&jail().service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n").run().expect(0), "may not see");
+    unsaid(&container().service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n").run().expect(0), "may not see");
 }
 
 /// The words of `check` are those of the boot.
@@ -233,7 +235,7 @@ fn check_in_the_image_says_the_same() {
     let asks = ["/bin/sh", "-c", "cp /image/tree/$WHICH.toml /etc/services.d/; stepdown check; true"];
     let root = "drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n";
     let check = |which: &str| {
-        Jail::new()
+        TryContainer::new()
             .container_toml(root)
             .volume(Path::new(image.path()), "/image")
             .env("WHICH", which)

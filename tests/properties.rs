@@ -1,6 +1,6 @@
 //! What is always true of the engine, over thousands of simulated worlds: DESIGN §4, STYLE 3.9 and more.
 //!
-//! The worlds are lived once for all tests of this file (tests/support/engine/lived.rs: nextest gives each test a process of its
+//! The worlds run once for all tests of this file (tests/support/engine/result_cache.rs: nextest gives each test a process of its
 //! own); each test then looks for violations of its own property. A
 //! failure names the property, the seed, and the trace of the smallest world that shows it. To see one world:
 //! `STEPDOWN_SEED=123 cargo test --test all properties::the_world_of_a_seed -- --nocapture`.
@@ -9,16 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::support::engine::draft::{longrun, main_command, oneshot, setup};
-use crate::support::engine::lived;
-use crate::support::engine::oracle::Property;
-use crate::support::engine::rng::Rng;
-use crate::support::engine::transitions::{Kind, Reached, impossible};
-use crate::support::engine::world::World;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{
     Action, Event, Exit, Id, Phase, Pid, ProbeResult, Request, SpawnError, SpawnStage, Supervisor, Time,
 };
+
+use crate::support::engine::oracle::Property;
+use crate::support::engine::result_cache;
+use crate::support::engine::rng::Rng;
+use crate::support::engine::spec_builder::{longrun, main_command, oneshot, setup};
+use crate::support::engine::transitions::{Kind, Reached, impossible};
+use crate::support::engine::world::World;
 
 /// How many worlds.
 ///
@@ -62,9 +63,9 @@ fn tail(trace: &[String]) -> String {
     skipped + &trace[cut..].join("\n")
 }
 
-/// What each property that is broken is broken by, from this process or from another that lived the same worlds.
+/// What each property that is broken is broken by, from this process or from another that ran the same worlds.
 static VIOLATIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    lived::once(&worlds().to_string(), || {
+    result_cache::once(&worlds().to_string(), || {
         let all = OUTCOME.violations.iter();
         all.map(|(property, (_, text))| (format!("{property:?}"), text.clone())).collect()
     })
@@ -316,9 +317,9 @@ fn a_chain_of_ten_thousand_services_starts_and_stops_in_order_without_recursion(
 
 #[test]
 fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
-    let drafts =
+    let builders =
         [longrun("a").requires("b"), longrun("b").requires("a"), longrun("c"), oneshot("d").after("a"), main_command()];
-    let mut engine = Supervisor::new(setup(&drafts, Duration::from_secs(8)));
+    let mut engine = Supervisor::new(setup(&builders, Duration::from_secs(8)));
     assert_eq!(bring_up(&mut engine), [Id(2)]);
     engine.step(Time::default(), Event::StopSignal(Signal::TERM));
     let actions = engine.step(Time::default(), Event::Exited { id: Id(2), exit: Exit::Code(0), group_left: false });

@@ -1,13 +1,14 @@
 //! The README cannot drift: its tables are generated from the values that the program itself uses.
 //! `STEPDOWN_WRITE_README=1 cargo test --test all readme::` writes them anew.
 
-use crate::support::environments;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use stepdown::config::keys::{FileKind, Status};
 use stepdown::{config, plan};
+
+use crate::support::environments;
 
 fn readme() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
@@ -21,14 +22,14 @@ fn with_part(text: &str, part: &str, body: &str) -> String {
     format!("{before}{begin}{body}<!-- end -->{after}")
 }
 
-fn cell(text: &str) -> String {
+fn container(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
 fn variables() -> String {
     let mut out = String::from("\n| variable | meaning |\n|---|---|\n");
     for (name, meaning) in config::VARIABLES {
-        writeln!(out, "| `{name}` | {} |", cell(meaning)).unwrap();
+        writeln!(out, "| `{name}` | {} |", container(meaning)).unwrap();
     }
     out + "\n"
 }
@@ -45,9 +46,9 @@ fn keys(file: FileKind) -> String {
                     out,
                     "| `{}` | {} | {} | {} |",
                     key.name,
-                    cell(key.expects),
+                    container(key.expects),
                     default(key.default),
-                    cell(key.meaning)
+                    container(key.meaning)
                 )
                 .unwrap(),
                 Status::Later(_) if table.name.is_empty() => later.push(format!("`{}`", key.name)),
@@ -62,7 +63,7 @@ fn keys(file: FileKind) -> String {
 }
 
 fn default(text: &str) -> String {
-    if text.is_empty() || text.starts_with('(') { cell(text) } else { format!("`{}`", cell(text)) }
+    if text.is_empty() || text.starts_with('(') { container(text) } else { format!("`{}`", container(text)) }
 }
 
 fn boot() -> String {

@@ -1,13 +1,13 @@
 //! The rehearsal itself: what is inside is what Docker would give, and nothing on the host changes.
 
-use crate::support::jail;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::jail::screen::Screen;
-use crate::support::jail::{Jail, LIMIT, Origin, possible};
+use crate::support::try_container;
+use crate::support::try_container::terminal::Screen;
+use crate::support::try_container::{LIMIT, Origin, TryContainer, possible};
 use nix::sys::signal::Signal;
 use nix::sys::termios::tcgetattr;
 
@@ -15,8 +15,9 @@ use nix::sys::termios::tcgetattr;
 const STRANGER: (u32, u32) = (61_234, 61_234);
 
 /// Runs a script as PID 1's main command, as root all the way: what is tested here is the world around it.
-fn shell(jail: Jail, script: &str) -> jail::Ended {
-    jail.container_toml("drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n")
+fn shell(container: TryContainer, script: &str) -> try_container::Ended {
+    container
+        .container_toml("drop = \"root\"\n[app]\nuser = \"root\"\nallow_root = true\nuid = 0\ngid = 0\n")
         .command(&["/bin/sh", "-c", script])
         .run()
 }
@@ -60,7 +61,7 @@ fn nothing_that_is_done_inside_reaches_the_host() {
     let script = "set -e; echo x >> /etc/passwd; echo x > /data/kept; chown 7:7 /data /data/kept; rm /etc/group; \
         mkdir /data/new; chmod 700 /data; touch /usr/bin/new /new /run/new; echo x >> /single; echo done";
     let single = data.path().join("kept");
-    let ended = shell(Jail::new().volume(data.path(), "/data").volume(&single, "/single"), script);
+    let ended = shell(TryContainer::new().volume(data.path(), "/data").volume(&single, "/single"), script);
     assert!(ended.text(Origin::Out).contains("done"), "{ended:#?}");
     ended.expect(0);
     assert_eq!(before, (snapshot(data.path()), accounts(), mounts()));
@@ -79,7 +80,7 @@ fn what_a_container_may_not_change_cannot_be_changed_by_its_root() {
         chown 7 /usr/bin/stepdown 2>/dev/null && echo took the binary; \
         for at in /tmp/disk /dev/disk /disk; do mknod $at b 7 0 2>/dev/null; (: < $at) 2>/dev/null && echo opened $at; done; \
         mount -o remount,rw /sys 2>/dev/null && echo remounted; head -c 1 /proc/kcore 2>/dev/null; echo end";
-    let ended = shell(Jail::new(), script);
+    let ended = shell(TryContainer::new(), script);
     assert_eq!(ended.text(Origin::Out), "end\n");
 }
 
@@ -92,8 +93,8 @@ fn an_own_network_is_as_docker_makes_it_and_the_hosts_stays() {
     let hosts = || paths.each_ref().map(|path| fs::read_to_string(path).unwrap());
     let before = hosts();
     let script = format!("cat {0} {1}; (echo 1 > {0}) 2>/dev/null && echo wrote; echo end", paths[0], paths[1]);
-    assert_eq!(shell(Jail::new().flag("--network=none"), &script).text(Origin::Out), "0\n0\t2147483647\nend\n");
-    assert_eq!(shell(Jail::new(), &script).text(Origin::Out), before.concat() + "end\n");
+    assert_eq!(shell(TryContainer::new().flag("--network=none"), &script).text(Origin::Out), "0\n0\t2147483647\nend\n");
+    assert_eq!(shell(TryContainer::new(), &script).text(Origin::Out), before.concat() + "end\n");
     assert_eq!(hosts(), before);
 }
 
@@ -105,8 +106,8 @@ fn a_read_only_root_is_writable_only_where_it_was_asked_for() {
     let data = data();
     let script = "for at in / /etc /usr /run /tmp /var /data /scratch /dev/shm; do \
         (: > $at/new) 2>/dev/null && echo $at; done; stat -c '%a' /scratch";
-    let jail = Jail::new().read_only().volume(data.path(), "/data").tmpfs("/scratch:mode=0711");
-    assert_eq!(shell(jail, script).text(Origin::Out), "/data\n/scratch\n/dev/shm\n711\n");
+    let container = TryContainer::new().read_only().volume(data.path(), "/data").tmpfs("/scratch:mode=0711");
+    assert_eq!(shell(container, script).text(Origin::Out), "/data\n/scratch\n/dev/shm\n711\n");
 }
 
 #[test]
@@ -116,10 +117,10 @@ fn a_tree_arrives_as_an_image_would_have_it_whoever_owns_it_here() {
     }
     let script =
         "stat -c 'stat: %n %u:%g %a' /etc/services.d /etc/services.d/a.toml /etc/services.d/b/run /etc/stepdown.toml";
-    let jail = Jail::new()
+    let container = TryContainer::new()
         .service("a.toml", "command = [\"true\"]\ntype = \"oneshot\"\n")
         .script("b/run", "#!/bin/sh\nexec sleep 60\n");
-    let ended = shell(jail, script);
+    let ended = shell(container, script);
     // Two programs: each line is tagged.
     let found: Vec<&str> = ended.lines.iter().filter_map(|line| Some(line.text.split_once("stat: ")?.1)).collect();
     let expected = ["", "/a.toml", "/b/run"].map(|path| format!("/etc/services.d{path}"));
@@ -133,7 +134,7 @@ fn killing_try_kills_everything_inside_even_what_stepped_down() {
         return;
     }
     let marker = format!("6{}", std::process::id());
-    let running = Jail::new()
+    let running = TryContainer::new()
         .env("PUID", "1234")
         .command(&["/bin/sh", "-c", &format!("echo begun; exec sleep {marker}")])
         .start();
@@ -166,7 +167,7 @@ fn a_container_that_does_not_stop_is_killed_after_its_patience() {
     if !possible() {
         return;
     }
-    let running = Jail::new()
+    let running = TryContainer::new()
         .stop_timeout(1)
         .flag("--init")
         .command(&["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 1; done"])
@@ -183,7 +184,7 @@ fn an_init_of_the_runtime_is_pid_one_and_ours_its_child() {
     if !possible() {
         return;
     }
-    let ended = Jail::new().init().command(&["/usr/local/bin/probe", "--exit", "4"]).run();
+    let ended = TryContainer::new().init().command(&["/usr/local/bin/probe", "--exit", "4"]).run();
     let record = ended.records().remove(0);
     // The tiny init stays what Docker started it as: root.
     assert_eq!(record["pid_one"]["is"]["uids"], serde_json::json!([0, 0, 0, 0]));
@@ -211,13 +212,14 @@ fn another_root_filesystem_is_seen_copy_on_write_too() {
     fs::write(root.path().join("run/of-the-image"), "").unwrap();
     fs::write(root.path().join("etc/hosts"), "").unwrap(); // as `docker export` leaves it
     let before = snapshot(root.path());
-    let jail = Jail::new()
+    let container = TryContainer::new()
         .root(root.path())
         .volume(Path::new("/usr"), "/usr")
         .env("PUID", "1234")
         .flag("--workdir=/new/place");
-    let ended =
-        jail.command(&["/bin/sh", "-c", "ls /run/of-the-image /etc; id -u; cat /etc/passwd /etc/hosts; pwd"]).run();
+    let ended = container
+        .command(&["/bin/sh", "-c", "ls /run/of-the-image /etc; id -u; cat /etc/passwd /etc/hosts; pwd"])
+        .run();
     let said = ended.text(Origin::Out);
     assert!(said.contains("/run/of-the-image") && said.contains("1234"), "{ended:#?}");
     assert!(said.contains("app:x:1234"), "{ended:#?}");
@@ -231,7 +233,8 @@ fn a_stranger_rehearses_the_user_mode() {
     if !possible() {
         return;
     }
-    let running = Jail::new().caller(STRANGER.0, STRANGER.1).command(&["/usr/local/bin/probe", "--exit", "5"]).start();
+    let running =
+        TryContainer::new().caller(STRANGER.0, STRANGER.1).command(&["/usr/local/bin/probe", "--exit", "5"]).start();
     let record = running.record();
     assert_eq!(record["self"]["uids"], serde_json::json!([STRANGER.0, STRANGER.0, STRANGER.0, STRANGER.0]));
     assert_eq!(record["self"]["permitted"], "0000000000000000");
@@ -246,7 +249,7 @@ fn a_binary_that_the_user_inside_may_not_execute_is_explained() {
     }
     let place = tempfile::tempdir().unwrap();
     let closed = place.path().join("stepdown");
-    fs::copy(jail::program(), &closed).unwrap();
+    fs::copy(try_container::program(), &closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     let tree = tempfile::tempdir().unwrap();
     let mut command = Command::new(&closed);
@@ -265,16 +268,16 @@ fn a_stranger_meets_the_permissions_of_an_image() {
     }
     let script = "for at in / /etc /etc/passwd /usr /usr/bin /var /var/lib /run /tmp /dev/shm; do [ -w $at ] && echo $at; done; \
         echo end";
-    let ended = Jail::new().caller(STRANGER.0, STRANGER.1).command(&["/bin/sh", "-c", script]).run();
+    let ended = TryContainer::new().caller(STRANGER.0, STRANGER.1).command(&["/bin/sh", "-c", script]).run();
     assert_eq!(ended.text(Origin::Out), "/tmp\n/dev/shm\nend\n", "{ended:#?}");
 }
 
 #[test]
 fn with_subordinate_ids_a_stranger_rehearses_everything() {
-    if !possible() || !jail::subordinate_ids_possible() {
+    if !possible() || !try_container::subordinate_ids_possible() {
         return;
     }
-    let running = Jail::new()
+    let running = TryContainer::new()
         .subordinate_ids()
         .env("PUID", "1234")
         .env("PGID", "2345")
@@ -301,7 +304,7 @@ fn a_terminal_inside_is_another_one_and_ours_is_as_it_was_afterwards() {
     let before = (tcgetattr(&ours.slave).unwrap(), fs::metadata(tty_of(&ours.slave)).unwrap());
     let script = "tty; stty size; read line; echo \"got $line\"; trap 'echo interrupted; exit 3' INT; echo begun; \
         while :; do sleep 0.05; done";
-    let mut child = std::process::Command::new(jail::program())
+    let mut child = std::process::Command::new(try_container::program())
         .args(["try", "--quiet", "-e", "PUID=1234", "--", "/bin/sh", "-c", script])
         .env_clear() // `try` takes STEPDOWN_* from its caller, and the test script exports its own
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -332,7 +335,7 @@ fn tty_of(slave: &std::os::fd::OwnedFd) -> std::path::PathBuf {
 
 #[test]
 fn capabilities_that_would_reach_the_host_are_refused() {
-    let ended = Jail::new().cap_add("SYS_ADMIN").command(&["true"]).run();
+    let ended = TryContainer::new().cap_add("SYS_ADMIN").command(&["true"]).run();
     assert!(ended.text(Origin::Err).contains("SYS_ADMIN would let the rehearsal change this host"), "{ended:#?}");
     ended.expect(100);
 }
@@ -340,7 +343,7 @@ fn capabilities_that_would_reach_the_host_are_refused() {
 #[test]
 fn it_does_not_matter_where_the_checkout_lies() {
     if possible() {
-        jail::pass_elsewhere(&[
+        try_container::pass_elsewhere(&[
             "rehearse::a_stranger_rehearses_the_user_mode",
             "rehearse::an_init_of_the_runtime_is_pid_one_and_ours_its_child",
             "rehearse::nothing_that_is_done_inside_reaches_the_host",

@@ -4,4 +4,4 @@
 //! Not here: a container without `/proc` (runc cannot start one: "error closing exec fds: open /proc/self/fd").
 
 mod bundle;
-mod cells;
+mod cases;

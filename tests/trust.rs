@@ -1,19 +1,19 @@
 //! What the app user can write must not become more than the app user: files that PID 1 reads for a service, variables, trees
 //! (SECURITY A1, A5, B2).
 
-use crate::support::jail;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use crate::support::jail::{Ended, Jail, possible};
+use crate::support::try_container;
+use crate::support::try_container::{Ended, TryContainer, possible};
 use tempfile::TempDir;
 
 const APP: u32 = 1234;
 const ROOT: u32 = 0;
 
-fn app() -> Jail {
-    Jail::new().env("PUID", "1234").env("PGID", "1234")
+fn app() -> TryContainer {
+    TryContainer::new().env("PUID", "1234").env("PGID", "1234")
 }
 
 /// A volume of that user's.
@@ -61,15 +61,15 @@ fn a_link_to_a_file_of_roots_group_is_read_with_no_group_of_pid_1() {
     let (config, secret) = (volume(APP), secret());
     symlink("/secret/secret", config.path().join("web.env")).unwrap();
     let file = "environment_file = \"/config/web.env\"\nrestart = { limit = 1 }\n";
-    let jail = || app().volume(config.path(), "/config").volume(secret.path(), "/secret");
+    let container = || app().volume(config.path(), "/config").volume(secret.path(), "/secret");
     // PID 1 that stays root; and before the drop.
-    let stays = jail().container_toml("drop = \"root\"\n").service("web.toml", &format!("{SHOW}{file}"));
+    let stays = container().container_toml("drop = \"root\"\n").service("web.toml", &format!("{SHOW}{file}"));
     let before = format!("{SHOW}type = \"oneshot\"\nenvironment_file = \"/config/web.env\"\nessential = false\n");
     let root =
         "command = [\"/bin/true\"]\ntype = \"oneshot\"\nuser = \"root\"\nafter = [\"web\"]\nrequires = [\"web\"]\n";
-    let prepares = jail().service("web.toml", &before).service("first.toml", root);
-    for jail in [stays, prepares] {
-        let ended = jail.run();
+    let prepares = container().service("web.toml", &before).service("first.toml", root);
+    for container in [stays, prepares] {
+        let ended = container.run();
         unsaid(&ended, "leaked");
         said(&ended, "cannot read environment_file /config/web.env");
     }
@@ -92,8 +92,8 @@ fn variables_that_the_app_could_have_written_do_not_reach_a_service_of_root() {
     let toml = format!(
         "{SHOW}user = \"root\"\nenvironment_file = \"/config/web.env\"\nrestart = {{ limit = 3, delay = \"100ms\" }}\n"
     );
-    let jail = |toml: &str| app().volume(config.path(), "/config").service("web.toml", toml);
-    let ended = jail(&toml).run().expect(100);
+    let container = |toml: &str| app().volume(config.path(), "/config").service("web.toml", toml);
+    let ended = container(&toml).run().expect(100);
     said(
         &ended,
         "`web` runs as root, and others than root could have written its `environment_file` /config/web.env: /config is",
@@ -104,7 +104,7 @@ fn variables_that_the_app_could_have_written_do_not_reach_a_service_of_root() {
     fs::remove_file(config.path().join("web.env")).unwrap();
     let writes =
         "command = [\"/bin/sh\", \"-c\", \"echo LD_PRELOAD=/config/evil.so > /config/web.env\"]\ntype = \"oneshot\"\n";
-    let ended = jail(&format!("{toml}requires = [\"app\"]\n")).service("app.toml", writes).run();
+    let ended = container(&format!("{toml}requires = [\"app\"]\n")).service("app.toml", writes).run();
     said(&ended, "others than root could have written it, and this service has more rights");
     unsaid(&ended, "LD_PRELOAD=/config/evil.so");
 
@@ -126,9 +126,9 @@ fn a_tree_that_the_app_could_have_written_makes_nothing_run_as_root() {
         put(&place, "tree/evil.toml", toml, ROOT, mode);
         place
     };
-    let jail = |place: &TempDir| app().env("STEPDOWN_SERVICES", "/config/tree").volume(place.path(), "/config");
+    let container = |place: &TempDir| app().env("STEPDOWN_SERVICES", "/config/tree").volume(place.path(), "/config");
     let refused = |place: &TempDir, what: &str| {
-        let ended = jail(place).run().expect(100);
+        let ended = container(place).run().expect(100);
         said(&ended, what);
         unsaid(&ended, "ran as");
     };
@@ -152,8 +152,8 @@ fn a_tree_that_the_app_could_have_written_makes_nothing_run_as_root() {
     // A bind mount of the host user's, without anything of root's; and a tree of root's, as `COPY` under a umask of 002 has it.
     let mine = tree(APP, once, 0o644);
     chown(mine.path().join("tree/evil.toml"), Some(APP), Some(APP)).unwrap();
-    said(&jail(&mine).run().expect(0), "ran as 1234");
-    said(&jail(&tree(ROOT, &root, 0o664)).run().expect(0), "ran as 0");
+    said(&container(&mine).run().expect(0), "ran as 1234");
+    said(&container(&tree(ROOT, &root, 0o664)).run().expect(0), "ran as 0");
 }
 
 #[test]
@@ -185,10 +185,10 @@ fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
         return;
     }
     let data = programs(&["id", "mkdir", "true", "sleep", "expr"]);
-    let jail = || app().env("PATH", PATH).volume(data.path(), "/data");
+    let container = || app().env("PATH", PATH).volume(data.path(), "/data");
     let once = "type = \"oneshot\"\nuser = \"root\"\n";
     // Before the drop, and beside a PID 1 that stays root; found by us, and by a shell.
-    let prepares = jail()
+    let prepares = container()
         .service("a.toml", &format!("{once}command = [\"mkdir\", \"/run/a\"]\nstop_command = [\"true\"]\n"))
         .service("b.toml", &format!("{once}script = \"mkdir /run/b; id -u\"\nrequires = [\"a\"]\n"));
     let ended = prepares.run().expect(0);
@@ -199,16 +199,16 @@ fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
     // The probe, the finish script and what reloads of a service that runs as root.
     let web = "command = [\"/bin/sh\", \"-c\", \"sleep 0; exec sleep 1000\"]\nuser = \"root\"\n\
         ready = { command = [\"id\"] }\nfinish = [\"expr\", \"1\"]\nstop = { timeout = \"1s\" }\n";
-    let running = jail().service("web.toml", web).command(&["/bin/sh", "-c", "exec /usr/bin/sleep 0.2"]).start();
-    let ended = running.wait(jail::LIMIT);
+    let running = container().service("web.toml", web).command(&["/bin/sh", "-c", "exec /usr/bin/sleep 0.2"]).start();
+    let ended = running.wait(try_container::LIMIT);
     unsaid(&ended, "the app's");
     said(&ended, "PATH is without /data/bin");
 
     // The app user's own services find what it has; and the author may answer for it.
-    let ended = jail().service("own.toml", "type = \"oneshot\"\ncommand = [\"mkdir\"]\n").run().expect(0);
+    let ended = container().service("own.toml", "type = \"oneshot\"\ncommand = [\"mkdir\"]\n").run().expect(0);
     said(&ended, "the app's mkdir ran as 1234");
     unsaid(&ended, "PATH is without");
-    let vouched = jail().container_toml("trust = [\"/data\"]\n");
+    let vouched = container().container_toml("trust = [\"/data\"]\n");
     let ended = vouched.service("a.toml", &format!("{once}command = [\"mkdir\"]\n")).run().expect(0);
     said(&ended, "the app's mkdir ran as 0");
 }
@@ -221,12 +221,12 @@ fn variables_that_name_code_reach_nothing_that_has_more_than_the_app_user() {
     let data = volume(APP);
     put(&data, "evil.sh", "echo evil ran as $(id -u)\n", APP, 0o755);
     let names = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "GCONV_PATH", "PYTHONPATH", "PERL5LIB", "NODE_OPTIONS"];
-    let jail = || {
-        let jail = app().volume(data.path(), "/data").env("LANGUAGE", "kept");
-        names.iter().fold(jail, |jail, name| jail.env(name, "/data/evil.sh"))
+    let container = || {
+        let container = app().volume(data.path(), "/data").env("LANGUAGE", "kept");
+        names.iter().fold(container, |container, name| container.env(name, "/data/evil.sh"))
     };
     let shows = "type = \"oneshot\"\ncommand = [\"/bin/bash\", \"-c\", \"/usr/bin/env\"]\n";
-    let ended = jail().service("a.toml", &format!("{shows}user = \"root\"\n")).run().expect(0);
+    let ended = container().service("a.toml", &format!("{shows}user = \"root\"\n")).run().expect(0);
     names.iter().for_each(|name| unsaid(&ended, &format!("{name}=")));
     unsaid(&ended, "evil ran");
     said(&ended, "LANGUAGE=kept");
@@ -234,9 +234,9 @@ fn variables_that_name_code_reach_nothing_that_has_more_than_the_app_user() {
     said(&ended, "(BASH_ENV, ENV, GCONV_PATH, LD_AUDIT, LD_PRELOAD, NODE_OPTIONS, PERL5LIB, PYTHONPATH)");
 
     let declared = format!("{shows}user = \"root\"\nenvironment = {{ PERL5LIB = \"/opt/perl\" }}\n");
-    said(&jail().service("a.toml", &declared).run().expect(0), "PERL5LIB=/opt/perl");
+    said(&container().service("a.toml", &declared).run().expect(0), "PERL5LIB=/opt/perl");
     // The app user's own services have all of it.
-    said(&jail().service("a.toml", shows).run().expect(0), "evil ran as 1234");
+    said(&container().service("a.toml", shows).run().expect(0), "evil ran as 1234");
 }
 
 #[test]
@@ -245,11 +245,11 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
         return;
     }
     let data = programs(&["hook"]);
-    let jail = |toml: &str| {
+    let container = |toml: &str| {
         app().volume(data.path(), "/data").service("a.toml", &format!("type = \"oneshot\"\nuser = \"root\"\n{toml}"))
     };
     let refused = |toml: &str, what: &str| {
-        let ended = jail(toml).run().expect(100);
+        let ended = container(toml).run().expect(100);
         said(&ended, what);
         unsaid(&ended, "the app's hook ran");
     };
@@ -258,7 +258,7 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     refused("command = [\"bin/hook\"]\ndirectory = \"/data\"\n", "could have written its program /data/bin/hook");
     refused("command = [\"hook\"]\nenvironment = { PATH = \"/data/bin\" }\n", what);
     refused("command = [\"/bin/true\"]\nstop_command = [\"/data/bin/hook\"]\n", "its `stop_command` /data/bin/hook");
-    let vouched = jail("command = [\"/data/bin/hook\"]\n").container_toml("trust = [\"/data\"]\n");
+    let vouched = container("command = [\"/data/bin/hook\"]\n").container_toml("trust = [\"/data\"]\n");
     said(&vouched.run().expect(0), "the app's hook ran as 0");
 
     // The main command, where it is declared for root.
@@ -270,11 +270,11 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     // A program of root's that the app's interprets; and what the boot gives to the app before anything runs.
     let root = volume(ROOT);
     put(&root, "hook", "#!/data/bin/hook\n", ROOT, 0o755);
-    let interpreted = jail("command = [\"/hooks/hook\"]\n").volume(root.path(), "/hooks");
+    let interpreted = container("command = [\"/hooks/hook\"]\n").volume(root.path(), "/hooks");
     said(&interpreted.run().expect(100), "could have written /data/bin/hook, which /hooks/hook needs");
     let fresh = volume(ROOT);
     put(&fresh, "hook", "#!/bin/sh\necho ran\n", ROOT, 0o755);
-    let given = jail("command = [\"/fresh/hook\"]\n").volume(fresh.path(), "/fresh");
+    let given = container("command = [\"/fresh/hook\"]\n").volume(fresh.path(), "/fresh");
     let ended = given.container_toml("own = [{ path = \"/fresh\" }]\n").run().expect(100);
     said(&ended, "could have written its program /fresh/hook: `own` gives /fresh away");
 }
@@ -286,7 +286,7 @@ fn what_a_program_of_root_is_told_to_run_is_said_where_the_app_can_write_it() {
         return;
     }
     let data = programs(&["hook"]);
-    let jail = |toml: &str| {
+    let container = |toml: &str| {
         app().volume(data.path(), "/data").service("a.toml", &format!("type = \"oneshot\"\nuser = \"root\"\n{toml}"))
     };
     let what = "`a`: runs as root, and others than root could have written /data/bin/hook, which ";
@@ -298,22 +298,22 @@ fn what_a_program_of_root_is_told_to_run_is_said_where_the_app_can_write_it() {
             "/bin/sh",
         ),
     ] {
-        let ended = jail(toml).run().expect(0);
+        let ended = container(toml).run().expect(0);
         said(
             &ended,
             &format!("{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"),
         );
         said(&ended, "move it to where only root can write, such as /usr/local/bin, or take `user = \"root\"` out");
-        let vouched = jail(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
+        let vouched = container(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
         unsaid(&vouched, "is told to run");
     }
     // It warns of the first, and the second is refused all the same.
-    let both = jail("command = [\"/bin/sh\", \"/data/bin/hook\"]\n");
+    let both = container("command = [\"/bin/sh\", \"/data/bin/hook\"]\n");
     let second = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
     said(&both.service("b.toml", second).run().expect(100), "could have written its program /data/bin/hook");
     // What it reads is no program, and what root alone can write is nobody's.
-    unsaid(&jail("command = [\"cat\", \"/data/bin/hook\"]\n").run().expect(0), "is told to run");
-    unsaid(&jail("command = [\"/bin/sh\", \"/etc/profile\"]\n").run().expect(0), "is told to run");
+    unsaid(&container("command = [\"cat\", \"/data/bin/hook\"]\n").run().expect(0), "is told to run");
+    unsaid(&container("command = [\"/bin/sh\", \"/etc/profile\"]\n").run().expect(0), "is told to run");
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn a_program_that_root_may_not_look_at_yet_is_judged_by_the_way_to_it() {
     let data = programs(&["hook"]);
     fs::set_permissions(data.path(), Permissions::from_mode(0o700)).unwrap();
     let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/data/bin/hook\"]\n";
-    let jail = app().cap_drop("DAC_OVERRIDE").cap_drop("DAC_READ_SEARCH").volume(data.path(), "/data");
-    let ended = jail.service("a.toml", toml).run().expect(100);
+    let container = app().cap_drop("DAC_OVERRIDE").cap_drop("DAC_READ_SEARCH").volume(data.path(), "/data");
+    let ended = container.service("a.toml", toml).run().expect(100);
     said(&ended, "could have written its program /data/bin/hook: /data is 1234:1234 0700");
 }
 
@@ -339,15 +339,15 @@ fn what_the_boot_gives_to_the_app_is_known_by_every_link_that_leads_there() {
     symlink("/data/tools", links.path().join("tools")).unwrap();
     symlink("/data", links.path().join("data")).unwrap();
     let toml = |word: &str| format!("type = \"oneshot\"\nuser = \"root\"\ncommand = [\"{word}\"]\n");
-    let jail = |own: &str, word: &str| {
-        let jail = app().volume(data.path(), "/data").volume(links.path(), "/links");
-        jail.container_toml(&format!("own = [{{ path = \"{own}\" }}]\n")).service("a.toml", &toml(word))
+    let container = |own: &str, word: &str| {
+        let container = app().volume(data.path(), "/data").volume(links.path(), "/links");
+        container.container_toml(&format!("own = [{{ path = \"{own}\" }}]\n")).service("a.toml", &toml(word))
     };
-    let ended = jail("/data", "/links/tools/hook").run().expect(100);
+    let ended = container("/data", "/links/tools/hook").run().expect(100);
     said(&ended, "could have written its program /links/tools/hook: `own` gives /data away");
-    let ended = jail("/links/data", "/data/tools/hook").run().expect(100);
+    let ended = container("/links/data", "/data/tools/hook").run().expect(100);
     said(&ended, "could have written its program /data/tools/hook: `own` gives /links/data away");
-    let ended = jail("/data", "true").env("PATH", "/links/tools:/usr/bin:/bin").run().expect(0);
+    let ended = container("/data", "true").env("PATH", "/links/tools:/usr/bin:/bin").run().expect(0);
     said(&ended, "PATH is without /links/tools (others than root decide what is found there: `own` gives /data away)");
 }
 
@@ -357,18 +357,18 @@ fn what_is_relative_to_the_working_directory_is_judged_there() {
         return;
     }
     let data = programs(&["mkdir", "echo"]);
-    let jail = |toml: &str| {
+    let container = |toml: &str| {
         let toml = format!("type = \"oneshot\"\nuser = \"root\"\n{toml}");
         app().volume(data.path(), "/data").service("a.toml", &toml)
     };
-    let searched = jail("directory = \"/data/bin\"\nscript = \"mkdir /run/x\"\n");
+    let searched = container("directory = \"/data/bin\"\nscript = \"mkdir /run/x\"\n");
     let ended = searched.env("PATH", "/proc/self/cwd:/usr/bin:/bin").run().expect(0);
     unsaid(&ended, "the app's");
     said(&ended, "PATH is without /proc/self/cwd (relative to wherever a program stands)");
 
     let root = volume(ROOT);
     put(&root, "tool", "#!bin/echo\n", ROOT, 0o755);
-    let interpreted = jail("directory = \"/data\"\ncommand = [\"/hooks/tool\"]\n").volume(root.path(), "/hooks");
+    let interpreted = container("directory = \"/data\"\ncommand = [\"/hooks/tool\"]\n").volume(root.path(), "/hooks");
     let ended = interpreted.run().expect(100);
     said(&ended, "could have written /data/bin/echo, which /hooks/tool needs");
 }
@@ -381,8 +381,9 @@ fn a_main_command_with_more_rights_is_not_brought_by_the_app() {
     let data = programs(&["hook"]);
     let brings = "type = \"oneshot\"\ncommand = [\"/bin/cp\", \"/data/bin/hook\", \"/data/late\"]\n";
     let first = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/true\"]\n";
-    let jail = app().volume(data.path(), "/data").container_toml("[main]\nuser = \"root\"\n").command(&["/data/late"]);
-    let ended = jail.service("a.toml", first).service("b.toml", brings).run().expect(127);
+    let container =
+        app().volume(data.path(), "/data").container_toml("[main]\nuser = \"root\"\n").command(&["/data/late"]);
+    let ended = container.service("a.toml", first).service("b.toml", brings).run().expect(127);
     said(&ended, "main command: cannot find the program `/data/late`");
     unsaid(&ended, "the app's hook ran");
 }
@@ -402,7 +403,7 @@ fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands
         fs::copy(from, to).unwrap();
     };
     copy("/bin/sh", "/bin/sh");
-    for program in ["/bin/sh", jail::program().to_str().unwrap()] {
+    for program in ["/bin/sh", try_container::program().to_str().unwrap()] {
         let libraries = std::process::Command::new("ldd").arg(program).output().unwrap();
         let text = String::from_utf8_lossy(&libraries.stdout).into_owned();
         text.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| copy(library, library));

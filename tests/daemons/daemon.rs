@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::docker::{PATIENCE, binary_problem, both, wait_for};
-use crate::support::hosted::{children, remove_cgroups, uids_of};
+use crate::support::host_processes::{children, remove_cgroups, uids_of};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::environments::{assert_order, assert_records};
 use super::expected::PROGRAMS;
 use crate::support::docker::{Container, Docker, GRACE, PATIENCE, Project, must, wait_for};
-use crate::support::environments::{DOCKER, Environment, Lost, Mode};
+use crate::support::environments::{DOCKER, Degradation, Environment, Mode};
 
 /// A directory for `/data` of that owner.
 fn data(uid: u32, gid: u32) -> TempDir {
@@ -55,7 +55,7 @@ fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
         groups: &[],
         bounding: 0,
         pid_one: true,
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         remark: "",
     };
     assert_records(&it, &log, &json!({}));

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::expected::{self, PROGRAMS, STOPS};
 use super::processes::Bystander;
 use crate::support::docker::{Container, Docker, GRACE, Image, Run};
-use crate::support::environments::{ENVIRONMENTS, Environment, Lost, Mode};
-use crate::support::record::compare;
+use crate::support::environments::{Degradation, ENVIRONMENTS, Environment, Mode};
+use crate::support::probe_record::compare;
 
 macro_rules! rows {
     ($($name:ident)*) => {
@@ -39,7 +39,8 @@ fn every_row_of_the_table_is_tested() {
 
 #[test]
 fn every_loss_occurs_in_a_row() {
-    let nowhere: Vec<_> = Lost::ALL.into_iter().filter(|lost| !ENVIRONMENTS.iter().any(|it| it.loses(*lost))).collect();
+    let nowhere: Vec<_> =
+        Degradation::ALL.into_iter().filter(|lost| !ENVIRONMENTS.iter().any(|it| it.loses(*lost))).collect();
     assert!(nowhere.is_empty(), "no row says where that is lost, so nothing tests its words: {nowhere:?}");
 }
 
@@ -115,7 +116,7 @@ fn behaves(name: &str) {
 /// `health` and `status` answer whoever the container was started as, where there is a place for the socket.
 fn assert_control(it: &Environment, container: &Container) {
     let (worked, said) = container.exec("stepdown health && stepdown status --json");
-    if it.loses(Lost::Control) {
+    if it.loses(Degradation::Control) {
         return assert!(!worked, "there is no socket to answer: {said}");
     }
     assert!(worked, "{said}\n{}", container.logs());
@@ -129,7 +130,7 @@ fn assert_control(it: &Environment, container: &Container) {
 fn assert_name(it: &Environment, container: &Container) {
     if matches!(it.mode, Mode::User | Mode::Unknown) {
         let (known, said) = container.exec("id -un");
-        assert_eq!(known, !it.loses(Lost::Name), "{said}");
+        assert_eq!(known, !it.loses(Degradation::Name), "{said}");
         assert!(!known || said.trim() == expected::name(it), "{said}");
     }
 }
@@ -185,8 +186,8 @@ pub fn assert_order(log: &str) {
 /// The report says what is lost here, with what brings it back, and nothing that is lost elsewhere.
 #[track_caller]
 fn assert_report(it: &Environment, log: &str) {
-    let ids = if it.loses(Lost::Drop) { (1234, 1000) } else { it.ids };
-    for lost in Lost::ALL {
+    let ids = if it.loses(Degradation::Drop) { (1234, 1000) } else { it.ids };
+    for lost in Degradation::ALL {
         let (what, fix) = lost.said(ids);
         assert_eq!(log.contains(&what), it.loses(lost), "{lost:?}, {what:?}:\n{log}");
         assert!(!it.loses(lost) || log.contains(&fix), "{lost:?}: no fix {fix:?} in:\n{log}");
@@ -199,14 +200,14 @@ fn assert_report(it: &Environment, log: &str) {
 /// What the programs wrote on the volume belongs to who they were, and the volume to the app.
 fn assert_volume(it: &Environment, data: &Path) {
     let owner = |name: &str| std::fs::metadata(data.join(name)).ok().map(|meta| (meta.uid(), meta.gid()));
-    if it.loses(Lost::Data) {
+    if it.loses(Degradation::Data) {
         assert_eq!((owner("."), owner("store")), (Some((it.data.0, it.data.1)), None));
         return;
     }
     assert_eq!(owner("store"), Some(it.ids));
     if it.steps_down() {
         assert_eq!(owner("."), Some(it.ids));
-        assert_eq!(owner("seed"), (!it.loses(Lost::RootsReach)).then_some((0, 0)));
+        assert_eq!(owner("seed"), (!it.loses(Degradation::RootsReach)).then_some((0, 0)));
     } else {
         assert_eq!((owner("."), owner("seed")), (Some((it.data.0, it.data.1)), Some(it.ids)));
     }
@@ -226,11 +227,11 @@ fn what_the_report_says_to_paste_brings_it_back() {
     let Some(docker) = Docker::here_as_root() else { return };
     let still = [
         // Read-only on purpose: the name stays in the image.
-        ("puid_read_only", &[Lost::Account][..]),
+        ("puid_read_only", &[Degradation::Account][..]),
         ("puid_three_capabilities_ports_from_80", &[]),
         // A user is nobody else's root, and is granted nothing.
-        ("user_nothing_writable", &[Lost::RootsOneshot]),
-        ("user_ports_from_80", &[Lost::RootsOneshot, Lost::Port]),
+        ("user_nothing_writable", &[Degradation::RootsOneshot]),
+        ("user_ports_from_80", &[Degradation::RootsOneshot, Degradation::Port]),
     ];
     for (name, still) in still {
         let it = row(name);

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::environments::{Environment, Lost, Mode};
-use crate::support::record::merge;
+use crate::support::environments::{Degradation, Environment, Mode};
+use crate::support::probe_record::merge;
 
 /// The programs of `tests/docker/environments`, in the order in which they start.
 pub const PROGRAMS: [&str; 4] = ["seed", "store", "web", "main"];
@@ -111,7 +111,7 @@ fn groups(it: &Environment) -> Vec<u32> {
 pub fn name(it: &Environment) -> String {
     match (it.ids.0, it.mode) {
         (0, _) => "root".to_owned(),
-        (uid, Mode::Unknown) if !it.loses(Lost::Name) => format!("app-{uid}"),
+        (uid, Mode::Unknown) if !it.loses(Degradation::Name) => format!("app-{uid}"),
         _ => "app".to_owned(),
     }
 }
@@ -140,9 +140,9 @@ fn variable(it: &Environment, wanted: &str) -> Option<&'static str> {
 /// What became of the one file that each of them writes.
 fn files(it: &Environment, program: &str) -> Value {
     let no_tmp = it.flags.contains("--read-only") && !it.flags.contains("--tmpfs /tmp");
-    let closed = it.loses(Lost::Data) || program == "seed" && it.loses(Lost::RootsReach);
+    let closed = it.loses(Degradation::Data) || program == "seed" && it.loses(Degradation::RootsReach);
     let (path, refused) = match program {
-        "web" => ("/run/web/pid", it.loses(Lost::RunWeb).then_some("ENOENT")),
+        "web" => ("/run/web/pid", it.loses(Degradation::RunWeb).then_some("ENOENT")),
         "main" => ("/tmp/main", no_tmp.then_some("EROFS")),
         "seed" => ("/data/seed", closed.then_some("EACCES")),
         _ => ("/data/store", closed.then_some("EACCES")),

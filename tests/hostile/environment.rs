@@ -1,11 +1,11 @@
 //! Environments that nobody should be given, and what PATH means: whoever writes a variable changes no identity, and the
 //! program that runs is the one that the service's own user finds.
 
-use super::{Cell, HELLO, says, text};
-use crate::support::jail::{Ended, possible};
+use super::{BareContainer, HELLO, says, text};
+use crate::support::try_container::{Ended, possible};
 
 /// Boots with exactly these entries, whether or not they are variables.
-fn with_entries(cell: Cell, entries: &[&str]) -> Ended {
+fn with_entries(container: BareContainer, entries: &[&str]) -> Ended {
     let list: Vec<String> = entries.iter().map(|entry| format!("b{}", quoted(entry))).collect();
     let script = format!(
         "import ctypes\n\
@@ -14,7 +14,7 @@ fn with_entries(cell: Cell, entries: &[&str]) -> Ended {
          libc.execve(b\"/stepdown\", array([b\"/stepdown\", b\"init\", b\"--\"]), array([{}]))\n",
         list.join(", ")
     );
-    cell.inside(&format!("exec python3 -c '{}'", script.replace('\'', r"'\''"))).run()
+    container.inside(&format!("exec python3 -c '{}'", script.replace('\'', r"'\''"))).run()
 }
 
 /// A bytes literal of Python's, for printable text and escapes.
@@ -28,7 +28,7 @@ fn rubbish_and_what_steers_loaders_shells_and_libraries_changes_no_boot() {
         return;
     }
     let shows = "type = \"oneshot\"\ncommand = [\"/usr/bin/env\", \"-0\"]\n";
-    let cell = Cell::new().etc("services.d/hello.toml", HELLO).etc("services.d/shows.toml", shows);
+    let container = BareContainer::new().etc("services.d/hello.toml", HELLO).etc("services.d/shows.toml", shows);
     let entries = [
         "rubbish",
         "",
@@ -64,8 +64,8 @@ fn rubbish_and_what_steers_loaders_shells_and_libraries_changes_no_boot() {
         "BASH_FUNC_touch%%=() { echo > /out/evil-ran; }",
         "MALLOC_PERTURB_=1",
     ];
-    let out = cell.out();
-    let ended = with_entries(cell, &entries);
+    let out = container.out();
+    let ended = with_entries(container, &entries);
     says("rubbish", &ended, 0, &["it runs as 1234:2345", "name with blanks=kept", "HOME=/", "USER=app"]);
     assert!(!out.join("evil-ran").exists());
     let all = text(&ended);
@@ -78,8 +78,8 @@ fn a_variable_that_is_there_twice_makes_nobody_root() {
         return;
     }
     for entries in [["PUID=0", "PUID=1234"], ["PUID=1234", "PUID=0"], ["PUID=", "PUID=0"], ["PUID=0", "PUID="]] {
-        let cell = Cell::new().etc("services.d/hello.toml", HELLO);
-        let ended = with_entries(cell, &[&entries[..], &["PGID=2345"]].concat());
+        let container = BareContainer::new().etc("services.d/hello.toml", HELLO);
+        let ended = with_entries(container, &[&entries[..], &["PGID=2345"]].concat());
         let all = text(&ended);
         let runs =
             ended.code == Some(0) && (all.contains("it runs as 1234:2345") || all.contains("it runs as 1000:2345"));
@@ -118,16 +118,16 @@ fn the_program_that_runs_is_the_one_that_the_services_user_finds_in_its_path() {
         ("/two:", "/two/tool"),
     ] {
         let found = format!("ran {ran}");
-        let cell = || Cell::new().app().broken(PLACES).broken("cp one/tool tool");
-        let service = cell().env("PATH", path).etc("services.d/a.toml", once).run();
+        let container = || BareContainer::new().app().broken(PLACES).broken("cp one/tool tool");
+        let service = container().env("PATH", path).etc("services.d/a.toml", once).run();
         says(&format!("container: {path}"), &service, 0, &[&found]);
-        let main = cell().env("PATH", path).command(&["tool"]).run();
+        let main = container().env("PATH", path).command(&["tool"]).run();
         says(&format!("main: {path}"), &main, 0, &[&found]);
-        let user = Cell::new().broken(PLACES).broken("cp one/tool tool").user(1000, 1000, "");
+        let user = BareContainer::new().broken(PLACES).broken("cp one/tool tool").user(1000, 1000, "");
         let user = user.env("PATH", path).etc("services.d/a.toml", once).run();
         says(&format!("without root: {path}"), &user, 0, &[&found]);
         let own = format!("{once}environment = {{ PATH = \"{path}\" }}\n");
-        let own = cell().env("PATH", "/bin").etc("services.d/a.toml", &own).run();
+        let own = container().env("PATH", "/bin").etc("services.d/a.toml", &own).run();
         says(&format!("own: {path}"), &own, 0, &[&found]);
     }
 }

@@ -1,18 +1,18 @@
 //! Who one is without root, or with a root that is nobody outside.
 
-use super::{Cell, hello, says, text};
-use crate::support::jail::{Jail, possible, subordinate_ids_possible};
+use super::{BareContainer, hello, says, text};
+use crate::support::try_container::{TryContainer, possible, subordinate_ids_possible};
 
 const WHO: &str =
     r#"echo "HOME=$HOME USER=$USER LOGNAME=$LOGNAME uid=$(id -u) name=$(id -un) groups=$(id -G) umask=$(umask)""#;
 
-fn who() -> Cell {
-    Cell::new().command(&["/bin/sh", "-c", WHO])
+fn who() -> BareContainer {
+    BareContainer::new().command(&["/bin/sh", "-c", WHO])
 }
 
 /// The line of [`WHO`].
-fn said(name: &str, cell: Cell) -> String {
-    let ended = cell.run();
+fn said(name: &str, container: BareContainer) -> String {
+    let ended = container.run();
     says(name, &ended, 0, &["HOME="]);
     text(&ended)
 }
@@ -25,14 +25,14 @@ fn an_unknown_uid_gets_a_line_where_the_file_alone_can_be_written() {
     if !possible() {
         return;
     }
-    let shows = |cell: Cell| {
-        cell.inside("echo inode $(stat -c %i /etc/passwd)").command(&[
+    let shows = |container: BareContainer| {
+        container.inside("echo inode $(stat -c %i /etc/passwd)").command(&[
             "/bin/sh",
             "-c",
             "id -un; echo inode $(stat -c %i:%a:%u:%g /etc/passwd); cat /etc/passwd",
         ])
     };
-    let ended = shows(Cell::new().broken(OPENSHIFT).user(1_000_650_000, 0, "")).run();
+    let ended = shows(BareContainer::new().broken(OPENSHIFT).user(1_000_650_000, 0, "")).run();
     let all = text(&ended);
     says(
         "OpenShift",
@@ -45,7 +45,7 @@ fn an_unknown_uid_gets_a_line_where_the_file_alone_can_be_written() {
     assert!(all.contains(&format!("inode {inode}:664:0:0\n")), "{all}");
     // A last line without its newline gets it, a name that is taken is not used twice.
     let odd = "printf 'app:x:7:7::/:/bin/sh\\nlast:x:8:8::/:/bin/sh' >> etc/passwd";
-    let ended = shows(Cell::new().broken(OPENSHIFT).broken(odd).user(4242, 0, "")).run();
+    let ended = shows(BareContainer::new().broken(OPENSHIFT).broken(odd).user(4242, 0, "")).run();
     let lines = "app:x:7:7::/:/bin/sh\nlast:x:8:8::/:/bin/sh\napp-4242:x:4242:0::/tmp:/sbin/nologin\n";
     says("a name that is taken", &ended, 0, &["app-4242\n", lines]);
 }
@@ -75,12 +75,12 @@ fn a_file_that_is_the_hosts_or_a_link_or_has_two_names_is_not_appended_to() {
         ("not writable", ":", "skipped /etc/passwd: 4242:7 may not write /etc; "),
     ];
     for (name, broken, told) in cases {
-        let cell = Cell::new().broken(broken).user(4242, 7, "").command(&[
+        let container = BareContainer::new().broken(broken).user(4242, 7, "").command(&[
             "/bin/sh",
             "-c",
             "echo USER=$USER HOME=$HOME; cat /etc/passwd",
         ]);
-        let ended = cell.run();
+        let ended = container.run();
         says(name, &ended, 0, &[told, "USER=app HOME=/tmp\n", old]);
         assert!(!text(&ended).contains("4242:7:"), "{name}: {}", text(&ended));
     }
@@ -110,9 +110,9 @@ fn home_is_the_best_that_there_is_and_the_top_only_in_the_end() {
     ];
     for (made, given, home, told) in cases {
         let name = format!("{made:?} {given}");
-        let cell = who().user(4242, 7, "").etc("stepdown.toml", declared).broken(&made.join("\n"));
-        let cell = if given.is_empty() { cell } else { cell.env("HOME", given) };
-        let all = said(&name, cell);
+        let container = who().user(4242, 7, "").etc("stepdown.toml", declared).broken(&made.join("\n"));
+        let container = if given.is_empty() { container } else { container.env("HOME", given) };
+        let all = said(&name, container);
         assert!(all.contains(&format!("HOME={home} USER=")), "{name}: {all}");
         match told {
             Some(told) => assert!(all.contains(told), "{name}: {all}"),
@@ -126,11 +126,11 @@ fn groups_and_umask_are_those_that_were_given_or_asked_for() {
     if !possible() {
         return;
     }
-    let cell = || who().user(4242, 7, "44,7,109").inside("umask 027");
-    assert!(said("given", cell()).contains("uid=4242 name="), "it runs");
-    assert!(said("given", cell()).contains("groups=7 44 109 umask=0027"));
-    assert!(said("asked", cell().env("UMASK", "002")).contains("groups=7 44 109 umask=0002"));
-    assert!(said("declared", cell().etc("stepdown.toml", "[app]\numask = \"077\"\n")).contains("umask=0077"));
+    let container = || who().user(4242, 7, "44,7,109").inside("umask 027");
+    assert!(said("given", container()).contains("uid=4242 name="), "it runs");
+    assert!(said("given", container()).contains("groups=7 44 109 umask=0027"));
+    assert!(said("asked", container().env("UMASK", "002")).contains("groups=7 44 109 umask=0002"));
+    assert!(said("declared", container().etc("stepdown.toml", "[app]\numask = \"077\"\n")).contains("umask=0077"));
 }
 
 #[test]
@@ -164,11 +164,12 @@ fn in_a_user_namespace_it_is_said_who_one_is_outside() {
         return;
     }
     let hello = "type = \"oneshot\"\ncommand = [\"/bin/echo\", \"it runs\"]\n";
-    let jail =
-        |uid: &str| Jail::new().env("PUID", uid).env("PGID", "2345").service("hello.toml", hello).subordinate_ids();
-    let ended = jail("1234").run().expect(0);
+    let container = |uid: &str| {
+        TryContainer::new().env("PUID", uid).env("PGID", "2345").service("hello.toml", hello).subordinate_ids()
+    };
+    let ended = container("1234").run().expect(0);
     says("mapped", &ended, 0, &["(1234:2345), on the host 101233:102344 (rootless: 0 here is 65534 there)"]);
-    let ended = jail("70000").run().expect(100);
+    let ended = container("70000").run().expect(100);
     says(
         "not mapped",
         &ended,
@@ -184,7 +185,7 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
     if !possible() {
         return;
     }
-    let one = |cell: Cell| cell.unshare(&["--user", "--map-root-user"]);
+    let one = |container: BareContainer| container.unshare(&["--user", "--map-root-user"]);
     let ended = one(hello()).run();
     says(
         "PUID=1234",
@@ -193,7 +194,7 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
         &["PUID=1234: uid 1234 is not mapped in this user namespace (mapped: 0); choose a uid of that range"],
     );
     // This one is root outside too, and no ordinary user.
-    let root = || Cell::new().etc("services.d/hello.toml", super::HELLO).env("PUID", "0").env("PGID", "0");
+    let root = || BareContainer::new().etc("services.d/hello.toml", super::HELLO).env("PUID", "0").env("PGID", "0");
     says("PUID=0", &one(root()).run(), 100, &["PUID=0: uid 0 is root; "]);
     let allowed = root().etc("stepdown.toml", "[app]\nallow_root = true\n");
     says("allowed", &one(allowed).run(), 0, &["it runs as 0:0"]);
@@ -207,31 +208,31 @@ fn who_answers_for_a_taken_uid_is_said_as_it_is() {
     }
     let taken = "echo other:x:1234:2345::/:/bin/sh >> etc/passwd";
     let asks = ["/bin/sh", "-c", "echo answers $(id -un)"];
-    let cell = || Cell::new().app().size("size=400k").broken(taken).command(&asks);
+    let container = || BareContainer::new().app().size("size=400k").broken(taken).command(&asks);
     let ours = "uid 1234 is also other's: lookups by number answer `app`";
-    says("written", &cell().run(), 0, &[ours, "answers app\n"]);
+    says("written", &container().run(), 0, &[ours, "answers app\n"]);
     let theirs = "uid 1234 is other's too: lookups by number still answer `other`";
     let read_only = "mount --bind etc etc; mount -o remount,bind,ro etc";
-    says("read-only", &cell().broken(read_only).run(), 0, &[theirs, "answers other\n"]);
+    says("read-only", &container().broken(read_only).run(), 0, &[theirs, "answers other\n"]);
     let bound = "cp etc/passwd hosts; mount --bind hosts etc/passwd";
-    says("bound", &cell().broken(bound).run(), 0, &[theirs, "answers other\n"]);
+    says("bound", &container().broken(bound).run(), 0, &[theirs, "answers other\n"]);
     let full = "dd if=/dev/zero of=fill bs=4k 2> \"$0/dd\" || :";
     let undone = "/etc/passwd stays as it was, lookups answer as before; not done: account app (1234:2345) added; app placed \
         before other, which has uid 1234 too";
-    says("full", &cell().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
+    says("full", &container().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
 }
 
 /// A root oneshot that gives the app user another uid: the plan made afterwards says what is owned by whom, and it is done.
 #[test]
 fn what_a_root_oneshot_changes_of_the_account_is_planned_and_done_anew() {
-    if !crate::support::jail::possible() {
+    if !crate::support::try_container::possible() {
         return;
     }
     let changes = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \
         \"sed -i 's/^app:x:1234:/app:x:4321:/' /etc/passwd; chmod 666 /etc/passwd\"]\n";
     let container = "[[own]]\npath = \"/vol\"\n[[directory]]\npath = \"/vol/made\"\nclean = [\"*\"]\n";
     let looks = "stat -c 'it is %n %u' /vol /vol/made /vol/file; echo it runs as $(id -u)";
-    let ended = Cell::new()
+    let ended = BareContainer::new()
         .etc("stepdown.toml", container)
         .etc("services.d/changes.toml", changes)
         .broken(

@@ -1,7 +1,7 @@
 //! Machines that lack what every container has, or have something else in its place.
 
-use super::{Cell, hello, says};
-use crate::support::jail::possible;
+use super::{BareContainer, hello, says};
+use crate::support::try_container::possible;
 
 const RUNS: &str = "it runs as 1234:2345";
 
@@ -32,8 +32,9 @@ fn without_an_etc_the_drop_is_by_number_and_a_file_there_is_refused() {
     if !possible() {
         return;
     }
-    let plain =
-        || Cell::new().app().command(&["/bin/sh", "-c", "touch /out/made; stat -c 'it runs as %u:%g' /out/made"]);
+    let plain = || {
+        BareContainer::new().app().command(&["/bin/sh", "-c", "touch /out/made; stat -c 'it runs as %u:%g' /out/made"])
+    };
     says("none", &plain().broken("rm -r etc").run(), 0, &[RUNS, "skipped /etc/group, /etc/passwd: there is no /etc; "]);
     let file = "/etc/services.d: cannot read the services tree: Not a directory; put the directory there, readable";
     says("file", &plain().broken("rm -r etc; touch etc").run(), 100, &[file]);
@@ -80,14 +81,15 @@ fn without_proc_or_with_a_hidden_one_it_boots_and_stops_what_it_started() {
         ("umount proc; mount -t proc -o subset=pid proc proc", None),
     ];
     for (broken, told) in cases {
-        let cell = hello().etc("services.d/web.toml", stubborn).etc("services.d/other.toml", of_another).broken(broken);
-        let running = cell.start();
-        running.wait_for_line(|line| line.contains("| serves"), crate::support::jail::LIMIT);
-        running.wait_for_line(|line| line.contains("| other: up"), crate::support::jail::LIMIT);
-        running.wait_for_line(|line| line.contains("| hello: done"), crate::support::jail::LIMIT);
+        let container =
+            hello().etc("services.d/web.toml", stubborn).etc("services.d/other.toml", of_another).broken(broken);
+        let running = container.start();
+        running.wait_for_line(|line| line.contains("| serves"), crate::support::try_container::LIMIT);
+        running.wait_for_line(|line| line.contains("| other: up"), crate::support::try_container::LIMIT);
+        running.wait_for_line(|line| line.contains("| hello: done"), crate::support::try_container::LIMIT);
         let first = running.pid_one();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGTERM).unwrap();
-        let ended = running.wait(crate::support::jail::LIMIT);
+        let ended = running.wait(crate::support::try_container::LIMIT);
         says(
             broken,
             &ended,
@@ -119,7 +121,7 @@ fn without_the_null_device_services_get_an_empty_input() {
         says(broken, &ended, 0, &[RUNS, "| read to the end", told]);
     }
     let asked = hello().etc("services.d/asked.toml", health).broken("umount dev/null; rm dev/null").start();
-    asked.wait_for_line(|line| line.contains("asked: up"), crate::support::jail::LIMIT);
+    asked.wait_for_line(|line| line.contains("asked: up"), crate::support::try_container::LIMIT);
 }
 
 #[test]
@@ -127,12 +129,12 @@ fn a_working_directory_that_is_gone_is_the_top() {
     if !possible() {
         return;
     }
-    let cell = Cell::new().app().inside("mkdir /gone\ncd /gone\nrmdir /gone").command(&["/bin/pwd"]);
-    let ended = cell.run();
+    let container = BareContainer::new().app().inside("mkdir /gone\ncd /gone\nrmdir /gone").command(&["/bin/pwd"]);
+    let ended = container.run();
     says("gone", &ended, 0, &["the working directory is gone: the main command starts in /"]);
     assert!(ended.lines.iter().any(|line| line.text == "/"), "{ended:#?}");
     // One that only root may enter is inherited, as gosu and tini leave it.
-    let closed = Cell::new().app().broken("mkdir -m 0700 root").inside("cd /root").command(&["/bin/pwd"]);
+    let closed = BareContainer::new().app().broken("mkdir -m 0700 root").inside("cd /root").command(&["/bin/pwd"]);
     says("closed", &closed.run(), 0, &["/root\n"]);
 }
 
@@ -141,12 +143,12 @@ fn no_environment_and_a_megabyte_of_it_both_arrive() {
     if !possible() {
         return;
     }
-    let ended = Cell::new().command(&["/usr/bin/env"]).run();
+    let ended = BareContainer::new().command(&["/usr/bin/env"]).run();
     let mut lines: Vec<_> = ended.lines.iter().map(|line| line.text.as_str()).collect();
     lines.sort_unstable();
     let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert_eq!((ended.code, lines), (Some(0), vec!["HOME=/tmp", "LOGNAME=app", path, "USER=app"]));
-    let big = (0..11).fold(hello(), |cell, at| cell.env(&format!("BIG_{at}"), &"x".repeat(100_000)));
+    let big = (0..11).fold(hello(), |container, at| container.env(&format!("BIG_{at}"), &"x".repeat(100_000)));
     let counts = "type = \"oneshot\"\ncommand = [\"/bin/sh\", \"-c\", \"env | wc -c\"]\n";
     let ended = big.etc("services.d/counts.toml", counts).run();
     says("a megabyte", &ended, 0, &["it runs as 1234:2345"]);
@@ -190,7 +192,7 @@ fn a_restart_gives_away_nothing_that_the_app_has_moved_into_a_declared_place() {
         chown 1234:2345 vol";
     let looks = "type = \"oneshot\"\nuser = \"root\"\n\
         command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/*/secret\"]\n";
-    let cell = hello().etc("stepdown.toml", container).etc("services.d/looks.toml", looks).broken(broken);
+    let container = hello().etc("stepdown.toml", container).etc("services.d/looks.toml", looks).broken(broken);
     let told = [
         "/vol/data: left 1 entry as found: is uid 0's, and others than root can move things into its place (/vol/data)",
         "write `take_over = true` below this [[own]]",
@@ -198,7 +200,7 @@ fn a_restart_gives_away_nothing_that_the_app_has_moved_into_a_declared_place() {
         "/vol/data/secret 0:0",
         "/vol/made/secret 0:0",
     ];
-    says("moved", &cell.run(), 0, &told);
+    says("moved", &container.run(), 0, &told);
 }
 
 /// The first boot of an image: what lies below a directory that becomes the app's in this boot was put there by root.
@@ -208,7 +210,7 @@ fn what_the_image_has_below_a_directory_that_becomes_the_apps_becomes_so_too() {
         return;
     }
     let container = "[[directory]]\npath = \"/vol\"\n[[own]]\npath = \"/vol/data\"\n";
-    let cell = hello().etc("stepdown.toml", container).broken("mkdir -p vol/data; touch vol/data/file");
+    let container = hello().etc("stepdown.toml", container).broken("mkdir -p vol/data; touch vol/data/file");
     let looks = "command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/data/file\"]\ntype = \"oneshot\"\n";
-    says("image", &cell.etc("services.d/looks.toml", looks).run(), 0, &["/vol/data/file 1234:2345"]);
+    says("image", &container.etc("services.d/looks.toml", looks).run(), 0, &["/vol/data/file 1234:2345"]);
 }

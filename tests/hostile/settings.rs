@@ -1,9 +1,9 @@
 //! Settings that contradict each other, or the machine.
 
-use super::{Cell, hello, says};
-use crate::support::jail::possible;
+use super::{BareContainer, hello, says};
+use crate::support::try_container::possible;
 
-fn configured(toml: &str) -> Cell {
+fn configured(toml: &str) -> BareContainer {
     hello().etc("stepdown.toml", toml)
 }
 
@@ -13,7 +13,7 @@ fn puid_without_root_is_ignored_and_said_so_once() {
         return;
     }
     let line = "PUID=1234 and PGID=2345 are ignored: this container runs as 4242:7 and cannot change that";
-    let bare = Cell::new().app().user(4242, 7, "").command(&["/bin/true"]).run();
+    let bare = BareContainer::new().app().user(4242, 7, "").command(&["/bin/true"]).run();
     let with_service = hello().user(4242, 7, "").run();
     says("a bare command", &bare, 0, &[line]);
     says("a service", &with_service, 0, &[line, "it runs as 4242:7"]);
@@ -27,7 +27,7 @@ fn contradictions_end_with_100_and_what_to_write_instead() {
     if !possible() {
         return;
     }
-    let zero = |cell: Cell| cell.env("PUID", "0").env("PGID", "0");
+    let zero = |container: BareContainer| container.env("PUID", "0").env("PGID", "0");
     let dropped = configured("drop = \"app\"\n[app]\nallow_root = true\n");
     let kept =
         configured("drop = \"app\"\n").etc("services.d/r.toml", "command = [\"sleep\", \"9\"]\nuser = \"root\"\n");
@@ -49,8 +49,8 @@ fn contradictions_end_with_100_and_what_to_write_instead() {
         ),
         ("-1", hello().env("PUID", "-1"), "PUID=-1: "),
     ];
-    for (name, cell, told) in cases {
-        let ended = cell.run();
+    for (name, container, told) in cases {
+        let ended = container.run();
         says(name, &ended, 100, &["stepdown: error: cannot start, ", told]);
         assert!(!ended.lines.iter().any(|line| line.text.contains("it runs as")), "{name}: {ended:#?}");
     }
@@ -81,8 +81,8 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
             "/data is 0:0 0700\nstepdown:   help: on the host: `chown -R 4242:7`",
         ),
     ];
-    for (cell, told) in cases {
-        let ended = cell.run();
+    for (container, told) in cases {
+        let ended = container.run();
         says(told, &ended, 111, &["cannot give /data to ", told]);
         assert!(!ended.lines.iter().any(|line| line.text.contains("it runs as")), "{told}: {ended:#?}");
     }

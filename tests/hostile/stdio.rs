@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::{Cell, says, text};
-use crate::support::jail::{LIMIT, possible};
+use super::{BareContainer, says, text};
+use crate::support::try_container::{LIMIT, possible};
 
 const LOOK: &str = "ls -l /proc/self/fd > /out/seen; echo heard; exit 7";
 
@@ -16,10 +16,10 @@ fn each_combination_of_closed_descriptors_boots_and_none_of_them_is_somebody_els
         for null in [true, false] {
             let closed: Vec<i32> = (0..3).filter(|fd| bits & (1 << fd) != 0).collect();
             let name = format!("closed {closed:?}, /dev/null: {null}");
-            let cell = Cell::new().app().closed(&closed).command(&["/bin/sh", "-c", LOOK]);
-            let cell = if null { cell } else { cell.broken("umount dev/null; rm dev/null") };
-            let out = cell.out();
-            let (ended, _home) = cell.start().wait_keeping(LIMIT);
+            let container = BareContainer::new().app().closed(&closed).command(&["/bin/sh", "-c", LOOK]);
+            let container = if null { container } else { container.broken("umount dev/null; rm dev/null") };
+            let out = container.out();
+            let (ended, _home) = container.start().wait_keeping(LIMIT);
             let seen =
                 fs::read_to_string(out.join("seen")).unwrap_or_else(|cause| panic!("{name}: {cause}; {ended:#?}"));
             says(&name, &ended, 7, &[]);
@@ -53,13 +53,13 @@ fn check_names_the_cron_jobs_whose_output_would_be_lost() {
     }
     let job = "# nightly\n0 3 * * * root /usr/bin/backup >/proc/1/fd/1 2>/proc/1/fd/2\n";
     let script = "#!/bin/sh\nexec report > /proc/1/fd/1\n";
-    let cell = Cell::new()
+    let container = BareContainer::new()
         .app()
         .etc("services.d/web.toml", "command = [\"sleep\", \"600\"]\n")
         .etc("cron.d/backup", job)
         .etc("cron.daily/report", script)
         .etc("crontab", "17 * * * * root true\n");
-    let ended = cell.command(&["/stepdown", "check"]).run();
+    let ended = container.command(&["/stepdown", "check"]).run();
     let named = "cannot be opened under a protected PID 1; write /dev/";
     says(
         "cron",

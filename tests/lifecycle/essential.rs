@@ -3,34 +3,34 @@
 use stepdown::config::service::RestartPolicy;
 use stepdown::supervise::{Event, Start};
 
-use crate::support::engine::draft::{longrun, main_command, oneshot};
-use crate::support::engine::scene::Scene;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
 
 #[test]
 fn its_end_for_good_ends_the_container_with_its_code() {
-    let mut scene = Scene::begun(&[longrun("web").restart(RestartPolicy::Never).essential(), longrun("other")]);
-    scene.executed("web");
-    scene.executed("other");
-    scene.exits("web", 9);
-    scene.exits("other", 0);
-    assert_eq!(scene.exit(), Some(9));
+    let mut scenario = Scenario::begun(&[longrun("web").restart(RestartPolicy::Never).essential(), longrun("other")]);
+    scenario.executed("web");
+    scenario.executed("other");
+    scenario.exits("web", 9);
+    scenario.exits("other", 0);
+    assert_eq!(scenario.exit(), Some(9));
 }
 
 #[test]
 fn a_crash_that_is_restarted_does_not() {
-    let mut scene = Scene::begun(&[longrun("web").essential()]);
-    scene.exits("web", 9);
-    assert_eq!((scene.state("web"), scene.exit()), ("backoff", None));
+    let mut scenario = Scenario::begun(&[longrun("web").essential()]);
+    scenario.exits("web", 9);
+    assert_eq!((scenario.state("web"), scenario.exit()), ("backoff", None));
 }
 
 #[test]
 fn at_its_limit_it_leaves_the_code_of_its_last_end_and_never_0() {
     for (last, code) in [(7, 7), (0, 1)] {
-        let mut scene = Scene::begun(&[longrun("web").limit(2).essential()]);
-        scene.exits("web", 5);
-        scene.wait(1.0);
-        scene.exits("web", last);
-        assert_eq!(scene.exit(), Some(code));
+        let mut scenario = Scenario::begun(&[longrun("web").limit(2).essential()]);
+        scenario.exits("web", 5);
+        scenario.wait(1.0);
+        scenario.exits("web", last);
+        assert_eq!(scenario.exit(), Some(code));
     }
 }
 
@@ -38,56 +38,57 @@ fn at_its_limit_it_leaves_the_code_of_its_last_end_and_never_0() {
 fn a_longrun_that_ends_well_and_rests_leaves_its_own_code() {
     let draft = longrun("web").restart(RestartPolicy::OnFailure).success_codes(&[0, 3]).essential();
     for code in [0, 3] {
-        let mut scene = Scene::begun(std::slice::from_ref(&draft));
-        scene.exits("web", code);
-        assert_eq!(scene.exit(), Some(code));
+        let mut scenario = Scenario::begun(std::slice::from_ref(&draft));
+        scenario.exits("web", code);
+        assert_eq!(scenario.exit(), Some(code));
     }
 }
 
 #[test]
 fn a_oneshot_that_is_done_ends_nothing() {
-    let mut scene = Scene::begun(&[oneshot("init").essential(), longrun("web")]);
-    scene.exits("init", 0);
-    assert_eq!(scene.exit(), None);
+    let mut scenario = Scenario::begun(&[oneshot("init").essential(), longrun("web")]);
+    scenario.exits("init", 0);
+    assert_eq!(scenario.exit(), None);
 }
 
 #[test]
 fn a_requirement_gives_its_code() {
-    let mut scene = Scene::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b").essential()]);
-    scene.exits("a", 77);
-    assert_eq!(scene.exit(), Some(77));
+    let mut scenario =
+        Scenario::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b").essential()]);
+    scenario.exits("a", 77);
+    assert_eq!(scenario.exit(), Some(77));
 }
 
 #[test]
 fn a_requirement_that_was_left_out_gives_111() {
-    let scene = Scene::begun(&[oneshot("a").start(Start::Skipped), longrun("c").requires("a").essential()]);
-    assert_eq!(scene.exit(), Some(111));
+    let scenario = Scenario::begun(&[oneshot("a").start(Start::Skipped), longrun("c").requires("a").essential()]);
+    assert_eq!(scenario.exit(), Some(111));
 }
 
 #[test]
 fn a_service_that_cannot_be_started_gives_127_or_126() {
     for (errno, code) in [(2, 127), (12, 126)] {
-        let mut scene = Scene::new(&[longrun("web").limit(1).essential()]);
-        scene.refuse("web", errno);
-        scene.send(Event::Begin);
-        assert_eq!(scene.exit(), Some(code));
+        let mut scenario = Scenario::new(&[longrun("web").limit(1).essential()]);
+        scenario.refuse("web", errno);
+        scenario.send(Event::Begin);
+        assert_eq!(scenario.exit(), Some(code));
     }
 }
 
 #[test]
 fn its_code_counts_more_than_that_of_a_main_command_which_was_only_told_to_stop() {
-    let mut scene = Scene::begun(&[longrun("db").restart(RestartPolicy::Never).essential(), main_command()]);
-    scene.executed("db");
-    scene.executed("main");
-    scene.exits("db", 5);
-    scene.exits("main", 0);
-    assert_eq!(scene.exit(), Some(5));
+    let mut scenario = Scenario::begun(&[longrun("db").restart(RestartPolicy::Never).essential(), main_command()]);
+    scenario.executed("db");
+    scenario.executed("main");
+    scenario.exits("db", 5);
+    scenario.exits("main", 0);
+    assert_eq!(scenario.exit(), Some(5));
 }
 
 #[test]
 fn nothing_is_started_in_the_moment_in_which_it_fails() {
-    let mut scene = Scene::begun(&[oneshot("init").essential(), longrun("after").after("init")]);
-    scene.look();
-    scene.exits("init", 1);
-    assert_eq!(scene.started(), [""; 0]);
+    let mut scenario = Scenario::begun(&[oneshot("init").essential(), longrun("after").after("init")]);
+    scenario.look();
+    scenario.exits("init", 1);
+    assert_eq!(scenario.started(), [""; 0]);
 }

@@ -5,45 +5,45 @@ use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, GivenUp, ProbeResult, Readiness, Report, StatusReason};
 
 use super::seconds;
-use crate::support::engine::draft::{longrun, oneshot};
-use crate::support::engine::scene::Scene;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
 fn a_service_that_says_so_itself_is_not_up_before() {
-    let mut scene = Scene::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
-    scene.look();
-    scene.executed("db");
-    assert_eq!(scene.started(), [""; 0]);
-    scene.ready("db");
-    assert_eq!(scene.started(), ["web"]);
+    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
+    scenario.look();
+    scenario.executed("db");
+    assert_eq!(scenario.started(), [""; 0]);
+    scenario.ready("db");
+    assert_eq!(scenario.started(), ["web"]);
 }
 
 #[test]
 fn readiness_said_before_the_exec_was_seen_counts() {
-    let mut scene = Scene::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
-    scene.ready("db");
-    assert_eq!(scene.state("db"), "up");
-    scene.executed("db");
-    scene.ready("db");
-    scene.wait(10.0);
-    assert_eq!(scene.state("db"), "up");
+    let mut scenario = Scenario::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    scenario.ready("db");
+    assert_eq!(scenario.state("db"), "up");
+    scenario.executed("db");
+    scenario.ready("db");
+    scenario.wait(10.0);
+    assert_eq!(scenario.state("db"), "up");
 }
 
 #[test]
 fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() {
     let draft = longrun("db").says_ready(Some(seconds(5))).stop(Signal::INT, Some(seconds(2)), true);
-    let mut scene = Scene::begun(&[draft]);
-    let id = scene.id("db");
-    scene.executed("db");
-    scene.wait(5.0);
-    assert!(scene.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
-    assert_eq!(scene.state("db"), "stopping");
-    scene.ready("db");
-    assert_eq!(scene.state("db"), "stopping");
-    scene.wait(2.0);
-    assert_eq!(scene.signals(), ["db group: SIGKILL"]);
-    scene.dies("db", Signal::KILL);
-    assert_eq!(scene.state("db"), "backoff");
+    let mut scenario = Scenario::begun(&[draft]);
+    let id = scenario.id("db");
+    scenario.executed("db");
+    scenario.wait(5.0);
+    assert!(scenario.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
+    assert_eq!(scenario.state("db"), "stopping");
+    scenario.ready("db");
+    assert_eq!(scenario.state("db"), "stopping");
+    scenario.wait(2.0);
+    assert_eq!(scenario.signals(), ["db group: SIGKILL"]);
+    scenario.dies("db", Signal::KILL);
+    assert_eq!(scenario.state("db"), "backoff");
 }
 
 #[test]
@@ -51,65 +51,65 @@ fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_o
     let ready = Readiness::Probed { interval: seconds(1), timeout: Some(seconds(13)) };
     let mut draft = longrun("db");
     draft.spec.ready = ready;
-    let mut scene = Scene::begun(&[draft]);
-    let id = scene.id("db");
-    scene.executed("db");
+    let mut scenario = Scenario::begun(&[draft]);
+    let id = scenario.id("db");
+    scenario.executed("db");
     let (mut said, mut asks) = (Vec::new(), 0);
-    while scene.state("db") == "starting" {
-        for action in scene.look() {
+    while scenario.state("db") == "starting" {
+        for action in scenario.look() {
             match action {
                 Action::Probe { .. } => {
                     asks += 1;
-                    let why = format!("refused {}", if scene.now() < 8.0 { "early" } else { "late" });
-                    scene.send(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
+                    let why = format!("refused {}", if scenario.now() < 8.0 { "early" } else { "late" });
+                    scenario.send(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
                 }
                 Action::Report(Report::NotYet { since, why, .. }) => said.push((since.as_secs(), why)),
                 _ => {}
             }
         }
-        scene.wait(0.1);
+        scenario.wait(0.1);
     }
     assert!(asks > 13, "{asks}");
     assert_eq!(said, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
     let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
-    assert!(scene.look().contains(&Action::Report(last)));
-    scene.dies("db", Signal::TERM);
+    assert!(scenario.look().contains(&Action::Report(last)));
+    scenario.dies("db", Signal::TERM);
     let why = GivenUp::NotReady { after: seconds(13), answer: Some("refused late".to_owned()) };
-    assert_eq!((scene.state("db"), scene.status("db").why), ("backoff", Some(StatusReason::GivenUp(why))));
+    assert_eq!((scenario.state("db"), scenario.status("db").why), ("backoff", Some(StatusReason::GivenUp(why))));
 }
 
 #[test]
 fn ending_well_after_not_being_ready_in_time_is_a_failure_all_the_same() {
     let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::OnFailure);
-    let mut scene = Scene::begun(&[draft]);
-    scene.wait(5.0);
-    scene.exits("db", 0);
-    assert_eq!(scene.state("db"), "backoff");
+    let mut scenario = Scenario::begun(&[draft]);
+    scenario.wait(5.0);
+    scenario.exits("db", 0);
+    assert_eq!(scenario.state("db"), "backoff");
 }
 
 #[test]
 fn a_service_without_a_stop_timeout_that_must_end_has_the_whole_budget() {
-    let mut scene = Scene::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
-    scene.wait(5.0);
-    assert_eq!(scene.deadline(), Some(13.0));
+    let mut scenario = Scenario::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
+    scenario.wait(5.0);
+    assert_eq!(scenario.deadline(), Some(13.0));
 }
 
 #[test]
 fn a_oneshot_is_done_when_it_ends_whatever_its_readiness() {
-    let mut scene = Scene::begun(&[oneshot("job").says_ready(Some(seconds(1))), longrun("web").requires("job")]);
-    scene.ready("job");
-    scene.wait(2.0);
-    assert_eq!(scene.state("job"), "starting");
-    scene.exits("job", 0);
-    assert_eq!((scene.state("job"), scene.state("web")), ("done", "starting"));
+    let mut scenario = Scenario::begun(&[oneshot("job").says_ready(Some(seconds(1))), longrun("web").requires("job")]);
+    scenario.ready("job");
+    scenario.wait(2.0);
+    assert_eq!(scenario.state("job"), "starting");
+    scenario.exits("job", 0);
+    assert_eq!((scenario.state("job"), scenario.state("web")), ("done", "starting"));
 }
 
 #[test]
 fn what_we_ended_because_it_was_not_ready_leaves_no_code_of_an_ordered_stop() {
     let draft = longrun("db").says_ready(Some(seconds(5))).restart(RestartPolicy::Never).essential();
-    let mut scene = Scene::begun(&[draft]);
-    scene.executed("db");
-    scene.wait(5.0);
-    scene.exits("db", 143);
-    assert_eq!(scene.exit(), Some(1));
+    let mut scenario = Scenario::begun(&[draft]);
+    scenario.executed("db");
+    scenario.wait(5.0);
+    scenario.exits("db", 143);
+    assert_eq!(scenario.exit(), Some(1));
 }

@@ -3,40 +3,40 @@
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Start, StatusReason};
 
-use crate::support::engine::draft::{longrun, main_command, oneshot};
-use crate::support::engine::scene::Scene;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
 
 /// A web server on a database, both up.
-fn two() -> Scene {
-    let mut scene = Scene::begun(&[longrun("db"), longrun("web").requires("db")]);
-    scene.executed("db");
-    scene.executed("web");
-    scene.look();
-    scene
+fn two() -> Scenario {
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
+    scenario.executed("db");
+    scenario.executed("web");
+    scenario.look();
+    scenario
 }
 
 #[test]
 fn a_stop_takes_dependents_down_first() {
-    let mut scene = two();
-    scene.ask_stop("db");
-    assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
-    scene.exits("web", 0);
-    assert_eq!(scene.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
-    scene.exits("db", 0);
-    assert_eq!((scene.state("db"), scene.state("web"), scene.status("db").wanted), ("down", "down", false));
-    assert_eq!(scene.status("db").why, Some(StatusReason::Held(None)));
-    assert_eq!(scene.status("web").why, Some(StatusReason::Held(Some(scene.id("db")))));
+    let mut scenario = two();
+    scenario.ask_stop("db");
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.exits("web", 0);
+    assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+    scenario.exits("db", 0);
+    assert_eq!((scenario.state("db"), scenario.state("web"), scenario.status("db").wanted), ("down", "down", false));
+    assert_eq!(scenario.status("db").why, Some(StatusReason::Held(None)));
+    assert_eq!(scenario.status("web").why, Some(StatusReason::Held(Some(scenario.id("db")))));
 }
 
 #[test]
 fn the_container_stays_although_somebody_has_stopped_all_of_it() {
-    let mut scene = two();
-    scene.ask_stop("db");
-    scene.exits("web", 0);
-    scene.exits("db", 0);
-    assert_eq!((scene.exit(), scene.deadline()), (None, None));
-    scene.stop_signal(Signal::TERM);
-    assert_eq!(scene.exit(), Some(0));
+    let mut scenario = two();
+    scenario.ask_stop("db");
+    scenario.exits("web", 0);
+    scenario.exits("db", 0);
+    assert_eq!((scenario.exit(), scenario.deadline()), (None, None));
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.exit(), Some(0));
 }
 
 #[test]
@@ -44,125 +44,125 @@ fn a_stop_goes_through_a_oneshot_that_is_done_and_undoes_it_in_its_turn() {
     for undo in [false, true] {
         let mount = oneshot("mount").requires("db");
         let mount = if undo { mount.undo() } else { mount };
-        let mut scene = Scene::begun(&[longrun("db"), mount, longrun("web").requires("mount")]);
-        scene.executed("db");
-        scene.exits("mount", 0);
-        scene.executed("web");
-        scene.look();
-        scene.ask_stop("db");
-        assert_eq!(scene.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
-        scene.exits("web", 0);
+        let mut scenario = Scenario::begun(&[longrun("db"), mount, longrun("web").requires("mount")]);
+        scenario.executed("db");
+        scenario.exits("mount", 0);
+        scenario.executed("web");
+        scenario.look();
+        scenario.ask_stop("db");
+        assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+        scenario.exits("web", 0);
         if undo {
-            assert_eq!((scene.state("db"), scene.processes()), ("up", vec!["mount: StopCommand".to_owned()]));
-            scene.exits("mount", 0);
+            assert_eq!((scenario.state("db"), scenario.processes()), ("up", vec!["mount: StopCommand".to_owned()]));
+            scenario.exits("mount", 0);
         }
-        assert_eq!((scene.state("mount"), scene.state("db")), ("down", "stopping"));
+        assert_eq!((scenario.state("mount"), scenario.state("db")), ("down", "stopping"));
     }
 }
 
 #[test]
 fn a_stop_cancels_a_pause() {
-    let mut scene = Scene::begun(&[longrun("web"), longrun("other")]);
-    scene.executed("other");
-    scene.exits("web", 1);
-    scene.ask_stop("web");
-    assert_eq!((scene.state("web"), scene.deadline()), ("down", None));
+    let mut scenario = Scenario::begun(&[longrun("web"), longrun("other")]);
+    scenario.executed("other");
+    scenario.exits("web", 1);
+    scenario.ask_stop("web");
+    assert_eq!((scenario.state("web"), scenario.deadline()), ("down", None));
 }
 
 #[test]
 fn a_start_brings_what_it_requires() {
-    let mut scene = two();
-    scene.ask_stop("db");
-    scene.exits("web", 0);
-    scene.exits("db", 0);
-    scene.look();
-    scene.ask_start("web");
-    assert_eq!(scene.started(), ["db"]);
-    scene.executed("db");
-    assert_eq!(scene.started(), ["web"]);
+    let mut scenario = two();
+    scenario.ask_stop("db");
+    scenario.exits("web", 0);
+    scenario.exits("db", 0);
+    scenario.look();
+    scenario.ask_start("web");
+    assert_eq!(scenario.started(), ["db"]);
+    scenario.executed("db");
+    assert_eq!(scenario.started(), ["web"]);
 }
 
 #[test]
 fn a_start_ends_a_pause_and_gives_what_is_failed_another_chance() {
-    let mut scene = Scene::begun(&[longrun("web").limit(2), longrun("other")]);
-    scene.executed("other");
-    scene.exits("web", 1);
-    scene.look();
-    scene.ask_start("web");
-    assert_eq!(scene.started(), ["web"]);
-    scene.exits("web", 1);
-    assert_eq!(scene.state("web"), "failed");
-    scene.ask_start("web");
-    assert_eq!(scene.started(), ["web"]);
-    scene.exits("web", 1);
-    assert_eq!(scene.state("web"), "backoff");
+    let mut scenario = Scenario::begun(&[longrun("web").limit(2), longrun("other")]);
+    scenario.executed("other");
+    scenario.exits("web", 1);
+    scenario.look();
+    scenario.ask_start("web");
+    assert_eq!(scenario.started(), ["web"]);
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "failed");
+    scenario.ask_start("web");
+    assert_eq!(scenario.started(), ["web"]);
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "backoff");
 }
 
 #[test]
 fn a_service_that_stays_down_starts_when_it_is_asked_for() {
-    let mut scene = Scene::begun(&[longrun("manual").start(Start::Down), longrun("other")]);
-    scene.look();
-    scene.ask_start("manual");
-    assert_eq!(scene.started(), ["manual"]);
+    let mut scenario = Scenario::begun(&[longrun("manual").start(Start::Down), longrun("other")]);
+    scenario.look();
+    scenario.ask_start("manual");
+    assert_eq!(scenario.started(), ["manual"]);
 }
 
 #[test]
 fn a_restart_leaves_dependents_up_and_is_no_failure() {
-    let mut scene = two();
+    let mut scenario = two();
     for _ in 0..12 {
-        scene.ask_restart("db");
-        assert_eq!(scene.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
-        scene.exits("db", 1);
-        assert_eq!(scene.started(), ["db"]);
-        scene.executed("db");
-        scene.look();
+        scenario.ask_restart("db");
+        assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+        scenario.exits("db", 1);
+        assert_eq!(scenario.started(), ["db"]);
+        scenario.executed("db");
+        scenario.look();
     }
-    assert_eq!((scene.state("web"), scene.status("db").restarts), ("up", 0), "only what nobody asked for counts");
-    scene.exits("db", 1);
-    assert_eq!(scene.deadline(), Some(1.0));
+    assert_eq!((scenario.state("web"), scenario.status("db").restarts), ("up", 0), "only what nobody asked for counts");
+    scenario.exits("db", 1);
+    assert_eq!(scenario.deadline(), Some(1.0));
 }
 
 #[test]
 fn a_restart_of_what_is_being_stopped_brings_its_requirements_back() {
-    let mut scene = Scene::begun(&[longrun("db"), longrun("web").requires("db"), longrun("top").requires("web")]);
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db"), longrun("top").requires("web")]);
     for name in ["db", "web", "top"] {
-        scene.executed(name);
+        scenario.executed(name);
     }
-    scene.ask_stop("db");
-    scene.ask_restart("web");
-    scene.exits("web", 0);
-    assert_eq!((scene.state("db"), scene.state("web")), ("up", "starting"));
-    scene.exits("top", 0);
-    assert_eq!((scene.state("db"), scene.state("top")), ("up", "down"));
+    scenario.ask_stop("db");
+    scenario.ask_restart("web");
+    scenario.exits("web", 0);
+    assert_eq!((scenario.state("db"), scenario.state("web")), ("up", "starting"));
+    scenario.exits("top", 0);
+    assert_eq!((scenario.state("db"), scenario.state("top")), ("up", "down"));
 }
 
 #[test]
 fn a_start_while_it_stops_starts_it_again() {
-    let mut scene = two();
-    scene.ask_stop("web");
-    scene.look();
-    scene.ask_start("web");
-    scene.exits("web", 0);
-    assert_eq!(scene.started(), ["web"]);
+    let mut scenario = two();
+    scenario.ask_stop("web");
+    scenario.look();
+    scenario.ask_start("web");
+    scenario.exits("web", 0);
+    assert_eq!(scenario.started(), ["web"]);
 }
 
 #[test]
 fn the_main_command_is_neither_stopped_nor_restarted() {
-    let mut scene = Scene::begun(&[main_command()]);
-    scene.executed("main");
-    scene.look();
-    scene.ask_stop("main");
-    scene.ask_restart("main");
-    assert!(scene.signals().is_empty());
+    let mut scenario = Scenario::begun(&[main_command()]);
+    scenario.executed("main");
+    scenario.look();
+    scenario.ask_stop("main");
+    scenario.ask_restart("main");
+    assert!(scenario.signals().is_empty());
 }
 
 #[test]
 fn nothing_that_is_asked_is_heard_once_the_container_stops() {
-    let mut scene = two();
-    scene.stop_signal(Signal::TERM);
-    scene.exits("web", 0);
-    scene.look();
-    scene.ask_start("web");
-    scene.ask_restart("db");
-    assert!(scene.look().is_empty());
+    let mut scenario = two();
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.ask_start("web");
+    scenario.ask_restart("db");
+    assert!(scenario.look().is_empty());
 }

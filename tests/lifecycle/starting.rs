@@ -2,83 +2,84 @@
 
 use stepdown::supervise::{FailureReason, Report, Start, StatusReason};
 
-use crate::support::engine::draft::{longrun, oneshot};
-use crate::support::engine::scene::Scene;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
 fn services_without_dependencies_start_together() {
-    let mut scene = Scene::begun(&[longrun("a"), longrun("b"), oneshot("c")]);
-    assert_eq!(scene.started(), ["a", "b", "c"]);
+    let mut scenario = Scenario::begun(&[longrun("a"), longrun("b"), oneshot("c")]);
+    assert_eq!(scenario.started(), ["a", "b", "c"]);
 }
 
 #[test]
 fn a_longrun_is_up_once_its_program_was_executed() {
-    let mut scene = Scene::begun(&[longrun("web")]);
-    assert_eq!(scene.state("web"), "starting");
-    scene.executed("web");
-    assert_eq!(scene.state("web"), "up");
-    assert!(scene.status("web").pid.is_some());
+    let mut scenario = Scenario::begun(&[longrun("web")]);
+    assert_eq!(scenario.state("web"), "starting");
+    scenario.executed("web");
+    assert_eq!(scenario.state("web"), "up");
+    assert!(scenario.status("web").pid.is_some());
 }
 
 #[test]
 fn a_service_waits_for_what_it_requires_to_be_up_or_done() {
-    let mut scene =
-        Scene::begun(&[longrun("db"), oneshot("migrate").requires("db"), longrun("web").requires("migrate")]);
-    assert_eq!(scene.started(), ["db"]);
-    assert_eq!((scene.state("migrate"), scene.state("web")), ("waiting", "waiting"));
-    scene.executed("db");
-    assert_eq!(scene.started(), ["migrate"]);
-    scene.executed("migrate");
-    assert_eq!(scene.started(), [""; 0]);
-    scene.exits("migrate", 0);
-    assert_eq!(scene.started(), ["web"]);
-    assert_eq!(scene.state("migrate"), "done");
+    let mut scenario =
+        Scenario::begun(&[longrun("db"), oneshot("migrate").requires("db"), longrun("web").requires("migrate")]);
+    assert_eq!(scenario.started(), ["db"]);
+    assert_eq!((scenario.state("migrate"), scenario.state("web")), ("waiting", "waiting"));
+    scenario.executed("db");
+    assert_eq!(scenario.started(), ["migrate"]);
+    scenario.executed("migrate");
+    assert_eq!(scenario.started(), [""; 0]);
+    scenario.exits("migrate", 0);
+    assert_eq!(scenario.started(), ["web"]);
+    assert_eq!(scenario.state("migrate"), "done");
 }
 
 #[test]
 fn what_it_waits_for_is_named_once() {
-    let mut scene = Scene::begun(&[longrun("a"), longrun("b").says_ready(None), longrun("c").requires("a").after("b")]);
-    let (a, b, c) = (scene.id("a"), scene.id("b"), scene.id("c"));
-    assert!(scene.reports().contains(&Report::Waiting { id: c, on: vec![a, b] }));
-    scene.executed("a");
-    assert!(!scene.reports().iter().any(|report| matches!(report, Report::Waiting { .. })));
+    let mut scenario =
+        Scenario::begun(&[longrun("a"), longrun("b").says_ready(None), longrun("c").requires("a").after("b")]);
+    let (a, b, c) = (scenario.id("a"), scenario.id("b"), scenario.id("c"));
+    assert!(scenario.reports().contains(&Report::Waiting { id: c, on: vec![a, b] }));
+    scenario.executed("a");
+    assert!(!scenario.reports().iter().any(|report| matches!(report, Report::Waiting { .. })));
 }
 
 #[test]
 fn order_alone_waits_for_the_other_to_settle_and_not_to_succeed() {
-    let mut scene = Scene::begun(&[oneshot("first"), longrun("second").after("first")]);
-    assert_eq!(scene.started(), ["first"]);
-    scene.exits("first", 1);
-    assert_eq!(scene.started(), ["second"]);
+    let mut scenario = Scenario::begun(&[oneshot("first"), longrun("second").after("first")]);
+    assert_eq!(scenario.started(), ["first"]);
+    scenario.exits("first", 1);
+    assert_eq!(scenario.started(), ["second"]);
 }
 
 #[test]
 fn order_after_something_that_is_not_wanted_waits_for_nothing() {
-    let mut scene = Scene::begun(&[longrun("manual").start(Start::Down), longrun("web").after("manual")]);
-    assert_eq!(scene.started(), ["web"]);
-    assert_eq!((scene.state("manual"), scene.status("manual").wanted), ("down", false));
+    let mut scenario = Scenario::begun(&[longrun("manual").start(Start::Down), longrun("web").after("manual")]);
+    assert_eq!(scenario.started(), ["web"]);
+    assert_eq!((scenario.state("manual"), scenario.status("manual").wanted), ("down", false));
 }
 
 #[test]
 fn a_service_that_stays_down_is_started_if_something_wanted_requires_it() {
-    let mut scene = Scene::begun(&[
+    let mut scenario = Scenario::begun(&[
         longrun("deep").start(Start::Down),
         longrun("manual").start(Start::Down).requires("deep"),
         longrun("web").requires("manual"),
     ]);
-    assert_eq!(scene.started(), ["deep"]);
-    assert!(scene.status("manual").wanted);
+    assert_eq!(scenario.started(), ["deep"]);
+    assert!(scenario.status("manual").wanted);
 }
 
 #[test]
 fn what_prepare_has_done_counts_as_done() {
-    let mut scene = Scene::begun(&[oneshot("init").start(Start::AlreadyDone), longrun("web").requires("init")]);
-    assert_eq!(scene.started(), ["web"]);
-    assert_eq!(scene.state("init"), "done");
+    let mut scenario = Scenario::begun(&[oneshot("init").start(Start::AlreadyDone), longrun("web").requires("init")]);
+    assert_eq!(scenario.started(), ["web"]);
+    assert_eq!(scenario.state("init"), "done");
 }
 
-fn why(name: &str, scene: &Scene) -> FailureReason {
-    match scene.status(name).why {
+fn why(name: &str, scenario: &Scenario) -> FailureReason {
+    match scenario.status(name).why {
         Some(StatusReason::Failed(why)) => why,
         other => panic!("{other:?}"),
     }
@@ -86,77 +87,77 @@ fn why(name: &str, scene: &Scene) -> FailureReason {
 
 #[test]
 fn what_requires_a_service_that_was_left_out_is_failed_and_says_so() {
-    let mut scene = Scene::begun(&[
+    let mut scenario = Scenario::begun(&[
         oneshot("mount").start(Start::Skipped).essential(),
         longrun("web").requires("mount"),
         longrun("other"),
     ]);
-    assert_eq!(scene.started(), ["other"]);
-    assert_eq!(why("web", &scene), FailureReason::Requirement(scene.id("mount")));
-    assert_eq!(why("mount", &scene), FailureReason::Skipped);
-    assert_eq!(scene.exit(), None);
+    assert_eq!(scenario.started(), ["other"]);
+    assert_eq!(why("web", &scenario), FailureReason::Requirement(scenario.id("mount")));
+    assert_eq!(why("mount", &scenario), FailureReason::Skipped);
+    assert_eq!(scenario.exit(), None);
 }
 
 #[test]
 fn what_failed_before_the_step_down_says_so_and_ends_nothing() {
-    let scene = Scene::begun(&[
+    let scenario = Scenario::begun(&[
         oneshot("mount").start(Start::Failed).essential(),
         longrun("web").requires("mount"),
         longrun("other"),
     ]);
-    assert_eq!(why("mount", &scene), FailureReason::FailedBefore);
-    assert_eq!(why("web", &scene), FailureReason::Requirement(scene.id("mount")));
-    assert_eq!(scene.exit(), None);
+    assert_eq!(why("mount", &scenario), FailureReason::FailedBefore);
+    assert_eq!(why("web", &scenario), FailureReason::Requirement(scenario.id("mount")));
+    assert_eq!(scenario.exit(), None);
 }
 
 #[test]
 fn a_failed_requirement_fails_what_waits_for_it_down_the_line() {
-    let mut scene =
-        Scene::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b"), longrun("other")]);
-    scene.exits("a", 1);
-    let (a, b) = (scene.id("a"), scene.id("b"));
+    let mut scenario =
+        Scenario::begun(&[oneshot("a"), longrun("b").requires("a"), longrun("c").requires("b"), longrun("other")]);
+    scenario.exits("a", 1);
+    let (a, b) = (scenario.id("a"), scenario.id("b"));
     let why = |why| move |report: &Report| matches!(report, Report::Failed { why: other, .. } if *other == why);
-    let reports = scene.reports();
+    let reports = scenario.reports();
     assert!(reports.iter().any(why(FailureReason::Requirement(a))));
     assert!(reports.iter().any(why(FailureReason::Requirement(b))));
-    assert_eq!((scene.state("b"), scene.state("c"), scene.state("other")), ("failed", "failed", "starting"));
+    assert_eq!((scenario.state("b"), scenario.state("c"), scenario.state("other")), ("failed", "failed", "starting"));
 }
 
 #[test]
 fn a_requirement_that_crashes_and_comes_back_leaves_running_dependents_alone() {
-    let mut scene = Scene::begun(&[longrun("db"), longrun("web").requires("db")]);
-    scene.executed("db");
-    scene.executed("web");
-    scene.look();
-    scene.exits("db", 1);
-    scene.wait(1.0);
-    scene.executed("db");
-    assert_eq!((scene.state("db"), scene.state("web")), ("up", "up"));
-    assert!(scene.signals().is_empty());
+    let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
+    scenario.executed("db");
+    scenario.executed("web");
+    scenario.look();
+    scenario.exits("db", 1);
+    scenario.wait(1.0);
+    scenario.executed("db");
+    assert_eq!((scenario.state("db"), scenario.state("web")), ("up", "up"));
+    assert!(scenario.signals().is_empty());
 }
 
 #[test]
 fn a_requirement_that_fails_for_good_leaves_running_dependents_up_but_not_started_again() {
-    let mut scene = Scene::begun(&[longrun("db").limit(1), longrun("web").requires("db"), longrun("other")]);
-    scene.executed("db");
-    scene.executed("web");
-    scene.exits("db", 1);
-    assert_eq!((scene.state("db"), scene.state("web")), ("failed", "up"));
-    scene.exits("web", 1);
-    assert_eq!(scene.state("web"), "failed");
+    let mut scenario = Scenario::begun(&[longrun("db").limit(1), longrun("web").requires("db"), longrun("other")]);
+    scenario.executed("db");
+    scenario.executed("web");
+    scenario.exits("db", 1);
+    assert_eq!((scenario.state("db"), scenario.state("web")), ("failed", "up"));
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "failed");
 }
 
 #[test]
 fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
-    let mut scene = Scene::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
-    scene.ready("db");
-    scene.executed("web");
-    scene.exits("db", 1);
-    scene.exits("web", 1);
-    scene.look();
-    scene.wait(5.0);
-    assert_eq!(scene.started(), ["db"]);
-    assert_eq!(scene.state("web"), "waiting");
-    scene.ready("db");
-    assert_eq!(scene.started(), ["web"]);
+    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
+    scenario.ready("db");
+    scenario.executed("web");
+    scenario.exits("db", 1);
+    scenario.exits("web", 1);
+    scenario.look();
+    scenario.wait(5.0);
+    assert_eq!(scenario.started(), ["db"]);
+    assert_eq!(scenario.state("web"), "waiting");
+    scenario.ready("db");
+    assert_eq!(scenario.started(), ["web"]);
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use stepdown::config::values::*;
 use stepdown::plan::accounts::{group, passwd, shadow};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 const APP: &str = "app";
 

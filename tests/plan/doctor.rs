@@ -12,7 +12,7 @@ use stepdown::plan::checks::*;
 use stepdown::plan::facts::*;
 use stepdown::plan::show::{self, Paint};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 /// Docker on ext4, with a volume at /data, a bind mount at /media, NFS, a noexec tmpfs.
 const MOUNTS: &str = "1 0 0:39 / / rw,nodev - overlay overlay rw\n\
@@ -318,7 +318,7 @@ fn devices_are_looked_at_by_node() {
 }
 
 fn device(gid: u32) -> PathFact {
-    crate::support::facts::found(PathKind::Other, 0, gid, 0o660)
+    crate::support::plan_inputs::found(PathKind::Other, 0, gid, 0o660)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use stepdown::error::Error;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, Mode};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 /// A typical image: two services that depend on each other, a preparation as root, a volume, a directory in /run.
 fn image() -> Config {

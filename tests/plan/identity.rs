@@ -8,7 +8,7 @@ use stepdown::error::Error;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, DropLevel, Identity, Mode, Step, Write};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 fn boot(config: &Config, facts: &Facts) -> BootPlan {
     plan::boot(config, facts).unwrap()
@@ -186,7 +186,7 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
     let plan = |home: &str, fact: PathFact, own: Option<&str>| {
         let mut config = config();
         config.container.own =
-            own.into_iter().map(|path| Own { create: true, ..crate::support::facts::own(path) }).collect();
+            own.into_iter().map(|path| Own { create: true, ..crate::support::plan_inputs::own(path) }).collect();
         let mut facts = docker();
         facts.accounts.insert(
             AccountFile::Passwd,

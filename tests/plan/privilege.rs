@@ -12,7 +12,7 @@ use stepdown::config::values::*;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, DropLevel, ServicePlan};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 fn with(services: Vec<Service>) -> Config {
     Config { services, ..config() }

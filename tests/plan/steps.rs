@@ -10,7 +10,7 @@ use stepdown::plan::checks::Trouble;
 use stepdown::plan::facts::*;
 use stepdown::plan::{self, BootPlan, Decision, GiveStdio, Mode, Step};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 pub fn contents(plan: &BootPlan, wanted: AccountFile) -> Option<String> {
     plan.steps.iter().find_map(|planned| {

@@ -10,7 +10,7 @@ use stepdown::plan::facts::*;
 use stepdown::plan::inherited::Inherited;
 use stepdown::plan::{self, Trust};
 
-use crate::support::facts::*;
+use crate::support::plan_inputs::*;
 
 /// What a service differs in.
 type Change = fn(&mut Service);

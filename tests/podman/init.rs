@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::rootless::{IMAGE, Rootless};
 use crate::support::docker::{PATIENCE, both, wait_for};
-use crate::support::hosted::children;
+use crate::support::host_processes::children;
 
 /// Every container here: Podman's defaults for root may be above what this machine grants.
 fn create(engine: &Rootless, options: &[&str], command: &[&str]) -> Vec<String> {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::support::docker::{binary_problem, both, wait_for};
-use crate::support::hosted::{self, children, remove_cgroups};
+use crate::support::host_processes::{self, children, remove_cgroups};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
 
@@ -204,7 +204,7 @@ impl Rootless {
 
     /// Returns the uids on this host of the processes that run `program` in this user's containers.
     pub fn host_uids(&self, program: &str) -> Vec<u32> {
-        hosted::uids_of(self.inside, program)
+        host_processes::uids_of(self.inside, program)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::support::docker::{binary_problem, both};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
 
-/// Whom runc itself runs as in a rootless cell.
+/// Whom runc itself runs as in a rootless case.
 pub const STRANGER: u32 = 61_501;
 
 /// Docker's default capabilities.

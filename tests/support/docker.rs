@@ -5,16 +5,17 @@ mod compose;
 mod container;
 mod image;
 
-use crate::support::skip::can_run;
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub use super::probe_path::{probe, program};
+pub use super::programs::{probe, program};
 pub use compose::Project;
 pub use container::{Container, Ended, Run, Volume};
 pub use image::{Image, Scratch, binary, binary_problem};
+
+use crate::support::skip::can_run;
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);

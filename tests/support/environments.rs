@@ -1,11 +1,11 @@
 //! The environments that the README promises, as values: the only place where they stand. `tests/readme.rs` prints them,
 //! `tests/docker/environments.rs` starts a container for each and compares. Must not know how either is done.
 
-mod lost;
+mod degradation;
 
 use std::fmt::Write as _;
 
-pub use lost::Lost;
+pub use degradation::Degradation;
 
 /// A row: how the container is started, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Environment {
     /// Whether stepdown is PID 1 of its namespace.
     pub pid_one: bool,
     /// What does not work there.
-    pub lost: &'static [Lost],
+    pub lost: &'static [Degradation],
     /// More about it for the reader.
     pub remark: &'static str,
 }
@@ -63,8 +63,12 @@ const ROOT: Environment = Environment {
     remark: "",
 };
 
-const USER: Environment =
-    Environment { data: (1000, 1000, 0o755), mode: Mode::User, lost: &[Lost::RunWeb, Lost::RootsOneshot], ..ROOT };
+const USER: Environment = Environment {
+    data: (1000, 1000, 0o755),
+    mode: Mode::User,
+    lost: &[Degradation::RunWeb, Degradation::RootsOneshot],
+    ..ROOT
+};
 
 /// All of them, in the README's order.
 pub const ENVIRONMENTS: &[Environment] = &[
@@ -84,7 +88,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         flags: "-e PUID=1234 -e PGID=1235 --read-only",
         mode: Mode::Limited,
         ids: (1234, 1235),
-        lost: &[Lost::Account, Lost::RunWeb],
+        lost: &[Degradation::Account, Degradation::RunWeb],
         ..ROOT
     },
     Environment {
@@ -92,7 +96,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         flags: "-e PUID=1234 --read-only --tmpfs /run --tmpfs /tmp",
         mode: Mode::Limited,
         ids: (1234, 1000),
-        lost: &[Lost::Account],
+        lost: &[Degradation::Account],
         ..ROOT
     },
     Environment {
@@ -100,7 +104,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         flags: "-e PUID=1234 -v /etc/passwd:/etc/passwd:ro",
         mode: Mode::Limited,
         ids: (1234, 1000),
-        lost: &[Lost::MountedAccount],
+        lost: &[Degradation::MountedAccount],
         ..ROOT
     },
     Environment {
@@ -109,7 +113,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Limited,
         ids: (1234, 1000),
         bounding: 0xc1,
-        lost: &[Lost::Modes, Lost::Closed, Lost::RootsReach],
+        lost: &[Degradation::Modes, Degradation::Closed, Degradation::RootsReach],
         ..ROOT
     },
     Environment {
@@ -119,7 +123,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Limited,
         ids: (1234, 1000),
         bounding: 0xc1,
-        lost: &[Lost::Port, Lost::Modes, Lost::Closed, Lost::RootsReach],
+        lost: &[Degradation::Port, Degradation::Modes, Degradation::Closed, Degradation::RootsReach],
         remark: "port 80 is free, lower ones are not",
         ..ROOT
     },
@@ -128,7 +132,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         flags: "-e PUID=1234 --cap-drop ALL",
         mode: Mode::Refused,
         bounding: 0,
-        lost: &[Lost::Drop],
+        lost: &[Degradation::Drop],
         ..ROOT
     },
     Environment {
@@ -137,7 +141,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Limited,
         ids: (0, 0),
         bounding: 0,
-        lost: &[Lost::Drop],
+        lost: &[Degradation::Drop],
         ..ROOT
     },
     Environment {
@@ -156,7 +160,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
     Environment {
         name: "user_ports_from_80",
         flags: "--user 1000:1000 --sysctl net.ipv4.ip_unprivileged_port_start=80",
-        lost: &[Lost::RunWeb, Lost::RootsOneshot, Lost::Port],
+        lost: &[Degradation::RunWeb, Degradation::RootsOneshot, Degradation::Port],
         remark: "port 80 is free, lower ones are not",
         ..USER
     },
@@ -165,7 +169,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_group_0",
         flags: "--user 1000:0",
         ids: (1000, 0),
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         remark: "the image lets group 0 write `/run`",
         ..USER
     },
@@ -181,7 +185,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         data: (4242, 4242, 0o755),
         mode: Mode::Unknown,
         ids: (4242, 4242),
-        lost: &[Lost::Name, Lost::RunWeb, Lost::RootsOneshot],
+        lost: &[Degradation::Name, Degradation::RunWeb, Degradation::RootsOneshot],
         ..USER
     },
     Environment {
@@ -190,7 +194,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         data: (4242, 0, 0o755),
         mode: Mode::Unknown,
         ids: (4242, 0),
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         ..USER
     },
     Environment {
@@ -200,7 +204,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         mode: Mode::Unknown,
         ids: (1_000_770_000, 0),
         bounding: 0,
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         remark: "as OpenShift starts it: what group 0 may write in the image can be written, `/etc/passwd` too",
         ..USER
     },
@@ -208,7 +212,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_foreign_volume",
         flags: "--user 1000:1000",
         data: (4000, 4000, 0o700),
-        lost: &[Lost::Data, Lost::RunWeb, Lost::RootsOneshot],
+        lost: &[Degradation::Data, Degradation::RunWeb, Degradation::RootsOneshot],
         remark: "`/data` is 4000's and closed to others",
         ..USER
     },
@@ -223,14 +227,14 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_nothing_writable",
         flags: "--user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges --ipc none",
         bounding: 0,
-        lost: &[Lost::Control, Lost::RunWeb, Lost::RootsOneshot],
+        lost: &[Degradation::Control, Degradation::RunWeb, Degradation::RootsOneshot],
         remark: "not even `/dev/shm`",
         ..USER
     },
     Environment {
         name: "user_own_tmpfs",
         flags: "--user 1000:1000 --tmpfs /run:uid=1000,gid=1000,exec",
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         ..USER
     },
     Environment { name: "user_noexec_tmpfs", flags: "--user 1000:1000 --tmpfs /run:noexec", ..USER },
@@ -238,7 +242,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: "user_empty_dir",
         flags: "--user 1000:1000",
         run: Some(0o777),
-        lost: &[Lost::RootsOneshot],
+        lost: &[Degradation::RootsOneshot],
         remark: "`/run` is a volume of root's with mode 0777 (Kubernetes `emptyDir`)",
         ..USER
     },
@@ -297,13 +301,13 @@ pub const ENVIRONMENTS: &[Environment] = &[
 
 impl Environment {
     /// Returns whether that is lost here.
-    pub fn loses(&self, what: Lost) -> bool {
+    pub fn loses(&self, what: Degradation) -> bool {
         self.lost.contains(&what)
     }
 
     /// Returns whether it is root that starts and somebody else that serves.
     pub fn steps_down(&self) -> bool {
-        matches!(self.mode, Mode::Root | Mode::Limited) && !self.loses(Lost::Drop)
+        matches!(self.mode, Mode::Root | Mode::Limited) && !self.loses(Degradation::Drop)
     }
 }
 

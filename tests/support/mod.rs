@@ -1,15 +1,14 @@
 //! What several tests share.
 
-pub mod cell;
+pub mod bare_container;
+pub mod child;
 pub mod docker;
 pub mod engine;
 pub mod environments;
-pub mod facts;
-pub mod hosted;
-pub mod jail;
-pub mod own_support;
-pub mod probe_path;
-pub mod program;
-pub mod record;
+pub mod host_processes;
+pub mod plan_inputs;
+pub mod probe_record;
+pub mod programs;
 pub mod rootfs;
 pub mod skip;
+pub mod try_container;

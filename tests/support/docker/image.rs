@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::{BUILD_PATIENCE, docker, label, must, must_within};
-use crate::support::probe_path::probe;
+use crate::support::programs::probe;
 
 /// A tag that `docker run` takes.
 #[derive(Clone, Debug)]

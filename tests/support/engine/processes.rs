@@ -4,14 +4,14 @@ use stepdown::config::service::Kind;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, SpawnStage, Target};
 
-use super::natures::Nature;
+use super::behaviour::Behaviour;
 use super::world::{Happening, Process, Saying, World, milliseconds};
 
 impl World {
     /// Starts a process, or refuses to.
     pub fn spawn(&mut self, id: Id, role: Role) -> Event {
-        let nature = self.natures[id.0].clone();
-        if self.rng.percent(nature.refuses) {
+        let behaviour = self.behaviours[id.0].clone();
+        if self.rng.percent(behaviour.refuses) {
             let errno = self.rng.pick(&[2, 11, 12, 13, 8, 24]);
             return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
         }
@@ -21,16 +21,16 @@ impl World {
             id,
             alive: true,
             rest: false,
-            leaves: self.rng.percent(nature.leaves),
-            ignores: self.rng.percent(nature.ignores),
-            rest_ignores: self.rng.percent(nature.ignores),
-            frozen: self.rng.percent(nature.frozen),
+            leaves: self.rng.percent(behaviour.leaves),
+            ignores: self.rng.percent(behaviour.ignores),
+            rest_ignores: self.rng.percent(behaviour.ignores),
+            frozen: self.rng.percent(behaviour.frozen),
             pending: None,
-            unkillable: self.rng.percent(nature.unkillable),
+            unkillable: self.rng.percent(behaviour.unkillable),
         };
         let hangs = process.unkillable;
         self.processes.insert(pid, process);
-        if self.rng.percent(nature.cannot_execute) {
+        if self.rng.percent(behaviour.cannot_execute) {
             let errno = self.rng.pick(&[2, 13, 8, 5]);
             let latest = if hangs { 12_000 } else { 100 };
             self.after(0, latest, Happening::CannotExecute(pid, errno));
@@ -40,13 +40,14 @@ impl World {
         let latest = if hangs { 12_000 } else { 20 };
         self.after(0, latest, Happening::Executes(pid));
         match role {
-            Role::Run => self.plan_run(pid, id, &nature),
+            Role::Run => self.plan_run(pid, id, &behaviour),
             Role::StopCommand => {
                 let (exit, length) = (self.any_exit(70), self.rng.pick(&[10, 300, 8_000]));
                 self.after(20, length + 20, Happening::Ends(pid, exit));
             }
             Role::Finish => {
-                let exit = if self.rng.percent(nature.finish_says_stop) { Exit::Code(125) } else { self.any_exit(50) };
+                let exit =
+                    if self.rng.percent(behaviour.finish_says_stop) { Exit::Code(125) } else { self.any_exit(50) };
                 let length = self.rng.pick(&[10, 300, 8_000]);
                 self.after(20, length + 20, Happening::Ends(pid, exit));
             }
@@ -57,9 +58,9 @@ impl World {
     /// Somebody asks about a service: the answer comes within five seconds, from whoever is asked then.
     pub fn ask(&mut self, id: Id) {
         self.order += 1;
-        let (number, nature) = (self.order, self.natures[id.0].clone());
+        let (number, behaviour) = (self.order, self.behaviours[id.0].clone());
         self.questions.insert(id, number);
-        let well = self.rng.percent(nature.answers_well) && !self.rng.percent(nature.hangs);
+        let well = self.rng.percent(behaviour.answers_well) && !self.rng.percent(behaviour.hangs);
         let latest = if well { self.rng.pick(&[1, 300]) } else { self.rng.pick(&[1, 300, 5_000]) };
         let answer = if well { ProbeResult::Pass } else { ProbeResult::Fail("connection refused".to_owned()) };
         self.after(0, latest, Happening::Answers(id, number, answer));
@@ -74,14 +75,14 @@ impl World {
         }
     }
 
-    fn plan_run(&mut self, pid: Pid, id: Id, nature: &Nature) {
-        if self.rng.percent(nature.says_ready) {
+    fn plan_run(&mut self, pid: Pid, id: Id, behaviour: &Behaviour) {
+        if self.rng.percent(behaviour.says_ready) {
             let latest = self.rng.pick(&[10, 400, 6_000, 20_000]);
             for _ in 0..self.rng.between(1, 3) {
                 self.after(0, latest, Happening::SaysReady(pid));
             }
         }
-        if self.rng.percent(nature.speaks) {
+        if self.rng.percent(behaviour.speaks) {
             let within = milliseconds(self.rng.pick(&[0, 500, 2_000]));
             for saying in [Saying::Alive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))] {
                 self.after(0, 4_000, Happening::Says(pid, saying));
@@ -90,12 +91,14 @@ impl World {
                 self.after(0, 9_000, Happening::Says(pid, Saying::Trouble));
             }
         }
-        let exit = self.any_exit(nature.succeeds);
+        let exit = self.any_exit(behaviour.succeeds);
         match self.specs[id.0].kind {
             Kind::Oneshot if self.rng.percent(90) => self.after(20, 4_000, Happening::Ends(pid, exit)),
             Kind::Oneshot => {}
-            Kind::Longrun if self.rng.percent(nature.stable) => self.after(60_000, 90_000, Happening::Ends(pid, exit)),
-            Kind::Longrun if self.rng.percent(nature.crashes) => self.after(0, 3_000, Happening::Ends(pid, exit)),
+            Kind::Longrun if self.rng.percent(behaviour.stable) => {
+                self.after(60_000, 90_000, Happening::Ends(pid, exit))
+            }
+            Kind::Longrun if self.rng.percent(behaviour.crashes) => self.after(0, 3_000, Happening::Ends(pid, exit)),
             Kind::Longrun => {}
         }
     }

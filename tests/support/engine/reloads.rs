@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stepdown::config::values::ServiceName;
 use stepdown::supervise::{Id, Setup, Spec, Start};
 
-use super::natures::random_spec;
+use super::behaviour::random_spec;
 use super::rng::Rng;
 
 /// A tree of services as its files have it: neighbours are names.

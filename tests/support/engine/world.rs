@@ -12,7 +12,7 @@ use stepdown::supervise::{
     Time,
 };
 
-use super::natures::{Nature, get_busy, get_stuck, random_main, random_nature, random_spec};
+use super::behaviour::{Behaviour, get_busy, get_stuck, random_behaviour, random_main, random_spec};
 use super::oracle::{Oracle, Property};
 use super::reloads::Tree;
 use super::rng::Rng;
@@ -69,7 +69,7 @@ pub struct World {
     pub trace: Vec<String>,
     pub reached: Reached,
     pub rng: Rng,
-    pub natures: Vec<Nature>,
+    pub behaviours: Vec<Behaviour>,
     pub specs: Vec<Spec>,
     pub processes: BTreeMap<Pid, Process>,
     pub queue: BTreeMap<(Time, u64), Happening>,
@@ -101,19 +101,19 @@ impl World {
             // From a stream of its own: how it is described changes nobody else.
             specs.push(random_main(&mut Rng::new(!seed)));
         }
-        let mut natures: Vec<Nature> = specs.iter().map(|_| random_nature(&mut rng)).collect();
+        let mut behaviours: Vec<Behaviour> = specs.iter().map(|_| random_behaviour(&mut rng)).collect();
         let mut stop_timeout = milliseconds(rng.pick(&[0, 600, 2_000, 8_000, 8_000, 8_000]));
         let stuck = seed % 8 == 7;
         if stuck {
             stop_timeout = milliseconds(8_000);
-            get_stuck(&mut rng, &mut specs, &mut natures);
+            get_stuck(&mut rng, &mut specs, &mut behaviours);
         }
         if seed % 8 == 3 {
-            get_busy(&mut rng, &mut specs, &mut natures);
+            get_busy(&mut rng, &mut specs, &mut behaviours);
         }
-        if let (true, Some(main)) = (mainly, natures.last_mut()) {
+        if let (true, Some(main)) = (mainly, behaviours.last_mut()) {
             // A main command that leaves children behind which do not mind TERM, while signals for it keep coming.
-            *main = Nature { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
+            *main = Behaviour { refuses: 0, cannot_execute: 0, crashes: 70, leaves: 70, ignores: 70, ..main.clone() };
         }
         // From a stream of its own, as the main command.
         let mut clock = Rng::new(!seed ^ (1 << 40));
@@ -130,7 +130,7 @@ impl World {
             trace: Vec::new(),
             reached: Reached::default(),
             answers_first: rng.percent(50),
-            natures,
+            behaviours,
             tree: Tree::new(&specs),
             specs,
             processes: BTreeMap::new(),
@@ -386,12 +386,12 @@ impl World {
         self.oracle.reload(self.now, &setup, &changed);
         let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.adopt(now, setup, &changed));
         for id in std::mem::take(&mut self.oracle.fresh) {
-            let (spec, nature) = (self.oracle.services[id.0].spec.clone(), random_nature(&mut self.rng));
+            let (spec, behaviour) = (self.oracle.services[id.0].spec.clone(), random_behaviour(&mut self.rng));
             if id.0 < self.specs.len() {
-                (self.specs[id.0], self.natures[id.0]) = (spec, nature);
+                (self.specs[id.0], self.behaviours[id.0]) = (spec, behaviour);
             } else {
                 self.specs.push(spec);
-                self.natures.push(nature);
+                self.behaviours.push(behaviour);
             }
         }
         self.carry_out_all(actions);

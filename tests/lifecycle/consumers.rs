@@ -1,0 +1,86 @@
+//! Services that read what others write (`pipe_to`).
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::Action;
+
+use super::seconds;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::longrun;
+
+/// A log reader and what writes to it, both up.
+fn piped(patience: u64) -> Scenario {
+    let log = longrun("log").fed().stop(Signal::TERM, Some(seconds(patience)), true);
+    let mut scenario = Scenario::begun(&[log, longrun("web").after("log")]);
+    scenario.executed("log");
+    scenario.executed("web");
+    scenario.look();
+    scenario
+}
+
+#[test]
+fn a_reader_reads_the_end_of_its_input_and_is_told_only_if_it_stays() {
+    let mut scenario = piped(5);
+    let id = scenario.id("log");
+    scenario.stop_signal(Signal::TERM);
+    scenario.look();
+    scenario.exits("web", 0);
+    let actions = scenario.look();
+    assert!(actions.contains(&Action::EndInput { id }));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Signal { .. })));
+    scenario.wait(0.9);
+    assert!(scenario.signals().is_empty());
+    scenario.wait(0.1);
+    assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
+    scenario.wait(4.0);
+    assert_eq!(scenario.signals(), ["log group: SIGKILL"]);
+}
+
+#[test]
+fn it_has_no_more_than_half_of_its_patience_for_that() {
+    let mut scenario = piped(1);
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.wait(0.5);
+    assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
+}
+
+#[test]
+fn one_that_ends_by_itself_is_told_nothing() {
+    let mut scenario = piped(5);
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.wait(0.3);
+    scenario.exits("log", 0);
+    assert_eq!((scenario.exit(), scenario.signals()), (Some(0), vec![]));
+}
+
+#[test]
+fn stopped_by_hand_it_is_told_at_once_because_its_writers_live_on() {
+    let mut scenario = piped(5);
+    scenario.ask_stop("log");
+    assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
+}
+
+#[test]
+fn a_second_signal_kills_it_although_it_was_not_told() {
+    let mut scenario = piped(5);
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.signals(), ["log group: SIGKILL"]);
+    scenario.wait(0.2);
+    assert!(scenario.signals().is_empty());
+}
+
+#[test]
+fn what_it_leaves_although_only_its_input_ended_is_told() {
+    let mut scenario = piped(5);
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.ends("log", stepdown::supervise::Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
+}

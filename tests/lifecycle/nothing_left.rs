@@ -1,0 +1,48 @@
+//! When nothing is left, and when nothing is to do.
+
+use stepdown::supervise::{Report, Start, StopReason};
+
+use super::seconds;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
+
+#[test]
+fn when_everything_is_done_and_there_is_no_main_command_the_container_ends_with_0() {
+    let mut scenario = Scenario::begun(&[oneshot("a"), oneshot("b").requires("a")]);
+    scenario.exits("a", 0);
+    scenario.look();
+    scenario.exits("b", 0);
+    assert!(scenario.reports().contains(&Report::Stopping { because: StopReason::NothingLeft }));
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+#[test]
+fn when_nothing_is_left_the_last_failure_gives_the_code() {
+    let mut scenario = Scenario::begun(&[oneshot("a"), oneshot("b"), oneshot("c")]);
+    scenario.exits("a", 4);
+    scenario.exits("b", 6);
+    scenario.exits("c", 0);
+    assert_eq!(scenario.exit(), Some(6));
+}
+
+#[test]
+fn nothing_to_begin_with_ends_at_once() {
+    assert_eq!(Scenario::begun(&[]).exit(), Some(0));
+    assert_eq!(Scenario::begun(&[oneshot("a").start(Start::AlreadyDone)]).exit(), Some(0));
+}
+
+#[test]
+fn a_pause_is_not_the_end() {
+    let mut scenario = Scenario::begun(&[longrun("web")]);
+    scenario.exits("web", 1);
+    assert_eq!(scenario.exit(), None);
+}
+
+#[test]
+fn an_idle_container_asks_for_no_wake_up() {
+    let mut scenario = Scenario::begun(&[longrun("web"), longrun("db").says_ready(Some(seconds(5))), main_command()]);
+    scenario.executed("web");
+    scenario.ready("db");
+    scenario.executed("main");
+    assert_eq!(scenario.deadline(), None);
+}

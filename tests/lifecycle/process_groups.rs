@@ -1,0 +1,143 @@
+//! What a first process leaves of its group.
+
+use stepdown::config::service::RestartPolicy;
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Action, Exit, Report};
+
+use super::seconds;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, oneshot};
+
+#[test]
+fn what_a_crash_leaves_behind_is_told_to_stop_then_killed_and_only_then_it_starts_again() {
+    let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, Some(seconds(3)), false)]);
+    scenario.executed("web");
+    scenario.look();
+    scenario.ends("web", Exit::Code(1), true);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.wait(3.0);
+    assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
+    assert_eq!(scenario.state("web"), "stopping");
+    scenario.group_gone("web");
+    assert_eq!(scenario.state("web"), "backoff");
+}
+
+#[test]
+fn what_kill_does_not_end_of_a_group_is_named_and_holds_nothing_up() {
+    let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
+    scenario.executed("web");
+    let (id, pid) = (scenario.id("web"), scenario.status("web").pid.expect("it lives"));
+    scenario.ends("web", Exit::Code(1), true);
+    scenario.wait(3.0);
+    assert_eq!(scenario.state("web"), "stopping");
+    scenario.look();
+    scenario.wait(0.25);
+    assert_eq!(
+        scenario.look()[..2],
+        [Action::Report(Report::LeftBehind { id, pid }), Action::UntrackGroup { id, pid }]
+    );
+    assert_eq!(scenario.state("web"), "backoff");
+}
+
+#[test]
+fn what_an_essential_service_left_does_not_keep_the_container_from_ending() {
+    let draft = longrun("web").essential().restart(RestartPolicy::Never).stop(Signal::TERM, Some(seconds(1)), true);
+    let mut scenario = Scenario::begun(&[draft]);
+    scenario.executed("web");
+    scenario.ends("web", Exit::Code(9), true);
+    scenario.wait(1.25);
+    assert_eq!(scenario.exit(), Some(9));
+}
+
+#[test]
+fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
+    let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, Some(seconds(3)), true)]);
+    scenario.executed("web");
+    scenario.ask_restart("web");
+    scenario.wait(3.0);
+    scenario.wait(60.0);
+    scenario.look();
+    scenario.ends("web", Exit::Signal(Signal::KILL), true);
+    assert!(scenario.signals().is_empty());
+    assert_eq!(scenario.state("web"), "stopping");
+    scenario.wait(0.25);
+    assert_eq!(scenario.state("web"), "starting");
+}
+
+#[test]
+fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
+    let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web").requires("job")]);
+    let (id, pid) = (scenario.id("job"), scenario.status("job").pid.expect("it lives"));
+    scenario.look();
+    scenario.ends("job", Exit::Code(0), true);
+    let actions = scenario.look();
+    assert!(actions.contains(&Action::Report(Report::LeftRunning { id, pid })), "{actions:?}");
+    assert!(actions.contains(&Action::UntrackGroup { id, pid }), "{actions:?}");
+    assert_eq!((scenario.state("job"), scenario.state("web")), ("done", "starting"));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Signal { .. })), "{actions:?}");
+}
+
+#[test]
+fn what_a_oneshot_that_fails_or_is_stopped_has_left_is_ended_with_it() {
+    let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web")]);
+    scenario.ends("job", Exit::Code(1), true);
+    assert_eq!(
+        (scenario.signals(), scenario.state("job")),
+        (vec!["job group: SIGTERM".into(), "job group: SIGCONT".into()], "stopping")
+    );
+    scenario.group_gone("job");
+    assert_eq!(scenario.state("job"), "failed");
+
+    let mut scenario = Scenario::begun(&[oneshot("job").stop(Signal::INT, None, false), longrun("web")]);
+    scenario.ask_stop("job");
+    assert_eq!(scenario.signals(), ["job: SIGINT", "job: SIGCONT"]);
+    scenario.ends("job", Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["job group: SIGTERM", "job group: SIGCONT"]);
+}
+
+#[test]
+fn a_group_that_was_told_already_is_not_told_again() {
+    let mut scenario = Scenario::begun(&[longrun("web")]);
+    scenario.executed("web");
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.ends("web", Exit::Code(0), true);
+    assert!(scenario.signals().is_empty());
+    scenario.group_gone("web");
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+#[test]
+fn what_did_not_mind_the_services_own_signal_is_told_with_term() {
+    let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, None, true)]);
+    scenario.executed("web");
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.signals(), ["web group: SIGQUIT", "web group: SIGCONT"]);
+    scenario.ends("web", Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+}
+
+#[test]
+fn a_group_whose_first_process_alone_was_told_is_told_when_that_ends() {
+    let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, None, false)]);
+    scenario.executed("web");
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.signals(), ["web: SIGTERM", "web: SIGCONT"]);
+    scenario.ends("web", Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.wait(8.0);
+    assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
+}
+
+#[test]
+fn what_a_finish_script_leaves_behind_is_ended_too() {
+    let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
+    scenario.exits("web", 1);
+    scenario.look();
+    scenario.ends("web", Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.wait(8.0);
+    assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
+    scenario.group_gone("web");
+    assert_eq!(scenario.state("web"), "backoff");
+}

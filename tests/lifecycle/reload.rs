@@ -1,0 +1,382 @@
+//! Another set of services while the old one runs.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{Action, Event, Exit, Pid, Start, Supervisor, Time};
+
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{SpecBuilder, longrun, main_command, oneshot, setup};
+
+/// The scenario of these, all up.
+fn up(builders: &[SpecBuilder], names: &[&str]) -> Scenario {
+    let mut scenario = Scenario::begun(builders);
+    for name in names {
+        scenario.executed(name);
+    }
+    scenario.look();
+    scenario
+}
+
+fn renewed(scenario: &mut Scenario, name: &str) -> usize {
+    let id = scenario.id(name);
+    scenario.look().iter().filter(|action| **action == Action::ApplyReload { id }).count()
+}
+
+#[test]
+fn what_is_new_starts_what_is_gone_stops_what_changed_restarts_and_nothing_else_is_touched() {
+    let mut scenario =
+        up(&[longrun("same"), longrun("changed"), longrun("gone"), main_command()], &["same", "changed", "gone"]);
+    scenario.executed("main");
+    let pid = scenario.status("same").pid;
+    scenario.look();
+    scenario.reload(&[longrun("same"), longrun("changed"), longrun("new")], &["changed"]);
+    let actions = scenario.look();
+    let told = |name: &str| {
+        actions.iter().any(|action| matches!(action, Action::Signal { id, .. } if *id == scenario.id(name)))
+    };
+    assert_eq!(["same", "changed", "gone", "main"].map(told), [false, true, true, false]);
+    assert_eq!((scenario.state("new"), scenario.status("same").pid), ("starting", pid));
+    scenario.exits("changed", 1);
+    assert_eq!(renewed(&mut scenario, "changed"), 1);
+    assert_eq!(scenario.state("changed"), "starting");
+    scenario.exits("gone", 0);
+    assert!(!scenario.shows("gone"));
+    scenario.wait(100.0);
+    assert_eq!((scenario.started(), scenario.status("same").pid), (vec![], pid));
+}
+
+#[test]
+fn the_old_definition_holds_until_the_last_process_is_gone() {
+    let mut scenario = up(&[longrun("web").finish(None)], &["web"]);
+    scenario.reload(&[longrun("web")], &["web"]);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.state("web"), renewed(&mut scenario, "web")), ("finishing", 0));
+    scenario.exits("web", 125);
+    assert_eq!((scenario.state("web"), renewed(&mut scenario, "web")), ("starting", 1));
+}
+
+#[test]
+fn what_is_gone_stops_after_everything_that_requires_it() {
+    let builders = [longrun("db"), oneshot("mount").requires("db").undo(), longrun("web").requires("mount")];
+    let mut scenario =
+        Scenario::begun(&[builders[0].clone(), builders[1].clone(), builders[2].clone(), longrun("other")]);
+    scenario.executed("other");
+    scenario.executed("db");
+    scenario.exits("mount", 0);
+    scenario.executed("web");
+    scenario.look();
+    scenario.reload(&[longrun("other")], &[]);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.processes(), scenario.state("db")), (vec!["mount: StopCommand".to_owned()], "up"));
+    scenario.exits("mount", 0);
+    assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+    scenario.exits("db", 0);
+    assert_eq!(["db", "mount", "web", "other"].map(|name| scenario.shows(name)), [false, false, false, true]);
+}
+
+#[test]
+fn what_requires_it_keeps_one_that_is_gone_until_it_has_changed_itself() {
+    let builders = [longrun("db").start(Start::Down), longrun("web").requires("db")];
+    let mut scenario = up(&builders, &["db", "web"]);
+    scenario.reload(&[longrun("web")], &["web"]);
+    assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
+    scenario.exits("web", 0);
+    assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+    assert_eq!(scenario.state("web"), "starting");
+}
+
+#[test]
+fn what_changed_leaves_its_dependents_up() {
+    let mut scenario = up(&[longrun("db"), longrun("web").requires("db")], &["db", "web"]);
+    scenario.reload(&[longrun("db"), longrun("web").requires("db")], &["db"]);
+    scenario.exits("db", 1);
+    assert_eq!((scenario.state("db"), scenario.state("web")), ("starting", "up"));
+}
+
+#[test]
+fn what_changed_follows_its_new_order() {
+    let mut scenario = up(&[longrun("a"), longrun("b")], &["a", "b"]);
+    scenario.reload(&[longrun("a"), longrun("b").requires("c"), longrun("c").says_ready(None)], &["b"]);
+    assert_eq!(scenario.state("c"), "starting");
+    scenario.exits("b", 0);
+    assert_eq!(scenario.state("b"), "waiting");
+    scenario.look();
+    scenario.ready("c");
+    assert_eq!(scenario.started(), ["b"]);
+    scenario.executed("b");
+    scenario.look();
+    scenario.stop_signal(Signal::TERM);
+    let mut first = scenario.signals();
+    first.sort();
+    assert_eq!(first, ["a group: SIGCONT", "a group: SIGTERM", "b group: SIGCONT", "b group: SIGTERM"]);
+}
+
+#[test]
+fn a_requirement_that_moved_is_let_go() {
+    let builders = [longrun("old"), longrun("web").requires("old")];
+    let mut scenario = up(&builders, &["old", "web"]);
+    scenario.reload(&[longrun("old"), longrun("new"), longrun("web").requires("new")], &["web"]);
+    scenario.exits("web", 0);
+    scenario.executed("new");
+    assert_eq!(scenario.state("web"), "starting");
+    scenario.executed("web");
+    scenario.look();
+    scenario.ask_stop("old");
+    assert_eq!(scenario.signals(), ["old group: SIGTERM", "old group: SIGCONT"]);
+}
+
+#[test]
+fn those_that_failed_for_its_sake_have_another_chance() {
+    let builders =
+        [longrun("other"), longrun("db").limit(1), longrun("web").requires("db"), longrun("top").requires("web")];
+    let mut scenario = Scenario::begun(&builders);
+    scenario.executed("other");
+    scenario.exits("db", 1);
+    assert_eq!(["db", "web", "top"].map(|name| scenario.state(name)), ["failed"; 3]);
+    scenario.look();
+    scenario.reload(&builders, &["db"]);
+    assert_eq!(scenario.started(), ["db"]);
+    assert_eq!(["web", "top"].map(|name| scenario.state(name)), ["waiting"; 2]);
+    scenario.executed("db");
+    assert_eq!(scenario.started(), ["web"]);
+}
+
+#[test]
+fn those_that_two_have_failed_wait_for_both() {
+    let builders =
+        [longrun("other"), longrun("a").limit(1), longrun("web").requires("a").requires("b"), longrun("b").limit(1)];
+    let mut scenario = Scenario::begun(&builders);
+    scenario.executed("other");
+    scenario.exits("a", 1);
+    scenario.exits("b", 1);
+    scenario.look();
+    scenario.reload(&builders, &["a", "b"]);
+    assert_eq!((scenario.started(), scenario.state("web")), (vec!["a".to_owned(), "b".to_owned()], "waiting"));
+}
+
+#[test]
+fn what_is_new_does_not_fail_for_one_that_failed_for_the_sake_of_what_has_changed() {
+    let known = [longrun("other"), longrun("db").limit(1), longrun("mid").requires("db")];
+    let mut scenario = Scenario::begun(&known);
+    scenario.executed("other");
+    scenario.exits("db", 1);
+    assert_eq!(scenario.state("mid"), "failed");
+    scenario.look();
+    let [other, db, mid] = known;
+    scenario.reload(&[other, db, mid, longrun("web").requires("mid").essential()], &["db"]);
+    assert_eq!((scenario.started(), scenario.state("web")), (vec!["db".to_owned()], "waiting"));
+}
+
+#[test]
+fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
+    let mut scenario = up(&[longrun("web"), longrun("other")], &["web", "other"]);
+    scenario.reload(&[longrun("other")], &[]);
+    scenario.reload(&[longrun("other"), longrun("web")], &[]);
+    scenario.look();
+    scenario.exits("web", 0);
+    assert_eq!(scenario.started(), ["web"]);
+    scenario.executed("web");
+    scenario.reload(&[longrun("other")], &[]);
+    scenario.exits("web", 0);
+    assert!(!scenario.shows("web"));
+    scenario.look();
+    scenario.reload(&[longrun("other"), longrun("web")], &[]);
+    assert_eq!(scenario.started(), ["web"]);
+}
+
+#[test]
+fn changed_twice_while_it_stops_it_is_told_and_renewed_once() {
+    let mut scenario = up(&[longrun("web")], &["web"]);
+    scenario.reload(&[longrun("web").essential()], &["web"]);
+    assert_eq!(scenario.signals().len(), 2);
+    scenario.reload(&[longrun("web")], &["web"]);
+    assert!(scenario.signals().is_empty());
+    scenario.exits("web", 0);
+    assert_eq!(renewed(&mut scenario, "web"), 1);
+}
+
+#[test]
+fn how_a_run_of_the_old_definition_ends_means_nothing_any_more() {
+    let old = longrun("web").limit(1).essential().finish(None);
+    let mut scenario = up(&[old, longrun("other")], &["web", "other"]);
+    scenario.exits("web", 1);
+    assert_eq!(scenario.state("web"), "finishing");
+    scenario.reload(&[longrun("web"), longrun("other")], &["web"]);
+    scenario.exits("web", 125);
+    assert_eq!((scenario.state("web"), scenario.exit()), ("starting", None));
+}
+
+#[test]
+fn a_oneshot_that_is_done_and_changed_is_undone_by_the_old_command_and_runs_again() {
+    let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web").requires("mount")]);
+    scenario.exits("mount", 0);
+    scenario.executed("web");
+    scenario.look();
+    scenario.reload(&[oneshot("mount"), longrun("web").requires("mount")], &["mount"]);
+    assert_eq!(scenario.processes(), ["mount: StopCommand"]);
+    scenario.exits("mount", 0);
+    assert_eq!((scenario.processes(), scenario.state("web")), (vec!["mount: Run".to_owned()], "up"));
+}
+
+#[test]
+fn one_that_is_gone_is_not_started_or_stopped_by_hand() {
+    let builders = [longrun("db"), longrun("web").requires("db"), longrun("other")];
+    let mut scenario = up(&builders, &["db", "web", "other"]);
+    scenario.reload(&[longrun("other")], &[]);
+    scenario.exits("web", 0);
+    scenario.exits("db", 0);
+    scenario.look();
+    scenario.ask_start("web");
+    scenario.ask_restart("db");
+    scenario.ask_stop("db");
+    assert!(scenario.look().is_empty());
+    scenario.ask_restart("other");
+    scenario.reload(&[], &[]);
+    scenario.exits("other", 0);
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+#[test]
+fn a_reload_wants_nothing_again_that_has_ended_or_was_stopped_by_hand() {
+    use stepdown::config::service::RestartPolicy;
+    let dns = || longrun("dns").start(Start::Down).restart(RestartPolicy::OnFailure);
+    let builders = [dns(), longrun("web").requires("dns"), longrun("other")];
+    let mut scenario = up(&builders, &["dns", "web", "other"]);
+    scenario.exits("dns", 0);
+    scenario.ask_stop("other");
+    scenario.exits("other", 0);
+    scenario.look();
+    scenario.reload(&builders, &[]);
+    assert!(scenario.look().is_empty());
+    assert_eq!((scenario.status("dns").wanted, scenario.status("other").wanted), (false, false));
+}
+
+#[test]
+fn nothing_is_reloaded_while_the_container_stops() {
+    let mut scenario = up(&[longrun("web")], &["web"]);
+    scenario.stop_signal(Signal::TERM);
+    scenario.look();
+    scenario.reload(&[longrun("web"), longrun("new")], &["web"]);
+    assert!(scenario.look().is_empty());
+    scenario.exits("web", 0);
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+#[test]
+fn a_reload_that_ends_the_container_shows_nothing_that_it_left_out_and_that_has_nothing_to_undo() {
+    for start in [Start::AlreadyDone, Start::Wanted] {
+        // The oneshot comes later than the one whose failure begins the stop, and before it.
+        for swapped in [false, true] {
+            let never = longrun("never").start(Start::Skipped);
+            let mut builders =
+                vec![never.clone(), oneshot("made").start(start), longrun("web").essential(), longrun("db")];
+            if swapped {
+                builders.swap(1, 2);
+            }
+            let mut scenario = up(&builders, &["web", "db"]);
+            if start == Start::Wanted {
+                scenario.exits("made", 0);
+            }
+            scenario.dies("web", Signal::KILL);
+            scenario.reload(&[never, longrun("web").requires("never").essential(), longrun("db")], &["web"]);
+            assert_eq!((scenario.shows("made"), scenario.state("web")), (false, "failed"), "{start:?}");
+            assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+            scenario.exits("db", 0);
+            assert!(!scenario.shows("made") && scenario.exit().is_some());
+        }
+    }
+}
+
+#[test]
+fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_stops() {
+    let mut scenario = up(&[oneshot("made"), longrun("web").requires("made")], &[]);
+    scenario.exits("made", 0);
+    scenario.executed("web");
+    scenario.reload(&[longrun("web")], &["web"]);
+    assert_eq!(scenario.state("made"), "done");
+    scenario.stop_signal(Signal::TERM);
+    assert!(!scenario.shows("made"));
+    scenario.exits("web", 0);
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+/// Reloads, and answers at once that nothing is left of what has ended.
+fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], pids: &mut i32) -> usize {
+    let changed = changed.iter().filter_map(|name| ServiceName::new(name)).collect();
+    let mut actions = VecDeque::from(engine.adopt(Time::default(), setup(builders, Duration::from_secs(8)), &changed));
+    let mut retired = 0;
+    while let Some(action) = actions.pop_front() {
+        let events = match action {
+            Action::Spawn { id, .. } => {
+                *pids += 1;
+                vec![Event::Spawned { id, pid: Pid(*pids) }, Event::Executed { id }]
+            }
+            Action::Signal { id, signal: Signal::TERM, .. } => {
+                vec![Event::Exited { id, exit: Exit::Code(0), group_left: false }]
+            }
+            Action::Retire { id } => {
+                retired += 1;
+                vec![Event::Retired { id }]
+            }
+            _ => Vec::new(),
+        };
+        events.into_iter().for_each(|event| actions.extend(engine.step(Time::default(), event)));
+    }
+    retired
+}
+
+#[test]
+fn ten_thousand_reloads_that_add_and_remove_a_service_need_one_place() {
+    let stays = [longrun("db"), longrun("web").requires("db"), main_command()];
+    let mut engine = Supervisor::new(setup(&stays, Duration::from_secs(8)));
+    engine.step(Time::default(), Event::Begin);
+    let mut pids = 1;
+    for turn in 0..10_000 {
+        let names = [&*format!("a{turn}").leak(), &*format!("b{turn}").leak()];
+        let [first, second] = names.map(longrun);
+        assert_eq!(
+            reload(&mut engine, &[&stays[..2], &[first, second.requires(names[0])]].concat(), &[], &mut pids),
+            0
+        );
+        assert_eq!((engine.places(), engine.status().len()), (5, 5));
+        assert_eq!(reload(&mut engine, &stays[..2], &[], &mut pids), 2);
+        assert!(names.iter().all(|name| engine.id(&ServiceName::new(name).unwrap()).is_none()));
+    }
+    assert_eq!((engine.places(), engine.status().len()), (5, 3));
+}
+
+#[test]
+fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
+    let mut scenario = up(&[longrun("stays"), longrun("gone")], &["stays", "gone"]);
+    let gone = scenario.id("gone");
+    scenario.reload(&[longrun("stays")], &[]);
+    scenario.exits("gone", 0);
+    assert!(scenario.look().contains(&Action::Retire { id: gone }));
+    scenario.reload(&[longrun("stays"), longrun("early")], &[]);
+    assert_ne!(scenario.id("early"), gone);
+    scenario.send(Event::Retired { id: gone });
+    scenario.reload(&[longrun("stays"), longrun("early"), longrun("late")], &[]);
+    assert_eq!((scenario.id("late"), scenario.state("late")), (gone, "starting"));
+}
+
+#[test]
+fn what_changes_costs_work_for_itself_and_not_for_everybody() {
+    const ALL: usize = 1_000;
+    let names: Vec<&'static str> = (0..ALL).map(|at| &*format!("s{at}").leak()).collect();
+    let builders: Vec<SpecBuilder> = names.iter().map(|name| longrun(name)).collect();
+    let mut engine = Supervisor::new(setup(&[&builders[..], &[main_command()]].concat(), Duration::from_secs(8)));
+    let mut pids = 1;
+    for action in engine.step(Time::default(), Event::Begin) {
+        if let Action::Spawn { id, .. } = action {
+            pids += 1;
+            engine.step(Time::default(), Event::Spawned { id, pid: Pid(pids) });
+            engine.step(Time::default(), Event::Executed { id });
+        }
+    }
+    reload(&mut engine, &builders, &["s500"], &mut pids);
+    // Once when it is told to stop, and once when it is another.
+    assert_eq!(engine.relinked(), 2);
+}

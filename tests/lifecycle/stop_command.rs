@@ -1,0 +1,113 @@
+//! What undoes a oneshot that is done (`stop_command`).
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Exit, Report};
+
+use super::seconds;
+use crate::support::engine::scenario::Scenario;
+use crate::support::engine::spec_builder::{longrun, oneshot};
+
+/// A mount between a database and a web server, all up.
+fn mounted() -> Scenario {
+    let builders = [longrun("db"), oneshot("mount").requires("db").undo(), longrun("web").requires("mount")];
+    let mut scenario = Scenario::begun(&builders);
+    scenario.executed("db");
+    scenario.exits("mount", 0);
+    scenario.executed("web");
+    scenario.look();
+    scenario
+}
+
+#[test]
+fn it_is_undone_after_what_requires_it_and_before_what_it_requires() {
+    let mut scenario = mounted();
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.processes(), [""; 0]);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.state("mount"), scenario.processes()), ("stopping", vec!["mount: StopCommand".to_owned()]));
+    let id = scenario.id("mount");
+    scenario.wait(1.0);
+    scenario.exits("mount", 7);
+    let undone = Report::Undone { id, exit: Exit::Code(7), took: seconds(1) };
+    let actions = scenario.look();
+    assert!(actions.contains(&stepdown::supervise::Action::Report(undone)));
+    assert_eq!((scenario.state("db"), scenario.exit()), ("stopping", None));
+    scenario.exits("db", 0);
+    assert_eq!((scenario.exit(), scenario.processes()), (Some(0), vec![]));
+}
+
+#[test]
+fn its_layer_is_counted_and_one_that_hangs_is_killed_in_its_time() {
+    let mut scenario = mounted();
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.wait(7.4);
+    assert!(scenario.signals().is_empty());
+    scenario.wait(0.1);
+    assert_eq!(scenario.signals(), ["mount group: SIGKILL"]);
+    scenario.dies("mount", Signal::KILL);
+    assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+}
+
+#[test]
+fn what_it_leaves_behind_is_ended_before_the_stop_goes_on() {
+    let mut scenario = mounted();
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    scenario.look();
+    scenario.ends("mount", Exit::Code(0), true);
+    assert_eq!(scenario.signals(), ["mount group: SIGTERM", "mount group: SIGCONT"]);
+    scenario.group_gone("mount");
+    assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
+}
+
+#[test]
+fn one_that_cannot_be_undone_holds_nobody() {
+    let mut scenario = mounted();
+    scenario.refuse("mount", 2);
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.state("mount"), scenario.state("db")), ("down", "stopping"));
+}
+
+#[test]
+fn a_second_signal_skips_it() {
+    let mut scenario = mounted();
+    scenario.stop_signal(Signal::TERM);
+    scenario.stop_signal(Signal::TERM);
+    scenario.dies("web", Signal::KILL);
+    scenario.dies("db", Signal::KILL);
+    assert_eq!((scenario.exit(), scenario.processes()), (Some(0), vec![]));
+}
+
+#[test]
+fn what_is_not_done_is_not_undone() {
+    let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web"), oneshot("failed").undo()]);
+    scenario.exits("failed", 1);
+    scenario.executed("web");
+    scenario.stop_signal(Signal::TERM);
+    scenario.exits("mount", 0);
+    scenario.exits("web", 0);
+    assert_eq!((scenario.exit(), scenario.processes().len()), (Some(0), 3));
+}
+
+#[test]
+fn a_periodic_one_is_undone_between_its_turns() {
+    let mut scenario = Scenario::begun(&[oneshot("mount").undo().every(seconds(100))]);
+    scenario.exits("mount", 0);
+    scenario.look();
+    scenario.stop_signal(Signal::TERM);
+    assert_eq!(scenario.processes(), ["mount: StopCommand"]);
+    scenario.exits("mount", 0);
+    assert_eq!(scenario.exit(), Some(0));
+}
+
+#[test]
+fn restarted_by_hand_it_is_undone_first() {
+    let mut scenario = mounted();
+    scenario.ask_restart("mount");
+    assert_eq!(scenario.processes(), ["mount: StopCommand"]);
+    scenario.exits("mount", 0);
+    assert_eq!((scenario.processes(), scenario.state("web")), (vec!["mount: Run".to_owned()], "up"));
+}

@@ -1,0 +1,176 @@
+//! Random services, and how their processes behave.
+
+use std::time::Duration;
+
+use stepdown::config::probe::Then;
+use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start};
+
+use super::rng::Rng;
+
+/// How processes of a service behave: each is a chance in a hundred.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    pub refuses: u64,
+    pub cannot_execute: u64,
+    pub says_ready: u64,
+    pub crashes: u64,
+    pub stable: u64,
+    pub succeeds: u64,
+    pub ignores: u64,
+    pub frozen: u64,
+    pub leaves: u64,
+    pub unkillable: u64,
+    pub finish_says_stop: u64,
+    /// Of questions: answered well; and never answered before the question is given up.
+    pub answers_well: u64,
+    pub hangs: u64,
+    /// Says that it is alive, or asks for more time.
+    pub speaks: u64,
+}
+
+fn milliseconds(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Returns how a service's processes behave.
+pub fn random_behaviour(rng: &mut Rng) -> Behaviour {
+    // Most are decent; a tenth of all have one vice in full, and a few have a bit of everything.
+    let mut behaviour = Behaviour {
+        refuses: rng.pick(&[0, 0, 0, 10, 100]),
+        cannot_execute: rng.pick(&[0, 0, 0, 10, 100]),
+        says_ready: rng.pick(&[100, 100, 70, 0]),
+        crashes: rng.pick(&[0, 0, 50, 100]),
+        stable: rng.pick(&[0, 0, 50]),
+        succeeds: rng.pick(&[0, 50, 100]),
+        ignores: rng.pick(&[0, 0, 30, 100]),
+        frozen: rng.pick(&[0, 0, 50]),
+        leaves: rng.pick(&[0, 0, 40, 100]),
+        unkillable: rng.pick(&[0, 0, 0, 0, 20, 100]),
+        finish_says_stop: rng.pick(&[0, 0, 20]),
+        answers_well: rng.pick(&[100, 90, 50, 0]),
+        hangs: rng.pick(&[0, 0, 20]),
+        speaks: rng.pick(&[0, 0, 80]),
+    };
+    if rng.percent(50) {
+        behaviour = Behaviour { refuses: 0, cannot_execute: 0, leaves: 0, unkillable: 0, says_ready: 100, ..behaviour };
+    }
+    behaviour
+}
+
+/// Makes the upper half such that KILL does not end it, soon, and the lower half slow to stop: many things can then
+/// happen while the stop goes on without the former.
+pub fn get_stuck(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
+    let middle = specs.len() / 2;
+    for (at, (spec, behaviour)) in specs.iter_mut().zip(behaviours).enumerate() {
+        spec.start = Start::Wanted;
+        behaviour.refuses = 0;
+        behaviour.unkillable = if at >= middle { 100 } else { 0 };
+        behaviour.ignores = 100;
+        if at >= middle {
+            spec.stop.timeout = Some(milliseconds(rng.pick(&[0, 50])));
+            behaviour.cannot_execute = rng.pick(&[0, 0, 100]);
+            behaviour.leaves = rng.pick(&[0, 50, 100]);
+            behaviour.says_ready = 100;
+        }
+    }
+}
+
+/// Makes all of them crash and come back, and slow to stop: a stop then finds services that are starting again below
+/// others that are up.
+pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour]) {
+    for (spec, behaviour) in specs.iter_mut().zip(behaviours).filter(|(spec, _)| !spec.is_main) {
+        spec.start = Start::Wanted;
+        spec.kind = Kind::Longrun;
+        spec.essential = false;
+        spec.restart.policy = RestartPolicy::Always;
+        spec.restart.limit = None;
+        spec.ready = Readiness::Said { timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
+        *behaviour =
+            Behaviour { refuses: 0, cannot_execute: 0, says_ready: 100, crashes: 60, ignores: 50, ..behaviour.clone() };
+    }
+}
+
+/// Returns a main command: a plain one, or one that is described like a service.
+pub fn random_main(rng: &mut Rng) -> Spec {
+    if rng.percent(50) {
+        return Spec::main();
+    }
+    let Spec { success_codes, ready, watchdog, health, stop, .. } = random_spec(rng, 0);
+    let health = health.filter(|rule| rule.then != Then::Restart);
+    let relays_stop_signal = rng.percent(50);
+    Spec { success_codes, ready, watchdog, health, stop, relays_stop_signal, ..Spec::main() }
+}
+
+/// Returns a service that depends on earlier ones only.
+pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
+    let kind = if rng.percent(30) { Kind::Oneshot } else { Kind::Longrun };
+    let policies = [RestartPolicy::Always, RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never];
+    let neighbours = |rng: &mut Rng, percent: u64| -> Vec<Id> {
+        (0..at).filter(|_| rng.percent(percent)).map(|on| Id(usize::try_from(on).expect("small"))).collect()
+    };
+    let timeout = |rng: &mut Rng, some: u64| rng.percent(some).then(|| milliseconds(rng.pick(&[50, 1_000, 5_000])));
+    let density = rng.pick(&[0, 15, 30, 60]);
+    let requires = neighbours(rng, density);
+    let after = neighbours(rng, density);
+    let after = after.into_iter().filter(|on| !requires.contains(on)).collect();
+    let ready = if rng.percent(40) { Readiness::Said { timeout: timeout(rng, 70) } } else { Readiness::Executed };
+    let stop_timeout = if rng.percent(5) { Some(Duration::ZERO) } else { timeout(rng, 30) };
+    let ready = match rng.below(10) {
+        0 => Readiness::Lived(milliseconds(rng.pick(&[0, 15, 800, 4_000]))),
+        1 | 2 => {
+            let interval = milliseconds(rng.pick(&[0, 20, 500, 500]));
+            Readiness::Probed { interval, timeout: timeout(rng, 70) }
+        }
+        _ => ready,
+    };
+    let health = rng.percent(25).then(|| HealthRule {
+        interval: milliseconds(rng.pick(&[1_000, 5_000, 30_000])),
+        failures: rng.pick(&[0, 1, 3]),
+        successes: rng.pick(&[0, 1, 2]),
+        then: rng.pick(&[Then::Restart, Then::Restart, Then::Report, Then::StopContainer]),
+    });
+    let every = rng.percent(25).then(|| milliseconds(rng.pick(&[1_000, 7_000, 60_000])));
+    let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });
+    Spec {
+        name: ServiceName::new(&format!("s{at}")).expect("a name"),
+        kind,
+        requires,
+        after,
+        restart: Restart {
+            policy: rng.pick(&policies),
+            delay: milliseconds(rng.pick(&[0, 1_000, 1_000, 400])),
+            max_delay: milliseconds(rng.pick(&[0, 4_000, 30_000])),
+            limit: rng.pick(&[None, Some(0), Some(1), Some(2), Some(3), Some(10)]),
+        },
+        success_codes: rng.pick::<&[u8]>(&[&[0], &[0], &[0, 143], &[]]).to_vec(),
+        essential: rng.percent(15),
+        ready,
+        stop: Stop {
+            signal: rng.pick(&[Signal::TERM, Signal::TERM, Signal::QUIT, Signal::TSTP]),
+            timeout: stop_timeout,
+            group: rng.percent(60),
+        },
+        finish: finish.filter(|_| kind == Kind::Longrun),
+        start: rng.pick(&[
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Wanted,
+            Start::Down,
+            Start::AlreadyDone,
+            Start::Skipped,
+        ]),
+        awaits: rng.pick(&[0, 0, 0, 0, 0, 1, 2]),
+        every: every.filter(|_| kind == Kind::Oneshot),
+        scheduled: false,
+        watchdog: rng.percent(10).then(|| milliseconds(2_000)),
+        health: health.filter(|_| kind == Kind::Longrun),
+        fed: kind == Kind::Longrun && rng.percent(15),
+        undo: kind == Kind::Oneshot && rng.percent(40),
+        is_main: false,
+        relays_stop_signal: false,
+    }
+}

@@ -1,0 +1,431 @@
+//! What the oracle thinks of each action.
+
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, StopReason, Target};
+
+use super::constants::{END_OF_INPUT_TIMEOUT, REAP_GRACE, is_for_pid_one, is_stopping};
+use super::{Is, Oracle, Proc, Property, Reason, Svc};
+
+impl Oracle {
+    /// Judges an action.
+    pub fn action(&mut self, action: &Action) {
+        let after_exit = self.exit.is_some();
+        self.demand(!after_exit, Property::ThereIsExactlyOneExitAndItIsLast, || format!("{action:?} after the exit"));
+        if let (Some(owed), true) = (self.due.cont, !matches!(action, Action::Signal { signal: Signal::CONT, .. })) {
+            self.violate(Property::AStopSignalIsTheRightOneAndFollowedByCont, format!("{owed:?}, then {action:?}"));
+            self.due.cont = None;
+        }
+        if let (Some(early), false) = (self.due.continued, matches!(action, Action::Signal { .. })) {
+            self.violate(
+                Property::AStopSignalIsTheRightOneAndFollowedByCont,
+                format!("CONT to {early:?}, then {action:?}"),
+            );
+            self.due.continued = None;
+        }
+        if let Some(id) = named(action).filter(|id| self.retired.contains(id)) {
+            self.violate(Property::WhatIsGoneGivesUpItsPlaceOnce, format!("{id:?} is named by {action:?}"));
+        }
+        match action {
+            Action::ApplyReload { .. } | Action::Retire { .. } | Action::CancelProbe { .. } | Action::Signal { .. } => {
+            }
+            Action::Spawn { role: Role::StopCommand, .. } => {}
+            _ => self.settle_renewals(),
+        }
+        match action {
+            Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
+            Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
+            Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_undo(*id),
+            Action::Probe { id, look } => self.judge_look(*id, *look),
+            Action::CancelProbe { id } => self.judge_forget(*id),
+            Action::ApplyReload { id } => self.judge_renewal(*id),
+            Action::Retire { id } => self.judge_retirement(*id),
+            Action::UntrackGroup { id, pid } => self.judge_abandon(*id, *pid),
+            Action::EndInput { id } => self.judge_end_of_input(*id),
+            Action::Signal { id, pid, to, signal } => self.judge_signal(*id, *pid, *to, *signal),
+            Action::Report(report) => self.judge_report(report),
+            Action::Exit(code) => self.judge_exit(*code),
+        }
+    }
+
+    fn judge_start(&mut self, id: Id) {
+        let Svc { spec, is, .. } = self.services[id.0].clone();
+        self.demand(self.begun && self.stop.is_none(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}"));
+        match is {
+            Is::Pending(from) => {
+                let now = self.now;
+                self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
+                    format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
+                });
+                let awaits = spec.awaits;
+                self.demand(awaits == 0, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                    format!("{id:?} starts without having asked for {awaits} things")
+                });
+            }
+            Is::Awaiting(at) => {
+                self.demand(at >= spec.awaits, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                    format!("{id:?} starts although thing {at} is not there")
+                });
+            }
+            Is::Live(_) | Is::Asked(_) | Is::FinishDue => {
+                self.violate(Property::AtMostOneProcessPerService, format!("{id:?} is {is:?}"));
+            }
+            Is::Down | Is::Resting(_) | Is::Done | Is::Over => {
+                self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {is:?}"));
+            }
+        }
+        let gone = self.services[id.0].gone;
+        self.demand(!gone, Property::WhatIsGoneEndsAndStaysAway, || format!("{id:?} starts"));
+        self.services[id.0].ever = true;
+        for on in &spec.requires {
+            self.demand(self.met(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || format!("{id:?} on {on:?}"));
+        }
+        for on in &spec.after {
+            self.demand(self.settled(*on), Property::NothingStartsBeforeWhatItIsAfterHasSettled, || {
+                format!("{id:?} on {on:?}")
+            });
+        }
+        self.services[id.0].is = Is::Asked(Role::Run);
+    }
+
+    fn judge_undo(&mut self, id: Id) {
+        let changed = self.services[id.0].next.is_some();
+        let by_hand = !self.services[id.0].wanted && !self.needed(id) || self.due.undo.remove(&id) || changed;
+        let turn = if self.stop.is_some() { self.its_turn(id) && !self.patience_is_over() } else { by_hand };
+        let fits = self.undoable(id) && turn;
+        let is = self.services[id.0].is.clone();
+        self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is {is:?}"));
+        self.services[id.0].is = Is::Asked(Role::StopCommand);
+    }
+
+    fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
+        let Svc { is, end, .. } = self.services[id.0].clone();
+        let fits = matches!(is, Is::FinishDue) && after == end.map(|end| end.exit);
+        self.demand(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || format!("{id:?} is {is:?}, after {after:?}"));
+        self.services[id.0].is = Is::Asked(Role::Finish);
+    }
+
+    fn judge_signal(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
+        let now = self.now;
+        let Some(proc) = self.proc(id).cloned() else {
+            return self.violate(Property::OnlyLiveProcessesAreSignalled, format!("{id:?} {pid:?} has none"));
+        };
+        let there = proc.pid == pid && !proc.lost && (proc.leader || (proc.rest && to == Target::Group));
+        self.demand(there, Property::OnlyLiveProcessesAreSignalled, || format!("{id:?} {pid:?} {to:?}: {proc:?}"));
+        if self.due.cont.is_some() && signal == Signal::CONT {
+            let owed = self.due.cont.take();
+            return self.demand(
+                owed == Some((id, pid, to)),
+                Property::AStopSignalIsTheRightOneAndFollowedByCont,
+                || format!("{owed:?}, and CONT to {id:?} {to:?}"),
+            );
+        }
+        if signal == Signal::CONT && self.due.continued.is_none() && self.due.forward != Some(signal) {
+            self.due.continued = Some((id, pid, to));
+            return;
+        }
+        if self.due.forward == Some(signal) && self.main() == Some(id) {
+            self.due.forward = None;
+            return self.demand(to == Target::Process, Property::ForwardedSignalsReachOnlyALivingMain, || {
+                "to the whole group".to_owned()
+            });
+        }
+        if signal == Signal::KILL {
+            let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
+            self.demand(due, Property::PatienceIsGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
+            let runs = self.stop.is_none();
+            if let Some(proc) = self.proc_mut(id) {
+                proc.signal_by = None;
+                proc.killed_at = Some(now);
+                proc.gone_by = (runs && !proc.leader).then(|| now.plus(REAP_GRACE));
+            }
+            return;
+        }
+        self.judge_stop_signal(id, &proc, to, signal);
+    }
+
+    /// What is left of it was killed and has had its time, or is to go on: nobody waits for it any more.
+    fn judge_abandon(&mut self, id: Id, pid: Pid) {
+        if let Some(left) = self.due.left_running.remove(&id) {
+            return self.demand(left == pid, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} {pid:?} {left:?}"));
+        }
+        let fits = self.due.behind.remove(&id) == Some(pid);
+        self.demand(fits, Property::PatienceIsGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
+    }
+
+    fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
+        let touched = self.due.reload.as_ref().is_none_or(|touched| touched.contains(&id));
+        self.demand(touched || self.stop.is_some(), Property::AReloadTouchesOnlyWhatDiffers, || {
+            format!("{id:?} got {signal}")
+        });
+        let spec = self.services[id.0].spec.clone();
+        let reason = self.stop.as_ref().map(|stop| stop.reason);
+        let expected = match reason {
+            Some(Reason::Signal(sent)) if spec.relays_stop_signal && !is_for_pid_one(sent) => sent,
+            Some(_) | None => spec.stop.signal,
+        };
+        let leftovers = self.due.leftovers.remove(&id);
+        let silent = self.due.silent.remove(&id);
+        let expected = match (leftovers, silent) {
+            (true, _) => Signal::TERM,
+            (false, true) => Signal::ABRT,
+            (false, false) => expected,
+        };
+        let target = if leftovers || spec.stop.group { Target::Group } else { Target::Process };
+        self.demand(signal == expected && to == target, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("{id:?} got {signal} to {to:?} instead of {expected} to {target:?}")
+        });
+        let late = self.due.not_ready.remove(&id);
+        let unwell = self.due.unwell_stop.remove(&id) || silent;
+        let restart = self.due.restarts.remove(&id);
+        let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
+        let asked = !leftovers && (restart || unwanted);
+        let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
+        let direct = self.stop.is_none() || self.patience_is_over() || !spec.fed || leftovers || at_last;
+        self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
+            format!("{id:?} is told before it could read the end of its input")
+        });
+        let own = at_last
+            || leftovers
+            || late
+            || unwell
+            || asked
+            || (self.stop.is_some() && proc.leader && !proc.told && proc.role == Role::Run);
+        self.demand(own, Property::AServiceIsOnlySignalledForItsOwnSake, || format!("{id:?} {signal}: {proc:?}"));
+        if !leftovers && !late && !unwell && !asked {
+            let turn = self.its_turn(id) || self.patience_is_over();
+            self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
+        }
+        let kill_at = self.kill_at(id);
+        let told = self.proc(id).map(|proc| (id, proc.pid, to));
+        let continued = self.due.continued.take();
+        let first = if is_stopping(signal) { told } else { None };
+        self.demand(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
+            format!("{signal} to {told:?} after CONT to {continued:?}")
+        });
+        self.due.cont = told.filter(|_| !is_stopping(signal));
+        if let Some(proc) = self.proc_mut(id) {
+            proc.group_told |= to == Target::Group && signal == Signal::TERM;
+            proc.not_ready |= late;
+            proc.asked |= asked;
+            proc.signal_by = None;
+            if !leftovers {
+                proc.told = true;
+                proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
+            }
+        }
+    }
+
+    /// The end of its input is how a fed service is told first, in its turn.
+    fn judge_end_of_input(&mut self, id: Id) {
+        let turn = self.its_turn(id) && !self.patience_is_over() && self.services[id.0].spec.fed;
+        let proc = self.proc(id).cloned();
+        let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.told);
+        self.demand(fits, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} {proc:?}"));
+        let (now, kill_at) = (self.now, self.kill_at(id));
+        if let Some(proc) = self.proc_mut(id) {
+            proc.told = true;
+            proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
+            proc.signal_by = Some(now.plus((kill_at.since(now) / 2).min(END_OF_INPUT_TIMEOUT)));
+        }
+    }
+
+    fn judge_report(&mut self, report: &Report) {
+        let now = self.now;
+        match report {
+            Report::Backoff { id, pause, failures } => {
+                let expected = self.due.backoff.remove(id);
+                let fits = expected == Some((*pause, *failures));
+                let (last, cap) = (self.services[id.0].last_pause, self.services[id.0].spec.restart.max_delay);
+                let property = if expected.is_some_and(|(pause, _)| pause.is_zero()) || last > *pause && fits {
+                    Property::AStableRunResetsTheBackOff
+                } else {
+                    Property::BackOffNeverShrinksWhileFailingAndHasACap
+                };
+                self.services[id.0].last_pause = *pause;
+                self.demand(fits, property, || format!("{id:?}: {pause:?} {failures}, not {expected:?} (cap {cap:?})"));
+            }
+            Report::Failed { id, why } => {
+                let expected = self.due.failed.remove(id);
+                let property = match why {
+                    FailureReason::Requirement(_) => Property::AFailedRequirementFailsWhatWaitsForIt,
+                    FailureReason::FinishSaidStop => Property::FinishSayingStopIsObeyed,
+                    FailureReason::Ended(_)
+                    | FailureReason::Limit(_)
+                    | FailureReason::CannotStart(_)
+                    | FailureReason::Skipped
+                    | FailureReason::FailedBefore => Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
+                };
+                self.demand(expected, property, || format!("{id:?} is not failed, and said to be by {why:?}"));
+                if let FailureReason::Requirement(on) = why {
+                    self.services[id.0].lost_for = Some(*on);
+                    let lost = matches!(self.services[on.0].is, Is::Over | Is::Down);
+                    let required = self.services[id.0].spec.requires.contains(on);
+                    self.demand(lost && required, property, || format!("{id:?} for {on:?}"));
+                }
+            }
+            Report::NotReady { id, .. } => {
+                let proc = self.proc(*id).cloned();
+                let late = proc.as_ref().is_some_and(|proc| {
+                    let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.told);
+                    by.is_some_and(|by| by <= now)
+                });
+                let late = late && self.stop.is_none();
+                self.demand(late, Property::ALateReadinessIsAFailure, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.due.not_ready.insert(*id);
+            }
+            Report::NotYet { id, .. } => {
+                let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.told);
+                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} is ready, or told to stop"));
+            }
+            Report::Unkillable { id, .. } => {
+                let began = self.stop.as_ref().map_or(now, |stop| stop.at);
+                let killed = self.proc(*id).and_then(|proc| proc.killed_at);
+                let gone_by = self.proc(*id).and_then(|proc| proc.gone_by);
+                let lost = killed.is_some_and(|at| at.max(began).plus(REAP_GRACE) <= now)
+                    || gone_by.is_some_and(|by| by <= now);
+                let lost = lost && self.stop.is_some();
+                let forced =
+                    self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
+                self.demand(lost || forced, Property::PatienceIsGivenInFull, || format!("{id:?} was given up"));
+                if let Some(proc) = self.proc_mut(*id) {
+                    proc.lost = true;
+                }
+            }
+            Report::LeftBehind { id, .. } => {
+                let left = self.due.behind.contains_key(id);
+                self.demand(left, Property::PatienceIsGivenInFull, || format!("{id:?} left nothing behind"));
+            }
+            Report::Stopping { because } => self.judge_reason(because),
+            Report::Done { id, again, .. } => {
+                let done = matches!(self.services[id.0].is, Is::Done | Is::Resting(_));
+                self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
+                self.judge_turn(*id, *again, true);
+            }
+            Report::NextTurn { id, pause } => self.judge_turn(*id, Some(*pause), false),
+            Report::Unhealthy { id, failures, .. } => {
+                let rule = self.services[id.0].spec.health;
+                let fits = self.due.unwell.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
+                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || format!("{id:?} {failures}"));
+            }
+            Report::Healthy { id } => {
+                let fits = self.due.healthy.remove(id);
+                self.demand(fits, Property::AnUnhealthyServiceIsTreatedAsDeclared, || {
+                    format!("{id:?} is not well again")
+                });
+            }
+            Report::Silent { id, after } => {
+                let proc = self.proc(*id).cloned();
+                let silent = proc.as_ref().and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
+                let fits = match after {
+                    Some(_) => silent && self.services[id.0].watchdog == *after,
+                    None => self.due.trouble.remove(id),
+                };
+                let fits = fits && self.stop.is_none();
+                self.demand(fits, Property::WhatFallsSilentIsStopped, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.due.silent.insert(*id);
+            }
+            Report::Awaiting { id, at, .. } => {
+                let fits = matches!(self.services[id.0].is, Is::Awaiting(next) if next == *at);
+                self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
+            }
+            Report::Undone { id, .. } => {
+                let fits = self.services[id.0].spec.undo;
+                self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} has no stop command"));
+            }
+            Report::Up { id, .. } => {
+                self.demand(self.met(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
+            }
+            Report::Leftovers { id } => {
+                let left = self.due.leftovers.contains(id);
+                self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to be told"));
+            }
+            Report::LeftRunning { id, pid } => {
+                let left = self.due.left_running.get(id) == Some(pid);
+                self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
+            }
+            Report::Waiting { id, on } => {
+                let empty = on.iter().all(|on| self.met(*on));
+                self.demand(!empty, Property::WhatCanStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
+            }
+            Report::Starting { .. } | Report::Ended { .. } | Report::Stopped { .. } => {}
+            Report::CannotStart { .. } | Report::Killing { .. } => {}
+        }
+    }
+
+    /// A turn lies a whole number of periods behind the last start, or a little later.
+    fn judge_turn(&mut self, id: Id, again: Option<Duration>, well: bool) {
+        let (now, began) = (self.now, self.services[id.0].began);
+        let every = self.services[id.0].spec.every.filter(|_| self.is_oneshot(id));
+        let owed = self.due.turns.remove(&id);
+        let (expected, until) = match (every, again) {
+            (None, None) => {
+                return self.demand(owed.is_none(), Property::APeriodicOneshotComesInItsTurn, || {
+                    format!("{id:?} has no next turn")
+                });
+            }
+            (Some(every), Some(pause)) => {
+                let periods = now.since(began).as_nanos() / every.as_nanos() + 1;
+                let first = began.plus(every * u32::try_from(periods).expect("few periods"));
+                (first <= now.plus(pause) && now.plus(pause) <= first.plus(every / 20), now.plus(pause))
+            }
+            (None, Some(_)) | (Some(_), None) => (false, now),
+        };
+        self.demand(expected && owed == Some(well), Property::APeriodicOneshotComesInItsTurn, || {
+            format!("{id:?}, started {began:?}, every {every:?}: again in {again:?} (well: {well}, owed {owed:?})")
+        });
+        match &mut self.services[id.0].is {
+            Is::Resting(at) | Is::Pending(at) => *at = until,
+            _ => {}
+        }
+    }
+
+    fn judge_reason(&mut self, because: &StopReason) {
+        let expected = self.stop.as_ref().map(|stop| stop.reason);
+        let fits = match (because, expected) {
+            (StopReason::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
+            (StopReason::Asked, Some(Reason::Asked)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => true,
+            (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
+            (StopReason::Unhealthy(id), Some(Reason::Unhealthy(unwell))) => *id == unwell,
+            (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
+            _ => false,
+        };
+        if let (StopReason::Essential(id, _), Some(stop)) = (because, &mut self.stop) {
+            stop.reason = Reason::Essential(*id);
+        }
+        let again = self.stop.as_ref().is_some_and(|stop| stop.announced);
+        self.demand(fits && !again, Property::TheStopBeginsForTheRightReason, || {
+            format!("{because:?}, expected {expected:?}")
+        });
+        if let Some(stop) = &mut self.stop {
+            stop.announced = true;
+        }
+    }
+
+    fn judge_exit(&mut self, code: u8) {
+        let (now, expected, reason) = (self.now, self.expected_code(), self.stop.as_ref().map(|stop| stop.reason));
+        self.demand(code == expected, Property::TheExitCodeFollowsTheRule, || {
+            format!("{code} instead of {expected}: {reason:?}")
+        });
+        let limit = self.stop.as_ref().map(|stop| stop.over_at.unwrap_or(stop.total).plus(REAP_GRACE));
+        self.demand(limit.is_some_and(|limit| now <= limit), Property::TheContainerEndsWithinItsBudget, || {
+            format!("exit at {now:?}, limit {limit:?}")
+        });
+        let unnamed: Vec<Id> = self.ids().filter(|id| self.alive(*id)).collect();
+        self.demand(unnamed.is_empty(), Property::EveryLiveProcessAtTheEndIsNamed, || format!("{unnamed:?}"));
+        self.exit = Some(code);
+    }
+}
+
+/// Returns whom an action names.
+fn named(action: &Action) -> Option<Id> {
+    match action {
+        Action::Spawn { id, .. } | Action::Signal { id, .. } | Action::Probe { id, .. } => Some(*id),
+        Action::UntrackGroup { id, .. }
+        | Action::CancelProbe { id }
+        | Action::EndInput { id }
+        | Action::ApplyReload { id } => Some(*id),
+        Action::Retire { .. } | Action::Report(_) | Action::Exit(_) => None,
+    }
+}

@@ -1,0 +1,425 @@
+//! The rules of the engine, stated a second time and independently: the oracle sees only what goes into the engine
+//! (events, time) and what comes out (actions), keeps its own picture of every service, and notes each violation under
+//! the name of the property that it breaks. It never asks the engine what it thinks, but to compare.
+//!
+//! Here: its picture, and the properties' names. Beside: `oracle_events` (what events mean), `oracle_judge` (what it
+//! thinks of each action), `oracle_reload` (what a reload means), `oracle_checks` (what it checks after each step), `oracle_stop` (the stop and its budget).
+
+mod actions;
+mod checks;
+mod constants;
+mod events;
+mod probes;
+mod reload;
+mod stop;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use stepdown::config::service::Kind;
+use stepdown::config::values::Signal;
+use stepdown::supervise::{Exit, Id, Pid, ProbeKind, Readiness, Role, Setup, Spec, Start, Target, Time};
+
+/// What is always true. The names are the tests' names, and what a failure prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    AtMostOneProcessPerService,
+    OnlyLiveProcessesAreSignalled,
+    NothingStartsBeforeWhatItRequiresIsUp,
+    NothingStartsBeforeWhatItIsAfterHasSettled,
+    NothingStopsBeforeWhatNeedsItIsDown,
+    AfterAStopRequestNothingStarts,
+    TheContainerEndsWithinItsBudget,
+    ThereIsExactlyOneExitAndItIsLast,
+    NoDeadlineLiesInThePast,
+    TheDeadlineIsTheNextMomentThatMatters,
+    ATickAtTheDeadlineChangesSomething,
+    AnEarlyTickChangesNothing,
+    BackOffNeverShrinksWhileFailingAndHasACap,
+    NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
+    AStableRunResetsTheBackOff,
+    TheExitCodeFollowsTheRule,
+    AServiceIsOnlySignalledForItsOwnSake,
+    PatienceIsGivenInFull,
+    WhatDoesNotStopIsKilled,
+    TheRestOfAGroupIsEnded,
+    WhatAOneshotLeavesGoesOn,
+    AStopSignalIsTheRightOneAndFollowedByCont,
+    AFinishScriptRunsOnceAfterEachEnd,
+    FinishSayingStopIsObeyed,
+    WhatCanStartStartsAtOnce,
+    WhatMayStopIsToldAtOnce,
+    TheStopBeginsForTheRightReason,
+    AFailedRequirementFailsWhatWaitsForIt,
+    ALateReadinessIsAFailure,
+    ForwardedSignalsReachOnlyALivingMain,
+    EveryLiveProcessAtTheEndIsNamed,
+    StatusTellsTheTruth,
+    QuestionsComeOneAtATimeAndInTheirTime,
+    NobodyWaitsForAnAnswerInVain,
+    AnUnhealthyServiceIsTreatedAsDeclared,
+    WhatFallsSilentIsStopped,
+    APeriodicOneshotComesInItsTurn,
+    WhatIsDoneIsUndoneInItsTurn,
+    ARequestIsCarriedOut,
+    AReloadTouchesOnlyWhatDiffers,
+    WhatChangedIsRestartedOnce,
+    WhatIsGoneEndsAndStaysAway,
+    WhatIsGoneGivesUpItsPlaceOnce,
+    TheWorldComesToAnEnd,
+}
+
+/// A process in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Proc {
+    pub pid: Pid,
+    pub role: Role,
+    /// Its first process is there.
+    pub leader: bool,
+    /// Others of its group are, although the first is not.
+    pub rest: bool,
+    pub started: Time,
+    pub executed: bool,
+    pub up_at: Option<Time>,
+    /// When it has to be ready.
+    pub ready_by: Option<Time>,
+    /// When it has to have said that it is alive.
+    pub silent_at: Option<Time>,
+    /// How the first process ended.
+    pub exit: Option<Exit>,
+    pub told: bool,
+    /// It may end by itself, at the end of its input, until then.
+    pub signal_by: Option<Time>,
+    /// It was told because somebody asked for that.
+    pub asked: bool,
+    pub group_told: bool,
+    pub not_ready: bool,
+    /// When it has to be killed, unless it ends before.
+    pub kill_by: Option<Time>,
+    pub killed_at: Option<Time>,
+    /// When what is left of it, killed, counts as gone although it may be there: only while the container does not stop.
+    pub gone_by: Option<Time>,
+    pub lost: bool,
+}
+
+/// What a service is in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub enum Is {
+    Down,
+    /// Wanted; not before that time.
+    Pending(Time),
+    /// This one of the things that it waits for is the next.
+    Awaiting(usize),
+    /// A process was asked for.
+    Asked(Role),
+    Live(Proc),
+    /// Its command has ended; the finish script has to be asked for in this step.
+    FinishDue,
+    /// A periodic oneshot until its next turn.
+    Resting(Time),
+    Done,
+    /// Failed for good.
+    Over,
+}
+
+/// Until something other than time comes.
+pub const NEVER: Time = Time(Duration::MAX);
+
+/// A service in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Svc {
+    pub spec: Spec,
+    pub is: Is,
+    /// Started by itself or because something wanted requires it.
+    pub wanted: bool,
+    pub failures: u32,
+    /// Pauses since the last stable run.
+    pub pauses: u32,
+    pub last_pause: Duration,
+    pub code: Option<u8>,
+    /// The end whose finish script runs.
+    pub end: Option<Ending>,
+    /// Somebody stopped it by hand.
+    pub held: bool,
+    pub asking: Asking,
+    pub watchdog: Option<Duration>,
+    /// When its command was last started, or should have been.
+    pub began: Time,
+    /// It was started, as what it is.
+    pub ever: bool,
+    /// What a reload has made of it.
+    pub next: Option<Spec>,
+    /// A reload has left it out.
+    pub gone: bool,
+    /// It failed only because that one did.
+    pub lost_for: Option<Id>,
+}
+
+impl Svc {
+    pub fn new(spec: Spec) -> Self {
+        Self {
+            is: Is::Down,
+            wanted: spec.start == Start::Wanted,
+            failures: 0,
+            pauses: 0,
+            last_pause: Duration::ZERO,
+            code: None,
+            end: None,
+            held: false,
+            asking: Asking::default(),
+            watchdog: spec.watchdog,
+            began: Time::default(),
+            ever: false,
+            next: None,
+            gone: false,
+            lost_for: None,
+            spec,
+        }
+    }
+}
+
+/// Questions about a service in the oracle's eyes.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    /// The one under way.
+    pub open: Option<ProbeKind>,
+    /// When the next one is due.
+    pub due: Option<Time>,
+    pub tries: u32,
+    /// Bad answers in a row while it is well, or good ones while it is not.
+    pub against: u32,
+    pub well: Option<bool>,
+}
+
+/// A run's end in the oracle's eyes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub exit: Exit,
+    pub well: bool,
+    pub stable: bool,
+    pub asked: bool,
+    /// It was told to stop, so that its code is not its own.
+    pub told: bool,
+}
+
+/// Why the container ends, without details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Signal(Signal),
+    Asked,
+    Main,
+    Essential(Id),
+    Unhealthy(Id),
+    NothingLeft,
+}
+
+/// The stop in the oracle's eyes.
+#[derive(Clone, Debug)]
+pub struct Stopping {
+    pub reason: Reason,
+    pub at: Time,
+    /// For each service, when its layer is over, and when its process is killed.
+    pub layer_end: BTreeMap<Id, Time>,
+    pub kill_at: BTreeMap<Id, Time>,
+    pub total: Time,
+    /// When patience ended for all.
+    pub over_at: Option<Time>,
+    pub announced: bool,
+}
+
+/// The oracle.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    pub services: Vec<Svc>,
+    pub main: Option<Id>,
+    pub stop_timeout: Duration,
+    pub now: Time,
+    pub begun: bool,
+    pub stop: Option<Stopping>,
+    pub stop_signals: u32,
+    pub asked_code: Option<u8>,
+    pub main_code: Option<u8>,
+    /// How it ended, where it was executed.
+    pub main_exit: Option<Exit>,
+    pub last_failure: Option<u8>,
+    pub exit: Option<u8>,
+    pub violations: Vec<(Property, String)>,
+    /// Everything that each service depends on, through however many others.
+    pub below: BTreeMap<Id, BTreeSet<Id>>,
+    /// Left out and ended: nothing names them. Some of their places are free.
+    pub retired: BTreeSet<Id>,
+    pub free: BTreeSet<Id>,
+    /// What the last reload has brought.
+    pub fresh: Vec<Id>,
+    /// What the step under way still owes.
+    pub due: Due,
+}
+
+/// What a step owes after an event.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    pub cont: Option<(Id, Pid, Target)>,
+    /// CONT came before the signal that it would take away.
+    pub continued: Option<(Id, Pid, Target)>,
+    pub leftovers: BTreeSet<Id>,
+    /// Oneshots that succeeded, and what they left: it is to go on.
+    pub left_running: BTreeMap<Id, Pid>,
+    /// What is left of them was killed and has had its time: to be said, and to be given up.
+    pub behind: BTreeMap<Id, Pid>,
+    pub backoff: BTreeMap<Id, (Duration, u32)>,
+    pub failed: BTreeSet<Id>,
+    pub forward: Option<Signal>,
+    pub not_ready: BTreeSet<Id>,
+    /// Found unhealthy by their last answer: to be said, and (with `restart`) to be stopped.
+    pub unwell: BTreeSet<Id>,
+    pub unwell_stop: BTreeSet<Id>,
+    pub healthy: BTreeSet<Id>,
+    pub silent: BTreeSet<Id>,
+    /// Said that they are not well.
+    pub trouble: BTreeSet<Id>,
+    /// Asked to be restarted: to be told to stop.
+    pub restarts: BTreeSet<Id>,
+    /// Asked to be restarted: to be undone first.
+    pub undo: BTreeSet<Id>,
+    /// Periodic oneshots that have ended: whether well.
+    pub turns: BTreeMap<Id, bool>,
+    /// Ended for good: what waits for them has not failed yet.
+    pub losing: VecDeque<Id>,
+    /// Essential ones among those that have ended for good.
+    pub essentials: Vec<Id>,
+    /// In the step of a reload: what it may touch.
+    pub reload: Option<BTreeSet<Id>>,
+    /// Definitions have changed: who fails by that is not known yet.
+    pub renewed: bool,
+}
+
+impl Oracle {
+    pub fn new(setup: &Setup) -> Self {
+        let services: Vec<Svc> = setup.specs.iter().cloned().map(Svc::new).collect();
+        let main = services.iter().position(|service| service.spec.is_main).map(Id);
+        let mut me = Self {
+            main,
+            services,
+            stop_timeout: setup.stop_timeout,
+            now: Time::default(),
+            begun: false,
+            stop: None,
+            stop_signals: 0,
+            asked_code: None,
+            main_code: None,
+            main_exit: None,
+            last_failure: None,
+            exit: None,
+            violations: Vec::new(),
+            below: BTreeMap::new(),
+            retired: BTreeSet::new(),
+            free: BTreeSet::new(),
+            fresh: Vec::new(),
+            due: Due::default(),
+        };
+        me.link();
+        me
+    }
+
+    /// Makes what depends on the edges anew.
+    pub fn link(&mut self) {
+        let all: Vec<Id> = self.ids().filter(|id| self.main != Some(*id) && !self.retired.contains(id)).collect();
+        if let Some(main) = self.main {
+            self.services[main.0].spec.after = all;
+        }
+        self.below.clear();
+        for _ in 0..=self.services.len() {
+            for (at, service) in self.services.iter().enumerate() {
+                let direct: Vec<Id> = service.spec.requires.iter().chain(&service.spec.after).copied().collect();
+                let mut all: BTreeSet<Id> = direct.iter().copied().collect();
+                all.extend(direct.iter().filter_map(|id| self.below.get(id)).flatten().copied());
+                self.below.insert(Id(at), all);
+            }
+        }
+    }
+
+    /// Returns the main command.
+    pub fn main(&self) -> Option<Id> {
+        self.main
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.services.len()).map(Id)
+    }
+
+    pub fn violate(&mut self, property: Property, what: impl Into<String>) {
+        self.violations.push((property, what.into()));
+    }
+
+    pub fn demand(&mut self, holds: bool, property: Property, what: impl FnOnce() -> String) {
+        if !holds {
+            self.violate(property, what());
+        }
+    }
+
+    pub fn proc(&self, id: Id) -> Option<&Proc> {
+        match &self.services[id.0].is {
+            Is::Live(proc) => Some(proc),
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
+            Is::Resting(_) | Is::Done | Is::Over => None,
+        }
+    }
+
+    pub fn proc_mut(&mut self, id: Id) -> Option<&mut Proc> {
+        match &mut self.services[id.0].is {
+            Is::Live(proc) => Some(proc),
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
+            Is::Resting(_) | Is::Done | Is::Over => None,
+        }
+    }
+
+    pub fn is_oneshot(&self, id: Id) -> bool {
+        self.services[id.0].spec.kind == Kind::Oneshot
+    }
+
+    /// Returns whether what requires it may start.
+    pub fn met(&self, id: Id) -> bool {
+        match &self.services[id.0].is {
+            Is::Done | Is::Resting(_) => true,
+            Is::Live(proc) => proc.role == Role::Run && proc.leader && !proc.told && proc.up_at.is_some(),
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue | Is::Over => false,
+        }
+    }
+
+    /// Returns whether what is after it may start.
+    pub fn settled(&self, id: Id) -> bool {
+        self.met(id) || matches!(self.services[id.0].is, Is::Down | Is::Over)
+    }
+
+    /// Returns whether anything of it is there that somebody waits for.
+    pub fn alive(&self, id: Id) -> bool {
+        match &self.services[id.0].is {
+            Is::Asked(_) | Is::FinishDue => true,
+            Is::Live(proc) => !proc.lost,
+            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Resting(_) | Is::Done | Is::Over => false,
+        }
+    }
+
+    /// Returns whether it is done and a command undoes that.
+    pub fn undoable(&self, id: Id) -> bool {
+        self.services[id.0].spec.undo && matches!(self.services[id.0].is, Is::Done | Is::Resting(_))
+    }
+
+    /// Returns whether anything that requires it is alive, or is done, is to be so no more and still is.
+    pub fn needed(&self, id: Id) -> bool {
+        let there = |other: Id| {
+            let Svc { wanted, next, .. } = &self.services[other.0];
+            self.alive(other) || (!wanted && self.met(other)) || (next.is_some() && self.undoable(other))
+        };
+        self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && there(other))
+    }
+
+    /// Returns how long it may take to become ready.
+    pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
+        match self.services[id.0].spec.ready {
+            _ if self.is_oneshot(id) => None,
+            Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
+            Readiness::Lived(_) | Readiness::Executed => None,
+        }
+    }
+}

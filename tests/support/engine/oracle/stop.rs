@@ -1,0 +1,165 @@
+//! The oracle's picture of stops: reasons, layers, budget, exit code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stepdown::supervise::{Exit, Id, Role, Time};
+
+use super::constants::{LAYER_RESERVE, REAP_GRACE};
+use super::{Is, Oracle, Property, Reason, Stopping};
+
+/// The code that a parent would see.
+pub fn code_of(exit: Exit) -> u8 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => u8::try_from(128 + signal.number()).expect("a signal has a small number"),
+    }
+}
+
+impl Oracle {
+    /// The container ends now, for this reason, unless it does already.
+    pub fn begin_stop(&mut self, reason: Reason) {
+        if self.stop.is_some() {
+            return;
+        }
+        let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later(id))).collect();
+        let most = self.ids().map(|id| layers[&id] + 1).max().unwrap_or(1);
+        let total = self.now.plus(self.stop_timeout);
+        let reserve = LAYER_RESERVE.min(self.stop_timeout / most);
+        let mut stop = Stopping {
+            reason,
+            at: self.now,
+            layer_end: BTreeMap::new(),
+            kill_at: BTreeMap::new(),
+            total,
+            over_at: None,
+            announced: false,
+        };
+        for id in self.ids() {
+            let end = Time(total.0 - reserve * layers[&id]);
+            stop.layer_end.insert(id, end);
+            let share = if self.services[id.0].spec.finish.is_some() { reserve / 2 } else { Duration::ZERO };
+            stop.kill_at.insert(id, Time(end.0 - share));
+        }
+        self.stop = Some(stop);
+        for id in self.ids() {
+            let (kill_at, layer_end) = (self.kill_at(id), self.layer_end(id));
+            match self.services[id.0].is {
+                Is::Pending(_) | Is::Awaiting(_) => self.services[id.0].is = Is::Down,
+                Is::Resting(_) if self.services[id.0].spec.undo => self.services[id.0].is = Is::Done,
+                Is::Resting(_) => self.services[id.0].is = Is::Down,
+                // Nothing of it is left that could stop.
+                Is::Done if self.services[id.0].gone && !self.services[id.0].spec.undo => {
+                    self.services[id.0].is = Is::Down;
+                }
+                _ => {}
+            }
+            self.services[id.0].wanted = false;
+            if let Some(proc) = self.proc_mut(id) {
+                let bound = if proc.role == Role::Finish && proc.leader { layer_end } else { kill_at };
+                if proc.role != Role::Run || !proc.leader || proc.told {
+                    proc.kill_by = Some(proc.kill_by.map_or(bound, |by| by.min(bound)));
+                }
+            }
+        }
+    }
+
+    /// How many layers of the stop come later: the longest way down over what lives.
+    fn later(&self, id: Id) -> u32 {
+        let spec = &self.services[id.0].spec;
+        let below = spec.requires.iter().chain(&spec.after);
+        below.map(|on| self.later(*on) + u32::from(self.alive(*on) || self.undoable(*on))).max().unwrap_or(0)
+    }
+
+    fn layer_end(&self, id: Id) -> Time {
+        self.stop.as_ref().map_or(self.now, |stop| stop.layer_end[&id].max(self.now))
+    }
+
+    /// When something that is told to stop now has to be killed.
+    pub fn kill_at(&self, id: Id) -> Time {
+        let own = self.services[id.0].spec.stop.timeout.map(|timeout| self.now.plus(timeout));
+        match &self.stop {
+            None => own.unwrap_or(self.now.plus(self.stop_timeout)),
+            Some(stop) => own.map_or(stop.kill_at[&id], |own| own.min(stop.kill_at[&id])).max(self.now),
+        }
+    }
+
+    /// When a finish script that starts now has to be killed.
+    pub fn finish_by(&self, id: Id) -> Option<Time> {
+        let own = self.services[id.0].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
+        match &self.stop {
+            None => own,
+            Some(stop) if stop.over_at.is_some() => Some(self.now),
+            Some(_) => Some(own.map_or(self.layer_end(id), |own| own.min(self.layer_end(id)))),
+        }
+    }
+
+    /// Everything that lives has to be killed now.
+    pub fn end_patience(&mut self) {
+        let now = self.now;
+        match &mut self.stop {
+            Some(stop) if stop.over_at.is_none() => stop.over_at = Some(now),
+            Some(_) | None => return,
+        }
+        for id in self.ids() {
+            if let Some(proc) = self.proc_mut(id) {
+                proc.kill_by = Some(proc.kill_by.map_or(now, |by| by.min(now)));
+            }
+        }
+    }
+
+    /// Whether patience is over for everybody.
+    pub fn patience_is_over(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.over_at.is_some())
+    }
+
+    /// Whether everything that depends on it, through however many others, is gone or given up.
+    pub fn its_turn(&self, id: Id) -> bool {
+        let there = |other: Id| self.alive(other) || (self.undoable(other) && !self.patience_is_over());
+        !self.ids().any(|other| self.below[&other].contains(&id) && there(other))
+    }
+
+    /// Checks that the stop goes on, and is over in time.
+    pub fn check_stop(&mut self) {
+        let Some(stop) = self.stop.clone() else { return };
+        let now = self.now;
+        self.demand(stop.announced, Property::TheStopBeginsForTheRightReason, || {
+            format!("the stop was not begun: {:?}", stop.reason)
+        });
+        let limit = stop.over_at.unwrap_or(stop.total).plus(REAP_GRACE);
+        self.demand(now < limit, Property::TheContainerEndsWithinItsBudget, || {
+            format!("began {:?}, limit {limit:?}, now {now:?}", stop.at)
+        });
+        let left = self.ids().any(|id| self.alive(id));
+        self.demand(left, Property::TheContainerEndsWithinItsBudget, || "nothing is left, and it lives on".to_owned());
+        for id in self.ids() {
+            let turn = self.its_turn(id);
+            let undone = turn && self.undoable(id) && !self.patience_is_over();
+            self.demand(!undone, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is still done"));
+            let Some(proc) = self.proc(id).cloned() else { continue };
+            let untold = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
+            self.demand(!(turn && untold), Property::WhatMayStopIsToldAtOnce, || format!("{id:?} {proc:?}"));
+            let gone = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
+            self.demand(!gone || proc.lost, Property::WhatMayStopIsToldAtOnce, || {
+                format!("{id:?} was not given up: {proc:?}")
+            });
+        }
+    }
+
+    /// Returns the exit code that DESIGN §8 wants.
+    pub fn expected_code(&self) -> u8 {
+        let Some(stop) = &self.stop else { return 0 };
+        if let Some(asked) = self.asked_code {
+            return asked;
+        }
+        let main = self.main().filter(|id| self.proc(*id).is_some_and(|proc| proc.lost && proc.leader)).map(|_| 137);
+        let main = main.or(self.main_code);
+        match stop.reason {
+            Reason::Main => main.expect("the main command has ended"),
+            Reason::Signal(_) | Reason::Asked => main.unwrap_or(0),
+            Reason::Essential(id) => self.services[id.0].code.expect("an essential service that ended has a code"),
+            Reason::Unhealthy(_) => 1,
+            Reason::NothingLeft => self.last_failure.unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A scenario played by hand, for tests that tell one story: the test says what processes do, the oracle watches.
+//!
+//! A process that the engine asks for exists at once (`Spawned`), unless [`Scenario::refuse`] was said before.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use stepdown::config::values::Signal;
+use stepdown::supervise::{
+    Action, Event, Exit, Id, Pid, ProbeKind, ProbeResult, Report, Request, Role, SpawnError, SpawnStage, Status,
+    Supervisor, Target, Time,
+};
+
+use super::oracle::Oracle;
+use super::spec_builder::{SpecBuilder, setup};
+
+/// The default budget of a stop.
+pub const BUDGET: Duration = Duration::from_secs(8);
+
+/// An engine, and all that it said.
+pub struct Scenario {
+    engine: Supervisor,
+    oracle: Oracle,
+    names: Vec<String>,
+    now: Time,
+    next_pid: i32,
+    refusals: BTreeMap<Id, i32>,
+    /// Everything since the last look.
+    actions: Vec<Action>,
+    exit: Option<u8>,
+}
+
+impl Scenario {
+    /// Returns the scenario of these services, with the default budget.
+    pub fn new(builders: &[SpecBuilder]) -> Self {
+        Self::with_budget(builders, BUDGET)
+    }
+
+    pub fn with_budget(builders: &[SpecBuilder], stop_timeout: Duration) -> Self {
+        let setup = setup(builders, stop_timeout);
+        Self {
+            oracle: Oracle::new(&setup),
+            names: setup.specs.iter().map(|spec| spec.name.to_string()).collect(),
+            engine: Supervisor::new(setup),
+            now: Time::default(),
+            next_pid: 100,
+            refusals: BTreeMap::new(),
+            actions: Vec::new(),
+            exit: None,
+        }
+    }
+
+    /// Returns the scenario after `Begin`.
+    pub fn begun(builders: &[SpecBuilder]) -> Self {
+        let mut scenario = Self::new(builders);
+        scenario.send(Event::Begin);
+        scenario
+    }
+
+    pub fn id(&self, name: &str) -> Id {
+        // A name may have come back with another id.
+        Id(self.names.iter().rposition(|other| other == name).unwrap_or_else(|| panic!("no service {name}")))
+    }
+
+    /// The next process of this service cannot be started, for that errno.
+    pub fn refuse(&mut self, name: &str, errno: i32) {
+        self.refusals.insert(self.id(name), errno);
+    }
+
+    pub fn executed(&mut self, name: &str) {
+        self.send(Event::Executed { id: self.id(name) });
+    }
+
+    pub fn ready(&mut self, name: &str) {
+        self.send(Event::Ready { id: self.id(name) });
+    }
+
+    pub fn exits(&mut self, name: &str, code: u8) {
+        self.ends(name, Exit::Code(code), false);
+    }
+
+    pub fn dies(&mut self, name: &str, signal: Signal) {
+        self.ends(name, Exit::Signal(signal), false);
+    }
+
+    pub fn ends(&mut self, name: &str, exit: Exit, group_left: bool) {
+        self.send(Event::Exited { id: self.id(name), exit, group_left });
+    }
+
+    pub fn group_gone(&mut self, name: &str) {
+        self.send(Event::GroupGone { id: self.id(name) });
+    }
+
+    pub fn cannot_execute(&mut self, name: &str, errno: i32) {
+        let why = SpawnError::new(SpawnStage::Exec, errno);
+        self.send(Event::SpawnFailed { id: self.id(name), why });
+    }
+
+    pub fn stop_signal(&mut self, signal: Signal) {
+        self.send(Event::StopSignal(signal));
+    }
+
+    pub fn shutdown(&mut self, code: Option<u8>) {
+        self.send(Event::Ask(Request::Shutdown { code }));
+    }
+
+    /// Its question is answered well.
+    pub fn well(&mut self, name: &str) {
+        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Pass });
+    }
+
+    /// Its question is answered badly.
+    pub fn badly(&mut self, name: &str) {
+        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Fail("refused".to_owned()) });
+    }
+
+    /// It says that it is alive, and perhaps how often it will.
+    pub fn due(&mut self, name: &str) {
+        self.send(Event::Due { id: self.id(name) });
+    }
+
+    pub fn alive(&mut self, name: &str, within: Option<Duration>) {
+        self.send(Event::Alive { id: self.id(name), within });
+    }
+
+    pub fn extend(&mut self, name: &str, by: Duration) {
+        self.send(Event::Extend { id: self.id(name), by });
+    }
+
+    pub fn ask_start(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Start(self.id(name))));
+    }
+
+    pub fn ask_stop(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Stop(self.id(name))));
+    }
+
+    pub fn ask_restart(&mut self, name: &str) {
+        self.send(Event::Ask(Request::Restart(self.id(name))));
+    }
+
+    /// The services are read again: these are there now, and those of them are not what they were.
+    pub fn reload(&mut self, builders: &[SpecBuilder], changed: &[&str]) {
+        let setup = setup(builders, BUDGET);
+        let changed: BTreeSet<_> =
+            setup.specs.iter().map(|spec| spec.name.clone()).filter(|name| changed.contains(&name.as_str())).collect();
+        let names: Vec<_> = setup.specs.iter().map(|spec| spec.name.clone()).collect();
+        self.oracle.reload(self.now, &setup, &changed);
+        let actions = self.engine.adopt(self.now, setup, &changed);
+        self.names.resize(self.engine.places(), String::new());
+        for name in names {
+            if let Some(id) = self.engine.id(&name) {
+                self.names[id.0] = name.to_string();
+            }
+        }
+        let events = self.take(actions);
+        self.play(events);
+    }
+
+    /// Lets time pass, with a tick at every deadline.
+    pub fn wait(&mut self, seconds: f64) {
+        let until = self.now.plus(Duration::from_secs_f64(seconds));
+        while let Some(deadline) = self.engine.deadline().filter(|deadline| *deadline <= until) {
+            self.now = deadline;
+            self.send(Event::Tick);
+        }
+        self.now = until;
+    }
+
+    /// Gives an event to the engine, and answers what it asks for.
+    pub fn send(&mut self, event: Event) {
+        self.play(VecDeque::from([event]));
+    }
+
+    fn play(&mut self, mut events: VecDeque<Event>) {
+        while let Some(event) = events.pop_front() {
+            self.oracle.before(self.now, &event);
+            let actions = self.engine.step(self.now, event);
+            events.extend(self.take(actions));
+        }
+    }
+
+    /// Takes what the engine does; returns the answers.
+    fn take(&mut self, actions: Vec<Action>) -> VecDeque<Event> {
+        let mut events = VecDeque::new();
+        for action in actions {
+            self.oracle.action(&action);
+            match &action {
+                Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
+                Action::Exit(code) => self.exit = Some(*code),
+                Action::Signal { .. }
+                | Action::Report(_)
+                | Action::Probe { .. }
+                | Action::CancelProbe { .. }
+                | Action::EndInput { .. }
+                | Action::UntrackGroup { .. }
+                | Action::Retire { .. }
+                | Action::ApplyReload { .. } => {}
+            }
+            self.actions.push(action);
+        }
+        self.oracle.after(&self.engine);
+        assert!(self.oracle.violations.is_empty(), "{:#?}\nafter {:#?}", self.oracle.violations, self.actions);
+        events
+    }
+
+    fn answer(&mut self, id: Id) -> Event {
+        if let Some(errno) = self.refusals.remove(&id) {
+            return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
+        }
+        self.next_pid += 1;
+        Event::Spawned { id, pid: Pid(self.next_pid) }
+    }
+
+    pub fn status(&self, name: &str) -> Status {
+        let id = self.id(name);
+        let status = self.engine.status().into_iter().find(|status| status.id == id);
+        status.unwrap_or_else(|| panic!("{name} is not shown"))
+    }
+
+    /// Returns the state's word.
+    /// Returns how its last run ended, if its last start was not refused.
+    pub fn last_exit(&self, name: &str) -> Option<Exit> {
+        self.engine.last_exit(self.id(name))
+    }
+
+    pub fn state(&self, name: &str) -> &'static str {
+        self.status(name).state.word()
+    }
+
+    pub fn exit(&self) -> Option<u8> {
+        self.exit
+    }
+
+    pub fn deadline(&self) -> Option<f64> {
+        self.engine.deadline().map(|at| at.0.as_secs_f64())
+    }
+
+    pub fn now(&self) -> f64 {
+        self.now.0.as_secs_f64()
+    }
+
+    /// Returns everything that was done since the last look.
+    pub fn look(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Returns whose commands were started since the last look.
+    pub fn started(&mut self) -> Vec<String> {
+        let name = |action| match action {
+            Action::Spawn { id, role: Role::Run, .. } => Some(self.names[id.0].clone()),
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(name).collect()
+    }
+
+    /// Returns which signals were sent since the last look: `web: TERM to its group`.
+    pub fn signals(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Signal { id, to, signal, .. } => {
+                let to = match to {
+                    Target::Process => "",
+                    Target::Group => " group",
+                };
+                Some(format!("{}{to}: {signal}", self.names[id.0]))
+            }
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns whether `status` shows it.
+    pub fn shows(&self, name: &str) -> bool {
+        self.engine.status().iter().any(|status| status.id == self.id(name))
+    }
+
+    /// Returns what was asked since the last look, and what is not waited for any more: `web: Health`, `web: forget`.
+    pub fn questions(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Probe { id, look: ProbeKind::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
+            Action::Probe { id, look } => Some(format!("{}: {look:?}", self.names[id.0])),
+            Action::CancelProbe { id } => Some(format!("{}: forget", self.names[id.0])),
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns whose processes were started since the last look, whatever they are: `web: Undo`.
+    pub fn processes(&mut self) -> Vec<String> {
+        let text = |action| match action {
+            Action::Spawn { id, role, .. } => Some(format!("{}: {role:?}", self.names[id.0])),
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns what was reported since the last look.
+    pub fn reports(&mut self) -> Vec<Report> {
+        let report = |action| match action {
+            Action::Report(report) => Some(report),
+            _ => None,
+        };
+        std::mem::take(&mut self.actions).into_iter().filter_map(report).collect()
+    }
+}

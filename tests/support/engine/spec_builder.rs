@@ -1,0 +1,183 @@
+//! Services for tests, in a few words: `longrun("web").requires("db").essential()`.
+
+use std::time::Duration;
+
+use stepdown::config::probe::Then;
+use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
+use stepdown::config::values::{ServiceName, Signal};
+use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
+
+/// A service whose neighbours are still names.
+#[derive(Clone, Debug)]
+pub struct SpecBuilder {
+    pub spec: Spec,
+    requires: Vec<&'static str>,
+    after: Vec<&'static str>,
+}
+
+fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> SpecBuilder {
+    let spec = Spec {
+        name: ServiceName::new(name).expect("a test's service has a name"),
+        kind,
+        requires: Vec::new(),
+        after: Vec::new(),
+        restart: Restart { policy, delay: Duration::from_secs(1), max_delay: Duration::from_secs(30), limit: Some(10) },
+        success_codes: vec![0],
+        essential: false,
+        ready: Readiness::Executed,
+        stop: Stop { signal: Signal::TERM, timeout: None, group: true },
+        finish: None,
+        start: Start::Wanted,
+        awaits: 0,
+        every: None,
+        scheduled: false,
+        watchdog: None,
+        health: None,
+        fed: false,
+        undo: false,
+        is_main: false,
+        relays_stop_signal: false,
+    };
+    SpecBuilder { spec, requires: Vec::new(), after: Vec::new() }
+}
+
+/// A daemon that is restarted whenever it ends.
+pub fn longrun(name: &str) -> SpecBuilder {
+    draft(name, Kind::Longrun, RestartPolicy::Always)
+}
+
+/// Something that runs once.
+pub fn oneshot(name: &str) -> SpecBuilder {
+    draft(name, Kind::Oneshot, RestartPolicy::Never)
+}
+
+/// The main command.
+pub fn main_command() -> SpecBuilder {
+    SpecBuilder { spec: Spec::main(), requires: Vec::new(), after: Vec::new() }
+}
+
+impl SpecBuilder {
+    pub fn requires(mut self, name: &'static str) -> Self {
+        self.requires.push(name);
+        self
+    }
+
+    pub fn after(mut self, name: &'static str) -> Self {
+        self.after.push(name);
+        self
+    }
+
+    pub fn essential(mut self) -> Self {
+        self.spec.essential = true;
+        self
+    }
+
+    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.spec.restart.policy = policy;
+        self
+    }
+
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.spec.restart.limit = Some(limit);
+        self
+    }
+
+    pub fn success_codes(mut self, codes: &[u8]) -> Self {
+        self.spec.success_codes = codes.to_vec();
+        self
+    }
+
+    pub fn says_ready(mut self, timeout: Option<Duration>) -> Self {
+        self.spec.ready = Readiness::Said { timeout };
+        self
+    }
+
+    pub fn stop(mut self, signal: Signal, timeout: Option<Duration>, group: bool) -> Self {
+        self.spec.stop = Stop { signal, timeout, group };
+        self
+    }
+
+    pub fn finish(mut self, timeout: Option<Duration>) -> Self {
+        self.spec.finish = Some(FinishRule { timeout });
+        self
+    }
+
+    pub fn start(mut self, start: Start) -> Self {
+        self.spec.start = start;
+        self
+    }
+
+    /// It waits for so many things outside the container.
+    pub fn awaits(mut self, count: usize) -> Self {
+        self.spec.awaits = count;
+        self
+    }
+
+    pub fn probed(mut self, interval: Duration, timeout: Option<Duration>) -> Self {
+        self.spec.ready = Readiness::Probed { interval, timeout };
+        self
+    }
+
+    pub fn lived(mut self, time: Duration) -> Self {
+        self.spec.ready = Readiness::Lived(time);
+        self
+    }
+
+    /// It is asked every ten seconds; three failures are too many, two successes enough.
+    pub fn health(mut self, then: Then) -> Self {
+        let interval = Duration::from_secs(10);
+        self.spec.health = Some(HealthRule { interval, failures: 3, successes: 2, then });
+        self
+    }
+
+    pub fn watchdog(mut self, within: Duration) -> Self {
+        self.spec.watchdog = Some(within);
+        self
+    }
+
+    pub fn every(mut self, period: Duration) -> Self {
+        self.spec.every = Some(period);
+        self
+    }
+
+    /// It runs when its time comes.
+    pub fn scheduled(mut self) -> Self {
+        self.spec.scheduled = true;
+        self
+    }
+
+    /// The main command is told with `stop.signal`, whatever PID 1 got.
+    pub fn keeps_its_signal(mut self) -> Self {
+        self.spec.relays_stop_signal = false;
+        self
+    }
+
+    /// A command undoes it.
+    pub fn undo(mut self) -> Self {
+        self.spec.undo = true;
+        self
+    }
+
+    /// Others write what it reads.
+    pub fn fed(mut self) -> Self {
+        self.spec.fed = true;
+        self
+    }
+}
+
+/// Returns the setup of these, names resolved; the main command, if any, comes last.
+pub fn setup(builders: &[SpecBuilder], stop_timeout: Duration) -> Setup {
+    let id = |name: &&str| {
+        let place = builders.iter().position(|draft| draft.spec.name.as_str() == *name);
+        Id(place.unwrap_or_else(|| panic!("the test has no service {name}")))
+    };
+    let specs = builders
+        .iter()
+        .map(|draft| Spec {
+            requires: draft.requires.iter().map(id).collect(),
+            after: draft.after.iter().map(id).collect(),
+            ..draft.spec.clone()
+        })
+        .collect();
+    Setup { specs, stop_timeout }
+}
