@@ -11,12 +11,10 @@ use super::quote::{quoted, quoted_os};
 use super::s6_files::ServiceDir;
 use super::s6_pipes;
 use super::s6_up::{self, Line};
-use super::service::{
-    Command, FINISH_TIMEOUT, Finish, Kind, Log, Ready, Restart, RestartPolicy, RunAs, Service, Stop, WithoutRoot,
-};
+use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
 use super::service_parts::SIGNALS;
 use super::suggest;
-use super::values::{CapSet, ServiceName, Signal};
+use super::values::{ServiceName, Signal};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 
@@ -127,52 +125,17 @@ fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
 }
 
 fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
+    let (file, policy) = match kind {
+        Kind::Longrun => ("run", RestartPolicy::Always),
+        Kind::Oneshot => ("up", RestartPolicy::Never),
+    };
     Service {
-        name: name.clone(),
-        at: Place::file(dir.path(match kind {
-            Kind::Longrun => "run",
-            Kind::Oneshot => "up",
-        })),
+        at: Place::file(dir.path(file)),
         kind,
-        command: s6_up::nothing(),
-        requires: Vec::new(),
-        after: Vec::new(),
-        user: RunAs::App,
-        groups: None,
-        capabilities: CapSet::EMPTY,
         directory: Some(dir.itself()),
-        environment: BTreeMap::new(),
-        clear_environment: false,
-        environment_file: None,
-        restart: Restart {
-            policy: match kind {
-                Kind::Longrun => RestartPolicy::Always,
-                Kind::Oneshot => RestartPolicy::Never,
-            },
-            delay: PAUSE,
-            max_delay: PAUSE,
-            limit: None,
-        },
-        success_codes: vec![0],
+        restart: Restart { policy, delay: PAUSE, max_delay: PAUSE, limit: None },
         essential: kind == Kind::Oneshot,
-        ready: Ready::Started,
-        stop: Stop { signal: Signal::TERM, timeout: None, group: false },
-        finish: None,
-        limits: Vec::new(),
-        nice: None,
-        oom_score_adj: None,
-        umask: None,
-        no_new_privileges: true,
-        wait_for: Vec::new(),
-        every: None,
-        calendar: None,
-        health: None,
-        reload: None,
-        pipe_to: None,
-        log: Log::default(),
-        stop_command: None,
-        without_root: WithoutRoot::Run,
-        down: false,
+        ..Service::plain(name.clone(), s6_up::nothing())
     }
 }
 

@@ -25,6 +25,7 @@ mod owner;
 mod prepare;
 mod privilege;
 pub mod remarks;
+mod root_facts;
 mod runs_as;
 mod services;
 pub mod show;

@@ -82,47 +82,10 @@ pub fn asked_gid(gid: u32) -> Option<Asked<Gid>> {
 }
 
 pub fn longrun(name_: &str) -> Service {
-    Service {
-        name: name(name_),
-        at: Place::file(format!("/etc/services.d/{name_}.toml")),
-        kind: Kind::Longrun,
-        command: Command::Argv(vec![format!("/usr/bin/{name_}").into(), "-v".into()]),
-        requires: Vec::new(),
-        after: Vec::new(),
-        user: RunAs::App,
-        groups: None,
-        capabilities: CapSet::EMPTY,
-        directory: None,
-        environment: BTreeMap::new(),
-        clear_environment: false,
-        environment_file: None,
-        restart: Restart {
-            policy: RestartPolicy::Always,
-            delay: RESTART_DELAY,
-            max_delay: RESTART_MAX_DELAY,
-            limit: Some(RESTART_LIMIT),
-        },
-        success_codes: vec![0],
-        essential: false,
-        ready: Ready::Started,
-        stop: Stop { signal: Signal::TERM, timeout: None, group: false },
-        finish: None,
-        limits: Vec::new(),
-        nice: None,
-        oom_score_adj: None,
-        umask: None,
-        no_new_privileges: true,
-        wait_for: Vec::new(),
-        every: None,
-        calendar: None,
-        health: None,
-        reload: None,
-        pipe_to: None,
-        log: Log::default(),
-        stop_command: None,
-        without_root: WithoutRoot::Run,
-        down: false,
-    }
+    let command = Command::Argv(vec![format!("/usr/bin/{name_}").into(), "-v".into()]);
+    let plain = Service::plain(name(name_), command);
+    let restart = Restart { policy: RestartPolicy::Always, limit: Some(RESTART_LIMIT), ..plain.restart.clone() };
+    Service { at: Place::file(format!("/etc/services.d/{name_}.toml")), restart, ..plain }
 }
 
 pub fn oneshot(name: &str) -> Service {
@@ -179,50 +142,16 @@ pub fn docker() -> Facts {
     ];
     let pipe = StdioFact { kind: StdioKind::Fifo, uid: Uid(0), mode: 0o600 };
     Facts {
-        uid: Uid(0),
-        gid: Gid(0),
         groups: vec![Gid(0)],
-        effective: DOCKER,
-        permitted: DOCKER,
-        bounding: DOCKER,
-        no_new_privs: false,
-        uid_map: IdMap::whole(),
-        gid_map: IdMap::whole(),
-        setgroups_denied: false,
-        pid_one: true,
-        tty: false,
-        umask: 0o22,
-        nice: 0,
-        oom_score_adj: 0,
         hard_limits: BTreeMap::from([(Resource::Nofile, Some(1_048_576))]),
-        account_modes: BTreeMap::new(),
         accounts: accounts
             .into_iter()
             .map(|(file, text)| (file, AccountState::File(text.as_bytes().to_vec())))
             .collect(),
-        etc: Access::Yes,
-        passwd_appendable: false,
-        cwd_is_there: true,
-        proc_mounted: true,
-        dev_null: true,
-        paths: BTreeMap::new(),
         runtime: vec![(PathBuf::from("/run/stepdown"), Access::Yes), (PathBuf::from("/tmp"), Access::Yes)],
         stdio: [StdioFact { kind: StdioKind::Device, uid: Uid(0), mode: 0o666 }, pipe, pipe],
-        programs: BTreeMap::new(),
-        helpers: BTreeMap::new(),
         search: search(),
-        variables: Vec::new(),
-        candidates: BTreeMap::new(),
-        interpreters: BTreeMap::new(),
-        executables: BTreeMap::new(),
-        no_shell_names: Vec::new(),
-        resolved: BTreeMap::new(),
-        home: None,
-        homes: BTreeMap::new(),
-        free_ports_from: None,
-        root_owner: Uid(0),
-        file_owners: BTreeMap::new(),
-        unknown_zone: None,
+        ..Facts::of_root(DOCKER)
     }
 }
 

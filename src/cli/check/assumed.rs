@@ -8,9 +8,7 @@ use crate::config::Config;
 use crate::config::container::UserRef;
 use crate::config::service::{Command, GroupRef, RunAs};
 use crate::config::values::{Gid, ServiceName, Uid};
-use crate::plan::facts::{
-    Access, AccountFile, AccountState, Facts, IdMap, PathFact, PathKind, ProgramFact, Search, StdioFact, StdioKind,
-};
+use crate::plan::facts::{Access, AccountFile, AccountState, Facts, PathFact, PathKind, ProgramFact};
 use crate::rehearse::DOCKER_DEFAULT;
 
 /// Accounts of the image, other than the app user, are numbered from here: nobody has declared such a number, so that
@@ -19,49 +17,11 @@ const FIRST_ID: usize = 4_000_000_000;
 
 /// Returns its facts.
 pub(super) fn facts(config: &Config) -> Facts {
-    let stdio = StdioFact { kind: StdioKind::Fifo, uid: Uid::ROOT, mode: 0o600 };
     Facts {
-        uid: Uid::ROOT,
-        gid: Gid::ROOT,
-        groups: Vec::new(),
-        effective: DOCKER_DEFAULT,
-        permitted: DOCKER_DEFAULT,
-        bounding: DOCKER_DEFAULT,
-        no_new_privs: false,
-        uid_map: IdMap::whole(),
-        gid_map: IdMap::whole(),
-        setgroups_denied: false,
-        pid_one: true,
-        tty: false,
-        umask: 0o022,
-        nice: 0,
-        oom_score_adj: 0,
-        hard_limits: BTreeMap::new(),
         accounts: accounts(config),
-        account_modes: BTreeMap::new(),
-        etc: Access::Yes,
-        passwd_appendable: false,
-        cwd_is_there: true,
-        proc_mounted: true,
-        dev_null: true,
         paths: paths(config),
-        runtime: vec![("/run/stepdown".into(), Access::Yes)],
-        stdio: [stdio; 3],
         programs: programs(config),
-        helpers: BTreeMap::new(),
-        search: Search::default(),
-        variables: Vec::new(),
-        candidates: BTreeMap::new(),
-        interpreters: BTreeMap::new(),
-        executables: BTreeMap::new(),
-        no_shell_names: Vec::new(),
-        resolved: BTreeMap::new(),
-        homes: BTreeMap::new(),
-        free_ports_from: None,
-        root_owner: Uid(0),
-        file_owners: BTreeMap::new(),
-        home: None,
-        unknown_zone: None,
+        ..Facts::of_root(DOCKER_DEFAULT)
     }
 }
 

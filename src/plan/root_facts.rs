@@ -1,0 +1,58 @@
+//! The facts of a container in which nothing is unusual: what is assumed of a machine that is not this one, and the ground
+//! for whoever describes another. Must not look at anything.
+
+use std::collections::BTreeMap;
+
+use super::facts::{Access, Facts, IdMap, Search, StdioFact, StdioKind};
+use crate::config::values::{CapSet, Gid, Uid};
+
+impl Facts {
+    /// Returns the facts of a container that is started as root with these capabilities, as PID 1 and writable, with pipes
+    /// for its standard streams; without an account, a program or a path.
+    pub fn of_root(granted: CapSet) -> Self {
+        let pipe = StdioFact { kind: StdioKind::Fifo, uid: Uid::ROOT, mode: 0o600 };
+        Self {
+            uid: Uid::ROOT,
+            gid: Gid::ROOT,
+            groups: Vec::new(),
+            effective: granted,
+            permitted: granted,
+            bounding: granted,
+            no_new_privs: false,
+            uid_map: IdMap::whole(),
+            gid_map: IdMap::whole(),
+            setgroups_denied: false,
+            pid_one: true,
+            tty: false,
+            umask: 0o022,
+            nice: 0,
+            oom_score_adj: 0,
+            hard_limits: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            account_modes: BTreeMap::new(),
+            etc: Access::Yes,
+            passwd_appendable: false,
+            cwd_is_there: true,
+            proc_mounted: true,
+            dev_null: true,
+            paths: BTreeMap::new(),
+            runtime: vec![("/run/stepdown".into(), Access::Yes)],
+            stdio: [pipe; 3],
+            programs: BTreeMap::new(),
+            helpers: BTreeMap::new(),
+            search: Search::default(),
+            variables: Vec::new(),
+            candidates: BTreeMap::new(),
+            interpreters: BTreeMap::new(),
+            executables: BTreeMap::new(),
+            no_shell_names: Vec::new(),
+            resolved: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            free_ports_from: None,
+            root_owner: Uid::ROOT,
+            file_owners: BTreeMap::new(),
+            home: None,
+            unknown_zone: None,
+        }
+    }
+}
