@@ -406,6 +406,26 @@ fn missing_places(text: &str) -> Vec<String> {
     places_of_changes(text).into_iter().flatten().filter(|place| !top.join(place).exists()).collect()
 }
 
+/// Returns the files of `tests/support` that are not in exactly one row of a table, and rows without a file.
+fn wrong_in_the_map(text: &str, files: &[String]) -> Vec<String> {
+    let rows = || text.lines().filter_map(|line| line.strip_prefix("| `support/")?.split('`').next());
+    let count = |file: &&String| rows().filter(|row| row == file).count() != 1;
+    let unknown = rows().filter(|row| !files.iter().any(|file| file == row)).map(str::to_owned);
+    files.iter().filter(count).cloned().chain(unknown).collect()
+}
+
+#[test]
+fn every_file_that_tests_share_is_in_the_map_of_tests_once() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files = files_of("tests").into_iter().map(|source| source.path.display().to_string());
+    let files: Vec<_> = files.filter_map(|path| path.strip_prefix("support/").map(str::to_owned)).collect();
+    assert!(files.len() > 30, "{files:?}");
+    assert_eq!(wrong_in_the_map(&fs::read_to_string(top.join("README.md")).unwrap(), &files), Vec::<String>::new());
+    let map = "| `support/a.rs` | … |\n| `support/b.rs` | … |\n| `support/b.rs` | … |\n| `support/gone.rs` | … |\n";
+    let wrong = wrong_in_the_map(map, &["a.rs", "b.rs", "new.rs"].map(str::to_owned));
+    assert_eq!(wrong, ["b.rs", "new.rs", "gone.rs"]);
+}
+
 #[test]
 fn a_newcomer_finds_the_files_for_each_change() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("CONTRIBUTING.md")).unwrap();
