@@ -77,7 +77,7 @@ fn root_and_the_app_user_are_answered_and_nobody_else() {
     }
     let output = ask(&running, 1235, &["status"]);
     assert_eq!(output.status.code(), Some(111), "{}", out(&output));
-    assert!(out(&output).contains("user 1235 may not ask; root and user 1234 may"), "{}", out(&output));
+    assert!(out(&output).contains("user 1235 is not allowed to ask; root and user 1234 are"), "{}", out(&output));
     running.stop().expect(0);
 }
 
@@ -199,7 +199,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
         refused(100, &[verb, "wbe"], "there is no service `wbe`; did you mean `web`?");
     }
     refused(111, &["stop", "main"], "`main` is the main command");
-    refused(111, &["restart", "web", "prepared"], "`prepared` was done before the step down");
+    refused(111, &["restart", "web", "prepared"], "`prepared` ran before the step down");
     refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
     assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()));
     refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
@@ -452,7 +452,7 @@ fn five_hundred_callers_rubbish_and_megabytes_disturb_nobody() {
         ("{\"ask\":\"reboot\"}\n", "the request is not one that this stepdown knows"),
         (&"[".repeat(10_000), "the request is not one that this stepdown knows"),
         (&"x".repeat(20_000), "a request has at most 16384 bytes"),
-        ("{\"ask\":\"start\",\"services\":[]}\n", "no service is named"),
+        ("{\"ask\":\"start\",\"services\":[]}\n", "no service is given"),
         ("{\"ask\":\"signal\",\"service\":\"web\",\"signal\":\"-9\"}\n", "there is no signal"),
     ] {
         let said = say(&running, 1234, rubbish);
@@ -621,7 +621,7 @@ fn a_second_init_is_refused_before_anything_is_touched() {
         let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
         let said = out(&output) + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(100), "{said}");
-        let why = "`init`: stepdown already runs in this container (process 1); nothing was changed or started; ask it \
+        let why = "`init`: stepdown is already running in this container (process 1); nothing was changed or started; ask it \
             with `stepdown status`; run a command beside it with `docker exec CONTAINER stepdown run-as USER COMMAND`";
         assert!(said.contains(why) && !said.contains("it runs twice"), "{said}");
         let (code, text) = asked(&running, &["status"]);
@@ -644,7 +644,7 @@ fn a_second_init_of_any_user_is_refused_in_a_container_without_root() {
             let output = ask(&running, uid, &["init", "--", "sh", "-c", "echo it runs twice"]);
             let said = out(&output);
             assert_eq!(output.status.code(), Some(100), "{uid}: {said}");
-            assert!(said.contains("stepdown already runs in this container (process "), "{uid}: {said}");
+            assert!(said.contains("stepdown is already running in this container (process "), "{uid}: {said}");
         }
         let ended = running.stop().expect(0);
         assert_eq!(ended.lines.iter().filter(|line| line.text.ends_with("serves")).count(), 1, "{ended:#?}");
@@ -670,7 +670,7 @@ fn of_several_that_begin_at_once_one_runs() {
     let running = BareContainer::new().app().inside(&begin).start();
     let count =
         |lines: &[try_container::Line], text: &str| lines.iter().filter(|line| line.text.contains(text)).count();
-    running.wait_until(|lines| count(lines, "stepdown already runs in this container") == 2, LIMIT);
+    running.wait_until(|lines| count(lines, "stepdown is already running in this container") == 2, LIMIT);
     running.wait_for_line(|line| line == "it runs", LIMIT);
     assert_eq!(count(&running.lines(), "it runs"), 1, "{:#?}", running.lines());
 }
@@ -694,7 +694,7 @@ fn containers_that_share_run_leave_each_other_alone_and_each_answers_for_itself(
     second.wait_for_line(
         |line| {
             line.contains(
-                "/run/stepdown cannot be used: it belongs to another stepdown, which runs; the control socket is in \
+                "/run/stepdown cannot be used: it belongs to another running stepdown; the control socket is in \
                  /tmp/stepdown",
             )
         },
@@ -725,7 +725,7 @@ fn containers_that_share_run_and_process_ids_run_side_by_side() {
     for line in ["it runs", "the other runs"] {
         running.wait_for_line(|text| text == line, LIMIT);
     }
-    running.wait_for_line(|line| line.contains("it belongs to another stepdown, which runs"), LIMIT);
+    running.wait_for_line(|line| line.contains("it belongs to another running stepdown"), LIMIT);
 }
 
 /// `stepdown try` has mounts and process ids of its own: the stepdown around it is another container's.

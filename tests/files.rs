@@ -506,7 +506,7 @@ fn a_declared_directory_that_the_app_may_have_put_there_is_neither_given_nor_cle
         chown(here("vol"), Some(1000), Some(1000)).unwrap();
         let step = step(here("vol/data"), 0o755, &["*"]);
         let refused = directories::create(&step, &Placement::default()).unwrap_err().to_string();
-        let why = "it is uid 0's, and others than root can move things into its place";
+        let why = "it belongs to uid 0, and users other than root can replace it";
         assert!(refused.contains(why) && refused.contains("`take_over = true` below this [[directory]]"), "{refused}");
         let found = fs::metadata(here("vol/data")).unwrap();
         assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o700));
@@ -528,7 +528,7 @@ fn a_directory_of_roots_that_was_moved_to_the_name_of_ours_keeps_its_mode_and_co
             set_mode(here("run/stepdown"), mode_before);
             let beside = made(&["/mnt/run/stepdown"]).unwrap();
             let why = &beside.rejected[0].why;
-            assert!(why.contains("others than root can write the directory around it"), "{why}");
+            assert!(why.contains("users other than root can write to its parent directory"), "{why}");
             assert_eq!(beside.path, Path::new("/mnt/run/stepdown-2"));
             beside.remove();
             assert_eq!((fs::read(&path).unwrap(), mode(here("run/stepdown"))), (b"kept".to_vec(), mode_before));

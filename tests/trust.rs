@@ -105,7 +105,7 @@ fn variables_that_the_app_could_have_written_do_not_reach_a_service_of_root() {
     let writes =
         "command = [\"/bin/sh\", \"-c\", \"echo LD_PRELOAD=/config/evil.so > /config/web.env\"]\ntype = \"oneshot\"\n";
     let ended = container(&format!("{toml}requires = [\"app\"]\n")).service("app.toml", writes).run();
-    said(&ended, "others than root could have written it, and this service has more rights");
+    said(&ended, "users other than root could have written it, and this service has more rights");
     unsaid(&ended, "LD_PRELOAD=/config/evil.so");
 
     let root = volume(ROOT);

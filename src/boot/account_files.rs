@@ -82,7 +82,7 @@ impl NotReplaceable {
             Some(libc::ENOSPC | libc::EDQUOT) => "free some space on the file system of /etc",
             Some(libc::EACCES) => "cap_add: [DAC_OVERRIDE]",
             Some(libc::EPERM) => "remove the immutable attribute (chattr -i), or cap_add: [CHOWN, FOWNER]",
-            _ => "make it a plain file of root's in the image",
+            _ => "make it a regular file owned by root in the image",
         };
         Refused::new(what, cause).help(help)
     }
@@ -101,7 +101,7 @@ impl Replacement {
         use std::os::unix::ffi::OsStrExt;
         let kernel = Kernel::probe();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(NotReplaceable::Reason("it is no path of a file", Errno::EINVAL));
+            return Err(NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL));
         };
         let reached = resolve::reach(kernel, parent).and_then(|reached| match reached {
             Reached::Found(found) => Ok(found),
@@ -109,12 +109,12 @@ impl Replacement {
         });
         let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
         if found.stat.kind != Kind::Directory {
-            return Err(NotReplaceable::Reason("what holds it is no directory", Errno::ENOTDIR));
+            return Err(NotReplaceable::Reason("its parent is not a directory", Errno::ENOTDIR));
         }
         let directory =
             Beneath::list_pinned(&found.handle).map_err(|cause| NotReplaceable::System("open its directory", cause))?;
         let temporary = [PREFIX, name.as_bytes()].concat();
-        let no_name = |_| NotReplaceable::Reason("it is no path of a file", Errno::EINVAL);
+        let no_name = |_| NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL);
         Ok(Self {
             kernel,
             directory,
@@ -149,7 +149,7 @@ impl Replacement {
             Err(Errno::ENOENT) => return Ok(None),
             Err(cause) => return Err(NotReplaceable::at("open it")(cause)),
         };
-        let look = |cause| NotReplaceable::System("look at it", cause);
+        let look = |cause| NotReplaceable::System("examine it", cause);
         let stat = Stat::of(self.kernel, pin.as_fd()).map_err(look)?;
         match stat.kind {
             Kind::Regular => {}
@@ -176,7 +176,7 @@ impl Replacement {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let private = Mode::from_bits_truncate(0o600); // not readable by others until the old file's mode is set
         let new = openat(&self.directory, self.temporary.as_c_str(), flags, private)
-            .map_err(NotReplaceable::at("make a new file"))?;
+            .map_err(NotReplaceable::at("create a new file"))?;
         let mut new = File::from(new);
         new.write_all(contents).map_err(|cause| NotReplaceable::System("write the new file", cause))?;
         let mode = old.map_or(mode, |(_, stat)| stat.mode);
@@ -184,21 +184,22 @@ impl Replacement {
             && (stat.uid.0, stat.gid.0) != self.owner(&new)?
         {
             let (uid, gid) = (NixUid::from_raw(stat.uid.0), NixGid::from_raw(stat.gid.0));
-            fchown(&new, Some(uid), Some(gid)).map_err(NotReplaceable::at("give the new file the old one's owner"))?;
+            fchown(&new, Some(uid), Some(gid))
+                .map_err(NotReplaceable::at("give the new file the owner of the old one"))?;
         }
         fchmod(&new, Mode::from_bits_truncate(mode))
-            .map_err(NotReplaceable::at("give the new file the old one's mode"))?;
+            .map_err(NotReplaceable::at("give the new file the mode of the old one"))?;
         if let Some((file, _)) = old {
             // After the mode, which an ACL changes.
             xattr::copy(file.as_fd(), new.as_fd())
-                .map_err(|(_, cause)| NotReplaceable::System("keep an extended attribute of it", cause))?;
+                .map_err(|(_, cause)| NotReplaceable::System("copy an extended attribute", cause))?;
         }
         new.sync_all().map_err(|cause| NotReplaceable::System("write the new file", cause))
     }
 
     fn owner(&self, file: &File) -> Result<(u32, u32), NotReplaceable> {
         let stat = Stat::of(self.kernel, file.as_fd())
-            .map_err(|cause| NotReplaceable::System("look at the new file", cause))?;
+            .map_err(|cause| NotReplaceable::System("examine the new file", cause))?;
         Ok((stat.uid.0, stat.gid.0))
     }
 

@@ -66,7 +66,7 @@ fn appendable(file: &File, path: &Path) -> io::Result<usize> {
         return Err(io::Error::other("it is not a regular file"));
     }
     if stat.links != 1 {
-        return Err(io::Error::other("it has more than one name"));
+        return Err(io::Error::other("it has more than one link"));
     }
     let parent = open(
         path.parent().unwrap_or(Path::new("/")),
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(told(&path, "root:x:0:0\nother\n"), "it has changed since it was read");
         assert_eq!(told(&path, "root:x:0:0\n"), "it has changed since it was read");
         fs::hard_link(&path, dir.path().join("second")).unwrap();
-        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\nx"), "it has more than one name");
+        assert_eq!(told(&path, "root:x:0:0\napp:x:5:0\nx"), "it has more than one link");
         symlink("passwd", dir.path().join("link")).unwrap();
         assert!(told(&dir.path().join("link"), "").contains("symbolic links"));
         nix::unistd::mkfifo(&dir.path().join("fifo"), Mode::S_IRWXU).unwrap();

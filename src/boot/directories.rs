@@ -53,15 +53,14 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
         }
     };
     if found.stat.kind != Kind::Directory {
-        let help = "remove what stands there, or declare another path";
+        let help = "remove what is there, or declare another path";
         return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
     }
-    let look = |cause| Refused::new(format!("cannot look at {shown}"), cause);
+    let look = |cause| Refused::new(format!("cannot examine {shown}"), cause);
     if !step.take_over && !placement.may_change_owner(&found, step.owner.uid).map_err(look)? {
         let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
-        let why = format!("it is uid {}'s, and others than root can move things into its place", found.stat.uid);
-        let help =
-            "if it is the one that is meant, write `take_over = true` below this [[directory]]; else move it away";
+        let why = format!("it belongs to uid {}, and users other than root can replace it", found.stat.uid);
+        let help = "if it is the right one, write `take_over = true` below this [[directory]]; otherwise move it away";
         return Err(Refused::new(what, io::Error::other(why)).help(help));
     }
     if !step.clean.is_empty() && !report.created {
@@ -115,7 +114,7 @@ fn refused(what: &str, error: Unreachable) -> Refused {
         None => what.to_owned(),
     };
     let help = match error.why {
-        Some(_) => "declare the path that is meant, without links that others can replace".to_owned(),
+        Some(_) => "declare the real path, without links that others can replace".to_owned(),
         None => help_for(error.cause.raw_os_error()).to_owned(),
     };
     Refused::new(what, error.cause).help(help)
@@ -127,7 +126,7 @@ fn help_for(errno: Option<i32>) -> &'static str {
         Some(libc::EPERM) => "cap_add: [CHOWN, FOWNER]",
         Some(libc::EACCES) => "cap_add: [DAC_OVERRIDE]",
         Some(libc::ENOSPC | libc::EDQUOT) => "free some space there",
-        Some(libc::ENOTDIR) => "remove what stands there, or declare another path",
+        Some(libc::ENOTDIR) => "remove what is there, or declare another path",
         _ => "declare another path",
     }
 }

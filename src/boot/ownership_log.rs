@@ -58,7 +58,7 @@ fn log_report(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
     }
     if report.mounts.count > 0 {
         tracing::info!(
-            "{path}: did not enter {} mounted below: {}",
+            "{path}: did not enter {} mounts below it: {}",
             report.mounts.count,
             report.mounts.examples.join(", ")
         );
@@ -70,7 +70,7 @@ fn log_report(path: &str, report: &OwnReport, tree: &OwnTree, app: &Identity) {
 fn done(report: &OwnReport, owner: Owner) -> String {
     let to = format!("{}:{}", owner.uid, owner.gid);
     match report.created {
-        true if report.failed.is_empty() => format!("made, {to}"),
+        true if report.failed.is_empty() => format!("created, {to}"),
         true => "made".to_owned(),
         false => format!("changed {} of {} entries to {to}", report.changed, report.entries),
     }
@@ -144,7 +144,7 @@ mod tests {
     fn what_was_just_made_was_not_changed() {
         let owner = Owner { uid: Uid(5), gid: Gid(6) };
         let report = OwnReport { entries: 1, changed: 1, created: true, ..OwnReport::empty() };
-        assert_eq!(done(&report, owner), "made, 5:6");
+        assert_eq!(done(&report, owner), "created, 5:6");
         assert_eq!(done(&OwnReport { created: false, ..report }, owner), "changed 1 of 1 entries to 5:6");
     }
 }

@@ -36,7 +36,7 @@ pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<StdioCha
     let stat = match fstat(handle) {
         Ok(stat) => stat,
         Err(Errno::EBADF) => return Ok(StdioChange::LeftAlone),
-        Err(cause) => return Err(refused("look at", handle, cause)),
+        Err(cause) => return Err(refused("examine", handle, cause)),
     };
     let kind = Kind::of_mode(stat.st_mode);
     match how {
@@ -64,7 +64,7 @@ fn refused(verb: &str, handle: BorrowedFd<'_>, cause: Errno) -> Refused {
     let what = format!("cannot {verb} descriptor {}", handle.as_raw_fd());
     let refused = Refused::new(what, io::Error::from(cause));
     match cause as i32 {
-        libc::EPERM => refused.help("cap_add: [CHOWN, FOWNER]; else log to descriptor 1 and 2, not to /dev/stdout"),
+        libc::EPERM => refused.help("cap_add: [CHOWN, FOWNER]; or log to descriptors 1 and 2, not to /dev/stdout"),
         _ => refused,
     }
 }

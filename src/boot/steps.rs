@@ -125,7 +125,7 @@ fn carry_out_other(step: &Step, power: &Power, placement: &Placement) -> Result<
                     // The boot report has announced it, which is wrong now.
                     let not_done = changes.join("; ");
                     tracing::warn!("{refused}");
-                    tracing::warn!("{} stays as it was, lookups answer as before; not done: {not_done}", file.path());
+                    tracing::warn!("{} is unchanged; not done: {not_done}", file.path());
                 }
             }
             Ok(())
@@ -148,7 +148,7 @@ fn runtime_directory(candidates: &[PathBuf]) -> Option<ControlEndpoint> {
     let made = runtime_dir::make(candidates).map_err(|rejected| {
         let tried: Vec<_> = rejected.iter().map(|it| format!("{} ({})", shown(&it.path), it.why)).collect();
         Refused::new("cannot make a runtime directory", std::io::Error::other(tried.join(", ")))
-            .help("`status` and `shutdown` do not answer; mount a tmpfs: `--tmpfs /run`")
+            .help("`status` and the other control commands do not work; mount a tmpfs: `--tmpfs /run`")
     });
     let made = made.inspect(|made| {
         for Rejected { path, why } in &made.rejected {

@@ -15,7 +15,7 @@ use crate::config::values::Signal;
 /// The first process of a container: applies PUID/PGID, steps down to the app user, supervises services.
 #[derive(Debug, Parser)]
 #[command(name = "stepdown", version, arg_required_else_help = true, subcommand_required = true)]
-#[command(max_term_width = 110, disable_help_subcommand = false, after_help = help::overview())]
+#[command(max_term_width = help::PAGE, disable_help_subcommand = false, after_help = help::overview())]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,
@@ -24,57 +24,58 @@ pub(super) struct Cli {
 /// What may be asked for.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Be the init: boot, step down, run the services and the main command
+    /// Run as a container's init: boot, step down, run the services and the main command
     #[command(after_help = help::init())]
     Init(InitArgs),
-    /// Find every mistake in a services tree, and say what privilege will be kept and why
+    /// Find every mistake in a services tree; say what privilege PID 1 will keep and why
     #[command(after_help = help::check())]
     Check(CheckArgs),
-    /// Print what a boot would do here and now, and touch nothing
+    /// Print what a boot would do here, without doing any of it
     #[command(after_help = help::plan())]
     Plan(PlanArgs),
-    /// Rehearse the whole life of a container here and now, without Docker
+    /// Rehearse a container's whole life on this machine, without Docker
+    #[command(after_help = help::rehearsal())]
     Try(Box<rehearse::Args>),
-    /// Show what the services of this container are doing
+    /// Show the state of the services
     #[command(after_help = help::status())]
     Status(StatusArgs),
-    /// Say whether all is well, for HEALTHCHECK and exec probes
+    /// Report whether all services are well, for HEALTHCHECK and exec probes
     #[command(after_help = help::health())]
     Health,
-    /// Start services, and what they require
+    /// Start services and those that they require
     #[command(after_help = help::start())]
     Start(ChangeArgs),
-    /// Stop services, and first what requires them
+    /// Stop services, after those that require them
     #[command(after_help = help::stop())]
     Stop(ChangeArgs),
-    /// Stop services and start them again; what requires them stays up
+    /// Stop services and start them again; those that require them stay up
     #[command(after_help = help::restart())]
     Restart(ChangeArgs),
-    /// Have services re-read their configuration, by what `reload` in their files says
+    /// Re-read the services tree, or make services re-read their own configuration
     #[command(after_help = help::reload())]
     Reload(ReloadArgs),
     /// Send a signal to a service
     #[command(after_help = help::signal())]
     Signal(SignalArgs),
-    /// Wait until services are up, down or done
+    /// Wait until services are ready, down or done
     #[command(after_help = help::wait())]
     Wait(WaitArgs),
-    /// Show what a service finds in its environment
+    /// Show the environment of a service
     #[command(after_help = help::env())]
     Env(EnvArgs),
-    /// Show the last lines of a service
+    /// Show the last lines that a service wrote
     #[command(after_help = help::logs())]
     Logs(LogsArgs),
     /// Find problems with this container, running or fresh, and print the fix
     #[command(after_help = help::doctor())]
     Doctor(DoctorArgs),
-    /// Show how long the boot took, and which services it waited for
+    /// Show how long the boot took and which services it waited for
     #[command(after_help = help::timings())]
     Timings(TimingsArgs),
-    /// End this container, in order
+    /// Stop the services in order and end the container
     #[command(after_help = help::shutdown())]
     Shutdown(ShutdownArgs),
-    /// Become another user for good and execute a command
+    /// Switch to another user for good and execute a command
     #[command(after_help = help::run_as())]
     RunAs(RunAsArgs),
 }
@@ -123,7 +124,7 @@ pub(super) struct StatusArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Redraw it each second; without a terminal, print it again whenever something has changed
+    /// Redraw it every second; without a terminal, print it again after each change
     #[arg(long, short)]
     pub(super) watch: bool,
 }
@@ -131,7 +132,7 @@ pub(super) struct StatusArgs {
 /// `start`, `stop`, `restart`
 #[derive(Debug, Args)]
 pub(super) struct ChangeArgs {
-    /// The services
+    /// Names of services
     #[arg(value_name = "SERVICE", required = true)]
     pub(super) services: Vec<String>,
     /// Do not wait for the result
@@ -145,7 +146,7 @@ pub(super) struct ChangeArgs {
 /// `reload`
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
-    /// The services [default: the whole tree is re-read]
+    /// Names of services [default: re-read the whole tree]
     #[arg(value_name = "SERVICE")]
     pub(super) services: Vec<String>,
 }
@@ -159,7 +160,7 @@ pub(super) struct SignalArgs {
     /// The signal, such as TERM, SIGHUP, 10, RTMIN+3
     #[arg(value_name = "SIGNAL", value_parser = signal)]
     pub(super) signal: Signal,
-    /// To its whole process group, not only to its first process
+    /// Send it to the whole process group, not only to the first process
     #[arg(long)]
     pub(super) group: bool,
 }
@@ -167,10 +168,10 @@ pub(super) struct SignalArgs {
 /// `wait`
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
-    /// The services
+    /// Names of services
     #[arg(value_name = "SERVICE", required = true)]
     pub(super) services: Vec<String>,
-    /// Until all are up, oneshots done (the default)
+    /// Until all are ready, and oneshots done (the default)
     #[arg(long)]
     #[allow(dead_code)] // what is waited for if nothing else is said
     pub(super) ready: bool,
@@ -191,7 +192,7 @@ pub(super) struct EnvArgs {
     /// The service; `main` is the main command
     #[arg(value_name = "SERVICE")]
     pub(super) service: String,
-    /// Also what looks like a secret by its name, or holds a password in an address
+    /// Also show values that look like secrets by their names, or that contain a password in a URL
     #[arg(long)]
     pub(super) show_secrets: bool,
 }
@@ -205,10 +206,10 @@ pub(super) struct LogsArgs {
     /// Follow: print new lines as they come
     #[arg(long, short)]
     pub(super) follow: bool,
-    /// Print at most N lines [default: all that are kept, some 8 to 16 KiB]
+    /// Print at most N lines [default: all that are kept, about 8 to 16 KiB]
     #[arg(long, short = 'n', value_name = "N", value_parser = number)]
     pub(super) lines: Option<usize>,
-    /// Print the time at which each line was read
+    /// Print the time when each line was read
     #[arg(long, short)]
     pub(super) timestamps: bool,
 }
@@ -227,7 +228,7 @@ pub(super) struct DoctorArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// The main command, as after `init --`; for a container that does not run yet
+    /// The main command, as after `init --`; for a container that is not running yet
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
@@ -238,12 +239,12 @@ fn span(text: &str) -> Result<Duration, String> {
         DurationError::Unreadable if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
             format!("{text} has no unit; write {text}s")
         }
-        DurationError::Unreadable => "it is no duration; write for example 500ms, 30s, 5m".to_owned(),
+        DurationError::Unreadable => "it is not a duration; write for example 500ms, 30s or 5m".to_owned(),
     })
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "it is no number; write for example `-n 20`".to_owned())
+    text.parse().map_err(|_| "it is not a number; write for example `-n 20`".to_owned())
 }
 
 fn code(text: &str) -> Result<u8, String> {
@@ -252,13 +253,13 @@ fn code(text: &str) -> Result<u8, String> {
 
 fn signal(text: &str) -> Result<Signal, String> {
     let known = Signal::parse(text).or_else(|| Signal::parse(&text.to_ascii_uppercase()));
-    known.ok_or_else(|| "there is no such signal; write one as TERM or 15".to_owned())
+    known.ok_or_else(|| "unknown signal; write for example TERM or 15".to_owned())
 }
 
 /// `shutdown`
 #[derive(Debug, Args)]
 pub(super) struct ShutdownArgs {
-    /// The exit code of the container, 0 to 255 [default: as after `docker stop`]
+    /// Exit code of the container, 0 to 255 [default: as after `docker stop`]
     #[arg(long, value_name = "N", value_parser = code)]
     pub(super) code: Option<u8>,
 }

@@ -91,7 +91,7 @@ fn unreached(
 ) -> Examination {
     let trouble = Trouble::new(
         format!("PID 1 cannot be asked what its boot could not do: {}", super::control::words(why)),
-        "only what can be looked at is told here; `stepdown status` and the like do not work",
+        "this report covers only what can be examined from outside; `stepdown status` and the other control commands do not work",
         "ask as root or as the app user (`docker exec --user 0`); read the first lines of the container's log",
     );
     let told = Check::degraded(Area::RuntimeDirectory, "control socket", trouble);

@@ -33,9 +33,9 @@ pub(super) fn of(argv: &[OsString]) -> Entry {
             Some((first, _)) if first == "--help" || first == "-h" => Entry::Verb,
             Some((first, _)) => Entry::Wrong(Problem::new(
                 Place::Argument(format!("init {}", shown(first))),
-                "a main command stands after `--`",
+                "the main command must follow `--`",
                 format!(
-                    "write `stepdown init -- {} …`, in a Dockerfile ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]",
+                    "write `stepdown init -- {} …`; in a Dockerfile: ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]",
                     shown(first)
                 ),
             )),
@@ -85,7 +85,7 @@ mod tests {
         let Entry::Wrong(problem) = entry("stepdown init nginx -g x") else { panic!("the dashes are missing") };
         assert_eq!(
             problem.to_string(),
-            "`init nginx`: a main command stands after `--`; write `stepdown init -- nginx …`, in a Dockerfile ENTRYPOINT \
+            "`init nginx`: the main command must follow `--`; write `stepdown init -- nginx …`; in a Dockerfile: ENTRYPOINT \
              [\"/usr/bin/stepdown\", \"init\", \"--\"]"
         );
     }

@@ -5,33 +5,47 @@ use std::fmt::Write;
 
 use crate::config::env::VARIABLES;
 
+/// A line of a page; what is longer is broken so that the second column stays one.
+pub(super) const PAGE: usize = 80;
+
 /// Variables that others have given their meaning, and that we read too.
 pub(super) const OTHERS: &[(&str, &str)] = &[
     ("PATH", "where programs without a `/` are looked for"),
-    ("XDG_RUNTIME_DIR", "where the control socket is, if /run cannot be written"),
-    ("NO_COLOR", "`status` without colours, whatever its value"),
+    ("XDG_RUNTIME_DIR", "where the control socket is if /run cannot be written"),
+    ("NO_COLOR", "if it is set and not empty, `status` and `doctor` print no colours"),
 ];
 
 const CODES: &[(&str, &str)] = &[
-    ("0", "all went as asked; for a container: it was asked to stop"),
-    ("1", "a service is not in the state it should be in (`status`, `health`), or was asked for (`start`, `wait` …)"),
-    ("2", "`doctor`: it would not start, or something would not work; its 1: it works, with less than intended"),
-    ("100", "something written is wrong: the configuration, a variable, an argument"),
-    ("111", "the system refused a step that is required; or nobody answered"),
-    ("126, 127", "a program cannot be executed; was not found"),
-    ("128+n", "the main command was killed by signal n"),
-    ("others", "the main command's, or of the essential service that ended the container"),
+    ("0", "success; for a container: it was asked to stop"),
+    (
+        "1",
+        "a service is not in the state that it should be in or that was asked for; `doctor`: the container works, but less \
+         than intended",
+    ),
+    ("2", "`doctor`: the container would not start, or a part of it does not work"),
+    ("100", "something that you wrote is wrong: the configuration, a variable, an argument"),
+    ("111", "the system refused a step that is required, or PID 1 did not answer"),
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+    SIGNAL,
+    MAIN,
 ];
 
+const NOT_EXECUTABLE: (&str, &str) = ("126", "the main command cannot be executed");
+const NOT_FOUND: (&str, &str) = ("127", "the main command was not found");
+const SIGNAL: (&str, &str) = ("128+n", "signal n killed the main command");
+const MAIN: (&str, &str) =
+    ("others", "the exit code of the main command, or of the essential service that ended the container");
+
 /// What a container sees that was built with the binary alone as its entry point.
-pub(super) const BARE_ENTRYPOINT: &str = "stepdown: started as PID 1 without a verb; as an entry point write\n  \
+pub(super) const BARE_ENTRYPOINT: &str = "stepdown: started as PID 1 without a command; in a Dockerfile write\n  \
     ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n\n";
 
 pub(super) fn overview() -> String {
     let examples = [
-        ("stepdown check", "lint the tree here, or this image's"),
+        ("stepdown check", "check the tree in this directory, or in this image"),
         ("PUID=1000 stepdown try", "rehearse the container, without Docker"),
-        ("docker exec CONTAINER stepdown status", "look into a running one"),
+        ("docker exec CONTAINER stepdown status", "ask a running container"),
     ];
     format!(
         "In a Dockerfile:\n  ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n  What follows the image's name in \
@@ -44,31 +58,32 @@ pub(super) fn overview() -> String {
 
 pub(super) fn init() -> String {
     let examples = [
-        ("stepdown init", "the services of /etc/services.d"),
+        ("stepdown init", "run the services of /etc/services.d"),
         ("stepdown init -- nginx -g 'daemon off;'", "and a main command"),
         ("/init nginx -g 'daemon off;'", "the same, if /init is a link to stepdown"),
     ];
     let codes = [
-        ("0", "asked to stop, and there is no main command"),
-        ("100", "the configuration or a variable is wrong; nothing was touched"),
+        ("0", "it was asked to stop, and there is no main command"),
+        ("100", "the configuration or a variable is wrong; nothing was changed"),
         ("111", "the system refused a step that is required"),
-        ("126, 127", "the main command cannot be executed; was not found"),
-        ("128+n", "the main command was killed by signal n"),
-        ("others", "the main command's, or of the essential service that ended the container"),
+        NOT_EXECUTABLE,
+        NOT_FOUND,
+        SIGNAL,
+        MAIN,
     ];
     format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
 }
 
 pub(super) fn check() -> String {
     let examples = [
-        ("stepdown check", "the tree here, or this image's"),
-        ("RUN stepdown check", "in a Dockerfile: a mistake ends the build"),
+        ("stepdown check", "the tree in this directory, or in this image"),
+        ("RUN stepdown check", "in a Dockerfile: a mistake fails the build"),
         ("stepdown check image/", "image/services.d and image/stepdown.toml"),
     ];
-    let codes = [("0", "no problem"), ("100", "problems; each is printed")];
+    let codes = [("0", "no problems"), ("100", "there are problems; each is printed")];
     format!(
-        "A tree of this image (in /etc) is also checked against the image: its programs, accounts and paths. Any other is \
-         taken to be for an image that has all it names.\n\n{}\n{}\n{}",
+        "The tree of this image (in /etc) is also checked against the image: its programs, accounts and paths. For any other \
+         tree, the image is assumed to have everything that the tree names.\n\n{}\n{}\n{}",
         table("Examples:", &examples),
         environment(),
         table("Exit codes:", &codes)
@@ -81,53 +96,76 @@ pub(super) fn plan() -> String {
         ("docker run --rm --user 1000 --entrypoint stepdown IMAGE plan", "and without root"),
     ];
     let codes = [
-        ("0", "a boot would start"),
-        ("100", "something written is wrong"),
+        ("0", "the container would start"),
+        ("100", "something that you wrote is wrong"),
         ("111", "the system refuses a step that is required"),
     ];
     format!("{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
 }
 
-/// What the verbs say that talk to the running PID 1.
+pub(super) fn rehearsal() -> String {
+    let examples = [
+        ("PUID=1234 stepdown try", "the tree in this directory, as `docker run -e PUID=1234` would"),
+        ("stepdown try --user 1000 --read-only", "without root, on a read-only root filesystem"),
+        ("stepdown try -e MODE=test -- sh -c 'echo $MODE'", "with a main command"),
+    ];
+    let codes = [
+        ("100", "something that you wrote is wrong: an option, the configuration, a variable"),
+        ("111", "the system refused the rehearsal, or the container a step that is required"),
+        ("others", "the exit code of the container"),
+    ];
+    format!(
+        "The root filesystem of this machine is seen copy-on-write, so nothing on it changes. As root everything is \
+         rehearsed. Without root a user namespace is used: everything is rehearsed if `newuidmap` and a range in /etc/subuid \
+         are there, and user mode if not. PUID, PGID, UMASK, TZ and STEPDOWN_* are taken from the environment.\n\n\
+         Differences from Docker: the network is the host's unless `--network none` is given; `/run` and `/tmp` are empty \
+         unless `--root` is given; volumes are copy-on-write too; there is no seccomp profile.\n\n{}\n{}",
+        table("Examples:", &examples),
+        table("Exit codes:", &codes)
+    )
+}
+
+/// What the commands say that talk to the running PID 1.
 fn talking(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
-    let wrong: &[_] = &[("111", "nobody answered, or it was refused, and why")];
     let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
     let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
-    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, wrong].concat()))
+    format!("{about}{examples}{environment}\n{}", table("Exit codes:", &[codes, &[UNANSWERED]].concat()))
 }
 
-const UNKNOWN: (&str, &str) = ("100", "there is no such service; the nearest one is named");
+const UNKNOWN: (&str, &str) = ("100", "there is no such service; the nearest name is suggested");
+const UNANSWERED: (&str, &str) = ("111", "PID 1 did not answer, or refused; the message says why");
 
 pub(super) fn status() -> String {
-    let about = "FOR is how long it has been in this state; MEMORY and CPU are those of all its processes, shared pages in \
-                 shares where the kernel tells them.";
+    let about = "FOR is the time in this state. MEMORY and CPU are for all processes of the service; shared memory counts in \
+                 shares where the kernel reports them.";
     let codes = [
-        ("0", "every service that should be running is up; oneshots are done"),
-        ("1", "something is not, or is failed, or the container is stopping"),
+        ("0", "every service that should be running is up, and oneshots are done"),
+        ("1", "a service is not up or has failed, or the container is stopping"),
         UNKNOWN,
-        ("111", "nobody answered, or refused to"),
+        UNANSWERED,
     ];
     let environment = table("Environment:", OTHERS.get(1..).unwrap_or_default());
     format!("{about}\n\n{environment}\n{}", table("Exit codes:", &codes))
 }
 
 pub(super) fn doctor() -> String {
-    let about = "In a running container it asks PID 1 what the boot could not do, and looks at every declared path, device and port \
-                 as the app user has it now. In a fresh one, as the first command, it says what a boot there would come to. It \
+    let about = "In a running container it asks PID 1 what the boot could not do, and tests every declared path, device and \
+                 port as the app user. As the first command of a fresh container it says what a boot there would come to. It \
                  changes nothing.";
     let examples = [
-        ("docker exec CONTAINER stepdown doctor", "a running one"),
-        ("docker run --rm OPTIONS --entrypoint /usr/bin/stepdown IMAGE doctor", "a fresh one"),
+        ("docker exec CONTAINER stepdown doctor", "a running container"),
+        ("docker run --rm OPTIONS --entrypoint /usr/bin/stepdown IMAGE doctor", "a fresh container"),
         ("kubectl exec POD -- stepdown doctor --json", "for programs"),
     ];
     let codes = [
         ("0", "all is well"),
-        ("1", "it works, and something is less than it was meant to be"),
-        ("2", "it would not start, or something would not work; also where the configuration is wrong"),
+        ("1", "the container works, but less than intended"),
+        ("2", "it would not start, or a part of it does not work, or the configuration is wrong"),
         ("100", "an argument is wrong"),
     ];
-    format!("{about}\n\n{}\n{}\n{}", table("Examples:", &examples), environment(), table("Exit codes:", &codes))
+    let environment = table("Environment:", &[VARIABLES, OTHERS].concat());
+    format!("{about}\n\n{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
 }
 
 pub(super) fn health() -> String {
@@ -137,78 +175,81 @@ pub(super) fn health() -> String {
     ];
     let codes = [
         ("0", "every service that should be running is up, oneshots are done, and no health check fails"),
-        ("1", "something is not: one line for each says what; or nobody answered"),
+        ("1", "something is not well: a line for each service says what; or PID 1 did not answer"),
     ];
     let environment = table("Environment:", OTHERS.get(1..2).unwrap_or_default());
     format!("{}\n{environment}\n{}", table("Examples:", &examples), table("Exit codes:", &codes))
 }
 
+const NOT_ALL: (&str, &str) = ("1", "not all of them: a line for each says why");
+
 pub(super) fn start() -> String {
-    let about = "One that is up stays as it is; one that is failed or pauses after a failure is tried again at once. Who \
-                 waits sees it through restarts until it is up, failed, or time is over.";
-    let codes = [("0", "all are up, oneshots done"), ("1", "not all: one line for each says why"), UNKNOWN];
-    talking(about, &[], &codes)
+    let about = "A service that is up stays as it is. One that has failed or pauses after a failure is tried again at once. \
+                 The command waits through restarts until each service is up or has failed, or until the timeout.";
+    talking(about, &[], &[("0", "all of them are up, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn stop() -> String {
-    let about = "What requires it is stopped first. It stays down until somebody starts it again, and the container goes on \
-                 even if nothing else runs.";
-    let codes = [("0", "all are down"), ("1", "not all: one line for each says why"), UNKNOWN];
-    talking(about, &[], &codes)
+    let about = "Services that require one of them are stopped first. All of them stay down until each is started again, and \
+                 the container goes on even if nothing else runs.";
+    talking(about, &[], &[("0", "all of them are down"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn restart() -> String {
-    let about = "What requires it stays up meanwhile, as after a crash; `stop` and `start` take it along. One that is down \
-                 is started; a oneshot is run again.";
-    let codes = [("0", "all are up again, oneshots done"), ("1", "not all: one line for each says why"), UNKNOWN];
-    talking(about, &[], &codes)
+    let about = "Services that require one of them stay up, as after a crash; to restart those too, `stop` the service and \
+                 `start` those. A service that is down is started, and a oneshot is run again.";
+    talking(about, &[], &[("0", "all of them are up again, and oneshots done"), NOT_ALL, UNKNOWN])
 }
 
 pub(super) fn reload() -> String {
-    let about = "Without a service the whole tree is read again, as by HUP to PID 1, and checked: with any problem nothing \
-                 changes; else what is new starts, what is gone stops, what is another is restarted, and everything else is \
-                 left alone. With services: `reload = { signal = … }` sends that to its first process, `reload = { command = … }` is run as its user, \
-                 for 30s at most.";
-    let codes = [
-        ("0", "it has begun; or all were told to, and commands have succeeded"),
-        ("1", "not all: one line says why"),
-        UNKNOWN,
-    ];
+    let about = "Without a service the whole tree is read and checked again, as by HUP to PID 1. If there is any problem, \
+                 nothing changes. Otherwise new services start, removed ones stop, changed ones are restarted, and all others \
+                 are left alone.\n\nWith services, each does what `reload` in its file says: it gets the signal, or its \
+                 command runs as its user, for at most 30 s.";
+    let codes = [("0", "the reload has begun; or each service was told, and each command succeeded"), NOT_ALL, UNKNOWN];
     talking(about, &[], &codes)
 }
 
 pub(super) fn signal() -> String {
-    let examples =
-        [("stepdown signal web USR1", "to its first process"), ("stepdown signal --group web STOP", "to all")];
-    talking("", &examples, &[("0", "it was sent"), ("100", "there is no such service, or signal")])
+    let examples = [
+        ("stepdown signal web USR1", "to the first process of `web`"),
+        ("stepdown signal --group web STOP", "to its whole process group"),
+    ];
+    talking("", &examples, &[("0", "the signal was sent"), ("100", "there is no such service or signal")])
 }
 
 pub(super) fn wait() -> String {
     let examples = [
-        ("stepdown wait db", "until it is up"),
+        ("stepdown wait db", "until `db` is ready"),
         ("stepdown wait --done --timeout 5m migrate", "until a oneshot is done"),
     ];
-    let codes = [("0", "all are"), ("1", "one is failed, the container stops, or time is over"), UNKNOWN];
+    let codes = [
+        ("0", "all of them are as asked"),
+        ("1", "one of them has failed, the container is stopping, or the time is over"),
+        UNKNOWN,
+    ];
     talking("", &examples, &codes)
 }
 
 pub(super) fn env() -> String {
-    let about = "As it was started, or would be. Control characters are spelled out. Who is not root sees that of services \
-                 of the same user only.";
+    let about = "It is the environment with which the service was started, or would be. Control characters are spelled out. \
+                 Only root and the user of the service may see it.";
     talking(about, &[], &[("0", "it was printed"), UNKNOWN])
 }
 
 pub(super) fn logs() -> String {
-    let about = "What it wrote to its standard error goes to ours; control characters are spelled out. Lines that go to the \
-                 container's output directly (`log.format` is `inherit`) are not kept.";
-    let examples =
-        [("stepdown logs -f web", "what is kept, and what comes"), ("stepdown logs -n 5 web", "the last five")];
+    let about = "What the service wrote to its standard error is printed to standard error. Control characters are spelled \
+                 out. Lines that go directly to the container's output (`log.format` is `inherit`) are not kept.";
+    let examples = [
+        ("stepdown logs -f web", "the lines that are kept, and new ones"),
+        ("stepdown logs -n 5 web", "the last five lines"),
+    ];
     talking(about, &examples, &[("0", "they were printed"), UNKNOWN])
 }
 
 pub(super) fn timings() -> String {
-    let about = "Moments since the start of PID 1; of a service, of its first start. The last line is the chain of those for \
-                 whom the last one waited, each with its own part.";
+    let about = "Times count from the start of PID 1; those of a service are of its first start. The last line is the chain \
+                 of services that the boot waited for, each with its own part.";
     talking(about, &[], &[("0", "they were printed")])
 }
 
@@ -219,43 +260,65 @@ pub(super) fn shutdown() -> String {
 pub(super) fn run_as() -> String {
     let examples = [
         ("stepdown run-as app ls -l /config", "as the app user, with its groups and HOME"),
-        ("stepdown run-as 1000:1000 id", "as numbers"),
+        ("stepdown run-as 1000:1000 id", "as these ids"),
     ];
     // What makes up the app user; where programs are looked for.
     let concerns = |name: &str| ["PUID", "PGID", "STEPDOWN_SERVICES", "STEPDOWN_WITHOUT_DROP", "PATH"].contains(&name);
     let environment: Vec<_> = VARIABLES.iter().chain(OTHERS).filter(|(name, _)| concerns(name)).copied().collect();
     let codes = [
         ("100", "there is no such user; for `app` also: a variable or the configuration is wrong"),
-        ("111", "the system refused, such as to become another user without root"),
-        ("126, 127", "the command cannot be executed; was not found"),
-        ("others", "the command's own"),
+        ("111", "the system refused, such as to switch to another user without root"),
+        ("126", "the command cannot be executed"),
+        ("127", "the command was not found"),
+        ("others", "the exit code of the command"),
     ];
     format!(
-        "HOME, USER and LOGNAME become the user's. Whoever is that user already executes the command as it is.\n\n{}\n{}\n{}",
+        "HOME, USER and LOGNAME become those of the user. Under `docker run --user` the same line works for the user that \
+         it runs as already.\n\n{}\n{}\n{}",
         table("Examples:", &examples),
         table("Environment:", &environment),
         table("Exit codes:", &codes)
     )
 }
 
-/// What a boot reads, and so does whoever plans one; `NO_COLOR` is `status`'s alone.
+/// What a boot reads, and so does whoever plans one; `NO_COLOR` is for what prints colours.
 fn environment() -> String {
     let others: Vec<_> = OTHERS.iter().filter(|(name, _)| *name != "NO_COLOR").copied().collect();
     table("Environment:", &[VARIABLES, &others].concat())
 }
 
-/// Two columns under a title; a long first column puts the second one below it.
+/// Two columns under a title, no wider than a page; where one of the first column is long, the second one stands below it.
 fn table(title: &str, rows: &[(&str, &str)]) -> String {
     const WIDEST: usize = 40;
-    let width = rows.iter().map(|(left, _)| left.chars().count()).filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let widest = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    let (width, is_below) = if widest > WIDEST { (0, true) } else { (widest, false) };
     let mut text = format!("{title}\n");
     for (left, right) in rows {
-        let _ = match left.chars().count() > WIDEST {
-            true => writeln!(text, "  {left}\n  {:width$}  {right}", ""),
-            false => writeln!(text, "  {left:width$}  {right}"),
+        let mut lines = broken(right, PAGE.saturating_sub(width + 4)).into_iter();
+        let _ = match is_below {
+            true => writeln!(text, "  {left}"),
+            false => writeln!(text, "  {left:width$}  {}", lines.next().unwrap_or_default()),
         };
+        for line in lines {
+            let _ = writeln!(text, "  {:width$}  {line}", "");
+        }
     }
     text
+}
+
+/// Breaks a text between its words into lines of at most so many letters.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -263,9 +326,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_and_a_long_left_one_stands_alone() {
+    fn columns_are_aligned_and_a_long_first_one_puts_the_second_below() {
         let long = "x".repeat(41);
-        let text = table("Title:", &[("a", "one"), ("bcd", "two"), (&long, "three")]);
-        assert_eq!(text, format!("Title:\n  a    one\n  bcd  two\n  {long}\n       three\n"));
+        assert_eq!(table("Title:", &[("a", "one"), ("bcd", "two")]), "Title:\n  a    one\n  bcd  two\n");
+        let text = table("Title:", &[("a", "one"), (&long, "two")]);
+        assert_eq!(text, format!("Title:\n  a\n    one\n  {long}\n    two\n"));
+    }
+
+    #[test]
+    fn a_long_second_column_goes_on_below_itself() {
+        let words = ["word"; 30].join(" ");
+        let text = table("Title:", &[("a", &words)]);
+        let lines: Vec<_> = text.lines().skip(1).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("  a  word") && lines[1].starts_with("     word"), "{text}");
+        assert!(lines.iter().all(|line| line.chars().count() <= PAGE), "{text}");
+        assert_eq!(text.matches("word").count(), 30);
     }
 }

@@ -47,7 +47,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Entry::Wrong(problem) => output::wrong(&problem),
         Entry::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
-            Err(error) => usage(&error),
+            Err(error) => usage(&error, argv.get(1)),
         },
     }
 }
@@ -89,11 +89,11 @@ fn verb(verb: Verb) -> u8 {
 }
 
 /// Help and version were asked for: standard output, 0. Anything else is a mistake: standard error, 100.
-fn usage(error: &clap::Error) -> u8 {
+fn usage(error: &clap::Error, verb: Option<&OsString>) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::process::id() == 1 {
         output::err(help::BARE_ENTRYPOINT);
     }
-    if let Some(problem) = usage::problem(error) {
+    if let Some(problem) = usage::problem(error, verb) {
         return output::wrong(&problem);
     }
     // A stream that is closed is no reason for another exit code.

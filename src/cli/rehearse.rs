@@ -15,71 +15,62 @@ const TAKEN_OVER: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];
 /// … and everything with this beginning.
 const OUR_PREFIX: &str = "STEPDOWN_";
 
-/// Rehearses the whole life of a container here and now, without Docker.
-///
-/// The root filesystem is seen copy-on-write: nothing on this host changes. As root everything is rehearsed; without root,
-/// a user namespace stands in (everything with `newuidmap` and a line in /etc/subuid, else the `user` mode).
-///
-/// PUID, PGID, UMASK, TZ and STEPDOWN_* are taken over from the environment.
+/// `try`
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Differences from Docker: the network is the host's unless `--network none`; `/run` and `/tmp` are \
-    fresh unless `--root` is given; volumes are copy-on-write, too; there is no seccomp profile."
-)]
 pub struct Args {
     /// A directory that holds `services.d` (and `stepdown.toml`), or a services tree itself [default: the current directory
-    /// if it has a `services.d`, else what is in /etc inside]
+    /// if it has a `services.d`, else /etc of the root filesystem]
     #[arg(value_name = "TREE")]
     tree: Option<PathBuf>,
-    /// Another root filesystem, such as an unpacked image [default: this host's]
+    /// Use another root filesystem, such as an unpacked image [default: this host's]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Start as this user: `uid`, `uid:gid`, `name` or `name:group`
+    /// Start the container as this user: `uid`, `uid:gid`, `name` or `name:group`
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// One more supplementary group
+    /// Add a supplementary group
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
-    /// The root filesystem is read-only
+    /// Make the root filesystem read-only
     #[arg(long)]
     read_only: bool,
-    /// Take a capability away, or ALL
+    /// Drop a capability, or ALL
     #[arg(long, value_name = "CAP")]
     cap_drop: Vec<String>,
-    /// Give a capability
+    /// Add a capability
     #[arg(long, value_name = "CAP")]
     cap_add: Vec<String>,
     /// Set no_new_privs (Docker: `--security-opt no-new-privileges`)
     #[arg(long)]
     no_new_privileges: bool,
-    /// A writable place: `PATH` or `PATH:size=64m,mode=1777,exec`
+    /// Mount an empty tmpfs: `PATH` or `PATH:size=64m,mode=1777,exec`
     #[arg(long, value_name = "PATH[:OPTIONS]")]
     tmpfs: Vec<String>,
-    /// A directory or file of the host, copy-on-write: `HOST:DEST` or `HOST:DEST:ro`
+    /// Mount a directory or file of this host, copy-on-write: `HOST:DEST` or `HOST:DEST:ro`
     #[arg(short, long, value_name = "HOST:DEST[:ro]")]
     volume: Vec<String>,
-    /// A tiny init is PID 1, and ours its child
+    /// Run a tiny init as PID 1 and stepdown as its child
     #[arg(long)]
     init: bool,
-    /// `host`: this host's network; `none`: nothing but a loopback
+    /// `host`: this host's network; `none`: only a loopback device
     #[arg(long, value_name = "NETWORK", default_value = "host", value_parser = ["host", "none"])]
     network: String,
-    /// Set a variable, or with a name alone take it over
+    /// Set a variable; a name alone takes the value from this environment
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     env: Vec<OsString>,
-    /// The name of the host inside
-    #[arg(long, default_value = "rehearsal")]
+    /// Host name of the container
+    #[arg(long, value_name = "NAME", default_value = "rehearsal")]
     hostname: String,
-    /// The working directory
+    /// Working directory
     #[arg(short, long, value_name = "DIR", default_value = "/")]
     workdir: PathBuf,
-    /// Pass standard input on
+    /// Pass standard input to the container
     #[arg(short, long)]
     interactive: bool,
     /// Seconds from the first stop signal to KILL
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     stop_timeout: u64,
-    /// Only the container speaks
+    /// Print only what the container prints
     #[arg(short, long)]
     quiet: bool,
     /// The main command, as after the image's name in `docker run`
@@ -123,8 +114,8 @@ fn rehearsal(args: &Args) -> Result<Rehearsal, Problems> {
         let place = Place::Argument(format!("-e {}", shown(word)));
         problems.push(Problem::new(
             place,
-            "it names no variable",
-            "write `-e NAME=VALUE`, or `-e NAME` to take it over",
+            "it does not name a variable",
+            "write `-e NAME=VALUE`, or `-e NAME` to take the value from this environment",
         ));
     }
     let environment = environment(&args.env, std::env::vars_os().collect());

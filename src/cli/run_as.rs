@@ -20,7 +20,8 @@ pub(super) fn run(args: &RunAsArgs) -> u8 {
         Err(Unknown::App(error)) => return output::failed(&error),
     };
     let Some((program, arguments)) = args.command.split_first() else {
-        let problem = Problem::new(Place::Argument("run-as".into()), "there is no command", "write one after the user");
+        let problem =
+            Problem::new(Place::Argument("run-as".into()), "the command is missing", "write one after the user");
         return output::wrong(&problem);
     };
     let not_run = exec(&user, program, arguments);

@@ -13,7 +13,7 @@ use crate::text::shown;
 pub(super) fn place(path: Option<PathBuf>) -> Result<Where, Problem> {
     match path {
         Some(path) if !path.is_dir() => {
-            let what = if path.exists() { "it is no directory" } else { "there is no such directory" };
+            let what = if path.exists() { "it is not a directory" } else { "there is no such directory" };
             let remedy = "give a directory that holds `services.d`, or a services tree itself";
             Err(Problem::new(Place::Argument(shown(&path)), what, remedy))
         }

@@ -29,7 +29,7 @@ use crate::sys::instance::mount_namespace;
 /// PID 1 answers between two events: if it takes seconds it is stopped or swapped out.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The message for an unexpected end of file.
-const CLOSED_EARLY: &str = "it hung up without an answer";
+const CLOSED_EARLY: &str = "it closed the connection without an answer";
 
 /// Why there is no answer to a query.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ impl Connection {
             }
             self.searched = self.read.len();
             if self.read.len() > MAX_ANSWER {
-                return Err(io::Error::other("an answer without end"));
+                return Err(io::Error::other("it has no end"));
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {

@@ -138,12 +138,12 @@ pub fn make(candidates: &[PathBuf]) -> Result<RuntimeDir, Vec<Rejected>> {
 fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
     use std::os::unix::ffi::OsStrExt;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err("it is no path of a directory".to_owned());
+        return Err("it is not the path of a directory".to_owned());
     };
     let name = CString::new(name.as_bytes()).map_err(|_| "it contains a NUL byte".to_owned())?;
     let parent = match resolve::reach(kernel, parent) {
         Ok(Reached::Found(parent)) if parent.stat.kind == Kind::Directory => parent,
-        Ok(Reached::Found(_)) => return Err("what would hold it is no directory".to_owned()),
+        Ok(Reached::Found(_)) => return Err("its parent is not a directory".to_owned()),
         Ok(Reached::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
         Err(lost) => {
             let why = lost.why.map_or_else(|| cause_words(&lost.cause), ToOwned::to_owned);
@@ -169,7 +169,7 @@ fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
 }
 
 /// The reason for a directory that is locked.
-const IN_USE: &str = "it belongs to another stepdown, which runs";
+const IN_USE: &str = "it belongs to another running stepdown";
 
 struct Location {
     beneath: Beneath,
@@ -197,7 +197,7 @@ impl Location {
     fn lock(&self, handle: OwnedFd) -> Result<Lock, String> {
         let lock = Lock::take(handle).ok_or_else(|| IN_USE.to_owned())?;
         let kernel = self.beneath.kernel;
-        let ours = Stat::of(kernel, lock.as_fd()).map_err(|cause| failure("cannot look at it", cause))?;
+        let ours = Stat::of(kernel, lock.as_fd()).map_err(|cause| failure("cannot examine it", cause))?;
         match Stat::of_entry(kernel, self.parent.handle.as_fd(), &self.name) {
             Ok(named) if named.id == ours.id => Ok(lock),
             Ok(_) | Err(_) => Err(IN_USE.to_owned()),
@@ -211,7 +211,7 @@ impl Location {
     /// a directory of root's may have been moved there: it is used only if it contains nothing but our files.
     fn replace(&self) -> Result<Lock, String> {
         let parent = self.parent.handle.as_fd();
-        let look = |cause| failure("cannot look at it", cause);
+        let look = |cause| failure("cannot examine it", cause);
         let stat = Stat::of_entry(self.beneath.kernel, parent, &self.name).map_err(look)?;
         let ours = stat.uid.0 == geteuid().as_raw() || stat.uid == Uid::ROOT;
         let placed_by_root = self.parent.placed_by_root && self.parent.stat.only_root_writes();
@@ -247,15 +247,15 @@ impl Location {
     }
 
     fn recreate(&self) -> Result<Lock, String> {
-        let handle = self.create().map_err(|cause| failure("cannot make it anew", cause))?;
+        let handle = self.create().map_err(|cause| failure("cannot create it again", cause))?;
         self.lock(handle)
     }
 
     /// Checks by its contents that a directory is one of ours.
     fn check_is_leftover(&self, old: &Lock, stat: &Stat) -> Result<(), String> {
-        let others = "and others than root can write the directory around it";
+        let others = "and users other than root can write to its parent directory";
         if stat.mode != MODE {
-            return Err(format!("a directory of root's with mode {:04o} stands there, {others}", stat.mode));
+            return Err(format!("a directory of root with mode {:04o} is already there, {others}", stat.mode));
         }
         let mut listing = Listing::new();
         let handle = Beneath::list_pinned(old).map_err(|cause| failure("cannot list it", cause))?;
@@ -281,16 +281,16 @@ impl Location {
     fn verify(&self, lock: &Lock) -> Result<OwnedFd, String> {
         let kernel = self.beneath.kernel;
         let handle = lock.as_fd();
-        let stat = Stat::of(kernel, handle).map_err(|cause| failure("cannot look at it", cause))?;
+        let stat = Stat::of(kernel, handle).map_err(|cause| failure("cannot examine it", cause))?;
         if stat.kind != Kind::Directory || stat.uid.0 != geteuid().as_raw() {
             return Err(format!("uid {} has put something in its place", stat.uid));
         }
         if stat.mode != MODE {
-            return Err("its file system keeps no modes".to_owned());
+            return Err("its file system does not store modes".to_owned());
         }
         let list = Beneath::list_pinned(lock).map_err(|cause| failure("cannot list it", cause))?;
         if !resolve::is_empty(&list).map_err(|cause| failure("cannot list it", cause))? {
-            return Err("somebody has put another directory in its place".to_owned());
+            return Err("it was replaced by another directory".to_owned());
         }
         if let Err(cause) = check_can_write(handle) {
             // It cannot be used: remove it, if it is still empty.
@@ -303,7 +303,7 @@ impl Location {
             let _marked = symlinkat(&namespace, handle, CONTAINER_LINK);
         }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        openat(handle, c".", flags, Mode::empty()).map_err(|cause| failure("cannot hold it", cause))
+        openat(handle, c".", flags, Mode::empty()).map_err(|cause| failure("cannot keep it open", cause))
     }
 }
 
@@ -361,7 +361,7 @@ mod tests {
         std::fs::write(first.path.join("kept"), "").unwrap();
         let second = make(&paths).unwrap();
         assert_eq!((&first.path, &second.path), (&paths[0], &paths[1]));
-        assert!(second.rejected[0].why.contains("another stepdown, which runs") && first.path.join("kept").exists());
+        assert!(second.rejected[0].why.contains("another running stepdown") && first.path.join("kept").exists());
         drop(first);
         assert_eq!(make(&paths).unwrap().path, paths[0], "the lock ends with who has it");
     }

@@ -194,12 +194,15 @@ async fn accept(listener: tokio::net::UnixListener, calls: mpsc::Sender<Call>, c
         };
         let Ok(caller) = stream.peer_cred().map(|who| Uid(who.uid())) else { continue };
         if !callers.has(caller) {
-            reject(&stream, format!("user {caller} may not ask; root and user {} may", callers.app));
+            reject(&stream, format!("user {caller} is not allowed to ask; root and user {} are", callers.app));
             continue;
         }
         let slots = slots_of.entry(caller).or_insert_with(ConnectionSlots::new);
         let Some(slot) = slots.slot().await else {
-            reject(&stream, format!("{MAX_CONNECTIONS} callers of user {caller} are being served; try again"));
+            reject(
+                &stream,
+                format!("user {caller} already has {MAX_CONNECTIONS} requests in progress; try again later"),
+            );
             continue;
         };
         let has_queried = Arc::new(AtomicBool::new(false));
@@ -249,7 +252,7 @@ impl ClientConnection {
             Ok(Some(other)) => other,
             Ok(None) => slot,
             Err(_) => {
-                let why = format!("{MAX_LONG_QUERIES} callers of user {caller} are waiting; try again");
+                let why = format!("user {caller} already has {MAX_LONG_QUERIES} requests waiting; try again later");
                 return write_line(&mut stream, &line(&Response::<()>::Error(why)), IO_TIMEOUT).await;
             }
         };

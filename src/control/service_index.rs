@@ -134,7 +134,7 @@ impl ServiceIndex {
         if !unknown.is_empty() {
             return Err(CommandRefused::Unknown(unknown.join("; ")));
         }
-        if ids.is_empty() { Err(CommandRefused::Unknown("no service is named".to_owned())) } else { Ok(ids) }
+        if ids.is_empty() { Err(CommandRefused::Unknown("no service is given".to_owned())) } else { Ok(ids) }
     }
 
     fn unknown_service(&self, name: &str) -> String {
@@ -142,11 +142,11 @@ impl ServiceIndex {
         let known = self.entries.iter().filter(there).map(|entry| entry.name.as_str());
         let hint = match suggest::nearest(name, known.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if self.names.is_empty() => "there is none at all".to_owned(),
+            None if self.names.is_empty() => "there are no services".to_owned(),
             None => {
                 let some: Vec<_> = known.clone().take(MAX_HINT_NAMES).collect();
                 let more = if self.names.len() > some.len() { ", …" } else { "" };
-                format!("there are: {}{more}", some.join(", "))
+                format!("the services are: {}{more}", some.join(", "))
             }
         };
         format!("there is no service `{name}`; {hint}")
@@ -176,7 +176,7 @@ impl IndexEntry {
         let name = &self.name;
         if self.kind == ServiceKind::Main {
             let remedy = match change {
-                ManualChange::Start => "it lives as long as the container",
+                ManualChange::Start => "it runs as long as the container",
                 ManualChange::Stop => "the container ends with it: `stepdown shutdown`",
                 ManualChange::Restart => "the container ends with it: restart the container",
             };
@@ -184,13 +184,13 @@ impl IndexEntry {
         }
         match (self.start, change) {
             (Start::Skipped, ManualChange::Start | ManualChange::Restart) => {
-                Some(format!("`{name}` is left out in this mode; start the container as root"))
+                Some(format!("`{name}` does not run in this mode; start the container as root"))
             }
             (Start::AlreadyDone, _) => Some(format!(
-                "`{name}` was done before the step down, and nobody is root any more; restart the container to run it again"
+                "`{name}` ran before the step down, and PID 1 is no longer root; restart the container to run it again"
             )),
             (Start::Failed, ManualChange::Start | ManualChange::Restart) => Some(format!(
-                "`{name}` failed before the step down, and nobody is root any more; restart the container to run it again"
+                "`{name}` failed before the step down, and PID 1 is no longer root; restart the container to run it again"
             )),
             (Start::Wanted | Start::Down, _) | (Start::Skipped | Start::Failed, ManualChange::Stop) => None,
         }
@@ -229,12 +229,12 @@ pub(super) mod tests {
         assert_eq!(
             service_index().resolve(&names(&["db", "wbe", "postgres"])),
             Err(CommandRefused::Unknown(
-                "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; there are: db, web, \
+                "there is no service `wbe`; did you mean `web`?; there is no service `postgres`; the services are: db, web, \
                  migrate, gpu, chown, main"
                     .into()
             ))
         );
-        assert_eq!(service_index().resolve(&[]), Err(CommandRefused::Unknown("no service is named".into())));
+        assert_eq!(service_index().resolve(&[]), Err(CommandRefused::Unknown("no service is given".into())));
     }
 
     #[test]

@@ -209,7 +209,7 @@ impl FileLog {
             let what = self
                 .write_error
                 .clone()
-                .unwrap_or_else(|| format!("{}: it did not take them in time", self.current_path()));
+                .unwrap_or_else(|| format!("{}: writing them took too long", self.current_path()));
             let bytes = self.unwritten.len();
             tracing::error!("{}: the last {lines} lines ({bytes} bytes) are lost: cannot write {what}", self.service);
             self.unwritten.clear();

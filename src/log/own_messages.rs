@@ -73,7 +73,7 @@ impl Outputs {
         let Self { stderr, format, .. } = self;
         stderr.push_own_message(&line, |lost| {
             let mut line = Vec::new();
-            format.append("warn", &format!("{lost} own messages lost: nobody read the output"), &mut line);
+            format.append("warn", &format!("{lost} messages of stepdown were lost: nobody read the output"), &mut line);
             line
         });
         stderr.flush();

@@ -61,7 +61,7 @@ impl ContainerProcess<'_> {
         // If only our own id is mapped, files that are root's in an image are ours, and would be writable.
         let read_only = rehearsal.read_only || self.support.is_single_id();
         if let Err(refused) = network_files.install(&rehearsal.hostname, &stage.join("names"), read_only) {
-            self.reporter.notice(format!("names may not be resolved: {refused}"));
+            self.reporter.notice(format!("host names may not resolve: {refused}"));
         }
         for volume in &volumes {
             contents::mount_volume(volume, &mut layers, &self.reporter)?;

@@ -87,7 +87,7 @@ impl OwnBinary {
         let mut source = self.handle.path();
         if self.bindable == Bindable::No {
             let copy = layers.unused();
-            fs::copy(&source, &copy).map_err(|cause| Refused::new("cannot copy our own binary", cause))?;
+            fs::copy(&source, &copy).map_err(|cause| Refused::new("cannot copy the stepdown binary", cause))?;
             source = copy;
         }
         let mut last = None;
@@ -98,7 +98,9 @@ impl OwnBinary {
                 Err(refused) => last = Some(refused),
             }
         }
-        Err(last.unwrap_or_else(|| Refused::new("cannot place our own binary", io::Error::other("no place is left"))))
+        Err(last.unwrap_or_else(|| {
+            Refused::new("cannot put the stepdown binary in place", io::Error::other("no directory is left to try"))
+        }))
     }
 }
 

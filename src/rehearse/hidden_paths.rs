@@ -149,7 +149,7 @@ impl HiddenPaths {
             // Its parent directory contains what else it needs, unless that is the covered directory itself.
             let around = real.parent().filter(|parent| !real.is_dir() && parent != place).unwrap_or(&real);
             let fix = match around.as_os_str().as_bytes().contains(&b':') {
-                true => "move it elsewhere: `-v` takes no path with a colon".to_owned(),
+                true => "move it elsewhere: `-v` cannot take a path with a colon".to_owned(),
                 false => format!("add `-v {}`", shell_word(&format!("{0}:{0}", shown(around)))),
             };
             let path = shown(path);

@@ -114,7 +114,7 @@ fn process_user(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Result<Pro
     if single.is_some() {
         if process_user.uid != nix::unistd::geteuid().as_raw() {
             let help = "run it as root, or add lines for this user to /etc/subuid and /etc/subgid";
-            let what = format!("cannot run as `{user}`: only our own id is mapped");
+            let what = format!("cannot run as `{user}`: only this user's own id is mapped");
             return Err(Refused::new(what, Errno::EINVAL).help(help).into());
         }
         process_user.gid = nix::unistd::getegid().as_raw();
@@ -189,7 +189,7 @@ fn credentials(rehearsal: &Rehearsal, support: &NamespaceSupport, process_user: 
         }
     }
     let help = |cause: Errno| {
-        let refused = Refused::new(format!("cannot become {}:{}", process_user.uid, process_user.gid), cause);
+        let refused = Refused::new(format!("cannot switch to {}:{}", process_user.uid, process_user.gid), cause);
         if support.user_namespace() {
             refused.help("choose ids that are mapped here, or run it as root")
         } else {
@@ -237,7 +237,7 @@ mod loopback {
 
     /// Brings `lo` up.
     pub(in super::super) fn up() -> Result<(), Refused> {
-        let refused = |cause| Refused::new("cannot bring the loopback up", cause);
+        let refused = |cause| Refused::new("cannot bring up the loopback device", cause);
         let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(refused)?;
         // SAFETY: an `ifreq` is numbers and arrays of numbers, for which zero is a value.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

@@ -36,10 +36,10 @@ impl Volume {
         let (host, at, option) = match parts[..] {
             [host, at] => (host, at, "rw"),
             [host, at, option] => (host, at, option),
-            _ => return Err(wrong("it has no two paths")),
+            _ => return Err(wrong("it does not consist of two paths")),
         };
         if host.is_empty() || !is_mount_target(at) {
-            return Err(wrong("the path inside is not absolute, or `/`, or goes through `..`"));
+            return Err(wrong("the path inside must be absolute, not `/`, and without `..`"));
         }
         let mut read_only = false;
         for word in option.split(',') {
@@ -74,7 +74,7 @@ impl Tmpfs {
         let wrong = |what: String, remedy: &str| Problem::new(Place::Argument(format!("--tmpfs {word}")), what, remedy);
         let (at, options) = word.split_once(':').unwrap_or((word, ""));
         if !is_mount_target(at) {
-            let what = "the path is not absolute, or `/`, or goes through `..`";
+            let what = "the path must be absolute, not `/`, and without `..`";
             return Err(wrong(what.to_owned(), "write `--tmpfs /PATH`, or `--tmpfs /PATH:size=64m,mode=1777`"));
         }
         let mut flags = MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -92,9 +92,9 @@ impl Tmpfs {
                     "suid" => flags.remove(MsFlags::MS_NOSUID),
                     "nosuid" => flags.insert(MsFlags::MS_NOSUID),
                     "nodev" => {}
-                    _ => return Err(wrong(format!("there is no option `{}`", shown(option)), KNOWN)),
+                    _ => return Err(wrong(format!("unknown option `{}`", shown(option)), KNOWN)),
                 },
-                Some(_) => return Err(wrong(format!("there is no option `{}`", shown(option)), KNOWN)),
+                Some(_) => return Err(wrong(format!("unknown option `{}`", shown(option)), KNOWN)),
             }
         }
         Ok(Self { at: at.into(), flags, data: data.join(",") })

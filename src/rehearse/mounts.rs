@@ -37,7 +37,7 @@ impl Handle {
 
     /// Returns what it is, its owner and mode.
     pub(super) fn metadata(&self) -> Result<fs::Metadata, Refused> {
-        fs::metadata(self.path()).map_err(|cause| Refused::new("cannot look at an open file", cause))
+        fs::metadata(self.path()).map_err(|cause| Refused::new("cannot examine an open file", cause))
     }
 }
 

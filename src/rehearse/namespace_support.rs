@@ -75,10 +75,10 @@ impl NamespaceSupport {
         match self {
             Self::Root => "root, as Docker would start it".to_owned(),
             Self::MappedIds(ranges) => {
-                format!("root of a user namespace (ids 0-{}); run it as root for the real ones", ranges.uids.count)
+                format!("root of a user namespace (ids 0-{}); run it as root to use the real ids", ranges.uids.count)
             }
             Self::SingleId { reason } => {
-                format!("uid {} alone, in user mode: {reason}; run it as root for the whole", geteuid())
+                format!("uid {} only, in user mode: {reason}; run it as root to rehearse everything", geteuid())
             }
         }
     }
@@ -131,7 +131,7 @@ fn ranges() -> Result<Ranges, String> {
     let name = super::process_user::name_of(&passwd, uid);
     let range = |file: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
-        range_of(&text, uid, name.as_deref()).ok_or_else(|| format!("{file} has no range for it"))
+        range_of(&text, uid, name.as_deref()).ok_or_else(|| format!("{file} has no range for this user"))
     };
     Ok(Ranges { uids: range("/etc/subuid")?, gids: range("/etc/subgid")?, newuidmap, newgidmap })
 }

@@ -137,7 +137,7 @@ fn mount_one(path: &Path, handle: &Handle, at: &Path, layers: &mut Layers, repor
             .map_err(|cause| Refused::new(format!("cannot copy {}", shown(path)), cause))
             .and_then(|()| mounts::bind(&copy, at));
     } else if kind.is_socket() {
-        reporter.notice(format!("{} is the host's own socket: what is asked through it happens", shown(path)));
+        reporter.notice(format!("{} is the host's own socket: requests through it are real", shown(path)));
     }
     mounts::bind(&handle.path(), at)?;
     mounts::read_only(at)

@@ -29,7 +29,7 @@ pub(super) struct ProcessUser {
 pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) -> Result<ProcessUser, Problem> {
     let asked = format!("--user {user}");
     let wrong = |what: String| {
-        let remedy = "write a name that is in that file, or numbers such as `--user 1000:1000`";
+        let remedy = "write a name from that file, or numbers such as `--user 1000:1000`";
         Problem::new(Place::Argument(asked.clone()), what, remedy)
     };
     let (who, asked_group) = match user.split_once(':') {
@@ -42,7 +42,9 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     let uid = match (&line, who.parse()) {
         (Some(fields), _) => number(fields, 2).ok_or_else(|| wrong("its line in /etc/passwd has no uid".to_owned()))?,
         (None, Ok(uid)) => uid,
-        (None, Err(_)) => return Err(wrong(format!("there is no user `{}` in /etc/passwd inside", shown(who)))),
+        (None, Err(_)) => {
+            return Err(wrong(format!("there is no user `{}` in /etc/passwd of the container", shown(who))));
+        }
     };
     let by_name = |wanted: &str| -> Option<u32> {
         let found = lines(group).find(|fields| field(fields, 0) == wanted).and_then(|fields| number(&fields, 2));
@@ -50,15 +52,15 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
         found.or_else(numbered)
     };
     if uid > MAX_ID {
-        return Err(wrong(format!("uids end at {MAX_ID}, as Docker has it")));
+        return Err(wrong(format!("uids end at {MAX_ID}, as in Docker")));
     }
     let gid = match asked_group {
         Some(wanted) => by_name(wanted)
-            .ok_or_else(|| wrong(format!("there is no group `{}` in /etc/group inside", shown(wanted))))?,
+            .ok_or_else(|| wrong(format!("there is no group `{}` in /etc/group of the container", shown(wanted))))?,
         None => line.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
     };
     if gid > MAX_ID {
-        return Err(wrong(format!("gids end at {MAX_ID}, as Docker has it")));
+        return Err(wrong(format!("gids end at {MAX_ID}, as in Docker")));
     }
     let mut groups = vec![gid];
     if let (None, Some(name)) = (asked_group, &name) {
@@ -68,7 +70,11 @@ pub(super) fn resolve(passwd: &[u8], group: &[u8], user: &str, more: &[String]) 
     for wanted in more {
         groups.push(by_name(wanted).ok_or_else(|| {
             let at = Place::Argument(format!("--group-add {wanted}"));
-            Problem::new(at, "there is no such group in /etc/group inside", "write a name that is there, or a number")
+            Problem::new(
+                at,
+                "there is no such group in /etc/group of the container",
+                "write the name of an existing group, or a number",
+            )
         })?);
     }
     groups.sort_unstable();
@@ -146,15 +152,18 @@ mod tests {
     #[test]
     fn an_unknown_name_is_named() {
         let said = |user: &str, more: &[String]| resolve(PASSWD, GROUP, user, more).unwrap_err().to_string();
-        let remedy = "write a name that is in that file, or numbers such as `--user 1000:1000`";
-        assert_eq!(said("web", &[]), format!("`--user web`: there is no user `web` in /etc/passwd inside; {remedy}"));
+        let remedy = "write a name from that file, or numbers such as `--user 1000:1000`";
+        assert_eq!(
+            said("web", &[]),
+            format!("`--user web`: there is no user `web` in /etc/passwd of the container; {remedy}")
+        );
         assert_eq!(
             said("app:web", &[]),
-            format!("`--user app:web`: there is no group `web` in /etc/group inside; {remedy}")
+            format!("`--user app:web`: there is no group `web` in /etc/group of the container; {remedy}")
         );
         assert_eq!(
             said("app", &["web".to_owned()]),
-            "`--group-add web`: there is no such group in /etc/group inside; write a name that is there, or a number"
+            "`--group-add web`: there is no such group in /etc/group of the container; write the name of an existing group, or a number"
         );
     }
 }

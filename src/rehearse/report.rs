@@ -45,7 +45,7 @@ enum WireReport {
 /// Returns both ends. A packet socket: a message is read whole or not at all, and a descriptor stays with its message.
 pub(super) fn pair() -> Result<(Reporter, Reports), Refused> {
     let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-        .map_err(|cause| Refused::new("cannot make a pair of sockets", cause))?;
+        .map_err(|cause| Refused::new("cannot create a pair of sockets", cause))?;
     Ok((Reporter(a), Reports(b)))
 }
 
@@ -99,7 +99,7 @@ impl Reporter {
 impl Reports {
     /// Returns the next message; `None`: the program was executed, or all processes inside have exited.
     pub(super) fn next(&self) -> Result<Option<InsideReport>, Refused> {
-        let broken = |cause: io::Error| Refused::new("cannot read what the process inside tells", cause);
+        let broken = |cause: io::Error| Refused::new("cannot read the report of the process inside", cause);
         let mut bytes = vec![0; MAX_MESSAGE];
         let mut space = nix::cmsg_space!(RawFd);
         let (length, descriptor) = {

@@ -60,7 +60,7 @@ const BOUND_BY_ENTRY: [&str; 11] =
 pub(super) fn mount_bound(at: &Path, reporter: &Reporter) -> Result<(), Refused> {
     create_directory(at)?;
     mounts::mount_new("tmpfs", at, MsFlags::MS_NODEV, "mode=0755")?;
-    let refused = |cause| Refused::new("cannot lay out a root on a tmpfs", cause);
+    let refused = |cause| Refused::new("cannot set up a root on a tmpfs", cause);
     bind_entries(Path::new("/"), at, reporter).map_err(refused)?;
     for name in services_tree::copy(Path::new("/etc"), &at.join("etc")).map_err(refused)? {
         // shadow and keys: files that this user cannot read are missing.
@@ -113,7 +113,7 @@ fn bind_entries(from: &Path, to: &Path, reporter: &Reporter) -> io::Result<()> {
 /// Takes write permission from everything that was made on the tmpfs root. With a single id all of it belongs to that id,
 /// where an image's files belong to root: the user mode must not be able to write them. Sticky directories stay writable.
 pub(super) fn drop_write_permission() -> Result<(), Refused> {
-    let refused = |cause| Refused::new("cannot take write permission from the rehearsed root", cause);
+    let refused = |cause| Refused::new("cannot make the rehearsed root read-only", cause);
     let device = fs::metadata("/").map_err(refused)?.dev();
     let mut queue = vec![PathBuf::from("/")];
     while let Some(path) = queue.pop() {
@@ -141,7 +141,7 @@ pub(super) fn enter(new: &Path) -> Result<PreviousRoot, Refused> {
     let refused = |cause: Errno| {
         let refused = Refused::new("cannot make the rehearsed filesystem the root", cause);
         if cause == Errno::EINVAL {
-            refused.help("the root of this machine is an initramfs, which cannot be left; try it where `/` is a disk")
+            refused.help("the root of this machine is an initramfs, which cannot be left; run it where `/` is a disk")
         } else {
             refused
         }
@@ -156,7 +156,7 @@ pub(super) fn enter(new: &Path) -> Result<PreviousRoot, Refused> {
 impl PreviousRoot {
     /// Unmounts the host's root.
     pub(super) fn unmount(self) -> Result<(), Refused> {
-        let refused = |cause| Refused::new("cannot let go of the host's root", cause);
+        let refused = |cause| Refused::new("cannot detach the host's root", cause);
         fchdir(&self.0).map_err(refused)?;
         let none: Option<&str> = None;
         mount(none, ".", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).map_err(refused)?;

@@ -32,7 +32,7 @@ impl ServicesTree {
         };
         if !given.is_dir() {
             let what = if given.exists() { "it is not a directory" } else { "there is no such directory" };
-            let remedy = "name a directory that holds `services.d`, or a services tree itself";
+            let remedy = "give a directory that holds `services.d`, or a services tree itself";
             return Err(Problem::new(Place::Argument(shown(given)), what, remedy));
         }
         let itself = Self { services: given.to_owned(), container: None };
@@ -130,7 +130,7 @@ mod tests {
         let problem = ServicesTree::find(Some(Path::new("/no/such"))).unwrap_err();
         assert_eq!(
             problem.to_string(),
-            "`/no/such`: there is no such directory; name a directory that holds `services.d`, or a services tree itself"
+            "`/no/such`: there is no such directory; give a directory that holds `services.d`, or a services tree itself"
         );
     }
 

@@ -61,7 +61,7 @@ impl fmt::Display for ExecError {
 pub fn exec(user: &TargetUser, program: &OsString, arguments: &[OsString]) -> ExecError {
     let is_change = match is_other(user) {
         Ok(is_other) => is_other,
-        Err(errno) => return ExecError::Refused(Refused::new("cannot read our own ids", errno)),
+        Err(errno) => return ExecError::Refused(Refused::new("cannot read the ids of this process", errno)),
     };
     let has_root = unistd::geteuid().is_root();
     let outcome = if is_change || has_root { become_user(user) } else { Ok(()) };
@@ -99,9 +99,9 @@ fn become_user(user: &TargetUser) -> Result<(), Refused> {
              SETUID --cap-add SETGID`"
                 .to_owned()
         } else {
-            format!("only root can become another user, and this is uid {us}; run the command as it is, without run-as")
+            format!("only root can switch to another user, and this is uid {us}; run the command without run-as")
         };
-        Refused::new(format!("cannot become {user}"), errno).help(help)
+        Refused::new(format!("cannot switch to {user}"), errno).help(help)
     };
     let uid = unistd::Uid::from_raw(user.uid.0);
     let gid = unistd::Gid::from_raw(user.gid.0);
@@ -121,26 +121,26 @@ fn become_user(user: &TargetUser) -> Result<(), Refused> {
             caps::clear(None, set).map_err(|_| refused(Errno::EPERM))?;
         }
     }
-    verify(user).map_err(|what| Refused::new(format!("cannot become {user}"), std::io::Error::other(what)))
+    verify(user).map_err(|what| Refused::new(format!("cannot switch to {user}"), std::io::Error::other(what)))
 }
 
 /// Checks that the ids are as requested and root cannot be regained: setresuid(-1, -1, -1) succeeds and changes nothing
 /// (SECURITY fact 4), and a secure bit keeps capabilities across the change.
 fn verify(user: &TargetUser) -> Result<(), &'static str> {
     if is_other(user) != Ok(false) {
-        return Err("the ids read back are others");
+        return Err("the kernel reports other ids");
     }
     if groups_now().ok() != Some(groups_of(user)) {
-        return Err("the groups read back are others");
+        return Err("the kernel reports other groups");
     }
     if user.uid.0 != 0 {
         let root = unistd::Uid::from_raw(0);
         if setresuid(root, root, root).is_ok() {
-            return Err("the way back to root is open");
+            return Err("it can still become root");
         }
         for set in [caps::CapSet::Effective, caps::CapSet::Permitted, caps::CapSet::Inheritable] {
             if caps::read(None, set).map_or(true, |left| !left.is_empty()) {
-                return Err("capabilities are left");
+                return Err("capabilities remain");
             }
         }
     }

@@ -74,7 +74,7 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
             Some(found.ok_or_else(|| {
                 wrong(
                     format!("there is no group `{}` in /etc/group", shown(word)),
-                    "write a group that is there, or a number",
+                    "write the name of an existing group, or a number",
                 )
             })?)
         }
@@ -95,14 +95,12 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
         }
         // gosu would keep root's group, so that the program could write root's files: never intended.
         (None, Some(uid), None) => Err(wrong(
-            format!(
-                "uid {uid} has no account in /etc/passwd, so nothing says which group it has but root's, which is ours"
-            ),
-            &format!("write the group too, such as `{uid}:{uid}`, or `{uid}:0` if root's is meant"),
+            format!("uid {uid} has no account in /etc/passwd, and the group of this process is root's"),
+            &format!("write the group too, such as `{uid}:{uid}`, or `{uid}:0` for root's group"),
         )),
         (None, None, _) => Err(wrong(
             format!("there is no user `{}` in /etc/passwd", shown(name)),
-            "write a name that is there, a number with its group such as `1000:1000`, or `app` for the app user",
+            "write an existing name, a number with its group such as `1000:1000`, or `app` for the app user",
         )),
     }
 }
@@ -191,7 +189,7 @@ mod tests {
     fn nobody_is_said_so_with_what_to_write_instead() {
         assert_eq!(
             words("nobody"),
-            "`nobody`: there is no user `nobody` in /etc/passwd; write a name that is there, a number with its group \
+            "`nobody`: there is no user `nobody` in /etc/passwd; write an existing name, a number with its group \
              such as `1000:1000`, or `app` for the app user"
         );
         assert!(words("4242").contains("write the group too, such as `4242:4242`"));

@@ -57,7 +57,7 @@ pub fn suffice(needs: &Needs) -> Result<(), Refused> {
     }
     let count = needs.programs.len();
     let programs = if count == 1 { "one program".to_owned() } else { format!("{count} programs") };
-    let why = format!("{limit} open files are allowed, and this takes {least}");
+    let why = format!("{limit} open files are allowed, and at least {least} are needed");
     Err(Refused::new(format!("cannot run {programs}"), io::Error::other(why)).help(fix(recommended(count))))
 }
 
@@ -180,7 +180,7 @@ pub fn make_room(services: usize) -> Vec<Limit> {
     let Ok((soft, hard)) = getrlimit(Which::RLIMIT_NOFILE) else { return Vec::new() };
     if hard < needed {
         let who = if services == 1 { "one program".to_owned() } else { format!("{services} programs") };
-        tracing::warn!("{hard} open files are allowed, {who} may need {needed}; fix: {}", fix(needed));
+        tracing::warn!("{hard} open files are allowed, and {who} may need {needed}; fix: {}", fix(needed));
     }
     if soft >= needed || setrlimit(Which::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
         return Vec::new();

@@ -21,7 +21,7 @@ pub fn refuse_machine() -> Result<(), Error> {
     if getpid().as_raw() == 1 || !geteuid().is_root() || !is_machine(Path::new("/")) {
         return Ok(());
     }
-    let what = "this is no container: systemd has booted this machine, and its own accounts would be changed";
+    let what = "this is not a container: systemd booted this machine, and its own accounts would be changed";
     let remedy = "rehearse with `stepdown try`, or start it in a container";
     Err(Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into()))
 }

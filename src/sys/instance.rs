@@ -52,7 +52,7 @@ pub fn claim() -> Result<Claim, Error> {
 
 fn refused(pid: Option<i32>) -> Error {
     let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-    let what = format!("stepdown already runs in this container{pid}; nothing was changed or started");
+    let what = format!("stepdown is already running in this container{pid}; nothing was changed or started");
     let remedy = "ask it with `stepdown status`; run a command beside it with \
                   `docker exec CONTAINER stepdown run-as USER COMMAND`, start a service with `stepdown start SERVICE`";
     Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into())

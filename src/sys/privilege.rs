@@ -96,11 +96,11 @@ fn become_app(identity: &Identity, privilege: &Privilege) -> Result<(), Refused>
     unistd::setgroups(&groups).map_err(|errno| refused("cannot set the supplementary groups", errno))?;
     let app = unistd::Gid::from_raw(gid.0);
     let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(*gid).0);
-    unistd::setresgid(app, app, saved).map_err(|errno| refused(format!("cannot become group {gid}"), errno))?;
+    unistd::setresgid(app, app, saved).map_err(|errno| refused(format!("cannot switch to group {gid}"), errno))?;
     let keep = !privilege.kept.is_empty();
-    prctl::set_keepcaps(keep).map_err(|errno| refused("cannot decide on keeping capabilities", errno))?;
+    prctl::set_keepcaps(keep).map_err(|errno| refused("cannot set whether capabilities are kept", errno))?;
     let app = unistd::Uid::from_raw(uid.0);
-    unistd::setresuid(app, app, app).map_err(|errno| refused(format!("cannot become user {uid}"), errno))?;
+    unistd::setresuid(app, app, app).map_err(|errno| refused(format!("cannot switch to user {uid}"), errno))?;
     prctl::set_keepcaps(false).map_err(|errno| refused("cannot stop keeping capabilities", errno))?;
     set_sets(privilege.kept)
 }
@@ -121,7 +121,7 @@ fn set_sets(kept: CapSet) -> Result<(), Refused> {
 fn close_up(privilege: &Privilege) -> Result<(), Refused> {
     // After a setresuid from root it is off by itself, under `--user` it is on, and then the app can read our memory
     // and environment (SECURITY fact 3).
-    prctl::set_dumpable(false).map_err(|errno| refused("cannot become undumpable", errno))?;
+    prctl::set_dumpable(false).map_err(|errno| refused("cannot make this process undumpable", errno))?;
     if privilege.no_new_privs {
         prctl::set_no_new_privs().map_err(|errno| refused("cannot set no_new_privs", errno))?;
     }
@@ -131,13 +131,13 @@ fn close_up(privilege: &Privilege) -> Result<(), Refused> {
 /// What the kernel says must be what was planned (SECURITY 1.3, verification step).
 fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     let expect = |holds: bool, what: &str| {
-        let wrong = || Refused::new("cannot trust the drop", io::Error::other(what.to_owned()));
+        let wrong = || Refused::new("cannot verify the step down", io::Error::other(what.to_owned()));
         if holds { Ok(()) } else { Err(wrong()) }
     };
     // One thread, so that what holds for this one holds for all. Without /proc there is nobody to ask.
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-    expect(threads == 1, "more than one thread is alive")?;
-    let unreadable = |errno| refused("cannot read the ids back", errno);
+    expect(threads == 1, "more than one thread is running")?;
+    let unreadable = |errno| refused("cannot read the ids", errno);
     if privilege.drop == DropLevel::ToApp {
         let (uid, gid) = (unistd::Uid::from_raw(identity.uid.0), unistd::Gid::from_raw(identity.gid.0));
         let saved = unistd::Gid::from_raw(privilege.private_gid.unwrap_or(identity.gid).0);
@@ -160,11 +160,11 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         let way_back = unistd::setresuid(root, root, root);
         // EINVAL: uid 0 is not mapped in this user namespace.
         let closed = matches!(way_back, Err(Errno::EPERM | Errno::EINVAL));
-        expect(identity.uid == Uid::ROOT || closed, "the way back to root is open")?;
+        expect(identity.uid == Uid::ROOT || closed, "it can still become root")?;
     }
     // SAFETY: takes numbers only.
     let dumpable = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
-    expect(dumpable == 0, "still dumpable")?;
+    expect(dumpable == 0, "it is still dumpable")?;
     let no_new_privs = prctl::get_no_new_privs().map_err(unreadable)?;
     expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
 }

@@ -16,20 +16,20 @@ fn bad(here: &Here, text: &str) {
 fn a_good_tree_says_what_privilege_is_kept() {
     good(
         &Here::new().with("services.d/web.toml", WEB).with("services.d/db.toml", "command = [\"db\"]\n"),
-        "services.d: 2 services, no problem\n\
+        "services.d: 2 services, no problems\n\
          privilege: started as root with Docker's default capabilities, PID 1 becomes app and keeps nothing\n\
-         note: whether the image has the programs, accounts and paths was not looked at; `RUN stepdown check` in the \
-         Dockerfile looks\n",
+         note: the image's programs, accounts and paths were not checked; `RUN stepdown check` in the \
+         Dockerfile checks them\n",
     );
     good(
         &Here::new()
             .with("stepdown.toml", "[app]\nuser = \"www-data\"\n")
             .with("services.d/web.toml", &format!("{WEB}capabilities = [\"NET_BIND_SERVICE\"]\n")),
-        "services.d: 1 service, no problem\n\
+        "services.d: 1 service, no problems\n\
          privilege: started as root with Docker's default capabilities, PID 1 becomes www-data and keeps NET_BIND_SERVICE\n\
          \x20 because `web` is given NET_BIND_SERVICE\n\
-         note: whether the image has the programs, accounts and paths was not looked at; `RUN stepdown check` in the \
-         Dockerfile looks\n",
+         note: the image's programs, accounts and paths were not checked; `RUN stepdown check` in the \
+         Dockerfile checks them\n",
     );
 }
 
@@ -110,7 +110,7 @@ fn an_empty_tree_is_a_problem_unless_there_is_a_main_command() {
     );
     let said = here.run(&["check", "--", "nginx", "-g", "daemon off;"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.out.starts_with("services.d: 0 services and a main command, no problem\n"), "{}", said.out);
+    assert!(said.out.starts_with("services.d: 0 services and a main command, no problems\n"), "{}", said.out);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_path_may_be_the_directory_around_or_the_tree_and_must_be_there() {
     let said = here.run(&["check", "none"]);
     assert_eq!((said.code, said.err), (100, format!("stepdown: `none`: there is no such directory; {remedy}\n")));
     let said = here.run(&["check", "file"]);
-    assert_eq!((said.code, said.err), (100, format!("stepdown: `file`: it is no directory; {remedy}\n")));
+    assert_eq!((said.code, said.err), (100, format!("stepdown: `file`: it is not a directory; {remedy}\n")));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_log_that_goes_to_pid_ones_descriptor_is_remarked() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(
         said.out.contains(
-            "note: services.d/web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; write /dev/stdout in what a service runs; a cron job: "
+            "note: services.d/web/run:2: `/proc/1/fd/1` cannot be opened, because PID 1 is protected; write to /dev/stdout instead; in a cron job, "
         ),
         "{}",
         said.out
@@ -197,8 +197,8 @@ fn curly_quotes_are_not_suggested_back() {
 fn the_main_command_of_a_tree_for_elsewhere_is_not_looked_up_and_a_flag_is_none() {
     let here = Here::new();
     let said = here.run(&["check", "--", "nosuch"]);
-    let note = "note: whether the image has the programs (the main command's too), accounts and paths was not looked at; `RUN \
-        stepdown check` in the Dockerfile looks\n";
+    let note = "note: the image's programs (the main command's too), accounts and paths were not checked; `RUN stepdown check` \
+        in the Dockerfile checks them\n";
     assert!(said.code == 0 && said.out.contains(note), "{said:?}");
     let flag = "the main command: cannot find the program `--help` in PATH; it is a flag, not a program: what follows the \
         image's name replaces CMD as a whole; write `docker run IMAGE PROGRAM --help`, or for stepdown's own help `docker run \

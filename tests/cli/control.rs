@@ -146,7 +146,7 @@ fn wait_asks_for_what_its_flag_says() {
 #[test]
 fn who_is_gone_before_the_answer_is_told_apart() {
     let (said, _) = Answering::with("").run(&["wait", "db"]);
-    assert_eq!((said.code, said.err.as_str()), (111, "stepdown: the container has ended meanwhile\n"));
+    assert_eq!((said.code, said.err.as_str()), (111, "stepdown: the container has ended\n"));
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn what_is_left_out_of_the_user_is_the_callers_own() {
     let said = run(&["run-as", "12345", "id"]);
     assert_eq!(said.code, 100);
     assert!(
-        said.err.contains("write the group too, such as `12345:12345`, or `12345:0` if root's is meant"),
+        said.err.contains("write the group too, such as `12345:12345`, or `12345:0` for root's group"),
         "{}",
         said.err
     );
@@ -104,8 +104,8 @@ fn without_root_another_user_is_refused_with_a_way_out() {
         Said {
             code: 111,
             out: String::new(),
-            err: "stepdown: cannot become root (0:0): Operation not permitted\n  help: only root can become \
-                  another user, and this is uid 12345; run the command as it is, without run-as\n"
+            err: "stepdown: cannot switch to root (0:0): Operation not permitted\n  help: only root can switch to \
+                  another user, and this is uid 12345; run the command without run-as\n"
                 .into()
         }
     );
@@ -146,7 +146,9 @@ fn a_user_that_nobody_is_ends_with_100() {
 #[test]
 fn a_word_that_is_empty_or_a_colon_alone_makes_nobody_root() {
     let colon = "stepdown: `:`: it names neither a user nor a group (is a variable unset?); write a user, ";
-    for (empty, told) in [("", "stepdown: `<USER>`: it is empty; "), (":", colon)] {
+    for (empty, told) in
+        [("", "stepdown: `USER`: it is empty; is a variable unset? see `stepdown run-as --help`"), (":", colon)]
+    {
         let said = run(&["run-as", empty, "id"]);
         assert_eq!((said.code, said.out.as_str()), (100, ""), "{said:?}");
         assert!(said.err.starts_with(told), "{said:?}");

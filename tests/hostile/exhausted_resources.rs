@@ -44,7 +44,7 @@ fn with_few_descriptors_some_services_run_the_rest_say_why_and_nobody_is_busy() 
     let before = ticks(first);
     running.wait_until(|lines| lines.iter().filter(|line| line.text.contains("starts again in 2s")).count() > 3, LIMIT);
     assert!(ticks(first) - before < 100, "{} ticks", ticks(first) - before);
-    let fix = "48 open files are allowed, 20 programs may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
+    let fix = "48 open files are allowed, and 20 programs may need 144; fix: compose: `ulimits: { nofile: 144 }`; docker run: \
         `--ulimit nofile=144`";
     says("48", &stop(running), 0, &[fix]);
 }
@@ -94,7 +94,7 @@ fn no_more_descriptors_are_asked_for_than_the_declared_programs_take() {
         running.wait_for_line(|line| line.ends_with("main runs"), LIMIT);
         stop(running);
         let ended = container().inside(&format!("ulimit -n {}", enough - 1)).run();
-        says("one less", &ended, 111, &[&format!("{} open files are allowed, and this takes {enough}", enough - 1)]);
+        says("one less", &ended, 111, &[&format!("{} open files are allowed, and at least {enough}", enough - 1)]);
     }
 }
 

@@ -51,8 +51,8 @@ fn where_no_file_can_be_made_each_one_is_named_and_the_services_run() {
     }
     let full = "No space left on device";
     let always = [
-        format!("warning: cannot replace /etc/group: cannot make a new file: {full}"),
-        format!("warning: cannot replace /etc/passwd: cannot make a new file: {full}"),
+        format!("warning: cannot replace /etc/group: cannot create a new file: {full}"),
+        format!("warning: cannot replace /etc/passwd: cannot create a new file: {full}"),
         format!("warning: cannot make a runtime directory: /run/stepdown (cannot make it: {full}"),
         format!("warning: cannot make /var/cache/web: var: {full}"),
         format!("warning: cannot make /var/log/web: var: {full}"),

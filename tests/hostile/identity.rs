@@ -70,7 +70,7 @@ fn a_file_that_is_the_hosts_or_a_link_or_has_two_names_is_not_appended_to() {
         (
             "two names",
             "chmod 0666 etc/passwd; ln etc/passwd hosts",
-            "cannot append to /etc/passwd: it has more than one name",
+            "cannot append to /etc/passwd: it has more than one link",
         ),
         ("not writable", ":", "skipped /etc/passwd: 4242:7 may not write /etc; "),
     ];
@@ -148,8 +148,8 @@ fn run_as_oneself_is_nothing_and_as_another_is_refused_with_the_fix() {
         says(oneself, &run(oneself), 0, &["uid=4242 gid=7 groups=7,44\ncode 0\n"]);
     }
     for (other, name) in [("root", "root (0:0)"), ("7:7", "7 (7:7)"), ("4242:8", "4242 (4242:8)")] {
-        let refusal = format!("stepdown: cannot become {name}: ");
-        let fix = "only root can become another user, and this is uid 4242; run the command as it is, without run-as";
+        let refusal = format!("stepdown: cannot switch to {name}: ");
+        let fix = "only root can switch to another user, and this is uid 4242; run the command without run-as";
         says(other, &run(other), 0, &[&refusal, fix, "code 111\n"]);
     }
     // A FIFO in the place of an account file is not waited for.
@@ -217,7 +217,7 @@ fn who_answers_for_a_taken_uid_is_said_as_it_is() {
     let bound = "cp etc/passwd hosts; mount --bind hosts etc/passwd";
     says("bound", &container().broken(bound).run(), 0, &[theirs, "answers other\n"]);
     let full = "dd if=/dev/zero of=fill bs=4k 2> \"$0/dd\" || :";
-    let undone = "/etc/passwd stays as it was, lookups answer as before; not done: account app (1234:2345) added; app placed \
+    let undone = "/etc/passwd is unchanged; not done: account app (1234:2345) added; app placed \
         before other, which has uid 1234 too";
     says("full", &container().broken(full).run(), 0, &["cannot replace /etc/passwd", undone, "answers other\n"]);
 }

@@ -194,9 +194,9 @@ fn a_restart_gives_away_nothing_that_the_app_has_moved_into_a_declared_place() {
         command = [\"/bin/sh\", \"-c\", \"stat -c '%n %u:%g' /vol/*/secret\"]\n";
     let container = hello().etc("stepdown.toml", container).etc("services.d/looks.toml", looks).broken(broken);
     let told = [
-        "/vol/data: left 1 entry as found: is uid 0's, and others than root can move things into its place (/vol/data)",
+        "/vol/data: left 1 entry as found: belongs to uid 0, and users other than root can replace it (/vol/data)",
         "write `take_over = true` below this [[own]]",
-        "cannot give /vol/made to 1234:2345: it is uid 0's, and others than root can move things into its place",
+        "cannot give /vol/made to 1234:2345: it belongs to uid 0, and users other than root can replace it",
         "/vol/data/secret 0:0",
         "/vol/made/secret 0:0",
     ];

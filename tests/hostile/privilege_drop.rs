@@ -46,13 +46,13 @@ fn a_refused_step_of_the_drop_ends_the_container_before_any_service_starts() {
     for (call, error, told) in [
         ("setgroups", "EPERM", "cannot set the supplementary groups"),
         ("setgroups", "ENOSYS", "cannot set the supplementary groups"),
-        ("setresgid", "EPERM", "cannot become group 2345"),
-        ("setresuid", "EPERM", "cannot become user 1234"),
-        ("setresuid", "EAGAIN", "cannot become user 1234"),
+        ("setresgid", "EPERM", "cannot switch to group 2345"),
+        ("setresuid", "EPERM", "cannot switch to user 1234"),
+        ("setresuid", "EAGAIN", "cannot switch to user 1234"),
         ("capset", "EPERM", "cannot set the inheritable capabilities"),
-        ("getresuid", "EPERM", "cannot read the ids back"),
-        ("getresgid", "EPERM", "cannot read the ids back"),
-        ("getgroups", "EPERM", "cannot read the ids back"),
+        ("getresuid", "EPERM", "cannot read the ids"),
+        ("getresgid", "EPERM", "cannot read the ids"),
+        ("getgroups", "EPERM", "cannot read the ids"),
     ] {
         let ended = refused(call, error, None);
         let text = text(&ended);

@@ -60,7 +60,7 @@ fn check_names_the_cron_jobs_whose_output_would_be_lost() {
         .etc("cron.daily/report", script)
         .etc("crontab", "17 * * * * root true\n");
     let ended = container.command(&["/stepdown", "check"]).run();
-    let named = "cannot be opened under a protected PID 1; write /dev/";
+    let named = "cannot be opened, because PID 1 is protected; write to /dev/";
     says(
         "cron",
         &ended,
@@ -69,7 +69,7 @@ fn check_names_the_cron_jobs_whose_output_would_be_lost() {
             &format!("/etc/cron.d/backup:2: `/proc/1/fd/1` {named}stdout"),
             &format!("/etc/cron.d/backup:2: `/proc/1/fd/2` {named}stderr"),
             &format!("/etc/cron.daily/report:2: `/proc/1/fd/1` {named}stdout"),
-            "a cron job: append to a file, and a service `command = [\"tail\", \"-F\", FILE]` shows it",
+            "in a cron job, append to a file that a service shows (`command = [\"tail\", \"-F\", FILE]`)",
         ],
     );
     assert!(!text(&ended).contains("/etc/crontab:"), "{}", text(&ended));

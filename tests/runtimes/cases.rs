@@ -133,7 +133,7 @@ const POWER: &[Case] = &[
             bundle.config["process"]["oomScoreAdj"] = json!(500);
             bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "hard": 40, "soft": 40 }]);
         },
-        said: &["40 open files are allowed, one program may need"],
+        said: &["40 open files are allowed, and one program may need"],
         unsaid: &["cannot"],
         ..PLAIN
     },
@@ -144,7 +144,7 @@ const POWER: &[Case] = &[
         },
         code: 111,
         ids: None,
-        said: &["cannot run one program: 32 open files are allowed, and this takes ", "`--ulimit nofile=68`"],
+        said: &["cannot run one program: 32 open files are allowed, and at least ", "`--ulimit nofile=68`"],
         unsaid: &[],
         ..PLAIN
     },
@@ -209,7 +209,7 @@ const FILTERS: &[Case] = &[
         change: |bundle| bundle.refuse(&["setresuid", "setresgid"], FORBIDDEN),
         code: 111,
         ids: None,
-        said: &["cannot become"],
+        said: &["cannot switch to"],
         unsaid: &[],
         ..PLAIN
     },

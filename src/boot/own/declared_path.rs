@@ -55,7 +55,7 @@ pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Re
         Err(unreachable) => return unreachable_path(tree, unreachable, Operation::Reach),
     };
     if is_system_directory(&found) {
-        let what = format!("cannot own {}: it is the system's own", shown(&tree.path));
+        let what = format!("cannot own {}: it belongs to the system", shown(&tree.path));
         return Err(Refused::new(what, Errno::EPERM).help("declare the directory below it that the app needs"));
     }
     if !tree.take_over {

@@ -142,7 +142,7 @@ fn check_required(report: OwnReport, tree: &OwnTree, app: &Identity, shown: &str
         Usability::Missing => Errno::ENOENT.into(),
         Usability::Unknown => match report.failed.first().map(|summary| summary.cause) {
             Some(cause) => io::Error::other(cause.to_string()),
-            None => io::Error::other("it could not be asked as that user"),
+            None => io::Error::other("access as that user could not be tested"),
         },
     };
     let what = format!("cannot give {shown} to {} ({}:{})", app.name, app.uid, app.gid);

@@ -131,12 +131,11 @@ impl UnchangedCause {
         let ids = format!("{}:{}", to.uid, to.gid);
         match self {
             Self::Refused(attempt, errno) => refusal(attempt, Errno::from_raw(errno), path, &ids),
-            Self::ForeignLink => "remove the link, or declare the path that it leads to".to_owned(),
+            Self::ForeignLink => "remove the link, or declare the path that it points to".to_owned(),
             Self::NotPlacedByRoot(_) => {
-                "if it is the one that is meant, write `take_over = true` below this [[own]]; else move it away"
-                    .to_owned()
+                "if it is the right one, write `take_over = true` below this [[own]]; otherwise move it away".to_owned()
             }
-            Self::Moved => "nothing to do if it was deleted; else restart the container".to_owned(),
+            Self::Moved => "nothing to do if it was deleted; otherwise restart the container".to_owned(),
             Self::TooDeep => "move it up, or add it to `exclude`".to_owned(),
             Self::MultiLinked => format!(
                 "if nothing outside {path} has the same inode, set `hard_links = \"allow\"`; or on the host: chown {ids} FILE"
@@ -156,30 +155,30 @@ fn refusal(attempt: Operation, errno: Errno, path: &str, ids: &str) -> String {
             "mount a volume there, or set `create = true` or `optional = true`".to_owned()
         }
         (Operation::Reach | Operation::Stat | Operation::List, Errno::EACCES | Errno::EPERM) => {
-            "compose: `cap_add: [DAC_OVERRIDE]`; docker run: `--cap-add DAC_OVERRIDE`; if that is given it is NFS, whose server \
-             refuses a client's root: set the owner on the server"
+            "compose: `cap_add: [DAC_OVERRIDE]`; docker run: `--cap-add DAC_OVERRIDE`; if that is already granted, this is \
+             NFS and the server refuses root: set the owner on the server"
                 .to_owned()
         }
         (Operation::Chown, Errno::EPERM | Errno::EACCES) => {
             let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
             format!(
-                "compose: `cap_add: [CHOWN, FOWNER]`; docker run: `--cap-add CHOWN --cap-add FOWNER`; if these are given the file \
-                 system refuses: NFS: `chown -R {ids}` on the server, as root; CIFS: mount it with `uid={uid},gid={gid}`; else on \
-                 the host: `chown -R {ids}` the source of {path}"
+                "compose: `cap_add: [CHOWN, FOWNER]`; docker run: `--cap-add CHOWN --cap-add FOWNER`; if these are already granted, \
+                 the file system refuses: NFS: `chown -R {ids}` on the server, as root; CIFS: mount it with `uid={uid},gid={gid}`; \
+                 otherwise on the host: `chown -R {ids}` the source of {path}"
             )
         }
         (Operation::Chmod, Errno::EPERM | Errno::EACCES) => "cap_add: [FOWNER]".to_owned(),
         (_, Errno::EOPNOTSUPP | Errno::ENOSYS) => format!(
-            "this file system keeps no owners or modes: mount it with uid={},gid={}",
+            "this file system does not store owners or modes: mount it with uid={},gid={}",
             ids.split(':').next().unwrap_or_default(),
             ids.split(':').next_back().unwrap_or_default()
         ),
         (Operation::Chown, Errno::EINVAL | Errno::EOVERFLOW) => {
             format!(
-                "{ids} or the present owner is not mapped in this user namespace: choose ids inside it (see /proc/self/uid_map)"
+                "{ids} or the current owner is not mapped in this user namespace: choose ids inside it (see /proc/self/uid_map)"
             )
         }
-        (_, Errno::ENOSPC | Errno::EDQUOT) => "free some space: a change of an image's file copies it first".to_owned(),
+        (_, Errno::ENOSPC | Errno::EDQUOT) => "free some space: changing a file of the image copies it first".to_owned(),
         (_, Errno::EMFILE | Errno::ENFILE) => "raise the limit: ulimits: { nofile: 1024 }".to_owned(),
         _ => format!("on the host: chown -R {ids} the source of {path}, or exclude it"),
     }
@@ -191,12 +190,14 @@ impl fmt::Display for UnchangedCause {
             Self::Refused(attempt, errno) => {
                 write!(out, "cannot {attempt}: {}", cause_words(&std::io::Error::from_raw_os_error(*errno)))
             }
-            Self::ForeignLink => out.write_str("is a symbolic link in a directory that others than root can write"),
-            Self::NotPlacedByRoot(uid) => {
-                write!(out, "is uid {uid}'s, and others than root can move things into its place")
+            Self::ForeignLink => {
+                out.write_str("is a symbolic link in a directory that users other than root can write to")
             }
-            Self::Moved => out.write_str("moved or replaced while it was walked"),
-            Self::TooDeep => out.write_str("deeper than any path can name"),
+            Self::NotPlacedByRoot(uid) => {
+                write!(out, "belongs to uid {uid}, and users other than root can replace it")
+            }
+            Self::Moved => out.write_str("was moved or replaced during the walk"),
+            Self::TooDeep => out.write_str("is deeper than any path can reach"),
             Self::MultiLinked => out.write_str("has more than one link"),
             Self::Device => out.write_str("is a device"),
             Self::KernelMount => out.write_str("is a file system of the kernel"),
@@ -209,7 +210,7 @@ impl fmt::Display for Operation {
         out.write_str(match self {
             Self::Reach => "reach",
             Self::Create => "make",
-            Self::Stat => "look at",
+            Self::Stat => "examine",
             Self::List => "list",
             Self::Chown => "chown",
             Self::Chmod => "chmod",

@@ -65,7 +65,8 @@ fn of_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
         for (word, instead) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
             if has(word.as_bytes()) {
                 let place = format!("{}:{}", shown(path), at.saturating_add(1));
-                notices.push(format!("{place}: `{word}` cannot be opened under a protected PID 1; {}", way(instead)));
+                notices
+                    .push(format!("{place}: `{word}` cannot be opened, because PID 1 is protected; {}", way(instead)));
             }
         }
     }
@@ -74,8 +75,8 @@ fn of_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
 /// What cron starts has a pipe of cron's for its output: there the log is reached through a file that a service reads.
 fn way(instead: &str) -> String {
     format!(
-        "write {instead} in what a service runs; a cron job: append to a file, and a service `command = [\"tail\", \"-F\", \
-         FILE]` shows it, or replace the job by a oneshot with `every`"
+        "write to {instead} instead; in a cron job, append to a file that a service shows (`command = [\"tail\", \"-F\", \
+         FILE]`), or make the job a oneshot with `every`"
     )
 }
 
@@ -90,11 +91,19 @@ mod tests {
         assert_eq!(
             notices,
             [
-                format!("web/run:2: `/proc/1/fd/1` cannot be opened under a protected PID 1; {}", way("/dev/stdout")),
-                format!("web/run:2: `/proc/1/fd/2` cannot be opened under a protected PID 1; {}", way("/dev/stderr")),
+                format!(
+                    "web/run:2: `/proc/1/fd/1` cannot be opened, because PID 1 is protected; {}",
+                    way("/dev/stdout")
+                ),
+                format!(
+                    "web/run:2: `/proc/1/fd/2` cannot be opened, because PID 1 is protected; {}",
+                    way("/dev/stderr")
+                ),
             ]
         );
-        assert!(notices[0].contains("write /dev/stdout in what a service runs; a cron job: append to a file"));
+        assert!(
+            notices[0].contains("write to /dev/stdout instead; in a cron job, append to a file that a service shows")
+        );
         of_file(Path::new("x"), b"/proc/self/fd/1 \xff", &mut notices);
         assert_eq!(notices.len(), 2);
     }

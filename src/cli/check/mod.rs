@@ -51,7 +51,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
             });
         }
         // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
-        Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would end: {refused}")),
+        Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would fail: {refused}")),
     }
     if drops {
         let closed = readable::closed_to(&source::paths(place, &sources.env), identity.as_ref());
@@ -92,7 +92,7 @@ fn missing(config: &Config) -> Vec<String> {
 fn headline(place: &Where, config: &Config) -> String {
     let trees: Vec<_> = place.trees.iter().map(shown).collect();
     let main = if config.main.is_empty() { "" } else { " and a main command" };
-    format!("{}: {}{main}, no problem\n", trees.join(", "), count(config.services.len(), "service"))
+    format!("{}: {}{main}, no problems\n", trees.join(", "), count(config.services.len(), "service"))
 }
 
 fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
@@ -117,14 +117,14 @@ fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
         note(
             text,
             &format!(
-                "whether the image has the programs{whose}, accounts and paths was not looked at; `RUN stepdown check` in \
-                 the Dockerfile looks"
+                "the image's programs{whose}, accounts and paths were not checked; `RUN stepdown check` in the Dockerfile \
+                 checks them"
             ),
         );
     }
     for service in &plan.services {
         if let Some(why) = &service.skipped {
-            note(text, &format!("`{}` is left out here: {}; {}", service.name, why.cause, why.fix));
+            note(text, &format!("`{}` does not run here: {}; {}", service.name, why.cause, why.fix));
         }
     }
     plan.notices.iter().for_each(|notice| note(text, &notice.to_string()));

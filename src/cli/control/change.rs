@@ -127,7 +127,7 @@ fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) 
     match heard? {
         Incoming::Response(answer) => Ok(Some(answer)),
         Incoming::TimedOut | Incoming::EndOfFile => {
-            output::err("stepdown: the container has ended meanwhile\n");
+            output::err("stepdown: the container has ended\n");
             Ok(None)
         }
     }

@@ -26,7 +26,7 @@ pub(in super::super) fn words(why: &ClientError) -> String {
             )
         }
         ClientError::Untrusted(path) => format!(
-            "cannot trust {}: others than root and this user can write to its directory\n  help: ask as root, or as the \
+            "cannot trust {}: users other than root and this one can write to its directory\n  help: ask as root, or as the \
              app user",
             shown(path)
         ),
@@ -35,8 +35,8 @@ pub(in super::super) fn words(why: &ClientError) -> String {
              container answers; give each container a /run of its own",
             shown(path)
         ),
-        ClientError::Io(path, error) => format!("cannot ask at {}: {}", shown(path), cause_words(error)),
-        ClientError::Protocol(path, what) => format!("cannot understand who answers at {}: {what}", shown(path)),
+        ClientError::Io(path, error) => format!("cannot talk to PID 1 at {}: {}", shown(path), cause_words(error)),
+        ClientError::Protocol(path, what) => format!("cannot understand the answer at {}: {what}", shown(path)),
         // Every problem of a configuration has its own line.
         ClientError::Refused(why) | ClientError::BadRequest(why) => {
             why.lines().map(shown).collect::<Vec<_>>().join("\n")

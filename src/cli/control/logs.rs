@@ -30,7 +30,7 @@ pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
             Ok(Incoming::Response(_) | Incoming::EndOfFile) => return 0,
             Ok(Incoming::TimedOut) if args.follow => {}
             Ok(Incoming::TimedOut) => {
-                return unanswered(&conversation.protocol_error("the lines did not come to their end"));
+                return unanswered(&conversation.protocol_error("the lines ended too early"));
             }
             Err(why) => return unanswered(&why),
         }

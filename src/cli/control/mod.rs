@@ -83,7 +83,7 @@ pub(super) fn env(args: &EnvArgs) -> u8 {
         output::out(&format!("{}={value}\n", shown(&variable.name)));
     }
     if variables.iter().any(|variable| variable.value.is_none()) {
-        output::err("stepdown: what looks like a secret is hidden; see it with `--show-secrets`\n");
+        output::err("stepdown: values that look like secrets are hidden; `--show-secrets` shows them\n");
     }
     0
 }

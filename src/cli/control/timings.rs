@@ -39,7 +39,7 @@ fn row(service: &ServiceTime) -> Vec<String> {
 fn link(link: &ChainLink) -> String {
     let outside = match link.outside_us {
         0..1000 => String::new(),
-        outside => format!(", {} of it for things outside", span(outside)),
+        outside => format!(", {} of it for things outside the container", span(outside)),
     };
     format!("{} ({}{outside})", shown(&link.name), span(link.took_us))
 }
@@ -84,7 +84,7 @@ mod tests {
              bad      2ms    2.1ms    failed at 9.9ms  -\n\
              late     2ms    -        -                -\n\
              \n\
-             the boot waited for: db (1.2s, 900ms of it for things outside) → web (1m)\n"
+             the boot waited for: db (1.2s, 900ms of it for things outside the container) → web (1m)\n"
         );
     }
 }

@@ -90,7 +90,7 @@ impl Directory {
         }
         // Another link to it may be any file. No link: it was removed since; `is_current` detects that.
         if fstat(&file)?.st_nlink > 1 {
-            return Err(io::Error::other("it has more than one link; remove it, and a new one is made"));
+            return Err(io::Error::other("it has more than one link; remove it and a new one is created"));
         }
         Ok(file)
     }

@@ -234,7 +234,7 @@ impl Store {
                 let since = write_error.take().map_or(now.at, |write_error| write_error.since);
                 let after = now.at.saturating_duration_since(since).as_secs();
                 let (service, file) = (&self.service, self.current_path());
-                let text = format!("{service}: writes {file} again, after {after} s; nothing is lost");
+                let text = format!("{service}: {file} can be written again after {after} s; nothing was lost");
                 self.reports.push(WriterReport::Warning(text));
             }
             (Err(_), Some(write_error)) => write_error.retry = now.at + RETRY,

@@ -103,7 +103,7 @@ pub fn make(kernel: Kernel, parent: Found, names: &[CString]) -> Result<Found, U
         let stat = Stat::of(kernel, handle.as_fd()).map_err(unseen)?;
         let next = here.below(handle, stat);
         if next.placed_by != PlacedBy::Root && !is_empty(&next.handle).map_err(unseen)? {
-            let why = Some("somebody has put another directory in its place");
+            let why = Some("it was replaced by another directory");
             return Err(Unreachable { at: shown_bytes(name.to_bytes()), why, cause: Errno::EEXIST.into() });
         }
         here = next;
@@ -171,7 +171,7 @@ impl Walk {
             } else if here.placed_by_root && here.stat.only_root_writes() {
                 here = self.follow(&handle, &name, here)?;
             } else {
-                let why = "it is a symbolic link in a directory that others than root can write";
+                let why = "it is a symbolic link in a directory that users other than root can write to";
                 return Err(self.lost(&name, Some(why), Errno::ELOOP));
             }
         }

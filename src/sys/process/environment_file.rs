@@ -110,7 +110,7 @@ fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let Some(stranger) = stranger else { return Ok(()) };
     let path = shown(&stranger.path);
     let words = format!(
-        "others than root could have written it, and this service has more rights than the app user: {stranger}; \
+        "users other than root could have written it, and this service has more rights than the app user: {stranger}; \
          move it to where only root can write, such as /etc, or `chown 0:0 {path} && chmod go-w {path}`"
     );
     Err(Unreadable { words: Some(words), errno: Errno::EACCES })
