@@ -59,12 +59,12 @@ impl Oracle {
                     format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
                 });
                 let awaits = spec.awaits;
-                self.demand(awaits == 0, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                self.demand(awaits == 0, Property::ProbesRunOneAtATimeAndWhenDue, || {
                     format!("{id:?} starts without having asked for {awaits} things")
                 });
             }
             Is::Awaiting(at) => {
-                self.demand(at >= spec.awaits, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
+                self.demand(at >= spec.awaits, Property::ProbesRunOneAtATimeAndWhenDue, || {
                     format!("{id:?} starts although thing {at} is not there")
                 });
             }
@@ -95,7 +95,7 @@ impl Oracle {
         let turn = if self.stop.is_some() { self.its_turn(id) && !self.patience_is_over() } else { by_hand };
         let fits = self.undoable(id) && turn;
         let is = self.services[id.0].is.clone();
-        self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is {is:?}"));
+        self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is {is:?}"));
         self.services[id.0].is = Is::Asked(Role::StopCommand);
     }
 
@@ -133,7 +133,7 @@ impl Oracle {
         }
         if signal == Signal::KILL {
             let due = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none() && to == Target::Group;
-            self.demand(due, Property::PatienceIsGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
+            self.demand(due, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} {proc:?}, now {now:?}"));
             let runs = self.stop.is_none();
             if let Some(proc) = self.proc_mut(id) {
                 proc.signal_by = None;
@@ -151,7 +151,7 @@ impl Oracle {
             return self.demand(left == pid, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} {pid:?} {left:?}"));
         }
         let fits = self.due.behind.remove(&id) == Some(pid);
-        self.demand(fits, Property::PatienceIsGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
+        self.demand(fits, Property::StopTimeoutsAreGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
     }
 
     fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
@@ -288,14 +288,14 @@ impl Oracle {
                 let lost = lost && self.stop.is_some();
                 let forced =
                     self.stop.as_ref().and_then(|stop| stop.over_at).is_some_and(|at| at.plus(REAP_GRACE) <= now);
-                self.demand(lost || forced, Property::PatienceIsGivenInFull, || format!("{id:?} was given up"));
+                self.demand(lost || forced, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} was given up"));
                 if let Some(proc) = self.proc_mut(*id) {
                     proc.lost = true;
                 }
             }
             Report::LeftBehind { id, .. } => {
                 let left = self.due.behind.contains_key(id);
-                self.demand(left, Property::PatienceIsGivenInFull, || format!("{id:?} left nothing behind"));
+                self.demand(left, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} left nothing behind"));
             }
             Report::Stopping { because } => self.judge_reason(because),
             Report::Done { id, again, .. } => {
@@ -323,7 +323,9 @@ impl Oracle {
                     None => self.due.trouble.remove(id),
                 };
                 let fits = fits && self.stop.is_none();
-                self.demand(fits, Property::WhatFallsSilentIsStopped, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.demand(fits, Property::AServiceThatMissesItsWatchdogIsStopped, || {
+                    format!("{id:?} {proc:?}, now {now:?}")
+                });
                 self.due.silent.insert(*id);
             }
             Report::Awaiting { id, at, .. } => {
@@ -332,7 +334,7 @@ impl Oracle {
             }
             Report::Undone { id, .. } => {
                 let fits = self.services[id.0].spec.undo;
-                self.demand(fits, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} has no stop command"));
+                self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
             }
             Report::Up { id, .. } => {
                 self.demand(self.met(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
@@ -361,7 +363,7 @@ impl Oracle {
         let owed = self.due.turns.remove(&id);
         let (expected, until) = match (every, again) {
             (None, None) => {
-                return self.demand(owed.is_none(), Property::APeriodicOneshotComesInItsTurn, || {
+                return self.demand(owed.is_none(), Property::APeriodicOneshotRunsWhenDue, || {
                     format!("{id:?} has no next turn")
                 });
             }
@@ -372,7 +374,7 @@ impl Oracle {
             }
             (None, Some(_)) | (Some(_), None) => (false, now),
         };
-        self.demand(expected && owed == Some(well), Property::APeriodicOneshotComesInItsTurn, || {
+        self.demand(expected && owed == Some(well), Property::APeriodicOneshotRunsWhenDue, || {
             format!("{id:?}, started {began:?}, every {every:?}: again in {again:?} (well: {well}, owed {owed:?})")
         });
         match &mut self.services[id.0].is {

@@ -42,8 +42,8 @@ impl Oracle {
         let lists = [
             (&due.unwell, Property::AnUnhealthyServiceIsTreatedAsDeclared),
             (&due.healthy, Property::AnUnhealthyServiceIsTreatedAsDeclared),
-            (&due.silent, Property::WhatFallsSilentIsStopped),
-            (&due.trouble, Property::WhatFallsSilentIsStopped),
+            (&due.silent, Property::AServiceThatMissesItsWatchdogIsStopped),
+            (&due.trouble, Property::AServiceThatMissesItsWatchdogIsStopped),
         ];
         for (left, property) in lists {
             self.demand(left.is_empty(), property, || format!("nothing was said or done: {left:?}"));
@@ -60,7 +60,7 @@ impl Oracle {
             self.demand(due.restarts.is_empty() && due.undo.is_empty(), property, || {
                 format!("not restarted: {:?} {:?}", due.restarts, due.undo)
             });
-            self.demand(due.turns.is_empty(), Property::APeriodicOneshotComesInItsTurn, || {
+            self.demand(due.turns.is_empty(), Property::APeriodicOneshotRunsWhenDue, || {
                 format!("no turn was announced: {:?}", due.turns)
             });
         }
@@ -145,7 +145,9 @@ impl Oracle {
             }
             Is::Live(proc) => {
                 let untold = proc.leader && proc.signal_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
-                self.demand(!untold, Property::WhatMayStopIsToldAtOnce, || format!("{id:?} {proc:?}, now {now:?}"));
+                self.demand(!untold, Property::WhatMayStopIsSignalledAtOnce, || {
+                    format!("{id:?} {proc:?}, now {now:?}")
+                });
                 let late = proc.kill_by.is_some_and(|by| by <= now) && proc.killed_at.is_none();
                 self.demand(!late, Property::WhatDoesNotStopIsKilled, || format!("{id:?} {proc:?}, now {now:?}"));
                 let waits = proc.role == Role::Run && proc.leader && proc.up_at.is_none() && !proc.told;

@@ -276,7 +276,7 @@ impl Oracle {
     /// Judges a question.
     pub fn judge_look(&mut self, id: Id, look: ProbeKind) {
         let now = self.now;
-        let property = Property::QuestionsComeOneAtATimeAndInTheirTime;
+        let property = Property::ProbesRunOneAtATimeAndWhenDue;
         let open = self.services[id.0].asking.open;
         self.demand(open.is_none(), property, || format!("{id:?}: {look:?} while {open:?} is under way"));
         self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {look:?}"));
@@ -302,7 +302,9 @@ impl Oracle {
     /// Judges that an answer is not waited for any more.
     pub fn judge_forget(&mut self, id: Id) {
         let open = self.services[id.0].asking.open.take();
-        self.demand(open.is_some(), Property::NobodyWaitsForAnAnswerInVain, || format!("{id:?}: nothing was asked"));
+        self.demand(open.is_some(), Property::NoProbeIsLeftOpenWhenNobodyNeedsIt, || {
+            format!("{id:?}: nothing was asked")
+        });
     }
 
     /// Whether all that it requires is up and all that it is after has settled.
@@ -317,16 +319,16 @@ impl Oracle {
         let asking = self.services[id.0].asking.clone();
         let asked = matches!(self.services[id.0].is, Is::Awaiting(_)) || self.is_starting(id) || self.is_up(id);
         let asked = asked && self.stop.is_none();
-        self.demand(asked || asking.open.is_none(), Property::NobodyWaitsForAnAnswerInVain, || {
+        self.demand(asked || asking.open.is_none(), Property::NoProbeIsLeftOpenWhenNobodyNeedsIt, || {
             format!("{id:?}: {asking:?}")
         });
         let late = asked && asking.open.is_none() && asking.due.is_some_and(|due| due <= now);
-        self.demand(!late, Property::QuestionsComeOneAtATimeAndInTheirTime, || {
-            format!("{id:?}: {asking:?}, now {now:?}")
-        });
+        self.demand(!late, Property::ProbesRunOneAtATimeAndWhenDue, || format!("{id:?}: {asking:?}, now {now:?}"));
         let silent = self.proc(id).and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
         let silent = silent && self.is_up(id) && self.stop.is_none();
-        self.demand(!silent, Property::WhatFallsSilentIsStopped, || format!("{id:?} since before {now:?}"));
+        self.demand(!silent, Property::AServiceThatMissesItsWatchdogIsStopped, || {
+            format!("{id:?} since before {now:?}")
+        });
     }
 
     /// Returns when the next question, or the end of patience with one that is silent, comes by itself.

@@ -135,12 +135,12 @@ impl Oracle {
         for id in self.ids() {
             let turn = self.its_turn(id);
             let undone = turn && self.undoable(id) && !self.patience_is_over();
-            self.demand(!undone, Property::WhatIsDoneIsUndoneInItsTurn, || format!("{id:?} is still done"));
+            self.demand(!undone, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is still done"));
             let Some(proc) = self.proc(id).cloned() else { continue };
             let untold = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
-            self.demand(!(turn && untold), Property::WhatMayStopIsToldAtOnce, || format!("{id:?} {proc:?}"));
+            self.demand(!(turn && untold), Property::WhatMayStopIsSignalledAtOnce, || format!("{id:?} {proc:?}"));
             let gone = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
-            self.demand(!gone || proc.lost, Property::WhatMayStopIsToldAtOnce, || {
+            self.demand(!gone || proc.lost, Property::WhatMayStopIsSignalledAtOnce, || {
                 format!("{id:?} was not given up: {proc:?}")
             });
         }
