@@ -415,3 +415,25 @@ fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands
     unsaid(&ended, "others than root");
     said(&ended, "ran");
 }
+
+#[test]
+fn an_interpreter_that_env_would_find_in_a_directory_of_the_apps_does_not_run_as_root() {
+    if !possible() {
+        return;
+    }
+    let (data, image) = (programs(&["stepdown-tool"]), volume(ROOT));
+    put(&image, "hook", "#!/usr/bin/env stepdown-tool\n", ROOT, 0o755);
+    put(&image, "plain", "#!/usr/bin/env sh\necho plain as $(id -u)\n", ROOT, 0o755);
+    let once = |program: &str| format!("command = [\"/image/{program}\"]\ntype = \"oneshot\"\nuser = \"root\"\n");
+    let jail = || app().env("PATH", PATH).volume(data.path(), "/data").volume(image.path(), "/image");
+    let ended = jail().service("hook.toml", &once("hook")).run().expect(100);
+    said(&ended, "`hook` runs as root, and env(1) finds no `stepdown-tool` for /image/hook in what is left of PATH");
+    unsaid(&ended, "ran as");
+    let ended = jail().service("hook.toml", &once("plain")).command(&["/bin/true"]).run().expect(0);
+    said(&ended, "plain as 0");
+    // Declared by the service's own file, it is searched, and what is found is judged.
+    let declared = format!("{}environment = {{ PATH = \"/data/bin:/usr/bin:/bin\" }}\n", once("hook"));
+    let ended = jail().service("hook.toml", &declared).run().expect(100);
+    said(&ended, "could have written /data/bin/stepdown-tool, which /image/hook needs: /data");
+    unsaid(&ended, "ran as");
+}

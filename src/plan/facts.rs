@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::obstacle::{FilePermissions, Obstacle};
+pub use super::program_fact::{EnvLookup, Executable, ProgramFact};
 use crate::config::service::{Limit, Resource};
 use crate::config::values::{CapSet, Gid, Uid};
 
@@ -78,6 +78,9 @@ pub struct Facts {
     pub candidates: Candidates,
     /// What a program needs to be executed, by the program: its interpreter or loader, and theirs.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// What env(1) finds for scripts that begin with `#!/usr/bin/env NAME`, by service and script, for services that may
+    /// have more rights than the app user.
+    pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
     /// What programs are to who executes them, where that is not the same for everybody, by the program.
     pub executables: BTreeMap<PathBuf, Executable>,
     /// Variables of the container whose names are no names of shell variables.
@@ -275,21 +278,6 @@ pub struct FileOwner {
 /// What is found where, by service and key.
 pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, ProgramFact)>>>;
 
-/// What a program is to who executes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Executable {
-    /// Itself and directories on the way, where not everybody may execute or search them.
-    pub closed: Vec<FilePermissions>,
-    /// What is executed in the end: itself, or its interpreter (`#!`), whose rights count.
-    pub file: PathBuf,
-    /// Its file capabilities.
-    pub capabilities: CapSet,
-    /// As whom it runs.
-    pub setuid: Option<Uid>,
-    /// In which group it runs.
-    pub setgid: Option<Gid>,
-}
-
 /// Where programs are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
@@ -336,65 +324,4 @@ pub enum StdioKind {
     File,
     /// A socket: nothing can be reopened.
     Socket,
-}
-
-/// What became of looking a program up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProgramFact {
-    /// Found and executable.
-    Found(PathBuf),
-    /// Found, but no execute bit, or a directory.
-    NotExecutable(PathBuf),
-    /// Found, on a mount from which nothing is executed.
-    NoExec(PathBuf),
-    /// Found and executable, but what it names after `#!`, or the loader that it was linked for, is not there. The
-    /// kernel then says ENOENT, as if the program itself were missing (execve(2)).
-    NoInterpreter {
-        /// The program as found.
-        program: PathBuf,
-        /// What it needs, as written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
-        interpreter: PathBuf,
-    },
-    /// Found, and the kernel will refuse it.
-    Refused {
-        /// The program as found.
-        program: PathBuf,
-        /// Why.
-        why: Obstacle,
-    },
-    /// Nowhere.
-    NotFound,
-    /// We may not look there (a directory that only another user may search).
-    Unknown(PathBuf),
-}
-
-impl ProgramFact {
-    /// Returns the first that can be executed, as execvp(3) goes on after EACCES; else the first that is there at all.
-    pub fn best(all: impl Iterator<Item = Self>) -> Self {
-        let mut best = Self::NotFound;
-        for fact in all {
-            match fact {
-                Self::NotFound => {}
-                Self::Refused { why: Obstacle::ClosedDirectory(_) | Obstacle::NotForThisUser(_), .. }
-                | Self::NotExecutable(_)
-                | Self::NoExec(_)
-                | Self::Unknown(_) => {
-                    if best == Self::NotFound {
-                        best = fact;
-                    }
-                }
-                Self::Found(_) | Self::NoInterpreter { .. } | Self::Refused { .. } => return fact,
-            }
-        }
-        best
-    }
-
-    /// Returns the program, where one is there or could be.
-    pub fn path(&self) -> Option<&PathBuf> {
-        match self {
-            Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) | Self::Unknown(path) => Some(path),
-            Self::NoInterpreter { program, .. } | Self::Refused { program, .. } => Some(program),
-            Self::NotFound => None,
-        }
-    }
 }

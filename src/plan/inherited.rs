@@ -239,9 +239,13 @@ impl<'a> Judge<'a> {
             return None;
         }
         let all = self.facts.candidates.get(service.name.as_str())?.get(key)?;
-        let entries = self.entries(service);
-        let is_open = |at: usize| entries.get(at).is_some_and(|entry| self.closed(entry, service, runs).is_none());
-        Some(ProgramFact::best(all.iter().filter(|(at, _)| is_open(*at)).map(|(_, fact)| fact.clone())))
+        let open = all.iter().filter(|(at, _)| self.is_open(*at, service, runs));
+        Some(ProgramFact::best(open.map(|(_, fact)| fact.clone())))
+    }
+
+    /// Returns whether the directory at that place of PATH is left to a service.
+    pub(super) fn is_open(&self, at: usize, service: &Service, runs: &RunsAs) -> bool {
+        self.entries(service).get(at).is_some_and(|entry| self.closed(entry, service, runs).is_none())
     }
 
     /// Returns the directories in which a service that declares no PATH looks for programs.

@@ -19,6 +19,7 @@ use crate::config::container::{OwnWhen, UserRef};
 use crate::config::service::Service;
 use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
+use crate::text::shown;
 
 /// What the judgement stands on.
 pub(super) struct Judge<'a> {
@@ -98,6 +99,15 @@ impl<'a> Judge<'a> {
                     }
                     false | true => {}
                 }
+            }
+            for (script, name) in self.not_by_env(service, runs) {
+                let (script, name) = (words::path(&script), shown(name));
+                let what = format!(
+                    "`{}` {why}, and env(1) finds no `{name}` for {script} in what is left of PATH",
+                    service.name
+                );
+                let remedy = format!("write the path of the interpreter into {script}, such as `#!/usr/bin/{name}`");
+                notes.problem(&service.at, what, remedy);
             }
             let Some(file) = &service.environment_file else { continue };
             if let Some(stranger) = self.stranger(file, self.of_variables(service, runs))
@@ -191,7 +201,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns everything that a service has executed, and what that needs for it.
-    fn executed(&self, service: &Service, runs: &RunsAs) -> Vec<Executed> {
+    pub(super) fn executed(&self, service: &Service, runs: &RunsAs) -> Vec<Executed> {
         let helpers = service.helpers();
         let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
         let mut executed = Vec::new();
@@ -202,10 +212,9 @@ impl<'a> Judge<'a> {
             let told = arguments::programs(command, directory);
             for (program, is_told) in std::iter::once((path, false)).chain(told.iter().map(|told| (told, true))) {
                 let why = if is_told { Reason::ToldTo(path.clone()) } else { Reason::Named };
-                executed.push(Executed { key, path: program.clone(), why, is_told });
-                let needed = self.facts.interpreters.get(program).into_iter().flatten();
-                let why = || Reason::NeededBy(program.clone());
-                executed.extend(needed.map(|path| Executed { key, path: path.clone(), why: why(), is_told }));
+                let named = Executed { key, path: program.clone(), why, is_told };
+                self.add_needed(&named, service, runs, &mut executed);
+                executed.push(named);
             }
         }
         executed
@@ -276,18 +285,18 @@ fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid
 }
 
 /// Something that a service has executed.
-struct Executed {
+pub(super) struct Executed {
     /// The key that it stands in; `""`: its command's.
-    key: &'static str,
-    path: PathBuf,
-    why: Reason,
+    pub key: &'static str,
+    pub path: PathBuf,
+    pub why: Reason,
     /// Whether another program is told to execute it, which is warned of and not refused: what a program does with its
     /// arguments is its own.
-    is_told: bool,
+    pub is_told: bool,
 }
 
 /// Why something is executed.
-enum Reason {
+pub(super) enum Reason {
     /// The key names it.
     Named,
     /// That program needs it: as its interpreter, or as its loader.

@@ -44,6 +44,7 @@ impl Facts {
             variables: Vec::new(),
             candidates: BTreeMap::new(),
             interpreters: BTreeMap::new(),
+            by_env: BTreeMap::new(),
             executables: BTreeMap::new(),
             no_shell_names: Vec::new(),
             resolved: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! What a program needs besides itself to be executed: the interpreter after `#!`, or the loader that an ELF file names.
 //! Bytes in, path out; must not know whether it is there.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -18,6 +18,17 @@ pub fn named(head: &[u8]) -> Option<PathBuf> {
         None => elf(head)?,
     };
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
+}
+
+/// Returns the program that a script has env(1) look for: `#!/usr/bin/env python3`, `#!/usr/bin/env -S python3 -u`.
+pub fn by_env(head: &[u8]) -> Option<OsString> {
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
+    let is_env = words.next()?.rsplit(|byte| *byte == b'/').next() == Some(b"env");
+    // `-Spython3`: the option and its text may be one word.
+    let mut texts = words.map(|word| word.strip_prefix(b"-S").unwrap_or(word)).filter(|word| !word.is_empty());
+    let name = texts.find(|word| !word.starts_with(b"-") && !word.contains(&b'=')).filter(|_| is_env)?;
+    Some(OsStr::from_bytes(name).to_owned())
 }
 
 /// The first word of the line (execve(2)). A carriage return belongs to it: the kernel takes it so too.
@@ -68,6 +79,18 @@ mod tests {
         assert_eq!(named("#!\n/bin/sh"), None);
         assert_eq!(named("echo hello"), None);
         assert_eq!(named(""), None);
+    }
+
+    #[test]
+    fn a_script_may_have_env_look_for_its_interpreter() {
+        let by_env = |text: &str| by_env(text.as_bytes()).map(|name| name.to_string_lossy().into_owned());
+        assert_eq!(by_env("#!/usr/bin/env python3\nprint()").as_deref(), Some("python3"));
+        assert_eq!(by_env("#! /bin/env -S A=1 python3 -u\n").as_deref(), Some("python3"));
+        assert_eq!(by_env("#!/usr/bin/env -Sbash -e").as_deref(), Some("bash"));
+        assert_eq!(by_env("#!/usr/bin/env -i /opt/x\r\n").as_deref(), Some("/opt/x"));
+        for none in ["#!/usr/bin/env\npython3", "#!/usr/bin/python3 env", "#!/opt/myenv x", "env x", ""] {
+            assert_eq!(by_env(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -328,3 +328,39 @@ fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that
     assert!(facts(1000).is_empty());
     assert_eq!(facts(4321).len(), 1, "the app user could replace anything");
 }
+
+#[test]
+fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_path() {
+    let found = |path: &str| ProgramFact::Found(path.into());
+    let facts = |all: &[(usize, &str)]| {
+        let mut facts = open_path();
+        facts.programs.insert("hook".to_owned(), found("/opt/hook"));
+        facts.interpreters.insert("/opt/hook".into(), vec!["/usr/bin/env".into()]);
+        facts.interpreters.insert("/usr/bin/python3".into(), vec!["/lib/ld.so".into()]);
+        let all = all.iter().map(|(at, path)| (*at, found(path))).collect();
+        let lookup = EnvLookup { name: "python3".into(), found: all };
+        facts.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
+        facts
+    };
+    let both = [(0, "/data/bin/python3"), (5, "/usr/bin/python3")];
+    assert!(of(root("hook"), &facts(&both)).is_empty(), "the first one is in a directory that is not searched");
+    let mut others = facts(&both);
+    others.file_owners.insert("/usr/bin/python3".into(), vec![file_owner("/usr/bin/python3")]);
+    let told = of(root("hook"), &others);
+    assert!(told.len() == 1 && told[0].contains("have written /usr/bin/python3, which /opt/hook needs"), "{told:?}");
+    let mut others = facts(&both);
+    others.file_owners.insert("/lib/ld.so".into(), vec![file_owner("/lib/ld.so")]);
+    assert!(of(root("hook"), &others)[0].contains("have written /lib/ld.so, which /usr/bin/python3 needs"));
+
+    let lost = facts(&[(0, "/data/bin/python3")]);
+    assert_eq!(
+        of(root("hook"), &lost),
+        [
+            "/etc/services.d/hook.toml: `hook` runs as root, and env(1) finds no `python3` for /opt/hook in what is left of \
+          PATH; write the path of the interpreter into /opt/hook, such as `#!/usr/bin/python3`"
+        ]
+    );
+    assert!(of(longrun("hook"), &lost).is_empty(), "the app user has the whole PATH");
+    let declares = Service { environment: [("PATH".into(), "/data/bin".into())].into(), ..root("hook") };
+    assert!(of(declares, &lost).is_empty(), "its own file says where to look");
+}

@@ -49,7 +49,7 @@ pub fn read(config: &Config) -> Facts {
     let file_owners = owners::read(config, &found, process.uid);
     let search = owners::search(config, path.as_deref(), process.uid);
     let resolved = owners::resolved(config, &found, &search);
-    let Found { programs, helpers, candidates, interpreters, executables } = found;
+    let Found { programs, helpers, candidates, interpreters, by_env, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -87,6 +87,7 @@ pub fn read(config: &Config) -> Facts {
         variables: variables(),
         candidates,
         interpreters,
+        by_env,
         executables,
         no_shell_names: no_shell_names(),
         resolved,

@@ -16,7 +16,7 @@ use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::SHELL;
 use crate::plan::arguments;
-use crate::plan::facts::{Candidates, Executable, ProgramFact};
+use crate::plan::facts::{Candidates, EnvLookup, Executable, ProgramFact};
 use crate::plan::inherited::directories;
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::plan::trust;
@@ -39,6 +39,8 @@ pub(super) struct Found {
     pub candidates: Candidates,
     /// What the programs of those need.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// What those of them that are scripts have env(1) look for.
+    pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
     /// What programs are to who executes them.
     pub executables: BTreeMap<PathBuf, Executable>,
 }
@@ -143,11 +145,34 @@ impl Lookup {
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
         let commands = std::iter::once(&service.command).chain(helpers.iter().map(|(_, command)| command));
         let told = commands.flat_map(|command| arguments::programs(command, directory));
-        let programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().chain(told).collect();
-        for program in programs {
+        let mut programs: Vec<_> = whole.chain(single).filter_map(ProgramFact::path).cloned().chain(told).collect();
+        let (mut by_env, mut seen) = (BTreeMap::new(), BTreeSet::new());
+        while let Some(program) = programs.pop() {
+            if !seen.insert(program.clone()) {
+                continue;
+            }
             let needed = needed(&program, directory);
+            for script in std::iter::once(&program).chain(&needed) {
+                let Some(name) = obstacle::head(script).and_then(|head| interpreter::by_env(&head)) else { continue };
+                let lookup = self.by_env(service, name, path);
+                programs.extend(lookup.found.iter().filter_map(|(_, fact)| fact.path()).cloned());
+                by_env.insert(script.clone(), lookup);
+            }
             found.interpreters.insert(program, needed);
         }
+        if !by_env.is_empty() {
+            found.by_env.insert(name.to_owned(), by_env);
+        }
+    }
+
+    /// What env(1) finds: in the PATH that the service declares, else in this one.
+    fn by_env(&mut self, service: &Service, name: OsString, path: &OsStr) -> EnvLookup {
+        let path = service.environment.get("PATH").map_or(path, |path| OsStr::new(path.as_str()));
+        let facts: Vec<_> = match name.as_bytes().contains(&b'/') {
+            true => vec![(0, self.file(&service.directory.as_deref().unwrap_or(Path::new("/")).join(&name)))],
+            false => directories(path).enumerate().map(|(at, place)| (at, self.file(&place.join(&name)))).collect(),
+        };
+        EnvLookup { name, found: facts.into_iter().filter(|(_, fact)| *fact != ProgramFact::NotFound).collect() }
     }
 
     fn search(&mut self, program: &OsStr, path: &OsStr) -> ProgramFact {

@@ -6,7 +6,9 @@ use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, Read};
-use crate::plan::facts::{Access, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search};
+use crate::plan::facts::{
+    Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search,
+};
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::sys::obstacle::HERE;
 
@@ -78,8 +80,9 @@ structs! {
     Read { stranger, container, trees }
     Tree { path, entries, unreadable }
     NamedPaths {
-        programs, helpers, candidates, interpreters, executables, resolved, file_owners, search, paths,
+        programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search, paths,
     }
+    EnvLookup { name, found }
     Executable { closed, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
     FileOwner { path, uid, gid, outsiders, mode, directory, more_users, read_only }
@@ -160,7 +163,11 @@ mod tests {
         NamedPaths {
             programs: BTreeMap::from([("web".to_owned(), refused.clone()), ("db".to_owned(), ProgramFact::NotFound)]),
             helpers: BTreeMap::from([("web".to_owned(), keys.map(|key| (key, refused.clone())).collect())]),
-            candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused)])]))]),
+            candidates: BTreeMap::from([("web".to_owned(), BTreeMap::from([("", vec![(3, refused.clone())])]))]),
+            by_env: BTreeMap::from([(
+                "web".to_owned(),
+                BTreeMap::from([(path.clone(), EnvLookup { name: bytes(b"py\xff"), found: vec![(0, refused)] })]),
+            )]),
             interpreters: BTreeMap::from([(path.clone(), vec![path.clone(), PathBuf::new()])]),
             executables: BTreeMap::from([(path.clone(), executable)]),
             resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),

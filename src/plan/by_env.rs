@@ -1,0 +1,50 @@
+//! What env(1) finds for a script that begins with `#!/usr/bin/env NAME`: an interpreter as any other, looked for in the
+//! directories of PATH that are left to the service. Must not know how a file is looked at.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::facts::ProgramFact;
+use super::judge::{Executed, Judge, Reason};
+use super::switch::RunsAs;
+use crate::config::service::Service;
+
+impl<'a> Judge<'a> {
+    /// Adds what something that is executed needs: its interpreter or loader, theirs, and what env(1) finds for any of them.
+    pub(super) fn add_needed(&self, of: &Executed, service: &Service, runs: &RunsAs, executed: &mut Vec<Executed>) {
+        let needed: Vec<_> = self.facts.interpreters.get(&of.path).into_iter().flatten().collect();
+        let needed_by = |path: &PathBuf, by: &PathBuf| Executed {
+            path: path.clone(),
+            why: Reason::NeededBy(by.clone()),
+            key: of.key,
+            is_told: of.is_told,
+        };
+        executed.extend(needed.iter().map(|path| needed_by(path, &of.path)));
+        for script in std::iter::once(&of.path).chain(needed) {
+            let Some((_, ProgramFact::Found(found))) = self.by_env(service, runs, script) else { continue };
+            // A script may have env(1) look for itself.
+            if executed.iter().all(|it| it.path != found) {
+                executed.push(needed_by(&found, script));
+                self.add_needed(&needed_by(&found, script), service, runs, executed);
+            }
+        }
+    }
+
+    /// Returns the scripts for which env(1) finds nothing, each with what it looks for.
+    pub(super) fn not_by_env(&self, service: &Service, runs: &RunsAs) -> Vec<(PathBuf, &'a OsString)> {
+        let executed = self.executed(service, runs).into_iter().filter(|it| !it.is_told);
+        let all = executed.filter_map(|it| Some((self.by_env(service, runs, &it.path)?, it.path)));
+        all.filter(|((_, fact), _)| *fact == ProgramFact::NotFound).map(|((name, _), path)| (path, name)).collect()
+    }
+
+    /// Returns what env(1) looks for, if this is a script that begins so, and what becomes of it in the directories that are
+    /// left of PATH.
+    fn by_env(&self, service: &Service, runs: &RunsAs, script: &Path) -> Option<(&'a OsString, ProgramFact)> {
+        let lookup = self.facts.by_env.get(service.name.as_str())?.get(script)?;
+        let is_anywhere = service.environment.contains_key("PATH") || lookup.name.as_bytes().contains(&b'/');
+        let is_searched = |at: usize| is_anywhere || self.is_open(at, service, runs);
+        let found = lookup.found.iter().filter(|(at, _)| is_searched(*at)).map(|(_, fact)| fact.clone());
+        Some((&lookup.name, ProgramFact::best(found)))
+    }
+}
