@@ -95,3 +95,30 @@ fn it_names_every_verb() {
         assert!(text.contains(&format!("| `{}", verb.get_name())), "the README does not name `{}`", verb.get_name());
     }
 }
+
+/// Returns the examples that are one whole file: those whose first line names it and nothing else.
+fn examples(text: &str) -> Vec<(String, String)> {
+    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
+    let named = blocks.filter_map(|block| {
+        let first = block.lines().next()?.strip_prefix("# ")?;
+        let name = first.split(": ").next()?;
+        name.ends_with(".toml").then(|| (name.to_owned(), block.to_owned()))
+    });
+    named.filter(|(name, _)| !name.contains(' ')).collect()
+}
+
+#[test]
+fn its_examples_of_whole_files_have_no_problem() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let all = examples(&text);
+    assert!(all.len() >= 4, "{all:?}");
+    for (name, block) in all {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("services.d")).unwrap();
+        fs::write(place.path().join("services.d/web.toml"), "command = [\"web\"]\n").unwrap();
+        fs::write(place.path().join(&name), &block).unwrap();
+        let mut check = std::process::Command::new(crate::support::programs::program());
+        let output = check.arg("check").current_dir(place.path()).env_clear().output().unwrap();
+        assert!(output.status.success(), "{name}: {}\n{block}", String::from_utf8_lossy(&output.stdout));
+    }
+}
