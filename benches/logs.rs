@@ -25,7 +25,7 @@ use stepdown::log::logs::{Logs, OutputKind};
 use stepdown::log::own_messages::{Stream, with_outputs};
 use stepdown::log::source::LogRoute;
 use stepdown::supervise::Id;
-use stepdown::sys::privilege::FilesOf;
+use stepdown::sys::privilege::FileUser;
 
 fn main() {
     let given = std::env::args().skip(1).find(|word| !word.starts_with("--"));
@@ -37,7 +37,7 @@ fn main() {
     std::thread::spawn(move || swallow(File::from(reader)));
     let place = tempfile::tempdir().unwrap();
     let to = LogDirectory { path: place.path().into(), max_size: 10 << 20, keep: 2, max_age: None, compress: false };
-    let user = FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
+    let user = FileUser::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None);
     for (name, output, route) in [
         ("tagged", OutputKind::Stdout, LogRoute::Tagged("web".to_owned())),
         ("json", OutputKind::Stdout, LogRoute::Json("web".to_owned())),

@@ -9,7 +9,7 @@ use stepdown::config::service::LogDirectory;
 use stepdown::config::values::{Gid, Uid};
 use stepdown::log::clock::{Now, Timestamp};
 use stepdown::log::store::{ROOM, Store};
-use stepdown::sys::privilege::FilesOf;
+use stepdown::sys::privilege::FileUser;
 
 use crate::support::child::{HERE, in_mount_namespace, tmpfs};
 
@@ -17,7 +17,7 @@ const NOON: u64 = 1_771_063_872_000_000;
 
 fn store(path: &Path, max_size: u64, user: (u32, u32)) -> Store {
     let asked = LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false };
-    Store::new("web", asked, FilesOf::new(Uid(user.0), Gid(user.1), None))
+    Store::new("web", asked, FileUser::new(Uid(user.0), Gid(user.1), None))
 }
 
 fn after(seconds: u64) -> Now {

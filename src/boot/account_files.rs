@@ -21,8 +21,8 @@ use crate::error::Refused;
 use crate::plan::facts::AccountFile;
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::resolve::{self, Reached};
-use crate::sys::files::stat::{Kind, Stat, mount_of};
+use crate::sys::files::resolve::{self, Resolved};
+use crate::sys::files::stat::{FileKind, Stat, mount_of};
 use crate::sys::files::xattr;
 use crate::sys::privilege::Root;
 use crate::text::shown;
@@ -103,12 +103,12 @@ impl Replacement {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(NotReplaceable::Reason("it is not the path of a file", Errno::EINVAL));
         };
-        let reached = resolve::reach(kernel, parent).and_then(|reached| match reached {
-            Reached::Found(found) => Ok(found),
-            Reached::Missing(above, names) => resolve::make(kernel, above, &names),
+        let reached = resolve::resolve(kernel, parent).and_then(|reached| match reached {
+            Resolved::Found(found) => Ok(found),
+            Resolved::Missing(above, names) => resolve::create_missing(kernel, above, &names),
         });
         let found = reached.map_err(|lost| NotReplaceable::System("reach its directory", lost.cause))?;
-        if found.stat.kind != Kind::Directory {
+        if found.stat.kind != FileKind::Directory {
             return Err(NotReplaceable::Reason("its parent is not a directory", Errno::ENOTDIR));
         }
         let directory =
@@ -152,9 +152,14 @@ impl Replacement {
         let look = |cause| NotReplaceable::System("examine it", cause);
         let stat = Stat::of(self.kernel, pin.as_fd()).map_err(look)?;
         match stat.kind {
-            Kind::Regular => {}
-            Kind::Link => return Err(NotReplaceable::Reason("it is a symbolic link", Errno::ELOOP)),
-            Kind::Directory | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => {
+            FileKind::Regular => {}
+            FileKind::Link => return Err(NotReplaceable::Reason("it is a symbolic link", Errno::ELOOP)),
+            FileKind::Directory
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::Block
+            | FileKind::Character
+            | FileKind::Unknown => {
                 return Err(NotReplaceable::Reason("it is not a regular file", Errno::EINVAL));
             }
         }

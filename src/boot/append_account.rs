@@ -24,7 +24,7 @@ use nix::sys::stat::Mode;
 use crate::error::Refused;
 use crate::plan::facts::AccountFile;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::stat::{Kind, Stat, mount_of};
+use crate::sys::files::stat::{FileKind, Stat, mount_of};
 use crate::sys::read_file;
 
 /// Appends the part of `contents` that follows the file's present contents.
@@ -46,7 +46,7 @@ fn append_at(path: &Path, contents: &[u8]) -> io::Result<()> {
     let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut file = File::from(open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?);
     let length = appendable(&file, path)?;
-    let old = read_file::regular(&file, length, contents.len())?;
+    let old = read_file::read_regular(&file, length, contents.len())?;
     let Some(line) = contents.strip_prefix(old.as_slice()) else {
         return Err(io::Error::other("it has changed since it was read"));
     };
@@ -62,7 +62,7 @@ fn append_at(path: &Path, contents: &[u8]) -> io::Result<()> {
 fn appendable(file: &File, path: &Path) -> io::Result<usize> {
     let kernel = Kernel::probe();
     let stat = Stat::of(kernel, file.as_fd())?;
-    if stat.kind != Kind::Regular {
+    if stat.kind != FileKind::Regular {
         return Err(io::Error::other("it is not a regular file"));
     }
     if stat.links != 1 {

@@ -17,8 +17,8 @@ use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::name::matches;
-use crate::sys::files::resolve::{self, Reached, Unreachable};
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::resolve::{self, Resolved, Unreachable};
+use crate::sys::files::stat::{FileKind, Stat};
 use crate::text::{shown, shown_bytes};
 
 /// What was done.
@@ -45,14 +45,14 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
     let kernel = Kernel::probe();
     let unreachable = |error: Unreachable| refused(&format!("cannot make {shown}: {}", error.at), error);
     let mut report = DirectoryReport::default();
-    let found = match resolve::reach(kernel, &step.path).map_err(unreachable)? {
-        Reached::Found(found) => found,
-        Reached::Missing(parent, names) => {
+    let found = match resolve::resolve(kernel, &step.path).map_err(unreachable)? {
+        Resolved::Found(found) => found,
+        Resolved::Missing(parent, names) => {
             report.created = true;
-            resolve::make(kernel, parent, &names).map_err(unreachable)?
+            resolve::create_missing(kernel, parent, &names).map_err(unreachable)?
         }
     };
-    if found.stat.kind != Kind::Directory {
+    if found.stat.kind != FileKind::Directory {
         let help = "remove what is there, or declare another path";
         return Err(Refused::new(format!("cannot make {shown}"), Errno::ENOTDIR).help(help));
     }
@@ -94,11 +94,11 @@ fn clean(kernel: Kernel, pin: BorrowedFd<'_>, patterns: &[String], report: &mut 
             Err(_) => continue, // gone
         };
         let removed = match kind {
-            Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket => {
+            FileKind::Regular | FileKind::Link | FileKind::Fifo | FileKind::Socket => {
                 // unlink(2) removes the name, whatever has it now, and cannot remove a directory.
                 unlinkat(&handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir).is_ok()
             }
-            Kind::Directory | Kind::Block | Kind::Character | Kind::Unknown => false,
+            FileKind::Directory | FileKind::Block | FileKind::Character | FileKind::Unknown => false,
         };
         match removed {
             true => report.removed += 1,

@@ -11,9 +11,9 @@ use nix::unistd::geteuid;
 use crate::config::values::Uid;
 use crate::plan::{BootPlan, Step};
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::placed::PlacedBy;
-use crate::sys::files::resolve::{self, Found, Reached};
-use crate::sys::files::stat::{FileId, Kind};
+use crate::sys::files::placed_by::PlacedBy;
+use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
+use crate::sys::files::stat::{FileId, FileKind};
 
 /// The declared paths that only root could have put where they are. Read before anything is changed: afterwards their parent
 /// directories may belong to the app, which has not run since.
@@ -35,9 +35,9 @@ impl Placement {
             | Step::RuntimeDirectory { .. }
             | Step::GiveStdio { .. } => None,
         });
-        let placed = |path: &Path| match resolve::reach(kernel, path) {
-            Ok(Reached::Found(found)) if found.placed_by == PlacedBy::Root => Some(found.stat.id),
-            Ok(Reached::Found(_) | Reached::Missing(..)) | Err(_) => None,
+        let placed = |path: &Path| match resolve::resolve(kernel, path) {
+            Ok(Resolved::Found(found)) if found.placed_by == PlacedBy::Root => Some(found.stat.id),
+            Ok(Resolved::Found(_) | Resolved::Missing(..)) | Err(_) => None,
         };
         Self { by_root: declared.filter_map(|path| placed(path)).collect(), app: Some(plan.identity.uid) }
     }
@@ -47,7 +47,7 @@ impl Placement {
     ///
     /// # Errors
     /// The system call's error, if it cannot be checked.
-    pub fn may_change_owner(&self, found: &Found, owner: Uid) -> io::Result<bool> {
+    pub fn may_change_owner(&self, found: &ResolvedFile, owner: Uid) -> io::Result<bool> {
         let its = found.stat.uid;
         // Without root no owner is changed.
         if !geteuid().is_root() || its == owner || Some(its) == self.app || self.by_root.contains(&found.stat.id) {
@@ -58,9 +58,14 @@ impl Placement {
             PlacedBy::User(user) if user == its => Ok(true),
             PlacedBy::User(_) | PlacedBy::Anybody if its != Uid::ROOT => Ok(false),
             PlacedBy::User(_) | PlacedBy::Anybody => match found.stat.kind {
-                Kind::Directory => resolve::is_empty(&found.handle),
-                Kind::Regular => Ok(fstat(&found.handle)?.st_size == 0),
-                Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => Ok(false),
+                FileKind::Directory => resolve::is_empty(&found.handle),
+                FileKind::Regular => Ok(fstat(&found.handle)?.st_size == 0),
+                FileKind::Link
+                | FileKind::Fifo
+                | FileKind::Socket
+                | FileKind::Block
+                | FileKind::Character
+                | FileKind::Unknown => Ok(false),
             },
         }
     }

@@ -14,7 +14,7 @@ use nix::unistd::{Uid as NixUid, fchown, isatty};
 
 use crate::error::Refused;
 use crate::plan::GiveStdio;
-use crate::sys::files::stat::Kind;
+use crate::sys::files::stat::FileKind;
 use crate::sys::privilege::Root;
 
 /// The result for a descriptor.
@@ -38,16 +38,16 @@ pub fn give(_: &Root, handle: BorrowedFd<'_>, how: GiveStdio) -> Result<StdioCha
         Err(Errno::EBADF) => return Ok(StdioChange::LeftAlone),
         Err(cause) => return Err(refused("examine", handle, cause)),
     };
-    let kind = Kind::of_mode(stat.st_mode);
+    let kind = FileKind::of_mode(stat.st_mode);
     match how {
-        GiveStdio::Mode0622 if kind == Kind::Fifo => {
+        GiveStdio::Mode0622 if kind == FileKind::Fifo => {
             if stat.st_mode & 0o7777 == 0o622 {
                 return Ok(StdioChange::Fits);
             }
             let bits = Mode::from_bits_truncate(0o622);
             fchmod(handle, bits).map_err(|cause| refused("chmod", handle, cause))?;
         }
-        GiveStdio::Owner(uid) if kind == Kind::Character && isatty(handle) == Ok(true) => {
+        GiveStdio::Owner(uid) if kind == FileKind::Character && isatty(handle) == Ok(true) => {
             if stat.st_uid == uid.0 {
                 return Ok(StdioChange::Fits);
             }

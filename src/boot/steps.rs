@@ -89,7 +89,7 @@ fn carry_out(
 ) -> Result<(), BootEnded> {
     let placement = Placement::read(plan);
     for step in steps {
-        if let Some(signal) = signals.stop_asked() {
+        if let Some(signal) = signals.stop_requested() {
             return Err(BootEnded::Stopped(signal));
         }
         match (step, power) {
@@ -104,7 +104,7 @@ fn carry_out(
             }
         }
     }
-    match signals.stop_asked() {
+    match signals.stop_requested() {
         Some(signal) => Err(BootEnded::Stopped(signal)),
         None => Ok(()),
     }

@@ -22,7 +22,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
         Ok(examination) => (examination, true),
         Err(why) => match (doctor::pid_one(), why) {
             (Some(first), why) => (unreached(args.command, first, &why), true),
-            (None, ClientError::NoServer(_)) => match host::refuse_machine() {
+            (None, ClientError::NoServer(_)) => match host::refuse_on_host() {
                 Ok(()) => (fresh(args.command), false),
                 Err(error) => return output::failed(&error),
             },

@@ -145,7 +145,7 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
             Found::Flag(b'h') => return Ok(out(usage)),
             Found::Flag(b'l') => return Ok(out(LICENSE)),
             Found::Flag(b's') => init.subreaper = true,
-            Found::Flag(b'w') => init.warns_of_reaped = true,
+            Found::Flag(b'w') => init.warns_on_reap = true,
             Found::Flag(b'g') => init.to_group = true,
             Found::Flag(_) => init.verbosity = init.verbosity.saturating_add(1),
             Found::Value(b'p', value) => {
@@ -156,7 +156,7 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
             Found::Value(_, value) => {
                 let code = value.to_str().and_then(|code| code.parse::<u8>().ok());
                 let wrong = || fatal(format!("Not a valid option for -e: {}", shown(&value)));
-                init.as_success.insert(code.ok_or_else(wrong)?);
+                init.success_codes.insert(code.ok_or_else(wrong)?);
             }
         }
     }
@@ -199,11 +199,11 @@ fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
     let variable = |name: &str, value: &str| environment.get(OsStr::new(name)).is_some_and(|given| given == value);
     if variable("DUMB_INIT_DEBUG", "1") {
         init.verbosity = 1;
-        init.first_words.push("Running in debug mode.");
+        init.first_lines.push("Running in debug mode.");
     }
     if variable("DUMB_INIT_SETSID", "0") {
         init.to_group = false;
-        init.first_words.push("Not running in setsid mode.");
+        init.first_lines.push("Not running in setsid mode.");
     }
     let usage = || {
         let name = called.to_string_lossy();
@@ -270,9 +270,9 @@ mod tests {
         let codes: BTreeSet<u8> = [1, 143].into();
         let expected = PlainInit {
             to_group: true,
-            warns_of_reaped: true,
+            warns_on_reap: true,
             verbosity: 3,
-            as_success: codes,
+            success_codes: codes,
             parent_death: Some(Signal::TERM),
             ..PlainInit::of(Flavor::Tini)
         };

@@ -25,10 +25,10 @@ use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::placed::PlacedBy;
+use crate::sys::files::placed_by::PlacedBy;
 use crate::sys::files::remove;
-use crate::sys::files::resolve::{self, Found, Reached};
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
+use crate::sys::files::stat::{FileKind, Stat};
 use crate::sys::files::umask::Umask;
 use crate::sys::instance;
 use crate::sys::privilege::Root;
@@ -141,10 +141,10 @@ fn create_at(kernel: Kernel, path: &Path) -> Result<RuntimeDir, String> {
         return Err("it is not the path of a directory".to_owned());
     };
     let name = CString::new(name.as_bytes()).map_err(|_| "it contains a NUL byte".to_owned())?;
-    let parent = match resolve::reach(kernel, parent) {
-        Ok(Reached::Found(parent)) if parent.stat.kind == Kind::Directory => parent,
-        Ok(Reached::Found(_)) => return Err("its parent is not a directory".to_owned()),
-        Ok(Reached::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
+    let parent = match resolve::resolve(kernel, parent) {
+        Ok(Resolved::Found(parent)) if parent.stat.kind == FileKind::Directory => parent,
+        Ok(Resolved::Found(_)) => return Err("its parent is not a directory".to_owned()),
+        Ok(Resolved::Missing(..)) => return Err(format!("there is no {}", shown(parent))),
         Err(lost) => {
             let why = lost.why.map_or_else(|| cause_words(&lost.cause), ToOwned::to_owned);
             return Err(format!("{}: {why}", lost.at));
@@ -173,7 +173,7 @@ const IN_USE: &str = "it belongs to another running stepdown";
 
 struct Location {
     beneath: Beneath,
-    parent: Found,
+    parent: ResolvedFile,
     name: CString,
 }
 
@@ -181,7 +181,7 @@ impl Location {
     /// Creates it with its mode; fails if the name exists.
     fn create(&self) -> Result<OwnedFd, Errno> {
         let made = {
-            let _all = Umask::open();
+            let _all = Umask::clear();
             mkdirat(&self.parent.handle, self.name.as_c_str(), Mode::from_bits_truncate(MODE))
         };
         made.and_then(|()| self.open())
@@ -218,7 +218,7 @@ impl Location {
         if !ours && !placed_by_root {
             return Err(format!("uid {} has put something there", stat.uid));
         }
-        if stat.kind != Kind::Directory {
+        if stat.kind != FileKind::Directory {
             // Removing a name needs no check: whoever else can write there could remove it as well.
             return match unlinkat(parent, self.name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
                 Ok(()) => self.recreate(),
@@ -264,8 +264,8 @@ impl Location {
                 let kind = Stat::of_entry(self.beneath.kernel, handle.as_fd(), entry.name).map(|stat| stat.kind);
                 let bytes = entry.name.to_bytes();
                 let known = match kind {
-                    Ok(Kind::Socket) => SOCKETS.iter().any(|name| bytes.starts_with(name)),
-                    Ok(Kind::Link) => entry.name == CONTAINER_LINK,
+                    Ok(FileKind::Socket) => SOCKETS.iter().any(|name| bytes.starts_with(name)),
+                    Ok(FileKind::Link) => entry.name == CONTAINER_LINK,
                     Ok(_) => entry.name == PROBE,
                     Err(_) => true, // gone
                 };
@@ -282,7 +282,7 @@ impl Location {
         let kernel = self.beneath.kernel;
         let handle = lock.as_fd();
         let stat = Stat::of(kernel, handle).map_err(|cause| failure("cannot examine it", cause))?;
-        if stat.kind != Kind::Directory || stat.uid.0 != geteuid().as_raw() {
+        if stat.kind != FileKind::Directory || stat.uid.0 != geteuid().as_raw() {
             return Err(format!("uid {} has put something in its place", stat.uid));
         }
         if stat.mode != MODE {
@@ -309,7 +309,7 @@ impl Location {
 
 /// Removes its contents. Uses a new handle: a directory offset is shared by copies of a descriptor.
 fn remove_contents(beneath: Beneath, directory: &Lock) -> io::Result<()> {
-    remove::inside(beneath, Beneath::list_pinned(directory)?.as_fd())
+    remove::remove_contents(beneath, Beneath::list_pinned(directory)?.as_fd())
 }
 
 const PROBE: &CStr = c".probe";

@@ -97,7 +97,7 @@ impl Call {
 pub fn bind(directory: &RuntimeDir) -> Result<UnixListener, Refused> {
     let open = || {
         let name = CString::new(SOCKET)?;
-        let socket = socket::bound(directory.handle.as_fd(), &name, SockType::Stream, SockFlag::empty())?;
+        let socket = socket::bind_new(directory.handle.as_fd(), &name, SockType::Stream, SockFlag::empty())?;
         listen(&socket, Backlog::MAXALLOWABLE)?;
         Ok(UnixListener::from(socket))
     };

@@ -55,7 +55,7 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
         let resident = line.pages.saturating_mul(page);
         let asks = resident <= PSS_OF_ONE.min(left);
         left = left.saturating_sub(if asks { resident } else { 0 });
-        let pss = asks.then(|| pss(&read_file::proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let pss = asks.then(|| pss(&read_file::read_proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
         usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();

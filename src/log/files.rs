@@ -14,7 +14,7 @@ use super::store::{ROOM, Store};
 use super::writer::{Received, Writer};
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
-use crate::sys::privilege::FilesOf;
+use crate::sys::privilege::FileUser;
 use crate::sys::process::spawn_words;
 use crate::text::shown;
 
@@ -28,7 +28,7 @@ const MAX_IDLE_CAPACITY: usize = 4 * 1024;
 pub struct FileLog {
     service: String,
     config: LogDirectory,
-    user: FilesOf,
+    user: FileUser,
     writer: Option<Writer>,
     /// Whether the writer has its files open, or waits for them.
     is_open: bool,
@@ -56,7 +56,7 @@ pub enum WriterEvent {
 
 impl FileLog {
     /// Returns a log without a writer.
-    pub fn new(service: &str, config: LogDirectory, user: FilesOf) -> Self {
+    pub fn new(service: &str, config: LogDirectory, user: FileUser) -> Self {
         Self {
             service: service.to_owned(),
             config,

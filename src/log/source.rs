@@ -12,7 +12,7 @@ use super::pipe_group::Pipe;
 use super::split::Piece;
 use super::tail::Tail;
 use crate::config::service::LogDirectory;
-use crate::sys::privilege::FilesOf;
+use crate::sys::privilege::FileUser;
 
 /// Where a service's lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum LogRoute {
         /// The directory and its limits.
         to: LogDirectory,
         /// The service's user.
-        user: FilesOf,
+        user: FileUser,
         /// Where its lines go if the files cannot be written.
         fallback: Box<Self>,
     },

@@ -73,7 +73,7 @@ pub(super) fn launch(process: &ContainerProcess<'_>, binary: &Path, host_path: &
                 let lengths: Vec<_> = argv.iter().map(|word| word.as_bytes().len()).collect();
                 obstacle::too_long(&lengths, environment.iter().map(|word| word.as_bytes()))
             }
-            errno => obstacle::behind(errno, &program),
+            errno => obstacle::explain(errno, &program),
         };
         match obstacle.words(&program) {
             // Not a file of an image that a Dockerfile could change.

@@ -18,7 +18,7 @@ pub struct OomKills(Option<PathBuf>);
 impl OomKills {
     /// Looks for the file that counts for this process.
     pub fn find() -> Self {
-        Self::find_in(Path::new(MOUNTED), &read_file::proc("/proc/self/cgroup"))
+        Self::find_in(Path::new(MOUNTED), &read_file::read_proc("/proc/self/cgroup"))
     }
 
     /// Returns the count; `None` where nobody counts.

@@ -4,7 +4,7 @@ use super::process_manager::ProcessManager;
 use super::service_entry::ServiceEntry;
 use crate::config::service::{Kind, Ready};
 use crate::supervise::Id;
-use crate::sys::descriptors::{Needs, ProgramNeeds};
+use crate::sys::descriptors::{DescriptorNeeds, ProgramNeeds};
 
 /// The two ends of the pipe by which a child says whether it executed its program.
 const EXEC_PIPE: usize = 2;
@@ -13,14 +13,14 @@ const NOTIFY_PIPE: usize = 3;
 
 impl ProcessManager {
     /// Returns how many descriptors its programs take here while they are started and while they run.
-    pub fn descriptor_needs(&self) -> Needs {
+    pub fn descriptor_needs(&self) -> DescriptorNeeds {
         let starts = |member: &&ServiceEntry| {
             let service = &member.service;
             let by_itself = !service.down && service.calendar.is_none() && member.plan.skipped.is_none();
             member.is_main() || by_itself
         };
         let members = self.members.iter().enumerate().filter(|(_, member)| starts(member));
-        Needs {
+        DescriptorNeeds {
             programs: members.map(|(at, member)| self.needs_of(Id(at), member)).collect(),
             has_main: self.members.iter().any(ServiceEntry::is_main),
         }

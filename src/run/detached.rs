@@ -41,11 +41,13 @@ impl ProcessManager {
 /// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.
 pub fn command_of(pid: Pid) -> String {
     const LONGEST: usize = 60;
-    let line = read_file::proc(&format!("/proc/{}/cmdline", pid.0));
+    let line = read_file::read_proc(&format!("/proc/{}/cmdline", pid.0));
     let words: Vec<String> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(shown_bytes).collect();
     let text = match words.is_empty() {
         false => words.join(" "),
-        true => format!("[{}]", String::from_utf8_lossy(&read_file::proc(&format!("/proc/{}/comm", pid.0))).trim_end()),
+        true => {
+            format!("[{}]", String::from_utf8_lossy(&read_file::read_proc(&format!("/proc/{}/comm", pid.0))).trim_end())
+        }
     };
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }

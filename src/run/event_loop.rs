@@ -120,7 +120,7 @@ impl<'a> EventLoop<'a> {
     /// An epoll registration that the kernel refuses.
     pub(super) fn sources(&mut self) -> std::io::Result<Sources> {
         if self.run_kind == RunKind::Alone {
-            self.signals.take_faults()?;
+            self.signals.watch_faults()?;
         }
         Sources::new(self.signals, &self.processes)
     }
@@ -200,7 +200,7 @@ impl<'a> EventLoop<'a> {
 
     /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
     pub(super) fn process_events(&mut self) -> Option<u8> {
-        if privilege::take_stuck() {
+        if privilege::take_not_restored() {
             tracing::error!(
                 "a privilege that was taken for a moment could not be given back: stopping every service in order"
             );

@@ -63,8 +63,8 @@ fn ended_early(code: u8) -> (u8, Instant) {
 
 fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let mut stopwatch = Stopwatch::start();
-    host::refuse_machine()?;
-    let _only_one = instance::claim()?;
+    host::refuse_on_host()?;
+    let _only_one = instance::lock()?;
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
@@ -108,7 +108,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     stopwatch.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
-    let limits = descriptors::make_room(config.services.len() + usize::from(plan.main.is_some()));
+    let limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
     let mut boot = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
         if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
@@ -119,7 +119,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let sockets = boot.sockets(directory.as_ref());
     let dropped = match power {
         Power::Root(root) => root.step_down(&boot.plan.identity, &boot.plan.privilege)?,
-        Power::User => privilege::stay(&boot.plan.identity, &boot.plan.privilege)?,
+        Power::User => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
     };
     boot.stopwatch.done("step down");
     let outcome = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);

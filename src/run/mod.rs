@@ -130,7 +130,7 @@ pub struct StageResult {
 /// # Errors
 /// Only before the first process is started: no runtime, no epoll set.
 pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
-    let refused = |cause: std::io::Error| descriptors::explained("cannot set up the event loop", cause);
+    let refused = |cause: std::io::Error| descriptors::refused_at_limit("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let (mut event_loop, sources) = {
         let _inside = runtime.enter();
@@ -138,7 +138,7 @@ pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
         let sources = event_loop.sources().map_err(refused)?;
         (event_loop, sources)
     };
-    descriptors::suffice(&event_loop.processes.descriptor_needs())?;
+    descriptors::check_limit(&event_loop.processes.descriptor_needs())?;
     let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(&sources))));
     let code = match turned {
         Ok(code) => code,

@@ -21,7 +21,7 @@ pub const ON_PURPOSE: i32 = 64;
 pub fn on_purpose(environment: &BTreeMap<OsString, OsString>) {
     assert!(!environment.contains_key(OsStr::new("PANIC_ON_PURPOSE")), "on purpose");
     if environment.contains_key(OsStr::new("STUCK_ON_PURPOSE")) {
-        privilege::stuck_on_purpose();
+        privilege::simulate_not_restored();
     }
 }
 

@@ -102,7 +102,7 @@ impl ProcessManager {
             scores: VecDeque::new(),
             reading: Reading::default(),
             slots: ServiceSlots::default(),
-            null: dev_null::input()?,
+            null: dev_null::open_input()?,
             reaped: 0,
         })
     }

@@ -7,7 +7,7 @@ use super::process_manager::ProcessManager;
 use crate::config::values::{CapSet, Capability};
 use crate::error::cause_words;
 use crate::supervise::{Id, Pid};
-use crate::sys::privilege::{FilesOf, with_files_of, with_raised};
+use crate::sys::privilege::{FileUser, with_file_user, with_raised};
 use crate::sys::process::score::{PAUSE, Tried, set_oom_score};
 
 impl ProcessManager {
@@ -49,7 +49,7 @@ impl ProcessManager {
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
-        let user = FilesOf::from(&member.plan.credentials);
-        with_files_of(&user, || with_raised(lower, write)).and_then(|written| written)
+        let user = FileUser::from(&member.plan.credentials);
+        with_file_user(&user, || with_raised(lower, write)).and_then(|written| written)
     }
 }

@@ -17,7 +17,7 @@ use crate::config::zone::Zone;
 use crate::log::source::LogRoute;
 use crate::plan::{SHELL, ServicePlan, Trust};
 use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
-use crate::sys::privilege::FilesOf;
+use crate::sys::privilege::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
 use crate::sys::process::filter::{Filter, Protected};
@@ -98,7 +98,7 @@ impl ServiceEntry {
         let name = self.plan.name.as_str();
         let tagged = || LogRoute::Tagged(format!("{name:width$}", width = context.tag_width));
         if let Some(to) = log.directory.clone() {
-            let user = FilesOf::from(&self.plan.credentials);
+            let user = FileUser::from(&self.plan.credentials);
             let fallback = match context.log {
                 LogFormat::Json => LogRoute::Json(name.to_owned()),
                 LogFormat::Auto | LogFormat::Inherit | LogFormat::Tagged => tagged(),

@@ -176,7 +176,7 @@ fn not_executed(program: &OsString, error: &std::io::Error) -> ExecError {
 
 fn explained(what: &str, error: &std::io::Error, program: &Path) -> String {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-    match obstacle::behind(errno, program).words(program) {
+    match obstacle::explain(errno, program).words(program) {
         Some((cause, help)) => format!("{what}: {cause}; {help}"),
         None => format!("{what}: {}", cause_words(error)),
     }

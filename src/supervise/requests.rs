@@ -48,7 +48,7 @@ impl Supervisor {
     }
 
     /// Stops it and, before it, what requires it.
-    pub(super) fn stop_asked(&mut self, first: Id) {
+    pub(super) fn stop_requested(&mut self, first: Id) {
         if !matches!(self.container, ContainerState::Running) || self.is_main(first) {
             return;
         }

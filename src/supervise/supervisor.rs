@@ -146,7 +146,7 @@ impl Supervisor {
             Event::StopSignal(signal) => self.stop_signal(signal),
             Event::Ask(Request::Shutdown { code }) => self.shutdown_asked(code),
             Event::Ask(Request::Start(id)) if self.services.has(id) => self.start_asked(id),
-            Event::Ask(Request::Stop(id)) if self.services.has(id) => self.stop_asked(id),
+            Event::Ask(Request::Stop(id)) if self.services.has(id) => self.stop_requested(id),
             Event::Ask(Request::Restart(id)) if self.services.has(id) => self.restart_asked(id),
             Event::Forward(signal) => self.forward(signal),
             Event::Spawned { id, pid } if self.services.has(id) => self.spawned(id, pid),

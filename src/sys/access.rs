@@ -1,5 +1,5 @@
-//! Asking the kernel what this process may do, with its effective ids and capabilities. Nothing is inferred from owners
-//! and modes: a read-only mount, a missing DAC_OVERRIDE and an ACL all have their say.
+//! What this process may do with files, checked by the kernel with its effective ids and capabilities. Nothing is inferred
+//! from owners and modes: read-only mounts, a missing DAC_OVERRIDE and ACLs matter too.
 
 use std::path::Path;
 
@@ -9,24 +9,24 @@ use nix::unistd::{AccessFlags, access, faccessat};
 
 use crate::plan::facts::Access;
 
-/// Returns whether something can be made in this directory.
+/// Returns whether files can be created in this directory.
 pub fn can_create_in(directory: &Path) -> Access {
-    // The dot makes the kernel say ENOTDIR where it is none.
-    word(check(&directory.join("."), AccessFlags::W_OK | AccessFlags::X_OK))
+    // The dot makes the kernel return ENOTDIR if it is not a directory.
+    access_of(check(&directory.join("."), AccessFlags::W_OK | AccessFlags::X_OK))
 }
 
-/// Returns the kernel's answer for a file.
+/// Checks access to a file.
 pub fn check(path: &Path, wanted: AccessFlags) -> Result<(), Errno> {
     match faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS) {
-        // faccessat2 is refused by seccomp profiles older than it (libc handles ENOSYS by itself, and calls it for any
-        // faccessat). access(2) asks for the real ids, which are the effective ones in a process that a runtime started.
+        // faccessat2 is blocked by seccomp profiles older than it (libc handles ENOSYS by itself, and calls it for any
+        // faccessat). access(2) uses the real ids, which equal the effective ones in a process that a runtime started.
         Err(Errno::EPERM) => access(path, wanted),
         answer => answer,
     }
 }
 
-/// Returns what an answer means.
-pub fn word(answer: Result<(), Errno>) -> Access {
+/// Returns the access that a result means.
+pub fn access_of(answer: Result<(), Errno>) -> Access {
     match answer {
         Ok(()) => Access::Yes,
         Err(Errno::EROFS) => Access::ReadOnly,

@@ -1,4 +1,4 @@
-//! Descriptors that PID 1 was started with, by number, and how many it may have.
+//! Descriptors that PID 1 was started with, by number, and the limit on them.
 #![allow(unsafe_code)] // close_range(2); numbers that may be closed have no safe handle
 
 use std::fs;
@@ -16,39 +16,38 @@ use crate::error::Refused;
 use crate::sys::files::descriptors::open_below;
 
 /// Descriptors that PID 1 needs besides those of services: epoll sets, sockets, files that are open for a moment.
-const SPARE: u64 = 64;
-/// Descriptors for a service: its two log pipes, its readiness, its verdict.
-const EACH: u64 = 4;
+const RESERVED: u64 = 64;
+/// Descriptors for a service: its two log pipes, its readiness and exec pipes.
+const PER_SERVICE: u64 = 4;
 
-/// What one program of a stage takes in PID 1.
+/// The descriptors that one program of a stage needs in PID 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramNeeds {
-    /// How many descriptors are open while it is started, those included that it keeps.
+    /// The number that is open while it is started, including those that stay open.
     pub start: usize,
-    /// How many stay open while it runs; none where it has ended before others are started.
+    /// The number that stays open while it runs; 0 if it has exited before others are started.
     pub kept: usize,
 }
 
-/// What the programs of a stage take in PID 1.
+/// The descriptors that the programs of a stage need in PID 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// The services that are started by themselves, and the main command.
+pub struct DescriptorNeeds {
+    /// The services that are started automatically, and the main command.
     pub programs: Vec<ProgramNeeds>,
-    /// Whether one of them is the main command, which begins when the others run.
+    /// Whether one of them is the main command, which is started when the others run.
     pub has_main: bool,
 }
 
-/// Refuses to start anything where the main command could never begin, or no program at all: each start would fail, for
-/// ever. With services alone some run, and the others say why they do not. To be asked when all else is open that the loop
-/// needs.
+/// Refuses to start anything if the main command, or no program at all, could ever be started. Without a main command some
+/// services run, and the others report why they do not. To be called when everything else that the event loop needs is open.
 ///
 /// # Errors
 /// When the limit is lower than that.
-pub fn suffice(needs: &Needs) -> Result<(), Refused> {
+pub fn check_limit(needs: &DescriptorNeeds) -> Result<(), Refused> {
     let Ok((limit, _)) = getrlimit(Which::RLIMIT_NOFILE) else { return Ok(()) };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    // What is open is counted one by one; no boot comes near this.
-    if limit > AMPLE {
+    // Open descriptors are counted one by one; no boot has nearly this many.
+    if limit > ENOUGH {
         return Ok(());
     }
     let least = open_below(limit) + needs.peak();
@@ -62,11 +61,11 @@ pub fn suffice(needs: &Needs) -> Result<(), Refused> {
 }
 
 /// A limit that needs no counting.
-const AMPLE: usize = 4096;
+const ENOUGH: usize = 4096;
 
-impl Needs {
-    /// Returns how many descriptors must be had: for the main command's start and for that of each service, beside what all
-    /// others keep; without a main command, for one start at least.
+impl DescriptorNeeds {
+    /// Returns how many descriptors must be available: for the start of the main command and of each service, besides those
+    /// that all others keep; without a main command, for at least one start.
     fn peak(&self) -> usize {
         let kept: usize = self.programs.iter().map(|program| program.kept).sum();
         let beside = |program: &ProgramNeeds| kept.saturating_sub(program.kept) + program.start;
@@ -79,15 +78,15 @@ impl Needs {
 }
 
 fn recommended(programs: usize) -> u64 {
-    SPARE + EACH * u64::try_from(programs).unwrap_or(u64::MAX / 8)
+    RESERVED + PER_SERVICE * u64::try_from(programs).unwrap_or(u64::MAX / 8)
 }
 
 fn fix(needed: u64) -> String {
     format!("compose: `ulimits: {{ nofile: {needed} }}`; docker run: `--ulimit nofile={needed}`")
 }
 
-/// Returns a refusal that names the limit, where that is the cause.
-pub fn explained(what: &str, cause: io::Error) -> Refused {
+/// Returns an error that names the limit, if that is the cause.
+pub fn refused_at_limit(what: &str, cause: io::Error) -> Refused {
     let is_limit = matches!(cause.raw_os_error(), Some(libc::EMFILE));
     let refused = Refused::new(what, cause);
     if is_limit { refused.help(fix(recommended(1))) } else { refused }
@@ -114,7 +113,7 @@ pub fn is_terminal(fd: i32) -> bool {
     unsafe { libc::isatty(fd) == 1 }
 }
 
-/// Marks every descriptor above 2 close-on-exec: what the runtime leaked (CVE-2024-21626) reaches no service.
+/// Marks every descriptor above 2 close-on-exec: services do not inherit what the runtime leaked (CVE-2024-21626).
 pub fn close_on_exec() {
     // SAFETY: takes numbers only, and closes nothing.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) } != 0 {
@@ -125,10 +124,10 @@ pub fn close_on_exec() {
     }
 }
 
-/// Closes every descriptor from `first` to `last`, whoever owns it.
+/// Closes every descriptor from `first` to `last`.
 ///
 /// # Safety
-/// From here on this process uses none of them, and drops the owner of none.
+/// Afterwards this process must not use any of them, nor drop an owner of one.
 pub unsafe fn close(first: c_int, last: c_int) {
     if first > last {
         return;
@@ -142,7 +141,7 @@ pub unsafe fn close(first: c_int, last: c_int) {
     }
 }
 
-/// Leaves this process one descriptor of all: the standard ones lead to `/dev/null`, or are closed where that is missing.
+/// Closes all descriptors but one: the standard ones become `/dev/null`, or are closed if that is missing.
 ///
 /// # Safety
 /// As for [`close`].
@@ -156,7 +155,7 @@ pub unsafe fn keep_only(kept: BorrowedFd<'_>) {
             Err(_) => unsafe { libc::close(standard) },
         };
     }
-    // Its number is closed below, if it is not a standard one.
+    // Its own number is closed below, if it is not a standard one.
     std::mem::forget(null);
     let kept = kept.as_raw_fd();
     for (first, last) in [(3, kept - 1), (kept.max(2) + 1, c_int::MAX)] {
@@ -174,8 +173,8 @@ fn open_numbers(first: c_int, last: c_int) -> Vec<c_int> {
     all.into_iter().filter(|number| (first..=last).contains(number)).collect()
 }
 
-/// Makes room for the descriptors of that many services, and returns the limits that services must get back for it.
-pub fn make_room(services: usize) -> Vec<Limit> {
+/// Raises the limit for the descriptors of that many services, and returns the limits that services must be started with.
+pub fn raise_limit(services: usize) -> Vec<Limit> {
     let needed = recommended(services);
     let Ok((soft, hard)) = getrlimit(Which::RLIMIT_NOFILE) else { return Vec::new() };
     if hard < needed {
@@ -204,7 +203,8 @@ mod tests {
     #[test]
     fn a_main_command_needs_what_all_before_it_keep_open() {
         let (tagged, bare) = (ProgramNeeds { start: 6, kept: 2 }, ProgramNeeds { start: 2, kept: 0 });
-        let peak = |programs: &[ProgramNeeds], has_main| Needs { programs: programs.to_vec(), has_main }.peak();
+        let peak =
+            |programs: &[ProgramNeeds], has_main| DescriptorNeeds { programs: programs.to_vec(), has_main }.peak();
         assert_eq!(peak(&[bare], true), 2);
         assert_eq!(peak(&[tagged, tagged, tagged, tagged], true), 12);
         // Whoever is started last needs most.

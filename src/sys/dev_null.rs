@@ -1,5 +1,5 @@
-//! A standard input with nothing in it: `/dev/null`, or, where that is missing or something else (a `> /dev/null` where
-//! there was no device leaves a file), a pipe that nobody writes to.
+//! An empty standard input: `/dev/null`, or, if that is missing or not the device (`> /dev/null` without the device creates
+//! a file), a pipe without a writer.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,21 +11,21 @@ use nix::unistd::pipe2;
 
 const PATH: &str = "/dev/null";
 
-/// What Linux gives it everywhere (devices.txt).
+/// Its device number (devices.txt).
 pub const NUMBER: libc::dev_t = libc::makedev(1, 3);
 
-/// Whether the device is there.
-pub fn is_there() -> bool {
+/// Whether the device exists.
+pub fn exists() -> bool {
     fs::symlink_metadata(PATH).is_ok_and(|meta| meta.file_type().is_char_device() && meta.rdev() == NUMBER)
 }
 
 /// Opens it for reading.
 ///
 /// # Errors
-/// When no descriptor can be had.
-pub fn input() -> io::Result<File> {
-    // Looked at before it is opened: a FIFO would hold us. Only root could change it in between.
-    if is_there()
+/// When no descriptor can be opened.
+pub fn open_input() -> io::Result<File> {
+    // Checked before it is opened: a FIFO would block us. Only root could change it in between.
+    if exists()
         && let Ok(device) = File::open(PATH)
     {
         return Ok(device);

@@ -1,7 +1,7 @@
-//! The machine below: whether there is one rather than a container, the one place where `init` must not begin; and how
-//! large its pages are. Must not decide what follows from it.
-#![allow(unsafe_code)] // sysconf(3): nix has it behind a feature that brings more
-#![allow(clippy::disallowed_methods)] // asks for two files by their identity
+//! Whether this is a host rather than a container, where `init` must not run; and its page size. Must not decide what
+//! follows.
+#![allow(unsafe_code)] // sysconf(3): nix has it only with a larger feature
+#![allow(clippy::disallowed_methods)] // compares two files by their identity
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,13 +12,13 @@ use nix::unistd::{geteuid, getpid};
 
 use crate::error::{Error, Place, Problem};
 
-/// Refuses to be the init of a machine: PUID and PGID would be applied to its own accounts.
+/// Refuses to run on a host: PUID and PGID would be applied to its own accounts.
 ///
 /// # Errors
-/// When root started us, not as PID 1, on a machine that systemd has booted.
-pub fn refuse_machine() -> Result<(), Error> {
-    // The answer for every container, before anything is looked at.
-    if getpid().as_raw() == 1 || !geteuid().is_root() || !is_machine(Path::new("/")) {
+/// When root started us, not as PID 1, on a host booted by systemd.
+pub fn refuse_on_host() -> Result<(), Error> {
+    // True for every container, so nothing else is checked.
+    if getpid().as_raw() == 1 || !geteuid().is_root() || !is_host(Path::new("/")) {
         return Ok(());
     }
     let what = "this is not a container: systemd booted this machine, and its own accounts would be changed";
@@ -26,10 +26,10 @@ pub fn refuse_machine() -> Result<(), Error> {
     Err(Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into()))
 }
 
-/// Systemd has booted it (sd_booted(3)), and we see what its PID 1 sees: the same mounts and the same root. Every container
-/// has mounts of its own, with the machine's PID namespace too (`--pid host`); a chroot has another root; a microVM whose
-/// own init starts the image's entry point in its place has no systemd. Where we may not look, it is none.
-fn is_machine(top: &Path) -> bool {
+/// Returns whether systemd has booted the machine (sd_booted(3)), and we have the mounts and the root of its PID 1. Every
+/// container has a mount namespace of its own, also with the host's PID namespace (`--pid host`); a chroot has another root;
+/// a microVM whose own init starts the image's entry point has no systemd. `false` if we may not check.
+fn is_host(top: &Path) -> bool {
     let at = |path: &str| top.join(path);
     let mounts = |who: &str| fs::read_link(at(&format!("proc/{who}/ns/mnt"))).ok();
     let root = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn only_where_all_is_as_systemd_sees_it_is_it_the_machine() {
-        assert!(is_machine(machine("mnt:[1]", Some("")).path()));
-        assert!(!is_machine(machine("mnt:[2]", Some("")).path()), "a container in the host's PID namespace");
-        assert!(!is_machine(machine("mnt:[1]", Some("other")).path()), "a chroot");
-        assert!(!is_machine(machine("mnt:[1]", None).path()), "we may not look");
+        assert!(is_host(machine("mnt:[1]", Some("")).path()));
+        assert!(!is_host(machine("mnt:[2]", Some("")).path()), "a container in the host's PID namespace");
+        assert!(!is_host(machine("mnt:[1]", Some("other")).path()), "a chroot");
+        assert!(!is_host(machine("mnt:[1]", None).path()), "we may not look");
         let without = machine("mnt:[1]", Some(""));
         fs::remove_dir(without.path().join("run/systemd/system")).unwrap();
-        assert!(!is_machine(without.path()), "a microVM with a small init of its own");
+        assert!(!is_host(without.path()), "a microVM with a small init of its own");
     }
 }

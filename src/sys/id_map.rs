@@ -1,21 +1,21 @@
-//! Which ids of this user namespace are which outside of it (user_namespaces(7)): `/proc/self/uid_map`, `gid_map`.
+//! The id maps of this user namespace (user_namespaces(7)): `/proc/self/uid_map`, `gid_map`.
 
 use crate::plan::facts::{IdMap, IdRange};
 use crate::sys::read_file;
 
 /// Returns the maps of this process: users, groups.
 pub fn id_maps() -> (IdMap, IdMap) {
-    (id_map(&read_file::proc("/proc/self/uid_map")), id_map(&read_file::proc("/proc/self/gid_map")))
+    (id_map(&read_file::read_proc("/proc/self/uid_map")), id_map(&read_file::read_proc("/proc/self/gid_map")))
 }
 
-/// Reads a map. Everything is mapped where there is no `/proc` or no user namespaces; an empty map cannot be told from
-/// that and need not be: a process without any mapped id is no root, and no runtime starts an init so.
+/// Parses a map. Without `/proc` or user namespaces all ids are mapped; an empty map is treated the same: a process without
+/// any mapped id is not root, and no runtime starts an init so.
 pub fn id_map(text: &[u8]) -> IdMap {
-    let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(range).collect();
+    let ranges: Vec<IdRange> = String::from_utf8_lossy(text).lines().filter_map(parse_range).collect();
     if ranges.is_empty() { IdMap::whole() } else { IdMap(ranges) }
 }
 
-fn range(line: &str) -> Option<IdRange> {
+fn parse_range(line: &str) -> Option<IdRange> {
     let mut words = line.split_ascii_whitespace().map(|word| word.parse().ok());
     Some(IdRange { inside: words.next()??, outside: words.next()??, count: words.next()?? })
 }

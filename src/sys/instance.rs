@@ -1,12 +1,12 @@
-//! One stepdown for each container: the first `init` binds a name that dies with it, and a later one finds that name
-//! taken. An abstract socket address needs no file, so nothing is left behind and nothing has to be writable; binding is
-//! atomic, so that of two which begin at once one wins. Must not know what the winner does.
+//! One stepdown for each container: the first `init` binds an abstract socket address, which is released when it exits; a
+//! later one finds it in use. An abstract address needs no file, so nothing is left behind and nothing has to be writable;
+//! binding is atomic, so that of two started at once one succeeds. Must not know what it does then.
 //!
 //! Abstract addresses belong to the network namespace, which containers may share (a pod, `--network host`). So the name
-//! holds what makes a container: its mount and PID namespaces and its root directory. Whoever binds somebody else's name
-//! is told apart by the credentials that the kernel keeps of a listener (`SO_PEERCRED`), or, where its queue is full, by the
-//! owner in the kernel's list of sockets (sock_diag(7)).
-#![allow(clippy::disallowed_methods)] // looks at namespaces and at `/` by their identity
+//! contains what identifies a container: its mount and PID namespaces and its root directory. A process that binds another
+//! container's name is detected by the credentials of the listener (`SO_PEERCRED`), or, if its queue is full, by the owner
+//! in the kernel's list of sockets (sock_diag(7)).
+#![allow(clippy::disallowed_methods)] // compares namespaces and `/` by their identity
 
 use std::fs;
 use std::io;
@@ -26,27 +26,27 @@ use nix::unistd::{geteuid, getpid};
 
 use crate::error::{Error, Place, Problem};
 
-/// Held for life by the `init` that runs here.
+/// The lock of the `init` of this container, held while it runs.
 #[derive(Debug)]
-pub struct Claim {
+pub struct InstanceLock {
     _name: Option<UnixListener>,
 }
 
-/// Becomes the one stepdown of this container.
+/// Locks this container.
 ///
 /// # Errors
-/// When another one lives here: exit 100, with its process id and what can be done instead.
-pub fn claim() -> Result<Claim, Error> {
+/// When another one runs: exit 100, with its pid and what to do instead.
+pub fn lock() -> Result<InstanceLock, Error> {
     let name = name();
     let bound = SocketAddr::from_abstract_name(&name).and_then(|address| UnixListener::bind_addr(&address));
     match bound {
-        Ok(listener) => Ok(Claim { _name: Some(listener) }),
+        Ok(listener) => Ok(InstanceLock { _name: Some(listener) }),
         Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => match holder(&name) {
             Holder::Stepdown(pid) => Err(refused(pid)),
-            Holder::Stranger => Ok(Claim { _name: None }),
+            Holder::Other => Ok(InstanceLock { _name: None }),
         },
-        // No unix sockets, or a security module that forbids this one: nobody else can have it either.
-        Err(_) => Ok(Claim { _name: None }),
+        // No unix sockets, or a security module forbids this one: no other process can have it either.
+        Err(_) => Ok(InstanceLock { _name: None }),
     }
 }
 
@@ -58,7 +58,7 @@ fn refused(pid: Option<i32>) -> Error {
     Error::Wrong(Problem::new(Place::Argument("init".to_owned()), what, remedy).into())
 }
 
-/// Returns the mount namespace that this process is in, as `/proc` names it.
+/// Returns the mount namespace of this process, as `/proc` names it.
 pub fn mount_namespace() -> Option<PathBuf> {
     fs::read_link("/proc/self/ns/mnt").ok()
 }
@@ -75,35 +75,35 @@ fn name() -> Vec<u8> {
 /// Who has bound the name.
 #[derive(Debug, PartialEq, Eq)]
 enum Holder {
-    /// The stepdown of this container; its process id, where the kernel says.
+    /// The stepdown of this container; its pid, if the kernel reports it.
     Stepdown(Option<i32>),
-    /// Somebody who lives elsewhere, or may not speak for this container.
-    Stranger,
+    /// A process of another container, or of a user who cannot be this container's stepdown.
+    Other,
 }
 
 fn holder(name: &[u8]) -> Holder {
-    match peer(name) {
-        // Process 0: it is in no PID namespace that we see.
-        Ok((pid, uid)) if pid > 0 && may_be_of(uid) && !lives_elsewhere(pid) => Holder::Stepdown(Some(pid)),
-        Ok(_) => Holder::Stranger,
-        // Nobody accepts there, and many have asked already: whoever it is, its owner is known. Before PID 1 there was
-        // nobody here.
+    match peer_of(name) {
+        // Pid 0: it is in a PID namespace that we cannot see.
+        Ok((pid, uid)) if pid > 0 && may_belong_to(uid) && !is_in_other_container(pid) => Holder::Stepdown(Some(pid)),
+        Ok(_) => Holder::Other,
+        // The listener accepts no connections and its queue is full: only its owner is known. If we are PID 1 no process
+        // of this container ran before.
         Err(Errno::EAGAIN) if getpid().as_raw() != 1 => match owner(name) {
-            Ok(uid) if may_be_of(uid) => Holder::Stepdown(None),
-            Ok(_) | Err(_) => Holder::Stranger,
+            Ok(uid) if may_belong_to(uid) => Holder::Stepdown(None),
+            Ok(_) | Err(_) => Holder::Other,
         },
-        Err(_) => Holder::Stranger,
+        Err(_) => Holder::Other,
     }
 }
 
-/// Whether the stepdown of this container may be that user's: root's, whoever calls now, or, where the container runs
-/// without root and root calls, the user that PID 1 is (the engine's init under `--init`).
-fn may_be_of(uid: u32) -> bool {
+/// Whether the stepdown of this container may run as that user: root, the calling user, or, if the container runs without
+/// root and root calls, the user of PID 1 (the engine's init under `--init`).
+fn may_belong_to(uid: u32) -> bool {
     let is_first = getpid().as_raw() == 1;
-    uid == 0 || uid == geteuid().as_raw() || (!is_first && !lives_elsewhere(1) && process_user(1) == Some(uid))
+    uid == 0 || uid == geteuid().as_raw() || (!is_first && !is_in_other_container(1) && process_user(1) == Some(uid))
 }
 
-/// Returns the effective user of a process; anybody may ask that.
+/// Returns the effective user of a process; any user may read that.
 fn process_user(pid: i32) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?.parse().ok()
@@ -132,7 +132,7 @@ fn owner(name: &[u8]) -> Result<u32, Errno> {
                 libc::NLMSG_ERROR => return Err(Errno::EOPNOTSUPP),
                 _ => {}
             }
-            // Behind the header and a unix_diag_msg, 16 bytes each.
+            // After the header and a unix_diag_msg, 16 bytes each.
             if let Some(uid) = user_of(message.get(32..).unwrap_or_default(), name) {
                 return Ok(uid);
             }
@@ -158,7 +158,7 @@ fn user_of(mut attributes: &[u8], name: &[u8]) -> Option<u32> {
     user.filter(|_| is_named)
 }
 
-/// Cuts off the first thing of a list whose lengths are rounded up to 4 (netlink(3)).
+/// Splits off the first element of a list whose lengths are rounded up to 4 (netlink(3)).
 fn chunk(bytes: &[u8], length: Option<u32>) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(length?).ok().filter(|length| *length >= 4)?;
     Some((bytes.get(..length)?, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
@@ -180,8 +180,8 @@ const SHOW_UID: u32 = 0x40;
 const DIAG_NAME: u16 = 0;
 const DIAG_UID: u16 = 7;
 
-/// Returns process and user of the listener. Never waits.
-fn peer(name: &[u8]) -> Result<(i32, u32), Errno> {
+/// Returns pid and user of the listener. Never blocks.
+fn peer_of(name: &[u8]) -> Result<(i32, u32), Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name)?)?;
@@ -189,9 +189,9 @@ fn peer(name: &[u8]) -> Result<(i32, u32), Errno> {
     Ok((credentials.pid(), credentials.uid()))
 }
 
-/// Whether that process is seen to have other mounts. By the number of its root mount, which no two mount namespaces share
-/// and anybody may read: the link to its namespace is closed to root without SYS_PTRACE.
-fn lives_elsewhere(pid: i32) -> bool {
+/// Whether that process has another mount namespace. Compares the id of its root mount, which differs between mount
+/// namespaces and is readable by everybody: the link to its namespace needs SYS_PTRACE.
+fn is_in_other_container(pid: i32) -> bool {
     root_mount(&pid.to_string()).is_some_and(|theirs| Some(theirs) != root_mount("self"))
 }
 
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_listener_is_known_by_its_process_and_its_user() {
         let name = format!("stepdown/test/{}", std::process::id()).into_bytes();
-        assert_eq!(peer(&name), Err(Errno::ECONNREFUSED));
+        assert_eq!(peer_of(&name), Err(Errno::ECONNREFUSED));
         let _held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         assert_eq!(holder(&name), Holder::Stepdown(Some(getpid().as_raw())));
     }
@@ -218,7 +218,7 @@ mod tests {
         let name = format!("stepdown/test/full/{}", std::process::id()).into_bytes();
         let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
-        while peer(&name).is_ok() {}
+        while peer_of(&name).is_ok() {}
         assert_eq!(holder(&name), Holder::Stepdown(None));
     }
 
@@ -233,8 +233,8 @@ mod tests {
         let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         nix::unistd::setfsuid(me);
         nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
-        while peer(&name).is_ok() {}
-        assert_eq!((owner(&name), holder(&name)), (Ok(1234), Holder::Stranger));
+        while peer_of(&name).is_ok() {}
+        assert_eq!((owner(&name), holder(&name)), (Ok(1234), Holder::Other));
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! What a program needs besides itself to be executed: the interpreter after `#!`, or the loader that an ELF file names.
-//! Bytes in, path out; must not know whether it is there.
+//! The interpreter of a program: the path after `#!`, or the loader that an ELF file names. Bytes in, path out; must not know
+//! whether it exists.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// This many bytes of a program hold its `#!` line (the kernel looks at 256) and, in what linkers make, an ELF file's
-/// program headers with the loader's name right behind them.
-pub const HEAD: usize = 1024;
+/// The first bytes of a program that contain its `#!` line (the kernel reads 256) and, in files of usual linkers, an ELF
+/// file's program headers and the loader's name after them.
+pub const HEAD_SIZE: usize = 1024;
 
 const PT_INTERP: u64 = 3;
 
-/// Returns the interpreter or loader that `head`, the first [`HEAD`] bytes of a program, names.
-pub fn named(head: &[u8]) -> Option<PathBuf> {
+/// Returns the interpreter or loader that `head`, the first [`HEAD_SIZE`] bytes of a program, names.
+pub fn interpreter_of(head: &[u8]) -> Option<PathBuf> {
     let name = match head.strip_prefix(b"#!") {
         Some(line) => script(line)?,
         None => elf(head)?,
@@ -31,7 +31,7 @@ pub fn by_env(head: &[u8]) -> Option<OsString> {
     Some(OsStr::from_bytes(name).to_owned())
 }
 
-/// The first word of the line (execve(2)). A carriage return belongs to it: the kernel takes it so too.
+/// The first word of the line (execve(2)). A carriage return is part of it, as for the kernel.
 fn script(line: &[u8]) -> Option<&[u8]> {
     let line = line.split(|byte| *byte == b'\n').next()?;
     let start = line.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_script_names_its_interpreter_in_its_first_line() {
-        let named = |text: &str| named(text.as_bytes()).map(|path| path.to_string_lossy().into_owned());
+        let named = |text: &str| interpreter_of(text.as_bytes()).map(|path| path.to_string_lossy().into_owned());
         assert_eq!(named("#!/usr/bin/with-contenv bash\necho").as_deref(), Some("/usr/bin/with-contenv"));
         assert_eq!(named("#! \t/bin/sh").as_deref(), Some("/bin/sh"));
         assert_eq!(named("#!/bin/sh\r\necho").as_deref(), Some("/bin/sh\r"));
@@ -96,16 +96,16 @@ mod tests {
     #[test]
     fn an_elf_file_names_its_loader_and_nonsense_names_nothing() {
         let shell = std::fs::read("/bin/sh").unwrap();
-        let head = shell.get(..HEAD).unwrap();
-        let loader = named(head).unwrap();
+        let head = shell.get(..HEAD_SIZE).unwrap();
+        let loader = interpreter_of(head).unwrap();
         assert!(loader.is_absolute() && loader.exists(), "{}", loader.display());
-        for length in 0..HEAD {
-            named(&head[..length]);
+        for length in 0..HEAD_SIZE {
+            interpreter_of(&head[..length]);
         }
         let mut broken = head.to_vec();
         for at in 0..broken.len() {
             let old = std::mem::replace(&mut broken[at], 0xff);
-            named(&broken);
+            interpreter_of(&broken);
             broken[at] = old;
         }
     }

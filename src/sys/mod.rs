@@ -1,10 +1,9 @@
-//! Touching the machine: all effects, and all `unsafe`. Reads it into plain values and carries plans and actions out;
-//! decides nothing that the pure folders can decide.
+//! The kernel, wrapped: files, processes, privilege, signals, descriptors, and most `unsafe` code. Decides nothing that the
+//! pure rooms can decide.
 
 pub mod access;
 pub mod descriptors;
 pub mod dev_null;
-pub mod early_descriptors;
 pub mod files;
 pub mod host;
 pub mod id_map;
@@ -16,3 +15,4 @@ pub mod privilege;
 pub mod process;
 pub mod read_file;
 pub mod signals;
+pub mod stdio_at_start;

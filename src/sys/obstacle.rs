@@ -1,6 +1,5 @@
-//! Why this process may not execute a program, found out after the kernel has refused it, or before it is asked. Looks
-//! with the ids and capabilities that this process has now. Allocates; must not be used where a lock may be held by a
-//! thread that is not here.
+//! Why this process cannot execute a program, after execve(2) has failed, or before it is called. Checks with the present
+//! ids and capabilities of this process. Allocates; must not be used after a fork of a process with several threads.
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -24,9 +23,9 @@ pub const MAX_INTERPRETERS: usize = 5;
 /// As many links as the kernel follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// What this program's own architecture is in Docker's words, and which ELF numbers its kernel may execute: its own, and
-/// that of its 32-bit forerunner.
-pub const HERE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
+/// The architecture of this program in Docker's words, and the ELF machine numbers that its kernel may execute: its own, and
+/// that of the 32-bit variant.
+pub const NATIVE_ARCHITECTURE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
     ("amd64", &[62, 3])
 } else if cfg!(target_arch = "aarch64") {
     ("arm64", &[183, 40])
@@ -34,26 +33,26 @@ pub const HERE: (&str, &[u16]) = if cfg!(target_arch = "x86_64") {
     (std::env::consts::ARCH, &[])
 };
 
-/// Returns why the kernel has answered a program with `errno`.
-pub fn behind(errno: Errno, program: &Path) -> Obstacle {
-    behind_at(errno, program, MAX_INTERPRETERS)
+/// Returns why execve(2) of a program has failed with `errno`.
+pub fn explain(errno: Errno, program: &Path) -> Obstacle {
+    explain_at(errno, program, MAX_INTERPRETERS)
 }
 
-fn behind_at(errno: Errno, program: &Path, depth: usize) -> Obstacle {
+fn explain_at(errno: Errno, program: &Path, depth: usize) -> Obstacle {
     match errno {
         Errno::ENOENT => missing(program, depth),
         Errno::ENOTDIR => not_a_directory(program),
-        Errno::EACCES => closed(program, depth),
+        Errno::EACCES => no_permission(program, depth),
         Errno::EPERM => match capabilities(program) {
             Some(obstacle) => obstacle,
-            None => Obstacle::Policy { label: label() },
+            None => Obstacle::Policy { label: security_label() },
         },
         Errno::ENOEXEC => {
             let shown = head(program).and_then(|head| format(&head));
-            shown.or_else(|| needed(program, depth, Errno::ENOEXEC)).unwrap_or(Obstacle::UnknownFormat)
+            shown.or_else(|| of_interpreter(program, depth, Errno::ENOEXEC)).unwrap_or(Obstacle::UnknownFormat)
         }
         Errno::ELIBBAD | Errno::EISDIR | Errno::EINVAL => {
-            needed(program, depth, errno).unwrap_or(Obstacle::UnknownFormat)
+            of_interpreter(program, depth, errno).unwrap_or(Obstacle::UnknownFormat)
         }
         Errno::ETXTBSY => Obstacle::Busy,
         Errno::ELOOP => Obstacle::Loop,
@@ -66,7 +65,7 @@ fn behind_at(errno: Errno, program: &Path, depth: usize) -> Obstacle {
     }
 }
 
-/// Returns which of these words, as execve(2) takes them, is too long, or that all of them are: arguments by their lengths.
+/// Returns which argument or variable is too long for execve(2), or that all of them together are.
 pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Obstacle {
     let argument = |(at, length): (usize, &usize)| (format!("argument {at}"), *length);
     let variable = |word: &'a [u8]| {
@@ -80,25 +79,25 @@ pub fn too_long<'a>(argv: &[usize], env: impl Iterator<Item = &'a [u8]>) -> Obst
     Obstacle::TooLong { longest, length, all }
 }
 
-/// Returns what a program shows that is needed to execute another one: that it is not there, or what is wrong with it or
-/// with what it needs itself. Whoever asks may be another user than whoever will execute it, so that nothing else is certain.
-pub fn shown_by(program: &Path) -> Option<Obstacle> {
-    shown_at(program, MAX_INTERPRETERS)
+/// Returns the obstacles that any user can see: the program is missing, or something is wrong with its contents or with its
+/// interpreter. The caller may be another user than the one that will execute it, so that permissions are not certain.
+pub fn visible_from_outside(program: &Path) -> Option<Obstacle> {
+    visible_at(program, MAX_INTERPRETERS)
 }
 
-fn shown_at(program: &Path, depth: usize) -> Option<Obstacle> {
+fn visible_at(program: &Path, depth: usize) -> Option<Obstacle> {
     if access::check(program, AccessFlags::F_OK) == Err(Errno::ENOENT) {
         return Some(Obstacle::Missing);
     }
     let head = head(program)?;
     in_file(program, &head).or_else(|| {
-        let path = interpreter::named(&head).filter(|_| depth > 0)?;
-        let why = Box::new(shown_at(&path, depth - 1)?);
+        let path = interpreter::interpreter_of(&head).filter(|_| depth > 0)?;
+        let why = Box::new(visible_at(&path, depth - 1)?);
         Some(Obstacle::Needs { path, why })
     })
 }
 
-/// Returns what is wrong with a program itself, whose first bytes these are.
+/// Returns what is wrong with a program itself, given its first bytes.
 pub fn in_file(program: &Path, head: &[u8]) -> Option<Obstacle> {
     format(head).or_else(|| capabilities(program))
 }
@@ -108,7 +107,7 @@ fn missing(program: &Path, depth: usize) -> Obstacle {
         (Ok(link), Err(_)) if link.is_symlink() => {
             fs::read_link(program).map_or(Obstacle::Missing, Obstacle::DanglingLink)
         }
-        (_, Ok(_)) => needed(program, depth, Errno::ENOENT).unwrap_or(Obstacle::Unknown),
+        (_, Ok(_)) => of_interpreter(program, depth, Errno::ENOENT).unwrap_or(Obstacle::Unknown),
         (_, Err(_)) => Obstacle::Missing,
     }
 }
@@ -119,12 +118,12 @@ fn not_a_directory(program: &Path) -> Obstacle {
     place.map_or(Obstacle::Unknown, |place| Obstacle::NotADirectory(place.to_owned()))
 }
 
-fn closed(program: &Path, depth: usize) -> Obstacle {
-    if let Some(directory) = closed_directory(program) {
+fn no_permission(program: &Path, depth: usize) -> Obstacle {
+    if let Some(directory) = unsearchable_directory(program) {
         return directory;
     }
     let Ok(meta) = program.metadata() else { return Obstacle::Unknown };
-    let seen = seen(program, &meta);
+    let seen = permissions_of(program, &meta);
     if meta.is_dir() {
         return Obstacle::Directory;
     }
@@ -140,33 +139,33 @@ fn closed(program: &Path, depth: usize) -> Obstacle {
     if access::check(program, AccessFlags::X_OK).is_err() {
         return Obstacle::NotForThisUser(seen);
     }
-    needed(program, depth, Errno::EACCES).unwrap_or_else(|| Obstacle::Policy { label: label() })
+    of_interpreter(program, depth, Errno::EACCES).unwrap_or_else(|| Obstacle::Policy { label: security_label() })
 }
 
-/// The first directory on the way that this process may not search.
-fn closed_directory(program: &Path) -> Option<Obstacle> {
+/// The first directory of the path that this process may not search.
+fn unsearchable_directory(program: &Path) -> Option<Obstacle> {
     let mut path = program.to_owned();
     for _ in 0..MAX_LINKS {
         let way: Vec<_> = path.ancestors().skip(1).filter(|place| !place.as_os_str().is_empty()).collect();
         let closed = |place: &&&Path| access::check(place, AccessFlags::X_OK) == Err(Errno::EACCES);
         if let Some(place) = way.iter().rev().find(closed) {
-            return place.metadata().ok().map(|meta| Obstacle::ClosedDirectory(seen(place, &meta)));
+            return place.metadata().ok().map(|meta| Obstacle::ClosedDirectory(permissions_of(place, &meta)));
         }
         path = path.parent()?.join(fs::read_link(&path).ok()?);
     }
     None
 }
 
-/// What is wrong with the interpreter or the loader of a program, whose kernel's answer this is.
-fn needed(program: &Path, depth: usize, errno: Errno) -> Option<Obstacle> {
-    let path = interpreter::named(&head(program)?).filter(|_| depth > 0)?;
+/// What is wrong with the interpreter or the loader of a program that failed with this errno.
+fn of_interpreter(program: &Path, depth: usize, errno: Errno) -> Option<Obstacle> {
+    let path = interpreter::interpreter_of(&head(program)?).filter(|_| depth > 0)?;
     let errno = match path.metadata() {
         Ok(_) => errno,
         Err(cause) => cause.raw_os_error().map_or(errno, Errno::from_raw),
     };
-    let why = match behind_at(errno, &path, depth - 1) {
+    let why = match explain_at(errno, &path, depth - 1) {
         Obstacle::Unknown | Obstacle::Policy { .. } => return None,
-        // The format of a loader that is as it should be is no answer.
+        // A loader with a valid format explains nothing.
         Obstacle::UnknownFormat if errno == Errno::ENOEXEC => return None,
         why => why,
     };
@@ -179,12 +178,12 @@ fn format(head: &[u8]) -> Option<Obstacle> {
         return Some(Obstacle::Empty);
     }
     if let Some(machine) = machine(head) {
-        let (here, can) = HERE;
+        let (here, can) = NATIVE_ARCHITECTURE;
         let other = !can.is_empty() && !can.contains(&machine);
         return other.then(|| Obstacle::Architecture { built_for: architecture(machine), here });
     }
     if head.starts_with(b"#!") {
-        return interpreter::named(head).is_none().then_some(Obstacle::EmptyShebang);
+        return interpreter::interpreter_of(head).is_none().then_some(Obstacle::EmptyShebang);
     }
     is_text(head).then_some(Obstacle::NoShebang)
 }
@@ -199,13 +198,13 @@ fn machine(head: &[u8]) -> Option<u16> {
     }
 }
 
-/// Whether it reads as a text: no control characters but white space.
+/// Whether it looks like text: no control characters except white space.
 fn is_text(head: &[u8]) -> bool {
     head.iter().all(|byte| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
 }
 
-/// What a program's file capabilities ask for that the bounding set does not have: the kernel then refuses it, whatever
-/// else is so (capabilities(7), "Safety checking for capability-dumb binaries").
+/// Whether a program's file capabilities are outside of the bounding set: execve(2) fails then (capabilities(7), "Safety
+/// checking for capability-dumb binaries").
 fn capabilities(program: &Path) -> Option<Obstacle> {
     let (wants, effective) = xattr::file_capabilities(program)?;
     let missing = wants.minus(bounding());
@@ -213,30 +212,30 @@ fn capabilities(program: &Path) -> Option<Obstacle> {
 }
 
 fn bounding() -> CapSet {
-    let status = read_file::proc("/proc/self/status");
+    let status = read_file::read_proc("/proc/self/status");
     let text = String::from_utf8_lossy(&status);
     let line = text.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap_or_default();
-    // Without /proc nothing is missed.
+    // Without /proc no capability is missing.
     CapSet(u64::from_str_radix(line.trim(), 16).unwrap_or(u64::MAX))
 }
 
-fn seen(path: &Path, meta: &Metadata) -> FilePermissions {
+fn permissions_of(path: &Path, meta: &Metadata) -> FilePermissions {
     FilePermissions { path: path.to_owned(), uid: Uid(meta.uid()), gid: Gid(meta.gid()), mode: meta.mode() & 0o7777 }
 }
 
-/// Returns the first bytes of a regular file; `None` if it is none or may not be read.
+/// Returns the first bytes of a regular file; `None` if it is not one or may not be read.
 pub fn head(path: &Path) -> Option<Vec<u8>> {
     let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    let mut head = vec![0; interpreter::HEAD];
+    let mut head = vec![0; interpreter::HEAD_SIZE];
     let length = if file.metadata().ok()?.is_file() { file.read(&mut head).ok()? } else { return None };
     head.truncate(length);
     Some(head)
 }
 
-/// As whom a security module knows this process; `unconfined` is nobody special.
-fn label() -> Option<String> {
-    let label = read_file::proc("/proc/self/attr/current");
+/// The label of this process in a security module, unless `unconfined`.
+fn security_label() -> Option<String> {
+    let label = read_file::read_proc("/proc/self/attr/current");
     let label = String::from_utf8_lossy(&label).trim_end_matches(['\0', '\n']).to_owned();
     (!label.is_empty() && !label.contains("unconfined") && label != "kernel").then_some(label)
 }
@@ -249,8 +248,8 @@ mod tests {
 
     use super::*;
 
-    /// The answers of execve(2) behind which there is something whatever the program is. Those that depend on it are in the test
-    /// below; E2BIG is about its arguments.
+    /// The answers of execve(2) behind which there is something whatever the program is. Those that depend on it are in the
+    /// test below; E2BIG is about its arguments.
     const ERRNOS: [Errno; 14] = [
         Errno::EACCES,
         Errno::EAGAIN,
@@ -272,7 +271,7 @@ mod tests {
     fn every_answer_of_execve_that_is_about_the_program_has_words() {
         let program = Path::new("/bin/true");
         for errno in ERRNOS {
-            assert!(behind(errno, program).words(program).is_some(), "{errno}");
+            assert!(explain(errno, program).words(program).is_some(), "{errno}");
         }
         let long = too_long(&[5, 7], [b"A=x".as_slice(), b"LONG=xxxxxxxxxx"].into_iter());
         assert_eq!(long, Obstacle::TooLong { longest: "the variable LONG".to_owned(), length: 15, all: 34 });
@@ -296,9 +295,9 @@ mod tests {
         let needs = |path: &str, why: Obstacle| Obstacle::Needs { path: path.into(), why: Box::new(why) };
         let plain = put("plain", b"#!/bin/sh\n", 0o644);
         let by_plain = format!("#!{}\n", plain.display());
-        let s390 = Obstacle::Architecture { built_for: "s390x".to_owned(), here: HERE.0 };
+        let s390 = Obstacle::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
         let meta = plain.metadata().unwrap();
-        let no_bit = |path: &Path| Obstacle::NoExecuteBit(seen(path, &meta));
+        let no_bit = |path: &Path| Obstacle::NoExecuteBit(permissions_of(path, &meta));
         for (program, obstacle) in [
             (at("none"), Obstacle::Missing),
             (at("dangling"), Obstacle::DanglingLink("nowhere".into())),
@@ -318,7 +317,7 @@ mod tests {
         ] {
             let refused = Command::new(&program).spawn().expect_err("the kernel refuses it");
             let errno = Errno::from_raw(refused.raw_os_error().unwrap());
-            assert_eq!(behind(errno, &program), obstacle, "{errno}: {}", program.display());
+            assert_eq!(explain(errno, &program), obstacle, "{errno}: {}", program.display());
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Power as a type: [`Root`] is the proof that this process may still do what root does. Whoever needs it takes `&Root`;
-//! [`Root::step_down`] spends it, verifies what is left and returns [`Dropped`].
+//! Privilege as a type: [`Root`] is the proof that this process runs as root. Functions that need it take `&Root`;
+//! [`Root::step_down`] consumes it, verifies the drop and returns [`Dropped`].
 #![allow(unsafe_code)] // prctl(2) reads that nix does not wrap
 #![allow(clippy::disallowed_methods)] // the one place that drops
 
@@ -21,42 +21,42 @@ use crate::plan::{Credentials, DropLevel, Identity, Privilege};
 
 /// Proof that this process runs with effective uid 0.
 ///
-/// There is one, made by [`detect`]; it is neither `Clone` nor `Send`. It guards our own API against mistakes, not
-/// against malice.
+/// There is only one, made by [`detect`]; it is neither `Clone` nor `Send`. It protects our own API against mistakes, not
+/// against attacks.
 #[derive(Debug)]
 pub struct Root {
     _here: PhantomData<*const ()>,
 }
 
-/// What this process is at the start.
+/// The privilege of this process at the start.
 #[derive(Debug)]
 pub enum Power {
     /// Effective uid 0, with whatever capabilities.
     Root(Root),
-    /// Anybody else.
+    /// Any other uid.
     User,
 }
 
-/// Proof that PID 1 is what it will be for the rest of its life. Services are started with it only.
+/// Proof that PID 1 has dropped its privilege for good. Services can only be started with it.
 #[derive(Debug)]
 pub struct Dropped {
     _here: PhantomData<*const ()>,
 }
 
-/// Returns what this process is. Called once, at the start, while single-threaded.
+/// Detects the privilege of this process. Called once, at the start, while single-threaded.
 pub fn detect() -> Power {
     if unistd::geteuid().is_root() { Power::Root(Root { _here: PhantomData }) } else { Power::User }
 }
 
 impl Root {
-    /// Becomes the app user as `privilege` has it, and proves that it worked.
+    /// Changes to the app user as `privilege` says, and verifies that it worked.
     ///
-    /// Order: groups → gid → uid → capability sets → not dumpable → no_new_privs, because each needs what the next one
-    /// gives away. Must be called while single-threaded: capabilities and no_new_privs are the thread's (SECURITY
-    /// fact 6).
+    /// Order: groups → gid → uid → capability sets → not dumpable → no_new_privs, because each needs a privilege that the
+    /// next one drops. Must be called while single-threaded: capabilities and no_new_privs are the thread's (SECURITY fact
+    /// 6).
     ///
     /// # Errors
-    /// When the kernel refuses a step or anything reads back differently. No service may run then.
+    /// When a system call fails or anything reads back differently. No service may run then.
     ///
     /// Using the token afterwards does not compile:
     /// ```compile_fail,E0382
@@ -70,27 +70,27 @@ impl Root {
     /// ```
     pub fn step_down(self, identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
         match privilege.drop {
-            DropLevel::ToApp => become_app(identity, privilege)?,
+            DropLevel::ToApp => change_user(identity, privilege)?,
             DropLevel::StayRoot | DropLevel::Powerless | DropLevel::AlreadyUser => {}
         }
-        close_up(privilege)?;
+        lock_down(privilege)?;
         verify(identity, privilege)?;
         Ok(Dropped { _here: PhantomData })
     }
 }
 
-/// Closes up a process that never was root: nothing to drop, but not dumpable, and no_new_privs as planned.
+/// Locks down a process that never was root: nothing to drop, but not dumpable, and no_new_privs as planned.
 ///
 /// # Errors
 /// As [`Root::step_down`].
-pub fn stay(identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
-    set_sets(privilege.kept)?;
-    close_up(privilege)?;
+pub fn lock_down_unprivileged(identity: &Identity, privilege: &Privilege) -> Result<Dropped, Refused> {
+    set_capability_sets(privilege.kept)?;
+    lock_down(privilege)?;
     verify(identity, privilege)?;
     Ok(Dropped { _here: PhantomData })
 }
 
-fn become_app(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
+fn change_user(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     let Identity { uid, gid, .. } = identity;
     let groups: Vec<_> = identity.groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect();
     unistd::setgroups(&groups).map_err(|errno| refused("cannot set the supplementary groups", errno))?;
@@ -102,14 +102,14 @@ fn become_app(identity: &Identity, privilege: &Privilege) -> Result<(), Refused>
     let app = unistd::Uid::from_raw(uid.0);
     unistd::setresuid(app, app, app).map_err(|errno| refused(format!("cannot switch to user {uid}"), errno))?;
     prctl::set_keepcaps(false).map_err(|errno| refused("cannot stop keeping capabilities", errno))?;
-    set_sets(privilege.kept)
+    set_capability_sets(privilege.kept)
 }
 
 /// Leaves `kept` in *permitted* and empties the other three sets.
-fn set_sets(kept: CapSet) -> Result<(), Refused> {
+fn set_capability_sets(kept: CapSet) -> Result<(), Refused> {
     let set = |which: Set, value: &CapsHashSet| {
         caps::set(None, which, value).map_err(|error| {
-            Refused::new(format!("cannot set the {} capabilities", called(which)), io::Error::other(error))
+            Refused::new(format!("cannot set the {} capabilities", set_name(which)), io::Error::other(error))
         })
     };
     // Ambient goes with inheritable (capabilities(7)); effective before permitted, of which it is a part.
@@ -118,7 +118,7 @@ fn set_sets(kept: CapSet) -> Result<(), Refused> {
     set(Set::Permitted, &names(kept))
 }
 
-fn close_up(privilege: &Privilege) -> Result<(), Refused> {
+fn lock_down(privilege: &Privilege) -> Result<(), Refused> {
     // After a setresuid from root it is off by itself, under `--user` it is on, and then the app can read our memory
     // and environment (SECURITY fact 3).
     prctl::set_dumpable(false).map_err(|errno| refused("cannot make this process undumpable", errno))?;
@@ -128,13 +128,13 @@ fn close_up(privilege: &Privilege) -> Result<(), Refused> {
     Ok(())
 }
 
-/// What the kernel says must be what was planned (SECURITY 1.3, verification step).
+/// Checks that ids, groups and capabilities are as planned (SECURITY 1.3, verification step).
 fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     let expect = |holds: bool, what: &str| {
         let wrong = || Refused::new("cannot verify the step down", io::Error::other(what.to_owned()));
         if holds { Ok(()) } else { Err(wrong()) }
     };
-    // One thread, so that what holds for this one holds for all. Without /proc there is nobody to ask.
+    // One thread, so that what holds for this one holds for all. Without /proc it cannot be checked.
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     expect(threads == 1, "more than one thread is running")?;
     let unreadable = |errno| refused("cannot read the ids", errno);
@@ -154,7 +154,7 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         for (set, planned) in
             [(Set::Permitted, privilege.kept), (Set::Effective, CapSet::EMPTY), (Set::Inheritable, CapSet::EMPTY)]
         {
-            expect(read_set(set)? == planned, &format!("the {} capabilities are not as planned", called(set)))?;
+            expect(read_set(set)? == planned, &format!("the {} capabilities are not as planned", set_name(set)))?;
         }
         let root = unistd::Uid::from_raw(0);
         let way_back = unistd::setresuid(root, root, root);
@@ -169,8 +169,8 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
     expect(no_new_privs || !privilege.no_new_privs, "no_new_privs is not on")
 }
 
-/// What capabilities(7) calls a set.
-const fn called(set: Set) -> &'static str {
+/// The name of a set in capabilities(7).
+const fn set_name(set: Set) -> &'static str {
     match set {
         Set::Ambient => "ambient",
         Set::Bounding => "bounding",
@@ -186,38 +186,38 @@ const fn called(set: Set) -> &'static str {
 /// When the kernel refuses capget(2).
 pub fn read_set(which: Set) -> Result<CapSet, Refused> {
     let all = caps::read(None, which).map_err(|error| {
-        Refused::new(format!("cannot read the {} capabilities", called(which)), io::Error::other(error))
+        Refused::new(format!("cannot read the {} capabilities", set_name(which)), io::Error::other(error))
     })?;
     Ok(CapSet(all.iter().fold(0, |bits, capability| bits | capability.bitmask())))
 }
 
-/// Some privilege that was taken for a moment could not be given back.
-static IS_STUCK: AtomicBool = AtomicBool::new(false);
+/// Whether a temporarily raised privilege could not be dropped again.
+static NOT_RESTORED: AtomicBool = AtomicBool::new(false);
 
-/// Returns, once, whether PID 1 has more than it should: it must not go on then, and the loop stops everything in order.
-pub fn take_stuck() -> bool {
-    IS_STUCK.swap(false, Ordering::Relaxed)
+/// Returns, once, whether PID 1 has more privilege than it should: the event loop then stops everything in order.
+pub fn take_not_restored() -> bool {
+    NOT_RESTORED.swap(false, Ordering::Relaxed)
 }
 
-/// With debug assertions: as if it had happened, for the test of the stop.
+/// With debug assertions: simulates that, for the test of the stop.
 #[cfg(debug_assertions)]
-pub fn stuck_on_purpose() {
-    IS_STUCK.store(true, Ordering::Relaxed);
+pub fn simulate_not_restored() {
+    NOT_RESTORED.store(true, Ordering::Relaxed);
 }
 
-/// Gives back what was taken, also while a panic unwinds. A refusal is noted for [`take_stuck`].
-struct GiveBack<F: FnMut() -> bool>(F);
+/// Restores privilege on drop, also while a panic unwinds. A failure is recorded for [`take_not_restored`].
+struct RestoreOnDrop<F: FnMut() -> bool>(F);
 
-impl<F: FnMut() -> bool> std::ops::Drop for GiveBack<F> {
+impl<F: FnMut() -> bool> std::ops::Drop for RestoreOnDrop<F> {
     fn drop(&mut self) {
         if !(self.0)() {
-            IS_STUCK.store(true, Ordering::Relaxed);
+            NOT_RESTORED.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// Runs `work` with `wanted` raised in *effective*, as far as it is permitted; lowered again in any case, or [`take_stuck`]
-/// says so.
+/// Runs `work` with `wanted` raised in *effective*, as far as it is permitted; lowered again in any case, or
+/// [`take_not_restored`] says so.
 pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     let permitted = read_set(Set::Permitted).unwrap_or_default();
     let before = read_set(Set::Effective).unwrap_or_default();
@@ -225,80 +225,80 @@ pub fn with_raised<T>(wanted: CapSet, work: impl FnOnce() -> T) -> T {
     if missing.is_empty() {
         return work();
     }
-    // A refusal shows in the work itself: EPERM.
+    // If it is refused, the work itself fails with EPERM.
     let lower = names(before);
     let raised = caps::set(None, Set::Effective, &names(before.union(missing))).is_ok();
-    let _lowered = raised.then(|| GiveBack(|| caps::set(None, Set::Effective, &lower).is_ok()));
+    let _lowered = raised.then(|| RestoreOnDrop(|| caps::set(None, Set::Effective, &lower).is_ok()));
     work()
 }
 
-/// Whose rights to files are used.
+/// A user whose rights to files are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilesOf {
+pub struct FileUser {
     uid: Uid,
     gid: Gid,
-    /// `None`: those that PID 1 has when it is that user itself.
+    /// `None`: the groups of PID 1, which is that user itself.
     groups: Option<Vec<Gid>>,
 }
 
-impl FilesOf {
+impl FileUser {
     /// Returns these rights.
     pub fn new(uid: Uid, gid: Gid, groups: Option<Vec<Gid>>) -> Self {
         Self { uid, gid, groups }
     }
 
-    /// Returns whose they are.
+    /// Returns the user's ids.
     pub fn ids(&self) -> (Uid, Gid) {
         (self.uid, self.gid)
     }
 }
 
-impl From<&Credentials> for FilesOf {
+impl From<&Credentials> for FileUser {
     fn from(of: &Credentials) -> Self {
         Self::new(of.uid, of.gid, of.groups.clone())
     }
 }
 
-/// Runs `work` with that user's rights to files, and no others: a file in a place that the app can write must not be read
-/// with more (a link to somebody else's secret), and what only that user may touch can be touched. The groups are that
-/// user's too: root's own open what is 0640 and root's. For root, setfsuid(2) takes DAC_OVERRIDE out of *effective*, too.
+/// Runs `work` with exactly that user's rights to files: a file in a directory that the app can write must not be read with
+/// more rights (it may be a link to another user's secret), and files that only that user may access can be accessed. The
+/// groups are that user's too: root's would allow reading files of group root. setfsuid(2) also clears root's DAC_OVERRIDE.
 ///
 /// # Errors
-/// When PID 1 cannot take on these rights: `work` is not done then. What cannot be given back is told by [`take_stuck`].
-pub fn with_files_of<T>(user: &FilesOf, work: impl FnOnce() -> T) -> io::Result<T> {
-    let FilesOf { uid, gid, groups } = user;
+/// When PID 1 cannot get these rights: `work` is not run then. If they cannot be restored, [`take_not_restored`] reports it.
+pub fn with_file_user<T>(user: &FileUser, work: impl FnOnce() -> T) -> io::Result<T> {
+    let FileUser { uid, gid, groups } = user;
     let is_me = unistd::geteuid().as_raw() == uid.0 && groups.is_none();
     if *uid == Uid::ROOT || is_me {
         return Ok(work());
     }
     let switch = CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID);
-    let before = Files { uid: unistd::geteuid(), gid: unistd::getegid(), groups: unistd::getgroups()? };
+    let before = FilesystemIds { uid: unistd::geteuid(), gid: unistd::getegid(), groups: unistd::getgroups()? };
     let groups = groups.as_deref().unwrap_or(std::slice::from_ref(gid));
-    let wanted = Files {
+    let wanted = FilesystemIds {
         uid: unistd::Uid::from_raw(uid.0),
         gid: unistd::Gid::from_raw(gid.0),
         groups: groups.iter().map(|gid| unistd::Gid::from_raw(gid.0)).collect(),
     };
-    // From the first call on: what fails half-way is taken back as well.
-    let _back = GiveBack(|| with_raised(switch, || before.take()).is_ok());
-    with_raised(switch, || wanted.take())?;
+    // Before the first call, so that a partial failure is reverted too.
+    let _back = RestoreOnDrop(|| with_raised(switch, || before.apply()).is_ok());
+    with_raised(switch, || wanted.apply())?;
     Ok(work())
 }
 
-/// Ids by which the kernel judges access to files.
-struct Files {
+/// The ids that the kernel uses for access to files.
+struct FilesystemIds {
     uid: unistd::Uid,
     gid: unistd::Gid,
     groups: Vec<unistd::Gid>,
 }
 
-impl Files {
-    /// Groups first: the uid takes nothing that they need, but what fails then leaves the uid as it was.
-    fn take(&self) -> Result<(), Errno> {
+impl FilesystemIds {
+    /// Groups first, so that a failure leaves the uid unchanged.
+    fn apply(&self) -> Result<(), Errno> {
         unistd::setgroups(&self.groups)?;
         unistd::setfsgid(self.gid);
         unistd::setfsuid(self.uid);
-        // They say nothing of a refusal; asked for what cannot be, they say what is (setfsuid(2)).
+        // setfsuid(2) reports no error; called with an invalid id it returns the present one.
         let nobody = u32::MAX;
         let taken = unistd::setfsgid(unistd::Gid::from_raw(nobody)) == self.gid
             && unistd::setfsuid(unistd::Uid::from_raw(nobody)) == self.uid;
@@ -357,17 +357,17 @@ mod tests {
         in_child(|| {
             lower_chown();
             let passed = catch_unwind(|| with_raised(chown(), || assert!(!has_chown(), "on purpose")));
-            assert!(passed.is_err() && !has_chown() && !take_stuck());
+            assert!(passed.is_err() && !has_chown() && !take_not_restored());
         });
     }
 
     #[test]
     fn a_panic_leaves_nobody_elses_rights_to_files() {
         in_child(|| {
-            let user = FilesOf::new(Uid(4242), Gid(4242), None);
+            let user = FileUser::new(Uid(4242), Gid(4242), None);
             let mine = || unistd::setfsuid(unistd::Uid::from_raw(u32::MAX));
-            let passed = catch_unwind(|| with_files_of(&user, || assert_ne!(mine().as_raw(), 4242, "on purpose")));
-            assert!(passed.is_err() && mine().is_root() && !take_stuck());
+            let passed = catch_unwind(|| with_file_user(&user, || assert_ne!(mine().as_raw(), 4242, "on purpose")));
+            assert!(passed.is_err() && mine().is_root() && !take_not_restored());
         });
     }
 
@@ -389,7 +389,7 @@ mod tests {
                 let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
                 assert_eq!(set, 0, "{}", io::Error::last_os_error());
             });
-            assert!(has_chown() && take_stuck());
+            assert!(has_chown() && take_not_restored());
         });
     }
 }

@@ -1,18 +1,18 @@
-//! Whole files with as few system calls as can be: one for each file at every container start adds up. Must not know
-//! what is in them.
+//! Reads whole files with as few system calls as possible: one per file at every container start adds up. Must not know what
+//! is in them.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
-/// What a file of `/proc` holds, mostly.
-const PROC: usize = 4096;
+/// The usual size of a file in `/proc`, at most.
+const PROC_SIZE: usize = 4096;
 
-/// Reads a regular file that said to be `size` bytes long; one that grows meanwhile, up to a little more than `most`.
+/// Reads a regular file of `size` bytes; if it grows meanwhile, up to a little more than `most`.
 ///
 /// # Errors
 /// The kernel's.
-pub fn regular(mut file: &File, size: usize, most: usize) -> io::Result<Vec<u8>> {
-    // One byte more than there should be: a read that leaves it free has seen the end.
+pub fn read_regular(mut file: &File, size: usize, most: usize) -> io::Result<Vec<u8>> {
+    // One byte more than expected: a read that does not fill it has reached the end.
     let mut bytes = vec![0; size.saturating_add(1)];
     let mut length = 0;
     loop {
@@ -26,25 +26,25 @@ pub fn regular(mut file: &File, size: usize, most: usize) -> io::Result<Vec<u8>>
             return Ok(bytes);
         }
         if length == bytes.len() {
-            bytes.resize(length.saturating_mul(2).saturating_add(PROC), 0);
+            bytes.resize(length.saturating_mul(2).saturating_add(PROC_SIZE), 0);
         }
     }
 }
 
-/// Reads a file of `/proc`; empty where there is none.
-pub fn proc(path: &str) -> Vec<u8> {
+/// Reads a file of `/proc`; empty if it does not exist.
+pub fn read_proc(path: &str) -> Vec<u8> {
     let Ok(mut file) = File::open(path) else { return Vec::new() };
-    let mut bytes = vec![0; PROC];
+    let mut bytes = vec![0; PROC_SIZE];
     let mut length = 0;
     loop {
         let Ok(read) = file.read(bytes.get_mut(length..).unwrap_or_default()) else { return Vec::new() };
         length = length.saturating_add(read);
-        // The kernel fills whole records up to a page: half of one left free means that there was no more.
-        if read == 0 || length <= PROC / 2 {
+        // The kernel returns whole records up to a page: if half of one is free there is no more.
+        if read == 0 || length <= PROC_SIZE / 2 {
             bytes.truncate(length);
             return bytes;
         }
-        bytes.resize(length.saturating_add(PROC), 0);
+        bytes.resize(length.saturating_add(PROC_SIZE), 0);
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let content: Vec<u8> = (0..100_000_u32).map(|at| at.to_le_bytes()[0]).collect();
         file.write_all(&content).unwrap();
-        let read = |size, most| regular(&File::open(file.path()).unwrap(), size, most).unwrap();
+        let read = |size, most| read_regular(&File::open(file.path()).unwrap(), size, most).unwrap();
         assert_eq!(read(100_000, usize::MAX), content);
         assert_eq!(read(0, usize::MAX), content);
         assert_eq!(read(200_000, usize::MAX), content);
@@ -70,9 +70,9 @@ mod tests {
     #[test]
     fn proc_is_read_whole() {
         for path in ["/proc/self/status", "/proc/self/uid_map", "/proc/self/mountinfo", "/proc/filesystems"] {
-            let (ours, theirs) = (proc(path), std::fs::read(path).unwrap());
+            let (ours, theirs) = (read_proc(path), std::fs::read(path).unwrap());
             assert_eq!(ours.len(), theirs.len(), "{path}");
         }
-        assert_eq!(proc("/proc/none"), b"");
+        assert_eq!(read_proc("/proc/none"), b"");
     }
 }

@@ -16,9 +16,9 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 use crate::config::values::Signal;
 use crate::error::Refused;
 
-/// Signals that mean a fault of our own when they come from the kernel, and the two that cannot be caught.
-/// Faults have no handler: PID 1 ignores them from others, and a real fault must end the process. See [`Signals::take_faults`].
-const LEFT_ALONE: [i32; 9] = [
+/// Signals that the kernel sends for a fault of our own, and the two that cannot be caught. Faults have no handler: PID 1
+/// ignores them from others, and a real fault must end the process. See [`Signals::watch_faults`].
+const NOT_HANDLED: [i32; 9] = [
     4,  // ILL
     5,  // TRAP
     7,  // BUS
@@ -30,11 +30,11 @@ const LEFT_ALONE: [i32; 9] = [
     31, // SYS
 ];
 
-/// What [`Signals::take_faults`] takes: the same without the two that cannot be blocked.
+/// The signals of [`Signals::watch_faults`]: the same without the two that cannot be blocked.
 const FAULTS: [signal::Signal; 7] =
     [signal::SIGILL, signal::SIGTRAP, signal::SIGBUS, signal::SIGFPE, signal::SIGSEGV, signal::SIGPIPE, signal::SIGSYS];
 
-/// Between the classic signals and SIGRTMIN lie two that glibc keeps for itself (nptl(7)).
+/// Two signals between the standard ones and SIGRTMIN are used by glibc (nptl(7)).
 const GLIBC_OWN: std::ops::Range<i32> = 32..34;
 
 /// The installed handlers.
@@ -47,10 +47,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs a handler for every signal that can be caught and is no fault, and blocks none.
+    /// Installs a handler for every signal that can be caught and is not a fault, and blocks none.
     ///
     /// # Errors
-    /// When no socket pair can be made or a handler is refused.
+    /// When no socket pair can be created or no handler installed.
     pub fn install() -> Result<Self, Refused> {
         let refused = |cause: io::Error| Refused::new("cannot install signal handlers", cause);
         // std's handlers for these two run on a small stack of their own, on which a burst of others would pile up and
@@ -63,38 +63,38 @@ impl Signals {
         let last_stop = Arc::new(AtomicUsize::new(0));
         for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
             let number = usize::try_from(signal.number()).unwrap_or_default();
-            // Actions run in the order of their registration: which one first, then that one came.
+            // Actions run in the order of their registration: first which signal, then that one came.
             signal_hook::flag::register_usize(signal.number(), Arc::clone(&last_stop), number).map_err(refused)?;
             signal_hook::flag::register(signal.number(), Arc::clone(&stop)).map_err(refused)?;
         }
         let (read, write) = UnixStream::pair().map_err(refused)?;
         read.set_nonblocking(true).map_err(refused)?;
-        let all = (1..=Signal::MAX).filter(|number| !LEFT_ALONE.contains(number) && !GLIBC_OWN.contains(number));
+        let all = (1..=Signal::MAX).filter(|number| !NOT_HANDLED.contains(number) && !GLIBC_OWN.contains(number));
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
-        // The mask is inherited through exec (sigprocmask(2)): whoever blocked signals and executed us would have left us
-        // without TERM and without the deaths of our children.
+        // The mask is inherited through exec (sigprocmask(2)): a caller that had blocked signals would have left us
+        // without TERM and CHLD.
         SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
         Ok(Self { delivery, stop, last_stop, held: Vec::new(), faults: None })
     }
 
-    /// Returns the signal that asked for an end, if one did since the start. For the steps before the loop.
-    pub fn stop_asked(&self) -> Option<Signal> {
+    /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
+    pub fn stop_requested(&self) -> Option<Signal> {
         let asked = self.stop.load(Ordering::SeqCst);
         asked.then(|| i32::try_from(self.last_stop.load(Ordering::SeqCst)).ok().and_then(Signal::from_number)).flatten()
     }
 
-    /// Returns the flag that long root steps look at: true once an end was asked for.
+    /// Returns the flag that long root steps check: true when a stop signal has come.
     pub fn stop_flag(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// From now on fault signals and PIPE that others send are signals like any other: blocked, and read from a descriptor.
-    /// A fault of our own still ends us, because the kernel does not let it be blocked (sigprocmask(2)). Children are
-    /// started with an empty mask.
+    /// Blocks fault signals and PIPE and reads them from a descriptor, so that those sent by others are like any other
+    /// signal. A fault of our own still kills us, because the kernel does not allow it to be blocked (sigprocmask(2)).
+    /// Children are started with an empty mask.
     ///
     /// # Errors
-    /// When there is no room for a descriptor.
-    pub fn take_faults(&mut self) -> io::Result<()> {
+    /// When no descriptor can be created.
+    pub fn watch_faults(&mut self) -> io::Result<()> {
         let faults: SigSet = FAULTS.into_iter().collect();
         let descriptor = SignalFd::with_flags(&faults, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         faults.thread_block()?;
@@ -102,26 +102,26 @@ impl Signals {
         Ok(())
     }
 
-    /// Returns what becomes readable for fault signals, if they are taken. [`Signals::pending`] empties it.
+    /// Returns the descriptor that is readable for fault signals, if they are watched. [`Signals::pending`] reads it.
     pub fn faults(&self) -> Option<BorrowedFd<'_>> {
         self.faults.as_ref().map(AsFd::as_fd)
     }
 
     /// Returns the signals that came since the last call, each once. Several of one kind coalesce, CHLD above all.
     ///
-    /// Reading them does not clear [`Self::stop_asked`].
+    /// Reading them does not clear [`Self::stop_requested`].
     pub fn pending(&mut self) -> Vec<Signal> {
         let mut came = std::mem::take(&mut self.held);
         came.extend(self.delivery.pending().filter_map(Signal::from_number));
         while let Some(Ok(Some(info))) = self.faults.as_ref().map(SignalFd::read_signal) {
             let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
-            // PIPE of our own is a write's, which says so itself.
+            // PIPE of our own comes from a write, which returns EPIPE.
             came.extend(number.filter(|_| info.ssi_pid != std::process::id()));
         }
         came
     }
 
-    /// Forgets `signal` if it came: one that we caused ourselves. All others stay for [`Self::pending`].
+    /// Discards `signal` if it came, because we caused it ourselves. All others stay for [`Self::pending`].
     pub fn discard(&mut self, signal: Signal) {
         self.held = self.pending();
         self.held.retain(|came| *came != signal);

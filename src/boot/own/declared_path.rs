@@ -11,8 +11,8 @@ use crate::error::Refused;
 use crate::plan::OwnTree;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::pseudo;
-use crate::sys::files::resolve::{self, Found, Reached, Unreachable};
-use crate::sys::files::stat::{FileId, Kind};
+use crate::sys::files::resolve::{self, Resolved, ResolvedFile, Unreachable};
+use crate::sys::files::stat::{FileId, FileKind};
 use crate::text::shown;
 
 /// These cannot be declared; paths below them can.
@@ -24,9 +24,9 @@ const SYSTEM_DIRECTORIES: [&str; 16] = [
 /// The state of a declared path.
 pub(super) enum DeclaredPath {
     /// It exists.
-    Found(Found),
+    Found(ResolvedFile),
     /// It was created.
-    Created(Found),
+    Created(ResolvedFile),
     /// It does not exist, and does not have to.
     Absent,
     /// It cannot be opened.
@@ -38,14 +38,14 @@ pub(super) enum DeclaredPath {
 /// # Errors
 /// If it is one that cannot be declared.
 pub(super) fn reach(kernel: Kernel, tree: &OwnTree, placement: &Placement) -> Result<DeclaredPath, Refused> {
-    let (found, made) = match resolve::reach(kernel, &tree.path) {
-        Ok(Reached::Found(found)) => (found, false),
-        Ok(Reached::Missing(..)) if tree.optional && !tree.create => return Ok(DeclaredPath::Absent),
-        Ok(Reached::Missing(parent, names)) if tree.create => match resolve::make(kernel, parent, &names) {
+    let (found, made) = match resolve::resolve(kernel, &tree.path) {
+        Ok(Resolved::Found(found)) => (found, false),
+        Ok(Resolved::Missing(..)) if tree.optional && !tree.create => return Ok(DeclaredPath::Absent),
+        Ok(Resolved::Missing(parent, names)) if tree.create => match resolve::create_missing(kernel, parent, &names) {
             Ok(found) => (found, true),
             Err(unreachable) => return unreachable_path(tree, unreachable, Operation::Create),
         },
-        Ok(Reached::Missing(..)) => {
+        Ok(Resolved::Missing(..)) => {
             let at = shown(&tree.path);
             return Ok(DeclaredPath::Unreachable {
                 at,
@@ -92,9 +92,9 @@ fn unreachable_path(tree: &OwnTree, unreachable: Unreachable, attempt: Operation
     }
 }
 
-fn is_system_directory(found: &Found) -> bool {
-    found.stat.kind == Kind::Directory
-        && (pseudo::is_kernels(&found.handle)
+fn is_system_directory(found: &ResolvedFile) -> bool {
+    found.stat.kind == FileKind::Directory
+        && (pseudo::is_kernel_filesystem(&found.handle)
             || SYSTEM_DIRECTORIES
                 .iter()
                 .filter_map(|path| stat(*path).ok())

@@ -182,12 +182,12 @@ impl HandleBudget {
 mod tests {
     use super::*;
     use crate::config::values::Gid;
-    use crate::sys::files::stat::Kind;
+    use crate::sys::files::stat::FileKind;
 
     #[test]
     fn a_chain_of_any_length_is_dropped_in_little_stack() {
         let stat = Stat {
-            kind: Kind::Directory,
+            kind: FileKind::Directory,
             mode: 0o755,
             uid: Uid(0),
             gid: Gid(0),

@@ -37,8 +37,8 @@ use crate::plan::{Identity, OwnTree};
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::name::components;
-use crate::sys::files::resolve::Found;
-use crate::sys::files::stat::Kind;
+use crate::sys::files::resolve::ResolvedFile;
+use crate::sys::files::stat::FileKind;
 use crate::sys::privilege::Root;
 use crate::text::shown;
 use apply::{apply_action, errno};
@@ -102,14 +102,14 @@ fn walk_tree(
     kernel: Kernel,
     tree: &OwnTree,
     shown: &str,
-    found: Found,
+    found: ResolvedFile,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&Progress),
 ) -> OwnReport {
-    let Found { handle, stat, .. } = found;
+    let ResolvedFile { handle, stat, .. } = found;
     let rules = Rules::of(tree, &stat);
     let action = rules.action_for(&stat, true);
-    let walks = stat.kind == Kind::Directory
+    let walks = stat.kind == FileKind::Directory
         && tree.recursive
         && !(tree.when == OwnWhen::RootMismatch && action == EntryAction::None);
     if !walks {

@@ -19,7 +19,7 @@ use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::stat::{Kind, Stat, mount_of};
+use crate::sys::files::stat::{FileKind, Stat, mount_of};
 use crate::sys::files::{change, pseudo};
 
 /// A directory that can be listed.
@@ -117,7 +117,7 @@ impl Worker<'_, '_, '_> {
         let beneath = self.walk.beneath;
         let pinned = beneath.pin(at, parent.mount, name);
         let (stat, pin) = match pinned.and_then(|pin| Ok((Stat::of(beneath.kernel, pin.as_fd())?, pin))) {
-            Ok((stat, _)) if stat.kind != Kind::Directory => {
+            Ok((stat, _)) if stat.kind != FileKind::Directory => {
                 self.record(UnchangedCause::Moved, Some(parent), name);
                 return None;
             }
@@ -194,7 +194,7 @@ impl Worker<'_, '_, '_> {
     fn is_kernel_filesystem(&self, stat: &Stat, handle: &OwnedFd) -> bool {
         self.walk.beneath.mounts == Mounts::Cross
             && (stat.mount_root || stat.mount.is_none())
-            && pseudo::is_kernels(handle)
+            && pseudo::is_kernel_filesystem(handle)
     }
 }
 

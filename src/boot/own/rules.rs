@@ -4,7 +4,7 @@
 use crate::config::container::{HardLinks, OwnWhen};
 use crate::config::values::Uid;
 use crate::plan::{OwnTree, Owner};
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::stat::{FileKind, Stat};
 
 use super::report::UnchangedCause;
 
@@ -53,32 +53,42 @@ impl Rules {
         // A chown to the present owner is never issued: it clears setuid bits and file capabilities.
         let chown = (stat.uid, stat.gid) != (self.owner.uid, self.owner.gid);
         let wanted = match stat.kind {
-            Kind::Directory => self.dir_mode,
-            Kind::Regular => self.mode,
+            FileKind::Directory => self.dir_mode,
+            FileKind::Regular => self.mode,
             // Links have no mode; that of a FIFO, socket or device belongs to the program that created it.
-            Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character | Kind::Unknown => None,
+            FileKind::Link
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::Block
+            | FileKind::Character
+            | FileKind::Unknown => None,
         };
         let chmod = wanted.filter(|mode| self.always || *mode != stat.mode);
         if !chown && chmod.is_none() {
             return EntryAction::None;
         }
         match stat.kind {
-            Kind::Block | Kind::Character if !self.devices && !is_top => {
+            FileKind::Block | FileKind::Character if !self.devices && !is_top => {
                 return EntryAction::Skip(UnchangedCause::Device);
             }
-            Kind::Unknown => return EntryAction::Skip(UnchangedCause::Device),
-            Kind::Regular | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Block | Kind::Character
+            FileKind::Unknown => return EntryAction::Skip(UnchangedCause::Device),
+            FileKind::Regular
+            | FileKind::Link
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::Block
+            | FileKind::Character
                 if stat.links > 1 && !self.may_change_multi_linked(stat) =>
             {
                 return EntryAction::Skip(UnchangedCause::MultiLinked);
             }
-            Kind::Regular
-            | Kind::Directory
-            | Kind::Link
-            | Kind::Fifo
-            | Kind::Socket
-            | Kind::Block
-            | Kind::Character => {}
+            FileKind::Regular
+            | FileKind::Directory
+            | FileKind::Link
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::Block
+            | FileKind::Character => {}
         }
         EntryAction::Change { chown, chmod }
     }
@@ -106,7 +116,7 @@ mod tests {
 
     fn file(uid: u32, links: u64) -> Stat {
         Stat {
-            kind: Kind::Regular,
+            kind: FileKind::Regular,
             mode: 0o644,
             uid: Uid(uid),
             gid: Gid(uid),
@@ -143,13 +153,13 @@ mod tests {
 
     #[test]
     fn the_links_of_a_directory_are_its_children() {
-        let directory = Stat { kind: Kind::Directory, ..file(0, 12) };
+        let directory = Stat { kind: FileKind::Directory, ..file(0, 12) };
         assert_eq!(rules(HardLinks::Refuse, Uid(0)).action_for(&directory, false), CHOWN);
     }
 
     #[test]
     fn a_device_is_given_only_below_dev_or_by_its_own_name() {
-        let disk = Stat { kind: Kind::Block, ..file(0, 1) };
+        let disk = Stat { kind: FileKind::Block, ..file(0, 1) };
         let rules = rules(HardLinks::SameOwner, Uid(0));
         assert_eq!(rules.action_for(&disk, false), EntryAction::Skip(UnchangedCause::Device));
         assert_eq!(rules.action_for(&disk, true), CHOWN);
@@ -160,9 +170,9 @@ mod tests {
     fn modes_are_for_files_and_directories_only() {
         let rules = Rules { mode: Some(0o600), dir_mode: Some(0o700), ..rules(HardLinks::SameOwner, Uid(0)) };
         let judged = |kind| rules.action_for(&Stat { kind, ..file(1000, 1) }, false);
-        assert_eq!(judged(Kind::Regular), EntryAction::Change { chown: false, chmod: Some(0o600) });
-        assert_eq!(judged(Kind::Directory), EntryAction::Change { chown: false, chmod: Some(0o700) });
-        for kind in [Kind::Link, Kind::Fifo, Kind::Socket, Kind::Character] {
+        assert_eq!(judged(FileKind::Regular), EntryAction::Change { chown: false, chmod: Some(0o600) });
+        assert_eq!(judged(FileKind::Directory), EntryAction::Change { chown: false, chmod: Some(0o700) });
+        for kind in [FileKind::Link, FileKind::Fifo, FileKind::Socket, FileKind::Character] {
             assert_eq!(judged(kind), EntryAction::None, "{kind:?}");
         }
     }

@@ -18,8 +18,8 @@ use super::walk::{Job, Walk};
 use crate::config::values::Uid;
 use crate::sys::files::beneath::Mounts;
 use crate::sys::files::change;
-use crate::sys::files::listing::{Hint, Listing};
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::listing::{Listing, TypeHint};
+use crate::sys::files::stat::{FileKind, Stat};
 
 /// Entries between two readings of the clock.
 const COUNT_INTERVAL: u32 = 256;
@@ -90,7 +90,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                     break;
                 }
             }
-            if transient.is_none() && listing.was_large() {
+            if transient.is_none() && listing.may_have_more() {
                 // Another thread may continue the listing while this one handles its chunk.
                 dir.outstanding.fetch_add(1, Ordering::Relaxed);
                 self.walk.push(&mut vec![Job::List(dir.clone())]);
@@ -104,13 +104,13 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
                     continue;
                 }
                 match entry.hint {
-                    Hint::Directory => self.queue_directory(&dir, entry.name),
-                    Hint::Other => {
+                    TypeHint::Directory => self.queue_directory(&dir, entry.name),
+                    TypeHint::Other => {
                         self.count(1);
                         self.entry(handle, &dir, entry.name);
                     }
-                    Hint::Unknown => match Stat::of_entry(self.walk.beneath.kernel, handle, entry.name) {
-                        Ok(stat) if stat.kind == Kind::Directory => self.queue_directory(&dir, entry.name),
+                    TypeHint::Unknown => match Stat::of_entry(self.walk.beneath.kernel, handle, entry.name) {
+                        Ok(stat) if stat.kind == FileKind::Directory => self.queue_directory(&dir, entry.name),
                         Ok(_) | Err(_) => {
                             self.count(1);
                             self.entry(handle, &dir, entry.name);
@@ -146,7 +146,7 @@ impl<'w, 'a, 'p> Worker<'w, 'a, 'p> {
         let pinned = beneath.pin(at, dir.mount, name);
         match pinned.and_then(|pin| Ok((Stat::of_pin(pin.as_fd())?, pin))) {
             // A directory has the name since it was listed; the next boot finds it as one.
-            Ok((stat, _)) if stat.kind == Kind::Directory => self.record(UnchangedCause::Moved, Some(dir), name),
+            Ok((stat, _)) if stat.kind == FileKind::Directory => self.record(UnchangedCause::Moved, Some(dir), name),
             Ok((stat, pin)) => self.change(pin.as_fd(), &stat, Some(dir), name),
             Err(error) => self.record_unreached(Operation::Stat, &error, dir, name),
         }

@@ -41,7 +41,12 @@ pub fn secrets() -> Vec<PathBuf> {
 /// Returns what the container stands on.
 pub fn ground() -> HostContext {
     let (uid_map, gid_map) = id_maps();
-    HostContext { mounts: Mounts::parse(&read_file::proc("/proc/self/mountinfo")), uid_map, gid_map, label: label() }
+    HostContext {
+        mounts: Mounts::parse(&read_file::read_proc("/proc/self/mountinfo")),
+        uid_map,
+        gid_map,
+        label: label(),
+    }
 }
 
 /// Who PID 1 is, where it does not answer and is ours all the same: its ids stand in the open.
@@ -74,7 +79,7 @@ pub fn facts_of(facts: Facts, (uid, gid, groups): (Uid, Gid, Vec<Gid>)) -> Facts
 }
 
 fn text(path: &str) -> String {
-    String::from_utf8_lossy(&read_file::proc(path)).into_owned()
+    String::from_utf8_lossy(&read_file::read_proc(path)).into_owned()
 }
 
 /// SELinux and AppArmor say here who we are to them; `unconfined` is nobody special.

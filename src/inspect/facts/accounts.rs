@@ -95,7 +95,7 @@ fn contents(fd: OwnedFd, size: u64) -> Option<Vec<u8>> {
         return None;
     }
     let most = usize::try_from(MAX_ACCOUNTS).ok()?;
-    let bytes = read_file::regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
+    let bytes = read_file::read_regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
     (bytes.len() <= most).then_some(bytes)
 }
 

@@ -61,7 +61,7 @@ pub fn read(config: &Config) -> Facts {
         free_ports_from: free_ports_from(),
         cwd_is_there: std::env::current_dir().is_ok(),
         proc_mounted: process.proc_mounted,
-        dev_null: dev_null::is_there(),
+        dev_null: dev_null::exists(),
         uid: process.uid,
         gid: process.gid,
         groups: process.groups,
@@ -109,7 +109,7 @@ fn variables() -> Vec<String> {
 
 /// Returns the lowest port that anybody may bind.
 pub fn free_ports_from() -> Option<u16> {
-    let text = crate::sys::read_file::proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let text = crate::sys::read_file::read_proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     String::from_utf8_lossy(&text).trim().parse().ok()
 }
 

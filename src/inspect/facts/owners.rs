@@ -23,8 +23,8 @@ pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf
     let files = files.into_iter().filter(|path| path.exists());
     // Also those that only another user may look at: whoever may change that may put another one there.
     let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
-    let files = files.into_iter().map(|path| (owners::way(&path).found, path));
-    let whole = whole.into_iter().map(|path| (owners::whole(&path), path));
+    let files = files.into_iter().map(|path| (owners::follow(&path).found, path));
+    let whole = whole.into_iter().map(|path| (owners::check_entry(&path), path));
     files.chain(whole).filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn resolved(config: &Config, found: &Found, search: &Search) -> BTree
     let entries = search.container.iter().chain(&search.default).map(|entry| &entry.path);
     let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
     let all = all.collect::<BTreeSet<_>>().into_iter();
-    let resolved = all.map(|path| (path.clone(), owners::way(path))).filter(|(_, way)| !way.links.is_empty());
+    let resolved = all.map(|path| (path.clone(), owners::follow(path))).filter(|(_, way)| !way.links.is_empty());
     resolved.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
 }
 
@@ -51,7 +51,7 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search 
     let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
-            let way = owners::way(&path);
+            let way = owners::follow(&path);
             PathEntry { path, file_owners: way.found, end: way.end }
         }
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },

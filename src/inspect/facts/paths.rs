@@ -44,7 +44,7 @@ fn look(path: &Path) -> PathFact {
     let fd = match open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(fd) => fd,
         Err(Errno::ENOENT) => return PathFact::Missing(nearest(path)),
-        Err(errno) => return PathFact::Unknown(access::word(Err(errno))),
+        Err(errno) => return PathFact::Unknown(access::access_of(Err(errno))),
     };
     let Ok(stat) = fstat(&fd) else { return PathFact::Unknown(Access::Unfit) };
     PathFact::Found {

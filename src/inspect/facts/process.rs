@@ -29,7 +29,7 @@ pub(super) struct Process {
 
 /// Asks.
 pub(super) fn read() -> Process {
-    let text = read_file::proc("/proc/self/status");
+    let text = read_file::read_proc("/proc/self/status");
     let status = Status::parse(&text);
     let (uid_map, gid_map) = id_maps();
     // The file says "allow" wherever everything is mapped: only a user namespace of one's own can have denied it.
@@ -44,11 +44,11 @@ pub(super) fn read() -> Process {
         no_new_privs: status.no_new_privs.unwrap_or_else(|| nix::sys::prctl::get_no_new_privs().unwrap_or_default()),
         uid_map,
         gid_map,
-        setgroups_denied: may_be_denied && read_file::proc("/proc/self/setgroups").trim_ascii() == b"deny",
+        setgroups_denied: may_be_denied && read_file::read_proc("/proc/self/setgroups").trim_ascii() == b"deny",
         pid_one: getpid().as_raw() == 1,
         proc_mounted: !text.is_empty(),
         umask: status.umask.unwrap_or_else(umask_by_asking),
-        oom_score_adj: number(&read_file::proc("/proc/self/oom_score_adj")).unwrap_or_default(),
+        oom_score_adj: number(&read_file::read_proc("/proc/self/oom_score_adj")).unwrap_or_default(),
     }
 }
 

@@ -193,7 +193,7 @@ impl Lookup {
         match access::check(path, AccessFlags::X_OK) {
             Ok(()) => {}
             Err(Errno::EACCES | Errno::EPERM) => {
-                return match obstacle::behind(Errno::EACCES, path) {
+                return match obstacle::explain(Errno::EACCES, path) {
                     Obstacle::NoExecMount => ProgramFact::NoExec(path.to_owned()),
                     Obstacle::NoExecuteBit(_) | Obstacle::Directory | Obstacle::NoFile => {
                         ProgramFact::NotExecutable(path.to_owned())
@@ -229,8 +229,9 @@ impl Lookup {
 
     /// What an interpreter or a loader shows. Each is looked at once, however many programs need it.
     fn in_needed(&mut self, head: &[u8]) -> Option<Obstacle> {
-        let path = interpreter::named(head)?;
-        let why = self.interpreters.entry(path.clone()).or_insert_with(|| obstacle::shown_by(&path)).clone()?;
+        let path = interpreter::interpreter_of(head)?;
+        let why =
+            self.interpreters.entry(path.clone()).or_insert_with(|| obstacle::visible_from_outside(&path)).clone()?;
         Some(Obstacle::Needs { path, why: Box::new(why) })
     }
 }
@@ -270,7 +271,7 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePerm
 /// one is passed over.
 fn closed(path: &Path, named: &Path) -> Option<FilePermissions> {
     let meta = path.metadata().ok()?;
-    let is_open = meta.mode() & 0o001 != 0 || xattr::has_more_users(path);
+    let is_open = meta.mode() & 0o001 != 0 || xattr::has_acl(path);
     let seen = || FilePermissions {
         path: named.to_owned(),
         uid: Uid(meta.uid()),
@@ -284,7 +285,7 @@ fn closed(path: &Path, named: &Path) -> Option<FilePermissions> {
 /// in the directory that the service begins in.
 fn needed(program: &Path, directory: &Path) -> Vec<PathBuf> {
     let next = |program: &PathBuf| {
-        let named = obstacle::head(program).and_then(|head| interpreter::named(&head));
+        let named = obstacle::head(program).and_then(|head| interpreter::interpreter_of(&head));
         named.map(|named| directory.join(named))
     };
     std::iter::successors(next(&program.to_owned()), next).take(obstacle::MAX_INTERPRETERS).collect()

@@ -5,11 +5,11 @@ use nix::sys::stat::SFlag;
 
 use crate::config::values::Uid;
 use crate::plan::facts::{StdioFact, StdioKind};
-use crate::sys::{descriptors, early_descriptors};
+use crate::sys::{descriptors, stdio_at_start};
 
 /// Looks at all three.
 pub(super) fn read() -> [StdioFact; 3] {
-    [0, 1, 2].map(|fd| match descriptors::stat_of(fd).filter(|_| !early_descriptors::was_closed(fd)) {
+    [0, 1, 2].map(|fd| match descriptors::stat_of(fd).filter(|_| !stdio_at_start::was_closed(fd)) {
         Some(stat) => StdioFact {
             kind: kind(&stat, || descriptors::is_terminal(fd)),
             uid: Uid(stat.st_uid),

@@ -128,7 +128,7 @@ pub(super) fn read_regular(fd: OwnedFd, stat: &FileStat) -> Content {
         return Content::TooLarge(size);
     }
     let executable = stat.st_mode & 0o111 != 0;
-    match read_file::regular(&File::from(fd), usize::try_from(size).unwrap_or_default(), MAX_FILE) {
+    match read_file::read_regular(&File::from(fd), usize::try_from(size).unwrap_or_default(), MAX_FILE) {
         Ok(bytes) if bytes.len() > MAX_FILE => Content::TooLarge(bytes.len() as u64), // grew while we read
         Ok(bytes) => Content::File { bytes, executable },
         Err(error) => Content::Unreadable(

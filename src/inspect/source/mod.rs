@@ -94,7 +94,7 @@ pub struct Read {
 impl Read {
     /// Reads what [`read`] would; with `trust`, only if all of it may be trusted.
     pub fn again(place: &Where, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
-        if let Some(stranger) = trust.and_then(|trust| owners::not_roots(&paths(place, env), trust)) {
+        if let Some(stranger) = trust.and_then(|trust| owners::first_untrusted(&paths(place, env), trust)) {
             return Self { stranger: Some(stranger), ..Self::default() };
         }
         let (container, trees) = read_files(place, env);

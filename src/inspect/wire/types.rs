@@ -10,7 +10,7 @@ use crate::plan::facts::{
     Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search,
 };
 use crate::plan::obstacle::{FilePermissions, Obstacle};
-use crate::sys::obstacle::HERE;
+use crate::sys::obstacle::NATIVE_ARCHITECTURE;
 
 /// A word of our own: the other side has the same.
 impl Wire for &'static str {
@@ -26,7 +26,7 @@ impl Wire for &'static str {
 
 /// Every word that a field of ours can be; `""` is the key of a service's command.
 fn words() -> impl Iterator<Item = &'static str> {
-    KINDS.into_iter().chain(HELPER_KEYS).chain([HERE.0, ""])
+    KINDS.into_iter().chain(HELPER_KEYS).chain([NATIVE_ARCHITECTURE.0, ""])
 }
 
 macro_rules! structs {
@@ -141,7 +141,7 @@ mod tests {
         let path = PathBuf::from(bytes(b"/caf\xe9/\xff"));
         let (uid, gid, mode) = (Uid(7), Gid(u32::MAX - 1), 0o4755);
         let seen = FilePermissions { path: path.clone(), uid, gid, mode };
-        let architecture = Obstacle::Architecture { built_for: "s390x".to_owned(), here: HERE.0 };
+        let architecture = Obstacle::Architecture { built_for: "s390x".to_owned(), here: NATIVE_ARCHITECTURE.0 };
         let why = Obstacle::Needs { path: path.clone(), why: Box::new(architecture) };
         let refused = ProgramFact::Refused { program: path.clone(), why };
         let keys = HELPER_KEYS.into_iter().chain([""]);

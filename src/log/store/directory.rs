@@ -17,8 +17,8 @@ use crate::log::clock::{LAST, Timestamp};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
-use crate::sys::files::resolve::{self, Reached, Unreachable};
-use crate::sys::files::stat::Kind;
+use crate::sys::files::resolve::{self, Resolved, Unreachable};
+use crate::sys::files::stat::FileKind;
 
 /// Never follows a link, never blocks on a FIFO, never gets a controlling terminal.
 pub const SAFE_FLAGS: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
@@ -60,11 +60,11 @@ impl Directory {
             Some(why) => io::Error::other(format!("{}: {why}", lost.at)),
             None => lost.cause,
         };
-        let found = match resolve::reach(kernel, path).map_err(error_of)? {
-            Reached::Found(found) => found,
-            Reached::Missing(parent, names) => resolve::make(kernel, parent, &names).map_err(error_of)?,
+        let found = match resolve::resolve(kernel, path).map_err(error_of)? {
+            Resolved::Found(found) => found,
+            Resolved::Missing(parent, names) => resolve::create_missing(kernel, parent, &names).map_err(error_of)?,
         };
-        if found.stat.kind != Kind::Directory {
+        if found.stat.kind != FileKind::Directory {
             return Err(Errno::ENOTDIR.into());
         }
         let handle = Beneath::list_pinned(&found.handle)?;

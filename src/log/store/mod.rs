@@ -25,7 +25,7 @@ use super::split::MAX_FILE_LINE;
 use super::writer_report::WriterReport;
 use crate::config::service::LogDirectory;
 use crate::error::cause_words;
-use crate::sys::privilege::{FilesOf, with_files_of};
+use crate::sys::privilege::{FileUser, with_file_user};
 use crate::text::shown;
 
 /// While more than this waits, the pipes are not read.
@@ -43,7 +43,7 @@ pub struct Store {
     /// The service's name, for our messages.
     service: String,
     config: LogDirectory,
-    user: Rc<FilesOf>,
+    user: Rc<FileUser>,
     directory: Option<Directory>,
     current: Option<Current>,
     /// Bytes to write, from the beginning of the line in which the last write ended.
@@ -78,7 +78,7 @@ struct WriteFailure {
 
 impl Store {
     /// Returns a store that has opened nothing yet.
-    pub fn new(service: &str, config: LogDirectory, user: FilesOf) -> Self {
+    pub fn new(service: &str, config: LogDirectory, user: FileUser) -> Self {
         Self {
             service: service.to_owned(),
             config,
@@ -111,7 +111,7 @@ impl Store {
             return Ok(());
         }
         let user = Rc::clone(&self.user);
-        match with_files_of(&user, || self.ensure_open(now)).and_then(|done| done) {
+        match with_file_user(&user, || self.ensure_open(now)).and_then(|done| done) {
             Err(cause) if !is_transient(&cause) => {
                 Err(format!("cannot write {}: {}", self.current_path(), cause_words(&cause)))
             }
@@ -168,7 +168,7 @@ impl Store {
         if self.prune_at.is_some_and(|at| at <= now.at) {
             let user = Rc::clone(&self.user);
             // If that fails, the next write reports the error.
-            let _pruned = with_files_of(&user, || self.prune(now));
+            let _pruned = with_file_user(&user, || self.prune(now));
         }
     }
 
@@ -180,7 +180,7 @@ impl Store {
     /// Compresses the next chunk.
     pub fn compress_piece(&mut self) {
         let user = Rc::clone(&self.user);
-        let packed = with_files_of(&user, || {
+        let packed = with_file_user(&user, || {
             let Some(directory) = &self.directory else { return Ok(None) };
             match (self.compressor.take(), self.uncompressed.pop()) {
                 (Some(compressor), next) => {
@@ -212,7 +212,7 @@ impl Store {
         }
         if let (Some(compressor), Some(directory)) = (self.compressor.take(), &self.directory) {
             let user = Rc::clone(&self.user);
-            let _given_up = with_files_of(&user, || compressor.discard(directory));
+            let _given_up = with_file_user(&user, || compressor.discard(directory));
         }
         let lost = self.waiting.get(self.written..).unwrap_or_default();
         if let Some(write_error) = self.write_error.as_ref().filter(|_| !lost.is_empty()) {
@@ -226,7 +226,7 @@ impl Store {
     /// Runs `work` with the rights of the service's user, and reports when it begins to fail and when it succeeds again.
     fn attempt(&mut self, now: Now, work: impl FnOnce(&mut Self, Now) -> io::Result<()>) {
         let user = Rc::clone(&self.user);
-        let done = with_files_of(&user, || work(self, now)).and_then(|done| done);
+        let done = with_file_user(&user, || work(self, now)).and_then(|done| done);
         self.compact();
         match (done, &mut self.write_error) {
             (Ok(()), None) => {}

@@ -21,8 +21,8 @@ fn config(path: &Path, max_size: u64) -> LogDirectory {
     LogDirectory { path: path.into(), max_size, keep: 1_000_000, max_age: None, compress: false }
 }
 
-fn ourselves() -> FilesOf {
-    FilesOf::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None)
+fn ourselves() -> FileUser {
+    FileUser::new(Uid(geteuid().as_raw()), Gid(getegid().as_raw()), None)
 }
 
 fn store(config: LogDirectory) -> Store {

@@ -102,7 +102,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::input()?, recent: Recent::default() })
+        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::open_input()?, recent: Recent::default() })
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and

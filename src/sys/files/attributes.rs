@@ -1,5 +1,5 @@
-//! [`Attributes`]: what decides whether an open file can be read whole and replaced. Unlike [`super::stat`] it asks for
-//! size and attributes, and needs no [`super::kernel::Kernel`]. Must not know who asks.
+//! [`Attributes`]: what decides whether an open file can be read whole and replaced. Unlike [`super::stat`] it includes
+//! size and attributes, and needs no [`super::kernel::Kernel`]. Must not know what it is used for.
 
 use std::os::fd::BorrowedFd;
 
@@ -10,24 +10,24 @@ use nix::sys::stat::fstat;
 
 use super::stat::raw_statx;
 
-/// What statx(2) says of an open file.
+/// The attributes of an open file (statx(2)).
 #[derive(Clone, Copy, Debug)]
 pub struct Attributes {
     /// Type and permission bits.
     pub mode: u32,
     /// Group id.
     pub gid: u32,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The mount that it lies on; `None` before Linux 5.8.
+    /// Its mount id; `None` before Linux 5.8.
     pub mount: Option<u64>,
     /// `chattr +i` or `+a`: not even root can replace it.
     pub immutable: bool,
 }
 
 impl Attributes {
-    /// Returns those of `fd`. Where statx(2) is not there (before 4.11) or refused by a seccomp profile older than it,
-    /// what fstat(2) knows.
+    /// Returns those of `fd`. If statx(2) is missing (before 4.11) or blocked by a seccomp profile older than it, those that
+    /// fstat(2) returns.
     ///
     /// # Errors
     /// The kernel's.
@@ -46,7 +46,7 @@ impl Attributes {
 fn by_statx(fd: BorrowedFd<'_>) -> Result<Attributes, Errno> {
     let wanted = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let out = raw_statx(fd, c"", AtFlags::AT_EMPTY_PATH, wanted)?;
-    // The attributes are bits of a number of another sign here.
+    // The attribute bits have another integer type here.
     let frozen = (libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_APPEND) as u64;
     Ok(Attributes {
         mode: u32::from(out.stx_mode),

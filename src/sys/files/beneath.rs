@@ -1,5 +1,5 @@
-//! [`Beneath`]: from an open directory to its entries, never through a link, never out of the tree and, unless asked,
-//! never onto another mount. `openat2` where it can be used; else one component at a time with the mount compared.
+//! [`Beneath`]: opens entries of an open directory, never through a link, never outside of the tree and, unless requested,
+//! never on another mount. With `openat2` if possible; else one component at a time, comparing the mount.
 //! Must not know what the handles are for.
 
 use std::ffi::{CStr, CString};
@@ -13,16 +13,16 @@ use nix::sys::stat::Mode;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::stat::mount_of;
 
-/// How entries are reached.
+/// How entries are opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Beneath {
-    /// Which calls can be used.
+    /// Which system calls can be used.
     pub kernel: Kernel,
     /// Whether other mounts are entered.
     pub mounts: Mounts,
 }
 
-/// What happens at the border of a mount.
+/// What happens at a mount point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mounts {
     /// `EXDEV`.
@@ -31,43 +31,42 @@ pub enum Mounts {
     Cross,
 }
 
-/// A handle that pins the entry itself, a link too: nothing is opened, so no device, FIFO or lease notices.
+/// Flags of a handle that pins the entry itself, also a link: O_PATH does not open devices, FIFOs or break leases.
 const PIN: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
-/// A handle that can be listed. Only a directory answers it, and opening one has no side effects.
+/// Flags of a handle that can be listed. Only directories can be opened with it, which has no side effects.
 const LIST: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
 
-/// A rename elsewhere can make openat2 give up (EAGAIN) although nothing is wrong.
+/// Attempts of openat2, which fails with EAGAIN if something is renamed meanwhile.
 const ATTEMPTS: usize = 64;
 
 /// The kernel takes no path of 4096 bytes or more (PATH_MAX, with its NUL).
 const PATH_BYTES: usize = 4000;
 
 impl Beneath {
-    /// Pins an entry, whatever it is.
+    /// Pins an entry of any type.
     ///
-    /// `mount` is the mount of `directory`; without openat2 it is what the entry's is compared with.
+    /// `mount` is the mount id of `directory`; without openat2 the entry's is compared with it.
     pub fn pin(&self, directory: BorrowedFd<'_>, mount: Option<u64>, name: &CStr) -> io::Result<OwnedFd> {
         self.open(directory, mount, name, PIN)
     }
 
-    /// Opens a directory so that it can be listed.
+    /// Opens a directory for listing.
     ///
     /// # Errors
-    /// `ENOTDIR` or `ELOOP` if it is none, `EXDEV` if it is a mount, `EACCES` if it may not be read.
+    /// `ENOTDIR` or `ELOOP` if it is not a directory, `EXDEV` if it is a mount point, `EACCES` if it may not be read.
     pub fn list(&self, directory: BorrowedFd<'_>, mount: Option<u64>, name: &CStr) -> io::Result<OwnedFd> {
         self.open(directory, mount, name, LIST)
     }
 
-    /// Opens what a pinned directory holds so that it can be listed: `.` of a handle is the same directory, whatever
-    /// has become of its name.
+    /// Opens a pinned directory for listing: `.` of a handle is the same directory, even if its name was replaced.
     pub fn list_pinned(pin: impl AsFd) -> io::Result<OwnedFd> {
         Ok(openat(pin, c".", LIST, Mode::empty())?)
     }
 
-    /// Pins a directory several levels down. The caller compares what it gets with what it knows: a name in between
-    /// may have been given to another directory.
+    /// Pins a directory several levels down. The caller must check its identity: a name in between may have been given to
+    /// another directory.
     pub fn descend(&self, from: BorrowedFd<'_>, mount: Option<u64>, names: &[&CStr]) -> io::Result<OwnedFd> {
         let mut here: Option<OwnedFd> = None;
         let mut rest = names;
@@ -91,7 +90,7 @@ impl Beneath {
 
     fn open(&self, directory: BorrowedFd<'_>, mount: Option<u64>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
         if self.kernel.openat2 {
-            return self.guarded(directory, path, flags);
+            return self.open_with_openat2(directory, path, flags);
         }
         let handle = openat(directory, path, flags, Mode::empty())?;
         match self.mounts {
@@ -101,7 +100,7 @@ impl Beneath {
         }
     }
 
-    fn guarded(&self, directory: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
+    fn open_with_openat2(&self, directory: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
         let inside = ResolveFlag::RESOLVE_BENEATH
             | ResolveFlag::RESOLVE_NO_SYMLINKS
             | ResolveFlag::RESOLVE_NO_MAGICLINKS

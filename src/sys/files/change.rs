@@ -1,4 +1,4 @@
-//! Owner and mode, changed through a handle: what was looked at is what is changed. Must not know why.
+//! Owner and mode, changed through a handle, so that the checked file is the changed one. Must not know why.
 #![allow(unsafe_code)] // fchmodat2(2) is wrapped by neither nix nor std
 
 use std::io;
@@ -15,26 +15,26 @@ use nix::unistd::{Gid as NixGid, Uid as NixUid, fchownat};
 use crate::config::values::Uid;
 use crate::plan::Owner;
 use crate::sys::files::kernel::Kernel;
-use crate::sys::files::stat::{Kind, Stat};
+use crate::sys::files::stat::{FileKind, Stat};
 
-/// Changes owner and group of what a handle holds; of a link itself.
+/// Changes owner and group of the file of a handle; of a link itself.
 ///
-/// Never call it for an owner that fits already: even then the kernel clears setuid bits and file capabilities
+/// Never call it for an owner that is right already: even then the kernel clears setuid bits and file capabilities
 /// (SECURITY 1.1).
 pub fn owner(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: Owner) -> io::Result<()> {
     let (uid, gid) = (Some(NixUid::from_raw(to.uid.0)), Some(NixGid::from_raw(to.gid.0)));
     if kernel.chown_by_handle {
         return Ok(fchownat(handle, c"", uid, gid, AtFlags::AT_EMPTY_PATH)?);
     }
-    if stat.kind == Kind::Link {
+    if stat.kind == FileKind::Link {
         return Err(Errno::ENOSYS.into()); // what /proc does with the handle of a link differs between kernels
     }
     Ok(fchownat(nix::fcntl::AT_FDCWD, &by_proc(handle)?, uid, gid, AtFlags::empty())?)
 }
 
-/// Changes the permission bits of what a handle holds. Links have none: `ENOTSUP`.
+/// Changes the permission bits of the file of a handle. Links have none: `ENOTSUP`.
 pub fn mode(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: u32) -> io::Result<()> {
-    if stat.kind == Kind::Link {
+    if stat.kind == FileKind::Link {
         return Err(Errno::ENOTSUP.into());
     }
     if kernel.fchmodat2 {
@@ -49,8 +49,8 @@ pub fn mode(kernel: Kernel, handle: BorrowedFd<'_>, stat: &Stat, to: u32) -> io:
     Ok(fchmodat(nix::fcntl::AT_FDCWD, &by_proc(handle)?, bits, FchmodatFlags::FollowSymlink)?)
 }
 
-/// Gives a directory its owner and its mode, each only if it differs, with as few capabilities as can be: `CHOWN`
-/// suffices. Returns whether anything was changed.
+/// Sets owner and mode of a directory, each only if it differs, with as few capabilities as possible: `CHOWN` is enough.
+/// Returns whether anything was changed.
 pub fn directory(
     kernel: Kernel,
     handle: BorrowedFd<'_>,
@@ -62,7 +62,7 @@ pub fn directory(
     let wrong_mode = bits.filter(|bits| *bits != stat.mode);
     if let Some(bits) = wrong_mode {
         match mode(kernel, handle, stat, bits) {
-            // Without FOWNER only an owner may: be it for a moment.
+            // Without FOWNER only the owner may: root becomes the owner for a moment.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) && stat.uid != Uid::ROOT => {
                 owner(kernel, handle, stat, Owner { uid: Uid::ROOT, gid: stat.gid })?;
                 let changed = mode(kernel, handle, stat, bits);
@@ -83,7 +83,7 @@ pub fn owner_of(stat: &Stat) -> Owner {
     Owner { uid: stat.uid, gid: stat.gid }
 }
 
-/// The handle's name in `/proc`, where that is procfs and not a directory that looks like it.
+/// Returns the handle's path in `/proc`, if that is procfs and not a directory with that name.
 pub(super) fn by_proc(handle: BorrowedFd<'_>) -> io::Result<PathBuf> {
     if statfs("/proc")?.filesystem_type() != PROC_SUPER_MAGIC {
         return Err(Errno::ENOSYS.into());

@@ -1,5 +1,5 @@
-//! How many descriptors are open. Must not know what they are.
-#![allow(unsafe_code)] // asks about numbers that may not be open: no safe handle can stand for such a one
+//! The number of open descriptors. Must not know what they are.
+#![allow(unsafe_code)] // checks numbers that may not be open, which have no safe handle
 
 use nix::libc;
 

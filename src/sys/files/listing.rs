@@ -1,5 +1,5 @@
-//! Reading a directory in large pieces without an allocation for each name (getdents64(2)). Must not know what is done
-//! with the names.
+//! Reads directories in large chunks without an allocation for each name (getdents64(2)). Must not know what is done with
+//! the names.
 #![allow(unsafe_code)] // getdents64(2) is wrapped by neither nix nor std
 
 use std::ffi::CStr;
@@ -9,33 +9,33 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// Bytes read at once: some 2,000 names. What one thread of a walk holds, whatever the size of the directory.
+/// Bytes read at once: about 2,000 names. The memory of one thread of a walk, whatever the size of the directory.
 pub const BUFFER: usize = 64 * 1024;
 
-/// One read's worth of names.
+/// The entries of one read.
 #[derive(Debug)]
 pub struct Listing {
     buffer: Vec<u8>,
     filled: usize,
 }
 
-/// An entry as the directory names it; what it *is* has to be asked, this is a hint.
+/// An entry of a directory. Its type is only a hint: another file may have the name by now.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct DirEntry<'a> {
     /// Its name; [`crate::sys::files::name::is_entry`] holds.
     pub name: &'a CStr,
-    /// What the directory says it is.
-    pub hint: Hint,
+    /// Its type, as the directory says.
+    pub hint: TypeHint,
 }
 
-/// `d_type`, as far as it steers the walk.
+/// `d_type`, as far as the walk needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
+pub enum TypeHint {
     /// `DT_DIR`.
     Directory,
     /// Any other type.
     Other,
-    /// `DT_UNKNOWN`: this file system does not say.
+    /// `DT_UNKNOWN`: this file system does not report types.
     Unknown,
 }
 
@@ -45,7 +45,7 @@ impl Listing {
         Self { buffer: vec![0; BUFFER], filled: 0 }
     }
 
-    /// Reads the next piece of a directory; `false` at its end.
+    /// Reads the next chunk of a directory; `false` at its end.
     pub fn read(&mut self, directory: BorrowedFd<'_>) -> io::Result<bool> {
         self.filled = 0;
         // SAFETY: the buffer is ours, as long as told, and outlives the call.
@@ -56,13 +56,13 @@ impl Listing {
         Ok(self.filled > 0)
     }
 
-    /// Returns whether the last read brought so much that more is to be expected.
-    pub fn was_large(&self) -> bool {
+    /// Returns whether the last read filled so much of the buffer that there may be more.
+    pub fn may_have_more(&self) -> bool {
         self.filled > self.buffer.len() / 2
     }
 
-    /// Returns the entries of the last read, without `.` and `..` and without what cannot be a name.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    /// Returns the entries of the last read, without `.` and `..` and invalid names.
+    pub fn entries(&self) -> impl Iterator<Item = DirEntry<'_>> {
         Entries { rest: self.buffer.get(..self.filled).unwrap_or_default() }
     }
 }
@@ -83,9 +83,9 @@ const TYPE_AT: usize = 18;
 const NAME_AT: usize = 19;
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
+    type Item = DirEntry<'a>;
 
-    fn next(&mut self) -> Option<Entry<'a>> {
+    fn next(&mut self) -> Option<DirEntry<'a>> {
         loop {
             let length = self.rest.get(LENGTH_AT..TYPE_AT)?;
             let length = usize::from(u16::from_ne_bytes(length.try_into().ok()?));
@@ -95,11 +95,11 @@ impl<'a> Iterator for Entries<'a> {
             let name = CStr::from_bytes_until_nul(record.get(NAME_AT..)?).ok()?;
             if crate::sys::files::name::is_entry(name) {
                 let hint = match kind {
-                    libc::DT_DIR => Hint::Directory,
-                    libc::DT_UNKNOWN => Hint::Unknown,
-                    _ => Hint::Other,
+                    libc::DT_DIR => TypeHint::Directory,
+                    libc::DT_UNKNOWN => TypeHint::Unknown,
+                    _ => TypeHint::Other,
                 };
-                return Some(Entry { name, hint });
+                return Some(DirEntry { name, hint });
             }
         }
     }

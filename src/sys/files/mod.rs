@@ -1,16 +1,16 @@
-//! File work that stays where it was told to: handles instead of paths, never a followed link, never a second look-up
-//! between looking and changing. What all root-phase file work is made of; must not know what it is done for.
+//! Safe file operations: handles instead of paths, no link followed, no second look-up of a name between check and change.
+//! All file operations of the root phase use them; must not know what they are used for.
 //!
-//! - [`resolve`]: from `/` to a declared path, with links followed only where nobody but root could have put them.
+//! - [`resolve`]: from `/` to a declared path, following links only where only root could have put them.
 //! - [`beneath`]: from an open directory to an entry of it, or several levels down.
-//! - [`stat`], [`change`], [`listing`]: look at, change and list what a handle holds.
+//! - [`stat`], [`change`], [`listing`]: stat, change and list the file of a handle.
 //! - [`attributes`]: what decides whether an open file can be replaced.
-//! - [`kernel`]: which of the newer calls can be used here; each has a fallback that is as safe.
-//! - [`placed`]: who could have put a file where it stands.
-//! - [`pseudo`]: which file systems are the kernel's own.
+//! - [`kernel`]: which of the newer system calls can be used; each has a fallback that is as safe.
+//! - [`placed`]: who could have put a file where it is.
+//! - [`pseudo`]: kernel file systems (procfs, sysfs …).
 //! - [`descriptors`]: how many are open.
-//! - [`remove`]: unlink a small tree of our own.
-//! - [`socket`]: bind a unix socket in an open directory; [`umask`]: the mode of what is made.
+//! - [`remove`]: removes a small tree of our own.
+//! - [`socket`]: binds a unix socket in an open directory; [`umask`]: the umask while files are created.
 
 pub mod attributes;
 pub mod beneath;
@@ -20,7 +20,7 @@ pub mod kernel;
 pub mod listing;
 pub mod name;
 pub mod owners;
-pub mod placed;
+pub mod placed_by;
 pub mod pseudo;
 pub mod remove;
 pub mod resolve;

@@ -1,18 +1,18 @@
-//! Names of entries: what may be one, and the `*` `?` patterns of `clean`. Pure.
+//! Names of entries: which are valid, and the `*` `?` patterns of `clean`. Pure.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Returns whether a name that a directory listing gave can be the name of an entry. A damaged or hostile file system
-/// may say anything; a `/` in it would make one component into several.
+/// may return anything; a `/` in it would turn one component into several.
 pub fn is_entry(name: &CStr) -> bool {
     let bytes = name.to_bytes();
     !bytes.is_empty() && bytes != b"." && bytes != b".." && !bytes.contains(&b'/')
 }
 
-/// Returns the components of an absolute path, or what is wrong with it. `..` is no component of a declared path: what
-/// it means depends on links.
+/// Returns the components of an absolute path, or what is wrong with it. `..` is not allowed: its
+/// meaning depends on links.
 pub fn components(path: &Path) -> Result<Vec<CString>, &'static str> {
     if !path.is_absolute() {
         return Err("it is not absolute");
@@ -28,9 +28,9 @@ pub fn components(path: &Path) -> Result<Vec<CString>, &'static str> {
 }
 
 /// Returns whether `name` is matched by `pattern`: `*` is any run of bytes, `?` any one, everything else itself. A
-/// leading dot is nothing special: `clean = ["*"]` means everything.
+/// leading dot is not special: `clean = ["*"]` means everything.
 ///
-/// Time is at most `pattern × name`: only the last `*` is ever tried again.
+/// Time is at most `pattern × name`: only the last `*` is retried.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

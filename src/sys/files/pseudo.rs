@@ -1,12 +1,12 @@
-//! File systems that hold no files: what the kernel shows of itself. Must not know who asks.
+//! Kernel file systems: interfaces of the kernel without files on a disk. Must not know what this is used for.
 
 use std::os::fd::AsFd;
 
 use nix::libc;
 use nix::sys::statfs::{FsType, fstatfs};
 
-/// Their magic numbers (statfs(2), linux/magic.h). tmpfs, devtmpfs and overlay hold files of people's and are not here.
-const KERNELS: [FsType; 13] = [
+/// Their magic numbers (statfs(2), linux/magic.h). tmpfs, devtmpfs and overlay contain users' files and are not listed.
+const MAGIC_NUMBERS: [FsType; 13] = [
     FsType(libc::PROC_SUPER_MAGIC),
     FsType(libc::CGROUP_SUPER_MAGIC),
     FsType(libc::CGROUP2_SUPER_MAGIC),
@@ -22,9 +22,9 @@ const KERNELS: [FsType; 13] = [
     FsType(0xde5e_81e4), // efivarfs
 ];
 
-/// Returns whether what a handle holds lies on such a file system.
-pub fn is_kernels(handle: impl AsFd) -> bool {
-    fstatfs(handle).is_ok_and(|found| KERNELS.contains(&found.filesystem_type()))
+/// Returns whether the file of a handle is on such a file system.
+pub fn is_kernel_filesystem(handle: impl AsFd) -> bool {
+    fstatfs(handle).is_ok_and(|found| MAGIC_NUMBERS.contains(&found.filesystem_type()))
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn proc_is_one_and_a_temporary_directory_is_none() {
-        assert!(is_kernels(File::open("/proc/self").unwrap()));
-        assert!(!is_kernels(File::open(std::env::temp_dir()).unwrap()));
+        assert!(is_kernel_filesystem(File::open("/proc/self").unwrap()));
+        assert!(!is_kernel_filesystem(File::open(std::env::temp_dir()).unwrap()));
     }
 }

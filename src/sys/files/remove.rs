@@ -1,4 +1,4 @@
-//! Removing what an earlier life left: an entry of an open directory with all below it, by handles, never through a
+//! Removes leftovers of an earlier boot: an entry of an open directory with everything below it, by handles, never through a
 //! link, never on another mount (RUSTSEC-2023-0018). Must not know whose it is: the caller has decided that.
 
 use std::ffi::{CStr, CString};
@@ -12,11 +12,11 @@ use crate::sys::files::beneath::Beneath;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::stat::mount_of;
 
-/// What we leave behind is a few levels deep; more than this is not ours. Also bounds descriptors.
+/// Our leftovers are a few levels deep; deeper trees are not ours. Also bounds descriptors.
 const MAX_DEPTH: usize = 16;
 
-/// Removes an entry; a directory with all that is in it.
-pub fn entry(beneath: Beneath, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+/// Removes an entry; a directory with its contents.
+pub fn remove_entry(beneath: Beneath, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => return Ok(()),
         Err(Errno::EISDIR | Errno::EPERM) => {} // EPERM is what POSIX wants for a directory
@@ -28,8 +28,8 @@ pub fn entry(beneath: Beneath, directory: BorrowedFd<'_>, name: &CStr) -> io::Re
     Ok(unlinkat(directory, name, UnlinkatFlags::RemoveDir)?)
 }
 
-/// Removes all that is in an open directory, which must be open for listing.
-pub fn inside(beneath: Beneath, directory: BorrowedFd<'_>) -> io::Result<()> {
+/// Removes the contents of a directory that is open for listing.
+pub fn remove_contents(beneath: Beneath, directory: BorrowedFd<'_>) -> io::Result<()> {
     contents(beneath, directory, mount_of(beneath.kernel, directory)?, 1)
 }
 
@@ -37,7 +37,7 @@ fn contents(beneath: Beneath, directory: BorrowedFd<'_>, mount: u64, depth: usiz
     if depth > MAX_DEPTH {
         return Err(Errno::ENAMETOOLONG.into());
     }
-    // Names are taken first: removing while listing may skip some.
+    // All names are read first: removing while listing may skip some.
     let mut names: Vec<CString> = Vec::new();
     let mut listing = Listing::new();
     while listing.read(directory)? {

@@ -1,5 +1,5 @@
-//! Binding a unix socket in a held directory: bind(2) takes paths only, and a path may lead elsewhere by then. Must not
-//! know who listens.
+//! Binds a unix socket in an open directory: bind(2) takes only paths, and a path may be another directory by then. Must not
+//! know what the socket is for.
 
 use std::ffi::CStr;
 use std::io;
@@ -15,18 +15,18 @@ use nix::unistd::fchdir;
 use crate::sys::files::change::by_proc;
 use crate::sys::files::umask::Umask;
 
-/// Makes a socket and binds it to a name in this directory, where nothing may stand yet. Its mode is 0666: who connects or
-/// sends is told by credentials.
+/// Creates a socket and binds it to a name in this directory, which must not exist. Its mode is 0666: peers are identified
+/// by their credentials.
 ///
 /// # Errors
 /// The kernel's answer.
-pub fn bound(directory: BorrowedFd<'_>, name: &CStr, kind: SockType, flags: SockFlag) -> io::Result<OwnedFd> {
+pub fn bind_new(directory: BorrowedFd<'_>, name: &CStr, kind: SockType, flags: SockFlag) -> io::Result<OwnedFd> {
     let socket = socket(AddressFamily::Unix, kind, flags | SockFlag::SOCK_CLOEXEC, None)?;
     bind_at(&socket, directory, name)?;
     Ok(socket)
 }
 
-/// As [`bound`], for a socket that is there.
+/// As [`bound`], for an existing socket.
 ///
 /// # Errors
 /// As [`bound`].
@@ -37,27 +37,27 @@ pub fn bind_at(socket: &OwnedFd, directory: BorrowedFd<'_>, name: &CStr) -> io::
     {
         return Ok(bind(socket.as_raw_fd(), &address)?);
     }
-    // Without /proc, or where the path by it is too long: from within the directory.
-    let _inside = Inside::enter(directory)?;
+    // Without /proc, or if the path is too long: from within the directory.
+    let _inside = WorkingDirectory::enter(directory)?;
     Ok(bind(socket.as_raw_fd(), &UnixAddr::new(name.to_bytes())?)?)
 }
 
-/// The working directory as it was, entered again when this is dropped.
-struct Inside(OwnedFd);
+/// The previous working directory; dropping this restores it.
+struct WorkingDirectory(OwnedFd);
 
-impl Inside {
+impl WorkingDirectory {
     fn enter(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let before = openat(AT_FDCWD, c".", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        // The main command begins there: it is not left if there is no way back.
+        // The main command is started there: it is not changed if it cannot be restored.
         fchdir(before.as_fd())?;
         fchdir(directory)?;
         Ok(Self(before))
     }
 }
 
-impl Drop for Inside {
+impl Drop for WorkingDirectory {
     fn drop(&mut self) {
-        // It was possible a moment ago.
+        // It worked a moment ago.
         let _back = fchdir(self.0.as_fd());
     }
 }
@@ -80,14 +80,17 @@ mod tests {
         fs::create_dir(at("ours")).unwrap();
         let long = std::ffi::CString::new("x".repeat(90)).unwrap();
         for name in [c"control", long.as_c_str()] {
-            let socket = bound(held.as_fd(), name, SockType::Stream, SockFlag::empty()).unwrap();
+            let socket = bind_new(held.as_fd(), name, SockType::Stream, SockFlag::empty()).unwrap();
             nix::sys::socket::listen(&socket, nix::sys::socket::Backlog::new(1).unwrap()).unwrap();
             let path = at("moved").join(name.to_str().unwrap());
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o666);
             if name == c"control" {
                 UnixStream::connect(&path).unwrap();
             }
-            assert!(bound(held.as_fd(), name, SockType::Stream, SockFlag::empty()).is_err(), "it stands there already");
+            assert!(
+                bind_new(held.as_fd(), name, SockType::Stream, SockFlag::empty()).is_err(),
+                "it stands there already"
+            );
         }
         assert!(fs::read_dir(at("ours")).unwrap().next().is_none());
     }

@@ -1,5 +1,5 @@
-//! [`Stat`]: what the kernel says about a file, through a handle or by its name in an open directory. Links are looked
-//! at, never through. Must not know who asks.
+//! [`Stat`]: the state of a file, through a handle or by its name in an open directory. Links are not followed. Must not
+//! know what it is used for.
 #![allow(unsafe_code)] // statx(2) is wrapped by neither nix nor std
 
 use std::ffi::CStr;
@@ -17,10 +17,10 @@ use crate::sys::files::kernel::Kernel;
 
 /// Kinds of files (inode(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Bytes.
+pub enum FileKind {
+    /// A regular file.
     Regular,
-    /// Entries.
+    /// A directory.
     Directory,
     /// A symbolic link.
     Link,
@@ -36,7 +36,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl FileKind {
     /// Reads the type bits of `st_mode`.
     pub fn of_mode(mode: u32) -> Self {
         match mode & libc::S_IFMT {
@@ -52,29 +52,29 @@ impl Kind {
     }
 }
 
-/// What matters about a file.
+/// The state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Permission bits, with setuid, setgid and sticky.
     pub mode: u32,
     /// Its owner.
     pub uid: Uid,
     /// Its group.
     pub gid: Gid,
-    /// How many names it has.
+    /// The number of its hard links.
     pub links: u64,
-    /// Which file it is.
+    /// Its identity.
     pub id: FileId,
-    /// On which mount it was reached, if the kernel said so (5.8). A bind mount has the device of what is bound: only
-    /// this tells them apart (SECURITY 1.1.8).
+    /// The id of the mount through which it was opened, if the kernel reports it (5.8). A bind mount has the device of its
+    /// source: only the mount id distinguishes them (SECURITY 1.1.8).
     pub mount: Option<u64>,
-    /// Whether it is the root of a mount (5.8; `false` where the kernel does not say).
+    /// Whether it is the root of a mount (5.8; `false` if the kernel does not report it).
     pub mount_root: bool,
 }
 
-/// Device and inode: which file it is, as long as it exists.
+/// Device and inode: the identity of a file while it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     /// Device.
@@ -84,39 +84,39 @@ pub struct FileId {
 }
 
 impl Stat {
-    /// Looks at what a handle holds.
+    /// Returns the state of the file of a handle.
     pub fn of(kernel: Kernel, handle: BorrowedFd<'_>) -> io::Result<Self> {
-        Self::look(kernel, handle, c"", AtFlags::AT_EMPTY_PATH)
+        Self::stat_at(kernel, handle, c"", AtFlags::AT_EMPTY_PATH)
     }
 
     /// As [`Stat::of`], without the mount: cheaper, for a handle that was opened on the right one.
     pub fn of_pin(handle: BorrowedFd<'_>) -> io::Result<Self> {
         let mut out = std::mem::MaybeUninit::<libc::stat>::uninit();
         // SAFETY: the buffer has the size the kernel fills and outlives the call. The raw call (the structure is the
-        // kernel's own on 64-bit), because glibc's wrapper asks by an empty path, which costs twice as much.
+        // kernel's own on 64-bit), because glibc's wrapper uses an empty path, which costs twice as much.
         let returned = unsafe { libc::syscall(libc::SYS_fstat, handle.as_raw_fd(), out.as_mut_ptr()) };
         Errno::result(returned)?;
         // SAFETY: the call succeeded, so the kernel has written the whole structure.
-        Ok(from_plain(&unsafe { out.assume_init() }))
+        Ok(from_libc(&unsafe { out.assume_init() }))
     }
 
-    /// Looks at an entry of an open directory by its name; a link itself. No automount is triggered.
+    /// Returns the state of an entry of an open directory by its name; of a link itself. No automount is triggered.
     pub fn of_entry(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
-        Self::look(kernel, directory, name, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT)
+        Self::stat_at(kernel, directory, name, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT)
     }
 
-    fn look(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
-        if kernel.statx { statx(directory, name, flags) } else { plain(directory, name, flags) }
+    fn stat_at(kernel: Kernel, directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Self> {
+        if kernel.statx { statx(directory, name, flags) } else { fstatat_only(directory, name, flags) }
     }
 
-    /// Returns whether only root can make, remove or rename entries of this directory: whatever stands in it was put
-    /// there by root, or by the image's author. ACLs show in the group bits (acl(5)).
+    /// Returns whether only root can create, remove or rename entries of this directory: its entries were put there by root
+    /// or by the image's author. ACLs show in the group bits (acl(5)).
     pub fn only_root_writes(&self) -> bool {
-        self.kind == Kind::Directory && self.uid == Uid::ROOT && self.mode & 0o022 == 0
+        self.kind == FileKind::Directory && self.uid == Uid::ROOT && self.mode & 0o022 == 0
     }
 }
 
-/// Returns the mount on which a handle was reached: by statx where it says so, else from `/proc/self/fdinfo` (3.15).
+/// Returns the mount id of a handle: from statx if it reports it, else from `/proc/self/fdinfo` (3.15).
 pub fn mount_of(kernel: Kernel, handle: impl AsFd) -> io::Result<u64> {
     let handle = handle.as_fd();
     if let Some(mount) = Stat::of(kernel, handle)?.mount {
@@ -128,7 +128,7 @@ pub fn mount_of(kernel: Kernel, handle: impl AsFd) -> io::Result<u64> {
 }
 
 fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
-    // Asking for STATX_MNT_ID_UNIQUE too would make the kernel leave out this one.
+    // With STATX_MNT_ID_UNIQUE the kernel would not report this one.
     const WANTED: u32 = libc::STATX_TYPE
         | libc::STATX_MODE
         | libc::STATX_NLINK
@@ -139,7 +139,7 @@ fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<S
     let out = raw_statx(directory, name, flags, WANTED)?;
     let mode = u32::from(out.stx_mode);
     Ok(Stat {
-        kind: Kind::of_mode(mode),
+        kind: FileKind::of_mode(mode),
         mode: mode & 0o7777,
         uid: Uid(out.stx_uid),
         gid: Gid(out.stx_gid),
@@ -150,8 +150,8 @@ fn statx(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<S
     })
 }
 
-/// Calls statx(2). The raw call: glibc's wrapper imitates it with fstatat and then knows no mount, and std names that
-/// wrapper as a weak symbol, which a static link with LTO leaves null.
+/// Calls statx(2). The raw call: glibc's wrapper may emulate it with fstatat, without the mount, and std declares that
+/// wrapper as a weak symbol, which is null in a static link with LTO.
 pub(super) fn raw_statx(
     directory: BorrowedFd<'_>,
     name: &CStr,
@@ -168,14 +168,14 @@ pub(super) fn raw_statx(
     Ok(unsafe { out.assume_init() })
 }
 
-fn plain(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
-    Ok(from_plain(&fstatat(directory, name, flags)?))
+fn fstatat_only(directory: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> io::Result<Stat> {
+    Ok(from_libc(&fstatat(directory, name, flags)?))
 }
 
 #[allow(clippy::useless_conversion)] // st_nlink has 32 bits on arm64
-fn from_plain(out: &libc::stat) -> Stat {
+fn from_libc(out: &libc::stat) -> Stat {
     Stat {
-        kind: Kind::of_mode(out.st_mode),
+        kind: FileKind::of_mode(out.st_mode),
         mode: out.st_mode & 0o7777,
         uid: Uid(out.st_uid),
         gid: Gid(out.st_gid),

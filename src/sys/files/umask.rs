@@ -1,20 +1,20 @@
-//! The mode of what is made, given by the umask while it is made: a mode that is changed afterwards is a second look at a
-//! name, which may be another file's by then. Must not know what is made.
+//! The umask while a file is created, so that its mode need not be changed afterwards by a name, which may be another file's
+//! by then. Must not know what is created.
 
 use nix::sys::stat::{Mode, umask};
 
-/// The umask as it was, put back when this is dropped, also while a panic unwinds. The umask is the process's: to be used
-/// where there is one thread (DESIGN §11).
+/// The previous umask; dropping this restores it, also while a panic unwinds. The umask belongs to the process: only to be
+/// used with one thread (DESIGN §11).
 #[derive(Debug)]
 pub struct Umask(Mode);
 
 impl Umask {
-    /// Takes no bit away from what is made until this is dropped.
-    pub fn open() -> Self {
+    /// Sets the umask to 0 until this is dropped.
+    pub fn clear() -> Self {
         Self(umask(Mode::empty()))
     }
 
-    /// What is made until this is dropped is nobody's to execute.
+    /// Masks execute permission until this is dropped.
     pub fn without_execute() -> Self {
         Self(umask(Mode::from_bits_truncate(0o111)))
     }

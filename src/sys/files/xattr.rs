@@ -14,23 +14,23 @@ use nix::libc;
 
 use crate::config::values::CapSet;
 
-/// These are made from the contents by the kernel; copying them would make the new file look damaged.
-const OF_CONTENTS: [&[u8]; 2] = [b"security.ima", b"security.evm"];
+/// Attributes that the kernel computes from the contents; copied to a new file they would be wrong.
+const CONTENT_DEPENDENT: [&[u8]; 2] = [b"security.ima", b"security.evm"];
 
-/// Gives `to` every attribute that `from` has.
+/// Copies every attribute of `from` to `to`.
 ///
 /// # Errors
-/// The name of the attribute that cannot be kept, and the kernel's answer.
+/// The name of the attribute that cannot be copied, and the system call's error.
 pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io::Error)> {
     let names = match list(from) {
         Ok(names) => names,
         Err(Errno::ENOTSUP | Errno::ENOSYS) => return Ok(()), // this file system has none
         Err(cause) => return Err((CString::default(), cause.into())),
     };
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && !OF_CONTENTS.contains(name)) {
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && !CONTENT_DEPENDENT.contains(name)) {
         let name = CString::new(name).map_err(|_| (CString::default(), Errno::EINVAL.into()))?;
         let kept = get(from, &name).and_then(|value| match set(to, &name, &value) {
-            // A label that the new file got by itself (SELinux, from its directory) need not be set.
+            // A label that the new file already has (SELinux, from its directory) need not be set.
             Err(_) if get(to, &name).is_ok_and(|now| now == value) => Ok(()),
             answer => answer,
         });
@@ -40,15 +40,15 @@ pub fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (CString, io
 }
 
 /// Returns whether an access control list names more users or groups for the file itself (acl(5)); a link is not followed.
-pub fn has_more_users(path: &Path) -> bool {
+pub fn has_acl(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: both are NUL-terminated; null and 0 ask for the size only.
     let size = unsafe { libc::lgetxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), ptr::null_mut(), 0) };
     size > 0
 }
 
-/// Returns the capabilities that a program is permitted by its file (capabilities(7), `vfs_cap_data`), and whether it has
-/// them at once; a link is followed. `None`: it has none.
+/// Returns the capabilities that a program is permitted by its file (capabilities(7), `vfs_cap_data`), and whether they are
+/// effective at once; a link is followed. `None`: it has none.
 pub fn file_capabilities(path: &Path) -> Option<(CapSet, bool)> {
     let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     // Version 3, the longest, has two words of 32 bits for each of two sets between its magic and its root's uid.
@@ -65,14 +65,14 @@ pub fn file_capabilities(path: &Path) -> Option<(CapSet, bool)> {
 }
 
 fn list(file: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
-    sized(|buffer, size| {
-        // SAFETY: `sized` gives a buffer of that size, or null and 0, which asks for the size.
+    read_sized(|buffer, size| {
+        // SAFETY: `read_sized` gives a buffer of that size, or null and 0, which asks for the size.
         unsafe { libc::flistxattr(file.as_raw_fd(), buffer.cast(), size) }
     })
 }
 
 fn get(file: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Errno> {
-    sized(|buffer, size| {
+    read_sized(|buffer, size| {
         // SAFETY: as in `list`; the name is NUL-terminated.
         unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), buffer.cast(), size) }
     })
@@ -84,8 +84,8 @@ fn set(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
     Errno::result(returned).map(drop)
 }
 
-/// Asks for the size, then for the bytes; again if they grew in between.
-fn sized(mut ask: impl FnMut(*mut u8, usize) -> isize) -> Result<Vec<u8>, Errno> {
+/// Reads the size, then the bytes; again if they grew in between.
+fn read_sized(mut ask: impl FnMut(*mut u8, usize) -> isize) -> Result<Vec<u8>, Errno> {
     loop {
         let size = usize::try_from(Errno::result(ask(ptr::null_mut(), 0))?).unwrap_or(0);
         if size == 0 {

@@ -1,4 +1,4 @@
-//! The one child: how it becomes what each of the replaced inits makes of it.
+//! The start of the command, as each of the replaced inits does it.
 #![allow(unsafe_code)] // fork(2), tcsetpgrp(3), ioctl(2)
 
 use std::ffi::{CString, OsString};
@@ -11,11 +11,11 @@ use nix::unistd::{ForkResult, Pid, execvp, fork, getppid, setpgid, setsid};
 
 use super::options::{Flavor, PlainInit};
 use crate::sys::plain_init::kernel::set_default;
-use crate::sys::plain_init::said::{Event, description};
+use crate::sys::plain_init::messages::{InitEvent, description};
 use crate::sys::plain_init::to_stderr;
 
 impl PlainInit {
-    /// Starts it; `mask`: what was blocked when we began.
+    /// Starts it; `mask`: the signal mask that we were started with.
     pub(super) fn spawn(&self, command: Vec<OsString>, mask: &SigSet) -> Result<libc::pid_t, (&'static str, Errno)> {
         let nul = |_| ("a command cannot hold a NUL byte", Errno::EINVAL);
         let words: Vec<_> =
@@ -24,7 +24,7 @@ impl PlainInit {
         // SAFETY: this process has one thread.
         match unsafe { fork() }.map_err(|errno| ("fork failed", errno))? {
             ForkResult::Parent { child } => {
-                self.tell(&Event::Spawned { name: &name.to_string_lossy(), pid: child.as_raw() });
+                self.report(&InitEvent::Spawned { name: &name.to_string_lossy(), pid: child.as_raw() });
                 Ok(child.as_raw())
             }
             ForkResult::Child => {
@@ -32,7 +32,7 @@ impl PlainInit {
                 // What std ignores would stay ignored.
                 set_default(libc::SIGPIPE);
                 let mask = match self.flavor {
-                    // It hands nothing on of what was ignored and blocked: it has handlers for all.
+                    // It passes on neither ignored nor blocked signals: it has handlers for all.
                     Flavor::DumbInit => {
                         (1..=31).for_each(set_default);
                         SigSet::empty()
@@ -47,11 +47,11 @@ impl PlainInit {
         }
     }
 
-    /// A process group of its own, in front of the terminal if there is one; dumb-init makes a session.
+    /// A process group of its own, in the foreground of the terminal if there is one; dumb-init creates a session.
     fn isolate(&self) {
         let told = |result: Result<i32, Errno>| {
             if let Err(errno) = result {
-                self.tell(&Event::NoTerminal(errno));
+                self.report(&InitEvent::NoTerminal(errno));
             }
         };
         match self.flavor {
@@ -59,12 +59,12 @@ impl PlainInit {
                 let _session = setsid();
                 // SAFETY: takes numbers only; without a terminal it is refused, which changes nothing.
                 told(Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }));
-                self.tell(&Event::NewSession);
+                self.report(&InitEvent::NewSession);
             }
             Flavor::DumbInit => {}
             Flavor::Tini | Flavor::Catatonit => {
                 if self.flavor == Flavor::Catatonit {
-                    own_listen_pid();
+                    set_listen_pid();
                 }
                 let _group = setpgid(Pid::this(), Pid::this());
                 // SAFETY: takes numbers only; TTOU is blocked, so it cannot stop us, and without a terminal it is refused.
@@ -86,8 +86,8 @@ impl PlainInit {
     }
 }
 
-/// Sockets that were handed to us (`LISTEN_FDS`) are the child's: they say to whom they belong by its pid.
-fn own_listen_pid() {
+/// Passed sockets (`LISTEN_FDS`) are for the child: LISTEN_PID must be its pid.
+fn set_listen_pid() {
     let ours = std::env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(getppid().as_raw()));
     if ours {
         // SAFETY: this process has one thread.

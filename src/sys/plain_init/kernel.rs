@@ -1,4 +1,4 @@
-//! What nix does not have: realtime signals have no name there.
+//! Signal calls that nix does not have for real-time signals.
 #![allow(unsafe_code)] // prctl(2), sigaction(2), signal(2), strsignal(3), sigwaitinfo(2)
 
 use std::ffi::CStr;
@@ -22,7 +22,7 @@ pub(super) fn is_ignored(signal: i32) -> bool {
     asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Two of them cannot be set, and stay as they are: as the default.
+/// Sets the default; KILL and STOP cannot be set and always have it.
 pub(super) fn set_default(signal: i32) {
     // SAFETY: SIG_DFL is no code of ours.
     unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -1,10 +1,10 @@
-//! What the replaced inits can be asked for. Must not know how they do it.
+//! The options of the replaced inits. Must not know how they are implemented.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::values::Signal;
 
-/// Whose ways it has.
+/// Which init to behave like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
     /// tini, `docker-init`.
@@ -15,29 +15,29 @@ pub enum Flavor {
     Catatonit,
 }
 
-/// What it was asked to be.
+/// A minimal init and its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlainInit {
-    /// Whose ways.
+    /// Which init to behave like.
     pub flavor: Flavor,
-    /// Signals go to the child's process group.
+    /// Whether signals are sent to the child's process group.
     pub to_group: bool,
-    /// Orphans come to us although we are not PID 1.
+    /// Whether to become a child subreaper.
     pub subreaper: bool,
-    /// What we get when our parent ends.
+    /// The parent-death signal.
     pub parent_death: Option<Signal>,
-    /// Exit codes that become 0.
-    pub as_success: BTreeSet<u8>,
-    /// Signals that are passed on as another one; 0: not at all.
+    /// Exit codes that are replaced by 0.
+    pub success_codes: BTreeSet<u8>,
+    /// Signals that are forwarded as another one; 0: not at all.
     pub rewrites: BTreeMap<i32, i32>,
-    /// Each orphan that is reaped is told.
-    pub warns_of_reaped: bool,
-    /// How much is told.
+    /// Whether each reaped orphan is logged.
+    pub warns_on_reap: bool,
+    /// How much is logged.
     pub verbosity: u8,
     /// No child: wait for TERM or INT.
     pub pauses: bool,
-    /// What is said before anything else, if anything is told.
-    pub first_words: Vec<&'static str>,
+    /// Lines that are logged first, if anything is logged.
+    pub first_lines: Vec<&'static str>,
 }
 
 impl PlainInit {
@@ -48,12 +48,12 @@ impl PlainInit {
             to_group: false,
             subreaper: false,
             parent_death: None,
-            as_success: BTreeSet::new(),
+            success_codes: BTreeSet::new(),
             rewrites: BTreeMap::new(),
-            warns_of_reaped: false,
+            warns_on_reap: false,
             verbosity: 0,
             pauses: false,
-            first_words: Vec::new(),
+            first_lines: Vec::new(),
         }
     }
 }

@@ -105,7 +105,7 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
 fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let stranger = match trust {
         Trust::Anybody => None,
-        Trust::Root { .. } => owners::way(file).found.into_iter().find(|found| !trust.allows(found)),
+        Trust::Root { .. } => owners::follow(file).found.into_iter().find(|found| !trust.allows(found)),
     };
     let Some(stranger) = stranger else { return Ok(()) };
     let path = shown(&stranger.path);

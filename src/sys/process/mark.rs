@@ -92,7 +92,7 @@ impl Mark {
 
 /// Returns the hard limit of a process; `None` also where there is none, or it cannot be read.
 pub fn limit_of(pid: Pid) -> Option<u64> {
-    parse(&read_file::proc(&format!("/proc/{}/limits", pid.0)))
+    parse(&read_file::read_proc(&format!("/proc/{}/limits", pid.0)))
 }
 
 /// `Max file locks            SOFT                 HARD                 locks`

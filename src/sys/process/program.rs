@@ -65,7 +65,7 @@ pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
             let names = launch.env.iter().map(|word| word.as_bytes());
             obstacle::too_long(&bytes(&launch.argv), names)
         }
-        errno => obstacle::behind(errno, program),
+        errno => obstacle::explain(errno, program),
     };
     obstacle.explanation(program)
 }

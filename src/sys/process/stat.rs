@@ -25,7 +25,7 @@ pub struct ProcessStat {
 impl ProcessStat {
     /// Reads that of a process; `None` where there is none, or it cannot be read.
     pub fn read(pid: i32) -> Option<Self> {
-        Self::parse(read_file::proc(&format!("/proc/{pid}/stat")))
+        Self::parse(read_file::read_proc(&format!("/proc/{pid}/stat")))
     }
 
     /// Takes a line apart. The name may hold anything, a parenthesis too: fields count from the last one.

@@ -31,7 +31,7 @@ impl Oracle {
                 self.begin_stop(Reason::Asked);
             }
             Event::Ask(Request::Start(id)) => self.start_asked(id),
-            Event::Ask(Request::Stop(id)) => self.stop_asked(id),
+            Event::Ask(Request::Stop(id)) => self.stop_requested(id),
             Event::Ask(Request::Restart(id)) => self.restart_asked(id),
             Event::ProbeResult { id, answer } => self.looked(id, &answer),
             Event::Alive { id, within } => self.says_alive(id, within),

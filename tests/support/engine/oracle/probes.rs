@@ -215,7 +215,7 @@ impl Oracle {
         }
     }
 
-    pub fn stop_asked(&mut self, id: Id) {
+    pub fn stop_requested(&mut self, id: Id) {
         if !self.running() || self.main() == Some(id) {
             return;
         }

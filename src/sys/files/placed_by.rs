@@ -1,5 +1,5 @@
-//! Who could have put a file where it stands: root alone, one other user, or anybody. A directory that the app moved into
-//! the place of a declared one is told by this. Must not know what is declared.
+//! Who could have put a file where it is: only root, one other user, or several. Detects a directory that the app moved to
+//! a declared path. Must not know what is declared.
 
 use crate::config::values::Uid;
 use crate::sys::files::stat::Stat;
@@ -7,11 +7,11 @@ use crate::sys::files::stat::Stat;
 /// Who could have put it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlacedBy {
-    /// Root, or the image's author: no directory on the way lets anybody else rename what is in it.
+    /// Root, or the image's author: no directory of the path allows others to rename entries.
     Root,
-    /// That user too, who owns directories on the way.
+    /// This user too, who owns directories of the path.
     User(Uid),
-    /// Several, or whoever is in some group.
+    /// Several users, or the members of a group.
     Anybody,
 }
 
@@ -20,7 +20,7 @@ impl PlacedBy {
     pub fn below(self, directory: &Stat, entry: &Stat) -> Self {
         let sticky = directory.mode & 0o1000 != 0;
         let here = match (directory.mode & 0o022 == 0, directory.uid) {
-            // What is mounted cannot be renamed, and only root mounts.
+            // A mount point cannot be renamed, and only root mounts.
             _ if entry.mount_root => return Self::Root,
             (true, Uid::ROOT) => Self::Root,
             (true, owner) => Self::User(owner),
@@ -42,11 +42,11 @@ impl PlacedBy {
 mod tests {
     use super::*;
     use crate::config::values::Gid;
-    use crate::sys::files::stat::{FileId, Kind};
+    use crate::sys::files::stat::{FileId, FileKind};
 
     fn directory(uid: u32, mode: u32) -> Stat {
         Stat {
-            kind: Kind::Directory,
+            kind: FileKind::Directory,
             mode,
             uid: Uid(uid),
             gid: Gid(0),

@@ -1,5 +1,5 @@
-//! Descriptors 0 to 2 before std looks at them. Where one of them is closed, std opens `/dev/null` in its place, and
-//! aborts without a word where that cannot be done: 139 in PID 1. Runs before `main`; must not allocate or print.
+//! Descriptors 0 to 2 before std checks them. If one is closed, std opens `/dev/null` in its place, and aborts without a
+//! message if that fails: 139 in PID 1. Runs before `main`; must not allocate or print.
 #![allow(unsafe_code)] // a function of `.init_array`, raw calls on descriptors by number
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,32 +8,32 @@ use nix::libc;
 
 use crate::sys::dev_null;
 
-/// Which of them were closed: one bit each.
+/// Which descriptors were closed: one bit each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 // SAFETY: the loader calls what stands here once, before `main`, while there is one thread; it calls the kernel only.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = fill_up;
+static RUN_BEFORE_MAIN: extern "C" fn() = open_missing;
 
-/// Returns whether the descriptor was closed when this process began.
+/// Returns whether the descriptor was closed when this process started.
 pub fn was_closed(fd: i32) -> bool {
     let bit = u32::try_from(fd).ok().and_then(|fd| 1_u8.checked_shl(fd));
     bit.is_some_and(|bit| CLOSED.load(Ordering::Relaxed) & bit != 0)
 }
 
-extern "C" fn fill_up() {
+extern "C" fn open_missing() {
     for fd in 0..3 {
         // SAFETY: any number may be asked for.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
             CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
-            fill(fd);
+            open_as(fd);
         }
     }
 }
 
-/// The kernel gives out the lowest number, and those below are open: what is opened here becomes `fd`.
-fn fill(fd: i32) {
+/// The kernel assigns the lowest free number, and those below are open: what is opened here becomes `fd`.
+fn open_as(fd: i32) {
     // SAFETY: a NUL-terminated path; O_NONBLOCK, because a FIFO may stand there.
     let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_NONBLOCK | libc::O_NOCTTY) };
     if null == fd && is_null(null) {
@@ -46,13 +46,13 @@ fn fill(fd: i32) {
         unsafe { libc::close(null) };
     }
     match fd {
-        0 => nothing_to_read(),
-        _ => nobody_to_write_to(),
+        0 => open_empty_pipe(),
+        _ => open_unconnected_socket(),
     }
 }
 
-/// Descriptor 0 is a pipe that nobody writes to: it ends at once.
-fn nothing_to_read() {
+/// Opens a pipe without a writer as descriptor 0: end of file at once.
+fn open_empty_pipe() {
     let mut ends = [0; 2];
     // SAFETY: the kernel writes two numbers.
     if unsafe { libc::pipe(ends.as_mut_ptr()) } == 0 {
@@ -61,8 +61,8 @@ fn nothing_to_read() {
     }
 }
 
-/// A socket without a peer refuses what is written to it, as the closed descriptor would have, and sends no SIGPIPE.
-fn nobody_to_write_to() {
+/// Opens a socket without a peer: writes to it fail, as to the closed descriptor, and raise no SIGPIPE.
+fn open_unconnected_socket() {
     // SAFETY: takes numbers only.
     unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0) };
 }
