@@ -33,6 +33,7 @@ mod process_table;
 mod readiness;
 mod reading;
 mod reload;
+mod reload_error;
 mod reports;
 pub mod reread;
 mod scores;

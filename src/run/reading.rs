@@ -6,15 +6,15 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{self, pipe2};
 
+use super::reload_error::ReloadError;
 use super::watch::{Key, Watch};
-use crate::config::units::duration_words;
-use crate::error::cause_words;
-use crate::supervise::Pid;
-use crate::sys::process::{spawn, spawn_words};
+use crate::supervise::{Pid, SpawnError, SpawnStage};
+use crate::sys::process::spawn;
 
 /// A disk that was asleep answers within this.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const MOST: usize = 128 * 1024 * 1024;
 #[derive(Default)]
 pub struct Reading {
     reader: Option<Reader>,
-    outcome: Option<Result<Vec<u8>, String>>,
+    outcome: Option<Result<Vec<u8>, ReloadError>>,
 }
 
 struct Reader {
@@ -42,16 +42,15 @@ impl Reading {
     /// Forks a process that reads; what `read` returns there arrives here.
     ///
     /// # Errors
-    /// In words, when no process can be had.
-    pub fn begin(&mut self, watch: &mut Watch, read: impl FnOnce() -> Vec<u8>) -> Result<(), String> {
-        let refused = |errno: nix::errno::Errno| format!("cannot make a pipe: {}", errno.desc());
+    /// When no process can be had.
+    pub fn begin(&mut self, watch: &mut Watch, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
+        let refused = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
         let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
         let pid = spawn::helper(to, |to| {
             // One that is not waited for any more needs nothing.
             let _unread = File::from(to).write_all(&read());
-        });
-        let pid = pid.map_err(|why| spawn_words::words(&why))?;
+        })?;
         let from = File::from(from);
         let key = watch.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
         self.reader = Some(Reader { pid, from, key, bytes: Vec::new(), until: Instant::now() + LIMIT });
@@ -64,7 +63,7 @@ impl Reading {
     }
 
     /// Returns what was read, once: or why nothing was.
-    pub fn take(&mut self) -> Option<Result<Vec<u8>, String>> {
+    pub fn take(&mut self) -> Option<Result<Vec<u8>, ReloadError>> {
         self.outcome.take()
     }
 
@@ -83,36 +82,24 @@ impl Reading {
             Ok(_) => return self.finish(watch, None),
             Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(cause) => {
-                return self
-                    .finish(watch, Some(format!("cannot read from the process that reads: {}", cause_words(&cause))));
+                return self.finish(watch, Some(ReloadError::Broken(cause)));
             }
         }
         if reader.bytes.len() > MOST {
             // It writes by now, and ends when nobody reads.
-            let most = MOST / 1024 / 1024;
-            let why =
-                format!("the configuration has more than {most} MiB: move what is none out of the services trees");
-            self.finish(watch, Some(why));
+            self.finish(watch, Some(ReloadError::TooLarge(MOST / 1024 / 1024)));
         }
     }
 
     /// Gives up what takes too long.
     pub fn expire(&mut self, now: Instant, watch: &mut Watch) {
         if self.reader.as_ref().is_some_and(|reader| reader.until <= now) {
-            let limit = duration_words(LIMIT);
-            self.give_up(
-                watch,
-                format!(
-                    "reading the configuration, and looking at the paths that it names, took longer than {limit}: a disk \
-                     or network that they lie on does not answer; all goes on as it is: reload again once \
-                     `stepdown check` in the container ends"
-                ),
-            );
+            self.give_up(watch, ReloadError::TimedOut(LIMIT));
         }
     }
 
     /// Nobody needs it any more, or waits for it.
-    pub fn give_up(&mut self, watch: &mut Watch, why: String) {
+    pub fn give_up(&mut self, watch: &mut Watch, why: ReloadError) {
         // One that has ended has closed its side: its number could be another's.
         self.listen(watch);
         if let Some(reader) = &self.reader {
@@ -121,7 +108,7 @@ impl Reading {
         }
     }
 
-    fn finish(&mut self, watch: &mut Watch, why: Option<String>) {
+    fn finish(&mut self, watch: &mut Watch, why: Option<ReloadError>) {
         if let Some(Reader { from, key, bytes, .. }) = self.reader.take() {
             watch.forget(key, &from);
             self.outcome = Some(why.map_or(Ok(bytes), Err));
@@ -152,7 +139,7 @@ mod tests {
         to.write_all(b".").unwrap();
         reading.listen(&mut watch);
         let why = reading.take().expect("it is over").unwrap_err();
-        assert!(why.contains("more than 128 MiB"), "{why}");
+        assert!(why.to_string().contains("more than 128 MiB"), "{why}");
         assert_eq!(to.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 }

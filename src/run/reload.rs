@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event_loop::EventLoop;
 use super::process_manager::ProcessManager;
-use super::reports::count;
+use super::reload_error::ReloadError;
 use super::service_entry::ServiceEntry;
 use crate::config::values::ServiceName;
 use crate::control::responses::{Reloaded, Response};
@@ -12,9 +12,6 @@ use crate::control::server::Call;
 use crate::error::Error;
 use crate::plan::checks::Examination;
 use crate::supervise::{Action, Id, Setup};
-
-/// Why nothing is read.
-const STOPS: &str = "the container stops";
 
 /// What comes of reading the configuration again.
 #[derive(Debug)]
@@ -53,15 +50,22 @@ impl EventLoop<'_> {
     /// time: the files may have changed since. Returns what to do now, if a reload is over.
     pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
         if self.supervisor.because().is_some() {
-            self.processes.reading.give_up(&mut self.processes.watch, STOPS.to_owned());
+            self.processes.reading.give_up(&mut self.processes.watch, ReloadError::Stopping);
         }
         if let Some(read) = self.processes.reading.take() {
-            let (told, actions) = match read {
-                Ok(_) if self.supervisor.because().is_some() => (Err(STOPS.to_owned()), Vec::new()),
+            let stops = self.supervisor.because().is_some();
+            let reread = match read {
+                Ok(_) if stops => Err(ReloadError::Stopping),
                 Ok(read) => self.reread(&read),
+                Err(why) => Err(why),
+            };
+            let (told, actions) = match reread {
+                Ok((reply, actions)) => (Ok(reply), actions),
                 Err(why) => {
-                    tracing::error!("reload refused, nothing is changed: {why}");
-                    (Err(format!("reload refused, nothing is changed: {why}")), Vec::new())
+                    if !stops {
+                        tracing::error!("{why}");
+                    }
+                    (Err(why), Vec::new())
                 }
             };
             answer(std::mem::take(&mut self.reloading), &told);
@@ -83,35 +87,18 @@ impl EventLoop<'_> {
         }
     }
 
-    fn begin_to_read(&mut self) -> Result<(), String> {
-        let Some(origin) = &self.origin else { return Err("nothing is supervised yet".to_owned()) };
+    fn begin_to_read(&mut self) -> Result<(), ReloadError> {
+        let origin = self.origin.as_ref().ok_or(ReloadError::NotServing)?;
         if self.supervisor.because().is_some() {
-            return Err(STOPS.to_owned());
+            return Err(ReloadError::Stopping);
         }
         self.processes.reading.begin(&mut self.processes.watch, || origin.read())
     }
 
-    /// Begins what follows from what was read. Returns what was done in words, or why nothing was.
-    fn reread(&mut self, read: &[u8]) -> (Result<ReloadReply, String>, Vec<Action>) {
-        let Some(origin) = &mut self.origin else {
-            return (Err("nothing is supervised yet".to_owned()), Vec::new());
-        };
-        let reread = match origin.reread(read) {
-            Ok(reread) => reread,
-            Err(error) => {
-                let why = match &error {
-                    Error::Wrong(problems) => {
-                        let all = problems.clone().into_sorted();
-                        let count = count(u32::try_from(all.len()).unwrap_or(u32::MAX), "problem");
-                        let list: String = all.iter().map(|problem| format!("\n  {problem}")).collect();
-                        format!("{count}:{list}")
-                    }
-                    Error::Refused(refused) => refused.to_string(),
-                };
-                tracing::error!("reload refused, nothing is changed: {why}");
-                return (Err(format!("reload refused, nothing is changed: {why}")), Vec::new());
-            }
-        };
+    /// Begins what follows from what was read. Returns what was done in words.
+    fn reread(&mut self, read: &[u8]) -> Result<(ReloadReply, Vec<Action>), ReloadError> {
+        let origin = self.origin.as_mut().ok_or(ReloadError::NotServing)?;
+        let reread = origin.reread(read).map_err(ReloadError::Rejected)?;
         let told = reread.told();
         tracing::info!("reload: {told}");
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
@@ -124,7 +111,7 @@ impl EventLoop<'_> {
             }
         }
         self.callers.set(self.users());
-        (Ok(ReloadReply { told, notices }), actions)
+        Ok((ReloadReply { told, notices }, actions))
     }
 }
 
@@ -135,13 +122,13 @@ struct ReloadReply {
 }
 
 /// What callers are told of it.
-fn answer(calls: Vec<Call>, told: &Result<ReloadReply, String>) {
+fn answer(calls: Vec<Call>, told: &Result<ReloadReply, ReloadError>) {
     for call in calls {
         call.respond(match told {
             Ok(ReloadReply { told, notices }) => {
                 Response::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
             }
-            Err(why) => Response::Error(why.clone()),
+            Err(why) => Response::Error(why.to_string()),
         });
     }
 }
