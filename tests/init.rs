@@ -221,7 +221,7 @@ fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
     }
     for (command, code, why) in [
         ("nosuch", 127, "main command: cannot find the program `nosuch` in PATH; nothing was done or started"),
-        ("/etc/passwd", 126, "main command: cannot execute `/etc/passwd`: it is a directory or has no execute bit"),
+        ("/etc/passwd", 126, "main command: cannot execute `/etc/passwd`: it has no execute bit"),
     ] {
         let ended = app().service("web.toml", WEB).command(&[command]).run();
         assert!(ended.records().is_empty());

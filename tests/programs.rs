@@ -78,7 +78,8 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
         &ended,
         "`web`: /image/closed: this user may not execute it: /image/closed is 0:0 0700; app (1234:1234) cannot",
     );
-    let directory = "this user may not search a directory on the way: /image/private is 0:0 0700; `RUN chmod a+x";
+    let directory = "this user may not search a directory on the way: /image/private is 0:0 0700; move the program \
+        out of /image/private, such as to /usr/local/bin, or write another `user`";
     let ended = refused("private/tool", &format!("Permission denied; {directory}"));
     said(
         &ended,

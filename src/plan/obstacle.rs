@@ -127,7 +127,11 @@ impl Obstacle {
             Self::ClosedDirectory(seen) => {
                 let what = format!("this user may not search a directory on the way: {seen}");
                 let place = words::path(&seen.path);
-                Some((what, format!("`RUN chmod a+x {place}` in the Dockerfile, or move the program out of {place}")))
+                // Not to open it: whoever closed /root or a home meant to.
+                Some((
+                    what,
+                    format!("move the program out of {place}, such as to /usr/local/bin, or write another `user`"),
+                ))
             }
             Self::Directory => text("it is a directory", "name the program".to_owned()),
             Self::NoFile => text("it is not a regular file", "name the program".to_owned()),

@@ -12,7 +12,7 @@ use crate::config::values::{CapSet, Gid, Uid};
 pub enum ProgramFact {
     /// Found and executable.
     Found(PathBuf),
-    /// Found, but no execute bit, or a directory.
+    /// Found, but without an execute bit.
     NotExecutable(PathBuf),
     /// Found, on a mount from which nothing is executed.
     NoExec(PathBuf),
@@ -44,7 +44,11 @@ impl ProgramFact {
         for fact in all {
             match fact {
                 Self::NotFound => {}
-                Self::Refused { why: Obstacle::ClosedDirectory(_) | Obstacle::NotForThisUser(_), .. }
+                Self::Refused {
+                    why:
+                        Obstacle::ClosedDirectory(_) | Obstacle::NotForThisUser(_) | Obstacle::Directory | Obstacle::NoFile,
+                    ..
+                }
                 | Self::NotExecutable(_)
                 | Self::NoExec(_)
                 | Self::Unknown(_) => {

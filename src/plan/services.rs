@@ -225,7 +225,7 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
         }
         (Some(ProgramFact::NotExecutable(path)), _) => {
             let path = words::path(path);
-            let what = format!("cannot execute `{path}`: it is a directory or has no execute bit");
+            let what = format!("cannot execute `{path}`: it has no execute bit");
             (what, format!("`RUN chmod +x {path}` in the Dockerfile, or name another program"))
         }
         (Some(ProgramFact::NoExec(path)), _) => return refused(path, &Obstacle::NoExecMount),

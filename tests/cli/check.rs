@@ -219,7 +219,7 @@ fn the_main_command_of_this_image_is_judged_as_a_services_command_is() {
     let lost = here.put("lost", "#!/none/sh\n", 0o755).display().to_string();
     for (command, what) in [
         ("nosuch", "cannot find the program `nosuch` in PATH; write the path of a program that is in".to_owned()),
-        (&plain, format!("cannot execute `{plain}`: it is a directory or has no execute bit; `RUN chmod +x {plain}`")),
+        (&plain, format!("cannot execute `{plain}`: it has no execute bit; `RUN chmod +x {plain}`")),
         (&lost, format!("cannot execute `{lost}`: it needs `/none/sh`, which is not in this image; install that")),
     ] {
         // Where no tree lies, `/etc` is meant.

@@ -182,6 +182,8 @@ fn causes_are_told_apart() {
     let (why, cause, fix) = data(AccessResult::Barred("/data".into(), found(0, 0, 0o700)), None, ground());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data, on the way, is 0:0 0700"));
     assert!(fix.contains("chmod a+x"), "{fix}");
+    let (_, _, fix) = data(AccessResult::Barred("/root".into(), found(0, 0, 0o700)), None, ground());
+    assert_eq!(fix, "move /data out of /root, or let a user need it that may enter /root");
     let below = AccessResult::Below("/data/old/file".into(), Denial::Denied);
     let (_, cause, fix) = data(below, found(999, 998, 0o755), ground());
     assert!(cause.starts_with("/data/old/file, below it, ") && fix.contains("chown -R 999:998"), "{cause}; {fix}");
@@ -530,4 +532,43 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
     let notice = "`main`: cannot find the program `nosuch` in PATH; unless a oneshot before it brings it, the container ends \
         with 127; ";
     assert!(notices.iter().any(|it| it.to_string().starts_with(notice)), "{notices:?}");
+}
+
+#[test]
+fn nobody_is_told_to_give_a_directory_of_the_systems_away_or_to_open_it() {
+    let mut config = config();
+    config.services = vec![Service { directory: Some("/root".into()), ..longrun("web") }];
+    let facts = as_user(999, 998);
+    let examination = examine(&config, &facts);
+    let mut seen = well(&examination);
+    let at = examination.questions.iter().position(|it| it.subject == "`web`: /root").unwrap();
+    seen.looks[at] = PathObservation {
+        found: found(0, 0, 0o700),
+        told: AccessResult::NotRead(Denial::Denied),
+        ..seen.looks[at].clone()
+    };
+    let checks = conclude(examination, &seen, false).checks;
+    let fix = trouble(checks.iter().find(|it| it.subject == "`web`: /root").unwrap()).2;
+    assert_eq!(fix, "name another directory: /root is the system's");
+}
+
+#[test]
+fn a_file_system_that_is_read_only_itself_is_told_from_a_mount() {
+    let refused = || AccessResult::NotWritten(Denial::ReadOnly);
+    let fix = |mount: &str| {
+        let mounts =
+            Mounts::parse(format!("1 0 0:39 / / rw - overlay overlay rw\n2 1 8:1 / /data {mount}\n").as_bytes());
+        let (config, facts) = owning("/data", as_user(999, 998));
+        let check = of_path(&config, &facts, refused(), found(999, 998, 0o755), HostContext { mounts, ..ground() });
+        let (why, cause, fix) = trouble(&check);
+        assert_eq!(why, CauseKind::ReadOnly);
+        (cause, fix)
+    };
+    let (cause, told) = fix("ro - ext4 /dev/sda1 rw");
+    assert!(cause == "/data is mounted read-only" && told.contains("take `:ro` off"), "{cause}; {told}");
+    let (cause, told) = fix("rw - ext4 /dev/sda1 ro");
+    assert_eq!(cause, "the file system of /data is read-only");
+    assert!(told.contains("`mount -o remount,rw` /dev/sda1") && !told.contains(":ro"), "{told}");
+    let (_, told) = fix("ro - squashfs /dev/loop0 ro");
+    assert_eq!(told, "mount a volume at /data: nothing can be written to squashfs");
 }

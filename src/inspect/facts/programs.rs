@@ -195,8 +195,9 @@ impl Lookup {
             Err(Errno::EACCES | Errno::EPERM) => {
                 return match obstacle::explain(Errno::EACCES, path) {
                     Obstacle::NoExecMount => ProgramFact::NoExec(path.to_owned()),
-                    Obstacle::NoExecuteBit(_) | Obstacle::Directory | Obstacle::NoFile => {
-                        ProgramFact::NotExecutable(path.to_owned())
+                    Obstacle::NoExecuteBit(_) => ProgramFact::NotExecutable(path.to_owned()),
+                    why @ (Obstacle::Directory | Obstacle::NoFile) => {
+                        ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     // Root without DAC_OVERRIDE is not who will execute it; anybody else is.
                     Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_) if geteuid().is_root() => {
@@ -215,7 +216,8 @@ impl Lookup {
             // It may be executed and not read: its interpreter stays unknown.
             return match path.is_file() {
                 true => ProgramFact::Found(program),
-                false => ProgramFact::NotExecutable(program),
+                false if path.is_dir() => ProgramFact::Refused { program, why: Obstacle::Directory },
+                false => ProgramFact::Refused { program, why: Obstacle::NoFile },
             };
         };
         match obstacle::in_file(path, &head).or_else(|| self.in_needed(&head)) {
@@ -322,7 +324,8 @@ mod tests {
         assert_eq!(ask("./two/tool"), ProgramFact::Found(at("./two/tool")));
         assert_eq!(ask(closed.to_str().unwrap()), ProgramFact::NotExecutable(closed));
         assert_eq!(ask("data"), ProgramFact::NotExecutable(only_closed));
-        assert_eq!(ask("folder"), ProgramFact::NotExecutable(at("one/folder")));
+        let folder = ProgramFact::Refused { program: at("one/folder"), why: Obstacle::Directory };
+        assert_eq!(ask("folder"), folder);
         assert_eq!(ask("none"), ProgramFact::NotFound);
         assert_eq!(ask("/none/at/all"), ProgramFact::NotFound);
         let interpreter = "/usr/bin/with-contenv-none".into();

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::mounts::Mount;
 use super::questions::{AtBoot, ProbedUser, Question, Want};
 use super::seen::{AccessResult, Denial, HostContext, PathObservation, PathStat};
+use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::error::cause_words;
 use crate::plan::Owner;
@@ -138,7 +139,8 @@ impl Case<'_> {
             None => format!("{at}, on the way, may not be entered"),
         };
         let fix = if self.ground.mounts.of(on_the_way).is_none_or(Mount::is_image) {
-            Fix::words(format!("in the Dockerfile: `RUN chmod a+x {at}`"))
+            // Not to open it: whoever closed /root or a home meant to.
+            Fix::words(format!("move {} out of {at}, or let a user need it that may enter {at}", self.path()))
         } else {
             Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
         };
@@ -179,9 +181,7 @@ impl Case<'_> {
             let fix = Fix::writable(&self.question.path, is_file, Some(owner));
             return self.lost(CauseKind::ReadOnly, "the container's root is read-only".to_owned(), fix);
         };
-        let point = words::path(&mount.point);
-        let fix = Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"));
-        self.lost(CauseKind::ReadOnly, mount.read_only_cause(), fix)
+        self.lost(CauseKind::ReadOnly, mount.read_only_cause(), mount.read_write())
     }
 
     fn denied(&self, verb: &str) -> Trouble {
@@ -258,6 +258,9 @@ impl Case<'_> {
                 Fix::words("give the device a group of its own on the host, or write `groups = [0]` under [app]")
             }
             (Want::Device, _) => Fix::words("give the device a group of its own on the host, mode 0660"),
+            (Want::Use | Want::Enter, _) if path.to_str().is_some_and(is_systems) => {
+                Fix::words(format!("name another directory: {} is the system's", self.path()))
+            }
             (Want::Use | Want::Enter | Want::Read, Some(found)) if !found.is_directory => Fix::chown_file(path, owner),
             (Want::Use | Want::Enter | Want::Read, _) => Fix::chown(path, *recursive, owner),
         }

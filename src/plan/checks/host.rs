@@ -61,8 +61,7 @@ fn writable(to: &Writable, ground: &HostContext) -> Option<Fix> {
         false => fix.or(Fix::words("take `--read-only` (compose: `read_only: true`) out")),
     };
     if !mount.is_image() {
-        let point = words::path(&mount.point);
-        return Some(Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)")));
+        return Some(mount.read_write());
     }
     if to.is_file {
         // Made before: of a path that is not there Docker makes a directory.

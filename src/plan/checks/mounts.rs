@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use crate::plan::fix::Fix;
 use crate::plan::show::words;
 
 /// All mounts, in the order in which the kernel lists them.
@@ -68,7 +69,34 @@ impl Mount {
 
     /// Returns the words for a path on it that cannot be written to because it is read-only.
     pub fn read_only_cause(&self) -> String {
-        format!("{} is mounted read-only", words::path(&self.point))
+        let point = words::path(&self.point);
+        match self.is_read_only_below() {
+            true => format!("the file system of {point} is read-only"),
+            false => format!("{point} is mounted read-only"),
+        }
+    }
+
+    /// Returns what makes it writable.
+    pub fn read_write(&self) -> Fix {
+        let point = words::path(&self.point);
+        match (self.is_read_only_below(), self.kind.as_str()) {
+            (true, "squashfs" | "erofs" | "iso9660" | "romfs" | "cramfs") => {
+                Fix::words(format!("mount a volume at {point}: nothing can be written to {}", self.kind))
+            }
+            // `:ro` is not what it is: taken off, nothing would change.
+            (true, _) => Fix::words(format!(
+                "on the host: find out why it is read-only (`dmesg`, /etc/fstab), then `mount -o remount,rw` {}",
+                words::path(Path::new(&self.source))
+            )),
+            (false, _) => {
+                Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"))
+            }
+        }
+    }
+
+    /// Whether it is the file system itself that is read-only, for everybody who has mounted it, and not this mount alone.
+    fn is_read_only_below(&self) -> bool {
+        self.super_options.iter().any(|option| option == "ro")
     }
 
     /// Returns the path within its file system that `path` has, which lies on it.
