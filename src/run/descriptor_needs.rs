@@ -19,10 +19,10 @@ impl ProcessManager {
             let by_itself = !service.down && service.calendar.is_none() && member.plan.skipped.is_none();
             member.is_main() || by_itself
         };
-        let members = self.members.iter().enumerate().filter(|(_, member)| starts(member));
+        let members = self.slots.entries().filter(|(_, member)| starts(member));
         DescriptorNeeds {
-            programs: members.map(|(at, member)| self.needs_of(Id(at), member)).collect(),
-            has_main: self.members.iter().any(ServiceEntry::is_main),
+            programs: members.map(|(id, member)| self.needs_of(id, member)).collect(),
+            has_main: self.slots.entries().any(|(_, member)| member.is_main()),
         }
     }
 

@@ -24,7 +24,7 @@ impl ProcessManager {
             return;
         }
         let strangers = self.process_table.adopt();
-        let mut services = ended.iter().filter_map(|id| self.members.get(id.0)).filter(|it| !it.is_main());
+        let mut services = ended.iter().filter_map(|id| self.slots.entry(*id)).filter(|it| !it.is_main());
         let Some(member) = services.next() else { return };
         for pid in strangers {
             tracing::info!(

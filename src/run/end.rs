@@ -52,9 +52,9 @@ impl EventLoop<'_> {
         }
         let responsible = self.supervisor.culprit().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            let how = reports::how_it_ended(id, &self.supervisor, &self.refusals);
+            let how = reports::how_it_ended(id, &self.supervisor, self.processes.slots.refusal(id));
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
-            Some(ResponsibleService { status, out_of_memory: self.processes.is_out_of_memory(id), how, last })
+            Some(ResponsibleService { status, out_of_memory: self.processes.slots.is_out_of_memory(id), how, last })
         });
         let report = exit_report::lines(&self.because, code, responsible.as_ref());
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::control_handler::ControlHandler;
 use super::journal::Journal;
 use super::process_manager::ProcessManager;
-use super::reports::{Refusals, ReportContext, RunKind};
+use super::reports::{ReportContext, RunKind};
 use super::sources::{Ready, Sources};
 use super::{Origin, Stage, events, reports};
 use crate::config::container::SignalRule;
@@ -61,7 +61,6 @@ pub(super) struct EventLoop<'a> {
     /// Signals that came and that nobody takes: each is said once.
     pub(super) unhandled_signals: BTreeSet<Signal>,
     pub(super) run_kind: RunKind,
-    pub(super) refusals: Refusals,
     pub(super) stop_timeout: Duration,
     pub(super) callers: AllowedUsers,
 }
@@ -106,7 +105,6 @@ impl<'a> EventLoop<'a> {
             unhandled_signals: BTreeSet::new(),
             ends_by: None,
             run_kind,
-            refusals: Refusals::new(),
             stop_timeout,
             callers,
         };
@@ -242,17 +240,17 @@ impl<'a> EventLoop<'a> {
                         self.because = because.clone();
                         self.end_of_budget();
                     }
-                    if let Report::CannotStart { id, why } = &report {
-                        self.refusals.insert(*id, why.clone());
+                    if let Report::CannotStart { id, why } = &report
+                        && let Some(slot) = self.processes.slots.get_mut(*id)
+                    {
+                        slot.refusal = Some(why.clone());
                     }
                     let processes = self.processes_of(&report);
                     let context = ReportContext {
                         processes: &processes,
                         hurried: self.hurried,
                         run_kind: self.run_kind,
-                        refusals: &self.refusals,
-                        awaited: &|id, at| self.processes.awaited(id, at),
-                        out_of_memory: &|id| self.processes.is_out_of_memory(id),
+                        slots: &self.processes.slots,
                     };
                     reports::say(&report, &self.supervisor, &context);
                     self.notify_host(&report);

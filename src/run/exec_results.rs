@@ -38,14 +38,14 @@ impl ProcessManager {
 
     /// Its notification fd is closed: by its exit, which is reported separately, or by the service itself.
     fn log_notify_fd_closed(&self, id: Id) {
-        let lives = self.last.get(id.0).copied().flatten().is_some_and(reap::goes_on);
-        if let Some(member) = self.members.get(id.0).filter(|_| lives) {
+        let lives = self.slots.last_pid(id).is_some_and(reap::goes_on);
+        if let Some(member) = self.slots.entry(id).filter(|_| lives) {
             tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
         }
     }
 
     pub(super) fn receive_notifications(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if let Some(member) = self.members.get(id.0) {
+        if let Some(member) = self.slots.entry(id) {
             self.notify_sockets.receive(id, &member.plan.name, events);
         }
     }
@@ -67,8 +67,8 @@ impl ProcessManager {
                 return;
             }
             ExecResult::Executed => {
-                if let Some(bytes) = file.and_then(|file| file.get()) {
-                    self.files.insert(id, bytes.into());
+                if let (Some(bytes), Some(slot)) = (file.and_then(|file| file.get()), self.slots.get_mut(id)) {
+                    slot.file = Some(bytes.into());
                 }
                 events.push_back(Event::Executed { id });
             }
@@ -85,7 +85,7 @@ impl ProcessManager {
     }
 
     pub(super) fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
-        match self.members.get(id.0) {
+        match self.slots.entry(id) {
             Some(member) => member.explain(role, why),
             None => why,
         }

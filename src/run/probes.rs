@@ -50,7 +50,7 @@ impl ProcessManager {
     }
 
     fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
-        let member = self.members.get(id.0).ok_or(ProbeStartError::NothingToProbe)?;
+        let member = self.slots.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
         let (probe, timeout) = probe_of(&member.service, start_probe).ok_or(ProbeStartError::NothingToProbe)?;
         let launch = member.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
@@ -89,7 +89,7 @@ impl ProcessManager {
         now: Instant,
     ) -> Result<(), ProbeStartError> {
         let nobody = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let (member, file) = (self.members.get(id.0).ok_or_else(nobody)?, self.file_of_run(id)?);
+        let (member, file) = (self.slots.entry(id).ok_or_else(nobody)?, self.file_of_run(id)?);
         let launch = member.command(&self.context, Descriptors::default(), file)?;
         self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
@@ -97,7 +97,7 @@ impl ProcessManager {
 
     /// Returns by what a service that was started becomes ready, where that is more than its being there.
     pub fn ready_by(&self, id: Id) -> Option<String> {
-        let service = &self.members.get(id.0).filter(|member| member.service.kind == Kind::Longrun)?.service;
+        let service = &self.slots.entry(id).filter(|member| member.service.kind == Kind::Longrun)?.service;
         match &service.ready {
             Ready::Started => None,
             Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),
@@ -105,12 +105,6 @@ impl ProcessManager {
             Ready::Probe { probe, .. } => Some(probe.to_string()),
             Ready::Delay(delay) => Some(format!("its delay of {}", show_duration(*delay))),
         }
-    }
-
-    /// Returns the name of one of the things that a service waits for.
-    pub fn awaited(&self, id: Id, at: usize) -> String {
-        let service = self.members.get(id.0).map(|member| &member.service);
-        service.and_then(|service| service.wait_for.get(at)).map(ToString::to_string).unwrap_or_default()
     }
 }
 

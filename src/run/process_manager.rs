@@ -1,7 +1,7 @@
 //! [`ProcessManager`]: carries out the engine's actions (fork, signal, pipe) and turns what children report, and how they
 //! end, into events.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -38,7 +38,8 @@ use crate::sys::process::spawn;
 
 /// Everything that acts on processes.
 pub struct ProcessManager {
-    pub(super) members: Vec<ServiceEntry>,
+    /// What is kept of each service.
+    pub slots: ServiceSlots,
     pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
     /// Exec results and readiness.
@@ -55,22 +56,15 @@ pub struct ProcessManager {
     pub pipes: Pipes,
     /// Services that run at times of the day.
     pub calendars: Calendars,
-    /// How often the kernel has killed for want of memory, and whose last process it was.
-    pub(super) memory: OomTracker,
-    /// Changed definitions after a reload, applied once nothing of the old one runs.
-    pub(super) next: HashMap<Id, ServiceEntry>,
-    /// What the `environment_file` of each service's last run said. A run keeps what it was started with.
-    pub(super) files: HashMap<Id, Rc<[u8]>>,
+    /// How often the kernel has killed for want of memory.
+    memory: OomTracker,
     /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
     pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
     /// What a reload reads.
     pub reading: Reading,
-    /// Slots that reloads have freed, or soon will.
-    pub(super) slots: ServiceSlots,
     null: File,
     /// How many children were reaped.
     pub(super) reaped: u64,
-    pub(super) last: Vec<Option<Pid>>,
 }
 
 impl ProcessManager {
@@ -90,18 +84,14 @@ impl ProcessManager {
             probes: Probes::new()?,
             command_results: Vec::new(),
             pipes: Pipes::new(&members)?,
-            last: vec![None; members.len()],
             logs: Logs::new(members.iter().map(|member| member.route(&context)))?,
-            members,
+            slots: ServiceSlots::new(members),
             context,
             process_table: ProcessTable::new(),
             watch,
             memory: OomTracker::watch(),
-            next: HashMap::new(),
-            files: HashMap::new(),
             scores: VecDeque::new(),
             reading: Reading::default(),
-            slots: ServiceSlots::default(),
             null: dev_null::open_input()?,
             reaped: 0,
         })
@@ -119,7 +109,7 @@ impl ProcessManager {
         let no_pipe = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
         let no_memory = |errno: Errno| SpawnError::new(SpawnStage::Memory, errno as i32);
         let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let member = self.members.get(id.0).ok_or_else(unknown)?;
+        let member = self.slots.entry(id).ok_or_else(unknown)?;
         let is_main = member.is_main();
         let uid = member.plan.credentials.uid;
         let [piped, fed] = match role {
@@ -139,7 +129,7 @@ impl ProcessManager {
             outputs: [piped.or(write_end(&out)), write_end(&err)],
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
-        let last = self.last.get(id.0).copied().flatten();
+        let last = self.slots.last_pid(id);
         let copy = (role == Role::Run && member.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
         let copy = copy.map(Rc::new);
         let file = match role {
@@ -153,16 +143,15 @@ impl ProcessManager {
         };
         let mark = self.process_table.detached.next_mark();
         launch.mark = mark.limit();
-        if role == Role::Run {
-            self.files.remove(&id);
+        let mut slot = self.slots.get_mut(id).filter(|_| role == Role::Run);
+        if let Some(slot) = &mut slot {
+            slot.file = None;
             self.notify_sockets.begin(id);
         }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
-        if role == Role::Run
-            && let Some(last) = self.last.get_mut(id.0)
-        {
-            *last = Some(pid);
+        if let Some(slot) = slot {
+            slot.last_pid = Some(pid);
         }
         for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
             // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
@@ -183,10 +172,11 @@ impl ProcessManager {
     /// While that run has not said yet what it is: EAGAIN.
     pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
         let reads = |pid: &Pid| self.process_table.is_reading_file(*pid);
-        if self.last.get(id.0).copied().flatten().as_ref().is_some_and(reads) {
+        if self.slots.last_pid(id).as_ref().is_some_and(reads) {
             return Err(SpawnError::new(SpawnStage::AwaitFile, Errno::EAGAIN as i32));
         }
-        Ok(self.files.get(&id).map_or(FileBytes::Unread(None), |bytes| FileBytes::Read(Rc::clone(bytes))))
+        let bytes = self.slots.get(id).and_then(|slot| slot.file.clone());
+        Ok(bytes.map_or(FileBytes::Unread(None), FileBytes::Read))
     }
 
     /// Sends a signal to a process or group that the engine knows.
@@ -259,7 +249,9 @@ impl ProcessManager {
             };
             self.receive_notifications(process.id, events);
             read += self.logs.read_remaining(process.id);
-            self.memory.note(process.id, out_of_memory);
+            if let Some(slot) = self.slots.get_mut(process.id) {
+                slot.out_of_memory = out_of_memory;
+            }
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }

@@ -1,17 +1,19 @@
 //! A reload in the loop: what was read again goes to the engine and to whoever acts; one line says what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::event_loop::EventLoop;
+use super::probes::ProbeOwner;
 use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
 use super::service_entry::ServiceEntry;
+use super::service_slots::ServiceSlot;
 use crate::config::values::ServiceName;
 use crate::control::responses::{Reloaded, Response};
 use crate::control::server::Call;
 use crate::error::Error;
 use crate::plan::checks::Examination;
-use crate::supervise::{Action, Id, Setup};
+use crate::supervise::{Action, Event, Id, ProbeResult, Setup};
 
 /// What comes of reading the configuration again.
 #[derive(Debug)]
@@ -115,6 +117,25 @@ impl EventLoop<'_> {
     }
 }
 
+impl EventLoop<'_> {
+    /// Removes a service that has ended.
+    pub(super) fn retire(&mut self, id: Id) {
+        self.processes.retire(id);
+        self.control_handler.service_index.remove(id);
+        self.control_handler.journal.forget(id);
+        self.callers.set(self.users());
+    }
+
+    /// Reports free slots to the engine: those of removed services for which no caller waits.
+    pub(super) fn free_slots(&mut self) {
+        let ended: Vec<Id> =
+            self.processes.slots.retiring().filter(|id| !self.control_handler.is_waited_for(*id)).collect();
+        for id in ended {
+            self.processes.free_slot(id, &mut self.queue);
+        }
+    }
+}
+
 /// What came of it.
 struct ReloadReply {
     told: String,
@@ -149,23 +170,10 @@ impl ProcessManager {
     /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`ProcessManager::apply_reload`] is called.
     /// Returns the new ones.
     pub(super) fn adopt(&mut self, members: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
-        let mut new = Vec::new();
-        for (id, member) in members {
-            if self.slots.vacant.remove(&id) {
-                if let Some(place) = self.members.get_mut(id.0) {
-                    *place = member;
-                }
-            } else if id.0 == self.members.len() {
-                self.members.push(member);
-                self.last.push(None);
-            } else {
-                self.next.insert(id, member);
-                continue;
-            }
-            new.push(id);
-        }
+        let new: Vec<Id> =
+            members.into_iter().filter_map(|(id, entry)| self.slots.adopt(id, entry).then_some(id)).collect();
         for id in &new {
-            if let Some(member) = self.members.get(id.0) {
+            if let Some(member) = self.slots.entry(*id) {
                 self.pipes.name(*id, member);
             }
         }
@@ -175,19 +183,43 @@ impl ProcessManager {
 
     /// From now on a member is what the last reload has made of it.
     pub fn apply_reload(&mut self, id: Id) {
-        let (Some(next), Some(member)) = (self.next.remove(&id), self.members.get_mut(id.0)) else { return };
-        *member = next;
-        self.files.remove(&id);
-        self.apply_entry(id);
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        if let Some(next) = slot.next.take() {
+            slot.entry = next;
+            slot.file = None;
+            self.apply_entry(id);
+        }
     }
 
     fn apply_entry(&mut self, id: Id) {
-        let Some(member) = self.members.get_mut(id.0) else { return };
+        let Some(ServiceSlot { entry: member, .. }) = self.slots.get_mut(id) else { return };
         self.logs.set_route(id, member.route(&self.context));
         self.notify_sockets.add(id, member, &mut self.watch);
         self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
         if let Err(errno) = self.pipes.link(id, member) {
             tracing::warn!("{}: cannot make a pipe between services: {}", member.plan.name, errno.desc());
+        }
+    }
+
+    /// Removes a service that has ended.
+    pub(super) fn retire(&mut self, id: Id) {
+        self.scores.retain(|(of, ..)| *of != id);
+        self.notify_sockets.remove(id, &mut self.watch);
+        self.pipes.remove(id);
+        if let Some(member) = self.slots.entry(id) {
+            self.calendars.put(id, &member.plan.name, None, &mut self.watch);
+        }
+        self.probes.cancel(ProbeOwner::Caller(id));
+        self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
+        self.slots.remove(id);
+    }
+
+    /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.
+    fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
+        if !self.logs.has_open_pipe(id) && !self.process_table.has(id) {
+            self.logs.remove(id);
+            self.slots.free(id);
+            events.push_back(Event::Retired { id });
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::kill;
+use super::service_slots::ServiceSlots;
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, GivenUp, Id, Killed, Phase, Report, SpawnError};
 use crate::supervise::{StatusReason, StopReason, Supervisor};
@@ -20,19 +20,12 @@ pub enum RunKind {
     Alone,
 }
 
-/// What refused the latest start of each service that could not be started.
-pub type Refusals = BTreeMap<Id, SpawnError>;
-
 /// What is known besides, for the words.
 pub struct ReportContext<'a> {
     /// What is run.
     pub run_kind: RunKind,
-    /// Who could not be started, and why.
-    pub refusals: &'a Refusals,
-    /// The name of one of the things that a service waits for.
-    pub awaited: &'a dyn Fn(Id, usize) -> String,
-    /// Whether a service's last process was killed for want of memory.
-    pub out_of_memory: &'a dyn Fn(Id) -> bool,
+    /// What is kept of each service.
+    pub slots: &'a ServiceSlots,
     /// Which processes are killed or left running, where that is what is reported.
     pub processes: &'a str,
     /// Whether somebody has asked for a quick end: nothing that is killed has had its time.
@@ -41,10 +34,10 @@ pub struct ReportContext<'a> {
 
 /// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
 pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
-    let ReportContext { run_kind, refusals, awaited, out_of_memory, .. } = *context;
+    let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
-    let memory = |id: Id| if out_of_memory(id) { " (out of memory)" } else { "" };
+    let memory = |id: Id| if slots.is_out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
         Report::Waiting { id, on } => {
             let names: Vec<_> = on.iter().map(|id| name(*id)).collect();
@@ -89,7 +82,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::Failed { id, why } => {
-            let why = reason(*id, why, supervisor, refusals);
+            let why = reason(*id, why, supervisor, slots.refusal(*id));
             tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
@@ -135,7 +128,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Awaiting { id, at, since, why } => {
             let what = supervisor.name(*id);
-            tracing::info!("{what}: waits for {}, for {} now: {why}", awaited(*id, *at), duration_words(*since));
+            tracing::info!("{what}: waits for {}, for {} now: {why}", slots.awaited(*id, *at), duration_words(*since));
         }
         Report::Unhealthy { id, failures, why } => {
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
@@ -164,7 +157,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
 }
 
 fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
-    let ReportContext { run_kind, refusals, out_of_memory, .. } = *context;
+    let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     match because {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
@@ -176,8 +169,8 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportConte
             let name = supervisor.name(*id);
             tracing::error!(
                 "{name} is essential and has ended for good ({}{}): stopping",
-                reason(*id, why, supervisor, refusals),
-                if out_of_memory(*id) { ", out of memory" } else { "" },
+                reason(*id, why, supervisor, slots.refusal(*id)),
+                if slots.is_out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }
         StopReason::Unhealthy(id) => tracing::error!("{} is unhealthy: stopping", supervisor.name(*id)),
@@ -187,14 +180,14 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportConte
 }
 
 /// Returns why a service is failed, in words that name services.
-pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &Refusals) -> String {
+pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
         FailureReason::Ended(exit) => match supervisor.given_up(id) {
             Some(why) => given_up(id, why, supervisor),
             None => ended(id, *exit, supervisor),
         },
         FailureReason::Limit(times) => {
-            let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusals.get(&id)) {
+            let last = match (supervisor.given_up(id), supervisor.last_exit(id), refusal) {
                 (Some(why), ..) => given_up(id, why, supervisor),
                 (None, Some(exit), _) => words(exit),
                 (None, None, Some(why)) => spawn_words::words(why),
@@ -214,9 +207,9 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusals: &R
 }
 
 /// Returns why a service is as it is, in words that name services.
-pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusals: &Refusals) -> String {
+pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
-        StatusReason::Failed(why) => reason(id, why, supervisor, refusals),
+        StatusReason::Failed(why) => reason(id, why, supervisor, refusal),
         StatusReason::Held(None) => "stopped by hand".to_owned(),
         StatusReason::Held(Some(with)) => format!("stopped with {}", supervisor.name(*with)),
         StatusReason::GivenUp(why) => given_up(id, why, supervisor),
@@ -248,16 +241,16 @@ fn silent(after: Duration) -> String {
 }
 
 /// Returns how the run that ended the container ended, as what is said of a service.
-pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusals: &Refusals) -> String {
+pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match (supervisor.failed(id), supervisor.given_up(id)) {
         (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
-            format!("failed: {}", reason(id, why, supervisor, refusals))
+            format!("failed: {}", reason(id, why, supervisor, refusal))
         }
         (_, Some(why @ (GivenUp::NotReady { .. } | GivenUp::Unhealthy(_)))) => {
             format!("was {}", given_up(id, why, supervisor))
         }
         (_, Some(why @ GivenUp::Silent(_))) => given_up(id, why, supervisor),
-        (_, None) => match (supervisor.last_exit(id), refusals.get(&id)) {
+        (_, None) => match (supervisor.last_exit(id), refusal) {
             (Some(exit), _) => ended(id, exit, supervisor),
             (None, Some(why)) => format!("could not be started: {}", spawn_words::words(why)),
             (None, None) => "could not be started".to_owned(),
@@ -309,8 +302,7 @@ mod tests {
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
         let (id, now) = (Id(0), Time::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32) };
-        let refusals = Refusals::from([(id, why)]);
-        let said = |engine: &Supervisor| reason(id, &FailureReason::Limit(1), engine, &refusals);
+        let said = |engine: &Supervisor| reason(id, &FailureReason::Limit(1), engine, Some(&why));
         assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });

@@ -37,7 +37,7 @@ impl ProcessManager {
     }
 
     fn score_of(&self, id: Id) -> Option<i32> {
-        self.members.get(id.0)?.service.oom_score_adj
+        self.slots.entry(id)?.service.oom_score_adj
     }
 
     fn no_score(&self, pid: Pid, score: i32, cause: &std::io::Error) {
@@ -45,7 +45,7 @@ impl ProcessManager {
     }
 
     fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<Tried> {
-        let Some(member) = self.members.get(id.0) else { return Ok(Tried::Done) };
+        let Some(member) = self.slots.entry(id) else { return Ok(Tried::Done) };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.

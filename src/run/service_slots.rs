@@ -1,72 +1,118 @@
-//! Slots of services that a reload has removed: one is free for another service once no process of the old one is left and
-//! no caller waits for it.
+//! [`ServiceSlots`]: what the loop keeps of each service, one [`ServiceSlot`] for each id of the engine. The slot of a service
+//! that a reload has removed is free for another one once nothing of the old one is left. Must not know processes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use super::event_loop::EventLoop;
-use super::probes::ProbeOwner;
-use super::process_manager::ProcessManager;
-use crate::supervise::{Event, Id, ProbeResult};
+use super::service_entry::ServiceEntry;
+use crate::supervise::{Id, Pid, SpawnError};
 
-/// Slots of services that reloads have removed.
-#[derive(Debug, Default)]
+/// One service, or the main command.
+pub struct ServiceSlot {
+    /// How it is started.
+    pub entry: ServiceEntry,
+    /// Its changed definition after a reload, applied once nothing of the old one runs.
+    pub next: Option<ServiceEntry>,
+    /// The process of its last run.
+    pub last_pid: Option<Pid>,
+    /// What the `environment_file` of its last run said. A run keeps what it was started with.
+    pub file: Option<Rc<[u8]>>,
+    /// Whether its last process was killed for want of memory, or what it had started.
+    pub out_of_memory: bool,
+    /// Why its latest start was refused, if one was.
+    pub refusal: Option<SpawnError>,
+    /// A reload has removed it.
+    is_removed: bool,
+}
+
+impl ServiceSlot {
+    fn new(entry: ServiceEntry) -> Self {
+        Self { entry, next: None, last_pid: None, file: None, out_of_memory: false, refusal: None, is_removed: false }
+    }
+}
+
+/// The slots, in the order of the engine's ids.
 pub struct ServiceSlots {
-    /// They have ended; something may still come from them.
-    pub retiring: BTreeSet<Id>,
-    /// The engine may give them to others.
-    pub vacant: BTreeSet<Id>,
+    slots: Vec<ServiceSlot>,
+    /// Services that are removed and of which something may still come.
+    retiring: BTreeSet<Id>,
 }
 
-impl EventLoop<'_> {
-    /// Removes a service that has ended.
-    pub(super) fn retire(&mut self, id: Id) {
-        self.processes.retire(id);
-        self.control_handler.service_index.remove(id);
-        self.control_handler.journal.forget(id);
-        self.refusals.remove(&id);
-        self.callers.set(self.users());
+impl ServiceSlots {
+    /// Returns the slots of these services.
+    pub fn new(entries: Vec<ServiceEntry>) -> Self {
+        Self { slots: entries.into_iter().map(ServiceSlot::new).collect(), retiring: BTreeSet::new() }
     }
 
-    /// Reports free slots to the engine.
-    pub(super) fn free_slots(&mut self) {
-        if self.processes.slots.retiring.is_empty() {
-            return;
-        }
-        let waits = |id: &Id| self.control_handler.is_waited_for(*id);
-        let ended: Vec<Id> = self.processes.slots.retiring.iter().copied().filter(|id| !waits(id)).collect();
-        for id in ended {
-            self.processes.free_slot(id, &mut self.queue);
-        }
-    }
-}
-
-impl ProcessManager {
-    fn retire(&mut self, id: Id) {
-        self.next.remove(&id);
-        self.files.remove(&id);
-        self.scores.retain(|(of, ..)| *of != id);
-        self.memory.note(id, false);
-        self.notify_sockets.remove(id, &mut self.watch);
-        self.pipes.remove(id);
-        if let Some(member) = self.members.get(id.0) {
-            self.calendars.put(id, &member.plan.name, None, &mut self.watch);
-        }
-        self.probes.cancel(ProbeOwner::Caller(id));
-        self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
-        self.slots.retiring.insert(id);
+    /// Returns a slot.
+    pub fn get(&self, id: Id) -> Option<&ServiceSlot> {
+        self.slots.get(id.0)
     }
 
-    /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.
-    fn free_slot(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if self.logs.has_open_pipe(id) || self.process_table.has(id) {
-            return;
+    /// Returns a slot.
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut ServiceSlot> {
+        self.slots.get_mut(id.0)
+    }
+
+    /// Returns how a service is started.
+    pub fn entry(&self, id: Id) -> Option<&ServiceEntry> {
+        self.get(id).map(|slot| &slot.entry)
+    }
+
+    /// Returns the process of a service's last run.
+    pub fn last_pid(&self, id: Id) -> Option<Pid> {
+        self.get(id)?.last_pid
+    }
+
+    /// Returns why the latest start of a service was refused, if one was.
+    pub fn refusal(&self, id: Id) -> Option<&SpawnError> {
+        self.get(id)?.refusal.as_ref()
+    }
+
+    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
+    pub fn is_out_of_memory(&self, id: Id) -> bool {
+        self.get(id).is_some_and(|slot| slot.out_of_memory)
+    }
+
+    /// Returns the name of one of the things that a service waits for.
+    pub fn awaited(&self, id: Id, at: usize) -> String {
+        let probe = self.entry(id).and_then(|entry| entry.service.wait_for.get(at));
+        probe.map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Returns how each service is started.
+    pub fn entries(&self) -> impl Iterator<Item = (Id, &ServiceEntry)> {
+        self.slots.iter().enumerate().map(|(at, slot)| (Id(at), &slot.entry))
+    }
+
+    /// Takes what a reload has made of a service. Returns whether it is new: a known one changes once nothing of it runs.
+    pub fn adopt(&mut self, id: Id, entry: ServiceEntry) -> bool {
+        match self.slots.get_mut(id.0) {
+            Some(slot) if slot.is_removed => *slot = ServiceSlot::new(entry),
+            Some(slot) => {
+                slot.next = Some(entry);
+                return false;
+            }
+            None => self.slots.push(ServiceSlot::new(entry)),
         }
-        self.logs.remove(id);
-        if let Some(last) = self.last.get_mut(id.0) {
-            *last = None;
+        true
+    }
+
+    /// Forgets all but the name of a service that a reload has removed.
+    pub fn remove(&mut self, id: Id) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            *slot = ServiceSlot { is_removed: true, ..ServiceSlot::new(slot.entry.clone()) };
+            self.retiring.insert(id);
         }
-        self.slots.retiring.remove(&id);
-        self.slots.vacant.insert(id);
-        events.push_back(Event::Retired { id });
+    }
+
+    /// Returns the services that are removed and whose slots are not free yet.
+    pub fn retiring(&self) -> impl Iterator<Item = Id> {
+        self.retiring.iter().copied()
+    }
+
+    /// Nothing comes from the removed service any more.
+    pub fn free(&mut self, id: Id) {
+        self.retiring.remove(&id);
     }
 }

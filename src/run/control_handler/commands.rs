@@ -52,7 +52,7 @@ impl EventLoop<'_> {
     }
 
     fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
-        let member = self.processes.members.get(id.0);
+        let member = self.processes.slots.entry(id);
         let way = member.and_then(|member| member.service.reload.clone());
         way.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);

@@ -32,7 +32,7 @@ impl EventLoop<'_> {
 
     fn state(&self, id: Id, it: &ServiceStatus) -> ServiceState {
         let phase = self.supervisor.phase(id).unwrap_or(Phase::Down);
-        let refused = self.supervisor.last_exit(id).is_none().then(|| self.refusals.get(&id)).flatten();
+        let refused = self.supervisor.last_exit(id).is_none().then(|| self.processes.slots.refusal(id)).flatten();
         let is_refused = matches!(phase, Phase::Backoff | Phase::Failed);
         let ended = || match it.last_exit.as_ref()? {
             LastExit::Code(code) => Some(format!("it ended with code {code}")),

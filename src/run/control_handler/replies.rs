@@ -67,7 +67,7 @@ impl EventLoop<'_> {
         let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
             Some(Phase::Waiting) => snapshot::waits_for(id, &self.control_handler.service_index, &self.supervisor),
-            Some(Phase::Awaiting) => vec![self.processes.awaited(id, self.control_handler.journal.awaits(id))],
+            Some(Phase::Awaiting) => vec![self.processes.slots.awaited(id, self.control_handler.journal.awaits(id))],
             Some(Phase::Spawning | Phase::Starting) => self.processes.ready_by(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
         };
@@ -79,8 +79,8 @@ impl EventLoop<'_> {
             next_run: self.processes.calendars.next(id).filter(|_| line.wanted),
             status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
             why: line.why.as_ref().map(|why| {
-                let why = reports::status_reason(id, why, &self.supervisor, &self.refusals);
-                let out_of_memory = line.state == StatusState::Failed && self.processes.is_out_of_memory(id);
+                let why = reports::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
+                let out_of_memory = line.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
@@ -91,7 +91,7 @@ impl EventLoop<'_> {
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
         let id = self.one(name)?;
         let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
-        let member = self.processes.members.get(id.0).ok_or_else(nobody)?;
+        let member = self.processes.slots.entry(id).ok_or_else(nobody)?;
         let owner = member.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
             return Err(CommandRefused::Refused(format!(
