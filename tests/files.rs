@@ -25,7 +25,7 @@ use stepdown::boot::stdio::{StdioChange, give};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::control::runtime_dir;
 use stepdown::plan::facts::AccountFile;
-use stepdown::plan::{GiveStdio, MakeDirectory, Owner};
+use stepdown::plan::{DeclaredBy, GiveStdio, MakeDirectory, Owner};
 
 use crate::support::child::{HERE, bind, in_child, in_mount_namespace, read_only, tmpfs, without};
 
@@ -365,6 +365,7 @@ fn step(path: impl AsRef<Path>, mode: u32, clean: &[&str]) -> MakeDirectory {
         mode,
         clean: clean.iter().map(|pattern| (*pattern).to_owned()).collect(),
         take_over: false,
+        declared_by: DeclaredBy::Directory,
     }
 }
 

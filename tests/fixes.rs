@@ -202,3 +202,32 @@ fn a_file_on_a_read_only_root() {
         assert_eq!(every_way_helps(container, "skipped own /etc/issue"), 1);
     }
 }
+
+#[test]
+fn a_log_directory_that_the_app_may_have_put_there() {
+    if !possible() {
+        return;
+    }
+    // Root's and not empty, in a directory of the app's.
+    let host = tempfile::tempdir().unwrap();
+    fs::create_dir(host.path().join("logs")).unwrap();
+    fs::write(host.path().join("logs/older"), "").unwrap();
+    for (path, mode) in [(host.path().to_owned(), 0o755), (host.path().join("logs"), 0o700)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    std::os::unix::fs::chown(host.path(), Some(1234), Some(2345)).unwrap();
+    let boot = |file: &str| {
+        let service =
+            "type = \"oneshot\"\ncommand = [\"/bin/echo\", \"a line\"]\nlog = { directory = \"/vol/logs\" }\n";
+        let container = TryContainer::new().env("PUID", "1234").env("PGID", "2345").volume(host.path(), "/vol");
+        let container = container.container_toml(file).service("web.toml", service);
+        container.command(&["/bin/cat", "/vol/logs/current"]).run()
+    };
+    let before = boot("").expect(1).text(Origin::Err);
+    let help = before.lines().find(|line| line.contains("if it is the right one, write `")).unwrap();
+    let (_, line) = help.split_once("write `").unwrap();
+    let (line, _) = line.split_once("` into /etc/stepdown.toml").unwrap();
+    let after = boot(line).expect(0);
+    assert!(after.text(Origin::Out).contains("a line"), "{after:#?}");
+    assert!(!after.text(Origin::Err).contains("cannot give"), "{after:#?}");
+}

@@ -11,7 +11,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::boot::placement::Placement;
 use crate::error::Refused;
-use crate::plan::MakeDirectory;
+use crate::plan::{DeclaredBy, MakeDirectory};
 use crate::sys::files::beneath::Beneath;
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
@@ -60,7 +60,15 @@ pub fn create(step: &MakeDirectory, placement: &Placement) -> Result<DirectoryRe
     if !step.take_over && !placement.may_change_owner(&found, step.owner.uid).map_err(look)? {
         let what = format!("cannot give {shown} to {}:{}", step.owner.uid, step.owner.gid);
         let why = format!("it belongs to uid {}, and users other than root can replace it", found.stat.uid);
-        let help = "if it is the right one, write `take_over = true` below this [[directory]]; otherwise move it away";
+        let written = match step.declared_by {
+            DeclaredBy::Directory => "`take_over = true` below this [[directory]]".to_owned(),
+            DeclaredBy::Own => "`take_over = true` below this [[own]]".to_owned(),
+            DeclaredBy::Log => {
+                let owner = format!("user = {}, group = {}", step.owner.uid, step.owner.gid);
+                format!("`directory = [{{ path = \"{shown}\", {owner}, take_over = true }}]` into /etc/stepdown.toml")
+            }
+        };
+        let help = format!("if it is the right one, write {written}; otherwise move it away");
         return Err(Refused::new(what, io::Error::other(why)).help(help));
     }
     if !step.clean.is_empty() && !report.created {

@@ -153,6 +153,19 @@ pub struct MakeDirectory {
     pub clean: Vec<String>,
     /// Whether it is taken over whoever may have put it there.
     pub take_over: bool,
+    /// What asks for it.
+    pub declared_by: DeclaredBy,
+}
+
+/// What asks for a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeclaredBy {
+    /// A `[[directory]]` of the container file.
+    Directory,
+    /// An `[[own]]` of the container file.
+    Own,
+    /// `log.directory` of a service.
+    Log,
 }
 
 /// A tree whose ownership is established, all names resolved.

@@ -39,8 +39,8 @@ mod words;
 
 pub use boot::{boot, preview};
 pub use boot_plan::{
-    BootPlan, Credentials, Decision, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned, Privilege,
-    ServicePlan, Step, Write,
+    BootPlan, Credentials, Decision, DeclaredBy, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned,
+    Privilege, ServicePlan, Step, Write,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

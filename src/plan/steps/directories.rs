@@ -18,7 +18,7 @@ use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
 use crate::plan::words;
-use crate::plan::{Decision, MakeDirectory, Owner, Planned, Step};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step};
 
 /// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.
 const LOG_MODE: u32 = 0o755;
@@ -28,7 +28,7 @@ pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
     let mut steps = Vec::new();
     for directory in declared {
         let owner = ground.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
-        steps.push(step(ground, directory, owner));
+        steps.push(step(ground, directory, owner, DeclaredBy::Directory));
     }
     let mut seen: BTreeSet<_> = declared.iter().map(|directory| directory.path.clone()).collect();
     for service in &ground.config.services {
@@ -42,7 +42,8 @@ pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
             };
             let (path, at) = (log.path.clone(), service.at.clone());
             let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), take_over: false, at };
-            let mut planned = step(ground, &directory, Owner { uid: runs.uid, gid: runs.gid });
+            let owner = Owner { uid: runs.uid, gid: runs.gid };
+            let mut planned = step(ground, &directory, owner, DeclaredBy::Log);
             if let Decision::Skip(why) = &mut planned.verdict {
                 // What stays root's is of use to a service of root.
                 let named: Vec<_> = writers(ground, &log.path);
@@ -64,7 +65,7 @@ fn writers(ground: &PlanInputs<'_>, path: &Path) -> Vec<String> {
     ground.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 
-fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner) -> Planned {
+fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
     let owner = match ground.standing() {
         SwitchAbility::Root | SwitchAbility::Powerless => declared,
         // What a user makes is the user's.
@@ -76,6 +77,7 @@ fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner) -> Plan
         mode: directory.mode,
         clean: directory.clean.clone(),
         take_over: directory.take_over,
+        declared_by,
     };
     let verdict = match ground.standing() {
         SwitchAbility::Root | SwitchAbility::Powerless => as_root(ground, directory, owner),

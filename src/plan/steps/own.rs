@@ -15,7 +15,7 @@ use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
 use crate::plan::words;
-use crate::plan::{Decision, MakeDirectory, OwnTree, Owner, Planned, Step};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, Planned, Step};
 
 pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let mut steps = Vec::new();
@@ -54,6 +54,7 @@ fn step(ground: &PlanInputs<'_>, own: &Own, owner: Owner, verdict: &Decision) ->
             mode,
             clean: Vec::new(),
             take_over: own.take_over,
+            declared_by: DeclaredBy::Own,
         });
     }
     Step::Own(OwnTree {
