@@ -39,6 +39,44 @@ fn status_tells_when_it_runs_next_in_the_containers_zone_and_start_does_not_wait
     assert!(text.contains("T03:00:00+05:30"), "{text}");
     let json = running.wait_for_line(|line| line.contains("\"next_run\": \"2"), LIMIT);
     assert!(json.contains("T03:00:00+05:30\""), "{json}");
+    assert!(text.contains("| job ") && text.contains(" scheduled "), "{text}");
+    running.wait_for_line(|line| line.ends_with("\"state\": \"scheduled\","), LIMIT);
     running.wait_for_line(|line| line.contains("by hand"), LIMIT);
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_runs_again_and_again_shows_its_next_time_and_is_scheduled_no_more_once_it_is_stopped() {
+    if !possible() {
+        return;
+    }
+    let job = "type = \"oneshot\"\ncommand = [\"echo\", \"ran\"]\n";
+    let ask = format!(
+        "script = \"until {INSIDE} wait hourly --done; do :; done; {INSIDE} status; \
+        {INSIDE} wait nightly --done --timeout 50ms || echo waited $?; {INSIDE} stop hourly nightly; {INSIDE} status; \
+        exec sleep 600\"\n"
+    );
+    let running = app()
+        .service("nightly.toml", &format!("{job}at = \"03:00\"\n"))
+        .service("hourly.toml", &format!("{job}every = \"1h\"\n"))
+        .service("ask.toml", &ask)
+        .start();
+    let line = running.wait_for_line(|line| line.contains("| hourly ") && line.contains("next run"), LIMIT);
+    assert!(line.contains(" done ") && line.contains("next run 20"), "{line}");
+    running.wait_for_line(
+        |line| line.contains("| nightly: still scheduled after ") && line.contains(": next run 20"),
+        LIMIT,
+    );
+    running.wait_for_line(|line| line.ends_with("| waited 1"), LIMIT);
+    for name in ["nightly", "hourly"] {
+        let stopped =
+            format!("| {name}: down: no longer scheduled until `stepdown start {name}`, which runs it at once");
+        running.wait_for_line(|line| line.ends_with(&stopped), LIMIT);
+        let held = |line: &str| {
+            line.contains(&format!("| {name} "))
+                && line.ends_with("stopped by hand, not scheduled until it is started again")
+        };
+        running.wait_for_line(held, LIMIT);
+    }
     running.stop().expect(0);
 }

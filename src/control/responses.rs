@@ -138,7 +138,7 @@ impl ServiceStatus {
     /// Returns whether it is up (a oneshot: done) if it should be, and has not failed.
     pub fn is_as_wanted(&self) -> bool {
         match self.state {
-            StatusState::Up | StatusState::Done => true,
+            StatusState::Up | StatusState::Scheduled | StatusState::Done => true,
             StatusState::Failed => self.left_out,
             StatusState::Down | StatusState::Waiting | StatusState::Starting | StatusState::Stopping => !self.wanted,
             StatusState::Finishing | StatusState::Backoff => !self.wanted,
@@ -338,7 +338,8 @@ mod tests {
         let well = [(StatusState::Up, true), (StatusState::Done, true), (StatusState::Down, false)];
         assert!(snapshot(well.map(|(state, wanted)| service(state, wanted)).into(), false).all_as_wanted());
         assert!(!snapshot(vec![service(StatusState::Up, true)], true).all_as_wanted());
-        for state in StatusState::ALL.into_iter().filter(|it| !matches!(it, StatusState::Up | StatusState::Done)) {
+        let there = [StatusState::Up, StatusState::Scheduled, StatusState::Done];
+        for state in StatusState::ALL.into_iter().filter(|it| !there.contains(it)) {
             assert!(!snapshot(vec![service(state, true)], false).all_as_wanted(), "{state}");
         }
         assert!(!snapshot(vec![service(StatusState::Failed, false)], false).all_as_wanted());

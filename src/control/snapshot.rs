@@ -8,7 +8,7 @@ use super::service_index::ServiceIndex;
 use crate::inspect::usage::Usage;
 use crate::plan::BootPlan;
 use crate::plan::show::words::mode_key;
-use crate::supervise::{Exit, Id, Phase, Status, Supervisor, Time};
+use crate::supervise::{Exit, Id, Phase, Status, StatusState, Supervisor, Time};
 
 /// Returns the part that does not change once services run.
 pub fn from_plan(plan: &BootPlan) -> Snapshot {
@@ -65,7 +65,7 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
 pub fn waits_for(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
     let Some(entry) = service_index.get(id) else { return Vec::new() };
     let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
-    let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Resting | Phase::Done);
+    let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done);
     let missing = entry.requires.iter().filter(|on| !there(phase(on)));
     let unsettled =
         entry.after.iter().filter(|on| !there(phase(on)) && !matches!(phase(on), Phase::Down | Phase::Failed));
@@ -90,6 +90,7 @@ pub fn service_result(it: &ServiceStatus, reached: bool) -> ServiceResult {
     let why = match &it.last_exit {
         _ if reached => None,
         _ if it.why.is_some() => it.why.clone(),
+        _ if it.state == StatusState::Scheduled => it.next_run.as_ref().map(|next| format!("next run {next}")),
         _ if !it.waits_for.is_empty() => Some(format!("waits for {}", it.waits_for.join(", "))),
         Some(LastExit::Code(code)) => Some(format!("last ended with code {code}")),
         Some(LastExit::Signal(signal)) => Some(format!("last killed by {signal}")),
@@ -114,7 +115,6 @@ pub fn health_problem(it: &ServiceStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervise::StatusState;
 
     fn status(state: StatusState) -> ServiceStatus {
         ServiceStatus { name: "web".into(), state, wanted: true, ..ServiceStatus::default() }

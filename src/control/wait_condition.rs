@@ -19,7 +19,8 @@ pub enum WaitState {
 pub fn wait_state(until: Until, phase: Phase, asked: bool, stopping: bool) -> WaitState {
     let rising = if stopping { WaitState::Never } else { WaitState::NotYet };
     match (until, phase) {
-        (Until::Ready, Phase::Up | Phase::Done | Phase::Resting)
+        // What requires a scheduled oneshot does not wait for its time.
+        (Until::Ready, Phase::Up | Phase::Done | Phase::Scheduled | Phase::Resting)
         | (Until::Done, Phase::Done | Phase::Resting)
         | (Until::Down, Phase::Down | Phase::Failed) => WaitState::Reached,
         (Until::Ready | Until::Done, Phase::Failed) => WaitState::Never,
@@ -40,7 +41,7 @@ mod tests {
             let all = Phase::ALL.into_iter();
             all.filter(|phase| wait_state(until, *phase, false, false) == WaitState::Reached).collect::<Vec<_>>()
         };
-        assert_eq!(reached(Until::Ready), [Phase::Up, Phase::Resting, Phase::Done]);
+        assert_eq!(reached(Until::Ready), [Phase::Up, Phase::Scheduled, Phase::Resting, Phase::Done]);
         assert_eq!(reached(Until::Done), [Phase::Resting, Phase::Done]);
         assert_eq!(reached(Until::Down), [Phase::Down, Phase::Failed]);
         assert_eq!(wait_state(Until::Ready, Phase::Failed, false, false), WaitState::Never);

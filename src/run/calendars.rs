@@ -142,7 +142,8 @@ impl Calendars {
         self.all.get(&id)?.next.map(|next| self.shown(next))
     }
 
-    fn shown(&self, at: i64) -> String {
+    /// Returns a moment as RFC 3339 has it in the zone.
+    pub fn shown(&self, at: i64) -> String {
         civil::rfc3339(at, self.zone.offset(at))
     }
 }

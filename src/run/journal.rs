@@ -1,9 +1,11 @@
 //! [`Journal`]: when things happened to services, for `status` and `timings`. Records events; decides nothing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::config::values::ServiceName;
 use crate::control::timings::Moments;
+use crate::log::clock::Timestamp;
 use crate::supervise::{Id, ProbeKind, Report, Supervisor, Time};
 
 /// What is noted.
@@ -13,6 +15,8 @@ pub struct Journal {
     pub moments: Vec<Moments>,
     /// When the process that a service has was started.
     started: HashMap<Id, Time>,
+    /// When a periodic oneshot runs next, in seconds since 1970.
+    turns: HashMap<Id, i64>,
     /// Which of the things outside the container a service waits for.
     awaits: HashMap<Id, usize>,
     /// When the services of the boot were asked for.
@@ -60,7 +64,12 @@ impl Journal {
                 self.asked(*id, now);
                 self.note(*id, |moments| &mut moments.started, now);
             }
-            Report::Up { id, .. } | Report::Done { id, .. } => self.note(*id, |moments| &mut moments.ready, now),
+            Report::Done { id, again, .. } => {
+                self.note(*id, |moments| &mut moments.ready, now);
+                self.turn(*id, *again);
+            }
+            Report::NextTurn { id, pause } => self.turn(*id, Some(*pause)),
+            Report::Up { id, .. } => self.note(*id, |moments| &mut moments.ready, now),
             Report::Failed { id, .. } => self.note(*id, |moments| &mut moments.failed, now),
             _ => {}
         }
@@ -78,6 +87,7 @@ impl Journal {
     pub fn forget(&mut self, id: Id) {
         self.started.remove(&id);
         self.awaits.remove(&id);
+        self.turns.remove(&id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             *moments = Moments::default();
         }
@@ -91,6 +101,19 @@ impl Journal {
     /// Returns which of the things outside it waits for.
     pub fn awaits(&self, id: Id) -> usize {
         self.awaits.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Returns when a periodic oneshot runs next, in seconds since 1970.
+    pub fn next_turn(&self, id: Id) -> Option<i64> {
+        self.turns.get(&id).copied()
+    }
+
+    fn turn(&mut self, id: Id, pause: Option<Duration>) {
+        let at = |pause: Duration| i64::try_from(Timestamp::now().0 / 1_000_000 + pause.as_secs()).unwrap_or(i64::MAX);
+        match pause {
+            Some(pause) => drop(self.turns.insert(id, at(pause))),
+            None => drop(self.turns.remove(&id)),
+        }
     }
 
     /// Only the first time counts.

@@ -210,6 +210,9 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Opt
 pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
         StatusReason::Failed(why) => reason(id, why, supervisor, refusal),
+        StatusReason::Held(None) if supervisor.runs_again(id) => {
+            "stopped by hand, not scheduled until it is started again".to_owned()
+        }
         StatusReason::Held(None) => "stopped by hand".to_owned(),
         StatusReason::Held(Some(with)) => format!("stopped with {}", supervisor.name(*with)),
         StatusReason::GivenUp(why) => given_up(id, why, supervisor),

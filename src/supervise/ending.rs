@@ -40,7 +40,9 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => return,
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
+                return;
+            }
         };
         let patience = Terminating { since: self.now, over: false };
         self.set(id, State::Stopping { run, ready, cause, patience });
@@ -116,7 +118,7 @@ impl Supervisor {
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::StopCommandSpawning => return,
+            State::Resting { .. } | State::Done | State::StopCommandSpawning => return,
         };
         patience.over = true;
         let after = since.since(patience.since);
@@ -164,7 +166,11 @@ impl Supervisor {
             State::Draining { pid, of: GroupOwner::StopCommand, .. } => (pid, false, Role::StopCommand),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::Starting { .. } | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => return,
-            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::StopCommandSpawning => return,
+            State::Backoff
+            | State::Failed { .. }
+            | State::Resting { .. }
+            | State::Done
+            | State::StopCommandSpawning => return,
         };
         if first && self.is_main(id) {
             self.exit_code_inputs.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));

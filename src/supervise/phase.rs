@@ -19,7 +19,8 @@ use std::fmt;
 /// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |
 /// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement being lost; a stop |
 /// | failed | it will not be started again | a request |
-/// | resting | a periodic oneshot that succeeded; a scheduled one until its time | its next turn (`Due`); a request; a stop |
+/// | scheduled | a oneshot that runs at a time of day and has not run yet | its time (`Due`); a request; a stop |
+/// | resting | a periodic or scheduled oneshot that succeeded | its next turn (`Due`); a request; a stop |
 /// | done | a oneshot that succeeded | a request; a stop, if a command undoes it |
 /// | undo spawning | its stop command was asked for | `Spawned`, `SpawnFailed` |
 /// | undoing | its stop command runs | the command's end; KILL |
@@ -39,6 +40,7 @@ pub enum Phase {
     Lost,
     Backoff,
     Failed,
+    Scheduled,
     Resting,
     Done,
     StopCommandSpawning,
@@ -47,7 +49,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of a life.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Down,
         Self::Waiting,
         Self::Awaiting,
@@ -61,6 +63,7 @@ impl Phase {
         Self::Lost,
         Self::Backoff,
         Self::Failed,
+        Self::Scheduled,
         Self::Resting,
         Self::Done,
         Self::StopCommandSpawning,
@@ -80,6 +83,7 @@ impl Phase {
             Self::FinishSpawning | Self::Finishing => StatusState::Finishing,
             Self::Backoff => StatusState::Backoff,
             Self::Failed => StatusState::Failed,
+            Self::Scheduled => StatusState::Scheduled,
             Self::Resting | Self::Done => StatusState::Done,
         }
     }
@@ -92,7 +96,7 @@ impl Phase {
     /// Whether what requires it may start.
     pub(super) fn met(self) -> bool {
         match self {
-            Self::Up | Self::Resting | Self::Done => true,
+            Self::Up | Self::Scheduled | Self::Resting | Self::Done => true,
             Self::Down | Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting => false,
             Self::Stopping | Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost => false,
             Self::Backoff | Self::Failed | Self::StopCommandSpawning | Self::StopCommandRunning => false,
@@ -105,7 +109,8 @@ impl Phase {
             Self::Down | Self::Failed => true,
             Self::Waiting | Self::Awaiting | Self::Spawning | Self::Starting | Self::Up | Self::Stopping => false,
             Self::Draining | Self::FinishSpawning | Self::Finishing | Self::Lost | Self::Backoff => false,
-            Self::Resting | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning => false,
+            Self::Scheduled | Self::Resting | Self::Done => false,
+            Self::StopCommandSpawning | Self::StopCommandRunning => false,
         }
     }
 
@@ -120,14 +125,14 @@ impl Phase {
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
             Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
             Self::Down | Self::Waiting | Self::Awaiting | Self::Lost | Self::Backoff => false,
-            Self::Failed | Self::Resting | Self::Done => false,
+            Self::Failed | Self::Scheduled | Self::Resting | Self::Done => false,
         }
     }
 
     /// Whether it is up, or something will happen to it by itself.
     pub(super) fn active(self) -> bool {
         match self {
-            Self::Waiting | Self::Awaiting | Self::Backoff | Self::Resting => true,
+            Self::Waiting | Self::Awaiting | Self::Backoff | Self::Scheduled | Self::Resting => true,
             Self::Down | Self::Lost | Self::Failed | Self::Done => false,
             Self::Spawning | Self::Starting | Self::Up | Self::Stopping | Self::Draining => true,
             Self::FinishSpawning | Self::Finishing | Self::StopCommandSpawning | Self::StopCommandRunning => true,
@@ -148,12 +153,13 @@ pub enum StatusState {
     Finishing,
     Backoff,
     Failed,
+    Scheduled,
     Done,
 }
 
 impl StatusState {
     /// Every state, in the order of a life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Down,
         Self::Waiting,
         Self::Starting,
@@ -162,6 +168,7 @@ impl StatusState {
         Self::Finishing,
         Self::Backoff,
         Self::Failed,
+        Self::Scheduled,
         Self::Done,
     ];
 
@@ -176,6 +183,7 @@ impl StatusState {
             Self::Finishing => "finishing",
             Self::Backoff => "backoff",
             Self::Failed => "failed",
+            Self::Scheduled => "scheduled",
             Self::Done => "done",
         }
     }

@@ -61,7 +61,7 @@ impl Supervisor {
             (State::Up { .. }, answer) => self.health_result(id, answer),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
-            (State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done, _) => {}
+            (State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done, _) => {}
             (State::StopCommandSpawning | State::StopCommandRunning { .. }, _) => {}
         }
     }
@@ -176,7 +176,7 @@ impl Supervisor {
             State::Stopping { .. } => self.end_input_timed_out(id),
             State::Down | State::Waiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => {}
             State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
@@ -201,7 +201,7 @@ impl Supervisor {
             State::Stopping { patience, .. } => !patience.over,
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => false,
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => false,
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => false,
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => false,
             State::StopCommandSpawning | State::StopCommandRunning { .. } => false,
         };
         let asked = self.now.plus(by);

@@ -92,7 +92,7 @@ impl Supervisor {
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Starting { .. } => {}
             State::Up { .. } | State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } => {}
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting | State::Done => {}
+            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => {}
             State::StopCommandRunning { .. } => {}
         }
     }
@@ -115,7 +115,7 @@ impl Supervisor {
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Draining { .. } => {}
             State::Lost { first: false, .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done => {}
+            State::Resting { .. } | State::Done => {}
         }
     }
 
@@ -133,7 +133,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -146,7 +146,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -206,7 +206,11 @@ impl Supervisor {
             }
             State::Lost { first: false, .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Backoff | State::Failed { .. } | State::Resting | State::Done | State::StopCommandSpawning => {}
+            State::Backoff
+            | State::Failed { .. }
+            | State::Resting { .. }
+            | State::Done
+            | State::StopCommandSpawning => {}
         }
     }
 
@@ -220,7 +224,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Backoff => {}
             State::Failed { .. }
-            | State::Resting
+            | State::Resting { .. }
             | State::Done
             | State::StopCommandSpawning
             | State::StopCommandRunning { .. } => {}
@@ -248,7 +252,7 @@ impl Supervisor {
                     self.kill(id);
                 }
             }
-            State::Backoff | State::Resting => self.set(id, State::Waiting { said: false }),
+            State::Backoff | State::Resting { .. } => self.set(id, State::Waiting { said: false }),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
             State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } => {}
             State::Done | State::StopCommandSpawning => {}

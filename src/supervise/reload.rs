@@ -135,7 +135,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 

@@ -39,11 +39,11 @@ impl Supervisor {
         match self.services[id].state {
             State::Backoff => self.set(id, State::Waiting { said: false }),
             // Somebody wants it now, before its time.
-            State::Resting if self.services[id].spec.scheduled => self.set(id, State::Waiting { said: false }),
+            State::Resting { .. } if self.services[id].spec.scheduled => self.set(id, State::Waiting { said: false }),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } | State::Failed { .. } => {}
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -93,7 +93,7 @@ impl Supervisor {
                 self.start_asked(id);
                 self.terminate(id, Cause::Asked);
             }
-            State::Resting | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
+            State::Resting { .. } | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
                 self.start_asked(id);
                 if self.services[id].spec.undo { self.undo(id) } else { self.set(id, State::Waiting { said: false }) }
             }
@@ -106,7 +106,7 @@ impl Supervisor {
             State::Finishing { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
                 self.start_asked(id)
             }
-            State::Lost { .. } | State::Resting | State::Done => {}
+            State::Lost { .. } | State::Resting { .. } | State::Done => {}
         }
     }
 
@@ -118,10 +118,10 @@ impl Supervisor {
             state.phase().alive() || (!wanted && state.phase().met())
         });
         match self.services[id].state {
-            State::Starting { .. } | State::Up { .. } | State::Resting | State::Done if needed => {}
+            State::Starting { .. } | State::Up { .. } | State::Resting { .. } | State::Done if needed => {}
             State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Asked),
-            State::Resting | State::Done if self.needs_stop_command(id) => self.undo(id),
-            State::Resting | State::Done => self.set(id, State::Down),
+            State::Resting { .. } | State::Done if self.needs_stop_command(id) => self.undo(id),
+            State::Resting { .. } | State::Done => self.set(id, State::Down),
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
             State::Down | State::Spawning | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}

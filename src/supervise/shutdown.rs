@@ -57,7 +57,7 @@ impl Supervisor {
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Draining { .. } | State::Lost { .. } | State::FinishSpawning { .. } => {}
             State::Finishing { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
         }
     }
 
@@ -94,8 +94,8 @@ impl Supervisor {
         let within = |old: Option<Time>, new: Time| Some(old.map_or(new, |old| old.min(new)));
         match self.services[id].state {
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Resting if !self.services[id].spec.undo => self.set(id, State::Down),
-            State::Resting => self.set(id, State::Done),
+            State::Resting { .. } if !self.services[id].spec.undo => self.set(id, State::Down),
+            State::Resting { .. } => self.set(id, State::Done),
             // A reload has left it out, and in its step the container began to stop before it was this one's turn.
             State::Done if self.services[id].gone && !self.services[id].spec.undo => self.set(id, State::Down),
             State::Starting { .. } => {
@@ -138,7 +138,7 @@ impl Supervisor {
             State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } => {}
             State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
-            State::Resting | State::Done if undo => {
+            State::Resting { .. } | State::Done if undo => {
                 if links.holds == 0 {
                     self.undo(id);
                 }
@@ -149,7 +149,7 @@ impl Supervisor {
             | State::Backoff
             | State::Lost { .. }
             | State::Failed { .. }
-            | State::Resting
+            | State::Resting { .. }
             | State::Done => {
                 if links.holds == 0 && !links.released {
                     links.released = true;
@@ -208,7 +208,7 @@ impl Supervisor {
                 }
                 State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
                 State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-                State::Resting | State::Done | State::StopCommandSpawning => {}
+                State::Resting { .. } | State::Done | State::StopCommandSpawning => {}
             }
         }
     }

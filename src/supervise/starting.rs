@@ -46,7 +46,7 @@ impl Supervisor {
             State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
             State::Failed { .. }
-            | State::Resting
+            | State::Resting { .. }
             | State::Done
             | State::StopCommandSpawning
             | State::StopCommandRunning { .. } => {}
@@ -56,7 +56,7 @@ impl Supervisor {
     /// It is wanted from now on: it waits for what it needs, or for its time.
     pub(super) fn begin_to_wait(&mut self, id: Id) {
         let scheduled = self.services[id].spec.scheduled;
-        self.set(id, if scheduled { State::Resting } else { State::Waiting { said: false } });
+        self.set(id, if scheduled { State::Resting { ran: false } } else { State::Waiting { said: false } });
     }
 
     /// Its time has come: it runs, unless it does already or is not to.
@@ -65,10 +65,10 @@ impl Supervisor {
         let may = spec.scheduled && *wanted && matches!(self.container, ContainerState::Running);
         let pauses_for_good = self.timers.get(id, Slot::State).is_none();
         match state {
-            State::Resting if may => self.set(id, State::Waiting { said: false }),
+            State::Resting { .. } if may => self.set(id, State::Waiting { said: false }),
             // One that pauses until a moment of its own is not hurried.
             State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { said: false }),
-            State::Resting | State::Backoff => {}
+            State::Resting { .. } | State::Backoff => {}
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
             State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
@@ -87,7 +87,9 @@ impl Supervisor {
             }
             State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
             State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => return,
+            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
+                return;
+            }
         };
         if !links.may_start() {
             return;
@@ -144,10 +146,10 @@ impl Supervisor {
         let again = self.next_run(id, end.started);
         match again {
             Some(pause) => {
-                self.set(id, State::Resting);
+                self.set(id, State::Resting { ran: true });
                 self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
             }
-            None if self.services[id].spec.scheduled => self.set(id, State::Resting),
+            None if self.services[id].spec.scheduled => self.set(id, State::Resting { ran: true }),
             None => self.set(id, State::Done),
         }
         self.report(Report::Done { id, took: end.ran, again });

@@ -183,7 +183,10 @@ pub(super) enum State {
     Failed {
         why: FailureReason,
     },
-    Resting,
+    Resting {
+        /// Whether it has run, as what it is now; one with a time of day has not before that.
+        ran: bool,
+    },
     Done,
     StopCommandSpawning,
     StopCommandRunning {
@@ -266,7 +269,8 @@ impl State {
             Self::Lost { .. } => Phase::Lost,
             Self::Backoff => Phase::Backoff,
             Self::Failed { .. } => Phase::Failed,
-            Self::Resting => Phase::Resting,
+            Self::Resting { ran: true } => Phase::Resting,
+            Self::Resting { ran: false } => Phase::Scheduled,
             Self::Done => Phase::Done,
             Self::StopCommandSpawning => Phase::StopCommandSpawning,
             Self::StopCommandRunning { .. } => Phase::StopCommandRunning,
@@ -281,7 +285,7 @@ impl State {
             Self::StopCommandRunning { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
             Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
             Self::FinishSpawning { .. } | Self::StopCommandSpawning | Self::Backoff | Self::Failed { .. } => None,
-            Self::Resting | Self::Done => None,
+            Self::Resting { .. } | Self::Done => None,
         }
     }
 
@@ -292,7 +296,7 @@ impl State {
             Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
             Self::Starting { .. } | Self::Up { .. } | Self::Stopping { .. } | Self::Draining { .. } => None,
             Self::FinishSpawning { .. } | Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff => None,
-            Self::Resting | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning { .. } => None,
+            Self::Resting { .. } | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning { .. } => None,
         }
     }
 }

@@ -143,6 +143,11 @@ impl Supervisor {
         found.unwrap_or("its health check fails")
     }
 
+    /// Returns whether it is a oneshot that runs again and again: after a while, or at times of the day.
+    pub fn runs_again(&self, id: Id) -> bool {
+        self.spec(id).is_some_and(|spec| spec.scheduled || (spec.every.is_some() && self.is_oneshot(id)))
+    }
+
     /// Returns whether somebody stopped it by hand.
     pub fn is_held(&self, id: Id) -> bool {
         self.services.has(id) && self.services[id].held && !self.services[id].wanted

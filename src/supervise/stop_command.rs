@@ -10,7 +10,7 @@ use super::supervisor::Supervisor;
 impl Supervisor {
     /// Whether it is done and has a command that undoes that.
     pub(super) fn needs_stop_command(&self, id: Id) -> bool {
-        self.services[id].spec.undo && matches!(self.services[id].state, State::Done | State::Resting)
+        self.services[id].spec.undo && matches!(self.services[id].state, State::Done | State::Resting { .. })
     }
 
     /// Begins to undo it.

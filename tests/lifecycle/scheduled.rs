@@ -10,7 +10,7 @@ use crate::support::engine::spec_builder::{longrun, oneshot};
 fn it_waits_for_its_time_and_keeps_the_container_and_nobody_else() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), longrun("web").after("job")]);
     assert_eq!(scenario.started(), ["web"]);
-    assert_eq!((scenario.state("job"), scenario.deadline()), ("done", None));
+    assert_eq!((scenario.state("job"), scenario.deadline()), ("scheduled", None));
     scenario.exits("web", 0);
     scenario.due("job");
     assert_eq!(scenario.started(), ["job"]);
@@ -90,10 +90,10 @@ fn what_a_reload_brings_waits_for_its_time_as_well() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.look();
     scenario.reload(&[longrun("web"), oneshot("job").scheduled()], &[]);
-    assert_eq!((scenario.started().len(), scenario.state("job")), (0, "done"));
+    assert_eq!((scenario.started().len(), scenario.state("job")), (0, "scheduled"));
     scenario.due("job");
     assert_eq!(scenario.started(), ["job"]);
     scenario.exits("job", 0);
     scenario.reload(&[longrun("web"), oneshot("job").scheduled().success_codes(&[0, 1])], &["job"]);
-    assert_eq!((scenario.started().len(), scenario.state("job")), (0, "done"));
+    assert_eq!((scenario.started().len(), scenario.state("job")), (0, "scheduled"));
 }

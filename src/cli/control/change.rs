@@ -149,13 +149,13 @@ fn outcome(it: &ServiceResult, waited: Duration) -> String {
     match (it.reached, it.pid) {
         (true, Some(pid)) => format!("{name}: {state}, pid {pid}"),
         (true, None) => match &it.requires {
-            Some(on) => format!("{name}: {state} (requires {})", shown(on)),
-            None => format!("{name}: {state}"),
+            Some(on) => format!("{name}: {state} (requires {}){why}", shown(on)),
+            None => format!("{name}: {state}{why}"),
         },
         (false, _) => match state {
             StatusState::Failed | StatusState::Down | StatusState::Backoff => format!("{name}: {state}{why}"),
-            StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Done => still(),
-            StatusState::Stopping | StatusState::Finishing => still(),
+            StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Scheduled => still(),
+            StatusState::Done | StatusState::Stopping | StatusState::Finishing => still(),
         },
     }
 }

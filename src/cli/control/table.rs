@@ -92,7 +92,7 @@ fn note(service: &ServiceStatus) -> String {
     let speaks = match service.state {
         StatusState::Down | StatusState::Failed | StatusState::Stopping | StatusState::Finishing => true,
         StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Backoff => false,
-        StatusState::Done => false,
+        StatusState::Scheduled | StatusState::Done => false,
     };
     let unwanted = (!service.wanted && !speaks).then(|| "not wanted".to_owned());
     let log = service.log_trouble.as_deref().map(|what| format!("its log cannot be written: {}", shown(what)));
@@ -114,7 +114,7 @@ fn note(service: &ServiceStatus) -> String {
 
 fn colour(state: StatusState) -> Option<&'static str> {
     match state {
-        StatusState::Up | StatusState::Done => Some("\x1b[32m"),
+        StatusState::Up | StatusState::Scheduled | StatusState::Done => Some("\x1b[32m"),
         StatusState::Failed => Some("\x1b[31m"),
         StatusState::Waiting | StatusState::Starting | StatusState::Stopping => Some("\x1b[33m"),
         StatusState::Finishing | StatusState::Backoff => Some("\x1b[33m"),

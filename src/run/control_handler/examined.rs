@@ -68,7 +68,7 @@ fn condition(phase: Phase, is_oneshot: bool) -> Condition {
         Phase::Waiting | Phase::Awaiting => Condition::Waiting,
         Phase::Spawning | Phase::Starting if is_oneshot => Condition::Running,
         Phase::Spawning | Phase::Starting => Condition::NotReady,
-        Phase::Up | Phase::Resting | Phase::Done => Condition::Up,
+        Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done => Condition::Up,
         Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing => Condition::Ending,
         Phase::StopCommandSpawning | Phase::StopCommandRunning => Condition::Ending,
         Phase::Backoff if is_oneshot => Condition::RunsAgain,

@@ -335,7 +335,11 @@ impl EventLoop<'_> {
                 .iter()
                 .find(|(known, _)| known == id)
                 .map(|(_, on)| self.control_handler.service_index.name(*on).to_owned());
-            ServiceResult { requires, ..snapshot::service_result(it, stand(id) == Some(WaitState::Reached)) }
+            let result = snapshot::service_result(it, stand(id) == Some(WaitState::Reached));
+            let unscheduled = until == Until::Down && asked && result.reached && self.supervisor.runs_again(*id);
+            let lost = unscheduled
+                .then(|| format!("no longer scheduled until `stepdown start {}`, which runs it at once", result.name));
+            ServiceResult { requires, why: lost.or(result.why), ..result }
         });
         Some(Waited { services: reached.collect() })
     }

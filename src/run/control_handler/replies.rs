@@ -76,7 +76,7 @@ impl EventLoop<'_> {
             left_out: entry.is_some_and(|entry| entry.is_left_out()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
-            next_run: self.processes.calendars.next(id).filter(|_| line.wanted),
+            next_run: self.next_run(id).filter(|_| line.wanted),
             status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
             why: line.why.as_ref().map(|why| {
                 let why = reports::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
@@ -86,6 +86,14 @@ impl EventLoop<'_> {
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
             ..snapshot::service_status(line, now)
         }
+    }
+
+    /// Returns when a oneshot runs next, as RFC 3339 has it in the container's zone.
+    fn next_run(&self, id: Id) -> Option<String> {
+        let calendars = &self.processes.calendars;
+        let rests = matches!(self.supervisor.phase(id), Some(Phase::Resting | Phase::Backoff));
+        let turn = || self.control_handler.journal.next_turn(id).filter(|_| rests && self.supervisor.runs_again(id));
+        calendars.next(id).or_else(|| turn().map(|at| calendars.shown(at)))
     }
 
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {

@@ -126,7 +126,7 @@ impl Reached {
 pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
     use Phase::*;
     let unanswered = matches!(phase, Spawning | FinishSpawning | StopCommandSpawning);
-    let idle = matches!(phase, Down | Waiting | Awaiting | Backoff | Failed | Resting | Done);
+    let idle = matches!(phase, Down | Waiting | Awaiting | Backoff | Failed | Scheduled | Resting | Done);
     match kind {
         Kind::Begin => {
             (phase != Down).then_some("Begin is the first event, but for requests to stop; all is down then")
@@ -180,7 +180,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         Kind::Reload => (phase == Lost).then_some("nothing is reloaded while the container stops"),
         Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Trouble | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
-        Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Resting)
+        Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Scheduled | Resting)
             .then_some("the first one has cancelled what had not started"),
     }
 }

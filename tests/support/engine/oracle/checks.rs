@@ -169,7 +169,11 @@ impl Oracle {
         let fits = match (&self.services[id.0].is, phase) {
             (Is::Down, Some(Phase::Down)) | (Is::Over, Some(Phase::Failed)) | (Is::Done, Some(Phase::Done)) => true,
             (Is::Pending(_), Some(Phase::Waiting | Phase::Backoff)) => true,
-            (Is::Awaiting(_), Some(Phase::Awaiting)) | (Is::Resting(_), Some(Phase::Resting)) => true,
+            (Is::Awaiting(_), Some(Phase::Awaiting)) => true,
+            (Is::Resting(_), Some(phase)) => {
+                let ran = self.services[id.0].ever;
+                phase == if ran { Phase::Resting } else { Phase::Scheduled }
+            }
             (Is::Asked(Role::StopCommand), Some(Phase::StopCommandSpawning)) => true,
             (Is::Asked(Role::Run), Some(Phase::Spawning)) => true,
             (Is::Asked(Role::Finish), Some(Phase::FinishSpawning)) => true,
