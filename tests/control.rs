@@ -367,6 +367,33 @@ fn timings_name_those_for_whom_the_boot_waited() {
 }
 
 #[test]
+fn timings_say_what_the_boot_still_waits_for_and_leave_out_what_runs_later() {
+    if !possible() {
+        return;
+    }
+    let once = "type = \"oneshot\"\ncommand = [\"true\"]\n";
+    let running = app()
+        .service("quick.toml", SLEEP)
+        .service("nightly.toml", &format!("{once}at = \"03:00\"\n"))
+        .service("slow.toml", &format!("{SLEEP}ready = {{ path = \"/tmp/go\" }}\n"))
+        .service("web.toml", &format!("{SLEEP}requires = [\"slow\"]\n"))
+        .start();
+    running.wait_for_line(|line| line.contains("quick: up"), LIMIT);
+    let (_, text) = asked(&running, &["timings"]);
+    assert!(text.contains("the boot waited so far for: quick ("), "{text}");
+    let still = text.lines().find(|line| line.starts_with("the boot is still waiting for: ")).unwrap_or_default();
+    assert!(still.contains(": slow (for ") && !still.contains("web"), "{text}");
+    let (_, text) = asked(&running, &["timings", "--json"]);
+    assert_eq!(json(&text)["unfinished"][0]["name"], "slow");
+    app_runs(&running, "touch /tmp/go");
+    running.wait_for_line(|line| line.contains("web: up"), LIMIT);
+    assert_eq!(asked(&running, &["start", "nightly"]).0, 0);
+    let (_, text) = asked(&running, &["timings"]);
+    assert!(text.contains("the boot waited for: slow (") && !text.contains("still waiting"), "{text}");
+    running.stop().expect(0);
+}
+
+#[test]
 fn logs_has_the_last_lines_and_goes_on_with_what_comes() {
     if !possible() {
         return;

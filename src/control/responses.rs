@@ -234,6 +234,18 @@ pub struct Timings {
     pub services: Vec<ServiceTime>,
     /// The critical chain of the boot, up to the last service that became ready.
     pub path: Vec<ChainLink>,
+    /// What the boot still waits for: the services that are not ready, but for those that only wait for these.
+    #[serde(default)]
+    pub unfinished: Vec<UnfinishedService>,
+}
+
+/// A service that the boot still waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedService {
+    /// The service.
+    pub name: String,
+    /// Since its first start, or since it was requested where it has not been started.
+    pub waited_us: u64,
 }
 
 /// One step of the boot.

@@ -62,14 +62,20 @@ pub fn revision(stopping: bool, services: &[ServiceStatus]) -> u64 {
 
 /// Returns the services that a waiting service waits for: those it requires that are not up, and those in `after` that
 /// have not settled.
-pub fn waits_for(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
+pub fn blockers(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<Id> {
     let Some(entry) = service_index.get(id) else { return Vec::new() };
     let phase = |id: &Id| supervisor.phase(*id).unwrap_or(Phase::Down);
     let there = |phase: Phase| matches!(phase, Phase::Up | Phase::Scheduled | Phase::Resting | Phase::Done);
     let missing = entry.requires.iter().filter(|on| !there(phase(on)));
     let unsettled =
         entry.after.iter().filter(|on| !there(phase(on)) && !matches!(phase(on), Phase::Down | Phase::Failed));
-    let mut names: Vec<String> = missing.chain(unsettled).map(|on| service_index.name(*on).to_owned()).collect();
+    missing.chain(unsettled).copied().collect()
+}
+
+/// The same by their names.
+pub fn waits_for(id: Id, service_index: &ServiceIndex, supervisor: &Supervisor) -> Vec<String> {
+    let blockers = blockers(id, service_index, supervisor);
+    let mut names: Vec<String> = blockers.into_iter().map(|on| service_index.name(on).to_owned()).collect();
     names.sort();
     names.dedup();
     names

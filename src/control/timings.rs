@@ -1,9 +1,10 @@
 //! How long the boot took, and its critical chain: times noted by the event loop in, the answer to `timings` out. Values
 //! only.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::responses::{ChainLink, ServiceTime, Timings};
+use super::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use super::service_index::ServiceIndex;
 use crate::supervise::{Id, Time};
 
@@ -29,9 +30,26 @@ impl Moments {
     }
 }
 
-/// Returns the times of all services that were requested, and the chain to the last one of the boot that became ready.
-/// `boot` is when the boot requested services: those started by hand later are not part of it.
-pub fn timings(service_index: &ServiceIndex, moments_of: &[Moments], boot: Time) -> Timings {
+/// What a service does now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing more is to come of it: it is up, done, failed or not wanted.
+    Settled,
+    /// It waits for other services.
+    WaitsFor(Vec<Id>),
+    /// It is being started, runs to its end, or pauses after a failure.
+    Working,
+}
+
+/// Returns the times of all services that were requested, the chain to the last one of the boot that became ready, and what
+/// the boot still waits for. `boot` is when the boot requested services: those started by hand or by the clock later are
+/// not part of it.
+pub fn timings(
+    service_index: &ServiceIndex,
+    moments_of: &[Moments],
+    (boot, now): (Time, Time),
+    progress: impl Fn(Id) -> Progress,
+) -> Timings {
     let mut asked: Vec<(Id, Moments, Time)> =
         service_index.ids().zip(moments_of).filter_map(|(id, moments)| Some((id, *moments, moments.asked?))).collect();
     let last = asked.iter().filter(|(_, _, asked)| *asked <= boot).max_by_key(|(_, moments, _)| moments.ready);
@@ -43,7 +61,31 @@ pub fn timings(service_index: &ServiceIndex, moments_of: &[Moments], boot: Time)
         steps: Vec::new(),
         services: asked.iter().map(|(id, moments, asked)| service(service_index.name(*id), moments, *asked)).collect(),
         path: critical_chain.unwrap_or_default(),
+        unfinished: unfinished(service_index, moments_of, (boot, now), progress),
     }
+}
+
+fn unfinished(
+    service_index: &ServiceIndex,
+    moments_of: &[Moments],
+    (boot, now): (Time, Time),
+    progress: impl Fn(Id) -> Progress,
+) -> Vec<UnfinishedService> {
+    let moments = |id: Id| moments_of.get(id.0).copied().unwrap_or_default();
+    let is_open = |id: &Id| moments(*id).asked.is_some_and(|at| at <= boot) && moments(*id).settled().is_none();
+    let mut found = BTreeSet::new();
+    for id in service_index.ids().filter(is_open) {
+        match progress(id) {
+            Progress::Settled => {}
+            Progress::Working => drop(found.insert(id)),
+            // One that was ready before and has crashed since keeps it waiting, too.
+            Progress::WaitsFor(ids) => found.extend(ids.into_iter().filter(|id| progress(*id) == Progress::Working)),
+        }
+    }
+    let waited = |id: Id| now.since(moments(id).started.or(moments(id).asked).unwrap_or(now));
+    let unfinished =
+        |id: Id| UnfinishedService { name: service_index.name(id).to_owned(), waited_us: microseconds(waited(id)) };
+    found.into_iter().map(unfinished).collect()
 }
 
 fn service(name: &str, moments: &Moments, asked: Time) -> ServiceTime {
@@ -98,6 +140,10 @@ mod tests {
 
     const BOOT: Time = Time(Duration::from_millis(5));
 
+    fn settled(_: Id) -> Progress {
+        Progress::Settled
+    }
+
     fn at(millis: u64) -> Option<Time> {
         Some(Time(Duration::from_millis(millis)))
     }
@@ -128,7 +174,7 @@ mod tests {
             moments(5, 6, 7),
             moments(5, 1356, 1357),
         ];
-        let timings = timings(&service_index, &moments_of, BOOT);
+        let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);
         assert_eq!(chain(&timings), [("db", 1000), ("migrate", 300), ("web", 50), ("main", 2)]);
         let names: Vec<_> = timings.services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["db", "cache", "cron", "migrate", "web", "main"]);
@@ -141,7 +187,7 @@ mod tests {
         after.after = vec![Id(0)];
         let service_index = ServiceIndex::new(&[spec("slow", &[], Start::Wanted), after]);
         let failed = Moments { asked: at(0), started: at(1), failed: at(500), ..Moments::default() };
-        let timings = timings(&service_index, &[failed, moments(0, 501, 510)], Time::default());
+        let timings = timings(&service_index, &[failed, moments(0, 501, 510)], (Time::default(), BOOT), settled);
         assert_eq!(chain(&timings), [("slow", 500), ("web", 10)]);
         assert_eq!((timings.services[0].ready_us, timings.services[0].failed_us), (None, Some(500_000)));
     }
@@ -150,17 +196,41 @@ mod tests {
     fn what_is_waited_for_outside_is_told_apart() {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let moments_of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
-        let timings = timings(&service_index, &moments_of, BOOT);
+        let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);
         assert_eq!(timings.path, [ChainLink { name: "web".into(), took_us: 901_000, outside_us: 800_000 }]);
     }
 
     #[test]
     fn what_was_started_by_hand_or_not_at_all_is_no_part_of_the_boot() {
         let service_index = ServiceIndex::new(&["a", "b", "c"].map(|name| spec(name, &[], Start::Wanted)));
-        let timings =
-            timings(&service_index, &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()], BOOT);
+        let timings = timings(
+            &service_index,
+            &[moments(5, 5, 13), moments(5000, 5000, 6000), Moments::default()],
+            (BOOT, BOOT),
+            settled,
+        );
         assert_eq!(chain(&timings), [("a", 8)]);
         assert_eq!(timings.services.len(), 2);
-        assert_eq!(super::timings(&ServiceIndex::default(), &[], BOOT), Timings::default());
+        assert_eq!(super::timings(&ServiceIndex::default(), &[], (BOOT, BOOT), settled), Timings::default());
+    }
+
+    #[test]
+    fn what_the_boot_still_waits_for_is_named_without_those_that_only_wait_for_it() {
+        let names = ["up", "starts", "waits", "crashed", "app", "late", "failed"];
+        let service_index = ServiceIndex::new(&names.map(|name| spec(name, &[], Start::Wanted)));
+        let open = |started| Moments { asked: at(5), started, ..Moments::default() };
+        let failed = Moments { failed: at(9), ..open(at(6)) };
+        let late = Moments { asked: at(50), started: at(50), ..Moments::default() };
+        let moments_of = [moments(5, 5, 13), open(at(20)), open(None), moments(5, 5, 30), open(None), late, failed];
+        let progress = |id: Id| match id.0 {
+            1 | 3 | 5 => Progress::Working,
+            2 => Progress::WaitsFor(vec![Id(1)]),
+            4 => Progress::WaitsFor(vec![Id(1), Id(2), Id(3)]),
+            _ => Progress::Settled,
+        };
+        let now = Time(Duration::from_millis(1_020));
+        let unfinished = timings(&service_index, &moments_of, (BOOT, now), progress).unfinished;
+        let said: Vec<_> = unfinished.iter().map(|it| (it.name.as_str(), it.waited_us / 1000)).collect();
+        assert_eq!(said, [("starts", 1000), ("crashed", 1015)]);
     }
 }

@@ -33,7 +33,9 @@ impl Journal {
     pub fn begin(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Self {
         let mut journal = Self::new(now);
         for (at, line) in supervisor.status().iter().enumerate() {
-            if line.wanted {
+            // One with a time of day is not started by the boot.
+            let scheduled = supervisor.spec(line.id).is_some_and(|spec| spec.scheduled);
+            if line.wanted && !scheduled {
                 journal.asked(Id(at), now);
             } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
                 journal.before(Id(at), *moments);

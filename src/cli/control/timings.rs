@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::grid;
 use crate::config::units::duration_words;
-use crate::control::responses::{ChainLink, ServiceTime, Timings};
+use crate::control::responses::{ChainLink, ServiceTime, Timings, UnfinishedService};
 use crate::text::shown;
 
 /// Returns the whole text.
@@ -21,7 +21,13 @@ pub(super) fn text(all: &Timings) -> String {
     }
     if !all.path.is_empty() {
         let links: Vec<String> = all.path.iter().map(link).collect();
-        let _ = writeln!(text, "\nthe boot waited for: {}", links.join(" → "));
+        let so_far = if all.unfinished.is_empty() { "" } else { " so far" };
+        let _ = writeln!(text, "\nthe boot waited{so_far} for: {}", links.join(" → "));
+    }
+    if !all.unfinished.is_empty() {
+        let waits = |it: &UnfinishedService| format!("{} (for {} now)", shown(&it.name), span(it.waited_us));
+        let all: Vec<String> = all.unfinished.iter().map(waits).collect();
+        let _ = writeln!(text, "\nthe boot is still waiting for: {}", all.join(", "));
     }
     text
 }
@@ -72,6 +78,7 @@ mod tests {
                 service("late", None, None, None),
             ],
             path: vec![link("db", 1_204_100, 900_000), link("web", 60_000_000, 0)],
+            unfinished: Vec::new(),
         };
         assert_eq!(
             text(&all),

@@ -19,8 +19,9 @@ use crate::control::responses::{
 };
 use crate::control::server::Call;
 use crate::control::service_index::{CommandRefused, ManualChange, ServiceIndex};
+use crate::control::snapshot;
+use crate::control::timings::{self, Progress};
 use crate::control::wait_condition::{WaitState, wait_state};
-use crate::control::{snapshot, timings};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Event, Id, Phase, Pid, Request};
 use commands::outcome;
@@ -157,10 +158,12 @@ impl EventLoop<'_> {
                 call.respond(response(variables));
             }
             Query::Timings {} => {
+                let journal = &self.control_handler.journal;
                 let mut all = timings::timings(
                     &self.control_handler.service_index,
-                    &self.control_handler.journal.moments,
-                    self.control_handler.journal.boot,
+                    &journal.moments,
+                    (journal.boot, self.now()),
+                    |id| self.progress(id),
                 );
                 all.steps.clone_from(&self.control_handler.steps);
                 call.respond(Response::Ok(all));
@@ -295,6 +298,20 @@ impl EventLoop<'_> {
                 )))
             }
             None => Ok(ids),
+        }
+    }
+
+    fn progress(&self, id: Id) -> Progress {
+        match self.supervisor.phase(id) {
+            Some(Phase::Waiting) => {
+                Progress::WaitsFor(snapshot::blockers(id, &self.control_handler.service_index, &self.supervisor))
+            }
+            Some(Phase::Awaiting | Phase::Spawning | Phase::Starting | Phase::Backoff) => Progress::Working,
+            Some(Phase::Stopping | Phase::Draining | Phase::FinishSpawning | Phase::Finishing) => Progress::Working,
+            Some(Phase::Down | Phase::Up | Phase::Failed | Phase::Scheduled | Phase::Resting | Phase::Done) => {
+                Progress::Settled
+            }
+            Some(Phase::Lost | Phase::StopCommandSpawning | Phase::StopCommandRunning) | None => Progress::Settled,
         }
     }
 
