@@ -17,7 +17,7 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, pipe, read, write};
-use stepdown::sys::process::filter::{Filter, Protected};
+use stepdown::sys::process::filter::{Filter, ProtectedProcess};
 
 /// A piece of work, and how often it is done in a round.
 type Work = (&'static str, u32, fn());
@@ -68,7 +68,7 @@ fn nanoseconds(times: u32, work: fn(), filtered: bool) -> f64 {
         ForkResult::Child => {
             if filtered {
                 nix::sys::prctl::set_no_new_privs().unwrap();
-                Filter::new(Protected::this()).install().unwrap();
+                Filter::new(ProtectedProcess::this()).install().unwrap();
             }
             let began = busy();
             (0..times).for_each(|_| work());

@@ -69,7 +69,7 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
 /// machine may have many thousands that are not.
 fn processes() -> Option<Vec<i32>> {
     let us = std::process::id();
-    let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::below) };
+    let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::descendants_of) };
     if ours.is_some() {
         return ours;
     }

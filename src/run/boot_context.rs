@@ -31,7 +31,7 @@ use crate::run::terminal;
 use crate::run::{self, Environment, HostChannels, LaunchContext, ServiceEntry, Stage, StageResult};
 use crate::supervise::{Setup, Start, StopReason};
 use crate::sys::privilege::{Dropped, Power};
-use crate::sys::process::filter::Protected;
+use crate::sys::process::filter::ProtectedProcess;
 use crate::sys::process::launch::Parent;
 use crate::sys::signals::Signals;
 
@@ -202,7 +202,7 @@ impl BootContext {
             tag_width: tag_width(&self.plan),
             zone: Zone::default(),
             directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
-            protected: self.config.container.pid1_filter.then(Protected::this),
+            protected: self.config.container.pid1_filter.then(ProtectedProcess::this),
         }
     }
 
@@ -216,7 +216,7 @@ impl BootContext {
                     || kept.has(Capability::SYS_RESOURCE)
                     || kept.has(Capability::SYS_NICE) =>
             {
-                Parent::AppWithPower
+                Parent::AppWithCapabilities
             }
             DropLevel::ToApp | DropLevel::AlreadyUser | DropLevel::Powerless => Parent::App,
         }

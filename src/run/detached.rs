@@ -10,9 +10,9 @@ use crate::text::shown_bytes;
 
 impl EventLoop<'_> {
     /// What is told to end loses what it has started: notes it before.
-    pub(super) fn note_below(&mut self, id: Id, pid: Pid, signal: Signal) {
+    pub(super) fn record_descendants(&mut self, id: Id, pid: Pid, signal: Signal) {
         if signal != Signal::CONT && self.supervisor.phase(id) == Some(Phase::Stopping) {
-            self.processes.process_table.note_below(pid);
+            self.processes.process_table.record_descendants(pid);
         }
     }
 }

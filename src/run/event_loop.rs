@@ -257,7 +257,7 @@ impl<'a> EventLoop<'a> {
                 }
                 Action::Spawn { id, role, after } => self.processes.start(id, role, after, answers),
                 Action::Signal { id, pid, to, signal } => {
-                    self.note_below(id, pid, signal);
+                    self.record_descendants(id, pid, signal);
                     self.processes.signal(pid, to, signal);
                 }
                 Action::Probe { id, look } => {

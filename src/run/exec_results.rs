@@ -12,8 +12,8 @@ use super::watch::ReadyFd;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
 use crate::sys::process::filter;
+use crate::sys::process::oom_score::TRIES;
 use crate::sys::process::reap;
-use crate::sys::process::score::TRIES;
 use crate::sys::process::spawn::ExecResult;
 
 impl ProcessManager {
@@ -38,7 +38,7 @@ impl ProcessManager {
 
     /// Its notification fd is closed: by its exit, which is reported separately, or by the service itself.
     fn log_notify_fd_closed(&self, id: Id) {
-        let lives = self.slots.last_pid(id).is_some_and(reap::goes_on);
+        let lives = self.slots.last_pid(id).is_some_and(reap::is_running);
         if let Some(member) = self.slots.entry(id).filter(|_| lives) {
             tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
         }
@@ -94,7 +94,7 @@ impl ProcessManager {
 
 /// Once for all services, in every stage: the reason is the same for each.
 fn say_unfiltered(errno: Errno) {
-    if filter::note_refused(errno) {
+    if filter::record_refused(errno) {
         tracing::warn!("{UNFILTERED}: seccomp(2) was refused: {}; {ALLOW_FILTERS}", errno.desc());
     }
 }

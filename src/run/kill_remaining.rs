@@ -16,7 +16,7 @@ use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
 use crate::sys::process::children;
-use crate::sys::process::reap::{self, ReapResult};
+use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::session;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
@@ -118,7 +118,7 @@ fn living_children() -> Vec<Pid> {
 
 /// Returns the children that are ours; by `/proc/*/stat` where the kernel has no list of them.
 fn children() -> Vec<libc::pid_t> {
-    let listed = libc::pid_t::try_from(std::process::id()).ok().and_then(children::of);
+    let listed = libc::pid_t::try_from(std::process::id()).ok().and_then(children::children_of);
     if let Some(listed) = listed {
         return listed;
     }
@@ -146,7 +146,7 @@ fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut Proce
 fn reap_all(processes: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
     while processes.reap_children(AT_ONCE, &mut ignored) && Instant::now() < until {}
-    reap::look() == ReapResult::NoChild
+    reap::peek() == WaitResult::NoChild
 }
 
 /// Sleeps until a signal comes (CHLD among them) or `step` has passed.

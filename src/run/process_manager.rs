@@ -32,8 +32,8 @@ use crate::supervise::{Event, Exit, Id, Pid, ProbeResult, Role, SpawnError, Spaw
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::environment_file::SharedBytes;
-use crate::sys::process::group::{self, Leftover};
-use crate::sys::process::reap::{self, ReapResult};
+use crate::sys::process::group::{self, OrphanedGroup};
+use crate::sys::process::reap::{self, WaitResult};
 use crate::sys::process::spawn;
 
 /// Everything that acts on processes.
@@ -231,7 +231,7 @@ impl ProcessManager {
             if read >= READ_BUDGET {
                 break;
             }
-            let ReapResult::Dead(pid, exit) = reap::look() else {
+            let WaitResult::Exited(pid, exit) = reap::peek() else {
                 more = false;
                 break;
             };
@@ -255,7 +255,7 @@ impl ProcessManager {
             if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
-            let leftover = Leftover::pin(pid);
+            let leftover = OrphanedGroup::pin(pid);
             reap::reap(pid);
             self.reaped += 1;
             if !process.refused {
@@ -266,7 +266,7 @@ impl ProcessManager {
         self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
         for (process, pid, exit, leftover) in groups {
             let Process { id, killed, mark, .. } = process;
-            let group_left = leftover.may_be_left(self.null.as_fd()) || self.process_table.detached.has(mark);
+            let group_left = leftover.may_have_members(self.null.as_fd()) || self.process_table.detached.has(mark);
             self.process_table.left(pid, mark, group_left.then_some(Left { id, leftover, run: mark }));
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);

@@ -14,9 +14,9 @@ use crate::config::values::Signal;
 use crate::supervise::{Id, Pid, Role};
 use crate::sys::process::detached::Detached;
 use crate::sys::process::environment_file::SharedBytes;
-use crate::sys::process::group::Leftover;
+use crate::sys::process::group::OrphanedGroup;
 use crate::sys::process::mark::Mark;
-use crate::sys::process::session::{Members, Recent, either};
+use crate::sys::process::session::{CensusCache, SessionMembers, combine};
 use crate::sys::process::spawn::ExecPipe;
 
 /// How soon leftovers are looked for, then half as often each time, and at least this often.
@@ -53,7 +53,7 @@ pub struct ProcessTable {
     /// When leftovers are looked for next, and how long before the time after.
     look_at: Option<Instant>,
     pause: Duration,
-    recent: Recent,
+    recent: CensusCache,
 }
 
 /// What a first process has left.
@@ -61,7 +61,7 @@ pub struct Left {
     /// Its service.
     pub id: Id,
     /// Its session and group.
-    pub leftover: Leftover,
+    pub leftover: OrphanedGroup,
     /// What left those.
     pub run: Mark,
 }
@@ -71,8 +71,8 @@ impl Left {
     ///
     /// # Errors
     /// ESRCH when nobody is, EPERM when any is another user's.
-    pub fn signal(&self, signal: Signal, recent: &mut Recent, detached: &Detached) -> Result<(), Errno> {
-        either(self.leftover.signal(signal, recent), detached.signal(self.run, signal))
+    pub fn signal(&self, signal: Signal, recent: &mut CensusCache, detached: &Detached) -> Result<(), Errno> {
+        combine(self.leftover.signal(signal, recent), detached.signal(self.run, signal))
     }
 }
 
@@ -83,23 +83,23 @@ impl ProcessTable {
             living: HashMap::new(),
             order: Vec::new(),
             leftovers: HashMap::new(),
-            detached: Detached::watch(),
+            detached: Detached::new(),
             look_at: None,
             pause: FIRST_LOOK,
-            recent: Recent::default(),
+            recent: CensusCache::default(),
         }
     }
 
     /// Looks at what was adopted since. Returns those of whom nothing says whose they are.
     pub fn adopt(&mut self) -> Vec<Pid> {
         let living = &self.living;
-        self.detached.adopt(|pid| living.contains_key(&pid))
+        self.detached.scan_children(|pid| living.contains_key(&pid))
     }
 
     /// Notes what a living first process has started, before it loses that.
-    pub fn note_below(&mut self, leader: Pid) {
+    pub fn record_descendants(&mut self, leader: Pid) {
         if let Some(process) = self.living.get(&leader) {
-            self.detached.note_below(leader, process.mark);
+            self.detached.record_descendants(leader, process.mark);
         }
     }
 
@@ -136,7 +136,7 @@ impl ProcessTable {
 
     /// Remembers what outlives its first process; where nobody does (`None`), forgets what was noted of that run.
     pub fn left(&mut self, leader: Pid, run: Mark, left: Option<Left>) {
-        let Some(left) = left else { return self.detached.forget(run) };
+        let Some(left) = left else { return self.detached.remove_run(run) };
         self.leftovers.insert(leader, left);
         self.pause = FIRST_LOOK;
         self.look_at = Some(Instant::now() + FIRST_LOOK);
@@ -145,13 +145,13 @@ impl ProcessTable {
     /// Stops tracking what that leader left.
     pub fn abandon(&mut self, leader: Pid) {
         if let Some(Left { run, .. }) = self.leftovers.remove(&leader) {
-            self.detached.forget(run);
+            self.detached.remove_run(run);
         }
         self.rest();
     }
 
     /// Returns what a dead leader left, and what is known of all processes.
-    pub fn leftover(&mut self, leader: Pid) -> (Option<&Left>, &mut Recent, &Detached) {
+    pub fn leftover(&mut self, leader: Pid) -> (Option<&Left>, &mut CensusCache, &Detached) {
         (self.leftovers.get(&leader), &mut self.recent, &self.detached)
     }
 
@@ -176,19 +176,20 @@ impl ProcessTable {
         let mut gone = Vec::new();
         let (recent, detached, living) = (&mut self.recent, &mut self.detached, &self.living);
         if closely {
-            recent.forget();
+            recent.invalidate();
         }
         let mut is_fresh = false;
         self.leftovers.retain(|leader, Left { id, leftover, run }| {
-            let mut left = leftover.may_be_left(any) && (!closely || leftover.is_left(&recent.members(*leader, false)));
+            let mut left =
+                leftover.may_have_members(any) && (!closely || leftover.has_members(&recent.members(*leader, false)));
             if !left {
                 // The children of who has just ended have become ours.
                 if !detached.has(*run) && !std::mem::replace(&mut is_fresh, true) {
-                    detached.adopt(|pid| living.contains_key(&pid));
+                    detached.scan_children(|pid| living.contains_key(&pid));
                 }
                 left = detached.has(*run);
                 if !left {
-                    detached.forget(*run);
+                    detached.remove_run(*run);
                 }
             }
             if !left {
@@ -212,10 +213,10 @@ impl ProcessTable {
 
     /// Returns who is left of what a dead leader started.
     pub fn rest_of(&mut self, leader: Pid) -> Vec<Pid> {
-        let Members { group, others, .. } = self.recent.members(leader, false);
+        let SessionMembers { group, outside_group, .. } = self.recent.members(leader, false);
         let run = self.leftovers.get(&leader).map(|left| left.run);
-        let detached = run.map(|run| self.detached.of(run)).unwrap_or_default();
-        let mut all: Vec<Pid> = group.into_iter().chain(others).chain(detached).collect();
+        let detached = run.map(|run| self.detached.processes_of(run)).unwrap_or_default();
+        let mut all: Vec<Pid> = group.into_iter().chain(outside_group).chain(detached).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -243,13 +244,13 @@ mod tests {
         let leader = Pid(i32::try_from(child.id()).unwrap());
         let until = Instant::now() + Duration::from_secs(30);
         let below = loop {
-            let below = children::below(leader.0).unwrap_or_default();
-            match below.first().filter(|pid| session::of(Pid(**pid)) == Some(Pid(**pid))) {
+            let below = children::descendants_of(leader.0).unwrap_or_default();
+            match below.first().filter(|pid| session::session_of(Pid(**pid)) == Some(Pid(**pid))) {
                 Some(pid) => break nix::unistd::Pid::from_raw(*pid),
                 None => assert!(Instant::now() < until, "nobody leaves the session"),
             }
         };
-        table.detached.note_below(leader, mark);
+        table.detached.record_descendants(leader, mark);
         assert!(table.detached.has_noted(mark));
         nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
         child.wait().unwrap();

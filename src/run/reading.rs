@@ -47,7 +47,7 @@ impl Reading {
         let refused = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
         let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
-        let pid = spawn::helper(to, |to| {
+        let pid = spawn::fork_helper(to, |to| {
             // One that is not waited for any more needs nothing.
             let _unread = File::from(to).write_all(&read());
         })?;

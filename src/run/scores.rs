@@ -8,7 +8,7 @@ use crate::config::values::{CapSet, Capability};
 use crate::error::cause_words;
 use crate::supervise::{Id, Pid};
 use crate::sys::privilege::{FileUser, with_file_user, with_raised};
-use crate::sys::process::score::{PAUSE, Tried, set_oom_score};
+use crate::sys::process::oom_score::{PAUSE, ScoreResult, set_oom_score};
 
 impl ProcessManager {
     /// Returns when [`Self::adjust_oom_scores`] has something to do.
@@ -28,9 +28,9 @@ impl ProcessManager {
             // Reaped meanwhile: the number may be another's by now (SECURITY T26).
             let Some(score) = self.score_of(id).filter(|_| self.process_table.get(pid).is_some()) else { continue };
             match self.adjust_oom_score(id, pid, score) {
-                Ok(Tried::Done) => {}
-                Ok(Tried::TooEarly) if tries > 1 => self.scores.push_back((id, pid, now + PAUSE, tries - 1)),
-                Ok(Tried::TooEarly) => self.no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
+                Ok(ScoreResult::Done) => {}
+                Ok(ScoreResult::TooEarly) if tries > 1 => self.scores.push_back((id, pid, now + PAUSE, tries - 1)),
+                Ok(ScoreResult::TooEarly) => self.no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
                 Err(cause) => self.no_score(pid, score, &cause),
             }
         }
@@ -44,8 +44,8 @@ impl ProcessManager {
         tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(&cause));
     }
 
-    fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<Tried> {
-        let Some(member) = self.slots.entry(id) else { return Ok(Tried::Done) };
+    fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<ScoreResult> {
+        let Some(member) = self.slots.entry(id) else { return Ok(ScoreResult::Done) };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.

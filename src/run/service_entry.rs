@@ -20,7 +20,7 @@ use crate::supervise::{Exit, Pid, Role, SpawnError, SpawnStage};
 use crate::sys::privilege::FileUser;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::environment_file::{self as file, SharedBytes};
-use crate::sys::process::filter::{Filter, Protected};
+use crate::sys::process::filter::{Filter, ProtectedProcess};
 use crate::sys::process::launch::{Launch, Parent, Program, Session, path_of, word_of, words};
 use crate::sys::process::program;
 
@@ -63,7 +63,7 @@ pub struct LaunchContext {
     /// entered again: under another user that could be refused (`WORKDIR /root`).
     pub directory: Option<PathBuf>,
     /// What services may not change; `None`: `pid1_filter = false`.
-    pub protected: Option<Protected>,
+    pub protected: Option<ProtectedProcess>,
 }
 
 /// Descriptors made for one start.
@@ -145,7 +145,7 @@ impl ServiceEntry {
         let words = (program, self.plan.argv.clone());
         let mut launch = self.launch(words, context, descriptors, file)?;
         if is_free && is_searched(&self.service.command) {
-            launch.instead = program::candidates_after(&self.plan.program, &launch.env);
+            launch.fallbacks = program::candidates_after(&self.plan.program, &launch.env);
         }
         Ok(launch)
     }
@@ -301,10 +301,10 @@ impl ServiceEntry {
         let filter = reached.map(Filter::new);
         Ok(Launch {
             program,
-            instead: Vec::new(),
+            fallbacks: Vec::new(),
             argv: words(&argv).map_err(nul)?,
             env,
-            file,
+            environment_file: file,
             directory: directory.map(path_of).transpose().map_err(nul)?,
             credentials,
             parent: context.parent,

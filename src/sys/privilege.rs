@@ -323,7 +323,7 @@ mod tests {
     use nix::sys::wait::{WaitStatus, waitpid};
 
     use super::*;
-    use crate::sys::process::spawn::forked;
+    use crate::sys::process::spawn::fork_child;
 
     /// Runs `test` as root in a child: what it changes is the process's.
     fn in_child(test: impl FnOnce()) {
@@ -331,7 +331,7 @@ mod tests {
             assert!(std::env::var_os("STEPDOWN_TEST_STRICT").is_none_or(|strict| strict != "1"), "it needs root");
             return writeln!(io::stderr(), "SKIPPED (it needs root)").unwrap();
         }
-        let child = forked(|| -> Infallible {
+        let child = fork_child(|| -> Infallible {
             let ended = catch_unwind(AssertUnwindSafe(test));
             // SAFETY: ends the child without the parent's exit handlers.
             unsafe { libc::_exit(i32::from(ended.is_err())) }

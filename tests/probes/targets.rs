@@ -22,7 +22,7 @@ use stepdown::run::probe::{ProbeStartError, Probes};
 use stepdown::supervise::Pid;
 use stepdown::supervise::ProbeResult;
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
-use stepdown::sys::process::reap::{self, ReapResult};
+use stepdown::sys::process::reap::{self, WaitResult};
 
 /// A test that waits this long has failed.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ impl Looker {
         let mut answer = None;
         loop {
             answer = answer.or(self.probes.expire(Instant::now()).pop());
-            if let ReapResult::Dead(dead, exit) = reap::look() {
+            if let WaitResult::Exited(dead, exit) = reap::peek() {
                 let told = self.probes.exited(dead, exit);
                 reap::reap(dead);
                 answer = answer.or(told);
@@ -116,11 +116,11 @@ pub fn launch() -> Launch {
         no_new_privs: false,
     };
     Launch {
-        instead: Vec::new(),
+        fallbacks: Vec::new(),
         program: Program::Path(c"/nowhere".to_owned()),
         argv: vec![c"service".to_owned()],
         env: vec![c"A=1".to_owned(), c"PATH=/nowhere:/usr/bin:/bin".to_owned()],
-        file: None,
+        environment_file: None,
         directory: Some(c"/tmp".to_owned()),
         credentials,
         parent: Parent::App,

@@ -22,11 +22,11 @@ use super::words::{REFUSAL, why};
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::{SpawnError, SpawnStage};
 use crate::sys::descriptors;
-use crate::sys::process::child::{self, Pointers};
+use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
-use crate::sys::process::record;
+use crate::sys::process::spawn_record;
 use crate::sys::process::spawn_words::words;
 
 /// What is asked, laid out before the fork.
@@ -44,11 +44,11 @@ pub enum Question {
 }
 
 /// Runs a probe to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
-pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: RawFd) -> ! {
+pub fn live(launch: &Launch, pointers: &ExecPointers, question: &Question, answer: RawFd) -> ! {
     let lived = panic::catch_unwind(AssertUnwindSafe(|| {
-        if let Err(record) = child::become_identity(launch, pointers) {
+        if let Err(record) = child::set_up(launch, pointers) {
             let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
-            let why = record::refusal(&record);
+            let why = spawn_record::parse(&record);
             let object = object.filter(|_| why.stage == SpawnStage::Directory);
             return refuse(answer, &words(&SpawnError { object, ..why }));
         }
@@ -56,7 +56,7 @@ pub fn live(launch: &Launch, pointers: &Pointers, question: &Question, answer: R
             let (errno, program) = match program::environment(launch) {
                 Ok(env) => program::execute(wanted, launch, &env),
                 Err(Unreadable { words: more, errno }) => {
-                    let object = launch.file.as_ref().map(|file| file.path.clone());
+                    let object = launch.environment_file.as_ref().map(|file| file.path.clone());
                     let explanation = more.unwrap_or_default();
                     let why = SpawnError::new(SpawnStage::EnvironmentFile, errno as i32);
                     return refuse(answer, &words(&SpawnError { object, explanation, ..why }));

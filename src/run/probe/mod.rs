@@ -29,9 +29,9 @@ use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Exit, Pid, ProbeResult, SpawnError, SpawnStage, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
-use crate::sys::process::child::Pointers;
+use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
-use crate::sys::process::session::{self, Recent};
+use crate::sys::process::session::{self, CensusCache};
 use crate::sys::process::{group, reap};
 use crate::sys::process::{spawn, spawn_words};
 use ask::Question;
@@ -52,7 +52,7 @@ pub struct Probes<K> {
     epoll: Epoll,
     null: File,
     /// What is known of all processes.
-    recent: Recent,
+    recent: CensusCache,
 }
 
 /// Why a probe could not be started.
@@ -102,7 +102,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::open_input()?, recent: Recent::default() })
+        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::open_input()?, recent: CensusCache::default() })
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -135,8 +135,8 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         launch.session = Session::Own;
         launch.stdio = [Some(self.null.as_raw_fd()), Some(write.as_raw_fd()), Some(write.as_raw_fd())];
         launch.notify = None;
-        let pointers = Pointers::of(&launch);
-        let pid = spawn::forked(|| ask::live(&launch, &pointers, &question, write.as_raw_fd()))?;
+        let pointers = ExecPointers::of(&launch);
+        let pid = spawn::fork_child(|| ask::live(&launch, &pointers, &question, write.as_raw_fd()))?;
         let look = RunningProbe {
             key,
             is_command: matches!(question, Question::Command(_)),
@@ -182,7 +182,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         look.close(&self.epoll);
         raised(|| group::signal(pid, Target::Group, Signal::KILL));
         reap::reap(pid);
-        if session::is_in_use(pid, self.null.as_fd()) {
+        if session::is_number_in_use(pid, self.null.as_fd()) {
             raised(|| self.recent.signal_others(pid, false, Signal::KILL));
         }
         (!look.over).then(|| (look.key, look.answer(exit)))
@@ -263,7 +263,7 @@ impl<K> RunningProbe<K> {
         }
     }
 
-    fn end(&mut self, pid: Pid, epoll: &Epoll, recent: &mut Recent) {
+    fn end(&mut self, pid: Pid, epoll: &Epoll, recent: &mut CensusCache) {
         self.over = true;
         self.close(epoll);
         kill(pid, recent);
@@ -304,7 +304,7 @@ impl<K> RunningProbe<K> {
 
 /// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
 /// it has made its group there is nobody in it.
-fn kill(pid: Pid, recent: &mut Recent) {
+fn kill(pid: Pid, recent: &mut CensusCache) {
     raised(|| match group::kill_all(pid, recent) {
         Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
         other => other,

@@ -23,7 +23,7 @@ struct CapWords {
     inheritable: u32,
 }
 
-/// Returns the *permitted* set of this process; nothing where the kernel does not say.
+/// Returns the *permitted* set of this process; empty on an error.
 pub fn permitted() -> CapSet {
     let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
     let mut words = [CapWords::default(); 2];

@@ -1,7 +1,7 @@
-//! Between fork and exec: one function, one stage after the other, each named so that a refusal can be told in words.
-//! Allocates nothing, takes no lock, touches only what [`Launch`] laid out (signal-safety(7)); but for what `program` finds
-//! at the end, where a launch asks for that, and for a child whose program was refused: it has nothing left to do but to find
-//! out why, with its user's eyes, and without PID 1 waiting for the disk that it looks at.
+//! Between fork and exec: one stage after the other, each named so that an error can be reported in words. Allocates
+//! nothing, takes no lock, uses only what [`Launch`] prepared (signal-safety(7)). Exceptions: what `program` looks up at
+//! the end, if a launch needs that, and a child whose program could not be executed: it finds out why, with its user's
+//! rights, and without PID 1 waiting for the disk.
 #![allow(unsafe_code)] // the raw calls between fork and exec
 
 use std::ffi::{CStr, c_char};
@@ -16,18 +16,18 @@ use crate::plan::Credentials;
 use crate::supervise::SpawnStage;
 use crate::sys::process::capset::{capset, permitted};
 use crate::sys::process::launch::{Launch, Parent, Session};
-use crate::sys::process::record::{RECORD, record_of};
 use crate::sys::process::resource::kernel_resource;
+use crate::sys::process::spawn_record::{RECORD_SIZE, encode};
 
 /// The arrays of pointers that execve(2) takes, made before the fork.
-pub struct Pointers {
+pub struct ExecPointers {
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
     groups: Vec<libc::gid_t>,
 }
 
-impl Pointers {
-    /// Returns the arrays for `launch`, which must outlive them.
+impl ExecPointers {
+    /// Returns the pointers for `launch`, which must outlive them.
     pub fn of(launch: &Launch) -> Self {
         Self::with_env(launch, &launch.env)
     }
@@ -45,57 +45,59 @@ impl Pointers {
     }
 }
 
-/// Becomes all of the service but its program: what is left is [`execute`]. Returns why the kernel has refused the filter,
-/// where it has: a service without one is better than none.
+/// Sets up the process for the service; what is left is [`execute`]. Returns the error of the seccomp filter, if it could
+/// not be installed: the service runs without it.
 ///
 /// # Errors
-/// The record of the stage that was refused.
-pub fn become_identity(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, [u8; RECORD]> {
-    stages(launch, pointers).map_err(record_of)
+/// The record of the stage that failed.
+pub fn set_up(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, [u8; RECORD_SIZE]> {
+    run_stages(launch, pointers).map_err(encode)
 }
 
-/// Executes the program, or the first of those instead of it that this user may execute. Returns the first refusal.
-pub fn execute_first(program: &CStr, launch: &Launch, pointers: &Pointers) -> Errno {
+/// Executes the program, or the first of its fallbacks that this user may execute. Returns the first error.
+pub fn execute_first(program: &CStr, launch: &Launch, pointers: &ExecPointers) -> Errno {
     let refused = execute(program, pointers);
     if refused == Errno::EACCES {
-        for program in &launch.instead {
+        for program in &launch.fallbacks {
             execute(program, pointers);
         }
     }
     refused
 }
 
-/// Executes a program with the arguments and the environment of [`Pointers`]. Returns only if that was refused.
-pub fn execute(program: &CStr, pointers: &Pointers) -> Errno {
+/// Executes a program with the arguments and the environment of [`ExecPointers`]. Returns only on an error.
+pub fn execute(program: &CStr, pointers: &ExecPointers) -> Errno {
     // SAFETY: NUL-terminated strings in NULL-terminated arrays, all of which outlive the call.
     unsafe { libc::execve(program.as_ptr(), pointers.argv.as_ptr(), pointers.env.as_ptr()) };
     Errno::last()
 }
 
-fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (SpawnStage, Errno)> {
+fn run_stages(launch: &Launch, pointers: &ExecPointers) -> Result<Option<Errno>, (SpawnStage, Errno)> {
     reset_dispositions();
     session(launch.session)?;
     descriptors(launch)?;
     let credentials = &launch.credentials;
-    if launch.parent == Parent::AppWithPower {
-        capset(raised(), raised().union(credentials.ambient), CapSet::EMPTY).map_err(at(SpawnStage::Capabilities))?;
+    if launch.parent == Parent::AppWithCapabilities {
+        capset(raised_capabilities(), raised_capabilities().union(credentials.ambient), CapSet::EMPTY)
+            .map_err(at_stage(SpawnStage::Capabilities))?;
     }
     limits(launch)?;
     if let Some(limit) = launch.mark {
-        // Where that is refused, what leaves the session is found by ancestry alone.
+        // On an error processes that leave the session are found by ancestry only.
         let _unmarked = crate::sys::process::mark::set(limit);
     }
     identity(launch, pointers)?;
     if credentials.no_new_privs {
         // SAFETY: takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map_err(at(SpawnStage::NoNewPrivs))?;
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+            .map_err(at_stage(SpawnStage::NoNewPrivs))?;
     }
-    // A kernel without filters, or an outer filter that forbids them.
+    // A kernel without seccomp filters, or an outer filter that forbids them.
     let unfiltered = launch.filter.as_ref().and_then(|filter| filter.install().err());
     // As the service's user: a directory that root may not enter (NFS root_squash) may be the user's own.
     if let Some(directory) = &launch.directory {
         // SAFETY: a NUL-terminated string that outlives the call.
-        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at(SpawnStage::Directory))?;
+        check(unsafe { libc::chdir(directory.as_ptr()) }).map_err(at_stage(SpawnStage::Directory))?;
     }
     // SAFETY: takes a number only.
     unsafe { libc::umask(launch.umask) };
@@ -103,14 +105,14 @@ fn stages(launch: &Launch, pointers: &Pointers) -> Result<Option<Errno>, (SpawnS
     Ok(unfiltered)
 }
 
-/// What a parent with SETUID in *permitted* raises in its child, as far as it holds it.
-fn raised() -> CapSet {
+/// The capabilities that a parent with SETUID in *permitted* raises in its child, as far as it has them.
+fn raised_capabilities() -> CapSet {
     let wanted = [Capability::SETUID, Capability::SETGID, Capability::SYS_RESOURCE, Capability::SYS_NICE];
     CapSet::from_iter(wanted).intersection(permitted())
 }
 
-/// Handlers would vanish at exec by themselves, but a signal that comes before must already find the default,
-/// and what the runtime ignores (SIGPIPE in Rust) would stay ignored.
+/// exec(2) resets handlers, but a signal that comes before it must already have the default action, and what is ignored
+/// (SIGPIPE in Rust) would stay ignored.
 fn reset_dispositions() {
     for number in 1..=crate::config::values::Signal::MAX {
         // SAFETY: SIG_DFL is no code of ours; KILL, STOP and glibc's own two are refused, which changes nothing.
@@ -130,17 +132,17 @@ fn unblock_signals() {
 fn session(session: Session) -> Result<(), (SpawnStage, Errno)> {
     match session {
         // SAFETY: takes nothing; a forked child is no group leader, so it is not refused.
-        Session::Own => check(unsafe { libc::setsid() }).map_err(at(SpawnStage::Session)),
+        Session::Own => check(unsafe { libc::setsid() }).map_err(at_stage(SpawnStage::Session)),
         Session::OwnWithTerminal => {
             // SAFETY: as above.
-            check(unsafe { libc::setsid() }).map_err(at(SpawnStage::Session))?;
+            check(unsafe { libc::setsid() }).map_err(at_stage(SpawnStage::Session))?;
             // SAFETY: takes numbers only. Where another session holds the terminal, the command runs without job control.
             unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) };
             Ok(())
         }
         Session::ForegroundGroup => {
             // SAFETY: takes numbers only.
-            check(unsafe { libc::setpgid(0, 0) }).map_err(at(SpawnStage::Session))?;
+            check(unsafe { libc::setpgid(0, 0) }).map_err(at_stage(SpawnStage::Session))?;
             // SAFETY: takes numbers only; TTOU is blocked until exec, so the call cannot stop us.
             unsafe { libc::tcsetpgrp(0, libc::getpid()) };
             Ok(())
@@ -152,7 +154,7 @@ fn descriptors(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
     for (target, source) in (0..).zip(launch.stdio) {
         if let Some(source) = source {
             // SAFETY: takes numbers only; every source lies above 2 (std opens 0 to 2 at the start of a process).
-            check(unsafe { libc::dup2(source, target) }).map_err(at(SpawnStage::Descriptors))?;
+            check(unsafe { libc::dup2(source, target) }).map_err(at_stage(SpawnStage::Descriptors))?;
         }
     }
     if let Some((source, target)) = launch.notify {
@@ -163,7 +165,7 @@ fn descriptors(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
             // SAFETY: takes numbers only; the parent keeps the verdict pipe above `target`.
             unsafe { libc::dup2(source, target) }
         };
-        check(placed).map_err(at(SpawnStage::Descriptors))?;
+        check(placed).map_err(at_stage(SpawnStage::Descriptors))?;
     }
     Ok(())
 }
@@ -175,18 +177,18 @@ fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
             rlim_max: limit.hard.unwrap_or(libc::RLIM_INFINITY),
         };
         // SAFETY: `value` outlives the call.
-        let set = check(unsafe { libc::setrlimit(number(limit.resource), &raw const value) });
+        let set = check(unsafe { libc::setrlimit(resource_number(limit.resource), &raw const value) });
         if set == Err(Errno::EPERM) {
-            // SYS_RESOURCE was not granted; the plan has said that the service runs without it: as far as it goes.
-            as_far_as_it_goes(limit.resource, value).map_err(at(SpawnStage::Limits))?;
+            // SYS_RESOURCE was not granted; the plan has reported that: the limit is set as high as possible.
+            set_capped(limit.resource, value).map_err(at_stage(SpawnStage::Limits))?;
         } else {
-            set.map_err(at(SpawnStage::Limits))?;
+            set.map_err(at_stage(SpawnStage::Limits))?;
         }
     }
     if let Some(nice) = launch.nice {
         // SAFETY: takes numbers only.
         match check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) }) {
-            // SYS_NICE was not granted; the plan has said that the service runs without it.
+            // SYS_NICE was not granted; the plan has reported that the service runs without it.
             Ok(()) | Err(Errno::EPERM | Errno::EACCES) => {}
             Err(errno) => return Err((SpawnStage::Nice, errno)),
         }
@@ -194,52 +196,52 @@ fn limits(launch: &Launch) -> Result<(), (SpawnStage, Errno)> {
     Ok(())
 }
 
-/// Sets a limit up to the hard one that there is.
-fn as_far_as_it_goes(resource: Resource, wanted: libc::rlimit) -> Result<(), Errno> {
+/// Sets a limit, at most to the present hard limit.
+fn set_capped(resource: Resource, wanted: libc::rlimit) -> Result<(), Errno> {
     let mut there = wanted;
     // SAFETY: `there` outlives the call.
-    check(unsafe { libc::getrlimit(number(resource), &raw mut there) })?;
+    check(unsafe { libc::getrlimit(resource_number(resource), &raw mut there) })?;
     let hard = wanted.rlim_max.min(there.rlim_max);
     let value = libc::rlimit { rlim_cur: wanted.rlim_cur.min(hard), rlim_max: hard };
     // SAFETY: `value` outlives the call.
-    check(unsafe { libc::setrlimit(number(resource), &raw const value) })
+    check(unsafe { libc::setrlimit(resource_number(resource), &raw const value) })
 }
 
-/// Groups before gid before uid: each needs what the next one gives away.
-fn identity(launch: &Launch, pointers: &Pointers) -> Result<(), (SpawnStage, Errno)> {
+/// Groups before gid before uid: each needs a privilege that the next one drops.
+fn identity(launch: &Launch, pointers: &ExecPointers) -> Result<(), (SpawnStage, Errno)> {
     let Credentials { uid, gid, groups, ambient, .. } = &launch.credentials;
     if groups.is_some() {
         // SAFETY: the array outlives the call and holds that many ids.
         check(unsafe { libc::setgroups(pointers.groups.len(), pointers.groups.as_ptr()) })
-            .map_err(at(SpawnStage::Groups))?;
+            .map_err(at_stage(SpawnStage::Groups))?;
     }
     // All three, always: PID 1's private saved gid must not reach a service (SECURITY fact 2).
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at(SpawnStage::Gid))?;
+    check(unsafe { libc::setresgid(gid.0, gid.0, gid.0) }).map_err(at_stage(SpawnStage::Gid))?;
     let keep = !ambient.is_empty() && launch.parent == Parent::Root && *uid != Uid::ROOT;
     if keep {
         // SAFETY: takes numbers only. Without it, leaving uid 0 empties *permitted* (capabilities(7)).
-        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at(SpawnStage::Capabilities))?;
+        check(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }).map_err(at_stage(SpawnStage::Capabilities))?;
     }
     // SAFETY: takes numbers only.
-    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at(SpawnStage::Uid))?;
+    check(unsafe { libc::setresuid(uid.0, uid.0, uid.0) }).map_err(at_stage(SpawnStage::Uid))?;
     if *uid == Uid::ROOT {
         return Ok(());
     }
     let ambient = ambient.intersection(permitted());
     if launch.parent != Parent::App || !ambient.is_empty() {
-        capset(CapSet::EMPTY, ambient, ambient).map_err(at(SpawnStage::Capabilities))?;
+        capset(CapSet::EMPTY, ambient, ambient).map_err(at_stage(SpawnStage::Capabilities))?;
     }
     for capability in ambient.iter() {
         let number = libc::c_ulong::from(capability.number());
         // SAFETY: takes numbers only; the capability is in *permitted* and *inheritable*.
         let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
-        check(raised).map_err(at(SpawnStage::Capabilities))?;
+        check(raised).map_err(at_stage(SpawnStage::Capabilities))?;
     }
     Ok(())
 }
 
-fn number(resource: Resource) -> libc::__rlimit_resource_t {
+fn resource_number(resource: Resource) -> libc::__rlimit_resource_t {
     kernel_resource(resource) as libc::__rlimit_resource_t
 }
 
@@ -247,6 +249,6 @@ fn check(answer: libc::c_int) -> Result<(), Errno> {
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
-fn at(stage: SpawnStage) -> impl Fn(Errno) -> (SpawnStage, Errno) {
+fn at_stage(stage: SpawnStage) -> impl Fn(Errno) -> (SpawnStage, Errno) {
     move |errno| (stage, errno)
 }

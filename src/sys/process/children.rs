@@ -1,16 +1,16 @@
-//! The children of a process as the kernel lists them: in a PID namespace that is shared with a whole machine, looking at
-//! every process there is would take seconds in which PID 1 does nothing else. Must not know whose they are.
+//! The children of a process, from the kernel's list: in the host's PID namespace reading every process would block PID 1
+//! for seconds. Must not know which service they belong to.
 
 use std::fs;
 
 use nix::libc::pid_t;
 
-/// Returns the children of `pid`, zombies included; `None` where the kernel keeps no list (CONFIG_PROC_CHILDREN) or shows
-/// none. Who has ended is there until it is reaped, so that the list of our own is whole: nobody else reaps them.
-pub fn of(pid: pid_t) -> Option<Vec<pid_t>> {
+/// Returns the children of `pid`, zombies included; `None` if the kernel has no list (CONFIG_PROC_CHILDREN) or
+/// hides it. Our own list is complete: exited children stay in it until we reap them.
+pub fn children_of(pid: pid_t) -> Option<Vec<pid_t>> {
     let mut all = None;
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
-        // A thread that has ended has given its children to another one.
+        // The children of an exited thread belong to another one.
         let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
         let found = list.split_ascii_whitespace().filter_map(|word| word.parse::<pid_t>().ok());
         all.get_or_insert_with(Vec::new).extend(found);
@@ -18,12 +18,13 @@ pub fn of(pid: pid_t) -> Option<Vec<pid_t>> {
     all
 }
 
-/// Returns everybody below `pid`; `None` where the kernel keeps no list of its children. Who ends meanwhile may be missing.
-pub fn below(pid: pid_t) -> Option<Vec<pid_t>> {
-    let mut all = of(pid)?;
+/// Returns all descendants of `pid`; `None` if the kernel has no list of children. Processes that exit meanwhile may be
+/// missing.
+pub fn descendants_of(pid: pid_t) -> Option<Vec<pid_t>> {
+    let mut all = children_of(pid)?;
     let mut at = 0;
     while let Some(next) = all.get(at) {
-        let more = of(*next).unwrap_or_default();
+        let more = children_of(*next).unwrap_or_default();
         all.extend(more);
         at += 1;
     }
@@ -50,14 +51,14 @@ mod tests {
         let grandchild: pid_t = line.trim().parse().expect("it is a number");
         let child = pid_t::try_from(shell.id()).expect("a pid is an i32");
         let us = pid_t::try_from(std::process::id()).expect("a pid is an i32");
-        if let Some(found) = of(us) {
+        if let Some(found) = children_of(us) {
             assert!(found.contains(&child) && !found.contains(&grandchild), "{found:?}");
-            let found = below(us).expect("there is a list");
+            let found = descendants_of(us).expect("there is a list");
             assert!(found.contains(&child) && found.contains(&grandchild) && !found.contains(&us), "{found:?}");
-            assert_eq!(of(grandchild), Some(Vec::new()));
+            assert_eq!(children_of(grandchild), Some(Vec::new()));
         }
         drop(shell.stdin.take());
         shell.wait().expect("it is our child");
-        assert!(of(child).is_none_or(|found| found.is_empty()), "it is gone");
+        assert!(children_of(child).is_none_or(|found| found.is_empty()), "it is gone");
     }
 }

@@ -1,5 +1,5 @@
-//! `environment_file`, read by the child that needs it: with that service's rights, and where a disk that hangs holds up
-//! nobody else. What was read comes back to PID 1 through memory that both share ([`SharedBytes`]).
+//! `environment_file`, read by the child that needs it: with that service's rights, so that a disk that hangs blocks only
+//! that service. Its contents are returned to PID 1 through shared memory ([`SharedBytes`]).
 #![allow(unsafe_code)] // mmap(2)
 
 use std::ffi::{CString, OsStr, OsString};
@@ -23,25 +23,25 @@ use crate::text::shown;
 /// Variables that the child reads.
 #[derive(Clone, Debug)]
 pub struct EnvironmentFile {
-    /// Where they are.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Whose the file may be.
+    /// Who may own the file.
     pub trust: Trust,
-    /// How many of the launch's own variables come before those of the file; the others win over it.
+    /// How many of the launch's own variables come before those of the file; the others override it.
     pub before: usize,
-    /// Where the child leaves a copy of what it read, for whatever is started beside this process.
+    /// Where the child writes a copy of the file, for processes that are started beside it.
     pub copy: Option<Rc<SharedBytes>>,
 }
 
 /// A variable and its value.
 pub type Variable = (OsString, OsString);
 
-/// Why a file is not used: in words, where the kernel's answer alone does not say it.
+/// Why a file is not used.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// More than the errno says.
+    /// The reason in words, if the errno does not say it.
     pub words: Option<String>,
-    /// The kernel's answer, or the nearest.
+    /// The errno, or the nearest.
     pub errno: Errno,
 }
 
@@ -63,12 +63,12 @@ pub fn read(file: &EnvironmentFile) -> Result<Vec<u8>, Unreadable> {
     read_bytes(&file.path)
 }
 
-/// Returns `env` with the variables of the file between those before it and those that win over it.
+/// Returns `env` with the variables of the file between those before it and those that override it.
 pub fn merged(env: &[CString], before: usize, bytes: &[u8]) -> Vec<CString> {
     let (before, after) = env.split_at(before.min(env.len()));
     let name_of = |word: &CString| word.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default().to_vec();
     let mut file = variables(bytes);
-    // The last one of a name holds.
+    // The last one of a name wins.
     let mut seen = std::collections::BTreeSet::new();
     file.reverse();
     file.retain(|(name, _)| seen.insert(name.clone()));
@@ -76,7 +76,7 @@ pub fn merged(env: &[CString], before: usize, bytes: &[u8]) -> Vec<CString> {
     let after_names: Vec<Vec<u8>> = after.iter().map(name_of).collect();
     file.retain(|(name, _)| !after_names.iter().any(|known| known == name.as_bytes()));
     let kept = before.iter().filter(|word| !seen.contains(OsStr::from_bytes(&name_of(word))));
-    // Whatever holds a NUL byte never was a line of an environment.
+    // A variable cannot contain a NUL byte.
     let of_file = file.iter().filter_map(|(name, value)| word(name, value));
     kept.cloned().chain(of_file).chain(after.iter().cloned()).collect()
 }
@@ -85,8 +85,8 @@ fn word(name: &OsStr, value: &OsStr) -> Option<CString> {
     CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
 }
 
-/// Returns the `NAME=value` lines as `docker run --env-file` reads them: blank lines and `#` comments are passed over,
-/// values are taken as they stand.
+/// Returns the `NAME=value` lines as `docker run --env-file` reads them: blank lines and `#` comments are skipped,
+/// values are not interpreted.
 pub fn variables(bytes: &[u8]) -> Vec<Variable> {
     let lines =
         bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start());
@@ -100,8 +100,8 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
         .collect()
 }
 
-/// Refuses what others than root could have written, where the service has more rights than they. Only root can change what
-/// passed, so that it is the same file that is read.
+/// Refuses a file that others than root could have written, if the service has more rights than they. Only root can change a
+/// path that passed, so that the same file is read.
 fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let stranger = match trust {
         Trust::Anybody => None,
@@ -116,7 +116,7 @@ fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     Err(Unreadable { words: Some(words), errno: Errno::EACCES })
 }
 
-/// Reads a file that may lie in a place that the app can write: never waits for a FIFO, never reads without end.
+/// Reads a file that may be in a directory that the app can write: never blocks on a FIFO, never reads without limit.
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     if !file.metadata()?.is_file() {
@@ -127,12 +127,12 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if bytes.len() > MAX_FILE { Err(io::Error::other("larger than 256 KiB").into()) } else { Ok(bytes) }
 }
 
-/// Memory that a child writes once and its parent reads afterwards. No descriptor and no limit of the child's stands in
-/// the way, as with a pipe or a file in memory (RLIMIT_FSIZE); it costs only the pages that are written.
+/// Memory that a child writes once and its parent reads afterwards. Unlike a pipe or a memfd it needs no descriptor and is
+/// not subject to the child's RLIMIT_FSIZE; it costs only the pages that are written.
 #[derive(Debug)]
 pub struct SharedBytes(NonNull<u8>);
 
-/// The length, plus one: 0 is "nothing yet". Then the bytes.
+/// The length plus one (0: not written yet), then the bytes.
 const HEADER: usize = size_of::<AtomicUsize>();
 const SIZE: usize = HEADER + MAX_FILE;
 
@@ -151,7 +151,7 @@ impl SharedBytes {
         NonNull::new(memory.cast()).map(Self).ok_or(Errno::ENOMEM)
     }
 
-    /// Leaves a copy; in the child, once.
+    /// Writes the bytes; in the child, once.
     pub fn put(&self, bytes: &[u8]) {
         let bytes = bytes.get(..bytes.len().min(MAX_FILE)).unwrap_or_default();
         // SAFETY: the mapping has MAX_FILE bytes behind its header, and nobody reads them before the length is there.
@@ -159,7 +159,7 @@ impl SharedBytes {
         self.length().store(bytes.len() + 1, Ordering::Release);
     }
 
-    /// Returns the copy, once the child has left it.
+    /// Returns the bytes, when the child has written them.
     pub fn get(&self) -> Option<Vec<u8>> {
         let length = self.length().load(Ordering::Acquire).checked_sub(1)?.min(MAX_FILE);
         let mut bytes = vec![0; length];

@@ -1,13 +1,13 @@
-//! A seccomp filter for services: what changes limits, priorities and processors is refused on PID 1 alone. The kernel lets
-//! whoever has the same uid do that: under `--user` all of it, after a step down all but prlimit(2), which PID 1's saved gid
-//! stops. One `prlimit(1, RLIMIT_AS, …)` ends the container.
+//! A seccomp filter for services: system calls that change limits, priorities and CPU affinity are refused for PID 1 only.
+//! The kernel allows them to processes of the same uid: under `--user` all of them, after a step down all but prlimit(2),
+//! which PID 1's saved gid prevents. One `prlimit(1, RLIMIT_AS, …)` ends the container.
 //!
-//! A classic BPF program (seccomp(2)), laid out before the fork. PID 1 has one thread, so that its number is the only one to
-//! look for; a service sees the same number, as it is in the same PID namespace. In one that a service makes for itself PID 1
-//! has no number, and the process that has its number there is refused the same.
+//! A classic BPF program (seccomp(2)), prepared before the fork. PID 1 has one thread, so that its pid is the only one to
+//! check; a service sees the same pid, as it is in the same PID namespace. In a PID namespace of a service's own our PID 1
+//! has no pid, and the calls are refused for the process that has the number there.
 //!
-//! It costs 40 ns a call (`benches/filter.rs`, Linux 6.18 on x86-64, a loaded machine: getpid 169 → 209 ns, prlimit of itself
-//! 462 → 513 ns, open and close 3.19 → 3.33 µs, fork, exec and wait 654 → 676 µs).
+//! It costs 40 ns a call (`benches/filter.rs`, Linux 6.18 on x86-64, a loaded machine: getpid 169 → 209 ns, prlimit of
+//! itself 462 → 513 ns, open and close 3.19 → 3.33 µs, fork, exec and wait 654 → 676 µs).
 #![allow(unsafe_code)] // getpgrp(2), getuid(2), seccomp(2): not all have a wrapper in nix
 
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -18,39 +18,39 @@ use nix::libc;
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::Credentials;
 
-/// The errno of the first installation that was refused; 0: none was. Of the whole program, as the reason is: this kernel, or
-/// a filter around the container.
+/// The errno of the first failed installation; 0: none failed. Global, because the reason is: the kernel, or a filter of the
+/// container.
 static REFUSED: AtomicI32 = AtomicI32::new(0);
 
-/// Takes note that an installation was refused. Returns whether it is the first one.
-pub fn note_refused(errno: Errno) -> bool {
+/// Records a failed installation. Returns whether it is the first one.
+pub fn record_refused(errno: Errno) -> bool {
     REFUSED.compare_exchange(0, errno as i32, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
-/// Returns why an installation was refused; `None`: none was.
+/// Returns the errno of the first failed installation; `None`: none failed.
 pub fn refused() -> Option<Errno> {
     Some(REFUSED.load(Ordering::Relaxed)).filter(|errno| *errno != 0).map(Errno::from_raw)
 }
 
-/// The program; a `Vec` that the child only reads.
+/// The BPF program.
 #[derive(Debug)]
 pub struct Filter(Vec<libc::sock_filter>);
 
-/// Whom it protects.
+/// The process that the filter protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protected {
+pub struct ProtectedProcess {
     pid: u32,
     group: u32,
     uid: u32,
 }
 
-/// One architecture's numbers: x86-64 and i386, or arm64 and 32-bit ARM (`asm/unistd.h`).
-struct Numbers {
+/// The system call numbers of one architecture: x86-64 and i386, or arm64 and 32-bit ARM (`asm/unistd.h`).
+struct SyscallNumbers {
     /// `AUDIT_ARCH_…` (linux/audit.h).
     arch: u32,
-    /// Bits that say which calling convention, and not which call: those of x32.
+    /// Bits of the number for the calling convention: those of x32.
     convention: u32,
-    /// Calls whose first argument is a pid.
+    /// System calls whose first argument is a pid.
     first_is_pid: &'static [u32],
     prlimit64: u32,
     setpriority: u32,
@@ -59,8 +59,8 @@ struct Numbers {
 
 /// sched_setattr, sched_setscheduler, sched_setparam, sched_setaffinity, migrate_pages.
 #[cfg(target_arch = "x86_64")]
-const ARCHITECTURES: [Numbers; 2] = [
-    Numbers {
+const ARCHITECTURES: [SyscallNumbers; 2] = [
+    SyscallNumbers {
         arch: 0xc000_003e,
         convention: 0x4000_0000,
         first_is_pid: &[314, 144, 142, 203, 256],
@@ -68,7 +68,7 @@ const ARCHITECTURES: [Numbers; 2] = [
         setpriority: 141,
         ioprio_set: 251,
     },
-    Numbers {
+    SyscallNumbers {
         arch: 0x4000_0003,
         convention: 0,
         first_is_pid: &[351, 156, 154, 241, 294],
@@ -79,8 +79,8 @@ const ARCHITECTURES: [Numbers; 2] = [
 ];
 /// sched_setattr, sched_setscheduler, sched_setparam, sched_setaffinity, migrate_pages.
 #[cfg(target_arch = "aarch64")]
-const ARCHITECTURES: [Numbers; 2] = [
-    Numbers {
+const ARCHITECTURES: [SyscallNumbers; 2] = [
+    SyscallNumbers {
         arch: 0xc000_00b7,
         convention: 0,
         first_is_pid: &[274, 119, 118, 122, 238],
@@ -88,7 +88,7 @@ const ARCHITECTURES: [Numbers; 2] = [
         setpriority: 140,
         ioprio_set: 30,
     },
-    Numbers {
+    SyscallNumbers {
         arch: 0x4000_0028,
         convention: 0,
         first_is_pid: &[380, 156, 154, 241, 400],
@@ -98,12 +98,12 @@ const ARCHITECTURES: [Numbers; 2] = [
     },
 ];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const ARCHITECTURES: [Numbers; 0] = [];
+const ARCHITECTURES: [SyscallNumbers; 0] = [];
 
 const NR: u32 = 0;
 const ARCH: u32 = 4;
 
-/// Where the lower half of an argument lies in `struct seccomp_data`, on a little-endian machine. A pid is 32 bits.
+/// The offset of the lower half of an argument in `struct seccomp_data`, on a little-endian machine. A pid has 32 bits.
 const fn argument(at: u32) -> u32 {
     16 + 8 * at
 }
@@ -113,16 +113,15 @@ const PRIORITY: [u32; 3] = [libc::PRIO_PROCESS, libc::PRIO_PGRP, libc::PRIO_USER
 /// linux/ioprio.h.
 const IO_PRIORITY: [u32; 3] = [1, 2, 3];
 
-impl Protected {
-    /// Returns this process.
+impl ProtectedProcess {
+    /// Returns the present process.
     pub fn this() -> Self {
         // SAFETY: both take nothing, and cannot fail.
         let (group, uid) = unsafe { (libc::getpgrp(), libc::getuid()) };
         Self { pid: std::process::id(), group: u32::try_from(group).unwrap_or_default(), uid }
     }
 
-    /// Returns whether a process with these credentials could change anything of it, and can be given a filter: that needs
-    /// no_new_privs.
+    /// Returns whether a process with these credentials could change it, and can have a filter: that needs no_new_privs.
     pub fn is_reached_by(&self, credentials: &Credentials) -> bool {
         let powers: CapSet = [Capability::SYS_NICE, Capability::SYS_RESOURCE].into_iter().collect();
         let same = credentials.uid == Uid(self.uid);
@@ -133,7 +132,7 @@ impl Protected {
 
 impl Filter {
     /// Returns the program.
-    pub fn new(of: Protected) -> Self {
+    pub fn new(of: ProtectedProcess) -> Self {
         let mut program = vec![load(ARCH)];
         for numbers in &ARCHITECTURES {
             let block = calls(numbers, of);
@@ -157,7 +156,7 @@ impl Filter {
                 unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
             Errno::result(answer).map(drop)
         };
-        // Before 5.16 a filter slows its process down against Spectre v4, which one that only looks at pids needs not.
+        // Before 5.16 a filter enables a slow Spectre v4 mitigation, which is not needed for one that only checks pids.
         match install(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
             Err(Errno::EINVAL) => install(0),
             done => done,
@@ -165,8 +164,8 @@ impl Filter {
     }
 }
 
-/// All calls of one architecture.
-fn calls(numbers: &Numbers, of: Protected) -> Vec<libc::sock_filter> {
+/// The program for one architecture.
+fn calls(numbers: &SyscallNumbers, of: ProtectedProcess) -> Vec<libc::sock_filter> {
     let mut all = vec![load(NR)];
     if numbers.convention != 0 {
         all.push(statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !numbers.convention));
@@ -179,19 +178,19 @@ fn calls(numbers: &Numbers, of: Protected) -> Vec<libc::sock_filter> {
     for number in numbers.first_is_pid {
         call(*number, first.to_vec());
     }
-    // Reading is no harm: only where there is something to be set, in either half of the pointer.
+    // Reading is allowed: refuse only if the pointer to the new limit is not null, in either half.
     let pointer = [load(argument(2)), unless(0, 3), load(argument(2) + 4), unless(0, 1), allow(), refuse()];
     let of_it = [load(argument(0)), when(of.pid, 1), allow()];
     call(numbers.prlimit64, [&of_it[..], &pointer[..]].concat());
-    call(numbers.setpriority, which(PRIORITY, of));
-    call(numbers.ioprio_set, which(IO_PRIORITY, of));
+    call(numbers.setpriority, match_target(PRIORITY, of));
+    call(numbers.ioprio_set, match_target(IO_PRIORITY, of));
     all.push(allow());
     all
 }
 
 /// A process, a group or a user, as the first argument says; 0 as the second one means the caller's own, which for a user
-/// holds PID 1 too where that is the same.
-fn which([process, group, user]: [u32; 3], of: Protected) -> Vec<libc::sock_filter> {
+/// includes PID 1 if it has the same uid.
+fn match_target([process, group, user]: [u32; 3], of: ProtectedProcess) -> Vec<libc::sock_filter> {
     let is = |kind: u32, refused: Vec<u32>| {
         let mut body = vec![load(argument(1))];
         for value in refused {
@@ -219,7 +218,7 @@ fn load(offset: u32) -> libc::sock_filter {
 
 const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
 
-/// Passes over so many instructions unless what was loaded is `value`. No block here is longer than a jump.
+/// Skips `over` instructions unless the loaded value is `value`. No block here is longer than a jump can be.
 fn unless(value: u32, over: usize) -> libc::sock_filter {
     jump(EQUAL, value, 0, u8::try_from(over).unwrap_or(u8::MAX))
 }
@@ -266,7 +265,7 @@ mod tests {
         }
     }
 
-    const OF: Protected = Protected { pid: 1, group: 9, uid: 1000 };
+    const OF: ProtectedProcess = ProtectedProcess { pid: 1, group: 9, uid: 1000 };
 
     #[test]
     fn what_changes_pid_1_is_refused_and_nothing_else() {

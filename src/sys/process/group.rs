@@ -1,5 +1,5 @@
-//! The process group of a service with its session, also after its first process was reaped: pinned by a pidfd, so that a number that the
-//! kernel gave to somebody else is never signalled (SECURITY T26).
+//! The process group of a service with its session, also after its main process was reaped: pinned by a pidfd, so that a
+//! reused pid is never signalled (SECURITY T26).
 #![allow(unsafe_code)] // kill(2): nix's enum knows no real-time signals
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -10,60 +10,62 @@ use nix::libc;
 use crate::config::values::Signal;
 use crate::supervise::{Pid, Target};
 use crate::sys::process::pidfd;
-use crate::sys::process::session::{self, Members, Recent, either};
+use crate::sys::process::session::{self, CensusCache, SessionMembers, combine};
 
-/// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process that the pidfd names, not of its number.
+/// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9): the group of the process of the pidfd, not of its number.
 const PROCESS_GROUP: libc::c_uint = 1 << 2;
 
-/// What is left of a group and a session whose leader is dead.
+/// The remaining processes of a group and session whose leader has exited.
 #[derive(Debug)]
-pub struct Leftover {
+pub struct OrphanedGroup {
     leader: Pid,
     pin: Option<OwnedFd>,
 }
 
-impl Leftover {
-    /// Pins the group of `leader`. To be called while it is a zombie: its number cannot be another's yet.
+impl OrphanedGroup {
+    /// Pins the group of `leader`. To be called while it is a zombie: its pid cannot be reused yet.
     pub fn pin(leader: Pid) -> Self {
         Self { leader, pin: pidfd::open(leader) }
     }
 
-    /// Returns whether anybody of its group or session is left, the dead ones included that nobody has waited for: cheap.
-    pub fn may_be_left(&self, any: BorrowedFd<'_>) -> bool {
-        session::is_in_use(self.leader, any) || self.group_is_there()
+    /// Returns whether its group or session has members, zombies included. Cheap.
+    pub fn may_have_members(&self, any: BorrowedFd<'_>) -> bool {
+        session::is_number_in_use(self.leader, any) || self.group_exists()
     }
 
-    /// Returns whether anybody alive is left of those who were found. Where nobody was found, `/proc` hides them.
-    pub fn is_left(&self, found: &Members) -> bool {
+    /// Returns whether it has running members, given those that were found. If none was found, `/proc` may hide them.
+    pub fn has_members(&self, found: &SessionMembers) -> bool {
         match found {
-            // The number is another's by now, which it can only be once nobody was left.
-            Members { leader: true, .. } => false,
-            Members { group, others, dead, .. } if *dead || !group.is_empty() || !others.is_empty() => {
-                !group.is_empty() || !others.is_empty()
+            // The pid was reused, which is only possible when no member was left.
+            SessionMembers { leader_exists: true, .. } => false,
+            SessionMembers { group, outside_group, has_zombies, .. }
+                if *has_zombies || !group.is_empty() || !outside_group.is_empty() =>
+            {
+                !group.is_empty() || !outside_group.is_empty()
             }
-            Members { .. } => self.group_is_there(),
+            SessionMembers { .. } => self.group_exists(),
         }
     }
 
-    /// EPERM means that there is one.
-    fn group_is_there(&self) -> bool {
+    /// EPERM means that it exists.
+    fn group_exists(&self) -> bool {
         !matches!(self.send(0), Err(Errno::ESRCH))
     }
 
-    /// Sends a signal to all that is left.
+    /// Sends a signal to all members.
     ///
     /// # Errors
-    /// ESRCH when nobody is left, EPERM when any of them is another user's.
-    pub fn signal(&self, signal: Signal, recent: &mut Recent) -> Result<(), Errno> {
-        either(self.send(signal.number()), recent.signal_others(self.leader, false, signal))
+    /// ESRCH when there is none, EPERM when any of them is another user's.
+    pub fn signal(&self, signal: Signal, recent: &mut CensusCache) -> Result<(), Errno> {
+        combine(self.send(signal.number()), recent.signal_others(self.leader, false, signal))
     }
 
     fn send(&self, number: i32) -> Result<(), Errno> {
         if let Some(pin) = &self.pin {
             match pidfd::send(pin, number, PROCESS_GROUP) {
                 Ok(()) => return Ok(()),
-                // Before 6.9 the flag is EINVAL, and a seccomp profile may say ENOSYS or EPERM: by number then. While
-                // anybody is in the group the kernel gives its number to no other.
+                // Before 6.9 the flag is EINVAL, and a seccomp profile may return ENOSYS or EPERM: by number then. While the
+                // group has members its number is not reused.
                 Err(Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
                 Err(errno) => return Err(errno),
             }
@@ -72,12 +74,12 @@ impl Leftover {
     }
 }
 
-/// Kills a live leader with its whole group and session.
+/// Kills a running leader with its whole group and session.
 ///
 /// # Errors
 /// ESRCH when there is no such group (yet), EPERM when any is another user's.
-pub fn kill_all(leader: Pid, recent: &mut Recent) -> Result<(), Errno> {
-    // The group first: whoever is in it makes no new jobs after that.
+pub fn kill_all(leader: Pid, recent: &mut CensusCache) -> Result<(), Errno> {
+    // The group first: its members cannot start new jobs after that.
     let group = by_number(leader, Signal::KILL.number());
     match (group, recent.signal_others(leader, true, Signal::KILL)) {
         (Ok(()), Err(Errno::EPERM)) => Err(Errno::EPERM),
@@ -85,7 +87,7 @@ pub fn kill_all(leader: Pid, recent: &mut Recent) -> Result<(), Errno> {
     }
 }
 
-/// Sends a signal to a live leader or to its group.
+/// Sends a signal to a running leader or to its group.
 ///
 /// # Errors
 /// ESRCH when it is gone, EPERM when it is another user's.

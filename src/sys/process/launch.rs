@@ -1,5 +1,5 @@
-//! [`Launch`]: everything that a child needs, resolved and laid out before the fork, so that between fork and exec
-//! nothing is looked up and nothing is allocated, but for what may lie on a disk that hangs: that is the child's to find.
+//! [`Launch`]: everything that a child needs, prepared before the fork, so that between fork and exec nothing is looked up
+//! and nothing is allocated. Exception: what may be on a disk that hangs is looked up by the child.
 
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::fd::RawFd;
@@ -11,24 +11,24 @@ use crate::plan::Credentials;
 use crate::sys::process::environment_file::EnvironmentFile;
 use crate::sys::process::filter::Filter;
 
-/// A process to be.
+/// A process to start.
 pub struct Launch {
-    /// What is executed.
+    /// The program to execute.
     pub program: Program,
-    /// Later places of PATH with such a program: PID 1 found the first one with its own rights, and the service's user may
-    /// not be let there (execvp(3) goes on after EACCES).
-    pub instead: Vec<CString>,
+    /// Later matches in PATH: PID 1 found the first one with its own rights, and the service's user may not be allowed to
+    /// execute it (execvp(3) continues after EACCES).
+    pub fallbacks: Vec<CString>,
     /// Its arguments, the first being its name.
     pub argv: Vec<CString>,
     /// Its environment, `NAME=value`.
     pub env: Vec<CString>,
-    /// A file with more of it, which the child reads: the disk that it lies on may hang.
-    pub file: Option<EnvironmentFile>,
-    /// Its working directory; `None`: ours.
+    /// A file with more variables, which the child reads: its disk may hang.
+    pub environment_file: Option<EnvironmentFile>,
+    /// Its working directory; `None`: that of PID 1.
     pub directory: Option<CString>,
-    /// Ids, groups, capabilities.
+    /// Its ids, groups and capabilities.
     pub credentials: Credentials,
-    /// What PID 1 is, so that nothing is asked of the kernel that is so already.
+    /// The privilege of PID 1, so that unnecessary system calls are skipped.
     pub parent: Parent,
     /// Its umask.
     pub umask: u32,
@@ -40,47 +40,47 @@ pub struct Launch {
     pub session: Session,
     /// The mark of its run ([`crate::sys::process::mark`]).
     pub mark: Option<u64>,
-    /// What keeps it from changing PID 1.
+    /// The seccomp filter that keeps it from changing PID 1.
     pub filter: Option<Filter>,
-    /// What becomes its descriptors 0, 1 and 2; `None`: the container's own.
+    /// Its descriptors 0, 1 and 2; `None`: the container's own.
     pub stdio: [Option<RawFd>; 3],
-    /// The descriptor for readiness: ours, and the number that it has there.
+    /// The readiness descriptor: ours, and its number in the child.
     pub notify: Option<(RawFd, RawFd)>,
 }
 
-/// A program, as the child finds it.
+/// A program to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     /// At this path.
     Path(CString),
-    /// Where execvp(3) would find this name. The child looks for it, as the service's user and by the service's PATH: a
-    /// directory on the way may hang, and PID 1 may see what its user does not.
+    /// The program that execvp(3) would find by this name. The child searches it, as the service's user and in the service's
+    /// PATH: a directory of PATH may hang, and PID 1 may have other rights.
     Search(CString),
 }
 
-/// What the forking process is.
+/// The privilege of the forking process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parent {
-    /// The app user: ids fit already, only the private saved gid is left behind.
+    /// The app user: ids are right already, only the private saved gid must be dropped.
     App,
     /// Still root, before the drop or for good: all ids are set.
     Root,
-    /// The app user with SETUID, SETGID in *permitted*: raised in the child alone.
-    AppWithPower,
+    /// The app user with SETUID, SETGID in *permitted*: raised in the child only.
+    AppWithCapabilities,
 }
 
 /// The session of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session {
-    /// One of its own without a terminal (CVE-2016-2779 and its family: no TIOCSTI).
+    /// A new session without a terminal (CVE-2016-2779 and similar: no TIOCSTI).
     Own,
-    /// One of its own that takes the terminal on descriptor 0.
+    /// A new session whose controlling terminal is descriptor 0.
     OwnWithTerminal,
     /// A process group in our session, in the terminal's foreground: we do not lead the terminal's session.
     ForegroundGroup,
 }
 
-/// Returns the words as the kernel takes them.
+/// Returns arguments as C strings.
 ///
 /// # Errors
 /// When one contains a NUL byte.
@@ -88,7 +88,7 @@ pub fn words<'a>(all: impl IntoIterator<Item = &'a OsString>) -> Result<Vec<CStr
     all.into_iter().map(|word| word_of(word)).collect()
 }
 
-/// Returns one word as the kernel takes it.
+/// Returns an argument as a C string.
 ///
 /// # Errors
 /// When it contains a NUL byte.
@@ -96,7 +96,7 @@ pub fn word_of(word: &OsStr) -> Result<CString, NulError> {
     CString::new(word.as_bytes())
 }
 
-/// Returns a path as the kernel takes it.
+/// Returns a path as a C string.
 ///
 /// # Errors
 /// When it contains a NUL byte.

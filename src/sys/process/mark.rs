@@ -1,11 +1,11 @@
-//! The mark of a run: a number that whatever a service starts inherits, wherever it puts itself, and that says whose it
-//! is. Must not know services.
+//! The mark of a run: a number that all processes of a service inherit, in any session or group, and that identifies the
+//! run. Must not know services.
 //!
-//! It is the limit RLIMIT_LOCKS, which no kernel since 2.4.25 looks at (getrlimit(2)). Children inherit it, execve(2) keeps
-//! it, no privilege is needed to lower it and CAP_SYS_RESOURCE is to raise it again, and `/proc/PID/limits` can be read
-//! whoever the process belongs to. That is more than a variable has: daemons clear their environment (postfix, cron, sudo),
-//! and the one of another user's process, or of one that is not dumpable, cannot be read once PID 1 has stepped down.
-#![allow(unsafe_code)] // getrlimit(2), setrlimit(2): nix has them behind a feature that brings more
+//! It is the limit RLIMIT_LOCKS, which no kernel since 2.4.25 uses (getrlimit(2)). Children inherit it, execve(2) keeps it,
+//! lowering it needs no privilege and raising it CAP_SYS_RESOURCE, and `/proc/PID/limits` is readable for processes of any
+//! user. An environment variable would not do: daemons clear their environment (postfix, cron, sudo), and that of another
+//! user's process, or of one that is not dumpable, cannot be read after the step down.
+#![allow(unsafe_code)] // getrlimit(2), setrlimit(2): nix has them only with a larger feature
 
 use nix::errno::Errno;
 use nix::libc;
@@ -13,14 +13,14 @@ use nix::libc;
 use crate::supervise::Pid;
 use crate::sys::read_file;
 
-/// What we have ourselves where the limit was none: far above any number of locks, far below what means "none".
-const OURS: u64 = 1 << 62;
-/// The numbers of one run: those below its own are for the runs of another stepdown in there.
+/// Our own limit if there was none: far above any number of locks, far below "unlimited".
+const OUR_LIMIT: u64 = 1 << 62;
+/// The range of numbers of one run: those below its own are for the runs of a nested stepdown.
 const PER_RUN: u64 = 1 << 32;
-/// With a limit that low it was meant for something else.
+/// A limit this low was set for another purpose.
 const TOO_LOW: u64 = 1 << 20;
 
-/// One run's.
+/// The mark of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     limit: u64,
@@ -28,7 +28,7 @@ pub struct Mark {
     is_set: bool,
 }
 
-/// Where marks come from.
+/// Allocates marks.
 #[derive(Debug)]
 pub struct Marks {
     ours: u64,
@@ -38,32 +38,32 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Lowers our own limit, so that whoever is forked by us and no service is told from a stranger.
+    /// Lowers our own limit, so that children of our own, which belong to no run, can be recognised.
     pub fn lower_our_limit() -> Self {
         let hard = own_hard_limit();
         let (ours, per_run) = match hard {
-            Some(hard) if hard <= OURS => (hard, 1.max(hard / PER_RUN / 4)),
-            Some(_) | None => (OURS, PER_RUN),
+            Some(hard) if hard <= OUR_LIMIT => (hard, 1.max(hard / PER_RUN / 4)),
+            Some(_) | None => (OUR_LIMIT, PER_RUN),
         };
         let is_set = hard.is_some_and(|hard| hard > TOO_LOW) && set(ours).is_ok();
         Self { ours, next: ours, per_run, is_set }
     }
 
-    /// Returns the next run's. After four thousand million of them they are numbers only, that no process carries.
+    /// Returns the mark of the next run. After 2^32 runs marks are only numbers that no process has.
     pub fn next_mark(&mut self) -> Mark {
         match self.next.checked_sub(self.per_run).filter(|next| *next > self.per_run) {
             Some(next) => self.next = next,
             None => self.is_set = false,
         }
         if !self.is_set {
-            // Distinct all the same, and nothing that is read is taken for one.
+            // Still distinct, and no limit that is read matches one.
             self.next = self.next.wrapping_sub(1);
         }
         Mark { limit: self.next, per_run: self.per_run, is_set: self.is_set }
     }
 
-    /// Returns whether a process with that limit is of any run there was.
-    pub fn is_any(&self, limit: u64) -> bool {
+    /// Returns whether a process with that limit is of any run.
+    pub fn is_any_run(&self, limit: u64) -> bool {
         self.is_set && limit < self.ours && limit > self.next.saturating_sub(self.per_run)
     }
 
@@ -74,7 +74,7 @@ impl Marks {
 }
 
 impl Mark {
-    /// Returns what the first process of the run is given.
+    /// Returns the limit of the run's first process.
     pub fn limit(self) -> Option<u64> {
         self.is_set.then_some(self.limit)
     }
@@ -84,13 +84,13 @@ impl Mark {
         self.is_set && limit <= self.limit && self.limit - limit < self.per_run
     }
 
-    /// Returns whether that process carries it.
+    /// Returns whether that process has the mark.
     pub fn is_on(self, pid: Pid) -> bool {
         limit_of(pid).is_some_and(|limit| self.covers(limit))
     }
 }
 
-/// Returns the hard limit of a process; `None` also where there is none, or it cannot be read.
+/// Returns the hard limit of a process; `None` if it is unlimited or cannot be read.
 pub fn limit_of(pid: Pid) -> Option<u64> {
     parse(&read_file::read_proc(&format!("/proc/{}/limits", pid.0)))
 }
@@ -139,18 +139,23 @@ mod tests {
 
     #[test]
     fn a_run_has_a_mark_that_no_other_has_and_that_covers_what_is_nested_in_it() {
-        let mut outer = marks(OURS, PER_RUN);
+        let mut outer = marks(OUR_LIMIT, PER_RUN);
         let (first, second) = (outer.next_mark(), outer.next_mark());
         assert!(first.covers(first.limit) && !first.covers(second.limit) && !second.covers(first.limit));
-        assert!(outer.is_ours(OURS) && !outer.is_ours(first.limit) && !first.covers(OURS));
-        assert!(outer.is_any(first.limit) && outer.is_any(second.limit) && !outer.is_any(7) && !outer.is_any(OURS));
+        assert!(outer.is_ours(OUR_LIMIT) && !outer.is_ours(first.limit) && !first.covers(OUR_LIMIT));
+        assert!(
+            outer.is_any_run(first.limit)
+                && outer.is_any_run(second.limit)
+                && !outer.is_any_run(7)
+                && !outer.is_any_run(OUR_LIMIT)
+        );
         let mut nested = marks(first.limit, 1);
         assert!(first.covers(nested.next_mark().limit) && !second.covers(nested.next_mark().limit));
     }
 
     #[test]
     fn where_the_limit_cannot_be_used_no_process_is_taken_for_one_of_a_run() {
-        let mut marks = Marks { is_set: false, ..marks(OURS, PER_RUN) };
+        let mut marks = Marks { is_set: false, ..marks(OUR_LIMIT, PER_RUN) };
         let (first, second) = (marks.next_mark(), marks.next_mark());
         assert_ne!(first, second);
         assert_eq!(first.limit(), None);

@@ -1,7 +1,7 @@
-//! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]),
-//! and signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); what only PID 1 may set of them
-//! ([`score`]); what they may not set of PID 1 ([`filter`]); what `/proc` says of them ([`stat`]); which limits
-//! they have ([`resource`]). Knows pids and descriptors, not services.
+//! Processes: prepared ([`launch`]), forked ([`spawn`]), set up until exec ([`child`]), reaped in one place ([`reap`]), and
+//! signalled by group ([`group`]), session ([`session`]) and run ([`detached`], [`mark`]); the OOM score
+//! ([`oom_score`]); the filter that protects PID 1 from services ([`filter`]); `/proc/PID/stat` ([`stat`]) and limits
+//! ([`resource`]). Knows pids and descriptors, not services.
 
 mod capset;
 pub mod child;
@@ -12,13 +12,13 @@ pub mod filter;
 pub mod group;
 pub mod launch;
 pub mod mark;
+pub mod oom_score;
 mod pidfd;
 pub mod program;
 pub mod reap;
-pub mod record;
 pub mod resource;
-pub mod score;
 pub mod session;
 pub mod spawn;
+pub mod spawn_record;
 pub mod spawn_words;
 pub mod stat;

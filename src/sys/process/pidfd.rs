@@ -1,4 +1,4 @@
-//! Signals by descriptors that name a process whatever becomes of its number (SECURITY T26).
+//! Signals by pidfds, which are not affected by reuse of pids (SECURITY T26).
 #![allow(unsafe_code)] // pidfd_open(2), pidfd_send_signal(2): no wrapper in nix
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -9,7 +9,7 @@ use nix::libc;
 use crate::config::values::Signal;
 use crate::supervise::Pid;
 
-/// Opens a descriptor that names a process; `None`: it is gone, or there are no such descriptors (before Linux 5.3, seccomp).
+/// Opens a pidfd; `None`: the process is gone, or there are no pidfds (before Linux 5.3, seccomp).
 pub(super) fn open(pid: Pid) -> Option<OwnedFd> {
     // SAFETY: takes numbers only.
     let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
@@ -26,8 +26,8 @@ pub(super) fn send(pin: &OwnedFd, number: i32, flags: libc::c_uint) -> Result<()
     Errno::result(sent).map(drop)
 }
 
-/// Sends a signal to a process that is not our child. It is pinned first, then looked at again: between the two the number
-/// may have become another's.
+/// Sends a signal to a process that is not our child. It is pinned first, then checked again, because its pid may have been
+/// reused before.
 pub(super) fn send_to(pid: Pid, signal: Signal, is_the_same: impl FnOnce() -> bool) -> Result<(), Errno> {
     let pin = open(pid).ok_or(Errno::ESRCH)?;
     if is_the_same() { send(&pin, signal.number(), 0) } else { Err(Errno::ESRCH) }

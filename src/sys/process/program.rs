@@ -1,7 +1,7 @@
-//! What a child finds for itself before it executes a program: its `environment_file`, and where in PATH the program is. As
-//! the service's user, and alone: what hangs on the way holds up no other.
+//! What a child looks up itself before it executes a program: its `environment_file`, and the program in PATH. As the
+//! service's user, and in the child, so that a disk that hangs blocks only that service.
 //!
-//! Unlike the rest between fork and exec it allocates: PID 1 has one thread, so nobody held a lock at the fork (DESIGN §11).
+//! Unlike the rest between fork and exec it allocates: PID 1 has one thread, so no lock was held at the fork (DESIGN §11).
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -10,16 +10,16 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::sys::obstacle;
-use crate::sys::process::child::{self, Pointers};
+use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::{self, Unreadable};
 use crate::sys::process::launch::{Launch, Program, word_of};
 
-/// Returns the whole environment of `launch`: what it has, with what its file says.
+/// Returns the whole environment of `launch`, with the variables of its file.
 ///
 /// # Errors
-/// Why the file is not read.
+/// Why the file cannot be used.
 pub fn environment(launch: &Launch) -> Result<Vec<CString>, Unreadable> {
-    let Some(file) = &launch.file else { return Ok(launch.env.clone()) };
+    let Some(file) = &launch.environment_file else { return Ok(launch.env.clone()) };
     let bytes = environment_file::read(file)?;
     if let Some(copy) = &file.copy {
         copy.put(&bytes);
@@ -27,21 +27,21 @@ pub fn environment(launch: &Launch) -> Result<Vec<CString>, Unreadable> {
     Ok(environment_file::merged(&launch.env, file.before, &bytes))
 }
 
-/// Executes a program with the arguments of `launch` and this environment. Returns only if that was refused: the answer that
-/// counts, and to which file it is, if there is one.
+/// Executes a program with the arguments of `launch` and this environment. Returns only on an error: the relevant errno, and
+/// the file that it is about, if there is one.
 pub fn execute(program: &Program, launch: &Launch, env: &[CString]) -> (Errno, Option<CString>) {
-    let pointers = Pointers::with_env(launch, env);
+    let pointers = ExecPointers::with_env(launch, env);
     let name = match program {
         Program::Path(path) => return (child::execute_first(path, launch, &pointers), Some(path.clone())),
         Program::Search(name) => name,
     };
-    // As execvp(3): the next one where there is no such program here.
+    // As execvp(3): continue with the next one if it does not exist.
     let candidates = candidates(name, env);
-    // A single one is named by its path.
+    // A single one is reported by its path.
     let mut told = (Errno::ENOENT, candidates.first().filter(|_| candidates.len() == 1).cloned());
     for candidate in candidates {
         match child::execute(&candidate, &pointers) {
-            // It is there, and what it needs is not.
+            // It exists, and its interpreter does not.
             Errno::ENOENT if told.0 == Errno::ENOENT && exists(&candidate) => told.1 = Some(candidate),
             Errno::ENOENT | Errno::ENOTDIR => {}
             Errno::EACCES => told = (Errno::EACCES, Some(candidate)),
@@ -55,8 +55,8 @@ fn exists(program: &CStr) -> bool {
     Path::new(OsStr::from_bytes(program.to_bytes())).exists()
 }
 
-/// Returns why a program was refused with `errno` and what helps, in words; empty where nothing is known. Allocates, and looks
-/// at the program as who this process is by now.
+/// Returns why a program failed with `errno` and what helps, in words; empty if nothing is known. Allocates, and checks the
+/// program with the present ids of this process.
 pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
     let program = Path::new(OsStr::from_bytes(program.to_bytes()));
     let obstacle = match errno {
@@ -70,7 +70,7 @@ pub fn explanation(errno: Errno, program: &CStr, launch: &Launch) -> String {
     obstacle.explanation(program)
 }
 
-/// Returns the paths at which execvp(3) would look for a program.
+/// Returns the paths that execvp(3) would try for a program.
 fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
     if name.to_bytes().contains(&b'/') {
         return vec![name.to_owned()];
@@ -81,7 +81,7 @@ fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
     folders.filter_map(|folder| word_of(Path::new(OsStr::from_bytes(folder)).join(name).as_os_str()).ok()).collect()
 }
 
-/// Returns the paths at which execvp(3) would look behind `program` in the PATH of this environment; looks at none of them.
+/// Returns the paths that execvp(3) would try after `program` in the PATH of this environment; does not check them.
 pub fn candidates_after(program: &Path, env: &[CString]) -> Vec<CString> {
     let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
     let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The one place that waits (STYLE finding 8). A death is first seen, then reaped, so that the group of its process can
-//! be pinned while the zombie still holds the number.
-#![allow(unsafe_code)] // waitid(2): nix's wrapper answers EINVAL for a death by a real-time signal
+//! The only place that waits for children (STYLE finding 8). An exit is first peeked at, then reaped, so that the process
+//! group can be pinned while the zombie still has the pid.
+#![allow(unsafe_code)] // waitid(2): nix's wrapper returns EINVAL for an exit by a real-time signal
 
 use nix::errno::Errno;
 use nix::libc;
@@ -9,36 +9,36 @@ use crate::config::values::Signal;
 use crate::supervise::{Exit, Pid};
 use crate::sys::process::stat::ProcessStat;
 
-/// What waiting found.
+/// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReapResult {
-    /// A child is dead and still a zombie: [`reap`] it.
-    Dead(Pid, Exit),
-    /// Children are there, all alive.
-    Alive,
+pub enum WaitResult {
+    /// A child has exited and is a zombie: [`reap`] it.
+    Exited(Pid, Exit),
+    /// There are children, all running.
+    Running,
     /// No child is left (ECHILD).
     NoChild,
 }
 
-/// Returns a child that is dead and not yet reaped, without reaping it.
-pub fn look() -> ReapResult {
+/// Returns a child that has exited and is not yet reaped, without reaping it.
+pub fn peek() -> WaitResult {
     wait(libc::P_ALL, 0, libc::WNOWAIT)
 }
 
-/// Reaps a zombie that [`look`] saw.
+/// Reaps a zombie that [`peek`] returned.
 pub fn reap(pid: Pid) {
     wait(libc::P_PID, libc::id_t::try_from(pid.0).unwrap_or_default(), 0);
 }
 
-/// Returns whether a process goes on: it is neither dead nor on its way out, where its descriptors are closed before
-/// anybody can wait for it (`PF_EXITING`).
-pub fn goes_on(pid: Pid) -> bool {
+/// Returns whether a process is running: neither a zombie nor exiting (`PF_EXITING`), when its descriptors are closed before
+/// it can be waited for.
+pub fn is_running(pid: Pid) -> bool {
     const EXITING: u32 = 0x4;
     let Some(stat) = ProcessStat::read(pid.0) else { return false };
     !stat.is_dead() && stat.number::<u32>(9).is_some_and(|flags| flags & EXITING == 0)
 }
 
-fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> ReapResult {
+fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> WaitResult {
     loop {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: `info` outlives the call; zeroed, so that it can be read where the kernel writes nothing.
@@ -46,21 +46,21 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> ReapResult
         match Errno::result(answer) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
-            Err(Errno::ECHILD) => return ReapResult::NoChild,
-            Err(_) => return ReapResult::Alive,
+            Err(Errno::ECHILD) => return WaitResult::NoChild,
+            Err(_) => return WaitResult::Running,
         }
         // SAFETY: zeroed above, and a siginfo is plain numbers.
         let info = unsafe { info.assume_init() };
         // SAFETY: waitid fills the SIGCHLD fields, or leaves zeroes: nobody is dead.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
         if pid == 0 {
-            return ReapResult::Alive;
+            return WaitResult::Running;
         }
         let exit = match info.si_code {
             libc::CLD_EXITED => Exit::Code(u8::try_from(status & 0xff).unwrap_or(u8::MAX)),
             _ => Exit::Signal(Signal::from_number(status).unwrap_or(Signal::KILL)),
         };
-        return ReapResult::Dead(Pid(pid), exit);
+        return WaitResult::Exited(Pid(pid), exit);
     }
 }
 
@@ -76,12 +76,12 @@ mod tests {
         let id = child.id();
         loop {
             match wait(libc::P_PID, id, 0) {
-                ReapResult::Dead(pid, exit) => {
+                WaitResult::Exited(pid, exit) => {
                     assert_eq!(u32::try_from(pid.0), Ok(id));
                     return exit;
                 }
-                ReapResult::Alive => std::thread::yield_now(),
-                ReapResult::NoChild => panic!("somebody else reaped it"),
+                WaitResult::Running => std::thread::yield_now(),
+                WaitResult::NoChild => panic!("somebody else reaped it"),
             }
         }
     }

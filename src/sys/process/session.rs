@@ -1,10 +1,11 @@
-//! Who is in the session or the process group of a service or a look: all that it has started, but what made a session of
-//! its own. A shell's jobs have groups of their own, and so has what coreutils' `timeout` runs; the session they keep.
+//! The members of the session or process group of a service or a probe: all processes that it has started, except those with
+//! sessions of their own. A shell's jobs have groups of their own, as has what coreutils' `timeout` runs; they stay in the
+//! session.
 //!
-//! Whoever is found by number is pinned and looked at again before it is signalled (SECURITY T26). Where `/proc` says
-//! nothing (hidepid, not mounted) nobody is found, and the process group is all that is ended.
+//! A process found by pid is pinned and checked again before it is signalled (SECURITY T26). Without `/proc` (hidepid, not
+//! mounted) none is found, and only the process group is killed.
 #![allow(unsafe_code)] // fcntl(2) F_SETOWN: no wrapper in nix
-#![allow(clippy::disallowed_methods)] // how old a census is
+#![allow(clippy::disallowed_methods)] // the age of a census
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -19,15 +20,15 @@ use crate::supervise::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::process::stat::{ProcessStat, all_pids};
 
-/// More rounds than it takes: whom KILL reaches forks no more.
+/// More rounds than needed: a killed process does not fork any more.
 const ROUNDS: usize = 8;
-/// So long a census is good enough to find whom to signal: they are looked at again before that.
-const FRESH: Duration = Duration::from_millis(20);
+/// How old a census may be for finding processes to signal: they are checked again before that.
+const MAX_AGE: Duration = Duration::from_millis(20);
 
-/// Returns whether anybody at all, a zombie too, is still in the session or group of a leader that was reaped: while
-/// one is, the kernel keeps the number. One system call for all that `/proc` could tell in thousands. `any` is an open file
-/// that nobody is told about (fcntl(2), F_SETOWN: ESRCH where the number is nobody's, since Linux 4.13).
-pub fn is_in_use(leader: Pid, any: BorrowedFd<'_>) -> bool {
+/// Returns whether any process, also a zombie, is still in the session or group of a leader that was reaped: while one is,
+/// the kernel does not reuse the number. One system call instead of thousands in `/proc`. `any` is an open file that sends
+/// no signals (fcntl(2), F_SETOWN: ESRCH if the number is not in use, since Linux 4.13).
+pub fn is_number_in_use(leader: Pid, any: BorrowedFd<'_>) -> bool {
     // SAFETY: takes numbers only.
     let owned = unsafe { libc::fcntl(any.as_raw_fd(), libc::F_SETOWN, leader.0) };
     if Errno::result(owned) == Err(Errno::ESRCH) {
@@ -38,20 +39,20 @@ pub fn is_in_use(leader: Pid, any: BorrowedFd<'_>) -> bool {
     true
 }
 
-/// Who is there of one leader's.
+/// The members of one leader's session and group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members {
-    /// Alive, in its group.
+pub struct SessionMembers {
+    /// Running, in its group.
     pub group: Vec<Pid>,
-    /// Alive, in its session and not in its group.
-    pub others: Vec<Pid>,
-    /// Whether any is dead, and whoever has to has not waited for it yet.
-    pub dead: bool,
-    /// Whether a process has the leader's own number.
-    pub leader: bool,
+    /// Running, in its session and not in its group.
+    pub outside_group: Vec<Pid>,
+    /// Whether any is a zombie that its parent has not reaped yet.
+    pub has_zombies: bool,
+    /// Whether a process has the leader's own pid.
+    pub leader_exists: bool,
 }
 
-/// Everybody's session and group: one walk over `/proc`.
+/// Session and group of all processes: one walk over `/proc`.
 #[derive(Debug)]
 struct Census {
     taken: Instant,
@@ -59,9 +60,9 @@ struct Census {
     rows: Vec<[i32; 3]>,
 }
 
-/// The latest census, so that what concerns many services at once does not cost one for each.
+/// The latest census, so that an event of many services does not need one for each.
 #[derive(Debug, Default)]
-pub struct Recent(Option<Census>);
+pub struct CensusCache(Option<Census>);
 
 impl Census {
     fn take() -> Self {
@@ -73,17 +74,17 @@ impl Census {
         Self { taken: Instant::now(), rows: numbers.filter_map(row).collect() }
     }
 
-    /// Of whom is found only these are looked at closely.
-    fn members(&self, leader: Pid) -> Members {
-        let mut found = Members::default();
+    /// Only the processes that match are checked further.
+    fn members(&self, leader: Pid) -> SessionMembers {
+        let mut found = SessionMembers::default();
         for [number, session, group] in &self.rows {
             if *number == leader.0 {
-                found.leader = true;
+                found.leader_exists = true;
             } else if *session == leader.0 || *group == leader.0 {
                 match is_dead(Pid(*number)) {
-                    Some(true) => found.dead = true,
+                    Some(true) => found.has_zombies = true,
                     Some(false) if *group == leader.0 => found.group.push(Pid(*number)),
-                    Some(false) => found.others.push(Pid(*number)),
+                    Some(false) => found.outside_group.push(Pid(*number)),
                     None => {}
                 }
             }
@@ -92,29 +93,29 @@ impl Census {
     }
 }
 
-impl Recent {
-    /// Returns who is there of a leader's. A census from before it began, or before it died, is taken again.
-    pub fn members(&mut self, leader: Pid, lives: bool) -> Members {
-        let recent = self.0.take().filter(|census| census.taken.elapsed() < FRESH);
+impl CensusCache {
+    /// Returns the members of a leader. A census from before its start or exit is taken again.
+    pub fn members(&mut self, leader: Pid, lives: bool) -> SessionMembers {
+        let recent = self.0.take().filter(|census| census.taken.elapsed() < MAX_AGE);
         let members = recent.as_ref().map(|census| census.members(leader));
         self.0 = recent;
         match members {
-            Some(members) if members != Members::default() && members.leader == lives => members,
+            Some(members) if members != SessionMembers::default() && members.leader_exists == lives => members,
             Some(_) | None => self.members_now(leader),
         }
     }
 
-    /// The next answer is as of then.
-    pub fn forget(&mut self) {
+    /// Drops the census, so that the next answer is current.
+    pub fn invalidate(&mut self) {
         self.0 = None;
     }
 
-    fn members_now(&mut self, leader: Pid) -> Members {
+    fn members_now(&mut self, leader: Pid) -> SessionMembers {
         self.0.insert(Census::take()).members(leader)
     }
 
-    /// Sends a signal to all of a session that are not in its leader's group; with KILL until there is nobody new. Not where
-    /// a leader that was reaped has a successor by that number.
+    /// Sends a signal to the members of a session outside of its leader's group; with KILL until no new one appears. Not if
+    /// the pid of a reaped leader was reused.
     ///
     /// # Errors
     /// ESRCH when there is none, EPERM when one is another user's.
@@ -123,12 +124,12 @@ impl Recent {
         let mut answer = Err(Errno::ESRCH);
         let mut members = self.members(leader, lives);
         for _ in 0..ROUNDS {
-            let new: Vec<Pid> = members.others.iter().copied().filter(|pid| told.insert(*pid)).collect();
-            if new.is_empty() || (members.leader && !lives) {
+            let new: Vec<Pid> = members.outside_group.iter().copied().filter(|pid| told.insert(*pid)).collect();
+            if new.is_empty() || (members.leader_exists && !lives) {
                 break;
             }
             for pid in new {
-                answer = either(answer, signal_one(pid, leader, signal));
+                answer = combine(answer, signal_one(pid, leader, signal));
             }
             if signal != Signal::KILL {
                 break;
@@ -139,8 +140,8 @@ impl Recent {
     }
 }
 
-/// Returns what became of two: it was refused to one, or it reached one, or nobody was there.
-pub fn either(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), Errno> {
+/// Combines two results: an error other than ESRCH, or success, or ESRCH.
+pub fn combine(one: Result<(), Errno>, other: Result<(), Errno>) -> Result<(), Errno> {
     match (one, other) {
         (Err(Errno::EPERM), _) | (_, Err(Errno::EPERM)) => Err(Errno::EPERM),
         (Ok(()), _) | (_, Ok(())) => Ok(()),
@@ -153,11 +154,11 @@ fn signal_one(pid: Pid, leader: Pid, signal: Signal) -> Result<(), Errno> {
 }
 
 /// Returns the session of a process; `None`: it is gone.
-pub fn of(pid: Pid) -> Option<Pid> {
+pub fn session_of(pid: Pid) -> Option<Pid> {
     getsid(at(pid)).ok().map(|session| Pid(session.as_raw()))
 }
 
-/// Returns whether a process is dead and not reaped yet. `None`: it is gone altogether. What cannot be read is taken for alive.
+/// Returns whether a process is a zombie. `None`: it does not exist. One that cannot be read counts as running.
 pub fn is_dead(pid: Pid) -> Option<bool> {
     match ProcessStat::read(pid.0) {
         Some(stat) => Some(stat.is_dead()),
@@ -200,17 +201,17 @@ mod tests {
     fn a_job_is_of_the_session_and_not_of_the_group() {
         let (mut child, jobs) = shell("sleep 600 & one=$!; set -m; sleep 600 & echo $one $!; read line");
         let leader = pid_of(&child);
-        let found = Recent::default().members_now(leader);
-        assert_eq!((found.group, found.others, found.leader), (vec![jobs[0]], vec![jobs[1]], true));
+        let found = CensusCache::default().members_now(leader);
+        assert_eq!((found.group, found.outside_group, found.leader_exists), (vec![jobs[0]], vec![jobs[1]], true));
         assert_eq!(
-            Recent::default().signal_others(leader, false, Signal::KILL),
+            CensusCache::default().signal_others(leader, false, Signal::KILL),
             Err(Errno::ESRCH),
             "who has the number is another"
         );
-        assert_eq!(Recent::default().signal_others(leader, true, Signal::KILL), Ok(()));
+        assert_eq!(CensusCache::default().signal_others(leader, true, Signal::KILL), Ok(()));
         let until_dead = || while is_dead(jobs[1]) == Some(false) {};
         until_dead();
-        assert_eq!(Recent::default().members_now(leader).others, []);
+        assert_eq!(CensusCache::default().members_now(leader).outside_group, []);
         nix::sys::signal::killpg(Number::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
         child.wait().unwrap();
     }
@@ -222,12 +223,12 @@ mod tests {
         let leader = pid_of(&child);
         drop(child.stdin.take());
         child.wait().unwrap();
-        assert!(is_in_use(leader, null.as_fd()));
-        assert_eq!(Recent::default().members_now(leader).others, jobs);
-        assert_eq!(Recent::default().signal_others(leader, false, Signal::KILL), Ok(()));
+        assert!(is_number_in_use(leader, null.as_fd()));
+        assert_eq!(CensusCache::default().members_now(leader).outside_group, jobs);
+        assert_eq!(CensusCache::default().signal_others(leader, false, Signal::KILL), Ok(()));
 
         let mut alone = Command::new("/bin/true").spawn().unwrap();
         alone.wait().unwrap();
-        assert!(!is_in_use(pid_of(&alone), null.as_fd()));
+        assert!(!is_number_in_use(pid_of(&alone), null.as_fd()));
     }
 }

@@ -1,7 +1,7 @@
-//! The fork. The child reports the stage that was refused through a pipe that closes at exec; the parent never waits
-//! for it, because a program on a dead mount must hang alone.
+//! The fork. The child reports the stage that failed through a pipe that closes at exec; the parent never waits for it,
+//! because a program on a mount that hangs must block only its own service.
 #![allow(unsafe_code)] // fork(2)
-#![allow(clippy::disallowed_methods)] // the one place that starts services
+#![allow(clippy::disallowed_methods)] // the only place that starts services
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -21,14 +21,14 @@ use crate::sys::process::child;
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
-use crate::sys::process::record::{self, MOST_SAID, RECORD, record_of, record_of_filter};
+use crate::sys::process::spawn_record::{self, MAX_REPORT, RECORD_SIZE, encode, encode_filter_error};
 
-/// A forked child that has not said yet whether it could execute its program.
+/// A forked child that has not reported yet whether it could execute its program.
 #[derive(Debug)]
-pub struct Started {
-    /// Its id.
+pub struct SpawnedChild {
+    /// Its pid.
     pub pid: Pid,
-    /// Where it will say so.
+    /// The pipe for its report.
     pub exec_pipe: ExecPipe,
 }
 
@@ -39,21 +39,21 @@ pub struct ExecPipe {
     unfiltered: Option<Errno>,
 }
 
-/// What the pipe said.
+/// The report of the pipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExecResult {
     /// Nothing yet.
     Pending,
     /// The program was executed.
     Executed,
-    /// A stage was refused; the child is gone or about to be.
+    /// A stage failed; the child exits.
     Refused(SpawnError),
 }
 
 impl ExecPipe {
-    /// Returns what the child has said so far; never blocks.
+    /// Returns what the child has reported so far; never blocks.
     pub fn read(&mut self) -> ExecResult {
-        let mut said = [0; RECORD + MOST_SAID];
+        let mut said = [0; RECORD_SIZE + MAX_REPORT];
         loop {
             let length = match self.pipe.read(&mut said) {
                 Ok(0) => return ExecResult::Executed,
@@ -63,15 +63,15 @@ impl ExecPipe {
                 }
                 Err(_) => return ExecResult::Executed,
             };
-            let (unfiltered, rest) = record::split(said.get(..length).unwrap_or_default());
+            let (unfiltered, rest) = spawn_record::split_filter_error(said.get(..length).unwrap_or_default());
             self.unfiltered = self.unfiltered.or(unfiltered);
             if unfiltered.is_none() || !rest.is_empty() {
-                return ExecResult::Refused(record::refusal(rest));
+                return ExecResult::Refused(spawn_record::parse(rest));
             }
         }
     }
 
-    /// Returns why the child has no filter, where it was to have one and has said so by now.
+    /// Returns why the child has no filter, if it failed to install one and has reported that by now.
     pub fn unfiltered(&self) -> Option<Errno> {
         self.unfiltered
     }
@@ -86,30 +86,30 @@ impl AsFd for ExecPipe {
 /// Forks and lets the child become `launch`.
 ///
 /// # Errors
-/// When no pipe or no process can be had (EMFILE, EAGAIN, ENOMEM). What fails in the child comes through the pipe.
-pub fn spawn(launch: &Launch) -> Result<Started, SpawnError> {
+/// When no pipe or no process can be created (EMFILE, EAGAIN, ENOMEM). Errors in the child come through the pipe.
+pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
     let refused = |stage| move |errno: Errno| SpawnError::new(stage, errno as i32);
     let (read, mut write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused(SpawnStage::Pipe))?;
     if let Some((_, target)) = launch.notify {
-        // The readiness descriptor is placed by number in the child and must not land on the exec pipe.
+        // The readiness descriptor gets a fixed number in the child, which must not be that of the exec pipe.
         let above = fcntl(&write, FcntlArg::F_DUPFD_CLOEXEC(target.saturating_add(1)));
         let above = above.map_err(refused(SpawnStage::NotifyFd))?;
         // SAFETY: fcntl just made it, and nobody else owns it.
         write = unsafe { OwnedFd::from_raw_fd(above) };
     }
-    let pointers = child::Pointers::of(launch);
-    let verdict = write.as_raw_fd();
-    let pid = forked(|| become_service(launch, &pointers, verdict))?;
-    Ok(Started { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
+    let pointers = child::ExecPointers::of(launch);
+    let exec_pipe = write.as_raw_fd();
+    let pid = fork_child(|| become_service(launch, &pointers, exec_pipe))?;
+    Ok(SpawnedChild { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
 }
 
-/// Forks a process of PID 1's own, a copy of it, that does `job` and ends. It has `own` open and nothing else: what PID 1
-/// has open is not a helper's business, and must not stay open because of it.
+/// Forks a helper process of PID 1 that runs `job` and exits. It keeps only `own` open: descriptors of PID 1 must not stay
+/// open because of a helper.
 ///
 /// # Errors
 /// As [`forked`].
-pub fn helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
-    forked(move || {
+pub fn fork_helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
+    fork_child(move || {
         let lived = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: this process has nothing to do but `job`, whose descriptor stays, and leaves by _exit.
             unsafe { descriptors::keep_only(own.as_fd()) };
@@ -120,28 +120,28 @@ pub fn helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError
     })
 }
 
-/// Becomes the service; on a refusal writes the record to `verdict` and exits.
-fn become_service(launch: &Launch, pointers: &child::Pointers, verdict: RawFd) -> ! {
+/// Becomes the service; on an error writes the record to `exec_pipe` and exits.
+fn become_service(launch: &Launch, pointers: &child::ExecPointers, exec_pipe: RawFd) -> ! {
     let become_it = || {
-        let unfiltered = child::become_identity(launch, pointers)?;
+        let unfiltered = child::set_up(launch, pointers)?;
         if let Some(errno) = unfiltered {
-            say(verdict, record_of_filter(errno), b"");
+            write_report(exec_pipe, encode_filter_error(errno), b"");
         }
         Ok(())
     };
-    match (become_it(), &launch.program, &launch.file) {
-        (Err(record), _, _) => say(verdict, record, b""),
+    match (become_it(), &launch.program, &launch.environment_file) {
+        (Err(record), _, _) => write_report(exec_pipe, record, b""),
         (Ok(()), Program::Path(program), None) => {
             let errno = child::execute_first(program, launch, pointers);
             // It must never unwind into the parent's code: there it would be a second PID 1.
             let why = catch_unwind(AssertUnwindSafe(|| program::explanation(errno, program, launch)));
-            say(verdict, record_of((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
+            write_report(exec_pipe, encode((SpawnStage::Exec, errno)), why.unwrap_or_default().as_bytes());
         }
         (Ok(()), Program::Path(_) | Program::Search(_), _) => {
             // Nor must this.
-            let done = catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, verdict)));
+            let done = catch_unwind(AssertUnwindSafe(|| find_and_execute(launch, exec_pipe)));
             if done.is_err() {
-                say(verdict, record_of((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
+                write_report(exec_pipe, encode((SpawnStage::Exec, Errno::EINVAL)), b"internal error");
             }
         }
     }
@@ -149,8 +149,8 @@ fn become_service(launch: &Launch, pointers: &child::Pointers, verdict: RawFd) -
     unsafe { libc::_exit(111) }
 }
 
-/// Looks for what is not laid out, then executes. Returns only if that was refused, and has said so.
-fn find_and_execute(launch: &Launch, verdict: RawFd) {
+/// Looks up what is not prepared, then executes. Returns only on an error, which it has reported.
+fn find_and_execute(launch: &Launch, exec_pipe: RawFd) {
     match program::environment(launch) {
         Ok(env) => {
             let (errno, program) = program::execute(&launch.program, launch, &env);
@@ -158,35 +158,35 @@ fn find_and_execute(launch: &Launch, verdict: RawFd) {
                 Some(program) => program::explanation(errno, &program, launch),
                 None => "there is no such program in PATH".to_owned(),
             };
-            say(verdict, record_of((SpawnStage::Exec, errno)), why.as_bytes());
+            write_report(exec_pipe, encode((SpawnStage::Exec, errno)), why.as_bytes());
         }
         Err(Unreadable { words, errno }) => {
-            say(verdict, record_of((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
+            write_report(exec_pipe, encode((SpawnStage::EnvironmentFile, errno)), words.unwrap_or_default().as_bytes());
         }
     }
 }
 
-/// Writes a record and words at once, so that they are read at once.
-fn say(verdict: RawFd, record: [u8; RECORD], words: &[u8]) {
-    let mut said = [0; MOST_SAID];
-    let length = RECORD + words.len().min(MOST_SAID - RECORD);
+/// Writes a record and an explanation with one write(2), so that they are read at once.
+fn write_report(exec_pipe: RawFd, record: [u8; RECORD_SIZE], words: &[u8]) {
+    let mut said = [0; MAX_REPORT];
+    let length = RECORD_SIZE + words.len().min(MAX_REPORT - RECORD_SIZE);
     for (to, from) in said.iter_mut().zip(record.iter().chain(words)) {
         *to = *from;
     }
     // SAFETY: `said` is valid for that length; a failing write leaves nothing to be done.
-    unsafe { libc::write(verdict, said.as_ptr().cast(), length) };
+    unsafe { libc::write(exec_pipe, said.as_ptr().cast(), length) };
 }
 
 /// Forks; the child is `child`, with every signal blocked until it has reset its dispositions.
 ///
-/// Copies one thread: `child` may allocate and take locks only where this process has no other (as PID 1 has none,
-/// DESIGN §11), and must leave by `_exit`.
+/// Only one thread is copied: `child` may allocate and take locks only if this process has no other (as PID 1, DESIGN §11),
+/// and must leave by `_exit`.
 ///
 /// # Errors
-/// When no process can be had (EAGAIN, ENOMEM).
-pub fn forked(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
+/// When no process can be created (EAGAIN, ENOMEM).
+pub fn fork_child(child: impl FnOnce() -> Infallible) -> Result<Pid, SpawnError> {
     let refused = |stage, errno: Errno| SpawnError::new(stage, errno as i32);
-    // A signal that reaches the child before its dispositions are reset would be eaten by our handlers.
+    // A signal that reaches the child before its dispositions are reset would be handled by our handlers.
     let mut before = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
         .map_err(|errno| refused(SpawnStage::BlockSignals, errno))?;

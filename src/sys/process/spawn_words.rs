@@ -1,4 +1,4 @@
-//! The words for a [`SpawnError`], and the only place that has them.
+//! The message of a [`SpawnError`].
 
 use nix::errno::Errno;
 

@@ -1,4 +1,4 @@
-//! What `/proc` says of processes: their numbers, and proc_pid_stat(5) of one. Must not know what is made of it.
+//! Processes in `/proc`: their pids, and proc_pid_stat(5) of one. Must not know what it is used for.
 
 use std::fs;
 use std::io;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use crate::sys::read_file;
 
-/// Returns the numbers of all processes that `/proc` lists.
+/// Returns the pids of all processes that `/proc` lists.
 ///
 /// # Errors
-/// The kernel's, where there is no `/proc`.
+/// The system call's error, if there is no `/proc`.
 pub fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
@@ -18,23 +18,23 @@ pub fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
 #[derive(Debug)]
 pub struct ProcessStat {
     line: Vec<u8>,
-    /// Where the fields after the name begin.
+    /// The offset of the fields after the name.
     after_name: usize,
 }
 
 impl ProcessStat {
-    /// Reads that of a process; `None` where there is none, or it cannot be read.
+    /// Reads that of a process; `None` if it does not exist or cannot be read.
     pub fn read(pid: i32) -> Option<Self> {
         Self::parse(read_file::read_proc(&format!("/proc/{pid}/stat")))
     }
 
-    /// Takes a line apart. The name may hold anything, a parenthesis too: fields count from the last one.
+    /// Parses a line. The name may contain anything, also parentheses: fields start after the last one.
     pub fn parse(line: Vec<u8>) -> Option<Self> {
         let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
         Some(Self { line, after_name })
     }
 
-    /// Returns whether the process has ended and is not reaped yet.
+    /// Returns whether the process is a zombie.
     pub fn is_dead(&self) -> bool {
         matches!(self.field(3), Some("Z" | "X"))
     }
