@@ -6,7 +6,7 @@ use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, StopReason, Target};
 
 use super::constants::{END_OF_INPUT_TIMEOUT, REAP_GRACE, is_for_pid_one, is_stopping};
-use super::{Is, Oracle, Proc, Property, Reason, Svc};
+use super::{Oracle, ProcessModel, Property, Reason, ServiceModel, ServiceState};
 
 impl Oracle {
     /// Judges an action.
@@ -36,9 +36,9 @@ impl Oracle {
         match action {
             Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
-            Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_undo(*id),
-            Action::Probe { id, look } => self.judge_look(*id, *look),
-            Action::CancelProbe { id } => self.judge_forget(*id),
+            Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_stop_command(*id),
+            Action::Probe { id, look } => self.judge_probe(*id, *look),
+            Action::CancelProbe { id } => self.judge_cancelled_probe(*id),
             Action::ApplyReload { id } => self.judge_renewal(*id),
             Action::Retire { id } => self.judge_retirement(*id),
             Action::UntrackGroup { id, pid } => self.judge_abandon(*id, *pid),
@@ -50,10 +50,10 @@ impl Oracle {
     }
 
     fn judge_start(&mut self, id: Id) {
-        let Svc { spec, is, .. } = self.services[id.0].clone();
+        let ServiceModel { spec, state, .. } = self.services[id.0].clone();
         self.demand(self.begun && self.stop.is_none(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}"));
-        match is {
-            Is::Pending(from) => {
+        match state {
+            ServiceState::Pending(from) => {
                 let now = self.now;
                 self.demand(from <= now, Property::BackOffNeverShrinksWhileFailingAndHasACap, || {
                     format!("{id:?} starts at {now:?}, its pause lasts until {from:?}")
@@ -63,47 +63,52 @@ impl Oracle {
                     format!("{id:?} starts without having asked for {awaits} things")
                 });
             }
-            Is::Awaiting(at) => {
+            ServiceState::Awaiting(at) => {
                 self.demand(at >= spec.awaits, Property::ProbesRunOneAtATimeAndWhenDue, || {
                     format!("{id:?} starts although thing {at} is not there")
                 });
             }
-            Is::Live(_) | Is::Asked(_) | Is::FinishDue => {
-                self.violate(Property::AtMostOneProcessPerService, format!("{id:?} is {is:?}"));
+            ServiceState::Live(_) | ServiceState::SpawnRequested(_) | ServiceState::FinishDue => {
+                self.violate(Property::AtMostOneProcessPerService, format!("{id:?} is {state:?}"));
             }
-            Is::Down | Is::Resting(_) | Is::Done | Is::Over => {
-                self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {is:?}"));
+            ServiceState::Down | ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => {
+                self.violate(Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy, format!("{id:?} is {state:?}"));
             }
         }
-        let gone = self.services[id.0].gone;
-        self.demand(!gone, Property::WhatIsGoneEndsAndStaysAway, || format!("{id:?} starts"));
-        self.services[id.0].ever = true;
+        let removed = self.services[id.0].removed;
+        self.demand(!removed, Property::WhatIsGoneEndsAndStaysAway, || format!("{id:?} starts"));
+        self.services[id.0].was_started = true;
         for on in &spec.requires {
-            self.demand(self.met(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || format!("{id:?} on {on:?}"));
+            self.demand(self.is_satisfied(*on), Property::NothingStartsBeforeWhatItRequiresIsUp, || {
+                format!("{id:?} on {on:?}")
+            });
         }
         for on in &spec.after {
             self.demand(self.settled(*on), Property::NothingStartsBeforeWhatItIsAfterHasSettled, || {
                 format!("{id:?} on {on:?}")
             });
         }
-        self.services[id.0].is = Is::Asked(Role::Run);
+        self.services[id.0].state = ServiceState::SpawnRequested(Role::Run);
     }
 
-    fn judge_undo(&mut self, id: Id) {
+    fn judge_stop_command(&mut self, id: Id) {
         let changed = self.services[id.0].next.is_some();
-        let by_hand = !self.services[id.0].wanted && !self.needed(id) || self.due.undo.remove(&id) || changed;
-        let turn = if self.stop.is_some() { self.its_turn(id) && !self.patience_is_over() } else { by_hand };
-        let fits = self.undoable(id) && turn;
-        let is = self.services[id.0].is.clone();
-        self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is {is:?}"));
-        self.services[id.0].is = Is::Asked(Role::StopCommand);
+        let by_hand =
+            !self.services[id.0].wanted && !self.is_needed(id) || self.due.stop_commands.remove(&id) || changed;
+        let turn = if self.stop.is_some() { self.may_stop(id) && !self.budget_is_over() } else { by_hand };
+        let fits = self.is_undone_by_command(id) && turn;
+        let state = self.services[id.0].state.clone();
+        self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is {state:?}"));
+        self.services[id.0].state = ServiceState::SpawnRequested(Role::StopCommand);
     }
 
     fn judge_finish(&mut self, id: Id, after: Option<Exit>) {
-        let Svc { is, end, .. } = self.services[id.0].clone();
-        let fits = matches!(is, Is::FinishDue) && after == end.map(|end| end.exit);
-        self.demand(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || format!("{id:?} is {is:?}, after {after:?}"));
-        self.services[id.0].is = Is::Asked(Role::Finish);
+        let ServiceModel { state, end, .. } = self.services[id.0].clone();
+        let fits = matches!(state, ServiceState::FinishDue) && after == end.map(|end| end.exit);
+        self.demand(fits, Property::AFinishScriptRunsOnceAfterEachEnd, || {
+            format!("{id:?} is {state:?}, after {after:?}")
+        });
+        self.services[id.0].state = ServiceState::SpawnRequested(Role::Finish);
     }
 
     fn judge_signal(&mut self, id: Id, pid: Pid, to: Target, signal: Signal) {
@@ -111,7 +116,7 @@ impl Oracle {
         let Some(proc) = self.proc(id).cloned() else {
             return self.violate(Property::OnlyLiveProcessesAreSignalled, format!("{id:?} {pid:?} has none"));
         };
-        let there = proc.pid == pid && !proc.lost && (proc.leader || (proc.rest && to == Target::Group));
+        let there = proc.pid == pid && !proc.lost && (proc.leader || (proc.group_left && to == Target::Group));
         self.demand(there, Property::OnlyLiveProcessesAreSignalled, || format!("{id:?} {pid:?} {to:?}: {proc:?}"));
         if self.due.cont.is_some() && signal == Signal::CONT {
             let owed = self.due.cont.take();
@@ -145,16 +150,16 @@ impl Oracle {
         self.judge_stop_signal(id, &proc, to, signal);
     }
 
-    /// What is left of it was killed and has had its time, or is to go on: nobody waits for it any more.
+    /// What is left of it was killed and its time is over, or it continues on purpose: it is no longer waited for.
     fn judge_abandon(&mut self, id: Id, pid: Pid) {
         if let Some(left) = self.due.left_running.remove(&id) {
             return self.demand(left == pid, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} {pid:?} {left:?}"));
         }
-        let fits = self.due.behind.remove(&id) == Some(pid);
+        let fits = self.due.left_behind.remove(&id) == Some(pid);
         self.demand(fits, Property::StopTimeoutsAreGivenInFull, || format!("{id:?}: its group {pid:?} is given up"));
     }
 
-    fn judge_stop_signal(&mut self, id: Id, proc: &Proc, to: Target, signal: Signal) {
+    fn judge_stop_signal(&mut self, id: Id, proc: &ProcessModel, to: Target, signal: Signal) {
         let touched = self.due.reload.as_ref().is_none_or(|touched| touched.contains(&id));
         self.demand(touched || self.stop.is_some(), Property::AReloadTouchesOnlyWhatDiffers, || {
             format!("{id:?} got {signal}")
@@ -179,53 +184,54 @@ impl Oracle {
         let late = self.due.not_ready.remove(&id);
         let unwell = self.due.unwell_stop.remove(&id) || silent;
         let restart = self.due.restarts.remove(&id);
-        let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.needed(id);
+        let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.is_needed(id);
         let asked = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
-        let direct = self.stop.is_none() || self.patience_is_over() || !spec.fed || leftovers || at_last;
+        let direct = self.stop.is_none() || self.budget_is_over() || !spec.fed || leftovers || at_last;
         self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
-            format!("{id:?} is told before it could read the end of its input")
+            format!("{id:?} is signalled before it could read the end of its input")
         });
         let own = at_last
             || leftovers
             || late
             || unwell
             || asked
-            || (self.stop.is_some() && proc.leader && !proc.told && proc.role == Role::Run);
+            || (self.stop.is_some() && proc.leader && !proc.stop_sent && proc.role == Role::Run);
         self.demand(own, Property::AServiceIsOnlySignalledForItsOwnSake, || format!("{id:?} {signal}: {proc:?}"));
         if !leftovers && !late && !unwell && !asked {
-            let turn = self.its_turn(id) || self.patience_is_over();
+            let turn = self.may_stop(id) || self.budget_is_over();
             self.demand(turn, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} was told to stop"));
         }
         let kill_at = self.kill_at(id);
-        let told = self.proc(id).map(|proc| (id, proc.pid, to));
+        let stop_sent = self.proc(id).map(|proc| (id, proc.pid, to));
         let continued = self.due.continued.take();
-        let first = if is_stopping(signal) { told } else { None };
+        let first = if is_stopping(signal) { stop_sent } else { None };
         self.demand(continued == first, Property::AStopSignalIsTheRightOneAndFollowedByCont, || {
-            format!("{signal} to {told:?} after CONT to {continued:?}")
+            format!("{signal} to {stop_sent:?} after CONT to {continued:?}")
         });
-        self.due.cont = told.filter(|_| !is_stopping(signal));
+        self.due.cont = stop_sent.filter(|_| !is_stopping(signal));
         if let Some(proc) = self.proc_mut(id) {
-            proc.group_told |= to == Target::Group && signal == Signal::TERM;
+            proc.group_signalled |= to == Target::Group && signal == Signal::TERM;
             proc.not_ready |= late;
             proc.asked |= asked;
             proc.signal_by = None;
             if !leftovers {
-                proc.told = true;
+                proc.stop_sent = true;
                 proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
             }
         }
     }
 
-    /// The end of its input is how a fed service is told first, in its turn.
+    /// Judges an end of input: the first request to stop for a service that reads another one's output, once its dependents
+    /// are down.
     fn judge_end_of_input(&mut self, id: Id) {
-        let turn = self.its_turn(id) && !self.patience_is_over() && self.services[id.0].spec.fed;
+        let turn = self.may_stop(id) && !self.budget_is_over() && self.services[id.0].spec.fed;
         let proc = self.proc(id).cloned();
-        let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.told);
+        let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.stop_sent);
         self.demand(fits, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} {proc:?}"));
         let (now, kill_at) = (self.now, self.kill_at(id));
         if let Some(proc) = self.proc_mut(id) {
-            proc.told = true;
+            proc.stop_sent = true;
             proc.kill_by = Some(proc.kill_by.map_or(kill_at, |by| by.min(kill_at)));
             proc.signal_by = Some(now.plus((kill_at.since(now) / 2).min(END_OF_INPUT_TIMEOUT)));
         }
@@ -257,10 +263,10 @@ impl Oracle {
                     | FailureReason::Skipped
                     | FailureReason::FailedBefore => Property::NoServiceIsStartedAgainBeyondItsLimitOrPolicy,
                 };
-                self.demand(expected, property, || format!("{id:?} is not failed, and said to be by {why:?}"));
+                self.demand(expected, property, || format!("{id:?} is not failed, but reported as failed by {why:?}"));
                 if let FailureReason::Requirement(on) = why {
                     self.services[id.0].lost_for = Some(*on);
-                    let lost = matches!(self.services[on.0].is, Is::Over | Is::Down);
+                    let lost = matches!(self.services[on.0].state, ServiceState::Failed | ServiceState::Down);
                     let required = self.services[id.0].spec.requires.contains(on);
                     self.demand(lost && required, property, || format!("{id:?} for {on:?}"));
                 }
@@ -268,7 +274,7 @@ impl Oracle {
             Report::NotReady { id, .. } => {
                 let proc = self.proc(*id).cloned();
                 let late = proc.as_ref().is_some_and(|proc| {
-                    let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.told);
+                    let by = proc.ready_by.filter(|_| proc.up_at.is_none() && !proc.stop_sent);
                     by.is_some_and(|by| by <= now)
                 });
                 let late = late && self.stop.is_none();
@@ -276,7 +282,7 @@ impl Oracle {
                 self.due.not_ready.insert(*id);
             }
             Report::NotYet { id, .. } => {
-                let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.told);
+                let fits = self.proc(*id).is_some_and(|proc| proc.up_at.is_none() && !proc.stop_sent);
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} is ready, or told to stop"));
             }
             Report::Unkillable { id, .. } => {
@@ -294,16 +300,16 @@ impl Oracle {
                 }
             }
             Report::LeftBehind { id, .. } => {
-                let left = self.due.behind.contains_key(id);
+                let left = self.due.left_behind.contains_key(id);
                 self.demand(left, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} left nothing behind"));
             }
             Report::Stopping { because } => self.judge_reason(because),
             Report::Done { id, again, .. } => {
-                let done = matches!(self.services[id.0].is, Is::Done | Is::Resting(_));
+                let done = matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_));
                 self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
-                self.judge_turn(*id, *again, true);
+                self.judge_next_run(*id, *again, true);
             }
-            Report::NextTurn { id, pause } => self.judge_turn(*id, Some(*pause), false),
+            Report::NextTurn { id, pause } => self.judge_next_run(*id, Some(*pause), false),
             Report::Unhealthy { id, failures, .. } => {
                 let rule = self.services[id.0].spec.health;
                 let fits = self.due.unwell.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
@@ -329,7 +335,7 @@ impl Oracle {
                 self.due.silent.insert(*id);
             }
             Report::Awaiting { id, at, .. } => {
-                let fits = matches!(self.services[id.0].is, Is::Awaiting(next) if next == *at);
+                let fits = matches!(self.services[id.0].state, ServiceState::Awaiting(next) if next == *at);
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
             }
             Report::Undone { id, .. } => {
@@ -337,18 +343,18 @@ impl Oracle {
                 self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
             }
             Report::Up { id, .. } => {
-                self.demand(self.met(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
+                self.demand(self.is_satisfied(*id), Property::StatusTellsTheTruth, || format!("{id:?} is not up"));
             }
             Report::Leftovers { id } => {
                 let left = self.due.leftovers.contains(id);
-                self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to be told"));
+                self.demand(left, Property::TheRestOfAGroupIsEnded, || format!("{id:?} left nothing to signal"));
             }
             Report::LeftRunning { id, pid } => {
                 let left = self.due.left_running.get(id) == Some(pid);
                 self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
             }
             Report::Waiting { id, on } => {
-                let empty = on.iter().all(|on| self.met(*on));
+                let empty = on.iter().all(|on| self.is_satisfied(*on));
                 self.demand(!empty, Property::WhatCanStartStartsAtOnce, || format!("{id:?} waits for {on:?}"));
             }
             Report::Starting { .. } | Report::Ended { .. } | Report::Stopped { .. } => {}
@@ -356,11 +362,11 @@ impl Oracle {
         }
     }
 
-    /// A turn lies a whole number of periods behind the last start, or a little later.
-    fn judge_turn(&mut self, id: Id, again: Option<Duration>, well: bool) {
+    /// Judges the time of the next run: a whole number of periods after the last start, or a little later.
+    fn judge_next_run(&mut self, id: Id, again: Option<Duration>, well: bool) {
         let (now, began) = (self.now, self.services[id.0].began);
         let every = self.services[id.0].spec.every.filter(|_| self.is_oneshot(id));
-        let owed = self.due.turns.remove(&id);
+        let owed = self.due.periodic_ends.remove(&id);
         let (expected, until) = match (every, again) {
             (None, None) => {
                 return self.demand(owed.is_none(), Property::APeriodicOneshotRunsWhenDue, || {
@@ -377,8 +383,8 @@ impl Oracle {
         self.demand(expected && owed == Some(well), Property::APeriodicOneshotRunsWhenDue, || {
             format!("{id:?}, started {began:?}, every {every:?}: again in {again:?} (well: {well}, owed {owed:?})")
         });
-        match &mut self.services[id.0].is {
-            Is::Resting(at) | Is::Pending(at) => *at = until,
+        match &mut self.services[id.0].state {
+            ServiceState::Resting(at) | ServiceState::Pending(at) => *at = until,
             _ => {}
         }
     }
@@ -420,7 +426,7 @@ impl Oracle {
     }
 }
 
-/// Returns whom an action names.
+/// Returns the service that an action names.
 fn named(action: &Action) -> Option<Id> {
     match action {
         Action::Spawn { id, .. } | Action::Signal { id, .. } | Action::Probe { id, .. } => Some(*id),

@@ -14,10 +14,10 @@ pub const LAYER_RESERVE: Duration = Duration::from_millis(500);
 /// How long a service that reads another one's output may take to end by itself, after the end of its input.
 pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two questions for something outside the container (DESIGN §4, `wait_for`).
+/// Between two probes of something outside the container (DESIGN §4, `wait_for`).
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Between the first two questions whether a service is ready (DESIGN §4, `ready`).
+/// Between the first two readiness probes of a service (DESIGN §4, `ready`).
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The shortest pause between two starts (DESIGN §4, `restart`).
@@ -31,7 +31,7 @@ pub fn is_stopping(signal: Signal) -> bool {
     matches!(signal.number(), 19..=22) // STOP, TSTP, TTIN, TTOU
 }
 
-/// Returns whether it asks PID 1 alone for a stop, so that no service is told with it.
+/// Returns whether it asks PID 1 alone for a stop, so that no service is sent it.
 pub fn is_for_pid_one(signal: Signal) -> bool {
     matches!(signal.number(), 30 | 37) // PWR, RTMIN+3
 }

@@ -1,9 +1,10 @@
 //! The rules of the engine, stated a second time and independently: the oracle sees only what goes into the engine
-//! (events, time) and what comes out (actions), keeps its own picture of every service, and notes each violation under
-//! the name of the property that it breaks. It never asks the engine what it thinks, but to compare.
+//! (events, time) and what comes out (actions), keeps a model of every service, and records each violation under the
+//! property that it breaks. It reads the engine's state only to compare it with the model.
 //!
-//! Here: its picture, and the properties' names. Beside: `oracle_events` (what events mean), `oracle_judge` (what it
-//! thinks of each action), `oracle_reload` (what a reload means), `oracle_checks` (what it checks after each step), `oracle_stop` (the stop and its budget).
+//! Here: the model, and the properties. Beside: [`events`], [`reload`] and [`requests`] (what each changes in the model),
+//! [`probes`], [`stop`] (the stop and its budget), [`actions`] (whether an action is right), [`checks`] (what must be true
+//! between two steps).
 
 mod actions;
 mod checks;
@@ -11,6 +12,7 @@ mod constants;
 mod events;
 mod probes;
 mod reload;
+mod requests;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -69,30 +71,30 @@ pub enum Property {
     TheWorldComesToAnEnd,
 }
 
-/// A process in the oracle's eyes.
+/// The model of a process.
 #[derive(Clone, Debug)]
-pub struct Proc {
+pub struct ProcessModel {
     pub pid: Pid,
     pub role: Role,
     /// Its first process is there.
     pub leader: bool,
     /// Others of its group are, although the first is not.
-    pub rest: bool,
+    pub group_left: bool,
     pub started: Time,
     pub executed: bool,
     pub up_at: Option<Time>,
     /// When it has to be ready.
     pub ready_by: Option<Time>,
-    /// When it has to have said that it is alive.
+    /// When its watchdog time is over.
     pub silent_at: Option<Time>,
     /// How the first process ended.
     pub exit: Option<Exit>,
-    pub told: bool,
+    pub stop_sent: bool,
     /// It may end by itself, at the end of its input, until then.
     pub signal_by: Option<Time>,
-    /// It was told because somebody asked for that.
+    /// It was sent the stop signal because of a request or because nothing needs it.
     pub asked: bool,
-    pub group_told: bool,
+    pub group_signalled: bool,
     pub not_ready: bool,
     /// When it has to be killed, unless it ends before.
     pub kill_by: Option<Time>,
@@ -102,34 +104,34 @@ pub struct Proc {
     pub lost: bool,
 }
 
-/// What a service is in the oracle's eyes.
+/// The state of a service in the model.
 #[derive(Clone, Debug)]
-pub enum Is {
+pub enum ServiceState {
     Down,
     /// Wanted; not before that time.
     Pending(Time),
     /// This one of the things that it waits for is the next.
     Awaiting(usize),
-    /// A process was asked for.
-    Asked(Role),
-    Live(Proc),
-    /// Its command has ended; the finish script has to be asked for in this step.
+    /// The engine returned the action to spawn a process.
+    SpawnRequested(Role),
+    Live(ProcessModel),
+    /// Its command has ended; its finish script has to be spawned in this step.
     FinishDue,
-    /// A periodic oneshot until its next turn.
+    /// A periodic oneshot until its next run.
     Resting(Time),
     Done,
     /// Failed for good.
-    Over,
+    Failed,
 }
 
 /// Until something other than time comes.
 pub const NEVER: Time = Time(Duration::MAX);
 
-/// A service in the oracle's eyes.
+/// The model of a service.
 #[derive(Clone, Debug)]
-pub struct Svc {
+pub struct ServiceModel {
     pub spec: Spec,
-    pub is: Is,
+    pub state: ServiceState,
     /// Started by itself or because something wanted requires it.
     pub wanted: bool,
     pub failures: u32,
@@ -138,68 +140,68 @@ pub struct Svc {
     pub last_pause: Duration,
     pub code: Option<u8>,
     /// The end whose finish script runs.
-    pub end: Option<Ending>,
+    pub end: Option<RunEnd>,
     /// Somebody stopped it by hand.
-    pub held: bool,
-    pub asking: Asking,
+    pub stopped_by_request: bool,
+    pub probe: ProbeModel,
     pub watchdog: Option<Duration>,
     /// When its command was last started, or should have been.
     pub began: Time,
     /// It was started, as what it is.
-    pub ever: bool,
+    pub was_started: bool,
     /// What a reload has made of it.
     pub next: Option<Spec>,
     /// A reload has left it out.
-    pub gone: bool,
+    pub removed: bool,
     /// It failed only because that one did.
     pub lost_for: Option<Id>,
 }
 
-impl Svc {
+impl ServiceModel {
     pub fn new(spec: Spec) -> Self {
         Self {
-            is: Is::Down,
+            state: ServiceState::Down,
             wanted: spec.start == Start::Wanted,
             failures: 0,
             pauses: 0,
             last_pause: Duration::ZERO,
             code: None,
             end: None,
-            held: false,
-            asking: Asking::default(),
+            stopped_by_request: false,
+            probe: ProbeModel::default(),
             watchdog: spec.watchdog,
             began: Time::default(),
-            ever: false,
+            was_started: false,
             next: None,
-            gone: false,
+            removed: false,
             lost_for: None,
             spec,
         }
     }
 }
 
-/// Questions about a service in the oracle's eyes.
+/// The model of the probes of a service.
 #[derive(Clone, Debug, Default)]
-pub struct Asking {
-    /// The one under way.
+pub struct ProbeModel {
+    /// The kind of the probe under way.
     pub open: Option<ProbeKind>,
     /// When the next one is due.
     pub due: Option<Time>,
-    pub tries: u32,
-    /// Bad answers in a row while it is well, or good ones while it is not.
-    pub against: u32,
+    pub attempts: u32,
+    /// Consecutive failures while it is healthy, or passes while it is not.
+    pub opposite_results: u32,
     pub well: Option<bool>,
 }
 
-/// A run's end in the oracle's eyes.
+/// The model of a run's end.
 #[derive(Clone, Copy, Debug)]
-pub struct Ending {
+pub struct RunEnd {
     pub exit: Exit,
     pub well: bool,
     pub stable: bool,
     pub asked: bool,
-    /// It was told to stop, so that its code is not its own.
-    pub told: bool,
+    /// It was sent the stop signal, so that its exit code does not count.
+    pub stop_sent: bool,
 }
 
 /// Why the container ends, without details.
@@ -213,7 +215,7 @@ pub enum Reason {
     NothingLeft,
 }
 
-/// The stop in the oracle's eyes.
+/// The model of the container's stop.
 #[derive(Clone, Debug)]
 pub struct Stopping {
     pub reason: Reason,
@@ -222,7 +224,7 @@ pub struct Stopping {
     pub layer_end: BTreeMap<Id, Time>,
     pub kill_at: BTreeMap<Id, Time>,
     pub total: Time,
-    /// When patience ended for all.
+    /// When the budget was over for all services.
     pub over_at: Option<Time>,
     pub announced: bool,
 }
@@ -230,7 +232,7 @@ pub struct Stopping {
 /// The oracle.
 #[derive(Clone, Debug)]
 pub struct Oracle {
-    pub services: Vec<Svc>,
+    pub services: Vec<ServiceModel>,
     pub main: Option<Id>,
     pub stop_timeout: Duration,
     pub now: Time,
@@ -264,27 +266,27 @@ pub struct Due {
     pub leftovers: BTreeSet<Id>,
     /// Oneshots that succeeded, and what they left: it is to go on.
     pub left_running: BTreeMap<Id, Pid>,
-    /// What is left of them was killed and has had its time: to be said, and to be given up.
-    pub behind: BTreeMap<Id, Pid>,
+    /// What is left of them was killed and its time is over: must be reported and given up.
+    pub left_behind: BTreeMap<Id, Pid>,
     pub backoff: BTreeMap<Id, (Duration, u32)>,
     pub failed: BTreeSet<Id>,
     pub forward: Option<Signal>,
     pub not_ready: BTreeSet<Id>,
-    /// Found unhealthy by their last answer: to be said, and (with `restart`) to be stopped.
+    /// Unhealthy by their last probe: must be reported, and (with `restart`) stopped.
     pub unwell: BTreeSet<Id>,
     pub unwell_stop: BTreeSet<Id>,
     pub healthy: BTreeSet<Id>,
     pub silent: BTreeSet<Id>,
-    /// Said that they are not well.
+    /// Reported a failure themselves (`WATCHDOG=trigger`).
     pub trouble: BTreeSet<Id>,
-    /// Asked to be restarted: to be told to stop.
+    /// Restart requested: must be sent the stop signal.
     pub restarts: BTreeSet<Id>,
-    /// Asked to be restarted: to be undone first.
-    pub undo: BTreeSet<Id>,
+    /// Restart requested: their stop command must run first.
+    pub stop_commands: BTreeSet<Id>,
     /// Periodic oneshots that have ended: whether well.
-    pub turns: BTreeMap<Id, bool>,
+    pub periodic_ends: BTreeMap<Id, bool>,
     /// Ended for good: what waits for them has not failed yet.
-    pub losing: VecDeque<Id>,
+    pub unpropagated_failures: VecDeque<Id>,
     /// Essential ones among those that have ended for good.
     pub essentials: Vec<Id>,
     /// In the step of a reload: what it may touch.
@@ -295,7 +297,7 @@ pub struct Due {
 
 impl Oracle {
     pub fn new(setup: &Setup) -> Self {
-        let services: Vec<Svc> = setup.specs.iter().cloned().map(Svc::new).collect();
+        let services: Vec<ServiceModel> = setup.specs.iter().cloned().map(ServiceModel::new).collect();
         let main = services.iter().position(|service| service.spec.is_main).map(Id);
         let mut me = Self {
             main,
@@ -357,19 +359,27 @@ impl Oracle {
         }
     }
 
-    pub fn proc(&self, id: Id) -> Option<&Proc> {
-        match &self.services[id.0].is {
-            Is::Live(proc) => Some(proc),
-            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
-            Is::Resting(_) | Is::Done | Is::Over => None,
+    pub fn proc(&self, id: Id) -> Option<&ProcessModel> {
+        match &self.services[id.0].state {
+            ServiceState::Live(proc) => Some(proc),
+            ServiceState::Down
+            | ServiceState::Pending(_)
+            | ServiceState::Awaiting(_)
+            | ServiceState::SpawnRequested(_)
+            | ServiceState::FinishDue => None,
+            ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => None,
         }
     }
 
-    pub fn proc_mut(&mut self, id: Id) -> Option<&mut Proc> {
-        match &mut self.services[id.0].is {
-            Is::Live(proc) => Some(proc),
-            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue => None,
-            Is::Resting(_) | Is::Done | Is::Over => None,
+    pub fn proc_mut(&mut self, id: Id) -> Option<&mut ProcessModel> {
+        match &mut self.services[id.0].state {
+            ServiceState::Live(proc) => Some(proc),
+            ServiceState::Down
+            | ServiceState::Pending(_)
+            | ServiceState::Awaiting(_)
+            | ServiceState::SpawnRequested(_)
+            | ServiceState::FinishDue => None,
+            ServiceState::Resting(_) | ServiceState::Done | ServiceState::Failed => None,
         }
     }
 
@@ -378,38 +388,53 @@ impl Oracle {
     }
 
     /// Returns whether what requires it may start.
-    pub fn met(&self, id: Id) -> bool {
-        match &self.services[id.0].is {
-            Is::Done | Is::Resting(_) => true,
-            Is::Live(proc) => proc.role == Role::Run && proc.leader && !proc.told && proc.up_at.is_some(),
-            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Asked(_) | Is::FinishDue | Is::Over => false,
+    pub fn is_satisfied(&self, id: Id) -> bool {
+        match &self.services[id.0].state {
+            ServiceState::Done | ServiceState::Resting(_) => true,
+            ServiceState::Live(proc) => {
+                proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.up_at.is_some()
+            }
+            ServiceState::Down
+            | ServiceState::Pending(_)
+            | ServiceState::Awaiting(_)
+            | ServiceState::SpawnRequested(_)
+            | ServiceState::FinishDue
+            | ServiceState::Failed => false,
         }
     }
 
     /// Returns whether what is after it may start.
     pub fn settled(&self, id: Id) -> bool {
-        self.met(id) || matches!(self.services[id.0].is, Is::Down | Is::Over)
+        self.is_satisfied(id) || matches!(self.services[id.0].state, ServiceState::Down | ServiceState::Failed)
     }
 
-    /// Returns whether anything of it is there that somebody waits for.
+    /// Returns whether any process of it is there that is waited for.
     pub fn alive(&self, id: Id) -> bool {
-        match &self.services[id.0].is {
-            Is::Asked(_) | Is::FinishDue => true,
-            Is::Live(proc) => !proc.lost,
-            Is::Down | Is::Pending(_) | Is::Awaiting(_) | Is::Resting(_) | Is::Done | Is::Over => false,
+        match &self.services[id.0].state {
+            ServiceState::SpawnRequested(_) | ServiceState::FinishDue => true,
+            ServiceState::Live(proc) => !proc.lost,
+            ServiceState::Down
+            | ServiceState::Pending(_)
+            | ServiceState::Awaiting(_)
+            | ServiceState::Resting(_)
+            | ServiceState::Done
+            | ServiceState::Failed => false,
         }
     }
 
     /// Returns whether it is done and a command undoes that.
-    pub fn undoable(&self, id: Id) -> bool {
-        self.services[id.0].spec.undo && matches!(self.services[id.0].is, Is::Done | Is::Resting(_))
+    pub fn is_undone_by_command(&self, id: Id) -> bool {
+        self.services[id.0].spec.undo
+            && matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_))
     }
 
-    /// Returns whether anything that requires it is alive, or is done, is to be so no more and still is.
-    pub fn needed(&self, id: Id) -> bool {
+    /// Returns whether anything that requires it is alive, or is still done although it is no longer wanted.
+    pub fn is_needed(&self, id: Id) -> bool {
         let there = |other: Id| {
-            let Svc { wanted, next, .. } = &self.services[other.0];
-            self.alive(other) || (!wanted && self.met(other)) || (next.is_some() && self.undoable(other))
+            let ServiceModel { wanted, next, .. } = &self.services[other.0];
+            self.alive(other)
+                || (!wanted && self.is_satisfied(other))
+                || (next.is_some() && self.is_undone_by_command(other))
         };
         self.ids().any(|other| self.services[other.0].spec.requires.contains(&id) && there(other))
     }

@@ -1,4 +1,4 @@
-//! The oracle's picture of reloads: what is new, changed and gone, and from when on a new definition holds.
+//! The oracle's model of reloads: which services are new, changed and removed, and when a new definition applies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepdown::config::values::ServiceName;
 use stepdown::supervise::{Id, Role, Setup, Spec, Start, Time};
 
-use super::{Asking, Is, NEVER, Oracle, Property, Svc};
+use super::{NEVER, Oracle, ProbeModel, Property, ServiceModel, ServiceState};
 
 impl Oracle {
     /// Takes note of another set of services that the engine is about to be given.
@@ -14,12 +14,12 @@ impl Oracle {
         if self.running() {
             self.now = now;
             self.replace(setup, changed);
-            self.spread();
+            self.propagate();
         }
     }
 
     fn replace(&mut self, setup: &Setup, changed: &BTreeSet<ServiceName>) {
-        let named = |service: &Svc| service.spec.name.clone();
+        let named = |service: &ServiceModel| service.spec.name.clone();
         let there = |id: &Id| self.main != Some(*id) && !self.retired.contains(id);
         let known: BTreeMap<ServiceName, Id> =
             self.ids().filter(there).map(|id| (named(&self.services[id.0]), id)).collect();
@@ -36,15 +36,15 @@ impl Oracle {
             let Some(id) = known.get(&spec.name).copied() else {
                 let id = fresh[&spec.name];
                 if id.0 < self.services.len() {
-                    self.services[id.0] = Svc::new(spec);
+                    self.services[id.0] = ServiceModel::new(spec);
                 } else {
-                    self.services.push(Svc::new(spec));
+                    self.services.push(ServiceModel::new(spec));
                 }
                 self.free.remove(&id);
                 self.retired.remove(&id);
                 continue;
             };
-            if changed.contains(&spec.name) || self.services[id.0].gone {
+            if changed.contains(&spec.name) || self.services[id.0].removed {
                 touched.insert(id);
                 self.change(id, spec);
             }
@@ -52,9 +52,10 @@ impl Oracle {
         for (name, id) in &known {
             if !setup.specs.iter().any(|spec| spec.name == *name) {
                 let service = &mut self.services[id.0];
-                (service.gone, service.wanted, service.held, service.next) = (true, false, false, None);
-                if let Is::Pending(_) | Is::Awaiting(_) = service.is {
-                    service.is = Is::Down;
+                (service.removed, service.wanted, service.stopped_by_request, service.next) =
+                    (true, false, false, None);
+                if let ServiceState::Pending(_) | ServiceState::Awaiting(_) = service.state {
+                    service.state = ServiceState::Down;
                 }
                 touched.insert(*id);
             }
@@ -67,38 +68,40 @@ impl Oracle {
 
     fn change(&mut self, id: Id, spec: Spec) {
         let service = &mut self.services[id.0];
-        (service.gone, service.held) = (false, false);
+        (service.removed, service.stopped_by_request) = (false, false);
         service.wanted = spec.start == Start::Wanted || (service.wanted && spec.start == Start::Down);
         let wanted = service.wanted;
         service.next = Some(spec);
-        let told = |proc: &super::Proc| proc.role != Role::Run || !proc.leader || proc.told || proc.killed_at.is_some();
-        if wanted && self.proc(id).is_some_and(|proc| !told(proc)) {
+        let stop_sent = |proc: &super::ProcessModel| {
+            proc.role != Role::Run || !proc.leader || proc.stop_sent || proc.killed_at.is_some()
+        };
+        if wanted && self.proc(id).is_some_and(|proc| !stop_sent(proc)) {
             self.due.restarts.insert(id);
         }
     }
 
-    /// Judges that a new definition holds: no process of the old one may be left, and what it did must be undone.
+    /// Judges that a new definition applies: no process of the old one may be left, and its stop command must have run.
     pub fn judge_renewal(&mut self, id: Id) {
         let now = self.now;
-        let fits = self.running() && !self.alive(id) && !self.undoable(id);
-        let is = self.services[id.0].is.clone();
-        self.demand(fits, Property::WhatChangedIsRestartedOnce, || format!("{id:?} is {is:?}"));
+        let fits = self.running() && !self.alive(id) && !self.is_undone_by_command(id);
+        let state = self.services[id.0].state.clone();
+        self.demand(fits, Property::WhatChangedIsRestartedOnce, || format!("{id:?} is {state:?}"));
         let service = &mut self.services[id.0];
         let Some(spec) = service.next.take() else {
             return self.violate(Property::WhatChangedIsRestartedOnce, format!("{id:?} has not changed"));
         };
-        *service = Svc {
+        *service = ServiceModel {
             wanted: service.wanted,
             code: service.code,
-            asking: Asking { open: service.asking.open, ..Asking::default() },
-            ..Svc::new(spec)
+            probe: ProbeModel { open: service.probe.open, ..ProbeModel::default() },
+            ..ServiceModel::new(spec)
         };
         let mut revived = vec![id];
         while let Some(lost) = revived.pop() {
             for id in self.ids() {
                 let service = &mut self.services[id.0];
-                if matches!(service.is, Is::Over) && service.lost_for == Some(lost) && !service.gone {
-                    (service.is, service.wanted, service.lost_for) = (Is::Pending(now), true, None);
+                if matches!(service.state, ServiceState::Failed) && service.lost_for == Some(lost) && !service.removed {
+                    (service.state, service.wanted, service.lost_for) = (ServiceState::Pending(now), true, None);
                     (service.failures, service.pauses, service.last_pause) = (0, 0, Duration::ZERO);
                     revived.push(id);
                 }
@@ -109,10 +112,13 @@ impl Oracle {
 
     /// Judges that a place is given up: it is one of a service that a reload has left out and that has ended.
     pub fn judge_retirement(&mut self, id: Id) {
-        let Svc { gone, is, .. } = &self.services[id.0];
+        let ServiceModel { removed, state, .. } = &self.services[id.0];
         // The container may begin to stop in the same step, because nothing is left.
-        let fits = *gone && matches!(is, Is::Down | Is::Over) && self.exit.is_none() && !self.retired.contains(&id);
-        let text = format!("{id:?} is {is:?}, gone: {gone}");
+        let fits = *removed
+            && matches!(state, ServiceState::Down | ServiceState::Failed)
+            && self.exit.is_none()
+            && !self.retired.contains(&id);
+        let text = format!("{id:?} is {state:?}, gone: {removed}");
         self.demand(fits, Property::WhatIsGoneGivesUpItsPlaceOnce, || text);
         self.retired.insert(id);
         for service in &mut self.services {
@@ -125,7 +131,7 @@ impl Oracle {
     }
 
     /// Its place may be given to another one.
-    pub fn is_free(&mut self, id: Id) {
+    pub fn place_is_free(&mut self, id: Id) {
         if self.retired.contains(&id) {
             self.free.insert(id);
         }
@@ -135,8 +141,8 @@ impl Oracle {
     /// places than services have needed at once.
     pub fn check_places(&mut self, places: usize) {
         let left = |id: &Id| {
-            let Svc { gone, is, .. } = &self.services[id.0];
-            *gone && matches!(is, Is::Down | Is::Over) && !self.retired.contains(id)
+            let ServiceModel { removed, state, .. } = &self.services[id.0];
+            *removed && matches!(state, ServiceState::Down | ServiceState::Failed) && !self.retired.contains(id)
         };
         let left: Vec<Id> = self.ids().filter(left).collect();
         let all = self.services.len();
@@ -151,8 +157,13 @@ impl Oracle {
         for _ in self.ids() {
             for id in self.ids() {
                 for on in self.services[id.0].spec.requires.clone() {
-                    let Svc { ever, held, gone, is, spec, next, .. } = &self.services[on.0];
-                    let free = !ever && !held && !gone && matches!(is, Is::Down) && next.is_none();
+                    let ServiceModel { was_started, stopped_by_request, removed, state, spec, next, .. } =
+                        &self.services[on.0];
+                    let free = !was_started
+                        && !stopped_by_request
+                        && !removed
+                        && matches!(state, ServiceState::Down)
+                        && next.is_none();
                     let above = &self.services[id.0];
                     let needs = above.wanted && above.spec.start != Start::AlreadyDone;
                     let pulled = needs && free && spec.start == Start::Down;
@@ -161,16 +172,21 @@ impl Oracle {
             }
         }
         for service in &mut self.services {
-            if !service.ever && service.wanted && matches!(service.is, Is::Down) && service.next.is_none() {
-                service.is = if service.spec.scheduled { Is::Resting(NEVER) } else { Is::Pending(self.now) };
+            if !service.was_started
+                && service.wanted
+                && matches!(service.state, ServiceState::Down)
+                && service.next.is_none()
+            {
+                service.state =
+                    if service.spec.scheduled { ServiceState::Resting(NEVER) } else { ServiceState::Pending(self.now) };
             }
         }
     }
 
     /// All definitions that can hold do: now it shows who waits for what can no longer come.
     pub fn settle_renewals(&mut self) {
-        let left = |service: &mut Svc| {
-            let ended = service.gone && matches!(service.is, Is::Down | Is::Over);
+        let left = |service: &mut ServiceModel| {
+            let ended = service.removed && matches!(service.state, ServiceState::Down | ServiceState::Failed);
             let edges = !service.spec.requires.is_empty() || !service.spec.after.is_empty();
             if ended && edges {
                 (service.spec.requires, service.spec.after) = (Vec::new(), Vec::new());
@@ -188,7 +204,7 @@ impl Oracle {
         for id in self.ids() {
             self.fail_if_lost(id);
         }
-        self.time_passes();
+        self.advance_time();
         self.lose_dependents();
         self.end_if_nothing_is_left();
     }

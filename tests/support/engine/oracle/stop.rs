@@ -1,4 +1,4 @@
-//! The oracle's picture of stops: reasons, layers, budget, exit code.
+//! The oracle's model of the stop: reasons, layers, budget, exit code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepdown::supervise::{Exit, Id, Role, Time};
 
 use super::constants::{LAYER_RESERVE, REAP_GRACE};
-use super::{Is, Oracle, Property, Reason, Stopping};
+use super::{Oracle, Property, Reason, ServiceState, Stopping};
 
 /// The code that a parent would see.
 pub fn code_of(exit: Exit) -> u8 {
@@ -22,7 +22,7 @@ impl Oracle {
         if self.stop.is_some() {
             return;
         }
-        let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later(id))).collect();
+        let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later_layers(id))).collect();
         let most = self.ids().map(|id| layers[&id] + 1).max().unwrap_or(1);
         let total = self.now.plus(self.stop_timeout);
         let reserve = LAYER_RESERVE.min(self.stop_timeout / most);
@@ -44,20 +44,22 @@ impl Oracle {
         self.stop = Some(stop);
         for id in self.ids() {
             let (kill_at, layer_end) = (self.kill_at(id), self.layer_end(id));
-            match self.services[id.0].is {
-                Is::Pending(_) | Is::Awaiting(_) => self.services[id.0].is = Is::Down,
-                Is::Resting(_) if self.services[id.0].spec.undo => self.services[id.0].is = Is::Done,
-                Is::Resting(_) => self.services[id.0].is = Is::Down,
+            match self.services[id.0].state {
+                ServiceState::Pending(_) | ServiceState::Awaiting(_) => self.services[id.0].state = ServiceState::Down,
+                ServiceState::Resting(_) if self.services[id.0].spec.undo => {
+                    self.services[id.0].state = ServiceState::Done
+                }
+                ServiceState::Resting(_) => self.services[id.0].state = ServiceState::Down,
                 // Nothing of it is left that could stop.
-                Is::Done if self.services[id.0].gone && !self.services[id.0].spec.undo => {
-                    self.services[id.0].is = Is::Down;
+                ServiceState::Done if self.services[id.0].removed && !self.services[id.0].spec.undo => {
+                    self.services[id.0].state = ServiceState::Down;
                 }
                 _ => {}
             }
             self.services[id.0].wanted = false;
             if let Some(proc) = self.proc_mut(id) {
                 let bound = if proc.role == Role::Finish && proc.leader { layer_end } else { kill_at };
-                if proc.role != Role::Run || !proc.leader || proc.told {
+                if proc.role != Role::Run || !proc.leader || proc.stop_sent {
                     proc.kill_by = Some(proc.kill_by.map_or(bound, |by| by.min(bound)));
                 }
             }
@@ -65,17 +67,20 @@ impl Oracle {
     }
 
     /// How many layers of the stop come later: the longest way down over what lives.
-    fn later(&self, id: Id) -> u32 {
+    fn later_layers(&self, id: Id) -> u32 {
         let spec = &self.services[id.0].spec;
         let below = spec.requires.iter().chain(&spec.after);
-        below.map(|on| self.later(*on) + u32::from(self.alive(*on) || self.undoable(*on))).max().unwrap_or(0)
+        below
+            .map(|on| self.later_layers(*on) + u32::from(self.alive(*on) || self.is_undone_by_command(*on)))
+            .max()
+            .unwrap_or(0)
     }
 
     fn layer_end(&self, id: Id) -> Time {
         self.stop.as_ref().map_or(self.now, |stop| stop.layer_end[&id].max(self.now))
     }
 
-    /// When something that is told to stop now has to be killed.
+    /// When something that is sent the stop signal now has to be killed.
     pub fn kill_at(&self, id: Id) -> Time {
         let own = self.services[id.0].spec.stop.timeout.map(|timeout| self.now.plus(timeout));
         match &self.stop {
@@ -95,7 +100,7 @@ impl Oracle {
     }
 
     /// Everything that lives has to be killed now.
-    pub fn end_patience(&mut self) {
+    pub fn end_budget(&mut self) {
         let now = self.now;
         match &mut self.stop {
             Some(stop) if stop.over_at.is_none() => stop.over_at = Some(now),
@@ -108,14 +113,14 @@ impl Oracle {
         }
     }
 
-    /// Whether patience is over for everybody.
-    pub fn patience_is_over(&self) -> bool {
+    /// Whether the budget is over for all services.
+    pub fn budget_is_over(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.over_at.is_some())
     }
 
     /// Whether everything that depends on it, through however many others, is gone or given up.
-    pub fn its_turn(&self, id: Id) -> bool {
-        let there = |other: Id| self.alive(other) || (self.undoable(other) && !self.patience_is_over());
+    pub fn may_stop(&self, id: Id) -> bool {
+        let there = |other: Id| self.alive(other) || (self.is_undone_by_command(other) && !self.budget_is_over());
         !self.ids().any(|other| self.below[&other].contains(&id) && there(other))
     }
 
@@ -133,20 +138,20 @@ impl Oracle {
         let left = self.ids().any(|id| self.alive(id));
         self.demand(left, Property::TheContainerEndsWithinItsBudget, || "nothing is left, and it lives on".to_owned());
         for id in self.ids() {
-            let turn = self.its_turn(id);
-            let undone = turn && self.undoable(id) && !self.patience_is_over();
-            self.demand(!undone, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is still done"));
+            let turn = self.may_stop(id);
+            let stop_command_ended = turn && self.is_undone_by_command(id) && !self.budget_is_over();
+            self.demand(!stop_command_ended, Property::AStopCommandRunsInItsOrder, || format!("{id:?} is still done"));
             let Some(proc) = self.proc(id).cloned() else { continue };
-            let untold = proc.role == Role::Run && proc.leader && !proc.told && proc.killed_at.is_none();
-            self.demand(!(turn && untold), Property::WhatMayStopIsSignalledAtOnce, || format!("{id:?} {proc:?}"));
-            let gone = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
-            self.demand(!gone || proc.lost, Property::WhatMayStopIsSignalledAtOnce, || {
+            let unsignalled = proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none();
+            self.demand(!(turn && unsignalled), Property::WhatMayStopIsSignalledAtOnce, || format!("{id:?} {proc:?}"));
+            let overdue = proc.killed_at.is_some_and(|at| at.max(stop.at).plus(REAP_GRACE) <= now);
+            self.demand(!overdue || proc.lost, Property::WhatMayStopIsSignalledAtOnce, || {
                 format!("{id:?} was not given up: {proc:?}")
             });
         }
     }
 
-    /// Returns the exit code that DESIGN §8 wants.
+    /// Returns the exit code that DESIGN §8 requires.
     pub fn expected_code(&self) -> u8 {
         let Some(stop) = &self.stop else { return 0 };
         if let Some(asked) = self.asked_code {

@@ -1,0 +1,101 @@
+//! The oracle's model of requests: start, stop and restart of one service.
+
+use stepdown::supervise::{Id, Role, Start};
+
+use super::{Oracle, ProcessModel, ServiceState};
+
+impl Oracle {
+    pub fn start_requested(&mut self, id: Id) {
+        if !self.running() {
+            return;
+        }
+        let mut asked = vec![id];
+        while let Some(id) = asked.pop() {
+            let now = self.now;
+            let service = &mut self.services[id.0];
+            let idle = matches!(service.state, ServiceState::Down | ServiceState::Failed);
+            let start = service.spec.start;
+            if service.removed || start == Start::Skipped || (idle && start == Start::AlreadyDone) {
+                continue;
+            }
+            let news = idle || !service.wanted;
+            (service.wanted, service.stopped_by_request) = (true, false);
+            if idle {
+                (service.failures, service.pauses) = (0, 0);
+                service.state = ServiceState::Pending(now);
+            }
+            if news {
+                asked.extend(service.spec.requires.clone());
+            }
+        }
+        let scheduled = self.services[id.0].spec.scheduled;
+        match &mut self.services[id.0].state {
+            ServiceState::Pending(from) => *from = (*from).min(self.now),
+            state @ ServiceState::Resting(_) if scheduled => *state = ServiceState::Pending(self.now),
+            _ => {}
+        }
+        for id in self.ids() {
+            self.fail_if_lost(id);
+        }
+    }
+
+    pub fn stop_requested(&mut self, id: Id) {
+        if !self.running() || self.main() == Some(id) {
+            return;
+        }
+        let mut asked = vec![id];
+        while let Some(id) = asked.pop() {
+            let service = &mut self.services[id.0];
+            if service.stopped_by_request || service.removed || service.spec.start == Start::AlreadyDone {
+                continue;
+            }
+            (service.stopped_by_request, service.wanted) = (true, false);
+            match service.state {
+                ServiceState::Pending(_) | ServiceState::Awaiting(_) => service.state = ServiceState::Down,
+                _ => {}
+            }
+            for above in self.ids() {
+                let above_it = &self.services[above.0];
+                if above_it.spec.requires.contains(&id) && above_it.wanted {
+                    asked.push(above);
+                }
+            }
+        }
+    }
+
+    pub fn restart_requested(&mut self, id: Id) {
+        if !self.running() || self.main() == Some(id) || self.services[id.0].removed {
+            return;
+        }
+        let now = self.now;
+        let service = &mut self.services[id.0];
+        match &service.state {
+            ServiceState::Live(proc)
+                if proc.role == Role::Run && proc.leader && !proc.stop_sent && proc.killed_at.is_none() =>
+            {
+                self.start_requested(id);
+                self.due.restarts.insert(id);
+            }
+            ServiceState::Resting(_) | ServiceState::Done if service.spec.start == Start::AlreadyDone => {}
+            ServiceState::Resting(_) | ServiceState::Done => {
+                self.start_requested(id);
+                let service = &mut self.services[id.0];
+                if service.spec.undo {
+                    self.due.stop_commands.insert(id);
+                } else {
+                    service.state = ServiceState::Pending(now);
+                    self.fail_if_lost(id);
+                }
+            }
+            ServiceState::Live(ProcessModel { lost: true, .. }) => {}
+            _ => self.start_requested(id),
+        }
+    }
+
+    /// Its stop command has ended, with all that it left.
+    pub fn stop_command_ended(&mut self, id: Id) {
+        let again = self.services[id.0].wanted && self.stop.is_none();
+        self.services[id.0].state = if again { ServiceState::Pending(self.now) } else { ServiceState::Down };
+        self.fail_if_lost(id);
+    }
+}
