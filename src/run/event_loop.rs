@@ -147,6 +147,7 @@ impl<'a> EventLoop<'a> {
     pub(super) fn dispatch(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
         if std::mem::take(&mut ready.signals) {
             self.read_signals();
+            ready.signals = self.signals.may_have_more();
             ready.exits = true;
         }
         if ready.exits {

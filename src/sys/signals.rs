@@ -44,6 +44,7 @@ pub struct Signals {
     last_stop: Arc<AtomicUsize>,
     held: Vec<Signal>,
     faults: Option<SignalFd>,
+    may_have_more: bool,
 }
 
 impl Signals {
@@ -74,7 +75,7 @@ impl Signals {
         // The mask is inherited through exec (sigprocmask(2)): a caller that had blocked signals would have left us
         // without TERM and CHLD.
         SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
-        Ok(Self { delivery, stop, last_stop, held: Vec::new(), faults: None })
+        Ok(Self { delivery, stop, last_stop, held: Vec::new(), faults: None, may_have_more: false })
     }
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
@@ -113,12 +114,15 @@ impl Signals {
     pub fn pending(&mut self) -> Vec<Signal> {
         let mut came = std::mem::take(&mut self.held);
         came.extend(self.delivery.pending().filter_map(Signal::from_number));
-        while let Some(Ok(Some(info))) = self.faults.as_ref().map(SignalFd::read_signal) {
-            let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
-            // PIPE of our own comes from a write, which returns EPIPE.
-            came.extend(number.filter(|_| info.ssi_pid != std::process::id()));
-        }
+        let (faults, may_have_more) = self.faults.as_ref().map(read_faults).unwrap_or_default();
+        came.extend(faults);
+        self.may_have_more = may_have_more;
         came
+    }
+
+    /// Returns whether the last call of [`Self::pending`] may have left some: others may send faster than we read.
+    pub fn may_have_more(&self) -> bool {
+        self.may_have_more
     }
 
     /// Discards `signal` if it came, because we caused it ourselves. All others stay for [`Self::pending`].
@@ -138,4 +142,32 @@ impl AsFd for Signals {
 /// Returns whether reading gave nothing only because there is nothing now.
 pub fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Reads as many as can wait at a time, each kind once, and returns whether there may be more. PIPE of our own is a write's,
+/// which says so itself.
+fn read_faults(faults: &SignalFd) -> (Vec<Signal>, bool) {
+    let mut came = Vec::new();
+    for _ in FAULTS {
+        let Ok(Some(info)) = faults.read_signal() else { return (came, false) };
+        let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
+        came.extend(number.filter(|_| info.ssi_pid != std::process::id()));
+    }
+    (came, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_at_a_time_than_can_wait_whoever_goes_on_sending() {
+        let set: SigSet = FAULTS.into_iter().collect();
+        set.thread_block().unwrap();
+        let faults = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).unwrap();
+        assert_eq!(read_faults(&faults), (vec![], false));
+        FAULTS.into_iter().for_each(|fault| signal::raise(fault).unwrap());
+        assert_eq!(read_faults(&faults), (vec![], true), "all of them are our own");
+        assert_eq!(read_faults(&faults), (vec![], false));
+    }
 }
