@@ -338,7 +338,7 @@ fn an_environment_is_shown_to_root_and_to_its_own_user() {
 }
 
 #[test]
-fn timings_name_those_for_whom_the_boot_waited() {
+fn timings_name_those_that_the_boot_waited_for() {
     if !possible() {
         return;
     }
@@ -425,7 +425,7 @@ fn logs_has_the_last_lines_and_goes_on_with_what_comes() {
 }
 
 #[test]
-fn a_watcher_off_a_terminal_is_told_of_changes_only() {
+fn without_a_terminal_watch_prints_only_changes() {
     if !possible() {
         return;
     }
@@ -596,7 +596,7 @@ fn where_log_files_can_never_be_written_the_lines_go_to_the_containers_output() 
 }
 
 #[test]
-fn a_service_whose_log_is_full_for_now_is_told_of() {
+fn a_service_with_a_full_log_is_reported() {
     if !possible() {
         return;
     }
@@ -771,7 +771,7 @@ fn a_rehearsal_inside_a_container_is_a_container_of_its_own() {
 }
 
 #[test]
-fn a_program_that_ends_at_once_is_not_said_to_be_up() {
+fn a_program_that_ends_at_once_is_not_reported_as_up() {
     if !possible() {
         return;
     }

@@ -249,7 +249,7 @@ fn a_daemon_of_another_service_lives_on() {
 }
 
 #[test]
-fn who_cannot_be_attributed_is_said_once() {
+fn a_process_that_cannot_be_attributed_is_reported_once() {
     if !possible() {
         return;
     }

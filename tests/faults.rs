@@ -182,7 +182,7 @@ fn where_no_memory_can_be_had_it_says_so_and_tries_again() {
 }
 
 #[test]
-fn odd_ways_with_the_notification_fd_are_told_and_cost_nobody_else_anything() {
+fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
     if !possible() {
         return;
     }
@@ -239,7 +239,7 @@ time.sleep(600)"
 }
 
 #[test]
-fn odd_ways_with_sd_notify_are_told_and_cost_nobody_else_anything() {
+fn misuse_of_sd_notify_is_reported_and_affects_no_other_service() {
     if !possible() {
         return;
     }
@@ -278,7 +278,7 @@ fn odd_ways_with_sd_notify_are_told_and_cost_nobody_else_anything() {
 }
 
 #[test]
-fn what_is_asked_badly_answered_is_told_with_the_answer() {
+fn a_failed_probe_is_reported_with_its_answer() {
     if !possible() {
         return;
     }

@@ -215,7 +215,7 @@ fn the_main_commands_exit_code_is_the_containers() {
 }
 
 #[test]
-fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
+fn a_main_command_that_cannot_run_is_reported_before_anything_runs() {
     if !possible() {
         return;
     }
@@ -231,7 +231,7 @@ fn a_main_command_that_cannot_run_is_told_before_anything_runs() {
 }
 
 #[test]
-fn a_flag_in_the_place_of_the_main_command_is_told_where_it_belongs() {
+fn a_flag_in_the_place_of_the_main_command_is_refused_with_where_it_belongs() {
     if possible() {
         let ended = app().command(&["--help"]).run();
         let told = "cannot find the program `--help` in PATH; it is a flag, not a program: what follows the image's name \

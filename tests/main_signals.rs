@@ -50,7 +50,7 @@ fn a_bare_main_command_gets_every_signal_that_can_be_caught_as_it_is() {
 }
 
 #[test]
-fn with_services_hup_and_quit_reach_whom_they_are_declared_for() {
+fn with_services_hup_and_quit_reach_the_services_they_are_declared_for() {
     if !possible() {
         return;
     }
@@ -72,7 +72,7 @@ fn with_services_hup_and_quit_reach_whom_they_are_declared_for() {
 }
 
 #[test]
-fn what_nobody_takes_is_said_once_and_a_power_failure_is_a_stop() {
+fn a_signal_without_effect_is_reported_once_and_a_power_failure_is_a_stop() {
     if !possible() {
         return;
     }

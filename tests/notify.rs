@@ -45,7 +45,7 @@ fn opened(directory: Option<&RuntimeDir>, uid: Uid) -> (UnixDatagram, Receiver, 
 }
 
 #[test]
-fn the_service_is_heard_by_path_and_by_abstract_address() {
+fn notifications_arrive_by_path_and_by_abstract_address() {
     let place = tempfile::tempdir().unwrap();
     let (runtime, path) = directory(place.path());
     for directory in [Some(&runtime), None] {
@@ -92,7 +92,7 @@ fn a_path_that_is_too_long_for_a_socket_is_no_reason_to_do_without() {
 }
 
 #[test]
-fn a_directory_that_is_gone_is_told() {
+fn a_directory_that_is_gone_is_reported() {
     let name = ServiceName::new("web").unwrap();
     let place = tempfile::tempdir().unwrap();
     let (runtime, path) = directory(place.path());
@@ -103,7 +103,7 @@ fn a_directory_that_is_gone_is_told() {
 }
 
 #[test]
-fn strangers_are_not_heard_and_root_is() {
+fn notifications_of_strangers_are_ignored_and_those_of_root_are_not() {
     if !geteuid().is_root() {
         skipped("needs root");
         return;
@@ -167,7 +167,7 @@ fn a_message_may_be_so_long_and_no_longer() {
 }
 
 #[test]
-fn a_flood_is_taken_in_turns_and_what_is_old_can_be_forgotten() {
+fn a_flood_is_read_in_bounded_batches_and_old_messages_can_be_discarded() {
     let (sender, mut receiver, _) = opened(None, me());
     sender.set_nonblocking(true).unwrap();
     let mut sent = 0;

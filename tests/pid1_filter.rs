@@ -133,7 +133,7 @@ fn doctor(running: &Running) -> String {
 }
 
 #[test]
-fn a_filter_that_the_kernel_refuses_is_said_once_and_doctor_tells_what_is_so() {
+fn a_filter_that_the_kernel_refuses_is_reported_once_and_by_doctor() {
     if !possible() {
         return;
     }

@@ -53,7 +53,7 @@ fn ipv6_is_spoken_where_there_is_any() {
 }
 
 #[test]
-fn a_refusal_and_a_name_that_is_nobodys_are_told_apart() {
+fn a_refused_connection_and_an_unknown_host_are_distinguished() {
     let port = free_port();
     in_child(|| {
         let mut looker = Looker::new();

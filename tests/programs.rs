@@ -153,7 +153,7 @@ fn shows(program: &str, more: &str) -> String {
 }
 
 #[test]
-fn rights_of_a_file_that_no_new_privs_makes_void_are_said_with_the_line_that_brings_them_back() {
+fn rights_of_a_file_that_no_new_privs_makes_void_are_reported_with_the_line_that_brings_them_back() {
     if !possible() {
         return;
     }
@@ -210,7 +210,7 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
 }
 
 #[test]
-fn variables_that_a_script_may_not_see_are_said_once() {
+fn variables_that_a_script_may_not_see_are_reported_once() {
     if !possible() {
         return;
     }

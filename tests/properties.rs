@@ -327,7 +327,7 @@ fn a_cycle_that_got_past_the_configuration_neither_starts_nor_hangs_the_stop() {
 }
 
 #[test]
-fn a_reload_that_turns_a_dependency_round_does_not_cost_those_below_their_stop_signal() {
+fn after_a_reload_that_reverses_a_dependency_those_below_still_get_their_stop_signal() {
     let budget = Duration::from_secs(8);
     let before = [longrun("x").requires("y").requires("z"), longrun("y"), longrun("z")];
     let mut engine = Supervisor::new(setup(&before, budget));

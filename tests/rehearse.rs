@@ -163,7 +163,7 @@ fn alive(marker: &str) -> bool {
 }
 
 #[test]
-fn a_container_that_does_not_stop_is_killed_after_its_patience() {
+fn a_container_that_does_not_stop_is_killed_after_its_stop_timeout() {
     if !possible() {
         return;
     }

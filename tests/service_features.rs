@@ -127,7 +127,7 @@ fn what_is_outside_is_waited_for_and_named() {
 }
 
 #[test]
-fn a_oneshot_is_undone_after_what_requires_it_has_stopped() {
+fn the_stop_command_of_a_oneshot_runs_after_what_requires_it_has_stopped() {
     if !possible() {
         return;
     }
@@ -234,7 +234,7 @@ fn a_reload_that_needs_what_was_given_up_is_refused_whole() {
 }
 
 #[test]
-fn the_last_lines_tell_who_ended_the_container_and_what_it_last_said() {
+fn the_last_lines_name_what_ended_the_container_and_its_last_output() {
     if !possible() {
         return;
     }
@@ -271,7 +271,7 @@ fn the_last_lines_tell_what_was_asked_of_a_service_that_was_ended_for_it() {
 }
 
 #[test]
-fn whoever_started_the_container_is_told_when_all_is_up_and_when_it_stops() {
+fn the_host_is_notified_when_all_is_up_and_when_it_stops() {
     if !possible() {
         return;
     }

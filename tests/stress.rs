@@ -225,7 +225,7 @@ fn a_service_stops_before_what_it_requires() {
 }
 
 #[test]
-fn a_second_stop_signal_ends_the_patience() {
+fn a_second_stop_signal_ends_the_stop_timeout() {
     if !possible() {
         return;
     }
@@ -336,7 +336,7 @@ fn what_requires_a_service_starts_when_that_one_says_that_it_is_ready() {
 
 /// What a shell runs in the background ignores INT and QUIT.
 #[test]
-fn what_ignores_the_services_own_stop_signal_does_not_cost_its_patience() {
+fn what_ignores_the_services_own_stop_signal_does_not_use_up_its_stop_timeout() {
     if !possible() {
         return;
     }

@@ -281,7 +281,7 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
 
 /// A program does with its arguments what it wants: said, not refused.
 #[test]
-fn what_a_program_of_root_is_told_to_run_is_said_where_the_app_can_write_it() {
+fn what_a_root_program_is_given_to_run_is_reported_where_the_app_can_write_it() {
     if !possible() {
         return;
     }

@@ -63,7 +63,7 @@ fn a_program_below_tmp_is_named_before_the_boot_and_the_flag_that_is_printed_bri
 }
 
 #[test]
-fn whatever_names_such_a_file_is_told_of_it() {
+fn every_setting_that_names_such_a_file_is_reported() {
     if !possible() {
         return;
     }
@@ -109,7 +109,7 @@ fn whatever_names_such_a_file_is_told_of_it() {
 }
 
 #[test]
-fn what_a_tmpfs_covers_is_told_with_that_reason_and_what_a_volume_brings_is_not() {
+fn what_a_tmpfs_covers_is_reported_with_that_reason_and_what_a_volume_brings_is_not() {
     if !possible() {
         return;
     }

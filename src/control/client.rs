@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_and_nonsense_are_told_apart() {
+    fn a_refusal_and_an_invalid_response_are_distinguished() {
         let (dir, _asked) = answering("{\"error\":\"only root may\"}\n");
         assert!(matches!(shutdown(&[dir.path().into()]), Err(ClientError::Refused(why)) if why == "only root may"));
         let (dir, _asked) = answering("{\"wrong\":\"nobody\"}\n");
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_names_every_place() {
+    fn without_a_server_every_path_is_named() {
         let Err(ClientError::NoServer(directories)) = shutdown(&["/none/a".into(), "/none/b".into()]) else {
             panic!("nobody")
         };

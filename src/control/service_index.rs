@@ -224,7 +224,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_unknown_name_is_told_with_what_was_meant() {
+    fn every_unknown_name_is_reported_with_a_suggestion() {
         assert_eq!(service_index().resolve(&names(&["web", "db", "web", "main"])), Ok(vec![Id(1), Id(0), Id(5)]));
         assert_eq!(
             service_index().resolve(&names(&["db", "wbe", "postgres"])),

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waited_for_outside_is_told_apart() {
+    fn waiting_for_something_outside_is_shown_separately() {
         let service_index = ServiceIndex::new(&[spec("web", &[], Start::Wanted)]);
         let moments_of = [Moments { outside: at(2), ..moments(1, 802, 902) }];
         let timings = timings(&service_index, &moments_of, (BOOT, BOOT), settled);

@@ -218,7 +218,7 @@ mod tests {
     use nix::unistd::{pipe, write};
 
     #[test]
-    fn each_readable_pipe_is_served_in_its_turn() {
+    fn each_readable_pipe_is_read_in_turn() {
         let mut pipe_group = PipeGroup::new().unwrap();
         let _writers: Vec<_> = (0..3)
             .map(|id| {

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn own_messages_are_bounded_and_their_loss_is_told() {
+    fn own_messages_are_bounded_and_their_loss_is_reported() {
         let (reader, mut sink) = pipe_sink(write_method);
         let line = [b'x'; 1000];
         let lost = |count: u64| format!("{count} own messages lost\n").into_bytes();

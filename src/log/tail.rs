@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn followers_that_are_gone_are_not_kept_although_nothing_is_said() {
+    fn followers_that_are_gone_are_dropped_even_without_new_lines() {
         let mut tail = Tail::default();
         for _ in 0..100 {
             drop(tail.follow(4));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_follower_is_told_what_it_lost_and_holds_nothing_up() {
+    fn a_slow_follower_learns_what_it_lost_and_blocks_nothing() {
         let mut tail = Tail::default();
         let mut lines = tail.follow(2);
         for text in [b"1", b"2", b"3", b"4"] {

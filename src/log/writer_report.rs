@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_heard() {
+    fn reports_are_decoded_as_they_were_encoded() {
         let text = || "x".to_owned();
         for report in [
             WriterReport::Opened,

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_said_so_with_what_to_write_instead() {
+    fn an_unknown_user_is_refused_with_what_to_write_instead() {
         assert_eq!(
             words("nobody"),
             "`nobody`: there is no user `nobody` in /etc/passwd; write an existing name, a number with its group \

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn one_whom_nobody_can_ask_any_more_still_holds_its_name() {
+    fn an_address_that_can_no_longer_be_queried_is_still_in_use() {
         let name = format!("stepdown/test/full/{}", std::process::id()).into_bytes();
         let held = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         nix::sys::socket::listen(&held, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_another_user_whom_nobody_can_ask_is_a_stranger() {
+    fn an_address_of_another_user_that_cannot_be_queried_belongs_to_a_stranger() {
         if !geteuid().is_root() {
             return;
         }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_whole_whatever_it_said_of_its_size() {
+    fn a_file_is_read_whole_whatever_its_stated_size() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let content: Vec<u8> = (0..100_000_u32).map(|at| at.to_le_bytes()[0]).collect();
         file.write_all(&content).unwrap();

@@ -120,7 +120,7 @@ fn a_probe_that_nobody_answers_is_not_well() {
 }
 
 #[test]
-fn a_change_waits_unless_it_is_told_not_to() {
+fn a_change_waits_unless_no_wait_is_given() {
     let answer = "{\"ok\":{\"services\":[{\"name\":\"web\",\"state\":\"up\",\"pid\":7,\"reached\":true,\"why\":null},\
                   {\"name\":\"db\",\"state\":\"failed\",\"pid\":null,\"reached\":false,\"why\":\"it said 125\"}]}}\n";
     let (said, asked) = Answering::with(answer).run(&["restart", "web", "db", "--timeout", "2s"]);
@@ -144,7 +144,7 @@ fn wait_asks_for_what_its_flag_says() {
 }
 
 #[test]
-fn who_is_gone_before_the_answer_is_told_apart() {
+fn a_server_that_is_gone_before_the_response_is_distinguished() {
     let (said, _) = Answering::with("").run(&["wait", "db"]);
     assert_eq!((said.code, said.err.as_str()), (111, "stepdown: the container has ended\n"));
 }
@@ -185,7 +185,7 @@ fn a_refusal_is_printed_without_what_a_terminal_could_obey() {
 }
 
 #[test]
-fn where_nobody_answers_every_place_is_named() {
+fn without_a_server_every_path_is_printed() {
     for verb in ["status", "shutdown"] {
         let said = said(stepdown([verb]).env("XDG_RUNTIME_DIR", "/none/of/ours"));
         assert_eq!(

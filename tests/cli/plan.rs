@@ -34,7 +34,7 @@ fn the_plan_as_json_has_the_same_services() {
 }
 
 #[test]
-fn programs_are_looked_up_on_this_machine_and_said_why_not() {
+fn programs_are_looked_up_on_this_machine_and_why_not_is_reported() {
     let here = Here::new().with("services.d/lost.toml", "command = [\"no-such-program\"]\n");
     here.put("services.d/old/run", "#!/usr/bin/with-contenv-of-s6 bash\n", 0o755);
     let plain = here.put("plain", "#!/bin/sh\n", 0o644);
@@ -120,7 +120,7 @@ fn without_proc_the_facts_are_the_same() {
 }
 
 #[test]
-fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
+fn the_plan_shows_the_layers_of_the_stop_and_the_stop_commands() {
     let sleep = "command = [\"sleep\", \"1\"]\n";
     let mount = format!("{sleep}type = \"oneshot\"\nstop_command = [\"sleep\", \"1\"]\nrequires = [\"db\"]\n");
     let here = Here::new()
@@ -134,7 +134,7 @@ fn the_stop_is_told_in_the_layers_in_which_it_goes_with_what_is_undone() {
 }
 
 #[test]
-fn what_does_not_fit_the_image_is_told_with_the_line_of_its_key() {
+fn what_does_not_fit_the_image_is_reported_with_the_line_of_its_key() {
     let text = "# a web server\ncommand = [\"/no/such/web\"]\nstop = { signal = \"QUIT\" }\nuser = \"nobody-such\"\n";
     let said = Here::new().with("services.d/web.toml", text).run(&["plan"]);
     assert!(said.err.contains("services.d/web.toml:2: cannot find the program `/no/such/web`"), "{}", said.err);

@@ -171,7 +171,7 @@ fn paths_that_climb_are_relative_or_empty_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_is_told_line_by_line() {
+fn impossible_settings_are_reported_line_by_line() {
     says(
         "[[own]]\nrecursive = true\n[[directory]]\nmode = \"4755\"",
         &[

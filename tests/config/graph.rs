@@ -7,7 +7,7 @@ fn links(services: &[(&str, &str)]) -> Given {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_told_with_its_line() {
+fn a_name_that_does_not_exist_is_reported_with_its_line() {
     links(&[("web", "requires = [\n  \"db\",\n  \"dbb\",\n]\nafter = [\"xyzzy\"]"), ("db", ""), ("log", "")]).says(&[
         "/etc/services.d/web.toml:4: `requires`: there is no service `dbb`; did you mean `db`? services are: db, log",
         "/etc/services.d/web.toml:6: `after`: there is no service `xyzzy`; services are: db, log",
@@ -15,7 +15,7 @@ fn a_name_that_does_not_exist_is_told_with_its_line() {
 }
 
 #[test]
-fn a_service_alone_is_told_so() {
+fn an_unknown_name_beside_a_single_service_is_reported() {
     links(&[("web", "requires = [\"db\"]")])
         .says(&["/etc/services.d/web.toml:2: `requires`: there is no service `db`; \
         there is no other service: remove it, or add that service"]);

@@ -15,7 +15,7 @@ use super::given::{PLAIN, dir, given};
 const SOON: Duration = Duration::from_secs(30);
 
 #[test]
-fn bombs_are_told_soon() {
+fn input_made_to_explode_is_refused_quickly() {
     let full = |part: &str| part.repeat(MAX_FILE / part.len());
     let keys: String = (0..40_000).map(|number| format!("k{number}=1\n")).collect();
     for bomb in [
@@ -44,7 +44,7 @@ fn bombs_are_told_soon() {
 }
 
 #[test]
-fn a_file_with_a_thousand_mistakes_is_told_a_hundred() {
+fn of_a_thousand_mistakes_in_a_file_a_hundred_are_reported() {
     let text: String = (0..1000).map(|number| format!("key{number} = 1\n")).collect();
     let said = given().toml("web", &format!("{PLAIN}{text}")).problems();
     assert_eq!(said.len(), 101);

@@ -61,7 +61,7 @@ fn the_main_command_is_a_service_of_that_description() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line_and_what_to_write() {
+fn what_is_wrong_is_reported_with_its_line_and_what_to_write() {
     says("[main]\nsuccess_code = [0]", &["2: unknown key `success_code` in `main`; did you mean `success_codes`?"]);
     says("[main]\nuser = \"1000\"", &["2: `main.user` cannot be \"1000\"; write uid and gid, such as \"1000:1000\""]);
     says(

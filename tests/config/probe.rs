@@ -72,7 +72,7 @@ fn a_url_may_be_asked_over_a_socket_and_for_other_answers() {
 }
 
 #[test]
-fn exactly_one_way_is_said() {
+fn exactly_one_kind_of_target_must_be_given() {
     let ways = "write one of fd, notify, tcp, http, path, socket, command, delay";
     says("ready", "", &format!("`ready` does not say how; {ways}"));
     says("ready", "timeout = \"5s\"", &format!("`ready` does not say how; {ways}"));
@@ -98,7 +98,7 @@ fn what_means_nothing_beside_the_way_is_refused() {
 }
 
 #[test]
-fn targets_that_cannot_be_one_are_told_what_to_write() {
+fn impossible_targets_are_refused_with_what_to_write() {
     let pair = "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\"";
     says("ready", "tcp = \"db\"", &format!("`ready.tcp` cannot be \"db\"; {pair}"));
     says("ready", "tcp = 0", "`ready.tcp` cannot be 0; write 1 to 65535");
@@ -192,7 +192,7 @@ fn what_is_awaited_is_printed_as_it_is_written() {
 }
 
 #[test]
-fn what_cannot_be_awaited_is_told_what_to_write() {
+fn impossible_wait_for_targets_are_refused_with_what_to_write() {
     for (text, remedy) in [
         ("db:5432", "write tcp://HOST:PORT, http://HOST/PATH, path:/FILE or socket:/FILE"),
         ("tcp://db", "write host and port, such as \"127.0.0.1:80\" or \"[::1]:80\""),

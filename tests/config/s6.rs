@@ -86,7 +86,7 @@ fn a_down_file_keeps_a_service_from_starting_and_is_remarked() {
 }
 
 #[test]
-fn a_patience_made_for_s6_is_remarked_and_no_problem() {
+fn a_stop_timeout_written_for_s6_is_noted_and_no_problem() {
     let config = web(longrun([("timeout-kill", file("295000"))])).config();
     assert_eq!(config.notices, ["web: may take 295s to stop, and the whole stop has 8s"]);
 }
@@ -194,7 +194,7 @@ fn an_up_line_is_a_path_a_script_or_nothing() {
 }
 
 #[test]
-fn an_up_line_that_needs_execline_is_told_what_to_write() {
+fn an_up_file_that_needs_execline_is_refused_with_what_to_write() {
     says(
         oneshot([("up", file("echo \"hi\"\n"))]),
         &[
@@ -208,7 +208,7 @@ fn an_up_line_that_needs_execline_is_told_what_to_write() {
 }
 
 #[test]
-fn types_that_do_not_fit_are_told() {
+fn service_types_that_do_not_fit_are_reported() {
     says(longrun([("type", file("daemon"))]), &["W/type: cannot be \"daemon\"; write longrun or oneshot"]);
     says(
         longrun([("type", file("oneshot"))]),
@@ -295,7 +295,7 @@ fn a_producer_pipes_to_its_consumer() {
 }
 
 #[test]
-fn a_down_line_undoes_a_oneshot() {
+fn a_down_file_becomes_the_stop_command_of_a_oneshot() {
     let down = |down: Content| web(oneshot([("up", file("/bin/do")), ("down", down)])).service().stop_command;
     assert_eq!(down(file("/bin/undo -x\n")), Some(Command::Argv(["/bin/undo", "-x"].map(Into::into).into())));
     assert_eq!(down(program("#!/bin/sh\n")), Some(Command::File(PathBuf::from("/etc/services.d/web/down"))));

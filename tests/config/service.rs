@@ -206,7 +206,7 @@ fn services_come_sorted_by_name() {
 }
 
 #[test]
-fn a_patience_that_only_the_operator_made_too_long_is_remarked() {
+fn a_stop_timeout_that_only_the_operator_made_too_long_is_noted() {
     let config = web("stop = { timeout = \"7s\" }").env("STEPDOWN_STOP_TIMEOUT", "5s").config();
     assert_eq!(config.notices, ["web: may take 7s to stop, and the whole stop has 5s"]);
     assert!(web("stop = { timeout = \"20s\" }").env("STEPDOWN_STOP_TIMEOUT", "30s").config().notices.is_empty());

@@ -10,7 +10,7 @@ fn table(rows: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn values_of_the_wrong_type_are_told_with_an_example() {
+fn values_of_the_wrong_type_are_reported_with_an_example() {
     table(&[
         ("user = 5", &["2: `user` expects a string, found an integer; write for example `user = \"root\"`"]),
         (
@@ -97,7 +97,7 @@ fn values_out_of_range_are_quoted() {
 }
 
 #[test]
-fn words_that_are_none_of_ours_are_told_what_was_meant() {
+fn unknown_words_are_reported_with_what_was_meant() {
     table(&[
         ("type = \"daemon\"", &["2: `type` cannot be \"daemon\"; write one of \"longrun\", \"oneshot\""]),
         ("type = \"onshot\"", &["2: `type` cannot be \"onshot\"; did you mean \"oneshot\"?"]),
@@ -152,7 +152,7 @@ fn users_and_groups_that_cannot_be_one_are_refused() {
 }
 
 #[test]
-fn unknown_keys_are_told_the_nearest_one() {
+fn unknown_keys_are_reported_with_the_nearest_known_one() {
     table(&[
         ("restrat = 1", &["2: unknown key `restrat`; did you mean `restart`?"]),
         ("depends_on = []", &["2: unknown key `depends_on` (compose); write `requires = [\"db\"]`"]),
@@ -178,7 +178,7 @@ fn unknown_keys_are_told_the_nearest_one() {
 }
 
 #[test]
-fn what_is_run_must_be_said_once() {
+fn exactly_one_of_command_and_script_must_be_given() {
     let what = "write what to run: `command = [\"nginx\", \"-g\", \"daemon off;\"]`, or `script = \"…\"`";
     given().toml("web", "").says(&[&format!("/etc/services.d/web.toml: has neither `command` nor `script`; {what}")]);
     for (text, expected) in [
@@ -326,7 +326,7 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
 }
 
 #[test]
-fn a_unit_of_systemd_is_told_key_by_key() {
+fn each_key_of_a_systemd_unit_is_explained() {
     let unit = "[Unit]\nDescription = \"x\"\nAfter = \"db.service\"\n[Service]\nType = \"forking\"\nExecStart = \"x\"\n\
         User = \"www\"\n[Install]\nWantedBy = \"multi-user.target\"\n";
     let said: Vec<String> = given().toml("web", unit).problems();
@@ -371,7 +371,7 @@ fn a_period_of_crons_and_a_time_in_the_place_of_a_period_are_translated() {
 }
 
 #[test]
-fn a_key_of_the_other_file_or_of_a_table_is_told_where_it_belongs() {
+fn a_key_of_the_other_file_or_of_a_table_is_refused_with_where_it_belongs() {
     let container = "it is a key of the container file: write it into /etc/stepdown.toml";
     for key in
         ["pid1_filter = true", "drop = \"app\"", "stop_timeout = \"5s\"", "[[own]]", "[app]", "[signals]", "[main]"]

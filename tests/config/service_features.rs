@@ -40,7 +40,7 @@ fn a_log_is_a_format_or_files() {
 }
 
 #[test]
-fn a_log_that_cannot_be_is_told() {
+fn an_impossible_log_is_reported() {
     let says = |text: &str, expected: &[&str]| web(&format!("log = {{ {text} }}")).web_says(expected);
     says("format = \"auto\"", &["2: `log.format` cannot be \"auto\"; write one of \"inherit\", \"tagged\", \"json\""]);
     let size = "write a size such as \"10M\" (K, M, G, T), or a number of bytes";
@@ -121,7 +121,7 @@ fn a_reload_is_a_signal_or_a_command() {
 }
 
 #[test]
-fn a_oneshot_may_come_again_and_be_undone() {
+fn a_oneshot_may_be_periodic_and_have_a_stop_command() {
     let service = web("type = \"oneshot\"\nevery = \"1h\"\nstop_command = [\"umount\", \"/x\"]").service();
     assert_eq!((service.every, service.essential), (Some(Duration::from_secs(3600)), false));
     assert_eq!(service.stop_command, Some(Command::Argv(["umount", "/x"].map(Into::into).into())));
@@ -142,7 +142,7 @@ fn a_oneshot_may_run_at_a_time_of_day() {
 }
 
 #[test]
-fn a_time_of_day_that_is_none_is_told_with_its_line_and_what_to_write() {
+fn a_time_of_day_that_is_none_is_reported_with_its_line_and_what_to_write() {
     let at = |line: &str, told: &str| web(&format!("type = \"oneshot\"\n{line}")).web_says(&[told]);
     let form = "write a time of day such as \"03:00\", with weekdays or a date before it such as \"Mon..Fri 03:00\" or \
                 \"*-*-01 03:00\"";
@@ -215,7 +215,7 @@ fn a_signal_is_passed_on_as_it_is_or_as_another() {
 }
 
 #[test]
-fn a_signal_that_cannot_be_passed_on_is_told() {
+fn a_signal_that_cannot_be_passed_on_is_reported() {
     let other = "remove it; HUP, QUIT, USR1, USR2, WINCH and the like can be";
     for (name, why) in [
         ("TERM", "it stops the container"),

@@ -8,7 +8,7 @@ use super::given::{PLAIN, dir, file, given};
 const HOW: &str = "write `key = value`; strings need quotes, lists `[ ]`, tables `{ }`";
 
 #[test]
-fn an_unquoted_string_is_told_to_need_quotes() {
+fn an_unquoted_string_is_reported_to_need_quotes() {
     given().toml("web", "command = [\"a\"]\nuser = app\nnice = x\n").web_says(&[
         "2: `app` is not a TOML value; strings need quotes: \"app\"",
         "3: `x` is not a TOML value; strings need quotes: \"x\"",
@@ -16,7 +16,7 @@ fn an_unquoted_string_is_told_to_need_quotes() {
 }
 
 #[test]
-fn other_problems_of_a_file_with_a_slip_are_told_as_well() {
+fn other_problems_of_a_file_with_a_syntax_error_are_reported_as_well() {
     given().toml("web", "command = [\"a\"]\nuser = app\nrestrat = 1\nnice = 50\n").web_says(&[
         "2: `app` is not a TOML value; strings need quotes: \"app\"",
         "3: unknown key `restrat`; did you mean `restart`?",
@@ -41,7 +41,7 @@ fn a_bracket_that_is_not_closed_is_found_where_it_opens() {
 }
 
 #[test]
-fn slips_of_other_kinds_are_told_with_their_line() {
+fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
     let text = "close it; a text of several lines stands between `'''` and `'''`";
     let escape = r"write `\\` for a backslash, or put the whole text in single quotes";
     let keys = "write keys with letters, digits, `-` and `_`, and put any other in quotes";
@@ -98,7 +98,7 @@ fn every_slip_has_words_of_ours() {
 }
 
 #[test]
-fn what_is_no_text_is_said_to_be_none() {
+fn a_file_that_is_not_text_is_reported_as_that() {
     let at = "/etc/services.d/web.toml";
     for (content, expected) in [
         (
@@ -123,14 +123,14 @@ fn what_is_no_text_is_said_to_be_none() {
 }
 
 #[test]
-fn the_container_file_is_told_the_same() {
+fn syntax_errors_of_the_container_file_are_reported_the_same_way() {
     let mut sources = given().toml("web", PLAIN);
     sources.0.container = Some(("/etc/stepdown.toml".into(), dir([])));
     sources.says(&["/etc/stepdown.toml: is a directory; put a regular file there, or remove it"]);
 }
 
 #[test]
-fn of_a_file_larger_than_anybody_writes_only_the_first_slip_is_told() {
+fn of_a_very_large_file_only_the_first_syntax_error_is_reported() {
     let comment = format!("# {}\n", "x".repeat(100)).repeat(200);
     given()
         .toml("web", &format!("{comment}command = a\nuser = b\nnice = 99\n"))
@@ -138,7 +138,7 @@ fn of_a_file_larger_than_anybody_writes_only_the_first_slip_is_told() {
 }
 
 #[test]
-fn a_text_with_windows_line_endings_is_told_with_its_line_and_one_line_of_it_does_no_harm() {
+fn a_text_with_windows_line_endings_is_reported_with_its_line_and_one_line_of_it_does_no_harm() {
     let sed = "save the file with Unix ones: `sed -i 's/\\r$//' /etc/services.d/web.toml`";
     for (quote, line) in [("\"\"\"", 2), ("'''", 2)] {
         let text = format!("type = \"longrun\"\r\nscript = {quote}\r\necho a\r\nexec b\r\n{quote}\r\n");
@@ -154,7 +154,7 @@ fn a_text_with_windows_line_endings_is_told_with_its_line_and_one_line_of_it_doe
 }
 
 #[test]
-fn a_carriage_return_that_a_shell_would_read_is_told() {
+fn a_carriage_return_that_a_shell_would_read_is_reported() {
     let told = |at: usize, line: usize, name: &str| {
         format!(
             "/etc/services.d/web.toml:{at}: line {line} of {name} ends with a carriage return, which the shell takes for a part \

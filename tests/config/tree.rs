@@ -115,7 +115,7 @@ fn names_that_cannot_be_one_are_quoted_and_escaped() {
 }
 
 #[test]
-fn the_same_name_twice_is_told_with_both_places() {
+fn the_same_name_twice_is_reported_with_both_places() {
     given().toml("web", PLAIN).entry("web", longrun([])).says(&[
         "/etc/services.d/web.toml: service `web` is declared twice, here and in /etc/services.d/web; keep one of them, or rename one",
     ]);

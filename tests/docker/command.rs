@@ -79,7 +79,7 @@ fn its_stdout_can_be_opened_again_by_name() {
 }
 
 #[test]
-fn what_the_kernel_killed_for_want_of_memory_is_told_as_that() {
+fn an_oom_kill_is_reported_as_that() {
     let Some(docker) = Docker::here() else { return };
     // By itself, and as the last thing that a shell did, which then ends with 137.
     for script in ["exec tail /dev/zero", "tail /dev/zero; exit $?"] {

@@ -63,7 +63,7 @@ fn a_hardened_file_serves_says_how_it_is_and_stops_in_order() {
 }
 
 #[test]
-fn a_home_servers_file_has_its_user_its_secrets_and_its_patience() {
+fn a_home_servers_file_has_its_user_its_secrets_and_its_stop_timeout() {
     let Some(docker) = Docker::here_as_root() else { return };
     let (data, files) = (data(0, 0), data(0, 0));
     let (secret, config) = (files.path().join("secret"), files.path().join("config"));

@@ -51,7 +51,7 @@ fn a_fresh_container_and_a_running_one_are_well() {
 }
 
 #[test]
-fn a_foreign_volume_is_mended_by_the_line_that_it_prints() {
+fn the_printed_line_fixes_a_foreign_volume() {
     let Some(docker) = Docker::here() else { return };
     let volume = Volume::new();
     let (run, _tree) = owning(&docker, OWN);
@@ -122,7 +122,7 @@ fn without_the_power_to_step_down_it_would_not_start() {
 }
 
 #[test]
-fn a_device_that_is_mounted_and_not_allowed_is_told_from_one_of_another_group() {
+fn a_device_that_is_mounted_and_not_allowed_is_distinguished_from_one_of_another_group() {
     let Some(docker) = Docker::here() else { return };
     // Nodes with the numbers of /dev/fuse: open to all by mode, and to a group.
     let nodes = super::files(&[]);

@@ -77,7 +77,7 @@ fn a_service_has_none_of_the_signal_settings_that_pid_1_was_started_with() {
 }
 
 #[test]
-fn a_stop_is_heard_by_a_pid_1_that_was_started_with_every_signal_blocked() {
+fn a_stop_signal_is_received_although_every_signal_was_blocked_at_the_start() {
     if !possible() {
         return;
     }

@@ -159,7 +159,7 @@ fn run_as_oneself_is_nothing_and_as_another_is_refused_with_the_fix() {
 }
 
 #[test]
-fn in_a_user_namespace_it_is_said_who_one_is_outside() {
+fn in_a_user_namespace_the_id_outside_is_shown() {
     if !possible() || !subordinate_ids_possible() {
         return;
     }
@@ -202,7 +202,7 @@ fn where_one_id_is_mapped_the_app_cannot_be_another() {
 
 /// Somebody else's uid: whether lookups answer with our name depends on whether the file can be written.
 #[test]
-fn who_answers_for_a_taken_uid_is_said_as_it_is() {
+fn the_account_that_answers_for_a_taken_uid_is_reported() {
     if !possible() {
         return;
     }

@@ -157,7 +157,7 @@ fn no_environment_and_a_megabyte_of_it_both_arrive() {
 }
 
 #[test]
-fn a_panic_before_the_loop_is_told_and_is_a_documented_end() {
+fn a_panic_before_the_loop_is_reported_and_has_a_documented_exit_code() {
     if !possible() || !cfg!(debug_assertions) {
         return;
     }
@@ -167,7 +167,7 @@ fn a_panic_before_the_loop_is_told_and_is_a_documented_end() {
 }
 
 #[test]
-fn account_files_that_others_can_write_are_said() {
+fn account_files_that_others_can_write_are_reported() {
     if !possible() {
         return;
     }

@@ -8,7 +8,7 @@ fn configured(toml: &str) -> BareContainer {
 }
 
 #[test]
-fn puid_without_root_is_ignored_and_said_so_once() {
+fn puid_without_root_is_ignored_and_that_is_reported_once() {
     if !possible() {
         return;
     }

@@ -45,7 +45,7 @@ fn sockets_that_were_handed_to_it_are_the_command_s() {
 }
 
 #[test]
-fn the_command_alone_or_with_g_its_group_is_told_and_nobody_is_stopped() {
+fn the_command_or_with_g_its_group_is_signalled_and_nothing_is_stopped() {
     let script = "trap '' USR1; perl -e '$| = 1; $SIG{USR1} = sub { print \"told\\n\"; exit }; print \"ready $$\\n\"; sleep 60'; exit 4";
     let mut started = ours("catatonit").start(&["-g", "--", "sh", "-c", script]);
     started.ready();

@@ -46,7 +46,7 @@ fn pipe_is_never_ignored_for_the_child() {
 
 /// The original keeps this line in its buffer, which the child's program then replaces; ours is told.
 #[test]
-fn that_there_is_no_terminal_is_told_with_vv() {
+fn that_there_is_no_terminal_is_logged_with_vv() {
     both("tini", |init| {
         let told = lines(&init.run(&["-svv", "true"]).stdout);
         let line = "[DEBUG tini (N)] tcsetpgrp failed: no tty (ok to proceed)";

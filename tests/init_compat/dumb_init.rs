@@ -38,7 +38,7 @@ fn end(pid: i32) {
 const PIPELINE: &str = "perl -e \"$0\" & perl -e \"$0\" & wait";
 
 #[test]
-fn the_whole_session_is_told_or_the_child_alone() {
+fn the_whole_session_is_signalled_or_the_child_alone() {
     // TERM's default ends each that gets it.
     let script = "$| = 1; print \"ready $$\\n\"; sleep 60";
     for whole in [true, false] {
@@ -58,7 +58,7 @@ fn the_whole_session_is_told_or_the_child_alone() {
 }
 
 #[test]
-fn what_the_child_leaves_is_told_with_the_session_alone() {
+fn what_the_child_leaves_is_signalled_only_with_the_session() {
     for whole in [true, false] {
         in_each_way(Some(whole), |init| {
             // The child ends when its own is ready, which a file tells.

@@ -34,7 +34,7 @@ fn each_exit_code_can_be_made_0_and_the_others_stay() {
 }
 
 #[test]
-fn orphans_are_reaped_in_silence_and_told_with_w() {
+fn orphans_are_reaped_silently_and_reported_with_w() {
     as_a_reaper(|tini, flags| {
         let silent =
             tini.behind(&[], &[flags, &["--", "sh", "-c", REAPING, ORPHAN]].concat()).stderr(Stdio::piped()).output();

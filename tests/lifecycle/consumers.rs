@@ -18,7 +18,7 @@ fn piped(patience: u64) -> Scenario {
 }
 
 #[test]
-fn a_reader_reads_the_end_of_its_input_and_is_told_only_if_it_stays() {
+fn a_consumer_reads_the_end_of_its_input_and_is_signalled_only_if_it_stays() {
     let mut scenario = piped(5);
     let id = scenario.id("log");
     scenario.stop_signal(Signal::TERM);
@@ -36,7 +36,7 @@ fn a_reader_reads_the_end_of_its_input_and_is_told_only_if_it_stays() {
 }
 
 #[test]
-fn it_has_no_more_than_half_of_its_patience_for_that() {
+fn it_has_at_most_half_of_its_stop_timeout_for_that() {
     let mut scenario = piped(1);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -46,7 +46,7 @@ fn it_has_no_more_than_half_of_its_patience_for_that() {
 }
 
 #[test]
-fn one_that_ends_by_itself_is_told_nothing() {
+fn one_that_ends_by_itself_is_not_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -57,14 +57,14 @@ fn one_that_ends_by_itself_is_told_nothing() {
 }
 
 #[test]
-fn stopped_by_hand_it_is_told_at_once_because_its_writers_live_on() {
+fn stopped_by_hand_it_is_signalled_at_once_because_its_writers_keep_running() {
     let mut scenario = piped(5);
     scenario.ask_stop("log");
     assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
 }
 
 #[test]
-fn a_second_signal_kills_it_although_it_was_not_told() {
+fn a_second_signal_kills_it_although_it_was_not_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
@@ -76,7 +76,7 @@ fn a_second_signal_kills_it_although_it_was_not_told() {
 }
 
 #[test]
-fn what_it_leaves_although_only_its_input_ended_is_told() {
+fn what_it_leaves_after_the_end_of_its_input_is_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);

@@ -76,7 +76,7 @@ fn a_service_that_cannot_be_started_gives_127_or_126() {
 }
 
 #[test]
-fn its_code_counts_more_than_that_of_a_main_command_which_was_only_told_to_stop() {
+fn its_code_counts_more_than_that_of_a_main_command_which_was_only_stopped() {
     let mut scenario = Scenario::begun(&[longrun("db").restart(RestartPolicy::Never).essential(), main_command()]);
     scenario.executed("db");
     scenario.executed("main");

@@ -8,7 +8,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
 #[test]
-fn the_finish_script_runs_after_each_end_and_is_told_how_it_was() {
+fn the_finish_script_runs_after_each_end_and_gets_its_exit_status() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
     scenario.executed("web");
     scenario.look();

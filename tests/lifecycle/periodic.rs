@@ -27,7 +27,7 @@ fn a_periodic_oneshot_runs_again_a_period_after_its_start() {
 }
 
 #[test]
-fn turns_missed_by_a_long_run_are_not_caught_up() {
+fn runs_missed_by_a_long_run_are_not_caught_up() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100))]);
     scenario.wait(350.0);
     scenario.exits("job", 0);
@@ -38,7 +38,7 @@ fn turns_missed_by_a_long_run_are_not_caught_up() {
 }
 
 #[test]
-fn it_counts_as_done_between_its_turns() {
+fn it_counts_as_done_between_its_runs() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100)), longrun("web").requires("job")]);
     assert_eq!(scenario.state("web"), "waiting");
     scenario.exits("job", 0);
@@ -46,7 +46,7 @@ fn it_counts_as_done_between_its_turns() {
 }
 
 #[test]
-fn one_that_fails_runs_again_in_its_turn_whatever_its_policy() {
+fn one_that_fails_runs_again_when_due_whatever_its_policy() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100)), oneshot("refused").every(seconds(100))]);
     scenario.exits("job", 1);
     scenario.cannot_execute("refused", 13);

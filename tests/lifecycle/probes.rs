@@ -129,7 +129,7 @@ fn health_is_asked_at_its_interval_from_the_end_of_the_last_look() {
 }
 
 #[test]
-fn so_many_failures_in_a_row_are_said_once_and_so_many_successes_end_them() {
+fn consecutive_failures_are_reported_once_and_consecutive_successes_end_them() {
     let mut scenario = Scenario::begun(&[longrun("web").health(Then::Report)]);
     let id = scenario.id("web");
     scenario.executed("web");

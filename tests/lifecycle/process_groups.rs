@@ -9,7 +9,7 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::{longrun, oneshot};
 
 #[test]
-fn what_a_crash_leaves_behind_is_told_to_stop_then_killed_and_only_then_it_starts_again() {
+fn what_a_crash_leaves_behind_is_signalled_then_killed_and_only_then_it_starts_again() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, Some(seconds(3)), false)]);
     scenario.executed("web");
     scenario.look();
@@ -96,7 +96,7 @@ fn what_a_oneshot_that_fails_or_is_stopped_has_left_is_ended_with_it() {
 }
 
 #[test]
-fn a_group_that_was_told_already_is_not_told_again() {
+fn a_group_that_was_signalled_is_not_signalled_again() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
@@ -108,7 +108,7 @@ fn a_group_that_was_told_already_is_not_told_again() {
 }
 
 #[test]
-fn what_did_not_mind_the_services_own_signal_is_told_with_term() {
+fn what_ignored_the_services_own_signal_is_sent_term() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, None, true)]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
@@ -118,7 +118,7 @@ fn what_did_not_mind_the_services_own_signal_is_told_with_term() {
 }
 
 #[test]
-fn a_group_whose_first_process_alone_was_told_is_told_when_that_ends() {
+fn a_group_of_which_only_the_first_process_was_signalled_is_signalled_when_that_ends() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::TERM, None, false)]);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);

@@ -19,7 +19,7 @@ fn a_service_that_says_so_itself_is_not_up_before() {
 }
 
 #[test]
-fn readiness_said_before_the_exec_was_seen_counts() {
+fn readiness_reported_before_the_exec_was_seen_counts() {
     let mut scenario = Scenario::begun(&[longrun("db").says_ready(Some(seconds(5)))]);
     scenario.ready("db");
     assert_eq!(scenario.state("db"), "up");
@@ -47,7 +47,7 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
 }
 
 #[test]
-fn why_a_probed_service_is_not_ready_is_said_now_and_then_and_when_its_time_is_over() {
+fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_timeout() {
     let ready = Readiness::Probed { interval: seconds(1), timeout: Some(seconds(13)) };
     let mut draft = longrun("db");
     draft.spec.ready = ready;

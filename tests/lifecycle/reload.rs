@@ -188,7 +188,7 @@ fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
 }
 
 #[test]
-fn changed_twice_while_it_stops_it_is_told_and_renewed_once() {
+fn changed_twice_while_it_stops_it_is_signalled_and_replaced_once() {
     let mut scenario = up(&[longrun("web")], &["web"]);
     scenario.reload(&[longrun("web").essential()], &["web"]);
     assert_eq!(scenario.signals().len(), 2);
@@ -210,7 +210,7 @@ fn how_a_run_of_the_old_definition_ends_means_nothing_any_more() {
 }
 
 #[test]
-fn a_oneshot_that_is_done_and_changed_is_undone_by_the_old_command_and_runs_again() {
+fn a_oneshot_that_is_done_and_changed_runs_its_old_stop_command_and_then_again() {
     let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web").requires("mount")]);
     scenario.exits("mount", 0);
     scenario.executed("web");

@@ -40,7 +40,7 @@ fn the_container_stays_although_somebody_has_stopped_all_of_it() {
 }
 
 #[test]
-fn a_stop_goes_through_a_oneshot_that_is_done_and_undoes_it_in_its_turn() {
+fn a_stop_goes_through_a_oneshot_that_is_done_and_runs_its_stop_command_in_order() {
     for undo in [false, true] {
         let mount = oneshot("mount").requires("db");
         let mount = if undo { mount.undo() } else { mount };
@@ -157,7 +157,7 @@ fn the_main_command_is_neither_stopped_nor_restarted() {
 }
 
 #[test]
-fn nothing_that_is_asked_is_heard_once_the_container_stops() {
+fn requests_are_ignored_once_the_container_stops() {
     let mut scenario = two();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);

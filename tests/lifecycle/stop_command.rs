@@ -19,7 +19,7 @@ fn mounted() -> Scenario {
 }
 
 #[test]
-fn it_is_undone_after_what_requires_it_and_before_what_it_requires() {
+fn it_runs_after_what_requires_it_is_down_and_before_what_it_requires_stops() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.processes(), [""; 0]);
@@ -63,7 +63,7 @@ fn what_it_leaves_behind_is_ended_before_the_stop_goes_on() {
 }
 
 #[test]
-fn one_that_cannot_be_undone_holds_nobody() {
+fn a_stop_command_that_cannot_run_blocks_nothing() {
     let mut scenario = mounted();
     scenario.refuse("mount", 2);
     scenario.stop_signal(Signal::TERM);
@@ -82,7 +82,7 @@ fn a_second_signal_skips_it() {
 }
 
 #[test]
-fn what_is_not_done_is_not_undone() {
+fn a_stop_command_runs_only_for_what_is_done() {
     let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web"), oneshot("failed").undo()]);
     scenario.exits("failed", 1);
     scenario.executed("web");
@@ -93,7 +93,7 @@ fn what_is_not_done_is_not_undone() {
 }
 
 #[test]
-fn a_periodic_one_is_undone_between_its_turns() {
+fn a_periodic_one_runs_its_stop_command_between_its_runs() {
     let mut scenario = Scenario::begun(&[oneshot("mount").undo().every(seconds(100))]);
     scenario.exits("mount", 0);
     scenario.look();
@@ -104,7 +104,7 @@ fn a_periodic_one_is_undone_between_its_turns() {
 }
 
 #[test]
-fn restarted_by_hand_it_is_undone_first() {
+fn restarted_by_hand_its_stop_command_runs_first() {
     let mut scenario = mounted();
     scenario.ask_restart("mount");
     assert_eq!(scenario.processes(), ["mount: StopCommand"]);

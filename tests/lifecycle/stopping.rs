@@ -48,7 +48,7 @@ fn independent_services_stop_together() {
 }
 
 #[test]
-fn pending_starts_are_cancelled_and_a_oneshot_that_runs_is_told_to_stop() {
+fn pending_starts_are_cancelled_and_a_running_oneshot_is_stopped() {
     let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web").requires("job"), longrun("crashed")]);
     scenario.exits("crashed", 1);
     scenario.look();
@@ -100,7 +100,7 @@ fn each_layer_has_all_that_remains_less_half_a_second_for_each_later_one() {
 }
 
 #[test]
-fn its_own_timeout_shortens_its_patience_and_never_lengthens_it() {
+fn its_own_timeout_shortens_its_time_and_never_lengthens_it() {
     let builders = [
         longrun("short").stop(Signal::TERM, Some(seconds(2)), true),
         longrun("long").stop(Signal::TERM, Some(seconds(60)), true),
@@ -116,7 +116,7 @@ fn its_own_timeout_shortens_its_patience_and_never_lengthens_it() {
 }
 
 #[test]
-fn a_second_signal_ends_all_patience() {
+fn a_second_signal_ends_every_stop_timeout() {
     let mut scenario = Scenario::begun(&[longrun("db").finish(None), longrun("web").requires("db")]);
     scenario.executed("db");
     scenario.executed("web");
@@ -130,7 +130,7 @@ fn a_second_signal_ends_all_patience() {
 }
 
 #[test]
-fn a_first_signal_after_another_reason_leaves_patience_as_it_is() {
+fn a_first_signal_after_another_reason_leaves_the_budget_as_it_is() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.shutdown(None);
     scenario.look();
@@ -155,7 +155,7 @@ fn a_process_that_cannot_be_killed_does_not_hold_the_container() {
 }
 
 #[test]
-fn what_lies_below_a_process_that_cannot_be_killed_is_still_told_politely() {
+fn what_an_unkillable_process_depends_on_still_gets_its_stop_signal() {
     let web = longrun("web").requires("db").stop(Signal::TERM, Some(seconds(1)), true);
     let mut scenario = Scenario::begun(&[longrun("db"), web]);
     scenario.executed("db");
@@ -207,7 +207,7 @@ fn a_readiness_timeout_during_the_stop_breaks_no_order() {
 }
 
 #[test]
-fn what_comes_to_life_when_patience_is_over_is_killed_at_once() {
+fn what_starts_after_the_budget_is_over_is_killed_at_once() {
     let mut scenario = Scenario::with_budget(&[oneshot("init").essential(), longrun("web")], seconds(0));
     scenario.refuse("init", 2);
     scenario.send(Event::Begin);

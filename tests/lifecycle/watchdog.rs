@@ -30,7 +30,7 @@ fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {
 }
 
 #[test]
-fn what_hangs_is_told_with_abrt_so_that_it_leaves_a_core() {
+fn what_hangs_is_sent_abrt_so_that_it_leaves_a_core() {
     let mut scenario = Scenario::begun(&[longrun("web").watchdog(seconds(5)).stop(Signal::QUIT, None, false)]);
     scenario.executed("web");
     scenario.look();

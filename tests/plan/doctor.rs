@@ -157,7 +157,7 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
 }
 
 #[test]
-fn causes_are_told_apart() {
+fn causes_are_distinguished() {
     let denied = || AccessResult::NotWritten(Denial::Denied);
     let (config, facts) = owning("/data", as_user(999, 998));
     let data = |told, found, ground| trouble(&of_path(&config, &facts, told, found, ground));
@@ -202,7 +202,7 @@ fn causes_are_told_apart() {
 }
 
 #[test]
-fn a_read_only_mount_a_missing_path_and_nfs_are_told() {
+fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
     let (config, mut facts) = owning("/books", as_user(999, 998));
     let fact = PathFact::Found { kind: PathKind::Directory, uid: Uid(0), gid: Gid(0), mode: 0o777, read_only: true };
     path(&mut facts, "/books", fact);
@@ -359,7 +359,7 @@ fn ports_are_compared_with_what_the_kernel_asks() {
 }
 
 #[test]
-fn limits_niceness_and_capabilities_that_were_not_granted_are_told_once_each() {
+fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each() {
     let mut config = config();
     config.services = vec![Service {
         limits: vec![Limit { resource: Resource::Nofile, soft: Some(2_000_000), hard: Some(2_000_000) }],
@@ -407,7 +407,7 @@ fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
 }
 
 #[test]
-fn skipped_steps_and_notices_of_the_boot_are_told() {
+fn skipped_steps_and_notices_of_the_boot_are_reported() {
     let mut config = config();
     config.services = vec![Service { user: RunAs::Root, without_root: WithoutRoot::Skip, ..longrun("cron") }];
     config.container.app.asked_uid = asked_uid(1000);
@@ -480,7 +480,7 @@ fn a_plan_tells_a_read_only_mount_from_a_read_only_path() {
 }
 
 #[test]
-fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
+fn a_filter_that_is_declined_is_reported_by_the_plan_and_once_by_doctor() {
     let mut config = config();
     let plan = |config: &Config| noted(&stepdown::plan::boot(config, &docker()).unwrap());
     let told = |config: &Config| {
@@ -497,7 +497,7 @@ fn a_filter_that_is_declined_is_told_by_the_plan_and_once_by_doctor() {
 }
 
 #[test]
-fn an_account_that_the_boot_makes_is_told_in_its_tense() {
+fn an_account_that_the_boot_creates_is_reported_in_the_right_tense() {
     let (config, facts) = (Config { services: vec![longrun("web")], ..config() }, docker());
     let accounts = |examination: &Examination| {
         let check = examination.checks.iter().find(|check| check.area == Area::Accounts).unwrap();
@@ -535,7 +535,7 @@ fn a_main_command_that_cannot_be_executed_is_fatal_unless_a_oneshot_may_bring_it
 }
 
 #[test]
-fn nobody_is_told_to_give_a_directory_of_the_systems_away_or_to_open_it() {
+fn no_fix_gives_away_or_opens_a_system_directory() {
     let mut config = config();
     config.services = vec![Service { directory: Some("/root".into()), ..longrun("web") }];
     let facts = as_user(999, 998);
@@ -553,7 +553,7 @@ fn nobody_is_told_to_give_a_directory_of_the_systems_away_or_to_open_it() {
 }
 
 #[test]
-fn a_file_system_that_is_read_only_itself_is_told_from_a_mount() {
+fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
     let refused = || AccessResult::NotWritten(Denial::ReadOnly);
     let fix = |mount: &str| {
         let mounts =

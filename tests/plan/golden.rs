@@ -290,7 +290,7 @@ note       `web`: nice -5: SYS_NICE is not granted; `web` runs with nice 0; comp
 }
 
 #[test]
-fn what_is_not_as_usual_is_said_of_each_service_and_tree() {
+fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
     let mut config = config();
     config.container.own = vec![Own { mode: Some(0o640), dir_mode: Some(0o750), ..own("/config") }];
     let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));

@@ -138,7 +138,7 @@ fn t09_a_home_or_shell_that_would_become_a_record_is_refused_in_every_mode() {
 }
 
 #[test]
-fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_told() {
+fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_reported() {
     let mut config = config();
     config.container.app.asked_uid = asked_uid(1);
     config.container.app.asked_gid = asked_gid(42);
@@ -237,7 +237,7 @@ fn a_zone_that_is_not_there_is_quoted() {
 }
 
 #[test]
-fn a_clash_is_told_as_it_will_be_where_the_account_files_stay_as_they_are() {
+fn a_clash_is_reported_as_it_will_be_where_the_account_files_stay_as_they_are() {
     let mut config = config();
     config.container.app.asked_uid = asked_uid(1);
     config.container.app.asked_gid = asked_gid(42);
@@ -361,7 +361,7 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
 }
 
 #[test]
-fn puid_is_said_to_be_ignored_once() {
+fn that_puid_is_ignored_is_reported_once() {
     let mut config = config();
     config.container.app.asked_uid = asked_uid(1000);
     config.container.app.asked_gid = asked_gid(1000);
@@ -397,7 +397,7 @@ fn umask_is_the_declared_one_else_the_inherited_one() {
 }
 
 #[test]
-fn a_umask_that_removes_permissions_from_the_owner_is_said() {
+fn a_umask_that_removes_permissions_from_the_owner_is_reported() {
     let said = |umask| {
         let mut config = config();
         config.container.app.umask = Some(umask);
@@ -437,7 +437,7 @@ fn an_account_that_is_right_already_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_uid_without_a_name_is_told_each_way_to_one_and_the_way_works() {
+fn a_uid_without_a_name_is_reported_with_each_fix_and_the_fix_works() {
     let facts = Facts { etc: Access::Denied, ..as_user(4242, 7) };
     let verdict = |facts: &Facts| {
         let plan = boot(&config(), facts);

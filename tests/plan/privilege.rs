@@ -53,7 +53,7 @@ fn a_capability_goes_to_its_service_alone() {
 }
 
 #[test]
-fn a_capability_that_was_not_granted_is_told_with_its_fix() {
+fn a_capability_that_was_not_granted_is_reported_with_its_fix() {
     let plan = boot(vec![Service { capabilities: caps(&[Capability::SYS_ADMIN]), ..longrun("web") }]);
     assert_eq!((plan.privilege.kept, service(&plan, "web").credentials.ambient), (CapSet::EMPTY, CapSet::EMPTY));
     assert!(noted(&plan)[0].contains("cap_add: [SYS_ADMIN]"), "{:?}", noted(&plan));
@@ -103,7 +103,7 @@ fn a_limit_that_cannot_be_raised_names_its_key_and_the_flag() {
 }
 
 #[test]
-fn a_root_oneshot_is_told_where_root_cannot_write_what_is_the_apps() {
+fn a_root_oneshot_gets_a_notice_where_root_cannot_write_what_belongs_to_the_app() {
     let seed = Service { user: RunAs::Root, ..oneshot("seed") };
     let told = |config: &Config, facts: &Facts| {
         let plan = plan::boot(config, facts).unwrap();
@@ -319,7 +319,7 @@ fn without_root_says_what_becomes_of_another_user() {
 }
 
 #[test]
-fn a_user_who_is_whom_the_service_wants_needs_nothing() {
+fn a_user_who_is_already_the_services_user_needs_nothing() {
     let service = Service { user: RunAs::Account(user("postgres")), without_root: WithoutRoot::Fail, ..longrun("db") };
     let plan = plan::boot(&with(vec![service]), &as_user(999, 998)).unwrap();
     assert!(noted(&plan).is_empty() && plan.privilege.kept.is_empty());
@@ -485,7 +485,7 @@ fn a_main_command_of_root_keeps_pid_one_root_and_is_refused_where_nothing_may_be
 }
 
 #[test]
-fn an_account_of_the_main_command_that_is_missing_is_told_at_its_table() {
+fn an_account_of_the_main_command_that_is_missing_is_reported_at_its_table() {
     let at = Some(stepdown::error::Place::line("/etc/stepdown.toml", 3));
     let config = with_main(MainCommand { at, user: RunAs::Account(user("nosuch")), ..MainCommand::default() });
     let error = plan::boot(&config, &docker()).unwrap_err().to_string();

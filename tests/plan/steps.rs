@@ -170,7 +170,7 @@ fn steps_come_in_the_order_of_the_story() {
 }
 
 #[test]
-fn names_are_told_group_first_so_that_no_account_has_an_unknown_group() {
+fn the_group_file_is_written_first_so_that_no_account_has_an_unknown_group() {
     let plan = plan::boot(&everything(), &fresh(docker())).unwrap();
     let files: Vec<_> = plan
         .steps
@@ -289,7 +289,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
 }
 
 #[test]
-fn directories_are_made_mended_cleaned_or_left() {
+fn directories_are_created_fixed_cleaned_or_left() {
     let verdict = |declared: Directory, fact: PathFact, mut facts: Facts| {
         let mut config = config();
         config.container.directories = vec![declared];
@@ -437,7 +437,7 @@ fn a_log_directory_that_its_user_has_keeps_its_mode() {
 }
 
 #[test]
-fn without_root_a_log_directory_that_cannot_be_written_is_told_with_its_fix() {
+fn without_root_a_log_directory_that_cannot_be_written_is_reported_with_its_fix() {
     let plan = logging(RunAs::App, dir(0, 0, 0o755), as_user(1000, 1000));
     assert!(skip_of(&plan, "/log/web").fix.to_string().contains("--tmpfs /log/web:uid=1000"), "{plan:?}");
     let plan = logging(RunAs::Root, dir(0, 0, 0o755), as_user(1000, 1000));

@@ -91,7 +91,7 @@ fn whatever_gives_a_service_more_than_the_app_user_has_counts() {
 }
 
 #[test]
-fn a_tree_that_many_services_share_is_told_once() {
+fn a_tree_that_many_services_share_is_reported_once() {
     let mut facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d"));
     facts.file_owners.insert("/etc/services.d/b.toml".into(), vec![file_owner("/etc/services.d")]);
     let config = Config { services: vec![root("a"), root("b")], ..config() };
@@ -252,7 +252,7 @@ fn inherited(config: &Config, facts: &Facts) -> (Inherited, Vec<String>) {
 }
 
 #[test]
-fn who_has_more_than_the_app_user_searches_only_directories_of_roots_and_that_is_said() {
+fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_and_that_is_reported() {
     let facts = open_path();
     let mut config = Config { services: vec![root("hook")], ..config() };
     let (path, notices) = inherited(&config, &facts);
@@ -297,7 +297,7 @@ fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
 }
 
 #[test]
-fn variables_that_name_code_are_not_passed_on_and_said_once_unless_the_file_declares_them() {
+fn variables_that_name_code_are_not_passed_on_and_reported_once_unless_the_file_declares_them() {
     let mut facts = docker();
     facts.variables = vec!["BASH_ENV".to_owned(), "LD_PRELOAD".to_owned()];
     let config = |services: Vec<Service>| Config { services, ..config() };

@@ -33,7 +33,7 @@ fn until_ready(socket: &UnixDatagram) -> Vec<String> {
 }
 
 #[test]
-fn podman_is_told_when_all_is_ready() {
+fn podman_is_notified_when_all_is_ready() {
     let Some(rootless) = Rootless::here() else { return };
     let at = rootless.run_directory().join("notify");
     let socket = listen(&at);

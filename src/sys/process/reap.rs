@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_signals_are_told_apart_up_to_the_last_real_time_one() {
+    fn codes_and_signals_are_distinguished_up_to_the_last_real_time_one() {
         assert_eq!(death_of("exit 7"), Exit::Code(7));
         assert_eq!(death_of("kill -TERM $$"), Exit::Signal(Signal::TERM));
         assert_eq!(death_of("kill -64 $$"), Exit::Signal(Signal::from_number(64).unwrap()));

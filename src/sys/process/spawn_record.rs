@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stage_comes_back_as_it_was_said() {
+    fn every_stage_is_decoded_as_it_was_encoded() {
         for stage in SpawnStage::ALL {
             assert_eq!(parse(&encode((stage, Errno::EACCES))), SpawnError::new(stage, Errno::EACCES as i32));
         }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_filter_is_told_beside_what_became_of_the_rest() {
+    fn a_refused_filter_is_reported_beside_the_result_of_the_spawn() {
         let (filter, exec) = (encode_filter_error(Errno::EPERM), encode((SpawnStage::Exec, Errno::ENOENT)));
         assert_eq!(split_filter_error(&filter), (Some(Errno::EPERM), &[][..]));
         assert_eq!(split_filter_error(&[filter, exec].concat()), (Some(Errno::EPERM), &exec[..]));
