@@ -29,7 +29,7 @@ impl ProcessManager {
     fn needs_of(&self, id: Id, member: &ServiceEntry) -> ProgramNeeds {
         let service = &member.service;
         let says_ready = matches!(service.ready, Ready::Fd { .. });
-        let pipes = match (self.logs.captures(id), self.pipes.output(id)) {
+        let pipes = match (self.logs.captures(id), self.slots.output(id)) {
             (false, _) => 0,
             (true, None) => 2,
             (true, Some(_)) => 1,

@@ -274,7 +274,7 @@ impl<'a> EventLoop<'a> {
                     }
                 }
                 Action::Retire { id } => self.retire(id),
-                Action::EndInput { id } => self.processes.pipes.end_input(id),
+                Action::EndInput { id } => self.processes.slots.end_input(id),
             }
         }
         None

@@ -8,6 +8,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 
 use super::process_manager::ProcessManager;
+use super::service_slots::ServiceSlot;
 use super::watch::ReadyFd;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
@@ -45,8 +46,8 @@ impl ProcessManager {
     }
 
     pub(super) fn receive_notifications(&mut self, id: Id, events: &mut VecDeque<Event>) {
-        if let Some(member) = self.slots.entry(id) {
-            self.notify_sockets.receive(id, &member.plan.name, events);
+        if let Some(ServiceSlot { entry, notify_socket: Some(socket), .. }) = self.slots.get_mut(id) {
+            socket.receive(id, &entry.plan.name, events);
         }
     }
 
@@ -79,7 +80,7 @@ impl ProcessManager {
         }
         self.watch.forget(key, &pipe);
         if !refused {
-            self.scores.push_back((id, pid, Instant::now(), TRIES));
+            self.process_table.set_score_later(pid, Instant::now(), TRIES);
             self.adjust_oom_scores();
         }
     }

@@ -4,12 +4,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 
+use nix::errno::Errno;
+
+use super::service_entry::ServiceEntry;
 use super::watch::{Key, Watch};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
 use crate::plan::ServicePlan;
-use crate::run::ServiceEntry;
 use crate::run::notify::{self, Notification, Receiver};
 use crate::supervise::{Event, Id};
 
@@ -17,7 +19,7 @@ use crate::supervise::{Event, Id};
 pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 
 /// One service's socket and its last status.
-struct NotifySocket {
+pub struct NotifySocket {
     address: OsString,
     receiver: Receiver,
     key: Key,
@@ -25,90 +27,75 @@ struct NotifySocket {
     refused: bool,
 }
 
-/// The sockets by service.
-#[derive(Default)]
-pub struct NotifySockets(HashMap<Id, NotifySocket>);
-
-impl NotifySockets {
-    /// Watches the sockets of those services that have one, and puts its address into their environment.
-    pub fn new(members: &mut [ServiceEntry], mut sockets: Sockets, watch: &mut Watch) -> Self {
-        let mut notify_sockets = HashMap::new();
-        for (at, member) in members.iter_mut().enumerate() {
-            let Some((address, receiver)) = sockets.remove(&member.plan.name) else { continue };
-            match watch.notify_socket(Id(at), &receiver) {
-                Ok(key) => {
-                    member.notify_variables = variables(&member.service, &address);
-                    notify_sockets
-                        .insert(Id(at), NotifySocket { address, receiver, key, status: None, refused: false });
-                }
-                Err(errno) => {
-                    tracing::warn!("{}: cannot watch its notification socket: {}", member.plan.name, errno.desc())
-                }
-            }
-        }
-        Self(notify_sockets)
+impl NotifySocket {
+    /// Watches the socket of a service and puts its address into the service's environment.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn watched(
+        id: Id,
+        entry: &mut ServiceEntry,
+        (address, receiver): (OsString, Receiver),
+        watch: &mut Watch,
+    ) -> Result<Self, Errno> {
+        let key = watch.notify_socket(id, &receiver)?;
+        entry.notify_variables = variables(&entry.service, &address);
+        Ok(Self { address, receiver, key, status: None, refused: false })
     }
 
-    /// Adds a service, if it uses a socket and has none yet: at an address that the kernel chooses, because the
-    /// directory for such sockets may be root's.
-    pub fn add(&mut self, id: Id, member: &mut ServiceEntry, watch: &mut Watch) {
-        let service = &member.service;
-        if !uses_notify_socket(service) {
-            return self.remove(id, watch);
+    /// Returns the socket that a changed service has, `known` if it had one: a new one is at an address that the kernel
+    /// chooses, because the directory for such sockets may be root's.
+    pub fn changed(known: Option<Self>, id: Id, entry: &mut ServiceEntry, watch: &mut Watch) -> Option<Self> {
+        if !uses_notify_socket(&entry.service) {
+            known.into_iter().for_each(|socket| socket.close(watch));
+            return None;
         }
-        if let Some(socket) = self.0.get_mut(&id) {
-            socket.receiver.accept_only(member.plan.credentials.uid);
-            member.notify_variables = variables(service, &socket.address);
-            return;
+        if let Some(mut socket) = known {
+            socket.receiver.accept_only(entry.plan.credentials.uid);
+            entry.notify_variables = variables(&entry.service, &socket.address);
+            return Some(socket);
         }
-        match notify::open(None, &service.name, member.plan.credentials.uid) {
-            Ok((address, receiver)) => {
-                if let Ok(key) = watch.notify_socket(id, &receiver) {
-                    member.notify_variables = variables(service, &address);
-                    self.0.insert(id, NotifySocket { address, receiver, key, status: None, refused: false });
-                }
+        match notify::open(None, &entry.service.name, entry.plan.credentials.uid) {
+            Ok(socket) => Self::watched(id, entry, socket, watch).ok(),
+            Err(refused) => {
+                tracing::warn!("{refused}");
+                None
             }
-            Err(refused) => tracing::warn!("{refused}"),
         }
     }
 
-    /// Closes the socket of a service.
-    pub fn remove(&mut self, id: Id, watch: &mut Watch) {
-        if let Some(NotifySocket { key, receiver, .. }) = self.0.remove(&id) {
-            watch.forget(key, &receiver);
-        }
+    /// Closes it.
+    pub fn close(self, watch: &mut Watch) {
+        watch.forget(self.key, &self.receiver);
     }
 
     /// Discards what an earlier process sent.
-    pub fn begin(&mut self, id: Id) {
-        if let Some(socket) = self.0.get_mut(&id) {
-            socket.receiver.clear();
-            socket.status = None;
-        }
+    pub fn begin(&mut self) {
+        self.receiver.clear();
+        self.status = None;
     }
 
     /// Returns what a service last said about itself.
-    pub fn status(&self, id: Id) -> Option<&str> {
-        self.0.get(&id).and_then(|socket| socket.status.as_deref())
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
     }
 
     /// Reads the messages of a service.
     pub fn receive(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
-        let Some(socket) = self.0.get_mut(&id) else { return };
-        for said in socket.receiver.receive() {
+        for said in self.receiver.receive() {
             match said {
                 Notification::Ready => events.push_back(Event::Ready { id }),
                 Notification::Watchdog => events.push_back(Event::Alive { id, within: None }),
                 Notification::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
                 Notification::WatchdogTrigger => events.push_back(Event::Trouble { id }),
                 Notification::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
-                Notification::Status(text) => socket.status = Some(text),
-                Notification::Reloading => socket.status = Some("reloading".to_owned()),
-                Notification::Stopping => socket.status = Some("stopping".to_owned()),
+                Notification::Status(text) => self.status = Some(text),
+                Notification::Reloading => self.status = Some("reloading".to_owned()),
+                Notification::Stopping => self.status = Some("stopping".to_owned()),
                 Notification::Errno(errno) => tracing::info!("{name}: says error {errno}"),
-                Notification::MainPid if socket.refused => {}
+                Notification::MainPid if self.refused => {}
                 Notification::MainPid => {
-                    socket.refused = true;
+                    self.refused = true;
                     tracing::warn!(
                         "{name}: MAINPID= is not accepted: the process that was started is the service; start \
                         it in the foreground"

@@ -14,9 +14,8 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
 use super::calendars::Calendars;
-use super::notify_sockets::{NotifySockets, Sockets};
+use super::notify_sockets::{NotifySocket, Sockets};
 use super::oom_tracker::OomTracker;
-use super::pipes::Pipes;
 use super::probes::ProbeOwner;
 use super::process_table::{Left, Process, ProcessTable};
 use super::reading::Reading;
@@ -50,16 +49,10 @@ pub struct ProcessManager {
     pub probes: Probes<ProbeOwner>,
     /// Results of commands that callers asked for.
     pub command_results: Vec<(Id, ProbeResult)>,
-    /// The notification sockets of services.
-    pub notify_sockets: NotifySockets,
-    /// Pipes between services.
-    pub pipes: Pipes,
     /// Services that run at times of the day.
     pub calendars: Calendars,
     /// How often the kernel has killed for want of memory.
     memory: OomTracker,
-    /// Processes whose `oom_score_adj` is to be set: when the next try is due, and how many are left.
-    pub(super) scores: VecDeque<(Id, Pid, Instant, u32)>,
     /// What a reload reads.
     pub reading: Reading,
     null: File,
@@ -72,7 +65,7 @@ impl ProcessManager {
     ///
     /// # Errors
     /// When no descriptor can be had.
-    pub fn new(mut members: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
+    pub fn new(members: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
         let mut watch = Watch::new()?;
         let mut calendars = Calendars::new(context.zone.clone());
         for (at, member) in members.iter().enumerate() {
@@ -80,17 +73,14 @@ impl ProcessManager {
         }
         Ok(Self {
             calendars,
-            notify_sockets: NotifySockets::new(&mut members, sockets, &mut watch),
             probes: Probes::new()?,
             command_results: Vec::new(),
-            pipes: Pipes::new(&members)?,
             logs: Logs::new(members.iter().map(|member| member.route(&context)))?,
-            slots: ServiceSlots::new(members),
+            slots: ServiceSlots::new(members, sockets, &mut watch)?,
             context,
             process_table: ProcessTable::new(),
             watch,
             memory: OomTracker::watch(),
-            scores: VecDeque::new(),
             reading: Reading::default(),
             null: dev_null::open_input()?,
             reaped: 0,
@@ -113,7 +103,7 @@ impl ProcessManager {
         let is_main = member.is_main();
         let uid = member.plan.credentials.uid;
         let [piped, fed] = match role {
-            Role::Run => [self.pipes.output(id), self.pipes.input(id)],
+            Role::Run => [self.slots.output(id), self.slots.input(id)],
             Role::Finish | Role::StopCommand => [None, None],
         };
         let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
@@ -146,7 +136,7 @@ impl ProcessManager {
         let mut slot = self.slots.get_mut(id).filter(|_| role == Role::Run);
         if let Some(slot) = &mut slot {
             slot.file = None;
-            self.notify_sockets.begin(id);
+            slot.notify_socket.iter_mut().for_each(NotifySocket::begin);
         }
         let started = spawn::spawn(&launch)?;
         let pid = started.pid;
@@ -161,8 +151,10 @@ impl ProcessManager {
         let key = self.watch.exec_pipe(pid, &started.exec_pipe);
         let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
         let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
-        self.process_table
-            .insert(pid, Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, mark });
+        self.process_table.insert(
+            pid,
+            Process { id, role, exec_pipe, file: copy, notify, refused: false, killed: false, mark, score: None },
+        );
         Ok(pid)
     }
 

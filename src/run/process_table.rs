@@ -41,6 +41,8 @@ pub struct Process {
     pub killed: bool,
     /// What all that it starts carries.
     pub mark: Mark,
+    /// When its `oom_score_adj` is tried to be set next, and how often it may still be tried.
+    pub score: Option<(Instant, u32)>,
 }
 
 /// The table.
@@ -220,6 +222,27 @@ impl ProcessTable {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// Returns when the score of a process is to be set next.
+    pub fn scores_due(&self) -> Option<Instant> {
+        self.living.values().filter_map(|process| process.score).map(|(at, _)| at).min()
+    }
+
+    /// Returns the processes whose scores are due, their services, and how often each may be tried.
+    pub fn take_due_scores(&mut self, now: Instant) -> Vec<(Pid, Id, u32)> {
+        let due = self.living.iter_mut().filter_map(|(pid, process)| {
+            let (_, tries) = process.score.take_if(|(at, _)| *at <= now)?;
+            Some((*pid, process.id, tries))
+        });
+        due.collect()
+    }
+
+    /// Has the score of a process tried to be set at that time.
+    pub fn set_score_later(&mut self, pid: Pid, at: Instant, tries: u32) {
+        if let Some(process) = self.living.get_mut(&pid) {
+            process.score = Some((at, tries));
+        }
     }
 
     /// Returns the leaders that live, the youngest first.

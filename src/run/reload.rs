@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::event_loop::EventLoop;
+use super::notify_sockets::NotifySocket;
 use super::probes::ProbeOwner;
 use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
 use super::service_entry::ServiceEntry;
-use super::service_slots::ServiceSlot;
 use crate::config::values::ServiceName;
 use crate::control::responses::{Reloaded, Response};
 use crate::control::server::Call;
@@ -172,11 +172,6 @@ impl ProcessManager {
     pub(super) fn adopt(&mut self, members: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let new: Vec<Id> =
             members.into_iter().filter_map(|(id, entry)| self.slots.adopt(id, entry).then_some(id)).collect();
-        for id in &new {
-            if let Some(member) = self.slots.entry(*id) {
-                self.pipes.name(*id, member);
-            }
-        }
         new.iter().for_each(|id| self.apply_entry(*id));
         new
     }
@@ -192,26 +187,25 @@ impl ProcessManager {
     }
 
     fn apply_entry(&mut self, id: Id) {
-        let Some(ServiceSlot { entry: member, .. }) = self.slots.get_mut(id) else { return };
-        self.logs.set_route(id, member.route(&self.context));
-        self.notify_sockets.add(id, member, &mut self.watch);
-        self.calendars.put(id, &member.plan.name, member.service.calendar.as_ref(), &mut self.watch);
-        if let Err(errno) = self.pipes.link(id, member) {
-            tracing::warn!("{}: cannot make a pipe between services: {}", member.plan.name, errno.desc());
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let entry = &mut slot.entry;
+        self.logs.set_route(id, entry.route(&self.context));
+        slot.notify_socket = NotifySocket::changed(slot.notify_socket.take(), id, entry, &mut self.watch);
+        let name = entry.plan.name.clone();
+        self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.watch);
+        if let Err(errno) = self.slots.link(id) {
+            tracing::warn!("{name}: cannot make a pipe between services: {}", errno.desc());
         }
     }
 
     /// Removes a service that has ended.
     pub(super) fn retire(&mut self, id: Id) {
-        self.scores.retain(|(of, ..)| *of != id);
-        self.notify_sockets.remove(id, &mut self.watch);
-        self.pipes.remove(id);
         if let Some(member) = self.slots.entry(id) {
             self.calendars.put(id, &member.plan.name, None, &mut self.watch);
         }
         self.probes.cancel(ProbeOwner::Caller(id));
         self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
-        self.slots.remove(id);
+        self.slots.remove(id, &mut self.watch);
     }
 
     /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.

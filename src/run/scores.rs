@@ -11,45 +11,33 @@ use crate::sys::privilege::{FileUser, with_file_user, with_raised};
 use crate::sys::process::oom_score::{PAUSE, ScoreResult, set_oom_score};
 
 impl ProcessManager {
-    /// Returns when [`Self::adjust_oom_scores`] has something to do.
-    pub fn scores_due(&self) -> Option<Instant> {
-        self.scores.iter().map(|(_, _, at, _)| *at).min()
-    }
-
     /// Sets the scores that are due. By PID 1, after the exec: before it the child is not dumpable, and its `/proc` files are
     /// root's.
     pub fn adjust_oom_scores(&mut self) {
         let now = Instant::now();
-        for (id, pid, at, tries) in std::mem::take(&mut self.scores) {
-            if at > now {
-                self.scores.push_back((id, pid, at, tries));
-                continue;
-            }
-            // Reaped meanwhile: the number may be another's by now (SECURITY T26).
-            let Some(score) = self.score_of(id).filter(|_| self.process_table.get(pid).is_some()) else { continue };
+        for (pid, id, tries) in self.process_table.take_due_scores(now) {
+            let Some(score) = self.slots.entry(id).and_then(|entry| entry.service.oom_score_adj) else { continue };
             match self.adjust_oom_score(id, pid, score) {
                 Ok(ScoreResult::Done) => {}
-                Ok(ScoreResult::TooEarly) if tries > 1 => self.scores.push_back((id, pid, now + PAUSE, tries - 1)),
-                Ok(ScoreResult::TooEarly) => self.no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
-                Err(cause) => self.no_score(pid, score, &cause),
+                Ok(ScoreResult::TooEarly) if tries > 1 => {
+                    self.process_table.set_score_later(pid, now + PAUSE, tries - 1)
+                }
+                Ok(ScoreResult::TooEarly) => no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
+                Err(cause) => no_score(pid, score, &cause),
             }
         }
     }
 
-    fn score_of(&self, id: Id) -> Option<i32> {
-        self.slots.entry(id)?.service.oom_score_adj
-    }
-
-    fn no_score(&self, pid: Pid, score: i32, cause: &std::io::Error) {
-        tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(&cause));
-    }
-
     fn adjust_oom_score(&self, id: Id, pid: Pid, score: i32) -> std::io::Result<ScoreResult> {
-        let Some(member) = self.slots.entry(id) else { return Ok(ScoreResult::Done) };
+        let Some(entry) = self.slots.entry(id) else { return Ok(ScoreResult::Done) };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
         // The file is its user's.
-        let user = FileUser::from(&member.plan.credentials);
+        let user = FileUser::from(&entry.plan.credentials);
         with_file_user(&user, || with_raised(lower, write)).and_then(|written| written)
     }
+}
+
+fn no_score(pid: Pid, score: i32, cause: &std::io::Error) {
+    tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(&cause));
 }

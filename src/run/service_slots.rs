@@ -2,9 +2,15 @@
 //! that a reload has removed is free for another one once nothing of the old one is left. Must not know processes.
 
 use std::collections::BTreeSet;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
+use nix::errno::Errno;
+
+use super::notify_sockets::{NotifySocket, Sockets};
 use super::service_entry::ServiceEntry;
+use super::service_pipe::ServicePipe;
+use super::watch::Watch;
 use crate::supervise::{Id, Pid, SpawnError};
 
 /// One service, or the main command.
@@ -21,13 +27,30 @@ pub struct ServiceSlot {
     pub out_of_memory: bool,
     /// Why its latest start was refused, if one was.
     pub refusal: Option<SpawnError>,
+    /// Where it says how it is.
+    pub notify_socket: Option<NotifySocket>,
+    /// What it reads, if others write to it.
+    input: Option<ServicePipe>,
+    /// Who reads what it writes.
+    consumer: Option<Id>,
     /// A reload has removed it.
     is_removed: bool,
 }
 
 impl ServiceSlot {
     fn new(entry: ServiceEntry) -> Self {
-        Self { entry, next: None, last_pid: None, file: None, out_of_memory: false, refusal: None, is_removed: false }
+        Self {
+            entry,
+            next: None,
+            last_pid: None,
+            file: None,
+            out_of_memory: false,
+            refusal: None,
+            notify_socket: None,
+            input: None,
+            consumer: None,
+            is_removed: false,
+        }
     }
 }
 
@@ -39,9 +62,26 @@ pub struct ServiceSlots {
 }
 
 impl ServiceSlots {
-    /// Returns the slots of these services.
-    pub fn new(entries: Vec<ServiceEntry>) -> Self {
-        Self { slots: entries.into_iter().map(ServiceSlot::new).collect(), retiring: BTreeSet::new() }
+    /// Returns the slots of these services, with the sockets that were opened for them before the drop.
+    ///
+    /// # Errors
+    /// As [`ServicePipe::new`].
+    pub fn new(entries: Vec<ServiceEntry>, mut sockets: Sockets, watch: &mut Watch) -> Result<Self, Errno> {
+        let mut all = Self { slots: entries.into_iter().map(ServiceSlot::new).collect(), retiring: BTreeSet::new() };
+        for at in 0..all.slots.len() {
+            all.link(Id(at))?;
+        }
+        for (at, slot) in all.slots.iter_mut().enumerate() {
+            let Some(socket) = sockets.remove(&slot.entry.plan.name) else { continue };
+            match NotifySocket::watched(Id(at), &mut slot.entry, socket, watch) {
+                Ok(socket) => slot.notify_socket = Some(socket),
+                Err(errno) => {
+                    let name = &slot.entry.plan.name;
+                    tracing::warn!("{name}: cannot watch its notification socket: {}", errno.desc());
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Returns a slot.
@@ -98,9 +138,51 @@ impl ServiceSlots {
         true
     }
 
-    /// Forgets all but the name of a service that a reload has removed.
-    pub fn remove(&mut self, id: Id) {
+    /// From now on a service writes to whom it says, if anybody. The pipe is made if it is missing; what is in one stays there.
+    /// A service of which nothing runs, and to which nobody writes any more, has no pipe.
+    ///
+    /// # Errors
+    /// As [`ServicePipe::new`].
+    pub fn link(&mut self, id: Id) -> Result<(), Errno> {
+        let Some(slot) = self.slots.get_mut(id.0) else { return Ok(()) };
+        slot.consumer = None;
+        if slot.input.is_some() && !self.slots.iter().any(|slot| slot.consumer == Some(id)) {
+            self.slots.get_mut(id.0).into_iter().for_each(|slot| slot.input = None);
+        }
+        let Some(name) = self.entry(id).and_then(|entry| entry.service.pipe_to.as_ref()) else { return Ok(()) };
+        let is_consumer = |slot: &ServiceSlot| !slot.is_removed && slot.entry.plan.name == *name;
+        let Some(consumer) = self.slots.iter().position(is_consumer) else { return Ok(()) };
+        if let Some(reader) = self.slots.get_mut(consumer).filter(|reader| reader.input.is_none()) {
+            reader.input = Some(ServicePipe::new()?);
+        }
         if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.consumer = Some(Id(consumer));
+        }
+        Ok(())
+    }
+
+    /// Returns what a service's standard input is, if others write to it.
+    pub fn input(&self, id: Id) -> Option<RawFd> {
+        self.get(id)?.input.as_ref().map(ServicePipe::input)
+    }
+
+    /// Returns what a service's standard output is, if another one reads it.
+    pub fn output(&self, id: Id) -> Option<RawFd> {
+        self.get(self.get(id)?.consumer?)?.input.as_ref()?.output()
+    }
+
+    /// Lets a service read the end of its input.
+    pub fn end_input(&mut self, consumer: Id) {
+        if let Some(pipe) = self.get_mut(consumer).and_then(|slot| slot.input.as_mut()) {
+            pipe.end_input();
+        }
+    }
+
+    /// Forgets all but the name of a service that a reload has removed.
+    pub fn remove(&mut self, id: Id, watch: &mut Watch) {
+        self.slots.iter_mut().filter(|slot| slot.consumer == Some(id)).for_each(|slot| slot.consumer = None);
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.notify_socket.take().into_iter().for_each(|socket| socket.close(watch));
             *slot = ServiceSlot { is_removed: true, ..ServiceSlot::new(slot.entry.clone()) };
             self.retiring.insert(id);
         }

@@ -61,6 +61,7 @@ impl EventLoop<'_> {
 
     fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
         let now = self.now();
+        let slot = self.processes.slots.get(id);
         let entry = self.control_handler.service_index.get(id);
         let has_process =
             matches!(line.state, StatusState::Starting | StatusState::Up | StatusState::Stopping) && line.pid.is_some();
@@ -77,7 +78,7 @@ impl EventLoop<'_> {
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
             next_run: self.next_run(id).filter(|_| line.wanted),
-            status_text: self.processes.notify_sockets.status(id).map(str::to_owned),
+            status_text: slot.and_then(|slot| slot.notify_socket.as_ref()?.status()).map(str::to_owned),
             why: line.why.as_ref().map(|why| {
                 let why = reports::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
                 let out_of_memory = line.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
