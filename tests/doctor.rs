@@ -72,7 +72,7 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
         assert_eq!(code, 1, "{text}");
         assert!(text.contains("/data is 0:0 0755"), "{text}");
         assert!(text.contains("1234:2345 cannot use /data"), "{text}");
-        // A rehearsal's copy-on-write view is no directory of the host's: no path is made up.
+        // A rehearsal's copy-on-write view is not a directory of the host's: no path is made up.
         assert!(text.contains("host:           chown -R 1234:2345 …   # what is mounted at /data"), "{text}");
     }
     let (code, text) = inside(&running, 1234, &["--json"]);
@@ -228,7 +228,7 @@ fn a_service_that_cannot_run_is_fatal() {
     assert!(cause("over").contains("last: code 4"), "{found:#?}");
     assert!(cause("above").contains("requires once, which is failed"), "{found:#?}");
     let fix = state(&found, "above")["fix"][0]["words"].as_str().unwrap_or_default();
-    assert!(fix.contains("see what is said of `once`"), "{fix}");
+    assert!(fix.contains("see the findings about `once`"), "{fix}");
     let (_, text) = run(&running, 0, &[BINARY, "status"]);
     let refused = text.lines().find(|line| line.starts_with("refused ")).unwrap_or_default();
     assert!(refused.contains("cannot execute `/tools/tool`: Exec format error"), "{text}");

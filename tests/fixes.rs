@@ -119,7 +119,7 @@ impl Container {
             assert!(from.exists(), "{} is not there", from.display());
             assert_eq!(from.is_dir(), !Path::new(to).is_file(), "{text}");
             self.volumes.push((from, to.to_owned()));
-        } else if text == "--read-only" && before.ends_with("take ") {
+        } else if text == "--read-only" && before.ends_with("remove ") {
             self.read_only = false;
         } else if text == "create = true" {
             self.create = true;

@@ -72,23 +72,23 @@ fn a_start_that_the_kernel_refuses_tells_the_cause_and_what_helps() {
         said(&ended, &format!("cannot execute `/image/{program}`: {why}"));
         ended
     };
-    let closed = "this user may not execute it: /image/closed is 0:0 0700; `RUN chmod a+rx /image/closed`";
+    let closed = "this user cannot execute it: /image/closed is 0:0 0700; `RUN chmod a+rx /image/closed`";
     let ended = refused("closed", &format!("Permission denied; {closed}"));
     said(
         &ended,
-        "`web`: /image/closed: this user may not execute it: /image/closed is 0:0 0700; app (1234:1234) cannot",
+        "`web`: /image/closed: this user cannot execute it: /image/closed is 0:0 0700; app (1234:1234) cannot",
     );
-    let directory = "this user may not search a directory on the way: /image/private is 0:0 0700; move the program \
+    let directory = "this user cannot search a directory on the way: /image/private is 0:0 0700; move the program \
         out of /image/private, such as to /usr/local/bin, or write another `user`";
     let ended = refused("private/tool", &format!("Permission denied; {directory}"));
     said(
         &ended,
-        "`web`: /image/private/tool: this user may not search a directory on the way: /image/private is 0:0 0700",
+        "`web`: /image/private/tool: this user cannot search a directory on the way: /image/private is 0:0 0700",
     );
     refused("by-closed", &format!("Permission denied; it needs `/image/closed`, and of that: {closed}"));
     let ended = refused("foreign", &format!("Exec format error; it is built for {}, and this", foreign_name()));
     said(&ended, "unless this kernel emulates that machine");
-    refused("damaged", "Exec format error; it is in no format that this kernel executes");
+    refused("damaged", "Exec format error; its format is not one that this kernel executes");
 
     let long = format!("command = [\"/bin/true\", \"{}\"]\nrestart = {{ limit = 1 }}\n", "x".repeat(131_072));
     let ended = container().service("web.toml", &long).run();
@@ -119,7 +119,7 @@ fn a_program_that_cannot_be_executed_is_refused_before_anything_is_done() {
     assert!(set.is_ok_and(|status| status.success()), "libcap2-bin has setcap");
     let container = || app().volume(image.path(), "/image");
     for (program, what) in [
-        ("text", "it is a text whose first line does not begin with `#!`"),
+        ("text", "it is a text file whose first line does not begin with `#!`"),
         ("empty", "the file is empty"),
         ("nothing", "no program follows the `#!` of its first line"),
         ("capable", "it has the file capabilities SYS_TIME and does not run without them (`+e`), and the container"),
@@ -160,19 +160,19 @@ fn rights_of_a_file_that_no_new_privs_makes_void_are_reported_with_the_line_that
     let image = with_rights();
     let container = || app().volume(image.path(), "/image");
     let service = |program: &str, more: &str| container().service("web.toml", &shows(program, more)).run().expect(0);
-    let void = "/image/raw has file capabilities (NET_RAW), which are void under no_new_privs";
+    let void = "/image/raw has file capabilities (NET_RAW), which have no effect under no_new_privs";
     let ended = service("raw", "");
     said(&ended, &format!("`web`: {void}; it has only what app has; write `capabilities = [\"NET_RAW\"]`"));
-    unsaid(&service("raw", "capabilities = [\"NET_RAW\"]"), "void under");
-    unsaid(&service("raw", "no_new_privileges = false"), "void under");
+    unsaid(&service("raw", "capabilities = [\"NET_RAW\"]"), "no effect under");
+    unsaid(&service("raw", "no_new_privileges = false"), "no effect under");
     let ended = service("setuid", "");
-    said(&ended, "`web`: /image/setuid is setuid (user 0), which is void under no_new_privs");
+    said(&ended, "`web`: /image/setuid is setuid (user 0), which has no effect under no_new_privs");
     said(&ended, "write `no_new_privileges = false` into the service's file");
-    unsaid(&service("setuid", "user = \"root\""), "void under");
+    unsaid(&service("setuid", "user = \"root\""), "no effect under");
     // Where anybody may bind any port, as in Docker, it needs no capability for that.
-    said(&service("binds", ""), "(NET_BIND_SERVICE), which are void under no_new_privs");
+    said(&service("binds", ""), "(NET_BIND_SERVICE), which have no effect under no_new_privs");
     let free = container().flag("--network").flag("none").service("web.toml", &shows("binds", ""));
-    unsaid(&free.run().expect(0), "void under");
+    unsaid(&free.run().expect(0), "no effect under");
 
     let ended = container().command(&["/image/raw", "/dev/null"]).run().expect(0);
     said(&ended, &format!("`main`: {void}"));
@@ -194,18 +194,18 @@ fn the_line_that_is_printed_for_rights_of_a_file_brings_them_back_with_root_and_
             };
             let before = boot("").expect(0);
             unsaid(&before, rights);
-            let line = before.lines.iter().find(|line| line.text.contains("void under")).unwrap();
+            let line = before.lines.iter().find(|line| line.text.contains("no effect under")).unwrap();
             let (_, key) = line.text.split_once("write `").unwrap();
             let (key, _) = key.split_once("` into the service's file").unwrap();
             let after = boot(key).expect(0);
-            unsaid(&after, "void under");
+            unsaid(&after, "no effect under");
             said(&after, rights);
         }
     }
     let both = as_user().no_new_privileges().volume(image.path(), "/image");
     let ended = both.service("web.toml", &shows("raw", "")).run().expect(0);
     let ways =
-        "take `no-new-privileges` out of the runtime's `security_opt`, and write `no_new_privileges = false` into";
+        "remove `no-new-privileges` from the runtime's `security_opt`, and write `no_new_privileges = false` into";
     said(&ended, ways);
 }
 
@@ -243,7 +243,7 @@ fn check_in_the_image_says_the_same() {
             .command(&asks)
             .run()
     };
-    said(&check("bad"), "cannot execute `/image/text`: it is a text whose first line does not begin with `#!`");
+    said(&check("bad"), "cannot execute `/image/text`: it is a text file whose first line does not begin with `#!`");
     said(&check("other"), &format!("cannot execute `/image/foreign`: it is built for {}", foreign_name()));
 }
 

@@ -256,7 +256,7 @@ fn a_binary_that_the_user_inside_may_not_execute_is_explained() {
     let output = command.args(["try", "--user", "1234:2345"]).arg(tree.path()).arg("--").arg("true").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let help =
-        "this user may not execute it: /usr/bin/stepdown is 0:0 0700; it is the binary that `try` was called as: ";
+        "this user cannot execute it: /usr/bin/stepdown is 0:0 0700; it is the binary that `try` was called as: ";
     assert!(said.contains("cannot execute /usr/bin/stepdown: "), "{said}");
     assert!(said.contains(help) && said.contains(&format!("`chmod a+rx {}`", closed.display())), "{said}");
 }

@@ -96,7 +96,7 @@ fn variables_that_the_app_could_have_written_do_not_reach_a_service_of_root() {
     let ended = container(&toml).run().expect(100);
     said(
         &ended,
-        "`web` runs as root, and others than root could have written its `environment_file` /config/web.env: /config is",
+        "`web` runs as root, and users other than root could have written its `environment_file` /config/web.env: /config is",
     );
     unsaid(&ended, "LD_PRELOAD");
 
@@ -193,7 +193,10 @@ fn nothing_that_runs_as_root_is_found_in_a_directory_of_the_apps_in_path() {
         .service("b.toml", &format!("{once}script = \"mkdir /run/b; id -u\"\nrequires = [\"a\"]\n"));
     let ended = prepares.run().expect(0);
     unsaid(&ended, "the app's");
-    said(&ended, "`a` and `b` have more rights than the app user: PATH is without /data/bin (others than root decide");
+    said(
+        &ended,
+        "`a` and `b` have more rights than the app user: PATH is without /data/bin (users other than root decide",
+    );
     said(&ended, "write `trust = [\"/data\"]` into /etc/stepdown.toml");
 
     // The probe, the finish script and what reloads of a service that runs as root.
@@ -264,7 +267,7 @@ fn a_program_that_the_app_can_write_does_not_run_as_root_wherever_it_lies() {
     // The main command, where it is declared for root.
     let main = app().volume(data.path(), "/data").env("PATH", PATH).container_toml("[main]\nuser = \"root\"\n");
     let ended = main.command(&["/data/bin/hook"]).run().expect(100);
-    said(&ended, "`main` runs as root, and others than root could have written its program /data/bin/hook");
+    said(&ended, "`main` runs as root, and users other than root could have written its program /data/bin/hook");
     unsaid(&ended, "the app's hook ran");
 
     // A program of root's that the app's interprets; and what the boot gives to the app before anything runs.
@@ -289,7 +292,7 @@ fn what_a_root_program_is_given_to_run_is_reported_where_the_app_can_write_it() 
     let container = |toml: &str| {
         app().volume(data.path(), "/data").service("a.toml", &format!("type = \"oneshot\"\nuser = \"root\"\n{toml}"))
     };
-    let what = "`a`: runs as root, and others than root could have written /data/bin/hook, which ";
+    let what = "`a`: runs as root, and users other than root could have written /data/bin/hook, which ";
     for (toml, tells) in [
         ("command = [\"/bin/sh\", \"/data/bin/hook\"]\n", "/bin/sh"),
         ("command = [\"env\", \"X=1\", \"/data/bin/hook\"]\n", "/usr/bin/env"),
@@ -303,7 +306,7 @@ fn what_a_root_program_is_given_to_run_is_reported_where_the_app_can_write_it() 
             &ended,
             &format!("{what}{tells} is told to run: /data is 1234:1234 0755; whoever can write /data has its"),
         );
-        said(&ended, "move it to where only root can write, such as /usr/local/bin, or take `user = \"root\"` out");
+        said(&ended, "move it to where only root can write, such as /usr/local/bin, or remove `user = \"root\"`");
         let vouched = container(toml).container_toml("trust = [\"/data\"]\n").run().expect(0);
         unsaid(&vouched, "is told to run");
     }
@@ -348,7 +351,10 @@ fn what_the_boot_gives_to_the_app_is_known_by_every_link_that_leads_there() {
     let ended = container("/links/data", "/data/tools/hook").run().expect(100);
     said(&ended, "could have written its program /data/tools/hook: `own` gives /links/data away");
     let ended = container("/data", "true").env("PATH", "/links/tools:/usr/bin:/bin").run().expect(0);
-    said(&ended, "PATH is without /links/tools (others than root decide what is found there: `own` gives /data away)");
+    said(
+        &ended,
+        "PATH is without /links/tools (users other than root decide what is found there: `own` gives /data away)",
+    );
 }
 
 #[test]
@@ -412,7 +418,7 @@ fn a_root_directory_that_somebody_unpacked_is_judged_as_the_image_that_it_stands
     assert!(all.success());
     let toml = "type = \"oneshot\"\nuser = \"root\"\ncommand = [\"/bin/sh\", \"-c\", \"echo ran\"]\n";
     let ended = app().root(top.path()).service("a.toml", toml).run();
-    unsaid(&ended, "others than root");
+    unsaid(&ended, "users other than root");
     said(&ended, "ran");
 }
 

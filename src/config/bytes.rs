@@ -20,7 +20,7 @@ pub fn text<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c str
             let good = bytes.get(..error.valid_up_to()).and_then(|good| str::from_utf8(good).ok()).unwrap_or_default();
             let byte = bytes.get(good.len()).copied().unwrap_or_default();
             let line = Lines::of(good).at(good.len());
-            report.line(line, format!("is no UTF-8 text (byte 0x{byte:02x})"), "save it as UTF-8");
+            report.line(line, format!("is not UTF-8 text (byte 0x{byte:02x})"), "save it as UTF-8");
             return None;
         }
     };
@@ -39,7 +39,7 @@ fn file<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c [u8]> {
         Content::File { bytes, .. } => too_large(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
         Content::TooLarge(size) => too_large(*size),
         Content::Dir(_) => ("is a directory".to_owned(), NOT_A_FILE.into()),
-        Content::Other(kind) => (format!("is no regular file ({kind})"), NOT_A_FILE.into()),
+        Content::Other(kind) => (format!("is not a regular file ({kind})"), NOT_A_FILE.into()),
         Content::Unreadable(why) => (format!("cannot read it: {why}"), Remedy::MakeReadable),
     };
     report.whole(what, remedy);

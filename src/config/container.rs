@@ -192,7 +192,7 @@ pub struct Own {
     pub required: bool,
     /// Whether mounts below are entered.
     pub cross_mounts: bool,
-    /// Names or paths relative to `path` that are left alone, with all below them.
+    /// Names or paths relative to `path` that are left alone, with everything below them.
     pub exclude: Vec<PathBuf>,
     /// What happens to files with more than one link.
     pub hard_links: HardLinks,

@@ -56,7 +56,7 @@ const CONTAINER_KEYS: &[KeyDoc] = &[
     key("directory", "an array of tables", "[]", r#"directory = [{ path = "/run/nginx" }]"#,
         "directories that are made at boot"),
     key("trust", "an array of absolute paths", "[]", r#"trust = ["/opt/app"]"#,
-        "places whose programs may run with more rights than the app user although others than root can write them: whoever can has those rights"),
+        "places whose programs may run with more rights than the app user although users other than root can write them: whoever can has those rights"),
     key("signals", "a table", "{}", r#"signals = { USR1 = "db" }"#,
         "signals that PID 1 passes on: `USR1 = \"db\"`, `HUP = \"main\"` (the main command), or a table"),
     key("main", "a table", "(none)", r#"main = { success_codes = [0, 143] }"#,
@@ -127,11 +127,11 @@ const OWN_KEYS: &[KeyDoc] = &[
     key("cross_mounts", "true or false", "false", "cross_mounts = true",
         "enter mounts below it"),
     key("exclude", "an array of relative paths", "[]", r#"exclude = [".snapshots"]"#,
-        "left alone, with all below"),
+        "left alone, with everything below"),
     key("hard_links", "a string", r#""same-owner""#, r#"hard_links = "refuse""#,
         "files with more than one link: `same-owner` (changed if the top's old owner has them, never root's), `refuse`, `allow`"),
     key("take_over", "true or false", "false", "take_over = true",
-        "take it although it is somebody else's and others than root can move things into its place"),
+        "take it although it is somebody else's and users other than root can move things into its place"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -147,7 +147,7 @@ const DIRECTORY_KEYS: &[KeyDoc] = &[
     key("clean", "an array of strings", "[]", r#"clean = ["*.pid"]"#,
         "names with `*` and `?`: leftovers directly below that are removed"),
     key("take_over", "true or false", "false", "take_over = true",
-        "take and clean it although it is somebody else's and others than root can move things into its place"),
+        "take and clean it although it is somebody else's and users other than root can move things into its place"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -161,7 +161,7 @@ const SIGNAL_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const MAIN_KEYS: &[KeyDoc] = &[
     key("user", "a string", r#""app""#, r#"user = "www-data""#,
-        "as whom it runs: `app` (the app user), `root`, an account's name, or `uid:gid`"),
+        "the user it runs as: `app` (the app user), `root`, an account's name, or `uid:gid`"),
     key("success_codes", "an array of integers", "[0]", "success_codes = [0, 143]",
         "exit codes that make the container end with 0, 128+n for the signal n, as tini's `-e`; 0 ends it with 1 if it is left out"),
     key("stop", "a table", "{}", r#"stop = { signal = "INT", timeout = "5s" }"#,
@@ -169,5 +169,5 @@ const MAIN_KEYS: &[KeyDoc] = &[
     key("ready", "a table", "(its program was executed)", "ready = { tcp = 8080 }",
         "what makes it ready, as a service's `ready`; not ready after `timeout`, it is stopped and the container ends with 1"),
     key("health", "a table", "(none)", "health = { tcp = 8080 }",
-        "what it is asked while it is up, as a service's `health`; `then`: `stop-container` (the default) or `report`"),
+        "how its health is checked while it is up, as a service's `health`; `then`: `stop-container` (the default) or `report`"),
 ];

@@ -88,7 +88,7 @@ fn trust(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
     let place = |field: &Field<'_>, report: &mut Report<'_>| {
         let path = paths::absolute(field, report)?;
         if path == Path::new("/") {
-            field.refuse("name the place that others than root can write", report);
+            field.refuse("name the place that users other than root can write", report);
             return None;
         }
         Some(path)

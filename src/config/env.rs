@@ -166,7 +166,7 @@ fn check_zone(env: &Env, problems: &mut Problems) {
     });
     if !fits {
         let remedy = "give a zone such as TZ=Europe/Berlin, or unset it";
-        problems.push(Problem::new(place("TZ", value), "is no time zone", remedy));
+        problems.push(Problem::new(place("TZ", value), "is not a time zone", remedy));
     }
 }
 

@@ -31,7 +31,7 @@ const ANY: &str = "";
 
 const OTHERS_FILE: &str = "in the file of the other service";
 const NOT_NEEDED: &str = "remove it: it is not needed here";
-const OF_COMPOSE: &str = "it belongs into the compose file: remove it here";
+const OF_COMPOSE: &str = "it belongs in the compose file: remove it here";
 const ALWAYS_STARTED: &str = "remove it: what lies in the tree is started at boot";
 const OWN_FILE: &str = "write a oneshot with a file of its own, and require it";
 const MADE_AT_BOOT: &str = "write `[[directory]]` into the container file /etc/stepdown.toml";

@@ -43,8 +43,8 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
     }
     for (path, names) in &found.foreign {
-        let (verb, path) = (if names.len() == 1 { "is no service" } else { "are no services" }, shown(path));
-        notices.push(format!("{path}: {} {verb} by name: passed over", names.join(", ")));
+        let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));
+        notices.push(format!("{path}: {} {verb}, by name: ignored", names.join(", ")));
     }
     let Found { mut drafts, declared, anything, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));

@@ -72,7 +72,7 @@ impl<'p> Report<'p> {
         }
         if self.more > 0 {
             let what = format!("has {} more problems than are listed", self.more);
-            all.push(Problem::new(Place::file(self.path), what, "mend these first"));
+            all.push(Problem::new(Place::file(self.path), what, "fix these first"));
         }
         all
     }

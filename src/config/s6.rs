@@ -238,7 +238,7 @@ fn links(dir: &mut ServiceDir<'_>) -> Vec<Link> {
         Some(_) => {
             dir.problem(
                 "dependencies.d",
-                "is no directory",
+                "is not a directory",
                 "make it a directory of empty files, one for each service",
             );
             return Vec::new();

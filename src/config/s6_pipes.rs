@@ -26,7 +26,7 @@ pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<Str
         }
         Some(_) => {
             let remedy = "make it a directory with an executable file `run`, or remove it";
-            dir.problem("log", "is no directory", remedy);
+            dir.problem("log", "is not a directory", remedy);
             false
         }
         None => false,

@@ -39,7 +39,7 @@ const SERVICE_KEYS: &[KeyDoc] = &[
     key("after", "an array of strings", "[]", r#"after = ["db"]"#,
         "services that start earlier if they start at all: order only"),
     key("user", "a string", r#""app""#, r#"user = "root""#,
-        "as whom it runs: `app` (the app user), `root`, an account's name, or `uid:gid`"),
+        "the user it runs as: `app` (the app user), `root`, an account's name, or `uid:gid`"),
     key("groups", "an array of names or numbers", "(the account's own)", r#"groups = ["video", 44]"#,
         "supplementary groups, instead of the account's"),
     key("capabilities", "an array of strings", "[]", r#"capabilities = ["NET_BIND_SERVICE"]"#,
@@ -85,11 +85,11 @@ const SERVICE_KEYS: &[KeyDoc] = &[
     key("stop_command", "an array of strings", "(none)", r#"stop_command = ["/usr/bin/unmount-it"]"#,
         "what undoes a oneshot that is done, at the stop"),
     key("health", "a table", "(none)", r#"health = { http = "http://127.0.0.1/ping" }"#,
-        "what it is asked while it is up"),
+        "how its health is checked while it is up"),
     key("reload", "a table", "(none)", r#"reload = { signal = "HUP" }"#,
         "how it re-reads its configuration"),
     key("pipe_to", "a string", "(none)", r#"pipe_to = "db""#,
-        "the longrun whose standard input its standard output is; that one starts first and stops last"),
+        "the longrun that reads its standard output; that one starts first and stops last"),
     key("log", "a table", "{}", r#"log = { format = "json" }"#,
         "how its lines are written, where it is not as the container says"),
     later("harden", "a sandbox of named strength", "leave it out for now"),
@@ -98,7 +98,7 @@ const SERVICE_KEYS: &[KeyDoc] = &[
 #[rustfmt::skip] // a table: one key in two lines
 const RESTART_KEYS: &[KeyDoc] = &[
     key("policy", "a string", r#""always""#, r#"policy = "on-failure""#,
-        "`always`, `on-failure` (an exit code that is no success, or a signal), `never`"),
+        "`always`, `on-failure` (an exit code that does not count as success, or a signal), `never`"),
     key("delay", "a duration", r#""1s""#, r#"delay = "2s""#,
         "the first pause; after a run of 60s or more there is none"),
     key("max_delay", "a duration", r#""30s""#, r#"max_delay = "1m""#,
@@ -122,16 +122,16 @@ const READY_KEYS: &[KeyDoc] = &[
     key("watchdog", "a duration", "(none)", "notify = true\nwatchdog = \"30s\"",
         "with `notify`: it says at least this often that it is alive (WATCHDOG=1), or is taken for hung and restarted"),
     key("interval", "a duration", r#""500ms""#, r#"interval = "1s""#,
-        "the longest pause between two looks; the first ones come faster"),
+        "the longest pause between two checks; the first ones come faster"),
 ];
 
 #[rustfmt::skip] // a table: one key in two lines
 const HEALTH_KEYS: &[KeyDoc] = &[
     TCP, HTTP, PATH, SOCKET, COMMAND, STATUS,
     key("interval", "a duration", r#""30s""#, r#"interval = "10s""#,
-        "from one look to the next"),
+        "from one check to the next"),
     key("timeout", "a duration", r#""5s""#, r#"timeout = "2s""#,
-        "a look that takes longer has failed"),
+        "a check that takes longer has failed"),
     key("failures", "a positive integer", "3", "failures = 5",
         "consecutive failures before action is taken"),
     key("successes", "a positive integer", "1", "successes = 2",
@@ -152,7 +152,7 @@ const HTTP: KeyDoc = key(
     "a URL",
     "(one of these is required)",
     r#"http = "http://127.0.0.1/ping""#,
-    "a URL that answers well; with `socket` it is sent over that",
+    "a URL that answers with success; with `socket` it is asked over that",
 );
 const PATH: KeyDoc =
     key("path", "an absolute path", "(one of these is required)", r#"path = "/run/web.pid""#, "a path that exists");
@@ -175,7 +175,7 @@ const STATUS: KeyDoc = key(
     "an integer or a range",
     r#""200-399""#,
     r#"status = "200-299""#,
-    "with `http`: the answers that are well",
+    "with `http`: the answers that count as success",
 );
 
 #[rustfmt::skip] // a table: one key in two lines
@@ -231,7 +231,7 @@ const LOG_KEYS: &[KeyDoc] = &[
     key("max_size", "a size", r#""10M""#, r#"max_size = "1M""#,
         "`current` is renamed before it grows beyond this"),
     key("keep", "an integer from 0 to 10000", "10", "keep = 3",
-        "so many older files are kept"),
+        "how many older files are kept"),
     key("max_age", "a duration", "(none)", r#"max_age = "7d""#,
         "older files are removed at this age"),
     key("compress", "true or false", "false", "compress = true",

@@ -65,7 +65,11 @@ fn rule(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal
 
 fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
     let Some(signal) = Signal::parse(name) else {
-        report.line(field.line(), format!("{} is no signal", field.name()), "write a name such as USR1, in upper case");
+        report.line(
+            field.line(),
+            format!("{} is not a signal", field.name()),
+            "write a name such as USR1, in upper case",
+        );
         return None;
     };
     if let Some((_, why)) = OURS.iter().find(|(ours, _)| Signal::parse(ours) == Some(signal)) {

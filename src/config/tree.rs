@@ -22,7 +22,7 @@ use crate::text::shown;
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
 const MOST_ENTRIES: usize = 10_000;
-/// When so many problems are found, the rest of the files is not read: nobody mends a thousand at a time.
+/// When so many problems are found, the rest of the files is not read: nobody fixes a thousand at a time.
 const ENOUGH: usize = 1000;
 
 const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service.toml or run";
@@ -78,7 +78,7 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
         found.anything = true;
         if problems.len() >= ENOUGH {
             let what = format!("too many problems: after {position} entries the rest was not read");
-            problems.push(Problem::new(Place::file(&tree.path), what, "mend those first"));
+            problems.push(Problem::new(Place::file(&tree.path), what, "fix those first"));
             return;
         }
         entry(tree, name, content, found, problems);
@@ -121,7 +121,7 @@ fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, pr
             Content::Other(kind) => format!(" ({kind})"),
             Content::File { .. } | Content::Dir(_) | Content::TooLarge(_) => String::new(),
         };
-        let what = format!("{} is no service{why}", quoted_os(entry));
+        let what = format!("{} is not a service{why}", quoted_os(entry));
         problems.push(Problem::new(Place::file(&tree.path), what, remedy));
         return;
     };

@@ -137,7 +137,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
     if facts.uid != Uid::ROOT {
         if config.container.without_root == Without::Refuse {
             let cause = "`without_root = \"refuse\"` in the container file".to_owned();
-            let help = "start the container as root: without `user:` and `--user`; or take `without_root` out";
+            let help = "start the container as root: without `user:` and `--user`; or remove `without_root`";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
         }
         let identity = identity::as_is(&config.container, facts, notes);
@@ -159,7 +159,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
                     let fix = trouble
                         .fix
                         .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
-                        .or(Fix::words("accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"));
+                        .or(Fix::words("accept running as a powerless root: `STEPDOWN_WITHOUT_DROP=run`"));
                     let what = format!("cannot step down to {who}");
                     notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
                 }
@@ -173,7 +173,7 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
 /// Why this root cannot become that user, what follows where that is accepted, and what to paste. The app user being root
 /// itself needs no more than we are.
 fn hindrance(target: &Identity, facts: &Facts) -> Option<Trouble> {
-    let accepted = "everything runs on as a root without power";
+    let accepted = "everything keeps running as a powerless root";
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
         needs = switch::needed();
@@ -203,7 +203,7 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
     remarks::on_the_machine(facts, notes);
     remarks::on_scripts(config, facts, notes);
     if let Some(zone) = &facts.unknown_zone {
-        let cause = format!("TZ={} names no zone of this image", shown_value(zone));
+        let cause = format!("TZ={} is not a time zone of this image", shown_value(zone));
         let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or correct TZ");
         notes.degraded(Area::TimeZone, "TZ", trouble);
     }

@@ -99,7 +99,7 @@ pub struct Facts {
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
     /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
-    /// What `TZ` says, if that names no zone of this image.
+    /// What `TZ` says, if that is not a time zone of this image.
     pub unknown_zone: Option<OsString>,
 }
 
@@ -236,7 +236,7 @@ pub enum PathFact {
         /// On a mount that is read-only.
         read_only: bool,
     },
-    /// Something in between is no directory, or may not be searched.
+    /// Something in between is not a directory, or may not be searched.
     Unknown(Access),
 }
 

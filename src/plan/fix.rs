@@ -289,7 +289,7 @@ impl fmt::Display for FixOption {
             }
             Self::Writable(Writable { path, .. }) => {
                 let path = words::path(path);
-                write!(to, "make {path} writable: take `:ro` off if it is mounted so, else mount a volume there")
+                write!(to, "make {path} writable: remove `:ro` if it is mounted so, else mount a volume there")
             }
             Self::Host { command, .. } => write!(to, "on the host: `{command}`"),
             Self::Words(text) => to.write_str(text),

@@ -83,15 +83,15 @@ impl Executor<'_> {
         let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
         let lost = without_free_ports(executable.capabilities.minus(given), self.facts);
         if !lost.is_empty() {
-            let what = format!("{file} has file capabilities ({lost}), which are void under no_new_privs");
+            let what = format!("{file} has file capabilities ({lost}), which have no effect under no_new_privs");
             self.say(subject, what, Some(lost), notes);
         }
         let other_user = executable.setuid.filter(|uid| *uid != self.runs.uid);
         let member = |gid: &Gid| *gid == self.runs.gid || self.runs.groups.iter().flatten().any(|it| it == gid);
         let other_group = executable.setgid.filter(|gid| !member(gid));
         let what = match (other_user, other_group) {
-            (Some(uid), _) => format!("{file} is setuid (user {uid}), which is void under no_new_privs"),
-            (None, Some(gid)) => format!("{file} is setgid (group {gid}), which is void under no_new_privs"),
+            (Some(uid), _) => format!("{file} is setuid (user {uid}), which has no effect under no_new_privs"),
+            (None, Some(gid)) => format!("{file} is setgid (group {gid}), which has no effect under no_new_privs"),
             (None, None) => return,
         };
         self.say(subject, what, None, notes);
@@ -120,7 +120,7 @@ impl Executor<'_> {
                 (self.granting(lost.minus(facts.permitted)), format!("`capabilities = [{}]`", list.join(", ")))
             }
             None => {
-                let forbidden = "take `no-new-privileges` out of the runtime's `security_opt`";
+                let forbidden = "remove `no-new-privileges` from the runtime's `security_opt`";
                 (facts.no_new_privs.then(|| forbidden.to_owned()), "`no_new_privileges = false`".to_owned())
             }
         };

@@ -31,7 +31,7 @@ pub(super) fn of_app(app: &App, gid: Gid, facts: &Facts, notes: &mut Notes) -> V
     let members = group::memberships(file, app.user.as_str());
     if members.contains(&Gid::ROOT) && !asked_zero {
         notes.notice(format!(
-            "{} is a member of group 0 in /etc/group and does not join it; write `groups = [0]` under [app] if it shall",
+            "{} is a member of group 0 in /etc/group and does not join it; write `groups = [0]` under [app] if it should",
             app.user
         ));
     }
@@ -110,7 +110,7 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
 fn is_mapped(gid: Gid, facts: &Facts, notes: &mut Notes) -> bool {
     let mapped = facts.gid_map.outside(gid.0).is_some();
     if !mapped {
-        let fix = "map it (/etc/subgid), or take it out of the groups";
+        let fix = "map it (/etc/subgid), or remove it from the groups";
         let lost = "what is open to this group alone stays closed";
         let trouble =
             Trouble { why: CauseKind::NotMapped, ..Trouble::new("it is not mapped in this user namespace", lost, fix) };

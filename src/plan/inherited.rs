@@ -254,7 +254,7 @@ impl<'a> Judge<'a> {
         if service.clear_environment { &search.default } else { &search.container }
     }
 
-    /// Returns why others than root decide what is found in a directory of PATH.
+    /// Returns why users other than root decide what is found in a directory of PATH.
     fn closed(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<Closed<'a>> {
         // `/proc/self/cwd` is absolute in its letters only.
         if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
@@ -294,7 +294,7 @@ impl Closed<'_> {
                     "if whoever can write there may have the same, write `trust = [\"{place}\"]` into \
                      /etc/stepdown.toml"
                 );
-                (format!("{directory} (others than root decide what is found there: {stranger})"), help)
+                (format!("{directory} (users other than root decide what is found there: {stranger})"), help)
             }
         }
     }

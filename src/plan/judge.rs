@@ -1,4 +1,4 @@
-//! [`Judge`]: what others than root could have written of what services with more rights than the app user are made of, and
+//! [`Judge`]: what users other than root could have written of what services with more rights than the app user are made of, and
 //! have executed. Must not know how anybody finds out who wrote what.
 
 use std::collections::BTreeSet;
@@ -76,22 +76,24 @@ impl<'a> Judge<'a> {
                 && let Some(stranger) = self.stranger(path, self.root_alone())
                 && told.insert(stranger.path.clone())
             {
-                let what = format!("`{name}` {why}, and others than root could have written it: {stranger}");
+                let what = format!("`{name}` {why}, and users other than root could have written it: {stranger}");
                 let tree = path.parent().unwrap_or(path);
-                let help = mend(stranger, tree, "/etc/services.d");
-                notes.problem(&service.at, what, format!("{help}, or take {without} out"));
+                let help = advice(stranger, tree, "/etc/services.d");
+                notes.problem(&service.at, what, format!("{help}, or remove {without}"));
             }
             for executed in self.executed(service, runs) {
                 let Some(stranger) = self.stranger_of(&executed.path, service, runs) else { continue };
                 let help = help(stranger, &executed.path, name, without);
                 match executed.is_told {
                     false if told.insert(stranger.path().to_owned()) => {
-                        let what =
-                            format!("`{name}` {why}, and others than root could have written {executed}: {stranger}");
+                        let what = format!(
+                            "`{name}` {why}, and users other than root could have written {executed}: {stranger}"
+                        );
                         notes.problem(&service.at, what, help);
                     }
                     true if warned.insert(stranger.path().to_owned()) => {
-                        let cause = format!("{why}, and others than root could have written {executed}: {stranger}");
+                        let cause =
+                            format!("{why}, and users other than root could have written {executed}: {stranger}");
                         let place = words::path(stranger.path());
                         let consequence = format!("whoever can write {place} has its rights");
                         let trouble = Trouble::new(cause, consequence, help);
@@ -114,11 +116,11 @@ impl<'a> Judge<'a> {
                 && told.insert(stranger.path.clone())
             {
                 let what = format!(
-                    "`{name}` {why}, and others than root could have written its `environment_file` {}: {stranger}",
+                    "`{name}` {why}, and users other than root could have written its `environment_file` {}: {stranger}",
                     words::path(file)
                 );
-                let help = mend(stranger, file, "/etc");
-                notes.problem(&service.at, what, format!("{help}, or take {without} out"));
+                let help = advice(stranger, file, "/etc");
+                notes.problem(&service.at, what, format!("{help}, or remove {without}"));
             }
         }
         self.check_container(notes);
@@ -131,9 +133,10 @@ impl<'a> Judge<'a> {
             return;
         }
         if let Some(stranger) = self.stranger(path, self.root_alone()) {
-            let what = format!("root does what `{key}` says, and others than root could have written it: {stranger}");
-            let help = mend(stranger, path, "/etc");
-            notes.problem(&Place::file(path), what, format!("{help}, or take `{key}` out"));
+            let what =
+                format!("root does what `{key}` says, and users other than root could have written it: {stranger}");
+            let help = advice(stranger, path, "/etc");
+            notes.problem(&Place::file(path), what, format!("{help}, or remove `{key}`"));
         }
     }
 
@@ -249,7 +252,7 @@ impl<'a> Judge<'a> {
         } else if runs.uid != self.identity.uid {
             more(format!("runs as {} ({}:{})", runs.user, runs.uid, runs.gid), "`user`")
         } else if let Some(gid) = groups.find(|gid| !self.identity.groups.contains(gid)) {
-            more(format!("has group {gid}, which the app user has not"), "`groups` or `user`")
+            more(format!("has group {gid}, which the app user does not have"), "`groups` or `user`")
         } else if !service.capabilities.is_empty() {
             more(format!("is given {}", service.capabilities), "`capabilities`")
         } else if !service.no_new_privileges {
@@ -320,18 +323,18 @@ impl fmt::Display for Executed {
 /// Returns what helps against a stranger who could have written what a service executes.
 fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
     let help = match stranger {
-        ForeignWriter::Found(found) => mend(found, executed, "/usr/local/bin"),
+        ForeignWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
         ForeignWriter::Given { .. } => "move it to where only root can write, such as /usr/local/bin".to_owned(),
     };
     let place = words::path(stranger.path());
     format!(
-        "{help}, or take {without} out; if whoever can write {place} may have what `{name}` has, write \
+        "{help}, or remove {without}; if whoever can write {place} may have what `{name}` has, write \
          `trust = [\"{place}\"]` into /etc/stepdown.toml"
     )
 }
 
 /// Returns what helps: of a directory above, which may well be the app's for good, that it is no place for this.
-fn mend(found: &FileOwner, within: &Path, place: &str) -> String {
+fn advice(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
         let path = words::path(&found.path);
         format!("`COPY --chown=0:0` in the Dockerfile, or `chown 0:0 {path} && chmod go-w {path}`")

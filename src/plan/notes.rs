@@ -114,7 +114,7 @@ impl Notes {
 }
 
 impl Noted {
-    /// Returns `value` if nothing stands in the way. Wrong input comes before refusals: it has to be mended on any machine.
+    /// Returns `value` if nothing stands in the way. Wrong input comes before refusals: it has to be fixed on any machine.
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {
             (false, _) => Err(Error::Wrong(self.problems)),

@@ -15,7 +15,7 @@ pub enum Obstacle {
     Missing,
     /// A link that leads nowhere.
     DanglingLink(PathBuf),
-    /// Something on the way is no directory.
+    /// Something on the way is not a directory.
     NotADirectory(PathBuf),
     /// A directory on the way may not be searched by this user.
     ClosedDirectory(FilePermissions),
@@ -125,7 +125,7 @@ impl Obstacle {
                 Some((what, "write the path of a program that is in the image".to_owned()))
             }
             Self::ClosedDirectory(seen) => {
-                let what = format!("this user may not search a directory on the way: {seen}");
+                let what = format!("this user cannot search a directory on the way: {seen}");
                 let place = words::path(&seen.path);
                 // Not to open it: whoever closed /root or a home meant to.
                 Some((
@@ -137,7 +137,7 @@ impl Obstacle {
             Self::NoFile => text("it is not a regular file", "name the program".to_owned()),
             Self::NoExecuteBit(_) => text("it has no execute bit", format!("`RUN chmod +x {path}` in the Dockerfile")),
             Self::NotForThisUser(seen) => {
-                let what = format!("this user may not execute it: {seen}");
+                let what = format!("this user cannot execute it: {seen}");
                 Some((what, format!("`RUN chmod a+rx {path}` in the Dockerfile, or another `user`")))
             }
             Self::NoExecMount => text(
@@ -149,7 +149,7 @@ impl Obstacle {
                 let help = format!(
                     "write `#!/bin/sh` as its first line, or name the shell: `command = [\"/bin/sh\", \"{path}\"]`"
                 );
-                text("it is a text whose first line does not begin with `#!`", help)
+                text("it is a text file whose first line does not begin with `#!`", help)
             }
             Self::EmptyShebang => {
                 text("no program follows the `#!` of its first line", "write `#!/bin/sh` there".to_owned())
@@ -159,7 +159,7 @@ impl Obstacle {
                 Some((what, format!("build or pull the image for this one: `--platform linux/{here}`")))
             }
             Self::UnknownFormat => text(
-                "it is in no format that this kernel executes, or damaged",
+                "its format is not one that this kernel executes, or it is damaged",
                 "copy it again, or name the program that reads it".to_owned(),
             ),
             Self::Needs { path: needed, why } => needs(needed, why),
@@ -169,7 +169,7 @@ impl Obstacle {
                      granted {missing}"
                 );
                 let help =
-                    format!("{}; or take them from the file: `RUN setcap -r {path}`", Fix::capabilities(*missing));
+                    format!("{}; or remove them from the file: `RUN setcap -r {path}`", Fix::capabilities(*missing));
                 Some((what, help))
             }
             Self::TooLong { longest, length, all } => {
@@ -179,9 +179,7 @@ impl Obstacle {
                 );
                 Some((what, "put what is long into a file".to_owned()))
             }
-            Self::Busy => {
-                text("somebody writes it at this moment", "write it under another name and rename it".to_owned())
-            }
+            Self::Busy => text("another process is writing it", "write it under another name and rename it".to_owned()),
             Self::Loop => {
                 text("too many links, or interpreters of interpreters, lead to it", "name the program".to_owned())
             }
@@ -191,7 +189,7 @@ impl Obstacle {
                 "raise `limits.nproc` or `--pids-limit`, or find out who starts that many".to_owned(),
             ),
             Self::TooManyFiles => {
-                text("no descriptor is left", "raise `limits.nofile` or `--ulimit nofile=`".to_owned())
+                text("no file descriptor is left", "raise `limits.nofile` or `--ulimit nofile=`".to_owned())
             }
             Self::OutOfMemory => text("no memory is left", "raise `--memory`".to_owned()),
             Self::ReadError => text("it cannot be read from its disk", "look at the host's kernel log".to_owned()),
@@ -202,7 +200,7 @@ impl Obstacle {
                         "owner, mode and mount allow it: a security module{who} or the runtime's seccomp profile does not"
                     ),
                     "look at the host's audit log; `--security-opt label=disable`, `apparmor=unconfined` or \
-                     `seccomp=unconfined` tells which"
+                     `seccomp=unconfined` shows which"
                         .to_owned(),
                 ))
             }

@@ -58,8 +58,8 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
     if case.standing == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
         stays.push("the app user itself is uid 0".to_owned());
         if case.config.container.drop == DropPolicy::App {
-            let remedy = "choose another uid, or take `drop = \"app\"` out";
-            notes.problem(app_place(case), "uid 0 cannot be had with `drop = \"app\"`", remedy);
+            let remedy = "choose another uid, or remove `drop = \"app\"`";
+            notes.problem(app_place(case), "uid 0 is not possible with `drop = \"app\"`", remedy);
         }
     }
     let all = case.config.services.iter().chain(case.main);
@@ -123,7 +123,7 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
             "`no_new_privileges = false` has no effect: the runtime has set it",
             "no setuid program (sudo, cron) gains anything",
             Fix::words(
-                "take `no-new-privileges` out of `security_opt`; kubernetes: `securityContext: { \
+                "remove `no-new-privileges` from `security_opt`; kubernetes: `securityContext: { \
                  allowPrivilegeEscalation: true }`",
             ),
         )
@@ -143,7 +143,7 @@ fn insist(service: &Service, demand: &Demand, notes: &mut Notes) {
         Demand::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
     };
     for reason in reasons {
-        let remedy = "take it out, or write `drop = \"auto\"` in the container file";
+        let remedy = "remove it, or write `drop = \"auto\"` in the container file";
         notes.problem(&service.at, format!("{reason}, and `drop = \"app\"` keeps nothing"), remedy);
     }
 }

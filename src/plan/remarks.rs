@@ -29,7 +29,7 @@ pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
         let names: Vec<_> = closed.iter().map(|(fd, _)| words::stream(*fd)).collect();
         let verb = if names.len() == 1 { "was" } else { "were" };
         let lost = if names == ["stdin"] { "" } else { ", and what is written there is lost" };
-        notes.notice(format!("{} {verb} closed when the container began{lost}", names.join(" and ")));
+        notes.notice(format!("{} {verb} closed when the container started{lost}", names.join(" and ")));
     }
     if !facts.cwd_is_there {
         notes.notice("the working directory is gone: the main command starts in /");
@@ -57,12 +57,12 @@ fn loose_accounts(facts: &Facts, notes: &mut Notes) {
     }
 }
 
-/// A read-only or foreign `/run` is an everyday matter, and the next place serves; one that is no directory is a mistake.
+/// A read-only or foreign `/run` is an everyday matter, and the next place serves; one that is not a directory is a mistake.
 fn unusual_run(facts: &Facts, notes: &mut Notes) {
     let Some((path, why)) = facts.runtime.first() else { return };
     let what = match why {
         Access::Missing => "is missing",
-        Access::Unfit => "is no directory, or holds something of somebody else",
+        Access::Unfit => "is not a directory, or holds something that belongs to somebody else",
         Access::Yes | Access::ReadOnly | Access::Denied => return,
     };
     if let (Some(place), Some((other, _))) =

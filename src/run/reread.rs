@@ -158,7 +158,7 @@ impl BootContext {
 fn is_strangers(path: PathBuf) -> Error {
     wrong(Problem::new(
         Place::file(path),
-        "others than root can write it, and PID 1 keeps privilege: it is not read again",
+        "users other than root can write it, and PID 1 keeps privilege: it is not read again",
         format!("make it root's alone (chown root, chmod go-w), or {RESTART}"),
     ))
 }

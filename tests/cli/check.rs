@@ -151,7 +151,7 @@ fn whoever_owns_a_tree_that_lies_elsewhere_is_nobodys_fault() {
     }
     for verb in ["check", "plan"] {
         let said = here.run(&[verb]);
-        assert!(said.code == 0 && !said.out.contains("others than root"), "{verb}: {said:?}");
+        assert!(said.code == 0 && !said.out.contains("users other than root"), "{verb}: {said:?}");
     }
 }
 
@@ -161,8 +161,8 @@ fn what_only_root_can_read_makes_reload_impossible_and_is_noted() {
     let file = here.path().join("services.d/web.toml");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let said = here.run(&["check"]);
-    let note = "note: services.d/web.toml can be read by root only, which PID 1 will not be any more: it makes `reload` \
-        impossible; chmod a+rX services.d/web.toml\n";
+    let note = "note: only root can read services.d/web.toml, and PID 1 will no longer be root: `reload` will not work; `chmod \
+        a+rX services.d/web.toml`\n";
     assert!(said.code == 0 && said.out.ends_with(note), "{}", said.out);
 }
 

@@ -70,7 +70,7 @@ fn what_somebody_else_has_left_below_is_found() {
     let asked = answer(WELL, data.path()).replace(r#""uid":0,"gid":0"#, r#""uid":1234,"gid":1234"#);
     let (said, _) = Answering::with(asked).run(&["doctor"]);
     assert_eq!(said.code, 2, "{}", said.out);
-    assert!(said.out.contains("/sub, below it, may not be used: owner and mode"), "{}", said.out);
+    assert!(said.out.contains("/sub, below it, cannot be used: owner and mode"), "{}", said.out);
 }
 
 #[test]

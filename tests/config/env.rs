@@ -138,7 +138,7 @@ fn a_time_zone_stays_within_the_zone_files() {
     ] {
         main_only()
             .env("TZ", zone)
-            .says(&[&format!("TZ={shown}: is no time zone; give a zone such as TZ=Europe/Berlin, or unset it")]);
+            .says(&[&format!("TZ={shown}: is not a time zone; give a zone such as TZ=Europe/Berlin, or unset it")]);
     }
 }
 

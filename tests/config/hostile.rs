@@ -48,7 +48,7 @@ fn of_a_thousand_mistakes_in_a_file_a_hundred_are_reported() {
     let text: String = (0..1000).map(|number| format!("key{number} = 1\n")).collect();
     let said = given().toml("web", &format!("{PLAIN}{text}")).problems();
     assert_eq!(said.len(), 101);
-    assert_eq!(said[0], "/etc/services.d/web.toml: has 900 more problems than are listed; mend these first");
+    assert_eq!(said[0], "/etc/services.d/web.toml: has 900 more problems than are listed; fix these first");
 }
 
 /// Never panics, what is no `Config` has a reason, and whatever is said is one printable line.

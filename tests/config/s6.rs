@@ -125,7 +125,7 @@ fn programs_must_be_executable() {
     says(dir([("run", dir([]))]), &["W/run: is a directory; put a regular file there, or remove it"]);
     says(
         dir([("run", Content::Other("dangling link"))]),
-        &["W/run: is no regular file (dangling link); put a regular file there, or remove it"],
+        &["W/run: is not a regular file (dangling link); put a regular file there, or remove it"],
     );
     web(dir([("run", Content::TooLarge(9_000_000))])).config();
     web(dir([("run", program(b"\x7fELF\xff\0"))])).config();
@@ -151,7 +151,7 @@ fn numbers_are_numbers_within_their_range() {
     );
     says(
         longrun([("timeout-kill", file(b"\xff"))]),
-        &["W/timeout-kill:1: is no UTF-8 text (byte 0xff); save it as UTF-8"],
+        &["W/timeout-kill:1: is not UTF-8 text (byte 0xff); save it as UTF-8"],
     );
     says(
         longrun([("down-signal", file("FOO"))]),
@@ -250,7 +250,7 @@ fn a_log_directory_is_a_service_that_reads_what_the_other_writes() {
 
     says(
         longrun([("log", file(""))]),
-        &["W/log: is no directory; make it a directory with an executable file `run`, or remove it"],
+        &["W/log: is not a directory; make it a directory with an executable file `run`, or remove it"],
     );
     says(longrun([("log", dir([]))]), &["W/log: is a longrun and has no `run`; write an executable file `run` there"]);
     given().entry("web", longrun([("log", longrun([]))])).toml("web-log", PLAIN).says(&[

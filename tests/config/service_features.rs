@@ -229,7 +229,7 @@ fn a_signal_that_cannot_be_passed_on_is_reported() {
             .says(&[&format!("/etc/stepdown.toml:2: `signals.{name}` cannot be passed on: {why}; {other}")]);
     }
     for (text, expected) in [
-        ("usr1 = \"web\"", "`signals.usr1` is no signal; write a name such as USR1, in upper case"),
+        ("usr1 = \"web\"", "`signals.usr1` is not a signal; write a name such as USR1, in upper case"),
         (
             "USR1 = 5",
             "`signals.USR1` expects a service's name or a table, found an integer; write for example \

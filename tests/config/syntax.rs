@@ -55,7 +55,7 @@ fn syntax_errors_of_other_kinds_are_reported_with_their_line() {
             text,
         ),
         ("script = 'echo", "invalid TOML: a string in `'` is not closed on its line, or has a control character", text),
-        (r#"directory = "C:\dir""#, r"invalid TOML: a string has a `\` that begins no escape", escape),
+        (r#"directory = "C:\dir""#, r"invalid TOML: a string has a `\` that does not begin an escape", escape),
         ("[stop", "invalid TOML: a `[table]` line is not closed", "close it with `]`"),
         ("[[stop", "invalid TOML: a `[[table]]` line is not closed", "close it with `]]`"),
         ("stop = { signal = \"TERM\"", "invalid TOML: a table in `{ }` is not closed", "close it with `}`"),
@@ -105,8 +105,8 @@ fn a_file_that_is_not_text_is_reported_as_that() {
             file(b"\xef\xbb\xbfcommand = [\"a\"]"),
             format!("{at}:1: begins with a byte order mark; save it as UTF-8 without one"),
         ),
-        (file(b"nice = 1\nuser = \"\xff\""), format!("{at}:2: is no UTF-8 text (byte 0xff); save it as UTF-8")),
-        (file(b"\xff\xfec\0o\0"), format!("{at}:1: is no UTF-8 text (byte 0xff); save it as UTF-8")),
+        (file(b"nice = 1\nuser = \"\xff\""), format!("{at}:2: is not UTF-8 text (byte 0xff); save it as UTF-8")),
+        (file(b"\xff\xfec\0o\0"), format!("{at}:1: is not UTF-8 text (byte 0xff); save it as UTF-8")),
         (file(b"nice = 1\n\0"), format!("{at}:2: contains a NUL byte; save it as plain text")),
         (file(vec![b'#'; MAX_FILE + 1]), format!("{at}: is 262145 bytes long; keep it within 262144 bytes")),
         (Content::TooLarge(1 << 30), format!("{at}: is 1073741824 bytes long; keep it within 262144 bytes")),
@@ -116,7 +116,7 @@ fn a_file_that_is_not_text_is_reported_as_that() {
                 "{at}: cannot read it: Permission denied (EACCES); make it readable for the user that starts the container"
             ),
         ),
-        (Content::Other("FIFO"), format!("{at}: is no regular file (FIFO); put a regular file there, or remove it")),
+        (Content::Other("FIFO"), format!("{at}: is not a regular file (FIFO); put a regular file there, or remove it")),
     ] {
         given().entry("web.toml", content).says(&[&expected]);
     }

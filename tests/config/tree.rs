@@ -59,11 +59,11 @@ fn what_other_programs_leave_in_a_tree_is_passed_over_with_one_notice() {
         .entry("web.toml.rpmsave", file(PLAIN))
         .config();
     assert_eq!(config.services.len(), 1);
-    let said: Vec<_> = config.notices.iter().filter(|notice| notice.contains("passed over")).collect();
+    let said: Vec<_> = config.notices.iter().filter(|notice| notice.contains("ignored")).collect();
     assert_eq!(
         said,
         [
-            r##"/etc/services.d: "#web.toml#", "@eaDir", "README.md", "__pycache__", "lost+found", "web.toml.orig", "web.toml.rpmsave", "web.toml~" are no services by name: passed over"##
+            r##"/etc/services.d: "#web.toml#", "@eaDir", "README.md", "__pycache__", "lost+found", "web.toml.orig", "web.toml.rpmsave", "web.toml~" are not services, by name: ignored"##
         ]
     );
 }
@@ -78,13 +78,13 @@ fn what_is_no_service_is_named_rather_than_ignored() {
         .entry("locked", Content::Unreadable("Permission denied (EACCES)".to_owned()))
         .entry("empty", dir([]))
         .says(&[
-            &format!("/etc/services.d: \"READY\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"READY\" is not a service; remove it, or begin its name with a dot; {EXPECTED}"),
             &format!(
-                "/etc/services.d: \"locked\" is no service (cannot read it: Permission denied (EACCES)); \
+                "/etc/services.d: \"locked\" is not a service (cannot read it: Permission denied (EACCES)); \
                  remove it, or begin its name with a dot; {EXPECTED}"
             ),
-            &format!("/etc/services.d: \"run\" is no service; remove it, or begin its name with a dot; {EXPECTED}"),
-            &format!("/etc/services.d: \"sock\" is no service (socket); remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"run\" is not a service; remove it, or begin its name with a dot; {EXPECTED}"),
+            &format!("/etc/services.d: \"sock\" is not a service (socket); remove it, or begin its name with a dot; {EXPECTED}"),
             "/etc/services.d/empty: holds neither `service.toml` nor `run`; put one of them there, or remove the directory",
         ]);
 }
@@ -109,9 +109,9 @@ fn names_that_cannot_be_one_are_quoted_and_escaped() {
     given()
         .toml("stepdown", PLAIN)
         .says(&["/etc/services.d: \"stepdown\" cannot be a service's name; that is ours; choose another"]);
-    given()
-        .entry(OsString::from_vec(b"we\xffb.toml".to_vec()), file(PLAIN))
-        .says(&[&format!("/etc/services.d: \"we\\xffb.toml\" is no service; rename it in plain letters; {EXPECTED}")]);
+    given().entry(OsString::from_vec(b"we\xffb.toml".to_vec()), file(PLAIN)).says(&[&format!(
+        "/etc/services.d: \"we\\xffb.toml\" is not a service; rename it in plain letters; {EXPECTED}"
+    )]);
 }
 
 #[test]
@@ -141,6 +141,6 @@ fn after_a_thousand_problems_the_rest_is_not_read() {
     assert_eq!(said.len(), 1001);
     assert_eq!(
         said[0],
-        "/etc/services.d: too many problems: after 1000 entries the rest was not read; mend those first"
+        "/etc/services.d: too many problems: after 1000 entries the rest was not read; fix those first"
     );
 }

@@ -103,7 +103,7 @@ fn a_read_only_root_and_a_read_only_volume_are_degraded() {
     let (run, _tree) = owning(&docker, OWN);
     let ended = fresh(run.with(&mount).env("PUID", "1234"));
     ended.expect_code(1);
-    ended.expect_words(&["/etc is read-only", "/data is mounted read-only", "take `:ro` off", "it works, "]);
+    ended.expect_words(&["/etc is read-only", "/data is mounted read-only", "remove `:ro`", "it works, "]);
 }
 
 #[test]

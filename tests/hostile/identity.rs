@@ -72,7 +72,7 @@ fn a_file_that_is_the_hosts_or_a_link_or_has_two_names_is_not_appended_to() {
             "chmod 0666 etc/passwd; ln etc/passwd hosts",
             "cannot append to /etc/passwd: it has more than one link",
         ),
-        ("not writable", ":", "skipped /etc/passwd: 4242:7 may not write /etc; "),
+        ("not writable", ":", "skipped /etc/passwd: 4242:7 cannot write /etc; "),
     ];
     for (name, broken, told) in cases {
         let container = BareContainer::new().broken(broken).user(4242, 7, "").command(&[
@@ -209,9 +209,9 @@ fn the_account_that_answers_for_a_taken_uid_is_reported() {
     let taken = "echo other:x:1234:2345::/:/bin/sh >> etc/passwd";
     let asks = ["/bin/sh", "-c", "echo answers $(id -un)"];
     let container = || BareContainer::new().app().size("size=400k").broken(taken).command(&asks);
-    let ours = "uid 1234 is also other's: lookups by number answer `app`";
+    let ours = "uid 1234 also belongs to `other`: looking up the number gives `app`";
     says("written", &container().run(), 0, &[ours, "answers app\n"]);
-    let theirs = "uid 1234 is other's too: lookups by number still answer `other`";
+    let theirs = "uid 1234 also belongs to `other`: looking up the number still gives `other`";
     let read_only = "mount --bind etc etc; mount -o remount,bind,ro etc";
     says("read-only", &container().broken(read_only).run(), 0, &[theirs, "answers other\n"]);
     let bound = "cp etc/passwd hosts; mount --bind hosts etc/passwd";

@@ -47,11 +47,14 @@ fn where_run_is_no_directory_another_place_serves_and_is_named() {
     }
     let elsewhere = "the control socket is in /tmp/stepdown; make /run a directory of root's";
     let cases = [
-        ("rmdir run; touch run", vec!["/run is no directory, or holds something of somebody else: ", elsewhere]),
-        ("rmdir run; mkfifo run", vec!["/run is no directory", elsewhere]),
+        (
+            "rmdir run; touch run",
+            vec!["/run is not a directory, or holds something that belongs to somebody else: ", elsewhere],
+        ),
+        ("rmdir run; mkfifo run", vec!["/run is not a directory", elsewhere]),
         ("rmdir run", vec!["/run is missing: ", elsewhere]),
         ("rmdir run; ln -s nowhere run", vec!["/run is missing: ", elsewhere]),
-        ("rmdir run; ln -s run run", vec!["/run is no directory", elsewhere]),
+        ("rmdir run; ln -s run run", vec!["/run is not a directory", elsewhere]),
         // A link that root has placed is where root wants it.
         ("rmdir run; mkdir -p var/run; ln -s var/run run", vec![]),
         (

@@ -35,12 +35,12 @@ fn contradictions_end_with_100_and_what_to_write_instead() {
         (
             "allow_root and drop",
             zero(dropped),
-            "PUID=0: uid 0 cannot be had with `drop = \"app\"`; choose another uid, or take",
+            "PUID=0: uid 0 is not possible with `drop = \"app\"`; choose another uid, or remove",
         ),
         (
             "a root service and drop",
             kept,
-            "`r` runs as root for good, and `drop = \"app\"` keeps nothing; take it out, or write",
+            "`r` runs as root for good, and `drop = \"app\"` keeps nothing; remove it, or write",
         ),
         (
             "zero",
@@ -66,7 +66,7 @@ fn a_required_path_that_cannot_be_owned_ends_with_111_and_the_fix() {
     let cases = [
         (
             configured(required).broken(read_only),
-            "/data is read-only\nstepdown:   help: make /data writable: take `:ro` off",
+            "/data is read-only\nstepdown:   help: make /data writable: remove `:ro`",
         ),
         (
             configured(required),

@@ -39,7 +39,7 @@ fn each_combination_of_closed_descriptors_boots_and_none_of_them_is_somebody_els
             // What was closed stays silent, the rest speaks.
             let all = text(&ended);
             assert_eq!(all.contains("heard"), !closed.contains(&1), "{name}: {all}");
-            let told = all.contains("closed when the container began");
+            let told = all.contains("closed when the container started");
             assert_eq!(told, !closed.contains(&2), "{name}: {all}");
         }
     }

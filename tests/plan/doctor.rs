@@ -102,7 +102,7 @@ fn a_page_is_worth_reading() {
     assert_eq!(diagnosis.verdict.exit_code(), 2);
     let page = show::diagnosis(&diagnosis, Paint::Plain);
     let expected = r#"
-What a boot of this container would come to, here and now.
+What a boot of this container would do, here and now.
 
 FATAL     `db`: /srv      /srv does not exist
                           so:             `db` cannot start
@@ -209,7 +209,7 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
     let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::ReadOnly), found(0, 0, 0o777), ground());
     let (why, cause, fix) = trouble(&check);
     assert_eq!((why, cause.as_str()), (CauseKind::ReadOnly, "/books is mounted read-only"));
-    assert!(fix.contains("take `:ro` off"), "{fix}");
+    assert!(fix.contains("remove `:ro`"), "{fix}");
 
     let (config, mut facts) = owning("/none", docker());
     path(&mut facts, "/none", PathFact::Missing(Access::Yes));
@@ -419,7 +419,7 @@ fn skipped_steps_and_notices_of_the_boot_are_reported() {
     let seen = Observations { remarks: vec!["asked as 5:5".into()], ..well(&examination) };
     let diagnosis = conclude(examination, &seen, false);
     let of = |area: Area| diagnosis.checks.iter().find(|it| it.area == area).unwrap();
-    assert_eq!(trouble(of(Area::Accounts)).1, "4242:0 may not write /etc");
+    assert_eq!(trouble(of(Area::Accounts)).1, "4242:0 cannot write /etc");
     assert!(trouble(of(Area::RuntimeDirectory)).2.contains("--tmpfs /run"));
     assert!(trouble(of(Area::Service)).1.contains("needs root"));
     assert!(trouble(of(Area::TimeZone)).1.contains("Europe/Berlinn"));
@@ -565,7 +565,7 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
         (cause, fix)
     };
     let (cause, told) = fix("ro - ext4 /dev/sda1 rw");
-    assert!(cause == "/data is mounted read-only" && told.contains("take `:ro` off"), "{cause}; {told}");
+    assert!(cause == "/data is mounted read-only" && told.contains("remove `:ro`"), "{cause}; {told}");
     let (cause, told) = fix("rw - ext4 /dev/sda1 ro");
     assert_eq!(cause, "the file system of /data is read-only");
     assert!(told.contains("`mount -o remount,rw` /dev/sda1") && !told.contains(":ro"), "{told}");

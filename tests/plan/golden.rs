@@ -70,7 +70,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
            do    make /run/web: 1000:1000 0755
-           do    own /config: 1000:1000, with all below
+           do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root
 step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
@@ -99,7 +99,7 @@ mode       root, limited: steps down for good
 identity   app 1000:1000, groups 44 1000, home /config, umask 022
 boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is read-only
                  so:  the app is 1000:1000 by number; HOME, USER and LOGNAME are set
-                 fix: take `read_only: true` out, or make `app` 1000:1000 in the image
+                 fix: remove `read_only: true`, or make `app` 1000:1000 in the image
            skip  runtime directory: no directory for the control socket can be written (/run, /dev/shm, /tmp)
                  so:  supervision works; `stepdown status`, `health` and the other control commands do not
                  fix: compose: `tmpfs: [/run]`; docker run: `--tmpfs /run`
@@ -108,7 +108,7 @@ boot       skip  /etc/group, /etc/gshadow, /etc/passwd, /etc/shadow: /etc is rea
                  fix: compose: `tmpfs: ["/run/web:uid=1000,gid=1000,mode=0755"]`; docker run: `--tmpfs /run/web:uid=1000,gid=1000,mode=0755`
            skip  own /config: /config is read-only
                  so:  /config stays 0:0 0755
-                 fix: make /config writable: take `:ro` off if it is mounted so, else mount a volume there; or on the host: `chown -R 1000:1000` what is mounted at /config
+                 fix: make /config writable: remove `:ro` if it is mounted so, else mount a volume there; or on the host: `chown -R 1000:1000` what is mounted at /config
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root
 step down  to app (1000:1000); nothing kept, no_new_privs, private gid 4294967293
@@ -125,7 +125,7 @@ fn root_without_the_power_to_drop() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
     assert_eq!(
         refusal(&image(), &facts),
-        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept a root without power: `STEPDOWN_WITHOUT_DROP=run`"
+        "cannot step down to app (1000:1000): SETGID and SETUID are not granted\n  help: compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`; or start as that user: `--user 1000:1000`; or accept running as a powerless root: `STEPDOWN_WITHOUT_DROP=run`"
     );
 }
 
@@ -149,7 +149,7 @@ serve      db       root (0:0)
            web      root (0:0); needs db
 main       sh -c 'exec top' as root (0:0)
 stop       main, then web, then db; 8s in all
-note       step down to app (1000:1000): SETGID and SETUID are not granted; everything runs on as a root without power; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
+note       step down to app (1000:1000): SETGID and SETUID are not granted; everything keeps running as a powerless root; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
            PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
 "#,
@@ -167,7 +167,7 @@ fn a_user_with_an_account() {
 mode       user: nothing can be changed, only checked
 identity   postgres 999:998, groups 998, home /config, umask 022
 boot       do    runtime directory: /tmp
-           skip  make /run/web: /run/web is missing and 999 may not make it
+           skip  make /run/web: /run/web is missing and 999 cannot make it
                  so:  /run/web is not made
                  fix: compose: `tmpfs: ["/run/web:uid=999,gid=998,mode=0755"]`; docker run: `--tmpfs /run/web:uid=999,gid=998,mode=0755`
            right own /config: usable by 999:998
@@ -192,11 +192,11 @@ fn a_user_without_an_account() {
         r#"
 mode       user, unknown: a uid without an account; nothing can be changed, only checked
 identity   app 4242:0, groups 0, home /, umask 022
-boot       skip  /etc/passwd: 4242:0 may not write /etc
+boot       skip  /etc/passwd: 4242:0 cannot write /etc
                  so:  uid 4242 has no name; HOME, USER and LOGNAME are set
                  fix: start as a user of the image (`--user NAME`), or with `user: "0"` and PUID/PGID; or for programs that need the line: `RUN chgrp 0 /etc/passwd && chmod g+w /etc/passwd` in the Dockerfile, and `--user 4242:0`; or with libnss_wrapper in the image, a copy of /etc/passwd that has the line, and for the service `environment = { LD_PRELOAD = "libnss_wrapper.so", NSS_WRAPPER_PASSWD = "/tmp/passwd", NSS_WRAPPER_GROUP = "/etc/group" }`
            do    runtime directory: /tmp
-           skip  make /run/web: /run/web is missing and 4242 may not make it
+           skip  make /run/web: /run/web is missing and 4242 cannot make it
                  so:  /run/web is not made
                  fix: compose: `tmpfs: ["/run/web:uid=4242,gid=0,mode=0755"]`; docker run: `--tmpfs /run/web:uid=4242,gid=0,mode=0755`
            skip  own /config: /config is 0:0 0755
@@ -233,7 +233,7 @@ boot       do    /etc/group: group app (0) added, app added to group video
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
            do    make /run/web: 0:0 0755
-           do    own /config: 0:0, with all below
+           do    own /config: 0:0, with everything below
 prepare    migrate as root
 step down  not PID 1; services become app (0:0), on the host 1000:1000, who started the container (rootless), no_new_privs
            because the app user itself is uid 0
@@ -241,8 +241,8 @@ serve      db       app (0:0)
            web      app (0:0); needs db
 main       sh -c 'exec top' as app (0:0)
 stop       main, then web, then db; 8s in all
-note       gid 0 is root's too: lookups by number still answer `root`
-           uid 0 is root's too: lookups by number still answer `root`
+note       gid 0 also belongs to `root`: looking up the number still gives `root`
+           uid 0 also belongs to `root`: looking up the number still gives `root`
 "#,
     );
 }
@@ -273,7 +273,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
            do    make /run/web: 1000:1000 0755
-           do    own /config: 1000:1000, with all below
+           do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 step down  to app (1000:1000); keeps KILL SETGID SETUID NET_BIND_SERVICE, without no_new_privs, private gid 4294967293
            because `db` runs as postgres (999:998): SETUID, SETGID and KILL are as good as root
@@ -314,7 +314,7 @@ fn what_is_not_as_usual_is_shown_for_each_service_and_tree() {
     path(&mut facts, "/config", dir(0, 0, 0o755));
     let text = printed(&config, &facts);
     for line in [
-        "           do    own /config: 1000:1000, with all below, files 0640, directories 0750\n",
+        "           do    own /config: 1000:1000, with everything below, files 0640, directories 0750\n",
         "serve      a  app (1000:1000); stops as a group; limits nofile 9\n",
         "           b  app (1000:1000); ready by fd 3 within 30s; stops by SIGQUIT as a group within 5s; \
          limits nofile 1024..4096, core infinity\n",
@@ -341,7 +341,7 @@ boot       do    /etc/group: group app (1000) added, app added to group video
            do    /etc/shadow: locked line of app added
            do    runtime directory: /run/stepdown
            do    make /run/web: 1000:1000 0755
-           do    own /config: 1000:1000, with all below
+           do    own /config: 1000:1000, with everything below
            do    stdout, stderr: mode 0622, so that the app can reopen it
 prepare    migrate as root
 step down  not PID 1; services become app (1000:1000), no_new_privs

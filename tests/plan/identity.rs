@@ -143,8 +143,8 @@ fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_reported() {
     config.container.app.asked_uid = asked_uid(1);
     config.container.app.asked_gid = asked_gid(42);
     let plan = boot(&config, &docker());
-    assert!(noted(&plan).contains(&"uid 1 is also daemon's: lookups by number answer `app`".to_owned()));
-    assert!(noted(&plan).contains(&"gid 42 is also shadow's: lookups by number answer `app`".to_owned()));
+    assert!(noted(&plan).contains(&"uid 1 also belongs to `daemon`: looking up the number gives `app`".to_owned()));
+    assert!(noted(&plan).contains(&"gid 42 also belongs to `shadow`: looking up the number gives `app`".to_owned()));
     let passwd = super::steps::contents(&plan, AccountFile::Passwd).unwrap();
     assert!(passwd.find("app:x:1:42:").unwrap() < passwd.find("daemon:x:1:1:").unwrap());
     assert_eq!(plan.identity.groups, [Gid(42)]);
@@ -232,7 +232,7 @@ fn root_chooses_a_home_that_can_be_used_as_everybody_does() {
 #[test]
 fn a_zone_that_is_not_there_is_quoted() {
     let plan = boot(&config(), &Facts { unknown_zone: Some("Europe/Berlin ".into()), ..docker() });
-    let said = "TZ: TZ=\"Europe/Berlin \" names no zone of this image; times are UTC; install tzdata in the image, or correct TZ";
+    let said = "TZ: TZ=\"Europe/Berlin \" is not a time zone of this image; times are UTC; install tzdata in the image, or correct TZ";
     assert!(noted(&plan).contains(&said.to_owned()), "{:?}", noted(&plan));
 }
 
@@ -246,13 +246,13 @@ fn a_clash_is_reported_as_it_will_be_where_the_account_files_stay_as_they_are() 
     mounted.accounts.insert(AccountFile::Passwd, passwd);
     for facts in [read_only(), mounted] {
         let plan = boot(&config, &facts);
-        let still = "uid 1 is daemon's too: lookups by number still answer `daemon`".to_owned();
+        let still = "uid 1 also belongs to `daemon`: looking up the number still gives `daemon`".to_owned();
         assert!(noted(&plan).contains(&still), "{:?}", noted(&plan));
     }
     let mut facts = read_only();
     account(&mut facts, AccountFile::Passwd, "app:x:1:42::/:/sbin/nologin\ndaemon:x:1:1::/:/bin/false\n");
     let plan = boot(&config, &facts);
-    let ours = "uid 1 is also daemon's: lookups by number answer `app`".to_owned();
+    let ours = "uid 1 also belongs to `daemon`: looking up the number gives `app`".to_owned();
     assert!(noted(&plan).contains(&ours), "it stands there already: {:?}", noted(&plan));
 }
 

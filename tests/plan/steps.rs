@@ -349,8 +349,8 @@ fn owners_that_do_not_exist_are_problems_of_their_line() {
 #[test]
 fn the_report_is_one_line_when_all_is_well() {
     let lines = plan::show::report(&plan::boot(&everything(), &fresh(docker())).unwrap());
-    let clash = "uid 1 is also daemon's";
-    let all: Vec<_> = lines.iter().filter(|it| !it.text.contains("is also")).map(|it| it.text.as_str()).collect();
+    let clash = "uid 1 also belongs to `daemon`";
+    let all: Vec<_> = lines.iter().filter(|it| !it.text.contains("also belongs")).map(|it| it.text.as_str()).collect();
     assert_eq!(all, ["steps down to app (1:100), keeps nothing; the main command"]);
     assert!(lines.iter().any(|it| it.text.starts_with(clash)));
 }

@@ -59,9 +59,9 @@ fn a_root_service_in_a_file_of_the_app_users_is_refused_with_what_to_write() {
     let facts = written("/etc/services.d/cron.toml", file_owner("/etc/services.d/cron.toml"));
     assert_eq!(
         of(root("cron"), &facts),
-        ["/etc/services.d/cron.toml: `cron` runs as root, and others than root could have written it: \
+        ["/etc/services.d/cron.toml: `cron` runs as root, and users other than root could have written it: \
              /etc/services.d/cron.toml is 1000:1000 0644; `COPY --chown=0:0` in the Dockerfile, or \
-             `chown 0:0 /etc/services.d/cron.toml && chmod go-w /etc/services.d/cron.toml`, or take `user = \"root\"` out"]
+             `chown 0:0 /etc/services.d/cron.toml && chmod go-w /etc/services.d/cron.toml`, or remove `user = \"root\"`"]
     );
     assert!(of(longrun("cron"), &facts).is_empty(), "it has no more than whoever wrote it");
 }
@@ -175,9 +175,9 @@ fn a_program_that_others_could_have_written_is_refused_wherever_it_lies_unless_t
     let facts = executed("/data/hook.sh", FileOwner { directory: true, mode: 0o755, ..file_owner("/data") });
     assert_eq!(
         of(root("hook"), &facts),
-        ["/etc/services.d/hook.toml: `hook` runs as root, and others than root could have written its program \
-          /data/hook.sh: /data is 1000:1000 0755; move it to where only root can write, such as /usr/local/bin, or take \
-          `user = \"root\"` out; if whoever can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
+        ["/etc/services.d/hook.toml: `hook` runs as root, and users other than root could have written its program \
+          /data/hook.sh: /data is 1000:1000 0755; move it to where only root can write, such as /usr/local/bin, or remove \
+          `user = \"root\"`; if whoever can write /data may have what `hook` has, write `trust = [\"/data\"]` into \
           /etc/stepdown.toml"]
     );
     assert!(of(longrun("hook"), &facts).is_empty(), "it is the app user");
@@ -259,11 +259,14 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
     assert_eq!(path, Inherited::Safe { path: CLOSED.into() });
     assert_eq!(
         notices[0],
-        "`hook` has more rights than the app user: PATH is without /data/bin (others than root decide what is found \
+        "`hook` has more rights than the app user: PATH is without /data/bin (users other than root decide what is found \
          there: /data/bin is 1000:1000 0755); if whoever can write there may have the same, write `trust = \
          [\"/data/bin\"]` into /etc/stepdown.toml"
     );
-    assert!(notices[1].contains("/tmp (others than root decide what is found there: /tmp is 0:0 1777)"), "{notices:?}");
+    assert!(
+        notices[1].contains("/tmp (users other than root decide what is found there: /tmp is 0:0 1777)"),
+        "{notices:?}"
+    );
     assert!(notices[2].contains("bin (relative to wherever a program stands)"), "{notices:?}");
     config.container.trust = vec!["/data/bin".into()];
     assert_eq!(inherited(&config, &facts).0, Inherited::Safe { path: format!("/data/bin:{CLOSED}").into() });

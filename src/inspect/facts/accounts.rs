@@ -26,7 +26,7 @@ pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
     AccountFile::ALL.into_iter().map(|file| (file, state(Path::new(file.path()), mount))).collect()
 }
 
-/// Reads one for lookups alone, through links too; empty where it is no regular file. A FIFO is not waited for.
+/// Reads one for lookups alone, through links too; empty where it is not a regular file. A FIFO is not waited for.
 pub fn bytes(file: AccountFile) -> Vec<u8> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };

@@ -23,9 +23,7 @@ pub fn closed_to(paths: &[PathBuf], who: Option<&Identity>) -> Vec<PathBuf> {
 /// Returns what to say of such a path.
 pub fn said(path: &Path) -> String {
     let path = crate::text::shown(path);
-    format!(
-        "{path} can be read by root only, which PID 1 will not be any more: it makes `reload` impossible; chmod a+rX {path}"
-    )
+    format!("only root can read {path}, and PID 1 will no longer be root: `reload` will not work; `chmod a+rX {path}`")
 }
 
 fn walk(path: &Path, who: Option<&Identity>, depth: usize, closed: &mut Vec<PathBuf>) {

@@ -42,12 +42,12 @@ impl Case<'_> {
     fn trouble(&self) -> Result<String, Trouble> {
         match (&self.look.told, &self.question.at_boot) {
             (AccessResult::Yes, at_boot) => Ok(self.well(at_boot)),
-            (AccessResult::Missing, _) if self.question.optional => Ok("not there, and optional".to_owned()),
+            (AccessResult::Missing, _) if self.question.optional => Ok("missing, and optional".to_owned()),
             (AccessResult::Missing, AtBoot::Made(to)) => Ok(format!("made at boot, {to}")),
             (AccessResult::Missing, _) => Err(self.told_by_boot(self.missing())),
             (AccessResult::Barred(on_the_way, found), _) => Err(self.barred(on_the_way, *found)),
             (AccessResult::Unknown, AtBoot::Skipped(why)) => Err(why.clone()),
-            (AccessResult::Unknown, _) => Ok(format!("not looked at: nobody here can become {}", self.who())),
+            (AccessResult::Unknown, _) => Ok(format!("not checked: nobody here can become {}", self.who())),
             (
                 AccessResult::NotRead(Denial::Denied)
                 | AccessResult::NotWritten(Denial::Denied)
@@ -136,7 +136,7 @@ impl Case<'_> {
         let at = words::path(on_the_way);
         let cause = match found {
             Some(found) => format!("{at}, on the way, is {}", shown(found)),
-            None => format!("{at}, on the way, may not be entered"),
+            None => format!("{at}, on the way, cannot be entered"),
         };
         let fix = if self.ground.mounts.of(on_the_way).is_none_or(Mount::is_image) {
             // Not to open it: whoever closed /root or a home meant to.
@@ -149,7 +149,7 @@ impl Case<'_> {
 
     fn below(&self, path: &Path, no: Denial) -> Trouble {
         let at = words::path(path);
-        let cause = format!("{at}, below it, may not be used: {}", words_of(no));
+        let cause = format!("{at}, below it, cannot be used: {}", words_of(no));
         self.lost(CauseKind::OwnerAndMode, cause, self.give())
     }
 
@@ -169,7 +169,7 @@ impl Case<'_> {
             Denial::Denied | Denial::NotPermitted => self.denied(verb),
             Denial::Other(errno) => {
                 let words = cause_words(&std::io::Error::from_raw_os_error(errno));
-                self.lost(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("mend what is there"))
+                self.lost(CauseKind::Other, format!("cannot {verb} it: {words}"), Fix::words("fix what is there"))
             }
         }
     }
@@ -228,8 +228,8 @@ impl Case<'_> {
             return self.lost(CauseKind::Nfs, cause, self.give());
         }
         let Some(label) = &self.ground.label else {
-            let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl tells)");
-            let fix = Fix::words("mend the ACL on the host: `setfacl -R -b` removes it").or(self.give());
+            let cause = format!("owner and mode{found} allow it, something else refuses: an ACL (getfacl shows it)");
+            let fix = Fix::words("fix the ACL on the host: `setfacl -R -b` removes it").or(self.give());
             return self.lost(CauseKind::Other, cause, fix);
         };
         let cause = format!("the security module refuses, although owner and mode{found} allow it: {label}");

@@ -182,7 +182,7 @@ fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
 fn mode(mode: Mode) -> String {
     let about = match mode {
         Mode::Root => "steps down for good",
-        Mode::RootLimited => "something of root's power is missing",
+        Mode::RootLimited => "some of root's power is missing",
         Mode::User => "nothing can be changed, only checked",
         Mode::UserUnknown => "a uid without an account; nothing can be changed, only checked",
     };
@@ -236,7 +236,10 @@ fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Chec
             (Area::RuntimeDirectory, _) => runtime(plan),
             (_, true) => "nothing to do".to_owned(),
             (_, false) => {
-                format!("the app can open {} anew; not /proc/1/fd/1: write to /dev/stdout", subjects.join(" and "))
+                format!(
+                    "the app can reopen {}; /proc/1/fd/1 cannot be opened: write to /dev/stdout",
+                    subjects.join(" and ")
+                )
             }
         };
         checks.push(Check::ok(area, subject, note));

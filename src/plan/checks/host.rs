@@ -58,7 +58,7 @@ fn writable(to: &Writable, ground: &HostContext) -> Option<Fix> {
     let path = words::path(&to.path);
     let or_writable_root = |fix: Fix| match to.is_foreign {
         true => fix,
-        false => fix.or(Fix::words("take `--read-only` (compose: `read_only: true`) out")),
+        false => fix.or(Fix::words("remove `--read-only` (compose: `read_only: true`)")),
     };
     if !mount.is_image() {
         return Some(mount.read_write());
@@ -353,7 +353,7 @@ mod tests {
         let fix = |path: &str, is_file, owner| {
             located(Fix::writable(Path::new(path), is_file, owner), &ground(text)).to_string()
         };
-        assert!(fix("/books", false, None).contains("mount /books read-write: take `:ro` off"));
+        assert!(fix("/books", false, None).contains("mount /books read-write: remove `:ro`"));
         // Nothing is mounted there: there is no `:ro` to take off.
         let root = fix("/data", false, None);
         assert!(root.contains("`-v data:/data`") && !root.contains(":ro"), "{root}");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_directory_of_the_host_is_mended_where_it_is() {
+    fn what_is_not_a_directory_of_the_host_is_fixed_where_it_is() {
         let text = "1 0 0:50 / / rw - overlay overlay rw\n\
             2 1 0:61 / /nfs rw - nfs4 nas:/export/media rw,vers=4.2\n\
             3 1 0:62 / /smb rw - cifs //nas/media rw\n\

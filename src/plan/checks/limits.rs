@@ -28,7 +28,7 @@ pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
         .collect();
     let declared = !service.limits.is_empty() || service.nice.is_some() || service.oom_score_adj.is_some();
     if declared && raised.is_empty() && refused(service, facts).is_empty() {
-        return vec![Check::ok(Area::Limit, name, "its limits and priorities can be had")];
+        return vec![Check::ok(Area::Limit, name, "its limits and priorities are available")];
     }
     raised
 }

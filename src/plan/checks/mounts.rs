@@ -88,9 +88,7 @@ impl Mount {
                 "on the host: find out why it is read-only (`dmesg`, /etc/fstab), then `mount -o remount,rw` {}",
                 words::path(Path::new(&self.source))
             )),
-            (false, _) => {
-                Fix::words(format!("mount {point} read-write: take `:ro` off (kubernetes: `readOnly: true`)"))
-            }
+            (false, _) => Fix::words(format!("mount {point} read-write: remove `:ro` (kubernetes: `readOnly: true`)")),
         }
     }
 

@@ -243,7 +243,7 @@ impl QuestionBuilder<'_> {
             }
             if !any {
                 let path = words::path(declared);
-                let note = format!("not there; if it shall be: `--device {path}` (compose: `devices: [{path}]`)");
+                let note = format!("not there; if it should be: `--device {path}` (compose: `devices: [{path}]`)");
                 checks.push(Check::ok(Area::Device, path, note));
             }
         }

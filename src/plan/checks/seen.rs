@@ -91,6 +91,6 @@ pub enum Denial {
     ReadOnly,
     /// ENOSPC, EDQUOT.
     Full,
-    /// It is no directory, a loop of links, gone stale, and the like: the errno.
+    /// It is not a directory, a loop of links, gone stale, and the like: the errno.
     Other(i32),
 }

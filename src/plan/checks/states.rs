@@ -118,8 +118,8 @@ impl ServiceState {
         };
         let outside = self.waits_for.iter().find(|it| it.contains("://"));
         let fix = match outside {
-            Some(it) => format!("start what should answer at {it}, or take it out of its `wait_for`"),
-            None => format!("see what is said of {missing}; `stepdown timings` shows who waits for whom"),
+            Some(it) => format!("start what should answer at {it}, or remove it from its `wait_for`"),
+            None => format!("see the findings about {missing}; `stepdown timings` shows who waits for whom"),
         };
         Trouble::new(format!("waits for {missing}"), format!("{self} is not started"), fix)
     }
@@ -131,15 +131,15 @@ impl ServiceState {
             (None, false) => format!("not ready: {missing} has not come yet"),
             (None, true) => "not ready yet".to_owned(),
         };
-        let fix = Fix::words(format!("{}; if it is ready all the same, correct `ready` in its file", self.read_log()));
+        let fix = Fix::words(format!("{}; if it is ready anyway, correct `ready` in its file", self.read_log()));
         Trouble::new(cause, format!("{self} is not up, and what requires it waits"), fix)
     }
 
     fn unhealthy(&self, found: &str) -> Trouble {
         let fix = match self.is_main {
-            true => format!("{}; if it is well all the same, correct its `health`", self.read_log()),
+            true => format!("{}; if it is healthy anyway, correct its `health`", self.read_log()),
             false => format!(
-                "{}, then `stepdown restart {}`; if it is well all the same, correct `health` in its file",
+                "{}, then `stepdown restart {}`; if it is healthy anyway, correct `health` in its file",
                 self.read_log(),
                 self.name
             ),
@@ -150,7 +150,7 @@ impl ServiceState {
     /// What to do about a service that ended.
     fn start_again(&self) -> Fix {
         if let Some(lost) = &self.lost {
-            return Fix::words(format!("see what is said of `{lost}`; then `stepdown start {}`", self.name));
+            return Fix::words(format!("see the findings about `{lost}`; then `stepdown start {}`", self.name));
         }
         let again = match (self.is_main, &self.refused) {
             (true, _) => return Fix::words(self.read_log()),
@@ -161,7 +161,7 @@ impl ServiceState {
                     self.name
                 ));
             }
-            (false, None) => format!("after what it names is corrected: `stepdown start {}`", self.name),
+            (false, None) => format!("once what it names is fixed: `stepdown start {}`", self.name),
         };
         Fix::words(format!("{}; {again}", self.read_log()))
     }

@@ -28,7 +28,7 @@ pub fn diagnosis(diagnosis: &Diagnosis, paint: Paint) -> String {
     let Diagnosis { verdict, running, remarks, checks, .. } = diagnosis;
     let mut text = String::from(match running {
         true => "The running container: what its boot could not do, and what the app user can use now.\n",
-        false => "What a boot of this container would come to, here and now.\n",
+        false => "What a boot of this container would do, here and now.\n",
     });
     for remark in remarks {
         let _ = writeln!(text, "({})", plain(remark));

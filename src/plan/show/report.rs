@@ -61,7 +61,7 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
         say(Level::Warn, words::skipped(&subject, why));
     }
     if !skipped(plan).is_empty() {
-        say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is mended".to_owned());
+        say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is fixed".to_owned());
     }
     let notice = |notice: &Notice| Line { level: Level::Info, about: About::Notice, text: notice.to_string() };
     lines.extend(plan.notices.iter().map(notice));

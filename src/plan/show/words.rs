@@ -63,7 +63,7 @@ pub(super) fn detail(step: &Step) -> String {
             format!("{}:{} {:04o}{clean}", make.owner.uid, make.owner.gid, make.mode)
         }
         Step::Own(own) => {
-            let below = if own.recursive { ", with all below" } else { "" };
+            let below = if own.recursive { ", with everything below" } else { "" };
             let create = if own.create { ", made if missing" } else { "" };
             let mode = |what: &str, mode: Option<u32>| mode.map_or_else(String::new, |it| format!(", {what} {it:04o}"));
             let (files, directories) = (mode("files", own.mode), mode("directories", own.dir_mode));

@@ -131,17 +131,17 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Dec
     let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
     let (cause, fix) = match (state, ground.facts.etc) {
         (AccountState::Fixed(_, why), _) => {
-            (format!("{path} is {why}"), format!("take the mount of {path} out, or {in_image}").into())
+            (format!("{path} is {why}"), format!("remove the mount of {path}, or {in_image}").into())
         }
         (AccountState::Unfit(why), _) => {
             (format!("{path} is {why}"), format!("put a regular file there, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Yes) => return Decision::Do,
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
-            ("/etc is read-only".to_owned(), format!("take `read_only: true` out, or {in_image}").into())
+            ("/etc is read-only".to_owned(), format!("remove `read_only: true`, or {in_image}").into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
-            SwitchAbility::User => (format!("{uid}:{gid} may not write /etc"), named_without_root(*uid)),
+            SwitchAbility::User => (format!("{uid}:{gid} cannot write /etc"), named_without_root(*uid)),
             // Capabilities count for what belongs to somebody who is mapped.
             SwitchAbility::Root | SwitchAbility::Powerless
                 if ground.has(Capability::DAC_OVERRIDE) && ground.facts.uid_map != IdMap::whole() =>
@@ -152,14 +152,14 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Dec
                 )
             }
             SwitchAbility::Root | SwitchAbility::Powerless => {
-                ("root may not write /etc".to_owned(), cap_fix(Capability::DAC_OVERRIDE))
+                ("root cannot write /etc".to_owned(), cap_fix(Capability::DAC_OVERRIDE))
             }
         },
         (AccountState::File(_) | AccountState::Missing, Access::Missing) => {
             ("there is no /etc".to_owned(), "`RUN mkdir /etc` in the Dockerfile".into())
         }
         (AccountState::File(_) | AccountState::Missing, Access::Unfit) => {
-            ("/etc is no directory".to_owned(), "mend the image".into())
+            ("/etc is not a directory".to_owned(), "fix the image".into())
         }
     };
     skip(cause, consequence, fix)
@@ -214,7 +214,7 @@ fn lasts(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
 fn clash(word: &str, id: u32, other: &str, ours: Option<&str>) -> String {
     let other = shown(&other);
     match ours {
-        Some(ours) if id != 0 => format!("{word} {id} is also {other}'s: lookups by number answer `{ours}`"),
-        Some(_) | None => format!("{word} {id} is {other}'s too: lookups by number still answer `{other}`"),
+        Some(ours) if id != 0 => format!("{word} {id} also belongs to `{other}`: looking up the number gives `{ours}`"),
+        Some(_) | None => format!("{word} {id} also belongs to `{other}`: looking up the number still gives `{other}`"),
     }
 }

@@ -143,9 +143,9 @@ fn absent(ground: &PlanInputs<'_>, directory: &Directory, access: Access) -> Dec
     let cause = match access {
         Access::Yes => return Decision::Do,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),
-        Access::Denied => format!("{path} is missing and {} may not make it", ground.facts.uid),
+        Access::Denied => format!("{path} is missing and {} cannot make it", ground.facts.uid),
         Access::Missing => format!("{path} is missing and so is its place"),
-        Access::Unfit => format!("something on the way to {path} is no directory"),
+        Access::Unfit => format!("something on the way to {path} is not a directory"),
     };
     skip(cause, format!("{path} is not made"), tmpfs(ground, &directory.path, directory.mode))
 }

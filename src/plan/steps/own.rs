@@ -132,7 +132,7 @@ fn checked(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
         let other = match (ground.standing(), own.when) {
-            (SwitchAbility::Root, _) => "take `when = \"never\"` out",
+            (SwitchAbility::Root, _) => "remove `when = \"never\"`",
             (SwitchAbility::Powerless | SwitchAbility::User, _) => "start the container as root",
         };
         let fix = chown(own, *kind, Owner { uid: me.uid, gid: me.gid }).or(Fix::words(other));
@@ -158,7 +158,7 @@ fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
     let without_root = ground.standing() == SwitchAbility::User;
     let access = match fact {
         PathFact::Missing(_) if !own.create && own.optional => {
-            return Decision::Fits("not there, and optional".to_owned());
+            return Decision::Fits("missing, and optional".to_owned());
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
@@ -190,10 +190,10 @@ fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
                 SwitchAbility::Root => cap_fix(Capability::DAC_OVERRIDE),
                 SwitchAbility::Powerless | SwitchAbility::User => mount,
             };
-            (format!("uid {} may not enter or write the way to {path}", ground.facts.uid), fix)
+            (format!("uid {} cannot enter or write the way to {path}", ground.facts.uid), fix)
         }
         (_, Access::Yes | Access::Missing | Access::Unfit) => {
-            (format!("something on the way to {path} is missing or no directory"), mount)
+            (format!("something on the way to {path} is missing or not a directory"), mount)
         }
     };
     skip(cause, "there is nothing to own", fix)

@@ -20,7 +20,7 @@ pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {
     let mut steps = Vec::new();
     for (fd, fact) in (0..).zip(ground.facts.stdio) {
         let lost = |capability| {
-            let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
+            let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
             lacking(capability, consequence, cap_fix(capability))
         };
         let (how, verdict) = match fact.kind {
@@ -28,7 +28,7 @@ pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {
             StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Decision::Fits("already 0622".to_owned())),
             // `--userns=auto`: capabilities count for what belongs to somebody who is mapped.
             StdioKind::Fifo if ground.facts.uid_map.outside(fact.uid.0).is_none() => {
-                let consequence = format!("a program that opens /dev/fd/{fd} anew gets EACCES; writing to it works");
+                let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
                 let fix = format!(
                     "have programs write to descriptor {fd}, not to a path; or map its owner, who started the container"
                 );

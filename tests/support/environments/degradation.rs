@@ -37,8 +37,8 @@ impl Degradation {
     pub fn said(self, (uid, gid): (u32, u32)) -> (String, String) {
         let (what, fix) = match self {
             Self::Drop => ("cannot step down to app", "--cap-add SETGID --cap-add SETUID"),
-            Self::Account => ("/etc is read-only", "take `read_only: true` out"),
-            Self::MountedAccount => ("/etc/passwd is bind-mounted from the host", "take the mount of /etc/passwd out"),
+            Self::Account => ("/etc is read-only", "remove `read_only: true`"),
+            Self::MountedAccount => ("/etc/passwd is bind-mounted from the host", "remove the mount of /etc/passwd"),
             Self::Name => ("uid {uid} has no name", "start as a user of the image"),
             Self::Data => ("{uid}:{gid} cannot use /data", "chown -R {uid}:{gid}"),
             Self::RunWeb => ("/run/web is not made", "--tmpfs /run/web:uid={uid},gid={gid},mode=0755"),
