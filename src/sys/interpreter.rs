@@ -20,15 +20,27 @@ pub fn interpreter_of(head: &[u8]) -> Option<PathBuf> {
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
-/// Returns the program that a script has env(1) look for: `#!/usr/bin/env python3`, `#!/usr/bin/env -S python3 -u`.
+/// Returns the program that a script has env(1) look for: `#!/usr/bin/env python3`, `#!/usr/bin/env -S python3 -u`; `None` also
+/// where env(1) would expand or join words to know it.
 pub fn by_env(head: &[u8]) -> Option<OsString> {
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
     let is_env = words.next()?.rsplit(|byte| *byte == b'/').next() == Some(b"env");
     // `-Spython3`: the option and its text may be one word.
     let mut texts = words.map(|word| word.strip_prefix(b"-S").unwrap_or(word)).filter(|word| !word.is_empty());
-    let name = texts.find(|word| !word.starts_with(b"-") && !word.contains(&b'=')).filter(|_| is_env)?;
-    Some(OsStr::from_bytes(name).to_owned())
+    let name = loop {
+        match texts.next()? {
+            b"-u" | b"--unset" | b"-C" | b"--chdir" | b"-a" | b"--argv0" => drop(texts.next()?),
+            word if word.starts_with(b"-") || word.contains(&b'=') => {}
+            word => break word,
+        }
+    };
+    let name = match name {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        name => name,
+    };
+    let is_plain = !name.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'\\' | b'$'));
+    (is_env && is_plain).then(|| OsStr::from_bytes(name).to_owned())
 }
 
 /// The first word of the line (execve(2)). A carriage return is part of it, as for the kernel.
@@ -88,6 +100,11 @@ mod tests {
         assert_eq!(by_env("#! /bin/env -S A=1 python3 -u\n").as_deref(), Some("python3"));
         assert_eq!(by_env("#!/usr/bin/env -Sbash -e").as_deref(), Some("bash"));
         assert_eq!(by_env("#!/usr/bin/env -i /opt/x\r\n").as_deref(), Some("/opt/x"));
+        assert_eq!(by_env("#!/usr/bin/env -S -u LD_PRELOAD --chdir /srv python3").as_deref(), Some("python3"));
+        assert_eq!(by_env("#!/usr/bin/env -S \"python3\" 'a b'").as_deref(), Some("python3"));
+        // What env(1) would expand or take together is not told from outside.
+        assert_eq!(by_env("#!/usr/bin/env -S ${HOME}/x"), None);
+        assert_eq!(by_env("#!/usr/bin/env -S \"my tool\" x"), None);
         for none in ["#!/usr/bin/env\npython3", "#!/usr/bin/python3 env", "#!/opt/myenv x", "env x", ""] {
             assert_eq!(by_env(none), None, "{none}");
         }
