@@ -22,11 +22,13 @@ impl<'a> Judge<'a> {
         };
         executed.extend(needed.iter().map(|path| needed_by(path, &of.path)));
         for script in std::iter::once(&of.path).chain(needed) {
-            let Some((_, ProgramFact::Found(found))) = self.by_env(service, runs, script) else { continue };
-            // A script may have env(1) look for itself.
-            if executed.iter().all(|it| it.path != found) {
-                executed.push(needed_by(&found, script));
-                self.add_needed(&needed_by(&found, script), service, runs, executed);
+            // Also one that cannot be executed as it is: whoever may change it can make it a program.
+            let fact = self.by_env(service, runs, script).map(|(_, fact)| fact);
+            let Some(found) = fact.as_ref().and_then(ProgramFact::path) else { continue };
+            // A script may have env(1) look for itself. What is only told to be run is warned of: it does not stand for this.
+            if executed.iter().all(|it| it.path != *found || it.is_told != of.is_told) {
+                executed.push(needed_by(found, script));
+                self.add_needed(&needed_by(found, script), service, runs, executed);
             }
         }
     }

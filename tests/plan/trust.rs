@@ -365,5 +365,24 @@ fn the_interpreter_that_env_finds_is_judged_and_looked_for_in_what_is_left_of_pa
     );
     assert!(of(longrun("hook"), &lost).is_empty(), "the app user has the whole PATH");
     let declares = Service { environment: [("PATH".into(), "/data/bin".into())].into(), ..root("hook") };
-    assert!(of(declares, &lost).is_empty(), "its own file says where to look");
+    assert!(of(declares.clone(), &lost).is_empty(), "its own file says where to look");
+
+    // One that cannot be executed as it is: whoever may change it can make it a program.
+    let mut others = facts(&[]);
+    let closed = vec![(0, ProgramFact::NotExecutable("/data/bin/python3".into()))];
+    let lookup = EnvLookup { name: "python3".into(), found: closed };
+    others.by_env.insert("hook".to_owned(), [(PathBuf::from("/opt/hook"), lookup)].into());
+    others.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
+    let told = of(declares.clone(), &others);
+    assert!(told.len() == 1 && told[0].contains("have written /data/bin/python3, which /opt/hook needs"), "{told:?}");
+
+    // What one command is told to run is warned of only; as the interpreter of another one it is refused.
+    let mut others = facts(&[(0, "/data/bin/python3")]);
+    others.programs.insert("hook".to_owned(), found("/usr/bin/env"));
+    others.helpers.insert("hook".to_owned(), [("finish", found("/opt/hook"))].into());
+    others.file_owners.insert("/data/bin/python3".into(), vec![file_owner("/data/bin/python3")]);
+    let finish = Finish { command: Command::Argv(vec!["/opt/hook".into()]), timeout: None };
+    let command = Command::Argv(vec!["/usr/bin/env".into(), "/data/bin/python3".into()]);
+    let told = of(Service { command, finish: Some(finish), ..declares }, &others);
+    assert!(told.len() == 1 && told[0].contains("have written /data/bin/python3, which /opt/hook needs"), "{told:?}");
 }
