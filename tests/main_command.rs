@@ -54,6 +54,17 @@ fn a_main_command_that_is_not_ready_in_time_is_stopped_and_the_container_ends_wi
 }
 
 #[test]
+fn a_main_command_that_was_given_up_is_told_of_whatever_its_code() {
+    if possible() {
+        let ready = "[main]\nready = { path = \"/nowhere\", timeout = \"100ms\" }\n";
+        let ends_with_1 = "trap 'exit 1' TERM; while :; do sleep 600 & wait; done";
+        let ended = app().container_toml(ready).command(&["/bin/sh", "-c", ends_with_1]).run().expect(1);
+        let story = "the container ends with code 1: the main command was not ready within 100ms";
+        assert!(ended.text(Origin::Err).contains(story), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_code_that_only_the_description_calls_a_failure_is_explained() {
     if possible() {
         let codes = "[main]\nsuccess_codes = [3]\n";

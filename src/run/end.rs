@@ -59,7 +59,9 @@ impl EventLoop<'_> {
         let report = exit_report::lines(&self.because, code, responsible.as_ref());
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.
         let plain = self.because == StopReason::Main(Exit::Code(code))
-            && responsible.as_ref().is_some_and(|responsible| !responsible.out_of_memory);
+            && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {
+                !out_of_memory && self.supervisor.given_up(status.id).is_none()
+            });
         match self.run_kind == RunKind::Alone && plain {
             true => report.iter().for_each(|line| tracing::debug!("{line}")),
             false => report.iter().for_each(|line| tracing::error!("{line}")),
