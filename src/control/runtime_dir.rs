@@ -324,7 +324,7 @@ fn check_can_write(directory: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 fn failure(what: &str, cause: impl Into<io::Error>) -> String {
-    format!("{what}: {}", cause.into())
+    format!("{what}: {}", cause_words(&cause.into()))
 }
 
 #[cfg(test)]
@@ -339,6 +339,13 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(path.join("control")).unwrap());
         made.remove();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_had_is_told_in_the_kernels_words() {
+        let location = tempfile::tempdir().unwrap();
+        let rejected = make(&[location.path().join("x".repeat(300))]).unwrap_err();
+        assert_eq!(rejected[0].why, "cannot make it: File name too long");
     }
 
     #[test]
