@@ -117,7 +117,7 @@ impl Interpreter {
         let is_code = |letter: &u8| self.inline.as_bytes().contains(letter);
         match (bytes.strip_prefix(b"--"), self.anywhere) {
             (Some(long), _) => long.starts_with(b"eval") || long.starts_with(b"print"),
-            (None, true) => bytes.iter().any(|letter| is_code(letter)),
+            (None, true) => bytes.iter().any(is_code),
             (None, false) => bytes.last().is_some_and(is_code),
         }
     }

@@ -85,7 +85,7 @@ impl ProcessTable {
             living: HashMap::new(),
             order: Vec::new(),
             leftovers: HashMap::new(),
-            detached: Detached::new(),
+            detached: Detached::lower_our_limit(),
             look_at: None,
             pause: FIRST_LOOK,
             recent: CensusCache::default(),

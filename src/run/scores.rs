@@ -39,5 +39,5 @@ impl ProcessManager {
 }
 
 fn no_score(pid: Pid, score: i32, cause: &std::io::Error) {
-    tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(&cause));
+    tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(cause));
 }

@@ -26,7 +26,7 @@ pub fn cycles<'a>(files: impl Iterator<Item = (String, &'a str)>) -> Vec<String>
     };
     let edges: BTreeMap<&Module, BTreeSet<&Module>> = all.keys().map(|module| (module, leads_to(module))).collect();
     let needs = |module: &Module| edges.get(module).into_iter().flatten().copied().collect::<Vec<_>>().into_iter();
-    let cycles = topology::sort(all.keys(), |module| needs(module), 20).cycles;
+    let cycles = topology::sort(all.keys(), needs, 20).cycles;
     let names = |cycle: Vec<&Module>| cycle.iter().map(|module| module.join("/")).collect::<Vec<_>>().join(" → ");
     cycles.into_iter().map(names).collect()
 }

@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use super::tokens::{Function, Token, functions, tokens};
 
+/// The tokens of a function that a mutation replaces, and by what.
+type Cut<'a> = (Range<usize>, &'a str);
+
 /// A file of `.ci/mutations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutation {
@@ -136,7 +139,7 @@ impl Sources {
     /// `match` of `switch`, and has a whole body for each.
     pub fn with(&self, mutations: &[Mutation], switch: &str) -> BTreeMap<String, String> {
         // Of each function, by its place: its other bodies.
-        let mut bodies: BTreeMap<(&str, usize, usize), BTreeMap<usize, Vec<(Range<usize>, &str)>>> = BTreeMap::new();
+        let mut bodies: BTreeMap<(&str, usize, usize), BTreeMap<usize, Vec<Cut<'_>>>> = BTreeMap::new();
         for (number, mutation) in mutations.iter().enumerate() {
             for place in self.places(mutation) {
                 let key = (place.path, place.function.body.start, place.function.body.end);

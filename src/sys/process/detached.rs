@@ -60,8 +60,8 @@ enum ProcessOrigin {
 }
 
 impl Detached {
-    /// Returns an empty set.
-    pub fn new() -> Self {
+    /// Returns an empty set. Lowers this process's own limit, from which the marks of runs count down.
+    pub fn lower_our_limit() -> Self {
         Self { marks: Marks::lower_our_limit(), adopted: HashMap::new(), seen: HashMap::new() }
     }
 

@@ -8,7 +8,7 @@ use crate::text::shown;
 /// Returns why a process could not be started: "cannot execute `/x`: Permission denied; it has no execute bit".
 pub fn words(why: &SpawnError) -> String {
     let SpawnError { role, object, errno, explanation, .. } = why;
-    let object = object.as_ref().map(|path| shown(path));
+    let object = object.as_ref().map(shown);
     let what = match (why.stage, object) {
         (SpawnStage::Exec, Some(program)) => format!("cannot execute `{program}`"),
         (SpawnStage::Directory, Some(directory)) => format!("cannot change to the directory {directory}"),
