@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use code::{bare, has_word, paths_after};
 
 /// Longer files have more than one idea.
-const MOST_LINES: usize = 400;
+const MAX_LINES: usize = 400;
 
 /// Plain values in, plain values out: no effect is named in these folders.
 const PURE: [&str; 3] = ["config", "plan", "supervise"];
@@ -185,7 +185,7 @@ fn opens_with_its_purpose(source: &Source) -> Vec<String> {
 
 fn is_short(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    if lines <= MOST_LINES { Vec::new() } else { vec![source.says(&format!("has {lines} lines; split it by idea"))] }
+    if lines <= MAX_LINES { Vec::new() } else { vec![source.says(&format!("has {lines} lines; split it by idea"))] }
 }
 
 /// A path of the build directory is good for nobody inside: a checkout below `/tmp` or in a closed directory is not there.
@@ -328,8 +328,8 @@ fn every_file_opens_with_what_it_is_for() {
 
 #[test]
 fn no_file_is_long() {
-    assert!(breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES + 1)));
-    assert!(!breaks(is_short, "x.rs", &"\n".repeat(MOST_LINES)));
+    assert!(breaks(is_short, "x.rs", &"\n".repeat(MAX_LINES + 1)));
+    assert!(!breaks(is_short, "x.rs", &"\n".repeat(MAX_LINES)));
     hold(is_short);
 }
 

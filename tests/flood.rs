@@ -8,7 +8,7 @@
 use crate::support::try_container::{LIMIT, Stdout, TryContainer, possible};
 
 /// Turns of the loop that may pass between a cause and its effect: a request passes through several tasks.
-const MOST_TURNS: u64 = 6;
+const MAX_TURNS: u64 = 6;
 /// What the loop may read of one pipe in one turn, in units of 4 KiB (`log::logs`).
 const SHARE: u64 = 64;
 /// What a pipe holds, in the same unit.
@@ -117,7 +117,7 @@ fn within_its_turns(kinds: &[&str], stdout: Stdout) {
         println!("{what}: {counts:?}");
         assert!(counts.len() >= times, "{what}: {counts:?}; {:#?}", ended.lines);
         let most = counts.iter().max().copied().unwrap_or_default();
-        assert!(most <= PIPE + MOST_TURNS * SHARE, "{what}: {most} units, {counts:?}");
+        assert!(most <= PIPE + MAX_TURNS * SHARE, "{what}: {most} units, {counts:?}");
     }
 }
 

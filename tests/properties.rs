@@ -339,6 +339,7 @@ fn after_a_reload_that_reverses_a_dependency_those_below_still_get_their_stop_si
     engine.step(Time::default(), ended(Id(1)));
     engine.step(Time::default(), Event::StopSignal(Signal::TERM));
     let actions = engine.step(Time::default(), ended(Id(0)));
-    let told = actions.iter().any(|action| matches!(action, Action::Signal { id: Id(2), signal: Signal::TERM, .. }));
-    assert!(told, "{actions:?}");
+    let signalled =
+        actions.iter().any(|action| matches!(action, Action::Signal { id: Id(2), signal: Signal::TERM, .. }));
+    assert!(signalled, "{actions:?}");
 }

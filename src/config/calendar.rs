@@ -10,7 +10,7 @@ const DAY: i64 = 86_400;
 /// Further from UTC is no zone.
 const FURTHEST: i64 = 26 * 3600;
 /// Dates repeat after 400 years: what does not come within them never comes.
-const MOST_DAYS: i64 = 146_097;
+const MAX_DAYS: i64 = 146_097;
 /// The years that systemd accepts.
 const YEARS: (u32, u32) = (1970, 2199);
 
@@ -163,7 +163,7 @@ impl Calendar {
 
     /// The first day from this one on, counted from 1970, that fits.
     fn day_from(&self, day: i64) -> Option<i64> {
-        (day..day.saturating_add(MOST_DAYS)).find(|day| {
+        (day..day.saturating_add(MAX_DAYS)).find(|day| {
             let (year, month, of_month) = civil::date(*day);
             // 1970-01-01 was a Thursday.
             let weekday = (day + 3).rem_euclid(7);

@@ -98,7 +98,7 @@ fn a_time_that_the_clocks_show_twice_comes_once_unless_it_comes_every_hour() {
 }
 
 #[test]
-fn clocks_that_turn_at_midnight_confuse_nobody() {
+fn clocks_that_change_at_midnight_are_handled() {
     // Begins and ends at midnight: 00:00 is skipped on 2026-03-29, and 23:00 to 24:00 comes twice on 2026-10-24.
     let zone = Zone::of_rule("AAA0BBB,M3.5.0/0,M10.4.0/0").unwrap();
     assert_eq!(

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_cron_is_told_as_a_calendar_event() {
+    fn a_cron_line_is_translated_to_a_calendar_event() {
         for (cron, event) in [
             ("0 3 * * *", "03:00"),
             ("30 4 1 * *", "*-*-1 04:30"),

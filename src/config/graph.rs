@@ -12,9 +12,9 @@ use super::values::ServiceName;
 use crate::error::{Place, Problem, Problems};
 
 /// More cycles than this are not told one by one.
-const MOST_CYCLES: usize = 50;
+const MAX_CYCLES: usize = 50;
 /// So many unknown names are compared with every name: ten thousand times ten thousand comparisons take minutes.
-const MOST_COMPARED: usize = 100;
+const MAX_COMPARED: usize = 100;
 /// A longer cycle is shortened in its middle.
 const LONGEST_SHOWN: usize = 40;
 
@@ -58,7 +58,7 @@ fn target(
         let remedy = match link.to.as_str() {
             ServiceName::MAIN => "the main command starts after all services by itself: remove it".to_owned(),
             _ if declared.len() < 2 => "there is no other service: remove it, or add that service".to_owned(),
-            _ => unknown(&link.to, Some(from), declared, *unknowns <= MOST_COMPARED),
+            _ => unknown(&link.to, Some(from), declared, *unknowns <= MAX_COMPARED),
         };
         let what = format!("{}: there is no service {}", link.written, ticked(&link.to));
         problems.push(Problem::new(link.at.clone(), what, remedy));
@@ -86,7 +86,7 @@ struct Edge<'d> {
 fn find_cycles(drafts: &[Draft], problems: &mut Problems) {
     let edges = edges(drafts);
     let needs = |node: usize| edges.get(node).into_iter().flatten().map(|edge| edge.to);
-    for cycle in topology::sort(0..drafts.len(), needs, MOST_CYCLES).cycles {
+    for cycle in topology::sort(0..drafts.len(), needs, MAX_CYCLES).cycles {
         problems.push(say(&cycle, drafts, &edges));
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_by_what_is_said_of_it() {
+    fn a_key_is_found_with_its_line() {
         let text = b"command = [\"x\"]\n# user = 1\nusers = 1\n user=\"nobody\"\n[health]\ncommand = []\n";
         let line = |what: &str| keys(what).iter().find_map(|key| line_of(key, text));
         assert_eq!(line("`user = \"nobody\"`: there is no such account"), Some(4));

@@ -19,11 +19,11 @@ const FORMATS: [(&str, LogFormat); 3] =
 const OF_FILES: [&str; 4] = ["max_size", "keep", "max_age", "compress"];
 
 /// A smaller file would be renamed at every few lines.
-const LEAST_SIZE: u64 = 4096;
+const MIN_SIZE: u64 = 4096;
 /// A directory of more files than this helps nobody, and its listing costs at each rename.
-const MOST_KEPT: i64 = 10_000;
+const MAX_KEPT: i64 = 10_000;
 /// Below this, a file would be old before anybody has read it.
-const LEAST_AGE: Duration = Duration::from_secs(60);
+const MIN_AGE: Duration = Duration::from_secs(60);
 
 /// Returns how a service's lines are written.
 pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
@@ -32,8 +32,8 @@ pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
     };
     let format = table.get("format").and_then(|field| field.choice(&FORMATS, report));
     let max_size = table.get("max_size").and_then(|field| size(&field, report));
-    let keep = table.get("keep").and_then(|field| field.integer(0..=MOST_KEPT, report));
-    let max_age = table.get("max_age").and_then(|field| field.duration_from(LEAST_AGE, report));
+    let keep = table.get("keep").and_then(|field| field.integer(0..=MAX_KEPT, report));
+    let max_age = table.get("max_age").and_then(|field| field.duration_from(MIN_AGE, report));
     let compress = table.get("compress").and_then(|field| field.boolean(report));
     let Some(path) = table.get("directory") else {
         for field in OF_FILES.iter().filter_map(|key| table.get(key)) {
@@ -63,7 +63,7 @@ fn size(field: &Field<'_>, report: &mut Report<'_>) -> Option<u64> {
             }
         },
     };
-    if size < LEAST_SIZE {
+    if size < MIN_SIZE {
         field.refuse("write at least \"4K\"", report);
         return None;
     }

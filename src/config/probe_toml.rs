@@ -22,7 +22,7 @@ use super::url;
 /// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
 const READY_FDS: RangeInclusive<i64> = 3..=1023;
 /// A shorter time than this would keep a processor busy, or be over before anything can answer.
-const LEAST: Duration = Duration::from_millis(10);
+const MIN_TIME: Duration = Duration::from_millis(10);
 /// The statuses of HTTP that end an exchange (RFC 9110).
 const STATUSES: RangeInclusive<u16> = 200..=599;
 
@@ -118,7 +118,7 @@ fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut Report<'_
             }
             Some(Ready::Notify { timeout, watchdog })
         }
-        How::Delay => value.duration_from(LEAST, report).map(Ready::Delay),
+        How::Delay => value.duration_from(MIN_TIME, report).map(Ready::Delay),
         How::Ask(what) => {
             let probe = table.probe(what, &value, report)?;
             Some(Ready::Probe { probe, interval: interval.unwrap_or(READY_INTERVAL), timeout })
@@ -154,7 +154,7 @@ impl<'t> Asked<'t> {
     }
 
     fn time(&self, key: &str, report: &mut Report<'_>) -> Option<Duration> {
-        self.table.get(key).and_then(|field| field.duration_from(LEAST, report))
+        self.table.get(key).and_then(|field| field.duration_from(MIN_TIME, report))
     }
 
     fn count(&self, key: &str, report: &mut Report<'_>) -> Option<u32> {

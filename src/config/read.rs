@@ -102,7 +102,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// A patience beyond the whole stop's is never kept. In a file of ours that is a mistake; where the operator shortened
+    /// A stop timeout longer than the whole stop's is never used. In a file of ours that is a mistake; where the operator shortened
     /// the stop, or where the time was written for s6, it is worth a remark.
     fn check(
         &self,
@@ -112,17 +112,17 @@ impl Budget {
         problems: &mut Problems,
         notices: &mut Vec<String>,
     ) {
-        let Some(patience) = stop.timeout.filter(|patience| *patience > self.now) else { return };
-        let (patience_text, budget) = (show_duration(patience), show_duration(self.now));
+        let Some(timeout) = stop.timeout.filter(|timeout| *timeout > self.now) else { return };
+        let (timeout_text, budget) = (show_duration(timeout), show_duration(self.now));
         match at {
-            Some(at) if patience > self.of_file => {
+            Some(at) if timeout > self.of_file => {
                 let key = if name.as_str() == ServiceName::MAIN { "main.stop.timeout" } else { "stop.timeout" };
-                let what = format!("`{key}` is {patience_text}, and the whole stop has {budget}");
+                let what = format!("`{key}` is {timeout_text}, and the whole stop has {budget}");
                 let remedy = format!("lower it, or raise `stop_timeout` in {CONTAINER_FILE} (and docker stop's -t)");
                 problems.push(Problem::new(at.clone(), what, remedy));
             }
             Some(_) | None => {
-                notices.push(format!("{name}: may take {patience_text} to stop, and the whole stop has {budget}"));
+                notices.push(format!("{name}: may take {timeout_text} to stop, and the whole stop has {budget}"));
             }
         }
     }

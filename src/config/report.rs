@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Place, Problem, Problems, Remedy};
 
 /// A file with more problems than this is no configuration file; the rest is counted only.
-const MOST: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// The problems of one file.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl<'p> Report<'p> {
 
     /// Returns whether further problems are only counted, so that nobody need work out what to say of them.
     pub fn is_full(&self) -> bool {
-        self.problems.len() >= MOST
+        self.problems.len() >= MAX_PROBLEMS
     }
 
     fn add(&mut self, at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) {

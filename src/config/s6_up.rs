@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_execline_is_said_to() {
+    fn a_script_that_needs_execline_is_reported() {
         for text in
             ["echo hi", "/bin/echo \"hi\"", "if { true } /bin/x", "/bin/x $HOME", "foreground", "exec", "/bin/x # y"]
         {

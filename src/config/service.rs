@@ -17,7 +17,7 @@ pub const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first pause after a crash that was not the first after a stable run (DESIGN §4).
 pub const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// The shortest pause: no delay at all would make a broken service a busy loop. (s6 waits a second.)
-pub const LEAST_RESTART_DELAY: Duration = Duration::from_millis(100);
+pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause; delays double up to it.
 pub const RESTART_MAX_DELAY: Duration = Duration::from_secs(30);
 /// Failures in a row until a service is *failed*.

@@ -3,7 +3,7 @@
 use super::keys::TableDoc;
 use super::report::Report;
 use super::service::{
-    Kind, LEAST_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop,
+    Kind, MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop,
 };
 use super::service_keys;
 use super::toml_field::Field;
@@ -36,8 +36,8 @@ fn defaults(policy: RestartPolicy) -> Restart {
 fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
     let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
     let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
-    let delay = table.get("delay").and_then(|field| field.duration_from(LEAST_RESTART_DELAY, report));
-    let most = table.get("max_delay").and_then(|field| field.duration_from(LEAST_RESTART_DELAY, report));
+    let delay = table.get("delay").and_then(|field| field.duration_from(MIN_RESTART_DELAY, report));
+    let most = table.get("max_delay").and_then(|field| field.duration_from(MIN_RESTART_DELAY, report));
     if let (Some(delay), Some(most)) = (delay, most)
         && delay > most
     {

@@ -25,7 +25,7 @@ use super::who;
 use crate::error::Place;
 
 /// Below this, a oneshot would be a longrun that forgets.
-const LEAST_PERIOD: Duration = Duration::from_secs(1);
+const MIN_PERIOD: Duration = Duration::from_secs(1);
 
 /// Reads one service's file. What is wrong goes to `report`; the draft then has defaults in its place.
 pub fn read(name: &ServiceName, text: &str, report: &mut Report<'_>) -> Draft {
@@ -128,7 +128,7 @@ fn every(table: &Table<'_>, report: &mut Report<'_>) -> Option<Duration> {
             field.refuse(remedy, report);
             None
         }
-        None => field.duration_from(LEAST_PERIOD, report),
+        None => field.duration_from(MIN_PERIOD, report),
     }
 }
 
@@ -139,9 +139,9 @@ fn calendar(table: &Table<'_>, report: &mut Report<'_>) -> Option<Calendar> {
         report.line(field.line(), "both `every` and `at` are set", "keep one of them");
         return None;
     }
-    if let Some(undo) = table.get("stop_command") {
-        let what = format!("{} means nothing with `at`: between its times there is nothing to undo", undo.name());
-        report.line(undo.line(), what, "clear up at the end of the command itself, and remove it");
+    if let Some(field) = table.get("stop_command") {
+        let what = format!("{} means nothing with `at`: between its times there is nothing to undo", field.name());
+        report.line(field.line(), what, "clear up at the end of the command itself, and remove it");
         return None;
     }
     let text = field.string(report)?;

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn cycles_are_told_once_each_and_at_most_as_many_as_asked_for() {
+    fn cycles_are_reported_once_each_and_at_most_as_many_as_asked_for() {
         // 0 ↔ 1, 2 → 3 → 4 → 2, 5 to itself, and 6 needs one of them.
         let needs = [vec![1], vec![0], vec![3], vec![4], vec![2], vec![5], vec![4]];
         let all = sorted(&needs);

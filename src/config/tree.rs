@@ -21,7 +21,7 @@ use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
-const MOST_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 /// When so many problems are found, the rest of the files is not read: nobody fixes a thousand at a time.
 const ENOUGH: usize = 1000;
 
@@ -59,9 +59,9 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
         }
         return;
     }
-    if tree.entries.len() > MOST_ENTRIES {
+    if tree.entries.len() > MAX_ENTRIES {
         let what = format!("holds {} entries", tree.entries.len());
-        let remedy = format!("a services tree may hold {MOST_ENTRIES}");
+        let remedy = format!("a services tree may hold {MAX_ENTRIES}");
         problems.push(Problem::new(Place::file(&tree.path), what, remedy));
         found.anything = true;
         return;

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_and_a_port_are_told_apart() {
+    fn a_host_and_a_port_are_distinguished() {
         for (written, host, port) in [
             ("80", LOOPBACK, 80),
             (":80", LOOPBACK, 80),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_and_port_is_told_why() {
+    fn what_is_not_host_and_port_is_refused_with_the_reason() {
         for (bad, why) in [
             ("", HOST),
             ("db", HOST_PORT),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::config::service::Command;
 
 /// One that executes another executes one that does so again; more often is no command.
-const MOST_NESTED: usize = 8;
+const MAX_NESTED: usize = 8;
 
 /// An interpreter, by the beginning of its name: what may follow is a version.
 struct Interpreter {
@@ -73,7 +73,7 @@ pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
     let Command::Argv(words) = command else { return Vec::new() };
     let mut rest = words.as_slice();
     let mut found = Vec::new();
-    for _ in 0..MOST_NESTED {
+    for _ in 0..MAX_NESTED {
         let [program, arguments @ ..] = rest else { break };
         let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name == "java" {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_of_an_interpreter_is_what_it_is_told_to_run() {
+    fn the_script_of_an_interpreter_is_what_it_is_given_to_run() {
         for line in [
             "sh /data/hook",
             "/bin/bash -e /data/hook now",

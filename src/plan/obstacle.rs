@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_an_interpreter_is_told_of_the_interpreter() {
+    fn what_is_wrong_with_an_interpreter_is_reported_of_the_interpreter() {
         let of = |path: &str, why| Obstacle::Needs { path: path.into(), why: Box::new(why) };
         let said = |obstacle: Obstacle| obstacle.explanation(Path::new("/x"));
         assert!(said(of("/bin/sh\r", Obstacle::Missing)).contains("Unix line endings"));

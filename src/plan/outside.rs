@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn each_engine_is_told_by_its_map() {
+    fn each_engine_is_recognised_by_its_id_map() {
         let said = |ranges: &[[u32; 3]], id| said(ranges, id).unwrap_or_default();
         assert_eq!(said(&[[0, 0, u32::MAX]], 1000), "");
         assert_eq!(said(&[[0, 0, 65536]], 1000), "");

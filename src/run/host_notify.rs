@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_an_abstract_address_are_told() {
+    fn a_path_and_an_abstract_address_are_reported() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");
         let name = format!("@stepdown-{}", std::process::id());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_counted_where_nobody_listens_and_all_is_up_is_said_once() {
+    fn nothing_is_counted_without_a_listener_and_all_up_is_sent_once() {
         HostNotify::default().progress(|| panic!("nobody listens"));
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("notify.sock");

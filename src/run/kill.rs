@@ -8,7 +8,7 @@ use super::process_manager::ProcessManager;
 use crate::supervise::{Id, Killed, Pid, Report, Supervisor};
 
 /// More are not named.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 /// The budget of the whole stop, wherever it is set.
 pub const WHOLE: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
@@ -42,8 +42,8 @@ impl ProcessManager {
 /// Returns processes by number and command: "process 7 (`sleep 600`)".
 pub fn named(pids: &[Pid]) -> String {
     let names: Vec<_> =
-        pids.iter().take(MOST_NAMED).map(|pid| format!("process {} (`{}`)", pid.0, command_of(*pid))).collect();
-    match (names.is_empty(), pids.len().saturating_sub(MOST_NAMED)) {
+        pids.iter().take(MAX_NAMED).map(|pid| format!("process {} (`{}`)", pid.0, command_of(*pid))).collect();
+    match (names.is_empty(), pids.len().saturating_sub(MAX_NAMED)) {
         (true, _) => "it".to_owned(),
         (false, 0) => names.join(", "),
         (false, more) => format!("{} and {more} more", names.join(", ")),

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes read in one iteration of the loop.
 const SHARE: usize = 256 * 1024;
 /// Several services trees as large as one may be, and what is found out about what they name.
-const MOST: usize = 128 * 1024 * 1024;
+const MAX_SIZE: usize = 128 * 1024 * 1024;
 
 /// What is being read, or was.
 #[derive(Default)]
@@ -85,9 +85,9 @@ impl Reading {
                 return self.finish(watch, Some(ReloadError::Broken(cause)));
             }
         }
-        if reader.bytes.len() > MOST {
+        if reader.bytes.len() > MAX_SIZE {
             // It writes by now, and ends when nobody reads.
-            self.finish(watch, Some(ReloadError::TooLarge(MOST / 1024 / 1024)));
+            self.finish(watch, Some(ReloadError::TooLarge(MAX_SIZE / 1024 / 1024)));
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let (from, mut to) = (File::from(from), File::from(to));
         let key = watch.reader(&from).unwrap();
         // As many as there may be, and one that comes while more are waited for.
-        let reader = Reader { pid: Pid(0), from, key, bytes: vec![0; MOST], until: Instant::now() + LIMIT };
+        let reader = Reader { pid: Pid(0), from, key, bytes: vec![0; MAX_SIZE], until: Instant::now() + LIMIT };
         let mut reading = Reading { reader: Some(reader), outcome: None };
         reading.listen(&mut watch);
         assert!(reading.is_under_way());

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told() {
+    fn a_full_disk_is_reported() {
         let Ok(full) = File::options().write(true).open("/dev/full") else { return };
         assert!(TerminationLog(full).write("story\n").is_err());
     }

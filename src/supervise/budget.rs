@@ -15,7 +15,7 @@ pub const REAP_GRACE: Duration = Duration::from_millis(250);
 /// How the container's whole stop is shared out (DESIGN §8), so that all of it ends within its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopShares {
-    /// Of the services, until all patience is over; [`REAP_GRACE`] follows.
+    /// The services' share, until everything is killed; [`REAP_GRACE`] follows.
     pub services: Duration,
     /// For killing what services left in sessions of their own.
     pub stragglers: Duration,
@@ -35,8 +35,8 @@ impl StopShares {
     }
 }
 
-/// So long has a service that reads another one's output to end by itself after the end of its input, before it is told
-/// to: what is still in the pipe is not lost. No more than half of its patience.
+/// So long has a service that reads another one's output to end by itself after the end of its input, before it is
+/// signalled: what is still in the pipe is not lost. At most half of its stop timeout.
 pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The deadline of a whole stop, shared out over its layers.
@@ -55,7 +55,7 @@ impl Budget {
         Self { total: began.plus(timeout), reserve: LAYER_RESERVE.min(share) }
     }
 
-    /// Returns when patience with everything is over.
+    /// Returns when everything is killed.
     pub(super) fn total(&self) -> Time {
         self.total
     }

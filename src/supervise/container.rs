@@ -23,9 +23,9 @@ pub(super) struct Stop {
     pub(super) because: StopReason,
     /// How long.
     pub(super) budget: Budget,
-    /// How often PID 1 was told to stop.
+    /// How many stop signals PID 1 got.
     pub(super) asked: u32,
-    /// When the container ends whatever is left; set when patience is over.
+    /// When the container ends whatever is left; set when everything was killed.
     pub(super) end_at: Option<Time>,
 }
 

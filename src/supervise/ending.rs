@@ -1,5 +1,5 @@
-//! How one service is made to end: told, killed, given up; and how long it has for each. When it is told stands
-//! elsewhere: after a ready timeout (`process`), in its turn when the container stops (`shutdown`).
+//! How one service is ended: signalled, killed, given up; and how long it has for each. When it is signalled is decided
+//! elsewhere: after a ready timeout (`process`), in its layer when the container stops (`shutdown`).
 
 use super::Action;
 use super::Exit;
@@ -15,7 +15,7 @@ use super::Time;
 use super::budget::{END_OF_INPUT_TIMEOUT, REAP_GRACE};
 use super::container::{ContainerState, Stop};
 use super::exit_code;
-use super::state::{Cause, GroupOwner, State, Terminating};
+use super::state::{Cause, GroupOwner, State, Termination};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
@@ -32,7 +32,7 @@ impl Supervisor {
         self.terminate(id, cause);
     }
 
-    /// Tells its process (or group) to stop, and arms its patience.
+    /// Sends the stop signal to its process (or group), and arms its stop timeout.
     pub(super) fn terminate(&mut self, id: Id, cause: Cause) {
         let (run, ready) = match self.services[id].state {
             State::Starting { run } => (run, None),
@@ -44,11 +44,11 @@ impl Supervisor {
                 return;
             }
         };
-        let patience = Terminating { since: self.now, over: false };
-        self.set(id, State::Stopping { run, ready, cause, patience });
+        let termination = Termination { since: self.now, kill_sent: false };
+        self.set(id, State::Stopping { run, ready, cause, termination });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
         let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
-        if self.services[id].spec.fed && cause == Cause::Shutdown && time_is_left {
+        if self.services[id].spec.is_consumer && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
             return self.timers.set(id, Slot::Probe, Some(self.now.plus(half.min(END_OF_INPUT_TIMEOUT))));
@@ -64,14 +64,14 @@ impl Supervisor {
 
     /// The end of its input did not end it in time.
     pub(super) fn end_input_timed_out(&mut self, id: Id) {
-        if let State::Stopping { run, cause, patience, .. } = self.services[id].state
-            && !patience.over
+        if let State::Stopping { run, cause, termination, .. } = self.services[id].state
+            && !termination.kill_sent
         {
             self.send_stop_signal(id, run.pid, cause);
         }
     }
 
-    /// Returns what its first process is told to stop with: the main command gets what PID 1 got, unless a signal is
+    /// Returns the stop signal of its first process: the main command gets what PID 1 got, unless a signal is
     /// configured for it, and what hangs leaves a core file, if it may (systemd's `WatchdogSignal=`).
     pub(super) fn stop_signal_for(&self, id: Id, cause: Cause) -> Signal {
         if cause == Cause::Silent {
@@ -101,27 +101,27 @@ impl Supervisor {
     /// left, it has [`REAP_GRACE`]; else nothing goes on before its end: a service never has two processes.
     pub(super) fn kill(&mut self, id: Id) {
         let since = self.now;
-        let (pid, patience, who) = match &mut self.services[id].state {
-            State::Stopping { run, patience, .. } => (run.pid, patience, Killed::Command),
-            State::Draining { pid, patience, .. } => (*pid, patience, Killed::RestOfGroup),
-            State::Finishing { pid, patience, .. } => (*pid, patience, Killed::Finish),
-            State::StopCommandRunning { pid, patience } => (*pid, patience, Killed::StopCommand),
+        let (pid, termination, who) = match &mut self.services[id].state {
+            State::Stopping { run, termination, .. } => (run.pid, termination, Killed::Command),
+            State::Draining { pid, termination, .. } => (*pid, termination, Killed::RestOfGroup),
+            State::Finishing { pid, termination, .. } => (*pid, termination, Killed::Finish),
+            State::StopCommandRunning { pid, termination } => (*pid, termination, Killed::StopCommand),
             State::Starting { run } => {
-                let (run, patience) = (*run, Terminating { since, over: false });
-                self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, patience });
+                let (run, termination) = (*run, Termination { since, kill_sent: false });
+                self.set(id, State::Stopping { run, ready: None, cause: Cause::Shutdown, termination });
                 return self.kill(id);
             }
             State::Up { run, ready } => {
-                let (run, ready, patience) = (*run, Some(*ready), Terminating { since, over: false });
-                self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, patience });
+                let (run, ready, termination) = (*run, Some(*ready), Termination { since, kill_sent: false });
+                self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, termination });
                 return self.kill(id);
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
             State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
             State::Resting { .. } | State::Done | State::StopCommandSpawning => return,
         };
-        patience.over = true;
-        let after = since.since(patience.since);
+        termination.kill_sent = true;
+        let after = since.since(termination.since);
         self.report(Report::Killing { id, who, after });
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
         let grace = match self.container {
@@ -179,7 +179,7 @@ impl Supervisor {
         self.report(Report::Unkillable { id, pid });
     }
 
-    /// When something that is told to stop now is killed.
+    /// When something that is sent the stop signal now is killed.
     pub(super) fn kill_at(&self, id: Id) -> Time {
         let spec = &self.services[id].spec;
         let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));

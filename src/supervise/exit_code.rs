@@ -1,17 +1,17 @@
 //! The container's exit code (DESIGN §8). Must not know how a stop goes.
 //!
 //! 1. The code that a shutdown was asked to have.
-//! 2. If an essential service ended the container, its code: the main command was then only told to stop, and its 143
+//! 2. If an essential service ended the container, its code: the main command was then only stopped, and its 143
 //!    (or the 0 of one that handles TERM) would hide what happened.
 //!    If one that is not well did, 1.
 //! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
 //!    could not end it. One of its `success_codes` is 0, 128+n too, as with tini's `-e`; a 0 that is none of them is 1,
-//!    and so is every end of one that was told to stop because it was not ready in time or hung.
+//!    and so is every end of one that was stopped because it was not ready in time or hung.
 //! 4. After a requested stop: 0.
 //! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
-//! so it has where we told it to stop (it never became ready, is not well, did not say that it is alive): a 143 would look
+//! so it has where we stopped it (it never became ready, is not well, did not say that it is alive): a 143 would look
 //! like an ordered stop. One whose requirement is failed has that one's code; one
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.

@@ -38,7 +38,7 @@ impl Graph {
         }
     }
 
-    /// Gives a service these edges instead of what it has. Returns whom it depended on or does now, if that is another than
+    /// Gives a service these edges instead of what it has. Returns what it depended on or does now, if that is another than
     /// before.
     pub(super) fn set(&mut self, me: Id, requires: &[Id], after: &[Id]) -> Vec<Id> {
         let clean = |ids: &[Id]| {
@@ -65,7 +65,7 @@ impl Graph {
         neighbours
     }
 
-    /// Takes a service out: nobody depends on it, and it depends on nobody. Returns whom it depended on.
+    /// Takes a service out: nobody depends on it, and it depends on nobody. Returns what it depended on.
     pub(super) fn detach(&mut self, me: Id) -> Vec<Id> {
         for above in std::mem::take(&mut self.required_by[me]) {
             remove(&mut self.requires[above], me);
@@ -104,12 +104,12 @@ impl Graph {
         &self.before[id]
     }
 
-    /// All that it depends on: told to stop later than it.
+    /// All that it depends on: stopped later than it.
     pub(super) fn below(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
         self.requires[id].iter().chain(&self.after[id]).copied()
     }
 
-    /// All that depends on it: told to stop earlier.
+    /// All that depends on it: stopped earlier.
     pub(super) fn above(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
         self.required_by[id].iter().chain(&self.before[id]).copied()
     }

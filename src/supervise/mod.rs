@@ -202,7 +202,7 @@ pub enum Event {
     },
     /// A deadline may have passed.
     Tick,
-    /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: patience is over.
+    /// PID 1 got a signal that asks for an end (TERM, INT, QUIT; HUP with a terminal). A second one: everything is killed.
     StopSignal(Signal),
     /// PID 1 got another signal: it goes to the main command, if one runs.
     Forward(Signal),

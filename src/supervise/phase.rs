@@ -12,18 +12,18 @@ use std::fmt;
 /// | spawning | its process was asked for | `Spawned`, `SpawnFailed` |
 /// | starting | a process exists; it is not ready (a oneshot: not done) | readiness, its end, its ready timeout, a stop |
 /// | up | ready | its end, a stop |
-/// | stopping | told to stop, or killed | its end; KILL when patience is over |
-/// | draining | the first process ended, others of its group live and were told to stop | `GroupGone`; KILL, and time after it |
+/// | stopping | was sent the stop signal, or killed | its end; KILL at its stop timeout |
+/// | draining | the first process ended, others of its group live and were signalled | `GroupGone`; KILL, and time after it |
 /// | finish spawning | its finish script was asked for | `Spawned`, `SpawnFailed` |
 /// | finishing | its finish script runs | the script's end; KILL |
 /// | lost | in the stop of the container: KILL did not end it in time, nobody waits for it any more | its end, if it comes |
 /// | backoff | it failed and pauses | time (`Due`, if it is scheduled); a requirement being lost; a stop |
 /// | failed | it will not be started again | a request |
 /// | scheduled | a oneshot that runs at a time of day and has not run yet | its time (`Due`); a request; a stop |
-/// | resting | a periodic or scheduled oneshot that succeeded | its next turn (`Due`); a request; a stop |
-/// | done | a oneshot that succeeded | a request; a stop, if a command undoes it |
-/// | undo spawning | its stop command was asked for | `Spawned`, `SpawnFailed` |
-/// | undoing | its stop command runs | the command's end; KILL |
+/// | resting | a periodic or scheduled oneshot that succeeded | its next run (`Due`); a request; a stop |
+/// | done | a oneshot that succeeded | a request; a stop, if it has a stop command |
+/// | stop command spawning | its stop command is being spawned | `Spawned`, `SpawnFailed` |
+/// | stop command running | its stop command runs | the command's end; KILL |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the table above
 pub enum Phase {

@@ -198,7 +198,7 @@ impl Supervisor {
     pub(super) fn extend(&mut self, id: Id, by: Duration) {
         let may = match self.services[id].state {
             State::Starting { .. } => true,
-            State::Stopping { patience, .. } => !patience.over,
+            State::Stopping { termination, .. } => !termination.kill_sent,
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => false,
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => false,
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => false,

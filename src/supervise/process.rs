@@ -19,7 +19,7 @@ use super::budget::REAP_GRACE;
 use super::exit_code;
 use super::restart::RunResult;
 use super::spec::Readiness;
-use super::state::{Cause, End, GroupOwner, Run, State, Terminating};
+use super::state::{Cause, End, GroupOwner, Run, State, Termination};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
@@ -27,7 +27,7 @@ use crate::config::values::Signal;
 /// A finish script that ends with this code says: do not start it again (s6-supervise).
 const FINISH_SAYS_STOP: Exit = Exit::Code(125);
 
-/// What is left of a group is told to stop with. Not the service's own stop signal, which is its first process's
+/// The signal for what is left of a group. Not the service's own stop signal, which is its first process's
 /// affair: what a shell runs in the background ignores INT and QUIT (POSIX, asynchronous lists).
 const LEFTOVER_SIGNAL: Signal = Signal::TERM;
 
@@ -45,9 +45,9 @@ pub(super) enum Outcome {
 /// What is left of a group whose first process ended.
 struct Rest {
     pid: Pid,
-    patience: Terminating,
-    /// Whether the whole group was told with the same signal before.
-    told: bool,
+    termination: Termination,
+    /// Whether the whole group was sent the same signal before.
+    signalled: bool,
 }
 
 impl Outcome {
@@ -81,13 +81,13 @@ impl Supervisor {
                 }
             }
             State::FinishSpawning { end } => {
-                let patience = Terminating { since: self.now, over: false };
-                self.set(id, State::Finishing { pid, end, patience });
+                let termination = Termination { since: self.now, kill_sent: false };
+                self.set(id, State::Finishing { pid, end, termination });
                 self.timers.set(id, Slot::State, self.finish_until(id));
             }
             State::StopCommandSpawning => {
-                let patience = Terminating { since: self.now, over: false };
-                self.set(id, State::StopCommandRunning { pid, patience });
+                let termination = Termination { since: self.now, kill_sent: false };
+                self.set(id, State::StopCommandRunning { pid, termination });
                 self.timers.set(id, Slot::State, Some(self.kill_at(id)));
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Starting { .. } => {}
@@ -157,9 +157,9 @@ impl Supervisor {
                 let up = self.now.since(ready);
                 self.run_exited(id, run, Some(up), exit, group_left);
             }
-            State::Stopping { run, ready, cause, patience } => {
+            State::Stopping { run, ready, cause, termination } => {
                 self.note_exit(id, exit, Some(run));
-                self.report(Report::Stopped { id, exit, took: self.now.since(patience.since) });
+                self.report(Report::Stopped { id, exit, took: self.now.since(termination.since) });
                 let (ran, up) = (self.now.since(run.started), ready.map(|ready| self.now.since(ready)));
                 let end = End { exit, cause, started: run.started, ran, up };
                 let given_up = self.is_main(id) && self.services[id].wanted && cause != Cause::Asked;
@@ -169,9 +169,9 @@ impl Supervisor {
                 if group_left {
                     let not_yet = self.timers.get(id, Slot::Probe).is_some();
                     let signal = self.stop_signal_for(id, cause);
-                    let told = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
+                    let signalled = self.services[id].spec.stop.group && signal == LEFTOVER_SIGNAL && !not_yet;
                     let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid: run.pid, patience, told }, GroupOwner::Run(end), until);
+                    self.drain(id, Rest { pid: run.pid, termination, signalled }, GroupOwner::Run(end), until);
                 } else {
                     self.run_gone(id, end);
                 }
@@ -179,20 +179,21 @@ impl Supervisor {
                     self.main_ended(exit, exit_code::FAILURE);
                 }
             }
-            State::Finishing { pid, end, patience } => {
+            State::Finishing { pid, end, termination } => {
                 if group_left {
-                    let until = self.timers.get(id, Slot::State).or_else(|| (!patience.over).then(|| self.kill_at(id)));
-                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::Finish(end, exit), until);
+                    let until =
+                        self.timers.get(id, Slot::State).or_else(|| (!termination.kill_sent).then(|| self.kill_at(id)));
+                    self.drain(id, Rest { pid, termination, signalled: false }, GroupOwner::Finish(end, exit), until);
                 } else {
                     self.after_end(id, end, Some(exit));
                 }
             }
-            State::StopCommandRunning { pid, patience } => {
-                let took = self.now.since(patience.since);
+            State::StopCommandRunning { pid, termination } => {
+                let took = self.now.since(termination.since);
                 self.report(Report::Undone { id, exit, took });
                 if group_left {
                     let until = self.timers.get(id, Slot::State);
-                    self.drain(id, Rest { pid, patience, told: false }, GroupOwner::StopCommand, until);
+                    self.drain(id, Rest { pid, termination, signalled: false }, GroupOwner::StopCommand, until);
                 } else {
                     self.stop_command_ended(id);
                 }
@@ -242,11 +243,11 @@ impl Supervisor {
                 self.report(Report::NotReady { id, after, why: answer.clone() });
                 self.give_up_run(id, GivenUp::NotReady { after, answer });
             }
-            State::Stopping { patience, .. }
-            | State::Draining { patience, .. }
-            | State::Finishing { patience, .. }
-            | State::StopCommandRunning { patience, .. } => {
-                if patience.over {
+            State::Stopping { termination, .. }
+            | State::Draining { termination, .. }
+            | State::Finishing { termination, .. }
+            | State::StopCommandRunning { termination, .. } => {
+                if termination.kill_sent {
                     self.give_up_killing(id);
                 } else {
                     self.kill(id);
@@ -259,7 +260,7 @@ impl Supervisor {
         }
     }
 
-    /// A run ended without having been told to. What a oneshot that succeeds has left is what it was for (a daemon, say),
+    /// A run ended by itself. What a oneshot that succeeds has left is what it was for (a daemon, say),
     /// and goes on. Whether that has already left the process group must not matter: it is a race.
     fn run_exited(&mut self, id: Id, run: Run, up: Option<Duration>, exit: Exit, group_left: bool) {
         let ran = self.now.since(run.started);
@@ -276,9 +277,9 @@ impl Supervisor {
             self.out.push(Action::UntrackGroup { id, pid: run.pid });
         }
         if group_left && !leaves_on_purpose {
-            let patience = Terminating { since: self.now, over: false };
+            let termination = Termination { since: self.now, kill_sent: false };
             let until = Some(self.kill_at(id));
-            self.drain(id, Rest { pid: run.pid, patience, told: false }, GroupOwner::Run(end), until);
+            self.drain(id, Rest { pid: run.pid, termination, signalled: false }, GroupOwner::Run(end), until);
         } else {
             self.run_gone(id, end);
         }
@@ -287,14 +288,14 @@ impl Supervisor {
         }
     }
 
-    /// Waits for the rest of a group until then, and tells it to stop unless it was told (or killed) already.
+    /// Waits for the rest of a group until then, and signals it unless it was signalled (or killed) already.
     fn drain(&mut self, id: Id, rest: Rest, of: GroupOwner, until: Option<Time>) {
-        let Rest { pid, patience, told } = rest;
+        let Rest { pid, termination, signalled } = rest;
         // Killed while its first process lived, and the container does not stop: only now does it have a limit.
-        let until = until.or_else(|| patience.over.then(|| self.now.plus(REAP_GRACE)));
-        self.set(id, State::Draining { pid, of, patience });
+        let until = until.or_else(|| termination.kill_sent.then(|| self.now.plus(REAP_GRACE)));
+        self.set(id, State::Draining { pid, of, termination });
         self.timers.set(id, Slot::State, until);
-        if !told && !patience.over {
+        if !signalled && !termination.kill_sent {
             self.report(Report::Leftovers { id });
             self.signal_and_continue(id, pid, Target::Group, LEFTOVER_SIGNAL);
         }

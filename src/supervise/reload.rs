@@ -179,14 +179,14 @@ impl Supervisor {
         }
     }
 
-    /// The new definition holds from now on, if no process of the old one is left, and what the old one did is undone.
+    /// The new definition holds from now on, if no process of the old one is left, and the stop command of the old one has run.
     /// Returns whether it does.
     fn take_over(&mut self, id: Id) -> bool {
         if self.services[id].next.is_none() || self.services[id].state.phase().alive() {
             return false;
         }
         if self.needs_stop_command(id) {
-            self.undo(id);
+            self.run_stop_command(id);
             return false;
         }
         let service = &mut self.services[id];

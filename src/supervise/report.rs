@@ -90,7 +90,7 @@ pub enum Report {
         id: Id,
         /// Which of its processes.
         who: Killed,
-        /// Its patience, over now.
+        /// Its stop timeout, over now.
         after: Duration,
     },
     /// It was not ready in time.
@@ -150,7 +150,7 @@ pub enum Report {
         /// In how long.
         pause: Duration,
     },
-    /// A oneshot was undone by its stop command.
+    /// The stop command of a oneshot ended.
     Undone {
         /// The service.
         id: Id,

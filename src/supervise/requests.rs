@@ -66,7 +66,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns whom a stop by hand takes down besides these, each with the one that it requires.
+    /// Returns what a stop by hand takes down besides these, each with the one that it requires.
     pub fn stops_with(&self, named: &[Id]) -> Vec<(Id, Id)> {
         let mut all: Vec<(Id, Id)> = Vec::new();
         let mut asked: Vec<Id> = named.iter().copied().filter(|id| self.services.has(*id)).collect();
@@ -95,7 +95,11 @@ impl Supervisor {
             }
             State::Resting { .. } | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
                 self.start_asked(id);
-                if self.services[id].spec.undo { self.undo(id) } else { self.set(id, State::Waiting { said: false }) }
+                if self.services[id].spec.has_stop_command {
+                    self.run_stop_command(id)
+                } else {
+                    self.set(id, State::Waiting { said: false })
+                }
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Backoff | State::Failed { .. } => {
                 self.start_asked(id);
@@ -110,8 +114,8 @@ impl Supervisor {
         }
     }
 
-    /// It shall not run, while the container goes on: it is told so once nothing that requires it is alive, or done and
-    /// still to be undone, or kept by others that are alive.
+    /// It must not run, while the container goes on: it is stopped once nothing that requires it is alive, or done and
+    /// whose stop command still has to run, or kept by others that are alive.
     pub(super) fn consider_unwanted(&mut self, id: Id) {
         let needed = self.graph.required_by(id).iter().any(|above| {
             let Service { state, wanted, .. } = &self.services[*above];
@@ -120,7 +124,7 @@ impl Supervisor {
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } | State::Resting { .. } | State::Done if needed => {}
             State::Starting { .. } | State::Up { .. } => self.terminate(id, Cause::Asked),
-            State::Resting { .. } | State::Done if self.needs_stop_command(id) => self.undo(id),
+            State::Resting { .. } | State::Done if self.needs_stop_command(id) => self.run_stop_command(id),
             State::Resting { .. } | State::Done => self.set(id, State::Down),
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
             State::Down | State::Spawning | State::Stopping { .. } | State::Draining { .. } => {}

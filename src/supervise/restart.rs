@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::config::service::{LEAST_RESTART_DELAY, Restart, RestartPolicy, STABLE_AFTER};
+use crate::config::service::{MIN_RESTART_DELAY, Restart, RestartPolicy, STABLE_AFTER};
 
 /// The first pause is no shorter: the configuration refuses less. After a stable run there is none.
-pub const MIN_PAUSE: Duration = LEAST_RESTART_DELAY;
+pub const MIN_PAUSE: Duration = MIN_RESTART_DELAY;
 
 /// What a service's latest ends amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::config::values::ServiceName;
 /// A turn comes later by up to this part of the period, so that many containers do not do the same thing at once.
 const SPREAD: u32 = 20;
 /// … and by no more than this.
-const MOST_SPREAD: Duration = Duration::from_secs(60);
+const MAX_SPREAD: Duration = Duration::from_secs(60);
 
 /// Returns the pause from `now` to the next turn: the first one after `now` that lies a whole number of periods behind
 /// `started`, so that turns missed by a long run or a stopped machine are not caught up.
@@ -24,7 +24,7 @@ pub(super) fn pause(name: &ServiceName, turn: u32, started: Time, now: Time, eve
 fn spread(name: &ServiceName, turn: u32, every: Duration) -> Duration {
     let bytes = name.as_str().bytes().chain(turn.to_le_bytes());
     let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    let most = (every / SPREAD).min(MOST_SPREAD);
+    let most = (every / SPREAD).min(MAX_SPREAD);
     most.saturating_mul(hash % 1024) / 1024
 }
 
@@ -41,12 +41,12 @@ mod tests {
         let every = Duration::from_secs(every);
         let pause = pause(&name, 1, at(started), at(now), every);
         let spread = spread(&name, 1, every);
-        assert!(spread <= every / SPREAD && spread <= MOST_SPREAD);
+        assert!(spread <= every / SPREAD && spread <= MAX_SPREAD);
         (pause - spread).as_secs()
     }
 
     #[test]
-    fn turns_lie_whole_periods_apart_and_missed_ones_are_not_caught_up() {
+    fn runs_lie_whole_periods_apart_and_missed_ones_are_not_caught_up() {
         assert_eq!(seconds(100, 110, 3600), 3590);
         assert_eq!(seconds(100, 100, 3600), 3600);
         assert_eq!(seconds(0, 25, 10), 5);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_of_different_services_are_spread() {
+    fn runs_of_different_services_are_spread() {
         let every = Duration::from_secs(3600);
         let spreads = ["a", "b", "c"].map(|name| spread(&ServiceName::new(name).expect("a name"), 1, every));
         assert!(spreads[0] != spreads[1] && spreads[1] != spreads[2]);

@@ -3,8 +3,8 @@
 //! The stop goes down the dependencies. A service is *released* when it has ended and everything that depends on it is
 //! released, through however many others: a oneshot that is done between a web server and its database keeps the
 //! database up until the web server is down. What is released releases what it depends on; what is then still alive is
-//! told to stop. One whose process KILL does not end in [`REAP_GRACE`] is given up, so that those below are still told
-//! politely. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
+//! sent its stop signal. One whose process KILL does not end in [`REAP_GRACE`] is given up, so that those below still get
+//! theirs. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
 //! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
 
 use super::Action;
@@ -94,23 +94,25 @@ impl Supervisor {
         let within = |old: Option<Time>, new: Time| Some(old.map_or(new, |old| old.min(new)));
         match self.services[id].state {
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Resting { .. } if !self.services[id].spec.undo => self.set(id, State::Down),
+            State::Resting { .. } if !self.services[id].spec.has_stop_command => self.set(id, State::Down),
             State::Resting { .. } => self.set(id, State::Done),
-            // A reload has left it out, and in its step the container began to stop before it was this one's turn.
-            State::Done if self.services[id].gone && !self.services[id].spec.undo => self.set(id, State::Down),
+            // A reload has left it out, and in the same step the container began to stop before this one was handled.
+            State::Done if self.services[id].gone && !self.services[id].spec.has_stop_command => {
+                self.set(id, State::Down)
+            }
             State::Starting { .. } => {
                 self.timers.set(id, Slot::State, None);
                 self.cancel_probe(id);
             }
             State::Up { .. } => self.cancel_probe(id),
-            State::Stopping { patience, .. }
-            | State::Draining { patience, .. }
-            | State::StopCommandRunning { patience, .. } => {
-                let until = if patience.over { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
+            State::Stopping { termination, .. }
+            | State::Draining { termination, .. }
+            | State::StopCommandRunning { termination, .. } => {
+                let until = if termination.kill_sent { self.now.plus(REAP_GRACE) } else { self.kill_at(id) };
                 self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
             }
-            State::Finishing { patience, .. } => {
-                let until = if patience.over { Some(self.now.plus(REAP_GRACE)) } else { self.finish_until(id) };
+            State::Finishing { termination, .. } => {
+                let until = if termination.kill_sent { Some(self.now.plus(REAP_GRACE)) } else { self.finish_until(id) };
                 if let Some(until) = until {
                     self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
                 }
@@ -124,12 +126,12 @@ impl Supervisor {
     pub(super) fn consider_stopping(&mut self, id: Id) {
         let over = self.is_stop_timeout_over();
         let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
-        let undo = self.needs_stop_command(id) && !over && time_is_left;
+        let stop_command_due = self.needs_stop_command(id) && !over && time_is_left;
         let Service { state, links, .. } = &mut self.services[id];
         match state {
             State::Starting { .. } | State::Up { .. } if over => self.kill(id),
-            State::Finishing { patience, .. } | State::StopCommandRunning { patience, .. }
-                if over && !patience.over =>
+            State::Finishing { termination, .. } | State::StopCommandRunning { termination, .. }
+                if over && !termination.kill_sent =>
             {
                 self.kill(id);
             }
@@ -138,9 +140,9 @@ impl Supervisor {
             State::Stopping { .. } | State::Draining { .. } => {}
             State::FinishSpawning { .. } | State::Finishing { .. } => {}
             State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
-            State::Resting { .. } | State::Done if undo => {
+            State::Resting { .. } | State::Done if stop_command_due => {
                 if links.holds == 0 {
-                    self.undo(id);
+                    self.run_stop_command(id);
                 }
             }
             State::Down
@@ -198,11 +200,11 @@ impl Supervisor {
         for id in self.services.ids() {
             match self.services[id].state {
                 State::Starting { .. } | State::Up { .. } => self.kill(id),
-                State::Stopping { patience, .. }
-                | State::Draining { patience, .. }
-                | State::Finishing { patience, .. }
-                | State::StopCommandRunning { patience, .. } => {
-                    if !patience.over {
+                State::Stopping { termination, .. }
+                | State::Draining { termination, .. }
+                | State::Finishing { termination, .. }
+                | State::StopCommandRunning { termination, .. } => {
+                    if !termination.kill_sent {
                         self.kill(id);
                     }
                 }

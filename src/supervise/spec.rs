@@ -1,4 +1,4 @@
-//! [`Setup`]: what the engine is told at its start, names resolved to [`Id`]s. Must not know files or processes.
+//! [`Setup`]: what the engine is given at its start, names resolved to [`Id`]s. Must not know files or processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::config::values::{ServiceName, Signal};
 pub struct Setup {
     /// The services; an [`Id`] is a place in this list. The main command, if any, is the last one.
     pub specs: Vec<Spec>,
-    /// The services' share of the budget of the whole stop (DESIGN §8, [`StopShares`]); also the patience with a service that
+    /// The services' share of the budget of the whole stop (DESIGN §8, [`StopShares`]); also the stop timeout of a service that
     /// has no `stop.timeout` of its own and must end while the container goes on.
     pub stop_timeout: Duration,
 }
@@ -28,7 +28,7 @@ pub struct Spec {
     pub name: ServiceName,
     /// Longrun or oneshot.
     pub kind: Kind,
-    /// Must be up or done before it starts; told to stop after it is down. Unknown ids and its own are ignored.
+    /// Must be up or done before it starts; stopped after it is down. Unknown ids and its own are ignored.
     pub requires: Vec<Id>,
     /// Order only. The main command is after everything, whatever stands here.
     pub after: Vec<Id>,
@@ -53,16 +53,16 @@ pub struct Spec {
     /// How it is stopped.
     pub stop: Stop,
     /// Whether its standard input is what other services write (`pipe_to`).
-    pub fed: bool,
-    /// Whether a command undoes it at the stop (a oneshot).
-    pub undo: bool,
+    pub is_consumer: bool,
+    /// Whether it has a stop command, which runs at the stop (a oneshot).
+    pub has_stop_command: bool,
     /// Whether a script runs after each end.
     pub finish: Option<FinishRule>,
     /// What becomes of it at the beginning.
     pub start: Start,
     /// Whether it is the main command.
     pub is_main: bool,
-    /// Whether it is told to stop with the signal that PID 1 got, rather than with `stop.signal` (the main command).
+    /// Whether its stop signal is the one that PID 1 got, rather than with `stop.signal` (the main command).
     pub relays_stop_signal: bool,
 }
 
@@ -186,8 +186,8 @@ impl Setup {
                 watchdog: watchdog(&service.ready),
                 health: service.health.as_ref().map(HealthRule::of),
                 stop: service.stop.clone(),
-                fed: fed.contains(&service.name),
-                undo: service.stop_command.is_some() && service.kind == Kind::Oneshot,
+                is_consumer: fed.contains(&service.name),
+                has_stop_command: service.stop_command.is_some() && service.kind == Kind::Oneshot,
                 finish: finish(service),
                 start: start(service),
                 is_main: false,
@@ -206,8 +206,8 @@ impl Setup {
 impl Spec {
     /// Returns the main command's: started once, after everything has settled; its end ends the container.
     ///
-    /// It is told to stop by a signal to its first process only, as tini does; what it leaves of its group is then
-    /// told as well.
+    /// It is stopped by a signal to its first process only, as tini does; what it leaves of its group is then
+    /// signalled as well.
     pub fn main() -> Self {
         Self {
             name: ServiceName::main(),
@@ -228,8 +228,8 @@ impl Spec {
             scheduled: false,
             watchdog: None,
             health: None,
-            fed: false,
-            undo: false,
+            is_consumer: false,
+            has_stop_command: false,
             stop: Stop { signal: Signal::TERM, timeout: None, group: false },
             finish: None,
             start: Start::Wanted,

@@ -30,7 +30,7 @@ pub(super) struct Service {
     pub(super) restarts: u32,
     /// The next start is such a one.
     pub(super) again: bool,
-    /// Why its last run was told to stop although nobody asked for that.
+    /// Why its last run was stopped without a request.
     pub(super) given_up: Option<GivenUp>,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
@@ -157,12 +157,12 @@ pub(super) enum State {
         run: Run,
         ready: Option<Time>,
         cause: Cause,
-        patience: Terminating,
+        termination: Termination,
     },
     Draining {
         pid: Pid,
         of: GroupOwner,
-        patience: Terminating,
+        termination: Termination,
     },
     FinishSpawning {
         end: End,
@@ -170,7 +170,7 @@ pub(super) enum State {
     Finishing {
         pid: Pid,
         end: End,
-        patience: Terminating,
+        termination: Termination,
     },
     Lost {
         pid: Pid,
@@ -191,7 +191,7 @@ pub(super) enum State {
     StopCommandSpawning,
     StopCommandRunning {
         pid: Pid,
-        patience: Terminating,
+        termination: Termination,
     },
 }
 
@@ -202,13 +202,13 @@ pub(super) struct Run {
     pub(super) started: Time,
 }
 
-/// What something that ought to end has been told. When it is killed is its timer.
+/// Since when something is being ended, and how. Its timer says when it is killed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terminating {
+pub(super) struct Termination {
     /// Since when.
     pub(super) since: Time,
-    /// Whether patience is over: KILL was sent.
-    pub(super) over: bool,
+    /// Whether KILL was sent.
+    pub(super) kill_sent: bool,
 }
 
 /// How and why a run ended.
@@ -229,7 +229,7 @@ pub(super) struct End {
 pub(super) enum Cause {
     /// By itself.
     Itself,
-    /// It was not ready in time and told to stop.
+    /// It was not ready in time and was stopped.
     NotReady,
     /// It was not well.
     Unhealthy,

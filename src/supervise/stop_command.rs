@@ -1,4 +1,4 @@
-//! How a oneshot that is done is undone (`stop_command`): in its turn when the container stops, or when somebody stops
+//! The stop command of a oneshot that is done (`stop_command`): in its layer when the container stops, or when somebody stops
 //! it. What its process's events mean stands in `process`.
 
 use super::Action;
@@ -8,18 +8,19 @@ use super::state::State;
 use super::supervisor::Supervisor;
 
 impl Supervisor {
-    /// Whether it is done and has a command that undoes that.
+    /// Whether it is done and has a stop command.
     pub(super) fn needs_stop_command(&self, id: Id) -> bool {
-        self.services[id].spec.undo && matches!(self.services[id].state, State::Done | State::Resting { .. })
+        self.services[id].spec.has_stop_command
+            && matches!(self.services[id].state, State::Done | State::Resting { .. })
     }
 
-    /// Begins to undo it.
-    pub(super) fn undo(&mut self, id: Id) {
+    /// Begins to run its stop command.
+    pub(super) fn run_stop_command(&mut self, id: Id) {
         self.set(id, State::StopCommandSpawning);
         self.out.push(Action::Spawn { id, role: Role::StopCommand, after: None });
     }
 
-    /// It is undone, as well as its command could; or done again, if somebody has asked for it meanwhile.
+    /// Its stop command has ended: it is down, or runs again if that was requested meanwhile.
     pub(super) fn stop_command_ended(&mut self, id: Id) {
         let wanted = self.services[id].wanted;
         self.set(id, if wanted { State::Waiting { said: false } } else { State::Down });

@@ -32,7 +32,7 @@ use crate::config::values::ServiceName;
 /// asks for what it waits for outside the container.
 ///
 /// # Ending
-/// A run has ended when its whole group has: what the first process leaves behind is told to stop, then killed; only what
+/// A run has ended when its whole group has: what the first process leaves behind is signalled, then killed; only what
 /// a oneshot that succeeds has left goes on. Then the finish script runs (not after a start that failed), then the restart
 /// policy speaks. An essential service that has ended for good, the main command's end, a signal, a request and having
 /// nothing left each end the container.
@@ -64,7 +64,7 @@ pub struct Supervisor {
     pub(super) active: usize,
     /// Services to look at again, because they or their neighbours changed.
     pub(super) work: VecDeque<Id>,
-    /// Services that may start, unless something changes before it is their turn.
+    /// Services that may start, unless something changes before they are started.
     pub(super) starts: VecDeque<Id>,
     /// For ids that nobody has.
     pub(super) unknown_name: ServiceName,

@@ -8,8 +8,8 @@ use crate::support::engine::scenario::Scenario;
 use crate::support::engine::spec_builder::longrun;
 
 /// A log reader and what writes to it, both up.
-fn piped(patience: u64) -> Scenario {
-    let log = longrun("log").fed().stop(Signal::TERM, Some(seconds(patience)), true);
+fn piped(termination: u64) -> Scenario {
+    let log = longrun("log").consumer().stop(Signal::TERM, Some(seconds(termination)), true);
     let mut scenario = Scenario::begun(&[log, longrun("web").after("log")]);
     scenario.executed("log");
     scenario.executed("web");

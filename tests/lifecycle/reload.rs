@@ -33,10 +33,10 @@ fn what_is_new_starts_what_is_gone_stops_what_changed_restarts_and_nothing_else_
     scenario.look();
     scenario.reload(&[longrun("same"), longrun("changed"), longrun("new")], &["changed"]);
     let actions = scenario.look();
-    let told = |name: &str| {
+    let signalled = |name: &str| {
         actions.iter().any(|action| matches!(action, Action::Signal { id, .. } if *id == scenario.id(name)))
     };
-    assert_eq!(["same", "changed", "gone", "main"].map(told), [false, true, true, false]);
+    assert_eq!(["same", "changed", "gone", "main"].map(signalled), [false, true, true, false]);
     assert_eq!((scenario.state("new"), scenario.status("same").pid), ("starting", pid));
     scenario.exits("changed", 1);
     assert_eq!(renewed(&mut scenario, "changed"), 1);
@@ -59,7 +59,7 @@ fn the_old_definition_holds_until_the_last_process_is_gone() {
 
 #[test]
 fn what_is_gone_stops_after_everything_that_requires_it() {
-    let builders = [longrun("db"), oneshot("mount").requires("db").undo(), longrun("web").requires("mount")];
+    let builders = [longrun("db"), oneshot("mount").requires("db").stop_command(), longrun("web").requires("mount")];
     let mut scenario =
         Scenario::begun(&[builders[0].clone(), builders[1].clone(), builders[2].clone(), longrun("other")]);
     scenario.executed("other");
@@ -211,7 +211,7 @@ fn how_a_run_of_the_old_definition_ends_means_nothing_any_more() {
 
 #[test]
 fn a_oneshot_that_is_done_and_changed_runs_its_old_stop_command_and_then_again() {
-    let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web").requires("mount")]);
+    let mut scenario = Scenario::begun(&[oneshot("mount").stop_command(), longrun("web").requires("mount")]);
     scenario.exits("mount", 0);
     scenario.executed("web");
     scenario.look();

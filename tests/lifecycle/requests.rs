@@ -41,9 +41,9 @@ fn the_container_stays_although_somebody_has_stopped_all_of_it() {
 
 #[test]
 fn a_stop_goes_through_a_oneshot_that_is_done_and_runs_its_stop_command_in_order() {
-    for undo in [false, true] {
+    for has_command in [false, true] {
         let mount = oneshot("mount").requires("db");
-        let mount = if undo { mount.undo() } else { mount };
+        let mount = if has_command { mount.stop_command() } else { mount };
         let mut scenario = Scenario::begun(&[longrun("db"), mount, longrun("web").requires("mount")]);
         scenario.executed("db");
         scenario.exits("mount", 0);
@@ -52,7 +52,7 @@ fn a_stop_goes_through_a_oneshot_that_is_done_and_runs_its_stop_command_in_order
         scenario.ask_stop("db");
         assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
         scenario.exits("web", 0);
-        if undo {
+        if has_command {
             assert_eq!((scenario.state("db"), scenario.processes()), ("up", vec!["mount: StopCommand".to_owned()]));
             scenario.exits("mount", 0);
         }

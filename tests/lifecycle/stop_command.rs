@@ -9,7 +9,7 @@ use crate::support::engine::spec_builder::{longrun, oneshot};
 
 /// A mount between a database and a web server, all up.
 fn mounted() -> Scenario {
-    let builders = [longrun("db"), oneshot("mount").requires("db").undo(), longrun("web").requires("mount")];
+    let builders = [longrun("db"), oneshot("mount").requires("db").stop_command(), longrun("web").requires("mount")];
     let mut scenario = Scenario::begun(&builders);
     scenario.executed("db");
     scenario.exits("mount", 0);
@@ -83,7 +83,8 @@ fn a_second_signal_skips_it() {
 
 #[test]
 fn a_stop_command_runs_only_for_what_is_done() {
-    let mut scenario = Scenario::begun(&[oneshot("mount").undo(), longrun("web"), oneshot("failed").undo()]);
+    let mut scenario =
+        Scenario::begun(&[oneshot("mount").stop_command(), longrun("web"), oneshot("failed").stop_command()]);
     scenario.exits("failed", 1);
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
@@ -94,7 +95,7 @@ fn a_stop_command_runs_only_for_what_is_done() {
 
 #[test]
 fn a_periodic_one_runs_its_stop_command_between_its_runs() {
-    let mut scenario = Scenario::begun(&[oneshot("mount").undo().every(seconds(100))]);
+    let mut scenario = Scenario::begun(&[oneshot("mount").stop_command().every(seconds(100))]);
     scenario.exits("mount", 0);
     scenario.look();
     scenario.stop_signal(Signal::TERM);

@@ -1,4 +1,4 @@
-//! The stop of the container: order, budget, patience.
+//! The stop of the container: order, budget, stop timeouts.
 
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Report};

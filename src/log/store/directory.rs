@@ -23,11 +23,11 @@ use crate::sys::files::stat::FileKind;
 /// Never follows a link, never blocks on a FIFO, never gets a controlling terminal.
 pub const SAFE_FLAGS: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
 /// Most entries read from a directory at a time.
-const MOST_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 /// Most log files taken from a directory at a time; more are not left by rotation.
-const MOST_NAMES: usize = 16 * 1024;
+const MAX_NAMES: usize = 16 * 1024;
 /// Most files removed in one call.
-const MOST_REMOVED: usize = 256;
+const MAX_REMOVED: usize = 256;
 /// Attempts to find a name that is not taken.
 const TRIES: u64 = 64;
 
@@ -215,7 +215,7 @@ impl Directory {
                 Form::Plain | Form::Compressed => kept >= keep || limit.is_some_and(|limit| stamp.0 <= limit),
             };
             match goes {
-                true if removed == MOST_REMOVED => old.more = true,
+                true if removed == MAX_REMOVED => old.more = true,
                 true => {
                     self.remove(stamp, form);
                     removed += 1;
@@ -240,7 +240,7 @@ impl Directory {
         let mut all = Vec::new();
         let mut seen = 0;
         // The directory may belong to the app, with anything in it.
-        while all.len() < MOST_NAMES && seen < MOST_ENTRIES && listing.read(handle.as_fd())? {
+        while all.len() < MAX_NAMES && seen < MAX_ENTRIES && listing.read(handle.as_fd())? {
             seen += listing.entries().count();
             all.extend(listing.entries().filter_map(|entry| names::parse(entry.name)));
         }

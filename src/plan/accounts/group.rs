@@ -7,7 +7,7 @@ use crate::config::values::{Gid, GroupName, UserName};
 use crate::text::{shown, shown_bytes};
 
 /// glibc wants name, password and gid; the members may be missing.
-const LEAST: usize = 3;
+const MIN_FIELDS: usize = 3;
 const GID: usize = 2;
 const MEMBERS: usize = 3;
 
@@ -35,7 +35,7 @@ pub fn memberships(bytes: &[u8], user: &str) -> Vec<Gid> {
 
 fn groups(bytes: &[u8]) -> impl Iterator<Item = (Record<'_>, Gid)> {
     bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| {
-        let record = Record::parse(line, LEAST)?;
+        let record = Record::parse(line, MIN_FIELDS)?;
         let gid = Gid(record.number(GID)?);
         Some((record, gid))
     })
@@ -52,7 +52,7 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
     let mut ours = None;
     let mut other = None;
     for (at, line) in lines.iter().enumerate() {
-        let Some(record) = Record::parse(line, LEAST) else { continue };
+        let Some(record) = Record::parse(line, MIN_FIELDS) else { continue };
         if record.field(0) == group.as_str().as_bytes() {
             ours = ours.or(Some((at, record)));
         } else if other.is_none() && record.number(GID) == Some(gid.0) {
@@ -95,7 +95,7 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
 pub fn join(bytes: &[u8], group: &GroupName, user: &UserName) -> Rewrite {
     let lines = split(bytes);
     let found = lines.iter().enumerate().find_map(|(at, line)| {
-        let record = Record::parse(line, LEAST)?;
+        let record = Record::parse(line, MIN_FIELDS)?;
         (record.field(0) == group.as_str().as_bytes()).then_some((at, record))
     });
     let Some((at, mut record)) = found else { return Rewrite::nothing(bytes) };

@@ -11,7 +11,7 @@ use crate::config::values::{Gid, Uid, UserName};
 use crate::text::{shown, shown_bytes};
 
 /// glibc wants name, password, uid and gid; what follows may be missing.
-const LEAST: usize = 4;
+const MIN_FIELDS: usize = 4;
 const UID: usize = 2;
 const GID: usize = 3;
 const HOME: usize = 5;
@@ -59,7 +59,7 @@ pub fn by_uid(bytes: &[u8], uid: Uid) -> Option<Account> {
 
 fn accounts(bytes: &[u8]) -> impl Iterator<Item = (Account, Record<'_>)> {
     bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| {
-        let record = Record::parse(line, LEAST)?;
+        let record = Record::parse(line, MIN_FIELDS)?;
         let account = Account {
             name: String::from_utf8_lossy(record.field(0)).into_owned(),
             uid: Uid(record.number(UID)?),
@@ -80,7 +80,7 @@ pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
     let mut ours = None;
     let mut other = None;
     for (at, line) in lines.iter().enumerate() {
-        let Some(record) = Record::parse(line, LEAST) else { continue };
+        let Some(record) = Record::parse(line, MIN_FIELDS) else { continue };
         if record.field(0) == name.as_bytes() {
             ours = ours.or(Some((at, record)));
         } else if other.is_none() && record.number(UID) == Some(wanted.uid.0) && record.number(GID).is_some() {

@@ -30,7 +30,7 @@ pub const VARIABLE: &str = "NOTIFY_SOCKET";
 /// A message is not longer (systemd reads as much).
 pub const LONGEST: usize = 4096;
 /// More messages do not wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
-const MOST_WAITING: usize = 4096;
+const MAX_WAITING: usize = 4096;
 /// Messages read in one iteration: a service that sends many keeps no other waiting.
 const AT_ONCE: usize = 16;
 
@@ -156,7 +156,7 @@ impl Receiver {
     /// Forgets what is waiting: it was an earlier process's.
     pub fn clear(&mut self) {
         // Bounded: somebody may go on sending. The queue of a socket is far shorter.
-        for _ in 0..MOST_WAITING {
+        for _ in 0..MAX_WAITING {
             if let Came::Nothing = self.next() {
                 return;
             }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_told_in_words() {
+    fn anything_else_is_described() {
         let long = [b"HTTP/1.1 200 ".as_slice(), &[b'x'; 5000]].concat();
         let endless = [b"HTTP/1.1 100 Continue\r\n".as_slice(), &b"A: b\r\n".repeat(5000)].concat();
         for (bytes, expected) in [

@@ -39,7 +39,7 @@ use http::CONNECTED;
 use words::Words;
 
 /// Killed probes of one key that are not reaped yet: the usual one takes a moment, one in uninterruptible sleep stays.
-const MOST_DYING: usize = 3;
+const MAX_DYING: usize = 3;
 /// Bytes taken from one probe in one iteration: a command that writes without end keeps nobody else waiting.
 const AT_ONCE: usize = 64 * 1024;
 /// Probes read in one iteration.
@@ -124,7 +124,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         let of_key = self.looks.values().filter(|look| look.key == key);
         let (under_way, dying) =
             of_key.fold((false, 0), |(any, dying), look| (any || !look.over, dying + usize::from(look.over)));
-        if under_way || dying >= MOST_DYING {
+        if under_way || dying >= MAX_DYING {
             return Err(ProbeStartError::InProgress);
         }
         debug_assert!(threads() == 1, "a look is forked from a process with one thread");

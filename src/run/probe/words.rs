@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_output() {
+    fn a_refusal_is_distinguished_from_output() {
         assert_eq!(said(&[b"\0cannot execute x\n"]).refusal().as_deref(), Some("cannot execute x"));
         assert_eq!(said(&[b"cannot execute x\n"]).refusal(), None);
     }

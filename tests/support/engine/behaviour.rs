@@ -168,8 +168,8 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         scheduled: false,
         watchdog: rng.percent(10).then(|| milliseconds(2_000)),
         health: health.filter(|_| kind == Kind::Longrun),
-        fed: kind == Kind::Longrun && rng.percent(15),
-        undo: kind == Kind::Oneshot && rng.percent(40),
+        is_consumer: kind == Kind::Longrun && rng.percent(15),
+        has_stop_command: kind == Kind::Oneshot && rng.percent(40),
         is_main: false,
         relays_stop_signal: false,
     }

@@ -33,8 +33,8 @@ fn draft(name: &str, kind: Kind, policy: RestartPolicy) -> SpecBuilder {
         scheduled: false,
         watchdog: None,
         health: None,
-        fed: false,
-        undo: false,
+        is_consumer: false,
+        has_stop_command: false,
         is_main: false,
         relays_stop_signal: false,
     };
@@ -153,14 +153,14 @@ impl SpecBuilder {
     }
 
     /// A command undoes it.
-    pub fn undo(mut self) -> Self {
-        self.spec.undo = true;
+    pub fn stop_command(mut self) -> Self {
+        self.spec.has_stop_command = true;
         self
     }
 
     /// Others write what it reads.
-    pub fn fed(mut self) -> Self {
-        self.spec.fed = true;
+    pub fn consumer(mut self) -> Self {
+        self.spec.is_consumer = true;
         self
     }
 }

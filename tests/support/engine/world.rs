@@ -19,7 +19,7 @@ use super::rng::Rng;
 use super::transitions::{Kind as EventKind, Reached};
 
 /// More steps than any world needs: reaching it means that something spins.
-const MOST_STEPS: usize = 5_000;
+const MAX_STEPS: usize = 5_000;
 
 /// What can happen by itself.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl World {
         let mut clock = Rng::new(!seed ^ (1 << 40));
         for spec in specs.iter_mut().filter(|spec| spec.kind == Kind::Oneshot && spec.start != Start::AlreadyDone) {
             // The reader refuses both.
-            spec.scheduled = clock.percent(30) && !spec.undo;
+            spec.scheduled = clock.percent(30) && !spec.has_stop_command;
             spec.every = spec.every.filter(|_| !spec.scheduled);
         }
         let setup = Setup { specs: specs.clone(), stop_timeout };
@@ -150,7 +150,7 @@ impl World {
 
     /// Lives it to its end.
     pub fn run(&mut self) {
-        while self.oracle.exit.is_none() && self.steps < MOST_STEPS {
+        while self.oracle.exit.is_none() && self.steps < MAX_STEPS {
             let deadline = self.engine.deadline();
             let next = self.queue.keys().next().map(|(at, _)| *at);
             let tick = match (deadline, next) {
@@ -348,7 +348,7 @@ impl World {
     fn carry_out_all(&mut self, actions: Vec<Action>) -> bool {
         let mut actions: VecDeque<Action> = actions.into();
         let acted = !actions.is_empty();
-        while let Some(action) = actions.pop_front().filter(|_| self.steps < MOST_STEPS) {
+        while let Some(action) = actions.pop_front().filter(|_| self.steps < MAX_STEPS) {
             if let Action::CancelProbe { id: forgotten } = action {
                 // Where answers go first, its question may still be in the list.
                 actions.retain(|action| !matches!(action, Action::Probe { id, .. } if *id == forgotten));

@@ -187,7 +187,7 @@ impl Oracle {
         let unwanted = !self.services[id.0].wanted && self.stop.is_none() && !self.is_needed(id);
         let asked = !leftovers && (restart || unwanted);
         let at_last = !leftovers && proc.signal_by.is_some_and(|by| by <= self.now);
-        let direct = self.stop.is_none() || self.budget_is_over() || !spec.fed || leftovers || at_last;
+        let direct = self.stop.is_none() || self.budget_is_over() || !spec.is_consumer || leftovers || at_last;
         self.demand(direct, Property::NothingStopsBeforeWhatNeedsItIsDown, || {
             format!("{id:?} is signalled before it could read the end of its input")
         });
@@ -225,7 +225,7 @@ impl Oracle {
     /// Judges an end of input: the first request to stop for a service that reads another one's output, once its dependents
     /// are down.
     fn judge_end_of_input(&mut self, id: Id) {
-        let turn = self.may_stop(id) && !self.budget_is_over() && self.services[id.0].spec.fed;
+        let turn = self.may_stop(id) && !self.budget_is_over() && self.services[id.0].spec.is_consumer;
         let proc = self.proc(id).cloned();
         let fits = turn && proc.as_ref().is_some_and(|proc| proc.role == Role::Run && proc.leader && !proc.stop_sent);
         self.demand(fits, Property::NothingStopsBeforeWhatNeedsItIsDown, || format!("{id:?} {proc:?}"));
@@ -339,7 +339,7 @@ impl Oracle {
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
             }
             Report::Undone { id, .. } => {
-                let fits = self.services[id.0].spec.undo;
+                let fits = self.services[id.0].spec.has_stop_command;
                 self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
             }
             Report::Up { id, .. } => {

@@ -424,7 +424,7 @@ impl Oracle {
 
     /// Returns whether it is done and a command undoes that.
     pub fn is_undone_by_command(&self, id: Id) -> bool {
-        self.services[id.0].spec.undo
+        self.services[id.0].spec.has_stop_command
             && matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_))
     }
 

@@ -32,7 +32,9 @@ impl Oracle {
     fn stop_what_is_not_needed(&mut self) {
         let idle = |me: &Self, id: Id| {
             let ServiceModel { state, wanted, spec, next, .. } = &me.services[id.0];
-            let done = matches!(state, ServiceState::Resting(_) | ServiceState::Done) && !spec.undo && next.is_none();
+            let done = matches!(state, ServiceState::Resting(_) | ServiceState::Done)
+                && !spec.has_stop_command
+                && next.is_none();
             done && !wanted && !me.is_needed(id)
         };
         while let Some(id) = self.ids().find(|id| self.running() && idle(self, *id)) {

@@ -80,7 +80,7 @@ impl Oracle {
             ServiceState::Resting(_) | ServiceState::Done => {
                 self.start_requested(id);
                 let service = &mut self.services[id.0];
-                if service.spec.undo {
+                if service.spec.has_stop_command {
                     self.due.stop_commands.insert(id);
                 } else {
                     service.state = ServiceState::Pending(now);

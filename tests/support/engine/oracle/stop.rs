@@ -46,12 +46,12 @@ impl Oracle {
             let (kill_at, layer_end) = (self.kill_at(id), self.layer_end(id));
             match self.services[id.0].state {
                 ServiceState::Pending(_) | ServiceState::Awaiting(_) => self.services[id.0].state = ServiceState::Down,
-                ServiceState::Resting(_) if self.services[id.0].spec.undo => {
+                ServiceState::Resting(_) if self.services[id.0].spec.has_stop_command => {
                     self.services[id.0].state = ServiceState::Done
                 }
                 ServiceState::Resting(_) => self.services[id.0].state = ServiceState::Down,
                 // Nothing of it is left that could stop.
-                ServiceState::Done if self.services[id.0].removed && !self.services[id.0].spec.undo => {
+                ServiceState::Done if self.services[id.0].removed && !self.services[id.0].spec.has_stop_command => {
                     self.services[id.0].state = ServiceState::Down;
                 }
                 _ => {}
