@@ -21,7 +21,7 @@ pub(super) struct Cli {
     pub(super) verb: Verb,
 }
 
-/// What may be asked for.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Run as a container's init: boot, step down, run the services and the main command

@@ -11,26 +11,26 @@ use crate::control::protocol::Query;
 use crate::error::Problems;
 use crate::inspect::doctor;
 use crate::inspect::facts;
-use crate::inspect::source::Where;
+use crate::inspect::source::ConfigPaths;
 use crate::plan::checks::{self, Area, Check, Examination, Trouble};
 use crate::plan::show::{self, Paint};
 use crate::sys::host;
 
-/// Asks PID 1 what its boot came to, or finds out what one would come to; looks at the machine; prints what is wrong.
+/// Queries PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
 pub(super) fn run(args: DoctorArgs) -> u8 {
     let (examination, running) = match query::<Examination>(&Query::Doctor {}) {
         Ok(examination) => (examination, true),
         Err(why) => match (doctor::pid_one(), why) {
-            (Some(first), why) => (unreached(args.command, first, &why), true),
+            (Some(first), why) => (without_answer(args.command, first, &why), true),
             (None, ClientError::NoServer(_)) => match host::refuse_on_host() {
-                Ok(()) => (fresh(args.command), false),
+                Ok(()) => (before_boot(args.command), false),
                 Err(error) => return output::failed(&error),
             },
             (None, why) => return super::control::unanswered(&why),
         },
     };
     let examination = examination.with_secrets(&doctor::secrets());
-    let seen = doctor::look(&examination);
+    let seen = doctor::observe(&examination);
     let diagnosis = checks::conclude(examination, &seen, running);
     let text = match args.json {
         true => output::json(&diagnosis),
@@ -43,9 +43,9 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
     diagnosis.verdict.exit_code()
 }
 
-/// What a boot here would do.
-fn fresh(command: Vec<OsString>) -> Examination {
-    let sources = super::source::sources(&Where::installed(), command);
+/// The findings of a boot that has not happened.
+fn before_boot(command: Vec<OsString>) -> Examination {
+    let sources = super::source::sources(&ConfigPaths::installed(), command);
     let problems = match config::read(&sources) {
         Ok(config) => return checks::examine(&config, &facts::read(&config)),
         Err(problems) => problems,
@@ -54,7 +54,7 @@ fn fresh(command: Vec<OsString>) -> Examination {
     if !is_empty(&sources) {
         return wrong;
     }
-    // That nothing would be run is one thing; what the container is like is told as well.
+    // Reports that nothing would be run, and the findings about the container, too.
     match without_services(sources) {
         Ok(config) => {
             let rest = checks::examine(&config, &facts::read(&config));
@@ -64,27 +64,27 @@ fn fresh(command: Vec<OsString>) -> Examination {
     }
 }
 
-/// Whether neither a service nor a main command is there.
+/// Whether there is neither a service nor a main command.
 fn is_empty(sources: &Sources) -> bool {
     sources.main.is_empty() && sources.trees.iter().all(|tree| tree.entries.is_empty())
 }
 
 /// Returns the configuration of a container in which nothing runs yet.
 fn without_services(sources: Sources) -> Result<Config, Problems> {
-    // It stands for a command that is not known.
+    // A placeholder for the command, which is not known.
     let main = vec!["true".into()];
     let config = config::read(&Sources { main, ..sources })?;
     Ok(Config { main: Vec::new(), ..config })
 }
 
-/// Beside a PID 1 whose main command is not known here.
+/// Reads the configuration of a PID 1 whose main command is not known here.
 fn read(command: Vec<OsString>) -> Result<Config, Problems> {
-    let sources = super::source::sources(&Where::installed(), command);
+    let sources = super::source::sources(&ConfigPaths::installed(), command);
     if is_empty(&sources) { without_services(sources) } else { config::read(&sources) }
 }
 
-/// Our PID 1 runs and does not tell: its ids are known, what its boot could not do is not.
-fn unreached(
+/// The findings if PID 1 runs and does not answer: its ids are known, the skipped steps of its boot are not.
+fn without_answer(
     command: Vec<OsString>,
     first: (crate::config::values::Uid, crate::config::values::Gid, Vec<crate::config::values::Gid>),
     why: &ClientError,

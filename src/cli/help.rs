@@ -1,14 +1,14 @@
-//! What the help texts say after the arguments: variables, exit codes, examples. The variables come from the table that
-//! the reader of the environment itself uses. Must not know how arguments are parsed.
+//! The help texts after the arguments: variables, exit codes, examples. The variables come from the table with which the
+//! environment is read. Must not know how arguments are parsed.
 
 use std::fmt::Write;
 
 use crate::config::env::VARIABLES;
 
-/// A line of a page; what is longer is broken so that the second column stays one.
+/// The width of a page; longer lines are wrapped within the second column.
 pub(super) const PAGE: usize = 80;
 
-/// Variables that others have given their meaning, and that we read too.
+/// Variables that are defined elsewhere, and that we read too.
 pub(super) const OTHERS: &[(&str, &str)] = &[
     ("PATH", "where programs without a `/` are looked for"),
     ("XDG_RUNTIME_DIR", "where the control socket is if /run cannot be written"),
@@ -37,7 +37,7 @@ const SIGNAL: (&str, &str) = ("128+n", "signal n killed the main command");
 const MAIN: (&str, &str) =
     ("others", "the exit code of the main command, or of the essential service that ended the container");
 
-/// What a container sees that was built with the binary alone as its entry point.
+/// The message for an image whose entry point is the binary without `init`.
 pub(super) const BARE_ENTRYPOINT: &str = "stepdown: started as PID 1 without a command; in a Dockerfile write\n  \
     ENTRYPOINT [\"/usr/bin/stepdown\", \"init\", \"--\"]\n\n";
 
@@ -125,7 +125,7 @@ pub(super) fn rehearsal() -> String {
     )
 }
 
-/// What the commands say that talk to the running PID 1.
+/// The help of commands that query the running PID 1.
 fn talking(about: &str, examples: &[(&str, &str)], codes: &[(&str, &str)]) -> String {
     let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
     let examples = if examples.is_empty() { String::new() } else { table("Examples:", examples) + "\n" };
@@ -262,7 +262,7 @@ pub(super) fn run_as() -> String {
         ("stepdown run-as app ls -l /config", "as the app user, with its groups and HOME"),
         ("stepdown run-as 1000:1000 id", "as these ids"),
     ];
-    // What makes up the app user; where programs are looked for.
+    // The variables of the app user, and PATH.
     let concerns = |name: &str| ["PUID", "PGID", "STEPDOWN_SERVICES", "STEPDOWN_WITHOUT_DROP", "PATH"].contains(&name);
     let environment: Vec<_> = VARIABLES.iter().chain(OTHERS).filter(|(name, _)| concerns(name)).copied().collect();
     let codes = [
@@ -281,13 +281,13 @@ pub(super) fn run_as() -> String {
     )
 }
 
-/// What a boot reads, and so does whoever plans one; `NO_COLOR` is for what prints colours.
+/// The variables that a boot, or planning one, reads; `NO_COLOR` is for commands that print colours.
 fn environment() -> String {
     let others: Vec<_> = OTHERS.iter().filter(|(name, _)| *name != "NO_COLOR").copied().collect();
     table("Environment:", &[VARIABLES, &others].concat())
 }
 
-/// Two columns under a title, no wider than a page; where one of the first column is long, the second one stands below it.
+/// Two columns under a title, no wider than a page; if one of the first column is long, the second one is below it.
 fn table(title: &str, rows: &[(&str, &str)]) -> String {
     const WIDEST: usize = 40;
     let widest = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
@@ -306,7 +306,7 @@ fn table(title: &str, rows: &[(&str, &str)]) -> String {
     text
 }
 
-/// Breaks a text between its words into lines of at most so many letters.
+/// Wraps a text into lines of at most `width` letters.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

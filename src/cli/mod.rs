@@ -1,18 +1,18 @@
-//! Verbs and how they print. Reads arguments, asks `sys`, writes to standard output and error; decides nothing about a
-//! container's life. The `init` path touches nothing here but `entry`: no parser is built for it.
+//! The commands and how they print. Parses arguments, writes to standard output and error; decides nothing about a
+//! container's life. `init` uses only `invocation`: no argument parser is built for it.
 
 mod args;
 mod check;
 mod control;
 mod doctor;
-mod entry;
 mod grid;
 mod help;
-mod inits;
+mod invocation;
 mod output;
 mod plan;
 pub mod rehearse;
-mod replaced;
+mod replaced_init;
+mod replaced_texts;
 mod run_as;
 mod source;
 mod usage;
@@ -26,26 +26,26 @@ use clap::error::ErrorKind;
 use crate::error::EXIT_WRONG;
 pub use args::command;
 use args::{Cli, Verb};
-use entry::Entry;
-use replaced::Asked;
+use invocation::Invocation;
+use replaced_init::ReplacedAction;
 
 /// Runs what the arguments ask for and returns the exit code (DESIGN §8).
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    if let Some(asked) = replaced::of(&argv, &source::environment()) {
+    if let Some(asked) = replaced_init::of(&argv, &source::environment()) {
         return match asked {
-            Asked::Run(init, command) => init.run(command),
-            Asked::Say { out, err, code } => {
+            ReplacedAction::Run(init, command) => init.run(command),
+            ReplacedAction::Print { out, err, code } => {
                 output::out(&out);
                 output::err(&err);
                 code
             }
         };
     }
-    match entry::of(&argv) {
-        Entry::Init(main) => crate::run::init::run(main),
-        Entry::Wrong(problem) => output::wrong(&problem),
-        Entry::Verb => match Cli::try_parse_from(&argv) {
+    match invocation::of(&argv) {
+        Invocation::Init(main) => crate::run::init::run(main),
+        Invocation::UsageError(problem) => output::usage_error(&problem),
+        Invocation::Verb => match Cli::try_parse_from(&argv) {
             Ok(cli) => verb(cli.verb),
             Err(error) => usage(&error, argv.get(1)),
         },
@@ -57,11 +57,11 @@ fn verb(verb: Verb) -> u8 {
         Verb::Init(args) => return crate::run::init::run(args.command),
         Verb::Check(args) => match source::place(args.path) {
             Ok(place) => check::run(&place, args.command),
-            Err(problem) => return output::wrong(&problem),
+            Err(problem) => return output::usage_error(&problem),
         },
         Verb::Plan(args) => match source::place(args.path) {
             Ok(place) => plan::run(&place, args.command, args.json),
-            Err(problem) => return output::wrong(&problem),
+            Err(problem) => return output::usage_error(&problem),
         },
         Verb::Try(args) => return rehearse::run(&args).unwrap_or_else(|error| output::failed(&error)),
         Verb::Status(args) => return control::status(&args),
@@ -88,15 +88,15 @@ fn verb(verb: Verb) -> u8 {
     }
 }
 
-/// Help and version were asked for: standard output, 0. Anything else is a mistake: standard error, 100.
+/// Help and version go to standard output, with 0; anything else is an error: standard error, 100.
 fn usage(error: &clap::Error, verb: Option<&OsString>) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::process::id() == 1 {
         output::err(help::BARE_ENTRYPOINT);
     }
     if let Some(problem) = usage::problem(error, verb) {
-        return output::wrong(&problem);
+        return output::usage_error(&problem);
     }
-    // A stream that is closed is no reason for another exit code.
+    // A closed stream does not change the exit code.
     let _ = error.print();
     if error.use_stderr() { EXIT_WRONG } else { 0 }
 }

@@ -1,5 +1,5 @@
-//! Standard output and error. A closed one is nobody's fault: what cannot be written is dropped, never a panic (as
-//! `println!` would, in `stepdown status | head -1`).
+//! Standard output and error. What cannot be written is dropped, never a panic (as `println!` would, in
+//! `stepdown status | head -1`).
 
 use std::io::{IsTerminal, Write};
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 use crate::error::{EXIT_WRONG, Error, Problem};
 use crate::text;
 
-/// What a verb has to say on standard output, and its exit code.
+/// The output of a command, and its exit code.
 pub(super) struct Printed {
     pub text: String,
     pub code: u8,
 }
 
-/// Writes to standard output; returns whether anybody takes it.
+/// Writes to standard output; returns whether it is open.
 pub(super) fn out(text: &str) -> bool {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
@@ -32,20 +32,20 @@ pub(super) fn failed(error: &Error) -> u8 {
 }
 
 /// Writes what is wrong with the arguments, and returns the exit code for it.
-pub(super) fn wrong(problem: &Problem) -> u8 {
+pub(super) fn usage_error(problem: &Problem) -> u8 {
     err(&format!("stepdown: {problem}\n"));
     EXIT_WRONG
 }
 
-#[allow(clippy::disallowed_methods)] // how we print is ours to read
+#[allow(clippy::disallowed_methods)] // NO_COLOR and TERM
 pub(super) fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Returns a value as indented JSON, with the newline after it. What could mislead a reader at a terminal is escaped; a
+/// Returns a value as indented JSON, with the newline after it. Characters that could mislead at a terminal are escaped; a
 /// program reads the same.
 pub(super) fn json(value: &impl Serialize) -> String {
-    // Nothing here has keys that are no strings, the one thing that JSON cannot hold.
+    // Serialising only fails for map keys that are not strings, which none of ours are.
     text::json(&serde_json::to_string_pretty(value).unwrap_or_default()) + "\n"
 }
 

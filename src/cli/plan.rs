@@ -7,24 +7,24 @@ use crate::config::{self, key_lines};
 use crate::error::Error;
 use crate::inspect::doctor;
 use crate::inspect::facts;
-use crate::inspect::source::Where;
+use crate::inspect::source::ConfigPaths;
 use crate::plan;
 
 /// Reads, plans, and prints the plan.
-pub(super) fn run(place: &Where, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
+pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>, json: bool) -> Result<Printed, Error> {
     let sources = super::source::sources(place, command);
     let config = config::read(&sources)?;
     let mut facts = facts::read(&config);
-    // A tree that lies elsewhere is for a container that is not here: whoever plans it is no init of it.
-    // Beside a running PID 1 of ours (`docker exec`) it is asked what the next start of this container would do.
+    // A tree elsewhere is for another container: facts about this process are irrelevant.
+    // If a stepdown is PID 1 already (`docker exec`), this plans the next start of this container.
     facts.pid_one |= !place.is_installed() || doctor::pid_one().is_some();
     if !place.is_installed() {
-        // An image's `COPY` makes them root's.
+        // In an image `COPY` makes them root's.
         facts.file_owners.clear();
     }
     let mut plan = plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     if place.is_installed() {
-        plan::checks::locate_all(&mut plan, doctor::ground);
+        plan::checks::locate_all(&mut plan, doctor::host_context);
     }
     let mut text =
         if json { output::json(&plan::show::json(&plan, &config)) } else { plan::show::text(&plan, &config) };

@@ -1,5 +1,5 @@
 //! `stepdown try`: its flags, Docker's where Docker has them, and how they become a [`Rehearsal`].
-#![allow(clippy::disallowed_methods)] // what `try` takes over from the environment
+#![allow(clippy::disallowed_methods)] // variables that `try` passes on
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -10,10 +10,10 @@ use crate::error::{Error, Place, Problem, Problems};
 use crate::rehearse::{self, Network, Rehearsal, ServicesTree, Stdio, Tmpfs, Volume};
 use crate::text::shown;
 
-/// What a rehearsed container gets from the environment of `try`, as if each had been given with `-e`.
-const TAKEN_OVER: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];
-/// … and everything with this beginning.
-const OUR_PREFIX: &str = "STEPDOWN_";
+/// Variables that `try` passes on to the container, as with `-e`.
+const INHERITED: [&str; 4] = ["PUID", "PGID", "UMASK", "TZ"];
+/// The same for all variables with this prefix.
+const INHERITED_PREFIX: &str = "STEPDOWN_";
 
 /// `try`
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ pub struct Args {
 /// Runs the rehearsal and returns the exit code that the container had.
 ///
 /// # Errors
-/// Every flag that is wrong, or what the system refused.
+/// Every invalid flag, or the system's error.
 pub fn run(args: &Args) -> Result<u8, Error> {
     rehearse::run(&rehearsal(args)?)
 }
@@ -147,12 +147,12 @@ fn keep<T>(problems: &mut Problems, read: Result<T, Problem>) -> Option<T> {
     read.map_err(|problem| problems.push(problem)).ok()
 }
 
-/// What is taken over, then every `-e`: the last one of a name wins. `-e NAME` of an unset variable does nothing, as for
-/// Docker.
+/// The inherited variables, then every `-e`: the last one of a name wins. `-e NAME` of an unset variable does nothing, as
+/// for Docker.
 fn environment(asked: &[OsString], ours: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let taken = |name: &OsString| {
-        TAKEN_OVER.iter().any(|other| name == *other) || name.as_bytes().starts_with(OUR_PREFIX.as_bytes())
+        INHERITED.iter().any(|other| name == *other) || name.as_bytes().starts_with(INHERITED_PREFIX.as_bytes())
     };
     let mut all: Vec<(OsString, OsString)> = ours.iter().filter(|(name, _)| taken(name)).cloned().collect();
     for word in asked {

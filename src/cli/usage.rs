@@ -1,5 +1,5 @@
-//! What is wrong with the arguments, in our words: where, what, what to write instead. clap finds it and knows the
-//! definitions; what it says in a way of its own is left as it is. Must not print.
+//! Errors about arguments as our problems: place, fault, what to write instead. clap finds them; those that we do not reword
+//! are printed as clap has them. Must not print.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use crate::config::suggest;
 use crate::error::{Place, Problem};
 use crate::text::shown;
 
-/// Returns the problem, if it is one of those that are said in our words. `verb`: the first argument.
+/// Returns the problem, if it is one of those that we reword. `verb`: the first argument.
 pub(super) fn problem(error: &clap::Error, verb: Option<&OsString>) -> Option<Problem> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -39,7 +39,7 @@ pub(super) fn problem(error: &clap::Error, verb: Option<&OsString>) -> Option<Pr
         }
         (ErrorKind::ValueValidation, Some(argument), Some(value)) => {
             let why = error.source().map_or_else(|| "it is not valid here".to_owned(), ToString::to_string);
-            // Some say themselves what to write.
+            // Some errors already say what to write.
             let (what, remedy) = match why.split_once("; ") {
                 Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
                 None => (why, see),
@@ -78,7 +78,7 @@ fn is_flag(argument: &str) -> bool {
     argument.starts_with('-')
 }
 
-/// Returns `<SERVICE>...` as one would say it.
+/// Returns `<SERVICE>...` without its brackets.
 fn bare(argument: &str) -> String {
     argument.replace(['<', '>'], "").replace("...", "")
 }
@@ -88,7 +88,7 @@ fn flag(argument: &str) -> String {
     bare(argument.split(' ').next().unwrap_or_default())
 }
 
-/// Returns `--user <USER>` as one would write it.
+/// Returns `--user <USER>` with an example value.
 fn example(argument: &str) -> String {
     format!("`{}`", bare(argument))
 }

@@ -1,4 +1,4 @@
-//! Small words for people: sizes. Must not know what they are about.
+//! Sizes in readable units.
 
 /// Returns bytes in their largest unit: `512B`, `4.0K`, `12.3M`, `1.5G`.
 pub(super) fn size(bytes: u64) -> String {

@@ -1,4 +1,4 @@
-//! Looking at the machine: configuration sources, facts, and what `doctor` examines. Reads into plain values; changes nothing.
+//! Reading the machine: configuration sources, facts, and the observations of `doctor`. Into plain values; changes nothing.
 
 pub mod doctor;
 pub mod facts;

@@ -1,6 +1,6 @@
-//! What services take of the machine, from `/proc`: one walk over the processes for however many services are asked for.
-//! A process is a service's if its session or its process group is that of the service's first process. For `status`;
-//! nothing here is exact by contract, and what cannot be read is left out.
+//! The resource usage of services, from `/proc`: one walk over the processes for any number of services. A process belongs
+//! to a service if its session or its process group is that of the service's main process. For `status`; the numbers are
+//! not exact, and what cannot be read is omitted.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,48 +12,48 @@ use crate::sys::{host, read_file};
 
 /// The unit of times in `/proc`, the same on every architecture that we run on (time(7), USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
-/// PSS is asked for processes of this much memory (RSS) at most, and for this much in one call: it walks page tables, some
-/// 30 ms for each GiB, and meanwhile the loop of PID 1 does nothing else.
-const PSS_OF_ONE: u64 = 64 << 20;
-/// See [`PSS_OF_ONE`].
-const PSS_OF_ALL: u64 = 256 << 20;
+/// PSS is read only for processes with at most this much memory (RSS): the kernel walks page tables, about 30 ms for each
+/// GiB, which blocks the event loop.
+const MAX_PSS_PER_PROCESS: u64 = 64 << 20;
+/// The same for all processes in one call.
+const MAX_PSS_PER_CALL: u64 = 256 << 20;
 
-/// What one service takes.
+/// The resource usage of one service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of memory.
     pub memory: u64,
-    /// Whether pages that several processes share were counted in shares (PSS), not once for each (RSS).
+    /// Whether memory is PSS (shared pages counted in proportion); else RSS.
     pub is_proportional: bool,
-    /// CPU time of its processes, and of children that they have waited for.
+    /// CPU time of its processes and of reaped children.
     pub cpu: Duration,
-    /// Its processes.
+    /// The number of its processes.
     pub processes: usize,
 }
 
-/// What one process takes, from its `/proc/PID/stat`.
+/// The usage of one process, from its `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
-struct Line {
+struct ProcessUsage {
     group: i32,
     session: i32,
     ticks: u64,
     pages: u64,
 }
 
-/// Returns what each of the services with these first processes takes; those of which nothing is found are missing.
-pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
+/// Returns the usage of the services with these main processes; services without any process are missing.
+pub fn usage_of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
     let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
     let page = host::page_size();
-    let mut left = PSS_OF_ALL;
+    let mut left = MAX_PSS_PER_CALL;
     for number in numbers {
-        let Some(line) = ProcessStat::read(number).as_ref().and_then(taken) else { continue };
+        let Some(line) = ProcessStat::read(number).as_ref().and_then(process_usage) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
         let resident = line.pages.saturating_mul(page);
-        let asks = resident <= PSS_OF_ONE.min(left);
+        let asks = resident <= MAX_PSS_PER_PROCESS.min(left);
         left = left.saturating_sub(if asks { resident } else { 0 });
         let pss = asks.then(|| pss(&read_file::read_proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
@@ -65,8 +65,8 @@ pub fn of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
     all
 }
 
-/// Returns every process that may be a service's: all that there are in a namespace of our own, else all below us, as a
-/// machine may have many thousands that are not.
+/// Returns every process that may be a service's: all in a PID namespace of our own, else our descendants, because a host
+/// may have many thousands of others.
 fn processes() -> Option<Vec<i32>> {
     let us = std::process::id();
     let ours = if us == 1 { None } else { i32::try_from(us).ok().and_then(children::descendants_of) };
@@ -76,12 +76,12 @@ fn processes() -> Option<Vec<i32>> {
     Some(all_pids().ok()?.collect())
 }
 
-/// Returns what a process takes; `None` for a dead one: its parent's times include it once that has waited for it.
-fn taken(stat: &ProcessStat) -> Option<Line> {
+/// Returns the usage of a process; `None` for a zombie: it is included in its parent's times after it was reaped.
+fn process_usage(stat: &ProcessStat) -> Option<ProcessUsage> {
     if stat.is_dead() {
         return None;
     }
-    Some(Line {
+    Some(ProcessUsage {
         group: stat.number(5)?,
         session: stat.number(6)?,
         ticks: [14, 15, 16, 17].into_iter().filter_map(|number| stat.number::<u64>(number)).sum(),
@@ -108,8 +108,8 @@ mod tests {
     fn a_name_cannot_shift_the_fields() {
         let line =
             b"42 (a) b) (c) S 1 7 8 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 99 1000 250 18446744073709551615 1 1\n";
-        let taken = |line: &[u8]| taken(&ProcessStat::parse(line.to_vec())?);
-        assert_eq!(taken(line), Some(Line { group: 7, session: 8, ticks: 100, pages: 250 }));
+        let taken = |line: &[u8]| process_usage(&ProcessStat::parse(line.to_vec())?);
+        assert_eq!(taken(line), Some(ProcessUsage { group: 7, session: 8, ticks: 100, pages: 250 }));
         for rubbish in [
             &b""[..],
             b"1 (x) Z 1 7 8 0 0 0 1 2 3 4 1 2 3 4 20 0 1 0 99 1000 250",
@@ -144,7 +144,7 @@ mod tests {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let nobody = Pid(i32::MAX);
-        let usages = of(&[leader, nobody]);
+        let usages = usage_of(&[leader, nobody]);
         nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader.0), nix::sys::signal::SIGKILL).unwrap();
         child.wait().unwrap();
         let usage = usages[&leader];
@@ -152,7 +152,7 @@ mod tests {
         assert!(usage.memory > 64 * 1024 && usage.memory < 1 << 30, "{usage:?}");
         assert!(!usages.contains_key(&nobody));
         let limit = std::time::Instant::now() + Duration::from_secs(30);
-        while of(&[leader]).contains_key(&leader) {
+        while usage_of(&[leader]).contains_key(&leader) {
             assert!(std::time::Instant::now() < limit, "all of them were killed");
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! The container's time zone, as its C library would find it by TZ (tzset(3)).
+//! Reads the container's time zone, as its C library would by TZ (tzset(3)).
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,16 +7,16 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::zone::Zone;
 
-/// Where the zones lie, if this image has them.
+/// The zone files, if this image has them.
 const ZONES: &str = "/usr/share/zoneinfo";
-/// The zone where TZ is not set.
-const LOCAL: &str = "/etc/localtime";
+/// The zone file if TZ is not set.
+const LOCAL_ZONE: &str = "/etc/localtime";
 /// No zone file is larger.
-const MOST: u64 = 256 * 1024;
+const MAX_SIZE: u64 = 256 * 1024;
 
-/// Returns the zone that TZ names; UTC where it names none.
+/// Returns the zone of TZ; UTC if it is unknown.
 pub fn read(tz: Option<&OsStr>) -> Zone {
-    find(tz, Path::new(ZONES), Path::new(LOCAL)).unwrap_or_default()
+    find(tz, Path::new(ZONES), Path::new(LOCAL_ZONE)).unwrap_or_default()
 }
 
 fn find(tz: Option<&OsStr>, zones: &Path, local: &Path) -> Option<Zone> {
@@ -34,7 +34,7 @@ fn find(tz: Option<&OsStr>, zones: &Path, local: &Path) -> Option<Zone> {
 
 fn file(path: &Path) -> Option<Zone> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MOST).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(MAX_SIZE).read_to_end(&mut bytes).ok()?;
     Zone::parse(&bytes)
 }
 

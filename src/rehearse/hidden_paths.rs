@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, root};
 use crate::config::service::{Command, Service};
 use crate::config::{self, Config};
-use crate::inspect::source::{self, Where};
+use crate::inspect::source::{self, ConfigPaths};
 use crate::text::shown;
 
 /// What ends a word of a shell script, for a look at the paths in it.
@@ -22,16 +22,16 @@ const SHELL_BREAKS: &[u8] = b" \t\n;|&()<>\"'`=!";
 /// Returns a line for each path that is hidden; nothing if the tree cannot be read, which the boot will report.
 pub(super) fn notices(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<String> {
     let place = match &rehearsal.tree {
-        Some(tree) => Where {
+        Some(tree) => ConfigPaths {
             container_file: tree.container.clone().unwrap_or_default(),
             trees: vec![tree.services.clone()],
-            named: true,
+            is_explicit: true,
         },
         // The files of an image are in that image.
         None if rehearsal.root.is_some() => return Vec::new(),
-        None => Where::installed(),
+        None => ConfigPaths::installed(),
     };
-    let foreign = source::of_s6_overlay(&place);
+    let foreign = source::s6_overlay_notice(&place);
     let variables: BTreeMap<OsString, OsString> = rehearsal.environment.iter().cloned().collect();
     let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DOCKER_PATH.into());
     let sources = source::read(&place, variables, rehearsal.command.clone());

@@ -103,7 +103,7 @@ impl BootContext {
         self.before = outcome.moments;
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts)?;
-        locate_all(&mut second, doctor::ground);
+        locate_all(&mut second, doctor::host_context);
         let first = std::mem::replace(&mut self.plan, second);
         let said = plan::show::report(&first);
         for Line { level, text, .. } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {

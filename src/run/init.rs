@@ -70,26 +70,26 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     #[cfg(debug_assertions)]
     panic_note::on_purpose(&environment);
-    let sources = source::read(&source::Where::installed(), environment.clone(), main);
+    let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
     own_messages::install(config.container.level);
     stopwatch.done("configuration");
     let facts = facts::read(&config);
     stopwatch.done("facts");
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
-    locate_all(&mut plan, doctor::ground);
+    locate_all(&mut plan, doctor::host_context);
     boot_context::format_own_messages(&plan);
     report(&config, &plan);
-    source::of_s6_overlay(&source::Where::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
+    source::s6_overlay_notice(&source::ConfigPaths::installed()).iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some((why, code)) = plan::main_is_missing(&plan, &facts) {
         tracing::error!("main command: {why}; nothing was done or started");
         return Ok(ended_early(code));
     }
     let power = privilege::detect();
     if matches!(power, Power::Root(_)) && plan.privilege.drop == plan::DropLevel::ToApp {
-        let paths = source::paths(&source::Where::installed(), &environment);
-        for path in readable::closed_to(&paths, Some(&plan.identity)) {
-            tracing::warn!("{}", readable::said(&path));
+        let paths = source::paths(&source::ConfigPaths::installed(), &environment);
+        for path in readable::unreadable_by(&paths, Some(&plan.identity)) {
+            tracing::warn!("{}", readable::message(&path));
         }
     }
     stopwatch.done("plan");

@@ -9,7 +9,7 @@ use crate::config::values::ServiceName;
 use crate::config::{self, Config, Content, Sources, Tree, key_lines};
 use crate::error::{Error, Place, Problem, Problems};
 use crate::inspect::facts::NamedPaths;
-use crate::inspect::source::{self, Where};
+use crate::inspect::source::{self, ConfigPaths};
 use crate::inspect::wire;
 use crate::plan::checks::{self, BootState, Examination};
 use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
@@ -25,21 +25,22 @@ impl Origin for BootContext {
     fn read(&self) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
-        let read = source::Read::again(&Where::installed(), &self.given, trust);
+        let read = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, trust);
         // What the new configuration names is looked at here alone: any of it may hang. If there is something wrong with it,
         // PID 1 says so.
-        let source::Read { container, trees, .. } = read.clone();
+        let source::ReloadSources { container, trees, .. } = read.clone();
         let config = config::read(&self.sources(container, trees)).ok();
-        let named = config.map(|config| NamedPaths::look(&config, &self.facts));
-        wire::encoded(&(read, named))
+        let named = config.map(|config| NamedPaths::read(&config, &self.facts));
+        wire::encode_message(&(read, named))
     }
 
     fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
-        let place = Where::installed();
+        let place = ConfigPaths::installed();
         let early = "the process that reads the configuration has ended early";
         let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
-        let (source::Read { stranger, container, trees }, named) = wire::decoded(read).ok_or_else(cut)?;
-        if let Some(path) = stranger {
+        let (source::ReloadSources { untrusted, container, trees }, named) =
+            wire::decode_message(read).ok_or_else(cut)?;
+        if let Some(path) = untrusted {
             return Err(is_strangers(path));
         }
         let sources = self.sources(container, trees);

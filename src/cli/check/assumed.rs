@@ -1,5 +1,5 @@
-//! The machine that a tree is meant for, where that is not this one: a container started as root with what Docker gives
-//! by default, in an image that has every program, path and account that the tree names.
+//! The facts that `check` assumes for a tree that is not of this machine: a container started as root with Docker's
+//! defaults, in an image that has every program, path and account that the tree names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts, PathFact, PathKind, ProgramFact};
 use crate::rehearse::DOCKER_DEFAULT;
 
-/// Accounts of the image, other than the app user, are numbered from here: nobody has declared such a number, so that
-/// [`without_ids`] can tell it from one that somebody wrote.
+/// The first id of assumed accounts other than the app user: no configuration contains such a number, so that
+/// [`without_ids`] recognises it.
 const FIRST_ID: usize = 4_000_000_000;
 
-/// Returns its facts.
+/// Returns the assumed facts.
 pub(super) fn facts(config: &Config) -> Facts {
     Facts {
         accounts: accounts(config),
@@ -25,7 +25,7 @@ pub(super) fn facts(config: &Config) -> Facts {
     }
 }
 
-/// Returns a text of the plan without the ids of accounts that only the image knows: ours were made up.
+/// Returns a text of the plan without the assumed ids of accounts.
 pub(super) fn without_ids(text: &str, config: &Config) -> String {
     let made_up = accounts(config).remove(&AccountFile::Passwd);
     let bytes = made_up.as_ref().map(AccountState::bytes).unwrap_or_default();
@@ -69,7 +69,7 @@ fn accounts(config: &Config) -> BTreeMap<AccountFile, AccountState> {
         passwd.push_str(&format!("{name}:x:{id}:{id}::/:/sbin/nologin\n"));
     }
     let mut group = String::from("root:x:0:\n");
-    // Those of the users first: they have the users' own numbers.
+    // The groups of users first: they have the ids of their users.
     let first = users.iter().chain(groups.iter().filter(|name| !users.contains(**name)));
     for (at, name) in first.enumerate() {
         group.push_str(&format!("{name}:x:{}:\n", FIRST_ID.saturating_add(at)));
@@ -82,7 +82,7 @@ fn accounts(config: &Config) -> BTreeMap<AccountFile, AccountState> {
     ])
 }
 
-/// The boot itself sees to the app user and its group; root is in every image.
+/// Whether an account exists in any case: the boot creates the app user and its group; root is in every image.
 fn is_there(name: &str, config: &Config) -> bool {
     let app = &config.container.app;
     name == "root" || name == app.user.as_str() || name == app.group.as_str()
@@ -109,7 +109,7 @@ fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
     };
     let services = config.services.iter().map(|service| (service.name.as_str().to_owned(), of(&service.command)));
     let main = match config.main.first() {
-        // `docker run IMAGE --help`: no image has a program of that name.
+        // `docker run IMAGE --help`: no image has a program with that name.
         Some(flag) if flag.as_encoded_bytes().starts_with(b"-") => ProgramFact::NotFound,
         program => found(program),
     };

@@ -1,4 +1,4 @@
-//! What is no mistake in itself and still does not work under a PID 1 that protects itself. Text in, notices out.
+//! Finds what is valid and still does not work under a PID 1 that is not dumpable. Text in, notices out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ pub(super) fn notices(sources: &Sources) -> Vec<String> {
     notices
 }
 
-/// Where cron keeps what it runs (Debian, Alpine).
+/// The files of cron (Debian, Alpine).
 const CRONTABS: [&str; 8] = [
     "/etc/crontab",
     "/etc/cron.d",
@@ -28,8 +28,8 @@ const CRONTABS: [&str; 8] = [
     "/etc/periodic/hourly",
     "/var/spool/cron/crontabs",
 ];
-/// More of a file is not looked at: a job is a few lines.
-const MOST_BYTES: u64 = 256 * 1024;
+/// Only this much of a file is read: a job is a few lines.
+const MAX_BYTES: u64 = 256 * 1024;
 
 /// Returns a line for each place in this image's cron jobs.
 pub(super) fn of_crontabs() -> Vec<String> {
@@ -37,9 +37,9 @@ pub(super) fn of_crontabs() -> Vec<String> {
     for place in CRONTABS.map(Path::new) {
         let below = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
         for path in below.chain([place.to_owned()]) {
-            let is_small = fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= MOST_BYTES);
+            let is_small = fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_BYTES);
             if let Some(bytes) = is_small.then(|| fs::read(&path).ok()).flatten() {
-                of_file(&path, &bytes, &mut notices);
+                lint_file(&path, &bytes, &mut notices);
             }
         }
     }
@@ -50,30 +50,32 @@ fn walk(path: &Path, entries: &BTreeMap<OsString, Content>, notices: &mut Vec<St
     for (name, content) in entries {
         let path = path.join(name);
         match content {
-            Content::File { bytes, .. } => of_file(&path, bytes, notices),
+            Content::File { bytes, .. } => lint_file(&path, bytes, notices),
             Content::Dir(below) => walk(&path, below, notices),
             Content::TooLarge(_) | Content::Unreadable(_) | Content::Other(_) => {}
         }
     }
 }
 
-/// A popular trick to reach the container's log from anywhere. A PID 1 that is not dumpable does not let anybody open its
-/// descriptors (SECURITY fact 3).
-fn of_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
+/// Writing to `/proc/1/fd/1` is a common way to write to the container's log. The descriptors of a PID 1 that is not
+/// dumpable cannot be opened (SECURITY fact 3).
+fn lint_file(path: &Path, bytes: &[u8], notices: &mut Vec<String>) {
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let has = |word: &[u8]| line.windows(word.len()).any(|window| window == word);
         for (word, instead) in [("/proc/1/fd/1", "/dev/stdout"), ("/proc/1/fd/2", "/dev/stderr")] {
             if has(word.as_bytes()) {
                 let place = format!("{}:{}", shown(path), at.saturating_add(1));
-                notices
-                    .push(format!("{place}: `{word}` cannot be opened, because PID 1 is protected; {}", way(instead)));
+                notices.push(format!(
+                    "{place}: `{word}` cannot be opened, because PID 1 is protected; {}",
+                    alternative(instead)
+                ));
             }
         }
     }
 }
 
-/// What cron starts has a pipe of cron's for its output: there the log is reached through a file that a service reads.
-fn way(instead: &str) -> String {
+/// The alternative. The output of a cron job is a pipe of cron's: it can write to a file that a service prints.
+fn alternative(instead: &str) -> String {
     format!(
         "write to {instead} instead; in a cron job, append to a file that a service shows (`command = [\"tail\", \"-F\", \
          FILE]`), or make the job a oneshot with `every`"
@@ -87,24 +89,24 @@ mod tests {
     #[test]
     fn a_log_that_goes_to_pid_ones_descriptor_is_named_with_its_line() {
         let mut notices = Vec::new();
-        of_file(Path::new("web/run"), b"#!/bin/sh\nexec web >/proc/1/fd/1 2>/proc/1/fd/2\n", &mut notices);
+        lint_file(Path::new("web/run"), b"#!/bin/sh\nexec web >/proc/1/fd/1 2>/proc/1/fd/2\n", &mut notices);
         assert_eq!(
             notices,
             [
                 format!(
                     "web/run:2: `/proc/1/fd/1` cannot be opened, because PID 1 is protected; {}",
-                    way("/dev/stdout")
+                    alternative("/dev/stdout")
                 ),
                 format!(
                     "web/run:2: `/proc/1/fd/2` cannot be opened, because PID 1 is protected; {}",
-                    way("/dev/stderr")
+                    alternative("/dev/stderr")
                 ),
             ]
         );
         assert!(
             notices[0].contains("write to /dev/stdout instead; in a cron job, append to a file that a service shows")
         );
-        of_file(Path::new("x"), b"/proc/self/fd/1 \xff", &mut notices);
+        lint_file(Path::new("x"), b"/proc/self/fd/1 \xff", &mut notices);
         assert_eq!(notices.len(), 2);
     }
 }

@@ -1,6 +1,5 @@
-//! `check`: every mistake of a tree, and what privilege it will cost. In the image itself (`/etc`) the machine is the one
-//! that the services will meet, so its programs and accounts are checked too; a tree that lies elsewhere is taken to be
-//! for an image that has all it names.
+//! `check`: every mistake of a tree, and what privilege it needs. In the image itself (`/etc`) its programs and accounts are
+//! checked too; a tree elsewhere is assumed to be for an image that has everything it names.
 
 mod assumed;
 mod lint;
@@ -13,14 +12,14 @@ use crate::config::service::Service;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_WRONG, Error, Problems};
 use crate::inspect::facts;
-use crate::inspect::source::{self, Where, readable};
+use crate::inspect::source::{self, ConfigPaths, readable};
 use crate::plan::facts::Facts;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::text::shown;
 
-/// Reads and plans, and prints what is wrong, or what will be kept. Problems are its output, not its failure: they go to
-/// standard output, the exit code is 100.
-pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Error> {
+/// Reads and plans, and prints what is wrong, or the privilege that will be kept. Problems are the output, not an error:
+/// they go to standard output, with exit code 100.
+pub(super) fn run(place: &ConfigPaths, command: Vec<OsString>) -> Result<Printed, Error> {
     let sources = super::source::sources(place, command);
     let config = match config::read(&sources) {
         Ok(config) => config,
@@ -28,7 +27,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
     };
     let installed = place.is_installed();
     let facts = match installed {
-        // Whoever checks is no init, and says nothing about the one that will be.
+        // This process is not the init, so facts about it are irrelevant.
         true => Facts { pid_one: true, ..facts::read(&config) },
         false => assumed::facts(&config),
     };
@@ -37,7 +36,7 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
     match plan::preview(&config, &facts).map_err(|error| key_lines::placed(error, &sources)) {
         Ok(plan) => {
             drops = plan.privilege.drop == DropLevel::ToApp;
-            // Elsewhere the account's numbers are not known.
+            // The account's ids are only known in the image.
             identity = installed.then(|| plan.identity.clone());
             let mut about = String::new();
             describe(&mut about, &plan, installed);
@@ -50,17 +49,17 @@ pub(super) fn run(place: &Where, command: Vec<OsString>) -> Result<Printed, Erro
                 false => Printed { text: assumed::without_ids(&said.text, &config), ..said },
             });
         }
-        // The machine's answer, not the tree's fault: an image may well be checked where it could not run.
+        // A problem of this machine, not of the tree: an image may be checked where it could not run.
         Err(Error::Refused(refused)) => note(&mut text, &format!("a boot here would fail: {refused}")),
     }
     if drops {
-        let closed = readable::closed_to(&source::paths(place, &sources.env), identity.as_ref());
-        closed.iter().for_each(|path| note(&mut text, &readable::said(path)));
+        let closed = readable::unreadable_by(&source::paths(place, &sources.env), identity.as_ref());
+        closed.iter().for_each(|path| note(&mut text, &readable::message(path)));
     }
     if installed {
         missing(&config).iter().for_each(|notice| note(&mut text, notice));
     }
-    source::of_s6_overlay(place).iter().for_each(|notice| note(&mut text, notice));
+    source::s6_overlay_notice(place).iter().for_each(|notice| note(&mut text, notice));
     if installed {
         lint::of_crontabs().iter().for_each(|notice| note(&mut text, notice));
     }
@@ -75,7 +74,7 @@ fn wrong(problems: Problems) -> Printed {
     Printed { text, code: EXIT_WRONG }
 }
 
-/// What a service needs at its start and a volume may bring.
+/// Files that a service needs at its start and that a volume may provide.
 fn missing(config: &Config) -> Vec<String> {
     let of = |service: &Service| {
         let named =
@@ -89,7 +88,7 @@ fn missing(config: &Config) -> Vec<String> {
     config.services.iter().flat_map(of).collect()
 }
 
-fn headline(place: &Where, config: &Config) -> String {
+fn headline(place: &ConfigPaths, config: &Config) -> String {
     let trees: Vec<_> = place.trees.iter().map(shown).collect();
     let main = if config.main.is_empty() { "" } else { " and a main command" };
     format!("{}: {}{main}, no problems\n", trees.join(", "), count(config.services.len(), "service"))
@@ -97,7 +96,7 @@ fn headline(place: &Where, config: &Config) -> String {
 
 fn describe(text: &mut String, plan: &BootPlan, installed: bool) {
     let me = &plan.identity;
-    // Elsewhere the account's numbers are not known.
+    // The account's ids are only known in the image.
     let who = if installed { format!("{} ({}:{})", me.name, me.uid, me.gid) } else { me.name.clone() };
     let stage = if installed { "here" } else { "started as root with Docker's default capabilities" };
     let privilege = &plan.privilege;

@@ -1,6 +1,6 @@
-//! `start`, `stop`, `restart`, `reload` and `wait`: asks, waits with a line of progress on a terminal, and says how far
-//! each service came.
-#![allow(clippy::disallowed_methods)] // says how long it has waited
+//! `start`, `stop`, `restart`, `reload` and `wait`: sends the query, waits with a line of progress on a terminal, and prints
+//! the state that each service reached.
+#![allow(clippy::disallowed_methods)] // prints how long it has waited
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use crate::error::EXIT_REFUSED;
 use crate::supervise::StatusState;
 use crate::text::shown;
 
-/// Between two looks at how far it is.
+/// The interval of progress updates.
 const SECOND: Duration = Duration::from_secs(1);
-/// To the beginning of the line, and clear it.
+/// Moves to the beginning of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
 /// 0 if all are up, or done.
@@ -47,7 +47,7 @@ fn change(args: &ChangeArgs, request: impl Fn(Vec<String>, Option<u64>) -> Query
     wait_for(&request(services, Some(milliseconds(args.timeout))), &args.services)
 }
 
-/// 0 if all came to be what was waited for.
+/// 0 if all reached the state.
 pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
     let until = match (args.down, args.done) {
         (true, _) => Until::Down,
@@ -58,10 +58,10 @@ pub(in crate::cli) fn wait(args: &WaitArgs) -> u8 {
     wait_for(&Query::Wait { services, until, timeout_ms }, &args.services)
 }
 
-/// 0 if all have done so.
+/// 0 if all were reloaded.
 pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     let services = args.services.clone();
-    let tried = match patiently::<Reloaded>(&Query::Reload { services }, &args.services) {
+    let tried = match query_with_progress::<Reloaded>(&Query::Reload { services }, &args.services) {
         Ok(Some(Reloaded { tree: Some(told), notices, .. })) => {
             output::out(&format!("{}\n", shown(&told)));
             for notice in &notices {
@@ -75,26 +75,26 @@ pub(in crate::cli) fn reload(args: &ReloadArgs) -> u8 {
     };
     for it in &tried {
         let line = format!("{}: {}\n", shown(&it.name), shown(&it.how));
-        say(&line, it.done);
+        print_line(&line, it.done);
     }
     if tried.iter().all(|it| it.done) { 0 } else { EXIT_NOT }
 }
 
 fn wait_for(request: &Query, names: &[String]) -> u8 {
     let began = Instant::now();
-    let services = match patiently::<Waited>(request, names) {
+    let services = match query_with_progress::<Waited>(request, names) {
         Ok(Some(Waited { services })) => services,
         Ok(None) => return EXIT_REFUSED,
         Err(why) => return unanswered(&why),
     };
     for it in &services {
         let line = outcome(it, began.elapsed()) + "\n";
-        say(&line, it.reached);
+        print_line(&line, it.reached);
     }
     if services.iter().all(|it| it.reached) { 0 } else { EXIT_NOT }
 }
 
-fn say(line: &str, all_as_wanted: bool) {
+fn print_line(line: &str, all_as_wanted: bool) {
     if all_as_wanted {
         output::out(line);
     } else {
@@ -102,8 +102,11 @@ fn say(line: &str, all_as_wanted: bool) {
     }
 }
 
-/// Waits for the answer, which comes when PID 1 has one; `None` if it has gone, and that was said.
-fn patiently<T: serde::de::DeserializeOwned>(request: &Query, names: &[String]) -> Result<Option<T>, ClientError> {
+/// Waits for the response, with progress; `None` if PID 1 has closed the connection, which was printed.
+fn query_with_progress<T: serde::de::DeserializeOwned>(
+    request: &Query,
+    names: &[String],
+) -> Result<Option<T>, ClientError> {
     let is_screen = std::io::stderr().is_terminal();
     let began = Instant::now();
     let mut conversation = open_query(request)?;
@@ -141,7 +144,7 @@ fn progress(services: &[ServiceStatus], waited: Duration) -> String {
     if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST).chain(['…']).collect() }
 }
 
-/// Says how far one service came.
+/// Returns the line about the state that one service reached.
 fn outcome(it: &ServiceResult, waited: Duration) -> String {
     let (name, state) = (shown(&it.name), it.state);
     let why = it.why.as_deref().map(|why| format!(": {}", shown(why))).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is printed where nobody answers, or says no. Must not know what was asked.
+//! The messages of client errors. Must not know the query.
 
 use super::super::output;
 use crate::control::client::ClientError;
@@ -8,13 +8,13 @@ use crate::text::shown;
 /// A service is not in the state it should be in, or that was waited for.
 pub(super) const EXIT_NOT: u8 = 1;
 
-/// Prints why nobody answered, and returns the exit code.
+/// Prints a client error, and returns the exit code.
 pub(in super::super) fn unanswered(why: &ClientError) -> u8 {
     output::err(&format!("stepdown: {}\n", words(why)));
     if matches!(why, ClientError::BadRequest(_)) { EXIT_WRONG } else { EXIT_REFUSED }
 }
 
-/// Returns why nobody answered.
+/// Returns the message of a client error.
 pub(in super::super) fn words(why: &ClientError) -> String {
     match why {
         ClientError::NoServer(places) => {

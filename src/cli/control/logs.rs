@@ -1,4 +1,4 @@
-//! `logs`: prints a service's last lines, and those that come.
+//! `logs`: prints a service's last lines, and new ones.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::control::responses::{LogEvent, LogLine};
 use crate::log::own_messages::Stream;
 use crate::text::shown;
 
-/// What is kept comes at once.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Nobody waits for a year.
-const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Kept lines are sent at once.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// A year stands for no limit.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the service wrote to its standard error goes to ours.
 pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
@@ -24,9 +24,9 @@ pub(in crate::cli) fn logs(args: &LogsArgs) -> u8 {
         Err(why) => return unanswered(&why),
     };
     loop {
-        match conversation.next::<LogEvent>(if args.follow { EVER } else { PATIENCE }) {
+        match conversation.next::<LogEvent>(if args.follow { NO_LIMIT } else { TIMEOUT }) {
             Ok(Incoming::Response(logged)) if print(&logged, args.timestamps) => {}
-            // Nobody reads it any more, or there is no more.
+            // Our output was closed, or there are no more lines.
             Ok(Incoming::Response(_) | Incoming::EndOfFile) => return 0,
             Ok(Incoming::TimedOut) if args.follow => {}
             Ok(Incoming::TimedOut) => {
@@ -47,7 +47,7 @@ fn print(logged: &LogEvent, timestamps: bool) -> bool {
 }
 
 fn text(line: &LogLine, timestamps: bool) -> String {
-    // Tabs are the service's own.
+    // Tabs are printed unchanged.
     let words: Vec<String> = line.text.split('\t').map(shown).collect();
     let text = words.join("\t");
     if timestamps { format!("{} {text}\n", shown(&line.time)) } else { text + "\n" }

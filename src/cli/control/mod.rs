@@ -1,4 +1,4 @@
-//! The verbs that talk to the running PID 1: what is asked, and what the answer means for the exit code.
+//! The commands that query the running PID 1: the query, and the exit code for its response.
 
 mod change;
 mod client_error;
@@ -19,7 +19,7 @@ use client_error::EXIT_NOT;
 pub(super) use client_error::{unanswered, words};
 pub(super) use logs::logs;
 
-/// Prints the services; 0 if all is well, 1 if not, 111 if nobody answers.
+/// Prints the services; 0 if all are as wanted, 1 if not, 111 if PID 1 does not answer.
 pub(super) fn status(args: &StatusArgs) -> u8 {
     if args.watch {
         return watch::run(args);
@@ -37,7 +37,7 @@ fn printed(snapshot: &Snapshot, as_json: bool) -> String {
     if as_json { output::json(snapshot) } else { table::status(snapshot, output::is_colourful()) }
 }
 
-/// Prints who is not well; 0 if nobody, 1 if anybody, or if nobody answers.
+/// Prints the services with problems; 0 if there are none, 1 if there are any, or if PID 1 does not answer.
 pub(super) fn health() -> u8 {
     match query::<HealthReport>(&Query::Health {}) {
         Ok(HealthReport { problems }) => {
@@ -47,7 +47,7 @@ pub(super) fn health() -> u8 {
         }
         Err(why) => {
             unanswered(&why);
-            // Docker knows 0 and 1.
+            // Docker defines only 0 and 1.
             EXIT_NOT
         }
     }
@@ -55,16 +55,16 @@ pub(super) fn health() -> u8 {
 
 /// Begins the ordered stop; 0 if it began.
 pub(super) fn shutdown(args: &ShutdownArgs) -> u8 {
-    begun(&Query::Shutdown { code: args.code })
+    send_command(&Query::Shutdown { code: args.code })
 }
 
 /// Sends a signal; 0 if it was sent.
 pub(super) fn signal(args: &SignalArgs) -> u8 {
     let SignalArgs { service, signal, group } = args;
-    begun(&Query::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
+    send_command(&Query::Signal { service: service.clone(), signal: signal.to_string(), group: *group })
 }
 
-fn begun(request: &Query) -> u8 {
+fn send_command(request: &Query) -> u8 {
     match query::<Accepted>(request) {
         Ok(Accepted {}) => 0,
         Err(why) => unanswered(&why),

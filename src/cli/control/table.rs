@@ -14,7 +14,7 @@ const TITLES: [&str; 10] =
     ["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT", "HEALTH", "MEMORY", "CPU", "NOTE"];
 /// The column that is coloured.
 const STATE: usize = 1;
-/// Columns that are left out where they say nothing; what one looks for in a second look stays.
+/// Columns that are omitted if they are empty.
 const OPTIONAL: [&str; 1] = ["HEALTH"];
 const NONE: &str = "-";
 
@@ -85,10 +85,10 @@ fn row(service: &ServiceStatus) -> [String; 10] {
     ]
 }
 
-/// Why it is as it is, whom it waits for, what it says of itself.
+/// The reason of its state, what it waits for, and its status text.
 fn note(service: &ServiceStatus) -> String {
     let waits = (!service.waits_for.is_empty()).then(|| format!("waits for {}", shown(&service.waits_for.join(", "))));
-    // A state that says by itself that nobody wants it.
+    // The state shows by itself that it is not wanted.
     let speaks = match service.state {
         StatusState::Down | StatusState::Failed | StatusState::Stopping | StatusState::Finishing => true,
         StatusState::Waiting | StatusState::Starting | StatusState::Up | StatusState::Backoff => false,

@@ -1,5 +1,5 @@
-//! `status --watch`: on a terminal the table drawn anew each second, and at once when something changes; elsewhere a new
-//! table, or line of JSON, each time that something has changed.
+//! `status --watch`: on a terminal the table is redrawn each second, and at once when something changes; else a new table,
+//! or line of JSON, is printed each time that something has changed.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::control::protocol::Query;
 use crate::control::responses::Snapshot;
 use crate::error::EXIT_REFUSED;
 
-/// How often times and usage are drawn anew.
+/// How often times and usage are redrawn.
 const SECOND: Duration = Duration::from_secs(1);
-/// Nobody waits for a year.
-const EVER: Duration = Duration::from_secs(365 * 24 * 3600);
-/// To the upper left corner, and clear from there.
+/// A year stands for no limit.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Moves to the upper left corner and clears the screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// Goes on until nobody reads it, or nobody answers any more.
+/// Runs until our output is closed, or PID 1 does not answer any more.
 pub(super) fn run(args: &StatusArgs) -> u8 {
     let is_screen = std::io::stdout().is_terminal() && !args.json;
     let mut seen = None;
     loop {
-        let snapshot = match next(args, seen, if is_screen { SECOND } else { EVER }) {
+        let snapshot = match next(args, seen, if is_screen { SECOND } else { NO_LIMIT }) {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => return EXIT_REFUSED,
             Err(why) => return unanswered(&why),
@@ -43,11 +43,11 @@ pub(super) fn run(args: &StatusArgs) -> u8 {
     }
 }
 
-/// Returns another version than `seen`, or after `patience` the same one anew; `None` if PID 1 has gone.
-fn next(args: &StatusArgs, seen: Option<u64>, patience: Duration) -> Result<Option<Snapshot>, ClientError> {
+/// Returns another revision than `seen`, or after `timeout` the present one; `None` if PID 1 has closed the connection.
+fn next(args: &StatusArgs, seen: Option<u64>, timeout: Duration) -> Result<Option<Snapshot>, ClientError> {
     let services = args.services.clone();
     if let Some(seen) = seen {
-        match open_query(&Query::Status { services: services.clone(), after: Some(seen) })?.next(patience)? {
+        match open_query(&Query::Status { services: services.clone(), after: Some(seen) })?.next(timeout)? {
             Incoming::Response(snapshot) => return Ok(Some(snapshot)),
             Incoming::EndOfFile => return Ok(None),
             Incoming::TimedOut => {}

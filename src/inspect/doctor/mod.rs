@@ -1,7 +1,7 @@
-//! The look at the machine behind `doctor`: access as the users really have it (`ask`), mounts, id maps, ports. Changes
-//! nothing, and must not judge what it finds.
+//! The observations of `doctor`: access as the users really have it (`access_as_user`), mounts, id maps, ports. Changes
+//! nothing, and must not evaluate what it finds.
 
-mod ask;
+mod access_as_user;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,16 +14,16 @@ use crate::plan::checks::{Examination, ProbedUser, Question, SECRETS, listening}
 use crate::plan::facts::Facts;
 use crate::sys::id_map::id_maps;
 use crate::sys::read_file;
-use ask::UserObservation;
+use access_as_user::UserObservation;
 
-/// Looks at everything that was asked. The process must have one thread.
-pub fn look(examination: &Examination) -> Observations {
+/// Makes all observations that the examination needs. The process must have one thread.
+pub fn observe(examination: &Examination) -> Observations {
     let mut remarks = Vec::new();
-    let looks = looks(&examination.questions, &mut remarks);
+    let looks = observe_paths(&examination.questions, &mut remarks);
     let tcp = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| listening(&text(path)));
     Observations {
         looks,
-        ground: ground(),
+        ground: host_context(),
         free_ports_from: text("/proc/sys/net/ipv4/ip_unprivileged_port_start").trim().parse().ok(),
         listening: tcp.into_iter().flatten().collect(),
         remarks,
@@ -38,8 +38,8 @@ pub fn secrets() -> Vec<PathBuf> {
     files
 }
 
-/// Returns what the container stands on.
-pub fn ground() -> HostContext {
+/// Returns mounts, id maps and security label of the container.
+pub fn host_context() -> HostContext {
     let (uid_map, gid_map) = id_maps();
     HostContext {
         mounts: Mounts::parse(&read_file::read_proc("/proc/self/mountinfo")),
@@ -49,9 +49,9 @@ pub fn ground() -> HostContext {
     }
 }
 
-/// Who PID 1 is, where it does not answer and is ours all the same: its ids stand in the open.
+/// Returns the ids of PID 1, if it is a stepdown that does not answer: they are readable in `/proc`.
 pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
-    if std::process::id() == 1 || !is_ours() {
+    if std::process::id() == 1 || !is_stepdown() {
         return None;
     }
     let status = text("/proc/1/status");
@@ -63,8 +63,9 @@ pub fn pid_one() -> Option<(Uid, Gid, Vec<Gid>)> {
     Some((Uid(uid), Gid(gid), words("Groups:")?.into_iter().map(Gid).collect()))
 }
 
-/// By its name, which is ours, or by the file that it was started as (`/init`): its own link to that is closed to us.
-fn is_ours() -> bool {
+/// Whether PID 1 is a stepdown: by its name, or by the file that it was started as (`/init`), as `/proc/1/exe` is not
+/// readable.
+fn is_stepdown() -> bool {
     let command_line = text("/proc/1/cmdline");
     let first = command_line.split('\0').next().unwrap_or_default();
     let file = |path: &str| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
@@ -72,7 +73,7 @@ fn is_ours() -> bool {
         || (first.starts_with('/') && file(first).is_some_and(|first| file("/proc/self/exe") == Some(first)))
 }
 
-/// Returns the facts as a PID 1 of these ids, which has stepped down, has them.
+/// Returns the facts of a PID 1 that has stepped down to these ids.
 pub fn facts_of(facts: Facts, (uid, gid, groups): (Uid, Gid, Vec<Gid>)) -> Facts {
     let none = CapSet::EMPTY;
     Facts { uid, gid, groups, effective: none, permitted: none, pid_one: true, ..facts }
@@ -82,7 +83,7 @@ fn text(path: &str) -> String {
     String::from_utf8_lossy(&read_file::read_proc(path)).into_owned()
 }
 
-/// SELinux and AppArmor say here who we are to them; `unconfined` is nobody special.
+/// The label of this process in SELinux or AppArmor, unless `unconfined`.
 fn label() -> Option<String> {
     let all = ["/proc/self/attr/current", "/proc/self/attr/apparmor/current"].map(|path| {
         let text = text(path);
@@ -92,9 +93,9 @@ fn label() -> Option<String> {
     all.into_iter().find(confines)
 }
 
-/// Asks for all users in turn.
-fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservation> {
-    let mut looks: Vec<PathObservation> = questions.iter().map(around).collect();
+/// Makes the observations of all users in turn.
+fn observe_paths(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservation> {
+    let mut looks: Vec<PathObservation> = questions.iter().map(observe_as_self).collect();
     let mut asked: Vec<&ProbedUser> = Vec::new();
     for Question { who, .. } in questions {
         if asked.contains(&who) {
@@ -103,11 +104,11 @@ fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservati
         asked.push(who);
         let theirs: Vec<_> = questions.iter().enumerate().filter(|(_, it)| it.who == *who).collect();
         let only: Vec<_> = theirs.iter().map(|(_, question)| *question).collect();
-        let (answers, remark) = ask::as_user(who, &only);
+        let (answers, remark) = access_as_user::as_user(who, &only);
         remarks.extend(remark);
-        for ((at, _), UserObservation { told, found }) in theirs.iter().zip(answers) {
+        for ((at, _), UserObservation { access, found }) in theirs.iter().zip(answers) {
             if let Some(look) = looks.get_mut(*at) {
-                look.told = told;
+                look.told = access;
                 look.found = look.found.or(found);
             }
         }
@@ -116,8 +117,8 @@ fn looks(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservati
     looks
 }
 
-/// What we can see ourselves.
-fn around(question: &Question) -> PathObservation {
+/// What this process sees itself.
+fn observe_as_self(question: &Question) -> PathObservation {
     let real = fs::canonicalize(&question.path).unwrap_or_else(|_| question.path.clone());
-    PathObservation { real, found: ask::found(&question.path), told: Default::default() }
+    PathObservation { real, found: access_as_user::stat_path(&question.path), told: Default::default() }
 }

@@ -1,5 +1,4 @@
-//! The account files' bytes, and whether they are ours to replace. Must not understand their lines: `plan::accounts`
-//! does.
+//! The account files' bytes, and whether they may be replaced. Must not understand their lines: `plan::accounts` does.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,8 +16,8 @@ use crate::sys::access;
 use crate::sys::files::attributes::Attributes;
 use crate::sys::read_file;
 
-/// A larger one is not read: no account file of a container is, and all of it has to be held in memory.
-const MAX_ACCOUNTS: u64 = 16 * 1024 * 1024;
+/// A larger file is not read: account files of containers are smaller, and all of it is kept in memory.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
 /// Reads all four.
 pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
@@ -26,7 +25,7 @@ pub(super) fn read() -> BTreeMap<AccountFile, AccountState> {
     AccountFile::ALL.into_iter().map(|file| (file, state(Path::new(file.path()), mount))).collect()
 }
 
-/// Reads one for lookups alone, through links too; empty where it is not a regular file. A FIFO is not waited for.
+/// Reads one for lookups only, also through links; empty if it is not a regular file. Does not block on a FIFO.
 pub fn bytes(file: AccountFile) -> Vec<u8> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let Ok(fd) = open(file.path(), flags, Mode::empty()) else { return Vec::new() };
@@ -53,15 +52,15 @@ fn mount_of_etc() -> Option<u64> {
     around.and_then(|fd| Attributes::of(fd.as_fd()).ok()).and_then(|stat| stat.mount)
 }
 
-/// Returns whether we may write to the file itself. Whether it is one to be written to is for [`AccountState`] to say.
+/// Returns whether we may write to the file itself. Whether it is a file that may be changed is in [`AccountState`].
 pub(super) fn can_append(file: AccountFile) -> bool {
     access::check(Path::new(file.path()), AccessFlags::W_OK).is_ok()
 }
 
-/// Returns what the file at `path` is, whose directory lies on `mount` (where the kernel can tell).
+/// Returns the state of the file at `path`, whose directory is on `mount` (if the kernel reports it).
 ///
-/// More than one link is no reason to leave a file alone: it is replaced by a rename, which leaves the other names of
-/// the old file as they were (images made from ostree or deduplicated layers have such files).
+/// A file with several links may be replaced: the rename does not change the other names of the old file (images made from
+/// ostree or deduplicated layers have such files).
 fn state(path: &Path, mount: Option<u64>) -> AccountState {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let fd = match open(path, flags, Mode::empty()) {
@@ -79,7 +78,7 @@ fn state(path: &Path, mount: Option<u64>) -> AccountState {
         return AccountState::Unfit("not a regular file".into());
     }
     let Some(bytes) = contents(fd, stat.size) else {
-        return AccountState::Unfit(format!("larger than {} MiB, or unreadable", MAX_ACCOUNTS / 1024 / 1024));
+        return AccountState::Unfit(format!("larger than {} MiB, or unreadable", MAX_SIZE / 1024 / 1024));
     };
     if is_mounted(path, stat.mount, mount) {
         AccountState::Fixed(bytes, "bind-mounted from the host")
@@ -91,28 +90,28 @@ fn state(path: &Path, mount: Option<u64>) -> AccountState {
 }
 
 fn contents(fd: OwnedFd, size: u64) -> Option<Vec<u8>> {
-    if size > MAX_ACCOUNTS {
+    if size > MAX_SIZE {
         return None;
     }
-    let most = usize::try_from(MAX_ACCOUNTS).ok()?;
+    let most = usize::try_from(MAX_SIZE).ok()?;
     let bytes = read_file::read_regular(&File::from(fd), usize::try_from(size).ok()?, most).ok()?;
     (bytes.len() <= most).then_some(bytes)
 }
 
-/// A file that lies on another mount than its directory is a mount by itself. `st_dev` would not do: a bind mount of the
-/// same filesystem has the same one (SECURITY 1.1).
+/// A file on another mount than its directory is a mount point. `st_dev` is not enough: a bind mount of the same filesystem
+/// has the same one (SECURITY 1.1).
 fn is_mounted(path: &Path, file: Option<u64>, directory: Option<u64>) -> bool {
     match (file, directory) {
         (Some(file), Some(directory)) => file != directory,
-        // Before Linux 5.8 only the list of mounts tells.
+        // Before Linux 5.8 only the list of mounts shows it.
         (None, Some(_) | None) | (Some(_), None) => {
-            std::fs::read("/proc/self/mountinfo").is_ok_and(|text| lists(&text, path))
+            std::fs::read("/proc/self/mountinfo").is_ok_and(|text| is_mount_point(&text, path))
         }
     }
 }
 
 /// Returns whether `path` is a mount point in this `mountinfo` (proc_pid_mountinfo(5), field 5).
-fn lists(mountinfo: &[u8], path: &Path) -> bool {
+fn is_mount_point(mountinfo: &[u8], path: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let wanted = path.as_os_str().as_bytes();
     mountinfo.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(wanted))
@@ -156,8 +155,8 @@ mod tests {
     #[test]
     fn an_old_kernel_is_asked_for_its_list_of_mounts() {
         let text = b"21 1 0:19 / / rw - overlay overlay rw\n36 21 8:1 /etc/passwd /etc/passwd ro - ext4 /dev/sda1 rw\n";
-        assert!(lists(text, Path::new("/etc/passwd")));
-        assert!(!lists(text, Path::new("/etc/group")));
-        assert!(!lists(b"", Path::new("/")));
+        assert!(is_mount_point(text, Path::new("/etc/passwd")));
+        assert!(!is_mount_point(text, Path::new("/etc/group")));
+        assert!(!is_mount_point(b"", Path::new("/")));
     }
 }

@@ -1,5 +1,5 @@
-//! Where HOME could be: without root the kernel is asked about each directory that comes into question; root, who may do
-//! everything, looks at owner and mode. Which of them it will be is `plan`'s to decide.
+//! Candidates for HOME: without root the kernel checks access to each; root, who may access everything, reads owner and
+//! mode. `plan` decides which is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::plan::facts::{Access, AccountFile, AccountState};
 use crate::plan::home::ELSEWHERE;
 use crate::sys::access;
 
-/// Asks about HOME as it was given, the declared home, the account's, and everything that could stand in for them.
+/// Checks the given HOME, the declared home, the account's, and all fallbacks.
 pub(super) fn read(
     config: &Config,
     given: Option<&Path>,
@@ -28,8 +28,8 @@ pub(super) fn read(
     all.map(|path| (path.to_owned(), access::can_create_in(path))).collect()
 }
 
-/// Returns the directories that root has to look at: the homes of the app user and of all that services run as, and what
-/// could stand in for them.
+/// Returns the directories whose state root needs: the homes of the app user and of all users of services, and their
+/// fallbacks.
 pub(super) fn named(config: &Config, accounts: &BTreeMap<AccountFile, AccountState>) -> BTreeSet<PathBuf> {
     let passwd = accounts.get(&AccountFile::Passwd).map_or(&[][..], AccountState::bytes);
     let app = passwd::by_name(passwd, &config.container.app.user);

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::config::service::Resource;
 use crate::sys::process::resource::kernel_resource;
 
-/// Asks for each once; what the kernel does not know is left out.
+/// Reads each once; resources that the kernel does not know are omitted.
 pub(super) fn read(config: &Config) -> BTreeMap<Resource, Option<u64>> {
     let mut limits = BTreeMap::new();
     for limit in config.services.iter().flat_map(|service| &service.limits) {

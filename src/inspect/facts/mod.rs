@@ -1,11 +1,11 @@
-//! What the machine is like, read once at the start into [`Facts`]. Changes nothing, keeps nothing open, and must not
-//! decide anything: that is `plan`'s.
+//! Facts about the machine, read once at the start into [`Facts`]. Changes nothing, keeps nothing open, and must not decide
+//! anything: `plan` does.
 #![allow(clippy::disallowed_methods)] // a few variables are facts
 
 mod accounts;
 mod homes;
 mod limits;
-mod named;
+mod named_paths;
 mod owners;
 mod paths;
 mod process;
@@ -27,10 +27,10 @@ use crate::sys::dev_null;
 use crate::sys::process::resource;
 use crate::text::shown;
 
-use programs::Found;
+use programs::ProgramLookups;
 
 pub use accounts::bytes as account_bytes;
-pub use named::NamedPaths;
+pub use named_paths::NamedPaths;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::{alternatives, candidates};
 
@@ -39,8 +39,8 @@ pub fn id_maps() -> (IdMap, IdMap) {
     crate::sys::id_map::id_maps()
 }
 
-/// Asks for everything that the plan of `config` depends on. Takes some tens of system calls, and a few for each service
-/// whose program, directory or path no other service has.
+/// Reads everything that the plan of `config` depends on. Some tens of system calls, and a few for each service whose
+/// program, directory or path no other service has.
 pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
@@ -48,8 +48,8 @@ pub fn read(config: &Config) -> Facts {
     let found = programs::read(config, path.as_deref());
     let file_owners = owners::read(config, &found, process.uid);
     let search = owners::search(config, path.as_deref(), process.uid);
-    let resolved = owners::resolved(config, &found, &search);
-    let Found { programs, helpers, candidates, interpreters, by_env, executables } = found;
+    let resolved = owners::resolve_links(config, &found, &search);
+    let ProgramLookups { programs, helpers, candidates, interpreters, by_env, executables } = found;
     let home = var_os("HOME").map(PathBuf::from);
     let accounts = accounts::read();
     let etc = access::can_create_in(Path::new("/etc"));
@@ -101,19 +101,19 @@ pub fn read(config: &Config) -> Facts {
     }
 }
 
-/// What was given that can name code to run.
+/// Variables of the environment that can name code to run.
 fn variables() -> Vec<String> {
     let given = std::env::vars_os().filter(|(name, value)| inherited::names_code(name, value));
     given.map(|(name, _)| shown(&name)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Returns the lowest port that anybody may bind.
+/// Returns the lowest port that can be bound without a capability.
 pub fn free_ports_from() -> Option<u16> {
     let text = crate::sys::read_file::read_proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     String::from_utf8_lossy(&text).trim().parse().ok()
 }
 
-/// What was given that no shell has a name for; a function that bash exports is nobody's variable.
+/// Names in the environment that are not valid shell names, except functions exported by bash.
 fn no_shell_names() -> Vec<String> {
     let names = std::env::vars_os().map(|(name, _)| shown(&name));
     names.filter(|name| !remarks::is_shell_name(name) && !name.starts_with("BASH_FUNC_")).collect()

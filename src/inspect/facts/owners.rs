@@ -1,11 +1,12 @@
-//! Who else than root could have written what services with privilege are made of. Must not know which of them have any.
+//! Who besides root could have written files that privileged services consist of. Must not know which services are
+//! privileged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::programs::{DEFAULT_PATH, Found};
+use super::programs::{DEFAULT_PATH, ProgramLookups};
 use crate::config::Config;
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, PathEntry, Search};
@@ -13,24 +14,28 @@ use crate::plan::inherited::directories;
 use crate::plan::trust;
 use crate::sys::files::owners;
 
-/// Looks at what `trust` asks about, at every program of services that may have more rights than the app user, and at what
-/// exists of it all; without root, who gains nothing, at nothing.
-pub(super) fn read(config: &Config, found: &Found, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
+/// Checks the paths that `plan::trust` needs, and every program of services that may have more rights than the app user.
+/// Nothing is checked without root.
+pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMap<PathBuf, Vec<FileOwner>> {
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
     let (whole, files) = trust::asked(config);
     let files = files.into_iter().filter(|path| path.exists());
-    // Also those that only another user may look at: whoever may change that may put another one there.
+    // Also those that only another user may read: that user may be able to replace them.
     let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
     let files = files.into_iter().map(|path| (owners::follow(&path).found, path));
     let whole = whole.into_iter().map(|path| (owners::check_entry(&path), path));
     files.chain(whole).filter(|(found, _)| !found.is_empty()).map(|(found, path)| (path, found)).collect()
 }
 
-/// Follows the links on the way to all programs of services that may have more rights than the app user, to the directories
-/// of PATH, and to the places that the boot gives away.
-pub(super) fn resolved(config: &Config, found: &Found, search: &Search) -> BTreeMap<PathBuf, Vec<PathBuf>> {
+/// Resolves the links in the paths of all programs of services that may have more rights than the app user, of the
+/// directories in PATH, and of the paths whose owner the boot changes.
+pub(super) fn resolve_links(
+    config: &Config,
+    found: &ProgramLookups,
+    search: &Search,
+) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
     let made = container.directories.iter().map(|made| &made.path);
@@ -41,12 +46,12 @@ pub(super) fn resolved(config: &Config, found: &Found, search: &Search) -> BTree
     resolved.map(|(path, way)| (path, way.links.into_iter().chain([way.end]).collect())).collect()
 }
 
-/// Every program of services that may have more rights than the app user, and what it needs.
-fn programs(found: &Found) -> impl Iterator<Item = &PathBuf> {
+/// Every program of services that may have more rights than the app user, with its interpreters.
+fn programs(found: &ProgramLookups) -> impl Iterator<Item = &PathBuf> {
     found.interpreters.iter().flat_map(|(program, needed)| needed.iter().chain([program]))
 }
 
-/// Looks at the directories of PATH, where somebody may have more rights than the app user.
+/// Checks the directories in PATH, if any service may have more rights than the app user.
 pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search {
     let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
     let entry = |path: PathBuf| match asked && path.is_absolute() {

@@ -1,5 +1,5 @@
-//! Every path that the configuration names, as it is now. A last link is never followed: root steps must see the link,
-//! not what it leads to.
+//! The state of every path that the configuration names. A link in the last component is not followed: root steps must see
+//! the link, not its target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +15,8 @@ use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::sys::access;
 
-/// Looks at each path once. What lies directly in a directory of `device_groups` is looked at too: it is the nodes in
-/// `/dev/dri` that belong to `video` and `render`, not `/dev/dri` itself.
+/// Reads each path once. Entries of a directory in `device_groups` are read too: the nodes in `/dev/dri` belong to `video`
+/// and `render`, not `/dev/dri` itself.
 pub(super) fn read(config: &Config, homes: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, PathFact> {
     let app = &config.container.app;
     let own = config.container.own.iter().map(|own| &own.path);
@@ -26,24 +26,24 @@ pub(super) fn read(config: &Config, homes: &BTreeSet<PathBuf>) -> BTreeMap<PathB
     let mut facts = BTreeMap::new();
     for path in own.chain(made).chain(working).chain(logs).chain(&app.home).chain(homes) {
         if !facts.contains_key(path) {
-            facts.insert(path.clone(), look(path));
+            facts.insert(path.clone(), path_fact(path));
         }
     }
     for path in &app.device_groups {
-        let fact = look(path);
+        let fact = path_fact(path);
         if matches!(fact, PathFact::Found { kind: PathKind::Directory, .. }) {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();
-            facts.extend(entries.map(|entry| (entry.path(), look(&entry.path()))));
+            facts.extend(entries.map(|entry| (entry.path(), path_fact(&entry.path()))));
         }
         facts.insert(path.clone(), fact);
     }
     facts
 }
 
-fn look(path: &Path) -> PathFact {
+fn path_fact(path: &Path) -> PathFact {
     let fd = match open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(fd) => fd,
-        Err(Errno::ENOENT) => return PathFact::Missing(nearest(path)),
+        Err(Errno::ENOENT) => return PathFact::Missing(nearest_access(path)),
         Err(errno) => return PathFact::Unknown(access::access_of(Err(errno))),
     };
     let Ok(stat) = fstat(&fd) else { return PathFact::Unknown(Access::Unfit) };
@@ -62,7 +62,7 @@ fn look(path: &Path) -> PathFact {
 }
 
 /// Returns whether the nearest parent that exists can be written.
-fn nearest(path: &Path) -> Access {
+fn nearest_access(path: &Path) -> Access {
     let answers = path.ancestors().skip(1).map(access::can_create_in);
     answers.into_iter().find(|answer| *answer != Access::Missing).unwrap_or(Access::Missing)
 }
@@ -82,15 +82,15 @@ mod tests {
         fs::set_permissions(at("file"), fs::Permissions::from_mode(0o4750)).unwrap();
         symlink("file", at("link")).unwrap();
         symlink(".", at("here")).unwrap();
-        let kind = |name: &str| match look(&at(name)) {
+        let kind = |name: &str| match path_fact(&at(name)) {
             PathFact::Found { kind, mode, read_only, .. } => Some((kind, mode, read_only)),
             PathFact::Missing(_) | PathFact::Unknown(_) => None,
         };
         assert_eq!(kind("file"), Some((PathKind::File, 0o4750, false)));
         assert_eq!(kind("link").map(|found| found.0), Some(PathKind::Link));
         assert_eq!(kind("here/file").map(|found| found.0), Some(PathKind::File));
-        assert_eq!(look(&at("none/deeper/still")), PathFact::Missing(Access::Yes));
-        assert_eq!(look(&at("file/below")), PathFact::Unknown(Access::Unfit));
-        assert_eq!(look(Path::new("/proc/none/x")), PathFact::Missing(access::can_create_in(Path::new("/proc"))));
+        assert_eq!(path_fact(&at("none/deeper/still")), PathFact::Missing(Access::Yes));
+        assert_eq!(path_fact(&at("file/below")), PathFact::Unknown(Access::Unfit));
+        assert_eq!(path_fact(Path::new("/proc/none/x")), PathFact::Missing(access::can_create_in(Path::new("/proc"))));
     }
 }

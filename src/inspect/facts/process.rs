@@ -1,5 +1,5 @@
-//! What this process is: ids, capabilities, mappings. Read from `/proc/self` where one file answers much, by system
-//! calls where `/proc` is missing or (as in gVisor) tells less.
+//! Ids, capabilities and id maps of this process. Read from `/proc/self`, where one file has many of them; by system calls
+//! if `/proc` is missing or (as in gVisor) incomplete.
 
 use nix::unistd::{getegid, geteuid, getgroups, getpid};
 
@@ -8,9 +8,9 @@ use crate::plan::facts::IdMap;
 use crate::sys::id_map::id_maps;
 use crate::sys::read_file;
 
-/// What this process is.
+/// Ids, capabilities and id maps of this process.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct ProcessFacts {
     pub(super) uid: Uid,
     pub(super) gid: Gid,
     pub(super) groups: Vec<Gid>,
@@ -27,17 +27,17 @@ pub(super) struct Process {
     pub(super) oom_score_adj: i32,
 }
 
-/// Asks.
-pub(super) fn read() -> Process {
+/// Reads them.
+pub(super) fn read() -> ProcessFacts {
     let text = read_file::read_proc("/proc/self/status");
-    let status = Status::parse(&text);
+    let status = ProcStatus::parse(&text);
     let (uid_map, gid_map) = id_maps();
-    // The file says "allow" wherever everything is mapped: only a user namespace of one's own can have denied it.
+    // The file says "allow" if everything is mapped: only another user namespace can have denied it.
     let may_be_denied = gid_map != IdMap::whole();
-    Process {
+    ProcessFacts {
         uid: Uid(geteuid().as_raw()),
         gid: Gid(getegid().as_raw()),
-        groups: status.groups.unwrap_or_else(groups_by_asking),
+        groups: status.groups.unwrap_or_else(groups_by_syscall),
         effective: status.effective.unwrap_or_else(|| set(caps::CapSet::Effective)),
         permitted: status.permitted.unwrap_or_else(|| set(caps::CapSet::Permitted)),
         bounding: status.bounding.unwrap_or_else(|| set(caps::CapSet::Bounding)),
@@ -47,14 +47,14 @@ pub(super) fn read() -> Process {
         setgroups_denied: may_be_denied && read_file::read_proc("/proc/self/setgroups").trim_ascii() == b"deny",
         pid_one: getpid().as_raw() == 1,
         proc_mounted: !text.is_empty(),
-        umask: status.umask.unwrap_or_else(umask_by_asking),
+        umask: status.umask.unwrap_or_else(umask_by_syscall),
         oom_score_adj: number(&read_file::read_proc("/proc/self/oom_score_adj")).unwrap_or_default(),
     }
 }
 
-/// The lines of `/proc/self/status` that matter (proc_pid_status(5)).
+/// The fields of `/proc/self/status` that are needed (proc_pid_status(5)).
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Status {
+struct ProcStatus {
     groups: Option<Vec<Gid>>,
     effective: Option<CapSet>,
     permitted: Option<CapSet>,
@@ -63,7 +63,7 @@ struct Status {
     umask: Option<u32>,
 }
 
-impl Status {
+impl ProcStatus {
     fn parse(text: &[u8]) -> Self {
         let mut status = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
@@ -93,8 +93,8 @@ fn numbers(text: &str) -> Option<Vec<Gid>> {
     text.split_ascii_whitespace().map(|word| word.parse().ok().map(Gid)).collect()
 }
 
-/// Costs more than one call: libc first asks how many there may be.
-fn groups_by_asking() -> Vec<Gid> {
+/// Costs more than one call: the number of groups is read first.
+fn groups_by_syscall() -> Vec<Gid> {
     getgroups().unwrap_or_default().into_iter().map(|gid| Gid(gid.as_raw())).collect()
 }
 
@@ -103,8 +103,8 @@ fn set(which: caps::CapSet) -> CapSet {
     CapSet(all.iter().fold(0, |bits, one| bits | one.bitmask()))
 }
 
-/// There is no call that only reads the mask. Nobody can see the change: at the start there is one thread.
-fn umask_by_asking() -> u32 {
+/// No call only reads the umask. Changing it for a moment is safe: at the start there is one thread.
+fn umask_by_syscall() -> u32 {
     use nix::sys::stat::{Mode, umask};
     let old = umask(Mode::from_bits_truncate(0o077));
     umask(old);
@@ -121,16 +121,16 @@ mod tests {
         let text =
             b"Name:\tx\nUmask:\t0027\nGroups:\t4 44 1000 \nCapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\n\
             CapEff:\t0000000000000400\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t1\nSeccomp:\t2\n";
-        let status = Status::parse(text);
+        let status = ProcStatus::parse(text);
         assert_eq!(status.umask, Some(0o027));
         assert_eq!(status.groups, Some(vec![Gid(4), Gid(44), Gid(1000)]));
-        assert_eq!(Status::parse(b"Groups:\t \n").groups, Some(vec![]));
+        assert_eq!(ProcStatus::parse(b"Groups:\t \n").groups, Some(vec![]));
         assert_eq!(status.permitted, Some(CapSet(0xa804_25fb)));
         assert_eq!(status.effective, Some(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE)));
         assert_eq!(status.bounding, Some(CapSet(0x1ff_ffff_ffff)));
         assert_eq!(status.no_new_privs, Some(true));
-        assert_eq!(Status::parse(b""), Status::default());
-        assert_eq!(Status::parse(b"CapEff:\nUmask\n:\nCapPrm:\txyz\n"), Status::default());
+        assert_eq!(ProcStatus::parse(b""), ProcStatus::default());
+        assert_eq!(ProcStatus::parse(b"CapEff:\nUmask\n:\nCapPrm:\txyz\n"), ProcStatus::default());
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(read.effective, set(caps::CapSet::Effective));
         assert_eq!(read.permitted, set(caps::CapSet::Permitted));
         assert_eq!(read.bounding, set(caps::CapSet::Bounding));
-        assert_eq!(read.groups, groups_by_asking());
+        assert_eq!(read.groups, groups_by_syscall());
         assert!(!read.pid_one);
         assert_eq!(read.uid.0, nix::unistd::geteuid().as_raw());
     }

@@ -1,5 +1,5 @@
-//! What becomes of looking up each service's program, in its own PATH. Each file is examined once, however many services
-//! run it. Must not run anything.
+//! Looks up each service's program, in the service's PATH. Each file is examined once, however many services run it. Must
+//! not execute anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -25,31 +25,31 @@ use crate::sys::files::xattr;
 use crate::sys::interpreter;
 use crate::sys::obstacle;
 
-/// Where programs are looked for when nobody says where: Docker's own default.
+/// The default PATH: Docker's.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What became of looking programs up.
+/// The results of looking up programs.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ProgramLookups {
     /// Of every service and of the main command.
     pub programs: BTreeMap<String, ProgramFact>,
-    /// What services run beside it, by key.
+    /// Other programs of services, by key.
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// Directory by directory, for services that may have more rights than the app user.
     pub candidates: Candidates,
-    /// What the programs of those need.
+    /// The interpreters of their programs.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// What those of them that are scripts have env(1) look for.
+    /// The programs that env(1) looks for, if they are scripts that start with it.
     pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
-    /// What programs are to who executes them.
+    /// Permissions and capabilities of programs.
     pub executables: BTreeMap<PathBuf, Executable>,
 }
 
-/// Looks up the program of every service and of the main command; and what services run beside it.
-pub(super) fn read(config: &Config, path: Option<&OsStr>) -> Found {
-    let mut lookup = Lookup::default();
+/// Looks up the program of every service and of the main command, and the other programs of services.
+pub(super) fn read(config: &Config, path: Option<&OsStr>) -> ProgramLookups {
+    let mut lookup = LookupCache::default();
     let inherited = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut found = Found::default();
+    let mut found = ProgramLookups::default();
     let main = config.main_service();
     for service in config.services.iter().chain(&main) {
         let name = service.name.as_str();
@@ -62,11 +62,11 @@ pub(super) fn read(config: &Config, path: Option<&OsStr>) -> Found {
     }
     if let Some(program) = config.main.first() {
         let fact = lookup.program(program, inherited, &std::env::current_dir().unwrap_or_default());
-        // It starts in the image's working directory.
+        // The main command starts in the image's working directory.
         found.programs.insert(ServiceName::MAIN.to_owned(), fact);
     }
     for service in config.services.iter().chain(&main).filter(|service| trust::may_have_more(service)) {
-        lookup.one_by_one(service, inherited, &mut found);
+        lookup.by_directory(service, inherited, &mut found);
     }
     let helpers = found.helpers.values().flat_map(BTreeMap::values);
     let single = found.candidates.values().flat_map(BTreeMap::values).flatten().map(|(_, fact)| fact);
@@ -78,20 +78,20 @@ pub(super) fn read(config: &Config, path: Option<&OsStr>) -> Found {
     found
 }
 
-/// Looks one program up as a service of that PATH and directory would.
+/// Looks up one program as a service with that PATH and directory would.
 pub fn resolve(program: &OsStr, path: &OsStr, directory: &Path) -> ProgramFact {
-    Lookup::default().program(program, path, directory)
+    LookupCache::default().program(program, path, directory)
 }
 
-/// What was examined so far.
+/// Files that were examined already.
 #[derive(Default)]
-struct Lookup {
+struct LookupCache {
     files: HashMap<PathBuf, ProgramFact>,
     interpreters: HashMap<PathBuf, Option<Obstacle>>,
     words: HashMap<(OsString, OsString), ProgramFact>,
 }
 
-impl Lookup {
+impl LookupCache {
     fn service(&mut self, service: &Service, command: &Command, inherited: &OsStr) -> ProgramFact {
         let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
         match command {
@@ -121,9 +121,9 @@ impl Lookup {
         fact
     }
 
-    /// Looks in each directory alone, because it is for the plan to say which of them are searched; and notes what all that
-    /// was found needs.
-    fn one_by_one(&mut self, service: &Service, inherited: &OsStr, found: &mut Found) {
+    /// Looks in each directory separately, because the plan decides which of them are searched; and adds the interpreters of
+    /// what was found.
+    fn by_directory(&mut self, service: &Service, inherited: &OsStr, found: &mut ProgramLookups) {
         let name = service.name.as_str();
         let path = if service.clear_environment { OsStr::new(DEFAULT_PATH) } else { inherited };
         let helpers = service.helpers();
@@ -151,7 +151,7 @@ impl Lookup {
             if !seen.insert(program.clone()) {
                 continue;
             }
-            let needed = needed(&program, directory);
+            let needed = interpreters_of(&program, directory);
             for script in std::iter::once(&program).chain(&needed) {
                 let Some(name) = obstacle::head(script).and_then(|head| interpreter::by_env(&head)) else { continue };
                 let lookup = self.by_env(service, name, path);
@@ -165,7 +165,7 @@ impl Lookup {
         }
     }
 
-    /// What env(1) finds: in the PATH that the service declares, else in this one.
+    /// The program that env(1) finds: in the PATH that the service declares, else in this one.
     fn by_env(&mut self, service: &Service, name: OsString, path: &OsStr) -> EnvLookup {
         let path = service.environment.get("PATH").map_or(path, |path| OsStr::new(path.as_str()));
         let facts: Vec<_> = match name.as_bytes().contains(&b'/') {
@@ -176,7 +176,7 @@ impl Lookup {
     }
 
     fn search(&mut self, program: &OsStr, path: &OsStr) -> ProgramFact {
-        // An empty element would mean the working directory: nobody wants that of an init.
+        // An empty element would mean the working directory: not searched, for safety.
         ProgramFact::best(directories(path).map(|place| self.file(&place.join(program))))
     }
 
@@ -199,7 +199,7 @@ impl Lookup {
                     why @ (Obstacle::Directory | Obstacle::NoFile) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
-                    // Root without DAC_OVERRIDE is not who will execute it; anybody else is.
+                    // Root without DAC_OVERRIDE is not the user that will execute it; any other user is.
                     Obstacle::NotForThisUser(_) | Obstacle::ClosedDirectory(_) if geteuid().is_root() => {
                         ProgramFact::Unknown(path.to_owned())
                     }
@@ -213,14 +213,14 @@ impl Lookup {
         }
         let program = path.to_owned();
         let Some(head) = obstacle::head(path) else {
-            // It may be executed and not read: its interpreter stays unknown.
+            // It may be executable and not readable: its interpreter stays unknown.
             return match path.is_file() {
                 true => ProgramFact::Found(program),
                 false if path.is_dir() => ProgramFact::Refused { program, why: Obstacle::Directory },
                 false => ProgramFact::Refused { program, why: Obstacle::NoFile },
             };
         };
-        match obstacle::in_file(path, &head).or_else(|| self.in_needed(&head)) {
+        match obstacle::in_file(path, &head).or_else(|| self.interpreter_obstacle(&head)) {
             Some(Obstacle::Needs { path: interpreter, why }) if *why == Obstacle::Missing => {
                 ProgramFact::NoInterpreter { program, interpreter }
             }
@@ -229,8 +229,8 @@ impl Lookup {
         }
     }
 
-    /// What an interpreter or a loader shows. Each is looked at once, however many programs need it.
-    fn in_needed(&mut self, head: &[u8]) -> Option<Obstacle> {
+    /// What is wrong with an interpreter or a loader. Each is checked once, however many programs need it.
+    fn interpreter_obstacle(&mut self, head: &[u8]) -> Option<Obstacle> {
         let path = interpreter::interpreter_of(head)?;
         let why =
             self.interpreters.entry(path.clone()).or_insert_with(|| obstacle::visible_from_outside(&path)).clone()?;
@@ -238,18 +238,18 @@ impl Lookup {
     }
 }
 
-/// What a program is to who executes it; `None`: the same to everybody. Each directory is looked at once.
+/// Who may execute a program and what it gains; `None`: everybody, nothing. Each directory is read once.
 fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePermissions>>) -> Option<Executable> {
     let real = program.canonicalize().ok()?;
     let mut closed: Vec<_> = real
         .ancestors()
         .skip(1)
-        .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| closed(place, place)).clone())
+        .filter_map(|place| directories.entry(place.to_owned()).or_insert_with(|| restricted(place, place)).clone())
         .collect();
-    closed.extend(self::closed(&real, program));
+    closed.extend(self::restricted(&real, program));
     let is_script = |path: &PathBuf| obstacle::head(path).is_some_and(|head| head.starts_with(b"#!"));
     let file = match is_script(&real) {
-        true => needed(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
+        true => interpreters_of(program, Path::new("/")).into_iter().find(|path| !is_script(path))?,
         false => program.to_owned(),
     };
     let mut found = Executable { closed, file, ..Executable::default() };
@@ -257,7 +257,7 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePerm
     if let Ok(meta) = found.file.metadata() {
         let mode = meta.mode();
         found.setuid = (mode & 0o4000 != 0).then(|| Uid(meta.uid()));
-        // Without the group's execute bit it means mandatory locking.
+        // Without the group's execute bit setgid means mandatory locking.
         found.setgid = (mode & 0o2010 == 0o2010).then(|| Gid(meta.gid()));
         found.capabilities = xattr::file_capabilities(&found.file).map(|(wants, _)| wants).unwrap_or_default();
         let gains = found.setuid.is_some() || found.setgid.is_some() || !found.capabilities.is_empty();
@@ -269,9 +269,9 @@ fn executable(program: &Path, directories: &mut HashMap<PathBuf, Option<FilePerm
     (!is_plain).then_some(found)
 }
 
-/// What not everybody may search or execute, under this name. Whom an access control list lets in besides is not known: such a
-/// one is passed over.
-fn closed(path: &Path, named: &Path) -> Option<FilePermissions> {
+/// The permissions of a file that not everybody may search or execute, reported under the name `named`. `None` with an
+/// access control list, because the other users in it are not known.
+fn restricted(path: &Path, named: &Path) -> Option<FilePermissions> {
     let meta = path.metadata().ok()?;
     let is_open = meta.mode() & 0o001 != 0 || xattr::has_acl(path);
     let seen = || FilePermissions {
@@ -283,9 +283,9 @@ fn closed(path: &Path, named: &Path) -> Option<FilePermissions> {
     (!is_open).then(seen)
 }
 
-/// What is executed when a program is: its interpreter, that one's, and the loader in the end. A relative one is looked for
-/// in the directory that the service begins in.
-fn needed(program: &Path, directory: &Path) -> Vec<PathBuf> {
+/// The interpreters of a program: its own, that one's, and the loader in the end. A relative path starts at the service's
+/// working directory.
+fn interpreters_of(program: &Path, directory: &Path) -> Vec<PathBuf> {
     let next = |program: &PathBuf| {
         let named = obstacle::head(program).and_then(|head| interpreter::interpreter_of(&head));
         named.map(|named| directory.join(named))

@@ -1,5 +1,5 @@
-//! Where the runtime directory can be (DESIGN §3.3), and the kernel's verdict on each place. Makes nothing: who makes
-//! it verifies again, because a world-writable directory may change in between.
+//! Candidates for the runtime directory (DESIGN §3.3), and whether each can be used. Creates nothing: its creation verifies
+//! again, because a world-writable directory may change in between.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,11 +11,11 @@ use nix::unistd::geteuid;
 use crate::plan::facts::Access;
 use crate::sys::access;
 
-/// The name of our directory in each place.
+/// The name of our directory in each parent.
 const NAME: &str = "stepdown";
 
-/// Containers that may share one place, and each have a directory of their own there.
-const MOST_CONTAINERS: u32 = 8;
+/// Most containers that share a parent directory, each with its own runtime directory.
+const MAX_CONTAINERS: u32 = 8;
 
 /// Returns the directories that ours can be, best first: below `/run`, `$XDG_RUNTIME_DIR`, `/dev/shm`, `/tmp`.
 pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
@@ -30,39 +30,39 @@ pub fn candidates(xdg_runtime_dir: Option<OsString>) -> Vec<PathBuf> {
     all
 }
 
-/// Returns the names beside a candidate that are tried when it belongs to another container: those of a pod share `/dev/shm`,
-/// and may share the other places too.
+/// Returns the names beside a candidate that are tried if it belongs to another container: those of a pod share `/dev/shm`,
+/// and may share the others too.
 pub fn alternatives(candidate: &Path) -> impl Iterator<Item = PathBuf> {
-    (2..=MOST_CONTAINERS).map(move |number| {
+    (2..=MAX_CONTAINERS).map(move |number| {
         let mut name = candidate.as_os_str().to_owned();
         name.push(format!("-{number}"));
         PathBuf::from(name)
     })
 }
 
-/// Returns each of them with its verdict.
+/// Returns each candidate with its access.
 pub(super) fn read(xdg_runtime_dir: Option<OsString>) -> Vec<(PathBuf, Access)> {
     let verdict = |path: PathBuf| {
-        let access = verdict(&path);
+        let access = access_of(&path);
         (path, access)
     };
     candidates(xdg_runtime_dir).into_iter().map(verdict).collect()
 }
 
-fn verdict(path: &Path) -> Access {
+fn access_of(path: &Path) -> Access {
     let Some(place) = path.parent() else { return Access::Unfit };
     let around = access::can_create_in(place);
     let Ok(found) = fs::symlink_metadata(path) else { return around };
     let mine = found.uid() == geteuid().as_raw();
     match around {
-        // Somebody else's leftover: in a sticky directory it is not ours to remove, and nothing of it can be trusted.
+        // Another user's leftover: in a sticky directory we cannot remove it, and must not trust it.
         Access::Yes
             if !mine && is_sticky(place) && alternatives(path).all(|other| other.symlink_metadata().is_ok()) =>
         {
             Access::Unfit
         }
         Access::Yes => Access::Yes,
-        // The place itself is closed, but an image may have made our directory for us.
+        // The parent is not writable, but the image may contain our directory.
         Access::ReadOnly | Access::Denied if found.is_dir() && mine => access::can_create_in(path),
         Access::ReadOnly | Access::Denied | Access::Missing | Access::Unfit => around,
     }
@@ -96,10 +96,10 @@ mod tests {
     #[test]
     fn a_place_that_is_missing_or_no_directory_is_said_so() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(verdict(&dir.path().join(NAME)), Access::Yes);
-        assert_eq!(verdict(&dir.path().join("none").join(NAME)), Access::Missing);
+        assert_eq!(access_of(&dir.path().join(NAME)), Access::Yes);
+        assert_eq!(access_of(&dir.path().join("none").join(NAME)), Access::Missing);
         fs::write(dir.path().join("file"), "").unwrap();
-        assert_eq!(verdict(&dir.path().join("file").join(NAME)), Access::Unfit);
-        assert_eq!(verdict(Path::new("/proc/self/stepdown")), access::can_create_in(Path::new("/proc/self")));
+        assert_eq!(access_of(&dir.path().join("file").join(NAME)), Access::Unfit);
+        assert_eq!(access_of(Path::new("/proc/self/stepdown")), access::can_create_in(Path::new("/proc/self")));
     }
 }

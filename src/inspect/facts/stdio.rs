@@ -1,4 +1,4 @@
-//! What descriptors 0, 1 and 2 are. Changes nothing.
+//! The files of descriptors 0, 1 and 2. Changes nothing.
 
 use nix::libc::stat;
 use nix::sys::stat::SFlag;
@@ -7,7 +7,7 @@ use crate::config::values::Uid;
 use crate::plan::facts::{StdioFact, StdioKind};
 use crate::sys::{descriptors, stdio_at_start};
 
-/// Looks at all three.
+/// Reads all three.
 pub(super) fn read() -> [StdioFact; 3] {
     [0, 1, 2].map(|fd| match descriptors::stat_of(fd).filter(|_| !stdio_at_start::was_closed(fd)) {
         Some(stat) => StdioFact {
@@ -25,7 +25,7 @@ fn kind(stat: &stat, is_terminal: impl FnOnce() -> bool) -> StdioKind {
         SFlag::S_IFCHR if is_terminal() => StdioKind::Terminal,
         SFlag::S_IFCHR | SFlag::S_IFBLK => StdioKind::Device,
         SFlag::S_IFSOCK => StdioKind::Socket,
-        // A directory as standard input is as much left alone as a file.
+        // A directory as standard input is not changed either, like a file.
         _ => StdioKind::File,
     }
 }

@@ -1,12 +1,12 @@
-//! Whether `TZ` means something here: a misspelt zone silently becomes UTC (tzset(3)).
+//! Whether `TZ` names a zone: an unknown one silently becomes UTC (tzset(3)).
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
 
-/// Where the zones lie, if this image has them.
+/// The zone files, if this image has them.
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// Returns what `TZ` says if that names no zone; `None` also where it is unset or empty, or this image has no zoneinfo.
+/// Returns the value of `TZ` if it is not a zone; `None` also if it is unset or empty, or this image has no zoneinfo.
 pub(super) fn unknown(tz: Option<&OsStr>) -> Option<OsString> {
     tz.filter(|tz| known(tz, Path::new(ZONES)) == Some(false)).map(OsStr::to_owned)
 }

@@ -1,5 +1,5 @@
-//! One directory entry, opened so that nothing in it can block us or lead us astray: a FIFO, a device or a socket is
-//! never read, a link is followed only inside its tree. Must not know trees or what files mean.
+//! Opens one directory entry safely: a FIFO, a device or a socket is never read, a link is followed only inside its tree.
+//! Must not know trees or what files mean.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -14,37 +14,37 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use crate::config::{Content, MAX_FILE};
 use crate::sys::read_file;
 
-/// NONBLOCK: a FIFO without a writer must not hold PID 1 (SECURITY 1.4). NOCTTY: a terminal must not become ours.
+/// NONBLOCK: a FIFO without a writer must not block PID 1 (SECURITY 1.4). NOCTTY: a terminal must not become ours.
 pub(super) const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
 
-/// How often `openat2` is asked again when somebody renames at the same time (openat2(2), EAGAIN).
+/// Attempts of `openat2`, which fails if something is renamed at the same time (openat2(2), EAGAIN).
 const ATTEMPTS: usize = 8;
 
-/// What an entry turned out to be.
-pub(super) enum Opened {
+/// An opened entry.
+pub(super) enum OpenedEntry {
     /// A regular file, to be read by [`read_regular`].
     File(OwnedFd, FileStat),
     /// A directory.
     Dir(OwnedFd),
     /// Anything else, and what cannot be opened.
-    Else(Content),
+    Other(Content),
 }
 
-/// Opens the entry `name` of `dir`, which lies at `prefix` below the tree's top `root`.
+/// Opens the entry `name` of `dir`, which is at `prefix` below the tree's top `root`.
 pub(super) fn open(
     root: BorrowedFd<'_>,
     prefix: &Path,
     dir: BorrowedFd<'_>,
     name: &CStr,
     kind: Option<Type>,
-) -> Result<Opened, Errno> {
+) -> Result<OpenedEntry, Errno> {
     let kind = match kind {
         Some(kind) => kind,
         None => kind_of(&fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)?),
     };
     match kind {
         // By the listed kind, before anything is opened: opening a device may already do something.
-        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Ok(Opened::Else(other(kind))),
+        Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => Ok(OpenedEntry::Other(other(kind))),
         Type::Directory | Type::File => match openat(dir, name, READ | OFlag::O_NOFOLLOW, Mode::empty()) {
             Ok(fd) => opened(fd),
             Err(errno) => Err(errno),
@@ -58,9 +58,9 @@ pub(super) fn as_path(name: &CStr) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
 
-/// Follows a link, and every link that it leads to, as long as all of them stay below `root`: a ConfigMap's entries are
-/// such links, while one that leads out could make us quote a file that only root may read.
-fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<Opened, Errno> {
+/// Follows a link, and further links, as long as all of them stay below `root`: a ConfigMap's entries are such links, while
+/// one that leads out could make us print a file that only root may read.
+fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errno> {
     let how = OpenHow::new().flags(READ).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     let mut answer = Err(Errno::EAGAIN);
     for _ in 0..ATTEMPTS {
@@ -71,37 +71,37 @@ fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<Opened, Errno> {
     }
     match answer {
         Ok(fd) => opened(fd),
-        Err(Errno::EXDEV) => Ok(Opened::Else(Content::Other(LEADS_OUT))),
-        Err(Errno::ENOENT) => Ok(Opened::Else(Content::Other("dangling link"))),
-        Err(Errno::ELOOP) => Ok(Opened::Else(Content::Other("link loop"))),
-        // An old kernel or a seccomp profile; EPERM is what Docker's answers (SECURITY 2).
+        Err(Errno::EXDEV) => Ok(OpenedEntry::Other(Content::Other(LEADS_OUT))),
+        Err(Errno::ENOENT) => Ok(OpenedEntry::Other(Content::Other("dangling link"))),
+        Err(Errno::ELOOP) => Ok(OpenedEntry::Other(Content::Other("link loop"))),
+        // An old kernel or a seccomp profile; Docker's returns EPERM (SECURITY 2).
         Err(Errno::ENOSYS | Errno::EPERM) => follow_by_proc(root, path),
         Err(errno) => Err(errno),
     }
 }
 
-/// Whatever is called [`Content::Other`].
+/// The descriptions of [`Content::Other`].
 pub const KINDS: [&str; 9] =
     [LEADS_OUT, "dangling link", "link loop", "FIFO", "device", "socket", "directory", "link", "file"];
 
 const LEADS_OUT: &str = "link that leads out of its tree";
 
-/// The same without `openat2`: opens first, as a mere handle, then asks the kernel what was opened. No race: it is the
-/// handle that is judged and read, not the path.
-fn follow_by_proc(root: BorrowedFd<'_>, path: &Path) -> Result<Opened, Errno> {
+/// The same without `openat2`: opens a handle first (O_PATH), then checks where it is. No race: the handle is checked and
+/// read, not the path.
+fn follow_by_proc(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errno> {
     let handle = match openat(root, path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(handle) => handle,
-        Err(Errno::ENOENT) => return Ok(Opened::Else(Content::Other("dangling link"))),
-        Err(Errno::ELOOP) => return Ok(Opened::Else(Content::Other("link loop"))),
+        Err(Errno::ENOENT) => return Ok(OpenedEntry::Other(Content::Other("dangling link"))),
+        Err(Errno::ELOOP) => return Ok(OpenedEntry::Other(Content::Other("link loop"))),
         Err(errno) => return Err(errno),
     };
     let kind = kind_of(&fstat(&handle)?);
     if !matches!(kind, Type::File | Type::Directory) {
-        return Ok(Opened::Else(other(kind)));
+        return Ok(OpenedEntry::Other(other(kind)));
     }
     let top = PathBuf::from(readlink(&proc_path(root))?);
     if !Path::new(&readlink(&proc_path(handle.as_fd()))?).starts_with(top) {
-        return Ok(Opened::Else(Content::Other(LEADS_OUT)));
+        return Ok(OpenedEntry::Other(Content::Other(LEADS_OUT)));
     }
     opened(openat(nix::fcntl::AT_FDCWD, &proc_path(handle.as_fd()), READ, Mode::empty())?)
 }
@@ -110,13 +110,13 @@ fn proc_path(fd: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 
-fn opened(fd: OwnedFd) -> Result<Opened, Errno> {
+fn opened(fd: OwnedFd) -> Result<OpenedEntry, Errno> {
     let stat = fstat(&fd)?;
     Ok(match kind_of(&stat) {
-        Type::File => Opened::File(fd, stat),
-        Type::Directory => Opened::Dir(fd),
+        Type::File => OpenedEntry::File(fd, stat),
+        Type::Directory => OpenedEntry::Dir(fd),
         kind @ (Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket | Type::Symlink) => {
-            Opened::Else(other(kind))
+            OpenedEntry::Other(other(kind))
         }
     })
 }
@@ -179,13 +179,13 @@ mod tests {
         symlink("round", at("round")).unwrap();
         let root = fs::File::open(dir.path()).unwrap();
         let word = |name: &str| match follow_by_proc(root.as_fd(), Path::new(name)).unwrap() {
-            Opened::File(fd, stat) => match read_regular(fd, &stat) {
+            OpenedEntry::File(fd, stat) => match read_regular(fd, &stat) {
                 Content::File { bytes, .. } => String::from_utf8(bytes).unwrap(),
                 other => panic!("{other:?}"),
             },
-            Opened::Dir(_) => "directory".to_owned(),
-            Opened::Else(Content::Other(what)) => what.to_owned(),
-            Opened::Else(other) => panic!("{other:?}"),
+            OpenedEntry::Dir(_) => "directory".to_owned(),
+            OpenedEntry::Other(Content::Other(what)) => what.to_owned(),
+            OpenedEntry::Other(other) => panic!("{other:?}"),
         };
         assert_eq!(word("inside"), "inside");
         assert_eq!(word("outside"), LEADS_OUT);

@@ -1,5 +1,5 @@
-//! Reading the configuration's files and environment into [`Sources`], byte for byte. Must not understand any of it:
-//! what the bytes mean, and what is wrong with them, is said by `config`.
+//! Reads the configuration's files and environment into [`Sources`], as bytes. Must not understand any of it: `config`
+//! parses and checks them.
 
 mod entry;
 pub mod readable;
@@ -24,24 +24,24 @@ pub const CONTAINER_FILE: &str = "/etc/stepdown.toml";
 /// Names more services trees, separated by colons.
 pub const MORE_TREES: &str = "STEPDOWN_SERVICES";
 
-/// Where the configuration lies.
+/// The paths of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Where {
+pub struct ConfigPaths {
     /// The container file; missing is fine.
     pub container_file: PathBuf,
     /// The services trees, the default one first.
     pub trees: Vec<PathBuf>,
-    /// Whether somebody named the first tree: one that is missing is then a problem, else it is empty.
-    pub named: bool,
+    /// Whether the first tree was given explicitly: then a missing one is a problem, else it is empty.
+    pub is_explicit: bool,
 }
 
-impl Where {
-    /// Returns the places of a running container.
+impl ConfigPaths {
+    /// Returns the paths in a container.
     pub fn installed() -> Self {
-        Self { container_file: CONTAINER_FILE.into(), trees: vec![DEFAULT_TREE.into()], named: false }
+        Self { container_file: CONTAINER_FILE.into(), trees: vec![DEFAULT_TREE.into()], is_explicit: false }
     }
 
-    /// Returns the places that `check`, `plan` and `try` mean by their argument (DESIGN §9): a directory that holds
+    /// Returns the paths for the argument of `check`, `plan` and `try` (DESIGN §9): a directory that holds
     /// `services.d` (and `stepdown.toml`, if there is one), or a services tree itself. Without an argument: the current
     /// directory if it has a `services.d`, else `/etc`.
     pub fn from_path(path: Option<PathBuf>) -> Self {
@@ -52,61 +52,61 @@ impl Where {
         if path.join("services.d").is_dir() || path.join("stepdown.toml").exists() {
             return Self::around(&path);
         }
-        // A tree by its usual name has its container file beside it, as in an image; any other tree has none, because
-        // whatever lies beside it need not belong to it.
+        // A tree with the usual name has its container file beside it, as in an image; any other tree has none, because
+        // a file beside it may not belong to it.
         let container_file = match (path.file_name(), path.parent()) {
             (Some(name), Some(parent)) if name == "services.d" => parent.join("stepdown.toml"),
             (Some(_) | None, Some(_) | None) => path.join("stepdown.toml"),
         };
-        Self { container_file, trees: vec![path], named: true }
+        Self { container_file, trees: vec![path], is_explicit: true }
     }
 
     fn around(directory: &Path) -> Self {
         let tree = directory.join("services.d");
-        Self { container_file: directory.join("stepdown.toml"), named: tree.is_dir(), trees: vec![tree] }
+        Self { container_file: directory.join("stepdown.toml"), is_explicit: tree.is_dir(), trees: vec![tree] }
     }
 
-    /// Returns whether this is the configuration of the image that we stand in, so that this machine's accounts and
-    /// programs are the ones that its services will meet.
+    /// Returns whether this is the configuration of the present image, so that its services will use this machine's accounts
+    /// and programs.
     pub fn is_installed(&self) -> bool {
         self.container_file == Path::new(CONTAINER_FILE)
     }
 }
 
 /// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
-/// handed on as what it is, with the kernel's words.
-pub fn read(place: &Where, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
+/// returned as such, with the reason.
+pub fn read(place: &ConfigPaths, env: BTreeMap<OsString, OsString>, main: Vec<OsString>) -> Sources {
     let (container, trees) = read_files(place, &env);
     Sources { env, container, trees, main }
 }
 
-/// What a process of PID 1's own reads for a reload ([`super::wire`]).
+/// The sources that a helper process reads for a reload ([`super::wire`]).
 #[derive(Clone, Debug, Default)]
-pub struct Read {
-    /// Others than root can write this: nothing was read.
-    pub stranger: Option<PathBuf>,
+pub struct ReloadSources {
+    /// A path that others than root can write: nothing was read then.
+    pub untrusted: Option<PathBuf>,
     /// As in [`Sources`].
     pub container: Option<(PathBuf, Content)>,
     /// As in [`Sources`].
     pub trees: Vec<Tree>,
 }
 
-impl Read {
-    /// Reads what [`read`] would; with `trust`, only if all of it may be trusted.
-    pub fn again(place: &Where, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
-        if let Some(stranger) = trust.and_then(|trust| owners::first_untrusted(&paths(place, env), trust)) {
-            return Self { stranger: Some(stranger), ..Self::default() };
+impl ReloadSources {
+    /// Reads the same as [`read`]; with `trust`, only if all of it may be trusted.
+    pub fn read(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>, trust: Option<Trust>) -> Self {
+        if let Some(untrusted) = trust.and_then(|trust| owners::first_untrusted(&paths(place, env), trust)) {
+            return Self { untrusted: Some(untrusted), ..Self::default() };
         }
         let (container, trees) = read_files(place, env);
-        Self { stranger: None, container, trees }
+        Self { untrusted: None, container, trees }
     }
 }
 
-fn read_files(place: &Where, env: &BTreeMap<OsString, OsString>) -> (Option<(PathBuf, Content)>, Vec<Tree>) {
+fn read_files(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> (Option<(PathBuf, Content)>, Vec<Tree>) {
     let container = tree::read_file(&place.container_file).map(|content| (place.container_file.clone(), content));
     let mut trees: Vec<Tree> = Vec::new();
     for (at, path) in place.trees.iter().enumerate() {
-        trees.push(read_tree(path, place.named || at > 0));
+        trees.push(read_tree(path, place.is_explicit || at > 0));
     }
     for path in more_trees(env.get(OsStr::new(MORE_TREES))) {
         if !trees.iter().any(|tree| tree.path == path) {
@@ -116,8 +116,8 @@ fn read_files(place: &Where, env: &BTreeMap<OsString, OsString>) -> (Option<(Pat
     (container, trees)
 }
 
-/// Returns what s6-overlay would run here and nobody reads: it lies beside the services tree.
-pub fn of_s6_overlay(place: &Where) -> Option<String> {
+/// Returns a notice about scripts of s6-overlay beside the services tree, which are not read.
+pub fn s6_overlay_notice(place: &ConfigPaths) -> Option<String> {
     let beside = place.trees.first().and_then(|tree| tree.parent()).unwrap_or(Path::new(""));
     let names = ["cont-init.d", "cont-finish.d", "fix-attrs.d", "s6-rc.d", "s6-overlay/s6-rc.d"];
     let paths: Vec<_> = names.iter().map(|name| beside.join(name)).filter(|path| path.is_dir()).collect();
@@ -133,7 +133,7 @@ pub fn of_s6_overlay(place: &Where) -> Option<String> {
 }
 
 /// Returns everything that [`read`] would read.
-pub fn paths(place: &Where, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+pub fn paths(place: &ConfigPaths, env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let more = more_trees(env.get(OsStr::new(MORE_TREES)));
     std::iter::once(place.container_file.clone()).chain(place.trees.clone()).chain(more).collect()
 }
@@ -143,12 +143,12 @@ fn more_trees(value: Option<&OsString>) -> Vec<PathBuf> {
     words.filter(|word| !word.is_empty()).map(|word| PathBuf::from(OsStr::from_bytes(word))).collect()
 }
 
-fn read_tree(path: &Path, named: bool) -> Tree {
+fn read_tree(path: &Path, is_explicit: bool) -> Tree {
     let nothing =
         |unreadable| Tree { path: path.to_owned(), entries: BTreeMap::<OsString, Content>::new(), unreadable };
     match tree::read(path) {
         Ok(entries) => Tree { path: path.to_owned(), entries, unreadable: None },
-        Err(tree::Unread::Missing) if !named => nothing(None),
+        Err(tree::TreeError::Missing) if !is_explicit => nothing(None),
         Err(why) => nothing(Some(why.to_string())),
     }
 }
@@ -159,23 +159,23 @@ mod tests {
 
     use super::*;
 
-    fn read_here(place: &Where) -> Sources {
+    fn read_here(place: &ConfigPaths) -> Sources {
         read(place, BTreeMap::new(), Vec::new())
     }
 
     #[test]
     fn a_missing_default_tree_is_empty_and_a_missing_named_one_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let mut place = Where {
+        let mut place = ConfigPaths {
             container_file: dir.path().join("stepdown.toml"),
             trees: vec![dir.path().join("services.d")],
-            named: false,
+            is_explicit: false,
         };
         let sources = read_here(&place);
         assert!(sources.container.is_none());
         assert_eq!(sources.trees[0].unreadable, None);
         assert!(sources.trees[0].entries.is_empty());
-        place.named = true;
+        place.is_explicit = true;
         assert_eq!(read_here(&place).trees[0].unreadable.as_deref(), Some("No such file or directory"));
     }
 
@@ -186,7 +186,7 @@ mod tests {
         fs::create_dir(&first).unwrap();
         let list = format!("{}::{}:{}", first.display(), second.display(), second.display());
         let env = BTreeMap::from([(OsString::from(MORE_TREES), OsString::from(list))]);
-        let place = Where { container_file: dir.path().join("c"), trees: vec![first.clone()], named: true };
+        let place = ConfigPaths { container_file: dir.path().join("c"), trees: vec![first.clone()], is_explicit: true };
         let trees = read(&place, env, Vec::new()).trees;
         assert_eq!(trees.iter().map(|tree| tree.path.clone()).collect::<Vec<_>>(), [first, second]);
         assert_eq!(trees[1].unreadable.as_deref(), Some("No such file or directory"));
@@ -197,17 +197,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tree = dir.path().join("services.d");
         fs::create_dir(&tree).unwrap();
-        let around = Where::from_path(Some(dir.path().to_owned()));
-        assert_eq!((&around.trees[0], around.named), (&tree, true));
+        let around = ConfigPaths::from_path(Some(dir.path().to_owned()));
+        assert_eq!((&around.trees[0], around.is_explicit), (&tree, true));
         assert_eq!(around.container_file, dir.path().join("stepdown.toml"));
-        let itself = Where::from_path(Some(tree.clone()));
+        let itself = ConfigPaths::from_path(Some(tree.clone()));
         assert_eq!((&itself.trees[0], &itself.container_file), (&tree, &around.container_file));
         let other = dir.path().join("other");
         fs::create_dir(&other).unwrap();
-        assert_eq!(Where::from_path(Some(other.clone())).container_file, other.join("stepdown.toml"));
+        assert_eq!(ConfigPaths::from_path(Some(other.clone())).container_file, other.join("stepdown.toml"));
         fs::write(other.join("stepdown.toml"), "").unwrap();
-        let bare = Where::from_path(Some(other.clone()));
-        assert_eq!((&bare.trees[0], bare.named), (&other.join("services.d"), false));
-        assert!(Where::from_path(Some("/etc/services.d".into())).is_installed());
+        let bare = ConfigPaths::from_path(Some(other.clone()));
+        assert_eq!((&bare.trees[0], bare.is_explicit), (&other.join("services.d"), false));
+        assert!(ConfigPaths::from_path(Some("/etc/services.d".into())).is_installed());
     }
 }

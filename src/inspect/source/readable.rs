@@ -1,5 +1,5 @@
-//! Whether who PID 1 becomes can read the configuration again: what only root can read boots and makes every reload
-//! impossible. Tells from owner and mode alone. Must not read what is in the files.
+//! Whether PID 1 can read the configuration after the step down: files that only root can read make every reload impossible.
+//! Uses owner and mode only. Must not read the files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,31 +7,31 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::Identity;
 
-/// A tree is not deeper: a service's directory, and one below it.
+/// Levels of a tree: a service's directory, and one below it.
 const DEPTH: usize = 3;
 
-/// Returns those of these paths, and of what lies below them, that this user cannot read; without a user, those that
-/// root keeps to itself and its group. What lies in such a directory is not told.
-pub fn closed_to(paths: &[PathBuf], who: Option<&Identity>) -> Vec<PathBuf> {
+/// Returns those of these paths, and of those below them, that this user cannot read; without a user, those that only root
+/// and its group can read. Files in such a directory are not listed.
+pub fn unreadable_by(paths: &[PathBuf], user: Option<&Identity>) -> Vec<PathBuf> {
     let mut closed = Vec::new();
-    if who.is_none_or(|who| who.uid.0 != 0) {
-        paths.iter().for_each(|path| walk(path, who, DEPTH, &mut closed));
+    if user.is_none_or(|user| user.uid.0 != 0) {
+        paths.iter().for_each(|path| walk(path, user, DEPTH, &mut closed));
     }
     closed
 }
 
-/// Returns what to say of such a path.
-pub fn said(path: &Path) -> String {
+/// Returns the message about such a path.
+pub fn message(path: &Path) -> String {
     let path = crate::text::shown(path);
     format!("only root can read {path}, and PID 1 will no longer be root: `reload` will not work; `chmod a+rX {path}`")
 }
 
-fn walk(path: &Path, who: Option<&Identity>, depth: usize, closed: &mut Vec<PathBuf>) {
+fn walk(path: &Path, user: Option<&Identity>, depth: usize, closed: &mut Vec<PathBuf>) {
     let Ok(stat) = fs::metadata(path) else { return };
     let wanted = if stat.is_dir() { 0o5 } else { 0o4 };
-    let granted = match who {
-        Some(who) if who.uid.0 == stat.uid() => stat.mode() >> 6,
-        Some(who) if who.groups.iter().any(|gid| gid.0 == stat.gid()) => stat.mode() >> 3,
+    let granted = match user {
+        Some(user) if user.uid.0 == stat.uid() => stat.mode() >> 6,
+        Some(user) if user.groups.iter().any(|gid| gid.0 == stat.gid()) => stat.mode() >> 3,
         Some(_) | None => stat.mode(),
     };
     if (stat.is_dir() || stat.is_file()) && granted & wanted != wanted {
@@ -40,11 +40,11 @@ fn walk(path: &Path, who: Option<&Identity>, depth: usize, closed: &mut Vec<Path
     }
     if stat.is_dir() && depth > 0 {
         let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
-        // As the reader does it: such names are passed over.
+        // The reader skips such names, too.
         let seen = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
         let mut below: Vec<_> = seen.map(|entry| entry.path()).collect();
         below.sort();
-        below.iter().for_each(|path| walk(path, who, depth - 1, closed));
+        below.iter().for_each(|path| walk(path, user, depth - 1, closed));
     }
 }
 
@@ -70,6 +70,6 @@ mod tests {
         file("services.d/.git", 0o600);
         let (db, run) = (file("services.d/db.toml", 0o640), file("services.d/s6/run", 0o700));
         let all = [place.path().join("services.d"), place.path().join("missing")];
-        assert_eq!(closed_to(&all, None), [db, run]);
+        assert_eq!(unreadable_by(&all, None), [db, run]);
     }
 }

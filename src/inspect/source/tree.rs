@@ -1,4 +1,4 @@
-//! A services tree as plain values: its entries and two levels of directories below, within bounds that no sane tree
+//! Reads a services tree into plain values: its entries and two levels of directories below, within bounds that no real tree
 //! reaches. Must not know what the files mean.
 
 use std::collections::BTreeMap;
@@ -13,55 +13,55 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use super::entry::{self, Opened, READ};
+use super::entry::{self, OpenedEntry, READ};
 use crate::config::Content;
 use crate::config::has_meaning;
 
-/// A tree with more files than this is refused: something else than services was mounted there.
+/// A tree with more files than this is refused: it does not contain services.
 const MAX_ENTRIES: usize = 50_000;
-/// All files of a tree together, in bytes; the same.
+/// Most bytes of all files of a tree together.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Why a tree was not read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum TreeError {
     /// It does not exist.
     Missing,
-    /// The kernel refused.
+    /// A system call failed.
     Refused(Errno),
-    /// It holds more than [`MAX_ENTRIES`] files and directories.
+    /// It contains more than [`MAX_ENTRIES`] files and directories.
     TooMany,
     /// Its files are larger than [`MAX_BYTES`] together.
-    TooMuch,
+    TooLarge,
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for TreeError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => out.write_str(Errno::ENOENT.desc()),
             Self::Refused(errno) => out.write_str(errno.desc()),
             Self::TooMany => write!(out, "it holds more than {MAX_ENTRIES} files"),
-            Self::TooMuch => write!(out, "its files are larger than {} MiB together", MAX_BYTES / 1024 / 1024),
+            Self::TooLarge => write!(out, "its files are larger than {} MiB together", MAX_BYTES / 1024 / 1024),
         }
     }
 }
 
 /// Reads a whole tree. The tree itself may be a link.
-pub(super) fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, Unread> {
-    read_within(path, Room { entries: MAX_ENTRIES, bytes: MAX_BYTES })
+pub(super) fn read(path: &Path) -> Result<BTreeMap<OsString, Content>, TreeError> {
+    read_within(path, ReadBudget { entries: MAX_ENTRIES, bytes: MAX_BYTES })
 }
 
-fn read_within(path: &Path, mut room: Room) -> Result<BTreeMap<OsString, Content>, Unread> {
+fn read_within(path: &Path, mut budget: ReadBudget) -> Result<BTreeMap<OsString, Content>, TreeError> {
     let root = match open(path, READ | OFlag::O_DIRECTORY, Mode::empty()) {
         Ok(root) => root,
-        Err(Errno::ENOENT) => return Err(Unread::Missing),
-        Err(errno) => return Err(Unread::Refused(errno)),
+        Err(Errno::ENOENT) => return Err(TreeError::Missing),
+        Err(errno) => return Err(TreeError::Refused(errno)),
     };
-    let top = root.try_clone().map_err(|error| Unread::Refused(errno_of(&error)))?;
-    read_directory(top.as_fd(), Path::new(""), root, Level::Tree, &mut room)
+    let top = root.try_clone().map_err(|error| TreeError::Refused(errno_of(&error)))?;
+    read_directory(top.as_fd(), Path::new(""), root, Depth::Tree, &mut budget)
 }
 
-/// Reads one file that stands alone; `None` where there is none.
+/// Reads a single file; `None` if it does not exist.
 pub(super) fn read_file(path: &Path) -> Option<Content> {
     let name = CString::new(path.file_name()?.as_bytes()).ok()?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -71,17 +71,17 @@ pub(super) fn read_file(path: &Path) -> Option<Content> {
         Err(errno) => return Some(Content::Unreadable(errno.desc().into())),
     };
     match entry::open(dir.as_fd(), Path::new(""), dir.as_fd(), &name, None) {
-        Ok(Opened::File(fd, stat)) => Some(entry::read_regular(fd, &stat)),
-        Ok(Opened::Dir(_)) => Some(Content::Other("directory")),
-        Ok(Opened::Else(content)) => Some(content),
+        Ok(OpenedEntry::File(fd, stat)) => Some(entry::read_regular(fd, &stat)),
+        Ok(OpenedEntry::Dir(_)) => Some(Content::Other("directory")),
+        Ok(OpenedEntry::Other(content)) => Some(content),
         Err(Errno::ENOENT) => None,
         Err(errno) => Some(Content::Unreadable(errno.desc().into())),
     }
 }
 
-/// How deep a directory lies.
+/// The depth of a directory.
 #[derive(Clone, Copy)]
-enum Level {
+enum Depth {
     /// The tree's top.
     Tree,
     /// A service's directory.
@@ -90,8 +90,8 @@ enum Level {
     Inner,
 }
 
-/// What may still be read.
-struct Room {
+/// How much may still be read.
+struct ReadBudget {
     entries: usize,
     bytes: usize,
 }
@@ -100,25 +100,25 @@ fn read_directory(
     root: BorrowedFd<'_>,
     prefix: &Path,
     fd: OwnedFd,
-    level: Level,
-    room: &mut Room,
-) -> Result<BTreeMap<OsString, Content>, Unread> {
-    let mut dir = Dir::from_fd(fd).map_err(Unread::Refused)?;
-    let names = list(&mut dir, room)?;
+    depth: Depth,
+    budget: &mut ReadBudget,
+) -> Result<BTreeMap<OsString, Content>, TreeError> {
+    let mut dir = Dir::from_fd(fd).map_err(TreeError::Refused)?;
+    let names = list(&mut dir, budget)?;
     let mut entries = Vec::with_capacity(names.len());
     for (name, kind) in names {
         let content = match entry::open(root, prefix, dir.as_fd(), &name, kind) {
-            Ok(Opened::File(fd, stat)) => entry::read_regular(fd, &stat),
-            Ok(Opened::Dir(fd)) => {
+            Ok(OpenedEntry::File(fd, stat)) => entry::read_regular(fd, &stat),
+            Ok(OpenedEntry::Dir(fd)) => {
                 let path = prefix.join(entry::as_path(&name));
-                read_below(root, path, fd, level, room)?
+                read_below(root, path, fd, depth, budget)?
             }
-            Ok(Opened::Else(content)) => content,
-            Err(Errno::ENOENT) => continue, // gone since it was listed
+            Ok(OpenedEntry::Other(content)) => content,
+            Err(Errno::ENOENT) => continue, // removed since it was listed
             Err(errno) => Content::Unreadable(errno.desc().into()),
         };
         if let Content::File { bytes, .. } = &content {
-            room.bytes = room.bytes.checked_sub(bytes.len()).ok_or(Unread::TooMuch)?;
+            budget.bytes = budget.bytes.checked_sub(bytes.len()).ok_or(TreeError::TooLarge)?;
         }
         entries.push((OsString::from_vec(name.into_bytes()), content));
     }
@@ -129,31 +129,31 @@ fn read_below(
     root: BorrowedFd<'_>,
     path: PathBuf,
     fd: OwnedFd,
-    level: Level,
-    room: &mut Room,
-) -> Result<Content, Unread> {
-    let next = match level {
-        Level::Tree => Level::Service,
-        Level::Service if has_meaning(path.file_name()) => Level::Inner,
-        Level::Service | Level::Inner => return Ok(Content::Other("directory")),
+    depth: Depth,
+    budget: &mut ReadBudget,
+) -> Result<Content, TreeError> {
+    let next = match depth {
+        Depth::Tree => Depth::Service,
+        Depth::Service if has_meaning(path.file_name()) => Depth::Inner,
+        Depth::Service | Depth::Inner => return Ok(Content::Other("directory")),
     };
-    match read_directory(root, &path, fd, next, room) {
+    match read_directory(root, &path, fd, next, budget) {
         Ok(entries) => Ok(Content::Dir(entries)),
-        Err(Unread::Refused(errno)) => Ok(Content::Unreadable(errno.desc().into())),
-        Err(why @ (Unread::Missing | Unread::TooMany | Unread::TooMuch)) => Err(why),
+        Err(TreeError::Refused(errno)) => Ok(Content::Unreadable(errno.desc().into())),
+        Err(why @ (TreeError::Missing | TreeError::TooMany | TreeError::TooLarge)) => Err(why),
     }
 }
 
 /// Lists a directory, without names that start with a dot (s6-svscan(8) skips them, and a ConfigMap keeps its
 /// generations there).
-fn list(dir: &mut Dir, room: &mut Room) -> Result<Vec<(CString, Option<Type>)>, Unread> {
+fn list(dir: &mut Dir, budget: &mut ReadBudget) -> Result<Vec<(CString, Option<Type>)>, TreeError> {
     let mut names = Vec::new();
     for entry in dir.iter() {
-        let entry = entry.map_err(Unread::Refused)?;
+        let entry = entry.map_err(TreeError::Refused)?;
         if entry.file_name().to_bytes().starts_with(b".") {
             continue;
         }
-        room.entries = room.entries.checked_sub(1).ok_or(Unread::TooMany)?;
+        budget.entries = budget.entries.checked_sub(1).ok_or(TreeError::TooMany)?;
         names.push((entry.file_name().to_owned(), entry.file_type()));
     }
     Ok(names)
@@ -258,8 +258,8 @@ mod tests {
         fs::write(at("real/a.toml"), "").unwrap();
         symlink("real", at("link")).unwrap();
         assert_eq!(read(&at("link")).unwrap().len(), 1);
-        assert_eq!(read(&at("real/a.toml")).unwrap_err(), Unread::Refused(Errno::ENOTDIR));
-        assert_eq!(read(&at("none")).unwrap_err(), Unread::Missing);
+        assert_eq!(read(&at("real/a.toml")).unwrap_err(), TreeError::Refused(Errno::ENOTDIR));
+        assert_eq!(read(&at("none")).unwrap_err(), TreeError::Missing);
     }
 
     #[test]
@@ -269,10 +269,10 @@ mod tests {
         for at in 0..some {
             fs::write(dir.path().join(format!("{at}.toml")), "12345").unwrap();
         }
-        let read = |entries, bytes| read_within(dir.path(), Room { entries, bytes });
+        let read = |entries, bytes| read_within(dir.path(), ReadBudget { entries, bytes });
         assert_eq!(read(some, 5 * some).unwrap().len(), some);
-        assert_eq!(read(some - 1, 5 * some).unwrap_err(), Unread::TooMany);
-        assert_eq!(read(some, 5 * some - 1).unwrap_err(), Unread::TooMuch);
+        assert_eq!(read(some - 1, 5 * some).unwrap_err(), TreeError::TooMany);
+        assert_eq!(read(some, 5 * some - 1).unwrap_err(), TreeError::TooLarge);
     }
 
     #[test]

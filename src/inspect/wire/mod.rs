@@ -1,5 +1,5 @@
-//! What a process of PID 1's own has read and looked up for a reload, as bytes, and back. Lengths stand before bytes, counts
-//! before entries, names before the variants of enums; paths and names are bytes, in UTF-8 or not.
+//! Encodes what a helper process has read for a reload as bytes, and decodes it. Lengths precede bytes, counts precede
+//! entries, names precede the fields of enum variants; paths and names are bytes, in UTF-8 or not.
 
 mod types;
 
@@ -9,76 +9,75 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use super::facts::NamedPaths;
-use super::source::Read;
+use super::source::ReloadSources;
 
-/// What was read; and what the paths that it names are like, if it is a configuration.
-pub type Message = (Read, Option<NamedPaths>);
+/// The sources; and the facts about the paths in them, if they are a valid configuration.
+pub type Message = (ReloadSources, Option<NamedPaths>);
 
-/// Returns it as bytes.
-pub fn encoded(message: &Message) -> Vec<u8> {
+/// Returns a message as bytes.
+pub fn encode_message(message: &Message) -> Vec<u8> {
     let mut out = Vec::new();
-    message.put(&mut out);
-    // What was cut off in the middle is not taken for the whole.
+    message.encode(&mut out);
+    // Detects a truncated message.
     out.push(END);
     out
 }
 
-/// Returns what the bytes say; `None`: they are not all there, or say something else. Takes no more memory than a multiple
-/// of their length.
-pub fn decoded(bytes: &[u8]) -> Option<Message> {
-    let mut from = From { rest: bytes, depth: 0 };
-    let message = Wire::take(&mut from)?;
+/// Returns the message; `None`: the bytes are truncated or invalid. Uses no more memory than a multiple of their length.
+pub fn decode_message(bytes: &[u8]) -> Option<Message> {
+    let mut from = Decoder { rest: bytes, depth: 0 };
+    let message = Wire::decode(&mut from)?;
     (from.rest == [END]).then_some(message)
 }
 
 const END: u8 = 0x2e;
-/// No value that is sent has more values of its own kind within one another.
-const DEEPEST: u32 = 64;
+/// Deeper nesting of one type is invalid.
+const MAX_DEPTH: u32 = 64;
 
-/// A value that goes from one process to another.
+/// A value that can be sent to another process.
 trait Wire: Sized {
-    fn put(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Vec<u8>);
 
-    /// `None`: it is not there.
-    fn take(from: &mut From<'_>) -> Option<Self>;
+    /// `None`: the bytes are invalid.
+    fn decode(from: &mut Decoder<'_>) -> Option<Self>;
 }
 
-/// What has not been taken yet.
-struct From<'a> {
+/// The bytes that are not decoded yet.
+struct Decoder<'a> {
     rest: &'a [u8],
     depth: u32,
 }
 
-impl<'a> From<'a> {
+impl<'a> Decoder<'a> {
     fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = usize::take(self)?;
+        let length = usize::decode(self)?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(bytes)
     }
 
-    /// Takes what can hold values of its own kind, which hold others: the stack ends somewhere.
-    fn deeper<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    /// Decodes a type that can contain itself, with a limit on the depth.
+    fn nested<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.depth += 1;
-        let taken = if self.depth > DEEPEST { None } else { take(self) };
+        let taken = if self.depth > MAX_DEPTH { None } else { take(self) };
         self.depth -= 1;
         taken
     }
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    bytes.len().put(out);
+fn encode_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    bytes.len().encode(out);
     out.extend_from_slice(bytes);
 }
 
 macro_rules! numbers {
     ($($number:ty),*) => { $(
         impl Wire for $number {
-            fn put(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_ne_bytes());
             }
 
-            fn take(from: &mut From<'_>) -> Option<Self> {
+            fn decode(from: &mut Decoder<'_>) -> Option<Self> {
                 let (number, rest) = from.rest.split_first_chunk()?;
                 from.rest = rest;
                 Some(Self::from_ne_bytes(*number))
@@ -90,11 +89,11 @@ macro_rules! numbers {
 numbers!(u32, u64, usize);
 
 impl Wire for bool {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let (first, rest) = from.rest.split_first()?;
         from.rest = rest;
         match first {
@@ -106,108 +105,108 @@ impl Wire for bool {
 }
 
 impl Wire for Vec<u8> {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self);
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_bytes(out, self);
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         from.bytes().map(<[u8]>::to_vec)
     }
 }
 
 impl Wire for OsString {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_bytes());
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_bytes(out, self.as_bytes());
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        Some(Self::from_vec(Wire::take(from)?))
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self::from_vec(Wire::decode(from)?))
     }
 }
 
 impl Wire for PathBuf {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_os_str().as_bytes());
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_bytes(out, self.as_os_str().as_bytes());
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         from.bytes().map(|bytes| Self::from(OsStr::from_bytes(bytes)))
     }
 }
 
 impl Wire for String {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_bytes());
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_bytes(out, self.as_bytes());
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        Self::from_utf8(Wire::take(from)?).ok()
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Self::from_utf8(Wire::decode(from)?).ok()
     }
 }
 
 impl<T: Wire> Wire for Option<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.is_some().put(out);
-        self.iter().for_each(|value| value.put(out));
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.is_some().encode(out);
+        self.iter().for_each(|value| value.encode(out));
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        if bool::take(from)? { Some(Some(T::take(from)?)) } else { Some(None) }
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        if bool::decode(from)? { Some(Some(T::decode(from)?)) } else { Some(None) }
     }
 }
 
 impl<T: Wire> Wire for Box<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        T::put(self, out);
+    fn encode(&self, out: &mut Vec<u8>) {
+        T::encode(self, out);
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        T::take(from).map(Self::new)
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(from).map(Self::new)
     }
 }
 
 impl<T: Wire> Wire for Vec<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.len().put(out);
-        self.iter().for_each(|value| value.put(out));
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.len().encode(out);
+        self.iter().for_each(|value| value.encode(out));
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        (0..usize::take(from)?).map(|_| T::take(from)).collect()
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        (0..usize::decode(from)?).map(|_| T::decode(from)).collect()
     }
 }
 
 impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.len().put(out);
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.len().encode(out);
         for (key, value) in self {
-            key.put(out);
-            value.put(out);
+            key.encode(out);
+            value.encode(out);
         }
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        (0..usize::take(from)?).map(|_| <(K, V)>::take(from)).collect()
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        (0..usize::decode(from)?).map(|_| <(K, V)>::decode(from)).collect()
     }
 }
 
 impl<A: Wire, B: Wire> Wire for (A, B) {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+        self.1.encode(out);
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        Some((A::take(from)?, B::take(from)?))
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some((A::decode(from)?, B::decode(from)?))
     }
 }
 
 impl Wire for [bool; 2] {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.iter().for_each(|value| value.put(out));
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|value| value.encode(out));
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
-        <(bool, bool)>::take(from).map(|(first, second)| [first, second])
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        <(bool, bool)>::decode(from).map(|(first, second)| [first, second])
     }
 }

@@ -1,30 +1,30 @@
-//! Which types of ours are sent, field by field: one that is forgotten does not compile.
+//! The types that are sent, field by field: a missing field does not compile.
 
-use super::{From, Wire, put_bytes};
+use super::{Decoder, Wire, encode_bytes};
 use crate::config::service::HELPER_KEYS;
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::config::{Content, Tree};
 use crate::inspect::facts::NamedPaths;
-use crate::inspect::source::{KINDS, Read};
+use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::facts::{
     Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search,
 };
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::sys::obstacle::NATIVE_ARCHITECTURE;
 
-/// A word of our own: the other side has the same.
+/// A constant word: the other process has the same.
 impl Wire for &'static str {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_bytes());
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_bytes(out, self.as_bytes());
     }
 
-    fn take(from: &mut From<'_>) -> Option<Self> {
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let word = from.bytes()?;
         words().find(|known| known.as_bytes() == word)
     }
 }
 
-/// Every word that a field of ours can be; `""` is the key of a service's command.
+/// Every word that a field can be; `""` is the key of a service's command.
 fn words() -> impl Iterator<Item = &'static str> {
     KINDS.into_iter().chain(HELPER_KEYS).chain([NATIVE_ARCHITECTURE.0, ""])
 }
@@ -32,13 +32,13 @@ fn words() -> impl Iterator<Item = &'static str> {
 macro_rules! structs {
     ($($name:ident { $($field:tt),* $(,)? })*) => { $(
         impl Wire for $name {
-            fn put(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Vec<u8>) {
                 let $name { $($field: _),* } = self;
-                $(self.$field.put(out);)*
+                $(self.$field.encode(out);)*
             }
 
-            fn take(from: &mut From<'_>) -> Option<Self> {
-                Some($name { $($field: Wire::take(from)?),* })
+            fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+                Some($name { $($field: Wire::decode(from)?),* })
             }
         }
     )* };
@@ -47,23 +47,23 @@ macro_rules! structs {
 macro_rules! enums {
     ($($name:ident { $($variant:ident $(($($item:ident),*))? $({ $($field:ident),* })?),* $(,)? })*) => { $(
         impl Wire for $name {
-            fn put(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Vec<u8>) {
                 match self { $(
                     Self::$variant $(($($item),*))? $({ $($field),* })? => {
-                        put_bytes(out, stringify!($variant).as_bytes());
-                        $($($item.put(out);)*)?
-                        $($($field.put(out);)*)?
+                        encode_bytes(out, stringify!($variant).as_bytes());
+                        $($($item.encode(out);)*)?
+                        $($($field.encode(out);)*)?
                     }
                 )* }
             }
 
-            fn take(from: &mut From<'_>) -> Option<Self> {
+            fn decode(from: &mut Decoder<'_>) -> Option<Self> {
                 let variant = from.bytes()?;
                 $(if variant == stringify!($variant).as_bytes() {
-                    return from.deeper(|from| {
+                    return from.nested(|from| {
                         let _no_field = &from;
-                        $($(let $item = Wire::take(from)?;)*)?
-                        $($(let $field = Wire::take(from)?;)*)?
+                        $($(let $item = Wire::decode(from)?;)*)?
+                        $($(let $field = Wire::decode(from)?;)*)?
                         Some(Self::$variant $(($($item),*))? $({ $($field),* })?)
                     });
                 })*
@@ -77,7 +77,7 @@ structs! {
     Uid { 0 }
     Gid { 0 }
     CapSet { 0 }
-    Read { stranger, container, trees }
+    ReloadSources { untrusted, container, trees }
     Tree { path, entries, unreadable }
     NamedPaths {
         programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search, paths,
@@ -115,20 +115,20 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
     use std::path::PathBuf;
 
-    use super::super::{decoded, encoded};
+    use super::super::{decode_message, encode_message};
     use super::*;
 
     fn bytes(name: &[u8]) -> OsString {
         OsString::from_vec(name.to_vec())
     }
 
-    fn read() -> Read {
+    fn read() -> ReloadSources {
         let all = KINDS.iter().map(|kind| (OsString::from(kind), Content::Other(kind)));
         let file = Content::File { bytes: vec![0, 255, b'\n'], executable: true };
         let inner = BTreeMap::from([(bytes(b"\xff\x01"), file), ("big".into(), Content::TooLarge(7))]);
         let more = [("dir".into(), Content::Dir(inner)), ("no".into(), Content::Unreadable("denied".to_owned()))];
-        Read {
-            stranger: Some(PathBuf::from("/a")),
+        ReloadSources {
+            untrusted: Some(PathBuf::from("/a")),
             container: Some((PathBuf::from("/etc/stepdown.toml"), Content::Unreadable(String::new()))),
             trees: vec![
                 Tree { path: "/t".into(), entries: all.chain(more).collect(), unreadable: None },
@@ -180,29 +180,29 @@ mod tests {
     #[test]
     fn what_was_read_and_looked_up_arrives_as_it_is_and_never_in_part() {
         let message = (read(), Some(named_paths()));
-        let sent = encoded(&message);
-        assert_eq!(format!("{:?}", decoded(&sent).unwrap()), format!("{message:?}"));
+        let sent = encode_message(&message);
+        assert_eq!(format!("{:?}", decode_message(&sent).unwrap()), format!("{message:?}"));
         for cut in 0..sent.len() {
-            assert!(decoded(&sent[..cut]).is_none(), "{cut}");
+            assert!(decode_message(&sent[..cut]).is_none(), "{cut}");
         }
-        assert!(decoded(&[&sent[..], b"."].concat()).is_none(), "there is more than was sent");
+        assert!(decode_message(&[&sent[..], b"."].concat()).is_none(), "there is more than was sent");
     }
 
     #[test]
     fn a_broken_message_is_none() {
-        let sent = encoded(&(read(), Some(named_paths())));
+        let sent = encode_message(&(read(), Some(named_paths())));
         // Whatever is changed, it is either another message or none: no panic, no request for memory that is not there.
         for at in 0..sent.len() {
             let mut broken = sent.clone();
             broken[at] ^= 0xff;
-            let taken = decoded(&broken).map(|message| encoded(&message));
+            let taken = decode_message(&broken).map(|message| encode_message(&message));
             assert!(taken.is_none_or(|taken| taken != sent), "{at}");
         }
         let mut deep = Content::Dir(BTreeMap::new());
         for _ in 0..100 {
             deep = Content::Dir(BTreeMap::from([("d".into(), deep)]));
         }
-        let deep = Read { container: Some(("/a".into(), deep)), ..Read::default() };
-        assert!(decoded(&encoded(&(deep, None))).is_none());
+        let deep = ReloadSources { container: Some(("/a".into(), deep)), ..ReloadSources::default() };
+        assert!(decode_message(&encode_message(&(deep, None))).is_none());
     }
 }

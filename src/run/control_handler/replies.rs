@@ -49,7 +49,7 @@ impl EventLoop<'_> {
         if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
             let leaders: Vec<Pid> =
                 self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
-            self.control_handler.usage = Some((now, usage::of(&leaders)));
+            self.control_handler.usage = Some((now, usage::usage_of(&leaders)));
         }
     }
 

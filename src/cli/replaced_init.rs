@@ -1,25 +1,25 @@
-//! The names under which an engine calls the init that it adds to a container (`docker run --init`, `podman run --init`, an
-//! ENTRYPOINT): called as one of them, we read its arguments, and refuse what it refuses, as it does. Must not do anything.
+//! The inits that an engine adds to a container (`docker run --init`, `podman run --init`, an ENTRYPOINT): called by the
+//! name of one of them, we parse its arguments, and refuse what it refuses. Pure.
 //!
-//! tini 0.19, dumb-init 1.2.5, catatonit 0.2.1; read from their sources and compared with their binaries.
+//! tini 0.19, dumb-init 1.2.5, catatonit 0.2.1; from their sources, compared with their binaries.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::inits::{CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE};
+use super::replaced_texts::{CATATONIT_HELP, CATATONIT_USAGE, DUMB_INIT_HELP, DUMB_INIT_REWRITE, LICENSE, TINI_USAGE};
 use crate::config::values::Signal;
 use crate::sys::plain_init::{Flavor, PlainInit};
 use crate::text::shown;
 
-/// What the arguments ask for.
+/// What to do for the arguments.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Be that init for this command.
+pub(super) enum ReplacedAction {
+    /// Run that init with this command.
     Run(PlainInit, Vec<OsString>),
-    /// Help, a version, or a mistake.
-    Say {
+    /// Print help, a version, or an error.
+    Print {
         /// For standard output.
         out: String,
         /// For standard error.
@@ -29,8 +29,8 @@ pub(super) enum Asked {
     },
 }
 
-/// Returns what is asked for under the name of another init; `None`: it is none of those.
-pub(super) fn of(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Option<Asked> {
+/// Returns what to do if called by the name of another init; `None`: it is none of those.
+pub(super) fn of(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Option<ReplacedAction> {
     let (called, rest) = argv.split_first()?;
     let name = Path::new(called).file_name()?.to_str()?;
     let asked = match name {
@@ -42,27 +42,27 @@ pub(super) fn of(argv: &[OsString], environment: &BTreeMap<OsString, OsString>) 
     Some(asked.unwrap_or_else(|said| said))
 }
 
-fn out(text: impl Into<String>) -> Asked {
-    Asked::Say { out: text.into(), err: String::new(), code: 0 }
+fn out(text: impl Into<String>) -> ReplacedAction {
+    ReplacedAction::Print { out: text.into(), err: String::new(), code: 0 }
 }
 
-fn wrong(text: impl Into<String>) -> Asked {
-    Asked::Say { out: String::new(), err: text.into(), code: 1 }
+fn wrong(text: impl Into<String>) -> ReplacedAction {
+    ReplacedAction::Print { out: String::new(), err: text.into(), code: 1 }
 }
 
-/// What getopt(3) found.
-enum Found {
+/// An option as getopt(3) returns it.
+enum ParsedOption {
     Flag(u8),
     Value(u8, OsString),
 }
 
-/// The C library's way, which POSIX does not have.
+/// Whether options may follow operands, as in glibc without POSIXLY_CORRECT.
 fn permutes(environment: &BTreeMap<OsString, OsString>) -> bool {
     !environment.contains_key(OsStr::new("POSIXLY_CORRECT"))
 }
 
-/// Options as getopt(3) reads them, and what follows them; `Err`: what it says of a mistake. `permutes`: options may also
-/// stand behind the first word that is none, up to `--`.
+/// Parses options as getopt(3), and the operands after them; `Err`: its error message. `permutes`: options may also follow
+/// the first operand, up to `--`.
 struct Options<'a> {
     called: &'a OsStr,
     flags: &'a [u8],
@@ -72,7 +72,7 @@ struct Options<'a> {
 }
 
 impl Options<'_> {
-    fn read(&self, words: &[OsString]) -> Result<(Vec<Found>, Vec<OsString>), String> {
+    fn read(&self, words: &[OsString]) -> Result<(Vec<ParsedOption>, Vec<OsString>), String> {
         let called = self.called.to_string_lossy();
         let (mut found, mut operands) = (Vec::new(), Vec::new());
         let mut words = words.iter();
@@ -91,13 +91,13 @@ impl Options<'_> {
                     return Err(format!("{called}: unrecognized option '--{name}'\n"));
                 };
                 match (self.with_value.contains(flag), value) {
-                    (true, Some(value)) => found.push(Found::Value(*flag, value.into())),
+                    (true, Some(value)) => found.push(ParsedOption::Value(*flag, value.into())),
                     (true, None) => match words.next() {
-                        Some(value) => found.push(Found::Value(*flag, value.clone())),
+                        Some(value) => found.push(ParsedOption::Value(*flag, value.clone())),
                         None => return Err(format!("{called}: option '--{long}' requires an argument\n")),
                     },
                     (false, Some(_)) => return Err(format!("{called}: option '--{long}' doesn't allow an argument\n")),
-                    (false, None) => found.push(Found::Flag(*flag)),
+                    (false, None) => found.push(ParsedOption::Flag(*flag)),
                 }
                 continue;
             }
@@ -114,20 +114,24 @@ impl Options<'_> {
                     let rest = bytes.get(at + 2..).filter(|rest| !rest.is_empty());
                     let value = rest.map(|rest| OsString::from_vec(rest.to_vec())).or_else(|| words.next().cloned());
                     let missing = || format!("{called}: option requires an argument -- '{}'\n", char::from(letter));
-                    found.push(Found::Value(letter, value.ok_or_else(missing)?));
+                    found.push(ParsedOption::Value(letter, value.ok_or_else(missing)?));
                     break;
                 }
                 if !self.flags.contains(&letter) {
                     return Err(format!("{called}: invalid option -- '{}'\n", char::from(letter)));
                 }
-                found.push(Found::Flag(letter));
+                found.push(ParsedOption::Flag(letter));
             }
         }
         Ok((found, operands))
     }
 }
 
-fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+fn tini(
+    called: &OsStr,
+    words: &[OsString],
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<ReplacedAction, ReplacedAction> {
     let version = "tini version 0.19.0";
     if words.len() == 1 && words.first().is_some_and(|word| word == "--version") {
         return Ok(out(format!("{version}\n")));
@@ -142,18 +146,18 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
     let mut init = PlainInit { verbosity: 1, ..PlainInit::of(Flavor::Tini) };
     for option in found {
         match option {
-            Found::Flag(b'h') => return Ok(out(usage)),
-            Found::Flag(b'l') => return Ok(out(LICENSE)),
-            Found::Flag(b's') => init.subreaper = true,
-            Found::Flag(b'w') => init.warns_on_reap = true,
-            Found::Flag(b'g') => init.to_group = true,
-            Found::Flag(_) => init.verbosity = init.verbosity.saturating_add(1),
-            Found::Value(b'p', value) => {
+            ParsedOption::Flag(b'h') => return Ok(out(usage)),
+            ParsedOption::Flag(b'l') => return Ok(out(LICENSE)),
+            ParsedOption::Flag(b's') => init.subreaper = true,
+            ParsedOption::Flag(b'w') => init.warns_on_reap = true,
+            ParsedOption::Flag(b'g') => init.to_group = true,
+            ParsedOption::Flag(_) => init.verbosity = init.verbosity.saturating_add(1),
+            ParsedOption::Value(b'p', value) => {
                 let signal = value.to_str().filter(|name| name.starts_with("SIG")).and_then(Signal::parse);
                 let wrong = || fatal(format!("Not a valid option for -p: {}", shown(&value)));
                 init.parent_death = Some(signal.ok_or_else(wrong)?);
             }
-            Found::Value(_, value) => {
+            ParsedOption::Value(_, value) => {
                 let code = value.to_str().and_then(|code| code.parse::<u8>().ok());
                 let wrong = || fatal(format!("Not a valid option for -e: {}", shown(&value)));
                 init.success_codes.insert(code.ok_or_else(wrong)?);
@@ -164,15 +168,19 @@ fn tini(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsS
     init.subreaper |= variable("TINI_SUBREAPER").is_some();
     init.to_group |= variable("TINI_KILL_PROCESS_GROUP").is_some();
     if let Some(level) = variable("TINI_VERBOSITY") {
-        // As atoi(3): what stands behind the number does not matter, and without one it is 0.
+        // As atoi(3): text after the number is ignored, and without a number it is 0.
         let level = level.to_string_lossy();
         let end = level.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(level.len());
         init.verbosity = level.get(..end).and_then(|level| level.parse().ok()).unwrap_or(0);
     }
-    if command.is_empty() { Err(wrong(usage)) } else { Ok(Asked::Run(init, command)) }
+    if command.is_empty() { Err(wrong(usage)) } else { Ok(ReplacedAction::Run(init, command)) }
 }
 
-fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+fn dumb_init(
+    called: &OsStr,
+    words: &[OsString],
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<ReplacedAction, ReplacedAction> {
     let long =
         [("help", b'h'), ("single-child", b'c'), ("rewrite", b'r'), ("verbose", b'v'), ("version", b'V')].as_slice();
     let options = Options { called, flags: b"hvVc", with_value: b"r", long, permutes: false };
@@ -181,16 +189,16 @@ fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
     init.to_group = true;
     for option in found {
         match option {
-            Found::Flag(b'h') => {
+            ParsedOption::Flag(b'h') => {
                 let err = DUMB_INIT_HELP.replace("{name}", &called.to_string_lossy());
-                return Ok(Asked::Say { out: String::new(), err, code: 0 });
+                return Ok(ReplacedAction::Print { out: String::new(), err, code: 0 });
             }
-            Found::Flag(b'V') => {
-                return Ok(Asked::Say { out: String::new(), err: "dumb-init v1.2.5\n".into(), code: 0 });
+            ParsedOption::Flag(b'V') => {
+                return Ok(ReplacedAction::Print { out: String::new(), err: "dumb-init v1.2.5\n".into(), code: 0 });
             }
-            Found::Flag(b'c') => init.to_group = false,
-            Found::Flag(_) => init.verbosity = 1,
-            Found::Value(_, rule) => {
+            ParsedOption::Flag(b'c') => init.to_group = false,
+            ParsedOption::Flag(_) => init.verbosity = 1,
+            ParsedOption::Value(_, rule) => {
                 let (from, to) = rewrite(&rule).ok_or_else(|| wrong(DUMB_INIT_REWRITE))?;
                 init.rewrites.insert(from, to);
             }
@@ -209,17 +217,21 @@ fn dumb_init(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
         let name = called.to_string_lossy();
         wrong(format!("Usage: {name} [option] program [args]\nTry {name} --help for full usage.\n"))
     };
-    if command.is_empty() { Err(usage()) } else { Ok(Asked::Run(init, command)) }
+    if command.is_empty() { Err(usage()) } else { Ok(ReplacedAction::Run(init, command)) }
 }
 
-/// `15:2`; `15:0`: it is not passed on.
+/// `15:2`; `15:0`: it is not forwarded.
 fn rewrite(rule: &OsStr) -> Option<(i32, i32)> {
     let (from, to) = rule.to_str()?.split_once(':')?;
     let (from, to) = (from.parse().ok()?, to.parse().ok()?);
     ((1..=31).contains(&from) && (0..=31).contains(&to)).then_some((from, to))
 }
 
-fn catatonit(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Result<Asked, Asked> {
+fn catatonit(
+    called: &OsStr,
+    words: &[OsString],
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<ReplacedAction, ReplacedAction> {
     let error = |what: &str| format!("ERROR (catatonit:{}): {what}\n", std::process::id());
     if environment.contains_key(OsStr::new("CATATONIT_LOG")) {
         return Err(wrong(error("CATATONIT_LOG is reserved for future use")));
@@ -232,20 +244,20 @@ fn catatonit(called: &OsStr, words: &[OsString], environment: &BTreeMap<OsString
     init.verbosity = u8::from(environment.contains_key(OsStr::new("CATATONIT_DEBUG")));
     for option in found {
         match option {
-            Found::Flag(b'h') => {
-                return Ok(Asked::Say { out: String::new(), err: CATATONIT_HELP.to_owned(), code: 0 });
+            ParsedOption::Flag(b'h') => {
+                return Ok(ReplacedAction::Print { out: String::new(), err: CATATONIT_HELP.to_owned(), code: 0 });
             }
-            Found::Flag(b'L') => return Ok(out(LICENSE)),
-            // Docker asks whichever init it finds for the version of tini.
-            Found::Flag(b'V') => return Ok(out("tini version 0.2.1_catatonit\n")),
-            Found::Flag(b'g') => init.to_group = true,
-            Found::Flag(_) | Found::Value(..) => init.pauses = true,
+            ParsedOption::Flag(b'L') => return Ok(out(LICENSE)),
+            // Docker runs any init with tini's flag for the version.
+            ParsedOption::Flag(b'V') => return Ok(out("tini version 0.2.1_catatonit\n")),
+            ParsedOption::Flag(b'g') => init.to_group = true,
+            ParsedOption::Flag(_) | ParsedOption::Value(..) => init.pauses = true,
         }
     }
     if command.is_empty() && !init.pauses {
         return Err(wrong(format!("{}{CATATONIT_USAGE}", error("missing program name"))));
     }
-    Ok(Asked::Run(init, command))
+    Ok(ReplacedAction::Run(init, command))
 }
 
 #[cfg(test)]
@@ -254,12 +266,12 @@ mod tests {
 
     use super::*;
 
-    fn asked(words: &[&str]) -> Option<Asked> {
+    fn asked(words: &[&str]) -> Option<ReplacedAction> {
         of(&words.iter().map(OsString::from).collect::<Vec<_>>(), &BTreeMap::new())
     }
 
     fn run(words: &[&str]) -> (PlainInit, Vec<String>) {
-        let Some(Asked::Run(init, command)) = asked(words) else { panic!("{words:?}") };
+        let Some(ReplacedAction::Run(init, command)) = asked(words) else { panic!("{words:?}") };
         (init, command.into_iter().map(|word| word.into_string().unwrap()).collect())
     }
 

@@ -1,15 +1,15 @@
-//! What a reload asks besides the facts of the boot: looked at by a process of PID 1's own, put together in PID 1 itself.
+//! The facts that a reload needs besides those of the boot: read by a helper process, combined in PID 1.
 
 use std::collections::BTreeMap;
 use std::env::var_os;
 use std::path::PathBuf;
 
-use super::programs::{self, Found};
+use super::programs::{self, ProgramLookups};
 use super::{homes, limits, owners, paths};
 use crate::config::Config;
 use crate::plan::facts::{Candidates, EnvLookup, Executable, Facts, FileOwner, PathFact, ProgramFact, Search};
 
-/// What the paths that a configuration names are like; each field as in [`Facts`].
+/// The facts about the paths that a configuration names; each field as in [`Facts`].
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // `Facts` has them
 pub struct NamedPaths {
@@ -22,28 +22,28 @@ pub struct NamedPaths {
     pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
     pub search: Search,
-    /// Those besides the homes that the boot looked at.
+    /// Paths without the homes that the boot has read.
     pub paths: BTreeMap<PathBuf, PathFact>,
 }
 
 impl NamedPaths {
-    /// Looks at all of them. Any of them may hang: not for the loop of PID 1.
-    pub fn look(config: &Config, boot: &Facts) -> Self {
+    /// Reads all of them. Any of them may hang: must not be called by the event loop.
+    pub fn read(config: &Config, boot: &Facts) -> Self {
         let path = var_os("PATH");
         let found = programs::read(config, path.as_deref());
         let file_owners = owners::read(config, &found, boot.uid);
         let search = owners::search(config, path.as_deref(), boot.uid);
-        let resolved = owners::resolved(config, &found, &search);
-        let Found { programs, helpers, candidates, interpreters, by_env, executables } = found;
-        // What the homes were like at the boot stays so: who has stepped down cannot look everywhere.
+        let resolved = owners::resolve_links(config, &found, &search);
+        let ProgramLookups { programs, helpers, candidates, interpreters, by_env, executables } = found;
+        // Homes keep their state of the boot: after the step down they may not be readable.
         let known = |path: &PathBuf| !boot.paths.contains_key(path);
         let homes = homes::named(config, &boot.accounts).into_iter().filter(known).collect();
         let paths = paths::read(config, &homes);
         Self { programs, helpers, candidates, interpreters, by_env, executables, resolved, file_owners, search, paths }
     }
 
-    /// Returns the facts of the boot with these: what a process that has stepped down sees now is not what a plan is made
-    /// of. Touches no path.
+    /// Returns the facts of the boot with these: other facts read after the step down would be wrong for a plan. Accesses no
+    /// path.
     pub fn with(self, config: &Config, boot: &Facts) -> Facts {
         let Self {
             programs,

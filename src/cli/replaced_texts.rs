@@ -1,5 +1,4 @@
-//! What the inits that we replace say of themselves, word for word, so that whoever reads it (an engine, a script) reads
-//! what it knows.
+//! The usage and version texts of the inits that we replace, word for word, because engines and scripts read them.
 
 /// tini, to be given a name and a version.
 pub(super) const TINI_USAGE: &str = "\
@@ -50,7 +49,7 @@ Optional arguments:
 Full help is available online at https://github.com/Yelp/dumb-init
 ";
 
-/// dumb-init's word on `-r`.
+/// dumb-init's error about `-r`.
 pub(super) const DUMB_INIT_REWRITE: &str = "\
 Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.
 This option can be specified multiple times.
@@ -60,7 +59,7 @@ Use --help for full usage.
 /// catatonit.
 pub(super) const CATATONIT_USAGE: &str = "usage: catatonit [-ghLPV] [--] <progname> [<arguments>...]\n";
 
-/// The same with all that it has to say.
+/// The full help of catatonit.
 pub(super) const CATATONIT_HELP: &str = "\
 usage: catatonit [-ghLPV] [--] <progname> [<arguments>...]
 
@@ -75,7 +74,7 @@ The source code can be found at <https://github.com/openSUSE/catatonit/>.
 For bug reporting instructions, please see: <https://bugs.opensuse.org/>.
 ";
 
-/// This program's own: it is not the init whose name it has.
+/// The license of this program, not of the init whose name it was called by.
 pub(super) const LICENSE: &str = concat!(
     "This is stepdown ",
     env!("CARGO_PKG_VERSION"),

@@ -1,5 +1,4 @@
-//! The way in of a container: `init`, parsed by hand, because every container start goes through here and a parser of
-//! verbs costs more than the whole boot. Must not touch anything.
+//! Recognises `init` without an argument parser, which would cost more than the whole boot at each container start. Pure.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -7,31 +6,31 @@ use std::path::Path;
 use crate::error::{Place, Problem};
 use crate::text::shown;
 
-/// What the arguments begin with.
+/// How the program was called.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    /// Be the init, with this main command (none if empty).
+pub(super) enum Invocation {
+    /// As init, with this main command (none if empty).
     Init(Vec<OsString>),
-    /// `init`, and something that it cannot be followed by.
-    Wrong(Problem),
+    /// `init` with an invalid argument.
+    UsageError(Problem),
     /// Anything else: a verb, a flag, nothing.
     Verb,
 }
 
-/// `init -- CMD…` is the main command's way in: no verb can collide with `docker run image status`. Under the name
+/// `init -- CMD…` names the main command, so that no command of ours collides with `docker run image status`. Under the name
 /// `init` (`/init`, as in images made for s6-overlay) everything is the main command, with or without `--`.
-pub(super) fn of(argv: &[OsString]) -> Entry {
-    let Some((name, rest)) = argv.split_first() else { return Entry::Verb };
+pub(super) fn of(argv: &[OsString]) -> Invocation {
+    let Some((name, rest)) = argv.split_first() else { return Invocation::Verb };
     if Path::new(name).file_name() == Some(OsStr::new("init")) {
         let command = if is_dashes(rest.first()) { rest.get(1..) } else { Some(rest) };
-        return Entry::Init(command.unwrap_or_default().to_vec());
+        return Invocation::Init(command.unwrap_or_default().to_vec());
     }
     match rest.split_first() {
         Some((verb, rest)) if verb == "init" => match rest.split_first() {
-            None => Entry::Init(Vec::new()),
-            Some((first, command)) if is_dashes(Some(first)) => Entry::Init(command.to_vec()),
-            Some((first, _)) if first == "--help" || first == "-h" => Entry::Verb,
-            Some((first, _)) => Entry::Wrong(Problem::new(
+            None => Invocation::Init(Vec::new()),
+            Some((first, command)) if is_dashes(Some(first)) => Invocation::Init(command.to_vec()),
+            Some((first, _)) if first == "--help" || first == "-h" => Invocation::Verb,
+            Some((first, _)) => Invocation::UsageError(Problem::new(
                 Place::Argument(format!("init {}", shown(first))),
                 "the main command must follow `--`",
                 format!(
@@ -40,7 +39,7 @@ pub(super) fn of(argv: &[OsString]) -> Entry {
                 ),
             )),
         },
-        Some(_) | None => Entry::Verb,
+        Some(_) | None => Invocation::Verb,
     }
 }
 
@@ -52,12 +51,12 @@ fn is_dashes(word: Option<&OsString>) -> bool {
 mod tests {
     use super::*;
 
-    fn entry(words: &str) -> Entry {
+    fn entry(words: &str) -> Invocation {
         of(&words.split_whitespace().map(OsString::from).collect::<Vec<_>>())
     }
 
-    fn init(words: &str) -> Entry {
-        Entry::Init(words.split_whitespace().map(OsString::from).collect())
+    fn init(words: &str) -> Invocation {
+        Invocation::Init(words.split_whitespace().map(OsString::from).collect())
     }
 
     #[test]
@@ -78,11 +77,13 @@ mod tests {
 
     #[test]
     fn the_rest_is_for_the_verbs_and_a_forgotten_dash_is_explained() {
-        assert_eq!(of(&[]), Entry::Verb);
+        assert_eq!(of(&[]), Invocation::Verb);
         for words in ["stepdown", "stepdown status", "stepdown init --help", "stepdown --version", "/initial"] {
-            assert_eq!(entry(words), Entry::Verb, "{words}");
+            assert_eq!(entry(words), Invocation::Verb, "{words}");
         }
-        let Entry::Wrong(problem) = entry("stepdown init nginx -g x") else { panic!("the dashes are missing") };
+        let Invocation::UsageError(problem) = entry("stepdown init nginx -g x") else {
+            panic!("the dashes are missing")
+        };
         assert_eq!(
             problem.to_string(),
             "`init nginx`: the main command must follow `--`; write `stepdown init -- nginx …`; in a Dockerfile: ENTRYPOINT \
