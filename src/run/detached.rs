@@ -2,11 +2,10 @@
 //! processes that no service can be shown to have started.
 
 use super::event_loop::EventLoop;
+use super::kill::command_of;
 use super::process_manager::ProcessManager;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Phase, Pid};
-use crate::sys::read_file;
-use crate::text::shown_bytes;
 
 impl EventLoop<'_> {
     /// What is told to end loses what it has started: notes it before.
@@ -36,18 +35,4 @@ impl ProcessManager {
             );
         }
     }
-}
-
-/// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.
-pub fn command_of(pid: Pid) -> String {
-    const LONGEST: usize = 60;
-    let line = read_file::read_proc(&format!("/proc/{}/cmdline", pid.0));
-    let words: Vec<String> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(shown_bytes).collect();
-    let text = match words.is_empty() {
-        false => words.join(" "),
-        true => {
-            format!("[{}]", String::from_utf8_lossy(&read_file::read_proc(&format!("/proc/{}/comm", pid.0))).trim_end())
-        }
-    };
-    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }

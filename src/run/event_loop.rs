@@ -11,10 +11,12 @@ use tokio::sync::mpsc;
 
 use super::control_handler::ControlHandler;
 use super::journal::Journal;
+use super::origin::Origin;
 use super::process_manager::ProcessManager;
 use super::reports::{ReportContext, RunKind};
 use super::sources::{Ready, Sources};
-use super::{Origin, Stage, events, reports};
+use super::stage::Stage;
+use super::{events, kill, reports};
 use crate::config::container::SignalRule;
 use crate::config::values::Signal;
 use crate::control::server::{self, AllowedUsers, Call};
@@ -25,7 +27,7 @@ use crate::log::own_messages::with_outputs;
 use crate::log::sink::Sink;
 use crate::run::host_notify::HostNotify;
 use crate::run::termination_log::TerminationLog;
-use crate::supervise::{Action, Event, Report, Request, StopReason, Supervisor, Time};
+use crate::supervise::{Action, Event, Killed, Report, Request, StopReason, Supervisor, Time};
 use crate::sys::privilege;
 use crate::sys::signals::Signals;
 
@@ -278,6 +280,22 @@ impl<'a> EventLoop<'a> {
             }
         }
         None
+    }
+
+    /// Returns which processes are killed or left running, where that is what is reported.
+    fn processes_of(&mut self, report: &Report) -> String {
+        match report {
+            Report::Killing { id, who, .. } => match (self.supervisor.live(*id), who) {
+                (None, _) => String::new(),
+                (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill::named(&[pid]),
+                (Some(pid), Killed::RestOfGroup) => kill::named(&self.processes.process_table.rest_of(pid)),
+            },
+            Report::LeftRunning { pid, .. } => match self.processes.process_table.rest_of(*pid) {
+                left if left.is_empty() => String::new(),
+                left => kill::named(&left),
+            },
+            _ => String::new(),
+        }
     }
 
     pub(super) fn now(&self) -> Time {

@@ -2,42 +2,15 @@
 
 use std::time::Duration;
 
-use super::detached::command_of;
-use super::event_loop::EventLoop;
-use super::process_manager::ProcessManager;
-use crate::supervise::{Id, Killed, Pid, Report, Supervisor};
+use crate::supervise::{Id, Killed, Pid, Supervisor};
+use crate::sys::read_file;
+use crate::text::shown_bytes;
 
 /// More are not named.
 const MAX_NAMED: usize = 5;
 /// The budget of the whole stop, wherever it is set.
 pub const WHOLE: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
-
-impl EventLoop<'_> {
-    /// Returns which processes are killed or left running, where that is what is reported.
-    pub(super) fn processes_of(&mut self, report: &Report) -> String {
-        match report {
-            Report::Killing { id, who, .. } => {
-                self.supervisor.live(*id).map(|pid| self.processes.killed(*who, pid)).unwrap_or_default()
-            }
-            Report::LeftRunning { pid, .. } => match self.processes.process_table.rest_of(*pid) {
-                left if left.is_empty() => String::new(),
-                left => named(&left),
-            },
-            _ => String::new(),
-        }
-    }
-}
-
-impl ProcessManager {
-    /// Returns who is killed, with their commands.
-    pub(super) fn killed(&mut self, who: Killed, pid: Pid) -> String {
-        named(&match who {
-            Killed::Command | Killed::Finish | Killed::StopCommand => vec![pid],
-            Killed::RestOfGroup => self.process_table.rest_of(pid),
-        })
-    }
-}
 
 /// Returns processes by number and command: "process 7 (`sleep 600`)".
 pub fn named(pids: &[Pid]) -> String {
@@ -71,4 +44,18 @@ pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, hur
         Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => String::new(),
     };
     format!("; if it needs longer: {timeout}{signal}")
+}
+
+/// Returns the command line of a process, shortened; its name in brackets where it has none, as ps(1) has it.
+pub fn command_of(pid: Pid) -> String {
+    const LONGEST: usize = 60;
+    let line = read_file::read_proc(&format!("/proc/{}/cmdline", pid.0));
+    let words: Vec<String> = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(shown_bytes).collect();
+    let text = match words.is_empty() {
+        false => words.join(" "),
+        true => {
+            format!("[{}]", String::from_utf8_lossy(&read_file::read_proc(&format!("/proc/{}/comm", pid.0))).trim_end())
+        }
+    };
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }

@@ -7,22 +7,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::event_loop::EventLoop;
-use super::probe::ProbeStartError;
+use super::probe::{ProbeOwner, ProbeStartError};
 use super::process_manager::ProcessManager;
 use super::service_entry::Descriptors;
 use crate::config::probe::{PROBE_TIMEOUT, Probe};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::units::show_duration;
 use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, SpawnStage, Time};
-
-/// Who asks a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProbeOwner {
-    /// The engine.
-    Engine(Id),
-    /// Somebody over the control socket, by a command of the service's.
-    Caller(Id),
-}
 
 impl EventLoop<'_> {
     /// Returns when something has to happen by itself.

@@ -7,14 +7,14 @@ use nix::errno::Errno;
 
 use super::super::event_loop::EventLoop;
 use super::super::probe::ProbeStartError;
-use super::{WaitFor, response};
+use super::waiters::{WaitFor, response};
 use crate::config::service::Reload;
 use crate::config::units::duration_words;
 use crate::config::values::Signal;
 use crate::control::responses::ReloadedService;
 use crate::control::server::Call;
 use crate::control::service_index::CommandRefused;
-use crate::supervise::{self, Id, Phase, Target};
+use crate::supervise::{Id, Phase, Target};
 
 /// Then a `reload.command` is killed.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,13 +109,4 @@ impl EventLoop<'_> {
             |errno: Errno| CommandRefused::Refused(format!("cannot send {signal} to `{name}`: {}", errno.desc()));
         self.processes.deliver(pid, to, signal).map_err(refused)
     }
-}
-
-/// Returns what came of a reload command.
-pub(super) fn outcome(name: &str, answer: &supervise::ProbeResult) -> ReloadedService {
-    let (done, how) = match answer {
-        supervise::ProbeResult::Pass => (true, "its reload command succeeded".to_owned()),
-        supervise::ProbeResult::Fail(why) => (false, format!("its reload command: {why}")),
-    };
-    ReloadedService { name: name.to_owned(), done, how }
 }

@@ -5,26 +5,23 @@ mod commands;
 mod examined;
 mod permitted;
 mod replies;
+mod waiters;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
-use super::journal::Journal;
 use crate::config::service::{Kind, Ready};
 use crate::config::values::Uid;
 use crate::control::protocol::{Query, Until};
-use crate::control::responses::{
-    Accepted, HealthReport, Reloaded, ReloadedService, Response, ServiceResult, Snapshot, StepTime, Waited,
-};
+use crate::control::responses::{Accepted, HealthReport, Reloaded, Response, ServiceResult, Waited};
 use crate::control::server::Call;
-use crate::control::service_index::{CommandRefused, ManualChange, ServiceIndex};
+use crate::control::service_index::{CommandRefused, ManualChange};
 use crate::control::snapshot;
 use crate::control::timings::{self, Progress};
 use crate::control::wait_condition::{WaitState, wait_state};
-use crate::inspect::usage::Usage;
-use crate::supervise::{Event, Id, Phase, Pid, Request};
-use commands::outcome;
+use crate::supervise::{Event, Id, Phase, Request};
+pub use waiters::ControlHandler;
+use waiters::{WaitFor, outcome, response};
 
 /// The pause between two answers to a watcher: many changes at once are one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
@@ -32,93 +29,6 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 /// A service that says nothing of itself is up once its program is executed; one that ends at once would be told to be up.
 /// Whoever asked for the start waits this much longer.
 const SETTLED: Duration = Duration::from_millis(250);
-
-/// What is known for the sake of callers, and those who wait.
-pub struct ControlHandler {
-    /// The answer to `status`, but for the engine's part.
-    pub fixed: Snapshot,
-    /// The app user.
-    pub app: Uid,
-    /// What was done before this stage.
-    pub steps: Vec<StepTime>,
-    /// The services by name.
-    pub service_index: ServiceIndex,
-    /// What happened when.
-    pub journal: Journal,
-    /// Whether those who wait must be looked at.
-    pub changed: bool,
-    waiters: Vec<Waiter>,
-    usage: Option<(Instant, HashMap<Pid, Usage>)>,
-}
-
-/// A caller who waits for services. The server bounds how many there are.
-struct Waiter {
-    call: Call,
-    /// When it is answered at the latest.
-    until: Option<Instant>,
-    /// When those that are up have been so for long enough.
-    settled: Option<Instant>,
-    what: WaitFor,
-}
-
-impl Waiter {
-    fn due(&self) -> Option<Instant> {
-        self.until.into_iter().chain(self.settled).min()
-    }
-}
-
-enum WaitFor {
-    /// Those behind `ids` are stopped with them: whom each of them requires.
-    States {
-        ids: Vec<Id>,
-        until: Until,
-        asked: bool,
-        with: Vec<(Id, Id)>,
-    },
-    Change {
-        ids: Vec<Id>,
-        seen: u64,
-        not_before: Instant,
-    },
-    Reload {
-        ids: Vec<Id>,
-        tried: HashMap<Id, ReloadedService>,
-    },
-}
-
-impl ControlHandler {
-    /// Returns a handler without waiting callers.
-    pub fn new(app: Uid, fixed: Snapshot, steps: Vec<StepTime>, service_index: ServiceIndex, journal: Journal) -> Self {
-        Self { app, fixed, steps, service_index, journal, changed: false, waiters: Vec::new(), usage: None }
-    }
-
-    /// Returns when those who wait must be looked at, whether or not anything has changed.
-    pub fn deadline(&self) -> Option<Instant> {
-        let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
-            WaitFor::Change { not_before, .. } if self.changed => Some(not_before),
-            WaitFor::Change { .. } | WaitFor::States { .. } | WaitFor::Reload { .. } => waiter.due(),
-        });
-        due.min()
-    }
-
-    /// Returns whether anybody waits for that service.
-    pub fn is_waited_for(&self, id: Id) -> bool {
-        self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
-            WaitFor::States { ids, with, .. } => {
-                ids.contains(&id) || with.iter().any(|(it, on)| *it == id || *on == id)
-            }
-            WaitFor::Change { ids, .. } | WaitFor::Reload { ids, .. } => ids.contains(&id),
-        })
-    }
-
-    fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: WaitFor) {
-        // Those that have hung up make room.
-        self.waiters.retain(|waiter| !waiter.call.is_gone());
-        let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
-        self.waiters.push(Waiter { call, until, settled: None, what });
-        self.changed = true;
-    }
-}
 
 impl EventLoop<'_> {
     /// Answers a caller, or has it wait.
@@ -359,14 +269,5 @@ impl EventLoop<'_> {
             ServiceResult { requires, why: lost.or(result.why), ..result }
         });
         Some(Waited { services: reached.collect() })
-    }
-}
-
-/// Returns what a caller is told.
-pub(super) fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
-    match outcome {
-        Ok(answer) => Response::Ok(answer),
-        Err(CommandRefused::Unknown(what)) => Response::Wrong(what),
-        Err(CommandRefused::Refused(why)) => Response::Error(why),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::event_loop::EventLoop;
 use super::super::reports;
 use super::super::service_entry::FileBytes;
-use super::response;
+use super::waiters::response;
 use crate::config::values::Uid;
 use crate::control::protocol::milliseconds;
 use crate::control::responses::{EnvResponse, EnvVariable, Response, ServiceKind, ServiceStatus, Snapshot};

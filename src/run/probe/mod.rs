@@ -26,7 +26,7 @@ use nix::unistd::pipe2;
 use crate::config::probe::Probe;
 use crate::config::units::show_duration;
 use crate::config::values::{CapSet, Capability, Signal};
-use crate::supervise::{Exit, Pid, ProbeResult, SpawnError, SpawnStage, Target};
+use crate::supervise::{Exit, Id, Pid, ProbeResult, SpawnError, SpawnStage, Target};
 use crate::sys::dev_null;
 use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
@@ -44,6 +44,15 @@ const MAX_DYING: usize = 3;
 const AT_ONCE: usize = 64 * 1024;
 /// Probes read in one iteration.
 const PROBES_AT_ONCE: usize = 16;
+
+/// Who asks a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProbeOwner {
+    /// The engine.
+    Engine(Id),
+    /// Somebody over the control socket, by a command of the service's.
+    Caller(Id),
+}
 
 /// The probes that are under way, by whose they are.
 #[derive(Debug)]

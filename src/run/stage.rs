@@ -1,0 +1,73 @@
+//! [`Stage`]: what the loop is made of, and how it ended. Must not know the loop.
+
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+use super::host_notify::HostNotify;
+use super::notify_sockets::Sockets;
+use super::origin::Origin;
+use super::service_entry::{LaunchContext, ServiceEntry};
+use super::termination_log::TerminationLog;
+use crate::config::container::SignalRule;
+use crate::config::values::ServiceName;
+use crate::control::server::ControlContext;
+use crate::control::timings::Moments;
+use crate::supervise::{Setup, StopReason};
+use crate::sys::signals::Signals;
+
+/// One run of the engine: *prepare* or *serve*.
+pub struct Stage<'a> {
+    /// The engine's services and stop timeout.
+    pub setup: Setup,
+    /// How long its whole stop may take.
+    pub stop_timeout: Duration,
+    /// The services, in the order of the engine's ids.
+    pub members: Vec<ServiceEntry>,
+    /// What all of them share when they are started.
+    pub launch_context: LaunchContext,
+    /// Notification sockets of services.
+    pub sockets: Sockets,
+    /// The handlers.
+    pub signals: &'a mut Signals,
+    /// The bound control socket.
+    pub control: Option<UnixListener>,
+    /// The fixed part of answers on the control socket.
+    pub control_context: ControlContext,
+    /// Whether this is *prepare*.
+    pub preparing: bool,
+    /// When PID 1 started.
+    pub started_at: Instant,
+    /// Whether HUP is a hang-up: standard input is a terminal.
+    pub tty: bool,
+    /// Where the host is notified.
+    pub host_channels: HostChannels,
+    /// `[signals]`: which service gets a signal instead of the main command.
+    pub signal_rules: Vec<SignalRule>,
+    /// What a reload reads again; `None`: no reload in this stage.
+    pub origin: Option<&'a mut dyn Origin>,
+}
+
+/// What is reported to the host. Opened before the drop.
+#[derive(Debug, Default)]
+pub struct HostChannels {
+    /// `NOTIFY_SOCKET` as it was given to the container.
+    pub host_notify: HostNotify,
+    /// Kubernetes' file.
+    pub termination_log: Option<TerminationLog>,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageResult {
+    /// The exit code that it would give the container.
+    pub code: u8,
+    /// Why it ended.
+    pub because: StopReason,
+    /// Oneshots that are done.
+    pub done: BTreeSet<ServiceName>,
+    /// When things happened.
+    pub moments: Vec<(ServiceName, Moments)>,
+    /// Until when the last lines may leave.
+    pub until: Instant,
+}
