@@ -109,13 +109,14 @@ fn run_writer(mut store: Store, socket: BorrowedFd<'_>, reopening: bool) -> io::
     let mut write_error = None;
     let mut message = vec![0; MAX_MESSAGE];
     loop {
-        for report in store.take_reports() {
-            send_report(&report)?;
-        }
+        // Before the line about it: whoever reads that line and asks `health` finds it confirmed.
         let now = store.write_error().map(str::to_owned);
         if now != write_error {
             send_report(&WriterReport::WriteError(now.clone()))?;
             write_error = now;
+        }
+        for report in store.take_reports() {
+            send_report(&report)?;
         }
         let written = received.saturating_sub(store.pending() as u64);
         if written > confirmed {
