@@ -50,6 +50,10 @@ fn a_program_below_tmp_is_named_before_the_boot_and_the_flag_that_is_printed_bri
     let at = top.path().display();
     let tree = format!("type = \"oneshot\"\ncommand = [\"{at}/server\"]\n");
     fs::write(top.path().join("services.d/web.toml"), tree).unwrap();
+    // The directory of an s6-style service is brought with its tree.
+    fs::create_dir(top.path().join("services.d/s6-style")).unwrap();
+    program(&top.path().join("services.d/s6-style/run"), "#!/bin/sh\nexec sleep 600\n");
+    fs::write(top.path().join("services.d/s6-style/down"), "").unwrap();
     let output = rehearsed(top.path(), "");
     let flag = format!("-v '{at}:{at}'");
     let expected =

@@ -95,7 +95,13 @@ impl HiddenPaths {
             }
             self.push_lines(&format!("`{name}`: `{key}` names"), &found, lines);
         }
-        for (key, path) in [("directory", &service.directory), ("environment_file", &service.environment_file)] {
+        // An s6-style service runs in its own directory, which nobody wrote: the tree is brought into the rehearsal.
+        let own = match &service.command {
+            Command::File(run) => run.parent(),
+            Command::Argv(_) | Command::Script(_) => None,
+        };
+        let directory = service.directory.clone().filter(|directory| own != Some(directory));
+        for (key, path) in [("directory", &directory), ("environment_file", &service.environment_file)] {
             let found = path.iter().filter(|path| path.exists() && self.covering(path).is_some()).cloned().collect();
             self.push_lines(&format!("`{name}`: `{key}` names"), &found, lines);
         }
