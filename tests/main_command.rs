@@ -96,3 +96,20 @@ fn it_runs_as_the_user_that_is_declared_and_is_asked_as_that_user() {
         running.stop();
     }
 }
+
+#[test]
+fn a_service_that_keeps_the_main_command_waiting_is_named_and_so_is_a_stop_before_its_start() {
+    if !possible() {
+        return;
+    }
+    let fails = "command = [\"sleep\", \"600\"]\nready = { path = \"/nowhere\", timeout = \"100ms\" }\n";
+    let running = app().service("db.toml", fails).command(&["/bin/sh", "-c", SAYS]).start();
+    let line = running.wait_for_line(|line| line.contains("starts again in"), LIMIT);
+    assert!(line.contains("(1 failure in a row); the main command waits for it"), "{line}");
+    running.signal(Signal::SIGTERM);
+    let ended = running.wait(LIMIT).expect(0);
+    let text = ended.text(Origin::Err);
+    assert!(text.contains("the last answer: /nowhere is not there"), "{ended:#?}");
+    let stop = "got SIGTERM: stopping; the main command was not started: it waited for the services";
+    assert!(text.contains(stop), "{ended:#?}");
+}

@@ -37,6 +37,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
+    let main_waits = || if supervisor.main_waits() { "; the main command waits for it" } else { "" };
     let memory = |id: Id| if slots.is_out_of_memory(id) { " (out of memory)" } else { "" };
     match report {
         Report::Waiting { id, on } => {
@@ -75,10 +76,11 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::CannotStart { id, why } => tracing::error!("{}: {}", name(*id), spawn_words::words(why)),
         Report::Backoff { id, pause, failures } => {
             tracing::warn!(
-                "{}: starts again in {} ({} in a row)",
+                "{}: starts again in {} ({} in a row){}",
                 name(*id),
                 duration_words(*pause),
-                count(*failures, "failure")
+                count(*failures, "failure"),
+                main_waits()
             );
         }
         Report::Failed { id, why } => {
@@ -107,7 +109,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: {}, stopping it; the last answer: {why}", name(*id), not_ready(*id, *after, supervisor))
         }
         Report::NotYet { id, since, why } => {
-            tracing::info!("{}: not ready for {} now: {why}", name(*id), duration_words(*since));
+            tracing::info!("{}: not ready for {} now: {why}{}", name(*id), duration_words(*since), main_waits());
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
@@ -156,13 +158,18 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
     }
 }
 
+/// The code of such a stop is 0, which would look as if it had run.
+fn main_words(supervisor: &Supervisor) -> &'static str {
+    if supervisor.main_never_started() { "; the main command was not started: it waited for the services" } else { "" }
+}
+
 fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     match because {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
-        StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
-        StopReason::Asked => tracing::info!("asked to shut down: stopping"),
+        StopReason::Signal(signal) => tracing::info!("got {signal}: stopping{}", main_words(supervisor)),
+        StopReason::Asked => tracing::info!("asked to shut down: stopping{}", main_words(supervisor)),
         StopReason::Main(_) if alone => tracing::debug!("the main command ended"),
         StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
         StopReason::Essential(id, why) => {

@@ -28,6 +28,7 @@ use crate::sys::process::launch::{Launch, Program};
 use crate::sys::process::program;
 use crate::sys::process::spawn_record;
 use crate::sys::process::spawn_words::words;
+use crate::text::shown;
 
 /// What is asked, laid out before the fork.
 pub enum Question {
@@ -96,7 +97,7 @@ fn ask(question: &Question) -> Result<(), String> {
         Question::Tcp(to, timeout) => connect::tcp(to, *timeout, &mut doing).map(drop),
         Question::Http(http, timeout) => http::get(http, *timeout, &mut doing),
         Question::Path(path) => fs::metadata(path).map(drop).map_err(|cause| match cause.kind() {
-            ErrorKind::NotFound => "is not there".to_owned(),
+            ErrorKind::NotFound => not_there(path),
             _ => why(&cause),
         }),
         Question::Socket(path) => socket(path),
@@ -111,9 +112,14 @@ fn socket(path: &Path) -> Result<(), String> {
         _ => Err(cause),
     });
     connected.map_err(|cause| match cause.kind() {
-        ErrorKind::NotFound => "is not there".to_owned(),
+        ErrorKind::NotFound => not_there(path),
         _ => why(&cause),
     })
+}
+
+/// A reason stands alone in a line: it names the path.
+fn not_there(path: &Path) -> String {
+    format!("{} is not there", shown(path))
 }
 
 /// Says what is being done, for the case that time runs out.
