@@ -203,7 +203,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     refused(111, &["reload", "web"], "`web` does not say how it re-reads its configuration; write `reload = {");
     assert_eq!(asked(&running, &["reload"]), (0, "nothing has changed\n".into()));
     refused(111, &["signal", "bad", "HUP"], "`bad` has no process: it is failed");
-    refused(100, &["wait", "--done", "web"], "`web` is no oneshot");
+    refused(100, &["wait", "--done", "web"], "`web` is not a oneshot");
     refused(1, &["start", "bad"], "bad: failed: ");
     refused(1, &["wait", "bad", "web"], "web: up, pid ");
     refused(1, &["wait", "--timeout", "300ms", "slow"], "slow: still starting after ");
@@ -853,7 +853,7 @@ fn the_user_of_a_service_may_ask_about_its_own_and_no_other() {
         &["wait", "top"],
     ] {
         let (code, text) = may(words);
-        assert!(code != 0 && text.contains("is no service of user 4321"), "{words:?}: {code} {text}");
+        assert!(code != 0 && text.contains("does not run as user 4321"), "{words:?}: {code} {text}");
     }
     for words in [&["shutdown"][..], &["reload"], &["timings"]] {
         let (code, text) = may(words);

@@ -81,7 +81,7 @@ fn a_running_container_is_looked_at_as_the_app_user_has_it_now() {
     // A stranger is not told by PID 1, and is told so.
     let (code, text) = said(4321);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("user 4321 is not allowed to ask") && text.contains("who cannot become"), "{text}");
+    assert!(text.contains("user 4321 is not allowed to ask") && text.contains("who cannot switch to"), "{text}");
     // Mended: what the boot could not do is not held against the container.
     run(&running, 0, &["chown", "1234:2345", "/data"]);
     let (_, text) = said(0);

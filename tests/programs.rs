@@ -217,7 +217,8 @@ fn variables_that_a_script_may_not_see_are_reported_once() {
     let container = || app().env("spring.port", "1").env("FINE_1", "2");
     let script = "type = \"oneshot\"\nscript = \"env\"\n";
     let ended = container().service("a.toml", script).service("b.toml", script).run().expect(0);
-    let what = "`a`, `b`: a `script` may not see spring.port: shells drop variables whose names are no shell names";
+    let what =
+        "`a`, `b`: a `script` may not see spring.port: shells drop variables whose names are not valid in a shell";
     assert_eq!(ended.lines.iter().filter(|line| line.text.contains(what)).count(), 1, "{ended:#?}");
     unsaid(&container().service("a.toml", "type = \"oneshot\"\ncommand = [\"env\"]\n").run().expect(0), "may not see");
 }

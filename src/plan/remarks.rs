@@ -123,7 +123,7 @@ pub(super) fn on_scripts(config: &Config, facts: &Facts, notes: &mut Notes) {
     for (names, services) in by_names {
         let (names, services) = (names.join(", "), services.join(", "));
         notes.notice(format!(
-            "{services}: a `script` may not see {names}: shells drop variables whose names are no shell names; write \
+            "{services}: a `script` may not see {names}: shells drop variables whose names are not valid in a shell; write \
              `command = […]`, or name them with letters, digits and `_`"
         ));
     }

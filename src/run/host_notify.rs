@@ -34,7 +34,7 @@ impl HostNotify {
             let to = match address.as_bytes() {
                 [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
                 [b'/', ..] => SocketAddr::from_pathname(address)?,
-                _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no path and no @name")),
+                _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a path nor an @name")),
             };
             let socket = UnixDatagram::unbound()?;
             socket.set_nonblocking(true)?;

@@ -69,9 +69,9 @@ pub struct Summary {
 pub enum UnchangedCause {
     /// The kernel refused.
     Refused(Operation, i32),
-    /// A symbolic link in its path is where others than root can create links.
+    /// A symbolic link in its path is where users other than root can create links.
     ForeignLink,
-    /// It belongs to this user, and others than root could have moved it there.
+    /// It belongs to this user, and users other than root could have moved it there.
     NotPlacedByRoot(Uid),
     /// It was moved or replaced while it was being walked.
     Moved,

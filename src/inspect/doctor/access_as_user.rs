@@ -48,7 +48,7 @@ pub(super) fn as_user(user: &ProbedUser, questions: &[&Question]) -> (Vec<UserOb
         format!("asked as {} with the groups of this call, not with all of PID 1's", user.shown())
     } else {
         format!(
-            "asked as {uid}:{gid}, who cannot become {}: call it as root, or with `docker exec --user {}:{}`",
+            "asked as {uid}:{gid}, who cannot switch to {}: call it as root, or with `docker exec --user {}:{}`",
             user.shown(),
             user.uid,
             user.gid

@@ -204,7 +204,7 @@ impl EventLoop<'_> {
             Some(id) => {
                 let name = self.control_handler.service_index.name(*id);
                 Err(CommandRefused::Unknown(format!(
-                    "`{name}` is no oneshot and never done; wait for `--ready` or `--down`"
+                    "`{name}` is not a oneshot and never done; wait for `--ready` or `--down`"
                 )))
             }
             None => Ok(ids),

@@ -97,7 +97,7 @@ impl EventLoop<'_> {
         match names.iter().find(not_own) {
             None => Ok(()),
             Some(name) => Err(CommandRefused::Refused(format!(
-                "`{name}` is no service of user {caller}, who may ask about its own only; root and user {} may",
+                "`{name}` does not run as user {caller}, who may ask only about its own services; root and user {} may",
                 self.control_handler.app
             ))),
         }

@@ -1,5 +1,5 @@
 //! Who could have written the configuration, and what services are made of (DESIGN §3.4, SECURITY 1.4). Reports every file
-//! that others than root own or could write; `plan::trust` decides whether that matters. Must not read the contents of
+//! that users other than root own or could write; `plan::trust` decides whether that matters. Must not read the contents of
 //! files.
 
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ pub fn check_entry(entry: &Path) -> Vec<FileOwner> {
 /// The result of resolving a path link by link.
 #[derive(Debug)]
 pub struct ResolvedPath {
-    /// Every directory, link and link target in the path, and the path itself, that others than root own or could write.
+    /// Every directory, link and link target in the path, and the path itself, that users other than root own or could write.
     pub found: Vec<FileOwner>,
     /// The paths of the links.
     pub links: Vec<PathBuf>,

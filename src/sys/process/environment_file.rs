@@ -100,7 +100,7 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
         .collect()
 }
 
-/// Refuses a file that others than root could have written, if the service has more rights than they. Only root can change a
+/// Refuses a file that users other than root could have written, if the service has more rights than they. Only root can change a
 /// path that passed, so that the same file is read.
 fn check_owners(file: &Path, trust: Trust) -> Result<(), Unreadable> {
     let stranger = match trust {
