@@ -167,14 +167,15 @@ fn paths_and_sockets_appear() {
     let _stream = UnixListener::bind(at("stream")).unwrap();
     let _datagram = UnixDatagram::bind(at("datagram")).unwrap();
     drop(UnixListener::bind(at("dead")).unwrap());
+    let missing = format!("{} is not there", at("none").display());
     in_child(|| {
         let mut looker = Looker::new();
         assert_eq!(looker.look(&Probe::Path(at("file")), LONG), ProbeResult::Pass);
-        assert_eq!(looker.look(&Probe::Path(at("none")), LONG), badly("is not there"));
+        assert_eq!(looker.look(&Probe::Path(at("none")), LONG), badly(&missing));
         assert_eq!(looker.look(&Probe::Path(at("file/below")), LONG), badly("not a directory"));
         assert_eq!(looker.look(&Probe::Socket(at("stream")), LONG), ProbeResult::Pass);
         assert_eq!(looker.look(&Probe::Socket(at("datagram")), LONG), ProbeResult::Pass);
-        assert_eq!(looker.look(&Probe::Socket(at("none")), LONG), badly("is not there"));
+        assert_eq!(looker.look(&Probe::Socket(at("none")), LONG), badly(&missing));
         assert_eq!(looker.look(&Probe::Socket(at("dead")), LONG), badly("connection refused"));
         assert_eq!(looker.look(&Probe::Socket(at("file")), LONG), badly("connection refused"));
     });
