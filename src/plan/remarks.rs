@@ -101,7 +101,11 @@ fn meant(umask: u32) -> u32 {
         let wanted = digit | (digit & 0o4) >> 2;
         if is_mode { 0o7 & !wanted } else { digit }
     };
-    removed(3) << 3 | removed(0)
+    match removed(3) << 3 | removed(0) {
+        // Nobody is told to let everybody write.
+        0 => 0o022,
+        mask => mask,
+    }
 }
 
 /// Shells such as dash and busybox's pass on only what can be a variable of theirs: `command` keeps the others.

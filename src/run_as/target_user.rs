@@ -58,7 +58,7 @@ pub fn find(user: &str, passwd: &[u8], group: &[u8], caller: CallerIds) -> Resul
         // gosu would stay whoever calls it, which is root where a variable is not set.
         return Err(wrong(
             "it names neither a user nor a group (is a variable unset?)".to_owned(),
-            "write a user, such as `app` or `1000:1000`; whoever calls stays so without `run-as`",
+            "write a user, such as `app` or `1000:1000`; to stay the user that calls it, leave `run-as` out",
         ));
     }
     let number = if name.is_empty() { Some(caller.uid.0) } else { id(name) };
