@@ -74,6 +74,8 @@ pub struct Problem {
     pub what: String,
     /// What to write or do instead.
     pub remedy: Remedy,
+    /// The keys that it is about, where the line is not known yet: the line is that of the first one that the file has.
+    pub keys: Vec<&'static str>,
 }
 
 /// What to write or do instead.
@@ -109,7 +111,14 @@ impl fmt::Display for Remedy {
 impl Problem {
     /// Returns a problem.
     pub fn new(at: Place, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
-        Self { at, what: what.into(), remedy: remedy.into() }
+        Self { at, what: what.into(), remedy: remedy.into(), keys: Vec::new() }
+    }
+
+    /// Returns it as one about these keys of its file.
+    #[must_use]
+    pub fn about(mut self, keys: &[&'static str]) -> Self {
+        self.keys = keys.to_vec();
+        self
     }
 }
 

@@ -249,9 +249,8 @@ fn escapes_in_one_place(source: &Source) -> Vec<String> {
 const MESSAGES: [&str; 8] = ["cause", "why", "what", "notice", "remedy", "consequence", "explanation", "message"];
 const QUESTIONS: [&str; 4] = [".contains(", ".starts_with(", ".ends_with(", ".strip_prefix("];
 /// Files that have nothing but the words to go by.
-const READS_MESSAGES: [(&str, &str); 3] = [
+const READS_MESSAGES: [(&str, &str); 2] = [
     ("config/toml_words.rs", "the parser says what is wrong in words alone"),
-    ("config/key_lines.rs", "a problem of the plan begins with its key"),
     ("run/probe/connect.rs", "the resolver's words begin with what was said already"),
 ];
 

@@ -23,21 +23,9 @@ fn place(problem: &Problem, sources: &Sources) -> Option<Place> {
     if is_container && line.is_some() {
         return None;
     }
-    let keys = keys(&problem.what);
     let bytes = bytes(path, sources)?;
-    let line = keys.iter().find_map(|key| line_of(key, bytes))?;
+    let line = problem.keys.iter().find_map(|key| line_of(key, bytes))?;
     Some(Place::line(path, line))
-}
-
-/// What it may be about: the word that stands in its first ticks or begins it, else the program.
-fn keys(what: &str) -> Vec<&str> {
-    let begin = what.strip_prefix('`').unwrap_or(what);
-    let end = begin.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(begin.len());
-    let word = begin.get(..end).unwrap_or_default();
-    match word {
-        "cannot" => vec!["command", "script"],
-        word => vec![word],
-    }
 }
 
 fn bytes<'s>(path: &Path, sources: &'s Sources) -> Option<&'s [u8]> {
@@ -78,11 +66,25 @@ mod tests {
     #[test]
     fn a_key_is_found_with_its_line() {
         let text = b"command = [\"x\"]\n# user = 1\nusers = 1\n user=\"nobody\"\n[health]\ncommand = []\n";
-        let line = |what: &str| keys(what).iter().find_map(|key| line_of(key, text));
-        assert_eq!(line("`user = \"nobody\"`: there is no such account"), Some(4));
-        assert_eq!(line("`health`: cannot find the program `y` in PATH"), Some(5));
-        assert_eq!(line("cannot find the program `x` in PATH"), Some(1));
-        assert_eq!(line("`finish`: cannot find"), None);
-        assert_eq!(line("?"), None);
+        assert_eq!(line_of("user", text), Some(4));
+        assert_eq!(line_of("health", text), Some(5));
+        assert_eq!(line_of("command", text), Some(1));
+        assert_eq!(line_of("finish", text), None);
+        assert_eq!(line_of("", text), None);
+    }
+
+    #[test]
+    fn the_line_is_that_of_the_problems_key_and_not_of_a_word_in_its_message() {
+        let path = Path::new("/etc/services.d/web.toml");
+        let content = Content::File { bytes: b"script = \"x\"\nuser = \"root\"\n".to_vec(), executable: false };
+        let tree =
+            Tree { path: "/etc/services.d".into(), entries: [("web.toml".into(), content)].into(), unreadable: None };
+        let sources = Sources { trees: vec![tree], ..Sources::default() };
+        let problem = |what: &str, keys: &[&'static str]| {
+            place(&Problem::new(Place::file(path), what, "x").about(keys), &sources)
+        };
+        assert_eq!(problem("cannot find it", &["command", "script"]), Some(Place::line(path, 1)));
+        assert_eq!(problem("`script` needs root", &["user"]), Some(Place::line(path, 2)));
+        assert_eq!(problem("`user` is the name of this service", &[]), None);
     }
 }

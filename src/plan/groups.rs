@@ -60,7 +60,8 @@ fn declared(app: &App, gid: Gid, file: &[u8], notes: &mut Notes) -> BTreeSet<Gid
             GroupRef::Name(name) if *name == app.group => gids.extend([gid]),
             GroupRef::Name(name) => match group::by_name(file, name) {
                 Some(gid) => gids.extend([gid]),
-                None => notes.problem(
+                None => notes.problem_of(
+                    &["groups"],
                     &app.at,
                     format!("`groups`: there is no group `{name}` in /etc/group"),
                     "create it in the image or write its number",

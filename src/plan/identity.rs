@@ -76,7 +76,7 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
     for (key, path) in [("home", &app.home), ("shell", &app.shell)] {
         if path.as_ref().is_some_and(|path| !is_passwd_field(path)) {
             let remedy = "write an absolute path without `:`, line breaks and other control characters";
-            notes.problem(&app.at, format!("`{key}` cannot stand in /etc/passwd"), remedy);
+            notes.problem_of(&[key], &app.at, format!("`{key}` cannot stand in /etc/passwd"), remedy);
         }
     }
 }
@@ -144,12 +144,14 @@ struct Id<'a> {
 fn check(id: Id<'_>, allow_root: bool, notes: &mut Notes) {
     let Id { word, number, at, map } = id;
     match map.outside(number) {
-        None => notes.problem(
+        None => notes.problem_of(
+            &[word],
             at,
             format!("{word} {number} is not mapped in this user namespace (mapped: {})", ranges(map)),
             format!("choose a {word} of that range, or map more (/etc/sub{word}; podman: `--userns=keep-id`)"),
         ),
-        Some(0) if number == 0 && !allow_root => notes.problem(
+        Some(0) if number == 0 && !allow_root => notes.problem_of(
+            &[word],
             at,
             format!("{word} 0 is root"),
             format!(

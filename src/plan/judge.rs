@@ -120,7 +120,7 @@ impl<'a> Judge<'a> {
                     words::path(file)
                 );
                 let help = advice(stranger, file, "/etc");
-                notes.problem(&service.at, what, format!("{help}, or remove {without}"));
+                notes.problem_of(&["environment_file"], &service.at, what, format!("{help}, or remove {without}"));
             }
         }
         self.check_container(notes);

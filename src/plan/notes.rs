@@ -68,6 +68,17 @@ impl Notes {
         self.problems.push(Problem::new(at.clone(), what, remedy));
     }
 
+    /// Notes something that the user wrote wrong in one of these keys of the file.
+    pub(super) fn problem_of(
+        &mut self,
+        keys: &[&'static str],
+        at: &Place,
+        what: impl Into<String>,
+        remedy: impl Into<Remedy>,
+    ) {
+        self.problems.push(Problem::new(at.clone(), what, remedy).about(keys));
+    }
+
     /// Notes that the machine does not allow what is required: exit 111. The first one counts, as with system calls.
     pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
         self.refuse_for(Area::Configuration, what, Trouble::new(cause, "", fix));

@@ -59,7 +59,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
         stays.push("the app user itself is uid 0".to_owned());
         if case.config.container.drop == DropPolicy::App {
             let remedy = "choose another uid, or remove `drop = \"app\"`";
-            notes.problem(app_place(case), "uid 0 is not possible with `drop = \"app\"`", remedy);
+            notes.problem_of(&["uid"], app_place(case), "uid 0 is not possible with `drop = \"app\"`", remedy);
         }
     }
     let all = case.config.services.iter().chain(case.main);

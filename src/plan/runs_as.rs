@@ -66,7 +66,8 @@ impl Resolver<'_> {
             RunAs::Root => self.root(),
             RunAs::Account(name) => {
                 let Some(account) = passwd::by_name(&self.names.passwd, name) else {
-                    notes.problem(
+                    notes.problem_of(
+                        &["user"],
                         &service.at,
                         format!("`user = \"{name}\"`: there is no such account in /etc/passwd"),
                         "create it in the image (`RUN useradd …`), or write `user = \"uid:gid\"`",
@@ -108,7 +109,8 @@ impl Resolver<'_> {
                 GroupRef::Id(gid) => all.extend([*gid]),
                 GroupRef::Name(name) => match self.group(name) {
                     Some(gid) => all.extend([gid]),
-                    None => notes.problem(
+                    None => notes.problem_of(
+                        &["groups"],
                         &service.at,
                         format!("`groups`: there is no group `{name}` in /etc/group"),
                         "create it in the image or write its number",
@@ -127,12 +129,12 @@ impl Resolver<'_> {
         };
         if self.facts.uid_map.outside(runs.uid.0).is_none() {
             let (what, remedy) = lost("uid", runs.uid.0, &self.facts.uid_map);
-            notes.problem(&service.at, what, remedy);
+            notes.problem_of(&["user"], &service.at, what, remedy);
         }
         let gids = runs.groups.iter().flatten().chain([&runs.gid]);
         if let Some(gid) = gids.into_iter().find(|gid| self.facts.gid_map.outside(gid.0).is_none()) {
             let (what, remedy) = lost("gid", gid.0, &self.facts.gid_map);
-            notes.problem(&service.at, what, remedy);
+            notes.problem_of(&["groups", "user"], &service.at, what, remedy);
         }
     }
 

@@ -151,7 +151,8 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
     let Part { key, command } = part;
     if let Some((what, remedy)) = fault(command, fact) {
         let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
-        notes.problem(&service.at, what, remedy);
+        let keys: &[_] = if key.is_empty() { &["command", "script"] } else { &[key] };
+        notes.problem_of(keys, &service.at, what, remedy);
     }
     foreign(service.name.as_str(), fact, notes);
 }
