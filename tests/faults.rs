@@ -188,7 +188,7 @@ fn misuse_of_the_notification_fd_is_reported_and_affects_no_other_service() {
     }
     let ready = "ready = { fd = 3, timeout = \"600ms\" }\nrestart = { delay = \"100ms\", limit = 2 }";
     let patient = "ready = { fd = 3 }";
-    let needs = |whom: &str| shell("echo runs; exec sleep 600", &format!("requires = [\"{whom}\"]"));
+    let needs = |required: &str| shell("echo runs; exec sleep 600", &format!("requires = [\"{required}\"]"));
     let running = app()
         .service("closes.toml", &shell("exec 3>&-; exec sleep 600", ready))
         .service("dies.toml", &shell("exit 7", &format!("{patient}\nrestart = \"never\"")))

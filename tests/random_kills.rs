@@ -36,7 +36,7 @@ const SERVES: &str = "socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL
     bind($s, sockaddr_in($ARGV[1], INADDR_LOOPBACK)) or die $!; listen($s, 50); \
     while (accept(my $c, $s)) { sysread($c, my $asked, 4096); syswrite($c, \"HTTP/1.1 204 Fine\\r\\n\\r\\n\"); close $c }";
 
-/// Who requires whom.
+/// Which service requires which.
 const REQUIRES: [(&str, &str); 7] = [
     ("cache", "config"),
     ("db", "cache"),
@@ -55,7 +55,7 @@ fn shell(name: &str, script: &str, more: &str) -> (String, String) {
 }
 
 fn toml(name: &str, command: &str, more: &str) -> (String, String) {
-    let requires: Vec<_> = REQUIRES.iter().filter(|(who, _)| *who == name).map(|(_, whom)| whom).collect();
+    let requires: Vec<_> = REQUIRES.iter().filter(|(who, _)| *who == name).map(|(_, required)| required).collect();
     let restart = if more.contains("oneshot") { "" } else { RESTART };
     (format!("{name}.toml"), format!("command = {command}\nrequires = {requires:?}\n{restart}{more}\n"))
 }
@@ -314,8 +314,8 @@ fn assert_in_order(ended: &Ended) {
         if what.starts_with("started, pid ") {
             starts += 1;
             assert!(lives.insert(name), "it lives:\n{}", before());
-            for (_, whom) in REQUIRES.iter().filter(|(who, _)| *who == name) {
-                assert!(up.contains(whom), "{whom} is not up:\n{}", before());
+            for (_, required) in REQUIRES.iter().filter(|(who, _)| *who == name) {
+                assert!(up.contains(required), "{required} is not up:\n{}", before());
             }
         } else if what.starts_with("up, pid ") {
             assert!(lives.contains(name) && up.insert(name), "how can it be up?\n{}", before());
@@ -334,9 +334,9 @@ fn assert_in_order(ended: &Ended) {
     let stopping = lines.iter().rposition(|line| line.contains("got SIGTERM: stopping")).unwrap();
     let stopped =
         |name: &str| lines[stopping..].iter().position(|line| line.starts_with(&format!("{name}: stopped with ")));
-    for (who, whom) in REQUIRES {
-        if LONGRUNS.contains(&whom) {
-            assert!(stopped(who).unwrap() < stopped(whom).unwrap(), "{whom} stopped before {who}");
+    for (who, required) in REQUIRES {
+        if LONGRUNS.contains(&required) {
+            assert!(stopped(who).unwrap() < stopped(required).unwrap(), "{required} stopped before {who}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::docker::{PATIENCE, binary_problem, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, binary_problem, both, wait_for};
 use crate::support::host_processes::{children, remove_cgroups, uids_of};
 use crate::support::rootfs;
 use crate::support::skip::can_run;
@@ -42,7 +42,7 @@ impl Daemon {
         let log = || fs::read_to_string(daemon.top.path().join("log")).unwrap_or_default();
         wait_for(
             "the second daemon",
-            PATIENCE,
+            DOCKER_TIMEOUT,
             || format!("{}\n{}", info(), log()),
             || daemon.docker(&["info"]).status.success().then_some(()),
         );

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, chown};
 
 use super::daemon::{Daemon, FIRST, IMAGE};
-use crate::support::docker::{PATIENCE, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
 
 #[test]
 fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside() {
@@ -40,7 +40,7 @@ fn ids_volumes_and_fixes_are_the_hosts_where_it_looks_and_the_containers_inside(
 
     let name = daemon.must(&["run", "-d", "--network=none", "-e", "PUID=1234", IMAGE]);
     let log = || both(&daemon.docker(&["logs", &name]));
-    wait_for("the service", PATIENCE, log, || log().contains("PROBE {").then_some(()));
+    wait_for("the service", DOCKER_TIMEOUT, log, || log().contains("PROBE {").then_some(()));
     assert_eq!(daemon.host_uids("probe"), [FIRST + 1234], "{}", log());
     assert_eq!(daemon.host_uids("/usr/bin/stepdown"), [FIRST + 1234], "{}", log());
     daemon.must(&["stop", &name]);

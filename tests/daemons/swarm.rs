@@ -1,7 +1,7 @@
 //! A stack on a swarm of one node: health, secrets, a rolling update, and the old tasks' ordered end.
 
 use super::daemon::{Daemon, IMAGE};
-use crate::support::docker::{PATIENCE, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
 
 const STACK: &str = r#"
 version: "3.8"
@@ -47,7 +47,7 @@ fn a_stack_is_healthy_has_its_secret_and_is_updated_task_by_task() {
         |image: &str| tasks().lines().filter(|line| line.contains(image) && line.contains("(healthy)")).count();
 
     deploy(IMAGE);
-    wait_for("two healthy tasks", PATIENCE, tasks, || (healthy(IMAGE) == 2).then_some(()));
+    wait_for("two healthy tasks", DOCKER_TIMEOUT, tasks, || (healthy(IMAGE) == 2).then_some(()));
     assert!(daemon.host_uids("/usr/bin/stepdown").iter().all(|uid| *uid == 1234), "nobody is root");
     let old: Vec<String> =
         tasks().lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
@@ -58,14 +58,14 @@ fn a_stack_is_healthy_has_its_secret_and_is_updated_task_by_task() {
     let update = || daemon.must(&["service", "inspect", "--format={{.UpdateStatus.State}}", "twin_web"]);
     wait_for(
         "the update",
-        PATIENCE,
+        DOCKER_TIMEOUT,
         || format!("{}\n{}", update(), tasks()),
         || (update() == "completed").then_some(()),
     );
-    wait_for("two healthy tasks of the next", PATIENCE, tasks, || (healthy(&next) == 2).then_some(()));
+    wait_for("two healthy tasks of the next", DOCKER_TIMEOUT, tasks, || (healthy(&next) == 2).then_some(()));
     for id in old {
         let state = || daemon.must(&["inspect", "--format={{.State.Status}} {{.State.ExitCode}}", &id]);
-        wait_for("the end of an old task", PATIENCE, state, || (state() == "exited 0").then_some(()));
+        wait_for("the end of an old task", DOCKER_TIMEOUT, state, || (state() == "exited 0").then_some(()));
         let log = both(&daemon.docker(&["logs", &id]));
         assert!(log.contains("got SIGTERM: stopping") && log.contains("web: stopped"), "{log}");
     }

@@ -1,6 +1,6 @@
 //! The main command: its exit code, its signals, its orphans.
 
-use crate::support::docker::{Docker, Image, PATIENCE, Run, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, Docker, Image, Run, wait_for};
 
 #[test]
 fn the_containers_exit_code_is_the_commands() {
@@ -53,7 +53,12 @@ fn every_orphan_is_reaped() {
     let plain = Run::of(&Image::plain(&docker)).script(script).start();
     plain.wait_for_log("ready");
     let left = || plain.top();
-    wait_for("200 orphans to be gone", PATIENCE, || format!("{:?}", left()), || (left().len() == 2).then_some(()));
+    wait_for(
+        "200 orphans to be gone",
+        DOCKER_TIMEOUT,
+        || format!("{:?}", left()),
+        || (left().len() == 2).then_some(()),
+    );
     assert!(left().iter().all(|process| !process.state.starts_with('Z')), "{:?}", left());
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::environments::{assert_order, assert_records};
 use super::expected::PROGRAMS;
-use crate::support::docker::{Container, Docker, GRACE, PATIENCE, Project, must, wait_for};
+use crate::support::docker::{Container, DOCKER_TIMEOUT, Docker, GRACE, Project, must, wait_for};
 use crate::support::environments::{DOCKER, Degradation, Environment, Mode};
 
 /// A directory for `/data` of that owner.
@@ -28,7 +28,7 @@ fn text(path: &Path) -> &str {
 
 fn wait_for_health(container: &Container, wanted: &str) {
     let health = || must(["inspect", "--format", "{{.State.Health.Status}}", container.name()]);
-    wait_for(wanted, PATIENCE, || container.logs(), || (health().trim() == wanted).then_some(()));
+    wait_for(wanted, DOCKER_TIMEOUT, || container.logs(), || (health().trim() == wanted).then_some(()));
 }
 
 #[test]

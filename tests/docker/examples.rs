@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use super::assert_nobody_is_root;
-use crate::support::docker::{Docker, GRACE, Image, PATIENCE, Project, Run, Volume, must, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, Docker, GRACE, Image, Project, Run, Volume, must, wait_for};
 
 /// `1 << 10`, as capability.h counts it.
 const NET_BIND_SERVICE: u64 = 0x400;
@@ -37,7 +37,7 @@ fn nginx_serves_port_80_without_root() {
     let port = free_port();
     let project = Project::up(&docker, "nginx", &[("PORT", &port.to_string())]);
     let web = project.container("web");
-    let answer = wait_for("an answer on the published port", PATIENCE, || web.logs(), || get(port, "/ping"));
+    let answer = wait_for("an answer on the published port", DOCKER_TIMEOUT, || web.logs(), || get(port, "/ping"));
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
     web.wait_for_log("nginx: up");
     web.wait_for_log("\"stepdown\""); // who asked: the access log has the program's name
@@ -58,7 +58,7 @@ fn nginx_serves_port_80_without_root() {
         log.contains("nginx: unhealthy, 3 failures in a row, the last one: connected, but no answer within 2s"),
         "{log}"
     );
-    let answer = wait_for("an answer of the new one", PATIENCE, || web.logs(), || get(port, "/ping"));
+    let answer = wait_for("an answer of the new one", DOCKER_TIMEOUT, || web.logs(), || get(port, "/ping"));
     assert!(answer.ends_with("pong\n"), "{answer}");
 
     let (code, took) = web.stop();
@@ -143,7 +143,7 @@ fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers(
     assert_before(&log, "api: up", "app: up");
     assert!(!log.contains("Traceback"), "the app came too early:\n{log}");
     let told = || must(["inspect", "--format", "{{.State.Health.Status}}", container.name()]).trim().to_owned();
-    wait_for("a healthy container", PATIENCE, told, || (told() == "healthy").then_some(()));
+    wait_for("a healthy container", DOCKER_TIMEOUT, told, || (told() == "healthy").then_some(()));
 
     project
         .exec("box", &["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/break')"]);
@@ -153,7 +153,7 @@ fn a_python_server_that_is_stuck_is_replaced_and_its_app_starts_once_it_answers(
     assert_eq!(project.exec("box", &["stepdown", "health"]), "");
     // The engine's own looks are root's, for a moment.
     let root = || container.top().iter().find(|process| process.uid != 1000).map(|process| process.command.clone());
-    wait_for("nobody being root", PATIENCE, || format!("{:?}", root()), || root().is_none().then_some(()));
+    wait_for("nobody being root", DOCKER_TIMEOUT, || format!("{:?}", root()), || root().is_none().then_some(()));
     let (code, _) = container.stop();
     assert_eq!(code, 0, "{}", container.logs());
 }

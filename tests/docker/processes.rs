@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::docker::{Docker, Image, PATIENCE, Run, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, Docker, Image, Run, wait_for};
 
 /// A process of the host, as some user; gone when dropped.
 pub struct Bystander(Child);
@@ -53,7 +53,7 @@ impl Listener {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             status.lines().any(|line| line == format!("TracerPid:\t{}", strace.id())).then_some(())
         };
-        wait_for("strace to be attached", PATIENCE, String::new, tracer);
+        wait_for("strace to be attached", DOCKER_TIMEOUT, String::new, tracer);
         Self { strace, file }
     }
 
@@ -88,7 +88,7 @@ fn among_the_hosts_processes_it_signals_only_what_it_started() {
         let run = Run::of(&Image::environments(&docker)).with("--pid host").with(flags);
         let container = run.script(&script).start();
         container.wait_for_log_times("PROBE {", 4);
-        let left = wait_for("the straggler", PATIENCE, || container.logs(), || process(&straggler));
+        let left = wait_for("the straggler", DOCKER_TIMEOUT, || container.logs(), || process(&straggler));
         let (worked, said) = container.exec("stepdown status --json");
         assert!(worked, "{said}");
         let status: Value = serde_json::from_str(&said).expect("it is JSON");

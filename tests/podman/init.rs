@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::rootless::{IMAGE, Rootless};
-use crate::support::docker::{PATIENCE, both, wait_for};
+use crate::support::docker::{DOCKER_TIMEOUT, both, wait_for};
 use crate::support::host_processes::children;
 
 /// Every container here: Podman's defaults for root may be above what this machine grants.
@@ -116,7 +116,7 @@ fn holds(engine: &Rootless) {
         line
     });
     let sent: Cell<Option<Instant>> = Cell::new(None);
-    wait_for("the command's answer", PATIENCE, String::new, || {
+    wait_for("the command's answer", DOCKER_TIMEOUT, String::new, || {
         if !reader.is_finished() && sent.get().is_none_or(|sent| sent.elapsed() > Duration::from_secs(1)) {
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).unwrap();
             sent.set(Some(Instant::now()));

@@ -6,13 +6,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::rootless::{IMAGE, Rootless};
-use crate::support::docker::PATIENCE;
+use crate::support::docker::DOCKER_TIMEOUT;
 
 /// Listens where everybody may write.
 fn listen(at: &Path) -> UnixDatagram {
     let socket = UnixDatagram::bind(at).unwrap();
     fs::set_permissions(at, fs::Permissions::from_mode(0o666)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(DOCKER_TIMEOUT)).unwrap();
     socket
 }
 

@@ -197,7 +197,7 @@ impl Rootless {
     /// Waits for a text in the log.
     pub fn wait_for_log(&self, name: &str, text: &str) -> String {
         let log = || both(&self.podman(&["logs", name]).output().unwrap());
-        wait_for(&format!("{text:?} in the log of {name}"), crate::support::docker::PATIENCE, log, || {
+        wait_for(&format!("{text:?} in the log of {name}"), crate::support::docker::DOCKER_TIMEOUT, log, || {
             Some(log()).filter(|log| log.contains(text))
         })
     }

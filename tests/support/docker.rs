@@ -18,7 +18,7 @@ pub use image::{Image, Scratch, binary, binary_problem};
 use crate::support::skip::can_run;
 
 /// Long enough for anything that a container does, on a machine that does three things at once.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const DOCKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough for installing Debian packages while an image is built.
 pub const BUILD_PATIENCE: Duration = Duration::from_secs(570);
 /// After this `docker stop` kills.
@@ -67,7 +67,7 @@ fn missing() -> Option<String> {
 /// Runs `docker` with a time limit: a container that does not end, or a daemon that hangs, fails the test instead of
 /// holding it.
 pub fn docker<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> std::io::Result<Output> {
-    limited("docker", PATIENCE).args(args).stdin(Stdio::null()).output()
+    limited("docker", DOCKER_TIMEOUT).args(args).stdin(Stdio::null()).output()
 }
 
 /// Returns a command that timeout(1) ends with code 124. Both clients are told to use the classic builder, which every
@@ -86,7 +86,7 @@ fn limited(program: &str, limit: Duration) -> Command {
 /// # Panics
 /// If it fails, with what it said.
 pub fn must<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
-    must_within(PATIENCE, args)
+    must_within(DOCKER_TIMEOUT, args)
 }
 
 /// Runs `docker` for at most `limit` and returns its standard output.

@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Image, PATIENCE, both, docker, label, limited, must, unique, wait_for};
+use super::{DOCKER_TIMEOUT, Image, both, docker, label, limited, must, unique, wait_for};
 
 /// How a container is to be run: `docker run`'s options, then the main command.
 pub struct Run {
@@ -83,7 +83,7 @@ impl Run {
         let container = Container { name: self.name.clone() };
         let words: Vec<String> = self.words(&["-it"]).iter().map(|word| quoted(word)).collect();
         let line = format!("docker {}", words.join(" "));
-        let child = limited("script", PATIENCE)
+        let child = limited("script", DOCKER_TIMEOUT)
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -197,7 +197,7 @@ impl Container {
             assert!(!ended || log.is_some(), "it ended without {what}; its log:\n{}", self.logs());
             log
         };
-        wait_for(&what, PATIENCE, || self.logs(), answer)
+        wait_for(&what, DOCKER_TIMEOUT, || self.logs(), answer)
     }
 
     /// Waits until its log holds `text`.
@@ -209,7 +209,7 @@ impl Container {
     pub fn wait_for_end(&self) -> i32 {
         let code = wait_for(
             &format!("the end of {}", self.name),
-            PATIENCE,
+            DOCKER_TIMEOUT,
             || self.logs(),
             || {
                 let state = must(["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", &self.name]);

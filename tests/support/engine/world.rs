@@ -188,7 +188,7 @@ impl World {
         }
         let life = self.rng.pick(&[0, 30, 500, 5_000, 40_000, 200_000]);
         let end = Time(milliseconds(self.rng.between(0, life)));
-        // Impatient ones ask again before the first answer can have come.
+        // Some ask again before the first answer can have come.
         let again = self.rng.pick(&[0, 10, 200, 6_000, 9_000]);
         let code = self.rng.percent(30).then(|| self.rng.pick(&[0, 1, 7, 255]));
         let first = if self.rng.percent(25) {
@@ -220,7 +220,7 @@ impl World {
             let request = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
             self.at(at, Happening::Outside(Event::Ask(request)));
             if self.rng.percent(30) {
-                // Somebody changes their mind.
+                // A request is followed by another one.
                 let again = self.rng.pick(&[Request::Start(id), Request::Stop(id), Request::Restart(id)]);
                 let soon = at.plus(milliseconds(self.rng.between(0, 200)));
                 self.at(soon, Happening::Outside(Event::Ask(again)));
@@ -236,7 +236,7 @@ impl World {
         self.at(end.plus(Duration::from_secs(1_000)), Happening::Outside(Event::StopSignal(Signal::TERM)));
     }
 
-    /// Times of day, of whomever they are.
+    /// Times of day, of any service.
     fn plan_the_clock(&mut self, clock: &mut Rng) {
         let services = u64::try_from(self.specs.len()).unwrap_or(1);
         let life = clock.pick(&[100, 5_000, 60_000]);
