@@ -231,7 +231,10 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
     let place = tempfile::tempdir().unwrap();
     // What can never be written goes elsewhere: they are there at its start, and then something stands in their way.
     let flood = place.path().join("flood");
-    let flood = format!("rm -r {0}; touch {0}; exec seq -f 'line %.0f' 1 1000000000", flood.display());
+    let flood = format!(
+        "until [ -e {0}/current ]; do sleep 0.05; done; rm -r {0}; touch {0}; exec seq -f 'line %.0f' 1 1000000000",
+        flood.display()
+    );
     // The stop comes once it was said that they cannot be written.
     let said = place.path().join("said");
     let quick = format!("seq 1 3; until [ -e {} ]; do sleep 0.05; done; kill -TERM $PPID; sleep 60", said.display());
