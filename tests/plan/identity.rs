@@ -418,7 +418,6 @@ fn a_umask_that_removes_permissions_from_the_owner_is_reported() {
         // What would let everybody write is not proposed.
         (0o777, "new directories could not be entered", "022"),
         (0o666, "new files could not be written again", "022"),
-        (0o700, "new directories could not be entered", "022"),
     ] {
         let told = format!("UMASK {umask:03o} removes permissions from the owner too: {lost}; did you mean {meant}?");
         assert_eq!(said(umask), Some(told));
