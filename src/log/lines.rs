@@ -78,7 +78,7 @@ fn may_start_control(byte: u8) -> bool {
 }
 
 /// Returns how many bytes of `tail` are one control character as [`crate::text::is_instruction`] knows them; 0 if there is
-/// none, although [`may_start_control`] holds for the first byte. By bytes, because every line comes through here.
+/// none, although `may_start_control` holds for the first byte. By bytes, because every line comes through here.
 pub fn control_length(tail: &[u8]) -> usize {
     match tail {
         [0xc2, 0x80..=0x9f, ..] | [0xd8, 0x9c, ..] => 2,

@@ -7,7 +7,7 @@
 //! - [`files`]: lines waiting for [`writer`], the process that writes the files of a service.
 //! - [`tail`]: the last lines of a service, and its followers.
 //! - [`sink`]: the container's outputs, written without ever waiting. [`own_messages`]: our own messages.
-//! - [`finish`]: draining at the end. [`clock`]: wall-clock time.
+//! - `finish`: draining at the end. [`clock`]: wall-clock time.
 
 pub mod clock;
 pub mod files;

@@ -12,7 +12,7 @@ pub(super) enum ContainerState {
     Running,
     /// Nothing starts any more.
     Stopping(Stop),
-    /// [`Action::Exit`] was returned.
+    /// [`super::Action::Exit`] was returned.
     Over(StopReason),
 }
 
