@@ -118,6 +118,7 @@ properties! {
     a_late_readiness_is_a_failure: ALateReadinessIsAFailure,
     forwarded_signals_reach_only_a_living_main: ForwardedSignalsReachOnlyALivingMain,
     every_live_process_at_the_end_is_named: EveryLiveProcessAtTheEndIsNamed,
+    a_main_command_that_waits_says_so: AMainCommandThatWaitsSaysSo,
     status_tells_the_truth: StatusTellsTheTruth,
     probes_run_one_at_a_time_and_when_due: ProbesRunOneAtATimeAndWhenDue,
     no_probe_is_left_open_when_nobody_needs_it: NoProbeIsLeftOpenWhenNobodyNeedsIt,

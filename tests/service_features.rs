@@ -271,6 +271,28 @@ fn the_last_lines_tell_what_was_asked_of_a_service_that_was_ended_for_it() {
 }
 
 #[test]
+fn a_main_command_that_waits_for_a_failing_service_says_so_and_ends_with_its_code() {
+    if !possible() {
+        return;
+    }
+    let running = app()
+        .service("db.toml", &shell("exit 3", "ready = { path = \"/nowhere\" }"))
+        .command(&["echo", "runs"])
+        .start();
+    let line = running.wait_for_line(|line| line.contains("main: not started yet, "), LIMIT);
+    assert!(line.contains("waiting for 5s for db (failing: exit code 3, next try in "), "{line}");
+    let ended = running.stop().expect(3);
+    let story = "the container ends with code 3: the main command never ran: it waited for db, which ended with code 3";
+    place(&ended, story);
+    // Before anything has failed a stop is a stop.
+    let running = app().service("db.toml", &shell("echo begun; exec sleep 600", "ready = { path = \"/nowhere\" }"));
+    let running = running.command(&["echo", "runs"]).start();
+    running.wait_for_line(|line| line.ends_with("| begun"), LIMIT);
+    let ended = running.stop().expect(0);
+    assert!(ended.lines.iter().any(|line| line.text.contains("the main command never ran")), "{ended:#?}");
+}
+
+#[test]
 fn the_host_is_notified_when_all_is_up_and_when_it_stops() {
     if !possible() {
         return;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
+use super::main_waits;
 use super::reports::{self, RunKind};
 use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
@@ -56,7 +57,12 @@ impl EventLoop<'_> {
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
             Some(ResponsibleService { status, out_of_memory: self.processes.slots.is_out_of_memory(id), how, last })
         });
-        let report = exit_report::lines(&self.because, code, responsible.as_ref());
+        let blocked = self.supervisor.main_blocked();
+        let never_ran = blocked.map(|blocked| main_waits::never_ran(blocked, &self.supervisor));
+        let report = exit_report::lines(&self.because, code, responsible.as_ref(), never_ran.as_deref());
+        if let Some(why) = never_ran.filter(|_| report.is_empty()) {
+            tracing::info!("{why}");
+        }
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.
         let plain = self.because == StopReason::Main(Exit::Code(code))
             && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {

@@ -252,6 +252,7 @@ impl<'a> EventLoop<'a> {
                     let context = ReportContext {
                         processes: &processes,
                         hurried: self.hurried,
+                        now: self.now(),
                         run_kind: self.run_kind,
                         slots: &self.processes.slots,
                     };

@@ -24,10 +24,21 @@ pub struct ResponsibleService {
     pub last: Option<Vec<TailLine>>,
 }
 
-/// Returns the report, line by line; nothing where the container ended as requested.
-pub fn lines(because: &StopReason, code: u8, responsible: Option<&ResponsibleService>) -> Vec<String> {
+/// Returns the report, line by line; nothing where the container ended as requested. `never_ran`: why the main command did
+/// not.
+pub fn lines(
+    because: &StopReason,
+    code: u8,
+    responsible: Option<&ResponsibleService>,
+    never_ran: Option<&str>,
+) -> Vec<String> {
     let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
-    let mut lines = vec![format!("the container ends with code {code}: {}", subject(because, responsible))];
+    let story = match (because, never_ran) {
+        (StopReason::Signal(_) | StopReason::Asked, Some(why)) => why.to_owned(),
+        (_, Some(_)) => format!("{}; the main command never ran", subject(because, responsible)),
+        (_, None) => subject(because, responsible),
+    };
+    let mut lines = vec![format!("the container ends with code {code}: {story}")];
     let last = responsible.last.as_deref().unwrap_or_default();
     if !last.is_empty() {
         lines.push("its last lines:".to_owned());
@@ -108,12 +119,12 @@ mod tests {
             "its last lines:",
             "  loading\\x1b[31m 9 GB",
         ];
-        assert_eq!(lines(&because, 137, Some(&responsible)), expected);
+        assert_eq!(lines(&because, 137, Some(&responsible), None), expected);
     }
 
     #[test]
     fn an_end_that_was_asked_for_has_no_story() {
-        assert!(lines(&StopReason::Asked, 0, Some(&responsible("ended with code 0", 0))).is_empty());
-        assert!(lines(&StopReason::NothingLeft, 3, None).is_empty());
+        assert!(lines(&StopReason::Asked, 0, Some(&responsible("ended with code 0", 0)), None).is_empty());
+        assert!(lines(&StopReason::NothingLeft, 3, None, None).is_empty());
     }
 }

@@ -19,6 +19,7 @@ pub mod init;
 mod journal;
 mod kill;
 mod kill_remaining;
+mod main_waits;
 
 mod exec_results;
 pub mod notify;

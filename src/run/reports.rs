@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::kill;
+use super::main_waits;
 use super::service_slots::ServiceSlots;
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, GivenUp, Id, Killed, Phase, Report, SpawnError};
-use crate::supervise::{StatusReason, StopReason, Supervisor};
+use crate::supervise::{StatusReason, StopReason, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
 /// What is being run, as far as it matters for what is worth a line.
@@ -30,6 +31,8 @@ pub struct ReportContext<'a> {
     pub processes: &'a str,
     /// Whether somebody has asked for a quick end: nothing that is killed has had its time.
     pub hurried: bool,
+    /// What the engine's clock says.
+    pub now: Time,
 }
 
 /// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
@@ -43,6 +46,13 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Waiting { id, on } => {
             let names: Vec<_> = on.iter().map(|id| name(*id)).collect();
             tracing::debug!("{}: waits for {}", name(*id), names.join(", "));
+        }
+        Report::MainWaits { since, on, .. } => {
+            let (since, on) = (duration_words(*since), (on, main_waits::blockers(on, supervisor, context.now)));
+            match main_waits::is_any_failing(on.0, supervisor) {
+                true => tracing::warn!("main: not started yet, waiting for {since} for {}", on.1),
+                false => tracing::info!("main: not started yet, waiting for {since} for {}", on.1),
+            }
         }
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
         Report::Up { id, .. } if alone => tracing::debug!("{}: up", name(*id)),

@@ -7,7 +7,8 @@
 //! 3. The main command's code, if it ran: 128+n for a signal, 127 or 126 where it could not be executed, 137 where KILL
 //!    could not end it. One of its `success_codes` is 0, 128+n too, as with tini's `-e`; a 0 that is none of them is 1,
 //!    and so is every end of one that was stopped because it was not ready in time or hung.
-//! 4. After a requested stop: 0.
+//! 4. After a requested stop: 0; but where the main command never ran because a service that it waited for kept failing,
+//!    that one's code: nothing of what the container is for was done, and a 0 would say that it was.
 //! 5. When nothing was left: the last failure's code, or 0 if nothing failed.
 //!
 //! A failed service has its last end's code; where that is 0 although it failed (it exited with 0 too often) it has 1, and
@@ -76,7 +77,10 @@ impl Supervisor {
             StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
             StopReason::Unhealthy(_) => FAILURE,
             StopReason::Main(exit) => main.unwrap_or_else(|| code(*exit)),
-            StopReason::Signal(_) | StopReason::Asked => main.unwrap_or(0),
+            StopReason::Signal(_) | StopReason::Asked => main.unwrap_or_else(|| {
+                let failing = self.main_blocked().and_then(|blocked| blocked.failing.as_ref());
+                failing.map_or(0, |(_, how)| how.code())
+            }),
             StopReason::NothingLeft => failure.unwrap_or(0),
         })
     }

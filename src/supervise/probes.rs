@@ -174,7 +174,8 @@ impl Supervisor {
             },
             State::Up { .. } => self.look(id, ProbeKind::Health),
             State::Stopping { .. } => self.end_input_timed_out(id),
-            State::Down | State::Waiting { .. } | State::Spawning => {}
+            State::Waiting { .. } => self.report_main_wait(id),
+            State::Down | State::Spawning => {}
             State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
             State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => {}
             State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
@@ -216,6 +217,6 @@ impl Supervisor {
 
 /// Returns how long nothing is said of what began then and was last said then: as long as it had lasted, so that the pauses
 /// double.
-fn said_again_after(began: Time, said: Time) -> Duration {
+pub(super) fn said_again_after(began: Time, said: Time) -> Duration {
     said.since(began).clamp(AWAIT_SAID, AWAIT_SAID_MOST)
 }

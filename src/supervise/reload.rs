@@ -104,6 +104,7 @@ impl Supervisor {
                 if for_its_sake && !self.services[id].gone {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();
+                    self.services[id].failing = None;
                     self.set(id, State::Waiting { said: false });
                     revived.push(id);
                 }
@@ -193,6 +194,7 @@ impl Supervisor {
         let Some(spec) = service.next.take() else { return false };
         service.spec = *spec;
         service.history = RestartHistory::default();
+        service.failing = None;
         service.watchdog = service.spec.watchdog;
         // As if it were new: whether it begins to wait is said when all edges are there.
         (service.starts, service.restarts, service.again) = (0, 0, false);

@@ -18,6 +18,15 @@ pub enum Report {
         /// For whom.
         on: Vec<Id>,
     },
+    /// The main command still waits for services; said again after longer and longer pauses.
+    MainWaits {
+        /// The main command.
+        id: Id,
+        /// For how long.
+        since: Duration,
+        /// For whom.
+        on: Vec<Id>,
+    },
     /// Its process was started.
     Starting {
         /// The service.
@@ -238,6 +247,26 @@ pub enum GivenUp {
     Unhealthy(String),
     /// It did not say for that long that it is alive; `None`: it said that it is not well.
     Silent(Option<Duration>),
+}
+
+/// How a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastFailure {
+    /// It was ended for this.
+    GivenUp(GivenUp),
+    /// It ended so.
+    Ended(Exit),
+    /// There was none.
+    CannotStart(SpawnError),
+}
+
+/// What the main command waited for when the container began to stop, although it had never run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MainBlocked {
+    /// The services that had not settled.
+    pub on: Vec<Id>,
+    /// The first of them that kept failing, and how.
+    pub failing: Option<(Id, LastFailure)>,
 }
 
 /// Why a service is as it is, where that is more than how it last ended.

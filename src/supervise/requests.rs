@@ -30,6 +30,7 @@ impl Supervisor {
             service.again = false;
             if idle {
                 service.history = Default::default();
+                service.failing = None;
                 self.set(id, State::Waiting { said: false });
             }
             if news {

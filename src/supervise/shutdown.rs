@@ -68,6 +68,7 @@ impl Supervisor {
             ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
         self.report(Report::Stopping { because: because.clone() });
+        self.main_blocked = self.blocked_main();
         let order = self.graph.sorted();
         let later = self
             .graph

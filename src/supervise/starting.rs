@@ -41,6 +41,7 @@ impl Supervisor {
                 let on = self.missing(id);
                 self.services[id].state = State::Waiting { said: true };
                 self.report(Report::Waiting { id, on });
+                self.watch_main_wait(id);
             }
             State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff => {}
             State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
@@ -108,6 +109,7 @@ impl Supervisor {
     /// Starts it again, after its pause, or not.
     pub(super) fn restart_or_fail(&mut self, id: Id, outcome: Outcome) {
         let failed = !matches!(outcome, Outcome::Success(_));
+        self.note_failing(id, &outcome, failed);
         if failed && !self.services[id].spec.essential && self.services[id].spec.scheduled {
             return self.set(id, State::Backoff);
         }
@@ -123,6 +125,7 @@ impl Supervisor {
         let next = service.history.after(outcome.ended(), &service.spec.restart);
         match next {
             RestartDecision::Restart { pause, failures } => {
+                self.note_failing(id, &outcome, failed || failures > 0);
                 self.services[id].again = true;
                 self.report(Report::Backoff { id, pause, failures });
                 if pause.is_zero() {
@@ -144,6 +147,7 @@ impl Supervisor {
     /// A oneshot is done: for good, or until its next turn.
     pub(super) fn done(&mut self, id: Id, end: End) {
         let again = self.next_run(id, end.started);
+        self.services[id].failing = None;
         match again {
             Some(pause) => {
                 self.set(id, State::Resting { ran: true });
@@ -201,7 +205,7 @@ impl Supervisor {
     }
 
     /// Returns what keeps it waiting.
-    fn missing(&self, id: Id) -> Vec<Id> {
+    pub(super) fn missing(&self, id: Id) -> Vec<Id> {
         let phase = |on: &Id| self.services[*on].state.phase();
         let unmet = self.graph.requires(id).iter().filter(|on| !phase(on).met());
         unmet.chain(self.graph.after(id).iter().filter(|on| !phase(on).settled())).copied().collect()

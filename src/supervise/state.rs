@@ -7,6 +7,7 @@ use super::Exit;
 use super::FailureReason;
 use super::GivenUp;
 use super::Id;
+use super::LastFailure;
 use super::Pid;
 use super::Role;
 use super::Time;
@@ -32,6 +33,8 @@ pub(super) struct Service {
     pub(super) again: bool,
     /// Why its last run was stopped without a request.
     pub(super) given_up: Option<GivenUp>,
+    /// How its last run failed, until one comes up: it is tried again.
+    pub(super) failing: Option<LastFailure>,
     /// How its command last ended.
     pub(super) last_exit: Option<Exit>,
     /// How long it ran then.
@@ -69,6 +72,7 @@ impl Service {
             restarts: 0,
             again: false,
             given_up: None,
+            failing: None,
             last_exit: None,
             last_ran: None,
             code: None,

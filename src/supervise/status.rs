@@ -54,7 +54,9 @@ impl Supervisor {
             StopReason::Main(_) => self.main,
             StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
             StopReason::NothingLeft => self.exit_code_inputs.failed,
-            StopReason::Signal(_) | StopReason::Asked => None,
+            StopReason::Signal(_) | StopReason::Asked => {
+                self.main_blocked().and_then(|blocked| Some(blocked.failing.as_ref()?.0))
+            }
         }
     }
 

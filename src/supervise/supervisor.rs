@@ -8,6 +8,7 @@ use super::Action;
 use super::Event;
 use super::FailureReason;
 use super::Id;
+use super::MainBlocked;
 use super::Report;
 use super::Request;
 use super::StopReason;
@@ -58,6 +59,8 @@ pub struct Supervisor {
     pub(super) timers: Timers,
     pub(super) out: Vec<Action>,
     pub(super) exit_code_inputs: ExitCodeInputs,
+    /// What the main command waited for when the container began to stop; `None`: it has run, or there is none.
+    pub(super) main_blocked: Option<MainBlocked>,
     /// How many are alive, in the sense of `Phase::alive`.
     pub(super) alive: usize,
     /// How many are active, in the sense of `Phase::active`.
@@ -89,6 +92,7 @@ impl Supervisor {
             now: Time::default(),
             out: Vec::new(),
             exit_code_inputs: ExitCodeInputs::default(),
+            main_blocked: None,
             alive: 0,
             active: 0,
             work: VecDeque::new(),

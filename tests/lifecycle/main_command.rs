@@ -198,3 +198,52 @@ fn one_that_hangs_leaves_a_core_file_and_ends_the_container_with_1() {
     scenario.dies("main", Signal::ABRT);
     assert_eq!(scenario.exit(), Some(1));
 }
+
+#[test]
+fn what_it_waits_for_is_said_after_longer_and_longer_pauses() {
+    let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web"), main_command()]);
+    scenario.executed("web");
+    let db = scenario.id("db");
+    let mut said = Vec::new();
+    for _ in 0..395 {
+        scenario.wait(0.1);
+        said.extend(scenario.reports().into_iter().filter_map(|report| match report {
+            Report::MainWaits { since, on, .. } => Some((since.as_secs(), on)),
+            _ => None,
+        }));
+    }
+    assert_eq!(said, [5, 10, 20].map(|after| (after, vec![db])));
+    scenario.ready("db");
+    assert_eq!((scenario.state("main"), scenario.deadline()), ("starting", None));
+}
+
+#[test]
+fn one_that_never_ran_because_a_service_kept_failing_ends_with_that_ones_code() {
+    let drafts = [longrun("slow").says_ready(None), longrun("db"), main_command()];
+    let stopped = |end: &dyn Fn(&mut Scenario)| {
+        let mut scenario = Scenario::begun(&drafts);
+        scenario.executed("db");
+        end(&mut scenario);
+        scenario.stop_signal(Signal::TERM);
+        for name in ["slow", "db"] {
+            if scenario.status(name).pid.is_some() {
+                scenario.dies(name, Signal::TERM);
+            }
+        }
+        scenario.exit()
+    };
+    assert_eq!(stopped(&|scenario| scenario.exits("db", 7)), Some(7));
+    // Also while it is tried again, and where its code says that all was well.
+    let again = |scenario: &mut Scenario| {
+        scenario.exits("db", 0);
+        scenario.wait(1.0);
+    };
+    assert_eq!(stopped(&again), Some(1));
+    // Once it has come up nothing fails any more; nor does what nobody has asked yet.
+    let up = |scenario: &mut Scenario| {
+        again(scenario);
+        scenario.executed("db");
+    };
+    assert_eq!(stopped(&up), Some(0));
+    assert_eq!(stopped(&|_| {}), Some(0));
+}

@@ -5,7 +5,9 @@ use std::time::Duration;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Exit, FailureReason, Id, Pid, Report, Role, StopReason, Target};
 
-use super::constants::{END_OF_INPUT_TIMEOUT, REAP_GRACE, is_for_pid_one, is_stopping};
+use super::constants::{
+    END_OF_INPUT_TIMEOUT, MAIN_WAIT_SAID, MAIN_WAIT_SAID_MOST, REAP_GRACE, is_for_pid_one, is_stopping,
+};
 use super::{Oracle, ProcessModel, Property, Reason, ServiceModel, ServiceState};
 
 impl Oracle {
@@ -352,6 +354,16 @@ impl Oracle {
             Report::LeftRunning { id, pid } => {
                 let left = self.due.left_running.get(id) == Some(pid);
                 self.demand(left, Property::WhatAOneshotLeavesGoesOn, || format!("{id:?} left nothing that goes on"));
+            }
+            Report::MainWaits { id, since, on } => {
+                let waits = self.main() == Some(*id) && matches!(self.services[id.0].state, ServiceState::Pending(_));
+                let (began, due) = self.main_waits.unwrap_or_default();
+                let fits = waits && due == now && *since == now.since(began) && !on.is_empty() && self.stop.is_none();
+                self.demand(fits, Property::AMainCommandThatWaitsSaysSo, || {
+                    format!("for {since:?} on {on:?}, due {due:?}, now {now:?}")
+                });
+                let pause = (*since).clamp(MAIN_WAIT_SAID, MAIN_WAIT_SAID_MOST);
+                self.main_waits = Some((began, now.plus(pause)));
             }
             Report::Waiting { id, on } => {
                 let empty = on.iter().all(|on| self.is_satisfied(*on));

@@ -79,6 +79,8 @@ impl Oracle {
         self.demand(deadline == expected, Property::TheDeadlineIsTheNextMomentThatMatters, || {
             format!("{deadline:?} instead of {expected:?}")
         });
+        let silent = self.main_wait_said_at().filter(|at| *at <= now);
+        self.demand(silent.is_none(), Property::AMainCommandThatWaitsSaysSo, || format!("due {silent:?}, now {now:?}"));
         self.check_places(engine.places());
         for id in self.ids() {
             self.check(id);
@@ -126,7 +128,16 @@ impl Oracle {
         };
         let whole = self.stop.as_ref().map(|stop| stop.over_at.map_or(stop.total, |at| at.plus(REAP_GRACE)));
         let questions = self.ids().filter_map(|id| self.next_probe(id));
-        self.ids().filter_map(of_service).chain(questions).chain(whole).min()
+        let said = self.main_wait_said_at();
+        self.ids().filter_map(of_service).chain(questions).chain(whole).chain(said).min()
+    }
+
+    /// Returns when it is said that the main command waits, and what for.
+    fn main_wait_said_at(&self) -> Option<Time> {
+        let waits = |id: &Id| {
+            matches!(self.services[id.0].state, ServiceState::Pending(_)) && self.begun && self.stop.is_none()
+        };
+        self.main().filter(waits).and(self.main_waits).map(|(_, at)| at)
     }
 
     /// Checks that nothing that can happen to a service at this moment is missing.

@@ -17,6 +17,11 @@ pub const END_OF_INPUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two probes of something outside the container (DESIGN §4, `wait_for`).
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the main command waits before it is said what for; then twice as long each time (README, exit codes).
+pub const MAIN_WAIT_SAID: Duration = Duration::from_secs(5);
+/// … and at least this often.
+pub const MAIN_WAIT_SAID_MOST: Duration = Duration::from_secs(300);
+
 /// Between the first two readiness probes of a service (DESIGN §4, `ready`).
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stepdown::config::service::{Kind, RestartPolicy};
 use stepdown::supervise::{Event, Exit, Id, Pid, Readiness, Request, Role, Start, Time};
 
-use super::constants::{MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
+use super::constants::{MAIN_WAIT_SAID, MIN_PAUSE, REAP_GRACE, STABLE_AFTER};
 use super::stop::code_of;
 use super::{NEVER, Oracle, ProbeModel, ProcessModel, Reason, RunEnd, ServiceModel, ServiceState};
 
@@ -110,6 +110,7 @@ impl Oracle {
                 (Start::Down, true) | (Start::Wanted, _) => ServiceState::Pending(self.now),
             };
         }
+        self.main_waits = self.main().map(|_| (self.now, self.now.plus(MAIN_WAIT_SAID)));
         for id in self
             .ids()
             .filter(|id| matches!(self.services[id.0].spec.start, Start::Skipped | Start::Failed))
@@ -201,6 +202,9 @@ impl Oracle {
                 proc.up_at = Some(now);
                 proc.silent_at = watchdog.map(|within| now.plus(within));
             }
+        }
+        if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
+            self.services[id.0].failing = None;
         }
         if before.is_none() && self.proc(id).is_some_and(|proc| proc.up_at.is_some()) {
             let due = self.services[id.0].spec.health.filter(|_| judged).map(|rule| now.plus(rule.interval));
@@ -320,15 +324,23 @@ impl Oracle {
             return self.fail_if_lost(id);
         }
         let done = end.is_some_and(|end| end.well) && spec.kind == Kind::Oneshot;
+        let code = match self.services[id.0].end {
+            Some(end) if end.stop_sent => 1,
+            Some(end) => code_of(end.exit).max(1),
+            None => self.services[id.0].code.unwrap_or(1),
+        };
         if self.services[id.0].next.is_some() && !done {
             self.services[id.0].state = ServiceState::Pending(now);
             return;
         }
-        let ServiceModel { spec, end, failures, pauses, .. } = &mut self.services[id.0];
+        let end = self.services[id.0].end;
         if finish == Some(Exit::Code(125)) {
             return self.failed_for_good(id, ServiceState::Failed);
         }
         let (well, stable) = end.map_or((false, false), |end| (end.well, end.stable));
+        let comes_again = done || (stable && well);
+        self.services[id.0].failing = (!comes_again).then_some(code);
+        let ServiceModel { spec, failures, pauses, .. } = &mut self.services[id.0];
         let periodic = spec.kind == Kind::Oneshot && spec.every.is_some();
         if spec.scheduled && well {
             self.services[id.0].state = ServiceState::Resting(NEVER);

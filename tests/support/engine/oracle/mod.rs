@@ -56,6 +56,7 @@ pub enum Property {
     ALateReadinessIsAFailure,
     ForwardedSignalsReachOnlyALivingMain,
     EveryLiveProcessAtTheEndIsNamed,
+    AMainCommandThatWaitsSaysSo,
     StatusTellsTheTruth,
     ProbesRunOneAtATimeAndWhenDue,
     NoProbeIsLeftOpenWhenNobodyNeedsIt,
@@ -153,6 +154,8 @@ pub struct ServiceModel {
     pub next: Option<Spec>,
     /// A reload has left it out.
     pub removed: bool,
+    /// The code of its last failure, until it comes up.
+    pub failing: Option<u8>,
     /// It failed only because that one did.
     pub lost_for: Option<Id>,
 }
@@ -174,6 +177,7 @@ impl ServiceModel {
             was_started: false,
             next: None,
             removed: false,
+            failing: None,
             lost_for: None,
             spec,
         }
@@ -244,6 +248,10 @@ pub struct Oracle {
     /// How it ended, where it was executed.
     pub main_exit: Option<Exit>,
     pub last_failure: Option<u8>,
+    /// Since when the main command waits, and when that is said.
+    pub main_waits: Option<(Time, Time)>,
+    /// What its code is if it never runs: that of a service which kept failing.
+    pub blocked_code: Option<u8>,
     pub exit: Option<u8>,
     pub violations: Vec<(Property, String)>,
     /// Everything that each service depends on, through however many others.
@@ -311,6 +319,8 @@ impl Oracle {
             main_code: None,
             main_exit: None,
             last_failure: None,
+            main_waits: None,
+            blocked_code: None,
             exit: None,
             violations: Vec::new(),
             below: BTreeMap::new(),

@@ -103,6 +103,7 @@ impl Oracle {
                 if matches!(service.state, ServiceState::Failed) && service.lost_for == Some(lost) && !service.removed {
                     (service.state, service.wanted, service.lost_for) = (ServiceState::Pending(now), true, None);
                     (service.failures, service.pauses, service.last_pause) = (0, 0, Duration::ZERO);
+                    service.failing = None;
                     revived.push(id);
                 }
             }

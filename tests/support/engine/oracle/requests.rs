@@ -21,7 +21,7 @@ impl Oracle {
             let news = idle || !service.wanted;
             (service.wanted, service.stopped_by_request) = (true, false);
             if idle {
-                (service.failures, service.pauses) = (0, 0);
+                (service.failures, service.pauses, service.failing) = (0, 0, None);
                 service.state = ServiceState::Pending(now);
             }
             if news {

@@ -22,6 +22,10 @@ impl Oracle {
         if self.stop.is_some() {
             return;
         }
+        self.blocked_code = self.main().filter(|id| !self.services[id.0].was_started).and_then(|_| {
+            let failing = |id: Id| self.services[id.0].failing.filter(|_| !self.settled(id));
+            self.ids().filter(|id| self.main != Some(*id)).find_map(failing)
+        });
         let layers: BTreeMap<Id, u32> = self.ids().map(|id| (id, self.later_layers(id))).collect();
         let most = self.ids().map(|id| layers[&id] + 1).max().unwrap_or(1);
         let total = self.now.plus(self.stop_timeout);
@@ -161,7 +165,7 @@ impl Oracle {
         let main = main.or(self.main_code);
         match stop.reason {
             Reason::Main => main.expect("the main command has ended"),
-            Reason::Signal(_) | Reason::Asked => main.unwrap_or(0),
+            Reason::Signal(_) | Reason::Asked => main.or(self.blocked_code).unwrap_or(0),
             Reason::Essential(id) => self.services[id.0].code.expect("an essential service that ended has a code"),
             Reason::Unhealthy(_) => 1,
             Reason::NothingLeft => self.last_failure.unwrap_or(0),

@@ -1,0 +1,87 @@
+//! What the main command waits for, in words: while it does, and in the last lines where it never ran.
+
+use super::reports;
+use crate::config::units::duration_words;
+use crate::supervise::{Exit, GivenUp, Id, LastFailure, MainBlocked, Phase, Supervisor, Time};
+use crate::sys::process::spawn_words;
+
+/// More are not named.
+const MOST_NAMED: usize = 5;
+
+/// Returns whether any of these fails, so that the wait may have no end.
+pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
+    on.iter().any(|id| supervisor.failing(*id).is_some())
+}
+
+/// Returns what it waits for, each with its state: `db (failing: exit code 1, next try in 8s)`.
+pub fn blockers(on: &[Id], supervisor: &Supervisor, now: Time) -> String {
+    // Those that only wait for others of them say nothing new.
+    let waits = |id: &Id| supervisor.phase(*id) == Some(Phase::Waiting) && supervisor.failing(*id).is_none();
+    let all: Vec<Id> = match on.iter().all(waits) {
+        true => on.to_vec(),
+        false => on.iter().copied().filter(|id| !waits(id)).collect(),
+    };
+    let said = |id: &Id| format!("{} ({})", supervisor.name(*id), state(*id, supervisor, now));
+    listed(all.iter().map(said).collect())
+}
+
+fn listed(mut names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(MOST_NAMED);
+    names.truncate(MOST_NAMED);
+    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
+}
+
+fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
+    if let Some(failure) = supervisor.failing(id) {
+        let next = match supervisor.pause_left(id, now) {
+            Some(pause) => format!("next try in {}", duration_words(pause)),
+            None => "being tried again".to_owned(),
+        };
+        return format!("failing: {}, {next}", failed_with(id, failure, supervisor));
+    }
+    let lasts = duration_words(supervisor.since(id).map(|since| now.since(since)).unwrap_or_default());
+    match supervisor.phase(id) {
+        Some(Phase::Spawning | Phase::Starting) if supervisor.is_oneshot(id) => format!("running for {lasts}"),
+        Some(Phase::Spawning | Phase::Starting) => format!("not ready for {lasts}"),
+        Some(Phase::Awaiting) => format!("waiting for what its `wait_for` names, for {lasts}"),
+        Some(phase) => format!("{} for {lasts}", phase.word()),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Returns how a run failed: "exit code 1".
+fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
+    match failure {
+        LastFailure::GivenUp(why) => reports::given_up(id, why, supervisor),
+        LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
+        LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
+        LastFailure::CannotStart(why) => spawn_words::words(why),
+    }
+}
+
+/// Returns the same as what is said of a service: "ended with code 1".
+fn failed_so(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
+    match failure {
+        LastFailure::GivenUp(why @ (GivenUp::NotReady { .. } | GivenUp::Unhealthy(_))) => {
+            format!("was {}", reports::given_up(id, why, supervisor))
+        }
+        LastFailure::GivenUp(why @ GivenUp::Silent(_)) => reports::given_up(id, why, supervisor),
+        LastFailure::Ended(exit) => reports::ended(id, *exit, supervisor),
+        LastFailure::CannotStart(why) => format!("could not be started: {}", spawn_words::words(why)),
+    }
+}
+
+/// Returns why the main command never ran.
+pub fn never_ran(blocked: &MainBlocked, supervisor: &Supervisor) -> String {
+    match (&blocked.failing, blocked.on.is_empty()) {
+        (Some((id, failure)), _) => {
+            let (name, how) = (supervisor.name(*id), failed_so(*id, failure, supervisor));
+            format!("the main command never ran: it waited for {name}, which {how} and was tried again")
+        }
+        (None, false) => {
+            let names = blocked.on.iter().map(|id| supervisor.name(*id).to_string()).collect();
+            format!("the main command never ran: it still waited for {}", listed(names))
+        }
+        (None, true) => "the main command never ran".to_owned(),
+    }
+}

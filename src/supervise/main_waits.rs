@@ -1,0 +1,72 @@
+//! What keeps the main command from its start: said from time to time, and remembered for the exit code where it never ran.
+
+use super::Id;
+use super::LastFailure;
+use super::MainBlocked;
+use super::Report;
+use super::exit_code::{self, FAILURE};
+use super::probes;
+use super::process::Outcome;
+use super::state::State;
+use super::supervisor::Supervisor;
+use super::timers::Slot;
+
+impl Supervisor {
+    /// It begins to wait: what for is said if that lasts.
+    pub(super) fn watch_main_wait(&mut self, id: Id) {
+        if self.is_main(id) {
+            self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::AWAIT_SAID)));
+        }
+    }
+
+    /// Says what the main command waits for, and when it says so again.
+    pub(super) fn report_main_wait(&mut self, id: Id) {
+        let (on, began) = (self.missing(id), self.services[id].since);
+        if on.is_empty() || !self.is_main(id) {
+            return;
+        }
+        self.report(Report::MainWaits { id, since: self.now.since(began), on });
+        self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::said_again_after(began, self.now))));
+    }
+
+    /// Notes how a run failed that is tried again, until one comes up.
+    pub(super) fn note_failing(&mut self, id: Id, outcome: &Outcome, is_failure: bool) {
+        let given_up = self.services[id].given_up.clone();
+        self.services[id].failing = is_failure.then(|| match (outcome, given_up) {
+            (Outcome::CannotStart(why), _) => LastFailure::CannotStart(why.clone()),
+            (Outcome::Success(_) | Outcome::Failure(_), Some(why)) => LastFailure::GivenUp(why),
+            (Outcome::Success(end) | Outcome::Failure(end), None) => LastFailure::Ended(end.exit),
+        });
+    }
+
+    /// Returns how its last run failed, while it is tried again and has not come up since.
+    pub fn failing(&self, id: Id) -> Option<&LastFailure> {
+        let service = self.services.has(id).then(|| &self.services[id])?;
+        service.failing.as_ref().filter(|_| !service.state.phase().settled())
+    }
+
+    /// Returns what the main command waits for, if it has never run.
+    pub(super) fn blocked_main(&self) -> Option<MainBlocked> {
+        let main = self.main.filter(|main| self.services[*main].starts == 0)?;
+        let waits = matches!(self.services[main].state, State::Waiting { .. } | State::Awaiting { .. });
+        let on = if waits { self.missing(main) } else { Vec::new() };
+        let failing = on.iter().find_map(|id| Some((*id, self.failing(*id)?.clone())));
+        Some(MainBlocked { on, failing })
+    }
+
+    /// Returns what the main command waited for when the container began to stop, if it has never run.
+    pub fn main_blocked(&self) -> Option<&MainBlocked> {
+        self.main_blocked.as_ref()
+    }
+}
+
+impl LastFailure {
+    /// Returns the code that it amounts to: never 0.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::GivenUp(_) => FAILURE,
+            Self::Ended(exit) => exit_code::code(*exit).max(FAILURE),
+            Self::CannotStart(why) => exit_code::spawn_code(why.errno),
+        }
+    }
+}
