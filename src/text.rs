@@ -54,7 +54,7 @@ pub fn json(text: &str) -> String {
 }
 
 /// Returns whether a reader could take it for something else: it is obeyed rather than read ([`is_instruction`]), or it
-/// cannot be seen ([`is_invisible`]).
+/// cannot be seen (`is_invisible`).
 pub fn is_deceptive(letter: char) -> bool {
     is_instruction(letter) || is_invisible(letter)
 }

@@ -93,7 +93,7 @@ pub fn apply(
 }
 
 /// Returns whether this process, which is the app user already, can use a declared path: the part
-/// of [`apply`] that is possible without root.
+/// of [`apply()`] that is possible without root.
 pub fn check(tree: &OwnTree) -> Usability {
     usable::by_this_process(&tree.path)
 }

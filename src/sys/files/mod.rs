@@ -6,7 +6,7 @@
 //! - [`stat`], [`change`], [`listing`]: stat, change and list the file of a handle.
 //! - [`attributes`]: what decides whether an open file can be replaced.
 //! - [`kernel`]: which of the newer system calls can be used; each has a fallback that is as safe.
-//! - [`placed`]: who could have put a file where it is.
+//! - [`placed_by`]: who could have put a file where it is.
 //! - [`pseudo`]: kernel file systems (procfs, sysfs …).
 //! - [`descriptors`]: how many are open.
 //! - [`remove`]: removes a small tree of our own.

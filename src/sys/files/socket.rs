@@ -26,10 +26,10 @@ pub fn bind_new(directory: BorrowedFd<'_>, name: &CStr, kind: SockType, flags: S
     Ok(socket)
 }
 
-/// As [`bound`], for an existing socket.
+/// As [`bind_new`], for an existing socket.
 ///
 /// # Errors
-/// As [`bound`].
+/// As [`bind_new`].
 pub fn bind_at(socket: &OwnedFd, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let _mode = Umask::without_execute();
     if let Ok(path) = by_proc(directory)

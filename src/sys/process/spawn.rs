@@ -107,7 +107,7 @@ pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
 /// open because of a helper.
 ///
 /// # Errors
-/// As [`forked`].
+/// As [`fork_child`].
 pub fn fork_helper(own: OwnedFd, job: impl FnOnce(OwnedFd)) -> Result<Pid, SpawnError> {
     fork_child(move || {
         let lived = catch_unwind(AssertUnwindSafe(|| {
