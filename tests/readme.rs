@@ -68,7 +68,7 @@ fn default(text: &str) -> String {
 
 fn boot() -> String {
     let mut out = String::from("\n");
-    for (at, (name, sentence)) in (1..).zip(plan::story()) {
+    for (at, (name, sentence)) in (1..).zip(plan::boot_parts()) {
         writeln!(out, "{at}. **{name}**: {sentence}").unwrap();
     }
     out + "\n"

@@ -14,7 +14,7 @@ use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;
 use crate::error::Refused;
-use crate::plan::{BootPlan, Decision, MakeDirectory, Planned, Step, Write};
+use crate::plan::{AccountWrite, BootPlan, Decision, MakeDirectory, Planned, Step};
 use crate::sys::descriptors;
 use crate::sys::privilege::Power;
 use crate::sys::signals::Signals;
@@ -77,7 +77,7 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, power: &Power, signals
 }
 
 fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
-    plan.steps.iter().filter(|planned| planned.verdict == Decision::Do)
+    plan.steps.iter().filter(|planned| planned.decision == Decision::Do)
 }
 
 fn carry_out(
@@ -116,8 +116,8 @@ fn carry_out_other(step: &Step, power: &Power, placement: &Placement) -> Result<
             .map_err(|errno| Refused::new("cannot become a child subreaper", errno)),
         (Step::WriteAccounts { file, contents, changes, how }, _) => {
             let written = match how {
-                Write::Replace => account_files::replace(*file, contents),
-                Write::Append => append_account::append_to(*file, contents),
+                AccountWrite::Replace => account_files::replace(*file, contents),
+                AccountWrite::Append => append_account::append_to(*file, contents),
             };
             match written {
                 Ok(()) => tracing::debug!("{}: {}", file.path(), changes.join("; ")),

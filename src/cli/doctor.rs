@@ -13,7 +13,7 @@ use crate::inspect::doctor;
 use crate::inspect::facts;
 use crate::inspect::source::ConfigPaths;
 use crate::plan::checks::{self, Area, Check, Examination, Trouble};
-use crate::plan::show::{self, Paint};
+use crate::plan::show::{self, ColorMode};
 use crate::sys::host;
 
 /// Queries PID 1 for the findings of its boot, or plans a boot; observes the machine; prints what is wrong.
@@ -36,7 +36,7 @@ pub(super) fn run(args: DoctorArgs) -> u8 {
         true => output::json(&diagnosis),
         false => {
             let colours = output::is_colourful() && std::io::stdout().is_terminal();
-            show::diagnosis(&diagnosis, if colours { Paint::Coloured } else { Paint::Plain })
+            show::diagnosis(&diagnosis, if colours { ColorMode::Coloured } else { ColorMode::Plain })
         }
     };
     output::out(&text);
@@ -98,7 +98,7 @@ fn without_answer(
     match read(command) {
         Ok(config) => {
             let facts = doctor::facts_of(facts::read(&config), first);
-            let looked = checks::examine(&config, &facts).of_the_past();
+            let looked = checks::examine(&config, &facts).after_boot();
             let checks = looked.checks.into_iter().filter(|check| check.area == Area::Identity).chain([told]).collect();
             Examination { checks, ..looked }
         }

@@ -13,21 +13,21 @@ use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups;
+use super::host_ids;
 use super::identity;
 use super::inherited::RemovedVariables;
-use super::judge::Judge;
-use super::notes::{Noted, Notes};
-use super::outside;
+use super::machine_notices;
+use super::notes::{Blockers, Notes};
 use super::prepare;
 use super::privilege;
-use super::privilege::Case;
-use super::remarks;
+use super::privilege::PrivilegeInputs;
 use super::runs_as::Resolver;
 use super::services;
-use super::services::{Common, When};
+use super::services::{RunStage, ServiceInputs};
 use super::steps;
-use super::steps::{PlanInputs, accounts::Files};
+use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, Names, RunsAs, SwitchAbility};
+use super::trust_check::TrustCheck;
 use crate::config::container::{LogFormat, Without};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
@@ -61,10 +61,10 @@ pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
 }
 
 /// Returns the plan and everything that stands in its way.
-pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
+pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let mut notes = Notes::default();
     let app = &config.container.app;
-    let (standing, identity, files) = stand(config, facts, &mut notes);
+    let (switch_ability, identity, files) = resolve_identity(config, facts, &mut notes);
     let mut names = match &files {
         Some(files) => files.names(facts),
         None => Names {
@@ -75,22 +75,22 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     };
     names.app = Some((app.user.clone(), app.group.clone()));
 
-    let resolver = Resolver { facts, identity: &identity, names: &names, standing };
+    let resolver = Resolver { facts, identity: &identity, names: &names, switch_ability };
     let main = config.main_service();
     // The main command is the last one.
     let runs = config.services.iter().chain(&main).map(|service| resolver.service(service, &mut notes));
     let runs: Vec<RunsAs> = runs.collect();
     let declared_root = |(service, runs): (&Service, &RunsAs)| service.user != RunAs::App && runs.uid == Uid::ROOT;
     let is_root: Vec<bool> = config.services.iter().zip(&runs).map(declared_root).collect();
-    let stage = match standing {
+    let stage = match switch_ability {
         SwitchAbility::Root => prepare::stage(&config.services, &is_root),
-        SwitchAbility::Powerless | SwitchAbility::User => prepare::Stage::default(),
+        SwitchAbility::Powerless | SwitchAbility::User => prepare::PrepareStage::default(),
     };
-    let case = Case {
+    let case = PrivilegeInputs {
         config,
         facts,
         identity: &identity,
-        standing,
+        switch_ability,
         names: &names,
         main: main.as_ref(),
         runs: &runs,
@@ -101,22 +101,22 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
     let ground = PlanInputs { config, facts, identity: &identity, resolver: &resolver };
     let steps = steps::plan(&ground, files.as_ref(), &mut notes);
 
-    let judge = Judge { config, facts, identity: &identity, standing, runs: &runs };
-    judge.check(&mut notes);
-    let common = Common { facts, identity: &identity, standing, privilege: &privilege, judge: &judge };
+    let trust = TrustCheck { config, facts, identity: &identity, switch_ability, runs: &runs };
+    trust.check(&mut notes);
+    let common = ServiceInputs { facts, identity: &identity, switch_ability, privilege: &privilege, trust: &trust };
     let mut plans = Vec::with_capacity(config.services.len());
     let mut taken = RemovedVariables::default();
     for (at, (service, runs)) in config.services.iter().zip(runs.iter().cloned()).enumerate() {
-        let when = if stage.has(at) { When::Prepare } else { When::Serve };
+        let when = if stage.has(at) { RunStage::Prepare } else { RunStage::Serve };
         plans.push(services::plan(&common, service, runs, when, (&mut notes, &mut taken)));
     }
     let main = main.zip(runs.get(config.services.len()));
     let main = main.map(|(service, runs)| services::main(&common, &service, runs.clone(), (&mut notes, &mut taken)));
-    taken.tell(&mut notes);
-    remarks(config, facts, &mut notes);
+    taken.add_notices(&mut notes);
+    add_machine_notices(config, facts, &mut notes);
 
     let prepare = stage.members.iter().filter_map(|at| config.services.get(*at)).map(|it| it.name.clone()).collect();
-    let mode = mode(standing, facts, &identity, privilege.drop, &steps);
+    let mode = mode(switch_ability, facts, &identity, privilege.drop, &steps);
     let log = match config.container.log {
         LogFormat::Auto if config.services.len() + usize::from(main.is_some()) == 1 => LogFormat::Inherit,
         LogFormat::Auto => LogFormat::Tagged,
@@ -124,14 +124,18 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Noted) {
         LogFormat::Tagged => LogFormat::Tagged,
         LogFormat::Json => LogFormat::Json,
     };
-    let outside = outside::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
+    let on_host = host_ids::words((identity.uid, &facts.uid_map), (identity.gid, &facts.gid_map));
     let (notices, noted) = notes.finish();
-    let plan = BootPlan { mode, identity, outside, steps, prepare, privilege, services: plans, main, log, notices };
+    let plan = BootPlan { mode, identity, on_host, steps, prepare, privilege, services: plans, main, log, notices };
     (plan, noted)
 }
 
 /// Finds out what we can become, whom we become, and what the account files shall say about it.
-fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, Identity, Option<Files>) {
+fn resolve_identity(
+    config: &Config,
+    facts: &Facts,
+    notes: &mut Notes,
+) -> (SwitchAbility, Identity, Option<AccountFiles>) {
     let app = &config.container.app;
     identity::check_fields(app, notes);
     if facts.uid != Uid::ROOT {
@@ -140,15 +144,15 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
             let help = "start the container as root: without `user:` and `--user`; or remove `without_root`";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
         }
-        let identity = identity::as_is(&config.container, facts, notes);
+        let identity = identity::without_switch(&config.container, facts, notes);
         let known = accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), facts.uid).is_some();
-        let files = (!known).then(|| Files::for_unknown(app, &identity, facts));
+        let files = (!known).then(|| AccountFiles::for_unknown(app, &identity, facts));
         return (SwitchAbility::User, identity, files);
     }
     let target = identity::of_root(config, facts, notes);
-    match hindrance(&target.identity, facts) {
+    match switch_trouble(&target.identity, facts) {
         None => {
-            let files = Files::for_root(app, &target, facts, notes);
+            let files = AccountFiles::for_root(app, &target, facts, notes);
             (SwitchAbility::Root, target.identity, Some(files))
         }
         Some(trouble) => {
@@ -165,14 +169,14 @@ fn stand(config: &Config, facts: &Facts, notes: &mut Notes) -> (SwitchAbility, I
                 }
                 Without::Run => notes.degraded(Area::StepDown, format!("step down to {who}"), trouble),
             }
-            (SwitchAbility::Powerless, identity::as_is(&config.container, facts, notes), None)
+            (SwitchAbility::Powerless, identity::without_switch(&config.container, facts, notes), None)
         }
     }
 }
 
 /// Why this root cannot become that user, what follows where that is accepted, and what to paste. The app user being root
 /// itself needs no more than we are.
-fn hindrance(target: &Identity, facts: &Facts) -> Option<Trouble> {
+fn switch_trouble(target: &Identity, facts: &Facts) -> Option<Trouble> {
     let accepted = "everything keeps running as a powerless root";
     let mut needs = CapSet::EMPTY;
     if target.uid != Uid::ROOT {
@@ -191,17 +195,17 @@ fn hindrance(target: &Identity, facts: &Facts) -> Option<Trouble> {
     })
 }
 
-fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
+fn add_machine_notices(config: &Config, facts: &Facts, notes: &mut Notes) {
     config.notices.iter().for_each(|notice| notes.notice(notice.clone()));
-    remarks::on_masks(config, notes);
+    machine_notices::of_umasks(config, notes);
     if !facts.pid_one {
         notes.checked_elsewhere(NOT_PID_ONE);
     }
     if !config.container.pid1_filter {
         notes.checked_elsewhere(format!("PID 1: {NO_FILTER}"));
     }
-    remarks::on_the_machine(facts, notes);
-    remarks::on_scripts(config, facts, notes);
+    machine_notices::of_machine(facts, notes);
+    machine_notices::of_shell_names(config, facts, notes);
     if let Some(zone) = &facts.unknown_zone {
         let cause = format!("TZ={} is not a time zone of this image", shown_value(zone));
         let trouble = Trouble::new(cause, "times are UTC", "install tzdata in the image, or correct TZ");
@@ -209,22 +213,22 @@ fn remarks(config: &Config, facts: &Facts, notes: &mut Notes) {
     }
 }
 
-fn mode(standing: SwitchAbility, facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> Mode {
+fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> Mode {
     let known = || accounts::passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), identity.uid).is_some();
-    let skips = steps.iter().any(|it| matches!(it.verdict, Decision::Skip(_)));
-    match (standing, drop) {
+    let skips = steps.iter().any(|it| matches!(it.decision, Decision::Skip(_)));
+    match (switch_ability, drop) {
         (SwitchAbility::User, _) if known() => Mode::User,
         (SwitchAbility::User, _) => Mode::UserUnknown,
         (SwitchAbility::Powerless, _) => Mode::RootLimited,
-        (SwitchAbility::Root, _) if skips || lacks(facts, identity, drop, steps) => Mode::RootLimited,
+        (SwitchAbility::Root, _) if skips || lacks_capabilities(facts, identity, drop, steps) => Mode::RootLimited,
         (SwitchAbility::Root, _) => Mode::Root,
     }
 }
 
 /// Whether capabilities are missing that what will be done may need for single files, or PID 1 for its services.
-fn lacks(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> bool {
+fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> bool {
     let mut needs = CapSet::EMPTY;
-    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.verdict == Decision::Do) {
+    if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.decision == Decision::Do) {
         needs = needs.with(Capability::CHOWN).with(Capability::FOWNER).with(Capability::DAC_OVERRIDE);
     }
     if drop == DropLevel::StayRoot && identity.uid != Uid::ROOT {

@@ -19,7 +19,7 @@ pub struct BootPlan {
     /// Whom everything steps down to.
     pub identity: Identity,
     /// Who that is outside of a user namespace, in words.
-    pub outside: Option<String>,
+    pub on_host: Option<String>,
     /// The steps before *prepare*, each with its verdict.
     pub steps: Vec<Planned>,
     /// Services that run before the drop, by name: root oneshots and the oneshots which they require.
@@ -74,7 +74,7 @@ pub struct Planned {
     /// What.
     pub step: Step,
     /// Whether.
-    pub verdict: Decision,
+    pub decision: Decision,
 }
 
 /// Whether a step is taken.
@@ -83,7 +83,7 @@ pub enum Decision {
     /// It will be done.
     Do,
     /// Nothing is left to do; why in a few words ("already 1000:1000").
-    Fits(String),
+    AlreadyDone(String),
     /// It cannot be done.
     Skip(Trouble),
 }
@@ -102,7 +102,7 @@ pub enum Step {
         /// What differs, in words: "uid of app: 999 → 1000".
         changes: Vec<String>,
         /// How they come into the file.
-        how: Write,
+        how: AccountWrite,
     },
     /// Make our own directory in the first of these that lets us.
     RuntimeDirectory {
@@ -124,7 +124,7 @@ pub enum Step {
 
 /// How an account file is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum AccountWrite {
     /// By a new file in its place: the old or the new one is there at every moment.
     Replace,
     /// By a line at its end, where no file can be made beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).

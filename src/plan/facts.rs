@@ -52,7 +52,7 @@ pub struct Facts {
     /// Whether a line can be appended to `/etc/passwd`, though no file can be made beside it. Not asked as root.
     pub passwd_appendable: bool,
     /// Whether our working directory still has a name.
-    pub cwd_is_there: bool,
+    pub cwd_exists: bool,
     /// Whether `/proc` is mounted.
     pub proc_mounted: bool,
     /// Whether `/dev/null` is the device that it should be.
@@ -70,7 +70,7 @@ pub struct Facts {
     /// [`Service::helpers`]: crate::config::service::Service::helpers
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
     /// The directories in which programs are looked for.
-    pub search: Search,
+    pub search: SearchPath,
     /// What of the container's environment can name code to run ([`super::inherited`]).
     pub variables: Vec<String>,
     /// What is found in each directory of PATH (its place in [`Search`]), for services that may have more rights than the
@@ -93,7 +93,7 @@ pub struct Facts {
     /// Directories that could be HOME, and whether something can be made in them. Empty as root.
     pub homes: BTreeMap<PathBuf, Access>,
     /// The lowest port that anybody may bind (`net.ipv4.ip_unprivileged_port_start`), where it is known.
-    pub free_ports_from: Option<u16>,
+    pub unprivileged_port_start: Option<u16>,
     /// Whose the root directory is: root's, in every image.
     pub root_owner: Uid,
     /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
@@ -264,13 +264,13 @@ pub struct FileOwner {
     pub gid: Gid,
     /// Whether its owner and its group are nobody of this user namespace: ids that are not mapped, which no process in here
     /// can have (user_namespaces(7)).
-    pub outsiders: [bool; 2],
+    pub unmapped: [bool; 2],
     /// Permission bits, with setuid, setgid and sticky; of a link, which has none, 0.
     pub mode: u32,
     /// Whether it is a directory.
     pub directory: bool,
     /// Whether an access control list names more users (acl(5)).
-    pub more_users: bool,
+    pub has_acl: bool,
     /// On a mount that is read-only, as those of a ConfigMap, whose directories are 0777.
     pub read_only: bool,
 }
@@ -280,7 +280,7 @@ pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, Progra
 
 /// Where programs are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Search {
+pub struct SearchPath {
     /// In the container's PATH.
     pub container: Vec<PathEntry>,
     /// Where there is no PATH.

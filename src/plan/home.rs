@@ -16,7 +16,7 @@ use crate::config::values::Uid;
 use crate::text::shown;
 
 /// Where everybody can write, mostly.
-pub const ELSEWHERE: [&str; 2] = ["/tmp", "/dev/shm"];
+pub const FALLBACKS: [&str; 2] = ["/tmp", "/dev/shm"];
 
 const TOP: &str = "/";
 
@@ -45,7 +45,7 @@ pub(super) fn find(
     let is_closed = |home: &Path| facts.homes.get(home).is_some_and(|access| *access != Access::Yes);
     let fix = |_: &str| "mount a volume there that it can write".to_owned();
     let given = given.filter(|home| can_write(home)).map(Path::to_owned);
-    let ask = Ask { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    let ask = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
     given.unwrap_or_else(|| choose(container, identity, accounts, &ask, notes))
 }
 
@@ -70,7 +70,7 @@ pub(super) fn of_root(
         Some(PathFact::Missing(_)) if may_be_made => true,
         Some(_) => is_given(container, identity, home, facts),
         // Nobody has looked: the image's author knows.
-        None => !ELSEWHERE.iter().any(|other| home == Path::new(other)),
+        None => !FALLBACKS.iter().any(|other| home == Path::new(other)),
     };
     let fix = |home: &str| {
         format!(
@@ -78,7 +78,7 @@ pub(super) fn of_root(
         )
     };
     let is_closed = |home: &Path| !can_write(home);
-    let ask = Ask { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
+    let ask = HomeFacts { can_write: &can_write, is_there: &is_there, is_closed: &is_closed, fix: &fix };
     choose(container, identity, of_account(account), &ask, notes)
 }
 
@@ -92,11 +92,11 @@ pub(super) fn of_other(facts: &Facts, home: PathBuf) -> PathBuf {
         Some(PathFact::Found { mode, read_only, .. }) => mode & 0o7 == 0o7 && !read_only,
         Some(PathFact::Missing(_) | PathFact::Unknown(_)) | None => false,
     };
-    ELSEWHERE.iter().find(open).map_or_else(|| PathBuf::from(TOP), PathBuf::from)
+    FALLBACKS.iter().find(open).map_or_else(|| PathBuf::from(TOP), PathBuf::from)
 }
 
 /// What is known of directories, and what helps with them.
-struct Ask<'a> {
+struct HomeFacts<'a> {
     can_write: &'a dyn Fn(&Path) -> bool,
     is_there: &'a dyn Fn(&Path) -> bool,
     /// Known not to be writable: what nobody has looked at is not.
@@ -109,10 +109,10 @@ fn choose(
     container: &Container,
     identity: &Identity,
     accounts: Option<&Path>,
-    ask: &Ask<'_>,
+    ask: &HomeFacts<'_>,
     notes: &mut Notes,
 ) -> PathBuf {
-    let Ask { can_write, is_there, is_closed, fix } = *ask;
+    let HomeFacts { can_write, is_there, is_closed, fix } = *ask;
     let top = Path::new(TOP);
     let who = format!("{}:{}", identity.uid, identity.gid);
     let declared = container.app.home.as_deref();
@@ -132,7 +132,7 @@ fn choose(
         return home.to_owned();
     }
     let own = container.own.iter().map(|own| own.path.as_path());
-    let mut others = own.chain(ELSEWHERE.map(Path::new));
+    let mut others = own.chain(FALLBACKS.map(Path::new));
     let home = others.find(|home| can_write(home)).unwrap_or(top);
     if let Some(lost) = declared.or(accounts).filter(|lost| *lost != top) {
         let (lost, found) = (words::path(lost), words::path(home));

@@ -20,7 +20,7 @@ use crate::error::Place;
 const DEFAULT_ID: u32 = 1000;
 
 /// Whom everything steps down to, and what the account files shall say about it.
-pub(super) struct Target {
+pub(super) struct DropTarget {
     /// The identity itself.
     pub identity: Identity,
     /// Whether the app's group gets a line of its own; not where the account keeps the primary group that it has.
@@ -30,7 +30,7 @@ pub(super) struct Target {
 }
 
 /// Returns whom root steps down to.
-pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Target {
+pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> DropTarget {
     let app = &config.container.app;
     let passwd_file = bytes(facts, AccountFile::Passwd);
     let group_file = bytes(facts, AccountFile::Group);
@@ -55,8 +55,8 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Targ
     let kept = app.asked_gid.is_none() && app.gid.is_none() && default_name && accounts_own == Some(gid);
     let own_group = !(kept && group::by_gid(group_file, gid).is_some());
 
-    check(Id { word: "uid", number: uid.0, at: uid_at, map: &facts.uid_map }, app.allow_root, notes);
-    check(Id { word: "gid", number: gid.0, at: gid_at, map: &facts.gid_map }, app.allow_root, notes);
+    check(RequestedId { word: "uid", number: uid.0, at: uid_at, map: &facts.uid_map }, app.allow_root, notes);
+    check(RequestedId { word: "gid", number: gid.0, at: gid_at, map: &facts.gid_map }, app.allow_root, notes);
     let shell = account.as_ref().map(|account| account.shell.clone()).filter(|path| !path.as_os_str().is_empty());
     let mut identity = Identity {
         name: app.user.to_string(),
@@ -68,7 +68,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Targ
         umask: app.umask.unwrap_or(facts.umask),
     };
     identity.home = home::of_root(config, facts, &identity, account.as_ref(), notes);
-    Target { identity, own_group, is_new: account.is_none() }
+    DropTarget { identity, own_group, is_new: account.is_none() }
 }
 
 /// Checks that the declared home and shell can stand in an account file, in every mode: it is one image.
@@ -83,7 +83,7 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
 
 /// Returns who we are, where that cannot be changed: under `--user`, or as root without SETUID and SETGID. Says once that
 /// PUID and PGID are ignored.
-pub(super) fn as_is(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
+pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
     let app = &container.app;
     let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
     let asked: Vec<_> = [app.asked_uid.as_ref().map(|it| &it.at), app.asked_gid.as_ref().map(|it| &it.at)]
@@ -134,15 +134,15 @@ fn name_for_unknown(app: &App, facts: &Facts) -> String {
     UserName::new(&format!("{}-{}", app.user, facts.uid)).map_or_else(|| facts.uid.to_string(), |name| name.to_string())
 }
 
-struct Id<'a> {
+struct RequestedId<'a> {
     word: &'static str,
     number: u32,
     at: &'a Place,
     map: &'a IdMap,
 }
 
-fn check(id: Id<'_>, allow_root: bool, notes: &mut Notes) {
-    let Id { word, number, at, map } = id;
+fn check(id: RequestedId<'_>, allow_root: bool, notes: &mut Notes) {
+    let RequestedId { word, number, at, map } = id;
     match map.outside(number) {
         None => notes.problem_of(
             &[word],

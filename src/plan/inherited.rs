@@ -7,16 +7,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::facts::{PathEntry, ProgramFact};
-use super::judge::{ForeignWriter, Judge};
 use super::notes::Notes;
 use super::switch::RunsAs;
+use super::trust_check::{ForeignWriter, TrustCheck};
 use super::words;
 use crate::config::service::{Command, Service};
 
 pub use super::boot_plan::Inherited;
 
 /// A PATH in which nothing is found: with an empty one a shell searches its working directory (POSIX, 8.3).
-const NOWHERE: &str = "/nonexistent";
+const EMPTY_PATH: &str = "/nonexistent";
 
 /// Variables that name code to be run or configuration that names some, by who reads them. A name that ends in `*` stands
 /// for all that begin so. What only glibc's list of unsecure variables (`sysdeps/generic/unsecvars.h`) and sudo's
@@ -205,22 +205,22 @@ pub(super) struct RemovedVariables {
     variables: BTreeMap<Vec<String>, Vec<String>>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> TrustCheck<'a> {
     /// Returns what a service gets of the container's environment.
     pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut RemovedVariables) -> Inherited {
-        if self.more(service, runs).is_none() {
+        if self.extra_rights(service, runs).is_none() {
             return Inherited::All;
         }
         let name = format!("`{}`", service.name);
         let mut path = Vec::new();
         for entry in self.entries(service) {
-            match self.closed(entry, service, runs) {
+            match self.unsafe_reason(entry, service, runs) {
                 None => path.push(entry.path.as_os_str()),
                 Some(_) if service.environment.contains_key("PATH") => {}
                 Some(closed) => taken.directories.entry(closed.words(entry)).or_default().push(name.clone()),
             }
         }
-        let path = if path.is_empty() { NOWHERE.into() } else { path.join(OsStr::new(":")) };
+        let path = if path.is_empty() { EMPTY_PATH.into() } else { path.join(OsStr::new(":")) };
         if !service.clear_environment {
             let declared = |variable: &&String| !service.environment.contains_key(*variable);
             let variables: Vec<_> = self.facts.variables.iter().filter(declared).cloned().collect();
@@ -235,7 +235,7 @@ impl<'a> Judge<'a> {
     /// or in a PATH that the service's file declares.
     pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
         let searched = matches!(command, Command::Argv(words) if words.first().is_some_and(|word| is_bare(word)));
-        if !searched || service.environment.contains_key("PATH") || self.more(service, runs).is_none() {
+        if !searched || service.environment.contains_key("PATH") || self.extra_rights(service, runs).is_none() {
             return None;
         }
         let all = self.facts.candidates.get(service.name.as_str())?.get(key)?;
@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
 
     /// Returns whether the directory at that place of PATH is left to a service.
     pub(super) fn is_open(&self, at: usize, service: &Service, runs: &RunsAs) -> bool {
-        self.entries(service).get(at).is_some_and(|entry| self.closed(entry, service, runs).is_none())
+        self.entries(service).get(at).is_some_and(|entry| self.unsafe_reason(entry, service, runs).is_none())
     }
 
     /// Returns the directories in which a service that declares no PATH looks for programs.
@@ -255,31 +255,34 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns why users other than root decide what is found in a directory of PATH.
-    fn closed(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<Closed<'a>> {
+    fn unsafe_reason(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<UnsafeDirectory<'a>> {
         // `/proc/self/cwd` is absolute in its letters only.
         if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
-            return Some(Closed::Relative);
+            return Some(UnsafeDirectory::Relative);
         }
         let trust = self.of_variables(service, runs);
         let found = entry.file_owners.iter().find(|found| {
             // Whoever may add a name to the last one decides what is found there, sticky or not.
             let last = found.path == entry.end;
             let allowed = if last { trust.allows_names(found) } else { trust.allows(found) };
-            !allowed && !self.is_vouched_for(&found.path)
+            !allowed && !self.is_trusted_by_author(&found.path)
         });
-        found.map(ForeignWriter::Found).or_else(|| self.given(&entry.path, service, runs)).map(Closed::Others)
+        found
+            .map(ForeignWriter::Found)
+            .or_else(|| self.given_away_to(&entry.path, service, runs))
+            .map(UnsafeDirectory::Others)
     }
 }
 
 /// Why a directory of PATH is not searched.
-enum Closed<'a> {
+enum UnsafeDirectory<'a> {
     /// It is another one wherever a program stands.
     Relative,
     /// Others than root decide what is found there.
     Others(ForeignWriter<'a>),
 }
 
-impl Closed<'_> {
+impl UnsafeDirectory<'_> {
     /// Returns which directory it is, why, and what helps.
     fn words(&self, entry: &PathEntry) -> (String, String) {
         let directory = words::path(&entry.path);
@@ -306,7 +309,7 @@ fn is_bare(word: &OsStr) -> bool {
 
 impl RemovedVariables {
     /// Says what services with more rights than the app user do not get, once for all that do not get the same.
-    pub(super) fn tell(self, notes: &mut Notes) {
+    pub(super) fn add_notices(self, notes: &mut Notes) {
         for ((directory, help), services) in self.directories {
             let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
             notes.notice(format!("{names} {have} more rights than the app user: PATH is without {directory}; {help}"));

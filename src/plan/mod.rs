@@ -5,44 +5,44 @@ mod access;
 pub mod accounts;
 pub mod arguments;
 mod boot;
+mod boot_parts;
 mod boot_plan;
-mod by_env;
 pub mod checks;
+mod env_scripts;
+mod exec_rights;
 pub mod facts;
 pub mod finding;
 pub mod fix;
-mod gains;
 mod groups;
 pub mod home;
+mod host_ids;
 mod identity;
 pub mod inherited;
-mod judge;
+pub mod machine_notices;
 mod notes;
 pub mod notice;
 pub mod obstacle;
 pub mod order;
-mod outside;
 mod owner;
 mod prepare;
 mod privilege;
 mod program_fact;
-pub mod remarks;
 mod root_facts;
 mod runs_as;
 mod services;
 pub mod show;
 mod steps;
-mod story;
 mod switch;
 pub mod trust;
+mod trust_check;
 mod words;
 
 pub use boot::{boot, preview};
+pub use boot_parts::boot_parts;
 pub use boot_plan::{
-    BootPlan, Credentials, Decision, DeclaredBy, DropLevel, GiveStdio, Identity, MakeDirectory, Mode, OwnTree, Planned,
-    Privilege, ServicePlan, Step, Write,
+    AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, GiveStdio, Identity, MakeDirectory, Mode,
+    OwnTree, Planned, Privilege, ServicePlan, Step,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};
-pub use story::story;
 pub use trust::Trust;

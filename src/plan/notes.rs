@@ -56,7 +56,7 @@ pub(super) struct Refusal {
 
 /// What is left of [`Notes`] when the planning is over.
 #[derive(Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct Blockers {
     pub problems: Problems,
     pub refusals: Vec<Refusal>,
     pub main: Option<MainFault>,
@@ -118,13 +118,13 @@ impl Notes {
     }
 
     /// Returns the notices, and what stands in the way.
-    pub(super) fn finish(self) -> (Vec<Notice>, Noted) {
+    pub(super) fn finish(self) -> (Vec<Notice>, Blockers) {
         let Self { problems, refusals, notices, main } = self;
-        (notices, Noted { problems, refusals, main })
+        (notices, Blockers { problems, refusals, main })
     }
 }
 
-impl Noted {
+impl Blockers {
     /// Returns `value` if nothing stands in the way. Wrong input comes before refusals: it has to be fixed on any machine.
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {

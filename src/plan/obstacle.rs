@@ -22,7 +22,7 @@ pub enum Obstacle {
     /// It is a directory.
     Directory,
     /// It is a device, a FIFO or a socket.
-    NoFile,
+    NotAFile,
     /// Nobody may execute it.
     NoExecuteBit(FilePermissions),
     /// Others may, and this user not.
@@ -134,7 +134,7 @@ impl Obstacle {
                 ))
             }
             Self::Directory => text("it is a directory", "name the program".to_owned()),
-            Self::NoFile => text("it is not a regular file", "name the program".to_owned()),
+            Self::NotAFile => text("it is not a regular file", "name the program".to_owned()),
             Self::NoExecuteBit(_) => text("it has no execute bit", format!("`RUN chmod +x {path}` in the Dockerfile")),
             Self::NotForThisUser(seen) => {
                 let what = format!("this user cannot execute it: {seen}");

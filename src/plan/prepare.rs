@@ -11,16 +11,16 @@ use crate::config::service::{Kind, Service};
 
 /// Which services run in the stage, and which root oneshots cannot.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stage {
+pub(super) struct PrepareStage {
     /// Places of those that run before the drop, in start order.
     pub members: Vec<usize>,
     /// The same, by place.
     member: Vec<bool>,
     /// Places of root oneshots that have to run after it, each with the reason.
-    pub too_late: Vec<(usize, String)>,
+    pub after_drop: Vec<(usize, String)>,
 }
 
-impl Stage {
+impl PrepareStage {
     /// Returns whether the service at that place runs before the drop.
     pub(super) fn has(&self, at: usize) -> bool {
         self.member.get(at) == Some(&true)
@@ -28,12 +28,12 @@ impl Stage {
 }
 
 /// Returns the stage; `is_root` tells which services run as uid 0.
-pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
+pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
     // What each of them waits for, directly or not, that is not before the drop.
     let mut later = vec![None; services.len()];
-    let mut stage = Stage::default();
+    let mut stage = PrepareStage::default();
     let mut queue = Vec::new();
     for at in &sorted {
         let Some(service) = services.get(*at) else { continue };
@@ -52,7 +52,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> Stage {
         });
         let by_hand = service.down.then(|| "it is `down` and started by hand".to_owned());
         match waits.or(again.map(str::to_owned)).or(by_hand) {
-            Some(why) if root => stage.too_late.push((*at, why)),
+            Some(why) if root => stage.after_drop.push((*at, why)),
             None if root => queue.push(*at),
             Some(_) | None => {}
         }

@@ -5,12 +5,12 @@ use super::Identity;
 use super::Privilege;
 use super::accounts::group;
 use super::checks::refused_limits;
+use super::exec_rights::without_free_ports;
 use super::facts::Facts;
 use super::finding::{Area, CauseKind, Trouble};
 use super::fix::Fix;
-use super::gains::without_free_ports;
 use super::notes::Notes;
-use super::prepare::Stage;
+use super::prepare::PrepareStage;
 use super::switch::{Names, RunsAs, SwitchAbility};
 use crate::config::Config;
 use crate::config::container::DropPolicy;
@@ -19,26 +19,26 @@ use crate::config::values::{CapSet, Capability, Gid, Uid};
 
 /// The highest id that means something everywhere: above it are `-2` (nobody of some systems) and `-1` ("leave
 /// unchanged").
-const HIGHEST_ID: u32 = u32::MAX - 2;
+const MAX_ID: u32 = u32::MAX - 2;
 /// What unmapped ids look like, and its neighbour, `-1` of 16 bits.
-const TAKEN: [u32; 2] = [65534, 65535];
+const RESERVED_IDS: [u32; 2] = [65534, 65535];
 
 /// Everything that the decision stands on.
-pub(super) struct Case<'a> {
+pub(super) struct PrivilegeInputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: SwitchAbility,
+    pub switch_ability: SwitchAbility,
     pub names: &'a Names,
     /// The main command, if there is one.
     pub main: Option<&'a Service>,
     /// As whom each service runs, in the order of the services, then the main command.
     pub runs: &'a [RunsAs],
-    pub stage: &'a Stage,
+    pub stage: &'a PrepareStage,
 }
 
 /// What one service needs of PID 1 after the drop.
-enum Demand {
+enum ServiceNeed {
     /// PID 1 itself as root, and why.
     Root(String),
     /// These capabilities, each with its reason; nothing, mostly.
@@ -46,7 +46,7 @@ enum Demand {
 }
 
 /// Returns what PID 1 keeps.
-pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
+pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege {
     let mut kept = CapSet::EMPTY;
     let mut reasons = Vec::new();
     let mut stays = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
         DropPolicy::Root => stays.push("`drop = \"root\"` in the container file".to_owned()),
         DropPolicy::Auto | DropPolicy::App => {}
     }
-    if case.standing == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
+    if case.switch_ability == SwitchAbility::Root && case.identity.uid == Uid::ROOT {
         stays.push("the app user itself is uid 0".to_owned());
         if case.config.container.drop == DropPolicy::App {
             let remedy = "choose another uid, or remove `drop = \"app\"`";
@@ -70,7 +70,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             }
         }
         if case.stage.has(at) || runs.skipped.is_some() {
-            reach(case, service, runs, notes);
+            file_access_notice(case, service, runs, notes);
             continue;
         }
         if !service.no_new_privileges {
@@ -81,12 +81,12 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             }
         }
         let demand = demand(case, at, service, runs);
-        if case.config.container.drop == DropPolicy::App && case.standing == SwitchAbility::Root {
-            insist(service, &demand, notes);
+        if case.config.container.drop == DropPolicy::App && case.switch_ability == SwitchAbility::Root {
+            require_full_drop(service, &demand, notes);
         }
         match demand {
-            Demand::Root(why) => stays.push(why),
-            Demand::Caps(needs) => {
+            ServiceNeed::Root(why) => stays.push(why),
+            ServiceNeed::Caps(needs) => {
                 let all = needs.iter().fold(CapSet::EMPTY, |all, (caps, _)| all.union(*caps));
                 missing(case, service, all, notes);
                 kept = kept.union(all);
@@ -95,7 +95,7 @@ pub(super) fn decide(case: &Case<'_>, notes: &mut Notes) -> Privilege {
             }
         }
     }
-    let (drop, kept) = match case.standing {
+    let (drop, kept) = match case.switch_ability {
         SwitchAbility::User => (DropLevel::AlreadyUser, kept.intersection(case.facts.permitted)),
         SwitchAbility::Powerless => (DropLevel::Powerless, case.facts.permitted),
         SwitchAbility::Root if stays.is_empty() => (DropLevel::ToApp, kept.intersection(case.facts.permitted)),
@@ -131,16 +131,16 @@ fn no_way_back(service: &Service, notes: &mut Notes) {
     notes.degraded(Area::Capability, format!("`{name}`"), trouble);
 }
 
-fn app_place<'a>(case: &Case<'a>) -> &'a crate::error::Place {
+fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
     let app = &case.config.container.app;
     app.asked_uid.as_ref().map_or(&app.at, |asked| &asked.at)
 }
 
 /// `drop = "app"` keeps nothing: whoever needs more is told, whatever the runtime granted.
-fn insist(service: &Service, demand: &Demand, notes: &mut Notes) {
+fn require_full_drop(service: &Service, demand: &ServiceNeed, notes: &mut Notes) {
     let reasons: Vec<&String> = match demand {
-        Demand::Root(why) => vec![why],
-        Demand::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
+        ServiceNeed::Root(why) => vec![why],
+        ServiceNeed::Caps(needs) => needs.iter().map(|(_, why)| why).collect(),
     };
     for reason in reasons {
         let remedy = "remove it, or write `drop = \"auto\"` in the container file";
@@ -148,12 +148,12 @@ fn insist(service: &Service, demand: &Demand, notes: &mut Notes) {
     }
 }
 
-fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Demand {
+fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsAs) -> ServiceNeed {
     let name = &service.name;
     let mut needs = Vec::new();
     let mut need = |caps: CapSet, why: String| needs.push((caps, why));
-    if case.standing == SwitchAbility::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
-        return Demand::Root(match (service.kind, case.stage.too_late.iter().find(|(place, _)| *place == at)) {
+    if case.switch_ability == SwitchAbility::Root && runs.uid == Uid::ROOT && case.identity.uid != Uid::ROOT {
+        return ServiceNeed::Root(match (service.kind, case.stage.after_drop.iter().find(|(place, _)| *place == at)) {
             (Kind::Oneshot, Some((_, why))) => format!("`{name}` runs as root after the drop: {why}"),
             (Kind::Oneshot, None) => format!("`{name}` runs as root"),
             (Kind::Longrun, _) => match &service.finish {
@@ -162,7 +162,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
             },
         });
     }
-    if case.standing == SwitchAbility::Root && runs.uid != Uid::ROOT {
+    if case.switch_ability == SwitchAbility::Root && runs.uid != Uid::ROOT {
         let whom = format!("`{name}` runs as {} ({}:{})", runs.user, runs.uid, runs.gid);
         let set_groups = CapSet::EMPTY.with(Capability::SETGID);
         if runs.uid != case.identity.uid {
@@ -175,7 +175,7 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
         }
     }
     // Root has what there is; where that is nothing, it is missing there too.
-    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.standing == SwitchAbility::Powerless) {
+    if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.switch_ability == SwitchAbility::Powerless) {
         let granted = service.capabilities.intersection(case.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
         need(service.capabilities, format!("`{name}` is given {given}"));
@@ -191,17 +191,17 @@ fn demand(case: &Case<'_>, at: usize, service: &Service, runs: &RunsAs) -> Deman
         let why = format!("`{name}` raises its hard limit of {}: SYS_RESOURCE", limit.resource);
         need(CapSet::EMPTY.with(Capability::SYS_RESOURCE), why);
     }
-    Demand::Caps(needs)
+    ServiceNeed::Caps(needs)
 }
 
 /// Says what a service runs without, because the runtime did not grant it.
-fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
+fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
     // What only its limits and priorities need is told of each of them.
     let of_limits = CapSet::from_iter([Capability::SYS_NICE, Capability::SYS_RESOURCE]).minus(service.capabilities);
     let wanted = wanted.minus(case.facts.permitted).minus(of_limits);
     let missing = without_free_ports(wanted, case.facts);
     let name = &service.name;
-    let granting = |missing: CapSet| match (Fix::capabilities(missing), case.standing) {
+    let granting = |missing: CapSet| match (Fix::capabilities(missing), case.switch_ability) {
         (fix, SwitchAbility::Root | SwitchAbility::Powerless) => fix,
         (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
     };
@@ -219,7 +219,7 @@ fn missing(case: &Case<'_>, service: &Service, wanted: CapSet, notes: &mut Notes
 }
 
 /// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.
-fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
+fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     let container = &case.config.container;
     let given = !container.own.is_empty() || !container.directories.is_empty();
     let (app, all) = (case.identity.uid != Uid::ROOT, case.facts.effective.has(Capability::DAC_OVERRIDE));
@@ -235,10 +235,10 @@ fn reach(case: &Case<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
 
 /// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,
 /// and the same one at every boot. `None` where no other gid is mapped.
-fn private_gid(case: &Case<'_>) -> Option<Gid> {
+fn private_gid(case: &PrivilegeInputs<'_>) -> Option<Gid> {
     let used = |gid: Gid| {
         gid == Gid::ROOT
-            || TAKEN.contains(&gid.0)
+            || RESERVED_IDS.contains(&gid.0)
             || case.identity.gid == gid
             || case.identity.groups.contains(&gid)
             || case.facts.groups.contains(&gid)
@@ -250,7 +250,7 @@ fn private_gid(case: &Case<'_>) -> Option<Gid> {
     ranges
         .into_iter()
         .flat_map(|range| {
-            let last = range.inside.saturating_add(range.count - 1).min(HIGHEST_ID);
+            let last = range.inside.saturating_add(range.count - 1).min(MAX_ID);
             (range.inside..=last).rev()
         })
         .map(Gid)

@@ -46,7 +46,10 @@ impl ProgramFact {
                 Self::NotFound => {}
                 Self::Refused {
                     why:
-                        Obstacle::ClosedDirectory(_) | Obstacle::NotForThisUser(_) | Obstacle::Directory | Obstacle::NoFile,
+                        Obstacle::ClosedDirectory(_)
+                        | Obstacle::NotForThisUser(_)
+                        | Obstacle::Directory
+                        | Obstacle::NotAFile,
                     ..
                 }
                 | Self::NotExecutable(_)

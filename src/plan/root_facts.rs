@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{Access, Facts, IdMap, Search, StdioFact, StdioKind};
+use super::facts::{Access, Facts, IdMap, SearchPath, StdioFact, StdioKind};
 use crate::config::values::{CapSet, Gid, Uid};
 
 impl Facts {
@@ -32,7 +32,7 @@ impl Facts {
             account_modes: BTreeMap::new(),
             etc: Access::Yes,
             passwd_appendable: false,
-            cwd_is_there: true,
+            cwd_exists: true,
             proc_mounted: true,
             dev_null: true,
             paths: BTreeMap::new(),
@@ -40,7 +40,7 @@ impl Facts {
             stdio: [pipe; 3],
             programs: BTreeMap::new(),
             helpers: BTreeMap::new(),
-            search: Search::default(),
+            search: SearchPath::default(),
             variables: Vec::new(),
             candidates: BTreeMap::new(),
             interpreters: BTreeMap::new(),
@@ -49,7 +49,7 @@ impl Facts {
             no_shell_names: Vec::new(),
             resolved: BTreeMap::new(),
             homes: BTreeMap::new(),
-            free_ports_from: None,
+            unprivileged_port_start: None,
             root_owner: Uid::ROOT,
             file_owners: BTreeMap::new(),
             home: None,

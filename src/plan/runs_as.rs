@@ -26,16 +26,16 @@ pub(super) struct Resolver<'a> {
     /// The account files.
     pub names: &'a Names,
     /// What we can become.
-    pub standing: SwitchAbility,
+    pub switch_ability: SwitchAbility,
 }
 
 impl Resolver<'_> {
     /// Returns as whom the service runs.
     pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
-        let Some(asked) = self.asked(service, notes) else { return RunsAs::app(self.identity) };
-        match self.standing {
+        let Some(asked) = self.configured(service, notes) else { return RunsAs::app(self.identity) };
+        match self.switch_ability {
             SwitchAbility::Root => asked,
-            SwitchAbility::Powerless | SwitchAbility::User => self.without(service, asked, notes),
+            SwitchAbility::Powerless | SwitchAbility::User => self.without_switch(service, asked, notes),
         }
     }
 
@@ -49,7 +49,7 @@ impl Resolver<'_> {
 
     /// Returns the gid of a name; the app's own also where it stands in no file.
     pub(super) fn group(&self, name: &GroupName) -> Option<Gid> {
-        if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.standing == SwitchAbility::Root {
+        if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.switch_ability == SwitchAbility::Root {
             return group::by_name(&self.names.group, name).or(Some(self.identity.gid));
         }
         group::by_name(&self.names.group, name)
@@ -59,7 +59,7 @@ impl Resolver<'_> {
         self.names.app.as_ref().is_some_and(|(app, _)| app == name)
     }
 
-    fn asked(&self, service: &Service, notes: &mut Notes) -> Option<RunsAs> {
+    fn configured(&self, service: &Service, notes: &mut Notes) -> Option<RunsAs> {
         let mut runs = match &service.user {
             RunAs::App => RunsAs::app(self.identity),
             RunAs::Account(name) if self.is_app(name) => RunsAs::app(self.identity),
@@ -89,7 +89,7 @@ impl Resolver<'_> {
         if let Some(wanted) = &service.groups {
             runs.groups = Some(self.explicit(service, wanted, runs.gid, notes));
         }
-        if self.standing == SwitchAbility::Root {
+        if self.switch_ability == SwitchAbility::Root {
             self.check_mapped(service, &runs, notes);
         }
         Some(runs)
@@ -139,7 +139,7 @@ impl Resolver<'_> {
     }
 
     /// The user cannot be changed here: `without_root` says what happens to a service that is configured for another.
-    fn without(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
+    fn without_switch(&self, service: &Service, asked: RunsAs, notes: &mut Notes) -> RunsAs {
         let (name, me) = (&service.name, format!("{}:{}", self.facts.uid, self.facts.gid));
         let mut runs = RunsAs::app(self.identity);
         if asked.uid == self.facts.uid {
@@ -149,7 +149,7 @@ impl Resolver<'_> {
             return runs;
         }
         let whom = if asked.uid == Uid::ROOT { "root".to_owned() } else { format!("{} ({})", asked.user, asked.uid) };
-        let fix = match self.standing {
+        let fix = match self.switch_ability {
             SwitchAbility::Root | SwitchAbility::User => {
                 Fix::words("start the container as root: without `user:` and `--user`")
             }

@@ -9,14 +9,14 @@ use super::DropLevel;
 use super::Identity;
 use super::Privilege;
 use super::ServicePlan;
+use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Trouble};
-use super::gains::Executor;
 use super::inherited::{Inherited, RemovedVariables};
-use super::judge::Judge;
 use super::notes::{MainFault, Notes};
 use super::obstacle::Obstacle;
 use super::switch::{RunsAs, SwitchAbility};
+use super::trust_check::TrustCheck;
 use super::words;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
@@ -26,67 +26,73 @@ use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub const SHELL: &str = "/bin/sh";
 
 /// What all services have in common.
-pub(super) struct Common<'a> {
+pub(super) struct ServiceInputs<'a> {
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: SwitchAbility,
+    pub switch_ability: SwitchAbility,
     pub privilege: &'a Privilege,
-    pub judge: &'a Judge<'a>,
+    pub trust: &'a TrustCheck<'a>,
 }
 
 /// Whether a service runs before the drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum RunStage {
     Prepare,
     Serve,
 }
 
 /// Returns how the service is run. A program that cannot be executed is a problem, unless the service is left out.
 pub(super) fn plan(
-    common: &Common<'_>,
+    common: &ServiceInputs<'_>,
     service: &Service,
     runs: RunsAs,
-    when: When,
+    when: RunStage,
     (notes, taken): (&mut Notes, &mut RemovedVariables),
 ) -> ServicePlan {
     let fact = fact(common, service, &runs, "", &service.command);
     if runs.skipped.is_none() {
-        check_program(service, Part { key: "", command: &service.command }, fact.as_ref(), notes);
+        check_program(service, HelperProgram { key: "", command: &service.command }, fact.as_ref(), notes);
         let executor = executor(common, Some(service), &runs);
-        executor.judge("", &service.command, fact.as_ref(), notes);
+        executor.check("", &service.command, fact.as_ref(), notes);
         check_helpers(common, service, &executor, notes);
     }
     ServicePlan {
         name: service.name.clone(),
         credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, when),
-        program: program(fact.as_ref(), given(&service.command)),
+        program: program(fact.as_ref(), command_path(&service.command)),
         argv: argv(&service.command, &service.name),
-        variables: common.judge.of_variables(service, &runs),
-        inherited: common.judge.inherited(service, &runs, taken),
+        variables: common.trust.of_variables(service, &runs),
+        inherited: common.trust.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
         skipped: runs.skipped,
     }
 }
 
-fn check_helpers(common: &Common<'_>, service: &Service, executor: &Executor<'_>, notes: &mut Notes) {
+fn check_helpers(common: &ServiceInputs<'_>, service: &Service, executor: &Executor<'_>, notes: &mut Notes) {
     for (key, command) in service.helpers() {
         let fact = fact(common, service, executor.runs, key, &command);
-        check_program(service, Part { key, command: &command }, fact.as_ref(), notes);
-        executor.judge(key, &command, fact.as_ref(), notes);
+        check_program(service, HelperProgram { key, command: &command }, fact.as_ref(), notes);
+        executor.check(key, &command, fact.as_ref(), notes);
     }
 }
 
 /// Returns what became of looking a program up where this service looks.
-fn fact(common: &Common<'_>, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
-    let judge = common.judge;
-    judge.found(service, runs, key, command).or_else(|| judge.fact(service, key).cloned())
+fn fact(
+    common: &ServiceInputs<'_>,
+    service: &Service,
+    runs: &RunsAs,
+    key: &str,
+    command: &Command,
+) -> Option<ProgramFact> {
+    let trust = common.trust;
+    trust.found(service, runs, key, command).or_else(|| trust.fact(service, key).cloned())
 }
 
 /// Returns how the main command is run. Where its program is missing the path stays as given, so that starting it ends in
 /// 127 or 126, as from a shell.
 pub(super) fn main(
-    common: &Common<'_>,
+    common: &ServiceInputs<'_>,
     service: &Service,
     runs: RunsAs,
     (notes, taken): (&mut Notes, &mut RemovedVariables),
@@ -95,22 +101,22 @@ pub(super) fn main(
     notes.main_fault(main_fault(&service.command, fact.as_ref()));
     foreign(ServiceName::MAIN, fact.as_ref(), notes);
     let executor = executor(common, None, &runs);
-    executor.judge("", &service.command, fact.as_ref(), notes);
+    executor.check("", &service.command, fact.as_ref(), notes);
     check_helpers(common, service, &executor, notes);
     ServicePlan {
         name: service.name.clone(),
-        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, When::Serve),
-        program: program(fact.as_ref(), given(&service.command)),
+        credentials: credentials(common, &runs, service.capabilities, service.no_new_privileges, RunStage::Serve),
+        program: program(fact.as_ref(), command_path(&service.command)),
         argv: argv(&service.command, &service.name),
-        variables: common.judge.of_variables(service, &runs),
-        inherited: common.judge.inherited(service, &runs, taken),
+        variables: common.trust.of_variables(service, &runs),
+        inherited: common.trust.inherited(service, &runs, taken),
         home: runs.home,
         user: runs.user,
         skipped: None,
     }
 }
 
-fn given(command: &Command) -> &Path {
+fn command_path(command: &Command) -> &Path {
     match command {
         Command::Argv(words) => Path::new(words.first().map_or(OsStr::new(""), OsString::as_os_str)),
         Command::Script(_) => Path::new(SHELL),
@@ -141,14 +147,14 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
 }
 
 /// One of a service's programs.
-struct Part<'a> {
+struct HelperProgram<'a> {
     /// The key that it stands in, where that is not its command's.
     key: &'static str,
     command: &'a Command,
 }
 
-fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
-    let Part { key, command } = part;
+fn check_program(service: &Service, part: HelperProgram<'_>, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    let HelperProgram { key, command } = part;
     if let Some((what, remedy)) = fault(command, fact) {
         let what = if key.is_empty() { what } else { format!("`{key}`: {what}") };
         let keys: &[_] = if key.is_empty() { &["command", "script"] } else { &[key] };
@@ -158,8 +164,8 @@ fn check_program(service: &Service, part: Part<'_>, fact: Option<&ProgramFact>, 
 }
 
 /// Returns who executes the programs of a service, or of the main command.
-fn executor<'a>(common: &Common<'a>, service: Option<&'a Service>, runs: &'a RunsAs) -> Executor<'a> {
-    Executor { config: common.judge.config, facts: common.facts, standing: common.standing, service, runs }
+fn executor<'a>(common: &ServiceInputs<'a>, service: Option<&'a Service>, runs: &'a RunsAs) -> Executor<'a> {
+    Executor { config: common.trust.config, facts: common.facts, switch_ability: common.switch_ability, service, runs }
 }
 
 /// Returns why the main command cannot be executed, with the exit code that a shell has for it: before anything was done or
@@ -188,14 +194,14 @@ fn missing(main: &ServicePlan, facts: &Facts) -> Option<(String, u8)> {
 fn main_fault(command: &Command, fact: Option<&ProgramFact>) -> Option<MainFault> {
     let (what, remedy) = fault(command, fact)?;
     let remedy = match is_flag(command) {
-        true => flag_for_program(&words::path(given(command))),
+        true => flag_for_program(&words::path(command_path(command))),
         false => remedy,
     };
     Some(MainFault { what, remedy, code: exit_code(fact) })
 }
 
 fn is_flag(command: &Command) -> bool {
-    given(command).as_os_str().as_encoded_bytes().starts_with(b"-")
+    command_path(command).as_os_str().as_encoded_bytes().starts_with(b"-")
 }
 
 /// A shell's, for a command that it cannot execute.
@@ -213,7 +219,7 @@ fn exit_code(fact: Option<&ProgramFact>) -> u8 {
 
 /// Returns what is wrong with a program, and what to write instead.
 fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, String)> {
-    let wanted = words::path(given(command));
+    let wanted = words::path(command_path(command));
     Some(match (fact, command) {
         (Some(ProgramFact::NotFound), Command::Script(_)) => (
             format!("cannot run `script`: there is no {SHELL} in this image"),
@@ -274,15 +280,21 @@ fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
 
 /// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays
 /// root it does.
-fn credentials(common: &Common<'_>, runs: &RunsAs, caps: CapSet, no_new_privs: bool, when: When) -> Credentials {
+fn credentials(
+    common: &ServiceInputs<'_>,
+    runs: &RunsAs,
+    caps: CapSet,
+    no_new_privs: bool,
+    when: RunStage,
+) -> Credentials {
     let granted = common.facts.permitted;
     let is_app = runs.uid == common.identity.uid
         && runs.gid == common.identity.gid
         && runs.groups.as_deref() == Some(&common.identity.groups);
     let can_set_groups = common.facts.effective.has(Capability::SETGID);
-    let groups = match (common.standing, common.privilege.drop, when) {
+    let groups = match (common.switch_ability, common.privilege.drop, when) {
         (SwitchAbility::User | SwitchAbility::Powerless, _, _) => None,
-        (SwitchAbility::Root, DropLevel::ToApp, When::Serve) if is_app => None,
+        (SwitchAbility::Root, DropLevel::ToApp, RunStage::Serve) if is_app => None,
         // Only where the app is uid 0: nothing else gets here without the power to set groups.
         (SwitchAbility::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,
         (SwitchAbility::Root, _, _) => runs.groups.clone(),

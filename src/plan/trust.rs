@@ -35,11 +35,11 @@ impl Trust {
     /// Returns whether nobody else could have written this.
     pub fn allows(self, found: &FileOwner) -> bool {
         let Self::Root { or, unpacked, shared_group } = self else { return true };
-        let [foreign_owner, foreign_group] = found.outsiders;
+        let [foreign_owner, foreign_group] = found.unmapped;
         let owner = found.uid == Uid::ROOT || [or, unpacked].contains(&Some(found.uid)) || foreign_owner;
         // A list of more users shows as the group's bits (acl(5)).
         let others_group = !foreign_group && (found.gid != Gid::ROOT || shared_group);
-        let group = found.mode & 0o020 != 0 && (others_group || found.more_users);
+        let group = found.mode & 0o020 != 0 && (others_group || found.has_acl);
         // What somebody puts into a sticky directory is theirs, which shows; what is not theirs they cannot replace there.
         let kept = found.read_only || (found.directory && found.mode & 0o1000 != 0);
         owner && (kept || !(group || found.mode & 0o002 != 0))
@@ -59,7 +59,7 @@ impl fmt::Display for FileOwner {
 }
 
 /// Returns what is to be looked at besides programs: paths whose way matters, and whether what they hold matters too.
-pub fn asked(config: &Config) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+pub fn paths_to_check(config: &Config) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     let (mut whole, mut files) = (BTreeSet::new(), BTreeSet::new());
     for service in config.services.iter().filter(|service| may_have_more(service)) {
         whole.extend(entry(service).map(Path::to_owned));

@@ -23,7 +23,7 @@ use crate::inspect::zone_file;
 use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::facts::Facts;
-use crate::plan::show::Line;
+use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::run::notify_sockets::{self, Sockets};
 use crate::run::stopwatch::Stopwatch;
@@ -106,7 +106,9 @@ impl BootContext {
         locate_all(&mut second, doctor::host_context);
         let first = std::mem::replace(&mut self.plan, second);
         let said = plan::show::report(&first);
-        for Line { level, text, .. } in plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line)) {
+        for ReportLine { level, text, .. } in
+            plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line))
+        {
             own_messages::say(level, &format!("after the root oneshots: {text}"));
         }
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
@@ -201,7 +203,7 @@ impl BootContext {
             log: self.plan.log,
             tag_width: tag_width(&self.plan),
             zone: Zone::default(),
-            directory: (!self.facts.cwd_is_there).then(|| PathBuf::from("/")),
+            directory: (!self.facts.cwd_exists).then(|| PathBuf::from("/")),
             protected: self.config.container.pid1_filter.then(ProtectedProcess::this),
         }
     }

@@ -18,7 +18,7 @@ use crate::inspect::source;
 use crate::inspect::source::readable;
 use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
-use crate::plan::show::{About, Line};
+use crate::plan::show::{LineKind, ReportLine};
 use crate::plan::{self, BootPlan};
 use crate::run::boot_context::{self, BootContext};
 use crate::run::host_notify::HostNotify;
@@ -149,8 +149,8 @@ fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
 /// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well: only
 /// what differs from what was asked for, or from any other container, is said.
 fn report(config: &Config, plan: &BootPlan) {
-    for Line { level, about, text } in plan::show::report(plan) {
-        let all_is_well = level == Level::Info && config.services.is_empty() && about == About::Plan;
+    for ReportLine { level, about, text } in plan::show::report(plan) {
+        let all_is_well = level == Level::Info && config.services.is_empty() && about == LineKind::Plan;
         own_messages::say(if all_is_well { Level::Debug } else { level }, &text);
     }
 }

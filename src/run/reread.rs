@@ -90,7 +90,7 @@ impl Origin for BootContext {
     }
 
     fn examine(&self) -> Examination {
-        checks::of_plan(&self.config, &self.facts, &self.plan, BootState::Done).of_the_past()
+        checks::of_plan(&self.config, &self.facts, &self.plan, BootState::Done).after_boot()
     }
 }
 

@@ -128,7 +128,7 @@ fn no_permission(program: &Path, depth: usize) -> Obstacle {
         return Obstacle::Directory;
     }
     if !meta.is_file() {
-        return Obstacle::NoFile;
+        return Obstacle::NotAFile;
     }
     if meta.mode() & 0o111 == 0 {
         return Obstacle::NoExecuteBit(seen);

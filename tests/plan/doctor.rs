@@ -7,10 +7,10 @@ use stepdown::config::probe::*;
 use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::plan::checks::mounts::Mounts;
-use stepdown::plan::checks::seen::*;
+use stepdown::plan::checks::observations::*;
 use stepdown::plan::checks::*;
 use stepdown::plan::facts::*;
-use stepdown::plan::show::{self, Paint};
+use stepdown::plan::show::{self, ColorMode};
 
 use crate::support::plan_inputs::*;
 
@@ -30,10 +30,13 @@ fn ground() -> HostContext {
 
 /// Everybody is told yes.
 fn well(examination: &Examination) -> Observations {
-    let yes =
-        |question: &Question| PathObservation { real: question.path.clone(), found: None, told: AccessResult::Yes };
-    let looks = examination.questions.iter().map(yes).collect();
-    Observations { looks, ground: ground(), free_ports_from: Some(0), ..Observations::default() }
+    let yes = |question: &AccessRequirement| PathObservation {
+        real: question.path.clone(),
+        found: None,
+        access: AccessResult::Allowed,
+    };
+    let paths = examination.requirements.iter().map(yes).collect();
+    Observations { paths, host: ground(), unprivileged_port_start: Some(0), ..Observations::default() }
 }
 
 fn found(uid: u32, gid: u32, mode: u32) -> Option<PathStat> {
@@ -50,12 +53,12 @@ fn owning(at: &str, facts: Facts) -> (Config, Facts) {
 }
 
 /// What is said of one path, whose look is this one.
-fn of_path(config: &Config, facts: &Facts, told: AccessResult, found: Option<PathStat>, ground: HostContext) -> Check {
+fn of_path(config: &Config, facts: &Facts, access: AccessResult, found: Option<PathStat>, host: HostContext) -> Check {
     let examination = examine(config, facts);
-    let mut seen = Observations { ground, ..well(&examination) };
-    let at = examination.questions.iter().position(|it| it.area == Area::Path).unwrap();
-    seen.looks[at] = PathObservation { real: examination.questions[at].path.clone(), found, told };
-    let subject = examination.questions[at].subject.clone();
+    let mut seen = Observations { host, ..well(&examination) };
+    let at = examination.requirements.iter().position(|it| it.area == Area::Path).unwrap();
+    seen.paths[at] = PathObservation { real: examination.requirements[at].path.clone(), found, access };
+    let subject = examination.requirements[at].subject.clone();
     let diagnosis = conclude(examination, &seen, false);
     diagnosis.checks.into_iter().find(|check| check.area == Area::Path && check.subject == subject).unwrap()
 }
@@ -90,17 +93,17 @@ fn a_page_is_worth_reading() {
         Service { directory: Some("/srv".into()), ..longrun("db") },
     ];
     let examination = examine(&config, &facts);
-    let mut seen = Observations { free_ports_from: None, ..well(&examination) };
-    for (look, question) in seen.looks.iter_mut().zip(&examination.questions) {
+    let mut seen = Observations { unprivileged_port_start: None, ..well(&examination) };
+    for (look, question) in seen.paths.iter_mut().zip(&examination.requirements) {
         match question.subject.as_str() {
-            "/data" => (look.found, look.told) = (found(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied)),
-            "`db`: /srv" => look.told = AccessResult::Missing,
+            "/data" => (look.found, look.access) = (found(0, 0, 0o755), AccessResult::NotWritten(Denial::Denied)),
+            "`db`: /srv" => look.access = AccessResult::Missing,
             _ => {}
         }
     }
     let diagnosis = conclude(examination, &seen, false);
     assert_eq!(diagnosis.verdict.exit_code(), 2);
-    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    let page = show::diagnosis(&diagnosis, ColorMode::Plain);
     let expected = r#"
 What a boot of this container would do, here and now.
 
@@ -139,7 +142,7 @@ ok        stop            8s in all
 it does not work: 1 fatal, 2 degraded, 12 ok
 "#;
     assert!(page == expected.trim_start_matches('\n'), "printed:\n{page}");
-    let coloured = show::diagnosis(&diagnosis, Paint::Coloured);
+    let coloured = show::diagnosis(&diagnosis, ColorMode::Coloured);
     assert!(coloured.contains("\x1b[31mFATAL     \x1b[0m") && coloured.contains("\x1b[33mdegraded  \x1b[0m"));
 }
 
@@ -150,7 +153,7 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
     let seen = well(&examination);
     let diagnosis = conclude(examination, &seen, true);
     assert_eq!(diagnosis.verdict.exit_code(), 0);
-    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    let page = show::diagnosis(&diagnosis, ColorMode::Plain);
     assert!(page.starts_with("The running container: "), "{page}");
     assert!(page.ends_with(&format!("\n\nall is well ({} checks)\n", diagnosis.checks.len())), "{page}");
     assert!(!page.contains("degraded") && !page.contains("FATAL"), "{page}");
@@ -160,7 +163,7 @@ fn all_is_well_is_one_line_at_the_end_and_exit_code_0() {
 fn causes_are_distinguished() {
     let denied = || AccessResult::NotWritten(Denial::Denied);
     let (config, facts) = owning("/data", as_user(999, 998));
-    let data = |told, found, ground| trouble(&of_path(&config, &facts, told, found, ground));
+    let data = |access, found, ground| trouble(&of_path(&config, &facts, access, found, ground));
 
     let (why, cause, fix) = data(denied(), found(0, 0, 0o755), ground());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data is 0:0 0755"));
@@ -179,10 +182,10 @@ fn causes_are_distinguished() {
 
     let (why, cause, _) = data(AccessResult::NotWritten(Denial::Full), found(999, 998, 0o755), ground());
     assert_eq!((why, cause.as_str()), (CauseKind::Full, "no space is left on /dev/vda"));
-    let (why, cause, fix) = data(AccessResult::Barred("/data".into(), found(0, 0, 0o700)), None, ground());
+    let (why, cause, fix) = data(AccessResult::Unsearchable("/data".into(), found(0, 0, 0o700)), None, ground());
     assert_eq!((why, cause.as_str()), (CauseKind::OwnerAndMode, "/data, on the way, is 0:0 0700"));
     assert!(fix.contains("chmod a+x"), "{fix}");
-    let (_, _, fix) = data(AccessResult::Barred("/root".into(), found(0, 0, 0o700)), None, ground());
+    let (_, _, fix) = data(AccessResult::Unsearchable("/root".into(), found(0, 0, 0o700)), None, ground());
     assert_eq!(fix, "move /data out of /root, or let a user need it that may enter /root");
     let below = AccessResult::Below("/data/old/file".into(), Denial::Denied);
     let (_, cause, fix) = data(below, found(999, 998, 0o755), ground());
@@ -221,13 +224,13 @@ fn a_read_only_mount_a_missing_path_and_nfs_are_reported() {
     let (config, facts) = owning("/nfs", docker());
     let check = of_path(&config, &facts, AccessResult::NotWritten(Denial::Denied), found(0, 0, 0o755), ground());
     assert_eq!(note(&check), "given to 1000:1000 at boot, if the server lets root do so");
-    let mut over = examine(&config, &facts).of_the_past();
+    let mut over = examine(&config, &facts).after_boot();
     let mut seen = well(&over);
-    over.questions[0].lost = "lost".into();
-    seen.looks[0] = PathObservation {
+    over.requirements[0].lost = "lost".into();
+    seen.paths[0] = PathObservation {
         real: "/nfs".into(),
         found: found(1000, 1000, 0o755),
-        told: AccessResult::NotRead(Denial::Denied),
+        access: AccessResult::NotRead(Denial::Denied),
     };
     let check = conclude(over, &seen, true).checks.remove(0);
     let (why, cause, fix) = trouble(&check);
@@ -241,17 +244,17 @@ fn what_the_boot_will_do_is_not_missed_and_what_it_did_is_looked_at() {
     let check = of_path(&config, &facts, AccessResult::NotRead(Denial::Denied), found(0, 0, 0o700), ground());
     assert_eq!(note(&check), "given to 1000:1000 at boot");
     // It is over, and it is not so.
-    let over = examine(&config, &facts).of_the_past();
+    let over = examine(&config, &facts).after_boot();
     let mut seen = well(&over);
-    seen.looks[0] = PathObservation {
+    seen.paths[0] = PathObservation {
         real: "/data".into(),
         found: found(0, 0, 0o700),
-        told: AccessResult::NotRead(Denial::Denied),
+        access: AccessResult::NotRead(Denial::Denied),
     };
     assert_eq!(conclude(over, &seen, true).verdict, OverallResult::Degraded);
     // Mended on the host since.
     let (config, facts) = owning("/data", as_user(999, 998));
-    let check = of_path(&config, &facts, AccessResult::Yes, found(999, 998, 0o755), ground());
+    let check = of_path(&config, &facts, AccessResult::Allowed, found(999, 998, 0o755), ground());
     assert_eq!(note(&check), "postgres (999:998) can use it now (at the boot: /data is 0:0 0755)");
 }
 
@@ -276,8 +279,8 @@ fn a_program_on_a_noexec_mount_cannot_be_started() {
     facts.programs.insert("web".into(), ProgramFact::Found("/opt/plugins/web".into()));
     let examination = examine(&config, &facts);
     let mut seen = well(&examination);
-    seen.looks[0].found = found(0, 0, 0o755);
-    seen.looks[0].told = AccessResult::NotRead(Denial::Denied);
+    seen.paths[0].found = found(0, 0, 0o755);
+    seen.paths[0].access = AccessResult::NotRead(Denial::Denied);
     let check = conclude(examination, &seen, false).checks.remove(0);
     assert_eq!((check.area, check.finding.verdict()), (Area::Service, OverallResult::Fatal));
     let (why, cause, fix) = trouble(&check);
@@ -295,12 +298,12 @@ fn devices_are_looked_at_by_node() {
     path(&mut facts, "/dev/dri/renderD128", self::device(105));
     path(&mut facts, "/dev/kfd", PathFact::Missing(Access::Denied));
     let examination = examine(&config, &facts);
-    let asked: Vec<_> = examination.questions.iter().map(|it| it.path.clone()).collect();
+    let asked: Vec<_> = examination.requirements.iter().map(|it| it.path.clone()).collect();
     assert_eq!(asked, ["/dev/dri/card0", "/dev/dri/renderD128"].map(PathBuf::from));
     let mut seen = well(&examination);
     let node = |gid| Some(PathStat { uid: 0, gid, mode: 0o660, is_directory: false });
-    (seen.looks[0].found, seen.looks[0].told) = (node(44), AccessResult::NotRead(Denial::Denied));
-    (seen.looks[1].found, seen.looks[1].told) = (node(105), AccessResult::NotRead(Denial::NotPermitted));
+    (seen.paths[0].found, seen.paths[0].access) = (node(44), AccessResult::NotRead(Denial::Denied));
+    (seen.paths[1].found, seen.paths[1].access) = (node(105), AccessResult::NotRead(Denial::NotPermitted));
     let checks = conclude(examination, &seen, false).checks;
     let of = |subject: &str| checks.iter().find(|it| it.subject == subject).unwrap();
     let (why, cause, fix) = trouble(of("/dev/dri/card0"));
@@ -341,7 +344,7 @@ fn ports_are_compared_with_what_the_kernel_asks() {
     let ports = |facts: &Facts, from, listening: &[u16]| {
         let examination = examine(&config, facts);
         let mut seen = well(&examination);
-        (seen.free_ports_from, seen.listening) = (from, listening.iter().copied().collect());
+        (seen.unprivileged_port_start, seen.listening) = (from, listening.iter().copied().collect());
         let all = conclude(examination, &seen, true).checks;
         all.into_iter().filter(|it| it.area == Area::Port).map(|it| (it.subject.clone(), it)).collect::<Vec<_>>()
     };
@@ -372,9 +375,9 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
     let seen = well(&examination);
     let diagnosis = conclude(examination, &seen, false);
     let wrong: Vec<_> = diagnosis.checks.iter().filter(|it| it.finding.trouble().is_some()).collect();
-    let told: Vec<_> = wrong.iter().map(|it| (it.area, it.subject.as_str())).collect();
+    let access: Vec<_> = wrong.iter().map(|it| (it.area, it.subject.as_str())).collect();
     assert_eq!(
-        told,
+        access,
         [
             (Area::Capability, "`web`"),
             (Area::Limit, "`web`: nofile"),
@@ -393,7 +396,7 @@ fn limits_niceness_and_capabilities_that_were_not_granted_are_reported_once_each
 fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
     let (config, facts) = owning("/data", Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() });
     let examination = examine(&config, &facts);
-    assert!(examination.questions.is_empty() && examination.app.is_none());
+    assert!(examination.requirements.is_empty() && examination.app.is_none());
     let diagnosis = conclude(examination, &Observations::default(), false);
     assert_eq!(diagnosis.verdict.exit_code(), 2);
     let first = &diagnosis.checks[0];
@@ -425,7 +428,7 @@ fn skipped_steps_and_notices_of_the_boot_are_reported() {
     assert!(trouble(of(Area::TimeZone)).1.contains("Europe/Berlinn"));
     assert!(note(of(Area::Pid)).starts_with("not PID 1"));
     assert!(note(of(Area::Configuration)).starts_with("PUID=1000 is ignored"));
-    let page = show::diagnosis(&diagnosis, Paint::Plain);
+    let page = show::diagnosis(&diagnosis, ColorMode::Plain);
     assert!(page.contains("\n(asked as 5:5)\n"), "{page}");
 }
 
@@ -483,17 +486,17 @@ fn a_plan_tells_a_read_only_mount_from_a_read_only_path() {
 fn a_filter_that_is_declined_is_reported_by_the_plan_and_once_by_doctor() {
     let mut config = config();
     let plan = |config: &Config| noted(&stepdown::plan::boot(config, &docker()).unwrap());
-    let told = |config: &Config| {
+    let access = |config: &Config| {
         let examination = examine(config, &docker());
         let checks = examination.checks.iter().map(|check| format!("{check:?}"));
         checks.filter(|check| check.contains(NO_FILTER)).count()
     };
     let said = format!("PID 1: {NO_FILTER}");
     assert!(!plan(&config).contains(&said));
-    assert_eq!(told(&config), 0);
+    assert_eq!(access(&config), 0);
     config.container.pid1_filter = false;
     assert!(plan(&config).contains(&said), "{:?}", plan(&config));
-    assert_eq!(told(&config), 1);
+    assert_eq!(access(&config), 1);
 }
 
 #[test]
@@ -541,11 +544,11 @@ fn no_fix_gives_away_or_opens_a_system_directory() {
     let facts = as_user(999, 998);
     let examination = examine(&config, &facts);
     let mut seen = well(&examination);
-    let at = examination.questions.iter().position(|it| it.subject == "`web`: /root").unwrap();
-    seen.looks[at] = PathObservation {
+    let at = examination.requirements.iter().position(|it| it.subject == "`web`: /root").unwrap();
+    seen.paths[at] = PathObservation {
         found: found(0, 0, 0o700),
-        told: AccessResult::NotRead(Denial::Denied),
-        ..seen.looks[at].clone()
+        access: AccessResult::NotRead(Denial::Denied),
+        ..seen.paths[at].clone()
     };
     let checks = conclude(examination, &seen, false).checks;
     let fix = trouble(checks.iter().find(|it| it.subject == "`web`: /root").unwrap()).2;
@@ -564,11 +567,11 @@ fn a_file_system_that_is_read_only_itself_is_distinguished_from_a_mount() {
         assert_eq!(why, CauseKind::ReadOnly);
         (cause, fix)
     };
-    let (cause, told) = fix("ro - ext4 /dev/sda1 rw");
-    assert!(cause == "/data is mounted read-only" && told.contains("remove `:ro`"), "{cause}; {told}");
-    let (cause, told) = fix("rw - ext4 /dev/sda1 ro");
+    let (cause, advice) = fix("ro - ext4 /dev/sda1 rw");
+    assert!(cause == "/data is mounted read-only" && advice.contains("remove `:ro`"), "{cause}; {advice}");
+    let (cause, advice) = fix("rw - ext4 /dev/sda1 ro");
     assert_eq!(cause, "the file system of /data is read-only");
-    assert!(told.contains("`mount -o remount,rw` /dev/sda1") && !told.contains(":ro"), "{told}");
-    let (_, told) = fix("ro - squashfs /dev/loop0 ro");
-    assert_eq!(told, "mount a volume at /data: nothing can be written to squashfs");
+    assert!(advice.contains("`mount -o remount,rw` /dev/sda1") && !advice.contains(":ro"), "{advice}");
+    let (_, advice) = fix("ro - squashfs /dev/loop0 ro");
+    assert_eq!(advice, "mount a volume at /data: nothing can be written to squashfs");
 }

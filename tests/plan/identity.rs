@@ -6,7 +6,7 @@ use stepdown::config::service::*;
 use stepdown::config::values::*;
 use stepdown::error::Error;
 use stepdown::plan::facts::*;
-use stepdown::plan::{self, BootPlan, Decision, DropLevel, Identity, Mode, Step, Write};
+use stepdown::plan::{self, AccountWrite, BootPlan, Decision, DropLevel, Identity, Mode, Step};
 
 use crate::support::plan_inputs::*;
 
@@ -342,18 +342,18 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
     let mut facts = Facts { passwd_appendable: true, ..as_user(4242, 0) };
     let written = |facts: &Facts| {
         let plan = boot(&config(), facts);
-        let step = plan.steps.into_iter().find_map(|it| match (it.step, it.verdict) {
+        let step = plan.steps.into_iter().find_map(|it| match (it.step, it.decision) {
             (Step::WriteAccounts { contents, how, .. }, Decision::Do) => Some((how, contents)),
             _ => None,
         });
         (plan.identity.name, step.map(|(how, contents)| (how, String::from_utf8(contents).unwrap())))
     };
     let line = |name: &str| format!("{PASSWD}{name}:x:4242:0::/:/sbin/nologin\n");
-    assert_eq!(written(&facts), ("app".to_owned(), Some((Write::Append, line("app")))));
+    assert_eq!(written(&facts), ("app".to_owned(), Some((AccountWrite::Append, line("app")))));
     // Nothing that is there may move, not even a NIS line.
     account(&mut facts, AccountFile::Passwd, "app:x:7:7:::\n+::::::");
     let appended = "app:x:7:7:::\n+::::::\napp-4242:x:4242:0::/:/sbin/nologin\n".to_owned();
-    assert_eq!(written(&facts), ("app-4242".to_owned(), Some((Write::Append, appended))));
+    assert_eq!(written(&facts), ("app-4242".to_owned(), Some((AccountWrite::Append, appended))));
     facts.accounts.insert(AccountFile::Passwd, AccountState::Fixed(PASSWD.into(), "bind-mounted from the host"));
     assert_eq!(written(&facts), ("app".to_owned(), None));
     facts.accounts.insert(AccountFile::Passwd, AccountState::Unfit("a symbolic link".into()));
@@ -431,7 +431,7 @@ fn an_account_that_is_right_already_is_not_asked_for_again() {
     facts.accounts.insert(AccountFile::Passwd, AccountState::File(passwd));
     facts.accounts.insert(AccountFile::Group, AccountState::File(b"root:x:0:\n".to_vec()));
     let plan = boot(&config(), &facts);
-    let fix = plan.steps.iter().find_map(|planned| match (&planned.step, &planned.verdict) {
+    let fix = plan.steps.iter().find_map(|planned| match (&planned.step, &planned.decision) {
         (Step::WriteAccounts { file: AccountFile::Group, .. }, Decision::Skip(why)) => Some(why.fix.to_string()),
         _ => None,
     });
@@ -442,19 +442,19 @@ fn an_account_that_is_right_already_is_not_asked_for_again() {
 #[test]
 fn a_uid_without_a_name_is_reported_with_each_fix_and_the_fix_works() {
     let facts = Facts { etc: Access::Denied, ..as_user(4242, 7) };
-    let verdict = |facts: &Facts| {
+    let decision = |facts: &Facts| {
         let plan = boot(&config(), facts);
         let passwd = |planned: &stepdown::plan::Planned| {
             matches!(planned.step, Step::WriteAccounts { file: AccountFile::Passwd, .. })
         };
-        plan.steps.into_iter().find(passwd).map(|planned| planned.verdict)
+        plan.steps.into_iter().find(passwd).map(|planned| planned.decision)
     };
-    let Some(Decision::Skip(why)) = verdict(&facts) else { panic!("it cannot be written") };
+    let Some(Decision::Skip(why)) = decision(&facts) else { panic!("it cannot be written") };
     let fix = why.fix.to_string();
     for way in ["`--user NAME`", "chmod g+w /etc/passwd", "`--user 4242:0`", "NSS_WRAPPER_PASSWD"] {
         assert!(fix.contains(way), "{way}: {fix}");
     }
     // Pasted: the file can be written by group 0, of which the process is.
     let pasted = Facts { passwd_appendable: true, gid: Gid(0), ..facts };
-    assert_eq!(verdict(&pasted), Some(Decision::Do));
+    assert_eq!(decision(&pasted), Some(Decision::Do));
 }

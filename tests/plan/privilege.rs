@@ -74,7 +74,7 @@ fn a_root_without_power_says_what_its_services_run_without() {
 fn a_port_that_anybody_may_bind_needs_no_capability() {
     let config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
     let said = |first| {
-        let facts = Facts { free_ports_from: first, ..as_user(999, 998) };
+        let facts = Facts { unprivileged_port_start: first, ..as_user(999, 998) };
         let plan = plan::boot(&config, &facts).unwrap();
         noted(&plan).iter().any(|notice| notice.contains("NET_BIND_SERVICE"))
     };

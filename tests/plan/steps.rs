@@ -27,7 +27,7 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
         Step::WriteAccounts { file, .. } => Path::new(file.path()) == path,
         Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
     };
-    &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().verdict
+    &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().decision
 }
 
 fn skip_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Trouble {
@@ -47,7 +47,7 @@ fn owning(own: Own, fact: PathFact, mut facts: Facts) -> BootPlan {
 
 /// Does to the facts what the steps of a plan do to the machine.
 fn apply(plan: &BootPlan, facts: &mut Facts) {
-    for planned in plan.steps.iter().filter(|it| it.verdict == Decision::Do) {
+    for planned in plan.steps.iter().filter(|it| it.decision == Decision::Do) {
         match &planned.step {
             Step::WriteAccounts { file, contents, .. } => {
                 facts.accounts.insert(*file, AccountState::File(contents.clone()));
@@ -115,7 +115,7 @@ fn the_tmpfs_for_the_control_socket_is_the_users_who_needs_it() {
 
 fn skip_of_runtime(plan: &BootPlan) -> String {
     let found = plan.steps.iter().find(|it| matches!(it.step, Step::RuntimeDirectory { .. })).unwrap();
-    let Decision::Skip(why) = &found.verdict else { panic!("{found:?}") };
+    let Decision::Skip(why) = &found.decision else { panic!("{found:?}") };
     why.fix.to_string()
 }
 
@@ -124,12 +124,12 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
     let config = everything();
     for mut facts in [fresh(docker()), fresh(rootless())] {
         let first = plan::boot(&config, &facts).unwrap();
-        assert!(first.steps.iter().any(|it| it.verdict == Decision::Do));
+        assert!(first.steps.iter().any(|it| it.decision == Decision::Do));
         apply(&first, &mut facts);
         let second = plan::boot(&config, &facts).unwrap();
         // Our own directory is made anew at each boot: the control socket of a dead PID 1 serves nobody.
         for planned in second.steps.iter().filter(|it| !matches!(it.step, Step::RuntimeDirectory { .. })) {
-            assert!(matches!(planned.verdict, Decision::Fits(_)), "{planned:?}");
+            assert!(matches!(planned.decision, Decision::AlreadyDone(_)), "{planned:?}");
         }
         assert_eq!(first.identity, second.identity);
         assert!(plan::show::report(&second)[0].text.ends_with("; nothing left to do"));
@@ -160,7 +160,7 @@ fn changing_puid_between_two_boots_is_changing_one_number() {
 fn steps_come_in_the_order_of_the_story() {
     let mut facts = fresh(docker());
     facts.pid_one = false;
-    let place = |part| plan::story().iter().position(|(name, _)| *name == part).unwrap();
+    let place = |part| plan::boot_parts().iter().position(|(name, _)| *name == part).unwrap();
     let plan = plan::boot(&everything(), &facts).unwrap();
     let places: Vec<_> = plan.steps.iter().map(|it| place(it.step.part())).collect();
     assert!(places.is_sorted(), "{places:?}");
@@ -218,20 +218,20 @@ fn from_scratch_the_account_files_are_made() {
 #[test]
 fn trees_are_walked_unless_the_policy_says_otherwise() {
     let right = dir(1000, 1000, 0o755);
-    let verdict = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
-    let fits = |verdict| matches!(verdict, Decision::Fits(_));
-    assert_eq!(verdict(own("/c"), right), Decision::Do, "only the walk knows what lies below");
-    assert_eq!(verdict(Own { when: OwnWhen::Always, ..own("/c") }, right), Decision::Do);
-    assert!(fits(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, right)));
-    assert!(fits(verdict(Own { when: OwnWhen::Never, ..own("/c") }, right)));
-    assert!(fits(verdict(Own { recursive: false, ..own("/c") }, right)));
-    assert!(fits(verdict(own("/c"), found(PathKind::File, 1000, 1000, 0o644))));
-    assert_eq!(verdict(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Decision::Do);
-    assert_eq!(verdict(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Decision::Do);
-    assert!(matches!(verdict(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Decision::Skip(_)));
-    assert!(matches!(verdict(own("/c"), PathFact::Missing(Access::Yes)), Decision::Skip(_)));
-    assert!(fits(verdict(Own { optional: true, ..own("/c") }, PathFact::Missing(Access::Yes))));
-    assert_eq!(verdict(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Decision::Do);
+    let decision = |own: Own, fact| verdict_of(&owning(own, fact, docker()), "/c").clone();
+    let fits = |decision| matches!(decision, Decision::AlreadyDone(_));
+    assert_eq!(decision(own("/c"), right), Decision::Do, "only the walk knows what lies below");
+    assert_eq!(decision(Own { when: OwnWhen::Always, ..own("/c") }, right), Decision::Do);
+    assert!(fits(decision(Own { when: OwnWhen::RootMismatch, ..own("/c") }, right)));
+    assert!(fits(decision(Own { when: OwnWhen::Never, ..own("/c") }, right)));
+    assert!(fits(decision(Own { recursive: false, ..own("/c") }, right)));
+    assert!(fits(decision(own("/c"), found(PathKind::File, 1000, 1000, 0o644))));
+    assert_eq!(decision(Own { recursive: false, dir_mode: Some(0o700), ..own("/c") }, right), Decision::Do);
+    assert_eq!(decision(Own { when: OwnWhen::RootMismatch, ..own("/c") }, dir(0, 1000, 0o755)), Decision::Do);
+    assert!(matches!(decision(own("/c"), found(PathKind::Link, 0, 0, 0o777)), Decision::Skip(_)));
+    assert!(matches!(decision(own("/c"), PathFact::Missing(Access::Yes)), Decision::Skip(_)));
+    assert!(fits(decision(Own { optional: true, ..own("/c") }, PathFact::Missing(Access::Yes))));
+    assert_eq!(decision(Own { create: true, ..own("/c") }, PathFact::Missing(Access::Yes)), Decision::Do);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
     let made = |at: &str| {
         plan.steps.iter().any(|it| {
             matches!(&it.step, Step::MakeDirectory(make) if make.path == Path::new(at) && make.owner.uid == Uid(999))
-                && it.verdict == Decision::Do
+                && it.decision == Decision::Do
         })
     };
     assert!(made("/c") && made("/tmp/web"));
@@ -290,26 +290,26 @@ fn what_a_user_can_make_is_made_and_the_rest_is_checked() {
 
 #[test]
 fn directories_are_created_fixed_cleaned_or_left() {
-    let verdict = |declared: Directory, fact: PathFact, mut facts: Facts| {
+    let decision = |declared: Directory, fact: PathFact, mut facts: Facts| {
         let mut config = config();
         config.container.directories = vec![declared];
         path(&mut facts, "/run/w", fact);
         verdict_of(&plan::boot(&config, &facts).unwrap(), "/run/w").clone()
     };
-    let skipped = |verdict| matches!(verdict, Decision::Skip(_));
+    let skipped = |decision| matches!(decision, Decision::Skip(_));
     let right = dir(1000, 1000, 0o755);
-    assert!(matches!(verdict(directory("/run/w"), right, docker()), Decision::Fits(_)));
-    assert_eq!(verdict(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Decision::Do);
+    assert!(matches!(decision(directory("/run/w"), right, docker()), Decision::AlreadyDone(_)));
+    assert_eq!(decision(directory("/run/w"), dir(1000, 1000, 0o700), docker()), Decision::Do);
     assert_eq!(
-        verdict(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()),
+        decision(Directory { clean: vec!["*.pid".into()], ..directory("/run/w") }, right, docker()),
         Decision::Do
     );
-    assert!(skipped(verdict(directory("/run/w"), found(PathKind::Link, 0, 0, 0o777), docker())));
+    assert!(skipped(decision(directory("/run/w"), found(PathKind::Link, 0, 0, 0o777), docker())));
     let limited = without(docker(), &[Capability::CHOWN]);
-    assert!(skipped(verdict(directory("/run/w"), dir(0, 0, 0o755), limited.clone())));
-    assert!(skipped(verdict(directory("/run/w"), PathFact::Missing(Access::Yes), limited.clone())));
+    assert!(skipped(decision(directory("/run/w"), dir(0, 0, 0o755), limited.clone())));
+    assert!(skipped(decision(directory("/run/w"), PathFact::Missing(Access::Yes), limited.clone())));
     let roots = Directory { user: Some(UserRef::Id(Uid(0))), group: Some(GroupRef::Id(Gid(0))), ..directory("/run/w") };
-    assert_eq!(verdict(roots, PathFact::Missing(Access::Yes), limited), Decision::Do);
+    assert_eq!(decision(roots, PathFact::Missing(Access::Yes), limited), Decision::Do);
 }
 
 #[test]
@@ -319,14 +319,14 @@ fn stdio_is_given_where_it_helps() {
         let facts = Facts { stdio: [StdioFact { kind, uid: Uid(uid), mode }; 3], ..facts };
         let steps = plan::boot(&config(), &facts).unwrap().steps;
         let stdio = steps.into_iter().filter(|it| matches!(it.step, Step::GiveStdio { .. }));
-        stdio.map(|it| it.verdict).collect::<Vec<_>>()
+        stdio.map(|it| it.decision).collect::<Vec<_>>()
     };
     for kind in kinds {
         assert_eq!(give(kind, 0, 0o600, docker()), []);
     }
     assert_eq!(give(StdioKind::Fifo, 0, 0o600, docker()), [Decision::Do, Decision::Do]);
     assert_eq!(give(StdioKind::Terminal, 0, 0o600, docker()), [Decision::Do, Decision::Do, Decision::Do]);
-    assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Decision::Fits(_)));
+    assert!(matches!(give(StdioKind::Terminal, 1000, 0o620, docker())[0], Decision::AlreadyDone(_)));
     let limited = || without(docker(), &[Capability::CHOWN, Capability::FOWNER]);
     assert_eq!(give(StdioKind::Fifo, 0, 0o600, limited())[0], Decision::Do, "root owns it");
     assert!(matches!(give(StdioKind::Fifo, 5, 0o600, limited())[0], Decision::Skip(_)));
@@ -433,7 +433,7 @@ fn a_log_directory_is_made_for_the_services_user() {
 #[test]
 fn a_log_directory_that_its_user_has_keeps_its_mode() {
     let plan = logging(RunAs::App, dir(1000, 1000, 0o700), docker());
-    assert!(matches!(verdict_of(&plan, "/log/web"), Decision::Fits(_)), "{plan:?}");
+    assert!(matches!(verdict_of(&plan, "/log/web"), Decision::AlreadyDone(_)), "{plan:?}");
 }
 
 #[test]

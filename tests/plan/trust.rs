@@ -21,10 +21,10 @@ fn file_owner(path: &str) -> FileOwner {
         path: path.into(),
         uid: Uid(1000),
         gid: Gid(1000),
-        outsiders: [false; 2],
+        unmapped: [false; 2],
         mode: 0o644,
         directory: false,
-        more_users: false,
+        has_acl: false,
         read_only: false,
     }
 }
@@ -150,11 +150,11 @@ fn modes_are_judged_by_who_could_really_write() {
     let roots = |mode| FileOwner { uid: Uid(0), gid: Gid(0), mode, ..file_owner("/t") };
     assert!(alone.allows(&roots(0o775)), "COPY under a umask of 002; nobody else is in group 0");
     assert!(!Trust::Root { or: None, unpacked: None, shared_group: true }.allows(&roots(0o775)));
-    assert!(!alone.allows(&FileOwner { more_users: true, ..roots(0o775) }), "an access control list");
+    assert!(!alone.allows(&FileOwner { has_acl: true, ..roots(0o775) }), "an access control list");
     assert!(!alone.allows(&FileOwner { gid: Gid(1000), ..roots(0o775) }));
     assert!(!alone.allows(&roots(0o777)));
     assert!(alone.allows(&FileOwner { directory: true, ..roots(0o1777) }), "what others put there is theirs");
-    let unmapped = |mode| FileOwner { uid: Uid(65534), gid: Gid(65534), outsiders: [true; 2], ..roots(mode) };
+    let unmapped = |mode| FileOwner { uid: Uid(65534), gid: Gid(65534), unmapped: [true; 2], ..roots(mode) };
     assert!(alone.allows(&unmapped(0o775)), "nobody in this user namespace can be that user");
     assert!(!alone.allows(&unmapped(0o777)));
     assert!(!alone.allows(&roots(0o1777)), "sticky means nothing to a file");

@@ -156,11 +156,11 @@ pub fn docker() -> Facts {
 }
 
 /// The directories of Docker's own PATH, which are root's.
-pub fn search() -> Search {
+pub fn search() -> SearchPath {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let entry = |path: &str| PathEntry { path: path.into(), file_owners: Vec::new(), end: path.into() };
     let entries: Vec<_> = path.split(':').map(entry).collect();
-    Search { container: entries.clone(), default: entries }
+    SearchPath { container: entries.clone(), default: entries }
 }
 
 /// `docker run --read-only image`.

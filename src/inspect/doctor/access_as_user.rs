@@ -17,8 +17,8 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{AccessFlags, ForkResult, access, fork, getegid, geteuid, pipe};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::checks::seen::{AccessResult, Denial, PathStat};
-use crate::plan::checks::{ProbedUser, Question, Want};
+use crate::plan::checks::observations::{AccessResult, Denial, PathStat};
+use crate::plan::checks::{AccessKind, AccessRequirement, ProbedUser};
 
 /// Most entries of a tree that are checked: enough to find files of another user.
 const MAX_ENTRIES: usize = 20_000;
@@ -34,14 +34,17 @@ pub(super) struct UserObservation {
 }
 
 /// Answers all questions as that user. If we cannot change to it they are answered for ourselves, with a remark.
-pub(super) fn as_user(user: &ProbedUser, questions: &[&Question]) -> (Vec<UserObservation>, Option<String>) {
-    let ours = || questions.iter().map(|question| observe(question)).collect::<Vec<_>>();
+pub(super) fn as_user(
+    user: &ProbedUser,
+    requirements: &[&AccessRequirement],
+) -> (Vec<UserObservation>, Option<String>) {
+    let ours = || requirements.iter().map(|requirement| observe(requirement)).collect::<Vec<_>>();
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let same = (uid, gid) == (user.uid, user.gid);
     if same && has_same_groups(user) {
         return (ours(), None);
     }
-    if let Some(answers) = in_child(user, questions).filter(|answers| answers.len() == questions.len()) {
+    if let Some(answers) = in_child(user, requirements).filter(|answers| answers.len() == requirements.len()) {
         return (answers, None);
     }
     let remark = if same {
@@ -58,13 +61,13 @@ pub(super) fn as_user(user: &ProbedUser, questions: &[&Question]) -> (Vec<UserOb
 }
 
 /// `None`: changing to the user failed.
-fn in_child(user: &ProbedUser, questions: &[&Question]) -> Option<Vec<UserObservation>> {
+fn in_child(user: &ProbedUser, requirements: &[&AccessRequirement]) -> Option<Vec<UserObservation>> {
     let (from, to) = pipe().ok()?;
     // SAFETY: a verb has one thread, so the child may do everything that we may.
     match unsafe { fork() }.ok()? {
         ForkResult::Child => {
             drop(from);
-            send_observations(user, questions, to);
+            send_observations(user, requirements, to);
             // SAFETY: ends the child without running anything of the parent's (exit handlers, destructors).
             unsafe { libc::_exit(0) }
         }
@@ -79,9 +82,9 @@ fn in_child(user: &ProbedUser, questions: &[&Question]) -> Option<Vec<UserObserv
     }
 }
 
-fn send_observations(user: &ProbedUser, questions: &[&Question], to: OwnedFd) {
+fn send_observations(user: &ProbedUser, requirements: &[&AccessRequirement], to: OwnedFd) {
     let answers: Option<Vec<UserObservation>> =
-        become_user(user).then(|| questions.iter().map(|question| observe(question)).collect());
+        become_user(user).then(|| requirements.iter().map(|requirement| observe(requirement)).collect());
     let text = serde_json::to_vec(&answers).unwrap_or_default();
     // An error means that the parent has exited.
     let _gone = File::from(to).write_all(&text);
@@ -97,12 +100,12 @@ fn become_user(user: &ProbedUser) -> bool {
     }
 }
 
-fn observe(question: &Question) -> UserObservation {
-    let path = &question.path;
+fn observe(requirement: &AccessRequirement) -> UserObservation {
+    let path = &requirement.path;
     let access = match first_closed_directory(path) {
         Some(access) => access,
         None => match fs::metadata(path) {
-            Ok(meta) => check_existing(question, &meta),
+            Ok(meta) => check_existing(requirement, &meta),
             Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
                 Errno::ENOENT => AccessResult::Missing,
                 errno => AccessResult::NotRead(denied(errno)),
@@ -119,21 +122,21 @@ fn first_closed_directory(path: &Path) -> Option<AccessResult> {
     above.into_iter().find_map(|directory| match access(directory, AccessFlags::X_OK) {
         Ok(()) => None,
         Err(Errno::ENOENT) => Some(AccessResult::Missing),
-        Err(Errno::EACCES) => Some(AccessResult::Barred(directory.to_owned(), stat_path(directory))),
+        Err(Errno::EACCES) => Some(AccessResult::Unsearchable(directory.to_owned(), stat_path(directory))),
         Err(errno) => Some(AccessResult::NotRead(denied(errno))),
     })
 }
 
-fn check_existing(question: &Question, meta: &fs::Metadata) -> AccessResult {
-    let path = &question.path;
+fn check_existing(requirement: &AccessRequirement, meta: &fs::Metadata) -> AccessResult {
+    let path = &requirement.path;
     let may = |flags| access(path, flags).map_err(denied);
     let (read, write, search) = (AccessFlags::R_OK, AccessFlags::W_OK, AccessFlags::X_OK);
-    let answer = match question.want {
-        Want::Enter if !meta.is_dir() => Err(AccessResult::NotRead(Denial::Other(libc::ENOTDIR))),
-        Want::Enter | Want::Execute => may(search).map_err(AccessResult::NotRead),
-        Want::Read => may(read).and_then(|()| try_open(path, meta)).map_err(AccessResult::NotRead),
-        Want::Device => may(read | write).and_then(|()| try_device(path, meta)).map_err(AccessResult::NotRead),
-        Want::Use => {
+    let answer = match requirement.want {
+        AccessKind::Enter if !meta.is_dir() => Err(AccessResult::NotRead(Denial::Other(libc::ENOTDIR))),
+        AccessKind::Enter | AccessKind::Execute => may(search).map_err(AccessResult::NotRead),
+        AccessKind::Read => may(read).and_then(|()| try_open(path, meta)).map_err(AccessResult::NotRead),
+        AccessKind::Device => may(read | write).and_then(|()| try_device(path, meta)).map_err(AccessResult::NotRead),
+        AccessKind::Use => {
             let reading = if meta.is_dir() { read | search } else { read };
             let read = may(reading).and_then(|()| try_open(path, meta)).map_err(AccessResult::NotRead);
             read.and_then(|()| may(write).and_then(|()| try_create(path, meta)).map_err(AccessResult::NotWritten))
@@ -141,8 +144,8 @@ fn check_existing(question: &Question, meta: &fs::Metadata) -> AccessResult {
     };
     match answer {
         Err(access) => access,
-        Ok(()) if question.recursive && meta.is_dir() => check_contents(path, meta.dev()),
-        Ok(()) => AccessResult::Yes,
+        Ok(()) if requirement.recursive && meta.is_dir() => check_contents(path, meta.dev()),
+        Ok(()) => AccessResult::Allowed,
     }
 }
 
@@ -199,7 +202,7 @@ fn check_contents(top: &Path, device: u64) -> AccessResult {
         for entry in entries.flatten() {
             left = match left.checked_sub(1) {
                 Some(left) => left,
-                None => return AccessResult::Yes,
+                None => return AccessResult::Allowed,
             };
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_symlink() || meta.dev() != device {
@@ -218,7 +221,7 @@ fn check_contents(top: &Path, device: u64) -> AccessResult {
             }
         }
     }
-    AccessResult::Yes
+    AccessResult::Allowed
 }
 
 fn denied_by(error: &std::io::Error) -> Denial {

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::checks::mounts::Mounts;
-use crate::plan::checks::seen::{HostContext, Observations, PathObservation};
-use crate::plan::checks::{Examination, ProbedUser, Question, SECRETS, listening};
+use crate::plan::checks::observations::{HostContext, Observations, PathObservation};
+use crate::plan::checks::{AccessRequirement, Examination, ProbedUser, SECRETS, listening};
 use crate::plan::facts::Facts;
 use crate::sys::id_map::id_maps;
 use crate::sys::read_file;
@@ -19,12 +19,12 @@ use access_as_user::UserObservation;
 /// Makes all observations that the examination needs. The process must have one thread.
 pub fn observe(examination: &Examination) -> Observations {
     let mut remarks = Vec::new();
-    let looks = observe_paths(&examination.questions, &mut remarks);
+    let paths = observe_paths(&examination.requirements, &mut remarks);
     let tcp = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| listening(&text(path)));
     Observations {
-        looks,
-        ground: host_context(),
-        free_ports_from: text("/proc/sys/net/ipv4/ip_unprivileged_port_start").trim().parse().ok(),
+        paths,
+        host: host_context(),
+        unprivileged_port_start: text("/proc/sys/net/ipv4/ip_unprivileged_port_start").trim().parse().ok(),
         listening: tcp.into_iter().flatten().collect(),
         remarks,
     }
@@ -94,31 +94,31 @@ fn label() -> Option<String> {
 }
 
 /// Makes the observations of all users in turn.
-fn observe_paths(questions: &[Question], remarks: &mut Vec<String>) -> Vec<PathObservation> {
-    let mut looks: Vec<PathObservation> = questions.iter().map(observe_as_self).collect();
+fn observe_paths(requirements: &[AccessRequirement], remarks: &mut Vec<String>) -> Vec<PathObservation> {
+    let mut observations: Vec<PathObservation> = requirements.iter().map(observe_as_self).collect();
     let mut asked: Vec<&ProbedUser> = Vec::new();
-    for Question { who, .. } in questions {
+    for AccessRequirement { who, .. } in requirements {
         if asked.contains(&who) {
             continue;
         }
         asked.push(who);
-        let theirs: Vec<_> = questions.iter().enumerate().filter(|(_, it)| it.who == *who).collect();
-        let only: Vec<_> = theirs.iter().map(|(_, question)| *question).collect();
+        let theirs: Vec<_> = requirements.iter().enumerate().filter(|(_, it)| it.who == *who).collect();
+        let only: Vec<_> = theirs.iter().map(|(_, requirement)| *requirement).collect();
         let (answers, remark) = access_as_user::as_user(who, &only);
         remarks.extend(remark);
         for ((at, _), UserObservation { access, found }) in theirs.iter().zip(answers) {
-            if let Some(look) = looks.get_mut(*at) {
-                look.told = access;
-                look.found = look.found.or(found);
+            if let Some(observation) = observations.get_mut(*at) {
+                observation.access = access;
+                observation.found = observation.found.or(found);
             }
         }
     }
     remarks.dedup();
-    looks
+    observations
 }
 
 /// What this process sees itself.
-fn observe_as_self(question: &Question) -> PathObservation {
-    let real = fs::canonicalize(&question.path).unwrap_or_else(|_| question.path.clone());
-    PathObservation { real, found: access_as_user::stat_path(&question.path), told: Default::default() }
+fn observe_as_self(requirement: &AccessRequirement) -> PathObservation {
+    let real = fs::canonicalize(&requirement.path).unwrap_or_else(|_| requirement.path.clone());
+    PathObservation { real, found: access_as_user::stat_path(&requirement.path), access: Default::default() }
 }

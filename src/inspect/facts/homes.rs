@@ -9,7 +9,7 @@ use crate::config::service::RunAs;
 use crate::config::values::Uid;
 use crate::plan::accounts::passwd;
 use crate::plan::facts::{Access, AccountFile, AccountState};
-use crate::plan::home::ELSEWHERE;
+use crate::plan::home::FALLBACKS;
 use crate::sys::access;
 
 /// Checks the given HOME, the declared home, the account's, and all fallbacks.
@@ -24,7 +24,7 @@ pub(super) fn read(
     let container = &config.container;
     let own = container.own.iter().map(|own| own.path.as_path());
     let named = given.into_iter().chain(container.app.home.as_deref()).chain(account.as_deref());
-    let all = named.chain(own).chain(ELSEWHERE.map(Path::new)).filter(|path| path.is_absolute());
+    let all = named.chain(own).chain(FALLBACKS.map(Path::new)).filter(|path| path.is_absolute());
     all.map(|path| (path.to_owned(), access::can_create_in(path))).collect()
 }
 
@@ -39,5 +39,5 @@ pub(super) fn named(config: &Config, accounts: &BTreeMap<AccountFile, AccountSta
         RunAs::App | RunAs::Root => None,
     });
     let homes = app.into_iter().chain(others).map(|account| account.home);
-    homes.chain(ELSEWHERE.map(PathBuf::from)).filter(|path| path.is_absolute()).collect()
+    homes.chain(FALLBACKS.map(PathBuf::from)).filter(|path| path.is_absolute()).collect()
 }

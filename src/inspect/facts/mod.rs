@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
-use crate::plan::{inherited, remarks};
+use crate::plan::{inherited, machine_notices};
 use crate::sys::access;
 use crate::sys::dev_null;
 use crate::sys::process::resource;
@@ -58,8 +58,8 @@ pub fn read(config: &Config) -> Facts {
     Facts {
         homes: if is_root { BTreeMap::new() } else { homes::read(config, home.as_deref(), process.uid, &accounts) },
         passwd_appendable: !is_root && etc != Access::Yes && accounts::can_append(AccountFile::Passwd),
-        free_ports_from: free_ports_from(),
-        cwd_is_there: std::env::current_dir().is_ok(),
+        unprivileged_port_start: unprivileged_port_start(),
+        cwd_exists: std::env::current_dir().is_ok(),
         proc_mounted: process.proc_mounted,
         dev_null: dev_null::exists(),
         uid: process.uid,
@@ -108,7 +108,7 @@ fn variables() -> Vec<String> {
 }
 
 /// Returns the lowest port that can be bound without a capability.
-pub fn free_ports_from() -> Option<u16> {
+pub fn unprivileged_port_start() -> Option<u16> {
     let text = crate::sys::read_file::read_proc("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     String::from_utf8_lossy(&text).trim().parse().ok()
 }
@@ -116,5 +116,5 @@ pub fn free_ports_from() -> Option<u16> {
 /// Names in the environment that are not valid shell names, except functions exported by bash.
 fn no_shell_names() -> Vec<String> {
     let names = std::env::vars_os().map(|(name, _)| shown(&name));
-    names.filter(|name| !remarks::is_shell_name(name) && !name.starts_with("BASH_FUNC_")).collect()
+    names.filter(|name| !machine_notices::is_shell_name(name) && !name.starts_with("BASH_FUNC_")).collect()
 }

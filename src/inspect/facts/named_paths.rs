@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::programs::{self, ProgramLookups};
 use super::{homes, limits, owners, paths};
 use crate::config::Config;
-use crate::plan::facts::{Candidates, EnvLookup, Executable, Facts, FileOwner, PathFact, ProgramFact, Search};
+use crate::plan::facts::{Candidates, EnvLookup, Executable, Facts, FileOwner, PathFact, ProgramFact, SearchPath};
 
 /// The facts about the paths that a configuration names; each field as in [`Facts`].
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct NamedPaths {
     pub executables: BTreeMap<PathBuf, Executable>,
     pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
-    pub search: Search,
+    pub search: SearchPath,
     /// Paths without the homes that the boot has read.
     pub paths: BTreeMap<PathBuf, PathFact>,
 }

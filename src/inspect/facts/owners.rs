@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::programs::{DEFAULT_PATH, ProgramLookups};
 use crate::config::Config;
 use crate::config::values::Uid;
-use crate::plan::facts::{FileOwner, PathEntry, Search};
+use crate::plan::facts::{FileOwner, PathEntry, SearchPath};
 use crate::plan::inherited::directories;
 use crate::plan::trust;
 use crate::sys::files::owners;
@@ -20,7 +20,7 @@ pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMa
     if uid != Uid::ROOT {
         return BTreeMap::new();
     }
-    let (whole, files) = trust::asked(config);
+    let (whole, files) = trust::paths_to_check(config);
     let files = files.into_iter().filter(|path| path.exists());
     // Also those that only another user may read: that user may be able to replace them.
     let files: BTreeSet<_> = files.chain(programs(found).cloned()).collect();
@@ -34,7 +34,7 @@ pub(super) fn read(config: &Config, found: &ProgramLookups, uid: Uid) -> BTreeMa
 pub(super) fn resolve_links(
     config: &Config,
     found: &ProgramLookups,
-    search: &Search,
+    search: &SearchPath,
 ) -> BTreeMap<PathBuf, Vec<PathBuf>> {
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
@@ -52,7 +52,7 @@ fn programs(found: &ProgramLookups) -> impl Iterator<Item = &PathBuf> {
 }
 
 /// Checks the directories in PATH, if any service may have more rights than the app user.
-pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search {
+pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchPath {
     let asked = uid == Uid::ROOT && config.services.iter().chain(&config.main_service()).any(trust::may_have_more);
     let entry = |path: PathBuf| match asked && path.is_absolute() {
         true => {
@@ -62,7 +62,7 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> Search 
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
     let default = OsStr::new(DEFAULT_PATH);
-    Search {
+    SearchPath {
         container: directories(path.unwrap_or(default)).map(entry).collect(),
         default: directories(default).map(entry).collect(),
     }

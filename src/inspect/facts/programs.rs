@@ -196,7 +196,7 @@ impl LookupCache {
                 return match obstacle::explain(Errno::EACCES, path) {
                     Obstacle::NoExecMount => ProgramFact::NoExec(path.to_owned()),
                     Obstacle::NoExecuteBit(_) => ProgramFact::NotExecutable(path.to_owned()),
-                    why @ (Obstacle::Directory | Obstacle::NoFile) => {
+                    why @ (Obstacle::Directory | Obstacle::NotAFile) => {
                         ProgramFact::Refused { program: path.to_owned(), why }
                     }
                     // Root without DAC_OVERRIDE is not the user that will execute it; any other user is.
@@ -217,7 +217,7 @@ impl LookupCache {
             return match path.is_file() {
                 true => ProgramFact::Found(program),
                 false if path.is_dir() => ProgramFact::Refused { program, why: Obstacle::Directory },
-                false => ProgramFact::Refused { program, why: Obstacle::NoFile },
+                false => ProgramFact::Refused { program, why: Obstacle::NotAFile },
             };
         };
         match obstacle::in_file(path, &head).or_else(|| self.interpreter_obstacle(&head)) {

@@ -7,7 +7,7 @@ use crate::config::{Content, Tree};
 use crate::inspect::facts::NamedPaths;
 use crate::inspect::source::{KINDS, ReloadSources};
 use crate::plan::facts::{
-    Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, Search,
+    Access, EnvLookup, Executable, FileOwner, PathEntry, PathFact, PathKind, ProgramFact, SearchPath,
 };
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::sys::obstacle::NATIVE_ARCHITECTURE;
@@ -85,8 +85,8 @@ structs! {
     EnvLookup { name, found }
     Executable { closed, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
-    FileOwner { path, uid, gid, outsiders, mode, directory, more_users, read_only }
-    Search { container, default }
+    FileOwner { path, uid, gid, unmapped, mode, directory, has_acl, read_only }
+    SearchPath { container, default }
     PathEntry { path, file_owners, end }
 }
 
@@ -100,7 +100,7 @@ enums! {
         Refused { program, why }, NotFound, Unknown(path),
     }
     Obstacle {
-        Missing, DanglingLink(target), NotADirectory(place), ClosedDirectory(seen), Directory, NoFile,
+        Missing, DanglingLink(target), NotADirectory(place), ClosedDirectory(seen), Directory, NotAFile,
         NoExecuteBit(seen), NotForThisUser(seen), NoExecMount, Empty, NoShebang, EmptyShebang,
         Architecture { built_for, here }, UnknownFormat, Needs { path, why }, FileCapabilities { wants, missing },
         TooLong { longest, length, all }, Busy, Loop, NameTooLong, TooManyProcesses, TooManyFiles, OutOfMemory,
@@ -149,10 +149,10 @@ mod tests {
             path: path.clone(),
             uid,
             gid,
-            outsiders: [true, false],
+            unmapped: [true, false],
             mode,
             directory: true,
-            more_users: false,
+            has_acl: false,
             read_only: true,
         };
         let entry = PathEntry { path: path.clone(), file_owners: vec![owner.clone()], end: path.clone() };
@@ -172,7 +172,7 @@ mod tests {
             executables: BTreeMap::from([(path.clone(), executable)]),
             resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),
             file_owners: BTreeMap::from([(path.clone(), vec![owner])]),
-            search: Search { container: vec![entry], default: Vec::new() },
+            search: SearchPath { container: vec![entry], default: Vec::new() },
             paths: BTreeMap::from([(path, found), ("/b".into(), PathFact::Missing(Access::Denied))]),
         }
     }

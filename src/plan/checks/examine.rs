@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Port;
+use super::access_requirements::{AccessRequirement, BootAction, BootState, ProbedUser, RequirementBuilder};
 use super::limits::{self, NO_FILTER, NOT_PID_ONE};
 use super::ports;
-use super::questions::{AtBoot, BootState, ProbedUser, Question, QuestionBuilder};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::units::show_duration;
@@ -27,7 +27,7 @@ use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Ste
 use crate::text::shown;
 
 /// After this `docker stop` kills; a stop that may take longer has to be told.
-const RUNTIMES_PATIENCE: Duration = Duration::from_secs(10);
+const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What follows where the kernel installs no filter, and what helps.
 pub const UNFILTERED: &str = "services of PID 1's user can change its limits and priorities";
@@ -45,7 +45,7 @@ pub struct Examination {
     /// What needs no look.
     pub checks: Vec<Check>,
     /// What does.
-    pub questions: Vec<Question>,
+    pub requirements: Vec<AccessRequirement>,
     /// Ports that will be bound.
     pub ports: Vec<Port>,
     /// Whose ids outside are to be told.
@@ -57,7 +57,7 @@ impl Examination {
     #[must_use]
     pub fn with_secrets(mut self, secrets: &[PathBuf]) -> Self {
         if let Some(app) = &self.app {
-            self.questions.extend(secrets.iter().map(|path| Question::of_secret(path, app)));
+            self.requirements.extend(secrets.iter().map(|path| AccessRequirement::of_secret(path, app)));
         }
         self
     }
@@ -73,11 +73,11 @@ impl Examination {
 
     /// Returns it of a boot that is over: what it was to do about a path is done, or was refused.
     #[must_use]
-    pub fn of_the_past(mut self) -> Self {
-        for question in &mut self.questions {
-            match question.at_boot {
-                AtBoot::Given(_) | AtBoot::Made(_) => question.at_boot = AtBoot::Nothing,
-                AtBoot::Nothing | AtBoot::Skipped(_) => {}
+    pub fn after_boot(mut self) -> Self {
+        for requirement in &mut self.requirements {
+            match requirement.at_boot {
+                BootAction::GivenTo(_) | BootAction::Created(_) => requirement.at_boot = BootAction::None,
+                BootAction::None | BootAction::Skipped(_) => {}
             }
         }
         self
@@ -106,7 +106,7 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
         let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
         plan.checks.retain(|check| check.finding.trouble().is_some() || !whom.contains(&check.area));
         (plan.app, plan.namespace_of) = (None, None);
-        plan.questions.clear();
+        plan.requirements.clear();
         plan.ports.clear();
     }
     examination.checks.append(&mut plan.checks);
@@ -128,7 +128,7 @@ pub fn of_problems(problems: Problems) -> Examination {
 
 /// Returns what the plan of a boot shows.
 pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState) -> Examination {
-    let asker = QuestionBuilder { config, facts, plan, state };
+    let asker = RequirementBuilder { config, facts, plan, state };
     let mut checks = vec![
         Check::ok(Area::Mode, "mode", mode(plan.mode)),
         Check::ok(Area::Identity, "identity", identity(plan)),
@@ -141,12 +141,12 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     if !checks.iter().any(|check| check.area == Area::TimeZone) {
         checks.push(Check::ok(Area::TimeZone, "TZ", "known, or not set"));
     }
-    let (questions, more) = asker.ask();
+    let (requirements, more) = asker.build();
     checks.extend(more);
     checks.extend(config.services.iter().flat_map(|service| limits::granted(service, facts)));
     let live = config.services.iter().zip(&plan.services).filter(|(_, how)| how.skipped.is_none());
     let of_service = |(service, how): (&Service, &ServicePlan)| {
-        ports::of(service, &how.credentials, &asker.service(how).shown(), plan.privilege.drop)
+        ports::privileged_ports(service, &how.credentials, &asker.service(how).shown(), plan.privilege.drop)
     };
     let ports = live.flat_map(of_service).collect();
     let app = asker.app();
@@ -155,7 +155,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
         namespace_of: Some((app.uid, app.gid)),
         app: Some(app),
         checks,
-        questions,
+        requirements,
         ports,
     }
 }
@@ -209,7 +209,7 @@ fn privilege(plan: &BootPlan) -> String {
 
 fn stop(budget: Duration) -> String {
     let all = format!("{} in all", show_duration(budget));
-    if budget < RUNTIMES_PATIENCE {
+    if budget < RUNTIME_STOP_TIMEOUT {
         return all;
     }
     let enough = budget.as_secs().saturating_add(2);
@@ -223,7 +223,7 @@ fn stop(budget: Duration) -> String {
 fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
     for bundle in words::bundles(&plan.steps) {
-        let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.verdict) else { continue };
+        let (Some(area), Decision::Skip(why)) = (area(bundle.step), bundle.decision) else { continue };
         well.retain(|(it, _)| *it != area);
         checks.push(Check::degraded(area, bundle.subjects.join(", "), why.clone()));
     }
@@ -250,10 +250,10 @@ fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Chec
 fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&Planned], state: BootState) -> String {
     let name = shown(&plan.identity.name);
     let paths = |wanted: &dyn Fn(&Decision) -> bool| {
-        let wanted = steps.iter().filter(|planned| wanted(&planned.verdict));
+        let wanted = steps.iter().filter(|planned| wanted(&planned.decision));
         wanted.map(|planned| words::subject(&planned.step)).collect::<Vec<_>>().join(", ")
     };
-    let (all, written) = (paths(&|_| true), paths(&|verdict| *verdict == Decision::Do));
+    let (all, written) = (paths(&|_| true), paths(&|decision| *decision == Decision::Do));
     let known = passwd::by_uid(groups::bytes(facts, AccountFile::Passwd), plan.identity.uid).is_some();
     match state {
         _ if all.is_empty() && known => format!("`{name}` has its line in /etc/passwd"),

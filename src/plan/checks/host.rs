@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::mounts::{Mount, Mounts, ends_with};
-use super::seen::HostContext;
+use super::observations::HostContext;
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
@@ -22,39 +22,39 @@ use crate::plan::{BootPlan, Decision, Owner, Planned};
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
 
 /// Returns the fix with the host's own words, wherever they are known.
-pub fn located(fix: Fix, ground: &HostContext) -> Fix {
-    fix.located(|chown| locate(chown, ground), |path| writable(path, ground))
+pub fn located(fix: Fix, host: &HostContext) -> Fix {
+    fix.located(|chown| locate(chown, host), |path| writable(path, host))
 }
 
 /// Writes the host's words into a fix, and into its cause which mount is read-only: a plan's steps know mounts by their
 /// effect alone.
-pub fn locate_in(cause: &mut String, fix: &mut Fix, ground: &HostContext) {
-    let mount = fix.read_only().and_then(|path| ground.mounts.of(path));
+pub fn locate_in(cause: &mut String, fix: &mut Fix, host: &HostContext) {
+    let mount = fix.read_only().and_then(|path| host.mounts.of(path));
     if let Some(mount) = mount.filter(|mount| !mount.is_image()) {
         *cause = mount.read_only_cause();
     }
-    *fix = located(std::mem::take(fix), ground);
+    *fix = located(std::mem::take(fix), host);
 }
 
 /// Writes the host's words into the skipped steps of a plan. The ground is looked at only if it is needed: a boot
 /// where nothing was skipped reads nothing more.
-pub fn locate_all(plan: &mut BootPlan, ground: impl FnOnce() -> HostContext) {
-    let skipped = |planned: &&mut Planned| matches!(&planned.verdict, Decision::Skip(why) if why.fix.is_unlocated());
+pub fn locate_all(plan: &mut BootPlan, host: impl FnOnce() -> HostContext) {
+    let skipped = |planned: &&mut Planned| matches!(&planned.decision, Decision::Skip(why) if why.fix.is_unlocated());
     let mut unlocated = plan.steps.iter_mut().filter(skipped).peekable();
     if unlocated.peek().is_none() {
         return;
     }
-    let ground = ground();
+    let host = host();
     for planned in unlocated {
-        if let Decision::Skip(why) = &mut planned.verdict {
-            locate_in(&mut why.cause, &mut why.fix, &ground);
+        if let Decision::Skip(why) = &mut planned.decision {
+            locate_in(&mut why.cause, &mut why.fix, &host);
         }
     }
 }
 
 /// A mount is mounted otherwise; where the container's root itself is read-only, something is mounted.
-fn writable(to: &Writable, ground: &HostContext) -> Option<Fix> {
-    let mount = ground.mounts.of(&to.path)?;
+fn writable(to: &Writable, host: &HostContext) -> Option<Fix> {
+    let mount = host.mounts.of(&to.path)?;
     let path = words::path(&to.path);
     let or_writable_root = |fix: Fix| match to.is_foreign {
         true => fix,
@@ -76,9 +76,9 @@ fn writable(to: &Writable, ground: &HostContext) -> Option<Fix> {
     Some(or_writable_root(Fix::volume(&to.path, owner)))
 }
 
-fn locate(chown: &Chown, ground: &HostContext) -> Option<FixOption> {
-    let mount = ground.mounts.of(&chown.path)?;
-    let (uid, gid) = (ground.uid_map.outside(chown.uid)?, ground.gid_map.outside(chown.gid)?);
+fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
+    let mount = host.mounts.of(&chown.path)?;
+    let (uid, gid) = (host.uid_map.outside(chown.uid)?, host.gid_map.outside(chown.gid)?);
     let inside = chown.command(chown.uid, chown.gid);
     let path = words::path(&chown.path);
     if mount.is_image() {
@@ -110,7 +110,7 @@ fn locate(chown: &Chown, ground: &HostContext) -> Option<FixOption> {
         let kubernetes = format!("securityContext: {{ fsGroup: {gid} }}   # of the pod");
         return Some(FixOption::Settings(Settings { kubernetes, ..Settings::default() }));
     }
-    let known = on_host(&ground.mounts, mount, &within);
+    let known = on_host(&host.mounts, mount, &within);
     let shown = known.as_deref().unwrap_or(&within);
     if shown.to_str().is_none_or(is_systems) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
         // A whole file system, whose place on the host nobody here knows; or the host's own. Never to be pasted.
@@ -133,7 +133,7 @@ fn locate(chown: &Chown, ground: &HostContext) -> Option<FixOption> {
             }
         }
     };
-    if is_rootless(&ground.uid_map) {
+    if is_rootless(&host.uid_map) {
         notes.push(format!("rootless podman, without sudo: podman unshare {inside} {whole}"));
     }
     if mount.has("idmapped") {
@@ -220,8 +220,8 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Says who the app user is outside.
-pub(super) fn namespace((uid, gid): (u32, u32), ground: &HostContext) -> Check {
-    let HostContext { uid_map, gid_map, .. } = ground;
+pub(super) fn namespace((uid, gid): (u32, u32), host: &HostContext) -> Check {
+    let HostContext { uid_map, gid_map, .. } = host;
     if *uid_map == IdMap::whole() {
         return Check::ok(Area::UserNamespace, "user namespace", "none: ids are the host's");
     }
@@ -239,10 +239,10 @@ mod tests {
     const DOCKER: &str = include_str!("recorded/docker.mountinfo");
 
     fn fix(mountinfo: &str, path: &str) -> String {
-        at(&ground(mountinfo), path)
+        at(&host(mountinfo), path)
     }
 
-    fn ground(mountinfo: &str) -> HostContext {
+    fn host(mountinfo: &str) -> HostContext {
         HostContext {
             mounts: Mounts::parse(mountinfo.as_bytes()),
             uid_map: IdMap::whole(),
@@ -252,9 +252,9 @@ mod tests {
     }
 
     /// The lines of the fix of a path that shall be 1000:1000's.
-    fn at(ground: &HostContext, path: &str) -> String {
+    fn at(host: &HostContext, path: &str) -> String {
         let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
-        let fix = located(Fix::chown(Path::new(path), true, owner), ground);
+        let fix = located(Fix::chown(Path::new(path), true, owner), host);
         fix.0
             .iter()
             .flat_map(FixOption::lines)
@@ -330,19 +330,19 @@ mod tests {
             3 1 8:2 /home/me/.local/share/containers/storage/volumes/web/_data /data rw - ext4 /dev/sda2 rw\n";
         let range = |inside, outside, count| IdRange { inside, outside, count };
         let map = IdMap(vec![range(0, 1000, 1), range(1, 100_000, 65_536)]);
-        let ground = HostContext { uid_map: map.clone(), gid_map: map.clone(), ..ground(text) };
+        let host = HostContext { uid_map: map.clone(), gid_map: map.clone(), ..host(text) };
         let volume = "\"$(podman volume inspect --format '{{.Mountpoint}}' web)\"";
         assert_eq!(
-            at(&ground, "/data"),
+            at(&host, "/data"),
             format!(
                 "host: chown -R 100999:100999 {volume}   # rootless podman, without sudo: podman unshare chown -R 1000:1000 {volume}"
             )
         );
-        let check = namespace((1000, 0), &ground);
+        let check = namespace((1000, 0), &host);
         let text = "1000:0 here is 100999:1000 on the host";
         assert_eq!(check, Check::ok(Area::UserNamespace, "user namespace", text));
         // Nobody outside: nothing can be given to it.
-        let narrow = HostContext { uid_map: IdMap(vec![range(0, 1000, 1)]), ..ground };
+        let narrow = HostContext { uid_map: IdMap(vec![range(0, 1000, 1)]), ..host };
         assert_eq!(at(&narrow, "/data"), "host: chown -R 1000:1000 …   # what is mounted at /data");
     }
 
@@ -351,7 +351,7 @@ mod tests {
         let text = "1 0 0:50 / / ro - overlay overlay rw\n2 1 254:0 /srv /books ro - ext4 /dev/vda rw\n";
         let me = Owner { uid: Uid(1000), gid: Gid(100) };
         let fix = |path: &str, is_file, owner| {
-            located(Fix::writable(Path::new(path), is_file, owner), &ground(text)).to_string()
+            located(Fix::writable(Path::new(path), is_file, owner), &host(text)).to_string()
         };
         assert!(fix("/books", false, None).contains("mount /books read-write: remove `:ro`"));
         // Nothing is mounted there: there is no `:ro` to take off.
@@ -384,7 +384,7 @@ mod tests {
         );
         // In the log too: nobody pastes it on this host.
         let owner = Owner { uid: Uid(1000), gid: Gid(1000) };
-        let line = located(Fix::chown(Path::new("/nfs/films"), true, owner), &ground(text)).to_string();
+        let line = located(Fix::chown(Path::new("/nfs/films"), true, owner), &host(text)).to_string();
         assert!(line.starts_with("on the file server nas, as root: `chown"), "{line}");
         let smb = fix(text, "/smb");
         assert!(smb.contains("`chown` changes nothing: add `uid=1000,gid=1000` to its mount options"), "{smb}");

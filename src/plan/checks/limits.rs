@@ -1,7 +1,7 @@
 //! Limits, niceness and `oom_score_adj` that a service declares and that need a power which was not granted. Must not know
 //! other capabilities.
 
-use super::questions;
+use super::access_requirements;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::Facts;
@@ -20,7 +20,7 @@ pub const NO_FILTER: &str = "services of its user can change its limits and prio
 
 /// Returns what is declared and can be had: a check for each limit that takes a capability, else one for all.
 pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
-    let name = questions::tick(service);
+    let name = access_requirements::tick(service);
     let can_raise = facts.permitted.has(Capability::SYS_RESOURCE);
     let raised = service.limits.iter().filter(|limit| can_raise && facts.is_above(limit));
     let raised: Vec<_> = raised
@@ -35,7 +35,7 @@ pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
 
 /// Returns what is declared and cannot be had, each with its subject.
 pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String, Trouble)> {
-    let name = questions::tick(service);
+    let name = access_requirements::tick(service);
     let lacks = |capability| !facts.permitted.has(capability);
     let mut refused = Vec::new();
     for limit in service.limits.iter().filter(|limit| facts.is_above(limit) && lacks(Capability::SYS_RESOURCE)) {

@@ -1,27 +1,27 @@
 //! What is well and what is not, as plain values: the one source of `doctor` and of the boot report. [`examine()`] says what
-//! the plan itself shows, and asks [`Question`]s that only a look at the machine answers; [`conclude`] judges what was seen.
+//! the plan itself shows, and asks [`AccessRequirement`]s that only a look at the machine answers; [`conclude`] judges what was seen.
 //! PID 1 examines its own plan when it is asked; whoever asked looks for itself. Must not know how anything is looked at or
 //! printed.
 
-mod access;
+mod access_requirements;
+mod access_result;
 mod examine;
 mod host;
 mod limits;
 pub mod mounts;
+pub mod observations;
 mod ports;
-mod questions;
-pub mod seen;
 pub mod states;
 
 use serde::Serialize;
 
 pub use super::finding::{Area, CauseKind, Check, Finding, OverallResult, Trouble};
+pub use access_requirements::{AccessKind, AccessRequirement, BootAction, BootState, ProbedUser, SECRETS};
 pub use examine::{ALLOW_FILTERS, Examination, UNFILTERED, examine, of_plan, of_problems};
 pub use host::{locate_all, located};
 pub(super) use limits::refused as refused_limits;
 pub use limits::{NO_FILTER, NOT_PID_ONE};
 pub use ports::{Port, listening};
-pub use questions::{AtBoot, BootState, ProbedUser, Question, SECRETS, Want};
 
 /// Everything that came out: the worst first, then by area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,15 +41,17 @@ pub struct Diagnosis {
 }
 
 /// Returns what is to be said, from what the plan shows and what was seen.
-pub fn conclude(examination: Examination, seen: &seen::Observations, running: bool) -> Diagnosis {
-    let Examination { mode, app, mut checks, questions, ports, namespace_of } = examination;
-    let looks = questions.iter().zip(&seen.looks);
-    checks.extend(looks.map(|(question, look)| access::judge(question, look, &seen.ground)));
-    checks.extend(ports.iter().map(|port| ports::judge(port, seen)));
-    checks.extend(namespace_of.map(|id| host::namespace(id, &seen.ground)));
+pub fn conclude(examination: Examination, seen: &observations::Observations, running: bool) -> Diagnosis {
+    let Examination { mode, app, mut checks, requirements, ports, namespace_of } = examination;
+    let observations = requirements.iter().zip(&seen.paths);
+    checks.extend(
+        observations.map(|(requirement, observation)| access_result::evaluate(requirement, observation, &seen.host)),
+    );
+    checks.extend(ports.iter().map(|port| ports::evaluate(port, seen)));
+    checks.extend(namespace_of.map(|id| host::namespace(id, &seen.host)));
     for check in &mut checks {
         if let Finding::Degraded(trouble) | Finding::Fatal(trouble) = &mut check.finding {
-            host::locate_in(&mut trouble.cause, &mut trouble.fix, &seen.ground);
+            host::locate_in(&mut trouble.cause, &mut trouble.fix, &seen.host);
         }
     }
     checks.sort_by(|one, other| (other.finding.verdict(), one.area).cmp(&(one.finding.verdict(), other.area)));

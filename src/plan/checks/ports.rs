@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::seen::Observations;
+use super::observations::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};
@@ -47,7 +47,7 @@ pub fn listening(text: &str) -> BTreeSet<u16> {
 }
 
 /// Returns the privileged ports of a service.
-pub(super) fn of(service: &Service, credentials: &Credentials, who: &str, drop: DropLevel) -> Vec<Port> {
+pub(super) fn privileged_ports(service: &Service, credentials: &Credentials, who: &str, drop: DropLevel) -> Vec<Port> {
     let needed = Capability::NET_BIND_SERVICE;
     let ready = match &service.ready {
         Ready::Probe { probe, .. } => Some(probe),
@@ -73,13 +73,13 @@ fn own_port(probe: &Probe) -> Option<u16> {
     own.then_some(to.port)
 }
 
-pub(super) fn judge(port: &Port, seen: &Observations) -> Check {
+pub(super) fn evaluate(port: &Port, seen: &Observations) -> Check {
     let Port { service, who, .. } = port;
     let subject = match port.port {
         Some(number) => format!("`{service}`: port {number}"),
         None => format!("`{service}`: low ports"),
     };
-    let free = seen.free_ports_from.unwrap_or(PRIVILEGED_BELOW);
+    let free = seen.unprivileged_port_start.unwrap_or(PRIVILEGED_BELOW);
     let is_free = port.port.map_or(free <= 1, |number| number >= free);
     if port.port.is_some_and(|number| seen.listening.contains(&number)) {
         return Check::ok(Area::Port, subject, "something listens there");

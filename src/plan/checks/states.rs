@@ -20,21 +20,21 @@ pub struct ServiceState {
     /// Whether it should be running.
     pub wanted: bool,
     /// Whether somebody stopped it by hand.
-    pub held: bool,
+    pub stopped_by_hand: bool,
     /// Why it is as it is, in words.
     pub why: Option<String>,
     /// What it requires that is not there, where it is failed for that.
-    pub lost: Option<String>,
+    pub missing_requirement: Option<String>,
     /// What it waits for, in words.
     pub waits_for: Vec<String>,
     /// Why its latest start was refused: no program was executed.
-    pub refused: Option<String>,
+    pub start_error: Option<String>,
     /// What its latest health check found, where it is unhealthy.
     pub unhealthy: Option<String>,
     /// Which of its log files cannot be written, and why.
     pub log_trouble: Option<String>,
     /// Whether its last lines can be asked for with `stepdown logs`.
-    pub has_lines: bool,
+    pub has_log_lines: bool,
 }
 
 /// What a service is.
@@ -70,9 +70,9 @@ pub fn of_state(service: &ServiceState) -> Check {
     let why = || service.why.clone().unwrap_or_else(|| "the reason is not known".to_owned());
     match service.state {
         Condition::Failed => {
-            fatal(service.trouble(service.refused.clone().unwrap_or_else(why), "is not started again"))
+            fatal(service.trouble(service.start_error.clone().unwrap_or_else(why), "is not started again"))
         }
-        Condition::BackOff | Condition::RunsAgain => match (&service.refused, service.state) {
+        Condition::BackOff | Condition::RunsAgain => match (&service.start_error, service.state) {
             (Some(refused), _) => fatal(service.trouble(refused.clone(), "cannot run; the start is tried again")),
             (None, Condition::RunsAgain) => {
                 degraded(service.trouble(why(), "has failed in its last run; it runs again by itself"))
@@ -81,7 +81,7 @@ pub fn of_state(service: &ServiceState) -> Check {
         },
         Condition::Waiting => degraded(service.waiting()),
         Condition::NotReady => degraded(service.not_ready()),
-        Condition::Down if service.held => degraded(Trouble::new(
+        Condition::Down if service.stopped_by_hand => degraded(Trouble::new(
             why(),
             format!("{service} is down"),
             format!("start it again: `stepdown start {}`", service.name),
@@ -149,10 +149,10 @@ impl ServiceState {
 
     /// What to do about a service that ended.
     fn start_again(&self) -> Fix {
-        if let Some(lost) = &self.lost {
+        if let Some(lost) = &self.missing_requirement {
             return Fix::words(format!("see the findings about `{lost}`; then `stepdown start {}`", self.name));
         }
-        let again = match (self.is_main, &self.refused) {
+        let again = match (self.is_main, &self.start_error) {
             (true, _) => return Fix::words(self.read_log()),
             (false, Some(_)) => {
                 return Fix::words(format!(
@@ -167,7 +167,7 @@ impl ServiceState {
     }
 
     fn read_log(&self) -> String {
-        match self.has_lines {
+        match self.has_log_lines {
             true => format!("read its last lines: `stepdown logs {}`", self.name),
             false => "read its last lines: `docker logs CONTAINER`".to_owned(),
         }

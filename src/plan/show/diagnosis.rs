@@ -16,7 +16,7 @@ const LABEL: usize = 16;
 
 /// Colours of a terminal, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
+pub enum ColorMode {
     /// As text.
     Plain,
     /// With SGR sequences.
@@ -24,7 +24,7 @@ pub enum Paint {
 }
 
 /// Returns the page.
-pub fn diagnosis(diagnosis: &Diagnosis, paint: Paint) -> String {
+pub fn diagnosis(diagnosis: &Diagnosis, paint: ColorMode) -> String {
     let Diagnosis { verdict, running, remarks, checks, .. } = diagnosis;
     let mut text = String::from(match running {
         true => "The running container: what its boot could not do, and what the app user can use now.\n",
@@ -35,19 +35,19 @@ pub fn diagnosis(diagnosis: &Diagnosis, paint: Paint) -> String {
     }
     text.push('\n');
     let width = checks.iter().map(|check| check.subject.chars().count()).filter(|width| *width <= WIDEST).max();
-    let page = Page { width: width.unwrap_or_default(), paint };
+    let page = DoctorPage { width: width.unwrap_or_default(), paint };
     checks.iter().for_each(|check| page.check(&mut text, check));
     text.push_str(if text.ends_with("\n\n") { "" } else { "\n" });
     let _ = writeln!(text, "{}", page.painted(*verdict, &last(checks, *verdict)));
     text
 }
 
-struct Page {
+struct DoctorPage {
     width: usize,
-    paint: Paint,
+    paint: ColorMode,
 }
 
-impl Page {
+impl DoctorPage {
     fn check(&self, text: &mut String, check: &Check) {
         let (subject, width) = (plain(&check.subject), self.width);
         let verdict = check.finding.verdict();
@@ -81,10 +81,10 @@ impl Page {
 
     fn painted(&self, verdict: OverallResult, text: &str) -> String {
         let colour = match (self.paint, verdict) {
-            (Paint::Plain, _) => return text.to_owned(),
-            (Paint::Coloured, OverallResult::Ok) => "\x1b[32m",
-            (Paint::Coloured, OverallResult::Degraded) => "\x1b[33m",
-            (Paint::Coloured, OverallResult::Fatal) => "\x1b[31m",
+            (ColorMode::Plain, _) => return text.to_owned(),
+            (ColorMode::Coloured, OverallResult::Ok) => "\x1b[32m",
+            (ColorMode::Coloured, OverallResult::Degraded) => "\x1b[33m",
+            (ColorMode::Coloured, OverallResult::Fatal) => "\x1b[31m",
         };
         format!("{colour}{text}\x1b[0m")
     }

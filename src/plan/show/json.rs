@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::depth;
+use super::service_details;
 use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
@@ -28,7 +28,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
             "groups": gids(&me.groups),
             "home": words::path(&me.home),
             "umask": format!("{:03o}", me.umask),
-            "outside": plan.outside,
+            "outside": plan.on_host,
         },
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "prepare": plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -42,7 +42,7 @@ pub fn json(plan: &BootPlan, config: &Config) -> Value {
         "services": services,
         "order": order,
         "main": plan.main.as_ref().zip(config.main_service()).map(|(how, service)| main_json(&service, how)),
-        "log": depth::format(plan.log),
+        "log": service_details::format(plan.log),
         "stop_timeout": config.container.stop_timeout.as_secs_f64(),
         "notices": plan.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
@@ -79,16 +79,16 @@ fn step(planned: &Planned) -> Value {
         }),
         Step::GiveStdio { fd, .. } => json!({ "step": "stdio", "fd": fd }),
     };
-    let verdict = match &planned.verdict {
+    let decision = match &planned.decision {
         Decision::Do => json!({ "verdict": "do" }),
-        Decision::Fits(why) => json!({ "verdict": "right", "why": why }),
+        Decision::AlreadyDone(why) => json!({ "verdict": "right", "why": why }),
         Decision::Skip(why) => {
             let mut value = json!({ "verdict": "skip" });
             merge(&mut value, skipped(why));
             value
         }
     };
-    merge(&mut value, verdict);
+    merge(&mut value, decision);
     value
 }
 
@@ -117,7 +117,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
         "skipped": how.skipped.as_ref().map(skipped),
     });
     merge(&mut value, more);
-    let parts = depth::parts(service).map(|part| (part.key.to_owned(), json!(part.value)));
+    let parts = service_details::details(service).map(|part| (part.key.to_owned(), json!(part.value)));
     merge(&mut value, Value::Object(parts.into_iter().collect()));
     value
 }
@@ -125,7 +125,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
 /// What it has of a service's keys.
 fn main_json(service: &Service, how: &ServicePlan) -> Value {
     let mut value = program(how);
-    let parts = depth::parts(service).into_iter().filter(|part| matches!(part.key, "ready" | "health"));
+    let parts = service_details::details(service).into_iter().filter(|part| matches!(part.key, "ready" | "health"));
     let parts = parts.map(|part| (part.key.to_owned(), json!(part.value)));
     merge(&mut value, json!({ "success_codes": service.success_codes }));
     merge(&mut value, Value::Object(parts.collect()));

@@ -1,13 +1,13 @@
 //! The plan as people and programs read it. Must not decide anything.
 
-mod depth;
 mod diagnosis;
 mod json;
 mod report;
+mod service_details;
 mod text;
 pub mod words;
 
-pub use diagnosis::{Paint, diagnosis};
+pub use diagnosis::{ColorMode, diagnosis};
 pub use json::json;
-pub use report::{About, Line, report};
+pub use report::{LineKind, ReportLine, report};
 pub use text::text;

@@ -10,18 +10,18 @@ use crate::text::shown;
 
 /// One line of our own, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ReportLine {
     /// How much it matters.
     pub level: Level,
     /// What it tells.
-    pub about: About,
+    pub about: LineKind,
     /// Without newline or control characters.
     pub text: String,
 }
 
 /// What a line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
+pub enum LineKind {
     /// What the boot does.
     Plan,
     /// What is to be known besides: a [`crate::plan::notice::Notice`].
@@ -29,9 +29,9 @@ pub enum About {
 }
 
 /// Returns what the log says at boot.
-pub fn report(plan: &BootPlan) -> Vec<Line> {
+pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
     let mut lines = Vec::new();
-    let mut say = |level, text| lines.push(Line { level, about: About::Plan, text });
+    let mut say = |level, text| lines.push(ReportLine { level, about: LineKind::Plan, text });
     let well = match (plan.mode, plan.privilege.drop) {
         (Mode::Root, DropLevel::ToApp) | (Mode::User, _) => {
             plan.privilege.reasons.is_empty() && skipped(plan).is_empty()
@@ -39,7 +39,7 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
         (Mode::Root | Mode::RootLimited | Mode::UserUnknown, _) => false,
     };
     let me = &plan.identity;
-    let outside = plan.outside.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
+    let outside = plan.on_host.as_ref().map_or_else(String::new, |outside| format!(", {outside}"));
     let who = format!("{} ({}:{}){outside}", shown(&me.name), me.uid, me.gid);
     if well {
         let verb = match plan.privilege.drop {
@@ -63,7 +63,7 @@ pub fn report(plan: &BootPlan) -> Vec<Line> {
     if !skipped(plan).is_empty() {
         say(Level::Info, "`stepdown doctor` in this container tells more, and whether it is fixed".to_owned());
     }
-    let notice = |notice: &Notice| Line { level: Level::Info, about: About::Notice, text: notice.to_string() };
+    let notice = |notice: &Notice| ReportLine { level: Level::Info, about: LineKind::Notice, text: notice.to_string() };
     lines.extend(plan.notices.iter().map(notice));
     lines
 }
@@ -92,9 +92,9 @@ fn kept(plan: &BootPlan) -> String {
 fn skipped(plan: &BootPlan) -> Vec<(String, &Trouble)> {
     let mut all = Vec::new();
     for bundle in words::bundles(&plan.steps) {
-        match bundle.verdict {
+        match bundle.decision {
             Decision::Skip(why) => all.push((bundle.subjects.join(", "), why)),
-            Decision::Do | Decision::Fits(_) => {}
+            Decision::Do | Decision::AlreadyDone(_) => {}
         }
     }
     all.extend(plan.services.iter().filter_map(|it| Some((format!("`{}`", it.name), it.skipped.as_ref()?))));
@@ -121,7 +121,7 @@ fn left(plan: &BootPlan) -> String {
         Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
     };
     let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
-    if !all.is_empty() && all.iter().all(|it| matches!(it.verdict, Decision::Fits(_))) {
+    if !all.is_empty() && all.iter().all(|it| matches!(it.decision, Decision::AlreadyDone(_))) {
         return "; nothing left to do".to_owned();
     }
     String::new()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::depth;
+use super::service_details;
 use super::words;
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
@@ -19,7 +19,7 @@ const WIDEST: usize = 24;
 
 /// Returns the plan for reading: what is, what is done, what is kept, who runs in which order.
 pub fn text(plan: &BootPlan, config: &Config) -> String {
-    let mut page = Page::default();
+    let mut page = PlanPage::default();
     page.line("mode", &headline(plan));
     let me = &plan.identity;
     page.line(
@@ -67,12 +67,12 @@ pub fn text(plan: &BootPlan, config: &Config) -> String {
 }
 
 #[derive(Default)]
-struct Page {
+struct PlanPage {
     text: String,
     last: String,
 }
 
-impl Page {
+impl PlanPage {
     /// Adds a line; a heading that repeats the one above is left out.
     fn line(&mut self, heading: &str, text: &str) {
         let shown = if self.last == heading { "" } else { heading };
@@ -103,16 +103,16 @@ fn headline(plan: &BootPlan) -> String {
     format!("{}: {consequence}", words::mode(plan.mode))
 }
 
-fn steps(page: &mut Page, plan: &BootPlan) {
+fn steps(page: &mut PlanPage, plan: &BootPlan) {
     for bundle in words::bundles(&plan.steps) {
         let subjects = bundle.subjects.join(", ");
-        match bundle.verdict {
+        match bundle.decision {
             Decision::Do => {
                 let mut details = bundle.details;
                 details.dedup();
                 page.line("boot", &format!("do    {subjects}: {}", details.join(", ")));
             }
-            Decision::Fits(why) => page.line("boot", &format!("right {subjects}: {why}")),
+            Decision::AlreadyDone(why) => page.line("boot", &format!("right {subjects}: {why}")),
             Decision::Skip(why) => page.skipped("boot", "skip  ", &subjects, why),
         }
     }
@@ -130,13 +130,13 @@ fn drop(plan: &BootPlan) -> String {
         DropLevel::AlreadyUser => format!("already {who}; has {}", privilege.kept),
         DropLevel::Powerless => format!("impossible; stays {who}"),
     }];
-    parts.extend(plan.outside.clone());
+    parts.extend(plan.on_host.clone());
     parts.push(if privilege.no_new_privs { "no_new_privs" } else { "without no_new_privs" }.to_owned());
     parts.extend(privilege.private_gid.map(|gid| format!("private gid {gid}")));
     parts.join(", ")
 }
 
-fn serve(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
+fn serve(page: &mut PlanPage, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
     let width = plan.services.iter().map(|it| it.name.as_str().len()).max().unwrap_or(0).min(WIDEST);
     for at in layers.iter().flatten() {
         let (Some(service), Some(how)) = (config.services.get(*at), plan.services.get(*at)) else { continue };
@@ -183,7 +183,8 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
 
 /// How it becomes ready, what it is asked, how it is stopped.
 fn described(service: &Service) -> Vec<String> {
-    let parts = depth::parts(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?)));
+    let parts =
+        service_details::details(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?)));
     parts.chain(stopped(&service.stop)).collect()
 }
 
@@ -210,7 +211,7 @@ fn limit(limit: &Limit) -> String {
     }
 }
 
-fn stop(page: &mut Page, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
+fn stop(page: &mut PlanPage, plan: &BootPlan, config: &Config, layers: &[Vec<usize>]) {
     let names = |layer: Vec<usize>| {
         let all = layer.iter().filter_map(|at| Some((config.services.get(*at)?, plan.services.get(*at)?)));
         let running = all.filter(|(it, how)| !it.down && how.skipped.is_none());

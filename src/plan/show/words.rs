@@ -80,7 +80,7 @@ pub(in crate::plan) struct Bundle<'a> {
     pub step: &'a Step,
     pub subjects: Vec<String>,
     pub details: Vec<String>,
-    pub verdict: &'a Decision,
+    pub decision: &'a Decision,
 }
 
 /// Returns the steps, those next to each other of one part and verdict put together where that loses nothing.
@@ -89,13 +89,13 @@ pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
     for planned in steps {
         let part = planned.step.part();
         match all.last_mut() {
-            Some((last, bundle)) if *last == part && joins(&planned.step, bundle.verdict, &planned.verdict) => {
+            Some((last, bundle)) if *last == part && joins(&planned.step, bundle.decision, &planned.decision) => {
                 bundle.subjects.push(subject(&planned.step));
                 bundle.details.push(detail(&planned.step));
             }
             Some(_) | None => {
                 let (subjects, details) = (vec![subject(&planned.step)], vec![detail(&planned.step)]);
-                all.push((part, Bundle { step: &planned.step, subjects, details, verdict: &planned.verdict }));
+                all.push((part, Bundle { step: &planned.step, subjects, details, decision: &planned.decision }));
             }
         }
     }
@@ -105,9 +105,9 @@ pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
 fn joins(step: &Step, one: &Decision, other: &Decision) -> bool {
     match (one, other) {
         (Decision::Do, Decision::Do) => matches!(step, Step::GiveStdio { .. }),
-        (Decision::Fits(a), Decision::Fits(b)) => a == b,
+        (Decision::AlreadyDone(a), Decision::AlreadyDone(b)) => a == b,
         (Decision::Skip(a), Decision::Skip(b)) => a == b,
-        (Decision::Do | Decision::Fits(_) | Decision::Skip(_), _) => false,
+        (Decision::Do | Decision::AlreadyDone(_) | Decision::Skip(_), _) => false,
     }
 }
 

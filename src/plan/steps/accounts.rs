@@ -9,18 +9,18 @@ use crate::plan::accounts::{Rewrite, group, passwd, shadow};
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts, IdMap};
 use crate::plan::fix::Fix;
 use crate::plan::groups::bytes;
-use crate::plan::identity::Target;
+use crate::plan::identity::DropTarget;
 use crate::plan::notes::Notes;
 use crate::plan::switch::{Names, SwitchAbility};
-use crate::plan::{Decision, Identity, Planned, Step, Write};
+use crate::plan::{AccountWrite, Decision, Identity, Planned, Step};
 use crate::text::shown;
 
 /// The account files as they shall be, in the order in which they are written.
-pub(in crate::plan) struct Files(Vec<(AccountFile, Rewrite)>, Write);
+pub(in crate::plan) struct AccountFiles(Vec<(AccountFile, Rewrite)>, AccountWrite);
 
-impl Files {
+impl AccountFiles {
     /// Returns the files for a drop: the account, its group, its memberships, and locked shadow lines.
-    pub(in crate::plan) fn for_root(app: &App, target: &Target, facts: &Facts, notes: &mut Notes) -> Self {
+    pub(in crate::plan) fn for_root(app: &App, target: &DropTarget, facts: &Facts, notes: &mut Notes) -> Self {
         let identity = &target.identity;
         let wanted = passwd::Wanted {
             user: &app.user,
@@ -42,7 +42,7 @@ impl Files {
                         Rewrite::nothing(old)
                     };
                     if let Some(other) = &own.shared_with {
-                        let first = lasts(&own, file, facts);
+                        let first = will_contain(&own, file, facts);
                         notes.notice(clash("gid", identity.gid.0, other, first.then_some(app.group.as_str())));
                     }
                     joined(own, app)
@@ -50,7 +50,7 @@ impl Files {
                 AccountFile::Passwd => {
                     let rewrite = passwd::rewrite(old, &wanted);
                     if let Some(other) = &rewrite.shared_with {
-                        let first = lasts(&rewrite, file, facts);
+                        let first = will_contain(&rewrite, file, facts);
                         notes.notice(clash("uid", identity.uid.0, other, first.then_some(app.user.as_str())));
                     }
                     rewrite
@@ -64,7 +64,7 @@ impl Files {
             };
             files.push((file, rewrite));
         }
-        Self(files, Write::Replace)
+        Self(files, AccountWrite::Replace)
     }
 
     /// Returns the passwd line that gives a name to the uid that we are, where it has none (OpenShift).
@@ -80,9 +80,9 @@ impl Files {
         let old = bytes(facts, AccountFile::Passwd);
         let is_a_file = matches!(facts.accounts.get(&AccountFile::Passwd), Some(AccountState::File(_)));
         if facts.passwd_appendable && is_a_file {
-            return Self(vec![(AccountFile::Passwd, passwd::append(old, &wanted))], Write::Append);
+            return Self(vec![(AccountFile::Passwd, passwd::append(old, &wanted))], AccountWrite::Append);
         }
-        Self(vec![(AccountFile::Passwd, passwd::rewrite(old, &wanted))], Write::Replace)
+        Self(vec![(AccountFile::Passwd, passwd::rewrite(old, &wanted))], AccountWrite::Replace)
     }
 
     /// Returns the names as they will be, whether they can be written or not.
@@ -95,41 +95,41 @@ impl Files {
     }
 
     /// Returns a step for each file.
-    pub(super) fn steps(&self, ground: &PlanInputs<'_>) -> Vec<Planned> {
-        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, ground)).collect()
+    pub(super) fn steps(&self, inputs: &PlanInputs<'_>) -> Vec<Planned> {
+        self.0.iter().map(|(file, rewrite)| step(*file, rewrite, self.1, inputs)).collect()
     }
 }
 
-fn step(file: AccountFile, rewrite: &Rewrite, how: Write, ground: &PlanInputs<'_>) -> Planned {
-    let verdict = if rewrite.contents == bytes(ground.facts, file) && !rewrite.contents.is_empty() {
-        Decision::Fits("already right".to_owned())
+fn step(file: AccountFile, rewrite: &Rewrite, how: AccountWrite, inputs: &PlanInputs<'_>) -> Planned {
+    let decision = if rewrite.contents == bytes(inputs.facts, file) && !rewrite.contents.is_empty() {
+        Decision::AlreadyDone("already right".to_owned())
     } else {
         match how {
-            Write::Append => Decision::Do,
-            Write::Replace => verdict(file, rewrite, ground),
+            AccountWrite::Append => Decision::Do,
+            AccountWrite::Replace => decision(file, rewrite, inputs),
         }
     };
     let (contents, changes) = (rewrite.contents.clone(), rewrite.changes.clone());
-    Planned { step: Step::WriteAccounts { file, contents, changes, how }, verdict }
+    Planned { step: Step::WriteAccounts { file, contents, changes, how }, decision }
 }
 
-fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Decision {
+fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> Decision {
     let path = file.path();
-    let Identity { name, uid, gid, .. } = ground.identity;
-    let consequence = match ground.standing() {
+    let Identity { name, uid, gid, .. } = inputs.identity;
+    let consequence = match inputs.switch_ability() {
         SwitchAbility::User => format!("uid {uid} has no name; HOME, USER and LOGNAME are set"),
         SwitchAbility::Root | SwitchAbility::Powerless => {
             format!("the app is {uid}:{gid} by number; HOME, USER and LOGNAME are set")
         }
     };
-    let known = passwd::by_uid(bytes(ground.facts, AccountFile::Passwd), *uid);
+    let known = passwd::by_uid(bytes(inputs.facts, AccountFile::Passwd), *uid);
     let in_image = match known.is_some_and(|account| account.name == *name && account.gid == *gid) {
         // It is that already: what is left are other fields, or another file.
         true => format!("have it in the image: {}", rewrite.changes.join(", ")),
         false => format!("make `{name}` {uid}:{gid} in the image"),
     };
-    let state = ground.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
-    let (cause, fix) = match (state, ground.facts.etc) {
+    let state = inputs.facts.accounts.get(&file).unwrap_or(&AccountState::Missing);
+    let (cause, fix) = match (state, inputs.facts.etc) {
         (AccountState::Fixed(_, why), _) => {
             (format!("{path} is {why}"), format!("remove the mount of {path}, or {in_image}").into())
         }
@@ -140,11 +140,11 @@ fn verdict(file: AccountFile, rewrite: &Rewrite, ground: &PlanInputs<'_>) -> Dec
         (AccountState::File(_) | AccountState::Missing, Access::ReadOnly) => {
             ("/etc is read-only".to_owned(), format!("remove `read_only: true`, or {in_image}").into())
         }
-        (AccountState::File(_) | AccountState::Missing, Access::Denied) => match ground.standing() {
+        (AccountState::File(_) | AccountState::Missing, Access::Denied) => match inputs.switch_ability() {
             SwitchAbility::User => (format!("{uid}:{gid} cannot write /etc"), named_without_root(*uid)),
             // Capabilities count for what belongs to somebody who is mapped.
             SwitchAbility::Root | SwitchAbility::Powerless
-                if ground.has(Capability::DAC_OVERRIDE) && ground.facts.uid_map != IdMap::whole() =>
+                if inputs.has(Capability::DAC_OVERRIDE) && inputs.facts.uid_map != IdMap::whole() =>
             {
                 (
                     "the owner of /etc is not mapped in this user namespace".to_owned(),
@@ -202,7 +202,7 @@ fn joined(mut so_far: Rewrite, app: &App) -> Rewrite {
 }
 
 /// Whether the file will hold these lines: it does already, or it can be written.
-fn lasts(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
+fn will_contain(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
     let writable = match facts.accounts.get(&file) {
         Some(AccountState::File(_) | AccountState::Missing) | None => facts.etc == Access::Yes,
         Some(AccountState::Fixed(..) | AccountState::Unfit(_)) => false,

@@ -23,30 +23,30 @@ use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step};
 /// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.
 const LOG_MODE: u32 = 0o755;
 
-pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
-    let declared = &ground.config.container.directories;
+pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
+    let declared = &inputs.config.container.directories;
     let mut steps = Vec::new();
     for directory in declared {
-        let owner = ground.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
-        steps.push(step(ground, directory, owner, DeclaredBy::Directory));
+        let owner = inputs.owner(directory.user.as_ref(), directory.group.as_ref(), &directory.at, notes);
+        steps.push(step(inputs, directory, owner, DeclaredBy::Directory));
     }
     let mut seen: BTreeSet<_> = declared.iter().map(|directory| directory.path.clone()).collect();
-    for service in &ground.config.services {
+    for service in &inputs.config.services {
         let Some(log) = &service.log.directory else { continue };
         // What is wrong with its user is said where the service is planned.
-        let runs = ground.resolver.service(service, &mut Notes::default());
+        let runs = inputs.resolver.service(service, &mut Notes::default());
         if runs.skipped.is_none() && seen.insert(log.path.clone()) {
-            let mode = match ground.facts.paths.get(&log.path) {
+            let mode = match inputs.facts.paths.get(&log.path) {
                 Some(PathFact::Found { kind: PathKind::Directory, mode, .. }) => mode | 0o700,
                 Some(_) | None => LOG_MODE,
             };
             let (path, at) = (log.path.clone(), service.at.clone());
             let directory = Directory { path, user: None, group: None, mode, clean: Vec::new(), take_over: false, at };
             let owner = Owner { uid: runs.uid, gid: runs.gid };
-            let mut planned = step(ground, &directory, owner, DeclaredBy::Log);
-            if let Decision::Skip(why) = &mut planned.verdict {
+            let mut planned = step(inputs, &directory, owner, DeclaredBy::Log);
+            if let Decision::Skip(why) = &mut planned.decision {
                 // What stays root's is of use to a service of root.
-                let named: Vec<_> = writers(ground, &log.path);
+                let named: Vec<_> = writers(inputs, &log.path);
                 why.consequence = format!(
                     "{}; where its user cannot write it, the lines of {} go to the container's output instead",
                     why.consequence,
@@ -60,16 +60,16 @@ pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
 }
 
 /// Those whose log files lie there.
-fn writers(ground: &PlanInputs<'_>, path: &Path) -> Vec<String> {
+fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
     let to = |service: &&Service| service.log.directory.as_ref().is_some_and(|log| log.path == path);
-    ground.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
+    inputs.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
 }
 
-fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
-    let owner = match ground.standing() {
+fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
+    let owner = match inputs.switch_ability() {
         SwitchAbility::Root | SwitchAbility::Powerless => declared,
         // What a user makes is the user's.
-        SwitchAbility::User => Owner { uid: ground.facts.uid, gid: ground.facts.gid },
+        SwitchAbility::User => Owner { uid: inputs.facts.uid, gid: inputs.facts.gid },
     };
     let make = MakeDirectory {
         path: directory.path.clone(),
@@ -79,75 +79,79 @@ fn step(ground: &PlanInputs<'_>, directory: &Directory, declared: Owner, declare
         take_over: directory.take_over,
         declared_by,
     };
-    let verdict = match ground.standing() {
-        SwitchAbility::Root | SwitchAbility::Powerless => as_root(ground, directory, owner),
-        SwitchAbility::User => as_user(ground, directory),
+    let decision = match inputs.switch_ability() {
+        SwitchAbility::Root | SwitchAbility::Powerless => as_root(inputs, directory, owner),
+        SwitchAbility::User => as_user(inputs, directory),
     };
-    Planned { step: Step::MakeDirectory(make), verdict }
+    Planned { step: Step::MakeDirectory(make), decision }
 }
 
-fn as_root(ground: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Decision {
-    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Decision::Do };
+fn as_root(inputs: &PlanInputs<'_>, directory: &Directory, owner: Owner) -> Decision {
+    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Do };
     let path = words::path(&directory.path);
-    let foreign = owner.uid != ground.facts.uid || owner.gid != ground.facts.gid;
+    let foreign = owner.uid != inputs.facts.uid || owner.gid != inputs.facts.gid;
     let stays = format!("{path} stays {}", as_found(fact));
     match fact {
         PathFact::Found { kind: PathKind::Directory, uid, gid, mode, read_only } => {
             let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
             let right = right_owner && *mode == directory.mode;
             if right && (directory.clean.is_empty() || *read_only) {
-                Decision::Fits(format!("already {}", as_found(fact)))
+                Decision::AlreadyDone(format!("already {}", as_found(fact)))
             } else if *read_only {
                 skip(
                     format!("{path} is on a read-only filesystem"),
                     stays,
-                    tmpfs(ground, &directory.path, directory.mode),
+                    tmpfs(inputs, &directory.path, directory.mode),
                 )
-            } else if !right_owner && !ground.has(Capability::CHOWN) {
+            } else if !right_owner && !inputs.has(Capability::CHOWN) {
                 lacking(Capability::CHOWN, stays, cap_fix(Capability::CHOWN))
-            } else if !right && *uid != ground.facts.uid && !ground.has(Capability::FOWNER) {
+            } else if !right && *uid != inputs.facts.uid && !inputs.has(Capability::FOWNER) {
                 lacking(Capability::FOWNER, stays, cap_fix(Capability::FOWNER))
             } else {
                 Decision::Do
             }
         }
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
-        PathFact::Missing(Access::Yes) if foreign && !ground.has(Capability::CHOWN) => {
+        PathFact::Missing(Access::Yes) if foreign && !inputs.has(Capability::CHOWN) => {
             let consequence = format!("{path} is not made: it could only be root's");
             lacking(Capability::CHOWN, consequence, cap_fix(Capability::CHOWN))
         }
-        PathFact::Missing(access) | PathFact::Unknown(access) => absent(ground, directory, *access),
+        PathFact::Missing(access) | PathFact::Unknown(access) => absent(inputs, directory, *access),
     }
 }
 
-fn as_user(ground: &PlanInputs<'_>, directory: &Directory) -> Decision {
-    let Some(fact) = ground.facts.paths.get(&directory.path) else { return Decision::Do };
+fn as_user(inputs: &PlanInputs<'_>, directory: &Directory) -> Decision {
+    let Some(fact) = inputs.facts.paths.get(&directory.path) else { return Decision::Do };
     let path = words::path(&directory.path);
-    let who = format!("{}:{}", ground.identity.uid, ground.identity.gid);
+    let who = format!("{}:{}", inputs.identity.uid, inputs.identity.gid);
     match fact {
-        PathFact::Found { kind: PathKind::Directory, .. } if usable(ground.identity, fact) => {
-            if directory.clean.is_empty() { Decision::Fits(format!("already usable by {who}")) } else { Decision::Do }
+        PathFact::Found { kind: PathKind::Directory, .. } if usable(inputs.identity, fact) => {
+            if directory.clean.is_empty() {
+                Decision::AlreadyDone(format!("already usable by {who}"))
+            } else {
+                Decision::Do
+            }
         }
         PathFact::Found { kind: PathKind::Directory, .. } => skip(
             format!("{path} is {}", as_found(fact)),
             format!("{who} cannot write {path}"),
-            tmpfs(ground, &directory.path, directory.mode),
+            tmpfs(inputs, &directory.path, directory.mode),
         ),
         PathFact::Found { kind, .. } => not_a_directory(&path, *kind),
-        PathFact::Missing(access) | PathFact::Unknown(access) => absent(ground, directory, *access),
+        PathFact::Missing(access) | PathFact::Unknown(access) => absent(inputs, directory, *access),
     }
 }
 
-fn absent(ground: &PlanInputs<'_>, directory: &Directory, access: Access) -> Decision {
+fn absent(inputs: &PlanInputs<'_>, directory: &Directory, access: Access) -> Decision {
     let path = words::path(&directory.path);
     let cause = match access {
         Access::Yes => return Decision::Do,
         Access::ReadOnly => format!("{path} is missing and its place is read-only"),
-        Access::Denied => format!("{path} is missing and {} cannot make it", ground.facts.uid),
+        Access::Denied => format!("{path} is missing and {} cannot make it", inputs.facts.uid),
         Access::Missing => format!("{path} is missing and so is its place"),
         Access::Unfit => format!("something on the way to {path} is not a directory"),
     };
-    skip(cause, format!("{path} is not made"), tmpfs(ground, &directory.path, directory.mode))
+    skip(cause, format!("{path} is not made"), tmpfs(inputs, &directory.path, directory.mode))
 }
 
 fn not_a_directory(path: &str, kind: PathKind) -> Decision {
@@ -156,7 +160,7 @@ fn not_a_directory(path: &str, kind: PathKind) -> Decision {
 }
 
 /// A tmpfs of that owner stands in for a directory that cannot be made.
-fn tmpfs(ground: &PlanInputs<'_>, path: &Path, mode: u32) -> Fix {
-    let owner = Owner { uid: ground.identity.uid, gid: ground.identity.gid };
+fn tmpfs(inputs: &PlanInputs<'_>, path: &Path, mode: u32) -> Fix {
+    let owner = Owner { uid: inputs.identity.uid, gid: inputs.identity.gid };
     Fix::tmpfs(path, Some((owner, mode)))
 }

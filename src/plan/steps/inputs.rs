@@ -24,8 +24,8 @@ pub(in crate::plan) struct PlanInputs<'a> {
 }
 
 impl PlanInputs<'_> {
-    pub(super) fn standing(&self) -> SwitchAbility {
-        self.resolver.standing
+    pub(super) fn switch_ability(&self) -> SwitchAbility {
+        self.resolver.switch_ability
     }
 
     pub(super) fn has(&self, capability: Capability) -> bool {
@@ -70,7 +70,7 @@ impl PlanInputs<'_> {
     }
 
     fn unknown(&self, at: &Place, what: String, notes: &mut Notes) {
-        match self.standing() {
+        match self.switch_ability() {
             SwitchAbility::Root => {
                 notes.problem(at, what, "create it in the image, or write a number that exists here")
             }

@@ -11,18 +11,22 @@ use super::notes::Notes;
 use super::{Decision, Planned, Step};
 pub(super) use inputs::PlanInputs;
 
-/// Returns every step, in the order of [`super::story()`].
+/// Returns every step, in the order of [`super::boot_parts()`].
 ///
 /// `accounts` are the account files as they should be; `None` where they stay as they are.
-pub(super) fn plan(ground: &PlanInputs<'_>, accounts: Option<&accounts::Files>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn plan(
+    inputs: &PlanInputs<'_>,
+    accounts: Option<&accounts::AccountFiles>,
+    notes: &mut Notes,
+) -> Vec<Planned> {
     let mut steps = Vec::new();
-    if !ground.facts.pid_one {
-        steps.push(Planned { step: Step::BecomeSubreaper, verdict: Decision::Do });
+    if !inputs.facts.pid_one {
+        steps.push(Planned { step: Step::BecomeSubreaper, decision: Decision::Do });
     }
-    steps.extend(accounts.iter().flat_map(|files| files.steps(ground)));
-    steps.push(runtime::step(ground));
-    steps.extend(directories::steps(ground, notes));
-    steps.extend(own::steps(ground, notes));
-    steps.extend(stdio::steps(ground));
+    steps.extend(accounts.iter().flat_map(|files| files.steps(inputs)));
+    steps.push(runtime::step(inputs));
+    steps.extend(directories::steps(inputs, notes));
+    steps.extend(own::steps(inputs, notes));
+    steps.extend(stdio::steps(inputs));
     steps
 }

@@ -17,36 +17,36 @@ use crate::plan::switch::SwitchAbility;
 use crate::plan::words;
 use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, Planned, Step};
 
-pub(super) fn steps(ground: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
+pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let mut steps = Vec::new();
-    for own in &ground.config.container.own {
-        let owner = ground.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
-        let fact = ground.facts.paths.get(&own.path);
-        let verdict = match (ground.standing(), own.when) {
+    for own in &inputs.config.container.own {
+        let owner = inputs.owner(own.user.as_ref(), own.group.as_ref(), &own.at, notes);
+        let fact = inputs.facts.paths.get(&own.path);
+        let decision = match (inputs.switch_ability(), own.when) {
             (
                 SwitchAbility::Root | SwitchAbility::Powerless,
                 OwnWhen::Always | OwnWhen::Mismatch | OwnWhen::RootMismatch,
-            ) => as_root(ground, own, owner, fact),
+            ) => as_root(inputs, own, owner, fact),
             (SwitchAbility::Root | SwitchAbility::Powerless, OwnWhen::Never) | (SwitchAbility::User, _) => {
-                checked(ground, own, owner, fact)
+                checked(inputs, own, owner, fact)
             }
         };
         // What a link leads to is not known here.
         let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
-        let can_use = !is_link && fact.is_some_and(|it| usable(ground.identity, it));
-        if own.required && matches!(verdict, Decision::Skip(_)) && !can_use {
-            refuse(ground, own, &verdict, notes);
+        let can_use = !is_link && fact.is_some_and(|it| usable(inputs.identity, it));
+        if own.required && matches!(decision, Decision::Skip(_)) && !can_use {
+            refuse(inputs, own, &decision, notes);
         }
-        steps.push(Planned { step: step(ground, own, owner, &verdict), verdict });
+        steps.push(Planned { step: step(inputs, own, owner, &decision), decision });
     }
-    limits(ground, &steps, notes);
+    limits(inputs, &steps, notes);
     steps
 }
 
 /// A user who has to make a missing path makes a directory; everything else is the walker's.
-fn step(ground: &PlanInputs<'_>, own: &Own, owner: Owner, verdict: &Decision) -> Step {
-    if ground.standing() == SwitchAbility::User && *verdict == Decision::Do {
-        let owner = Owner { uid: ground.facts.uid, gid: ground.facts.gid };
+fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -> Step {
+    if inputs.switch_ability() == SwitchAbility::User && *decision == Decision::Do {
+        let owner = Owner { uid: inputs.facts.uid, gid: inputs.facts.gid };
         let mode = own.dir_mode.unwrap_or(0o755);
         return Step::MakeDirectory(MakeDirectory {
             path: own.path.clone(),
@@ -74,11 +74,11 @@ fn step(ground: &PlanInputs<'_>, own: &Own, owner: Owner, verdict: &Decision) ->
     })
 }
 
-fn as_root(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
+fn as_root(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
     let to = format!("{}:{}", owner.uid, owner.gid);
     let Some(fact) = fact else { return Decision::Do };
-    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
+    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
     let right_owner = (*uid, *gid) == (owner.uid, owner.gid);
     let wanted_mode = match kind {
         PathKind::Directory => own.dir_mode,
@@ -91,15 +91,15 @@ fn as_root(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
         let cause = format!("{path} is a symbolic link, and root follows none");
         skip(cause, "what it leads to stays as it is", "declare the path that it leads to")
     } else if right && *read_only {
-        Decision::Fits(format!("already {to}, read-only"))
+        Decision::AlreadyDone(format!("already {to}, read-only"))
     } else if *read_only {
         let fix = Fix::writable(&own.path, *kind != PathKind::Directory, None).or(chown(own, *kind, owner));
         skip(format!("{path} is read-only"), consequence, fix)
     } else if right && (!walks || own.when == OwnWhen::RootMismatch) {
-        Decision::Fits(format!("already {to}"))
-    } else if !ground.has(Capability::CHOWN) {
+        Decision::AlreadyDone(format!("already {to}"))
+    } else if !inputs.has(Capability::CHOWN) {
         if right_owner {
-            Decision::Fits(format!("already {to}; nothing below it could be changed without CHOWN"))
+            Decision::AlreadyDone(format!("already {to}; nothing below it could be changed without CHOWN"))
         } else {
             let fix = cap_fix(Capability::CHOWN).or(chown(own, *kind, owner));
             lacking(Capability::CHOWN, consequence, fix)
@@ -109,29 +109,29 @@ fn as_root(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
     }
 }
 
-fn checked(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
+fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathFact>) -> Decision {
     let path = words::path(&own.path);
-    let me = ground.identity;
+    let me = inputs.identity;
     let who = format!("{}:{}", me.uid, me.gid);
-    let Some(fact) = fact else { return Decision::Fits("not looked at".to_owned()) };
-    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(ground, own, owner, fact) };
+    let Some(fact) = fact else { return Decision::AlreadyDone("not looked at".to_owned()) };
+    let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return absent(inputs, own, owner, fact) };
     let (is_right, mine) = ((*uid, *gid) == (owner.uid, owner.gid), owner.uid == me.uid || own.user.is_none());
     if mine && usable(me, fact) {
-        Decision::Fits(format!("usable by {who}"))
+        Decision::AlreadyDone(format!("usable by {who}"))
     } else if is_right && !*read_only {
-        Decision::Fits(format!("already {}", as_found(fact)))
+        Decision::AlreadyDone(format!("already {}", as_found(fact)))
     } else if *read_only {
         let is_file = *kind != PathKind::Directory;
         let on_writable_root = PathFact::Found { kind: *kind, uid: *uid, gid: *gid, mode: *mode, read_only: false };
         let mine = Owner { uid: me.uid, gid: me.gid };
-        let fix = match ground.standing() {
+        let fix = match inputs.switch_ability() {
             SwitchAbility::User if usable(me, &on_writable_root) => Fix::writable(&own.path, is_file, Some(mine)),
             SwitchAbility::User => Fix::replaced(&own.path, is_file, mine),
             SwitchAbility::Root | SwitchAbility::Powerless => Fix::writable(&own.path, is_file, None),
         };
         skip(format!("{path} is read-only"), format!("{who} cannot write {path}"), fix)
     } else if mine {
-        let other = match (ground.standing(), own.when) {
+        let other = match (inputs.switch_ability(), own.when) {
             (SwitchAbility::Root, _) => "remove `when = \"never\"`",
             (SwitchAbility::Powerless | SwitchAbility::User, _) => "start the container as root",
         };
@@ -153,32 +153,32 @@ fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
 }
 
 /// What is not there: made, fine, or missed.
-fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Decision {
+fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Decision {
     let path = words::path(&own.path);
-    let without_root = ground.standing() == SwitchAbility::User;
+    let without_root = inputs.switch_ability() == SwitchAbility::User;
     let access = match fact {
         PathFact::Missing(_) if !own.create && own.optional => {
-            return Decision::Fits("missing, and optional".to_owned());
+            return Decision::AlreadyDone("missing, and optional".to_owned());
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
             // What cannot be made is not told to be.
             let can_make = matches!(fact, PathFact::Missing(Access::Yes));
             let create = if can_make { "`create = true` or " } else { "" };
-            let owner = without_root.then_some(Owner { uid: ground.identity.uid, gid: ground.identity.gid });
+            let owner = without_root.then_some(Owner { uid: inputs.identity.uid, gid: inputs.identity.gid });
             let fix = Fix::volume(&own.path, owner)
                 .or(Fix::words(format!("write {create}`optional = true` below this [[own]] ({})", own.at)));
             return skip(format!("{path} does not exist"), "there is nothing to own", fix);
         }
         PathFact::Unknown(access) => *access,
     };
-    let mine = without_root.then_some(Owner { uid: ground.identity.uid, gid: ground.identity.gid });
+    let mine = without_root.then_some(Owner { uid: inputs.identity.uid, gid: inputs.identity.gid });
     let mount = Fix::volume(&own.path, mine);
     let (cause, fix) = match (fact, access) {
         (PathFact::Missing(_), Access::Yes) => {
-            let foreign = ground.standing() != SwitchAbility::User
-                && (owner.uid, owner.gid) != (ground.facts.uid, ground.facts.gid);
-            if !foreign || ground.has(Capability::CHOWN) {
+            let foreign = inputs.switch_ability() != SwitchAbility::User
+                && (owner.uid, owner.gid) != (inputs.facts.uid, inputs.facts.gid);
+            if !foreign || inputs.has(Capability::CHOWN) {
                 return Decision::Do;
             }
             let consequence = format!("{path} is not made: it could only be root's");
@@ -186,11 +186,11 @@ fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
         }
         (_, Access::ReadOnly) => (format!("{path} does not exist and its place is read-only"), mount),
         (_, Access::Denied) => {
-            let fix = match ground.standing() {
+            let fix = match inputs.switch_ability() {
                 SwitchAbility::Root => cap_fix(Capability::DAC_OVERRIDE),
                 SwitchAbility::Powerless | SwitchAbility::User => mount,
             };
-            (format!("uid {} cannot enter or write the way to {path}", ground.facts.uid), fix)
+            (format!("uid {} cannot enter or write the way to {path}", inputs.facts.uid), fix)
         }
         (_, Access::Yes | Access::Missing | Access::Unfit) => {
             (format!("something on the way to {path} is missing or not a directory"), mount)
@@ -199,24 +199,24 @@ fn absent(ground: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
     skip(cause, "there is nothing to own", fix)
 }
 
-fn refuse(ground: &PlanInputs<'_>, own: &Own, verdict: &Decision, notes: &mut Notes) {
-    let Decision::Skip(why) = verdict else { return };
-    let (uid, gid) = (ground.identity.uid, ground.identity.gid);
+fn refuse(inputs: &PlanInputs<'_>, own: &Own, decision: &Decision, notes: &mut Notes) {
+    let Decision::Skip(why) = decision else { return };
+    let (uid, gid) = (inputs.identity.uid, inputs.identity.gid);
     let what = format!("cannot give {} to {uid}:{gid}, which {} requires", words::path(&own.path), own.at);
     notes.refuse_for(Area::Configuration, what, why.clone());
 }
 
 /// Says what a walk will leave, where capabilities are missing that single files of it may need (SECURITY, matrix).
-fn limits(ground: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
-    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.verdict == Decision::Do);
-    if !walks || ground.facts.uid != Uid::ROOT {
+fn limits(inputs: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
+    let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.decision == Decision::Do);
+    if !walks || inputs.facts.uid != Uid::ROOT {
         return;
     }
     let needs = [
         (Capability::FOWNER, "setuid files and modes of other users' files stay as they are"),
         (Capability::DAC_OVERRIDE, "directories that only another user may enter are left out"),
     ];
-    for (capability, what) in needs.into_iter().filter(|(capability, _)| !ground.has(*capability)) {
+    for (capability, what) in needs.into_iter().filter(|(capability, _)| !inputs.has(*capability)) {
         let fix = cap_fix(capability);
         notes.degraded(Area::Capability, "ownership", Trouble::lacking(capability, what, fix));
     }

@@ -9,14 +9,14 @@ use crate::plan::fix::Fix;
 use crate::plan::switch::SwitchAbility;
 use crate::plan::{Decision, Owner, Planned, Step};
 
-pub(super) fn step(ground: &PlanInputs<'_>) -> Planned {
-    let usable = ground.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
+pub(super) fn step(inputs: &PlanInputs<'_>) -> Planned {
+    let usable = inputs.facts.runtime.iter().filter(|(_, access)| *access == Access::Yes);
     let candidates: Vec<_> = usable.map(|(path, _)| path.clone()).collect();
-    let verdict = if candidates.is_empty() {
-        let owner = match ground.standing() {
+    let decision = if candidates.is_empty() {
+        let owner = match inputs.switch_ability() {
             SwitchAbility::Root | SwitchAbility::Powerless => None,
             // An engine makes it root's, with the mode that /run has in the image.
-            SwitchAbility::User => Some((Owner { uid: ground.facts.uid, gid: ground.facts.gid }, 0o755)),
+            SwitchAbility::User => Some((Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }, 0o755)),
         };
         skip(
             "no directory for the control socket can be written (/run, /dev/shm, /tmp)",
@@ -26,5 +26,5 @@ pub(super) fn step(ground: &PlanInputs<'_>) -> Planned {
     } else {
         Decision::Do
     };
-    Planned { step: Step::RuntimeDirectory { candidates }, verdict }
+    Planned { step: Step::RuntimeDirectory { candidates }, decision }
 }

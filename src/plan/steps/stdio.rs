@@ -12,40 +12,42 @@ use crate::plan::facts::StdioKind;
 use crate::plan::switch::SwitchAbility;
 use crate::plan::{Decision, GiveStdio, Planned, Step};
 
-pub(super) fn steps(ground: &PlanInputs<'_>) -> Vec<Planned> {
-    let to = ground.identity.uid;
-    if ground.standing() != SwitchAbility::Root || to == Uid::ROOT {
+pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
+    let to = inputs.identity.uid;
+    if inputs.switch_ability() != SwitchAbility::Root || to == Uid::ROOT {
         return Vec::new();
     }
     let mut steps = Vec::new();
-    for (fd, fact) in (0..).zip(ground.facts.stdio) {
+    for (fd, fact) in (0..).zip(inputs.facts.stdio) {
         let lost = |capability| {
             let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
             lacking(capability, consequence, cap_fix(capability))
         };
-        let (how, verdict) = match fact.kind {
+        let (how, decision) = match fact.kind {
             StdioKind::Fifo if fd == 0 => continue,
-            StdioKind::Fifo if fact.mode == 0o622 => (GiveStdio::Mode0622, Decision::Fits("already 0622".to_owned())),
+            StdioKind::Fifo if fact.mode == 0o622 => {
+                (GiveStdio::Mode0622, Decision::AlreadyDone("already 0622".to_owned()))
+            }
             // `--userns=auto`: capabilities count for what belongs to somebody who is mapped.
-            StdioKind::Fifo if ground.facts.uid_map.outside(fact.uid.0).is_none() => {
+            StdioKind::Fifo if inputs.facts.uid_map.outside(fact.uid.0).is_none() => {
                 let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
                 let fix = format!(
                     "have programs write to descriptor {fd}, not to a path; or map its owner, who started the container"
                 );
                 (GiveStdio::Mode0622, skip("its owner is not mapped in this user namespace", consequence, fix))
             }
-            StdioKind::Fifo if fact.uid != ground.facts.uid && !ground.has(Capability::FOWNER) => {
+            StdioKind::Fifo if fact.uid != inputs.facts.uid && !inputs.has(Capability::FOWNER) => {
                 (GiveStdio::Mode0622, lost(Capability::FOWNER))
             }
             StdioKind::Fifo => (GiveStdio::Mode0622, Decision::Do),
             StdioKind::Terminal if fact.uid == to => {
-                (GiveStdio::Owner(to), Decision::Fits(format!("already that of {to}")))
+                (GiveStdio::Owner(to), Decision::AlreadyDone(format!("already that of {to}")))
             }
-            StdioKind::Terminal if !ground.has(Capability::CHOWN) => (GiveStdio::Owner(to), lost(Capability::CHOWN)),
+            StdioKind::Terminal if !inputs.has(Capability::CHOWN) => (GiveStdio::Owner(to), lost(Capability::CHOWN)),
             StdioKind::Terminal => (GiveStdio::Owner(to), Decision::Do),
             StdioKind::Closed | StdioKind::Device | StdioKind::File | StdioKind::Socket => continue,
         };
-        steps.push(Planned { step: Step::GiveStdio { fd, how }, verdict });
+        steps.push(Planned { step: Step::GiveStdio { fd, how }, decision });
     }
     steps
 }

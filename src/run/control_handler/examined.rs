@@ -47,17 +47,17 @@ impl EventLoop<'_> {
             state: condition(phase, it.kind == ServiceKind::Oneshot),
             is_main: it.kind == ServiceKind::Main,
             wanted: it.wanted,
-            held: self.supervisor.is_held(id),
+            stopped_by_hand: self.supervisor.is_held(id),
             why,
-            lost: match self.supervisor.failed(id) {
+            missing_requirement: match self.supervisor.failed(id) {
                 Some(FailureReason::Requirement(lost)) => Some(self.supervisor.name(*lost).to_string()),
                 Some(_) | None => None,
             },
             waits_for: it.waits_for.clone(),
-            refused: refused.filter(|_| is_refused).map(spawn_words::words),
+            start_error: refused.filter(|_| is_refused).map(spawn_words::words),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
-            has_lines: self.processes.logs.last_lines(id, 0).is_some(),
+            has_log_lines: self.processes.logs.last_lines(id, 0).is_some(),
         }
     }
 }

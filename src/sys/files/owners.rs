@@ -118,10 +118,10 @@ fn check_file(path: &Path, found: &mut Vec<FileOwner>) -> Option<Metadata> {
             path: path.to_owned(),
             uid: Uid(meta.uid()),
             gid: Gid(meta.gid()),
-            outsiders: [(meta.uid(), "/proc/self/uid_map"), (meta.gid(), "/proc/self/gid_map")].map(is_unmapped),
+            unmapped: [(meta.uid(), "/proc/self/uid_map"), (meta.gid(), "/proc/self/gid_map")].map(is_unmapped),
             mode,
             directory: meta.is_dir(),
-            more_users: mode & 0o020 != 0 && xattr::has_acl(path),
+            has_acl: mode & 0o020 != 0 && xattr::has_acl(path),
             read_only: statvfs(path).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY)),
         });
     }

@@ -10,24 +10,26 @@ use crate::config::values::{Gid, Uid};
 /// rootless one; there 0 is the user who started it (podman-run(1), `--userns`).
 pub(super) fn words((Uid(uid), uids): (Uid, &IdMap), (Gid(gid), gids): (Gid, &IdMap)) -> Option<String> {
     let there = (uids.outside(uid)?, gids.outside(gid)?);
-    Some(match caller(uids) {
-        Caller::Unknown if there == (uid, gid) => return None,
-        Caller::KeepId(inside) if inside == uid => {
+    Some(match rootless_user(uids) {
+        RootlessUser::Unknown if there == (uid, gid) => return None,
+        RootlessUser::KeepId(inside) if inside == uid => {
             "on the host the user who started the container (keep-id)".to_owned()
         }
-        Caller::KeepId(inside) => {
+        RootlessUser::KeepId(inside) => {
             format!("a subordinate id on the host (keep-id: {inside} here is the user who started the container)")
         }
-        Caller::Zero(outside) if uid == 0 => {
+        RootlessUser::Zero(outside) if uid == 0 => {
             format!("on the host {}:{}, who started the container (rootless)", outside, there.1)
         }
-        Caller::Zero(outside) => format!("on the host {}:{} (rootless: 0 here is {outside} there)", there.0, there.1),
-        Caller::Unknown => format!("on the host {}:{}", there.0, there.1),
+        RootlessUser::Zero(outside) => {
+            format!("on the host {}:{} (rootless: 0 here is {outside} there)", there.0, there.1)
+        }
+        RootlessUser::Unknown => format!("on the host {}:{}", there.0, there.1),
     })
 }
 
 /// Which of our ids whoever started a rootless container is.
-enum Caller {
+enum RootlessUser {
     /// `--userns=keep-id`: this one.
     KeepId(u32),
     /// 0, and this one on the host.
@@ -36,15 +38,15 @@ enum Caller {
     Unknown,
 }
 
-fn caller(map: &IdMap) -> Caller {
+fn rootless_user(map: &IdMap) -> RootlessUser {
     let alone = |range: &&IdRange| range.count == 1;
     let kept = map.0.iter().filter(alone).find(|range| range.outside == 0 && range.inside != 0);
     let zero = map.0.iter().filter(alone).find(|range| range.inside == 0 && range.outside != 0);
     match (kept, zero) {
-        (Some(kept), _) => Caller::KeepId(kept.inside),
+        (Some(kept), _) => RootlessUser::KeepId(kept.inside),
         // keep-id's first range begins at 1 outside.
-        (None, Some(zero)) => Caller::Zero(zero.outside),
-        (None, None) => Caller::Unknown,
+        (None, Some(zero)) => RootlessUser::Zero(zero.outside),
+        (None, None) => RootlessUser::Unknown,
     }
 }
 

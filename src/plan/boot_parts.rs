@@ -11,7 +11,7 @@ const OWNERSHIP: &str = "ownership";
 const STDIO: &str = "stdio";
 
 /// What happens at boot (DESIGN §3): the name of each part and one sentence.
-const STORY: &[(&str, &str)] = &[
+const PARTS: &[(&str, &str)] = &[
     (SIGNALS, "handlers are installed before anything else; a TERM during any later step ends the boot politely"),
     ("facts", "the machine is read once: ids, capabilities, id maps, mounts, account files, declared paths"),
     ("configuration", "files and environment are read; any problem ends the boot here with exit 100, nothing touched"),
@@ -28,12 +28,12 @@ const STORY: &[(&str, &str)] = &[
 ];
 
 /// Returns what happens at boot, in order: the name of each part and one sentence.
-pub fn story() -> &'static [(&'static str, &'static str)] {
-    STORY
+pub fn boot_parts() -> &'static [(&'static str, &'static str)] {
+    PARTS
 }
 
 impl Step {
-    /// Returns the part of [`story`] to which it belongs.
+    /// Returns the part of [`boot_parts`] to which it belongs.
     pub fn part(&self) -> &'static str {
         match self {
             Self::BecomeSubreaper => SIGNALS,

@@ -19,7 +19,7 @@ use crate::config::values::{CapSet, Capability, Gid, Uid};
 pub(super) struct Executor<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
-    pub standing: SwitchAbility,
+    pub switch_ability: SwitchAbility,
     /// `None`: the main command.
     pub service: Option<&'a Service>,
     pub runs: &'a RunsAs,
@@ -27,13 +27,13 @@ pub(super) struct Executor<'a> {
 
 impl Executor<'_> {
     /// Says what becomes of this program when it is executed; `key`: where it stands, `""`: the command's.
-    pub(super) fn judge(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
+    pub(super) fn check(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
         let Some(ProgramFact::Found(program)) = fact else { return };
         let Some(executable) = self.facts.executables.get(program) else { return };
         let name = self.service.map_or("main", |service| service.name.as_str());
         let subject = if key.is_empty() { format!("`{name}`") } else { format!("`{name}`: `{key}`") };
         // Without root the kernel was asked itself; what is looked for in PATH may be found later in it.
-        if self.standing == SwitchAbility::Root
+        if self.switch_ability == SwitchAbility::Root
             && is_named_by_path(command)
             && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
         {
@@ -53,7 +53,7 @@ impl Executor<'_> {
         }
         let sets = self.service.is_none_or(|service| service.no_new_privileges) || self.facts.no_new_privs;
         if self.runs.uid != Uid::ROOT && sets {
-            self.say_void(&subject, executable, notes);
+            self.notice_void(&subject, executable, notes);
         }
     }
 
@@ -78,13 +78,13 @@ impl Executor<'_> {
         bits & 1 == 0
     }
 
-    fn say_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {
+    fn notice_void(&self, subject: &str, executable: &Executable, notes: &mut Notes) {
         let file = words::path(&executable.file);
         let given = self.service.map_or(CapSet::EMPTY, |service| service.capabilities);
         let lost = without_free_ports(executable.capabilities.minus(given), self.facts);
         if !lost.is_empty() {
             let what = format!("{file} has file capabilities ({lost}), which have no effect under no_new_privs");
-            self.say(subject, what, Some(lost), notes);
+            self.add_notice(subject, what, Some(lost), notes);
         }
         let other_user = executable.setuid.filter(|uid| *uid != self.runs.uid);
         let member = |gid: &Gid| *gid == self.runs.gid || self.runs.groups.iter().flatten().any(|it| it == gid);
@@ -94,10 +94,10 @@ impl Executor<'_> {
             (None, Some(gid)) => format!("{file} is setgid (group {gid}), which has no effect under no_new_privs"),
             (None, None) => return,
         };
-        self.say(subject, what, None, notes);
+        self.add_notice(subject, what, None, notes);
     }
 
-    fn say(&self, subject: &str, what: String, lost: Option<CapSet>, notes: &mut Notes) {
+    fn add_notice(&self, subject: &str, what: String, lost: Option<CapSet>, notes: &mut Notes) {
         let who = &self.runs.user;
         let consequence = format!("it has only what {who} has");
         let trouble = Trouble { why: CauseKind::NoNewPrivs, ..Trouble::new(what, consequence, self.help(lost)) };
@@ -111,7 +111,7 @@ impl Executor<'_> {
         // Without root PID 1 has none to give away, and the kernel gives the file's where nothing forbids it.
         let is_given = |lost: &CapSet| {
             let (ours, reachable) = (lost.minus(facts.permitted), lost.minus(facts.bounding));
-            ours.is_empty() || self.standing != SwitchAbility::User || !reachable.is_empty()
+            ours.is_empty() || self.switch_ability != SwitchAbility::User || !reachable.is_empty()
         };
         let given = lost.filter(is_given);
         let (granted, key) = match given {
@@ -134,7 +134,7 @@ impl Executor<'_> {
 
     fn granting(&self, missing: CapSet) -> Option<String> {
         let fix = Fix::capabilities(missing);
-        (!missing.is_empty()).then(|| match self.standing {
+        (!missing.is_empty()).then(|| match self.switch_ability {
             SwitchAbility::Root | SwitchAbility::Powerless => fix.to_string(),
             SwitchAbility::User => format!("start the container as root, with {fix}"),
         })
@@ -144,7 +144,7 @@ impl Executor<'_> {
 /// Returns these capabilities but for the one to bind low ports where anybody may bind any: it is not needed for what it is
 /// there for.
 pub(super) fn without_free_ports(capabilities: CapSet, facts: &Facts) -> CapSet {
-    match facts.free_ports_from {
+    match facts.unprivileged_port_start {
         Some(..=1) => capabilities.minus(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE)),
         Some(_) | None => capabilities,
     }

@@ -11,7 +11,7 @@ use crate::config::service::{Log, Ready, Service};
 use crate::config::units::show_duration;
 
 /// One part of it.
-pub(super) struct Part {
+pub(super) struct Detail {
     /// As its key is called.
     pub key: &'static str,
     /// How a sentence about it begins.
@@ -21,9 +21,9 @@ pub(super) struct Part {
 }
 
 /// Returns all of them, also those that are not declared.
-pub(super) fn parts(service: &Service) -> [Part; 7] {
+pub(super) fn details(service: &Service) -> [Detail; 7] {
     let awaited: Vec<_> = service.wait_for.iter().map(probe).collect();
-    let part = |key, verb, value| Part { key, verb, value };
+    let part = |key, verb, value| Detail { key, verb, value };
     [
         part("wait_for", "waits for", (!awaited.is_empty()).then(|| awaited.join(", "))),
         part("ready", "ready by", ready(&service.ready)),

@@ -12,11 +12,11 @@ use crate::plan::facts::IdMap;
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
     /// An answer to each question, in their order.
-    pub looks: Vec<PathObservation>,
+    pub paths: Vec<PathObservation>,
     /// What the container stands on.
-    pub ground: HostContext,
+    pub host: HostContext,
     /// The lowest port that anybody may bind; nothing where it is not known.
-    pub free_ports_from: Option<u16>,
+    pub unprivileged_port_start: Option<u16>,
     /// The TCP ports on which something listens here.
     pub listening: BTreeSet<u16>,
     /// Who, if not the app user, was asked for access, and the like.
@@ -44,7 +44,7 @@ pub struct PathObservation {
     /// What is there, as far as we may look ourselves.
     pub found: Option<PathStat>,
     /// What the user was told.
-    pub told: AccessResult,
+    pub access: AccessResult,
 }
 
 /// What is at a path.
@@ -65,11 +65,11 @@ pub struct PathStat {
 pub enum AccessResult {
     /// It may.
     #[default]
-    Yes,
+    Allowed,
     /// There is nothing.
     Missing,
     /// A directory on the way may not be entered.
-    Barred(PathBuf, Option<PathStat>),
+    Unsearchable(PathBuf, Option<PathStat>),
     /// It may not be read (or entered, or executed).
     NotRead(Denial),
     /// It may be read, and not written.

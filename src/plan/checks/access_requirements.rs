@@ -26,7 +26,7 @@ pub enum BootState {
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
+pub struct AccessRequirement {
     /// To what it belongs.
     pub area: Area,
     /// What it is called: the path itself, or the service's part.
@@ -36,13 +36,13 @@ pub struct Question {
     /// Who needs it.
     pub who: ProbedUser,
     /// For what.
-    pub want: Want,
+    pub want: AccessKind,
     /// Whether what lies below matters too.
     pub recursive: bool,
     /// Whether it may be missing.
     pub optional: bool,
     /// What the boot does about it.
-    pub at_boot: AtBoot,
+    pub at_boot: BootAction,
     /// What follows if it cannot be had.
     pub lost: String,
     /// Whether nothing works then.
@@ -65,7 +65,7 @@ pub struct ProbedUser {
 /// What a path is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Want {
+pub enum AccessKind {
     /// To read and write it (and search it, a directory).
     Use,
     /// To be in it.
@@ -81,13 +81,13 @@ pub enum Want {
 /// What the boot does, or did, about a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum AtBoot {
+pub enum BootAction {
     /// Nothing.
-    Nothing,
+    None,
     /// It is given to somebody: `1000:1000`.
-    Given(String),
+    GivenTo(String),
     /// It is made.
-    Made(String),
+    Created(String),
     /// It should have been, and could not.
     Skipped(Trouble),
 }
@@ -95,11 +95,11 @@ pub enum AtBoot {
 /// Where Compose and Swarm mount secrets (`secrets:`).
 pub const SECRETS: &str = "/run/secrets";
 
-impl Question {
+impl AccessRequirement {
     /// Returns whether this user can read a secret: without root nobody hands it on.
     pub fn of_secret(path: &Path, who: &ProbedUser) -> Self {
         let lost = format!("{} cannot read this secret", who.shown());
-        plain(Area::Secret, words::path(path), path, who.clone(), Want::Read, lost)
+        requirement(Area::Secret, words::path(path), path, who.clone(), AccessKind::Read, lost)
     }
 }
 
@@ -111,14 +111,14 @@ impl ProbedUser {
 }
 
 /// Everything that is asked from.
-pub(super) struct QuestionBuilder<'a> {
+pub(super) struct RequirementBuilder<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub plan: &'a BootPlan,
     pub state: BootState,
 }
 
-impl QuestionBuilder<'_> {
+impl RequirementBuilder<'_> {
     /// Returns whom everything steps down to.
     pub(super) fn app(&self) -> ProbedUser {
         let me = &self.plan.identity;
@@ -149,28 +149,28 @@ impl QuestionBuilder<'_> {
     }
 
     /// Returns the questions, and what needs no look.
-    pub(super) fn ask(&self) -> (Vec<Question>, Vec<Check>) {
-        let (mut questions, mut checks) = (Vec::new(), Vec::new());
-        self.of_steps(&mut questions, &mut checks);
-        self.of_home(&mut questions);
-        self.of_devices(&mut questions, &mut checks);
+    pub(super) fn build(&self) -> (Vec<AccessRequirement>, Vec<Check>) {
+        let (mut requirements, mut checks) = (Vec::new(), Vec::new());
+        self.of_steps(&mut requirements, &mut checks);
+        self.of_home(&mut requirements);
+        self.of_devices(&mut requirements, &mut checks);
         for (service, how) in self.config.services.iter().zip(&self.plan.services) {
             match &how.skipped {
                 Some(why) => checks.push(Check::degraded(Area::Service, tick(service), why.clone())),
-                None => self.of_service(service, how, &mut questions),
+                None => self.of_service(service, how, &mut requirements),
             }
         }
         // A main command that runs is not started again.
         let main = self.config.main_service().filter(|_| self.state == BootState::Planned);
         if let Some((service, how)) = main.as_ref().zip(self.plan.main.as_ref()) {
-            self.of_service(service, how, &mut questions);
+            self.of_service(service, how, &mut requirements);
         }
         // The paths travel as text.
-        questions.retain(|question| question.path.to_str().is_some());
-        (questions, checks)
+        requirements.retain(|requirement| requirement.path.to_str().is_some());
+        (requirements, checks)
     }
 
-    fn of_steps(&self, questions: &mut Vec<Question>, checks: &mut Vec<Check>) {
+    fn of_steps(&self, requirements: &mut Vec<AccessRequirement>, checks: &mut Vec<Check>) {
         for planned in &self.plan.steps {
             let (path, owner, made) = match &planned.step {
                 Step::MakeDirectory(make) => (&make.path, make.owner, true),
@@ -182,31 +182,33 @@ impl QuestionBuilder<'_> {
             };
             let declared = self.config.container.own.iter().find(|own| own.path == *path);
             let to = format!("{}:{}", owner.uid, owner.gid);
-            let at_boot = match &planned.verdict {
-                Decision::Fits(_) => AtBoot::Nothing,
+            let at_boot = match &planned.decision {
+                Decision::AlreadyDone(_) => BootAction::None,
                 Decision::Do if made || matches!(self.facts.paths.get(path), Some(PathFact::Missing(_))) => {
-                    AtBoot::Made(to.clone())
+                    BootAction::Created(to.clone())
                 }
-                Decision::Do => AtBoot::Given(to.clone()),
-                Decision::Skip(why) => AtBoot::Skipped(why.clone()),
+                Decision::Do => BootAction::GivenTo(to.clone()),
+                Decision::Skip(why) => BootAction::Skipped(why.clone()),
             };
             let who = self.owner(owner);
             let subject = words::path(path);
             if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
                 // It is not ours to use, and nobody else can be asked.
-                match &planned.verdict {
+                match &planned.decision {
                     Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, why.clone())),
-                    Decision::Do | Decision::Fits(_) => checks.push(Check::ok(Area::Path, subject, format!("{to}'s"))),
+                    Decision::Do | Decision::AlreadyDone(_) => {
+                        checks.push(Check::ok(Area::Path, subject, format!("{to}'s")))
+                    }
                 }
                 continue;
             }
-            questions.push(Question {
+            requirements.push(AccessRequirement {
                 area: Area::Path,
                 lost: format!("{} cannot use it", who.shown()),
                 subject,
                 path: path.clone(),
                 who,
-                want: Want::Use,
+                want: AccessKind::Use,
                 recursive: declared.is_some_and(|own| own.recursive && own.exclude.is_empty()),
                 optional: declared.is_some_and(|own| own.optional),
                 at_boot,
@@ -215,17 +217,17 @@ impl QuestionBuilder<'_> {
         }
     }
 
-    fn of_home(&self, questions: &mut Vec<Question>) {
+    fn of_home(&self, requirements: &mut Vec<AccessRequirement>) {
         let Some(home) = &self.config.container.app.home else { return };
-        if questions.iter().any(|question| question.path == *home) {
+        if requirements.iter().any(|requirement| requirement.path == *home) {
             return;
         }
         let app = self.app();
         let lost = format!("HOME of {} cannot be written", app.name);
-        questions.push(plain(Area::Path, words::path(home), home, app, Want::Use, lost));
+        requirements.push(requirement(Area::Path, words::path(home), home, app, AccessKind::Use, lost));
     }
 
-    fn of_devices(&self, questions: &mut Vec<Question>, checks: &mut Vec<Check>) {
+    fn of_devices(&self, requirements: &mut Vec<AccessRequirement>, checks: &mut Vec<Check>) {
         for declared in &self.config.container.app.device_groups {
             let below = self.facts.paths.range(declared.clone()..).take_while(|(path, _)| path.starts_with(declared));
             let mut any = false;
@@ -235,7 +237,7 @@ impl QuestionBuilder<'_> {
                         any = true;
                         let (app, subject) = (self.app(), words::path(path));
                         let lost = format!("{} cannot use this device", app.shown());
-                        questions.push(plain(Area::Device, subject, path, app, Want::Device, lost));
+                        requirements.push(requirement(Area::Device, subject, path, app, AccessKind::Device, lost));
                     }
                     PathFact::Found { kind: PathKind::Directory | PathKind::Link, .. } => any = true,
                     PathFact::Missing(_) | PathFact::Unknown(_) => {}
@@ -249,32 +251,39 @@ impl QuestionBuilder<'_> {
         }
     }
 
-    fn of_service(&self, service: &Service, how: &ServicePlan, questions: &mut Vec<Question>) {
+    fn of_service(&self, service: &Service, how: &ServicePlan, requirements: &mut Vec<AccessRequirement>) {
         let who = self.service(how);
         let name = tick(service);
         let lost = format!("{name} cannot start");
         let mut serious = |area, subject, path: &Path, want| {
-            let question = plain(area, subject, path, who.clone(), want, lost.clone());
-            questions.push(Question { fatal: true, ..question });
+            let requirement = requirement(area, subject, path, who.clone(), want, lost.clone());
+            requirements.push(AccessRequirement { fatal: true, ..requirement });
         };
         let fact = self.facts.programs.get(service.name.as_str());
         // What is wrong with the program itself is told as a problem of its file.
         let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None);
         if how.program.is_absolute() && is_sound {
-            serious(Area::Service, name.clone(), &how.program, Want::Execute);
+            serious(Area::Service, name.clone(), &how.program, AccessKind::Execute);
         }
         if let Some(directory) = &service.directory {
-            serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, Want::Enter);
+            serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, AccessKind::Enter);
         }
         // Read before its process is, by PID 1 with its rights.
         if let Some(file) = &service.environment_file {
-            serious(Area::Path, format!("{name}: {}", words::path(file)), file, Want::Read);
+            serious(Area::Path, format!("{name}: {}", words::path(file)), file, AccessKind::Read);
         }
     }
 }
 
-fn plain(area: Area, subject: String, path: &Path, who: ProbedUser, want: Want, lost: String) -> Question {
-    Question {
+fn requirement(
+    area: Area,
+    subject: String,
+    path: &Path,
+    who: ProbedUser,
+    want: AccessKind,
+    lost: String,
+) -> AccessRequirement {
+    AccessRequirement {
         area,
         subject,
         path: path.to_owned(),
@@ -282,7 +291,7 @@ fn plain(area: Area, subject: String, path: &Path, who: ProbedUser, want: Want, 
         want,
         recursive: false,
         optional: false,
-        at_boot: AtBoot::Nothing,
+        at_boot: BootAction::None,
         lost,
         fatal: false,
     }

@@ -1,4 +1,4 @@
-//! [`Judge`]: what users other than root could have written of what services with more rights than the app user are made of, and
+//! [`TrustCheck`]: what users other than root could have written of what services with more rights than the app user are made of, and
 //! have executed. Must not know how anybody finds out who wrote what.
 
 use std::collections::BTreeSet;
@@ -22,11 +22,11 @@ use crate::error::Place;
 use crate::text::shown;
 
 /// What the judgement stands on.
-pub(super) struct Judge<'a> {
+pub(super) struct TrustCheck<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
     pub identity: &'a Identity,
-    pub standing: SwitchAbility,
+    pub switch_ability: SwitchAbility,
     pub runs: &'a [RunsAs],
 }
 
@@ -64,16 +64,16 @@ impl fmt::Display for ForeignWriter<'_> {
     }
 }
 
-impl<'a> Judge<'a> {
+impl<'a> TrustCheck<'a> {
     /// Notes everything that somebody else than root could have written, once each.
     pub(super) fn check(&self, notes: &mut Notes) {
         let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
         for (service, runs) in self.config.services.iter().chain(&main).zip(self.runs) {
-            let Some(ExtraRights { why, without }) = self.more(service, runs) else { continue };
+            let Some(ExtraRights { why, without }) = self.extra_rights(service, runs) else { continue };
             let name = &service.name;
             if let Some(path) = entry(service)
-                && let Some(stranger) = self.stranger(path, self.root_alone())
+                && let Some(stranger) = self.foreign_writer(path, self.root_alone())
                 && told.insert(stranger.path.clone())
             {
                 let what = format!("`{name}` {why}, and users other than root could have written it: {stranger}");
@@ -82,9 +82,9 @@ impl<'a> Judge<'a> {
                 notes.problem(&service.at, what, format!("{help}, or remove {without}"));
             }
             for executed in self.executed(service, runs) {
-                let Some(stranger) = self.stranger_of(&executed.path, service, runs) else { continue };
+                let Some(stranger) = self.foreign_writer_of(&executed.path, service, runs) else { continue };
                 let help = help(stranger, &executed.path, name, without);
-                match executed.is_told {
+                match executed.is_argument {
                     false if told.insert(stranger.path().to_owned()) => {
                         let what = format!(
                             "`{name}` {why}, and users other than root could have written {executed}: {stranger}"
@@ -112,7 +112,7 @@ impl<'a> Judge<'a> {
                 notes.problem(&service.at, what, remedy);
             }
             let Some(file) = &service.environment_file else { continue };
-            if let Some(stranger) = self.stranger(file, self.of_variables(service, runs))
+            if let Some(stranger) = self.foreign_writer(file, self.of_variables(service, runs))
                 && told.insert(stranger.path.clone())
             {
                 let what = format!(
@@ -132,7 +132,7 @@ impl<'a> Judge<'a> {
         if self.app_is_root() {
             return;
         }
-        if let Some(stranger) = self.stranger(path, self.root_alone()) {
+        if let Some(stranger) = self.foreign_writer(path, self.root_alone()) {
             let what =
                 format!("root does what `{key}` says, and users other than root could have written it: {stranger}");
             let help = advice(stranger, path, "/etc");
@@ -143,7 +143,7 @@ impl<'a> Judge<'a> {
     /// Returns whose `environment_file` and programs this service may have: root's, or its own user's where that one has no
     /// more.
     pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> Trust {
-        match (self.more(service, runs), self.root_alone()) {
+        match (self.extra_rights(service, runs), self.root_alone()) {
             (None, _) | (_, Trust::Anybody) => Trust::Anybody,
             (Some(_), Trust::Root { unpacked, shared_group, .. }) => {
                 let own = runs.uid != self.identity.uid && service.capabilities.is_empty();
@@ -152,24 +152,24 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn stranger(&self, path: &Path, trust: Trust) -> Option<&'a FileOwner> {
+    fn foreign_writer(&self, path: &Path, trust: Trust) -> Option<&'a FileOwner> {
         self.facts.file_owners.get(path)?.iter().find(|found| !trust.allows(found))
     }
 
-    fn stranger_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
+    fn foreign_writer_of(&self, program: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let trust = self.of_variables(service, runs);
         let mut found = self.facts.file_owners.get(program).into_iter().flatten();
-        let found = found.find(|found| !trust.allows(found) && !self.is_vouched_for(&found.path));
-        found.map(ForeignWriter::Found).or_else(|| self.given(program, service, runs))
+        let found = found.find(|found| !trust.allows(found) && !self.is_trusted_by_author(&found.path));
+        found.map(ForeignWriter::Found).or_else(|| self.given_away_to(program, service, runs))
     }
 
     /// Whether the author answers for what others could write there.
-    pub(super) fn is_vouched_for(&self, path: &Path) -> bool {
+    pub(super) fn is_trusted_by_author(&self, path: &Path) -> bool {
         self.config.container.trust.iter().any(|trusted| path.starts_with(trusted))
     }
 
     /// Returns whom the boot gives a place to that nobody else may have now.
-    pub(super) fn given(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
+    pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let Trust::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
             None => false,
@@ -195,7 +195,7 @@ impl<'a> Judge<'a> {
         });
         let own = own.map(|own| ForeignWriter::Given { path: &own.path, key: "own" });
         let made = made.map(|made| ForeignWriter::Given { path: &made.path, key: "directory" });
-        own.chain(made).find(|given| !self.is_vouched_for(given.path()))
+        own.chain(made).find(|given| !self.is_trusted_by_author(given.path()))
     }
 
     /// Returns the links on the way to a path and where it really is; nothing, where there are no links.
@@ -213,9 +213,9 @@ impl<'a> Judge<'a> {
             let Some(path) = fact.as_ref().and_then(ProgramFact::path) else { continue };
             let directory = service.directory.as_deref().unwrap_or(Path::new("/"));
             let told = arguments::programs(command, directory);
-            for (program, is_told) in std::iter::once((path, false)).chain(told.iter().map(|told| (told, true))) {
-                let why = if is_told { Reason::ToldTo(path.clone()) } else { Reason::Named };
-                let named = Executed { key, path: program.clone(), why, is_told };
+            for (program, is_argument) in std::iter::once((path, false)).chain(told.iter().map(|told| (told, true))) {
+                let why = if is_argument { Reason::ArgumentOf(path.clone()) } else { Reason::Named };
+                let named = Executed { key, path: program.clone(), why, is_argument };
                 self.add_needed(&named, service, runs, &mut executed);
                 executed.push(named);
             }
@@ -238,10 +238,10 @@ impl<'a> Judge<'a> {
 
     /// Whether nobody can have more than the app user has: it is root, or there is none here.
     fn app_is_root(&self) -> bool {
-        self.standing != SwitchAbility::Root || self.identity.uid == Uid::ROOT
+        self.switch_ability != SwitchAbility::Root || self.identity.uid == Uid::ROOT
     }
 
-    pub(super) fn more(&self, service: &Service, runs: &RunsAs) -> Option<ExtraRights> {
+    pub(super) fn extra_rights(&self, service: &Service, runs: &RunsAs) -> Option<ExtraRights> {
         if self.app_is_root() || runs.skipped.is_some() {
             return None;
         }
@@ -295,7 +295,7 @@ pub(super) struct Executed {
     pub why: Reason,
     /// Whether another program is told to execute it, which is warned of and not refused: what a program does with its
     /// arguments is its own.
-    pub is_told: bool,
+    pub is_argument: bool,
 }
 
 /// Why something is executed.
@@ -305,7 +305,7 @@ pub(super) enum Reason {
     /// That program needs it: as its interpreter, or as its loader.
     NeededBy(PathBuf),
     /// That program is told to run it, by its arguments.
-    ToldTo(PathBuf),
+    ArgumentOf(PathBuf),
 }
 
 impl fmt::Display for Executed {
@@ -315,7 +315,7 @@ impl fmt::Display for Executed {
             ("", Reason::Named) => write!(out, "its program {path}"),
             (key, Reason::Named) => write!(out, "its `{key}` {path}"),
             (_, Reason::NeededBy(of)) => write!(out, "{path}, which {} needs", words::path(of)),
-            (_, Reason::ToldTo(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
+            (_, Reason::ArgumentOf(of)) => write!(out, "{path}, which {} is told to run", words::path(of)),
         }
     }
 }

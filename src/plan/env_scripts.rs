@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::facts::ProgramFact;
-use super::judge::{Executed, Judge, Reason};
 use super::switch::RunsAs;
+use super::trust_check::{Executed, Reason, TrustCheck};
 use crate::config::service::Service;
 
-impl<'a> Judge<'a> {
+impl<'a> TrustCheck<'a> {
     /// Adds what something that is executed needs: its interpreter or loader, theirs, and what env(1) finds for any of them.
     pub(super) fn add_needed(&self, of: &Executed, service: &Service, runs: &RunsAs, executed: &mut Vec<Executed>) {
         let needed: Vec<_> = self.facts.interpreters.get(&of.path).into_iter().flatten().collect();
@@ -18,7 +18,7 @@ impl<'a> Judge<'a> {
             path: path.clone(),
             why: Reason::NeededBy(by.clone()),
             key: of.key,
-            is_told: of.is_told,
+            is_argument: of.is_argument,
         };
         executed.extend(needed.iter().map(|path| needed_by(path, &of.path)));
         for script in std::iter::once(&of.path).chain(needed) {
@@ -26,7 +26,7 @@ impl<'a> Judge<'a> {
             let fact = self.by_env(service, runs, script).map(|(_, fact)| fact);
             let Some(found) = fact.as_ref().and_then(ProgramFact::path) else { continue };
             // A script may have env(1) look for itself. What is only told to be run is warned of: it does not stand for this.
-            if executed.iter().all(|it| it.path != *found || it.is_told != of.is_told) {
+            if executed.iter().all(|it| it.path != *found || it.is_argument != of.is_argument) {
                 executed.push(needed_by(found, script));
                 self.add_needed(&needed_by(found, script), service, runs, executed);
             }
@@ -35,7 +35,7 @@ impl<'a> Judge<'a> {
 
     /// Returns the scripts for which env(1) finds nothing, each with what it looks for.
     pub(super) fn not_by_env(&self, service: &Service, runs: &RunsAs) -> Vec<(PathBuf, &'a OsString)> {
-        let executed = self.executed(service, runs).into_iter().filter(|it| !it.is_told);
+        let executed = self.executed(service, runs).into_iter().filter(|it| !it.is_argument);
         let all = executed.filter_map(|it| Some((self.by_env(service, runs, &it.path)?, it.path)));
         all.filter(|((_, fact), _)| *fact == ProgramFact::NotFound).map(|((name, _), path)| (path, name)).collect()
     }

@@ -11,7 +11,7 @@ use crate::config::service::Command;
 use crate::config::values::Gid;
 
 /// Says what is missing of a machine that programs take for granted.
-pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
+pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     if !facts.proc_mounted {
         notes.notice(
             "/proc is not mounted: user namespaces, stray processes and what services use are not seen, and many \
@@ -31,7 +31,7 @@ pub(super) fn on_the_machine(facts: &Facts, notes: &mut Notes) {
         let lost = if names == ["stdin"] { "" } else { ", and what is written there is lost" };
         notes.notice(format!("{} {verb} closed when the container started{lost}", names.join(" and ")));
     }
-    if !facts.cwd_is_there {
+    if !facts.cwd_exists {
         notes.notice("the working directory is gone: the main command starts in /");
     }
     unusual_run(facts, notes);
@@ -74,7 +74,7 @@ fn unusual_run(facts: &Facts, notes: &mut Notes) {
 }
 
 /// A mask removes permissions; from the owner hardly anybody means to.
-pub(super) fn on_masks(config: &Config, notes: &mut Notes) {
+pub(super) fn of_umasks(config: &Config, notes: &mut Notes) {
     let app = ("UMASK".to_owned(), config.container.app.umask);
     let declared = config.services.iter().map(|service| (format!("`{}`: umask", service.name), service.umask));
     for (what, umask) in std::iter::once(app).chain(declared) {
@@ -86,14 +86,14 @@ pub(super) fn on_masks(config: &Config, notes: &mut Notes) {
         };
         notes.notice(format!(
             "{what} {umask:03o} removes permissions from the owner too: {lost}; did you mean {:03o}?",
-            meant(umask)
+            intended_mask(umask)
         ));
     }
 }
 
 /// What may be meant by a mask that removes permissions from the owner: the same for everybody else; where it reads as the
 /// mode of a file or of a directory (0644, 0755), the mask that gives such a mode.
-fn meant(umask: u32) -> u32 {
+fn intended_mask(umask: u32) -> u32 {
     let is_mode = umask & 0o600 == 0o600;
     let removed = |shift: u32| {
         let digit = umask >> shift & 0o7;
@@ -109,7 +109,7 @@ fn meant(umask: u32) -> u32 {
 }
 
 /// Shells such as dash and busybox's pass on only what can be a variable of theirs: `command` keeps the others.
-pub(super) fn on_scripts(config: &Config, facts: &Facts, notes: &mut Notes) {
+pub(super) fn of_shell_names(config: &Config, facts: &Facts, notes: &mut Notes) {
     let mut by_names: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for service in &config.services {
         let helpers = service.helpers();
