@@ -168,18 +168,13 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
     }
 }
 
-/// The code of such a stop is 0, which would look as if it had run.
-fn main_words(supervisor: &Supervisor) -> &'static str {
-    if supervisor.main_never_started() { "; the main command was not started: it waited for the services" } else { "" }
-}
-
 fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     match because {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
-        StopReason::Signal(signal) => tracing::info!("got {signal}: stopping{}", main_words(supervisor)),
-        StopReason::Asked => tracing::info!("asked to shut down: stopping{}", main_words(supervisor)),
+        StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
+        StopReason::Asked => tracing::info!("asked to shut down: stopping"),
         StopReason::Main(_) if alone => tracing::debug!("the main command ended"),
         StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
         StopReason::Essential(id, why) => {

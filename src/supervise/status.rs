@@ -76,11 +76,6 @@ impl Supervisor {
         self.main.is_some_and(|id| self.services[id].state.phase() == Phase::Waiting)
     }
 
-    /// Returns whether there is a main command and it was never started.
-    pub fn main_never_started(&self) -> bool {
-        self.main.is_some_and(|id| self.services[id].starts == 0)
-    }
-
     /// Returns its process, as long as that or the rest of its group lives: the pid may be signalled (as a process
     /// or as a group) and belongs to nobody else.
     pub fn live(&self, id: Id) -> Option<Pid> {
