@@ -171,7 +171,7 @@ fn what_a_root_oneshot_has_left_is_named_when_it_is_ended_before_the_step_down()
     running.wait_for_line(|line| line.ends_with("| runs"), LIMIT);
     assert_eq!(living(&running, &["457", "458"]), [""; 0]);
     let ended = running.stop().expect(0);
-    let line = ended.lines.iter().find(|line| line.text.contains("before the step down have left process"));
+    let line = ended.lines.iter().find(|line| line.text.contains("before the step down left process"));
     let line = line.unwrap_or_else(|| panic!("{ended:#?}"));
     assert!(line.text.contains("(`sleep 457`)") && line.text.contains("(`sleep 458`)"), "{line:?}");
     assert_eq!(count(&ended.lines, "succeeded and left"), 0, "{ended:#?}");

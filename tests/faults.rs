@@ -331,8 +331,8 @@ fn a_failed_probe_is_reported_with_its_answer() {
         told(&running, "h-hangs: unhealthy, 2 failures in a row, the last one: connected, but no answer within 200ms");
     assert!(!line.is_empty());
     // Without a timeout it is waited for, and said now and then.
-    told(&running, "patient: not ready for 5");
-    let line = told(&running, "patient: not ready for ");
+    told(&running, "patient: not ready after 5");
+    let line = told(&running, "patient: not ready after ");
     assert!(line.ends_with("connection refused"), "{line}");
     // Nobody asks any more of those that failed, and nothing piles up for those that hang.
     let looks = below(running.pid_one())

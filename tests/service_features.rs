@@ -119,10 +119,12 @@ fn what_is_outside_is_waited_for_and_named() {
             &shell("echo runs; exec sleep 600", "wait_for = [\"path:/tmp/go\", \"tcp://127.0.0.1:18432\"]"),
         )
         .start();
-    running.wait_for_line(|line| line.contains("web: waits for path:/tmp/go"), LIMIT);
+    running.wait_for_line(|line| line.contains("web: waiting for path:/tmp/go"), LIMIT);
     inside(&running, "touch /tmp/go");
-    running
-        .wait_for_line(|line| line.contains("web: waits for tcp://127.0.0.1:18432") && line.contains("refused"), LIMIT);
+    running.wait_for_line(
+        |line| line.contains("web: waiting for tcp://127.0.0.1:18432") && line.contains("refused"),
+        LIMIT,
+    );
     running.stop().expect(0);
 }
 
@@ -279,8 +281,8 @@ fn a_main_command_that_waits_for_a_failing_service_says_so_and_ends_with_its_cod
         .service("db.toml", &shell("exit 3", "ready = { path = \"/nowhere\" }"))
         .command(&["echo", "runs"])
         .start();
-    let line = running.wait_for_line(|line| line.contains("main: not started yet, "), LIMIT);
-    assert!(line.contains("waiting for 5s for db (failing: exit code 3, next try in "), "{line}");
+    let line = running.wait_for_line(|line| line.contains("main: not started after "), LIMIT);
+    assert!(line.contains("main: not started after 5s, waiting for db (failing: exit code 3, next try in "), "{line}");
     let ended = running.stop().expect(3);
     let story = "the container ends with code 3: the main command never ran: it waited for db, which ended with code 3";
     place(&ended, story);

@@ -238,7 +238,7 @@ fn a_second_stop_signal_ends_the_stop_timeout() {
     let asked = Instant::now();
     send(first, [15]);
     let ended = running.wait(LIMIT).expect(0);
-    place(&ended, "got SIGTERM again: no more patience, killing what is left");
+    place(&ended, "got SIGTERM again: not waiting any longer, killing what is left");
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 

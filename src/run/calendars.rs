@@ -68,7 +68,9 @@ impl Calendars {
                 self.insert(id, name, calendar, now());
                 match self.next(id) {
                     Some(next) => tracing::info!("{name}: runs at {calendar}, next {next}"),
-                    None => tracing::warn!("{name}: `at = \"{calendar}\"` never comes again"),
+                    None => {
+                        tracing::warn!("{name}: no time to come matches `at = \"{calendar}\"`, it will not run again")
+                    }
                 }
             }
         }

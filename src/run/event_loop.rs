@@ -219,7 +219,7 @@ impl<'a> EventLoop<'a> {
                 let actions = self.supervisor.step(self.now(), event);
                 if let Some(signal) = told.filter(|_| patient && self.supervisor.is_stop_timeout_over()) {
                     self.hurried = true;
-                    tracing::warn!("got {signal} again: no more patience, killing what is left");
+                    tracing::warn!("got {signal} again: not waiting any longer, killing what is left");
                 }
                 if let Some(code) = self.carry_out(actions, &mut answers) {
                     return Some(code);

@@ -68,7 +68,7 @@ fn log_who_is_ended() {
     let left = living_children();
     if !left.is_empty() {
         tracing::warn!(
-            "the oneshots before the step down have left {} running: ending it; if it is a daemon, make it a service",
+            "the oneshots before the step down left {} running: ending it; if it is a daemon, make it a service",
             kill::named(&left)
         );
     }

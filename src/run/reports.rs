@@ -50,8 +50,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::MainWaits { since, on, .. } => {
             let (since, on) = (duration_words(*since), (on, main_waits::blockers(on, supervisor, context.now)));
             match main_waits::is_any_failing(on.0, supervisor) {
-                true => tracing::warn!("main: not started yet, waiting for {since} for {}", on.1),
-                false => tracing::info!("main: not started yet, waiting for {since} for {}", on.1),
+                true => tracing::warn!("main: not started after {since}, waiting for {}", on.1),
+                false => tracing::info!("main: not started after {since}, waiting for {}", on.1),
             }
         }
         Report::Starting { id, pid } => tracing::debug!("{}: started, pid {}", name(*id), pid.0),
@@ -119,7 +119,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: {}, stopping it; the last answer: {why}", name(*id), not_ready(*id, *after, supervisor))
         }
         Report::NotYet { id, since, why } => {
-            tracing::info!("{}: not ready for {} now: {why}{}", name(*id), duration_words(*since), main_waits());
+            tracing::info!("{}: not ready after {}: {why}{}", name(*id), duration_words(*since), main_waits());
         }
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
@@ -127,7 +127,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         // What is ended before the step down is named there.
         Report::LeftRunning { .. } if run_kind == RunKind::Preparing || context.processes.is_empty() => {}
         Report::LeftRunning { id, .. } => tracing::info!(
-            "{}: succeeded and left {} running; nobody supervises that: if it is a daemon, make it a service",
+            "{}: succeeded and left {} running, which is not supervised; if it is a daemon, make it a service",
             name(*id),
             context.processes
         ),
@@ -140,7 +140,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Awaiting { id, at, since, why } => {
             let what = supervisor.name(*id);
-            tracing::info!("{what}: waits for {}, for {} now: {why}", slots.awaited(*id, *at), duration_words(*since));
+            tracing::info!("{what}: waiting for {} for {}: {why}", slots.awaited(*id, *at), duration_words(*since));
         }
         Report::Unhealthy { id, failures, why } => {
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
@@ -207,7 +207,9 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Opt
             };
             format!("{} in a row, last: {last}", count(*times, "failure"))
         }
-        FailureReason::FinishSaidStop => "its finish script said 125".to_owned(),
+        FailureReason::FinishSaidStop => {
+            "its finish script ended with code 125, which says not to start it again".to_owned()
+        }
         FailureReason::Requirement(id) => {
             let word = supervisor.phase(*id).map_or("unknown", Phase::word);
             format!("requires {}, which is {word}", supervisor.name(*id))

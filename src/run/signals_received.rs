@@ -68,7 +68,7 @@ impl EventLoop<'_> {
         for rule in self.signal_rules.iter().filter(|rule| rule.from == signal) {
             match self.supervisor.id(&rule.service).and_then(|id| self.supervisor.live(id)) {
                 Some(pid) => self.processes.signal(pid, Target::Process, rule.to),
-                None => tracing::info!("got {signal}: {} is not running, nobody gets it", rule.service),
+                None => tracing::info!("got {signal} for {}, which is not running: dropped", rule.service),
             }
         }
     }
