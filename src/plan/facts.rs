@@ -73,7 +73,7 @@ pub struct Facts {
     pub search: SearchPath,
     /// What of the container's environment can name code to run ([`super::inherited`]).
     pub variables: Vec<String>,
-    /// What is found in each directory of PATH (its place in [`Search`]), for services that may have more rights than the
+    /// What is found in each directory of PATH (its place in [`SearchPath`]), for services that may have more rights than the
     /// app user, by service and key (`""`: its command). Where nothing is found, nothing.
     pub candidates: Candidates,
     /// What a program needs to be executed, by the program: its interpreter or loader, and theirs.
