@@ -1,11 +1,11 @@
-//! Whether the app user may use a path, from owner and mode alone (ACLs are not seen: the kernel may allow more).
-//! Must not know what the answer is for.
+//! Whether the app user may use a path, from owner and mode only (without ACLs: the kernel may allow more). Must not know
+//! what the result is for.
 
 use super::Identity;
 use super::facts::{PathFact, PathKind};
 
-/// Returns whether that user may read, write and (a directory) search what was found there. Not root: root without
-/// DAC_OVERRIDE is an ordinary owner, and with it nobody asks.
+/// Returns whether that user may read, write and (a directory) search what was found there. Not for
+/// root: without DAC_OVERRIDE it is an ordinary owner, and with it everything is allowed.
 pub(super) fn usable(identity: &Identity, fact: &PathFact) -> bool {
     let PathFact::Found { kind, uid, gid, mode, read_only } = fact else { return false };
     let wanted = match kind {

@@ -1,7 +1,6 @@
-//! What a program is told to run by its arguments: the script of a shell or an interpreter (`sh /data/hook`), the program of
-//! one that executes another (`env /data/hook`). It is executed with the rights of who told it to, as a program that is
-//! named first. Only what stands there plainly: no inline code (`sh -c`), no modules, no files that are read. Must not know
-//! what lies there.
+//! Programs in the arguments of a command: the script of a shell or an interpreter (`sh /data/hook`), the program that a
+//! wrapper executes (`env /data/hook`). They run with the same rights as the command itself. Only literal arguments: no
+//! inline code (`sh -c`), no modules, no files that are read. Must not know what these files are.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -9,18 +8,18 @@ use std::path::{Path, PathBuf};
 
 use crate::config::service::Command;
 
-/// One that executes another executes one that does so again; more often is no command.
+/// Most nested wrappers; more is not a real command.
 const MAX_NESTED: usize = 8;
 
-/// An interpreter, by the beginning of its name: what may follow is a version.
+/// An interpreter, by the beginning of its name: a version may follow.
 struct Interpreter {
     names: &'static [&'static str],
-    /// Letters with which it runs code that is no file.
+    /// Option letters for inline code.
     inline: &'static str,
     /// Whether such a letter may stand anywhere among others (`-ec`), or only at their end (`-um` of python, whose `-Wonce`
     /// is no code).
     anywhere: bool,
-    /// Options that have the next word for themselves.
+    /// Options whose value is the next word.
     valued: &'static [&'static str],
 }
 
@@ -44,10 +43,10 @@ const INTERPRETERS: [Interpreter; 6] = [
     Interpreter { names: &["tclsh", "Rscript", "escript"], inline: "", anywhere: false, valued: &["-e"] },
 ];
 
-/// What executes the rest of its arguments.
+/// A program that executes the rest of its arguments.
 struct Wrapper {
     names: &'static [&'static str],
-    /// How many words besides options come before that.
+    /// The number of operands before the executed program.
     operands: usize,
     /// As above.
     valued: &'static [&'static str],
@@ -67,8 +66,7 @@ const WRAPPERS: [Wrapper; 3] = [
     },
 ];
 
-/// Returns the files that a command is told to run by its arguments, the first one first; a relative one lies in the
-/// directory that the service begins in.
+/// Returns the programs in the arguments of a command, in order; a relative path starts at the service's working directory.
 pub fn programs(command: &Command, directory: &Path) -> Vec<PathBuf> {
     let Command::Argv(words) = command else { return Vec::new() };
     let mut rest = words.as_slice();
@@ -98,7 +96,7 @@ impl Interpreter {
         self.names.iter().any(|known| name.strip_prefix(known).is_some_and(is_version))
     }
 
-    /// Returns the script: the first word that is neither an option nor an option's.
+    /// Returns the script: the first word that is neither an option nor its value.
     fn script<'a>(&self, arguments: &'a [OsString]) -> Option<&'a OsString> {
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -124,7 +122,7 @@ impl Interpreter {
 }
 
 impl Wrapper {
-    /// Returns what is left of the arguments behind options, variables, numbers and operands.
+    /// Returns the arguments after options, variables, numbers and operands.
     fn executed<'a>(&self, arguments: &'a [OsString]) -> &'a [OsString] {
         let mut operands = self.operands;
         let mut rest = arguments;

@@ -1,5 +1,5 @@
-//! Configuration + facts → [`BootPlan`]: puts the parts together and decides the mode (DESIGN §2). Must not know how
-//! anything is done.
+//! Configuration + facts → [`BootPlan`]: combines the parts and decides the mode (DESIGN §2). Must not know how anything is
+//! done.
 
 use super::BootPlan;
 use super::Decision;
@@ -34,22 +34,22 @@ use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
 use crate::error::Error;
 
-/// Returns everything that a boot does here.
+/// Returns the plan of a boot.
 ///
 /// # Errors
-/// [`Error::Wrong`] with every problem of the configuration on this machine (exit 100); [`Error::Refused`] where the
-/// machine does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not
-/// be left out.
+/// [`Error::Wrong`] with every problem of the configuration on this machine (exit 100); [`Error::Refused`] if the machine
+/// does not allow what is required (exit 111): the drop, root itself, a `required` path, a service that must not be
+/// skipped.
 pub fn boot(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
     let (plan, noted) = whole(config, facts);
     noted.or(plan)
 }
 
-/// Returns what [`boot`] does, for whoever asks before one: a main command that cannot be executed, with which the boot would
-/// end as a shell does, is a problem as a service's is.
+/// Returns the plan before a boot: a main command that cannot be executed, with which the boot would end like a shell, is a
+/// problem, as for a service.
 ///
 /// # Errors
-/// As [`boot`]'s.
+/// As [`boot`].
 pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
     let (mut plan, mut noted) = whole(config, facts);
     match noted.main.take() {
@@ -60,7 +60,7 @@ pub fn preview(config: &Config, facts: &Facts) -> Result<BootPlan, Error> {
     noted.or(plan)
 }
 
-/// Returns the plan and everything that stands in its way.
+/// Returns the plan and everything that prevents it.
 pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     let mut notes = Notes::default();
     let app = &config.container.app;
@@ -130,7 +130,7 @@ pub(super) fn whole(config: &Config, facts: &Facts) -> (BootPlan, Blockers) {
     (plan, noted)
 }
 
-/// Finds out what we can become, whom we become, and what the account files shall say about it.
+/// Determines whether we can change user, the identity, and the wanted account files.
 fn resolve_identity(
     config: &Config,
     facts: &Facts,
@@ -174,8 +174,8 @@ fn resolve_identity(
     }
 }
 
-/// Why this root cannot become that user, what follows where that is accepted, and what to paste. The app user being root
-/// itself needs no more than we are.
+/// Why root cannot change to that user, what follows if that is accepted, and the fix. `None` if the app user is root
+/// itself.
 fn switch_trouble(target: &Identity, facts: &Facts) -> Option<Trouble> {
     let accepted = "everything keeps running as a powerless root";
     let mut needs = CapSet::EMPTY;
@@ -225,7 +225,7 @@ fn mode(switch_ability: SwitchAbility, facts: &Facts, identity: &Identity, drop:
     }
 }
 
-/// Whether capabilities are missing that what will be done may need for single files, or PID 1 for its services.
+/// Whether capabilities are missing that steps may need for single files, or PID 1 for its services.
 fn lacks_capabilities(facts: &Facts, identity: &Identity, drop: DropLevel, steps: &[Planned]) -> bool {
     let mut needs = CapSet::EMPTY;
     if steps.iter().any(|it| matches!(it.step, super::Step::Own(_)) && it.decision == Decision::Do) {

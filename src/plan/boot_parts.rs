@@ -1,5 +1,5 @@
-//! The boot in words, in order: what the README's list is compared with, and to which part each step belongs. Must not
-//! know a particular plan.
+//! The parts of the boot in words, in order: compared with the README's list; and the part of each step. Must not know a
+//! particular plan.
 
 use super::Step;
 

@@ -14,32 +14,32 @@ use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 /// Everything that a boot does, in order.
 #[derive(Clone, Debug)]
 pub struct BootPlan {
-    /// Which of DESIGN §2's modes the facts amount to.
+    /// The mode of DESIGN §2 that follows from the facts.
     pub mode: Mode,
-    /// Whom everything steps down to.
+    /// The app user: PID 1 and services run as it after the step down.
     pub identity: Identity,
-    /// Who that is outside of a user namespace, in words.
+    /// The app user outside of a user namespace, in words.
     pub on_host: Option<String>,
-    /// The steps before *prepare*, each with its verdict.
+    /// The steps before *prepare*, each with its decision.
     pub steps: Vec<Planned>,
     /// Services that run before the drop, by name: root oneshots and the oneshots which they require.
     pub prepare: Vec<ServiceName>,
-    /// What PID 1 keeps, and why.
+    /// The privilege that PID 1 keeps, and why.
     pub privilege: Privilege,
     /// How each service is run.
     pub services: Vec<ServicePlan>,
     /// How the main command is run, if there is one.
     pub main: Option<ServicePlan>,
-    /// How lines are written, decided: never `Auto`.
+    /// The log format; never `Auto`.
     pub log: LogFormat,
     /// What the user should know and need not fix: PUID ignored, a uid clash, not PID 1.
     pub notices: Vec<Notice>,
 }
 
-/// Which of DESIGN §2's modes the facts amount to. A result, never a flag.
+/// The mode of DESIGN §2 that follows from the facts. A result, never a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// euid 0 with all that the plan needs.
+    /// euid 0 with everything that the plan needs.
     Root,
     /// euid 0, and something is missing: read-only root, capabilities, mapped ids.
     RootLimited,
@@ -49,75 +49,75 @@ pub enum Mode {
     UserUnknown,
 }
 
-/// Whom everything steps down to (or already is).
+/// The app user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// For USER and LOGNAME.
     pub name: String,
     /// User id.
     pub uid: Uid,
-    /// Primary group; always also among `groups` (CVE-2022-2989 and its family).
+    /// Primary group; always also in `groups` (CVE-2022-2989 and similar).
     pub gid: Gid,
     /// Supplementary groups, sorted, without repeats.
     pub groups: Vec<Gid>,
     /// For HOME.
     pub home: PathBuf,
-    /// For SHELL of nobody: only written to passwd.
+    /// Only for passwd, not for SHELL.
     pub shell: PathBuf,
     /// File mode creation mask of services.
     pub umask: u32,
 }
 
-/// One step and its verdict.
+/// One step and the decision about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// What.
+    /// The step.
     pub step: Step,
-    /// Whether.
+    /// Whether it is done.
     pub decision: Decision,
 }
 
-/// Whether a step is taken.
+/// Whether a step is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It will be done.
     Do,
-    /// Nothing is left to do; why in a few words ("already 1000:1000").
+    /// There is nothing to do; the reason in a few words ("already 1000:1000").
     AlreadyDone(String),
     /// It cannot be done.
     Skip(Trouble),
 }
 
-/// One thing that a boot does before it prepares and serves.
+/// One step of a boot before *prepare*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// `PR_SET_CHILD_SUBREAPER`, where we are not PID 1.
+    /// `PR_SET_CHILD_SUBREAPER`, if we are not PID 1.
     BecomeSubreaper,
     /// Replace an account file by these bytes.
     WriteAccounts {
-        /// Which.
+        /// The file.
         file: AccountFile,
         /// The whole new file.
         contents: Vec<u8>,
-        /// What differs, in words: "uid of app: 999 → 1000".
+        /// The changes, in words: "uid of app: 999 → 1000".
         changes: Vec<String>,
-        /// How they come into the file.
+        /// How the file is changed.
         how: AccountWrite,
     },
-    /// Make our own directory in the first of these that lets us.
+    /// Create the runtime directory at the first of these that is possible.
     RuntimeDirectory {
-        /// Best first.
+        /// The preferred one first.
         candidates: Vec<PathBuf>,
     },
-    /// Make a directory with its owner and mode, and clean it.
+    /// Create a directory with its owner and mode, and remove leftovers in it.
     MakeDirectory(MakeDirectory),
     /// Establish ownership of a tree.
     Own(OwnTree),
-    /// Let the app user reopen this standard descriptor (SECURITY fact 9).
+    /// Allow the app user to reopen this standard descriptor (SECURITY fact 9).
     GiveStdio {
         /// 0, 1 or 2.
         fd: i32,
-        /// How.
+        /// What to change.
         how: GiveStdio,
     },
 }
@@ -125,25 +125,25 @@ pub enum Step {
 /// How an account file is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountWrite {
-    /// By a new file in its place: the old or the new one is there at every moment.
+    /// Replaced atomically by a new file.
     Replace,
-    /// By a line at its end, where no file can be made beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
+    /// A line is appended, if no file can be created beside it (OpenShift: `/etc/passwd` is 0664 and `/etc` is root's).
     Append,
 }
 
-/// How a standard descriptor is given.
+/// How the app user gets access to a standard descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveStdio {
-    /// A FIFO gets mode 0622: anybody may write, its owner keeps it.
+    /// A FIFO gets mode 0622: everybody may write, its owner stays.
     Mode0622,
     /// A terminal gets the app user as its owner.
     Owner(Uid),
 }
 
-/// A directory to make.
+/// A directory to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MakeDirectory {
-    /// Absolute.
+    /// Its absolute path.
     pub path: PathBuf,
     /// Its owner.
     pub owner: Owner,
@@ -151,13 +151,13 @@ pub struct MakeDirectory {
     pub mode: u32,
     /// Patterns of leftovers to remove.
     pub clean: Vec<String>,
-    /// Whether it is taken over whoever may have put it there.
+    /// Whether its owner is changed even if another user may have put it there.
     pub take_over: bool,
-    /// What asks for it.
+    /// Where it is declared.
     pub declared_by: DeclaredBy,
 }
 
-/// What asks for a directory.
+/// Where a directory is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeclaredBy {
     /// A `[[directory]]` of the container file.
@@ -171,46 +171,46 @@ pub enum DeclaredBy {
 /// A tree whose ownership is established, all names resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnTree {
-    /// Absolute.
+    /// Its absolute path.
     pub path: PathBuf,
-    /// Who shall own it.
+    /// The wanted owner.
     pub owner: Owner,
-    /// Whether what lies below is walked.
+    /// Whether the tree below is walked.
     pub recursive: bool,
-    /// Whether a missing path is made.
+    /// Whether a missing path is created.
     pub create: bool,
     /// Mode of files.
     pub mode: Option<u32>,
     /// Mode of directories.
     pub dir_mode: Option<u32>,
-    /// When.
+    /// When owners are changed.
     pub when: OwnWhen,
-    /// Whether a missing path is fine.
+    /// Whether the path may be missing.
     pub optional: bool,
     /// Whether a path that the app user cannot use in the end stops the boot.
     pub required: bool,
     /// Whether mounts below are entered.
     pub cross_mounts: bool,
-    /// Left alone, relative to `path`.
+    /// Excluded paths, relative to `path`.
     pub exclude: Vec<PathBuf>,
-    /// Files with more than one link.
+    /// What to do with files that have more than one link.
     pub hard_links: HardLinks,
-    /// Whether it is taken over whoever may have put it there.
+    /// Whether its owner is changed even if another user may have put it there.
     pub take_over: bool,
 }
 
-/// What PID 1 is after the drop (DESIGN §3.4).
+/// The privilege of PID 1 after the drop (DESIGN §3.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Privilege {
-    /// How far.
+    /// How far it drops.
     pub drop: DropLevel,
-    /// Kept in *permitted* only. Empty in the normal case.
+    /// Capabilities kept in *permitted* only. Usually empty.
     pub kept: CapSet,
     /// Whether no_new_privs is set on PID 1 (else in each child that does not opt out).
     pub no_new_privs: bool,
-    /// The saved gid that services do not have; `None` where none can be had (user mode, one mapped gid).
+    /// The saved gid that services do not have; `None` if there is none (user mode, one mapped gid).
     pub private_gid: Option<Gid>,
-    /// What forces anything to be kept, by service: printed by report, `status` and `check`.
+    /// Why privilege is kept, by service: printed by report, `status` and `check`.
     pub reasons: Vec<String>,
 }
 
@@ -221,32 +221,32 @@ pub enum DropLevel {
     ToApp,
     /// Not at all: it stays root, each service still drops.
     StayRoot,
-    /// It is not root to begin with.
+    /// It was never root.
     AlreadyUser,
-    /// Root without SETUID or SETGID, and allowed to run on so.
+    /// Root without SETUID or SETGID, and allowed to continue as root.
     Powerless,
 }
 
-/// How one service (or the main command) is run: everything resolved, nothing looked up after the fork.
+/// How one service (or the main command) is run: everything is resolved, nothing is looked up after the fork.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePlan {
     /// Its name.
     pub name: ServiceName,
-    /// As whom.
+    /// Its ids and capabilities.
     pub credentials: Credentials,
-    /// The program as found, the path that is executed.
+    /// The path of the program that is executed.
     pub program: PathBuf,
     /// Arguments, the first being the name.
     pub argv: Vec<OsString>,
-    /// HOME, USER, LOGNAME of its user.
+    /// For HOME.
     pub home: PathBuf,
-    /// See `home`.
+    /// For USER and LOGNAME.
     pub user: String,
-    /// Not run in this mode, and why (`without_root = "skip"`).
+    /// Why it is not run in this mode (`without_root = "skip"`).
     pub skipped: Option<Trouble>,
-    /// Whose its `environment_file` may be.
+    /// Who may own its `environment_file`.
     pub variables: Trust,
-    /// What it gets of the container's environment.
+    /// The variables that it inherits from the container.
     pub inherited: Inherited,
 }
 
@@ -265,14 +265,14 @@ pub struct Credentials {
     pub no_new_privs: bool,
 }
 
-/// What a service gets of the container's environment.
+/// The variables that a service inherits from the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
-    /// All of it.
+    /// All.
     All,
-    /// What [`super::inherited::names_code`] does not name, and this PATH.
+    /// Those for which [`super::inherited::names_code`] is false, and this PATH.
     Safe {
-        /// The directories of the container's PATH that nobody but root can write.
+        /// The directories of the container's PATH that only root can write.
         path: OsString,
     },
 }

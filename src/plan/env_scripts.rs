@@ -1,5 +1,5 @@
-//! What env(1) finds for a script that begins with `#!/usr/bin/env NAME`: an interpreter as any other, looked for in the
-//! directories of PATH that are left to the service. Must not know how a file is looked at.
+//! Scripts that begin with `#!/usr/bin/env NAME`: env(1) searches the interpreter in the directories of PATH that the
+//! service has. Must not know how files are read.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use super::trust_check::{Executed, Reason, TrustCheck};
 use crate::config::service::Service;
 
 impl<'a> TrustCheck<'a> {
-    /// Adds what something that is executed needs: its interpreter or loader, theirs, and what env(1) finds for any of them.
+    /// Adds what an executed program needs: its interpreter or loader, theirs, and what env(1) finds for any of them.
     pub(super) fn add_needed(&self, of: &Executed, service: &Service, runs: &RunsAs, executed: &mut Vec<Executed>) {
         let needed: Vec<_> = self.facts.interpreters.get(&of.path).into_iter().flatten().collect();
         let needed_by = |path: &PathBuf, by: &PathBuf| Executed {
@@ -22,10 +22,10 @@ impl<'a> TrustCheck<'a> {
         };
         executed.extend(needed.iter().map(|path| needed_by(path, &of.path)));
         for script in std::iter::once(&of.path).chain(needed) {
-            // Also one that cannot be executed as it is: whoever may change it can make it a program.
+            // Also one that is not executable: a user who may change it can make it a program.
             let fact = self.by_env(service, runs, script).map(|(_, fact)| fact);
             let Some(found) = fact.as_ref().and_then(ProgramFact::path) else { continue };
-            // A script may have env(1) look for itself. What is only told to be run is warned of: it does not stand for this.
+            // env(1) may find the script itself. Programs in arguments only cause a warning, so they do not count here.
             if executed.iter().all(|it| it.path != *found || it.is_argument != of.is_argument) {
                 executed.push(needed_by(found, script));
                 self.add_needed(&needed_by(found, script), service, runs, executed);
@@ -40,8 +40,8 @@ impl<'a> TrustCheck<'a> {
         all.filter(|((_, fact), _)| *fact == ProgramFact::NotFound).map(|((name, _), path)| (path, name)).collect()
     }
 
-    /// Returns what env(1) looks for, if this is a script that begins so, and what becomes of it in the directories that are
-    /// left of PATH.
+    /// Returns the name that env(1) searches, if this is such a script, and what is found in the directories of PATH that
+    /// the service has.
     fn by_env(&self, service: &Service, runs: &RunsAs, script: &Path) -> Option<(&'a OsString, ProgramFact)> {
         let lookup = self.facts.by_env.get(service.name.as_str())?.get(script)?;
         let is_anywhere = service.environment.contains_key("PATH") || lookup.name.as_bytes().contains(&b'/');

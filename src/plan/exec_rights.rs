@@ -1,6 +1,6 @@
-//! What a program is to who executes it: not to be executed by that user, or with rights of its file (setuid, file
-//! capabilities) that no_new_privs makes void in silence (execve(2), capabilities(7)). Said, because a program that works
-//! elsewhere then fails with an errno. Must not know how a file is looked at.
+//! Checks whether a service's user may execute its programs, and whether no_new_privs disables the rights of their files
+//! (setuid, file capabilities; execve(2), capabilities(7)). A program that works elsewhere would else fail with an errno.
+//! Must not know how files are read.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 
-/// Who executes.
+/// The service that executes programs, and its user.
 pub(super) struct Executor<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
@@ -26,13 +26,13 @@ pub(super) struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// Says what becomes of this program when it is executed; `key`: where it stands, `""`: the command's.
+    /// Checks a program of the service; `key`: its key, `""` for the command.
     pub(super) fn check(&self, key: &str, command: &Command, fact: Option<&ProgramFact>, notes: &mut Notes) {
         let Some(ProgramFact::Found(program)) = fact else { return };
         let Some(executable) = self.facts.executables.get(program) else { return };
         let name = self.service.map_or("main", |service| service.name.as_str());
         let subject = if key.is_empty() { format!("`{name}`") } else { format!("`{name}`: `{key}`") };
-        // Without root the kernel was asked itself; what is looked for in PATH may be found later in it.
+        // Without root access was checked by the kernel; in PATH a later directory may contain it.
         if self.switch_ability == SwitchAbility::Root
             && is_named_by_path(command)
             && let Some(seen) = executable.closed.iter().find(|seen| self.is_closed(seen, program))
@@ -57,7 +57,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Whether this user may not search or execute it. What the boot changes is not judged.
+    /// Whether this user may not search or execute it. Paths that the boot changes are not checked.
     fn is_closed(&self, seen: &FilePermissions, program: &Path) -> bool {
         let container = &self.config.container;
         let changed =
@@ -104,11 +104,10 @@ impl Executor<'_> {
         notes.degraded(Area::Capability, subject, trouble);
     }
 
-    /// Returns what brings these capabilities of the file back, or all of its rights: what the runtime has to do, and what
-    /// is written.
+    /// Returns the fix that enables these capabilities of the file, or all of its rights: runtime settings and keys.
     fn help(&self, lost: Option<CapSet>) -> String {
         let facts = self.facts;
-        // Without root PID 1 has none to give away, and the kernel gives the file's where nothing forbids it.
+        // Without root PID 1 has no capabilities, and the kernel grants the file's if nothing forbids it.
         let is_given = |lost: &CapSet| {
             let (ours, reachable) = (lost.minus(facts.permitted), lost.minus(facts.bounding));
             ours.is_empty() || self.switch_ability != SwitchAbility::User || !reachable.is_empty()
@@ -141,8 +140,7 @@ impl Executor<'_> {
     }
 }
 
-/// Returns these capabilities but for the one to bind low ports where anybody may bind any: it is not needed for what it is
-/// there for.
+/// Returns these capabilities without NET_BIND_SERVICE if low ports can be bound without it.
 pub(super) fn without_free_ports(capabilities: CapSet, facts: &Facts) -> CapSet {
     match facts.unprivileged_port_start {
         Some(..=1) => capabilities.minus(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE)),

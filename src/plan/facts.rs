@@ -1,4 +1,4 @@
-//! [`Facts`]: what the machine is like, read once by `inspect::facts`. Plain values; must not know how they are found out.
+//! [`Facts`] about the machine, read once by `inspect::facts`. Plain values; must not know how they are read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ pub use super::program_fact::{EnvLookup, Executable, ProgramFact};
 use crate::config::service::{Limit, Resource};
 use crate::config::values::{CapSet, Gid, Uid};
 
-/// What this process is and what it stands on.
+/// Facts about this process and its machine.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Effective user id.
@@ -35,76 +35,76 @@ pub struct Facts {
     pub pid_one: bool,
     /// Whether standard input is a terminal.
     pub tty: bool,
-    /// The mask we were started with.
+    /// The umask that we were started with.
     pub umask: u32,
-    /// Niceness we were started with.
+    /// The niceness that we were started with.
     pub nice: i32,
-    /// `oom_score_adj` we were started with.
+    /// The `oom_score_adj` that we were started with.
     pub oom_score_adj: i32,
-    /// Our hard limits, for those resources that a service limits; `None`: infinity. A missing one is not judged.
+    /// Our hard limits, for the resources that services limit; `None`: infinity. A missing one is not checked.
     pub hard_limits: BTreeMap<Resource, Option<u64>>,
     /// Account files, by kind.
     pub accounts: BTreeMap<AccountFile, AccountState>,
     /// Group and permission bits of those account files that are regular files.
     pub account_modes: BTreeMap<AccountFile, (Gid, u32)>,
-    /// Whether a new file can be made in `/etc`.
+    /// Whether a new file can be created in `/etc`.
     pub etc: Access,
-    /// Whether a line can be appended to `/etc/passwd`, though no file can be made beside it. Not asked as root.
+    /// Whether a line can be appended to `/etc/passwd`, although no file can be created beside it. Not read as root.
     pub passwd_appendable: bool,
     /// Whether our working directory still has a name.
     pub cwd_exists: bool,
     /// Whether `/proc` is mounted.
     pub proc_mounted: bool,
-    /// Whether `/dev/null` is the device that it should be.
+    /// Whether `/dev/null` is the null device.
     pub dev_null: bool,
     /// Every path that the configuration names: `[[own]]`, `[[directory]]`, `device_groups`, home, directories of services.
     pub paths: BTreeMap<PathBuf, PathFact>,
-    /// Where the runtime directory can be, best first, each with its verdict.
+    /// Candidates for the runtime directory, the preferred one first, each with its access.
     pub runtime: Vec<(PathBuf, Access)>,
     /// Descriptors 0, 1 and 2.
     pub stdio: [StdioFact; 3],
-    /// What became of each program looked up: for every service (by name) and `main`, resolved in its PATH.
+    /// The program of every service (by name) and of `main`, looked up in its PATH.
     pub programs: BTreeMap<String, ProgramFact>,
-    /// What became of what services run beside their command ([`Service::helpers`]), by service and key.
+    /// The other programs of services ([`Service::helpers`]), by service and key.
     ///
     /// [`Service::helpers`]: crate::config::service::Service::helpers
     pub helpers: BTreeMap<String, BTreeMap<&'static str, ProgramFact>>,
-    /// The directories in which programs are looked for.
+    /// The directories in which programs are searched.
     pub search: SearchPath,
-    /// What of the container's environment can name code to run ([`super::inherited`]).
+    /// Variables of the container's environment that can name code to run ([`super::inherited`]).
     pub variables: Vec<String>,
     /// What is found in each directory of PATH (its place in [`SearchPath`]), for services that may have more rights than the
     /// app user, by service and key (`""`: its command). Where nothing is found, nothing.
     pub candidates: Candidates,
-    /// What a program needs to be executed, by the program: its interpreter or loader, and theirs.
+    /// The interpreters of programs, by program: the interpreter or loader, and theirs.
     pub interpreters: BTreeMap<PathBuf, Vec<PathBuf>>,
     /// What env(1) finds for scripts that begin with `#!/usr/bin/env NAME`, by service and script, for services that may
     /// have more rights than the app user.
     pub by_env: BTreeMap<String, BTreeMap<PathBuf, EnvLookup>>,
-    /// What programs are to who executes them, where that is not the same for everybody, by the program.
+    /// Permissions and capabilities of programs that not everybody may execute, or that give rights, by program.
     pub executables: BTreeMap<PathBuf, Executable>,
-    /// Variables of the container whose names are no names of shell variables.
+    /// Variables of the container whose names are not valid shell names.
     pub no_shell_names: Vec<String>,
-    /// Where programs, directories of PATH and declared places really are, if the way there leads through links: where
-    /// each of those links stands, and the end. By the path as it is written; without links, nothing.
+    /// For programs, directories of PATH and declared paths that contain links: the path of each link, and the resolved
+    /// path. By the path as written.
     pub resolved: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// `HOME` as it was given.
+    /// `HOME` of the environment.
     pub home: Option<PathBuf>,
-    /// Directories that could be HOME, and whether something can be made in them. Empty as root.
+    /// Candidates for HOME, and whether files can be created in them. Empty as root.
     pub homes: BTreeMap<PathBuf, Access>,
-    /// The lowest port that anybody may bind (`net.ipv4.ip_unprivileged_port_start`), where it is known.
+    /// The lowest port that needs no capability (`net.ipv4.ip_unprivileged_port_start`), if known.
     pub unprivileged_port_start: Option<u16>,
-    /// Whose the root directory is: root's, in every image.
+    /// The owner of the root directory: root, in every image.
     pub root_owner: Uid,
-    /// Who else than root owns or could write what services with privilege are made of ([`super::trust`]), or a directory or
-    /// link on the way there, by its path. Nobody else: nothing. Not asked without root.
+    /// Files of privileged services ([`super::trust`]), or directories and links in their paths, that others than root own
+    /// or could write, by path. Not read without root.
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
-    /// What `TZ` says, if that is not a time zone of this image.
+    /// The value of `TZ`, if it is not a time zone of this image.
     pub unknown_zone: Option<OsString>,
 }
 
 impl Facts {
-    /// Returns whether the limit is above the hard limit that we have; one that is not known is not judged.
+    /// Returns whether the limit is above our hard limit; `false` if that is unknown.
     pub(super) fn is_above(&self, limit: &Limit) -> bool {
         match (self.hard_limits.get(&limit.resource), limit.hard) {
             (Some(Some(have)), Some(want)) => want > *have,
@@ -150,21 +150,22 @@ impl AccountFile {
     }
 }
 
-/// What an account file is.
+/// The state of an account file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountState {
-    /// Not there.
+    /// It does not exist.
     Missing,
     /// A regular file of our own, with its bytes.
     File(Vec<u8>),
-    /// A regular file that must not be replaced: bind-mounted from the host, or immutable. Its bytes still serve lookups.
+    /// A regular file that must not be replaced: bind-mounted from the host, or immutable. Its bytes are still used for
+    /// lookups.
     Fixed(Vec<u8>, &'static str),
-    /// A symlink, a directory, a FIFO, or unreadable: never touched, nothing known.
+    /// A symlink, a directory, a FIFO, or unreadable: never changed or read.
     Unfit(String),
 }
 
 impl AccountState {
-    /// Returns its bytes, empty where nothing is known.
+    /// Returns its bytes; empty if they were not read.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::File(bytes) | Self::Fixed(bytes, _) => bytes,
@@ -173,10 +174,10 @@ impl AccountState {
     }
 }
 
-/// What the kernel said when asked (`faccessat` with effective ids), never inferred from owners.
+/// The result of an access check (`faccessat` with effective ids), never inferred from owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It can be done.
+    /// It is allowed.
     Yes,
     /// EROFS.
     ReadOnly,
@@ -195,7 +196,7 @@ pub struct IdRange {
     pub inside: u32,
     /// First id outside.
     pub outside: u32,
-    /// How many.
+    /// The number of ids.
     pub count: u32,
 }
 
@@ -204,7 +205,7 @@ pub struct IdRange {
 pub struct IdMap(pub Vec<IdRange>);
 
 impl IdMap {
-    /// Returns the map of a process that is in no user namespace of its own.
+    /// Returns the map of a process without a user namespace of its own.
     pub fn whole() -> Self {
         Self(vec![IdRange { inside: 0, outside: 0, count: u32::MAX }])
     }
@@ -218,12 +219,12 @@ impl IdMap {
     }
 }
 
-/// What a declared path is.
+/// The state of a declared path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathFact {
-    /// Not there; whether its nearest parent that exists can be written.
+    /// It does not exist; whether its nearest existing parent can be written.
     Missing(Access),
-    /// There.
+    /// It exists.
     Found {
         /// Its kind.
         kind: PathKind,
@@ -233,14 +234,14 @@ pub enum PathFact {
         gid: Gid,
         /// Permission bits, with setuid, setgid and sticky.
         mode: u32,
-        /// On a mount that is read-only.
+        /// Whether its mount is read-only.
         read_only: bool,
     },
-    /// Something in between is not a directory, or may not be searched.
+    /// A component of the path is not a directory, or may not be searched.
     Unknown(Access),
 }
 
-/// Kinds of files that matter to the plan.
+/// Kinds of files that the plan distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
     /// A regular file.
@@ -253,17 +254,17 @@ pub enum PathKind {
     Other,
 }
 
-/// Whose a file or a directory is.
+/// The owner and permissions of a file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOwner {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its owner.
     pub uid: Uid,
     /// Its group.
     pub gid: Gid,
-    /// Whether its owner and its group are nobody of this user namespace: ids that are not mapped, which no process in here
-    /// can have (user_namespaces(7)).
+    /// Whether its owner and its group are unmapped ids, which no process in this user namespace can have
+    /// (user_namespaces(7)).
     pub unmapped: [bool; 2],
     /// Permission bits, with setuid, setgid and sticky; of a link, which has none, 0.
     pub mode: u32,
@@ -271,19 +272,19 @@ pub struct FileOwner {
     pub directory: bool,
     /// Whether an access control list names more users (acl(5)).
     pub has_acl: bool,
-    /// On a mount that is read-only, as those of a ConfigMap, whose directories are 0777.
+    /// Whether its mount is read-only, as those of a ConfigMap, whose directories are 0777.
     pub read_only: bool,
 }
 
-/// What is found where, by service and key.
+/// Programs found in directories of PATH, by service and key.
 pub type Candidates = BTreeMap<String, BTreeMap<&'static str, Vec<(usize, ProgramFact)>>>;
 
-/// Where programs are looked for.
+/// The directories in which programs are searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPath {
-    /// In the container's PATH.
+    /// The container's PATH.
     pub container: Vec<PathEntry>,
-    /// Where there is no PATH.
+    /// The default without PATH.
     pub default: Vec<PathEntry>,
 }
 
@@ -292,13 +293,13 @@ pub struct SearchPath {
 pub struct PathEntry {
     /// As written.
     pub path: PathBuf,
-    /// Who else than root owns or could write it or what lies on the way there. Not asked without root.
+    /// Files in its path, itself included, that others than root own or could write. Not read without root.
     pub file_owners: Vec<FileOwner>,
-    /// Where the way ends: the directory, all links resolved, or the last one on the way that there is.
+    /// The directory with all links resolved, or the last existing part of its path.
     pub end: PathBuf,
 }
 
-/// What descriptor 0, 1 or 2 is.
+/// The file of descriptor 0, 1 or 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StdioFact {
     /// Its kind.
@@ -314,14 +315,14 @@ pub struct StdioFact {
 pub enum StdioKind {
     /// Not open.
     Closed,
-    /// `/dev/null` or another device that is no terminal: left alone.
+    /// `/dev/null` or another device that is not a terminal: not changed.
     Device,
     /// A pipe.
     Fifo,
     /// A terminal.
     Terminal,
-    /// A regular file: left alone.
+    /// A regular file: not changed.
     File,
-    /// A socket: nothing can be reopened.
+    /// A socket, which cannot be reopened.
     Socket,
 }

@@ -1,24 +1,24 @@
-//! [`Check`]: what was checked and what came out, as plain values that every part of planning can note. Must not know who
-//! finds anything out.
+//! [`Check`]: a subject and the finding about it, as plain values that every part of planning can add. Must not know how
+//! anything is found.
 
 use serde::{Deserialize, Serialize};
 
 use super::fix::Fix;
 use crate::config::values::{CapSet, Capability};
 
-/// One thing that was checked.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// To what it belongs.
+    /// Its area.
     pub area: Area,
-    /// What exactly: `/config`, `web: port 80`.
+    /// What was checked: `/config`, `web: port 80`.
     pub subject: String,
-    /// What came out.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// What kinds of things are checked, in the order in which they are told.
+/// The areas of checks, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // the words are the meaning
@@ -44,31 +44,31 @@ pub enum Area {
     Stop,
 }
 
-/// What a check came to.
+/// The finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Finding {
     /// As it should be.
     Ok {
-        /// In a few words.
+        /// Details, in a few words.
         note: String,
     },
-    /// It works, and less well than it was meant to.
+    /// It works with restrictions.
     Degraded(Trouble),
-    /// It does not start, or what it is for does not work.
+    /// It does not start or does not work.
     Fatal(Trouble),
 }
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// Of which kind the cause is.
+    /// The kind of the cause.
     pub why: CauseKind,
     /// The cause: "/config is 0:0 0755", "/etc is read-only".
     pub cause: String,
     /// What follows: "app (1000:1000) cannot write it".
     pub consequence: String,
-    /// What helps.
+    /// The fix.
     pub fix: Fix,
 }
 
@@ -76,13 +76,13 @@ pub struct Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseKind {
-    /// Owner, group and mode say so.
+    /// Owner, group and mode.
     OwnerAndMode,
     /// The mount is read-only.
     ReadOnly,
-    /// The mount forbids to execute.
+    /// The mount is noexec.
     NoExec,
-    /// A network file system has its own mind (root_squash).
+    /// A network file system refuses it (root_squash).
     Nfs,
     /// A capability is not granted.
     Capability,
@@ -94,7 +94,7 @@ pub enum CauseKind {
     Lsm,
     /// The device cgroup.
     DeviceCgroup,
-    /// It is not there.
+    /// It does not exist.
     Missing,
     /// The disk is full.
     Full,
@@ -103,12 +103,12 @@ pub enum CauseKind {
 }
 
 impl Trouble {
-    /// Returns a trouble of no special kind.
+    /// Returns a trouble of kind `Other`.
     pub fn new(cause: impl Into<String>, consequence: impl Into<String>, fix: impl Into<Fix>) -> Self {
         Self { why: CauseKind::Other, cause: cause.into(), consequence: consequence.into(), fix: fix.into() }
     }
 
-    /// Returns what follows from a capability that was not granted.
+    /// Returns the trouble of a capability that was not granted.
     pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Self {
         Self { why: CauseKind::Capability, ..Self::new(format!("{capability} is not granted"), consequence, fix) }
     }
@@ -123,36 +123,36 @@ impl Trouble {
 }
 
 impl Check {
-    /// Returns that all is well.
+    /// Returns an `Ok` check.
     pub fn ok(area: Area, subject: impl Into<String>, note: impl Into<String>) -> Self {
         Self { area, subject: subject.into(), finding: Finding::Ok { note: note.into() } }
     }
 
-    /// Returns a trouble with which one can live.
+    /// Returns a `Degraded` check.
     pub fn degraded(area: Area, subject: impl Into<String>, trouble: Trouble) -> Self {
         Self { area, subject: subject.into(), finding: Finding::Degraded(trouble) }
     }
 
-    /// Returns one with which one cannot.
+    /// Returns a `Fatal` check.
     pub fn fatal(area: Area, subject: impl Into<String>, trouble: Trouble) -> Self {
         Self { area, subject: subject.into(), finding: Finding::Fatal(trouble) }
     }
 }
 
-/// How it is, all in all.
+/// The worst finding of all checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OverallResult {
-    /// All is well.
+    /// Everything is as it should be.
     Ok,
     /// Something is degraded.
     Degraded,
-    /// It does not work.
+    /// Something does not work.
     Fatal,
 }
 
 impl OverallResult {
-    /// Returns the exit code that says so.
+    /// Returns its exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -163,7 +163,7 @@ impl OverallResult {
 }
 
 impl Finding {
-    /// Returns how bad it is.
+    /// Returns its severity.
     pub fn verdict(&self) -> OverallResult {
         match self {
             Self::Ok { .. } => OverallResult::Ok,

@@ -1,6 +1,5 @@
-//! [`Fix`]: what helps, as text to paste: what Docker, Compose and Kubernetes each want to be told, or what is done on the
-//! host. Made once, where the fault is known; printed in one line by the log and line by line by `doctor`. Must not know
-//! what it is the fix of.
+//! [`Fix`]: text to paste: settings for Docker, Compose and Kubernetes, or a command on the host. Made once, where the fault
+//! is found; printed in one line by the log and line by line by `doctor`. Must not know what it fixes.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,32 +10,32 @@ use super::owner::Owner;
 use super::words;
 use crate::config::values::CapSet;
 
-/// What helps: one of these ways is enough.
+/// Alternatives: one of them is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix(pub Vec<FixOption>);
 
-/// One way.
+/// One alternative.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FixOption {
-    /// Where the container is described.
+    /// Settings of the container.
     Settings(Settings),
-    /// Give something on the host to somebody; where it lies there is not known (yet).
+    /// Change the owner on the host; the path there is not known (yet).
     Chown(Chown),
     /// Make a read-only path writable; whether a mount is read-only or the container's root is not known (yet).
     Writable(Writable),
     /// A command on the host.
     Host {
-        /// To paste.
+        /// The command to paste.
         command: String,
-        /// How sure it is, or for whom else it is written otherwise; nothing where it just works.
+        /// A restriction or a variant; `None` if it always works.
         note: Option<String>,
     },
     /// In words.
     Words(String),
 }
 
-/// The same thing, as each of them wants to be told; an empty one cannot be told.
+/// One setting in the syntax of each; empty if it cannot be expressed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Flags of `docker run` (and of `podman run`).
@@ -47,31 +46,31 @@ pub struct Settings {
     pub kubernetes: String,
 }
 
-/// Something to be given to somebody.
+/// A change of owner on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chown {
-    /// As the container sees it.
+    /// The path in the container.
     pub path: PathBuf,
-    /// With all below.
+    /// Whether to include everything below.
     pub recursive: bool,
     /// Whether it is a file: no volume can be mounted there.
     pub is_file: bool,
-    /// To whom, as the container counts.
+    /// The user id in the container.
     pub uid: u32,
-    /// And to which group.
+    /// The group id in the container.
     pub gid: u32,
 }
 
-/// Something that has to become writable.
+/// A path that must become writable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writable {
-    /// As the container sees it.
+    /// The path in the container.
     pub path: PathBuf,
     /// Whether it is a file: no volume can be mounted there.
     pub is_file: bool,
-    /// Whose it should be, where nobody in the container can give it away.
+    /// The wanted owner, if the container cannot change it.
     pub owner: Option<(u32, u32)>,
-    /// Whether what is there could not be written on a writable root either: only something else in its place helps.
+    /// Whether it could not be written on a writable root either: it must be replaced by a mount.
     pub is_foreign: bool,
 }
 
@@ -81,7 +80,7 @@ impl Fix {
         Self(vec![FixOption::Words(text.into())])
     }
 
-    /// Returns a command of the host's.
+    /// Returns a command for the host.
     pub fn host(command: impl Into<String>, note: Option<String>) -> Self {
         Self(vec![FixOption::Host { command: command.into(), note }])
     }
@@ -92,7 +91,7 @@ impl Fix {
         Self(vec![FixOption::Settings(Settings { docker, compose, kubernetes })])
     }
 
-    /// Returns the lines that grant capabilities.
+    /// Returns the settings that grant capabilities.
     pub fn capabilities(missing: CapSet) -> Self {
         let list: Vec<_> = missing.iter().map(|capability| capability.to_string()).collect();
         let names = list.join(", ");
@@ -103,7 +102,7 @@ impl Fix {
         )
     }
 
-    /// Returns the lines that let the container have more groups.
+    /// Returns the settings for more groups.
     pub fn groups(groups: &[impl fmt::Display]) -> Self {
         let list: Vec<_> = groups.iter().map(ToString::to_string).collect();
         let quoted: Vec<_> = list.iter().map(|group| format!("\"{group}\"")).collect();
@@ -114,7 +113,7 @@ impl Fix {
         )
     }
 
-    /// Returns the lines that put a tmpfs there: without an owner where anybody may do.
+    /// Returns the settings for a tmpfs; without an owner everybody may write.
     pub fn tmpfs(path: &Path, owner: Option<(Owner, u32)>) -> Self {
         let at = words::path(path);
         let name = at.trim_matches('/').replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
@@ -129,7 +128,7 @@ impl Fix {
         Self::settings(format!("--tmpfs {mount}"), format!("tmpfs: [\"{mount}\"]"), kubernetes)
     }
 
-    /// Returns that something on the host has to be given to somebody.
+    /// Returns a change of owner on the host.
     pub fn chown(path: &Path, recursive: bool, to: Owner) -> Self {
         Self(vec![FixOption::Chown(Chown {
             path: path.to_owned(),
@@ -140,26 +139,26 @@ impl Fix {
         })])
     }
 
-    /// Returns the same of a file.
+    /// Returns the same for a file.
     pub fn chown_file(path: &Path, to: Owner) -> Self {
         let (uid, gid) = (to.uid.0, to.gid.0);
         Self(vec![FixOption::Chown(Chown { path: path.to_owned(), recursive: false, is_file: true, uid, gid })])
     }
 
-    /// Returns that a read-only path has to become writable. `owner`: whose, where the boot has no root to give it away.
+    /// Returns the fix that makes a read-only path writable. `owner`: the wanted owner, if the boot cannot change it.
     pub fn writable(path: &Path, is_file: bool, owner: Option<Owner>) -> Self {
         let owner = owner.map(|Owner { uid, gid }| (uid.0, gid.0));
         Self(vec![FixOption::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: false })])
     }
 
-    /// Returns the same of what could not be written on a writable root either.
+    /// Returns the same for a path that could not be written on a writable root either.
     pub fn replaced(path: &Path, is_file: bool, owner: Owner) -> Self {
         let owner = Some((owner.uid.0, owner.gid.0));
         Self(vec![FixOption::Writable(Writable { path: path.to_owned(), is_file, owner, is_foreign: true })])
     }
 
-    /// Returns what mounts a volume there. `owner`: whose it must be, where the boot has no root to give it away: a fresh
-    /// named volume is root's then, and would be the next thing that is told.
+    /// Returns the settings for a volume. `owner`: the wanted owner, if the boot cannot change it: a new named volume
+    /// belongs to root then, and would be the next problem.
     pub fn volume(path: &Path, owner: Option<Owner>) -> Self {
         let at = words::path(path);
         match owner {
@@ -176,14 +175,14 @@ impl Fix {
         }
     }
 
-    /// Returns this fix and, as another way, that one.
+    /// Returns this fix with another alternative.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// Returns the read-only path that has to become writable.
+    /// Returns the read-only path that must become writable.
     pub fn read_only(&self) -> Option<&Path> {
         self.0.iter().find_map(|way| match way {
             FixOption::Writable(to) => Some(to.path.as_path()),
@@ -191,12 +190,13 @@ impl Fix {
         })
     }
 
-    /// Returns whether it holds something that [`Self::located`] could write out.
+    /// Returns whether it contains an alternative that [`Self::located`] could complete.
     pub fn is_unlocated(&self) -> bool {
         self.0.iter().any(|way| matches!(way, FixOption::Chown(_) | FixOption::Writable(_)))
     }
 
-    /// Returns it with every [`FixOption::Chown`] that `locate` knows a command for, and every [`FixOption::Writable`], written out.
+    /// Returns it with every [`FixOption::Chown`] for which `locate` returns a command, and every [`FixOption::Writable`],
+    /// replaced by concrete ones.
     #[must_use]
     pub fn located(
         self,
@@ -229,7 +229,7 @@ fn flags(flag: &str, list: &[String]) -> String {
 }
 
 impl Chown {
-    /// Returns the command's beginning: all but the path.
+    /// Returns the command without the path.
     pub fn command(&self, uid: u32, gid: u32) -> String {
         let flag = if self.recursive { "-R " } else { "" };
         format!("chown {flag}{uid}:{gid}")
@@ -237,7 +237,7 @@ impl Chown {
 }
 
 impl FixOption {
-    /// Returns it line by line: who reads it, and what to paste.
+    /// Returns it line by line: a label, and what to paste.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Settings(Settings { docker, compose, kubernetes }) => {

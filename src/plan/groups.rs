@@ -1,9 +1,9 @@
-//! The supplementary groups of the app user (DESIGN §3.1). Must not know uids' origins or privileges.
+//! The supplementary groups of the app user (DESIGN §3.1). Must not know how the uid is chosen, nor privileges.
 //!
-//! They are its `/etc/group` memberships, the declared ones, the owners of declared devices and what the runtime gave
-//! PID 1 (`--group-add`). Of the last, root's own memberships in `/etc/group` are taken off again: Docker hands them to
-//! every root container (Alpine's root is in `disk`, `adm` and eight more), and the app must not get them by accident.
-//! Gid 0 is joined only if it is asked for.
+//! They are its `/etc/group` memberships, the declared ones, the groups of declared devices and those that the runtime gave
+//! PID 1 (`--group-add`). Root's own memberships in `/etc/group` are removed from the last: Docker gives them to every root
+//! container (Alpine's root is in `disk`, `adm` and eight more), and the app must not get them by accident. Gid 0 is
+//! included only if it is declared.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +15,15 @@ use crate::config::container::App;
 use crate::config::service::GroupRef;
 use crate::config::values::{Gid, Uid, UserName};
 
-/// What a file shows whose group has no number in this user namespace (`/proc/sys/kernel/overflowgid`).
+/// The gid that unmapped groups are shown as (`/proc/sys/kernel/overflowgid`).
 const OVERFLOW: Gid = Gid(65534);
 
-/// Returns the bytes of an account file, empty where nothing is known.
+/// Returns the bytes of an account file; empty if they were not read.
 pub(super) fn bytes(facts: &Facts, file: AccountFile) -> &[u8] {
     facts.accounts.get(&file).map_or(&[], AccountState::bytes)
 }
 
-/// Returns the app user's groups for a drop, sorted, the primary one among them (CVE-2022-2989).
+/// Returns the app user's groups for a drop, sorted, including the primary one (CVE-2022-2989).
 pub(super) fn of_app(app: &App, gid: Gid, facts: &Facts, notes: &mut Notes) -> Vec<Gid> {
     let file = bytes(facts, AccountFile::Group);
     let declared = declared(app, gid, file, notes);
@@ -79,7 +79,7 @@ fn from_runtime(facts: &Facts, file: &[u8]) -> Vec<Gid> {
     facts.groups.iter().copied().filter(|gid| !by_image.contains(gid)).collect()
 }
 
-/// A declared directory (`/dev/dri`) stands for every device in it that the facts list.
+/// A declared directory (`/dev/dri`) means every device in it that the facts contain.
 fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> BTreeSet<Gid> {
     let mut gids = BTreeSet::new();
     for declared in &app.device_groups {
@@ -89,7 +89,7 @@ fn devices(app: &App, facts: &Facts, zero_is_fine: bool, notes: &mut Notes) -> B
                 continue;
             }
             if *gid == Gid::ROOT && !zero_is_fine {
-                // Whether it can be used all the same is looked at by `doctor`, as with the next one.
+                // `doctor` checks whether it can still be used; likewise below.
                 notes.checked_elsewhere(format!(
                     "{} belongs to group 0, which the app does not join; give the device a group of its own on the \
                      host, or write `groups = [0]` under [app]",

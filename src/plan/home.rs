@@ -1,4 +1,4 @@
-//! HOME: found among what there is, by one rule with root and without. Must not know how it is asked for.
+//! Chooses HOME, by the same rule with root and without. Must not know how facts are read.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ use crate::config::service::{Kind, RunAs};
 use crate::config::values::Uid;
 use crate::text::shown;
 
-/// Where everybody can write, mostly.
+/// Directories that everybody can usually write.
 pub const FALLBACKS: [&str; 2] = ["/tmp", "/dev/shm"];
 
 const TOP: &str = "/";
 
-/// Returns HOME where the user cannot be changed: as it was given by hand (`-e HOME=…`), the declared one, the account's, the
-/// first declared path that can be written, a place where everybody can write; `/` only where there is nothing better.
+/// Returns HOME where the user cannot be changed: as it was given by hand (`-e HOME=…`), the declared one, the account's,
+/// the first declared path that can be written, a place where everybody can write; `/` only where there is nothing better.
 ///
 /// What a runtime gives by itself is not meant by anybody: `/` for a uid that no file knows, else the account's.
 pub(super) fn find(
@@ -36,7 +36,7 @@ pub(super) fn find(
         .home
         .as_deref()
         .filter(|home| is_passwd_field(home) && *home != Path::new(TOP) && Some(*home) != accounts);
-    // Of a root without power the kernel was not asked: owner and mode have to tell.
+    // For a root without capabilities access was not checked: owner and mode decide.
     let can_write = |home: &Path| match facts.homes.get(home) {
         Some(access) => *access == Access::Yes,
         None => facts.paths.get(home).is_some_and(|fact| usable(identity, fact)),
@@ -49,7 +49,7 @@ pub(super) fn find(
     given.unwrap_or_else(|| choose(container, identity, accounts, &ask, notes))
 }
 
-/// Returns HOME of whom root steps down to, by the same rule. What the boot gives or makes can be used then.
+/// Returns HOME of the app user of a step down, by the same rule. Paths that the boot changes or creates can be used then.
 pub(super) fn of_root(
     config: &Config,
     facts: &Facts,
@@ -58,7 +58,7 @@ pub(super) fn of_root(
     notes: &mut Notes,
 ) -> PathBuf {
     let container = &config.container;
-    // A root oneshot may make it before anything asks for it.
+    // A root oneshot may create it before it is used.
     let may_be_made =
         config.services.iter().any(|service| service.kind == Kind::Oneshot && service.user == RunAs::Root);
     let is_there = |home: &Path| match facts.paths.get(home) {
@@ -69,7 +69,7 @@ pub(super) fn of_root(
         Some(fact) if usable(identity, fact) => true,
         Some(PathFact::Missing(_)) if may_be_made => true,
         Some(_) => is_given(container, identity, home, facts),
-        // Nobody has looked: the image's author knows.
+        // Not checked: the image's author decides.
         None => !FALLBACKS.iter().any(|other| home == Path::new(other)),
     };
     let fix = |home: &str| {
@@ -82,7 +82,7 @@ pub(super) fn of_root(
     choose(container, identity, of_account(account), &ask, notes)
 }
 
-/// Returns HOME of another user than the app's: its own if that is there, else a place where everybody can write.
+/// Returns HOME of another user: its own if that exists, else a directory that everybody can write.
 pub(super) fn of_other(facts: &Facts, home: PathBuf) -> PathBuf {
     let is_missing = matches!(facts.paths.get(&home), Some(PathFact::Missing(_) | PathFact::Unknown(_)));
     if home != Path::new(TOP) && !home.as_os_str().is_empty() && !is_missing {
@@ -95,16 +95,16 @@ pub(super) fn of_other(facts: &Facts, home: PathBuf) -> PathBuf {
     FALLBACKS.iter().find(open).map_or_else(|| PathBuf::from(TOP), PathBuf::from)
 }
 
-/// What is known of directories, and what helps with them.
+/// Facts about directories, and the fix for an unusable one.
 struct HomeFacts<'a> {
     can_write: &'a dyn Fn(&Path) -> bool,
     is_there: &'a dyn Fn(&Path) -> bool,
-    /// Known not to be writable: what nobody has looked at is not.
+    /// Whether it is known not to be writable; `false` if unknown.
     is_closed: &'a dyn Fn(&Path) -> bool,
     fix: &'a dyn Fn(&str) -> String,
 }
 
-/// The declared home, the account's, a declared path, a place where everybody can write.
+/// The declared home, the account's, a declared path, or a directory that everybody can write.
 fn choose(
     container: &Container,
     identity: &Identity,
@@ -119,7 +119,7 @@ fn choose(
     if let Some(home) = declared.filter(|home| can_write(home)) {
         return home.to_owned();
     }
-    // The account's is what every program expects that asks for it: to be there is enough.
+    // Programs expect the account's home: it is enough that it exists.
     if let Some(home) = accounts.filter(|home| *home != top && home.is_absolute() && is_there(home)) {
         if is_closed(home) {
             let path = words::path(home);

@@ -1,13 +1,13 @@
-//! Who the app user is outside, where a user namespace gives it another number there: that is who owns what it writes into
-//! volumes. Must not judge whether that is well.
+//! The app user's ids on the host, if a user namespace maps them: they own what it writes into volumes. Must not evaluate
+//! that.
 
 use super::facts::{IdMap, IdRange};
 use crate::config::values::{Gid, Uid};
 
-/// Returns it in words, for the end of "app (1000:1000), …"; `None` where it is the same outside.
+/// Returns them in words, for the end of "app (1000:1000), …"; `None` if they are the same.
 ///
-/// The map tells of the namespace around ours. That is the host's but for `keep-id`, which podman makes inside of its own
-/// rootless one; there 0 is the user who started it (podman-run(1), `--userns`).
+/// The map shows the ids in the parent namespace. That is the host's, except for `keep-id`, which podman creates inside of
+/// its own rootless namespace; there 0 is the user who started it (podman-run(1), `--userns`).
 pub(super) fn words((Uid(uid), uids): (Uid, &IdMap), (Gid(gid), gids): (Gid, &IdMap)) -> Option<String> {
     let there = (uids.outside(uid)?, gids.outside(gid)?);
     Some(match rootless_user(uids) {
@@ -28,7 +28,7 @@ pub(super) fn words((Uid(uid), uids): (Uid, &IdMap), (Gid(gid), gids): (Gid, &Id
     })
 }
 
-/// Which of our ids whoever started a rootless container is.
+/// Which of our ids is the user who started a rootless container.
 enum RootlessUser {
     /// `--userns=keep-id`: this one.
     KeepId(u32),

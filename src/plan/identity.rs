@@ -1,4 +1,4 @@
-//! [`Identity`]: whom everything steps down to, or already is (DESIGN §3.1). Must not know steps or services.
+//! [`Identity`]: the app user (DESIGN §3.1). Must not know steps or services.
 
 use std::path::PathBuf;
 
@@ -16,20 +16,20 @@ use crate::config::paths::is_passwd_field;
 use crate::config::values::{Gid, Uid, UserName};
 use crate::error::Place;
 
-/// Where nothing says otherwise, the first ordinary user of Debian and Alpine.
+/// The default: the first ordinary user of Debian and Alpine.
 const DEFAULT_ID: u32 = 1000;
 
-/// Whom everything steps down to, and what the account files shall say about it.
+/// The app user of a step down, and how it appears in the account files.
 pub(super) struct DropTarget {
     /// The identity itself.
     pub identity: Identity,
-    /// Whether the app's group gets a line of its own; not where the account keeps the primary group that it has.
+    /// Whether the app's group gets a line of its own; not if the account keeps its present primary group.
     pub own_group: bool,
-    /// Whether the account gets its line only now.
+    /// Whether the account is new.
     pub is_new: bool,
 }
 
-/// Returns whom root steps down to.
+/// Returns the app user of a step down.
 pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> DropTarget {
     let app = &config.container.app;
     let passwd_file = bytes(facts, AccountFile::Passwd);
@@ -45,7 +45,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
             (declared.or(own).unwrap_or(Uid(DEFAULT_ID)), &app.at)
         }
     };
-    // A group that was declared by its own name counts before the account's; `app`'s namesake after it.
+    // A group declared by name takes precedence over the account's; the group with the app user's name does not.
     let accounts_own = account.as_ref().map(|account| account.gid);
     let own = if default_name { accounts_own.or(named) } else { named.or(accounts_own) };
     let (gid, gid_at) = match (&app.asked_gid, app.gid) {
@@ -71,7 +71,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
     DropTarget { identity, own_group, is_new: account.is_none() }
 }
 
-/// Checks that the declared home and shell can stand in an account file, in every mode: it is one image.
+/// Checks that the declared home and shell are valid in an account file; in every mode, because the image is the same.
 pub(super) fn check_fields(app: &App, notes: &mut Notes) {
     for (key, path) in [("home", &app.home), ("shell", &app.shell)] {
         if path.as_ref().is_some_and(|path| !is_passwd_field(path)) {
@@ -81,8 +81,8 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
     }
 }
 
-/// Returns who we are, where that cannot be changed: under `--user`, or as root without SETUID and SETGID. Says once that
-/// PUID and PGID are ignored.
+/// Returns our own identity if the user cannot be changed: under `--user`, or as root without SETUID and SETGID. Reports
+/// that PUID and PGID are ignored.
 pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
     let app = &container.app;
     let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
@@ -123,8 +123,8 @@ pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut N
     identity
 }
 
-/// The app user's name. Where a line can only be appended and that name is somebody's already, another one: whoever asks
-/// for the name afterwards must find the uid that has it.
+/// The app user's name. If a line can only be appended and the name is used already, another one: a lookup by name must
+/// return the right uid.
 fn name_for_unknown(app: &App, facts: &Facts) -> String {
     let file = bytes(facts, AccountFile::Passwd);
     let is_taken = |name: &UserName| passwd::by_name(file, name).is_some();

@@ -1,5 +1,5 @@
-//! What a service gets of the container's environment: all of it, or, where it has more rights than the app user, all but
-//! what could make it run what others wrote. Must not know how a service is started.
+//! The variables that a service inherits from the container: all, or, if it has more rights than the app user, all except
+//! those that could make it run code that others wrote. Must not know how a service is started.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,12 +15,12 @@ use crate::config::service::{Command, Service};
 
 pub use super::boot_plan::Inherited;
 
-/// A PATH in which nothing is found: with an empty one a shell searches its working directory (POSIX, 8.3).
+/// A PATH without programs: with an empty one a shell searches its working directory (POSIX, 8.3).
 const EMPTY_PATH: &str = "/nonexistent";
 
-/// Variables that name code to be run or configuration that names some, by who reads them. A name that ends in `*` stands
-/// for all that begin so. What only glibc's list of unsecure variables (`sysdeps/generic/unsecvars.h`) and sudo's
-/// `initial_badenv_table` have besides for Linux is in it too, but for TMPDIR: a directory for temporary files is no code.
+/// Variables that name code, or configuration that names code, by the program that reads them. A name that ends in `*` is a
+/// prefix. It includes glibc's list of unsecure variables (`sysdeps/generic/unsecvars.h`) and sudo's `initial_badenv_table`
+/// for Linux, except TMPDIR: a directory for temporary files is not code.
 pub const NAME_CODE: [(&str, &[&str]); 20] = [
     // ld.so(8); musl reads two of them
     ("the dynamic loader", &["LD_*"]),
@@ -158,7 +158,8 @@ pub const NAME_CODE: [(&str, &[&str]); 20] = [
             "SSH_ASKPASS",
         ],
     ),
-    // The XDG Base Directory Specification: as HOME, they are the app user's, and git and others read there what to run
+    // The XDG Base Directory Specification: like HOME they belong to the app user, and git and others read configuration
+    // with commands there
     ("user directories", &["XDG_CONFIG_DIRS", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "XDG_DATA_HOME"]),
     // terminfo(5), termcap(5)
     ("ncurses", &["TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH"]),
@@ -186,7 +187,7 @@ pub const NAME_CODE: [(&str, &[&str]); 20] = [
     ),
 ];
 
-/// Returns whether a variable names code that is run, or is some (bash's exported functions).
+/// Returns whether a variable names code, or contains code (bash's exported functions).
 pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
     let name = name.as_bytes();
     let is = |known: &&str| match known.strip_suffix('*') {
@@ -196,17 +197,17 @@ pub fn names_code(name: &OsStr, value: &OsStr) -> bool {
     value.as_bytes().starts_with(b"()") || NAME_CODE.iter().flat_map(|(_, names)| *names).any(is)
 }
 
-/// What was taken from services, by what it is.
+/// Directories of PATH and variables that were removed for services.
 #[derive(Debug, Default)]
 pub(super) struct RemovedVariables {
-    /// Names of services, by the directories' words and what to do about them.
+    /// Names of services, by the description of a directory and the fix.
     directories: BTreeMap<(String, String), Vec<String>>,
     /// Names of services, by the variables.
     variables: BTreeMap<Vec<String>, Vec<String>>,
 }
 
 impl<'a> TrustCheck<'a> {
-    /// Returns what a service gets of the container's environment.
+    /// Returns the variables that a service inherits from the container.
     pub(super) fn inherited(&self, service: &Service, runs: &RunsAs, taken: &mut RemovedVariables) -> Inherited {
         if self.extra_rights(service, runs).is_none() {
             return Inherited::All;
@@ -231,8 +232,8 @@ impl<'a> TrustCheck<'a> {
         Inherited::Safe { path }
     }
 
-    /// Returns what becomes of looking for a program in the directories that are left. `None`: it is looked for nowhere,
-    /// or in a PATH that the service's file declares.
+    /// Returns the result of looking up a program in the remaining directories. `None`: it is not looked up in PATH, or in a
+    /// PATH that the service's file declares.
     pub(super) fn found(&self, service: &Service, runs: &RunsAs, key: &str, command: &Command) -> Option<ProgramFact> {
         let searched = matches!(command, Command::Argv(words) if words.first().is_some_and(|word| is_bare(word)));
         if !searched || service.environment.contains_key("PATH") || self.extra_rights(service, runs).is_none() {
@@ -243,26 +244,26 @@ impl<'a> TrustCheck<'a> {
         Some(ProgramFact::best(open.map(|(_, fact)| fact.clone())))
     }
 
-    /// Returns whether the directory at that place of PATH is left to a service.
+    /// Returns whether the directory with that index in PATH is not removed for a service.
     pub(super) fn is_open(&self, at: usize, service: &Service, runs: &RunsAs) -> bool {
         self.entries(service).get(at).is_some_and(|entry| self.unsafe_reason(entry, service, runs).is_none())
     }
 
-    /// Returns the directories in which a service that declares no PATH looks for programs.
+    /// Returns the directories in which programs of a service without its own PATH are searched.
     fn entries(&self, service: &Service) -> &'a [PathEntry] {
         let search = &self.facts.search;
         if service.clear_environment { &search.default } else { &search.container }
     }
 
-    /// Returns why users other than root decide what is found in a directory of PATH.
+    /// Returns why users other than root control a directory of PATH.
     fn unsafe_reason(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<UnsafeDirectory<'a>> {
-        // `/proc/self/cwd` is absolute in its letters only.
+        // `/proc/self/cwd` is relative although it looks absolute.
         if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
             return Some(UnsafeDirectory::Relative);
         }
         let trust = self.of_variables(service, runs);
         let found = entry.file_owners.iter().find(|found| {
-            // Whoever may add a name to the last one decides what is found there, sticky or not.
+            // A user who may add a name to the last one controls what is found there, sticky or not.
             let last = found.path == entry.end;
             let allowed = if last { trust.allows_names(found) } else { trust.allows(found) };
             !allowed && !self.is_trusted_by_author(&found.path)
@@ -276,9 +277,9 @@ impl<'a> TrustCheck<'a> {
 
 /// Why a directory of PATH is not searched.
 enum UnsafeDirectory<'a> {
-    /// It is another one wherever a program stands.
+    /// It depends on the working directory.
     Relative,
-    /// Others than root decide what is found there.
+    /// Others than root control it.
     Others(ForeignWriter<'a>),
 }
 
@@ -308,7 +309,7 @@ fn is_bare(word: &OsStr) -> bool {
 }
 
 impl RemovedVariables {
-    /// Says what services with more rights than the app user do not get, once for all that do not get the same.
+    /// Adds notices about what services with more rights than the app user do not get, one for all services with the same.
     pub(super) fn add_notices(self, notes: &mut Notes) {
         for ((directory, help), services) in self.directories {
             let (names, have) = (listed(&services), if services.len() == 1 { "has" } else { "have" });
@@ -335,7 +336,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// Returns the directories of a PATH, in order; an empty one, which would mean the working directory, is none.
+/// Returns the directories of a PATH, in order; empty ones, which mean the working directory, are skipped.
 pub fn directories(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     let all = path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty());
     all.map(|place| PathBuf::from(OsStr::from_bytes(place)))

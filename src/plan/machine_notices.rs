@@ -1,5 +1,4 @@
-//! What every container has and this one has not: said, because programs in it will stumble over it. Must not decide
-//! anything.
+//! Notices about what usual containers have and this one lacks, because programs will fail for it. Must not decide anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +9,7 @@ use crate::config::Config;
 use crate::config::service::Command;
 use crate::config::values::Gid;
 
-/// Says what is missing of a machine that programs take for granted.
+/// Reports what programs expect of a machine and this one lacks.
 pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     if !facts.proc_mounted {
         notes.notice(
@@ -38,8 +37,8 @@ pub(super) fn of_machine(facts: &Facts, notes: &mut Notes) {
     loose_accounts(facts, notes);
 }
 
-/// The mode of an account file is the image's, and kept when it is replaced. Group 0 may write `/etc/passwd` where an image
-/// is made for ids that nobody knows (OpenShift).
+/// The mode of an account file comes from the image, and is kept when it is replaced. Group 0 may write `/etc/passwd` in
+/// images for arbitrary uids (OpenShift).
 fn loose_accounts(facts: &Facts, notes: &mut Notes) {
     for (file, (gid, mode)) in &facts.account_modes {
         let (path, usual) = (file.path(), file.usual_mode());
@@ -57,7 +56,7 @@ fn loose_accounts(facts: &Facts, notes: &mut Notes) {
     }
 }
 
-/// A read-only or foreign `/run` is an everyday matter, and the next place serves; one that is not a directory is a mistake.
+/// A read-only or foreign `/run` is usual, and the next candidate is used; a `/run` that is not a directory is a mistake.
 fn unusual_run(facts: &Facts, notes: &mut Notes) {
     let Some((path, why)) = facts.runtime.first() else { return };
     let what = match why {
@@ -73,7 +72,7 @@ fn unusual_run(facts: &Facts, notes: &mut Notes) {
     }
 }
 
-/// A mask removes permissions; from the owner hardly anybody means to.
+/// Reports a umask that removes permissions from the owner, which is rarely intended.
 pub(super) fn of_umasks(config: &Config, notes: &mut Notes) {
     let app = ("UMASK".to_owned(), config.container.app.umask);
     let declared = config.services.iter().map(|service| (format!("`{}`: umask", service.name), service.umask));
@@ -91,13 +90,13 @@ pub(super) fn of_umasks(config: &Config, notes: &mut Notes) {
     }
 }
 
-/// What may be meant by a mask that removes permissions from the owner: the same for everybody else; where it reads as the
-/// mode of a file or of a directory (0644, 0755), the mask that gives such a mode.
+/// The umask that may be intended instead: the same for group and others; if it looks like the mode of a file or directory
+/// (0644, 0755), the umask that results in that mode.
 fn intended_mask(umask: u32) -> u32 {
     let is_mode = umask & 0o600 == 0o600;
     let removed = |shift: u32| {
         let digit = umask >> shift & 0o7;
-        // Who may read a file may search a directory.
+        // Read permission of a file corresponds to search permission of a directory.
         let wanted = digit | (digit & 0o4) >> 2;
         if is_mode { 0o7 & !wanted } else { digit }
     };
@@ -108,7 +107,7 @@ fn intended_mask(umask: u32) -> u32 {
     }
 }
 
-/// Shells such as dash and busybox's pass on only what can be a variable of theirs: `command` keeps the others.
+/// Shells such as dash and busybox's pass on only variables with valid shell names: `command` keeps the others.
 pub(super) fn of_shell_names(config: &Config, facts: &Facts, notes: &mut Notes) {
     let mut by_names: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for service in &config.services {
@@ -133,7 +132,7 @@ pub(super) fn of_shell_names(config: &Config, facts: &Facts, notes: &mut Notes) 
     }
 }
 
-/// Returns whether a variable of this name can be one of a shell's (POSIX, 3.231).
+/// Returns whether a name is a valid shell name (POSIX, 3.231).
 pub fn is_shell_name(name: &str) -> bool {
     let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
     begins && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -1,5 +1,5 @@
-//! [`Notes`]: what planning finds out besides the plan, collected so that every problem is reported at once.
-//! Must not know what is planned.
+//! [`Notes`]: problems, refusals and notices of planning, collected so that every problem is reported at once. Must not know
+//! what is planned.
 
 use super::finding::{Area, CauseKind, Check, Trouble};
 use super::fix::Fix;
@@ -15,8 +15,8 @@ pub(super) struct Notes {
     main: Option<MainFault>,
 }
 
-/// Why the main command cannot be executed. A boot starts nothing then and ends as a shell would; who asks before one is
-/// told it with all other problems.
+/// Why the main command cannot be executed. A boot starts nothing then and ends like a shell; before a boot it is reported
+/// with all other problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MainFault {
     pub what: String,
@@ -30,13 +30,13 @@ impl MainFault {
         Problem::new(Place::MainCommand, self.what, self.remedy)
     }
 
-    /// Returns it as a check: nothing is started with it.
+    /// Returns it as a check.
     pub(super) fn check(self) -> Check {
         let consequence = format!("the container does not start: exit {}, nothing is touched", self.code);
         Check::fatal(Area::Service, "`main`", Trouble::new(self.what, consequence, self.remedy))
     }
 
-    /// Returns it as a notice, where oneshots come first that may bring the program.
+    /// Returns it as a notice, if oneshots may provide the program before it is started.
     pub(super) fn notice(self) -> Notice {
         let consequence = format!("unless a oneshot before it brings it, the container ends with {}", self.code);
         let trouble = Trouble::new(self.what, consequence, self.remedy);
@@ -44,7 +44,7 @@ impl MainFault {
     }
 }
 
-/// What the machine does not allow and the image requires.
+/// A requirement of the image that the machine does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub area: Area,
@@ -54,7 +54,7 @@ pub(super) struct Refusal {
     pub fix: Fix,
 }
 
-/// What is left of [`Notes`] when the planning is over.
+/// What prevents the boot, from [`Notes`].
 #[derive(Debug, Default)]
 pub(super) struct Blockers {
     pub problems: Problems,
@@ -63,7 +63,7 @@ pub(super) struct Blockers {
 }
 
 impl Notes {
-    /// Notes something that the user wrote wrong: exit 100.
+    /// Adds an error of the user's input: exit 100.
     pub(super) fn problem(&mut self, at: &Place, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.problems.push(Problem::new(at.clone(), what, remedy));
     }
@@ -79,45 +79,45 @@ impl Notes {
         self.problems.push(Problem::new(at.clone(), what, remedy).about(keys));
     }
 
-    /// Notes that the machine does not allow what is required: exit 111. The first one counts, as with system calls.
+    /// Adds a requirement that the machine does not allow: exit 111. The first one is reported.
     pub(super) fn refuse(&mut self, what: impl Into<String>, cause: impl Into<String>, fix: impl Into<Fix>) {
         self.refuse_for(Area::Configuration, what, Trouble::new(cause, "", fix));
     }
 
-    /// The same for a trouble that is known already. What follows from it is the refusal.
+    /// The same for an existing trouble; its consequence is the refusal.
     pub(super) fn refuse_for(&mut self, area: Area, what: impl Into<String>, trouble: Trouble) {
         let Trouble { why, cause, fix, consequence: _ } = trouble;
         self.refusals.push(Refusal { area, what: what.into(), why, cause, fix });
     }
 
-    /// Notes why the main command cannot be executed.
+    /// Sets why the main command cannot be executed.
     pub(super) fn main_fault(&mut self, fault: Option<MainFault>) {
         self.main = fault;
     }
 
-    /// Notes what the user should know and need not fix.
+    /// Adds what the user should know and need not fix.
     pub(super) fn notice(&mut self, text: impl Into<String>) {
         self.add(Notice::Note(text.into()));
     }
 
-    /// Notes something that is worse than it was meant to be.
+    /// Adds something that works with restrictions.
     pub(super) fn degraded(&mut self, area: Area, subject: impl Into<String>, trouble: Trouble) {
         self.add(Notice::Degraded { area, subject: subject.into(), trouble });
     }
 
-    /// Notes something of which a check of `doctor`'s own tells more.
+    /// Adds something that `doctor` reports with a check of its own.
     pub(super) fn checked_elsewhere(&mut self, text: impl Into<String>) {
         self.add(Notice::CheckedElsewhere(text.into()));
     }
 
-    /// What holds for several services is said once.
+    /// Adds a notice, unless it is there already.
     fn add(&mut self, notice: Notice) {
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
         }
     }
 
-    /// Returns the notices, and what stands in the way.
+    /// Returns the notices, and what prevents the boot.
     pub(super) fn finish(self) -> (Vec<Notice>, Blockers) {
         let Self { problems, refusals, notices, main } = self;
         (notices, Blockers { problems, refusals, main })
@@ -125,7 +125,7 @@ impl Notes {
 }
 
 impl Blockers {
-    /// Returns `value` if nothing stands in the way. Wrong input comes before refusals: it has to be fixed on any machine.
+    /// Returns `value` if nothing prevents it. Errors of input come before refusals: they must be fixed on any machine.
     pub(super) fn or<T>(self, value: T) -> Result<T, Error> {
         match (self.problems.is_empty(), self.refusals.into_iter().next()) {
             (false, _) => Err(Error::Wrong(self.problems)),

@@ -1,22 +1,22 @@
-//! [`Notice`]: what a boot says besides its steps, each fact once: the log, `plan` and `check` print it as a line, `doctor`
-//! as a check. Must not know who finds anything out.
+//! [`Notice`]: what a boot reports besides its steps: the log, `plan` and `check` print it as a line, `doctor` as a check.
+//! Must not know how anything is found.
 
 use std::fmt;
 
 use super::finding::{Area, Check, Trouble};
 
-/// One thing that the user should know.
+/// A notice for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Nothing is wrong with it.
+    /// Information.
     Note(String),
-    /// A check of `doctor`'s own tells more about it.
+    /// `doctor` reports it with a check of its own.
     CheckedElsewhere(String),
-    /// It works, and less well than it was meant to.
+    /// It works with restrictions.
     Degraded {
-        /// To what it belongs.
+        /// Its area.
         area: Area,
-        /// What exactly: "`web`", "group 44".
+        /// Its subject: "`web`", "group 44".
         subject: String,
         /// What is wrong.
         trouble: Trouble,
@@ -24,7 +24,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Returns what `doctor` prints of it in the place of a check.
+    /// Returns its check for `doctor`.
     pub(super) fn check(&self) -> Option<Check> {
         match self {
             Self::Note(text) => Some(Check::ok(Area::Configuration, "note", text.clone())),

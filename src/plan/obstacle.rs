@@ -1,5 +1,5 @@
-//! [`Obstacle`]: why the kernel does not execute a program (execve(2)), as far as that can be seen; and the words for it,
-//! which the boot, `check`, the report of a start, probes and `run-as` all use. Must not know how it is found out.
+//! [`Obstacle`]: why the kernel does not execute a program (execve(2)), as far as that is known; and its message, which the
+//! boot, `check`, the report of a start, probes and `run-as` use. Must not know how it is found.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::config::values::{CapSet, Gid, Uid};
 /// Why a program is not executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is nothing of this name.
+    /// It does not exist.
     Missing,
-    /// A link that leads nowhere.
+    /// A dangling link.
     DanglingLink(PathBuf),
-    /// Something on the way is not a directory.
+    /// A component of the path is not a directory.
     NotADirectory(PathBuf),
-    /// A directory on the way may not be searched by this user.
+    /// A directory of the path may not be searched by this user.
     ClosedDirectory(FilePermissions),
     /// It is a directory.
     Directory,
@@ -25,53 +25,53 @@ pub enum Obstacle {
     NotAFile,
     /// Nobody may execute it.
     NoExecuteBit(FilePermissions),
-    /// Others may, and this user not.
+    /// Others may execute it, and this user may not.
     NotForThisUser(FilePermissions),
-    /// Nothing is executed from its mount.
+    /// Its mount is noexec.
     NoExecMount,
-    /// It has nothing in it.
+    /// It is empty.
     Empty,
-    /// A text without `#!`: a shell runs it by itself, the kernel does not.
+    /// A text file without `#!`: a shell runs it, the kernel does not.
     NoShebang,
-    /// `#!` and no program behind it.
+    /// `#!` without a program.
     EmptyShebang,
     /// Built for another architecture.
     Architecture {
-        /// For which, in Docker's words.
+        /// That architecture, in Docker's words.
         built_for: String,
-        /// What this machine is.
+        /// This machine's architecture.
         here: &'static str,
     },
-    /// In no format that the kernel executes: damaged, or no program.
+    /// Not a format that the kernel executes: damaged, or not a program.
     UnknownFormat,
-    /// What it needs to be executed is not: its interpreter (`#!`), or its loader.
+    /// Its interpreter (`#!`) or loader cannot be executed.
     Needs {
-        /// As written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
+        /// Its path as written in the program: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
         path: PathBuf,
-        /// Why that is not.
+        /// The reason.
         why: Box<Obstacle>,
     },
-    /// It has file capabilities and asks for all of them (setcap's `+e`), and the container does not have these.
+    /// It has effective file capabilities (setcap's `+e`), and the container does not have all of them.
     FileCapabilities {
-        /// What it has.
+        /// Its file capabilities.
         wants: CapSet,
-        /// What the bounding set is without.
+        /// Those that the bounding set does not contain.
         missing: CapSet,
     },
     /// Its arguments and its environment together, or one of them, are too long.
     TooLong {
         /// The longest: "argument 2", "the variable DATA".
         longest: String,
-        /// How many bytes it has.
+        /// Its length in bytes.
         length: usize,
-        /// How many all have.
+        /// The length of all in bytes.
         all: usize,
     },
-    /// Somebody writes it.
+    /// It is open for writing.
     Busy,
     /// Too many links, or interpreters of interpreters.
     Loop,
-    /// A name on the way has more than 255 bytes, or the path more than 4095.
+    /// A component has more than 255 bytes, or the path more than 4095.
     NameTooLong,
     /// Its user has as many processes as its limit allows.
     TooManyProcesses,
@@ -81,19 +81,19 @@ pub enum Obstacle {
     OutOfMemory,
     /// The disk could not be read.
     ReadError,
-    /// Nothing that can be seen: by a security module, or the runtime's seccomp profile.
+    /// Not visible: a security module, or the runtime's seccomp profile.
     Policy {
-        /// As whom a security module knows us.
+        /// Our label in a security module.
         label: Option<String>,
     },
-    /// Nothing that is known.
+    /// Unknown.
     Unknown,
 }
 
-/// What stands in the way: whose it is, and its mode.
+/// A file or directory with its owner and mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePermissions {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
     /// Its owner.
     pub uid: Uid,
@@ -110,7 +110,7 @@ impl Display for FilePermissions {
 }
 
 impl Obstacle {
-    /// Returns what is so, and what helps, as two halves of a sentence about `program`; `None` where nothing is known.
+    /// Returns the cause and the fix, as two halves of a sentence about `program`; `None` if nothing is known.
     pub fn words(&self, program: &Path) -> Option<(String, String)> {
         let path = words::path(program);
         let text = |what: &str, help: String| Some((what.to_owned(), help));
@@ -127,7 +127,7 @@ impl Obstacle {
             Self::ClosedDirectory(seen) => {
                 let what = format!("this user cannot search a directory on the way: {seen}");
                 let place = words::path(&seen.path);
-                // Not to open it: whoever closed /root or a home meant to.
+                // Not to change its mode: /root or a home is closed on purpose.
                 Some((
                     what,
                     format!("move the program out of {place}, such as to /usr/local/bin, or write another `user`"),
@@ -208,7 +208,7 @@ impl Obstacle {
         }
     }
 
-    /// Returns both halves as one text, for the end of a line; empty where nothing is known.
+    /// Returns both halves as one text, for the end of a line; empty if nothing is known.
     pub fn explanation(&self, program: &Path) -> String {
         self.words(program).map(|(what, help)| format!("{what}; {help}")).unwrap_or_default()
     }

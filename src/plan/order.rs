@@ -1,5 +1,5 @@
-//! The order in which services start and stop, for planning and printing. The engine keeps order by
-//! itself, event by event: this is the picture of it. Must not know privileges.
+//! The order in which services start and stop, for planning and printing. The engine keeps the order itself, event by event.
+//! Must not know privileges.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::config::service::Service;
 use crate::config::topology;
 use crate::config::values::ServiceName;
 
-/// Returns the services in layers, by their place in the list: each one after all that it requires or comes after. Within
-/// a layer, by name. A cycle (which the configuration refuses) ends up in a last layer of its own.
+/// Returns the services in layers, by index: each one after all that it requires or that are in its `after`. Within
+/// a layer, by name. A cycle (which the configuration refuses) is put in a last layer.
 pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
     let needs = needs(services);
     let needed = |at: usize| needs.get(at).into_iter().flatten().copied();
@@ -24,8 +24,8 @@ pub fn layers(services: &[Service]) -> Vec<Vec<usize>> {
     by_depth(services, &depths)
 }
 
-/// Returns the services in the layers in which they stop, given those in which they start: each one once all that depend
-/// on it are down, and no later. Those on which nobody depends are the first. Within a layer, by name.
+/// Returns the services in the layers in which they stop, given those in which they start: each one as soon as all that
+/// depend on it are down. Those without dependents are the first. Within a layer, by name.
 pub fn stop_layers(services: &[Service], layers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let needs = needs(services);
     let mut depths = vec![0_usize; services.len()];
@@ -54,7 +54,7 @@ fn by_depth(services: &[Service], depths: &[usize]) -> Vec<Vec<usize>> {
     layers
 }
 
-/// Returns for each service the places of those that it requires or comes after, without repeats.
+/// Returns for each service the indexes of those that it requires or that are in its `after`, without repeats.
 pub(super) fn needs(services: &[Service]) -> Vec<Vec<usize>> {
     let places: BTreeMap<&ServiceName, usize> = services.iter().enumerate().map(|(at, it)| (&it.name, at)).collect();
     let mut all = Vec::with_capacity(services.len());

@@ -1,10 +1,10 @@
 //! The *prepare* stage (DESIGN §3, step 5): which services run before the drop. Must not know capabilities.
 //!
 //! These are the oneshots that run as root, and the oneshots for which they wait (`requires`, and `after`, so that a
-//! declared order holds across the drop). A root oneshot that waits for a longrun, directly or not, cannot be among them:
-//! longruns start after the drop; it forces PID 1 to stay root. One that is `down` is started by hand, later: likewise; one
-//! that comes again or is undone at the stop needs root then: likewise, and so does what waits for it.
-//! The stage is the same where PID 1 stays root for another reason, so that one image boots in one order.
+//! declared order holds across the drop). A root oneshot that waits for a longrun, directly or not, cannot be included:
+//! longruns start after the drop; it forces PID 1 to stay root. The same holds for one that is `down` and started by hand
+//! later, for one that runs again or has a `stop_command`, and for what waits for it. The stage is the same if PID 1 stays
+//! root for another reason, so that an image always boots in the same order.
 
 use super::order;
 use crate::config::service::{Kind, Service};
@@ -12,26 +12,26 @@ use crate::config::service::{Kind, Service};
 /// Which services run in the stage, and which root oneshots cannot.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PrepareStage {
-    /// Places of those that run before the drop, in start order.
+    /// Indexes of those that run before the drop, in start order.
     pub members: Vec<usize>,
-    /// The same, by place.
+    /// The same, by index.
     member: Vec<bool>,
-    /// Places of root oneshots that have to run after it, each with the reason.
+    /// Indexes of root oneshots that must run after it, each with the reason.
     pub after_drop: Vec<(usize, String)>,
 }
 
 impl PrepareStage {
-    /// Returns whether the service at that place runs before the drop.
+    /// Returns whether the service with that index runs before the drop.
     pub(super) fn has(&self, at: usize) -> bool {
         self.member.get(at) == Some(&true)
     }
 }
 
-/// Returns the stage; `is_root` tells which services run as uid 0.
+/// Returns the stage; `is_root`: which services run as uid 0.
 pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
     let needs = order::needs(services);
     let sorted: Vec<usize> = order::layers(services).into_iter().flatten().collect();
-    // What each of them waits for, directly or not, that is not before the drop.
+    // What each of them waits for, directly or not, that runs after the drop.
     let mut later = vec![None; services.len()];
     let mut stage = PrepareStage::default();
     let mut queue = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn stage(services: &[Service], is_root: &[bool]) -> PrepareStage {
     stage
 }
 
-/// Why a oneshot is not over when it is done, if it is not: the stage is, and stops whatever is in it.
+/// Why a oneshot is needed after it is done, if it is: the stage ends and stops everything in it.
 fn not_over(service: &Service) -> Option<&'static str> {
     if service.calendar.is_some() {
         return Some("it runs when its time comes (`at`)");

@@ -1,4 +1,5 @@
-//! What PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the declared services need. Must not know steps.
+//! The privilege that PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the services need. Must not know
+//! steps.
 
 use super::DropLevel;
 use super::Identity;
@@ -17,13 +18,12 @@ use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 
-/// The highest id that means something everywhere: above it are `-2` (nobody of some systems) and `-1` ("leave
-/// unchanged").
+/// The highest valid id: above it are `-2` (nobody on some systems) and `-1` ("leave unchanged").
 const MAX_ID: u32 = u32::MAX - 2;
-/// What unmapped ids look like, and its neighbour, `-1` of 16 bits.
+/// The overflow id of unmapped ids, and `-1` in 16 bits.
 const RESERVED_IDS: [u32; 2] = [65534, 65535];
 
-/// Everything that the decision stands on.
+/// The inputs of the decision.
 pub(super) struct PrivilegeInputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
@@ -32,20 +32,20 @@ pub(super) struct PrivilegeInputs<'a> {
     pub names: &'a Names,
     /// The main command, if there is one.
     pub main: Option<&'a Service>,
-    /// As whom each service runs, in the order of the services, then the main command.
+    /// The user of each service, in the order of the services, then the main command.
     pub runs: &'a [RunsAs],
     pub stage: &'a PrepareStage,
 }
 
-/// What one service needs of PID 1 after the drop.
+/// The privilege that one service needs of PID 1 after the drop.
 enum ServiceNeed {
-    /// PID 1 itself as root, and why.
+    /// PID 1 must stay root; the reason.
     Root(String),
-    /// These capabilities, each with its reason; nothing, mostly.
+    /// These capabilities, each with its reason; usually none.
     Caps(Vec<(CapSet, String)>),
 }
 
-/// Returns what PID 1 keeps.
+/// Returns the privilege that PID 1 keeps.
 pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege {
     let mut kept = CapSet::EMPTY;
     let mut reasons = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn decide(case: &PrivilegeInputs<'_>, notes: &mut Notes) -> Privilege
     Privilege { drop, kept, no_new_privs, private_gid, reasons }
 }
 
-/// What the runtime has set cannot be taken back.
+/// Reports that no_new_privs of the runtime cannot be reset.
 fn no_way_back(service: &Service, notes: &mut Notes) {
     let name = &service.name;
     let trouble = Trouble {
@@ -136,7 +136,7 @@ fn app_place<'a>(case: &PrivilegeInputs<'a>) -> &'a crate::error::Place {
     app.asked_uid.as_ref().map_or(&app.at, |asked| &asked.at)
 }
 
-/// `drop = "app"` keeps nothing: whoever needs more is told, whatever the runtime granted.
+/// `drop = "app"` keeps nothing: a service that needs more is a problem, whatever the runtime granted.
 fn require_full_drop(service: &Service, demand: &ServiceNeed, notes: &mut Notes) {
     let reasons: Vec<&String> = match demand {
         ServiceNeed::Root(why) => vec![why],
@@ -174,7 +174,7 @@ fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsA
             need(set_groups, format!("`{name}` has groups of its own: SETGID lets it join any"));
         }
     }
-    // Root has what there is; where that is nothing, it is missing there too.
+    // Root has all granted capabilities; those not granted are missing for it too.
     if !service.capabilities.is_empty() && (runs.uid != Uid::ROOT || case.switch_ability == SwitchAbility::Powerless) {
         let granted = service.capabilities.intersection(case.facts.permitted);
         let given = if granted.is_empty() { service.capabilities } else { granted };
@@ -194,9 +194,9 @@ fn demand(case: &PrivilegeInputs<'_>, at: usize, service: &Service, runs: &RunsA
     ServiceNeed::Caps(needs)
 }
 
-/// Says what a service runs without, because the runtime did not grant it.
+/// Reports the capabilities that a service runs without, because the runtime did not grant them.
 fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes: &mut Notes) {
-    // What only its limits and priorities need is told of each of them.
+    // Capabilities for limits and priorities are reported for each of those.
     let of_limits = CapSet::from_iter([Capability::SYS_NICE, Capability::SYS_RESOURCE]).minus(service.capabilities);
     let wanted = wanted.minus(case.facts.permitted).minus(of_limits);
     let missing = without_free_ports(wanted, case.facts);
@@ -205,7 +205,7 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
         (fix, SwitchAbility::Root | SwitchAbility::Powerless) => fix,
         (fix, SwitchAbility::User) => Fix::words(format!("start the container as root, with {fix}")),
     };
-    // `doctor` tells it of each port.
+    // `doctor` reports it for each port.
     let of_ports = missing.intersection(CapSet::EMPTY.with(Capability::NET_BIND_SERVICE));
     if !of_ports.is_empty() {
         let fix = granting(of_ports);
@@ -218,7 +218,7 @@ fn missing(case: &PrivilegeInputs<'_>, service: &Service, wanted: CapSet, notes:
     }
 }
 
-/// Says where root is none to files: a oneshot that prepares what was given to the app before cannot write there.
+/// Reports that root without DAC_OVERRIDE cannot write files of the app: an oneshot that prepares them would fail.
 fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &RunsAs, notes: &mut Notes) {
     let container = &case.config.container;
     let given = !container.own.is_empty() || !container.directories.is_empty();
@@ -233,8 +233,8 @@ fn file_access_notice(case: &PrivilegeInputs<'_>, service: &Service, runs: &Runs
     notes.degraded(Area::Service, format!("`{name}`"), trouble);
 }
 
-/// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that nobody uses, so that it owns no file,
-/// and the same one at every boot. `None` where no other gid is mapped.
+/// The saved gid that only PID 1 has (SECURITY fact 2): the highest mapped gid that is not in use, so that it owns no
+/// file, and the same one at every boot. `None` if no other gid is mapped.
 fn private_gid(case: &PrivilegeInputs<'_>) -> Option<Gid> {
     let used = |gid: Gid| {
         gid == Gid::ROOT

@@ -1,5 +1,5 @@
-//! [`ProgramFact`]: what became of looking a program up, and what it is to who executes it. Plain values; must not know how
-//! they are found out.
+//! [`ProgramFact`]: the result of looking up a program, and its permissions and capabilities. Plain values; must not know
+//! how they are read.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,38 +7,38 @@ use std::path::PathBuf;
 use super::obstacle::{FilePermissions, Obstacle};
 use crate::config::values::{CapSet, Gid, Uid};
 
-/// What became of looking a program up.
+/// The result of looking up a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgramFact {
     /// Found and executable.
     Found(PathBuf),
     /// Found, but without an execute bit.
     NotExecutable(PathBuf),
-    /// Found, on a mount from which nothing is executed.
+    /// Found, on a noexec mount.
     NoExec(PathBuf),
-    /// Found and executable, but what it names after `#!`, or the loader that it was linked for, is not there. The
-    /// kernel then says ENOENT, as if the program itself were missing (execve(2)).
+    /// Found and executable, but its interpreter after `#!`, or its loader, does not exist. The kernel then returns ENOENT,
+    /// as if the program itself were missing (execve(2)).
     NoInterpreter {
         /// The program as found.
         program: PathBuf,
-        /// What it needs, as written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
+        /// Its interpreter, as written in it: `/usr/bin/with-contenv`, `/bin/sh\r`, `/lib64/ld-linux-x86-64.so.2`.
         interpreter: PathBuf,
     },
-    /// Found, and the kernel will refuse it.
+    /// Found, and the kernel will not execute it.
     Refused {
         /// The program as found.
         program: PathBuf,
-        /// Why.
+        /// The reason.
         why: Obstacle,
     },
-    /// Nowhere.
+    /// Not found.
     NotFound,
-    /// We may not look there (a directory that only another user may search).
+    /// Unknown: a directory that only another user may search.
     Unknown(PathBuf),
 }
 
 impl ProgramFact {
-    /// Returns the first that can be executed, as execvp(3) goes on after EACCES; else the first that is there at all.
+    /// Returns the first that can be executed, as execvp(3) continues after EACCES; else the first that exists.
     pub fn best(all: impl Iterator<Item = Self>) -> Self {
         let mut best = Self::NotFound;
         for fact in all {
@@ -65,7 +65,7 @@ impl ProgramFact {
         best
     }
 
-    /// Returns the program, where one is there or could be.
+    /// Returns the path of the program, if it exists or may exist.
     pub fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::Found(path) | Self::NotExecutable(path) | Self::NoExec(path) | Self::Unknown(path) => Some(path),
@@ -75,26 +75,26 @@ impl ProgramFact {
     }
 }
 
-/// A program that env(1) looks for.
+/// A program that env(1) looks up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvLookup {
     /// Its name.
     pub name: OsString,
-    /// What is found in each directory of the service's PATH that has something of that name, by its place in it.
+    /// The results in each directory of the service's PATH that contains that name, by index.
     pub found: Vec<(usize, ProgramFact)>,
 }
 
-/// What a program is to who executes it.
+/// Permissions and rights of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Executable {
-    /// Itself and directories on the way, where not everybody may execute or search them.
+    /// The program and directories of its path that not everybody may execute or search.
     pub closed: Vec<FilePermissions>,
-    /// What is executed in the end: itself, or its interpreter (`#!`), whose rights count.
+    /// The file that is executed: itself, or its interpreter (`#!`), whose rights apply.
     pub file: PathBuf,
     /// Its file capabilities.
     pub capabilities: CapSet,
-    /// As whom it runs.
+    /// The user of a setuid program.
     pub setuid: Option<Uid>,
-    /// In which group it runs.
+    /// The group of a setgid program.
     pub setgid: Option<Gid>,
 }

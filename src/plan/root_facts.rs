@@ -1,5 +1,5 @@
-//! The facts of a container in which nothing is unusual: what is assumed of a machine that is not this one, and the ground
-//! for whoever describes another. Must not look at anything.
+//! The facts of a usual container: assumed for a machine that is not this one, and the base of tests. Must not read
+//! anything.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! As whom each service runs: names to numbers, and what becomes of other users where nothing can be changed. Must not
-//! know capabilities or programs.
+//! The user of each service: names to ids, and what happens to services of other users if the user cannot be changed. Must
+//! not know capabilities or programs.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use super::switch::{self, Names, RunsAs, SwitchAbility};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 
-/// Everything that tells as whom services run.
+/// Resolves the users of services.
 pub(super) struct Resolver<'a> {
     /// The machine.
     pub facts: &'a Facts,
@@ -25,12 +25,12 @@ pub(super) struct Resolver<'a> {
     pub identity: &'a Identity,
     /// The account files.
     pub names: &'a Names,
-    /// What we can become.
+    /// Whether we can change user.
     pub switch_ability: SwitchAbility,
 }
 
 impl Resolver<'_> {
-    /// Returns as whom the service runs.
+    /// Returns the user of the service.
     pub(super) fn service(&self, service: &Service, notes: &mut Notes) -> RunsAs {
         let Some(asked) = self.configured(service, notes) else { return RunsAs::app(self.identity) };
         match self.switch_ability {
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns the uid of a name; the app's own also where it stands in no file.
+    /// Returns the uid of a name; the app's own also if it is in no file.
     pub(super) fn user(&self, name: &UserName) -> Option<(Uid, Gid)> {
         if self.is_app(name) {
             return Some((self.identity.uid, self.identity.gid));
@@ -47,7 +47,7 @@ impl Resolver<'_> {
         passwd::by_name(&self.names.passwd, name).map(|account| (account.uid, account.gid))
     }
 
-    /// Returns the gid of a name; the app's own also where it stands in no file.
+    /// Returns the gid of a name; the app's own also if it is in no file.
     pub(super) fn group(&self, name: &GroupName) -> Option<Gid> {
         if self.names.app.as_ref().is_some_and(|(_, app)| app == name) && self.switch_ability == SwitchAbility::Root {
             return group::by_name(&self.names.group, name).or(Some(self.identity.gid));

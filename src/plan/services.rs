@@ -22,10 +22,10 @@ use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 
-/// Where scripts find their shell (DESIGN §4: `/bin/sh -e`).
+/// The shell of scripts (DESIGN §4: `/bin/sh -e`).
 pub const SHELL: &str = "/bin/sh";
 
-/// What all services have in common.
+/// The inputs for all services.
 pub(super) struct ServiceInputs<'a> {
     pub facts: &'a Facts,
     pub identity: &'a Identity,
@@ -41,7 +41,7 @@ pub(super) enum RunStage {
     Serve,
 }
 
-/// Returns how the service is run. A program that cannot be executed is a problem, unless the service is left out.
+/// Returns how the service is run. A program that cannot be executed is a problem, unless the service is skipped.
 pub(super) fn plan(
     common: &ServiceInputs<'_>,
     service: &Service,
@@ -77,7 +77,7 @@ fn check_helpers(common: &ServiceInputs<'_>, service: &Service, executor: &Execu
     }
 }
 
-/// Returns what became of looking a program up where this service looks.
+/// Returns the result of looking up a program in this service's PATH.
 fn fact(
     common: &ServiceInputs<'_>,
     service: &Service,
@@ -89,7 +89,7 @@ fn fact(
     trust.found(service, runs, key, command).or_else(|| trust.fact(service, key).cloned())
 }
 
-/// Returns how the main command is run. Where its program is missing the path stays as given, so that starting it ends in
+/// Returns how the main command is run. If its program is missing the path stays as given, so that starting it ends with
 /// 127 or 126, as from a shell.
 pub(super) fn main(
     common: &ServiceInputs<'_>,
@@ -148,7 +148,7 @@ fn program(fact: Option<&ProgramFact>, given: &Path) -> PathBuf {
 
 /// One of a service's programs.
 struct HelperProgram<'a> {
-    /// The key that it stands in, where that is not its command's.
+    /// Its key; empty for the command.
     key: &'static str,
     command: &'a Command,
 }
@@ -163,19 +163,19 @@ fn check_program(service: &Service, part: HelperProgram<'_>, fact: Option<&Progr
     foreign(service.name.as_str(), fact, notes);
 }
 
-/// Returns who executes the programs of a service, or of the main command.
+/// Returns the executor of the programs of a service, or of the main command.
 fn executor<'a>(common: &ServiceInputs<'a>, service: Option<&'a Service>, runs: &'a RunsAs) -> Executor<'a> {
     Executor { config: common.trust.config, facts: common.facts, switch_ability: common.switch_ability, service, runs }
 }
 
-/// Returns why the main command cannot be executed, with the exit code that a shell has for it: before anything was done or
-/// started. Where oneshots come first that may bring it, starting it will tell.
+/// Returns why the main command cannot be executed, with a shell's exit code: before anything was done or started.
+/// `None` if oneshots may provide it before.
 pub fn main_is_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
     missing(plan.main.as_ref().filter(|_| plan.prepare.is_empty())?, facts)
 }
 
-/// The same when those oneshots are done, of a main command that has more rights than the app user: what comes later is
-/// brought by the app user's services.
+/// The same after those oneshots, for a main command with more rights than the app user: files that appear later come from
+/// the app user's services.
 pub fn main_is_still_missing(plan: &BootPlan, facts: &Facts) -> Option<(String, u8)> {
     missing(plan.main.as_ref().filter(|main| main.inherited != Inherited::All)?, facts)
 }
@@ -204,7 +204,7 @@ fn is_flag(command: &Command) -> bool {
     command_path(command).as_os_str().as_encoded_bytes().starts_with(b"-")
 }
 
-/// A shell's, for a command that it cannot execute.
+/// A shell's exit code for a command that it cannot execute.
 fn exit_code(fact: Option<&ProgramFact>) -> u8 {
     match fact {
         Some(ProgramFact::NotExecutable(_) | ProgramFact::NoExec(_) | ProgramFact::Refused { .. }) => {
@@ -240,14 +240,14 @@ fn fault(command: &Command, fact: Option<&ProgramFact>) -> Option<(String, Strin
             let why = Box::new(Obstacle::Missing);
             return refused(program, &Obstacle::Needs { path: interpreter.clone(), why });
         }
-        // A kernel may have been told to run other machines' programs by an emulator (binfmt_misc).
+        // The kernel may run programs of other architectures by an emulator (binfmt_misc).
         (Some(ProgramFact::Refused { why, .. }), _) if is_foreign(why) => return None,
         (Some(ProgramFact::Refused { program, why }), _) => return refused(program, why),
         (Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None, _) => return None,
     })
 }
 
-/// `docker run IMAGE --help`: Docker replaces CMD, which named the program, by it.
+/// `docker run IMAGE --help`: Docker replaces CMD, which contained the program, by the flag.
 fn flag_for_program(flag: &str) -> String {
     format!(
         "it is a flag, not a program: what follows the image's name replaces CMD as a whole; write `docker run IMAGE \
@@ -260,7 +260,7 @@ fn refused(program: &Path, why: &Obstacle) -> Option<(String, String)> {
     Some((format!("cannot execute `{}`: {what}", words::path(program)), help))
 }
 
-/// Whether it is built for another machine, itself or what it needs.
+/// Whether it, or its interpreter, is built for another architecture.
 fn is_foreign(why: &Obstacle) -> bool {
     match why {
         Obstacle::Architecture { .. } => true,
@@ -269,7 +269,7 @@ fn is_foreign(why: &Obstacle) -> bool {
     }
 }
 
-/// Says that a program is built for another machine: it fails here, unless somebody has seen to it.
+/// Reports that a program is built for another architecture: it fails here, unless an emulator is registered.
 fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
     let Some(ProgramFact::Refused { program, why }) = fact else { return };
     if let Some((what, help)) = refused(program, why).filter(|_| is_foreign(why)) {
@@ -278,8 +278,8 @@ fn foreign(name: &str, fact: Option<&ProgramFact>, notes: &mut Notes) {
     }
 }
 
-/// A service that is the app user needs no change of groups once PID 1 is; before the drop and under a PID 1 that stays
-/// root it does.
+/// A service of the app user needs no change of groups if PID 1 is the app user; it does before the drop and under a PID 1
+/// that stays root.
 fn credentials(
     common: &ServiceInputs<'_>,
     runs: &RunsAs,
@@ -295,7 +295,7 @@ fn credentials(
     let groups = match (common.switch_ability, common.privilege.drop, when) {
         (SwitchAbility::User | SwitchAbility::Powerless, _, _) => None,
         (SwitchAbility::Root, DropLevel::ToApp, RunStage::Serve) if is_app => None,
-        // Only where the app is uid 0: nothing else gets here without the power to set groups.
+        // Only if the app is uid 0: else groups can be set.
         (SwitchAbility::Root, _, _) if common.facts.setgroups_denied || !can_set_groups => None,
         (SwitchAbility::Root, _, _) => runs.groups.clone(),
     };

@@ -1,5 +1,5 @@
-//! [`SwitchAbility`]: whether this process can change user, and what a service becomes where it can. Must not know how names
-//! become numbers.
+//! [`SwitchAbility`]: whether this process can change user, and the user of a service if it can. Must not know how names are
+//! resolved.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use super::Identity;
 use super::finding::Trouble;
 use crate::config::values::{CapSet, Capability, Gid, GroupName, Uid, UserName};
 
-/// What we are able to become.
+/// Whether this process can change user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SwitchAbility {
-    /// Root that can become anybody.
+    /// Root that can change to any user.
     Root,
     /// Root without SETUID or SETGID.
     Powerless,
@@ -25,11 +25,11 @@ pub(super) struct Names {
     pub passwd: Vec<u8>,
     /// `/etc/group`
     pub group: Vec<u8>,
-    /// The app's own, known by number even where no file can be written.
+    /// The app's own names, known even if no file can be written.
     pub app: Option<(UserName, GroupName)>,
 }
 
-/// As whom a service runs.
+/// The user of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunsAs {
     /// User id.
@@ -42,7 +42,7 @@ pub(super) struct RunsAs {
     pub home: PathBuf,
     /// For USER.
     pub user: String,
-    /// Left out in this mode.
+    /// Why it is skipped in this mode.
     pub skipped: Option<Trouble>,
 }
 
@@ -60,7 +60,7 @@ impl RunsAs {
     }
 }
 
-/// Returns the capabilities that changing user takes.
+/// Returns the capabilities that are needed to change user.
 pub(super) fn needed() -> CapSet {
     CapSet::EMPTY.with(Capability::SETUID).with(Capability::SETGID)
 }

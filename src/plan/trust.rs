@@ -1,6 +1,6 @@
-//! Who may have written what a service is made of. One with more rights than the app user, which is the main adversary
-//! (SECURITY §4, A1), is made only of what root wrote: its files in the tree, its programs there, its `environment_file`.
-//! So is what the container file has root do. Must not know how anybody finds out who wrote what.
+//! Who may have written the files of a service. For a service with more rights than the app user, who is the main adversary
+//! (SECURITY §4, A1), only root may have written its files in the tree, its programs there and its `environment_file`. The
+//! same holds for what the container file tells root to do. Must not know how owners are read.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,38 +14,38 @@ use crate::config::service::{RunAs, Service};
 use crate::config::values::{Gid, Uid};
 use crate::error::Place;
 
-/// Whose writing is good enough.
+/// Who may have written a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Anybody's: nothing is gained by it that the app user does not have.
+    /// Anybody: the service has no more rights than the app user.
     Anybody,
-    /// Root's alone, and this user's.
+    /// Only root, and this user.
     Root {
-        /// Who else.
+        /// The other user.
         or: Option<Uid>,
-        /// Who owns the root directory, where that is not root and nothing runs as that user: a root directory that somebody
-        /// unpacked to try it (`try --root`), whose files stand for root's.
+        /// The owner of the root directory, if that is not root and nothing runs as that user: a root directory unpacked by
+        /// a user (`try --root`), whose files count as root's.
         unpacked: Option<Uid>,
-        /// Whether somebody other than root is in group 0, so that its members count as others.
+        /// Whether a user other than root is in group 0, so that its members count as others.
         shared_group: bool,
     },
 }
 
 impl Trust {
-    /// Returns whether nobody else could have written this.
+    /// Returns whether no other user could have written this.
     pub fn allows(self, found: &FileOwner) -> bool {
         let Self::Root { or, unpacked, shared_group } = self else { return true };
         let [foreign_owner, foreign_group] = found.unmapped;
         let owner = found.uid == Uid::ROOT || [or, unpacked].contains(&Some(found.uid)) || foreign_owner;
-        // A list of more users shows as the group's bits (acl(5)).
+        // An ACL shows as the group's bits (acl(5)).
         let others_group = !foreign_group && (found.gid != Gid::ROOT || shared_group);
         let group = found.mode & 0o020 != 0 && (others_group || found.has_acl);
-        // What somebody puts into a sticky directory is theirs, which shows; what is not theirs they cannot replace there.
+        // In a sticky directory users cannot replace files of others, and their own files show their owner.
         let kept = found.read_only || (found.directory && found.mode & 0o1000 != 0);
         owner && (kept || !(group || found.mode & 0o002 != 0))
     }
 
-    /// Returns whether nobody else could add a name to this directory.
+    /// Returns whether no other user could add a name to this directory.
     pub fn allows_names(self, found: &FileOwner) -> bool {
         self.allows(&FileOwner { mode: found.mode & !0o1000, ..found.clone() })
     }
@@ -58,7 +58,7 @@ impl fmt::Display for FileOwner {
     }
 }
 
-/// Returns what is to be looked at besides programs: paths whose way matters, and whether what they hold matters too.
+/// Returns the paths to check besides programs: paths only, and paths with everything below them.
 pub fn paths_to_check(config: &Config) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     let (mut whole, mut files) = (BTreeSet::new(), BTreeSet::new());
     for service in config.services.iter().filter(|service| may_have_more(service)) {
@@ -71,7 +71,7 @@ pub fn paths_to_check(config: &Config) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>)
     (whole, files)
 }
 
-/// Returns whether a service might turn out to have more than the app user: what needs no look at accounts.
+/// Returns whether a service may have more rights than the app user, without resolving accounts.
 pub fn may_have_more(service: &Service) -> bool {
     service.user != RunAs::App
         || service.groups.is_some()
@@ -82,7 +82,7 @@ pub fn may_have_more(service: &Service) -> bool {
         || !service.limits.is_empty()
 }
 
-/// Returns what root does because the container file says so, by key.
+/// Returns the keys of the container file that make root do something.
 pub(super) fn of_root(container: &Container) -> Vec<&'static str> {
     let Container { drop, app, own, directories, main, trust, .. } = container;
     let all = [
@@ -100,7 +100,7 @@ pub(super) fn of_root(container: &Container) -> Vec<&'static str> {
     all.into_iter().filter(|(_, says)| *says).map(|(key, _)| key).collect()
 }
 
-/// Returns the entry of a tree that a service is: `web.toml` or the directory `web`.
+/// Returns the entry of a service in its tree: `web.toml` or the directory `web`.
 pub(super) fn entry(service: &Service) -> Option<&Path> {
     let (name, file) = (service.name.as_str(), format!("{}.toml", service.name));
     let of = |path: &&Path| path.file_name().is_some_and(|last| last == name || last == file.as_str());

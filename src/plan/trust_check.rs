@@ -1,5 +1,5 @@
-//! [`TrustCheck`]: what users other than root could have written of what services with more rights than the app user are made of, and
-//! have executed. Must not know how anybody finds out who wrote what.
+//! [`TrustCheck`]: checks that users other than root could not have written the files and programs of services that have
+//! more rights than the app user. Must not know how owners are read.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::config::values::{Gid, ServiceName, Uid};
 use crate::error::Place;
 use crate::text::shown;
 
-/// What the judgement stands on.
+/// The inputs of the check.
 pub(super) struct TrustCheck<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
@@ -30,23 +30,23 @@ pub(super) struct TrustCheck<'a> {
     pub runs: &'a [RunsAs],
 }
 
-/// Why a service has more rights than the app user, and what would take them from it.
+/// Why a service has more rights than the app user, and how to remove them.
 pub(super) struct ExtraRights {
     why: String,
     without: &'static str,
 }
 
-/// Who else than root decides what something is.
+/// A user other than root who controls a file.
 #[derive(Clone, Copy)]
 pub(super) enum ForeignWriter<'a> {
-    /// Who owns or could write it, or what lies on the way there.
+    /// The owner of the file, or of a directory or link in its path, or a user who could write it.
     Found(&'a FileOwner),
-    /// Whom the boot gives it to.
+    /// The user whom the boot makes its owner.
     Given { path: &'a Path, key: &'static str },
 }
 
 impl ForeignWriter<'_> {
-    /// Returns what they decide about.
+    /// Returns the controlled path.
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Found(found) => &found.path,
@@ -65,7 +65,7 @@ impl fmt::Display for ForeignWriter<'_> {
 }
 
 impl<'a> TrustCheck<'a> {
-    /// Notes everything that somebody else than root could have written, once each.
+    /// Reports every file that others than root could have written, once each.
     pub(super) fn check(&self, notes: &mut Notes) {
         let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
         let main = self.config.main_service();
@@ -140,8 +140,8 @@ impl<'a> TrustCheck<'a> {
         }
     }
 
-    /// Returns whose `environment_file` and programs this service may have: root's, or its own user's where that one has no
-    /// more.
+    /// Returns who may own this service's `environment_file` and programs: root, or also its own user if that has no extra
+    /// rights.
     pub(super) fn of_variables(&self, service: &Service, runs: &RunsAs) -> Trust {
         match (self.extra_rights(service, runs), self.root_alone()) {
             (None, _) | (_, Trust::Anybody) => Trust::Anybody,
@@ -163,12 +163,12 @@ impl<'a> TrustCheck<'a> {
         found.map(ForeignWriter::Found).or_else(|| self.given_away_to(program, service, runs))
     }
 
-    /// Whether the author answers for what others could write there.
+    /// Whether the configuration declares it trusted although others could write it.
     pub(super) fn is_trusted_by_author(&self, path: &Path) -> bool {
         self.config.container.trust.iter().any(|trusted| path.starts_with(trusted))
     }
 
-    /// Returns whom the boot gives a place to that nobody else may have now.
+    /// Returns the user whom the boot makes the owner of a path that only root controls now.
     pub(super) fn given_away_to(&self, path: &Path, service: &Service, runs: &RunsAs) -> Option<ForeignWriter<'a>> {
         let Trust::Root { or, .. } = self.of_variables(service, runs) else { return None };
         let is_safe = |user: &Option<UserRef>| match user {
@@ -177,7 +177,7 @@ impl<'a> TrustCheck<'a> {
             Some(UserRef::Name(name)) => name.as_str() == "root" || (or.is_some() && name.as_str() == runs.user),
         };
         let container = &self.config.container;
-        // Where it really is, and every link that says so: whoever has the link says where.
+        // The resolved path and every link in it: the owner of a link controls its target.
         let stands: Vec<_> = std::iter::once(path).chain(self.resolved(path)).collect();
         let lies_in = |given: &Path, is_reached: &dyn Fn(&Path, &Path) -> bool| {
             let given = self.resolved(given).last().unwrap_or(given);
@@ -198,12 +198,12 @@ impl<'a> TrustCheck<'a> {
         own.chain(made).find(|given| !self.is_trusted_by_author(given.path()))
     }
 
-    /// Returns the links on the way to a path and where it really is; nothing, where there are no links.
+    /// Returns the links in a path and the resolved path; nothing if there are no links.
     pub(super) fn resolved(&self, path: &Path) -> impl DoubleEndedIterator<Item = &'a Path> + use<'a> {
         self.facts.resolved.get(path).into_iter().flatten().map(PathBuf::as_path)
     }
 
-    /// Returns everything that a service has executed, and what that needs for it.
+    /// Returns everything that a service executes, with interpreters.
     pub(super) fn executed(&self, service: &Service, runs: &RunsAs) -> Vec<Executed> {
         let helpers = service.helpers();
         let all = std::iter::once(("", &service.command)).chain(helpers.iter().map(|(key, command)| (*key, command)));
@@ -223,7 +223,7 @@ impl<'a> TrustCheck<'a> {
         executed
     }
 
-    /// Returns what became of looking a program up in the whole PATH.
+    /// Returns the result of looking up a program in the whole PATH.
     pub(super) fn fact(&self, service: &Service, key: &str) -> Option<&'a ProgramFact> {
         match key {
             "" => self.facts.programs.get(service.name.as_str()),
@@ -236,7 +236,7 @@ impl<'a> TrustCheck<'a> {
         root_alone(self.identity, self.facts, &all)
     }
 
-    /// Whether nobody can have more than the app user has: it is root, or there is none here.
+    /// Whether no service can have more rights than the app user: it is root, or there is no root here.
     fn app_is_root(&self) -> bool {
         self.switch_ability != SwitchAbility::Root || self.identity.uid == Uid::ROOT
     }
@@ -270,7 +270,7 @@ impl<'a> TrustCheck<'a> {
 }
 
 impl BootPlan {
-    /// Returns what the whole configuration must be while PID 1 keeps privilege.
+    /// Returns the trust that the whole configuration needs while PID 1 keeps privilege.
     pub fn root_alone(&self, facts: &Facts) -> Trust {
         let all = self.services.iter().chain(&self.main).map(|it| &it.credentials);
         let all: Vec<_> = all.map(|it| (it.uid, it.gid, it.groups.as_deref())).collect();
@@ -287,24 +287,24 @@ fn root_alone(identity: &Identity, facts: &Facts, all: &[(Uid, Gid, Option<&[Gid
     Trust::Root { or: None, unpacked, shared_group: in_services || has_zero(&identity.groups) }
 }
 
-/// Something that a service has executed.
+/// A program that a service executes.
 pub(super) struct Executed {
-    /// The key that it stands in; `""`: its command's.
+    /// Its key; `""` for the command.
     pub key: &'static str,
     pub path: PathBuf,
     pub why: Reason,
-    /// Whether another program is told to execute it, which is warned of and not refused: what a program does with its
-    /// arguments is its own.
+    /// Whether it is an argument of another program, which causes a warning and not an error: what a program does with its
+    /// arguments is not known.
     pub is_argument: bool,
 }
 
-/// Why something is executed.
+/// Why a program is executed.
 pub(super) enum Reason {
     /// The key names it.
     Named,
-    /// That program needs it: as its interpreter, or as its loader.
+    /// It is the interpreter or loader of that program.
     NeededBy(PathBuf),
-    /// That program is told to run it, by its arguments.
+    /// It is an argument of that program.
     ArgumentOf(PathBuf),
 }
 
@@ -320,7 +320,7 @@ impl fmt::Display for Executed {
     }
 }
 
-/// Returns what helps against a stranger who could have written what a service executes.
+/// Returns the fix if another user could have written what a service executes.
 fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, without: &str) -> String {
     let help = match stranger {
         ForeignWriter::Found(found) => advice(found, executed, "/usr/local/bin"),
@@ -333,7 +333,7 @@ fn help(stranger: ForeignWriter<'_>, executed: &Path, name: &ServiceName, withou
     )
 }
 
-/// Returns what helps: of a directory above, which may well be the app's for good, that it is no place for this.
+/// Returns the fix: for a parent directory, which may belong to the app on purpose, that the program must be moved.
 fn advice(found: &FileOwner, within: &Path, place: &str) -> String {
     if found.path.starts_with(within) {
         let path = words::path(&found.path);

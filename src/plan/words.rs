@@ -1,4 +1,4 @@
-//! Paths and commands as text. Nothing leaves here that could move a cursor or forge a line: control characters
+//! Paths and commands as text. Nothing can move a cursor or forge a line: control characters
 //! and bytes that are not UTF-8 are escaped. Must not know the plan.
 
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ pub fn path(path: &Path) -> String {
     shown(path)
 }
 
-/// Returns a command line for printing, as one would type it.
+/// Returns a command line for printing, as it would be typed.
 pub fn command(words: &[OsString]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }

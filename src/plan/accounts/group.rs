@@ -45,8 +45,8 @@ fn is_member(members: &[u8], user: &[u8]) -> bool {
     members.split(|byte| *byte == b',').any(|member| member.trim_ascii_start() == user)
 }
 
-/// Returns the file with the group as wanted: the number is changed in place. Where another group has the gid, ours stands
-/// before it; gid 0 alone keeps answering `root`.
+/// Returns the file with the wanted group: the number is changed in place. If another group has the gid, ours is put before
+/// it; only gid 0 keeps the name `root`.
 pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
     let lines = split(bytes);
     let mut ours = None;
@@ -90,7 +90,7 @@ pub fn rewrite(bytes: &[u8], group: &GroupName, gid: Gid) -> Rewrite {
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }
 
-/// Returns the file with the user among the members of the first group of that name; nothing changes where there is no
+/// Returns the file with the user among the members of the first group of that name; nothing changes if there is no
 /// such group. Serves `/etc/gshadow` as well, whose members are the fourth field too.
 pub fn join(bytes: &[u8], group: &GroupName, user: &UserName) -> Rewrite {
     let lines = split(bytes);

@@ -1,10 +1,10 @@
-//! One line of an account file, and where a line of ours goes. Must not know which file it is.
+//! One line of an account file, and where our line is put. Must not know which file it is.
 
 use std::borrow::Cow;
 
 use super::MAX_LINE;
 
-/// A line that holds a record: its fields, and around them the bytes that are kept as they are.
+/// A line with a record: its fields, and the bytes around them, which are kept unchanged.
 pub(super) struct Record<'a> {
     lead: &'a [u8],
     fields: Vec<Cow<'a, [u8]>>,
@@ -28,7 +28,7 @@ impl<'a> Record<'a> {
         (fields.len() >= at_least).then_some(Self { lead, fields, end })
     }
 
-    /// Returns a field, empty where it is missing.
+    /// Returns a field; empty if it is missing.
     pub(super) fn field(&self, at: usize) -> &[u8] {
         self.fields.get(at).map_or(&[], |field| field)
     }
@@ -40,7 +40,7 @@ impl<'a> Record<'a> {
         digits.then(|| std::str::from_utf8(field).ok()?.parse().ok()).flatten()
     }
 
-    /// Returns what stands from field `at` to the end of the line, colons included.
+    /// Returns the text from field `at` to the end of the line, including colons.
     pub(super) fn rest(&self, at: usize) -> Vec<u8> {
         self.fields.get(at..).unwrap_or_default().join(&b':')
     }
@@ -79,24 +79,24 @@ pub(super) fn split(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-/// Returns whether the line is one of NIS (`+::::::`, `-name`), which glibc's `compat` service expands where it stands.
+/// Returns whether the line is one of NIS (`+::::::`, `-name`), which glibc's `compat` service expands at its position.
 pub(super) fn is_nis(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'+' | b'-'))
 }
 
-/// What is done with the line of ours.
+/// Where our line is put.
 pub(super) enum Put {
-    /// It replaces the line at this place.
+    /// It replaces this line.
     At(usize),
-    /// It leaves the first place and goes before the second, which is earlier.
+    /// It is moved from the first line to before the second, which is earlier.
     Move(usize, usize),
-    /// It is new and goes before this line.
+    /// It is inserted before this line.
     Before(usize),
-    /// It is new and goes to the end.
+    /// It is appended.
     Last,
 }
 
-/// Returns the file with `ours` put there, everything else byte for byte as before and in the same order.
+/// Returns the file with `ours` put there; all other lines unchanged and in the same order.
 pub(super) fn assemble(lines: &[&[u8]], ours: &[u8], put: &Put) -> Vec<u8> {
     let mut out = Vec::with_capacity(lines.iter().map(|line| line.len()).sum::<usize>() + ours.len() + 2);
     for (at, line) in lines.iter().enumerate() {

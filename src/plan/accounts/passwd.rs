@@ -20,19 +20,19 @@ const SHELL: usize = 6;
 /// A line of `/etc/passwd`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name; bytes that are not UTF-8 are replaced, so that it serves for printing and for USER.
+    /// Its name; bytes that are not UTF-8 are replaced, so that it can be printed and used for USER.
     pub name: String,
     /// User id.
     pub uid: Uid,
     /// Primary group.
     pub gid: Gid,
-    /// Home; empty where the field is.
+    /// Home; may be empty.
     pub home: PathBuf,
-    /// Shell; empty where the field is.
+    /// Shell; may be empty.
     pub shell: PathBuf,
 }
 
-/// What the app user's line shall hold.
+/// The wanted fields of the app user's line.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// Its name.
@@ -71,9 +71,9 @@ fn accounts(bytes: &[u8]) -> impl Iterator<Item = (Account, Record<'_>)> {
     })
 }
 
-/// Returns the file with the account as wanted: only fields that differ are changed, in place. Where another account has
-/// the uid, ours stands before it, so that lookups by uid answer with our name; uid 0 alone keeps answering `root`,
-/// because programs ask for root by its number.
+/// Returns the file with the wanted account: only fields that differ are changed, in place. If another account has the uid,
+/// ours is put before it, so that lookups by uid return our name; only uid 0 keeps the name `root`, because programs look
+/// up root by its number.
 pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
     let name = wanted.user.as_str();
     let lines = split(bytes);
@@ -113,7 +113,7 @@ pub fn rewrite(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
     Rewrite { contents: assemble(&lines, &text, &put), changes, shared_with }
 }
 
-/// Returns the file with a new line of the account at its end, and every old line where it was.
+/// Returns the file with a new line for the account at its end.
 pub fn append(bytes: &[u8], wanted: &Wanted<'_>) -> Rewrite {
     let added = format!("account {} ({}:{}) appended", wanted.user, wanted.uid, wanted.gid);
     Rewrite { contents: assemble(&split(bytes), &fresh(wanted), &Put::Last), changes: vec![added], shared_with: None }
@@ -143,7 +143,7 @@ fn change(what: &str, user: &UserName, old: &[u8], new: &[u8]) -> String {
     format!("{what} of {user}: {old} → {}", shown_bytes(new))
 }
 
-/// Locked by `x`: it is no hash, so no password fits it, with shadow or without.
+/// Locked by `x`: it is not a valid hash, so no password matches, with shadow or without.
 fn fresh(wanted: &Wanted<'_>) -> Vec<u8> {
     let home = wanted.home.unwrap_or(Path::new("/")).as_os_str().as_bytes();
     let shell = wanted.shell.unwrap_or(Path::new("/sbin/nologin")).as_os_str().as_bytes();

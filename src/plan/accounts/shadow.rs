@@ -1,12 +1,12 @@
-//! `/etc/shadow` and `/etc/gshadow`: a locked line where there is none. Existing lines are never touched, so that a
-//! password that the image set stays. Must not know passwd or group.
+//! `/etc/shadow` and `/etc/gshadow`: adds a locked line if there is none. Existing lines are never changed, so that a
+//! password set by the image stays. Must not know passwd or group.
 
 use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
 use crate::config::values::{GroupName, UserName};
 
-/// `!` is no hash: the account is locked. All ages stay empty: no ageing, and no date that would make a later boot differ
-/// (a 0 in the third field would ask for a new password at the first login, shadow(5)).
+/// `!` is not a valid hash: the account is locked. The age fields are empty: no ageing, and no date that would differ at a
+/// later boot (0 in the third field would require a new password at the first login, shadow(5)).
 const LOCKED_USER: &str = ":!:::::::\n";
 /// gshadow(5): password, administrators, members.
 const LOCKED_GROUP: &str = ":!::\n";

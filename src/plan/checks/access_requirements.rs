@@ -1,4 +1,4 @@
-//! What only a look can tell: which user needs which path for what. Made from the plan; must not know the answers.
+//! [`AccessRequirement`]: which user needs which access to which path. Made from the plan; must not know the observations.
 
 use std::path::{Path, PathBuf};
 
@@ -15,37 +15,37 @@ use crate::plan::words;
 use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step};
 use crate::text::shown;
 
-/// Whether a boot is still to come.
+/// Whether the boot has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootState {
-    /// What it will do is told.
+    /// It has not.
     Planned,
-    /// What it did is told.
+    /// It has.
     Done,
 }
 
-/// One question.
+/// An access that the container needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessRequirement {
-    /// To what it belongs.
+    /// The area of its check.
     pub area: Area,
-    /// What it is called: the path itself, or the service's part.
+    /// The subject of its check: the path itself, or the service's program.
     pub subject: String,
-    /// Which path.
+    /// The path.
     pub path: PathBuf,
-    /// Who needs it.
+    /// The user.
     pub who: ProbedUser,
-    /// For what.
+    /// The kind of access.
     pub want: AccessKind,
-    /// Whether what lies below matters too.
+    /// Whether the tree below is needed too.
     pub recursive: bool,
     /// Whether it may be missing.
     pub optional: bool,
-    /// What the boot does about it.
+    /// What the boot does with the path.
     pub at_boot: BootAction,
-    /// What follows if it cannot be had.
+    /// What follows without it.
     pub lost: String,
-    /// Whether nothing works then.
+    /// Whether that is fatal.
     pub fatal: bool,
 }
 
@@ -62,41 +62,41 @@ pub struct ProbedUser {
     pub groups: Vec<u32>,
 }
 
-/// What a path is needed for.
+/// A kind of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccessKind {
-    /// To read and write it (and search it, a directory).
+    /// Read and write it (and search it, a directory).
     Use,
-    /// To be in it.
+    /// Enter the directory.
     Enter,
-    /// To read it.
+    /// Read it.
     Read,
-    /// To execute it.
+    /// Execute it.
     Execute,
-    /// To read and write it, a device or a socket.
+    /// Read and write a device or a socket.
     Device,
 }
 
-/// What the boot does, or did, about a path.
+/// What the boot does, or did, with a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootAction {
     /// Nothing.
     None,
-    /// It is given to somebody: `1000:1000`.
+    /// Its owner is changed: `1000:1000`.
     GivenTo(String),
-    /// It is made.
+    /// It is created.
     Created(String),
-    /// It should have been, and could not.
+    /// Its step was skipped.
     Skipped(Trouble),
 }
 
-/// Where Compose and Swarm mount secrets (`secrets:`).
+/// The directory of secrets of Compose and Swarm (`secrets:`).
 pub const SECRETS: &str = "/run/secrets";
 
 impl AccessRequirement {
-    /// Returns whether this user can read a secret: without root nobody hands it on.
+    /// Returns the requirement that this user can read a secret: without root it cannot be copied for the user.
     pub fn of_secret(path: &Path, who: &ProbedUser) -> Self {
         let lost = format!("{} cannot read this secret", who.shown());
         requirement(Area::Secret, words::path(path), path, who.clone(), AccessKind::Read, lost)
@@ -110,7 +110,7 @@ impl ProbedUser {
     }
 }
 
-/// Everything that is asked from.
+/// Builds the requirements from a plan.
 pub(super) struct RequirementBuilder<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
@@ -119,13 +119,13 @@ pub(super) struct RequirementBuilder<'a> {
 }
 
 impl RequirementBuilder<'_> {
-    /// Returns whom everything steps down to.
+    /// Returns the app user.
     pub(super) fn app(&self) -> ProbedUser {
         let me = &self.plan.identity;
         ProbedUser { name: me.name.clone(), uid: me.uid.0, gid: me.gid.0, groups: numbers(&me.groups) }
     }
 
-    /// Returns as whom a service runs.
+    /// Returns the user of a service.
     pub(super) fn service(&self, how: &ServicePlan) -> ProbedUser {
         let Credentials { uid, gid, groups, .. } = &how.credentials;
         let groups = groups.as_ref().map_or_else(|| self.groups_of_pid_one(*uid), |groups| numbers(groups));
@@ -137,7 +137,7 @@ impl RequirementBuilder<'_> {
         if uid == me.uid { numbers(&me.groups) } else { numbers(&self.facts.groups) }
     }
 
-    /// Returns whom a path is for, by its owner.
+    /// Returns the user of a path, by its wanted owner.
     fn owner(&self, owner: Owner) -> ProbedUser {
         let app = self.app();
         if owner.uid.0 == app.uid {
@@ -148,7 +148,7 @@ impl RequirementBuilder<'_> {
         other.map_or_else(alone, |how| self.service(how))
     }
 
-    /// Returns the questions, and what needs no look.
+    /// Returns the requirements, and checks that need no observation.
     pub(super) fn build(&self) -> (Vec<AccessRequirement>, Vec<Check>) {
         let (mut requirements, mut checks) = (Vec::new(), Vec::new());
         self.of_steps(&mut requirements, &mut checks);
@@ -160,12 +160,12 @@ impl RequirementBuilder<'_> {
                 None => self.of_service(service, how, &mut requirements),
             }
         }
-        // A main command that runs is not started again.
+        // A running main command is not started again.
         let main = self.config.main_service().filter(|_| self.state == BootState::Planned);
         if let Some((service, how)) = main.as_ref().zip(self.plan.main.as_ref()) {
             self.of_service(service, how, &mut requirements);
         }
-        // The paths travel as text.
+        // Paths are sent as text.
         requirements.retain(|requirement| requirement.path.to_str().is_some());
         (requirements, checks)
     }
@@ -193,7 +193,7 @@ impl RequirementBuilder<'_> {
             let who = self.owner(owner);
             let subject = words::path(path);
             if self.plan.privilege.drop == DropLevel::AlreadyUser && who.uid != self.app().uid {
-                // It is not ours to use, and nobody else can be asked.
+                // Not for our user, and we cannot check for another one.
                 match &planned.decision {
                     Decision::Skip(why) => checks.push(Check::degraded(Area::Path, subject, why.clone())),
                     Decision::Do | Decision::AlreadyDone(_) => {
@@ -260,7 +260,7 @@ impl RequirementBuilder<'_> {
             requirements.push(AccessRequirement { fatal: true, ..requirement });
         };
         let fact = self.facts.programs.get(service.name.as_str());
-        // What is wrong with the program itself is told as a problem of its file.
+        // Problems of the program itself are reported as problems of its file.
         let is_sound = matches!(fact, Some(ProgramFact::Found(_) | ProgramFact::Unknown(_)) | None);
         if how.program.is_absolute() && is_sound {
             serious(Area::Service, name.clone(), &how.program, AccessKind::Execute);
@@ -268,7 +268,7 @@ impl RequirementBuilder<'_> {
         if let Some(directory) = &service.directory {
             serious(Area::Path, format!("{name}: {}", words::path(directory)), directory, AccessKind::Enter);
         }
-        // Read before its process is, by PID 1 with its rights.
+        // Read before the start, with the service's rights.
         if let Some(file) = &service.environment_file {
             serious(Area::Path, format!("{name}: {}", words::path(file)), file, AccessKind::Read);
         }
@@ -301,7 +301,7 @@ fn numbers(gids: &[Gid]) -> Vec<u32> {
     gids.iter().map(|gid| gid.0).collect()
 }
 
-/// Returns a service's name as it is told.
+/// Returns a service's name in backticks.
 pub(super) fn tick(service: &Service) -> String {
     format!("`{}`", service.name)
 }

@@ -1,4 +1,4 @@
-//! What an answer to a [`AccessRequirement`] means: the cause told apart, what follows, what helps. Must not know how it was asked.
+//! Evaluates the observation of an [`AccessRequirement`]: the cause, what follows, the fix. Must not know how it was made.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 use crate::plan::words;
 
-/// What a file shows whose owner has no number here (`/proc/sys/kernel/overflowuid`).
+/// The id that unmapped owners are shown as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;
 
 pub(super) fn evaluate(requirement: &AccessRequirement, observation: &PathObservation, host: &HostContext) -> Check {
@@ -76,7 +76,7 @@ impl Evaluation<'_> {
         words::path(&self.requirement.path)
     }
 
-    /// Returns whether a new owner would change the answer.
+    /// Returns whether another owner would change the result.
     fn depends_on_owner(&self) -> bool {
         let no = match self.observation.access {
             AccessResult::NotRead(no) | AccessResult::NotWritten(no) => no,
@@ -106,8 +106,8 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Where the boot has said something about it already, its words stay: they name what root lacked. The kind of the
-    /// cause is what the look found out.
+    /// If the boot has reported a cause already it is kept: it names what root lacked. The kind of the cause comes from the
+    /// observation.
     fn with_boot_cause(&self, found: Trouble) -> Trouble {
         match (&self.requirement.at_boot, found.why) {
             (BootAction::Skipped(at_boot), CauseKind::OwnerAndMode | CauseKind::Missing) => {
@@ -141,7 +141,7 @@ impl Evaluation<'_> {
             None => format!("{at}, on the way, cannot be entered"),
         };
         let fix = if self.host.mounts.of(on_the_way).is_none_or(Mount::is_image) {
-            // Not to open it: whoever closed /root or a home meant to.
+            // Not to change its mode: /root or a home is closed on purpose.
             Fix::words(format!("move {} out of {at}, or let a user need it that may enter {at}", self.path()))
         } else {
             Fix::words(format!("`chmod a+x` on the host what is mounted at {at}"))
@@ -223,7 +223,7 @@ impl Evaluation<'_> {
         self.trouble_of(CauseKind::OwnerAndMode, cause, self.chown_fix())
     }
 
-    /// Owner and mode say yes, the kernel says no.
+    /// Owner and mode allow it, and the kernel refuses it.
     fn beyond_permissions(&self) -> Trouble {
         let found = self.observation.found.map(|found| format!(" ({})", shown(found))).unwrap_or_default();
         if let Some(mount) = self.mount.filter(|mount| mount.is_remote()) {
@@ -251,7 +251,7 @@ impl Evaluation<'_> {
         self.trouble_of(CauseKind::Lsm, cause, fix)
     }
 
-    /// What gives it to who needs it.
+    /// The fix that changes its owner.
     fn chown_fix(&self) -> Fix {
         let AccessRequirement { who, want, path, recursive, .. } = self.requirement;
         let owner = Owner { uid: Uid(who.uid), gid: Gid(who.gid) };

@@ -1,5 +1,5 @@
-//! [`Examination`]: what the plan itself shows, and what is left to be asked of the machine. PID 1 makes one of its own plan
-//! for whoever asks it; a fresh container makes one of the plan that a boot would follow. Must not look at anything.
+//! [`Examination`]: the findings of the plan itself, and what must be observed on the machine. PID 1 examines its own plan
+//! for a query; before a boot the plan of that boot is examined. Must not observe anything.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,34 +26,34 @@ use crate::plan::show::words;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot};
 use crate::text::shown;
 
-/// After this `docker stop` kills; a stop that may take longer has to be told.
+/// The timeout of `docker stop`; a longer stop must be configured in the runtime.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What follows where the kernel installs no filter, and what helps.
+/// What follows if the kernel does not install the filter.
 pub const UNFILTERED: &str = "services of PID 1's user can change its limits and priorities";
-/// What helps against that, or says that it is meant.
+/// The fix for that, or how to accept it.
 pub const ALLOW_FILTERS: &str = "let the seccomp profile of the container allow `seccomp`, or write `pid1_filter = false` in \
     /etc/stepdown.toml if that is meant";
 
-/// What a plan shows.
+/// The findings of a plan, and what must be observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examination {
-    /// Which of DESIGN §2's modes; nothing where there is no plan.
+    /// The mode of DESIGN §2; `None` without a plan.
     pub mode: Option<String>,
-    /// Whom everything steps down to.
+    /// The app user.
     pub app: Option<ProbedUser>,
-    /// What needs no look.
+    /// Findings of the plan itself.
     pub checks: Vec<Check>,
-    /// What does.
+    /// Accesses to observe.
     pub requirements: Vec<AccessRequirement>,
     /// Ports that will be bound.
     pub ports: Vec<Port>,
-    /// Whose ids outside are to be told.
+    /// The ids whose host ids are to be reported.
     pub namespace_of: Option<(u32, u32)>,
 }
 
 impl Examination {
-    /// Returns it with the question whether the app user can read what the engine mounted as secrets.
+    /// Adds the requirement that the app user can read the secrets that the engine mounted.
     #[must_use]
     pub fn with_secrets(mut self, secrets: &[PathBuf]) -> Self {
         if let Some(app) = &self.app {
@@ -62,7 +62,7 @@ impl Examination {
         self
     }
 
-    /// Returns it where the kernel has refused the filter that services were to have.
+    /// Adds the finding that the kernel did not install the filter of services.
     #[must_use]
     pub fn without_filter(mut self, why: &str) -> Self {
         self.checks.retain(|check| check.area != Area::Pid);
@@ -71,7 +71,7 @@ impl Examination {
         self
     }
 
-    /// Returns it of a boot that is over: what it was to do about a path is done, or was refused.
+    /// Converts it for a boot that is over: steps about paths are done or failed.
     #[must_use]
     pub fn after_boot(mut self) -> Self {
         for requirement in &mut self.requirements {
@@ -84,7 +84,7 @@ impl Examination {
     }
 }
 
-/// Returns what a boot here would come to: also where it would end.
+/// Returns the examination of a boot here, also if it would fail.
 pub fn examine(config: &Config, facts: &Facts) -> Examination {
     let (mut plan, noted) = boot::whole(config, facts);
     let mut examination = of_problems(noted.problems);
@@ -99,10 +99,10 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
         Some(fault) => plan.notices.push(fault.notice()),
         None => {}
     }
-    // What else is wrong is worth telling too: all at once.
+    // Other findings are reported at the same time.
     let mut plan = of_plan(config, facts, &plan, BootState::Planned);
     if examination.checks.iter().any(|check| check.area == Area::StepDown) {
-        // Nobody is become, so who could use what is not known.
+        // There is no identity, so access cannot be checked.
         let whom = [Area::Mode, Area::Identity, Area::Privilege, Area::Accounts];
         plan.checks.retain(|check| check.finding.trouble().is_some() || !whom.contains(&check.area));
         (plan.app, plan.namespace_of) = (None, None);
@@ -113,7 +113,7 @@ pub fn examine(config: &Config, facts: &Facts) -> Examination {
     Examination { checks: examination.checks, ..plan }
 }
 
-/// Returns what is wrong with what was written.
+/// Returns the problems of the configuration as findings.
 pub fn of_problems(problems: Problems) -> Examination {
     let fatal = |problem: crate::error::Problem| {
         let trouble = Trouble::new(
@@ -126,7 +126,7 @@ pub fn of_problems(problems: Problems) -> Examination {
     Examination { checks: problems.into_sorted().into_iter().map(fatal).collect(), ..Examination::default() }
 }
 
-/// Returns what the plan of a boot shows.
+/// Returns the examination of a plan.
 pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState) -> Examination {
     let asker = RequirementBuilder { config, facts, plan, state };
     let mut checks = vec![
@@ -160,7 +160,7 @@ pub fn of_plan(config: &Config, facts: &Facts, plan: &BootPlan, state: BootState
     }
 }
 
-/// Also says whom the filter does not keep from changing PID 1's limits and priorities.
+/// Also names the services that the filter does not keep from changing PID 1's limits and priorities.
 fn process(config: &Config, facts: &Facts, plan: &BootPlan) -> String {
     let process = if facts.pid_one { "stepdown is PID 1" } else { NOT_PID_ONE };
     if !config.container.pid1_filter {
@@ -219,7 +219,7 @@ fn stop(budget: Duration) -> String {
     )
 }
 
-/// Accounts, the runtime directory, standard streams: no look is needed.
+/// Accounts, the runtime directory, standard streams: no observation is needed.
 fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Check>) {
     let mut well = vec![(Area::Accounts, "accounts"), (Area::RuntimeDirectory, "/run"), (Area::Stdio, "stdio")];
     for bundle in words::bundles(&plan.steps) {
@@ -246,7 +246,7 @@ fn steps(plan: &BootPlan, facts: &Facts, state: BootState, checks: &mut Vec<Chec
     }
 }
 
-/// What the account files say of the app user, or will.
+/// The state of the app user in the account files, now or after the boot.
 fn accounts(plan: &BootPlan, facts: &Facts, steps: &[&Planned], state: BootState) -> String {
     let name = shown(&plan.identity.name);
     let paths = |wanted: &dyn Fn(&Decision) -> bool| {

@@ -1,9 +1,9 @@
-//! What a path and an id of the container are on the host: the `chown` that can be pasted there. Told from mounts and id
-//! maps alone; must not know why it is needed.
+//! Paths and ids of the container on the host, for a `chown` that can be pasted there. From mounts and id maps only; must
+//! not know why it is needed.
 //!
-//! A bind mount shows its path *within its file system*. Where that file system is mounted on the host is not known to a
-//! container, but Docker and Kubernetes bind files of their own into every one (`/etc/hosts`), from a directory whose whole
-//! path is known: what lies on the same file system is then known too.
+//! A bind mount shows its path *within its file system*. A container does not know where that file system is mounted on the
+//! host, but Docker and Kubernetes bind files of their own into every container (`/etc/hosts`), from a directory with a
+//! known path: the paths of other mounts from the same file system follow from it.
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,16 @@ use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
 use crate::plan::words;
 use crate::plan::{BootPlan, Decision, Owner, Planned};
 
-/// Where engines keep what they bind into every container, when nobody has told them otherwise.
+/// The default directories of the files that engines bind into every container.
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];
 
-/// Returns the fix with the host's own words, wherever they are known.
+/// Returns the fix with the paths and ids of the host, if they are known.
 pub fn located(fix: Fix, host: &HostContext) -> Fix {
     fix.located(|chown| locate(chown, host), |path| writable(path, host))
 }
 
-/// Writes the host's words into a fix, and into its cause which mount is read-only: a plan's steps know mounts by their
-/// effect alone.
+/// Writes the paths and ids of the host into a fix, and the read-only mount into its cause: the steps of a plan know only
+/// the effects of mounts.
 pub fn locate_in(cause: &mut String, fix: &mut Fix, host: &HostContext) {
     let mount = fix.read_only().and_then(|path| host.mounts.of(path));
     if let Some(mount) = mount.filter(|mount| !mount.is_image()) {
@@ -36,8 +36,8 @@ pub fn locate_in(cause: &mut String, fix: &mut Fix, host: &HostContext) {
     *fix = located(std::mem::take(fix), host);
 }
 
-/// Writes the host's words into the skipped steps of a plan. The ground is looked at only if it is needed: a boot
-/// where nothing was skipped reads nothing more.
+/// Writes the paths and ids of the host into the skipped steps of a plan. `host` is called only if needed: a boot without
+/// skipped steps reads nothing more.
 pub fn locate_all(plan: &mut BootPlan, host: impl FnOnce() -> HostContext) {
     let skipped = |planned: &&mut Planned| matches!(&planned.decision, Decision::Skip(why) if why.fix.is_unlocated());
     let mut unlocated = plan.steps.iter_mut().filter(skipped).peekable();
@@ -52,7 +52,7 @@ pub fn locate_all(plan: &mut BootPlan, host: impl FnOnce() -> HostContext) {
     }
 }
 
-/// A mount is mounted otherwise; where the container's root itself is read-only, something is mounted.
+/// For a mount: how to mount it writable; for a read-only root: what to mount there.
 fn writable(to: &Writable, host: &HostContext) -> Option<Fix> {
     let mount = host.mounts.of(&to.path)?;
     let path = words::path(&to.path);
@@ -64,7 +64,7 @@ fn writable(to: &Writable, host: &HostContext) -> Option<Fix> {
         return Some(mount.read_write());
     }
     if to.is_file {
-        // Made before: of a path that is not there Docker makes a directory.
+        // The file must exist: Docker creates a directory for a missing path.
         let owner = to.owner.map_or_else(String::new, |(uid, gid)| format!(" -o {uid} -g {gid}"));
         let file = format!(
             "mount a file of the host's there: `install -m 644{owner} /dev/null file`, or a copy of the image's, then \
@@ -86,7 +86,7 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
         if chown.is_file {
             return Some(FixOption::Words(built));
         }
-        // A named volume that is made for it takes over what the image has there, its owner too.
+        // A new named volume gets the image's files and their owners.
         return Some(FixOption::Words(format!(
             "{built}; a volume there (`-v data:{path}`) has the image's owner then"
         )));
@@ -113,7 +113,7 @@ fn locate(chown: &Chown, host: &HostContext) -> Option<FixOption> {
     let known = on_host(&host.mounts, mount, &within);
     let shown = known.as_deref().unwrap_or(&within);
     if shown.to_str().is_none_or(is_systems) || ENGINES.iter().any(|(engine, _)| shown == Path::new(engine)) {
-        // A whole file system, whose place on the host nobody here knows; or the host's own. Never to be pasted.
+        // A whole file system, whose path on the host is unknown; or the host's root. Nothing to paste.
         return None;
     }
     let mut notes = Vec::new();
@@ -149,13 +149,13 @@ fn on_server(command: &str, mount: &Mount, within: &Path) -> FixOption {
     let (server, export) = source.split_once(":/").unwrap_or((source.as_str(), ""));
     let below = within.strip_prefix("/").unwrap_or(within);
     let path = quoted(&Path::new("/").join(export).join(below));
-    // Not a command of this host's: where root of a client is squashed it would be refused there as it is here.
+    // Not a command for this host: with root_squash it would be refused there, as it is here.
     FixOption::Words(format!(
         "on the file server {server}, as root: `{command} {path}` (a client's root may be refused)"
     ))
 }
 
-/// Returns the host's own path, where what the engine has bound from the same file system tells where that is mounted.
+/// Returns the path on the host, if a file that the engine has bound from the same file system shows where that is mounted.
 fn on_host(mounts: &Mounts, mount: &Mount, within: &Path) -> Option<PathBuf> {
     let (engine, its_own) = mounts.0.iter().filter(|other| other.device == mount.device).find_map(|other| {
         let root = other.root.to_str()?;
@@ -165,7 +165,7 @@ fn on_host(mounts: &Mounts, mount: &Mount, within: &Path) -> Option<PathBuf> {
         Some((*engine, root.split_once(below)?.0.to_owned()))
     })?;
     if let Some(prefix) = its_own.strip_suffix(engine) {
-        // The host's root file system, perhaps a subvolume of one (btrfs: `/@/var/lib/docker`).
+        // The host's root file system, possibly a subvolume (btrfs: `/@/var/lib/docker`).
         let rest = within.strip_prefix(if prefix.is_empty() { "/" } else { prefix }).ok()?;
         return Some(Path::new("/").join(rest));
     }
@@ -173,13 +173,13 @@ fn on_host(mounts: &Mounts, mount: &Mount, within: &Path) -> Option<PathBuf> {
     Some(Path::new(point).join(within.strip_prefix("/").unwrap_or(within)))
 }
 
-/// A named volume, of which the engine itself tells where it lies.
+/// The name of a named volume, whose path the engine can print.
 fn volume(within: &Path) -> Option<String> {
     let text = within.to_str()?;
     let (before, after) = text.split_once("/volumes/")?;
     let (name, below) = after.split_once("/_data")?;
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    // An engine takes no other names: anything else is a directory that only looks like a volume.
+    // Engines allow no other names: anything else is a directory with a similar path.
     if name.is_empty() || !name.chars().all(plain) || !(below.is_empty() || below.starts_with('/')) {
         return None;
     }
@@ -192,7 +192,7 @@ fn of_kubelet(within: &Path) -> bool {
     within.to_str().is_some_and(|text| text.contains("/pods/") && text.contains("/volumes/kubernetes.io~"))
 }
 
-/// Docker Desktop shows the machine's own files below `/host_mnt`.
+/// Docker Desktop mounts the machine's own files below `/host_mnt`.
 fn of_desktop(mount: &Mount, within: &Path) -> PathBuf {
     let shares = matches!(mount.kind.as_str(), "fuse.grpcfuse" | "virtiofs" | "fakeowner" | "fuse.osxfs" | "9p");
     match within.strip_prefix("/host_mnt") {
@@ -201,13 +201,13 @@ fn of_desktop(mount: &Mount, within: &Path) -> PathBuf {
     }
 }
 
-/// A file system that is mounted at one of these would not show the name itself.
+/// Whether the path may be a mount point on the host: then paths within that file system would not contain it.
 fn is_likely_whole(path: &Path) -> bool {
     let usual = ["home", "media", "mnt", "opt", "root", "srv", "tmp", "usr", "var", "Users", "Volumes"];
     path.components().nth(1).is_some_and(|first| usual.iter().any(|name| first.as_os_str() == *name))
 }
 
-/// Root inside is somebody else outside.
+/// Whether root inside is another user outside.
 fn is_rootless(map: &IdMap) -> bool {
     map.outside(0).is_some_and(|outside| outside != 0)
 }
@@ -219,7 +219,7 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Says who the app user is outside.
+/// Reports the app user's ids on the host.
 pub(super) fn namespace((uid, gid): (u32, u32), host: &HostContext) -> Check {
     let HostContext { uid_map, gid_map, .. } = host;
     if *uid_map == IdMap::whole() {

@@ -1,5 +1,4 @@
-//! Limits, niceness and `oom_score_adj` that a service declares and that need a power which was not granted. Must not know
-//! other capabilities.
+//! Limits, niceness and `oom_score_adj` of services that need a capability. Must not know other capabilities.
 
 use super::access_requirements;
 use crate::config::service::{Limit, Service};
@@ -11,14 +10,14 @@ use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 
-/// What it means not to be PID 1.
+/// The consequence of not being PID 1.
 pub const NOT_PID_ONE: &str = "not PID 1 (`--init`, or a shared PID namespace): only processes of our own services are \
     reaped and signalled";
 
-/// What `pid1_filter = false` means; `plan` and `check` say it too.
+/// The consequence of `pid1_filter = false`; also printed by `plan` and `check`.
 pub const NO_FILTER: &str = "services of its user can change its limits and priorities (`pid1_filter = false`)";
 
-/// Returns what is declared and can be had: a check for each limit that takes a capability, else one for all.
+/// Returns checks for the limits that can be set: one for each that needs a capability, else one for all.
 pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
     let name = access_requirements::tick(service);
     let can_raise = facts.permitted.has(Capability::SYS_RESOURCE);
@@ -33,7 +32,7 @@ pub(super) fn granted(service: &Service, facts: &Facts) -> Vec<Check> {
     raised
 }
 
-/// Returns what is declared and cannot be had, each with its subject.
+/// Returns the limits that cannot be set, each with its subject.
 pub(in crate::plan) fn refused(service: &Service, facts: &Facts) -> Vec<(String, Trouble)> {
     let name = access_requirements::tick(service);
     let lacks = |capability| !facts.permitted.has(capability);
@@ -71,13 +70,13 @@ fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "infinity".to_owned(), |value| value.to_string())
 }
 
-/// Only root can be granted anything.
+/// The fix: only root can be granted capabilities.
 fn granting(capability: Capability, facts: &Facts) -> Fix {
     let fix = Fix::capabilities(CapSet::EMPTY.with(capability));
     if facts.uid == Uid::ROOT { fix } else { Fix::words(format!("start the container as root, with {fix}")) }
 }
 
-/// Returns what lets a service have that limit.
+/// Returns the fix for a limit.
 fn ulimit(what: &str, limit: &Limit, facts: &Facts) -> Fix {
     let number = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
     let (soft, hard) = (number(limit.soft), number(limit.hard));

@@ -1,7 +1,7 @@
-//! What is well and what is not, as plain values: the one source of `doctor` and of the boot report. [`examine()`] says what
-//! the plan itself shows, and asks [`AccessRequirement`]s that only a look at the machine answers; [`conclude`] judges what was seen.
-//! PID 1 examines its own plan when it is asked; whoever asked looks for itself. Must not know how anything is looked at or
-//! printed.
+//! Findings as plain values: the only source of `doctor` and of the boot report. [`examine()`] returns the findings of the
+//! plan itself and the [`AccessRequirement`]s that must be observed on the machine; [`conclude`] evaluates the
+//! observations. PID 1 examines its own plan for a query; the client makes the observations. Must not know how anything is
+//! observed or printed.
 
 mod access_requirements;
 mod access_result;
@@ -23,24 +23,24 @@ pub(super) use limits::refused as refused_limits;
 pub use limits::{NO_FILTER, NOT_PID_ONE};
 pub use ports::{Port, listening};
 
-/// Everything that came out: the worst first, then by area.
+/// All findings: the worst first, then by area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// How it is, all in all.
+    /// The overall result.
     pub verdict: OverallResult,
-    /// Which of DESIGN §2's modes; nothing where there is no plan.
+    /// The mode of DESIGN §2; `None` without a plan.
     pub mode: Option<String>,
-    /// Whom everything steps down to.
+    /// The app user.
     pub app: Option<ProbedUser>,
-    /// Whether PID 1 was asked what the boot did; else it is what a boot here and now would do.
+    /// Whether it is about the boot of a running PID 1; else about a boot here and now.
     pub running: bool,
-    /// What has to be known of how access was asked for, if it could not be asked as the app user.
+    /// Remarks about the observations, if access could not be checked as the app user.
     pub remarks: Vec<String>,
-    /// Each of them.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// Returns what is to be said, from what the plan shows and what was seen.
+/// Returns the diagnosis, from an examination and the observations.
 pub fn conclude(examination: Examination, seen: &observations::Observations, running: bool) -> Diagnosis {
     let Examination { mode, app, mut checks, requirements, ports, namespace_of } = examination;
     let observations = requirements.iter().zip(&seen.paths);

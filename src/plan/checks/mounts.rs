@@ -1,5 +1,5 @@
-//! `/proc/self/mountinfo` (proc(5)): text in, mounts out; and on which of them a path lies. Must not know what that is
-//! asked for.
+//! `/proc/self/mountinfo` (proc(5)): text in, mounts out; and the mount of a path. Must not know what it is
+//! used for.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,31 +15,31 @@ pub struct Mounts(pub Vec<Mount>);
 /// One mount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mount {
-    /// Its number.
+    /// Its id.
     pub id: u64,
     /// `major:minor` of its file system.
     pub device: String,
-    /// What of the file system is mounted: `/` where all of it is; of a bind mount the path within it.
+    /// The mounted part of the file system: `/` for all of it; for a bind mount the path within it.
     pub root: PathBuf,
-    /// Where.
+    /// Its mount point.
     pub point: PathBuf,
     /// Options of this mount.
     pub options: Vec<String>,
     /// `ext4`, `nfs4`, `tmpfs`, …
     pub kind: String,
-    /// What is mounted, in the file system's own words: a device, `server:/export`.
+    /// The mount source: a device, `server:/export`.
     pub source: OsString,
     /// Options of the file system.
     pub super_options: Vec<String>,
 }
 
 impl Mounts {
-    /// Reads the file's text. Lines that are none are left out.
+    /// Parses the file. Invalid lines are skipped.
     pub fn parse(text: &[u8]) -> Self {
         Self(text.split(|byte| *byte == b'\n').filter_map(mount).collect())
     }
 
-    /// Returns the mount on which that absolute path, without symbolic links in it, lies: the last one of the deepest.
+    /// Returns the mount of an absolute path without symbolic links: the last one of the deepest.
     pub fn of(&self, path: &Path) -> Option<&Mount> {
         let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));
         above.max_by_key(|mount| mount.point.components().count())
@@ -52,22 +52,22 @@ impl Mount {
         self.options.iter().chain(&self.super_options).any(|have| have == option)
     }
 
-    /// Returns whether it is of a network, where the server has the last word on owners.
+    /// Returns whether it is a network file system, where the server decides about owners.
     pub fn is_remote(&self) -> bool {
         matches!(self.kind.as_str(), "nfs" | "nfs4" | "cifs" | "smb3" | "smbfs" | "9p" | "ceph" | "afs" | "fuse.sshfs")
     }
 
-    /// Returns whether it lives in memory and is gone with the container.
+    /// Returns whether it is in memory and is lost with the container.
     pub fn is_memory(&self) -> bool {
         matches!(self.kind.as_str(), "tmpfs" | "ramfs" | "devtmpfs")
     }
 
-    /// Returns whether it is the container's own layer: what it shows is the image's.
+    /// Returns whether it is the container's own layer, with the image's files.
     pub fn is_image(&self) -> bool {
         self.point == Path::new("/")
     }
 
-    /// Returns the words for a path on it that cannot be written to because it is read-only.
+    /// Returns the cause if a path on it cannot be written because it is read-only.
     pub fn read_only_cause(&self) -> String {
         let point = words::path(&self.point);
         match self.is_read_only_below() {
@@ -76,14 +76,14 @@ impl Mount {
         }
     }
 
-    /// Returns what makes it writable.
+    /// Returns the fix that makes it writable.
     pub fn read_write(&self) -> Fix {
         let point = words::path(&self.point);
         match (self.is_read_only_below(), self.kind.as_str()) {
             (true, "squashfs" | "erofs" | "iso9660" | "romfs" | "cramfs") => {
                 Fix::words(format!("mount a volume at {point}: nothing can be written to {}", self.kind))
             }
-            // `:ro` is not what it is: taken off, nothing would change.
+            // `:ro` is not the cause: removing it would not change anything.
             (true, _) => Fix::words(format!(
                 "on the host: find out why it is read-only (`dmesg`, /etc/fstab), then `mount -o remount,rw` {}",
                 words::path(Path::new(&self.source))
@@ -92,12 +92,12 @@ impl Mount {
         }
     }
 
-    /// Whether it is the file system itself that is read-only, for everybody who has mounted it, and not this mount alone.
+    /// Whether the file system itself is read-only, in all its mounts, and not only this mount.
     fn is_read_only_below(&self) -> bool {
         self.super_options.iter().any(|option| option == "ro")
     }
 
-    /// Returns the path within its file system that `path` has, which lies on it.
+    /// Returns the path within its file system of `path`, which is on this mount.
     pub fn within(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(&self.point) {
             Ok(rest) if rest.as_os_str().is_empty() => self.root.clone(),

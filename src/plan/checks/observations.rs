@@ -1,4 +1,4 @@
-//! [`Observations`]: what a look at the machine found, as plain values; `inspect::doctor` fills it. Must not know what it means.
+//! [`Observations`] of the machine, as plain values; made by `inspect::doctor`. Must not know what they mean.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::mounts::Mounts;
 use crate::plan::facts::IdMap;
 
-/// What was found.
+/// Observations of the machine.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
-    /// An answer to each question, in their order.
+    /// One for each access requirement, in their order.
     pub paths: Vec<PathObservation>,
-    /// What the container stands on.
+    /// Mounts, id maps and security modules.
     pub host: HostContext,
-    /// The lowest port that anybody may bind; nothing where it is not known.
+    /// The lowest port that needs no capability; `None` if unknown.
     pub unprivileged_port_start: Option<u16>,
     /// The TCP ports on which something listens here.
     pub listening: BTreeSet<u16>,
-    /// Who, if not the app user, was asked for access, and the like.
+    /// Remarks, such as that access was not checked as the app user.
     pub remarks: Vec<String>,
 }
 
-/// What is below the container: mounts, id maps, security modules.
+/// The context of the container on the host: mounts, id maps, security modules.
 #[derive(Clone, Debug, Default)]
 pub struct HostContext {
     /// `/proc/self/mountinfo`.
@@ -32,22 +32,22 @@ pub struct HostContext {
     pub uid_map: IdMap,
     /// `/proc/self/gid_map`.
     pub gid_map: IdMap,
-    /// `/proc/self/attr/current`, where a security module confines us: `docker-default (enforce)`.
+    /// `/proc/self/attr/current`, if a security module confines us: `docker-default (enforce)`.
     pub label: Option<String>,
 }
 
-/// One look at a path.
+/// The observation of a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathObservation {
-    /// As it is without its symbolic links; as it was asked for where they cannot be followed.
+    /// The path without symbolic links; the original path if they cannot be followed.
     pub real: PathBuf,
-    /// What is there, as far as we may look ourselves.
+    /// The state of the path, if we may read it.
     pub found: Option<PathStat>,
-    /// What the user was told.
+    /// The user's access.
     pub access: AccessResult,
 }
 
-/// What is at a path.
+/// The state of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathStat {
     /// Its owner.
@@ -60,27 +60,27 @@ pub struct PathStat {
     pub is_directory: bool,
 }
 
-/// What the kernel answered.
+/// The result of checking access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessResult {
-    /// It may.
+    /// It is allowed.
     #[default]
     Allowed,
-    /// There is nothing.
+    /// The path does not exist.
     Missing,
-    /// A directory on the way may not be entered.
+    /// A directory of the path may not be searched.
     Unsearchable(PathBuf, Option<PathStat>),
     /// It may not be read (or entered, or executed).
     NotRead(Denial),
     /// It may be read, and not written.
     NotWritten(Denial),
-    /// It may be used itself; below it lies something that may not.
+    /// It may be used itself; something below it may not.
     Below(PathBuf, Denial),
-    /// Nobody could be asked.
+    /// It could not be checked.
     Unknown,
 }
 
-/// How the kernel refused.
+/// Why access was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Denial {
     /// EACCES.

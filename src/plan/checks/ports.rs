@@ -1,5 +1,5 @@
-//! Ports that only somebody may bind: told from what services say of themselves (`ready`, `health`, `capabilities`) and
-//! from what the kernel asks of whom. Must not know services' other sides.
+//! Privileged ports: which services bind them follows from `ready`, `health` and `capabilities`. Must not know other keys of
+//! services.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 use crate::plan::{Credentials, DropLevel};
 
-/// What the kernel takes for privileged where nobody says otherwise (ip(7)).
+/// The kernel's default for privileged ports (ip(7)).
 const PRIVILEGED_BELOW: u16 = 1024;
 
 /// A port that a service will want to bind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
-    /// Its name.
+    /// The service's name.
     pub service: String,
-    /// Which; nothing where only `NET_BIND_SERVICE` says that there is one.
+    /// The port; `None` if only `NET_BIND_SERVICE` shows that there is one.
     pub port: Option<u16>,
-    /// Who binds it: `app (1000:1000)`.
+    /// The user that binds it: `app (1000:1000)`.
     pub who: String,
-    /// Whether that one has `NET_BIND_SERVICE`.
+    /// Whether the service has `NET_BIND_SERVICE`.
     pub has: bool,
-    /// Whether it is declared.
+    /// Whether the capability is declared.
     pub declared: bool,
-    /// Whether the container is root, to which the runtime can grant it.
+    /// Whether the container runs as root, so that the runtime can grant it.
     pub root: bool,
 }
 

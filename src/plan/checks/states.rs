@@ -1,5 +1,5 @@
-//! What the state of a service in a running container means for `doctor`: whether it is as declared, why not, and what to
-//! do. Must not know how the state came about.
+//! The states of services in a running container for `doctor`: whether each is as declared, why not, and what to do. Must
+//! not know how the state came about.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::plan::finding::Check;
 use crate::plan::finding::Trouble;
 use crate::plan::fix::Fix;
 
-/// A service as PID 1 sees it at this moment.
+/// The present state of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceState {
     /// Its name.
@@ -19,49 +19,49 @@ pub struct ServiceState {
     pub is_main: bool,
     /// Whether it should be running.
     pub wanted: bool,
-    /// Whether somebody stopped it by hand.
+    /// Whether it was stopped by hand.
     pub stopped_by_hand: bool,
-    /// Why it is as it is, in words.
+    /// The reason of its state, in words.
     pub why: Option<String>,
-    /// What it requires that is not there, where it is failed for that.
+    /// The required service that is missing, if it failed for that.
     pub missing_requirement: Option<String>,
     /// What it waits for, in words.
     pub waits_for: Vec<String>,
-    /// Why its latest start was refused: no program was executed.
+    /// Why its latest start failed before its program was executed.
     pub start_error: Option<String>,
-    /// What its latest health check found, where it is unhealthy.
+    /// The result of its latest health check, if it is unhealthy.
     pub unhealthy: Option<String>,
     /// Which of its log files cannot be written, and why.
     pub log_trouble: Option<String>,
-    /// Whether its last lines can be asked for with `stepdown logs`.
+    /// Whether `stepdown logs` can print its last lines.
     pub has_log_lines: bool,
 }
 
-/// What a service is.
+/// The condition of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// No process, and none is to come.
+    /// No process, and none will be started.
     #[default]
     Down,
-    /// Something that it needs is not there.
+    /// It waits for something that it needs.
     Waiting,
-    /// A longrun has a process and is not ready.
+    /// A longrun is running and not ready.
     NotReady,
-    /// A oneshot runs.
+    /// A oneshot is running.
     Running,
     /// It is up, or done.
     Up,
-    /// It is on its way down.
+    /// It is stopping.
     Ending,
-    /// It ended or was refused, and is started again after a pause.
+    /// It exited or failed to start, and is restarted after a back-off.
     BackOff,
-    /// A oneshot failed, and runs again after a pause or at its next time.
+    /// A oneshot failed, and runs again after a back-off or at its next time.
     RunsAgain,
-    /// It is not started again.
+    /// It has failed and is not restarted.
     Failed,
 }
 
-/// Returns what is to be said of a service.
+/// Returns the check of a service.
 pub fn of_state(service: &ServiceState) -> Check {
     let subject = format!("`{}`: state", service.name);
     let ok = |note: &str| Check::ok(Area::Service, subject.clone(), note);
@@ -147,7 +147,7 @@ impl ServiceState {
         Trouble::new(format!("unhealthy: {found}"), format!("{self} runs and does not do its work"), fix)
     }
 
-    /// What to do about a service that ended.
+    /// The fix for a service that exited.
     fn start_again(&self) -> Fix {
         if let Some(lost) = &self.missing_requirement {
             return Fix::words(format!("see the findings about `{lost}`; then `stepdown start {}`", self.name));

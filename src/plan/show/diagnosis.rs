@@ -1,4 +1,4 @@
-//! What `doctor` prints: a line for each check, the worst first, what to paste below it. Must not judge anything.
+//! The output of `doctor`: a line for each check, the worst first, with the fix below it. Must not decide anything.
 
 use std::fmt::Write as _;
 
@@ -6,15 +6,15 @@ use super::words;
 use crate::plan::checks::Diagnosis;
 use crate::plan::finding::{Check, Finding, OverallResult, Trouble};
 
-/// Longer subjects do not push the columns of the others.
+/// Longer subjects do not move the columns of the others.
 const WIDEST: usize = 28;
-/// Where the subject begins.
+/// The column of the subject.
 const MARGIN: usize = 10;
 
 /// As wide as `or docker run:` and a blank or two.
 const LABEL: usize = 16;
 
-/// Colours of a terminal, or nothing.
+/// Whether to use terminal colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorMode {
     /// As text.

@@ -1,4 +1,4 @@
-//! What `stepdown plan --json` prints. Keys are a promise: they are added, never renamed. Must not decide anything.
+//! The output of `stepdown plan --json`. Keys are stable: they may be added, never renamed. Must not decide anything.
 
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn service_json(service: &Service, how: &ServicePlan) -> Value {
     value
 }
 
-/// What it has of a service's keys.
+/// The keys of the main command: a subset of a service's.
 fn main_json(service: &Service, how: &ServicePlan) -> Value {
     let mut value = program(how);
     let parts = service_details::details(service).into_iter().filter(|part| matches!(part.key, "ready" | "health"));

@@ -1,5 +1,5 @@
-//! The boot report: one line when all is well; else the mode, the identity, the privilege kept and why, and each skipped
-//! step with its fix. Must not decide anything.
+//! The boot report: one line if there are no findings; else the mode, the identity, the privilege kept and why, and each
+//! skipped step with its fix. Must not decide anything.
 
 use super::words;
 use crate::config::container::Level;
@@ -8,27 +8,27 @@ use crate::plan::notice::Notice;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, Step};
 use crate::text::shown;
 
-/// One line of our own, for the log.
+/// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportLine {
-    /// How much it matters.
+    /// Its level.
     pub level: Level,
-    /// What it tells.
+    /// Its kind.
     pub about: LineKind,
     /// Without newline or control characters.
     pub text: String,
 }
 
-/// What a line tells.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// What the boot does.
     Plan,
-    /// What is to be known besides: a [`crate::plan::notice::Notice`].
+    /// A [`crate::plan::notice::Notice`].
     Notice,
 }
 
-/// Returns what the log says at boot.
+/// Returns the lines that are logged at boot.
 pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
     let mut lines = Vec::new();
     let mut say = |level, text| lines.push(ReportLine { level, about: LineKind::Plan, text });
@@ -49,7 +49,7 @@ pub fn report(plan: &BootPlan) -> Vec<ReportLine> {
         say(Level::Info, format!("{verb} {who}, keeps nothing; {}{}", programs(plan), left(plan)));
     } else {
         let level = match plan.mode {
-            // Asked for with `--user`; what it costs is said below, at its own level.
+            // Requested with `--user`; the consequences are reported below, at their own levels.
             Mode::Root | Mode::User | Mode::UserUnknown => Level::Info,
             Mode::RootLimited => Level::Warn,
         };
@@ -114,7 +114,7 @@ fn programs(plan: &BootPlan) -> String {
     }
 }
 
-/// What every boot makes anew does not count: a restart finds nothing left to do.
+/// Steps that every boot does again do not count: a restart has nothing else to do.
 fn left(plan: &BootPlan) -> String {
     let lasting = |step: &Step| match step {
         Step::WriteAccounts { .. } | Step::MakeDirectory(_) | Step::Own(_) => true,

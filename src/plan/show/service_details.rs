@@ -1,5 +1,4 @@
-//! What a service is beside its process, each part in a few words: how it becomes ready, what it is asked, where its lines
-//! go. Must not know who prints it.
+//! Details of a service in a few words each: readiness, health checks, logs and so on. Must not know where they are printed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,17 +9,17 @@ use crate::config::probe::{Health, Probe, Then};
 use crate::config::service::{Log, Ready, Service};
 use crate::config::units::show_duration;
 
-/// One part of it.
+/// One detail.
 pub(super) struct Detail {
-    /// As its key is called.
+    /// Its key.
     pub key: &'static str,
-    /// How a sentence about it begins.
+    /// The verb of a sentence about it.
     pub verb: &'static str,
-    /// What is declared; `None`: nothing.
+    /// The declared value; `None`: not declared.
     pub value: Option<String>,
 }
 
-/// Returns all of them, also those that are not declared.
+/// Returns all details, also those that are not declared.
 pub(super) fn details(service: &Service) -> [Detail; 7] {
     let awaited: Vec<_> = service.wait_for.iter().map(probe).collect();
     let part = |key, verb, value| Detail { key, verb, value };

@@ -1,4 +1,4 @@
-//! What `stepdown plan` prints. Must not decide anything.
+//! The output of `stepdown plan`. Must not decide anything.
 
 use std::fmt::Write as _;
 
@@ -12,12 +12,12 @@ use crate::plan::finding::Trouble;
 use crate::plan::{BootPlan, Decision, DropLevel, Mode, ServicePlan, order};
 use crate::text::shown;
 
-/// Where the second column begins.
+/// The column of the text.
 const MARGIN: usize = 11;
-/// Longer names do not push the columns of the others.
+/// Longer names do not move the columns of the others.
 const WIDEST: usize = 24;
 
-/// Returns the plan for reading: what is, what is done, what is kept, who runs in which order.
+/// Returns the plan as text: mode, steps, privilege, services in order.
 pub fn text(plan: &BootPlan, config: &Config) -> String {
     let mut page = PlanPage::default();
     page.line("mode", &headline(plan));
@@ -73,7 +73,7 @@ struct PlanPage {
 }
 
 impl PlanPage {
-    /// Adds a line; a heading that repeats the one above is left out.
+    /// Adds a line; a heading that repeats the one above is omitted.
     fn line(&mut self, heading: &str, text: &str) {
         let shown = if self.last == heading { "" } else { heading };
         if !heading.is_empty() {
@@ -181,14 +181,14 @@ fn service_line(service: &Service, how: &ServicePlan) -> String {
     parts.join("; ")
 }
 
-/// How it becomes ready, what it is asked, how it is stopped.
+/// Its readiness, health check and stop.
 fn described(service: &Service) -> Vec<String> {
     let parts =
         service_details::details(service).into_iter().filter_map(|part| Some(format!("{} {}", part.verb, part.value?)));
     parts.chain(stopped(&service.stop)).collect()
 }
 
-/// How it is stopped, where that is not TERM to its first process and all the time that there is.
+/// How it is stopped, if that is not TERM to its main process without a timeout of its own.
 fn stopped(stop: &Stop) -> Option<String> {
     let Stop { signal, timeout, group } = stop;
     let mut how = Vec::new();

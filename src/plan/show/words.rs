@@ -16,7 +16,7 @@ pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-/// Returns the word that programs read.
+/// Returns the word for programs.
 pub fn mode_key(mode: Mode) -> &'static str {
     match mode {
         Mode::Root => "root",
@@ -39,7 +39,7 @@ pub(super) fn caps(caps: CapSet) -> Vec<String> {
     caps.iter().map(|capability| capability.to_string()).collect()
 }
 
-/// Returns what the step is about: `/etc/passwd`, `own /config`.
+/// Returns the subject of a step: `/etc/passwd`, `own /config`.
 pub(in crate::plan) fn subject(step: &Step) -> String {
     match step {
         Step::BecomeSubreaper => "adopt orphans".to_owned(),
@@ -51,7 +51,7 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
     }
 }
 
-/// Returns what exactly is done.
+/// Returns the details of a step.
 pub(super) fn detail(step: &Step) -> String {
     match step {
         Step::BecomeSubreaper => "become a child subreaper".to_owned(),
@@ -74,7 +74,7 @@ pub(super) fn detail(step: &Step) -> String {
     }
 }
 
-/// Steps of one kind that share a verdict: `/etc/group, /etc/passwd`.
+/// Steps of one kind with the same decision: `/etc/group, /etc/passwd`.
 pub(in crate::plan) struct Bundle<'a> {
     /// The first of them.
     pub step: &'a Step,
@@ -83,7 +83,7 @@ pub(in crate::plan) struct Bundle<'a> {
     pub decision: &'a Decision,
 }
 
-/// Returns the steps, those next to each other of one part and verdict put together where that loses nothing.
+/// Returns the steps; adjacent ones of the same part and decision are combined if no information is lost.
 pub(in crate::plan) fn bundles(steps: &[Planned]) -> Vec<Bundle<'_>> {
     let mut all: Vec<(&'static str, Bundle<'_>)> = Vec::new();
     for planned in steps {

@@ -1,4 +1,4 @@
-//! The account files: what they shall hold, and whether they can. Must not know the bytes' format.
+//! The account files: their wanted contents, and whether they can be written. Must not know their format.
 
 use super::inputs::PlanInputs;
 use super::inputs::{cap_fix, skip};
@@ -15,7 +15,7 @@ use crate::plan::switch::{Names, SwitchAbility};
 use crate::plan::{AccountWrite, Decision, Identity, Planned, Step};
 use crate::text::shown;
 
-/// The account files as they shall be, in the order in which they are written.
+/// The wanted account files, in the order in which they are written.
 pub(in crate::plan) struct AccountFiles(Vec<(AccountFile, Rewrite)>, AccountWrite);
 
 impl AccountFiles {
@@ -26,7 +26,7 @@ impl AccountFiles {
             user: &app.user,
             uid: identity.uid,
             gid: identity.gid,
-            // A new line says what the services are told; an old one keeps the image's.
+            // A new line gets the services' values; an old one keeps the image's.
             home: app.home.as_deref().or(target.is_new.then_some(identity.home.as_path())),
             shell: app.shell.as_deref(),
         };
@@ -67,7 +67,7 @@ impl AccountFiles {
         Self(files, AccountWrite::Replace)
     }
 
-    /// Returns the passwd line that gives a name to the uid that we are, where it has none (OpenShift).
+    /// Returns the passwd line for our own uid, if it has none (OpenShift).
     pub(in crate::plan) fn for_unknown(app: &App, identity: &Identity, facts: &Facts) -> Self {
         let named = UserName::new(&identity.name);
         let wanted = passwd::Wanted {
@@ -142,7 +142,7 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
         }
         (AccountState::File(_) | AccountState::Missing, Access::Denied) => match inputs.switch_ability() {
             SwitchAbility::User => (format!("{uid}:{gid} cannot write /etc"), named_without_root(*uid)),
-            // Capabilities count for what belongs to somebody who is mapped.
+            // Capabilities apply only to files of mapped ids.
             SwitchAbility::Root | SwitchAbility::Powerless
                 if inputs.has(Capability::DAC_OVERRIDE) && inputs.facts.uid_map != IdMap::whole() =>
             {
@@ -165,8 +165,8 @@ fn decision(file: AccountFile, rewrite: &Rewrite, inputs: &PlanInputs<'_>) -> De
     skip(cause, consequence, fix)
 }
 
-/// What gives a uid its name where nobody may write /etc: some programs ask for no more than that and end without it
-/// (initdb: "could not look up effective user ID").
+/// How to give a uid a name if /etc cannot be written: some programs need it and exit without it (initdb: "could not look up
+/// effective user ID").
 fn named_without_root(uid: Uid) -> Fix {
     Fix::words("start as a user of the image (`--user NAME`), or with `user: \"0\"` and PUID/PGID")
         .or(Fix::words(format!(
@@ -201,7 +201,7 @@ fn joined(mut so_far: Rewrite, app: &App) -> Rewrite {
     so_far
 }
 
-/// Whether the file will hold these lines: it does already, or it can be written.
+/// Whether the file will contain these lines: it does already, or it can be written.
 fn will_contain(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
     let writable = match facts.accounts.get(&file) {
         Some(AccountState::File(_) | AccountState::Missing) | None => facts.etc == Access::Yes,
@@ -210,7 +210,7 @@ fn will_contain(rewrite: &Rewrite, file: AccountFile, facts: &Facts) -> bool {
     writable || rewrite.contents == bytes(facts, file)
 }
 
-/// Says who is answered by number; `ours` only where our line will stand before the other's.
+/// Describes which name a lookup by id returns; `ours` only if our line will be before the other.
 fn clash(word: &str, id: u32, other: &str, ours: Option<&str>) -> String {
     let other = shown(&other);
     match ours {

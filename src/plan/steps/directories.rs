@@ -1,4 +1,4 @@
-//! `[[directory]]` and the directories of log files: made at boot with their owner and mode. Must not know trees.
+//! `[[directory]]` and the directories of log files: created at boot with their owner and mode. Must not know trees.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::plan::switch::SwitchAbility;
 use crate::plan::words;
 use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step};
 
-/// Of a log directory that is made. One that is there keeps its mode, as long as its owner can use it.
+/// The mode of a new log directory. An existing one keeps its mode, if its owner can use it.
 const LOG_MODE: u32 = 0o755;
 
 pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
@@ -33,7 +33,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
     let mut seen: BTreeSet<_> = declared.iter().map(|directory| directory.path.clone()).collect();
     for service in &inputs.config.services {
         let Some(log) = &service.log.directory else { continue };
-        // What is wrong with its user is said where the service is planned.
+        // Problems of its user are reported where the service is planned.
         let runs = inputs.resolver.service(service, &mut Notes::default());
         if runs.skipped.is_none() && seen.insert(log.path.clone()) {
             let mode = match inputs.facts.paths.get(&log.path) {
@@ -45,7 +45,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
             let owner = Owner { uid: runs.uid, gid: runs.gid };
             let mut planned = step(inputs, &directory, owner, DeclaredBy::Log);
             if let Decision::Skip(why) = &mut planned.decision {
-                // What stays root's is of use to a service of root.
+                // A directory that stays root's is useful for a service of root.
                 let named: Vec<_> = writers(inputs, &log.path);
                 why.consequence = format!(
                     "{}; where its user cannot write it, the lines of {} go to the container's output instead",
@@ -59,7 +59,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
     steps
 }
 
-/// Those whose log files lie there.
+/// The services with log files in it.
 fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
     let to = |service: &&Service| service.log.directory.as_ref().is_some_and(|log| log.path == path);
     inputs.config.services.iter().filter(to).map(|service| format!("`{}`", service.name)).collect()
@@ -68,7 +68,7 @@ fn writers(inputs: &PlanInputs<'_>, path: &Path) -> Vec<String> {
 fn step(inputs: &PlanInputs<'_>, directory: &Directory, declared: Owner, declared_by: DeclaredBy) -> Planned {
     let owner = match inputs.switch_ability() {
         SwitchAbility::Root | SwitchAbility::Powerless => declared,
-        // What a user makes is the user's.
+        // A directory created without root belongs to our own user.
         SwitchAbility::User => Owner { uid: inputs.facts.uid, gid: inputs.facts.gid },
     };
     let make = MakeDirectory {
@@ -159,7 +159,7 @@ fn not_a_directory(path: &str, kind: PathKind) -> Decision {
     skip(format!("{path} is {}", kind_word(kind)), format!("{path} stays as it is"), remedy)
 }
 
-/// A tmpfs of that owner stands in for a directory that cannot be made.
+/// The fix for a directory that cannot be created: a tmpfs with that owner.
 fn tmpfs(inputs: &PlanInputs<'_>, path: &Path, mode: u32) -> Fix {
     let owner = Owner { uid: inputs.identity.uid, gid: inputs.identity.gid };
     Fix::tmpfs(path, Some((owner, mode)))

@@ -1,4 +1,4 @@
-//! [`PlanInputs`]: what the steps are decided from, and what several of them say. Must not know a particular step.
+//! [`PlanInputs`]: the inputs of the steps, and functions that several of them use. Must not know a particular step.
 
 use crate::config::Config;
 use crate::config::container::UserRef;
@@ -15,7 +15,7 @@ use crate::plan::owner::Owner;
 use crate::plan::runs_as::Resolver;
 use crate::plan::switch::SwitchAbility;
 
-/// What the steps are decided from.
+/// The inputs of the steps.
 pub(in crate::plan) struct PlanInputs<'a> {
     pub config: &'a Config,
     pub facts: &'a Facts,
@@ -32,7 +32,7 @@ impl PlanInputs<'_> {
         self.facts.effective.has(capability)
     }
 
-    /// Returns the owner that is declared; names that lead nowhere are problems, except where no owner can be changed.
+    /// Returns the declared owner; unknown names are problems, unless no owner can be changed.
     pub(super) fn owner(
         &self,
         user: Option<&UserRef>,
@@ -79,7 +79,7 @@ impl PlanInputs<'_> {
     }
 }
 
-/// Returns what a path's owner and mode are in words: `0:0 0755`.
+/// Returns a path's owner and mode in words: `0:0 0755`.
 pub(super) fn as_found(fact: &PathFact) -> String {
     match fact {
         PathFact::Found { uid, gid, mode, .. } => format!("{uid}:{gid} {mode:04o}"),
@@ -101,7 +101,7 @@ pub(super) fn skip(cause: impl Into<String>, consequence: impl Into<String>, fix
     Decision::Skip(Trouble::new(cause, consequence, fix))
 }
 
-/// Returns that a step is skipped for want of a capability.
+/// Returns that a step is skipped because a capability is missing.
 pub(super) fn lacking(capability: Capability, consequence: impl Into<String>, fix: Fix) -> Decision {
     Decision::Skip(Trouble::lacking(capability, consequence, fix))
 }

@@ -1,4 +1,4 @@
-//! The steps before *prepare*, each with its verdict (DESIGN §3, step 4): one file for each kind. Must not know services.
+//! The steps before *prepare*, each with its decision (DESIGN §3, step 4): one file for each kind. Must not know services.
 
 pub(super) mod accounts;
 mod directories;
@@ -13,7 +13,7 @@ pub(super) use inputs::PlanInputs;
 
 /// Returns every step, in the order of [`super::boot_parts()`].
 ///
-/// `accounts` are the account files as they should be; `None` where they stay as they are.
+/// `accounts` are the account files as they should be; `None` if they are not changed.
 pub(super) fn plan(
     inputs: &PlanInputs<'_>,
     accounts: Option<&accounts::AccountFiles>,

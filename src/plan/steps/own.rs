@@ -1,4 +1,4 @@
-//! `[[own]]`: the owner of trees. As root it is established, otherwise checked. Must not know how trees are walked.
+//! `[[own]]`: the owner of trees. As root it is changed, otherwise checked. Must not know how trees are walked.
 
 use super::inputs::PlanInputs;
 use super::inputs::as_found;
@@ -31,7 +31,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
                 checked(inputs, own, owner, fact)
             }
         };
-        // What a link leads to is not known here.
+        // The target of a link is not known here.
         let is_link = matches!(fact, Some(PathFact::Found { kind: PathKind::Link, .. }));
         let can_use = !is_link && fact.is_some_and(|it| usable(inputs.identity, it));
         if own.required && matches!(decision, Decision::Skip(_)) && !can_use {
@@ -43,7 +43,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> 
     steps
 }
 
-/// A user who has to make a missing path makes a directory; everything else is the walker's.
+/// Without root a missing path to create is a directory; everything else is done by the walk.
 fn step(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, decision: &Decision) -> Step {
     if inputs.switch_ability() == SwitchAbility::User && *decision == Decision::Do {
         let owner = Owner { uid: inputs.facts.uid, gid: inputs.facts.gid };
@@ -144,7 +144,7 @@ fn checked(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: Option<&PathF
     }
 }
 
-/// What the host has to give to somebody.
+/// The change of owner on the host.
 fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
     match kind {
         PathKind::Directory => Fix::chown(&own.path, own.recursive, to),
@@ -152,7 +152,7 @@ fn chown(own: &Own, kind: PathKind, to: Owner) -> Fix {
     }
 }
 
-/// What is not there: made, fine, or missed.
+/// The decision about a missing path: create it, nothing to do, or skip.
 fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> Decision {
     let path = words::path(&own.path);
     let without_root = inputs.switch_ability() == SwitchAbility::User;
@@ -162,7 +162,7 @@ fn absent(inputs: &PlanInputs<'_>, own: &Own, owner: Owner, fact: &PathFact) -> 
         }
         PathFact::Missing(access) if own.create => *access,
         PathFact::Found { .. } | PathFact::Missing(_) => {
-            // What cannot be made is not told to be.
+            // It cannot be created, so the fix does not say so.
             let can_make = matches!(fact, PathFact::Missing(Access::Yes));
             let create = if can_make { "`create = true` or " } else { "" };
             let owner = without_root.then_some(Owner { uid: inputs.identity.uid, gid: inputs.identity.gid });
@@ -206,7 +206,7 @@ fn refuse(inputs: &PlanInputs<'_>, own: &Own, decision: &Decision, notes: &mut N
     notes.refuse_for(Area::Configuration, what, why.clone());
 }
 
-/// Says what a walk will leave, where capabilities are missing that single files of it may need (SECURITY, matrix).
+/// Reports the files that a walk cannot change, because capabilities are missing (SECURITY, matrix).
 fn limits(inputs: &PlanInputs<'_>, steps: &[Planned], notes: &mut Notes) {
     let walks = steps.iter().any(|it| matches!(it.step, Step::Own(_)) && it.decision == Decision::Do);
     if !walks || inputs.facts.uid != Uid::ROOT {

@@ -1,4 +1,4 @@
-//! Our own directory (DESIGN §3.3). It is made anew at each boot, so it is never "already right".
+//! The runtime directory (DESIGN §3.3). It is created again at each boot, so it is never "already right".
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(super) fn step(inputs: &PlanInputs<'_>) -> Planned {
     let decision = if candidates.is_empty() {
         let owner = match inputs.switch_ability() {
             SwitchAbility::Root | SwitchAbility::Powerless => None,
-            // An engine makes it root's, with the mode that /run has in the image.
+            // An engine creates it for root, with the mode that /run has in the image.
             SwitchAbility::User => Some((Owner { uid: inputs.facts.uid, gid: inputs.facts.gid }, 0o755)),
         };
         skip(

@@ -1,7 +1,7 @@
 //! Standard descriptors that the app could not reopen by `/dev/stdout` after the drop (SECURITY fact 9). Must not know the
 //! services.
 //!
-//! A FIFO on descriptor 0 is left alone: mode 0622 lets others write, not read, so it would only open it to strangers.
+//! A FIFO on descriptor 0 is not changed: mode 0622 allows others to write, not to read.
 
 use super::inputs::PlanInputs;
 use super::inputs::cap_fix;
@@ -28,7 +28,7 @@ pub(super) fn steps(inputs: &PlanInputs<'_>) -> Vec<Planned> {
             StdioKind::Fifo if fact.mode == 0o622 => {
                 (GiveStdio::Mode0622, Decision::AlreadyDone("already 0622".to_owned()))
             }
-            // `--userns=auto`: capabilities count for what belongs to somebody who is mapped.
+            // `--userns=auto`: capabilities apply only to files of mapped ids.
             StdioKind::Fifo if inputs.facts.uid_map.outside(fact.uid.0).is_none() => {
                 let consequence = format!("a program that reopens /dev/fd/{fd} gets EACCES; writing to it works");
                 let fix = format!(
