@@ -73,6 +73,9 @@ const EXITS: &str = "my @orphans; while (1) { pipe(my $from, my $to); my $parent
     close $to; push @orphans, readline($from) // next; waitpid $parent, 0; \
     while (@orphans >= 32) { @orphans = grep { kill 0, $_ } @orphans } }";
 
+/// Real-time signals queue, and so would their handler's calls.
+const SIGNALS: &str = "fork(); while (1) { kill $_, 1 for 42, 43, 'USR2' }";
+
 /// Who floods, so many of each.
 fn floods(kind: &str) -> Vec<(String, String)> {
     let many = |count: usize, text: &str| -> Vec<(String, String)> {
@@ -95,11 +98,12 @@ fn floods(kind: &str) -> Vec<(String, String)> {
         "probes" => many(4, "command = [\"sleep\", \"600\"]\nhealth = { command = [\"yes\"], timeout = \"60s\" }\n"),
         "callers" => many(2, &perl(CALLER)),
         "exits" => many(2, &perl(EXITS)),
+        "signals" => many(1, &perl(SIGNALS)),
         other => panic!("{other}"),
     }
 }
 
-const ALL: [&str; 8] = ["tagged", "json", "files", "readiness", "notify", "probes", "callers", "exits"];
+const ALL: [&str; 9] = ["tagged", "json", "files", "readiness", "notify", "probes", "callers", "exits", "signals"];
 
 fn within_its_turns(kinds: &[&str], stdout: Stdout) {
     if !possible() {
@@ -164,6 +168,11 @@ fn callers_without_end_keep_nobody_waiting() {
 #[test]
 fn exits_without_end_keep_nobody_waiting() {
     within_its_turns(&["exits"], Stdout::Discarded);
+}
+
+#[test]
+fn signals_without_end_keep_nobody_waiting() {
+    within_its_turns(&["signals"], Stdout::Discarded);
 }
 
 #[test]

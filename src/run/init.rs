@@ -30,7 +30,7 @@ use crate::sys::descriptors;
 use crate::sys::host;
 use crate::sys::instance;
 use crate::sys::privilege::{self, Power};
-use crate::sys::signals::Signals;
+use crate::sys::signals::{self, Signals};
 
 /// Runs the container from start to end and returns its exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
@@ -108,7 +108,8 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     stopwatch.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
-    let limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
+    let mut limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
+    limits.extend(signals::limit_queue());
     let mut boot = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
         if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {

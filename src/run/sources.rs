@@ -22,7 +22,7 @@ use crate::sys::signals::Signals;
 /// All of them but callers and deadlines.
 pub struct Sources {
     signals: AsyncFd<OwnedFd>,
-    faults: Option<AsyncFd<OwnedFd>>,
+    blocked_signals: AsyncFd<OwnedFd>,
     watch: AsyncFd<OwnedFd>,
     probes: AsyncFd<OwnedFd>,
     logs: [(OutputKind, AsyncFd<OwnedFd>); 3],
@@ -58,7 +58,7 @@ impl Sources {
         let pipe_group = |output| Ok::<_, io::Error>((output, watched(&processes.logs.pipe_group(output), readable)?));
         Ok(Self {
             signals: watched(signals, readable)?,
-            faults: signals.faults().map(|faults| watched(&faults, readable)).transpose()?,
+            blocked_signals: watched(&signals.blocked(), readable)?,
             watch: watched(&processes.watch, readable)?,
             probes: watched(&processes.probes, readable)?,
             logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
@@ -103,7 +103,7 @@ impl Sources {
 
     fn look(&self, ready: &mut Ready, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
-        ready.signals |= self.faults.as_ref().is_some_and(|faults| is_ready(faults, context));
+        ready.signals |= is_ready(&self.blocked_signals, context);
         ready.watch |= is_ready(&self.watch, context);
         ready.probes |= is_ready(&self.probes, context);
         for (flag, (_, pipe_group)) in ready.logs.iter_mut().zip(&self.logs) {

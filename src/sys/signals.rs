@@ -8,11 +8,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use nix::libc;
+use nix::sys::resource::{RLIM_INFINITY, Resource as KernelResource, getrlimit, setrlimit};
 use nix::sys::signal::{self, SigSet};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
+use crate::config::service::{Limit, Resource};
 use crate::config::values::Signal;
 use crate::error::Refused;
 
@@ -34,24 +37,28 @@ const NOT_HANDLED: [i32; 9] = [
 const FAULTS: [signal::Signal; 7] =
     [signal::SIGILL, signal::SIGTRAP, signal::SIGBUS, signal::SIGFPE, signal::SIGSEGV, signal::SIGPIPE, signal::SIGSYS];
 
-/// Two signals between the standard ones and SIGRTMIN are used by glibc (nptl(7)).
-const GLIBC_OWN: std::ops::Range<i32> = 32..34;
+/// The first real-time signal. The two before it are used by glibc (nptl(7)).
+const REALTIME: i32 = 34;
+/// Blocked signals read at a time: those of a kind that is no real-time signal wait once.
+const READS: usize = 64;
 
-/// The installed handlers.
+/// The installed handlers, and the signals that have none.
 pub struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
     stop: Arc<AtomicBool>,
     last_stop: Arc<AtomicUsize>,
     held: Vec<Signal>,
-    faults: Option<SignalFd>,
+    blocked: SignalFd,
     may_have_more: bool,
 }
 
 impl Signals {
-    /// Installs a handler for every signal that can be caught and is not a fault, and blocks none.
+    /// Installs a handler for every standard signal that can be caught and is not a fault. Blocks real-time signals and reads
+    /// them from a descriptor: they queue (signal(7)), and whoever goes on sending one would keep us in its handler for good.
+    /// Children are started with an empty mask.
     ///
     /// # Errors
-    /// When no socket pair can be created or no handler installed.
+    /// When no descriptor can be created or no handler installed.
     pub fn install() -> Result<Self, Refused> {
         let refused = |cause: io::Error| Refused::new("cannot install signal handlers", cause);
         // std's handlers for these two run on a small stack of their own, on which a burst of others would pile up and
@@ -70,12 +77,15 @@ impl Signals {
         }
         let (read, write) = UnixStream::pair().map_err(refused)?;
         read.set_nonblocking(true).map_err(refused)?;
-        let all = (1..=Signal::MAX).filter(|number| !NOT_HANDLED.contains(number) && !GLIBC_OWN.contains(number));
+        let all = (1..32).filter(|number| !NOT_HANDLED.contains(number));
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all).map_err(refused)?;
         // The mask is inherited through exec (sigprocmask(2)): a caller that had blocked signals would have left us
         // without TERM and CHLD.
-        SigSet::empty().thread_set_mask().map_err(|errno| refused(errno.into()))?;
-        Ok(Self { delivery, stop, last_stop, held: Vec::new(), faults: None, may_have_more: false })
+        let realtime = blockable(&[]);
+        realtime.thread_set_mask().map_err(|errno| refused(errno.into()))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let blocked = SignalFd::with_flags(&realtime, flags).map_err(|errno| refused(errno.into()))?;
+        Ok(Self { delivery, stop, last_stop, held: Vec::new(), blocked, may_have_more: false })
     }
 
     /// Returns the stop signal that came since the start, if any. For the steps before the event loop.
@@ -89,23 +99,20 @@ impl Signals {
         &self.stop
     }
 
-    /// Blocks fault signals and PIPE and reads them from a descriptor, so that those sent by others are like any other
-    /// signal. A fault of our own still kills us, because the kernel does not allow it to be blocked (sigprocmask(2)).
-    /// Children are started with an empty mask.
+    /// Blocks fault signals and PIPE too, so that those sent by others are like any other signal. A fault of our own still
+    /// kills us, because the kernel does not allow it to be blocked (sigprocmask(2)).
     ///
     /// # Errors
-    /// When no descriptor can be created.
+    /// The kernel's.
     pub fn watch_faults(&mut self) -> io::Result<()> {
-        let faults: SigSet = FAULTS.into_iter().collect();
-        let descriptor = SignalFd::with_flags(&faults, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        faults.thread_block()?;
-        self.faults = Some(descriptor);
-        Ok(())
+        let all = blockable(&FAULTS);
+        self.blocked.set_mask(&all)?;
+        Ok(all.thread_block()?)
     }
 
-    /// Returns the descriptor that is readable for fault signals, if they are watched. [`Signals::pending`] reads it.
-    pub fn faults(&self) -> Option<BorrowedFd<'_>> {
-        self.faults.as_ref().map(AsFd::as_fd)
+    /// Returns the descriptor that is readable when a blocked signal came. [`Signals::pending`] reads it.
+    pub fn blocked(&self) -> BorrowedFd<'_> {
+        self.blocked.as_fd()
     }
 
     /// Returns the signals that came since the last call, each once. Several of one kind coalesce, CHLD above all.
@@ -114,8 +121,8 @@ impl Signals {
     pub fn pending(&mut self) -> Vec<Signal> {
         let mut came = std::mem::take(&mut self.held);
         came.extend(self.delivery.pending().filter_map(Signal::from_number));
-        let (faults, may_have_more) = self.faults.as_ref().map(read_faults).unwrap_or_default();
-        came.extend(faults);
+        let (blocked, may_have_more) = read_blocked(&self.blocked);
+        came.extend(blocked);
         self.may_have_more = may_have_more;
         came
     }
@@ -144,14 +151,42 @@ pub fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Reads as many as can wait at a time, each kind once, and returns whether there may be more. PIPE of our own is a write's,
+/// Lets no more signals queue for us than are read at a time; those beyond it coalesce (sigqueue(3), kill(2)). The kernel
+/// searches the queue, which may hold some ten thousand, for each signal that is read. Returns the limit that services get
+/// back.
+pub fn limit_queue() -> Option<Limit> {
+    let (soft, hard) = getrlimit(KernelResource::RLIMIT_SIGPENDING).ok()?;
+    let most = u64::try_from(READS).unwrap_or_default();
+    if soft <= most || setrlimit(KernelResource::RLIMIT_SIGPENDING, most, hard).is_err() {
+        return None;
+    }
+    let value = |value| Some(value).filter(|value| *value != RLIM_INFINITY);
+    Some(Limit { resource: Resource::Sigpending, soft: value(soft), hard: value(hard) })
+}
+
+/// Returns the real-time signals and these.
+fn blockable(more: &[signal::Signal]) -> SigSet {
+    let more: SigSet = more.iter().copied().collect();
+    let mut raw = *more.as_ref();
+    for number in REALTIME..=Signal::MAX {
+        // SAFETY: `raw` is an initialised set, and outlives the call.
+        unsafe { libc::sigaddset(&raw mut raw, number) };
+    }
+    // SAFETY: sigaddset left it a valid set; nix names no real-time signals, and passes the set on as it is.
+    unsafe { SigSet::from_sigset_t_unchecked(raw) }
+}
+
+/// Reads a bounded number of signals, and returns each kind once and whether there may be more. PIPE of our own is a write's,
 /// which says so itself.
-fn read_faults(faults: &SignalFd) -> (Vec<Signal>, bool) {
+fn read_blocked(blocked: &SignalFd) -> (Vec<Signal>, bool) {
     let mut came = Vec::new();
-    for _ in FAULTS {
-        let Ok(Some(info)) = faults.read_signal() else { return (came, false) };
+    for _ in 0..READS {
+        let Ok(Some(info)) = blocked.read_signal() else { return (came, false) };
         let number = i32::try_from(info.ssi_signo).ok().and_then(Signal::from_number);
-        came.extend(number.filter(|_| info.ssi_pid != std::process::id()));
+        let is_new = |signal: &Signal| info.ssi_pid != std::process::id() && !came.contains(signal);
+        if let Some(signal) = number.filter(is_new) {
+            came.push(signal);
+        }
     }
     (came, true)
 }
@@ -161,13 +196,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_read_at_a_time_than_can_wait_whoever_goes_on_sending() {
-        let set: SigSet = FAULTS.into_iter().collect();
+    fn a_bounded_number_of_signals_is_read_whoever_goes_on_sending() {
+        let set = blockable(&FAULTS);
         set.thread_block().unwrap();
-        let faults = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).unwrap();
-        assert_eq!(read_faults(&faults), (vec![], false));
+        let blocked = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).unwrap();
+        assert_eq!(read_blocked(&blocked), (vec![], false));
         FAULTS.into_iter().for_each(|fault| signal::raise(fault).unwrap());
-        assert_eq!(read_faults(&faults), (vec![], true), "all of them are our own");
-        assert_eq!(read_faults(&faults), (vec![], false));
+        assert_eq!(read_blocked(&blocked), (vec![], false), "all of them are our own");
+        for _ in 0..=READS {
+            // SAFETY: takes a number only; the signal is blocked.
+            assert_eq!(unsafe { libc::raise(REALTIME) }, 0);
+        }
+        assert_eq!(read_blocked(&blocked), (vec![], true));
+        assert_eq!(read_blocked(&blocked), (vec![], false));
     }
 }
