@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stepdown::config::keys::{FileKind, Status};
+use stepdown::config::keys::{ConfigFile, KeyStatus};
 use stepdown::{config, plan};
 
 use crate::support::environments;
@@ -34,7 +34,7 @@ fn variables() -> String {
     out + "\n"
 }
 
-fn keys(file: FileKind) -> String {
+fn keys(file: ConfigFile) -> String {
     let mut out = String::new();
     let mut later = Vec::new();
     for table in config::reference().iter().filter(|table| table.file == file) {
@@ -42,7 +42,7 @@ fn keys(file: FileKind) -> String {
         write!(out, "\n{name}| key | expects | default | meaning |\n|---|---|---|---|\n").unwrap();
         for key in table.keys {
             match key.status {
-                Status::Available => writeln!(
+                KeyStatus::Available => writeln!(
                     out,
                     "| `{}` | {} | {} | {} |",
                     key.name,
@@ -51,8 +51,8 @@ fn keys(file: FileKind) -> String {
                     container(key.meaning)
                 )
                 .unwrap(),
-                Status::Later(_) if table.name.is_empty() => later.push(format!("`{}`", key.name)),
-                Status::Later(_) => later.push(format!("`{}.{}`", table.name, key.name)),
+                KeyStatus::Later(_) if table.name.is_empty() => later.push(format!("`{}`", key.name)),
+                KeyStatus::Later(_) => later.push(format!("`{}.{}`", table.name, key.name)),
             }
         }
     }
@@ -78,8 +78,8 @@ fn boot() -> String {
 fn its_tables_are_what_the_program_uses() {
     let now = fs::read_to_string(readme()).unwrap();
     let mut then = with_part(&now, "variables", &variables());
-    then = with_part(&then, "service keys", &keys(FileKind::Service));
-    then = with_part(&then, "container keys", &keys(FileKind::Container));
+    then = with_part(&then, "service keys", &keys(ConfigFile::Service));
+    then = with_part(&then, "container keys", &keys(ConfigFile::Container));
     then = with_part(&then, "boot", &boot());
     then = with_part(&then, "environments", &environments::table());
     if std::env::var_os("STEPDOWN_WRITE_README").is_some() {

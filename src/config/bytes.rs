@@ -1,14 +1,14 @@
-//! What was found at a path → text that a format can be read from, or a problem. Must not know formats.
+//! Contents of a path → text that a format can be parsed from, or a problem. Must not know formats.
 
 use super::Content;
 use super::MAX_FILE;
-use super::report::{Lines, Report};
+use super::file_report::{FileReport, Lines};
 use crate::error::Remedy;
 
 const NOT_A_FILE: &str = "put a regular file there, or remove it";
 
-/// Returns the text of a file, or says what is wrong with it.
-pub fn text<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c str> {
+/// Returns the text of a file, or reports what is wrong with it.
+pub fn text<'c>(content: &'c Content, report: &mut FileReport<'_>) -> Option<&'c str> {
     let bytes = file(content, report)?;
     if bytes.starts_with(b"\xef\xbb\xbf") {
         report.line(1, "begins with a byte order mark", "save it as UTF-8 without one");
@@ -31,8 +31,8 @@ pub fn text<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c str
     Some(text)
 }
 
-/// Returns the bytes of a file, or says why there are none.
-fn file<'c>(content: &'c Content, report: &mut Report<'_>) -> Option<&'c [u8]> {
+/// Returns the bytes of a file, or reports why there are none.
+fn file<'c>(content: &'c Content, report: &mut FileReport<'_>) -> Option<&'c [u8]> {
     let too_large = |size: u64| (format!("is {size} bytes long"), format!("keep it within {MAX_FILE} bytes").into());
     let (what, remedy): (String, Remedy) = match content {
         Content::File { bytes, .. } if bytes.len() <= MAX_FILE => return Some(bytes),

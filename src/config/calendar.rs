@@ -1,15 +1,15 @@
-//! [`Calendar`]: `at` of a oneshot, a subset of systemd.time(7)'s calendar events, and the next moment at which one comes.
-//! Pure: what the clock says and which zone holds come in as numbers.
+//! [`Calendar`]: `at` of a oneshot, a subset of systemd.time(7)'s calendar events, and the next time of one.
+//! Pure: the current time and the zone's offset are arguments.
 
 use std::fmt;
 
 use super::civil;
 
-/// A day has no more seconds than this in any zone's own reckoning.
+/// Seconds of a day in local time.
 const DAY: i64 = 86_400;
-/// Further from UTC is no zone.
-const FURTHEST: i64 = 26 * 3600;
-/// Dates repeat after 400 years: what does not come within them never comes.
+/// No zone has a larger offset from UTC.
+const MAX_OFFSET: i64 = 26 * 3600;
+/// Dates repeat after 400 years: an event that does not occur within them never does.
 const MAX_DAYS: i64 = 146_097;
 /// The years that systemd accepts.
 const YEARS: (u32, u32) = (1970, 2199);
@@ -27,10 +27,10 @@ const SHORTHANDS: [(&str, &str); 9] = [
     ("annually", "*-01-01 00:00"),
 ];
 
-/// Moments of local time: each one that fits all fields.
+/// Times of local time that match all fields.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Calendar {
-    /// As it was written.
+    /// The text as written.
     text: String,
     /// Bit 0: Monday.
     weekdays: u64,
@@ -48,14 +48,13 @@ pub struct Calendar {
 }
 
 /// Why a text is none: what to write instead.
-pub type Remedy = String;
 
 impl Calendar {
-    /// Reads `[WEEKDAYS] [DATE] [TIME]`, or one of systemd's words for that.
+    /// Parses `[WEEKDAYS] [DATE] [TIME]`, or one of systemd's shorthands.
     ///
     /// # Errors
-    /// What to write instead, where it is none of these or never comes.
-    pub fn parse(text: &str) -> Result<Self, Remedy> {
+    /// What to write instead, if it is invalid or never occurs.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let lower = text.to_ascii_lowercase();
         let written = SHORTHANDS.iter().find(|(word, _)| *word == lower).map_or(text, |(_, stands_for)| stands_for);
         let mut calendar = Self {
@@ -100,7 +99,7 @@ impl Calendar {
         Ok(calendar)
     }
 
-    fn read_date(&mut self, word: &str) -> Result<(), Remedy> {
+    fn read_date(&mut self, word: &str) -> Result<(), String> {
         let parts: Vec<&str> = word.split('-').collect();
         let (year, month, day) = match parts.as_slice() {
             [year, month, day] => (*year, *month, *day),
@@ -121,7 +120,7 @@ impl Calendar {
         Ok(())
     }
 
-    fn read_time(&mut self, word: &str) -> Result<(), Remedy> {
+    fn read_time(&mut self, word: &str) -> Result<(), String> {
         let parts: Vec<&str> = word.split(':').collect();
         let (hour, minute, second) = match parts.as_slice() {
             [hour, minute] => (*hour, *minute, "0"),
@@ -140,20 +139,20 @@ impl Calendar {
         Ok(())
     }
 
-    /// Returns the first moment later than `after` at which it comes, in seconds since 1970; `None`: it never comes again.
-    /// `offset` gives a zone's distance from UTC in seconds at a moment.
+    /// Returns the first time after `after` at which it occurs, in seconds since 1970; `None`: it never occurs again.
+    /// `offset` returns the zone's offset from UTC in seconds at a time.
     ///
-    /// A time that the clocks skip comes at the moment of the skip; one that they show twice comes the first time only,
-    /// unless it comes every hour.
+    /// A local time that is skipped occurs at the change of the clock; one that exists twice occurs the first time only,
+    /// unless it occurs every hour.
     pub fn next(&self, after: i64, offset: &dyn Fn(i64) -> i64) -> Option<i64> {
         let mut day = after.saturating_add(offset(after)).div_euclid(DAY).saturating_sub(1);
         let mut later = 0;
         let mut best: Option<i64> = None;
-        // One more day than the one that it is found on: where the clocks turn at midnight, days overlap.
+        // One more day than the one that matches: if the clock changes at midnight, days overlap.
         while later < 2 {
             let Some(found) = self.day_from(day) else { break };
-            let moments = self.times().flat_map(|time| self.moments(found * DAY + time, offset));
-            let first = moments.filter(|moment| *moment > after).min();
+            let instants = self.times().flat_map(|time| self.instants(found * DAY + time, offset));
+            let first = instants.filter(|moment| *moment > after).min();
             best = [best, first].into_iter().flatten().min();
             later += i64::from(best.is_some());
             day = found.saturating_add(1);
@@ -161,7 +160,7 @@ impl Calendar {
         best
     }
 
-    /// The first day from this one on, counted from 1970, that fits.
+    /// The first matching day from this one on, counted from 1970.
     fn day_from(&self, day: i64) -> Option<i64> {
         (day..day.saturating_add(MAX_DAYS)).find(|day| {
             let (year, month, of_month) = civil::date(*day);
@@ -181,9 +180,9 @@ impl Calendar {
         })
     }
 
-    /// When the clocks show this local time, told in seconds since 1970 as if it were UTC.
-    fn moments(&self, local: i64, offset: &dyn Fn(i64) -> i64) -> Vec<i64> {
-        let (before, behind) = (offset(local - FURTHEST), offset(local + FURTHEST));
+    /// The times with this local time, which is given in seconds since 1970 as if it were UTC.
+    fn instants(&self, local: i64, offset: &dyn Fn(i64) -> i64) -> Vec<i64> {
+        let (before, behind) = (offset(local - MAX_OFFSET), offset(local + MAX_OFFSET));
         let right = |distance: &i64| offset(local - distance) == *distance;
         let mut found: Vec<i64> =
             [before, behind].iter().filter(|distance| right(distance)).map(|distance| local - distance).collect();
@@ -198,7 +197,7 @@ impl Calendar {
     }
 }
 
-/// The first moment in between at which another distance holds.
+/// The first time in between with another offset.
 fn skip(mut from: i64, mut to: i64, offset: &dyn Fn(i64) -> i64) -> i64 {
     let before = offset(from);
     while to - from > 1 {
@@ -231,30 +230,30 @@ fn has(set: u64, number: i64) -> bool {
     u32::try_from(number).is_ok_and(|number| set.checked_shr(number).is_some_and(|rest| rest & 1 == 1))
 }
 
-fn form() -> Remedy {
+fn form() -> String {
     "write a time of day such as \"03:00\", with weekdays or a date before it such as \"Mon..Fri 03:00\" or \
      \"*-*-01 03:00\""
         .to_owned()
 }
 
-fn zone() -> Remedy {
+fn zone() -> String {
     "write weekdays first and no time zone: the zone is that of the container's TZ".to_owned()
 }
 
 /// `Mon`, `Mon,Thu`, `Mon..Fri`.
-fn weekdays(word: &str) -> Result<u64, Remedy> {
+fn weekdays(word: &str) -> Result<u64, String> {
     let mut set = 0;
     for part in word.split(',') {
         let (first, last) = part.split_once("..").unwrap_or((part, part));
         let (first, last) = (weekday(first)?, weekday(last)?);
-        // Sat..Mon goes over the end of the week.
+        // Sat..Mon wraps around the end of the week.
         let last = if last < first { last + 7 } else { last };
         set |= (first..=last).fold(0, |set, day| set | 1 << (day % 7));
     }
     Ok(set)
 }
 
-fn weekday(word: &str) -> Result<u32, Remedy> {
+fn weekday(word: &str) -> Result<u32, String> {
     let lower = word.to_ascii_lowercase();
     let is_it = |name: &str| lower == name || (lower.len() == 3 && name.starts_with(&lower));
     let found = (0..).zip(WEEKDAYS).find(|(_, name)| is_it(name)).map(|(day, _)| day);
@@ -268,15 +267,15 @@ fn weekday(word: &str) -> Result<u32, Remedy> {
     })
 }
 
-fn set(word: &str, what: &str, range: (u32, u32)) -> Result<u64, Remedy> {
+fn set(word: &str, what: &str, range: (u32, u32)) -> Result<u64, String> {
     Ok(numbers(word, what, range)?.into_iter().fold(0, |set, number| set | 1 << number))
 }
 
 /// `*`, `1`, `1,15`, `1..7`, `*/2`, `1/2`, `1..7/2`.
-fn numbers(word: &str, what: &str, (least, most): (u32, u32)) -> Result<Vec<u32>, Remedy> {
+fn numbers(word: &str, what: &str, (least, most): (u32, u32)) -> Result<Vec<u32>, String> {
     let wrong =
         || format!("{what} is a number from {least} to {most}, a list (1,15), a range (1..7), a step (*/2) or `*`");
-    let number = |text: &str| -> Result<u32, Remedy> {
+    let number = |text: &str| -> Result<u32, String> {
         let plain = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|number| plain && (least..=most).contains(number));
         number.ok_or_else(wrong)
@@ -294,7 +293,7 @@ fn numbers(word: &str, what: &str, (least, most): (u32, u32)) -> Result<Vec<u32>
         let (first, last) = match (range, range.split_once("..")) {
             ("*", _) => (least, most),
             (_, Some((first, last))) => (number(first)?, number(last)?),
-            // As in systemd and cron: `10/20` goes on to the end.
+            // As in systemd and cron: `10/20` continues to the end.
             (first, None) if step.is_some() => (number(first)?, most),
             (only, None) => (number(only)?, number(only)?),
         };

@@ -1,4 +1,4 @@
-//! Calendars against clocks that turn, minute by minute.
+//! Calendars in zones with daylight saving time, minute by minute.
 
 use super::super::zone::Zone;
 use super::*;
@@ -111,7 +111,7 @@ fn clocks_that_change_at_midnight_are_handled() {
     assert_eq!(next_in(&zone, "*:30", utc(2026, 10, 24, 22, 0), 3), expected);
 }
 
-/// The whole truth: every minute of four years is looked at, and its local time read off.
+/// Compares with the local time of every minute of four years.
 #[test]
 fn every_minute_agrees_with_a_look_at_the_clock() {
     let zone = berlin();
@@ -125,7 +125,7 @@ fn every_minute_agrees_with_a_look_at_the_clock() {
         let local = shown(at);
         let sunday = (local.div_euclid(DAY) + 3).rem_euclid(7) == 6;
         let fits = |local: i64| matches!(local.rem_euclid(DAY), 5_400 | 9_000 | 12_600);
-        // What was skipped since the minute before comes now; what was shown before does not come again.
+        // Skipped times since the minute before occur now; repeated ones do not occur again.
         let passed = (shown(at - 60) + 60..=local).step_by(60);
         if sunday && passed.clone().any(fits) && local > latest {
             expected.push(at);

@@ -22,7 +22,7 @@ pub fn day(year: i64, month: i64, of_month: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// Returns a moment as RFC 3339 has it, in a zone that is this many seconds from UTC.
+/// Returns a time in RFC 3339 format, in a zone with this offset from UTC in seconds.
 pub fn rfc3339(moment: i64, offset: i64) -> String {
     let local = moment.saturating_add(offset);
     let ((year, month, of_month), second) = (date(local.div_euclid(86_400)), local.rem_euclid(86_400));

@@ -1,5 +1,5 @@
-//! [`Container`]: what the container needs around its services (`/etc/stepdown.toml` and the environment), with every
-//! default filled in. Must not know files or formats.
+//! [`Container`]: the settings of the container (`/etc/stepdown.toml` and the environment), with every default filled in.
+//! Must not know files or formats.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,54 +19,54 @@ pub struct Container {
     /// How far PID 1 drops.
     pub drop: DropPolicy,
     /// Whether it starts under `--user`.
-    pub without_root: Without,
-    /// Whether it runs on as a powerless root when SETUID/SETGID are missing (`STEPDOWN_WITHOUT_DROP`).
-    pub without_drop: Without,
+    pub without_root: RunOrRefuse,
+    /// Whether it continues as root without SETUID/SETGID (`STEPDOWN_WITHOUT_DROP`).
+    pub without_drop: RunOrRefuse,
     /// The budget of the whole stop (`STEPDOWN_STOP_TIMEOUT`).
     pub stop_timeout: Duration,
     /// Whether services get a seccomp filter that keeps them from changing PID 1's limits and priorities.
     pub pid1_filter: bool,
-    /// How services' lines are written.
+    /// The log format of services.
     pub log: LogFormat,
-    /// How much we say ourselves (`STEPDOWN_LOG`).
+    /// The level of our own messages (`STEPDOWN_LOG`).
     pub level: Level,
-    /// Whom everything steps down to.
+    /// The app user.
     pub app: App,
     /// Ownership to establish at boot.
     pub own: Vec<Own>,
-    /// Directories to make at boot.
+    /// Directories to create at boot.
     pub directories: Vec<Directory>,
-    /// Places whose programs may have more rights than those who can write them.
+    /// Trusted paths: their programs may have more rights than the users who can write them.
     pub trust: Vec<PathBuf>,
-    /// To whom PID 1 passes a signal, instead of the main command.
+    /// Signals that PID 1 forwards to a service instead of the main command.
     pub signals: Vec<SignalRule>,
     /// How the main command is run, if there is one.
     pub main: MainCommand,
 }
 
-/// `[main]`: what a service's file says of a service, said of the main command.
+/// `[main]`: the keys of a service, for the main command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MainCommand {
-    /// Where the table stands; `None`: there is none.
+    /// The place of the table; `None`: there is none.
     pub at: Option<Place>,
-    /// As whom.
+    /// The user.
     pub user: RunAs,
-    /// Exit codes that make the container end with 0; 128+n stands for the signal n, as with tini's `-e`.
+    /// Exit codes that make the container end with 0; 128+n means signal n, as with tini's `-e`.
     pub success_codes: Vec<u8>,
     /// How it is stopped.
     pub stop: Stop,
-    /// Whether it is told to stop with the signal that PID 1 got, because `stop.signal` is not set.
+    /// Whether it is stopped with the signal that PID 1 received, because `stop.signal` is not set.
     pub relays_stop_signal: bool,
-    /// Where `stop.timeout` stands.
+    /// The place of `stop.timeout`.
     pub stop_timeout_at: Option<Place>,
-    /// What makes it ready.
+    /// Its readiness check.
     pub ready: Ready,
-    /// Whether it is well; never followed by a restart, because its end ends the container.
+    /// Its health check; never with a restart, because its exit ends the container.
     pub health: Option<Health>,
 }
 
 impl Default for MainCommand {
-    /// Returns the plain command of the app user: told to stop by a signal to its first process alone, as tini does.
+    /// Returns a command of the app user that is stopped by a signal to its main process only, as tini does.
     fn default() -> Self {
         Self {
             at: None,
@@ -81,14 +81,14 @@ impl Default for MainCommand {
     }
 }
 
-/// `[signals]`: one signal that PID 1 passes on.
+/// `[signals]`: one signal that PID 1 forwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignalRule {
-    /// What PID 1 gets.
+    /// The signal that PID 1 receives.
     pub from: Signal,
-    /// Who gets it.
+    /// The service that gets it.
     pub service: ServiceName,
-    /// As what.
+    /// The signal that is sent.
     pub to: Signal,
     /// Where it is declared.
     pub at: Place,
@@ -105,19 +105,19 @@ pub enum DropPolicy {
     Root,
 }
 
-/// Go on, or refuse to.
+/// Whether to continue or to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Without {
-    /// Goes on and says what is lost.
+pub enum RunOrRefuse {
+    /// Continues and reports what is lost.
     Run,
     /// Does not start.
     Refuse,
 }
 
-/// How much we say.
+/// The level of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// A service will not come back, or we stop.
+    /// A service is not restarted, or the container stops.
     Error,
     /// Something was skipped or will be retried.
     Warn,
@@ -134,10 +134,10 @@ pub struct App {
     pub user: UserName,
     /// Its group's name; default: the user's name.
     pub group: GroupName,
-    /// `PUID` (or an alias) if set, with the place to name in problems.
-    pub asked_uid: Option<Asked<Uid>>,
+    /// `PUID` (or an alias) if set, with its place for problems.
+    pub env_uid: Option<FromVariable<Uid>>,
     /// `PGID` (or an alias) if set.
-    pub asked_gid: Option<Asked<Gid>>,
+    pub env_gid: Option<FromVariable<Gid>>,
     /// The container file's `uid`.
     pub uid: Option<Uid>,
     /// The container file's `gid`.
@@ -154,13 +154,13 @@ pub struct App {
     pub allow_root: bool,
     /// `UMASK`, else the container file's; `None`: as inherited.
     pub umask: Option<u32>,
-    /// Where `user` or `group` stand, for problems.
+    /// The place of `user` or `group`, for problems.
     pub at: Place,
 }
 
-/// A value and where it was asked for.
+/// A value of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked<T> {
+pub struct FromVariable<T> {
     /// The value.
     pub value: T,
     /// The variable.
@@ -176,27 +176,27 @@ pub struct Own {
     pub user: Option<UserRef>,
     /// `None`: the app user's group (or the named user's).
     pub group: Option<GroupRef>,
-    /// Whether what lies below is walked.
+    /// Whether the tree below is walked.
     pub recursive: bool,
-    /// Whether a missing path is made, as a directory.
+    /// Whether a missing path is created, as a directory.
     pub create: bool,
-    /// Mode of files; `None`: left alone.
+    /// Mode of files; `None`: not changed.
     pub mode: Option<u32>,
-    /// Mode of directories; `None`: left alone.
+    /// Mode of directories; `None`: not changed.
     pub dir_mode: Option<u32>,
-    /// When.
+    /// When owners are changed.
     pub when: OwnWhen,
-    /// Whether a missing path is fine.
+    /// Whether the path may be missing.
     pub optional: bool,
     /// Whether a path that the app user cannot use in the end stops the boot.
     pub required: bool,
     /// Whether mounts below are entered.
     pub cross_mounts: bool,
-    /// Names or paths relative to `path` that are left alone, with everything below them.
+    /// Names or paths relative to `path` that are not changed, with everything below them.
     pub exclude: Vec<PathBuf>,
     /// What happens to files with more than one link.
     pub hard_links: HardLinks,
-    /// Whether it is taken over although somebody else's file may have been moved into its place.
+    /// Whether its owner is changed although another user may have moved a file there.
     pub take_over: bool,
     /// Where it is declared.
     pub at: Place,
@@ -214,7 +214,7 @@ pub enum UserRef {
 /// When an `[[own]]` path is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnWhen {
-    /// Walk, and apply modes also where they fit already; a no-op chown is never issued.
+    /// Walk, and set modes also if they are right already; a no-op chown is never issued.
     Always,
     /// Stat first, change only what is wrong.
     Mismatch,
@@ -235,7 +235,7 @@ pub enum HardLinks {
     Allow,
 }
 
-/// `[[directory]]`: made at boot.
+/// `[[directory]]`: created at boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
     /// Absolute, without `..`, not one of the refused ones.

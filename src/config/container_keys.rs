@@ -1,27 +1,27 @@
 //! The keys of the container file (DESIGN §4, second listing, and §3.2). A table of words; must not know how they are
 //! read.
 
-use super::key_doc::{FileKind, KeyDoc, TableDoc, key, later};
+use super::key_reference::{ConfigFile, KeyDoc, TableDoc, key, later};
 use super::service_keys;
 
 /// The file's own keys.
-pub const CONTAINER: TableDoc = TableDoc { file: FileKind::Container, name: "", header: "", keys: CONTAINER_KEYS };
+pub const CONTAINER: TableDoc = TableDoc { file: ConfigFile::Container, name: "", header: "", keys: CONTAINER_KEYS };
 /// `log = { … }`.
-pub const LOG: TableDoc = TableDoc { file: FileKind::Container, name: "log", header: "[log]", keys: LOG_KEYS };
+pub const LOG: TableDoc = TableDoc { file: ConfigFile::Container, name: "log", header: "[log]", keys: LOG_KEYS };
 /// `[app]`.
-pub const APP: TableDoc = TableDoc { file: FileKind::Container, name: "app", header: "[app]", keys: APP_KEYS };
+pub const APP: TableDoc = TableDoc { file: ConfigFile::Container, name: "app", header: "[app]", keys: APP_KEYS };
 /// `[[own]]`.
-pub const OWN: TableDoc = TableDoc { file: FileKind::Container, name: "own", header: "[[own]]", keys: OWN_KEYS };
+pub const OWN: TableDoc = TableDoc { file: ConfigFile::Container, name: "own", header: "[[own]]", keys: OWN_KEYS };
 /// `[[directory]]`.
 pub const DIRECTORY: TableDoc =
-    TableDoc { file: FileKind::Container, name: "directory", header: "[[directory]]", keys: DIRECTORY_KEYS };
+    TableDoc { file: ConfigFile::Container, name: "directory", header: "[[directory]]", keys: DIRECTORY_KEYS };
 
 /// `signals.USR1 = { … }`, the same for each signal.
 pub const SIGNAL: TableDoc =
-    TableDoc { file: FileKind::Container, name: "signals.USR1", header: "[signals.USR1]", keys: SIGNAL_KEYS };
+    TableDoc { file: ConfigFile::Container, name: "signals.USR1", header: "[signals.USR1]", keys: SIGNAL_KEYS };
 
 /// `[main]`.
-pub const MAIN: TableDoc = TableDoc { file: FileKind::Container, name: "main", header: "[main]", keys: MAIN_KEYS };
+pub const MAIN: TableDoc = TableDoc { file: ConfigFile::Container, name: "main", header: "[main]", keys: MAIN_KEYS };
 /// `main.stop = { … }`: as in a service's file.
 pub const MAIN_STOP: TableDoc = TableDoc { name: "main.stop", header: "[main.stop]", ..of_main(service_keys::STOP) };
 /// `main.ready = { … }`: as in a service's file.
@@ -32,7 +32,7 @@ pub const MAIN_HEALTH: TableDoc =
     TableDoc { name: "main.health", header: "[main.health]", ..of_main(service_keys::HEALTH) };
 
 const fn of_main(table: TableDoc) -> TableDoc {
-    TableDoc { file: FileKind::Container, ..table }
+    TableDoc { file: ConfigFile::Container, ..table }
 }
 
 #[rustfmt::skip] // a table: one key in two lines

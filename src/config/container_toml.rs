@@ -3,20 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::container::{App, Container, DropPolicy, Level, LogFormat, STOP_TIMEOUT, Without};
+use super::container::{App, Container, DropPolicy, Level, LogFormat, RunOrRefuse, STOP_TIMEOUT};
 use super::container_keys;
+use super::file_report::FileReport;
 use super::line_endings;
 use super::main_toml;
 use super::own_toml;
 use super::paths;
 use super::quote::quoted;
-use super::report::Report;
 use super::signals_toml;
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
+use super::users;
 use super::values::{Gid, GroupName, Uid, UserName};
-use super::who;
 use crate::error::Place;
 
 /// What `log.format` and `STEPDOWN_LOG_FORMAT` accept.
@@ -32,33 +32,34 @@ pub const LEVELS: [(&str, Level); 4] =
     [("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
 
 /// What `without_root`, `without_drop` and `STEPDOWN_WITHOUT_DROP` accept.
-pub const WITHOUT: [(&str, Without); 2] = [("run", Without::Run), ("refuse", Without::Refuse)];
+pub const WITHOUT: [(&str, RunOrRefuse); 2] = [("run", RunOrRefuse::Run), ("refuse", RunOrRefuse::Refuse)];
 
-/// The container file, complete, and where the environment is asked for ids.
+/// The container file, complete, and the variables for ids.
 #[derive(Clone, Debug)]
 pub struct ContainerFile {
     /// With the file's values, else the defaults.
     pub container: Container,
-    /// Names of the variables that give the uid, first one set wins.
+    /// Names of the variables for the uid; the first one set wins.
     pub uid_from: Vec<String>,
-    /// Names of the variables that give the gid.
+    /// Names of the variables for the gid.
     pub gid_from: Vec<String>,
 }
 
 /// Reads the container file; an empty text gives the defaults.
-pub fn read(text: &str, report: &mut Report<'_>) -> ContainerFile {
+pub fn read(text: &str, report: &mut FileReport<'_>) -> ContainerFile {
     let unix = line_endings::unix(text);
     Document::parse(&unix, line_endings::windows(text)).walk(&container_keys::CONTAINER, report, whole)
 }
 
-fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
+fn whole(table: &Table<'_>, report: &mut FileReport<'_>) -> ContainerFile {
     let drops = [("auto", DropPolicy::Auto), ("app", DropPolicy::App), ("root", DropPolicy::Root)];
-    let without = |key: &str, default: Without, report: &mut Report<'_>| {
+    let without = |key: &str, default: RunOrRefuse, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.choice(&WITHOUT, report)).unwrap_or(default)
     };
     let (log, level) = log(table, report);
     let app = table.get("app").and_then(|field| field.table(&container_keys::APP, report));
-    let names = |key: &str, default: &str, report: &mut Report<'_>| match app.as_ref().and_then(|app| app.get(key)) {
+    let names = |key: &str, default: &str, report: &mut FileReport<'_>| match app.as_ref().and_then(|app| app.get(key))
+    {
         Some(field) => variables(&field, report),
         None => vec![default.to_owned()],
     };
@@ -67,8 +68,8 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
     let app = self::app(app.as_ref(), report);
     let container = Container {
         drop: table.get("drop").and_then(|field| field.choice(&drops, report)).unwrap_or(DropPolicy::Auto),
-        without_root: without("without_root", Without::Run, report),
-        without_drop: without("without_drop", Without::Refuse, report),
+        without_root: without("without_root", RunOrRefuse::Run, report),
+        without_drop: without("without_drop", RunOrRefuse::Refuse, report),
         stop_timeout: table.get("stop_timeout").and_then(|field| field.duration(report)).unwrap_or(STOP_TIMEOUT),
         pid1_filter: table.get("pid1_filter").and_then(|field| field.boolean(report)).unwrap_or(true),
         log,
@@ -83,9 +84,9 @@ fn whole(table: &Table<'_>, report: &mut Report<'_>) -> ContainerFile {
     ContainerFile { container, uid_from, gid_from }
 }
 
-fn trust(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
+fn trust(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<PathBuf> {
     let paths = field.elements(report).unwrap_or_default();
-    let place = |field: &Field<'_>, report: &mut Report<'_>| {
+    let place = |field: &Field<'_>, report: &mut FileReport<'_>| {
         let path = paths::absolute(field, report)?;
         if path == Path::new("/") {
             field.refuse("name the place that users other than root can write", report);
@@ -96,7 +97,7 @@ fn trust(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
     paths.iter().filter_map(|path| place(path, report)).collect()
 }
 
-fn log(table: &Table<'_>, report: &mut Report<'_>) -> (LogFormat, Level) {
+fn log(table: &Table<'_>, report: &mut FileReport<'_>) -> (LogFormat, Level) {
     let Some(table) = table.get("log").and_then(|field| field.table(&container_keys::LOG, report)) else {
         return (LogFormat::Auto, Level::Info);
     };
@@ -106,7 +107,7 @@ fn log(table: &Table<'_>, report: &mut Report<'_>) -> (LogFormat, Level) {
 }
 
 /// Names of environment variables.
-fn variables(field: &Field<'_>, report: &mut Report<'_>) -> Vec<String> {
+fn variables(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for (field, name) in field.strings(report).unwrap_or_default() {
         let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
@@ -119,31 +120,31 @@ fn variables(field: &Field<'_>, report: &mut Report<'_>) -> Vec<String> {
     names
 }
 
-fn app(table: Option<&Table<'_>>, report: &mut Report<'_>) -> App {
+fn app(table: Option<&Table<'_>>, report: &mut FileReport<'_>) -> App {
     let get = |key: &str| table.and_then(|table| table.get(key));
     let named = get("user").or_else(|| get("group"));
     let at = named.map_or_else(|| Place::file(report.path()), |field| Place::line(report.path(), field.line()));
     let allow_root = get("allow_root").and_then(|field| field.boolean(report)).unwrap_or(false);
     let user = get("user").and_then(|field| {
-        let name = who::user_name(&field, report)?;
+        let name = users::user_name(&field, report)?;
         if name.as_str() == "root" && !allow_root {
             field.refuse("everything steps down to it; name another user, or write `allow_root = true`", report);
             return None;
         }
         Some(name)
     });
-    let user = user.or_else(|| UserName::new(who::APP)).expect("`app` is an account's name");
-    let group = get("group").and_then(|field| who::group_name(&field, report));
+    let user = user.or_else(|| UserName::new(users::APP)).expect("`app` is an account's name");
+    let group = get("group").and_then(|field| users::group_name(&field, report));
     App {
         group: group.or_else(|| GroupName::new(user.as_str())).expect("users and groups have the same letters"),
         user,
-        asked_uid: None,
-        asked_gid: None,
-        uid: get("uid").and_then(|field| who::id(&field, report)).map(Uid),
-        gid: get("gid").and_then(|field| who::id(&field, report)).map(Gid),
+        env_uid: None,
+        env_gid: None,
+        uid: get("uid").and_then(|field| users::id(&field, report)).map(Uid),
+        gid: get("gid").and_then(|field| users::id(&field, report)).map(Gid),
         home: get("home").and_then(|field| paths::for_passwd(&field, report)),
         shell: get("shell").and_then(|field| paths::for_passwd(&field, report)),
-        groups: get("groups").and_then(|field| who::group_refs(&field, report)).unwrap_or_default(),
+        groups: get("groups").and_then(|field| users::group_refs(&field, report)).unwrap_or_default(),
         device_groups: get("device_groups").map_or_else(Vec::new, |field| {
             let paths = field.elements(report).unwrap_or_default();
             paths.iter().filter_map(|path| paths::absolute(path, report)).collect()

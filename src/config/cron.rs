@@ -1,18 +1,18 @@
-//! Lines of crontab(5) as calendar events: what stands in `every` or `at` of whoever comes from cron is told in our words.
-//! Text in, text out; must not know where it stood.
+//! Recognises lines of crontab(5) in `every` or `at`, and translates them to calendar events for a message. Text in, text
+//! out; must not know where the text was.
 
 use super::calendar::Calendar;
 
-/// What a text that reads as cron's means here.
+/// The meaning of a text in cron's syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cron {
-    /// The value of `at` that comes at the same minutes.
+    /// The equivalent value of `at`.
     At(String),
-    /// It comes once, at the start.
+    /// Once, at the start.
     AtStart,
-    /// It comes on days of the month, and on days of the week: two events.
+    /// On days of the month or of the week: two calendar events.
     EitherDay(String, String),
-    /// Nothing that can be written here.
+    /// No equivalent.
     Other,
 }
 
@@ -32,7 +32,7 @@ const NICKNAMES: [(&str, &str); 7] = [
 ];
 
 impl Cron {
-    /// Returns what the text means, if it reads as cron's: five fields, or a nickname.
+    /// Returns the meaning of a text, if it is cron's syntax: five fields, or a nickname.
     pub fn read(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
         if lower == "@reboot" {
@@ -45,7 +45,7 @@ impl Cron {
             [minute, hour, day, month, weekday] if [minute, hour].into_iter().all(is_field) => {
                 Some(translated(minute, hour, day, month, weekday).unwrap_or(Self::Other))
             }
-            // With seconds (Quartz), or a crontab's whole line.
+            // With seconds (Quartz), or a whole line of a crontab.
             [minute, hour, ..] if fields.len() > 5 && [minute, hour].into_iter().all(is_field) => Some(Self::Other),
             _ => None,
         }
@@ -73,7 +73,7 @@ fn translated(minute: &str, hour: &str, day: &str, month: &str, weekday: &str) -
         (minute, hour) if plain(minute) => format!("{hour}:{minute:0>2}"),
         (minute, hour) => format!("{hour}:{minute}"),
     };
-    // A field that begins with `*` leaves the other one alone to decide (crontab(5), "Note").
+    // If a field begins with `*` only the other one decides (crontab(5), "Note").
     let either = !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']);
     let (day, month, week) = (numbers(day, &[])?, numbers(month, &MONTHS)?, days_of_week(weekday)?);
     let date = match (day.as_str(), month.as_str()) {

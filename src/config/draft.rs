@@ -1,43 +1,43 @@
-//! [`Draft`]: a service as read, its requirements still names that may not exist. Whichever format it came from.
+//! [`Draft`]: a service as read from any format; its requirements are still names that may not exist.
 
 use super::service::Service;
 use crate::error::Place;
 
-/// A service whose links to others are still words.
+/// A service whose links to others are not resolved yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Everything else.
+    /// The service without its links.
     pub service: Service,
-    /// What it requires, what it comes after, and to whom it pipes, as written.
+    /// Its `requires`, `after` and `pipe_to`, as written.
     pub links: Vec<Link>,
-    /// Where `stop.timeout` stands in a file of ours; `None` for an s6 directory, whose times were made for another budget.
+    /// The place of `stop.timeout` in a TOML file; `None` for an s6 directory, whose times were written for another budget.
     pub stop_timeout_at: Option<Place>,
-    /// Remarks.
+    /// Notices.
     pub notices: Vec<String>,
 }
 
 /// One name in `requires`, `after` or `pipe_to`.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Which of them.
+    /// The relation.
     pub relation: Relation,
     /// The other service.
     pub to: String,
-    /// Where it stands.
+    /// Its place.
     pub at: Place,
-    /// What it stands in, for messages: `` `requires` ``, `dependencies.d`.
+    /// The key or file that contains it, for messages: `` `requires` ``, `dependencies.d`.
     pub written: String,
 }
 
-/// What a service has to do with another.
+/// A relation between two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Relation {
-    /// The other must be up or done first, and stops later.
+    /// The other one must be up or done first, and stops later.
     Requires,
     /// Order only.
     After,
-    /// Its output is the other's input: the other starts first and stops last.
+    /// Its output is the other's input: the other one starts first and stops last.
     PipesTo,
-    /// The other pipes to it (s6-rc `consumer-for`): said twice, so that it is only checked.
+    /// The other one pipes to it (s6-rc `consumer-for`): redundant, so it is only checked.
     FedBy,
 }

@@ -1,4 +1,4 @@
-//! The environment: ids, mask, time zone and `STEPDOWN_*`, each checked as bytes before anything acts on it
+//! The environment: ids, mask, time zone and `STEPDOWN_*`, each checked as bytes before it is used
 //! (SECURITY 1.2). Must not know where the variables come from.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::container::{Asked, Container};
+use super::container::{Container, FromVariable};
 use super::container_toml::{ContainerFile, FORMATS, LEVELS, WITHOUT, words};
 use super::quote::{quoted_os, shown_value};
 use super::suggest;
@@ -15,7 +15,7 @@ use super::values::{Gid, Uid};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
-/// Every variable that we read, and what for: the help texts and the README are made from this table.
+/// Every variable that we read, and its meaning: the help texts and the README are generated from this table.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("PUID", "uid of the app user (another name: `uid_from`)"),
     ("PGID", "gid of the app user (another name: `gid_from`)"),
@@ -31,19 +31,19 @@ pub const VARIABLES: &[(&str, &str)] = &[
 /// Names more services trees.
 const SERVICES: &str = "STEPDOWN_SERVICES";
 
-/// What begins every variable of ours, so that a slip in the rest can be told.
+/// The prefix of all our variables, so that a misspelt one is detected.
 const PREFIX: &str = "STEPDOWN_";
 
 type Env = BTreeMap<OsString, OsString>;
 
-/// Returns the container with what the environment asks for; the environment wins over the file.
+/// Returns the container with the settings of the environment, which override the file.
 pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &mut Vec<String>) -> Container {
     let ContainerFile { mut container, uid_from, gid_from } = file;
-    note_ignored(env, "PUID", "uid_from", &uid_from, notices);
-    note_ignored(env, "PGID", "gid_from", &gid_from, notices);
+    notice_ignored(env, "PUID", "uid_from", &uid_from, notices);
+    notice_ignored(env, "PGID", "gid_from", &gid_from, notices);
     let app = &mut container.app;
-    app.asked_uid = asked(env, &uid_from, Id::User, problems, notices).map(|asked| over(asked, Uid));
-    app.asked_gid = asked(env, &gid_from, Id::Group, problems, notices).map(|asked| over(asked, Gid));
+    app.env_uid = id_from_env(env, &uid_from, IdVariable::User, problems, notices).map(|asked| map_value(asked, Uid));
+    app.env_gid = id_from_env(env, &gid_from, IdVariable::Group, problems, notices).map(|asked| map_value(asked, Gid));
     if let Some(umask) = read(env, "UMASK", problems, &UMASK, |text| units::octal(text, 0o777)) {
         app.umask = Some(umask);
     }
@@ -60,23 +60,23 @@ pub fn apply(env: &Env, file: ContainerFile, problems: &mut Problems, notices: &
 }
 
 #[derive(Clone, Copy)]
-enum Id {
+enum IdVariable {
     User,
     Group,
 }
 
-fn over<T, U>(asked: Asked<T>, wrap: impl Fn(T) -> U) -> Asked<U> {
-    Asked { value: wrap(asked.value), at: asked.at }
+fn map_value<T, U>(asked: FromVariable<T>, wrap: impl Fn(T) -> U) -> FromVariable<U> {
+    FromVariable { value: wrap(asked.value), at: asked.at }
 }
 
-/// Returns what the first of these variables that is set asks for.
-fn asked(
+/// Returns the id in the first of these variables that is set.
+fn id_from_env(
     env: &Env,
     names: &[String],
-    id: Id,
+    id: IdVariable,
     problems: &mut Problems,
     notices: &mut Vec<String>,
-) -> Option<Asked<u32>> {
+) -> Option<FromVariable<u32>> {
     let mut set = names.iter().filter_map(|name| Some((name, env.get(OsStr::new(name))?)));
     let (name, value) = set.next()?;
     for (other, ignored) in set {
@@ -85,12 +85,12 @@ fn asked(
         }
     }
     let what = match id {
-        Id::User => "user id",
-        Id::Group => "group id",
+        IdVariable::User => "user id",
+        IdVariable::Group => "group id",
     };
     let at = place(name, value);
     match units::id(value.as_bytes()) {
-        Ok(value) => Some(Asked { value, at }),
+        Ok(value) => Some(FromVariable { value, at }),
         Err(why) => {
             problems.push(Problem::new(at, why_no_id(why), format!("give a {what} such as {name}=1000, or unset it")));
             None
@@ -98,8 +98,8 @@ fn asked(
     }
 }
 
-/// The usual name that this image does not use: people set it all the same.
-fn note_ignored(env: &Env, name: &str, key: &str, names: &[String], notices: &mut Vec<String>) {
+/// Reports a usual variable that is set and that this image does not use.
+fn notice_ignored(env: &Env, name: &str, key: &str, names: &[String], notices: &mut Vec<String>) {
     if let Some(value) = env.get(OsStr::new(name)).filter(|_| !names.iter().any(|other| other == name)) {
         let names = suggest::list(names.iter().map(String::as_str));
         notices.push(format!("{name}={} is ignored: `{key}` of this image is [{names}]", shown_value(value)));
@@ -115,7 +115,7 @@ fn why_no_id(why: IdError) -> String {
     }
 }
 
-/// What a variable holds: the noun, and what to write.
+/// What a variable must contain: the noun, and the remedy.
 struct Expected<'a> {
     noun: &'a str,
     remedy: &'a str,
@@ -128,7 +128,7 @@ const DURATION: Expected<'static> = Expected {
     remedy: "give a whole number and its unit (ms, s, m, h or d), at most 365d, such as STEPDOWN_STOP_TIMEOUT=8s",
 };
 
-/// Reads one variable as text with `parse`; what it refuses is a problem.
+/// Parses one variable as text with `parse`; an invalid value is a problem.
 fn read<T>(
     env: &Env,
     name: &str,
@@ -156,7 +156,7 @@ fn choice<T: Copy>(env: &Env, name: &str, words_of: &[(&str, T)], problems: &mut
     })
 }
 
-/// `TZ` becomes part of a file's name in every libc, so it may not lead out of the zone files.
+/// `TZ` becomes part of a path in every libc, so it must not leave the directory of zone files.
 fn check_zone(env: &Env, problems: &mut Problems) {
     let Some(value) = env.get(OsStr::new("TZ")) else { return };
     let fits = value.to_str().is_some_and(|text| {
@@ -170,7 +170,7 @@ fn check_zone(env: &Env, problems: &mut Problems) {
     }
 }
 
-/// Where the container starts is nothing that a tree should depend on.
+/// A tree must not depend on the working directory: relative paths are problems.
 fn check_trees(env: &Env, problems: &mut Problems) {
     for word in trees(env).filter(|word| !word.starts_with(b"/")) {
         let what = format!("{} is a relative path", quoted_os(OsStr::from_bytes(word)));
@@ -191,7 +191,7 @@ pub fn of_tree(env: &Env, tree: &Path) -> Option<Place> {
     env.get(OsStr::new(SERVICES)).filter(|_| named).map(|value| place(SERVICES, value))
 }
 
-/// A slip in a variable's name would be a setting that silently does nothing.
+/// A misspelt variable would be silently ignored.
 fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
     for (name, value) in env {
         let bytes = name.as_bytes();
@@ -204,7 +204,7 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
             continue;
         }
         let ours = || VARIABLES.iter().map(|(word, _)| *word).filter(|word| word.starts_with(PREFIX));
-        // What all of them begin with says nothing about which one was meant.
+        // The common prefix does not help to find the intended one.
         let name_of = |word: &str| word.strip_prefix(PREFIX).unwrap_or_default().to_owned();
         let known: Vec<String> = ours().map(name_of).collect();
         let written = name_of(&name.to_string_lossy());
@@ -217,8 +217,8 @@ fn refuse_unknown(env: &Env, aliases: &[String], problems: &mut Problems) {
     }
 }
 
-/// Kubernetes and `docker --link` set `NAME_SERVICE_HOST`, `NAME_PORT_80_TCP` … for each neighbour, and a neighbour may
-/// be called `stepdown-demo`.
+/// Kubernetes and `docker --link` set `NAME_SERVICE_HOST`, `NAME_PORT_80_TCP` … for other services, one of which may be
+/// called `stepdown-demo`.
 fn is_service_link(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name);
     let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|end| name.ends_with(end));

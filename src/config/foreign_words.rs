@@ -1,23 +1,22 @@
-//! Words of systemd, compose, supervisord, s6 and others that mean one of our keys, and what to write instead. Tables of
-//! words; must not know where they were found.
+//! Keys of systemd, compose, supervisord, s6 and others, and our keys for them. Tables; must not know where they were found.
 
-use super::keys::{FileKind, KeyDoc, TableDoc};
+use super::keys::{ConfigFile, KeyDoc, TableDoc};
 use super::{container_keys, service_keys};
 
 /// A word that has no meaning in our files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignWord {
-    /// Whose it is; empty where several have it, or none.
+    /// The system; empty if several have it, or none.
     pub system: &'static str,
-    /// Without `_`, `-` and capitals.
+    /// In lower case, without `_` and `-`.
     word: &'static str,
-    /// The key that does it here, with its table: `stop.timeout`; empty where none does.
+    /// Our key, with its table: `stop.timeout`; empty if there is none.
     pub ours: &'static str,
-    /// What else there is to say.
+    /// A further note.
     note: &'static str,
 }
 
-/// Returns a word, the key that does it here, and what else there is to say.
+/// Returns a foreign word.
 const fn word(system: &'static str, word: &'static str, ours: &'static str, note: &'static str) -> ForeignWord {
     ForeignWord { system, word, ours, note }
 }
@@ -173,7 +172,7 @@ const WORDS: &[ForeignWord] = &[
     word(S6, "run", "command", ""),
     // compose and supervisord
     word(ANY, "stopsignal", "stop.signal", ""),
-    // What people who know runit, Horust, OpenRC, pebble or cron write
+    // runit, Horust, OpenRC, pebble, cron
     word(ANY, "before", "after", OTHERS_FILE),
     word(ANY, "boundingset", "capabilities", ""),
     word(ANY, "calendar", "at", ""),
@@ -199,7 +198,7 @@ const WORDS: &[ForeignWord] = &[
     word(ANY, "workdir", "directory", ""),
 ];
 
-/// What people write into the container file.
+/// Foreign words in the container file.
 #[rustfmt::skip] // a table: one word in one line
 const OF_CONTAINER: &[ForeignWord] = &[
     word(COMPOSE, "stopgraceperiod", "stop_timeout", ""),
@@ -213,7 +212,7 @@ const OF_CONTAINER: &[ForeignWord] = &[
 /// Sections of systemd's units (systemd.syntax(7)).
 const SECTIONS: [&str; 6] = ["Unit", "Service", "Install", "Timer", "Socket", "Path"];
 
-/// Values of other systems: for which of our keys, theirs, and what to write.
+/// Values of other systems: our key, their value, and what to write.
 const VALUES: [(&str, &str, &str); 13] = [
     ("restart", "no", "write `restart = \"never\"`"),
     ("restart", "unless-stopped", "write `restart = \"always\"`: whoever stops it by hand keeps it stopped"),
@@ -240,18 +239,18 @@ fn plain(word: &str) -> String {
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// Returns the word, if a table with the keys of `doc` is where people write it.
+/// Returns the foreign word, if it is used in a table with the keys of `doc`.
 pub fn find(word: &str, doc: &TableDoc) -> Option<&'static ForeignWord> {
     let wanted = plain(word);
     let all = match (doc.file, doc.name) {
-        (FileKind::Container, "") => OF_CONTAINER,
+        (ConfigFile::Container, "") => OF_CONTAINER,
         (_, _) => WORDS,
     };
     let fits = |it: &&ForeignWord| it.word == wanted && (doc.name.is_empty() || it.inner(doc).is_some());
     all.iter().find(fits)
 }
 
-/// Returns whether the word stands for this key of services.
+/// Returns whether the word means this key of services.
 pub fn means(word: &str, key: &str) -> bool {
     let wanted = plain(word);
     WORDS.iter().any(|it| it.word == wanted && it.ours == key)
@@ -270,7 +269,7 @@ pub fn value(key: &str, value: &str) -> Option<&'static str> {
 }
 
 impl ForeignWord {
-    /// Returns the key of this table that does it.
+    /// Returns the key of this table for it.
     fn inner(&self, doc: &TableDoc) -> Option<&'static KeyDoc> {
         let table = doc.name.rsplit('.').next().unwrap_or_default();
         let (of, key) = self.ours.split_once('.')?;
@@ -291,11 +290,11 @@ impl ForeignWord {
         }
     }
 
-    /// Returns a line that does the same.
-    fn example(&self, file: FileKind) -> Option<String> {
+    /// Returns an equivalent line.
+    fn example(&self, file: ConfigFile) -> Option<String> {
         let top = match file {
-            FileKind::Service => &service_keys::SERVICE,
-            FileKind::Container => &container_keys::CONTAINER,
+            ConfigFile::Service => &service_keys::SERVICE,
+            ConfigFile::Container => &container_keys::CONTAINER,
         };
         match self.ours.split_once('.') {
             None => top.key(self.ours).map(line),
@@ -308,7 +307,7 @@ impl ForeignWord {
     }
 }
 
-/// What can be pasted, in one line.
+/// The example to paste, in one line.
 fn line(key: &KeyDoc) -> String {
     key.example.replace('\n', ", ")
 }
@@ -320,8 +319,8 @@ mod tests {
     #[test]
     fn every_word_has_something_to_write_and_none_is_a_key_of_ours() {
         for (words, file, top) in [
-            (WORDS, FileKind::Service, &service_keys::SERVICE),
-            (OF_CONTAINER, FileKind::Container, &container_keys::CONTAINER),
+            (WORDS, ConfigFile::Service, &service_keys::SERVICE),
+            (OF_CONTAINER, ConfigFile::Container, &container_keys::CONTAINER),
         ] {
             for (at, it) in words.iter().enumerate() {
                 assert_eq!(it.ours.is_empty(), it.example(file).is_none(), "{it:?}");

@@ -1,5 +1,5 @@
-//! What services require of each other: every name exists, none is its own, no cycle. Names in, names out; must not
-//! know how they were written down.
+//! Resolves the links between services: every name exists, none is the service's own, no cycle. Names in, names out; must
+//! not know file formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,12 @@ use super::topology;
 use super::values::ServiceName;
 use crate::error::{Place, Problem, Problems};
 
-/// More cycles than this are not told one by one.
+/// Most cycles that are reported.
 const MAX_CYCLES: usize = 50;
-/// So many unknown names are compared with every name: ten thousand times ten thousand comparisons take minutes.
+/// Most unknown names that are compared with every name: ten thousand times ten thousand comparisons take minutes.
 const MAX_COMPARED: usize = 100;
 /// A longer cycle is shortened in its middle.
-const LONGEST_SHOWN: usize = 40;
+const MAX_SHOWN: usize = 40;
 
 /// Fills `requires`, `after` and `pipe_to` of every draft; `declared` are all names, also those whose files are broken.
 pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
@@ -33,7 +33,7 @@ pub fn link(drafts: &mut [Draft], declared: &BTreeSet<ServiceName>, problems: &m
                 Relation::FedBy => {}
             }
         }
-        // Who reads is there before who writes, and stays longer.
+        // The reader starts before the writer, and stops after it.
         let Service { after, pipe_to, .. } = &mut draft.service;
         after.extend(pipe_to.clone().filter(|to| !after.contains(to)));
     }
@@ -66,7 +66,7 @@ fn target(
     found
 }
 
-/// Returns what to write instead of a name that is no service's; `from` itself is not offered.
+/// Returns the remedy for an unknown service name; `from` itself is not suggested.
 pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<ServiceName>, compare: bool) -> String {
     let others = declared.iter().filter(|name| Some(*name) != from).map(ServiceName::as_str);
     match compare.then(|| suggest::nearest(to, others.clone())).flatten() {
@@ -76,7 +76,7 @@ pub fn unknown(to: &str, from: Option<&ServiceName>, declared: &BTreeSet<Service
     }
 }
 
-/// A link between two services, by their places.
+/// A link between two services, by index.
 struct Edge<'d> {
     relation: Relation,
     to: usize,
@@ -87,7 +87,7 @@ fn find_cycles(drafts: &[Draft], problems: &mut Problems) {
     let edges = edges(drafts);
     let needs = |node: usize| edges.get(node).into_iter().flatten().map(|edge| edge.to);
     for cycle in topology::sort(0..drafts.len(), needs, MAX_CYCLES).cycles {
-        problems.push(say(&cycle, drafts, &edges));
+        problems.push(cycle_problem(&cycle, drafts, &edges));
     }
 }
 
@@ -105,7 +105,7 @@ fn edges(drafts: &[Draft]) -> Vec<Vec<Edge<'_>>> {
     all
 }
 
-fn say(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
+fn cycle_problem(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
     let name = |node: usize| drafts.get(node).map_or("", |draft| draft.service.name.as_str());
     let step = |from: usize, to: usize| edges.get(from).and_then(|all| all.iter().find(|edge| edge.to == to));
     let mut text = String::new();
@@ -125,12 +125,12 @@ fn say(cycle: &[usize], drafts: &[Draft], edges: &[Vec<Edge<'_>>]) -> Problem {
         if !keys.contains(&key) {
             keys.push(key);
         }
-        if position < LONGEST_SHOWN {
+        if position < MAX_SHOWN {
             text.push_str(&format!("{} → ", name(from)));
         }
     }
-    if cycle.len() > LONGEST_SHOWN {
-        text.push_str(&format!("… ({} more) → ", cycle.len() - LONGEST_SHOWN));
+    if cycle.len() > MAX_SHOWN {
+        text.push_str(&format!("… ({} more) → ", cycle.len() - MAX_SHOWN));
     }
     text.push_str(name(cycle.first().copied().unwrap_or_default()));
     let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();

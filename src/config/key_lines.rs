@@ -1,4 +1,4 @@
-//! The line of a key, for problems that planning finds: it knows files and keys, and no lines. Text in, places out.
+//! Finds the line of a key, for problems of planning, which knows files and keys but not lines. Text in, places out.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub fn placed(error: Error, sources: &Sources) -> Error {
 
 fn place(problem: &Problem, sources: &Sources) -> Option<Place> {
     let Place::File { path, line } = &problem.at else { return None };
-    // A service has one place; in the container file each table has its own, and knows it.
+    // A service has one place; in the container file each table has its own.
     let is_container = sources.container.as_ref().is_some_and(|(container, _)| container == path);
     if is_container && line.is_some() {
         return None;

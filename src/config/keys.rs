@@ -1,8 +1,8 @@
-//! The reference of every key of both files. The reader takes its known keys, its "not available yet" and its examples
-//! from here, the README's tables are generated from here, and tests read each example and each default back.
+//! The reference of every key of both files. The parser uses its keys and examples, the README's tables are generated from
+//! it, and tests parse each example and each default.
 
 use super::container_keys;
-pub use super::key_doc::{FileKind, KeyDoc, Status, TableDoc};
+pub use super::key_reference::{ConfigFile, KeyDoc, KeyStatus, TableDoc};
 use super::service_keys;
 
 /// Returns every table of both files, in the order of the manual.

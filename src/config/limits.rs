@@ -1,7 +1,7 @@
 //! `limits = { … }` → resource limits. Must not know what the machine allows.
 
+use super::file_report::FileReport;
 use super::quote::ticked;
-use super::report::Report;
 use super::service::{Limit, Resource};
 use super::service_keys;
 use super::toml_field::Field;
@@ -35,7 +35,7 @@ enum Counts {
     Units,
 }
 
-/// What it is called in `limits`. Here and not beside the type, which the engine knows without the reader.
+/// Its name in `limits`. Not beside the type, which the engine uses without the parser.
 impl std::fmt::Display for Resource {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(RESOURCES.iter().find(|(_, other, _)| other == self).map_or("limit", |(name, ..)| name))
@@ -43,19 +43,19 @@ impl std::fmt::Display for Resource {
 }
 
 /// Returns the limits of the table, by resource.
-pub fn read(field: &Field<'_>, report: &mut Report<'_>) -> Vec<Limit> {
+pub fn read(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<Limit> {
     let Some(table) = field.table(&service_keys::LIMITS, report) else { return Vec::new() };
     let each = RESOURCES.iter().filter_map(|(name, resource, counts)| Some((table.get(name)?, *resource, *counts)));
     each.filter_map(|(field, resource, counts)| limit(&field, resource, counts, report)).collect()
 }
 
-fn limit(field: &Field<'_>, resource: Resource, counts: Counts, report: &mut Report<'_>) -> Option<Limit> {
+fn limit(field: &Field<'_>, resource: Resource, counts: Counts, report: &mut FileReport<'_>) -> Option<Limit> {
     if !field.is_table() {
         let both = value(field, resource, counts, report)?;
         return Some(Limit { resource, soft: both, hard: both });
     }
     let table = field.table(&service_keys::LIMIT, report)?;
-    let side = |name: &str, report: &mut Report<'_>| side(&table, field, name, resource, counts, report);
+    let side = |name: &str, report: &mut FileReport<'_>| side(&table, field, name, resource, counts, report);
     let (soft, hard) = (side("soft", report), side("hard", report));
     let (soft, hard) = (soft?, hard?);
     if soft.unwrap_or(u64::MAX) > hard.unwrap_or(u64::MAX) {
@@ -70,7 +70,7 @@ fn side(
     name: &str,
     resource: Resource,
     counts: Counts,
-    report: &mut Report<'_>,
+    report: &mut FileReport<'_>,
 ) -> Option<Option<u64>> {
     match table.get(name) {
         Some(field) => value(&field, resource, counts, report),
@@ -83,7 +83,7 @@ fn side(
 }
 
 /// Returns a number, or `None` within for infinity.
-fn value(field: &Field<'_>, resource: Resource, counts: Counts, report: &mut Report<'_>) -> Option<Option<u64>> {
+fn value(field: &Field<'_>, resource: Resource, counts: Counts, report: &mut FileReport<'_>) -> Option<Option<u64>> {
     if field.is_integer() {
         return field.integer(0..=i64::MAX, report).and_then(|number| u64::try_from(number).ok()).map(Some);
     }

@@ -1,12 +1,12 @@
-//! Windows line endings (CRLF): taken from a file before it is parsed, and found in a script, where a shell takes the carriage
-//! return for a part of the last word. Text in, lines out; must not know where the text stood.
+//! Windows line endings (CRLF): removed from a file before it is parsed, and detected in a script, where the carriage return
+//! becomes part of the last word. Text in, lines out; must not know where the text was.
 
 use std::borrow::Cow;
 
-/// What removes them from a file, to paste before its name.
+/// The command that removes them from a file, to paste before its name.
 pub const TO_UNIX: &str = "sed -i 's/\\r$//'";
 
-/// Programs that read a script as a shell does, by the last part of their paths.
+/// Shells, by the last component of their paths.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"];
 
 /// Returns the text with Unix line endings.
@@ -24,9 +24,9 @@ pub fn is_shell(program: &str) -> bool {
     SHELLS.contains(&program.rsplit('/').next().unwrap_or_default())
 }
 
-/// Returns the first line, counted from 1, of a shell's script that ends with a carriage return: the shell takes it for a
-/// part of the last word. In quotes it may well be meant, and in a comment it does nothing. Of what follows a here document's
-/// beginning nothing is known.
+/// Returns the first line, counted from 1, of a shell script that ends with a carriage return, which becomes part of the
+/// last word. In quotes it may be intended, and in a comment it has no effect. Lines after the beginning of a here document
+/// are not checked.
 pub fn first_bad_line(script: &str) -> Option<usize> {
     let (mut line, mut quote, mut before) = (1, None, '\n');
     let mut letters = script.chars().peekable();

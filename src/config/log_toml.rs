@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use super::container::LogFormat;
+use super::file_report::FileReport;
 use super::paths;
-use super::report::Report;
 use super::service::{LOG_KEEP, LOG_MAX_SIZE, Log, LogDirectory};
 use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;
 use super::units;
 
-/// What a service may choose; `auto` counts the services, so that it is the container's.
+/// The formats for a service; `auto` depends on the number of services, so it is only for the container.
 const FORMATS: [(&str, LogFormat); 3] =
     [("inherit", LogFormat::Inherit), ("tagged", LogFormat::Tagged), ("json", LogFormat::Json)];
 
-/// What concerns files only.
-const OF_FILES: [&str; 4] = ["max_size", "keep", "max_age", "compress"];
+/// Keys that need `directory`.
+const FILE_KEYS: [&str; 4] = ["max_size", "keep", "max_age", "compress"];
 
-/// A smaller file would be renamed at every few lines.
+/// A smaller file would be rotated every few lines.
 const MIN_SIZE: u64 = 4096;
-/// A directory of more files than this helps nobody, and its listing costs at each rename.
+/// A directory with more files is not useful, and it is listed at each rotation.
 const MAX_KEPT: i64 = 10_000;
-/// Below this, a file would be old before anybody has read it.
+/// Below this, a file would be removed before it can be read.
 const MIN_AGE: Duration = Duration::from_secs(60);
 
-/// Returns how a service's lines are written.
-pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
+/// Returns the log settings of a service.
+pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> Log {
     let Some(table) = table.get("log").and_then(|field| field.table(&service_keys::LOG, report)) else {
         return Log::default();
     };
@@ -36,7 +36,7 @@ pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
     let max_age = table.get("max_age").and_then(|field| field.duration_from(MIN_AGE, report));
     let compress = table.get("compress").and_then(|field| field.boolean(report));
     let Some(path) = table.get("directory") else {
-        for field in OF_FILES.iter().filter_map(|key| table.get(key)) {
+        for field in FILE_KEYS.iter().filter_map(|key| table.get(key)) {
             let what = format!("{} concerns files, and `log` names no directory", field.name());
             report.line(field.line(), what, "write `directory = \"/var/log/web\"` beside it, or remove it");
         }
@@ -52,7 +52,7 @@ pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> Log {
     Log { format, directory }
 }
 
-fn size(field: &Field<'_>, report: &mut Report<'_>) -> Option<u64> {
+fn size(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u64> {
     let size = match field.is_integer() {
         true => field.integer(0..=i64::MAX, report).and_then(|size| u64::try_from(size).ok())?,
         false => match units::size(field.string(report)?) {

@@ -1,22 +1,22 @@
-//! `[main]` of the container file: the main command, described like a service and read with a service's own parts. Must
+//! `[main]` of the container file: the main command, described like a service and parsed with the same functions. Must
 //! not know what the command is.
 
 use super::container::MainCommand;
 use super::container_keys;
+use super::file_report::FileReport;
 use super::probe_toml::{self, HealthKeys};
-use super::report::Report;
 use super::service::{Kind, RunAs};
 use super::service_parts;
 use super::toml_table::Table;
-use super::who;
-use crate::config::probe::Then;
+use super::users;
+use crate::config::probe::UnhealthyAction;
 use crate::error::Place;
 
-/// Its end ends the container, so that it is never restarted.
+/// Its exit ends the container, so it is never restarted.
 const HEALTH: HealthKeys = HealthKeys {
     doc: &container_keys::MAIN_HEALTH,
-    then: &[("stop-container", Then::StopContainer), ("report", Then::Report)],
-    default: Then::StopContainer,
+    then: &[("stop-container", UnhealthyAction::StopContainer), ("report", UnhealthyAction::Report)],
+    default: UnhealthyAction::StopContainer,
     not_here: Some((
         "restart",
         "the container ends with its main command: write \"stop-container\" (the engine's restart policy starts it again) \
@@ -24,13 +24,13 @@ const HEALTH: HealthKeys = HealthKeys {
     )),
 };
 
-/// Reads the table; without one it is the plain command of the app user.
-pub fn read(table: &Table<'_>, report: &mut Report<'_>) -> MainCommand {
+/// Parses the table; without one it is a plain command of the app user.
+pub fn read(table: &Table<'_>, report: &mut FileReport<'_>) -> MainCommand {
     let mut main = MainCommand::default();
     let Some(field) = table.get("main") else { return main };
     main.at = Some(Place::line(report.path(), field.line()));
     let Some(table) = field.table(&container_keys::MAIN, report) else { return main };
-    main.user = table.get("user").and_then(|field| who::run_as(&field, report)).unwrap_or(RunAs::App);
+    main.user = table.get("user").and_then(|field| users::run_as(&field, report)).unwrap_or(RunAs::App);
     main.success_codes = service_parts::success_codes(&table, report);
     let stop = service_parts::stop_table(&table, &container_keys::MAIN_STOP, report);
     main.relays_stop_signal = stop.as_ref().is_none_or(|stop| stop.get("signal").is_none());

@@ -1,4 +1,4 @@
-//! What was asked for: files and environment in, [`Config`] or every problem out. Pure: sees bytes, never the machine.
+//! The configuration: files and environment in, [`Config`] or every problem out. Pure: bytes only, never the machine.
 
 pub mod bytes;
 pub mod calendar;
@@ -7,26 +7,26 @@ pub mod container;
 mod container_keys;
 mod container_toml;
 mod cron;
+mod cross_checks;
 mod draft;
 pub mod env;
+mod file_report;
 mod foreign_words;
 mod graph;
-mod key_doc;
 pub mod key_lines;
+mod key_reference;
 pub mod keys;
 mod limits;
 mod line_endings;
 mod log_format;
 mod log_toml;
 mod main_toml;
-mod neighbours;
 mod own_toml;
 pub(crate) mod paths;
 pub mod probe;
 mod probe_toml;
 pub mod quote;
 mod read;
-mod report;
 mod s6;
 mod s6_files;
 mod s6_pipes;
@@ -45,8 +45,8 @@ pub mod topology;
 mod tree;
 pub mod units;
 mod url;
+mod users;
 pub mod values;
-mod who;
 pub mod zone;
 
 use std::collections::BTreeMap;
@@ -69,12 +69,12 @@ pub use s6_files::has_meaning;
 /// A file larger than this is refused unread: a configuration is small, a bomb is not (SECURITY 1.4).
 pub const MAX_FILE: usize = 256 * 1024;
 
-/// Everything that was read, before anything is understood.
+/// The sources as bytes, before parsing.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// The environment, bytes and all.
+    /// The environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// `/etc/stepdown.toml`: its path and what was found there; `None` where there is no such file.
+    /// `/etc/stepdown.toml`: its path and contents; `None` if there is no such file.
     pub container: Option<(PathBuf, Content)>,
     /// The services trees, in order: `/etc/services.d`, then those of `STEPDOWN_SERVICES`.
     pub trees: Vec<Tree>,
@@ -85,15 +85,15 @@ pub struct Sources {
 /// One services tree.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// What lies in it. `Content::Missing` for a default tree that does not exist is an empty `Dir`.
+    /// Its entries. A default tree that does not exist is empty.
     pub entries: BTreeMap<OsString, Content>,
-    /// Set where the tree itself cannot be read or does not exist although it was named.
+    /// Why the tree itself cannot be read, or that it does not exist although it was given.
     pub unreadable: Option<String>,
 }
 
-/// What was found at a path, read without following a last link out of its tree.
+/// The contents of a path, read without following a link out of its tree.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// A regular file (or a link to one).
@@ -107,13 +107,13 @@ pub enum Content {
     Dir(BTreeMap<OsString, Content>),
     /// A regular file that is too large, with its size in bytes.
     TooLarge(u64),
-    /// It exists and cannot be read: the kernel's words.
+    /// It exists and cannot be read; the reason.
     Unreadable(String),
-    /// Neither file nor directory: "FIFO", "device", "socket", "dangling link", ….
+    /// Neither a file nor a directory: "FIFO", "device", "socket", "dangling link", ….
     Other(&'static str),
 }
 
-/// What was asked for, complete and consistent: every name that is required exists, no cycle.
+/// The configuration, complete and consistent: every required name exists, no cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The container file and the environment.
@@ -122,12 +122,12 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The main command; empty: none.
     pub main: Vec<OsString>,
-    /// What was accepted with a remark: a `down` file on a longrun's directory, a setting that has no effect.
+    /// Notices: a `down` file in a longrun's directory, a setting without effect.
     pub notices: Vec<String>,
 }
 
 impl Config {
-    /// Returns the main command as the service that `[main]` describes; `None` where there is no main command.
+    /// Returns the main command as the service that `[main]` describes; `None` without a main command.
     pub fn main_service(&self) -> Option<Service> {
         let MainCommand { at, user, success_codes, stop, ready, health, .. } = self.container.main.clone();
         let words = Some(self.main.clone()).filter(|words| !words.is_empty())?;

@@ -1,24 +1,24 @@
-//! `[[own]]` and `[[directory]]` of the container file. Must not know what is there.
+//! `[[own]]` and `[[directory]]` of the container file. Must not know whether the paths exist.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::container::{App, Directory, HardLinks, Own, OwnWhen, UserRef};
 use super::container_keys;
+use super::file_report::FileReport;
 use super::paths;
 use super::quote::quoted;
-use super::report::Report;
 use super::toml_field::Field;
 use super::toml_table::Table;
+use super::users;
 use super::values::GroupRef;
-use super::who;
 use crate::error::Place;
 
-/// The mode of a directory that says none.
+/// The default mode of a directory.
 const DIRECTORY_MODE: u32 = 0o755;
-/// Files get no setuid, setgid or sticky bit from us.
+/// Setuid, setgid and sticky bits are never set on files.
 const FILE_MODES: u32 = 0o777;
-/// Directories may be sticky or pass on their group.
+/// Directories may have the sticky and setgid bits.
 const DIRECTORY_MODES: u32 = 0o3777;
 
 const WHEN: [(&str, OwnWhen); 4] = [
@@ -32,15 +32,15 @@ const HARD_LINKS: [(&str, HardLinks); 3] =
     [("same-owner", HardLinks::SameOwner), ("refuse", HardLinks::Refuse), ("allow", HardLinks::Allow)];
 
 /// Returns the paths whose owner is established.
-pub fn own(field: &Field<'_>, app: &App, report: &mut Report<'_>) -> Vec<Own> {
+pub fn own(field: &Field<'_>, app: &App, report: &mut FileReport<'_>) -> Vec<Own> {
     let mut seen = Seen::default();
     let tables = tables(field, "own", &container_keys::OWN, report);
     tables.iter().filter_map(|table| own_one(table, app, &mut seen, report)).collect()
 }
 
-fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_>) -> Option<Own> {
+fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut FileReport<'_>) -> Option<Own> {
     let path = path(table, "own", seen, report);
-    let flag = |key: &str, default: bool, report: &mut Report<'_>| {
+    let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
     let rest = Own {
@@ -66,19 +66,19 @@ fn own_one(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_
     Some(Own { path: path?, ..rest })
 }
 
-fn exclude(field: &Field<'_>, report: &mut Report<'_>) -> Vec<PathBuf> {
+fn exclude(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<PathBuf> {
     let all = field.strings(report).unwrap_or_default();
     all.iter().filter_map(|(field, text)| paths::relative(field, text, report)).collect()
 }
 
-/// Returns the directories that are made.
-pub fn directories(field: &Field<'_>, app: &App, report: &mut Report<'_>) -> Vec<Directory> {
+/// Returns the directories that are created.
+pub fn directories(field: &Field<'_>, app: &App, report: &mut FileReport<'_>) -> Vec<Directory> {
     let mut seen = Seen::default();
     let tables = tables(field, "directory", &container_keys::DIRECTORY, report);
     tables.iter().filter_map(|table| directory(table, app, &mut seen, report)).collect()
 }
 
-fn directory(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<'_>) -> Option<Directory> {
+fn directory(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut FileReport<'_>) -> Option<Directory> {
     let path = path(table, "directory", seen, report);
     let rest = Directory {
         path: PathBuf::new(),
@@ -92,7 +92,7 @@ fn directory(table: &Table<'_>, app: &App, seen: &mut Seen, report: &mut Report<
     Some(Directory { path: path?, ..rest })
 }
 
-fn clean(field: &Field<'_>, report: &mut Report<'_>) -> Vec<String> {
+fn clean(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<String> {
     let mut patterns = Vec::new();
     for (field, text) in field.strings(report).unwrap_or_default() {
         if text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
@@ -112,13 +112,13 @@ fn tables<'t>(
     field: &Field<'t>,
     name: &str,
     doc: &'static super::keys::TableDoc,
-    report: &mut Report<'_>,
+    report: &mut FileReport<'_>,
 ) -> Vec<Table<'t>> {
     let elements = field.elements(report).unwrap_or_default();
     elements.iter().filter_map(|element| element.table_called(name, doc, report)).collect()
 }
 
-fn path(table: &Table<'_>, name: &str, seen: &mut Seen, report: &mut Report<'_>) -> Option<PathBuf> {
+fn path(table: &Table<'_>, name: &str, seen: &mut Seen, report: &mut FileReport<'_>) -> Option<PathBuf> {
     let Some(field) = table.get("path") else {
         report.line(table.line(), format!("`[[{name}]]` has no `path`"), "write `path = \"/config\"` below it");
         return None;
@@ -131,20 +131,20 @@ fn path(table: &Table<'_>, name: &str, seen: &mut Seen, report: &mut Report<'_>)
     Some(path)
 }
 
-/// `None`: the app user, also where it is named by its own name.
-fn user(table: &Table<'_>, app: &App, report: &mut Report<'_>) -> Option<UserRef> {
-    let user = who::user_ref(&table.get("user")?, report)?;
+/// `None`: the app user, also if it is given by name.
+fn user(table: &Table<'_>, app: &App, report: &mut FileReport<'_>) -> Option<UserRef> {
+    let user = users::user_ref(&table.get("user")?, report)?;
     match &user {
-        UserRef::Name(name) if name.as_str() == who::APP || *name == app.user => None,
+        UserRef::Name(name) if name.as_str() == users::APP || *name == app.user => None,
         UserRef::Name(_) | UserRef::Id(_) => Some(user),
     }
 }
 
 /// `None`: the app user's group (or the named user's).
-fn group(table: &Table<'_>, app: &App, report: &mut Report<'_>) -> Option<GroupRef> {
-    let group = who::group_ref(&table.get("group")?, report)?;
+fn group(table: &Table<'_>, app: &App, report: &mut FileReport<'_>) -> Option<GroupRef> {
+    let group = users::group_ref(&table.get("group")?, report)?;
     match group {
-        GroupRef::Name(name) if name.as_str() == who::APP => Some(GroupRef::Name(app.group.clone())),
+        GroupRef::Name(name) if name.as_str() == users::APP => Some(GroupRef::Name(app.group.clone())),
         GroupRef::Name(_) | GroupRef::Id(_) => Some(group),
     }
 }

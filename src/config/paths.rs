@@ -1,25 +1,25 @@
-//! Paths as they are declared: absolute, normalised, and for what root will change, not one of the system's own.
-//! Text in, path out; must not know whether anything is there.
+//! Declared paths: absolute, normalised, and, if root changes them, not a system directory. Text in, path out; must not know
+//! whether they exist.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::file_report::FileReport;
 use super::quote::quoted;
-use super::report::Report;
 use super::toml_field::Field;
 
-/// Directories that hold the system: they cannot be declared themselves, what lies below can (DESIGN §3.2).
+/// System directories: they cannot be declared themselves, paths below them can (DESIGN §3.2).
 const SYSTEM: [&str; 12] =
     ["/", "/bin", "/boot", "/dev", "/etc", "/home", "/root", "/run", "/sbin", "/tmp", "/usr", "/var"];
 
-/// Kernel file systems: not at all, neither themselves nor what lies below.
+/// Kernel file systems: neither themselves nor paths below them can be declared.
 const KERNEL: [&str; 2] = ["/proc", "/sys"];
 
-/// PATH_MAX: a longer home is not one.
+/// PATH_MAX: a longer home is invalid.
 const MAX_FIELD: usize = 4096;
 
 /// Returns an absolute path, normalised.
-pub fn absolute(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
+pub fn absolute(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBuf> {
     let text = field.string(report)?;
     match normal(text) {
         Ok(path) => Some(PathBuf::from(path)),
@@ -30,8 +30,8 @@ pub fn absolute(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
     }
 }
 
-/// Returns a path that root may change the owner of, or make: absolute and not one of the system's own.
-pub fn declared(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
+/// Returns a path whose owner root may change or that it may create: absolute and not a system directory.
+pub fn declared(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBuf> {
     let path = absolute(field, report)?;
     let text = path.to_str()?;
     if is_systems(text) {
@@ -45,14 +45,14 @@ pub fn declared(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Returns whether a normalised path is a directory that holds the system: nobody should be told to give it away.
+/// Returns whether a normalised path is a system directory, whose owner must never be changed.
 pub fn is_systems(path: &str) -> bool {
     let library = path.strip_prefix("/lib").is_some_and(|rest| matches!(rest, "" | "32" | "64" | "x32"));
     SYSTEM.contains(&path) || library
 }
 
 /// Returns a path relative to a declared one, as `exclude` has them.
-pub fn relative(field: &Field<'_>, text: &str, report: &mut Report<'_>) -> Option<PathBuf> {
+pub fn relative(field: &Field<'_>, text: &str, report: &mut FileReport<'_>) -> Option<PathBuf> {
     match normal(&format!("/{text}")) {
         Ok(path) if path != "/" && !text.starts_with('/') => Some(PathBuf::from(path.trim_start_matches('/'))),
         _ => {
@@ -62,8 +62,8 @@ pub fn relative(field: &Field<'_>, text: &str, report: &mut Report<'_>) -> Optio
     }
 }
 
-/// Returns a path for an account's line: nothing that would end the field or the line (SECURITY T09).
-pub fn for_passwd(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
+/// Returns a path for an account's line: without characters that would end the field or the line (SECURITY T09).
+pub fn for_passwd(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<PathBuf> {
     let path = absolute(field, report)?;
     if path.to_str().is_none_or(|text| text.contains(':')) {
         field.refuse("an account's line cannot hold a `:`", report);
@@ -72,7 +72,7 @@ pub fn for_passwd(field: &Field<'_>, report: &mut Report<'_>) -> Option<PathBuf>
     Some(path)
 }
 
-/// Drops empty components and `.`; refuses what is relative, climbs, or cannot be printed.
+/// Removes empty components and `.`; refuses relative paths, `..`, and unprintable characters.
 pub fn normal(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
         return Err("write an absolute path");

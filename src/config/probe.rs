@@ -1,4 +1,4 @@
-//! [`Probe`]: something that can be asked whether it is there, or well. Values only; must not know how one is asked.
+//! [`Probe`]: a check whether something is available or healthy. Values only; must not know how probes are run.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,25 +8,25 @@ use std::time::Duration;
 
 use crate::text::shown;
 
-/// The longest pause between two looks at a service that is not ready yet; the first ones come faster.
+/// The longest interval between two readiness probes; the first ones are more frequent.
 pub const READY_INTERVAL: Duration = Duration::from_millis(500);
-/// How long one look may take, unless the service says otherwise.
+/// The default timeout of one probe.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two health checks (Docker's HEALTHCHECK default).
+/// The default interval of health checks (Docker's HEALTHCHECK default).
 pub const HEALTH_INTERVAL: Duration = Duration::from_secs(30);
-/// So many failures in a row make a service unhealthy (Docker's HEALTHCHECK default).
+/// Consecutive failures that make a service unhealthy (Docker's HEALTHCHECK default).
 pub const HEALTH_FAILURES: u32 = 3;
-/// So many successes in a row make it healthy again.
+/// Consecutive successes that make it healthy again.
 pub const HEALTH_SUCCESSES: u32 = 1;
-/// What an HTTP probe takes for an answer that is well, as curl's `--fail` and Kubernetes do.
+/// The HTTP statuses that count as success, as for curl's `--fail` and Kubernetes.
 pub const HTTP_WELL: RangeInclusive<u16> = 200..=399;
 
-/// One question.
+/// One probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// A TCP port that accepts a connection.
     Tcp(HostPort),
-    /// A URL that answers with a status in the range.
+    /// A URL that responds with a status in the range.
     Http(Http),
     /// A path that exists.
     Path(PathBuf),
@@ -36,7 +36,7 @@ pub enum Probe {
     Command(Vec<OsString>),
 }
 
-/// Where a TCP connection goes.
+/// The target of a TCP connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
     /// A name, or an address as it is written (an IPv6 one without brackets).
@@ -48,41 +48,41 @@ pub struct HostPort {
 /// An HTTP request, without TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// Where it goes, and the `Host` header.
+    /// The target, and the `Host` header.
     pub to: HostPort,
-    /// A unix socket to send it over instead.
+    /// A unix socket to use instead.
     pub socket: Option<PathBuf>,
-    /// Path and query; begins with `/`, holds no blank or control character.
+    /// Path and query; begins with `/`, contains no blank or control character.
     pub target: String,
-    /// Which answers are well.
+    /// The statuses that count as success.
     pub status: RangeInclusive<u16>,
 }
 
-/// What a longrun is asked while it is up.
+/// The health check of a longrun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// The question.
+    /// The probe.
     pub probe: Probe,
-    /// From one look to the next.
+    /// From one probe to the next.
     pub interval: Duration,
-    /// How long one look may take.
+    /// The timeout of one probe.
     pub timeout: Duration,
-    /// So many failures in a row are too many.
+    /// Consecutive failures that make it unhealthy.
     pub failures: u32,
-    /// So many successes in a row make it healthy again.
+    /// Consecutive successes that make it healthy again.
     pub successes: u32,
-    /// What then happens.
-    pub then: Then,
+    /// What to do if it is unhealthy.
+    pub then: UnhealthyAction,
 }
 
-/// What happens to a service that is unhealthy.
+/// What to do with an unhealthy service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// It is stopped and started again; that counts as a failure of its restart rule.
+pub enum UnhealthyAction {
+    /// Restart it, which counts as a failure for its restart limit.
     Restart,
-    /// The container ends.
+    /// Stop the container.
     StopContainer,
-    /// It is said.
+    /// Only report it.
     Report,
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// As `wait_for` has it: `tcp://db:5432`, `http://web/ping`, `path:/run/x`, `socket:/run/x`.
+/// In the syntax of `wait_for`: `tcp://db:5432`, `http://web/ping`, `path:/run/x`, `socket:/run/x`.
 impl fmt::Display for Probe {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,17 +1,17 @@
-//! `ready`, `health` and `wait_for` of a service's file: the questions that it is asked. Must not know how one is asked.
+//! `ready`, `health` and `wait_for` of a service's file. Must not know how probes are run.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::file_report::FileReport;
 use super::keys::TableDoc;
 use super::paths;
 use super::probe::{
     HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_WELL, Health, HostPort, Http, PROBE_TIMEOUT, Probe,
-    READY_INTERVAL, Then,
+    READY_INTERVAL, UnhealthyAction,
 };
 use super::quote::quoted;
-use super::report::Report;
 use super::service::{Kind, Ready};
 use super::service_keys;
 use super::suggest;
@@ -21,32 +21,35 @@ use super::url;
 
 /// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
 const READY_FDS: RangeInclusive<i64> = 3..=1023;
-/// A shorter time than this would keep a processor busy, or be over before anything can answer.
+/// A shorter interval would keep a CPU busy, a shorter timeout would always expire.
 const MIN_TIME: Duration = Duration::from_millis(10);
-/// The statuses of HTTP that end an exchange (RFC 9110).
+/// Final HTTP statuses (RFC 9110).
 const STATUSES: RangeInclusive<u16> = 200..=599;
 
-const THEN: [(&str, Then); 3] =
-    [("restart", Then::Restart), ("stop-container", Then::StopContainer), ("report", Then::Report)];
+const THEN: [(&str, UnhealthyAction); 3] = [
+    ("restart", UnhealthyAction::Restart),
+    ("stop-container", UnhealthyAction::StopContainer),
+    ("report", UnhealthyAction::Report),
+];
 
-/// What may stand in a `health` table.
+/// The keys and values of a `health` table.
 pub struct HealthKeys {
     /// Its keys.
     pub doc: &'static TableDoc,
     /// What `then` accepts.
-    pub then: &'static [(&'static str, Then)],
-    /// What it is where it is not written.
-    pub default: Then,
-    /// A word that `then` accepts elsewhere, and why not here.
+    pub then: &'static [(&'static str, UnhealthyAction)],
+    /// The default of `then`.
+    pub default: UnhealthyAction,
+    /// A value of `then` that is valid in other tables, and why it is not here.
     pub not_here: Option<(&'static str, &'static str)>,
 }
 
 impl HealthKeys {
-    /// A service's.
+    /// Those of a service.
     pub const OF_SERVICE: Self =
-        Self { doc: &service_keys::HEALTH, then: &THEN, default: Then::Restart, not_here: None };
+        Self { doc: &service_keys::HEALTH, then: &THEN, default: UnhealthyAction::Restart, not_here: None };
 
-    fn then(&self, field: &Field<'_>, report: &mut Report<'_>) -> Option<Then> {
+    fn then(&self, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<UnhealthyAction> {
         if let Some((word, remedy)) = self.not_here
             && field.is_string()
             && field.string(report) == Some(word)
@@ -58,18 +61,18 @@ impl HealthKeys {
     }
 }
 
-/// The keys of `ready` and `health` that say what is asked.
+/// The keys of `ready` and `health` that select the kind of check.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
+enum ProbeKey {
     Fd,
     Notify,
     Delay,
-    Ask(What),
+    Probe(ProbeKind),
 }
 
-/// The keys that both have.
+/// The kinds of probes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum ProbeKind {
     Tcp,
     Http,
     Path,
@@ -77,95 +80,96 @@ enum What {
     Command,
 }
 
-const HOW: [(&str, How); 8] = [
-    ("fd", How::Fd),
-    ("notify", How::Notify),
-    ("tcp", How::Ask(What::Tcp)),
-    ("http", How::Ask(What::Http)),
-    ("path", How::Ask(What::Path)),
-    ("socket", How::Ask(What::Socket)),
-    ("command", How::Ask(What::Command)),
-    ("delay", How::Delay),
+const PROBE_KEYS: [(&str, ProbeKey); 8] = [
+    ("fd", ProbeKey::Fd),
+    ("notify", ProbeKey::Notify),
+    ("tcp", ProbeKey::Probe(ProbeKind::Tcp)),
+    ("http", ProbeKey::Probe(ProbeKind::Http)),
+    ("path", ProbeKey::Probe(ProbeKind::Path)),
+    ("socket", ProbeKey::Probe(ProbeKind::Socket)),
+    ("command", ProbeKey::Probe(ProbeKind::Command)),
+    ("delay", ProbeKey::Delay),
 ];
 
 /// Returns what makes a service ready.
-pub fn ready(table: &Table<'_>, doc: &'static TableDoc, kind: Kind, report: &mut Report<'_>) -> Ready {
+pub fn ready(table: &Table<'_>, doc: &'static TableDoc, kind: Kind, report: &mut FileReport<'_>) -> Ready {
     let ready = table.get("ready").and_then(|field| ready_table(&field, doc, report));
     ready.filter(|_| kind == Kind::Longrun).unwrap_or(Ready::Started)
 }
 
-fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Ready> {
-    let table = Asked::open(field, doc, report)?;
+fn ready_table(field: &Field<'_>, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Ready> {
+    let table = ProbeTable::open(field, doc, report)?;
     let timeout = table.time("timeout", report);
     let interval = table.time("interval", report);
     let watchdog = table.time("watchdog", report);
-    let (key, how, value) = table.one(report)?;
+    let (key, how, value) = table.only_probe_key(report)?;
     match how {
-        How::Fd => table.idle(&["interval", "status", "watchdog"], key, report),
-        How::Notify => table.idle(&["interval", "status"], key, report),
-        How::Delay => table.idle(&["timeout", "interval", "status", "watchdog"], key, report),
-        How::Ask(_) => table.idle(&["watchdog"], key, report),
+        ProbeKey::Fd => table.report_unused(&["interval", "status", "watchdog"], key, report),
+        ProbeKey::Notify => table.report_unused(&["interval", "status"], key, report),
+        ProbeKey::Delay => table.report_unused(&["timeout", "interval", "status", "watchdog"], key, report),
+        ProbeKey::Probe(_) => table.report_unused(&["watchdog"], key, report),
     }
     match how {
-        How::Fd => {
+        ProbeKey::Fd => {
             let fd = i32::try_from(value.integer(READY_FDS, report)?).ok()?;
             Some(Ready::Fd { fd, timeout })
         }
-        How::Notify => {
+        ProbeKey::Notify => {
             if !value.boolean(report)? {
                 value.refuse("write true, or remove it", report);
                 return None;
             }
             Some(Ready::Notify { timeout, watchdog })
         }
-        How::Delay => value.duration_from(MIN_TIME, report).map(Ready::Delay),
-        How::Ask(what) => {
-            let probe = table.probe(what, &value, report)?;
+        ProbeKey::Delay => value.duration_from(MIN_TIME, report).map(Ready::Delay),
+        ProbeKey::Probe(probe_kind) => {
+            let probe = table.probe(probe_kind, &value, report)?;
             Some(Ready::Probe { probe, interval: interval.unwrap_or(READY_INTERVAL), timeout })
         }
     }
 }
 
-/// Returns what a service is asked while it is up.
-pub fn health(table: &Table<'_>, keys: &HealthKeys, kind: Kind, report: &mut Report<'_>) -> Option<Health> {
-    let table = Asked::open(&table.get("health")?, keys.doc, report)?;
+/// Returns the health check of a service.
+pub fn health(table: &Table<'_>, keys: &HealthKeys, kind: Kind, report: &mut FileReport<'_>) -> Option<Health> {
+    let table = ProbeTable::open(&table.get("health")?, keys.doc, report)?;
     let interval = table.time("interval", report).unwrap_or(HEALTH_INTERVAL);
     let timeout = table.time("timeout", report).unwrap_or(PROBE_TIMEOUT);
     let failures = table.count("failures", report).unwrap_or(HEALTH_FAILURES);
     let successes = table.count("successes", report).unwrap_or(HEALTH_SUCCESSES);
     let then = table.table.get("then").and_then(|field| keys.then(&field, report)).unwrap_or(keys.default);
-    let (_, How::Ask(what), value) = table.one(report)? else { return None };
-    let probe = table.probe(what, &value, report)?;
+    let (_, ProbeKey::Probe(probe_kind), value) = table.only_probe_key(report)? else { return None };
+    let probe = table.probe(probe_kind, &value, report)?;
     (kind == Kind::Longrun).then_some(Health { probe, interval, timeout, failures, successes, then })
 }
 
 /// `ready` or `health`.
-struct Asked<'t> {
+struct ProbeTable<'t> {
     /// In backticks.
     name: String,
     table: Table<'t>,
     doc: &'static TableDoc,
 }
 
-impl<'t> Asked<'t> {
-    fn open(field: &Field<'t>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Self> {
+impl<'t> ProbeTable<'t> {
+    fn open(field: &Field<'t>, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Self> {
         let table = field.table(doc, report)?;
         Some(Self { name: field.name().to_owned(), table, doc })
     }
 
-    fn time(&self, key: &str, report: &mut Report<'_>) -> Option<Duration> {
+    fn time(&self, key: &str, report: &mut FileReport<'_>) -> Option<Duration> {
         self.table.get(key).and_then(|field| field.duration_from(MIN_TIME, report))
     }
 
-    fn count(&self, key: &str, report: &mut Report<'_>) -> Option<u32> {
+    fn count(&self, key: &str, report: &mut FileReport<'_>) -> Option<u32> {
         self.table.get(key).and_then(|field| field.count(report))
     }
 
-    /// Returns the one key that says what is asked; none or several are told. A `socket` beside `http` is its way.
-    fn one(&self, report: &mut Report<'_>) -> Option<(&'static str, How, Field<'t>)> {
-        let known = HOW.iter().filter(|(key, _)| self.doc.key(key).is_some());
+    /// Returns the only key that selects the kind of check; none or several are problems. `socket` beside `http` is its
+    /// transport.
+    fn only_probe_key(&self, report: &mut FileReport<'_>) -> Option<(&'static str, ProbeKey, Field<'t>)> {
+        let known = PROBE_KEYS.iter().filter(|(key, _)| self.doc.key(key).is_some());
         let http = self.table.get("http").is_some();
-        let is_way = |how: How| http && how == How::Ask(What::Socket);
+        let is_way = |how: ProbeKey| http && how == ProbeKey::Probe(ProbeKind::Socket);
         let mut found =
             known.clone().filter_map(|(key, how)| Some((*key, *how, self.table.get(key).filter(|_| !is_way(*how))?)));
         match (found.next(), found.next()) {
@@ -186,22 +190,22 @@ impl<'t> Asked<'t> {
         }
     }
 
-    /// Reports those of `keys` that mean nothing beside `with`.
-    fn idle(&self, keys: &[&str], with: &str, report: &mut Report<'_>) {
+    /// Reports those of `keys` that have no effect with `with`.
+    fn report_unused(&self, keys: &[&str], with: &str, report: &mut FileReport<'_>) {
         for field in keys.iter().filter_map(|key| self.table.get(key)) {
             report.line(field.line(), format!("{} means nothing with `{with}`", field.name()), "remove it");
         }
     }
 
-    fn probe(&self, what: What, value: &Field<'_>, report: &mut Report<'_>) -> Option<Probe> {
-        if what != What::Http
+    fn probe(&self, kind: ProbeKind, value: &Field<'_>, report: &mut FileReport<'_>) -> Option<Probe> {
+        if kind != ProbeKind::Http
             && let Some(field) = self.table.get("status")
         {
             report.line(field.line(), format!("{} means nothing without `http`", field.name()), "remove it");
         }
-        match what {
-            What::Tcp => tcp(value, report).map(Probe::Tcp),
-            What::Http => {
+        match kind {
+            ProbeKind::Tcp => tcp(value, report).map(Probe::Tcp),
+            ProbeKind::Http => {
                 let socket = self.table.get("socket").map(|field| paths::absolute(&field, report));
                 let status = self.table.get("status").map(|field| status(&field, report));
                 let http = http(value, report)?;
@@ -211,15 +215,15 @@ impl<'t> Asked<'t> {
                     ..http
                 }))
             }
-            What::Path => paths::absolute(value, report).map(Probe::Path),
-            What::Socket => paths::absolute(value, report).map(Probe::Socket),
-            What::Command => value.argv(report).map(Probe::Command),
+            ProbeKind::Path => paths::absolute(value, report).map(Probe::Path),
+            ProbeKind::Socket => paths::absolute(value, report).map(Probe::Socket),
+            ProbeKind::Command => value.argv(report).map(Probe::Command),
         }
     }
 }
 
 /// A port may be a number.
-fn tcp(field: &Field<'_>, report: &mut Report<'_>) -> Option<HostPort> {
+fn tcp(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<HostPort> {
     let text = match field.is_integer() {
         true => field.integer(1..=i64::from(u16::MAX), report)?.to_string(),
         false => field.string(report)?.to_owned(),
@@ -227,7 +231,7 @@ fn tcp(field: &Field<'_>, report: &mut Report<'_>) -> Option<HostPort> {
     accept(url::host_port(&text), field, report)
 }
 
-fn http(field: &Field<'_>, report: &mut Report<'_>) -> Option<Http> {
+fn http(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Http> {
     let text = field.string(report)?;
     if text.starts_with("https://") {
         let curl = format!("`command = [\"curl\", \"-fsS\", {}]`", quoted(text));
@@ -237,12 +241,12 @@ fn http(field: &Field<'_>, report: &mut Report<'_>) -> Option<Http> {
     accept(url::http(text), field, report)
 }
 
-fn accept<T>(read: Result<T, &'static str>, field: &Field<'_>, report: &mut Report<'_>) -> Option<T> {
+fn accept<T>(read: Result<T, &'static str>, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<T> {
     read.map_err(|remedy| field.refuse(remedy, report)).ok()
 }
 
 /// `200`, `"200"` or `"200-399"`.
-fn status(field: &Field<'_>, report: &mut Report<'_>) -> Option<RangeInclusive<u16>> {
+fn status(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RangeInclusive<u16>> {
     let remedy = "write a status from 200 to 599, or a range of them such as \"200-399\"";
     let text = match field.is_integer() {
         true => field.written(),
@@ -257,13 +261,13 @@ fn status(field: &Field<'_>, report: &mut Report<'_>) -> Option<RangeInclusive<u
     range.map(|(first, last)| first..=last)
 }
 
-/// Returns what must be there before a service starts.
-pub fn wait_for(table: &Table<'_>, report: &mut Report<'_>) -> Vec<Probe> {
+/// Returns the probes that must succeed before a service starts.
+pub fn wait_for(table: &Table<'_>, report: &mut FileReport<'_>) -> Vec<Probe> {
     let all = table.get("wait_for").and_then(|field| field.strings(report)).unwrap_or_default();
-    all.iter().filter_map(|(field, text)| accept(awaited(text), field, report)).collect()
+    all.iter().filter_map(|(field, text)| accept(wait_target(text), field, report)).collect()
 }
 
-fn awaited(text: &str) -> Result<Probe, &'static str> {
+fn wait_target(text: &str) -> Result<Probe, &'static str> {
     let path = |text: &str| paths::normal(text).map(PathBuf::from);
     if let Some(rest) = text.strip_prefix("tcp://") {
         url::host_port(rest).map(Probe::Tcp)

@@ -1,5 +1,5 @@
-//! Foreign text in messages: quoted, escaped and cut, so that nothing that was written in a file or a name can forge a
-//! line of ours, move the cursor or fill the log (SECURITY 1.4). Must not know what the text is.
+//! Foreign text in messages: quoted, escaped and truncated, so that text of a file or a name cannot forge a line of ours,
+//! move the cursor or fill the log (SECURITY 1.4). Must not know what the text is.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::text;
 
 /// A value in a message is cut after this many characters.
-const SHOWN: usize = 80;
+const MAX_SHOWN: usize = 80;
 
 /// Returns the text in double quotes, as it would be written in a file.
 pub fn quoted(text: &str) -> String {
@@ -24,11 +24,10 @@ pub fn quoted_os(text: &OsStr) -> String {
     format!("\"{}\"", cut(inner(text)))
 }
 
-/// Returns a variable's value as it stands behind `NAME=`: in double quotes where a blank or an escape would else be
-/// overlooked.
+/// Returns a variable's value for `NAME=…`: in double quotes if it contains a blank or an escape.
 pub fn shown_value(value: &OsStr) -> String {
     let bytes = value.as_bytes();
-    let start = bytes.get(..SHOWN).unwrap_or(bytes);
+    let start = bytes.get(..MAX_SHOWN).unwrap_or(bytes);
     let text = text::shown_ascii(start);
     let odd = |byte: &u8| byte.is_ascii_whitespace() || b"\"'\\`".contains(byte) || !byte.is_ascii_graphic();
     let text = if start.iter().any(odd) { format!("\"{text}\"") } else { text };
@@ -38,17 +37,17 @@ pub fn shown_value(value: &OsStr) -> String {
     }
 }
 
-/// Returns the text as it stands between double quotes in TOML, with what cannot be seen escaped too.
+/// Returns the text as inside double quotes in TOML, with invisible characters escaped too.
 pub fn escaped(text: &str) -> String {
     cut(inner(OsStr::new(text)))
 }
 
-/// Returns the first letters of what stands between double quotes.
+/// Returns the first letters of the text inside double quotes.
 fn inner(text: &OsStr) -> String {
     let Some(text) = text.to_str() else { return text::shown(text) };
     let mut value = String::new();
-    // Escaping a megabyte to show eighty letters of it would be a waste.
-    for letter in text.chars().take(SHOWN + 1) {
+    // Only as much as is shown is escaped.
+    for letter in text.chars().take(MAX_SHOWN + 1) {
         if matches!(letter, '"' | '\\') {
             value.push('\\');
         }
@@ -57,8 +56,7 @@ fn inner(text: &OsStr) -> String {
     value
 }
 
-/// Returns somebody's words as one printable line of at most `most` characters. Quotes and backslashes stay as they are:
-/// this is prose, not a value.
+/// Returns foreign prose as one printable line of at most `most` characters. Quotes and backslashes are not escaped.
 pub fn printable(text: &str, most: usize) -> String {
     let mut line = String::new();
     for (at, letter) in text.chars().enumerate() {
@@ -72,7 +70,7 @@ pub fn printable(text: &str, most: usize) -> String {
 }
 
 fn cut(text: String) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }

@@ -1,4 +1,4 @@
-//! [`read`]: every source in, one [`Config`] or every problem of every source out. Only the order of things is here.
+//! [`read`]: every source in, one [`Config`] or every problem of every source out. This file only has the order.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,24 +9,24 @@ use super::Sources;
 use super::bytes;
 use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
+use super::cross_checks;
 use super::draft::Draft;
 use super::env;
+use super::file_report::FileReport;
 use super::graph;
-use super::neighbours;
-use super::report::Report;
 use super::service::{RunAs, Stop};
-use super::tree::{self, Found};
+use super::tree::{self, TreeContents};
 use super::units::show_duration;
 use super::values::ServiceName;
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 
-/// Where the container file would be, for messages when there is none.
+/// The path of the container file, for messages if there is none.
 const CONTAINER_FILE: &str = "/etc/stepdown.toml";
-/// Where services would be, for messages when there are none.
+/// The path of services, for messages if there are none.
 const SERVICES: &str = "/etc/services.d";
 
-/// Reads everything that was asked for.
+/// Parses all sources.
 ///
 /// # Errors
 /// Every problem of every file and variable, not the first.
@@ -38,7 +38,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     let budget_of_file = file.container.stop_timeout;
     let mut container = env::apply(&sources.env, file, &mut problems, &mut notices);
 
-    let mut found = Found::default();
+    let mut found = TreeContents::default();
     for tree in &sources.trees {
         tree::read(tree, env::of_tree(&sources.env, &tree.path), &mut found, &mut problems);
     }
@@ -46,16 +46,16 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
         let (verb, path) = (if names.len() == 1 { "is not a service" } else { "are not services" }, shown(path));
         notices.push(format!("{path}: {} {verb}, by name: ignored", names.join(", ")));
     }
-    let Found { mut drafts, declared, anything, .. } = found;
+    let TreeContents { mut drafts, declared, anything, .. } = found;
     drafts.sort_by(|one, other| one.service.name.cmp(&other.service.name));
     let declared = declared.into_keys().collect::<BTreeSet<_>>();
     graph::link(&mut drafts, &declared, &mut problems);
-    neighbours::pipes(&drafts, &mut problems);
-    neighbours::calendars(&drafts, &mut problems);
-    neighbours::log_directories(&drafts, &mut problems);
-    neighbours::signals(&container.signals, &drafts, &declared, &mut problems);
+    cross_checks::pipes(&drafts, &mut problems);
+    cross_checks::calendars(&drafts, &mut problems);
+    cross_checks::log_directories(&drafts, &mut problems);
+    cross_checks::signals(&container.signals, &drafts, &declared, &mut problems);
     name_app_user(&mut container.main.user, &container.app);
-    let budget = Budget { of_file: budget_of_file, now: container.stop_timeout };
+    let budget = StopBudget { of_file: budget_of_file, now: container.stop_timeout };
     let MainCommand { stop, stop_timeout_at, .. } = &container.main;
     budget.check(&ServiceName::main(), stop, stop_timeout_at.as_ref(), &mut problems, &mut notices);
     for draft in &mut drafts {
@@ -79,31 +79,31 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
 fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {
     let nothing = Path::new(CONTAINER_FILE);
     let path = sources.container.as_ref().map_or(nothing, |(path, _)| path);
-    let mut report = Report::new(path);
+    let mut report = FileReport::new(path);
     let text = sources.container.as_ref().and_then(|(_, content)| bytes::text(content, &mut report));
     let file = container_toml::read(text.unwrap_or_default(), &mut report);
     problems.extend(report.finish());
     file
 }
 
-/// Whoever's `user` is the app user's own name is one of the app's: it asks for no privilege.
+/// A `user` with the app user's own name means the app user, which needs no privilege.
 fn name_app_user(user: &mut RunAs, app: &App) {
     if matches!(user, RunAs::Account(name) if *name == app.user) {
         *user = RunAs::App;
     }
 }
 
-/// How long the whole stop may take.
-struct Budget {
-    /// As the container file has it.
+/// The budget of the whole stop.
+struct StopBudget {
+    /// From the container file.
     of_file: Duration,
-    /// As it is: the operator may have changed it.
+    /// The actual one: the environment may have changed it.
     now: Duration,
 }
 
-impl Budget {
-    /// A stop timeout longer than the whole stop's is never used. In a file of ours that is a mistake; where the operator shortened
-    /// the stop, or where the time was written for s6, it is worth a remark.
+impl StopBudget {
+    /// A stop timeout beyond the budget has no effect. In a TOML file that is a problem; if the environment shortened the
+    /// budget, or for an s6 directory, it is a notice.
     fn check(
         &self,
         name: &ServiceName,

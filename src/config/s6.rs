@@ -10,7 +10,7 @@ use super::draft::{Draft, Link, Relation};
 use super::quote::{quoted, quoted_os};
 use super::s6_files::ServiceDir;
 use super::s6_pipes;
-use super::s6_up::{self, Line};
+use super::s6_up::{self, UpLine};
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
 use super::service_parts::SIGNALS;
 use super::suggest;
@@ -18,13 +18,13 @@ use super::values::{ServiceName, Signal};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 
-/// s6-supervise leaves at least a second between two starts, and never more.
-const PAUSE: Duration = Duration::from_secs(1);
+/// s6-supervise waits one second between two starts, never more.
+const START_INTERVAL: Duration = Duration::from_secs(1);
 
-/// s6-supervise keeps a record of so many deaths at the most.
-const HIGHEST_TALLY: u32 = 4096;
+/// The most deaths that s6-supervise records.
+const MAX_TALLY: u32 = 4096;
 
-/// What only a longrun reads; on a oneshot it has no effect.
+/// Files that only a longrun uses; without effect for a oneshot.
 const LONGRUN_ONLY: [&str; 14] = [
     "consumer-for",
     "down-signal",
@@ -42,7 +42,7 @@ const LONGRUN_ONLY: [&str; 14] = [
     "flag-newpidns",
 ];
 
-/// Refused by name, and what to do until then.
+/// Files that are not supported yet, and what to do until then.
 const LATER: [(&str, &str); 10] = [
     ("bundle", "require the services themselves"),
     ("contents", "require the services themselves"),
@@ -56,7 +56,7 @@ const LATER: [(&str, &str); 10] = [
     ("reload-signal", "remove it"),
 ];
 
-/// What is understood, to find slips in names.
+/// Supported files, to detect misspelt names.
 const KNOWN: [&str; 15] = [
     "consumer-for",
     "dependencies",
@@ -75,7 +75,7 @@ const KNOWN: [&str; 15] = [
     "timeout-down",
 ];
 
-/// Returns whether a directory without `service.toml` is meant as an s6-style one.
+/// Returns whether a directory without `service.toml` is an s6-style one.
 pub fn is_one(entries: &BTreeMap<OsString, Content>) -> bool {
     ["run", "up", "type"].iter().any(|name| entries.contains_key(std::ffi::OsStr::new(name)))
 }
@@ -94,14 +94,14 @@ pub fn read(name: &ServiceName, mut dir: ServiceDir<'_>) -> (Draft, Problems) {
             longrun(&mut service, &mut dir, &mut notices);
             links.extend(s6_pipes::links(name, &mut dir, &mut notices));
         }
-        // What a wrong `type` should have said is not known, so nothing can be missing.
+        // With an invalid `type` no file is reported as missing.
         Kind::Oneshot if sure => oneshot(&mut service, &mut dir, &mut notices),
         Kind::Oneshot => {}
     }
     (Draft { service, links, stop_timeout_at: None, notices }, dir.finish())
 }
 
-/// Returns the kind, and whether it is sure: not where `type` is wrong, which is reported.
+/// Returns the kind, and whether it is certain: not if `type` is invalid, which is reported.
 fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
     match dir.word("type") {
         Some("longrun") => (Kind::Longrun, true),
@@ -118,7 +118,7 @@ fn kind(dir: &mut ServiceDir<'_>) -> (Kind, bool) {
             dir.problem_of_all("has `up` and no `type`", "write `oneshot` into a file `type` there");
             (Kind::Oneshot, true)
         }
-        // Unfit, which is reported: not even the word is known.
+        // Unreadable, which is reported: the kind is unknown.
         None if dir.has("type") => (Kind::Oneshot, false),
         None => (Kind::Longrun, true),
     }
@@ -133,7 +133,7 @@ fn defaults(name: &ServiceName, kind: Kind, dir: &ServiceDir<'_>) -> Service {
         at: Place::file(dir.path(file)),
         kind,
         directory: Some(dir.itself()),
-        restart: Restart { policy, delay: PAUSE, max_delay: PAUSE, limit: None },
+        restart: Restart { policy, delay: START_INTERVAL, max_delay: START_INTERVAL, limit: None },
         essential: kind == Kind::Oneshot,
         ..Service::plain(name.clone(), s6_up::nothing())
     }
@@ -163,8 +163,8 @@ fn longrun(service: &mut Service, dir: &mut ServiceDir<'_>, notices: &mut Vec<St
         }
     }
     service.stop.timeout = dir.millis("timeout-kill").flatten();
-    // s6 only records deaths and leaves giving up to the finish script; asking for a tally asks for a limit here.
-    service.restart.limit = dir.number("max-death-tally", 0..=HIGHEST_TALLY).filter(|tally| *tally > 0);
+    // s6 only records deaths and the finish script decides to give up; here a tally is a limit.
+    service.restart.limit = dir.number("max-death-tally", 0..=MAX_TALLY).filter(|tally| *tally > 0);
     if dir.has("down") {
         service.down = true;
         notices.push(format!("{name}: not started at boot: {} exists", shown(dir.path("down").as_os_str())));
@@ -199,9 +199,9 @@ fn line(dir: &mut ServiceDir<'_>, name: &str) -> Option<Command> {
         return Some(Command::File(dir.path(name)));
     }
     match s6_up::line(dir.text(name)?) {
-        Line::Nothing => Some(s6_up::nothing()),
-        Line::Run(command) => Some(command),
-        Line::Execline => {
+        UpLine::Nothing => Some(s6_up::nothing()),
+        UpLine::Run(command) => Some(command),
+        UpLine::Execline => {
             let chmod = format!("chmod +x {}", shown(dir.path(name).as_os_str()));
             match script {
                 Some(_) => dir.problem(name, "is a script and not executable", chmod),
@@ -256,7 +256,7 @@ fn refuse_later(dir: &mut ServiceDir<'_>) {
             dir.problem(name, "is not available yet", remedy);
         }
     }
-    // 0 is s6-rc's own default: no limit.
+    // 0 is s6-rc's default: no limit.
     for name in ["timeout-up", "timeout-down"] {
         if dir.millis(name).flatten().is_some() {
             dir.problem(name, "is not available yet", "remove it");
@@ -264,7 +264,7 @@ fn refuse_later(dir: &mut ServiceDir<'_>) {
     }
 }
 
-/// s6 ignores files that it does not know; a slip in a name is said, since it is a setting that does nothing.
+/// s6 ignores unknown files; a misspelt name is reported, because it has no effect.
 fn notice_slips(name: &ServiceName, dir: &ServiceDir<'_>, notices: &mut Vec<String>) {
     for entry in dir.names() {
         let Some(text) = entry.to_str().filter(|text| text.len() > 4) else { continue };

@@ -1,5 +1,5 @@
-//! The small files of an s6-style service directory, each read as what it is: a number, a word, a flag, a program.
-//! Must not know what they mean for a service.
+//! The files of an s6-style service directory, parsed by type: a number, a word, a flag, a program. Must not know what they
+//! mean for a service.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::Content;
 use super::bytes;
+use super::file_report::FileReport;
 use super::line_endings::{self, TO_UNIX};
 use super::quote::quoted;
-use super::report::Report;
 use crate::error::{Place, Problem, Problems, Remedy};
 use crate::text::shown;
 
@@ -65,16 +65,16 @@ impl<'c> ServiceDir<'c> {
         self.problems.push(Problem::new(Place::file(&self.path), what, remedy));
     }
 
-    /// Returns what was found wrong.
+    /// Returns the problems.
     pub fn finish(self) -> Problems {
         self.problems
     }
 
-    /// Returns the text of a file; `None` if there is none, or if it is unfit, which is reported.
+    /// Returns the text of a file; `None` if there is none, or if it is unreadable, which is reported.
     pub fn text(&mut self, name: &str) -> Option<&'c str> {
         let content = self.entry(name)?;
         let path = self.path(name);
-        let mut report = Report::new(&path);
+        let mut report = FileReport::new(&path);
         let text = bytes::text(content, &mut report);
         self.problems.extend(report.finish());
         text
@@ -85,7 +85,7 @@ impl<'c> ServiceDir<'c> {
         self.text(name).map(str::trim)
     }
 
-    /// Returns the names that a file lists, one a line, each with the number of its line; `None` as with any text.
+    /// Returns the names in a file, one for each line, with their line numbers; `None` as for any text.
     pub fn names_in(&mut self, name: &str) -> Option<Vec<(usize, &'c str)>> {
         let lines = self.text(name)?.lines().zip(1..).map(|(line, at)| (at, line.trim()));
         Some(lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect())
@@ -103,7 +103,7 @@ impl<'c> ServiceDir<'c> {
         number
     }
 
-    /// Returns a time in milliseconds; 0 stands for none.
+    /// Returns a time in milliseconds; 0 means none.
     pub fn millis(&mut self, name: &str) -> Option<Option<Duration>> {
         let number = self.number(name, 0..=u32::MAX)?;
         Some((number > 0).then(|| Duration::from_millis(u64::from(number))))
@@ -118,10 +118,10 @@ impl<'c> ServiceDir<'c> {
                 self.problem(name, "is not executable", format!("chmod +x {}", shown(&path)));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
-            // A program larger than a configuration file may be: executable or not is seen when it is looked up.
+            // A program larger than a configuration file: it is checked when it is looked up.
             Some(Content::TooLarge(_)) => {}
             Some(content @ (Content::Dir(_) | Content::Unreadable(_) | Content::Other(_))) => {
-                let mut report = Report::new(&path);
+                let mut report = FileReport::new(&path);
                 bytes::text(content, &mut report);
                 self.problems.extend(report.finish());
             }
@@ -154,8 +154,8 @@ impl<'c> ServiceDir<'c> {
     }
 }
 
-/// Returns whether a directory of a service is read: s6 gives a meaning to `*.d`, `env` and `log` in a service's directory. `data`, `supervise`, `event` and whatever else lies
-/// there may be large, and is the service's own.
+/// Returns whether a directory in a service's directory is read: `*.d`, `env` and `log` have a meaning in s6. `data`,
+/// `supervise`, `event` and others may be large, and are the service's own.
 pub fn has_meaning(name: Option<&OsStr>) -> bool {
     name.is_some_and(|name| name == "env" || name == "log" || name.as_bytes().ends_with(b".d"))
 }

@@ -8,12 +8,12 @@ use super::values::ServiceName;
 use crate::error::Place;
 use crate::text::shown;
 
-/// Returns the name of the logger in a service's `log`, as it is known to the control commands.
+/// Returns the name of the logger in a service's `log`, for the control commands.
 pub fn logger(name: &ServiceName) -> String {
     format!("{name}-log")
 }
 
-/// Returns to whom a longrun pipes, and who says to pipe to it.
+/// Returns the links of a longrun's pipes, in both directions.
 pub fn links(name: &ServiceName, dir: &mut ServiceDir<'_>, notices: &mut Vec<String>) -> Vec<Link> {
     let mut links = Vec::new();
     let mut link = |relation, to: &str, at: Place, written: &str| {

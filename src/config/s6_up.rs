@@ -1,13 +1,13 @@
-//! The `up` file of an s6-rc oneshot: a line of execline. The few forms that need no execline are understood; 139 of 167
-//! in the field are one absolute path, 23 are empty (FIELD §2.0). Text in, command out.
+//! The `up` file of an s6-rc oneshot: a line of execline. Only forms that need no execline are supported; 139 of
+//! 167 in the field are one absolute path, 23 are empty (FIELD §2.0). Text in, command out.
 
 use std::ffi::OsString;
 
 use super::service::Command;
 
-/// What the text of an `up` or `down` file amounts to.
+/// The meaning of an `up` or `down` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum UpLine {
     /// Empty or comments only: success.
     Nothing,
     /// A program and its arguments.
@@ -22,26 +22,26 @@ pub fn nothing() -> Command {
 }
 
 /// Reads the text of an `up` file.
-pub fn line(text: &str) -> Line {
+pub fn line(text: &str) -> UpLine {
     let code = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    // To execline a line's end is a blank like any other.
+    // For execline a line end is white space.
     let words: Vec<&str> = code.flat_map(str::split_whitespace).collect();
     let words = match words.split_first() {
-        None => return Line::Nothing,
-        // `exec` executes the rest, which is what happens anyway.
+        None => return UpLine::Nothing,
+        // `exec` executes the rest, as we do.
         Some((&"exec", rest)) => rest,
         Some(_) => &words,
     };
     let plain = words.iter().all(|word| word.bytes().all(is_plain));
     match words.first() {
         Some(program) if plain && program.starts_with('/') => {
-            Line::Run(Command::Argv(words.iter().map(OsString::from).collect()))
+            UpLine::Run(Command::Argv(words.iter().map(OsString::from).collect()))
         }
-        Some(_) | None => Line::Execline,
+        Some(_) | None => UpLine::Execline,
     }
 }
 
-/// Whether execline reads this byte as itself: no quote, block, comment, substitution or escape.
+/// Whether this byte has no special meaning in execline: no quote, block, comment, substitution or escape.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte)
 }
@@ -50,8 +50,8 @@ fn is_plain(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn argv(words: &[&str]) -> Line {
-        Line::Run(Command::Argv(words.iter().map(OsString::from).collect()))
+    fn argv(words: &[&str]) -> UpLine {
+        UpLine::Run(Command::Argv(words.iter().map(OsString::from).collect()))
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn nothing_is_success() {
         for text in ["", "\n", "# only\n  # comments"] {
-            assert_eq!(line(text), Line::Nothing, "{text:?}");
+            assert_eq!(line(text), UpLine::Nothing, "{text:?}");
         }
     }
 
@@ -73,7 +73,7 @@ mod tests {
         for text in
             ["echo hi", "/bin/echo \"hi\"", "if { true } /bin/x", "/bin/x $HOME", "foreground", "exec", "/bin/x # y"]
         {
-            assert_eq!(line(text), Line::Execline, "{text:?}");
+            assert_eq!(line(text), UpLine::Execline, "{text:?}");
         }
     }
 }

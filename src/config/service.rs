@@ -1,4 +1,4 @@
-//! [`Service`]: one service with every default filled in, whichever format it came from (TOML, an s6 directory).
+//! [`Service`]: one service with every default filled in, from any format (TOML, an s6 directory).
 //! Must not know files or formats.
 
 use std::collections::BTreeMap;
@@ -14,19 +14,19 @@ use crate::error::Place;
 
 /// s6 gives a finish script five seconds (`timeout-finish`, s6-supervise).
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first pause after a crash that was not the first after a stable run (DESIGN §4).
+/// The first back-off delay, after a crash that was not the first after a stable run (DESIGN §4).
 pub const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// The shortest pause: no delay at all would make a broken service a busy loop. (s6 waits a second.)
+/// The shortest delay: without one a broken service would be a busy loop. (s6 waits a second.)
 pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
-/// The longest pause; delays double up to it.
+/// The longest delay; delays double up to it.
 pub const RESTART_MAX_DELAY: Duration = Duration::from_secs(30);
-/// Failures in a row until a service is *failed*.
+/// Consecutive failures until a service is *failed*.
 pub const RESTART_LIMIT: u32 = 10;
 /// `log.max_size`.
 pub const LOG_MAX_SIZE: u64 = 10 << 20;
 /// `log.keep`.
 pub const LOG_KEEP: u32 = 10;
-/// A run this long is stable: the count starts again.
+/// A run of this length is stable: the count of failures is reset.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// One service, complete.
@@ -38,13 +38,13 @@ pub struct Service {
     pub at: Place,
     /// Longrun or oneshot.
     pub kind: Kind,
-    /// What is run.
+    /// Its command.
     pub command: Command,
     /// Must be up (longrun) or done (oneshot) first; stops after this one.
     pub requires: Vec<ServiceName>,
     /// Order only, when both are wanted.
     pub after: Vec<ServiceName>,
-    /// As whom.
+    /// Its user.
     pub user: RunAs,
     /// Supplementary groups instead of the account's; `None`: the account's own.
     pub groups: Option<Vec<GroupRef>>,
@@ -58,33 +58,33 @@ pub struct Service {
     pub clear_environment: bool,
     /// `NAME=value` lines read at each start.
     pub environment_file: Option<PathBuf>,
-    /// When it is started again.
+    /// When it is restarted.
     pub restart: Restart,
-    /// Exit codes that count as success; always holds 0 unless the user wrote otherwise.
+    /// Exit codes that count as success; 0 unless configured otherwise.
     pub success_codes: Vec<u8>,
-    /// When it ends for good, the container ends with its code. Default: true for oneshots.
+    /// When it has ended and is not restarted, the container ends with its code. Default: true for oneshots.
     pub essential: bool,
-    /// What makes it *ready*.
+    /// Its readiness check.
     pub ready: Ready,
-    /// Things outside the container that must be there before it starts.
+    /// Probes of things outside the container that must succeed before it starts.
     pub wait_for: Vec<Probe>,
     /// A oneshot runs again this long after its last start; `None`: once.
     pub every: Option<Duration>,
-    /// A oneshot runs when one of these times comes, and not at the start.
+    /// A oneshot runs at these times, and not at the start.
     pub calendar: Option<Calendar>,
-    /// What it is asked while it is up.
+    /// Its health check.
     pub health: Option<Health>,
-    /// How it re-reads its configuration; `None`: it cannot.
+    /// How it re-reads its configuration; `None`: not supported.
     pub reload: Option<Reload>,
-    /// The service whose standard input its standard output is.
+    /// The service that reads its standard output as standard input.
     pub pipe_to: Option<ServiceName>,
-    /// How its lines are written, where it is not as the container says.
+    /// Its log settings, as far as they differ from the container's.
     pub log: Log,
     /// How it is stopped.
     pub stop: Stop,
-    /// What undoes a oneshot that is done, at the stop.
+    /// The command that undoes a oneshot, at the stop.
     pub stop_command: Option<Command>,
-    /// Run after each end, with exit code (256 if signalled), signal number, name and pgid as arguments (s6).
+    /// Run after each exit, with exit code (256 if signalled), signal number, name and pgid as arguments (s6).
     pub finish: Option<Finish>,
     /// Resource limits.
     pub limits: Vec<Limit>,
@@ -96,14 +96,14 @@ pub struct Service {
     pub umask: Option<u32>,
     /// `no_new_privs` in the service. Default true.
     pub no_new_privileges: bool,
-    /// What happens to a service with another user when the container has no root.
+    /// What to do with a service of another user if the container has no root.
     pub without_root: WithoutRoot,
     /// Not started at boot (an s6 `down` file); can be started by hand.
     pub down: bool,
 }
 
 impl Service {
-    /// Returns a longrun of the app user that is run once and of which nothing else is known.
+    /// Returns a longrun of the app user that is run once, with defaults.
     pub fn plain(name: ServiceName, command: Command) -> Self {
         Self {
             name,
@@ -148,8 +148,8 @@ impl Service {
         }
     }
 
-    /// Returns what it runs beside its command, each with the key that it stands in. A oneshot's `finish` is none: what
-    /// ends once needs no clearing up between two runs.
+    /// Returns its programs besides the command, each with its key. Not the `finish` of a oneshot, which needs no cleanup
+    /// between two runs.
     pub fn helpers(&self) -> Vec<(&'static str, Command)> {
         let finish = self.finish.as_ref().filter(|_| self.kind == Kind::Longrun).map(|finish| finish.command.clone());
         let ready = match &self.ready {
@@ -191,10 +191,10 @@ pub enum Command {
     File(PathBuf),
 }
 
-/// As whom a service runs.
+/// The user of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunAs {
-    /// The app user, as everything by default.
+    /// The app user, the default.
     App,
     /// uid 0.
     Root,
@@ -204,23 +204,23 @@ pub enum RunAs {
     Ids(Uid, Gid),
 }
 
-/// When a longrun is started again, and how fast.
+/// When a longrun is restarted, and how fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// After which ends.
+    /// After which exits.
     pub policy: RestartPolicy,
-    /// The first pause.
+    /// The first delay.
     pub delay: Duration,
-    /// Pauses double up to this one.
+    /// Delays double up to this one.
     pub max_delay: Duration,
-    /// Failures in a row until it is failed; `None`: never (also an s6 directory without `max-death-tally`, as under s6).
+    /// Consecutive failures until it is failed; `None`: never (also an s6 directory without `max-death-tally`, as under s6).
     pub limit: Option<u32>,
 }
 
-/// After which ends a longrun is started again.
+/// After which exits a longrun is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartPolicy {
-    /// Whatever its exit.
+    /// After any exit.
     Always,
     /// After a code that is not in `success_codes`, or a signal.
     OnFailure,
@@ -228,66 +228,66 @@ pub enum RestartPolicy {
     Never,
 }
 
-/// What makes a longrun ready.
+/// The readiness check of a longrun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Its program was executed.
     Started,
     /// It wrote a newline to this descriptor (s6 `notification-fd`), within the timeout if there is one.
     Fd {
-        /// The number that it has in the service, 3 or more.
+        /// Its number in the service, 3 or more.
         fd: i32,
-        /// After this long without readiness the start counts as failed.
+        /// When it is not ready after this time the start has failed.
         timeout: Option<Duration>,
     },
-    /// It said READY=1 (sd_notify(3)).
+    /// It sent READY=1 (sd_notify(3)).
     Notify {
         /// As above.
         timeout: Option<Duration>,
-        /// It says at least this often that it is alive (WATCHDOG=1); `None`: only if it asks for that itself.
+        /// How often it must send WATCHDOG=1 at least; `None`: only if it enables the watchdog itself.
         watchdog: Option<Duration>,
     },
-    /// The question is answered well.
+    /// A probe succeeded.
     Probe {
-        /// The question.
+        /// The probe.
         probe: Probe,
-        /// The longest pause between two looks.
+        /// The longest interval between two probes.
         interval: Duration,
         /// As above.
         timeout: Option<Duration>,
     },
-    /// It has lived this long.
+    /// It has been running for this time.
     Delay(Duration),
 }
 
 /// How a service re-reads its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// A signal to its first process.
+    /// A signal to its main process.
     Signal(Signal),
-    /// A command of its user's.
+    /// A command, run as its user.
     Command(Vec<OsString>),
 }
 
-/// How a service's lines are written; what is `None` is as the container says.
+/// The log settings of a service; `None`: the container's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// On the container's output.
+    /// The format on the container's output.
     pub format: Option<LogFormat>,
-    /// Into files there, instead of the container's output.
+    /// Log files instead of the container's output.
     pub directory: Option<LogDirectory>,
 }
 
 /// Log files: `current`, and older ones named by their time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogDirectory {
-    /// The directory; made if it is missing.
+    /// The directory; created if it is missing.
     pub path: PathBuf,
-    /// `current` is renamed before it grows beyond this many bytes.
+    /// `current` is rotated before it grows beyond this many bytes.
     pub max_size: u64,
-    /// So many older files are kept.
+    /// The number of older files that are kept.
     pub keep: u32,
-    /// Older files are removed at this age; `None`: at none.
+    /// Older files are removed at this age; `None`: never.
     pub max_age: Option<Duration>,
     /// Whether older files are compressed.
     pub compress: bool,
@@ -296,27 +296,27 @@ pub struct LogDirectory {
 /// How a service is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// Sent first (followed by CONT, for a stopped process).
+    /// The signal that is sent first (followed by CONT, for a stopped process).
     pub signal: Signal,
-    /// Then KILL after this long; `None`: as long as the budget of the whole stop allows.
+    /// KILL is sent after this time; `None`: when the budget of the whole stop ends.
     pub timeout: Option<Duration>,
-    /// To the whole process group, not only to its first process.
+    /// Whether it is sent to the whole process group, not only to the main process.
     pub group: bool,
 }
 
-/// What runs after each end.
+/// The program that runs after each exit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finish {
     /// The program.
     pub command: Command,
-    /// Then KILL; `None`: no limit (s6 `timeout-finish` 0).
+    /// KILL is sent after this time; `None`: no limit (s6 `timeout-finish` 0).
     pub timeout: Option<Duration>,
 }
 
 /// One resource limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Which one.
+    /// The resource.
     pub resource: Resource,
     /// `None`: infinity.
     pub soft: Option<u64>,
@@ -344,13 +344,13 @@ pub enum Resource {
     Stack,
 }
 
-/// What happens to a service with `user = "root"` (or another account) when the container has no root.
+/// What to do with a service with `user = "root"` (or another account) if the container has no root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutRoot {
-    /// Runs as the user that there is; the report says so.
+    /// Run it as the present user; the report says so.
     Run,
-    /// Is left out, and what requires it is told so.
+    /// Skip it, and fail services that require it.
     Skip,
-    /// The container does not start.
+    /// Do not start the container.
     Fail,
 }

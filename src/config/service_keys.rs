@@ -1,30 +1,30 @@
 //! The keys of a service's file (DESIGN §4, first listing). A table of words; must not know how they are read.
 
-use super::key_doc::{FileKind, KeyDoc, TableDoc, key, later};
+use super::key_reference::{ConfigFile, KeyDoc, TableDoc, key, later};
 
 /// The file's own keys.
-pub const SERVICE: TableDoc = TableDoc { file: FileKind::Service, name: "", header: "", keys: SERVICE_KEYS };
+pub const SERVICE: TableDoc = TableDoc { file: ConfigFile::Service, name: "", header: "", keys: SERVICE_KEYS };
 /// `restart = { … }`.
 pub const RESTART: TableDoc =
-    TableDoc { file: FileKind::Service, name: "restart", header: "[restart]", keys: RESTART_KEYS };
+    TableDoc { file: ConfigFile::Service, name: "restart", header: "[restart]", keys: RESTART_KEYS };
 /// `ready = { … }`.
-pub const READY: TableDoc = TableDoc { file: FileKind::Service, name: "ready", header: "[ready]", keys: READY_KEYS };
+pub const READY: TableDoc = TableDoc { file: ConfigFile::Service, name: "ready", header: "[ready]", keys: READY_KEYS };
 /// `health = { … }`.
 pub const HEALTH: TableDoc =
-    TableDoc { file: FileKind::Service, name: "health", header: "[health]", keys: HEALTH_KEYS };
+    TableDoc { file: ConfigFile::Service, name: "health", header: "[health]", keys: HEALTH_KEYS };
 /// `stop = { … }`.
-pub const STOP: TableDoc = TableDoc { file: FileKind::Service, name: "stop", header: "[stop]", keys: STOP_KEYS };
+pub const STOP: TableDoc = TableDoc { file: ConfigFile::Service, name: "stop", header: "[stop]", keys: STOP_KEYS };
 /// `reload = { … }`.
 pub const RELOAD: TableDoc =
-    TableDoc { file: FileKind::Service, name: "reload", header: "[reload]", keys: RELOAD_KEYS };
+    TableDoc { file: ConfigFile::Service, name: "reload", header: "[reload]", keys: RELOAD_KEYS };
 /// `log = { … }`.
-pub const LOG: TableDoc = TableDoc { file: FileKind::Service, name: "log", header: "[log]", keys: LOG_KEYS };
+pub const LOG: TableDoc = TableDoc { file: ConfigFile::Service, name: "log", header: "[log]", keys: LOG_KEYS };
 /// `limits = { … }`.
 pub const LIMITS: TableDoc =
-    TableDoc { file: FileKind::Service, name: "limits", header: "[limits]", keys: LIMITS_KEYS };
+    TableDoc { file: ConfigFile::Service, name: "limits", header: "[limits]", keys: LIMITS_KEYS };
 /// `limits.nofile = { … }`, the same for each resource.
 pub const LIMIT: TableDoc =
-    TableDoc { file: FileKind::Service, name: "limits.nofile", header: "[limits.nofile]", keys: LIMIT_KEYS };
+    TableDoc { file: ConfigFile::Service, name: "limits.nofile", header: "[limits.nofile]", keys: LIMIT_KEYS };
 
 #[rustfmt::skip] // a table: one key in two lines
 const SERVICE_KEYS: &[KeyDoc] = &[

@@ -1,7 +1,7 @@
 //! `restart`, `stop` and `reload` of a service's file. Must not know the rest of it.
 
+use super::file_report::FileReport;
 use super::keys::TableDoc;
-use super::report::Report;
 use super::service::{
     Kind, MIN_RESTART_DELAY, RESTART_DELAY, RESTART_LIMIT, RESTART_MAX_DELAY, Reload, Restart, RestartPolicy, Stop,
 };
@@ -17,8 +17,8 @@ pub const SIGNALS: &str = "write a name such as \"TERM\", or a number from 1 to 
 const POLICIES: [(&str, RestartPolicy); 3] =
     [("always", RestartPolicy::Always), ("on-failure", RestartPolicy::OnFailure), ("never", RestartPolicy::Never)];
 
-/// Returns when a service is started again; a oneshot never is.
-pub fn restart(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Restart {
+/// Returns when a service is restarted; a oneshot never is.
+pub fn restart(table: &Table<'_>, kind: Kind, report: &mut FileReport<'_>) -> Restart {
     let written = table.get("restart").map(|field| match field.is_table() {
         true => restart_table(&field, report),
         false => defaults(field.choice(&POLICIES, report).unwrap_or(RestartPolicy::Always)),
@@ -33,7 +33,7 @@ fn defaults(policy: RestartPolicy) -> Restart {
     Restart { policy, delay: RESTART_DELAY, max_delay: RESTART_MAX_DELAY, limit: Some(RESTART_LIMIT) }
 }
 
-fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
+fn restart_table(field: &Field<'_>, report: &mut FileReport<'_>) -> Restart {
     let Some(table) = field.table(&service_keys::RESTART, report) else { return defaults(RestartPolicy::Always) };
     let policy = table.get("policy").and_then(|field| field.choice(&POLICIES, report)).unwrap_or(RestartPolicy::Always);
     let delay = table.get("delay").and_then(|field| field.duration_from(MIN_RESTART_DELAY, report));
@@ -48,7 +48,7 @@ fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
         );
         report.line(table.line(), what, "raise `max_delay` or lower `delay`");
     }
-    // One of the two moves the other's default along, so that neither must be repeated.
+    // If only one of the two is set, the other's default is adapted.
     let max_delay = most.unwrap_or_else(|| delay.map_or(RESTART_MAX_DELAY, |delay| delay.max(RESTART_MAX_DELAY)));
     let delay = delay.unwrap_or_else(|| RESTART_DELAY.min(max_delay));
     let limit = match table.get("limit") {
@@ -58,15 +58,15 @@ fn restart_table(field: &Field<'_>, report: &mut Report<'_>) -> Restart {
     Restart { policy, delay, max_delay, limit }
 }
 
-fn limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+fn limit(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u32> {
     if field.is_string() {
         return field.choice(&[("infinity", None)], report).unwrap_or(Some(RESTART_LIMIT));
     }
     field.count(report)
 }
 
-/// Returns the exit codes that are no failure, in their order.
-pub fn success_codes(table: &Table<'_>, report: &mut Report<'_>) -> Vec<u8> {
+/// Returns the exit codes that count as success, sorted.
+pub fn success_codes(table: &Table<'_>, report: &mut FileReport<'_>) -> Vec<u8> {
     let Some(field) = table.get("success_codes") else { return vec![0] };
     let Some(elements) = field.elements(report) else { return vec![0] };
     if elements.is_empty() {
@@ -80,12 +80,12 @@ pub fn success_codes(table: &Table<'_>, report: &mut Report<'_>) -> Vec<u8> {
 }
 
 /// Opens `stop`.
-pub fn stop_table<'t>(table: &Table<'t>, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+pub fn stop_table<'t>(table: &Table<'t>, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Table<'t>> {
     table.get("stop").and_then(|field| field.table(doc, report))
 }
 
-/// Returns how a service is stopped, by what its `stop` says.
-pub fn stop(table: Option<&Table<'_>>, report: &mut Report<'_>) -> Stop {
+/// Returns how a service is stopped, from its `stop`.
+pub fn stop(table: Option<&Table<'_>>, report: &mut FileReport<'_>) -> Stop {
     let default = Stop { signal: Signal::TERM, timeout: None, group: false };
     let Some(table) = table else { return default };
     Stop {
@@ -96,7 +96,7 @@ pub fn stop(table: Option<&Table<'_>>, report: &mut Report<'_>) -> Stop {
 }
 
 /// Returns how a service re-reads its configuration.
-pub fn reload(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Option<Reload> {
+pub fn reload(table: &Table<'_>, kind: Kind, report: &mut FileReport<'_>) -> Option<Reload> {
     let table = table.get("reload")?.table(&service_keys::RELOAD, report)?;
     let reload = match (table.get("signal"), table.get("command")) {
         (Some(_), Some(command)) => {
@@ -114,7 +114,7 @@ pub fn reload(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) -> Option<
 }
 
 /// Returns a signal by its name or number.
-pub fn signal(field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
+pub fn signal(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Signal> {
     if field.is_integer() {
         let number = field.integer(1..=i64::from(Signal::MAX), report)?;
         return i32::try_from(number).ok().and_then(Signal::from_number);

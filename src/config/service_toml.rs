@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::calendar::Calendar;
 use super::cron::Cron;
 use super::draft::{Draft, Link, Relation};
+use super::file_report::FileReport;
 use super::line_endings;
 use super::log_toml;
 use super::paths;
 use super::probe_toml::{self, HealthKeys};
 use super::quote::{escaped, quoted, ticked};
-use super::report::Report;
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
 use super::service_keys;
 use super::service_parts;
@@ -20,21 +20,21 @@ use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
 use super::units;
+use super::users;
 use super::values::{CapSet, Capability, ServiceName};
-use super::who;
 use crate::error::Place;
 
-/// Below this, a oneshot would be a longrun that forgets.
+/// A shorter period would make a oneshot a busy loop.
 const MIN_PERIOD: Duration = Duration::from_secs(1);
 
-/// Reads one service's file. What is wrong goes to `report`; the draft then has defaults in its place.
-pub fn read(name: &ServiceName, text: &str, report: &mut Report<'_>) -> Draft {
+/// Parses one service's file. Problems are added to `report`; the draft then has defaults instead.
+pub fn read(name: &ServiceName, text: &str, report: &mut FileReport<'_>) -> Draft {
     let unix = line_endings::unix(text);
     let document = Document::parse(&unix, line_endings::windows(text));
     document.walk(&service_keys::SERVICE, report, |table, report| draft(name, table, report))
 }
 
-fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draft {
+fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> Draft {
     let mut notices = Vec::new();
     let kinds = [("longrun", Kind::Longrun), ("oneshot", Kind::Oneshot)];
     let kind = table.get("type").and_then(|field| field.choice(&kinds, report)).unwrap_or(Kind::Longrun);
@@ -54,7 +54,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     let every = every(table, report);
     let calendar = calendar(table, report);
     let comes_again = every.is_some() || table.get("at").is_some();
-    let flag = |key: &str, default: bool, report: &mut Report<'_>| {
+    let flag = |key: &str, default: bool, report: &mut FileReport<'_>| {
         table.get(key).and_then(|field| field.boolean(report)).unwrap_or(default)
     };
     let stop = service_parts::stop_table(table, &service_keys::STOP, report);
@@ -65,8 +65,8 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
         command: command(table, report),
         requires: Vec::new(),
         after: Vec::new(),
-        user: table.get("user").and_then(|field| who::run_as(&field, report)).unwrap_or(RunAs::App),
-        groups: table.get("groups").and_then(|field| who::group_refs(&field, report)),
+        user: table.get("user").and_then(|field| users::run_as(&field, report)).unwrap_or(RunAs::App),
+        groups: table.get("groups").and_then(|field| users::group_refs(&field, report)),
         capabilities: table.get("capabilities").map_or(CapSet::EMPTY, |field| capabilities(&field, report)),
         directory: table.get("directory").and_then(|field| paths::absolute(&field, report)),
         environment: table.get("environment").map_or_else(BTreeMap::new, |field| environment(&field, report)),
@@ -101,8 +101,8 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut Report<'_>) -> Draf
     Draft { service, links, stop_timeout_at, notices }
 }
 
-/// What means nothing on the other kind, and would be missed there.
-fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut Report<'_>) {
+/// Reports keys that have no effect for this kind of service.
+fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut FileReport<'_>) {
     let (keys, is, other): (&[&str], _, _) = match kind {
         Kind::Longrun => (&["every", "at", "stop_command"], "longrun", "oneshot"),
         Kind::Oneshot => (&["pipe_to"], "oneshot", "longrun"),
@@ -114,7 +114,7 @@ fn refuse_on_the_other_kind(table: &Table<'_>, kind: Kind, report: &mut Report<'
 }
 
 /// How often it runs.
-fn every(table: &Table<'_>, report: &mut Report<'_>) -> Option<Duration> {
+fn every(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Duration> {
     let field = table.get("every")?;
     let text = if field.is_string() { field.string(report)? } else { "" };
     let instead = match Cron::read(text) {
@@ -132,8 +132,8 @@ fn every(table: &Table<'_>, report: &mut Report<'_>) -> Option<Duration> {
     }
 }
 
-/// When it runs, where that is told by the clock.
-fn calendar(table: &Table<'_>, report: &mut Report<'_>) -> Option<Calendar> {
+/// Its calendar times.
+fn calendar(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Calendar> {
     let field = table.get("at")?;
     if table.get("every").is_some() {
         report.line(field.line(), "both `every` and `at` are set", "keep one of them");
@@ -166,15 +166,15 @@ fn notice_log(name: &ServiceName, log: &Log, links: &[Link], notices: &mut Vec<S
     }
 }
 
-/// Where the command stands: later problems (a missing program) are blamed on it.
-fn at(table: &Table<'_>, report: &Report<'_>) -> Place {
+/// The place of the command, for later problems (a missing program).
+fn at(table: &Table<'_>, report: &FileReport<'_>) -> Place {
     match table.get("command").or_else(|| table.get("script")) {
         Some(field) => Place::line(report.path(), field.line()),
         None => Place::file(report.path()),
     }
 }
 
-fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
+fn command(table: &Table<'_>, report: &mut FileReport<'_>) -> Command {
     let nothing = Command::Argv(Vec::new());
     match (table.get("command"), table.get("script")) {
         (Some(_), Some(script)) => {
@@ -204,7 +204,7 @@ fn command(table: &Table<'_>, report: &mut Report<'_>) -> Command {
     }
 }
 
-fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut Report<'_>) -> Vec<Link> {
+fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut FileReport<'_>) -> Vec<Link> {
     let Some(names) = table.get(key).and_then(|field| field.strings(report)) else { return Vec::new() };
     let link = |(field, name): (Field<'_>, &str)| Link {
         relation,
@@ -215,7 +215,7 @@ fn links(table: &Table<'_>, key: &str, relation: Relation, report: &mut Report<'
     names.into_iter().map(link).collect()
 }
 
-fn pipe(table: &Table<'_>, report: &mut Report<'_>) -> Option<Link> {
+fn pipe(table: &Table<'_>, report: &mut FileReport<'_>) -> Option<Link> {
     let field = table.get("pipe_to")?;
     Some(Link {
         relation: Relation::PipesTo,
@@ -225,7 +225,7 @@ fn pipe(table: &Table<'_>, report: &mut Report<'_>) -> Option<Link> {
     })
 }
 
-fn capabilities(field: &Field<'_>, report: &mut Report<'_>) -> CapSet {
+fn capabilities(field: &Field<'_>, report: &mut FileReport<'_>) -> CapSet {
     let mut set = CapSet::EMPTY;
     for (field, name) in field.strings(report).unwrap_or_default() {
         match Capability::parse(name) {
@@ -244,7 +244,7 @@ fn capabilities(field: &Field<'_>, report: &mut Report<'_>) -> CapSet {
     set
 }
 
-fn environment(field: &Field<'_>, report: &mut Report<'_>) -> BTreeMap<String, String> {
+fn environment(field: &Field<'_>, report: &mut FileReport<'_>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (name, field) in field.entries(report).unwrap_or_default() {
         if name.is_empty() || name.contains(['=', '\0']) || name.contains(|letter: char| letter.is_whitespace()) {
@@ -261,11 +261,11 @@ fn environment(field: &Field<'_>, report: &mut Report<'_>) -> BTreeMap<String, S
     all
 }
 
-fn small(table: &Table<'_>, key: &str, least: i64, most: i64, report: &mut Report<'_>) -> Option<i32> {
+fn small(table: &Table<'_>, key: &str, least: i64, most: i64, report: &mut FileReport<'_>) -> Option<i32> {
     table.get(key)?.integer(least..=most, report).and_then(|number| i32::try_from(number).ok())
 }
 
-fn without_root(table: &Table<'_>, report: &mut Report<'_>) -> WithoutRoot {
+fn without_root(table: &Table<'_>, report: &mut FileReport<'_>) -> WithoutRoot {
     let words = [("run", WithoutRoot::Run), ("skip", WithoutRoot::Skip), ("fail", WithoutRoot::Fail)];
     table.get("without_root").and_then(|field| field.choice(&words, report)).unwrap_or(WithoutRoot::Run)
 }

@@ -1,15 +1,15 @@
-//! `[signals]` of the container file: what PID 1 passes on, and to whom. Must not know whether those services exist.
+//! `[signals]` of the container file: signals that PID 1 forwards, and to which service. Must not know whether those exist.
 
 use super::container::SignalRule;
 use super::container_keys;
-use super::report::Report;
+use super::file_report::FileReport;
 use super::service_parts;
 use super::toml_field::Field;
 use super::values::{ServiceName, Signal};
 use crate::error::Place;
 
-/// What PID 1 does itself, and what the kernel says to a process about itself: neither is passed on. The last two are the
-/// C library's own.
+/// Signals that cannot be forwarded: those that PID 1 handles itself, and faults that the kernel sends. The last two are
+/// used by the C library.
 const OURS: [(&str, &str); 12] = [
     ("TERM", STOPS),
     ("INT", STOPS),
@@ -28,7 +28,7 @@ const STOPS: &str = "it stops the container";
 const FAULT: &str = "it tells a process of its own faults";
 
 /// Returns the rules of the table, in the order of the file.
-pub fn read(field: &Field<'_>, report: &mut Report<'_>) -> Vec<SignalRule> {
+pub fn read(field: &Field<'_>, report: &mut FileReport<'_>) -> Vec<SignalRule> {
     let mut rules: Vec<SignalRule> = Vec::new();
     for (name, field) in field.entries(report).unwrap_or_default() {
         let Some(rule) = rule(name, &field, report) else { continue };
@@ -40,7 +40,7 @@ pub fn read(field: &Field<'_>, report: &mut Report<'_>) -> Vec<SignalRule> {
     rules
 }
 
-fn rule(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<SignalRule> {
+fn rule(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<SignalRule> {
     let from = from(name, field, report);
     let (service, to) = if field.is_table() {
         let table = field.table(&container_keys::SIGNAL, report)?;
@@ -63,7 +63,7 @@ fn rule(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal
     Some(SignalRule { from: from?, service: service?, to, at: Place::line(report.path(), field.line()) })
 }
 
-fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal> {
+fn from(name: &str, field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Signal> {
     let Some(signal) = Signal::parse(name) else {
         report.line(
             field.line(),
@@ -80,7 +80,7 @@ fn from(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> Option<Signal
     Some(signal)
 }
 
-fn service(field: &Field<'_>, report: &mut Report<'_>) -> Option<ServiceName> {
+fn service(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<ServiceName> {
     let text = field.string(report)?;
     if text == ServiceName::MAIN {
         return Some(ServiceName::main());

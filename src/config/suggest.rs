@@ -1,15 +1,15 @@
 //! "did you mean …?": the nearest of the known words.
 //! Must not know what the words are for.
 
-/// Words longer than this are not compared: distance is quadratic and nobody meant them.
-const LONGEST: usize = 64;
+/// Longer words are not compared: the distance is quadratic.
+const MAX_LENGTH: usize = 64;
 
-/// A list in a message ends after this many words.
-const LISTED: usize = 40;
+/// Most words of a list in a message.
+const MAX_LISTED: usize = 40;
 
-/// Returns the known word that was probably meant.
+/// Returns the known word that was probably intended.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.is_empty() || word.len() > LONGEST {
+    if word.is_empty() || word.len() > MAX_LENGTH {
         return None;
     }
     let plain = word.to_ascii_lowercase().replace('-', "_");
@@ -17,7 +17,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         let bare = ours.to_ascii_lowercase().replace('-', "_");
         let (one, other) = (plain.chars().count(), bare.chars().count());
         let distance = strsim::osa_distance(&plain, &bare);
-        // A third of the shorter one: else a short word would be taken for any other. Nothing in common is no slip.
+        // At most a third of the shorter one: else a short word would match any other. Words without a common letter do not
+        // match.
         let near = distance <= (one.min(other) / 3).clamp(1, 3) && distance < one.max(other);
         near.then_some(distance)
     };
@@ -33,17 +34,17 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// Returns what to write instead of an unknown `word`: the nearest one, else all of them after `intro` ("the keys are").
-pub fn instead<'a>(word: &str, intro: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn suggestion<'a>(word: &str, intro: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(word, known.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("{intro}: {}", nearest_first(word, known)),
     }
 }
 
-/// Returns the words as [`list`] does, but where the list is cut begins with those that are most like `word`.
+/// Returns the words as [`list`] does, but if the list is truncated it begins with those most similar to `word`.
 pub fn nearest_first<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> String {
     let mut all: Vec<&str> = words.into_iter().collect();
-    if all.len() > LISTED && word.len() <= LONGEST {
+    if all.len() > MAX_LISTED && word.len() <= MAX_LENGTH {
         let plain = word.to_ascii_lowercase();
         all.sort_by_cached_key(|ours| {
             let ours = ours.to_ascii_lowercase();
@@ -54,10 +55,10 @@ pub fn nearest_first<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -
     list(all)
 }
 
-/// Returns the words with commas between them, the tail of a long list as a number.
+/// Returns the words with commas between them, the rest of a long list as a number.
 pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<&str> = words.into_iter().collect();
-    let shown: Vec<&str> = all.iter().take(LISTED).copied().collect();
+    let shown: Vec<&str> = all.iter().take(MAX_LISTED).copied().collect();
     match all.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_word_unlike_all_gets_the_list() {
-        assert_eq!(instead("xyzzy", "the keys are", ["a_key", "b_key"]), "the keys are: a_key, b_key");
+        assert_eq!(suggestion("xyzzy", "the keys are", ["a_key", "b_key"]), "the keys are: a_key, b_key");
         assert_eq!(nearest("", KEYS), None);
         assert_eq!(nearest(&"r".repeat(100_000), KEYS), None);
     }
@@ -98,7 +99,7 @@ mod tests {
     fn of_a_long_list_the_nearest_ones_are_shown() {
         let names: Vec<String> =
             (0..60).map(|number| format!("a{number}")).chain(["postgres-main".to_owned()]).collect();
-        let said = instead("postgres", "services are", names.iter().map(String::as_str));
+        let said = suggestion("postgres", "services are", names.iter().map(String::as_str));
         assert!(said.starts_with("services are: postgres-main, ") && said.ends_with(" and 21 more"), "{said}");
         let said = nearest_first("zeile", names.iter().map(String::as_str).chain(["zeilen-leser"]));
         assert!(said.starts_with("zeilen-leser, "), "{said}");

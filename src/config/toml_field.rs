@@ -1,5 +1,5 @@
-//! One value of a parsed table: each getter returns it as what it shall be, or reports place, fault and remedy and returns
-//! `None`. Must not know what it is for: what it expects and what to paste come from the reference ([`super::keys`]).
+//! One value of a parsed table: each getter returns it as the expected type, or reports place, fault and remedy and returns
+//! `None`. Must not know what it is for: the expected type and the example come from the reference ([`super::keys`]).
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -9,16 +9,16 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::file_report::{FileReport, Lines};
 use super::foreign_words;
-use super::key_doc::KeyDoc;
+use super::key_reference::KeyDoc;
 use super::line_endings;
 use super::quote::{escaped, quoted};
-use super::report::{Lines, Report};
 use super::suggest;
 use super::units::{self, DurationError};
 use crate::error::Remedy;
 
-/// One value and what it is called.
+/// One value and its name.
 #[derive(Clone)]
 pub struct Field<'t> {
     name: String,
@@ -26,13 +26,13 @@ pub struct Field<'t> {
     /// The lines of its file.
     pub lines: &'t Lines,
     line: usize,
-    /// What it expects and what to paste, from the reference.
+    /// The expected type and the example, from the reference.
     expects: &'static str,
     example: &'static str,
 }
 
 impl<'t> Field<'t> {
-    /// Returns the value of a key that stands on `line`; `name` is what messages call it.
+    /// Returns the value of a key on `line`; `name` is its name in messages.
     pub fn new(
         name: String,
         value: &'t DeValue<'t>,
@@ -49,7 +49,7 @@ impl<'t> Field<'t> {
         self.line
     }
 
-    /// Returns what it is called in messages: `` `restart.delay` ``.
+    /// Returns its name in messages: `` `restart.delay` ``.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -64,12 +64,12 @@ impl<'t> Field<'t> {
         self.value.is_str()
     }
 
-    /// Returns whether it is a number, a boolean or a date: something that quotes would make a string.
+    /// Returns whether it is a number, a boolean or a date, which quotes would make a string.
     pub fn is_scalar(&self) -> bool {
         !(self.value.is_str() || self.value.is_array() || self.value.is_table())
     }
 
-    /// Returns its name without backticks, to head a table below it.
+    /// Returns its name without backticks, for a table below it.
     pub fn bare_name(&self) -> &str {
         self.name.trim_matches('`')
     }
@@ -93,7 +93,7 @@ impl<'t> Field<'t> {
     }
 
     /// Reports that the value is of the wrong type.
-    pub fn mistyped(&self, expects: &str, report: &mut Report<'_>) {
+    pub fn mistyped(&self, expects: &str, report: &mut FileReport<'_>) {
         let found = match self.value {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
@@ -106,18 +106,18 @@ impl<'t> Field<'t> {
         report.line(self.line, format!("{} expects {expects}, found {found}", self.name), self.paste());
     }
 
-    /// Reports that the value cannot be taken.
-    pub fn refuse(&self, remedy: impl Into<Remedy>, report: &mut Report<'_>) {
+    /// Reports that the value is invalid.
+    pub fn refuse(&self, remedy: impl Into<Remedy>, report: &mut FileReport<'_>) {
         report.line(self.line, format!("{} cannot be {}", self.name, self.written()), remedy);
     }
 
-    /// Returns the remedy that shows the reference's example.
+    /// Returns the remedy with the reference's example.
     pub fn paste(&self) -> String {
         format!("write for example `{}`", self.example.replace('\n', "` and `"))
     }
 
     /// Returns a string.
-    pub fn string(&self, report: &mut Report<'_>) -> Option<&'t str> {
+    pub fn string(&self, report: &mut FileReport<'_>) -> Option<&'t str> {
         match self.value {
             DeValue::String(text) if text.contains('\0') => {
                 report.line(self.line, format!("{} contains a NUL character", self.name), "remove it");
@@ -132,7 +132,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns true or false.
-    pub fn boolean(&self, report: &mut Report<'_>) -> Option<bool> {
+    pub fn boolean(&self, report: &mut FileReport<'_>) -> Option<bool> {
         let yes = self.value.as_bool();
         if yes.is_none() {
             self.mistyped("true or false", report);
@@ -141,7 +141,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns an integer within the range.
-    pub fn integer(&self, range: RangeInclusive<i64>, report: &mut Report<'_>) -> Option<i64> {
+    pub fn integer(&self, range: RangeInclusive<i64>, report: &mut FileReport<'_>) -> Option<i64> {
         let Some(written) = self.value.as_integer() else {
             self.mistyped(self.expects, report);
             return None;
@@ -154,8 +154,8 @@ impl<'t> Field<'t> {
         number
     }
 
-    /// Returns what one of these words stands for.
-    pub fn choice<T: Copy>(&self, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+    /// Returns the value of one of these words.
+    pub fn choice<T: Copy>(&self, words: &[(&str, T)], report: &mut FileReport<'_>) -> Option<T> {
         let text = self.string(report)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
@@ -166,7 +166,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns a duration.
-    pub fn duration(&self, report: &mut Report<'_>) -> Option<Duration> {
+    pub fn duration(&self, report: &mut FileReport<'_>) -> Option<Duration> {
         let refusal = match units::duration(self.string(report)?) {
             Ok(duration) => return Some(duration),
             Err(DurationError::Unreadable) => "write a number and its unit, ms, s, m, h or d, such as \"5s\"",
@@ -177,7 +177,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns a duration that is not shorter than `least`.
-    pub fn duration_from(&self, least: Duration, report: &mut Report<'_>) -> Option<Duration> {
+    pub fn duration_from(&self, least: Duration, report: &mut FileReport<'_>) -> Option<Duration> {
         let duration = self.duration(report)?;
         if duration < least {
             self.refuse(format!("write at least \"{}\"", units::show_duration(least)), report);
@@ -187,12 +187,12 @@ impl<'t> Field<'t> {
     }
 
     /// Returns a positive count.
-    pub fn count(&self, report: &mut Report<'_>) -> Option<u32> {
+    pub fn count(&self, report: &mut FileReport<'_>) -> Option<u32> {
         self.integer(1..=i64::from(u32::MAX), report).and_then(|count| u32::try_from(count).ok())
     }
 
     /// Returns a program and its arguments.
-    pub fn argv(&self, report: &mut Report<'_>) -> Option<Vec<OsString>> {
+    pub fn argv(&self, report: &mut FileReport<'_>) -> Option<Vec<OsString>> {
         let words = self.strings(report)?;
         match words.first() {
             Some((_, program)) if !program.is_empty() => {
@@ -208,8 +208,8 @@ impl<'t> Field<'t> {
         }
     }
 
-    /// Reports a script whose lines end with a carriage return, as `\r\n` in a string of one line makes them.
-    pub fn check_script(&self, script: &str, report: &mut Report<'_>) {
+    /// Reports a script whose lines end with a carriage return, such as by `\r\n` in a one-line string.
+    pub fn check_script(&self, script: &str, report: &mut FileReport<'_>) {
         if let Some(line) = line_endings::first_bad_line(script) {
             let what = format!(
                 "line {line} of {} ends with a carriage return, which the shell takes for a part of the last word",
@@ -220,7 +220,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns a mode or mask of at most `max`.
-    pub fn octal(&self, max: u32, report: &mut Report<'_>) -> Option<u32> {
+    pub fn octal(&self, max: u32, report: &mut FileReport<'_>) -> Option<u32> {
         let mode = units::octal(self.string(report)?, max);
         if mode.is_none() {
             self.refuse(format!("write octal digits up to \"{max:04o}\", {}", self.paste_short()), report);
@@ -233,7 +233,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns the elements of an array.
-    pub fn elements(&self, report: &mut Report<'_>) -> Option<Vec<Self>> {
+    pub fn elements(&self, report: &mut FileReport<'_>) -> Option<Vec<Self>> {
         let Some(array) = self.value.as_array() else {
             self.mistyped(self.expects, report);
             return None;
@@ -249,13 +249,13 @@ impl<'t> Field<'t> {
     }
 
     /// Returns the strings of an array, each as a field of its own; what is no string is reported and left out.
-    pub fn strings(&self, report: &mut Report<'_>) -> Option<Vec<(Self, &'t str)>> {
+    pub fn strings(&self, report: &mut FileReport<'_>) -> Option<Vec<(Self, &'t str)>> {
         let all = self.elements(report)?;
         Some(all.into_iter().filter_map(|field| field.string(report).map(|text| (field, text))).collect())
     }
 
     /// Returns it as a table.
-    pub fn as_table(&self, report: &mut Report<'_>) -> Option<&'t DeTable<'t>> {
+    pub fn as_table(&self, report: &mut FileReport<'_>) -> Option<&'t DeTable<'t>> {
         let table = self.value.as_table();
         if table.is_none() {
             self.mistyped(self.expects, report);
@@ -264,7 +264,7 @@ impl<'t> Field<'t> {
     }
 
     /// Returns the entries of a table with free keys, in the order of the file.
-    pub fn entries(&self, report: &mut Report<'_>) -> Option<Vec<(&'t str, Self)>> {
+    pub fn entries(&self, report: &mut FileReport<'_>) -> Option<Vec<(&'t str, Self)>> {
         let table = self.as_table(report)?;
         let bare = self.bare_name();
         let entry = |(key, value): (&'t Spanned<Cow<'t, str>>, &'t Spanned<DeValue<'t>>)| {
@@ -281,7 +281,7 @@ impl<'t> Field<'t> {
     }
 }
 
-/// Returns what to write instead of a word that is none of these.
+/// Returns the remedy for a word that is not one of these.
 pub fn one_of<T>(text: &str, words: &[(&str, T)]) -> String {
     let known = words.iter().map(|(word, _)| *word);
     match suggest::nearest(text, known.clone()) {

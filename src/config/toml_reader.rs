@@ -1,19 +1,19 @@
-//! One TOML file: text in, a table that knows its lines out, every syntax error in our words.
+//! Parses one TOML file: text in, a table with line numbers out, every syntax error in our words.
 //! Must not know what the keys mean.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
+use super::file_report::{FileReport, Lines};
 use super::keys::TableDoc;
 use super::line_endings::TO_UNIX;
 use super::quote::ticked;
-use super::report::{Lines, Report};
 use super::toml_table::Table;
-use super::toml_words::{self, Scope, Words};
+use super::toml_words::{self, Scope, SyntaxError};
 use crate::text::shown;
 
-/// Of a larger file only the first syntax error is told: nobody writes such a file by hand, and the parser keeps an error
-/// for each byte of a bomb (SECURITY T33).
+/// For a larger file only the first syntax error is reported: it is not written by hand, and the parser would keep an error
+/// for each byte of a malicious file (SECURITY T33).
 const RECOVERED_UP_TO: usize = 16 * 1024;
 
 /// A parsed file.
@@ -27,7 +27,8 @@ pub struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses a text with Unix line endings, of which `windows` were others; what is wrong is kept for [`Document::walk`].
+    /// Parses a text with Unix line endings, which were Windows ones in the lines `windows`; errors are kept for
+    /// [`Document::walk`].
     pub fn parse(text: &'t str, windows: Vec<usize>) -> Self {
         let (root, mut errors) = match text.len() {
             ..=RECOVERED_UP_TO => DeTable::parse_recoverable(text),
@@ -40,15 +41,15 @@ impl<'t> Document<'t> {
         Self { lines: Lines::of(text), root, errors, text, windows }
     }
 
-    /// Reads the file's keys with `read`, and reports syntax errors and what `read` found.
+    /// Reads the file's keys with `read`, and reports syntax errors and the problems of `read`.
     ///
-    /// Behind an error of structure (a bracket that is not closed) the rest may be misread, so what stands there is not
-    /// blamed, and with any syntax error no key is called missing.
+    /// After a structural error (a bracket that is not closed) the rest may be misread, so problems there are not reported,
+    /// and with any syntax error no key is reported as missing.
     pub fn walk<'p, T>(
         &'t self,
         doc: &'static TableDoc,
-        report: &mut Report<'p>,
-        read: impl FnOnce(&Table<'t>, &mut Report<'p>) -> T,
+        report: &mut FileReport<'p>,
+        read: impl FnOnce(&Table<'t>, &mut FileReport<'p>) -> T,
     ) -> T {
         let misread_from = self.report_syntax(report);
         let mut texts = Vec::new();
@@ -57,7 +58,7 @@ impl<'t> Document<'t> {
             let remedy = format!("save the file with Unix ones: `{TO_UNIX} {}`", shown(report.path()));
             report.line(line, format!("the text of {} has Windows line endings (CRLF)", ticked(key)), remedy);
         }
-        let mut found = Report::new(report.path());
+        let mut found = FileReport::new(report.path());
         let table = Table::open("", self.root.get_ref(), &self.lines, 1, doc, &mut found);
         let value = read(&table, &mut found);
         let broken: Vec<usize> = self.errors.iter().map(|error| self.line(error)).collect();
@@ -68,12 +69,12 @@ impl<'t> Document<'t> {
         value
     }
 
-    /// Finds texts of several lines whose lines had Windows line endings: their values would have them too.
+    /// Finds multi-line strings with Windows line endings: their values would contain them too.
     fn windows_texts<'k>(&self, key: &'k str, value: &Spanned<DeValue<'t>>, found: &mut Vec<(&'k str, usize)>) {
         match value.get_ref() {
             DeValue::String(_) => {
                 let (first, last) = (self.lines.at(value.span().start), self.lines.at(value.span().end));
-                // The line on which it is closed may end as it likes.
+                // The line ending after its closing quotes does not matter.
                 found.extend(self.windows.iter().find(|line| (first..last).contains(line)).map(|line| (key, *line)));
             }
             DeValue::Array(all) => all.iter().for_each(|value| self.windows_texts(key, value, found)),
@@ -83,7 +84,7 @@ impl<'t> Document<'t> {
     }
 
     /// Reports one error for each line; returns the first line that may be misread.
-    fn report_syntax(&self, report: &mut Report<'_>) -> Option<usize> {
+    fn report_syntax(&self, report: &mut FileReport<'_>) -> Option<usize> {
         let mut last = 0;
         for error in &self.errors {
             let line = self.line(error);
@@ -95,7 +96,7 @@ impl<'t> Document<'t> {
                 report.line(line, "", "");
                 continue;
             }
-            let Words { what, remedy, scope } = self.explain(error);
+            let SyntaxError { what, remedy, scope } = self.explain(error);
             match scope {
                 Scope::Line => report.line(line, what, remedy),
                 Scope::Rest => {
@@ -112,7 +113,7 @@ impl<'t> Document<'t> {
         self.lines.at(error.span().map_or(0, |span| span.start))
     }
 
-    fn explain(&self, error: &Error) -> Words {
+    fn explain(&self, error: &Error) -> SyntaxError {
         let around = match self.value_around(error) {
             Some((key, line)) => format!(" (in the value of {} that begins on line {line})", ticked(key)),
             None => String::new(),
@@ -120,7 +121,7 @@ impl<'t> Document<'t> {
         toml_words::explain(error.message(), self.text, error.span().unwrap_or_default(), &around)
     }
 
-    /// Returns the key whose value began on an earlier line and holds the error: most likely it was not closed.
+    /// Returns the key whose value began on an earlier line and contains the error: most likely it was not closed.
     fn value_around(&self, error: &Error) -> Option<(&str, usize)> {
         let at = error.span()?.start;
         let line = self.lines.at(at);

@@ -1,5 +1,5 @@
-//! A parsed table whose keys are known: what the reference ([`super::keys`]) does not know is reported, with the nearest
-//! name; so is what it knows as not available yet. Must not know which keys there are.
+//! A parsed table with known keys: keys that are not in the reference ([`super::keys`]) are reported, with the nearest name;
+//! so are those that are not available yet. Must not know which keys there are.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::container_keys;
 use super::cron::Cron;
+use super::file_report::{FileReport, Lines};
 use super::foreign_words;
-use super::keys::{self, FileKind, Status, TableDoc};
+use super::keys::{self, ConfigFile, KeyStatus, TableDoc};
 use super::quote::{escaped, ticked};
-use super::report::{Lines, Report};
 use super::service_keys;
 use super::suggest;
 use super::toml_field::Field;
 
 /// One table, its unknown keys already reported.
 pub struct Table<'t> {
-    /// `restart` or empty; with a dot behind it before a key.
+    /// `restart` or empty; followed by a dot before a key.
     name: String,
     table: &'t DeTable<'t>,
     lines: &'t Lines,
@@ -34,7 +34,7 @@ impl<'t> Table<'t> {
         lines: &'t Lines,
         line: usize,
         doc: &'static TableDoc,
-        report: &mut Report<'_>,
+        report: &mut FileReport<'_>,
     ) -> Self {
         let this = Self { name: name.to_owned(), table, lines, line, doc };
         for key in table.keys() {
@@ -43,12 +43,12 @@ impl<'t> Table<'t> {
         this
     }
 
-    fn check_key(&self, key: &Spanned<Cow<'t, str>>, report: &mut Report<'_>) {
+    fn check_key(&self, key: &Spanned<Cow<'t, str>>, report: &mut FileReport<'_>) {
         let line = self.lines.at(key.span().start);
         let name = key.get_ref().as_ref();
         match self.doc.key(name).map(|known| known.status) {
-            Some(Status::Available) => {}
-            Some(Status::Later(until_then)) => {
+            Some(KeyStatus::Available) => {}
+            Some(KeyStatus::Later(until_then)) => {
                 report.line(line, format!("{} is not available yet", self.called(name)), until_then);
             }
             None if report.is_full() => report.line(line, "", ""),
@@ -56,8 +56,8 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Reports a key that is none of this table's, and of a systemd section each key in it.
-    fn unknown(&self, name: &str, line: usize, report: &mut Report<'_>) {
+    /// Reports an unknown key, and each key of a systemd section.
+    fn unknown(&self, name: &str, line: usize, report: &mut FileReport<'_>) {
         let value = self.table.get(name).map(Spanned::get_ref);
         if let (Some(section), Some(inner)) = (self.section(name), value.and_then(DeValue::as_table)) {
             let remedy = "write its keys at the top of this file, in our words";
@@ -71,7 +71,7 @@ impl<'t> Table<'t> {
             }
             return;
         }
-        if let Some((_, Status::Later(until_then))) = self.of_other_file(name) {
+        if let Some((_, KeyStatus::Later(until_then))) = self.of_other_file(name) {
             report.line(line, format!("{} is not available yet", self.called(name)), until_then);
             return;
         }
@@ -82,14 +82,14 @@ impl<'t> Table<'t> {
     }
 
     fn section(&self, name: &str) -> Option<&'static str> {
-        let is_service = self.doc.file == FileKind::Service && self.name.is_empty();
+        let is_service = self.doc.file == ConfigFile::Service && self.name.is_empty();
         foreign_words::section(name).filter(|_| is_service)
     }
 
     fn instead(&self, name: &str) -> String {
         let top = keys::reference().iter().find(|table| table.file == self.doc.file && table.name.is_empty());
         if !self.name.is_empty() && suggest::nearest(name, self.doc.names()).is_none() {
-            // The classic slip of TOML: everything below a [header] belongs to it.
+            // A common mistake in TOML: everything below a [header] belongs to it.
             if top.is_some_and(|top| top.key(name).is_some()) {
                 return format!(
                     "it is a key of the file itself: move it above the first `[…]` line, such as `[{}]`",
@@ -102,11 +102,11 @@ impl<'t> Table<'t> {
             return format!("it is a key of services; of the main command these are: {keys}");
         }
         if let Some((remedy, _)) = self.of_other_file(name) {
-            return match (self.doc.file, self.headers(name, FileKind::Container)) {
-                (FileKind::Container, Some(headers)) => format!(
+            return match (self.doc.file, self.headers(name, ConfigFile::Container)) {
+                (ConfigFile::Container, Some(headers)) => format!(
                     "write it below {headers}; a service's goes into its own file, such as /etc/services.d/NAME.toml"
                 ),
-                (FileKind::Container | FileKind::Service, _) => remedy.to_owned(),
+                (ConfigFile::Container | ConfigFile::Service, _) => remedy.to_owned(),
             };
         }
         if let Some(remedy) = self.foreign(name) {
@@ -114,11 +114,13 @@ impl<'t> Table<'t> {
         }
         match suggest::nearest(name, self.doc.names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => self.in_a_table(name).unwrap_or_else(|| suggest::instead(name, "the keys are", self.doc.names())),
+            None => {
+                self.in_a_table(name).unwrap_or_else(|| suggest::suggestion(name, "the keys are", self.doc.names()))
+            }
         }
     }
 
-    /// What to write instead of another system's word, or of another system's value of what may be meant.
+    /// The remedy for another system's key, or for another system's value of the key.
     fn foreign(&self, name: &str) -> Option<String> {
         let value = self.table.get(name).and_then(|value| value.get_ref().as_str());
         if let Some(word) = foreign_words::find(name, self.doc) {
@@ -131,13 +133,13 @@ impl<'t> Table<'t> {
         Some(known.map_or_else(|| format!("did you mean `{ours}`?"), str::to_owned))
     }
 
-    /// Whether it is a key at the top of the other kind of file, and what to do then.
-    fn of_other_file(&self, name: &str) -> Option<(&'static str, Status)> {
+    /// The other kind of file, if it has this key at its top, and the key's status.
+    fn of_other_file(&self, name: &str) -> Option<(&'static str, KeyStatus)> {
         let (other, remedy) = match self.doc.file {
-            FileKind::Service => {
+            ConfigFile::Service => {
                 (&container_keys::CONTAINER, "it is a key of the container file: write it into /etc/stepdown.toml")
             }
-            FileKind::Container => (
+            ConfigFile::Container => (
                 &service_keys::SERVICE,
                 "it is a key of services: write it into the file of one, such as /etc/services.d/NAME.toml",
             ),
@@ -145,7 +147,7 @@ impl<'t> Table<'t> {
         other.key(name).filter(|_| self.name.is_empty()).map(|key| (remedy, key.status))
     }
 
-    /// Where a key of the file itself goes that is one of a table, in this file or else in the other one.
+    /// The table that has this key, in this file or else in the other one.
     fn in_a_table(&self, name: &str) -> Option<String> {
         if !self.name.is_empty() {
             return None;
@@ -154,17 +156,17 @@ impl<'t> Table<'t> {
             return Some(format!("write it below {headers}"));
         }
         match self.doc.file {
-            FileKind::Service => self.headers(name, FileKind::Container).map(|headers| {
+            ConfigFile::Service => self.headers(name, ConfigFile::Container).map(|headers| {
                 format!("it is a key of the container file: write it into /etc/stepdown.toml, below {headers}")
             }),
-            FileKind::Container => self
-                .headers(name, FileKind::Service)
+            ConfigFile::Container => self
+                .headers(name, ConfigFile::Service)
                 .map(|headers| format!("it is a key of services: write it into the file of one, below {headers}")),
         }
     }
 
-    /// The tables of a kind of file that have such a key.
-    fn headers(&self, name: &str, file: FileKind) -> Option<String> {
+    /// The tables of a kind of file that have this key.
+    fn headers(&self, name: &str, file: ConfigFile) -> Option<String> {
         let has = |table: &&keys::TableDoc| table.file == file && !table.name.is_empty() && table.key(name).is_some();
         let all: Vec<_> = keys::reference().iter().filter(has).map(|table| format!("`{}`", table.header)).collect();
         (!all.is_empty()).then(|| all.join(" or "))
@@ -182,7 +184,7 @@ impl<'t> Table<'t> {
         self.line
     }
 
-    /// Returns whether an unknown key, which was reported already, was probably meant as one of these.
+    /// Returns whether an unknown key, which was reported already, is probably a misspelt one of these.
     pub fn has_slip_of(&self, keys: &[&str]) -> bool {
         let names = |table: &'t DeTable<'t>| table.keys().map(|key| key.get_ref().as_ref());
         let sections = self.table.iter().filter(|(key, _)| self.section(key.get_ref()).is_some());
@@ -206,12 +208,12 @@ impl<'t> Table<'t> {
 
 impl<'t> Field<'t> {
     /// Returns it as a table with the keys of `doc`.
-    pub fn table(&self, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+    pub fn table(&self, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Table<'t>> {
         self.table_called(self.bare_name(), doc, report)
     }
 
     /// Returns an element as a table; its keys are called `name.key` in messages.
-    pub fn table_called(&self, name: &str, doc: &'static TableDoc, report: &mut Report<'_>) -> Option<Table<'t>> {
+    pub fn table_called(&self, name: &str, doc: &'static TableDoc, report: &mut FileReport<'_>) -> Option<Table<'t>> {
         let table = self.as_table(report)?;
         Some(Table::open(name, table, self.lines, self.line(), doc, report))
     }

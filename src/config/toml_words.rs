@@ -1,31 +1,31 @@
-//! What the TOML parser finds wrong, in our words. Its own text is never printed: who wrote the file knows TOML by example
-//! and not by its grammar. Must not know what keys mean.
+//! The errors of the TOML parser in our words. Its own text is never printed: it uses terms of the grammar. Must not know
+//! what keys mean.
 
 use super::quote::{quoted, ticked};
 
-/// What is wrong, what to write instead, and how far it reaches.
-pub struct Words {
+/// A syntax error.
+pub struct SyntaxError {
     /// The fault.
     pub what: String,
     /// The remedy.
     pub remedy: String,
-    /// How far it reaches.
+    /// What it affects.
     pub scope: Scope,
 }
 
-/// How far an error reaches.
+/// What a syntax error affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The parser went on with the next line.
+    /// Its line: the parser continued with the next one.
     Line,
-    /// The parser may have lost its way.
+    /// The rest of the file: it may be misread.
     Rest,
 }
 
-/// What word processors and web pages make of quotes.
-const CURLY: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
+/// Quotes of word processors and web pages.
+const TYPOGRAPHIC_QUOTES: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
 
-/// What ends a value that stands without quotes.
+/// Characters that end a value without quotes.
 const ENDS: [char; 9] = [' ', '\t', '\n', '\r', ',', '[', ']', '=', '#'];
 
 const HOW: &str = "write `key = value`; strings need quotes, lists `[ ]`, tables `{ }`";
@@ -33,7 +33,7 @@ const KEYS: &str = "write keys with letters, digits, `-` and `_`, and put any ot
 const TEXT: &str = "close it; a text of several lines stands between `'''` and `'''`";
 const ESCAPE: &str = r"write `\\` for a backslash, or put the whole text in single quotes";
 
-/// By the beginning of the parser's message, the more special one first.
+/// By the beginning of the parser's message, more specific ones first.
 const STRUCTURE: [(&str, &str, &str, Scope); 38] = [
     ("unclosed array table", "a `[[table]]` line is not closed", "close it with `]]`", Scope::Rest),
     ("unclosed array", "a list is not closed", "close it with `]`", Scope::Rest),
@@ -113,7 +113,7 @@ const STRUCTURE: [(&str, &str, &str, Scope); 38] = [
 const TOO_DEEP: &str = "tables nest deeper than any key of ours";
 const FLATTER: &str = "remove the extra brackets";
 
-/// How the parser begins where a value that is no string is wrong: in a number it names the grammar's part.
+/// The beginnings of the parser's messages about values that are not strings.
 const VALUES: [&str; 21] = [
     "string values must be quoted",
     "invalid float",
@@ -138,23 +138,23 @@ const VALUES: [&str; 21] = [
     "infinity",
 ];
 
-/// Returns the words for one of the parser's messages; `at` is where it points to in `text`, `around` names the key whose
-/// value began above.
-pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &str) -> Words {
+/// Returns the error for one of the parser's messages; `at`: its position in `text`, `around`: the key whose value began
+/// above.
+pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &str) -> SyntaxError {
     let pointed = text.get(at.clone()).unwrap_or_default();
     if message == "duplicate key" {
         let what = format!("{} is set twice", ticked(pointed));
-        return Words { what, remedy: "keep one of them".to_owned(), scope: Scope::Line };
+        return SyntaxError { what, remedy: "keep one of them".to_owned(), scope: Scope::Line };
     }
     if VALUES.iter().any(|start| message.starts_with(start)) {
         let value = value_at(text, at.start);
-        return match value.trim_matches(CURLY) {
-            "" => Words {
+        return match value.trim_matches(TYPOGRAPHIC_QUOTES) {
+            "" => SyntaxError {
                 what: "a key has no value".to_owned(),
                 remedy: "write one after the `=`".to_owned(),
                 scope: Scope::Line,
             },
-            inner => Words {
+            inner => SyntaxError {
                 what: format!("{} is not a TOML value", ticked(value)),
                 remedy: format!("strings need quotes: {}", quoted(inner)),
                 scope: Scope::Line,
@@ -164,10 +164,10 @@ pub fn explain(message: &str, text: &str, at: std::ops::Range<usize>, around: &s
     let known = STRUCTURE.iter().find(|(start, ..)| message.starts_with(start));
     let (what, remedy, scope) =
         known.map_or(("this cannot be read", HOW, Scope::Line), |(_, what, remedy, scope)| (*what, *remedy, *scope));
-    Words { what: format!("invalid TOML: {what}{around}"), remedy: remedy.to_owned(), scope }
+    SyntaxError { what: format!("invalid TOML: {what}{around}"), remedy: remedy.to_owned(), scope }
 }
 
-/// Returns the whole value that stands at `at`: the parser may point to its middle.
+/// Returns the whole value at `at`: the parser may point to its middle.
 fn value_at(text: &str, at: usize) -> &str {
     let (Some(before), Some(behind)) = (text.get(..at), text.get(at..)) else { return "" };
     let begins = before.rfind(ENDS).map_or(0, |end| end + 1);

@@ -1,4 +1,4 @@
-//! Dependencies in order: each node behind all that it needs, and the cycles that allow no order. Must not know what the
+//! Topological sort: each node after all that it needs, and cycles. Must not know what the
 //! nodes are.
 
 use std::collections::BTreeMap;
@@ -6,29 +6,29 @@ use std::collections::BTreeMap;
 /// Nodes in the order of their dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sorted<N> {
-    /// Each node behind all that it needs.
+    /// Each node after all that it needs.
     pub order: Vec<N>,
-    /// The nodes of cycles and those that need one, directly or not: they have no place in the order.
+    /// The nodes of cycles and those that need one, directly or not: they cannot be ordered.
     pub rest: Vec<N>,
-    /// Cycles: each node needs the next one, and the last the first. Where there is any cycle, at least one is told.
+    /// Cycles: each node needs the next one, and the last the first. If there is any cycle, at least one is returned.
     pub cycles: Vec<Vec<N>>,
 }
 
-/// What is known of a node.
+/// The state of a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    /// It is on the way from the first node of the walk to the current one.
+enum VisitState {
+    /// It is on the current path of the search.
     Walking,
     /// It is in the order.
     Placed,
     /// It is in the rest.
-    Left,
+    Rest,
 }
 
-/// Sorts `nodes` by what each one `needs`; at most `most` cycles are told, each once and from its least node on.
+/// Sorts `nodes` by what each one `needs`; at most `most` cycles are returned, each once, beginning with its least node.
 ///
-/// Depth-first with a stack of its own (a chain may be as long as there are nodes): every link back into the walk closes a
-/// cycle, and every cycle has such a link.
+/// A depth-first search with a stack of its own (a chain may be as long as there are nodes): every link back into the path
+/// closes a cycle, and every cycle has such a link.
 pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
     nodes: impl IntoIterator<Item = N>,
     needs: impl Fn(N) -> E,
@@ -41,16 +41,16 @@ pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
         let mut next = (!marks.contains_key(&start)).then_some(start);
         loop {
             if let Some(node) = next.take() {
-                marks.insert(node, Mark::Walking);
+                marks.insert(node, VisitState::Walking);
                 walk.push((node, needs(node)));
             }
             let Some((node, links)) = walk.last_mut() else { break };
             let node = *node;
             let Some(to) = links.next() else {
-                let is_placed = needs(node).all(|need| marks.get(&need) == Some(&Mark::Placed));
+                let is_placed = needs(node).all(|need| marks.get(&need) == Some(&VisitState::Placed));
                 let (list, mark) = match is_placed {
-                    true => (&mut sorted.order, Mark::Placed),
-                    false => (&mut sorted.rest, Mark::Left),
+                    true => (&mut sorted.order, VisitState::Placed),
+                    false => (&mut sorted.rest, VisitState::Rest),
                 };
                 list.push(node);
                 marks.insert(node, mark);
@@ -59,14 +59,14 @@ pub fn sort<N: Copy + Ord, E: Iterator<Item = N>>(
             };
             match marks.get(&to) {
                 None => next = Some(to),
-                Some(Mark::Walking) if sorted.cycles.len() < most => {
+                Some(VisitState::Walking) if sorted.cycles.len() < most => {
                     let cycle = walk.iter().map(|(node, _)| *node).skip_while(|node| *node != to).collect();
                     let cycle = from_least(cycle);
                     if !sorted.cycles.contains(&cycle) {
                         sorted.cycles.push(cycle);
                     }
                 }
-                Some(Mark::Walking | Mark::Placed | Mark::Left) => {}
+                Some(VisitState::Walking | VisitState::Placed | VisitState::Rest) => {}
             }
         }
     }

@@ -1,5 +1,5 @@
-//! A services tree → drafts: which entry is a service, in which format, and which is a mistake. Must not know how a
-//! format is read, nor how services hang together.
+//! A services tree → drafts: which entry is a service, in which format, and which is a mistake. Must not know how a format
+//! is parsed, nor how services depend on each other.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,8 +9,8 @@ use super::Content;
 use super::Tree;
 use super::bytes;
 use super::draft::Draft;
+use super::file_report::FileReport;
 use super::quote::{quoted, quoted_os};
-use super::report::Report;
 use super::s6;
 use super::s6_files::ServiceDir;
 use super::s6_pipes;
@@ -22,31 +22,31 @@ use crate::text::shown;
 
 /// A tree with more entries than this is a mistake or an attack (SECURITY T33).
 const MAX_ENTRIES: usize = 10_000;
-/// When so many problems are found, the rest of the files is not read: nobody fixes a thousand at a time.
-const ENOUGH: usize = 1000;
+/// After this many problems the rest of the files is not read.
+const MAX_PROBLEMS: usize = 1000;
 
 const EXPECTED: &str = "a service is NAME.toml, or a directory NAME with service.toml or run";
 
-/// What was found in all trees.
+/// The contents of all trees.
 #[derive(Default)]
-pub struct Found {
+pub struct TreeContents {
     /// Services as read, in the order of the trees.
     pub drafts: Vec<Draft>,
     /// Each name and where it was declared first, also of files that could not be read.
     pub declared: BTreeMap<ServiceName, PathBuf>,
-    /// What lies in a tree and is no service by its name, such as `README.md`, tree by tree.
+    /// Entries that are not services by their names, such as `README.md`, by tree.
     pub foreign: Vec<(PathBuf, Vec<String>)>,
-    /// Whether anything at all was there that may have been meant as a service.
+    /// Whether there is any entry that may be intended as a service.
     pub anything: bool,
 }
 
-/// Reads one tree into `found`; `named_by` is the variable that names it, if one does.
-pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &mut Problems) {
+/// Reads one tree into `found`; `named_by`: the variable that names it, if any.
+pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut TreeContents, problems: &mut Problems) {
     if let Some(why) = &tree.unreadable {
         found.anything = true;
         let shown = quoted_os(tree.path.as_os_str());
         match named_by {
-            // Said already: a relative path is none at all.
+            // A relative path was reported already.
             Some(_) if tree.path.is_relative() => {}
             Some(at) => {
                 let what = format!("cannot read the services tree {shown}: {why}");
@@ -76,7 +76,7 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
     }
     for (position, (name, content)) in entries.into_iter().enumerate() {
         found.anything = true;
-        if problems.len() >= ENOUGH {
+        if problems.len() >= MAX_PROBLEMS {
             let what = format!("too many problems: after {position} entries the rest was not read");
             problems.push(Problem::new(Place::file(&tree.path), what, "fix those first"));
             return;
@@ -85,14 +85,14 @@ pub fn read(tree: &Tree, named_by: Option<Place>, found: &mut Found, problems: &
     }
 }
 
-/// Returns whether other programs leave things of that name everywhere: a NAS, a file system, editors, package managers,
-/// authors who explain their tree. None of them can be the name of a service's file.
+/// Returns whether it is a usual name of other files: of a NAS, a file system, editors, package managers, documentation.
+/// None of them can be the name of a service's file.
 fn is_foreign(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let left_behind =
         ["~", ".orig", ".rej", ".bak", ".swp", ".swo", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-dist", ".ucf-old"];
     let named = ["@eadir", "#recycle", "lost+found", "thumbs.db", "desktop.ini", "license", "makefile", "__pycache__"];
-    // What emacs saves of a file that is being edited.
+    // An auto-save file of emacs.
     let is_saved = lower.len() > 2 && lower.starts_with('#') && lower.ends_with('#');
     let is_text = lower.starts_with("readme") && !lower.ends_with(".toml");
     named.contains(&lower.as_str())
@@ -103,9 +103,9 @@ fn is_foreign(name: &str) -> bool {
         || is_saved
 }
 
-fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, problems: &mut Problems) {
+fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut TreeContents, problems: &mut Problems) {
     let directory = matches!(content, Content::Dir(_));
-    // What cannot be told from its kind (unreadable, a dangling link) is told from its name.
+    // If the type is unknown (unreadable, a dangling link) the name decides.
     let bare = match entry.to_str().map(|name| (name, name.strip_suffix(".toml"))) {
         Some((_, Some(bare))) if !directory => Some(bare),
         Some((name, _)) if directory => Some(name),
@@ -148,7 +148,7 @@ fn entry(tree: &Tree, entry: &OsString, content: &Content, found: &mut Found, pr
 fn name_rule(bare: &str) -> &'static str {
     match bare {
         ServiceName::MAIN => "that is the main command's; choose another",
-        ServiceName::OURS => "that is ours; choose another",
+        ServiceName::OWN => "that is ours; choose another",
         _ => "use letters, digits and `_ - . @ : +`, begin with a letter, digit or `_`, and at most 64",
     }
 }
@@ -157,7 +157,7 @@ fn service_dir(
     name: &ServiceName,
     path: PathBuf,
     entries: &BTreeMap<OsString, Content>,
-    found: &mut Found,
+    found: &mut TreeContents,
     problems: &mut Problems,
 ) {
     if let Some(content) = entries.get(OsStr::new("service.toml")) {
@@ -175,12 +175,12 @@ fn service_dir(
     }
 }
 
-/// The `log` of an s6 directory is a service of its own, which reads what the other writes.
+/// The `log` of an s6 directory is a service of its own, which reads the other's output.
 fn logger(
     of: &ServiceName,
     path: PathBuf,
     entries: &BTreeMap<OsString, Content>,
-    found: &mut Found,
+    found: &mut TreeContents,
     problems: &mut Problems,
 ) {
     let text = s6_pipes::logger(of);
@@ -197,8 +197,8 @@ fn logger(
     found.drafts.push(draft);
 }
 
-/// Notes a name; a second service of that name is told.
-fn declare(name: &ServiceName, path: &PathBuf, found: &mut Found, problems: &mut Problems) -> bool {
+/// Declares a name; a second service with that name is a problem.
+fn declare(name: &ServiceName, path: &PathBuf, found: &mut TreeContents, problems: &mut Problems) -> bool {
     let Some(first) = found.declared.get(name) else {
         found.declared.insert(name.clone(), path.clone());
         return true;
@@ -208,8 +208,8 @@ fn declare(name: &ServiceName, path: &PathBuf, found: &mut Found, problems: &mut
     false
 }
 
-fn toml(name: &ServiceName, path: PathBuf, content: &Content, found: &mut Found, problems: &mut Problems) {
-    let mut report = Report::new(&path);
+fn toml(name: &ServiceName, path: PathBuf, content: &Content, found: &mut TreeContents, problems: &mut Problems) {
+    let mut report = FileReport::new(&path);
     if let Some(text) = bytes::text(content, &mut report) {
         let draft = service_toml::read(name, text, &mut report);
         found.drafts.push(draft);

@@ -1,4 +1,4 @@
-//! How durations, sizes, modes and ids are written. Text in, value out; must not know where a text came from.
+//! Durations, sizes, modes and ids as text. Must not know where a text came from.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub const MAX_ID: u32 = 4_294_967_293;
 /// No duration is longer than a year, so that sums of them cannot overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Why a text is no duration.
+/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationError {
     /// Not a number and a unit.
@@ -29,14 +29,14 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
         "d" => 24 * 3600 * 1000,
         _ => return Err(DurationError::Unreadable),
     };
-    // Digits that are no number are too many.
+    // Digits that do not parse are too many.
     let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(millis));
     let duration = number.map(Duration::from_millis);
     duration.filter(|duration| *duration <= MAX_DURATION).ok_or(DurationError::TooLong)
 }
 
 /// Returns a duration for people, in three digits or its two largest units: `0.4ms`, `120ms`, `1.25s`, `2m 3s`, `5h`,
-/// `3d 4h`. What is shorter than its last digit is cut off.
+/// `3d 4h`. Truncated, not rounded.
 pub fn duration_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (large, small, units) = match seconds {
@@ -60,7 +60,7 @@ fn decimal(thousandths: u128, unit: &str) -> String {
     format!("{digits}{unit}")
 }
 
-/// Returns a duration as it would be written, for files and programs: exactly, and to be read by [`duration`].
+/// Returns a duration exactly, in the syntax of [`duration`].
 pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
@@ -95,12 +95,12 @@ pub fn octal(text: &str, max: u32) -> Option<u32> {
     fits.then(|| u32::from_str_radix(text, 8).ok()).flatten().filter(|mode| *mode <= max)
 }
 
-/// Why a text is no id.
+/// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdError {
-    /// Nothing is there.
+    /// It is empty.
     Empty,
-    /// Something else than ASCII decimal digits is in it.
+    /// It contains other characters than ASCII decimal digits.
     NotDecimal,
     /// `007`: octal to some, decimal to others.
     LeadingZero,

@@ -1,13 +1,13 @@
-//! Where a probe goes, as it is written: `db:5432`, `[::1]:80`, `http://web/ping`. Text in, value or remedy out; must not
-//! know whether anything answers there.
+//! Parses the targets of probes: `db:5432`, `[::1]:80`, `http://web/ping`. Text in, value or remedy out; must not know
+//! whether they exist.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::probe::{HTTP_WELL, HostPort, Http};
 
-/// Where a port without a host is.
+/// The host of a port without a host.
 const LOOPBACK: &str = "127.0.0.1";
-/// The port of a URL that names none.
+/// The default port of a URL.
 const HTTP_PORT: u16 = 80;
 /// DNS has no longer names (RFC 1035).
 const LONGEST_HOST: usize = 253;
@@ -30,7 +30,7 @@ pub fn host_port(text: &str) -> Result<HostPort, &'static str> {
     Ok(HostPort { host, port: port.ok_or(HOST_PORT)? })
 }
 
-/// Returns what a plain HTTP URL asks for; any answer that is no error is well.
+/// Returns the request for an HTTP URL; any status that is not an error counts as success.
 pub fn http(text: &str) -> Result<Http, &'static str> {
     let rest = text.strip_prefix("http://").ok_or(URL)?;
     let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -49,7 +49,7 @@ pub fn http(text: &str) -> Result<Http, &'static str> {
     Ok(Http { to, socket: None, target, status: HTTP_WELL })
 }
 
-/// Returns a host (an IPv6 address without its brackets) and the port behind it, if there is one.
+/// Returns a host (an IPv6 address without its brackets) and the port after it, if there is one.
 fn authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, rest) = match text.strip_prefix('[') {
         Some(inner) => {
@@ -75,7 +75,7 @@ fn authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
     }
 }
 
-/// A name of DNS or of an engine's network; what has only digits and dots must be an address.
+/// A name of DNS or of an engine's network; one of only digits and dots must be an address.
 fn is_host(text: &str) -> bool {
     let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let numbers = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

@@ -1,11 +1,11 @@
-//! The small words of the configuration: ids, names, signals, capabilities. Parsed once, here, into types that
-//! cannot be wrong; must not know where a value came from.
+//! The basic types of the configuration: ids, names, signals, capabilities. Parsed once into types that are always valid;
+//! must not know where a value came from.
 
 use std::fmt;
 
 pub use super::log_format::LogFormat;
 
-/// A numeric user id. `4294967295` is never one: the kernel reads it as "leave unchanged" (SECURITY fact 4).
+/// A numeric user id. `4294967295` is never one: for the kernel it means "leave unchanged" (SECURITY fact 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub u32);
 
@@ -40,7 +40,7 @@ impl fmt::Display for Gid {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
-/// A group's name in `/etc/group`: the same letters as [`UserName`], another type because they are not the same thing.
+/// A group's name in `/etc/group`: the same letters as [`UserName`], but a type of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupName(String);
 
@@ -88,15 +88,15 @@ impl fmt::Display for GroupName {
 }
 
 /// A service's name: letters, digits and `_ - . @ : +`, not starting with `-` or `.`, at most 64 bytes.
-/// It becomes a tag in the log and a file name, so it carries nothing that either could misread.
+/// It becomes a tag in the log and a file name, so it contains no special characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName(String);
 
 impl ServiceName {
     /// The name of the main command in reports, logs and `status`; no service may have it.
     pub const MAIN: &'static str = "main";
-    /// The name of our own lines; no service may have it, so that they cannot be forged.
-    pub const OURS: &'static str = "stepdown";
+    /// The name of our own messages; no service may have it, so that they cannot be forged.
+    pub const OWN: &'static str = "stepdown";
 
     /// Returns the name, or `None` if it cannot be one.
     pub fn new(text: &str) -> Option<Self> {
@@ -105,11 +105,11 @@ impl ServiceName {
             && (first.is_ascii_alphanumeric() || first == b'_')
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.@:+".contains(&byte))
             && text != Self::MAIN
-            && text != Self::OURS;
+            && text != Self::OWN;
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// Returns the name under which the engine runs the main command.
+    /// Returns the name of the main command in the engine.
     pub fn main() -> Self {
         Self(Self::MAIN.to_owned())
     }
@@ -147,7 +147,7 @@ impl Signal {
     pub const QUIT: Self = Self(3);
     /// Cannot be caught.
     pub const KILL: Self = Self(9);
-    /// Ends what hangs, with a core file where it may have one.
+    /// Abort, with a core file if allowed.
     pub const ABRT: Self = Self(6);
     /// Ordered stop.
     pub const TERM: Self = Self(15);
@@ -194,13 +194,13 @@ impl Signal {
         matches!(self.0, 19..=22) // STOP, TSTP, TTIN, TTOU
     }
 
-    /// Returns whether images declare it as their STOPSIGNAL although PID 1 does not take it as a stop: what a program
-    /// can be written to stop at (WINCH: Apache; USR1: HAProxy), as opposed to what a terminal or the kernel sends.
+    /// Returns whether images use it as STOPSIGNAL although PID 1 does not treat it as a stop: signals that programs handle
+    /// as a stop (WINCH: Apache; USR1: HAProxy), as opposed to those that a terminal or the kernel sends.
     pub fn is_used_as_stop_signal(self) -> bool {
         matches!(self.0, 10 | 12 | 28 | 34..) // USR1, USR2, WINCH, real-time
     }
 
-    /// Returns whether it asks PID 1 alone for a stop: no program takes it as that, so nobody else is told with it.
+    /// Returns whether it is a stop request for PID 1 only: no program handles it, so it is never forwarded.
     pub fn is_for_pid_one(self) -> bool {
         self == Self::PWR || self == Self::RTMIN_3
     }
@@ -272,7 +272,7 @@ const CAPABILITIES: [&str; 41] = [
 impl Capability {
     /// Change owners of files.
     pub const CHOWN: Self = Self(0);
-    /// Pass over file modes.
+    /// Bypass file permission checks.
     pub const DAC_OVERRIDE: Self = Self(1);
     /// Act as a file's owner.
     pub const FOWNER: Self = Self(3);
@@ -332,19 +332,19 @@ impl CapSet {
         Self(self.0 | 1 << capability.0)
     }
 
-    /// Returns what is in either.
+    /// Returns the union.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Returns what is in both.
+    /// Returns the intersection.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Returns what is here and not in `other`.
+    /// Returns the difference.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -355,7 +355,7 @@ impl CapSet {
         self.0 >> capability.0 & 1 == 1
     }
 
-    /// Returns whether nothing is in the set.
+    /// Returns whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,34 +1,34 @@
-//! [`Zone`]: how far a time zone is from UTC at a moment, from the bytes of a zone file (tzfile(5), RFC 9636) or a rule such
-//! as `CET-1CEST,M3.5.0,M10.5.0/3` (tzset(3)). Read here instead of by a crate: it is one table and one rule. Must not know
-//! where zones lie.
+//! [`Zone`]: the offset of a time zone from UTC at a time, from the bytes of a zone file (tzfile(5), RFC 9636) or a rule
+//! such as `CET-1CEST,M3.5.0,M10.5.0/3` (tzset(3)). Without a crate: it is one table and one rule. Must not know where zone
+//! files are.
 
 use super::civil;
 
 const DAY: i64 = 86_400;
-/// What a rule of daylight saving time without dates means (POSIX leaves it open, everybody takes this).
+/// The default dates of daylight saving time (undefined in POSIX, used by all libcs).
 const DEFAULT_DATES: &str = ",M3.2.0,M11.1.0";
-/// Before a table: magic, version, reserved bytes and six counts.
+/// The size of a table's header: magic, version, reserved bytes and six counts.
 const HEADER: usize = 44;
 
 /// A time zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
-    /// Before the first change.
+    /// The offset before the first change.
     first: i64,
-    /// From this moment on, that many seconds east of UTC.
+    /// Times and the offset from then on, in seconds east of UTC.
     changes: Vec<(i64, i64)>,
-    /// After the last change.
+    /// The rule after the last change.
     rule: Option<Rule>,
 }
 
-/// How a zone goes on for ever.
+/// The rule of a zone after its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
     standard: i64,
     saving: Option<Saving>,
 }
 
-/// Daylight saving time: its distance, and when it begins and ends in each year.
+/// Daylight saving time: its offset, and when it begins and ends in each year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Saving {
     offset: i64,
@@ -47,26 +47,26 @@ enum Date {
 }
 
 impl Zone {
-    /// Reads a zone file; `None` where it is none.
+    /// Parses a zone file; `None` if it is invalid.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let (table, rest) = Table::read(bytes, 4)?;
+        let (table, rest) = TransitionTable::read(bytes, 4)?;
         if table.version == 0 {
             return table.zone(None);
         }
-        let (table, rest) = Table::read(rest, 8)?;
+        let (table, rest) = TransitionTable::read(rest, 8)?;
         let footer = rest.strip_prefix(b"\n")?;
         let end = footer.iter().position(|byte| *byte == b'\n')?;
         let rule = std::str::from_utf8(footer.get(..end)?).ok()?;
         table.zone(if rule.is_empty() { None } else { Some(Rule::parse(rule)?) })
     }
 
-    /// Reads a rule; `None` where it is none.
+    /// Parses a rule; `None` if it is invalid.
     pub fn of_rule(text: &str) -> Option<Self> {
         let rule = Rule::parse(text)?;
         Some(Self { first: rule.standard, changes: Vec::new(), rule: Some(rule) })
     }
 
-    /// Returns how many seconds east of UTC it is at that moment (seconds since 1970).
+    /// Returns the offset in seconds east of UTC at a time (seconds since 1970).
     pub fn offset(&self, at: i64) -> i64 {
         let passed = self.changes.partition_point(|(from, _)| *from <= at);
         match (&self.rule, passed.checked_sub(1).and_then(|last| self.changes.get(last))) {
@@ -78,7 +78,7 @@ impl Zone {
 }
 
 /// One of the (up to) two tables of a zone file.
-struct Table<'a> {
+struct TransitionTable<'a> {
     version: u8,
     width: usize,
     times: &'a [u8],
@@ -86,7 +86,7 @@ struct Table<'a> {
     types: &'a [u8],
 }
 
-impl<'a> Table<'a> {
+impl<'a> TransitionTable<'a> {
     fn read(bytes: &'a [u8], width: usize) -> Option<(Self, &'a [u8])> {
         let header = bytes.get(..HEADER)?.strip_prefix(b"TZif")?;
         let version = *header.first()?;
@@ -149,7 +149,7 @@ impl Rule {
     fn offset(&self, at: i64) -> i64 {
         let Some(Saving { offset, begins, ends }) = &self.saving else { return self.standard };
         let (year, ..) = civil::date(at.saturating_add(self.standard).div_euclid(DAY));
-        // Each is told in the time that holds until then.
+        // Each is given in the local time before the change.
         let begins = begins.0.day(year) * DAY + begins.1 - self.standard;
         let ends = ends.0.day(year) * DAY + ends.1 - offset;
         let saves = match begins < ends {

@@ -83,7 +83,7 @@ impl Outputs {
 impl MessageFormat {
     fn append(&self, level: &str, text: &str, out: &mut Vec<u8>) {
         match self {
-            Self::Json => json::append_own(Timestamp::now(), ServiceName::OURS, level, text, out),
+            Self::Json => json::append_own(Timestamp::now(), ServiceName::OWN, level, text, out),
             Self::Lines(prefix) => {
                 let mut first = match level {
                     "error" => "error: ",

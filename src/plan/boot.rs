@@ -28,7 +28,7 @@ use super::steps;
 use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, Names, RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
-use crate::config::container::{LogFormat, Without};
+use crate::config::container::{LogFormat, RunOrRefuse};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::config::{Config, shown_value};
@@ -139,7 +139,7 @@ fn resolve_identity(
     let app = &config.container.app;
     identity::check_fields(app, notes);
     if facts.uid != Uid::ROOT {
-        if config.container.without_root == Without::Refuse {
+        if config.container.without_root == RunOrRefuse::Refuse {
             let cause = "`without_root = \"refuse\"` in the container file".to_owned();
             let help = "start the container as root: without `user:` and `--user`; or remove `without_root`";
             notes.refuse(format!("cannot start as {}:{}, without root", facts.uid, facts.gid), cause, help);
@@ -159,7 +159,7 @@ fn resolve_identity(
             let Identity { name, uid, gid, .. } = &target.identity;
             let who = format!("{name} ({uid}:{gid})");
             match config.container.without_drop {
-                Without::Refuse => {
+                RunOrRefuse::Refuse => {
                     let fix = trouble
                         .fix
                         .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
@@ -167,7 +167,7 @@ fn resolve_identity(
                     let what = format!("cannot step down to {who}");
                     notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
                 }
-                Without::Run => notes.degraded(Area::StepDown, format!("step down to {who}"), trouble),
+                RunOrRefuse::Run => notes.degraded(Area::StepDown, format!("step down to {who}"), trouble),
             }
             (SwitchAbility::Powerless, identity::without_switch(&config.container, facts, notes), None)
         }

@@ -38,7 +38,7 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
     let named = group::by_name(group_file, &app.group);
     let default_name = app.group.as_str() == app.user.as_str();
 
-    let (uid, uid_at) = match (&app.asked_uid, app.uid) {
+    let (uid, uid_at) = match (&app.env_uid, app.uid) {
         (Some(asked), _) => (asked.value, &asked.at),
         (None, declared) => {
             let own = account.as_ref().map(|account| account.uid);
@@ -48,11 +48,11 @@ pub(super) fn of_root(config: &Config, facts: &Facts, notes: &mut Notes) -> Drop
     // A group declared by name takes precedence over the account's; the group with the app user's name does not.
     let accounts_own = account.as_ref().map(|account| account.gid);
     let own = if default_name { accounts_own.or(named) } else { named.or(accounts_own) };
-    let (gid, gid_at) = match (&app.asked_gid, app.gid) {
+    let (gid, gid_at) = match (&app.env_gid, app.gid) {
         (Some(asked), _) => (asked.value, &asked.at),
         (None, declared) => (declared.or(own).unwrap_or(Gid(DEFAULT_ID)), &app.at),
     };
-    let kept = app.asked_gid.is_none() && app.gid.is_none() && default_name && accounts_own == Some(gid);
+    let kept = app.env_gid.is_none() && app.gid.is_none() && default_name && accounts_own == Some(gid);
     let own_group = !(kept && group::by_gid(group_file, gid).is_some());
 
     check(RequestedId { word: "uid", number: uid.0, at: uid_at, map: &facts.uid_map }, app.allow_root, notes);
@@ -86,7 +86,7 @@ pub(super) fn check_fields(app: &App, notes: &mut Notes) {
 pub(super) fn without_switch(container: &Container, facts: &Facts, notes: &mut Notes) -> Identity {
     let app = &container.app;
     let account = passwd::by_uid(bytes(facts, AccountFile::Passwd), facts.uid);
-    let asked: Vec<_> = [app.asked_uid.as_ref().map(|it| &it.at), app.asked_gid.as_ref().map(|it| &it.at)]
+    let asked: Vec<_> = [app.env_uid.as_ref().map(|it| &it.at), app.env_gid.as_ref().map(|it| &it.at)]
         .into_iter()
         .flatten()
         .map(ToString::to_string)

@@ -247,7 +247,7 @@ pub fn format_own_messages(plan: &BootPlan) {
     let width = tag_width(plan);
     with_outputs(|outputs| match plan.log {
         LogFormat::Auto | LogFormat::Inherit => {}
-        LogFormat::Tagged => outputs.set_tag(&format!("{:width$}", ServiceName::OURS)),
+        LogFormat::Tagged => outputs.set_tag(&format!("{:width$}", ServiceName::OWN)),
         LogFormat::Json => outputs.set_json(),
     });
 }
@@ -255,7 +255,7 @@ pub fn format_own_messages(plan: &BootPlan) {
 /// Returns the width of tags.
 fn tag_width(plan: &BootPlan) -> usize {
     let names = plan.services.iter().chain(&plan.main).map(|plan| plan.name.as_str().len());
-    names.chain([ServiceName::OURS.len()]).max().unwrap_or_default().min(WIDEST)
+    names.chain([ServiceName::OWN.len()]).max().unwrap_or_default().min(WIDEST)
 }
 
 /// A tag is padded to the longest name up to this; a longer name stands out rather than push all others.

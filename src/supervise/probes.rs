@@ -16,7 +16,7 @@ use super::spec::{HealthRule, Readiness};
 use super::state::{ProbeState, State};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
-use crate::config::probe::Then;
+use crate::config::probe::UnhealthyAction;
 
 /// Between two questions for something outside the container.
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
@@ -135,12 +135,12 @@ impl Supervisor {
                     ProbeState { healthy: Some(false), unhealthy_reason: Some(why.clone()), ..ProbeState::default() };
                 self.report(Report::Unhealthy { id, failures, why: why.clone() });
                 match rule.then {
-                    Then::Restart => self.give_up_run(id, GivenUp::Unhealthy(why)),
-                    Then::StopContainer => {
+                    UnhealthyAction::Restart => self.give_up_run(id, GivenUp::Unhealthy(why)),
+                    UnhealthyAction::StopContainer => {
                         self.services[id].given_up = Some(GivenUp::Unhealthy(why));
                         self.begin_stop(StopReason::Unhealthy(id));
                     }
-                    Then::Report => {}
+                    UnhealthyAction::Report => {}
                 }
             }
             ProbeResult::Pass | ProbeResult::Fail(_) => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Id;
 use super::StopShares;
 use crate::config::container::MainCommand;
-use crate::config::probe::{Health, Then};
+use crate::config::probe::{Health, UnhealthyAction};
 use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
 use crate::config::values::{ServiceName, Signal};
@@ -108,7 +108,7 @@ pub struct HealthRule {
     /// So many successes in a row make it well again; 0 counts as 1.
     pub successes: u32,
     /// What then happens.
-    pub then: Then,
+    pub then: UnhealthyAction,
 }
 
 impl HealthRule {

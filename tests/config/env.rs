@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use stepdown::config::VARIABLES;
-use stepdown::config::container::{Asked, Level, LogFormat, Without};
+use stepdown::config::container::{FromVariable, Level, LogFormat, RunOrRefuse};
 use stepdown::config::values::{Gid, Uid};
 use stepdown::error::Place;
 
@@ -22,11 +22,11 @@ fn ids_are_plain_decimal_numbers() {
     {
         let app = main_only().env("PUID", text).env("PGID", text).config().container.app;
         let at = |name: &str| Place::Variable { name: name.to_owned(), value: text.to_owned() };
-        assert_eq!(app.asked_uid, Some(Asked { value: Uid(id), at: at("PUID") }));
-        assert_eq!(app.asked_gid, Some(Asked { value: Gid(id), at: at("PGID") }));
+        assert_eq!(app.env_uid, Some(FromVariable { value: Uid(id), at: at("PUID") }));
+        assert_eq!(app.env_gid, Some(FromVariable { value: Gid(id), at: at("PGID") }));
     }
     let app = main_only().config().container.app;
-    assert_eq!((app.asked_uid, app.asked_gid), (None, None));
+    assert_eq!((app.env_uid, app.env_gid), (None, None));
 }
 
 #[test]
@@ -81,8 +81,8 @@ const ALIASES: &str = "[app]\nuid_from = [\"USER_ID\", \"PUID\"]\ngid_from = [\"
 #[test]
 fn the_first_variable_that_is_set_wins() {
     let config = main_only().container(ALIASES).env("PUID", "5").env("USER_ID", "6").env("STEPDOWN_GID", "7").config();
-    assert_eq!(config.container.app.asked_uid.map(|asked| asked.value), Some(Uid(6)));
-    assert_eq!(config.container.app.asked_gid.map(|asked| asked.value), Some(Gid(7)));
+    assert_eq!(config.container.app.env_uid.map(|asked| asked.value), Some(Uid(6)));
+    assert_eq!(config.container.app.env_gid.map(|asked| asked.value), Some(Gid(7)));
     assert_eq!(config.notices, ["PUID=5 is ignored: USER_ID is set"]);
     main_only()
         .container(ALIASES)
@@ -95,7 +95,7 @@ fn the_first_variable_that_is_set_wins() {
 fn the_usual_name_is_remarked_where_an_image_uses_another() {
     let config = main_only().container("[app]\nuid_from = [\"USER_ID\"]").env("PUID", "5").config();
     assert_eq!(config.notices, ["PUID=5 is ignored: `uid_from` of this image is [USER_ID]"]);
-    assert_eq!(config.container.app.asked_uid, None);
+    assert_eq!(config.container.app.env_uid, None);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn our_own_variables_win_over_the_file() {
         .config()
         .container;
     assert_eq!(container.stop_timeout, Duration::from_secs(25));
-    assert_eq!(container.without_drop, Without::Run);
+    assert_eq!(container.without_drop, RunOrRefuse::Run);
     assert_eq!((container.level, container.log), (Level::Debug, LogFormat::Inherit));
 }
 

@@ -167,7 +167,7 @@ proptest! {
         let plain = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<u32>().ok().filter(|id| id.to_string() == text));
         let expected = plain.filter(|id| *id <= 4_294_967_293);
         let sources = given().main("true").env("PUID", OsString::from_vec(value)).0;
-        let found = read(&sources).ok().and_then(|config| config.container.app.asked_uid).map(|asked| asked.value.0);
+        let found = read(&sources).ok().and_then(|config| config.container.app.env_uid).map(|asked| asked.value.0);
         prop_assert_eq!(found, expected);
     }
 }

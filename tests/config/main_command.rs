@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepdown::config::container::MainCommand;
-use stepdown::config::probe::{Probe, Then};
+use stepdown::config::probe::{Probe, UnhealthyAction};
 use stepdown::config::service::{Ready, RunAs, Service, Stop};
 use stepdown::config::values::{Gid, Signal, Uid};
 
@@ -39,7 +39,7 @@ fn every_key_is_read_as_in_a_services_file() {
     assert!(!main.relays_stop_signal);
     assert!(matches!(main.ready, Ready::Probe { probe: Probe::Tcp(_), timeout: Some(_), .. }));
     let health = main.health.unwrap();
-    assert_eq!((health.failures, health.then), (5, Then::StopContainer));
+    assert_eq!((health.failures, health.then), (5, UnhealthyAction::StopContainer));
 }
 
 #[test]

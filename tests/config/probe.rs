@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, Then};
+use stepdown::config::probe::{HTTP_WELL, Health, HostPort, Http, Probe, UnhealthyAction};
 use stepdown::config::service::Ready;
 
 use super::given::web;
@@ -169,13 +169,13 @@ fn a_health_check_has_the_defaults_of_docker() {
         timeout: Duration::from_secs(5),
         failures: 3,
         successes: 1,
-        then: Then::Restart,
+        then: UnhealthyAction::Restart,
     };
     assert_eq!(health(""), plain);
-    assert_eq!(health(", then = \"stop-container\"").then, Then::StopContainer);
+    assert_eq!(health(", then = \"stop-container\"").then, UnhealthyAction::StopContainer);
     let full = health(", interval = \"1s\", timeout = \"2s\", failures = 4, successes = 5, then = \"report\"");
     let (interval, timeout) = (Duration::from_secs(1), Duration::from_secs(2));
-    assert_eq!(full, Health { interval, timeout, failures: 4, successes: 5, then: Then::Report, ..plain });
+    assert_eq!(full, Health { interval, timeout, failures: 4, successes: 5, then: UnhealthyAction::Report, ..plain });
     says(
         "health",
         "tcp = 80, then = \"halt\"",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use stepdown::config::keys::{FileKind, Status, TableDoc};
+use stepdown::config::keys::{ConfigFile, KeyStatus, TableDoc};
 use stepdown::config::{Config, reference};
 
 use super::given::{Given, PLAIN, given};
@@ -12,11 +12,11 @@ use super::given::{Given, PLAIN, given};
 fn with(table: &TableDoc, key: &str, line: &str) -> Given {
     let given = given().toml("db", PLAIN);
     match table.file {
-        FileKind::Service => {
+        ConfigFile::Service => {
             let command = if matches!((table.name, key), ("", "command" | "script")) { "" } else { PLAIN };
             given.toml("web", &format!("{command}{}\n{}{line}\n", table.header, beside(table, key)))
         }
-        FileKind::Container => given.main("true").env("USER_ID", "5").env("GROUP_ID", "5").container(&format!(
+        ConfigFile::Container => given.main("true").env("USER_ID", "5").env("GROUP_ID", "5").container(&format!(
             "{}\n{}{line}\n",
             table.header,
             beside(table, key)
@@ -42,7 +42,7 @@ fn beside(table: &TableDoc, key: &str) -> &'static str {
 #[test]
 fn every_example_is_accepted_and_does_something() {
     for table in reference() {
-        for key in table.keys.iter().filter(|key| key.status == Status::Available) {
+        for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available) {
             assert!(!key.expects.is_empty() && !key.meaning.is_empty() && !key.default.is_empty(), "{}", key.name);
             let said = with(table, key.name, key.example).config();
             if !matches!((table.name, key.name), ("", "command" | "app") | ("own" | "directory", "path")) {
@@ -70,7 +70,7 @@ fn without_places(config: Config) -> String {
 #[test]
 fn every_default_that_is_a_value_is_the_default() {
     for table in reference() {
-        for key in table.keys.iter().filter(|key| key.status == Status::Available && !key.default.starts_with('(')) {
+        for key in table.keys.iter().filter(|key| key.status == KeyStatus::Available && !key.default.starts_with('(')) {
             let line = format!("{} = {}", key.name, key.default);
             let written = without_places(with(table, key.name, &line).config());
             let group = matches!((table.name, key.name), ("own" | "directory", "group"));
@@ -86,7 +86,7 @@ fn every_key_that_is_not_available_yet_is_refused_by_its_own_name() {
     let mut refused = BTreeSet::new();
     for table in reference() {
         for key in table.keys {
-            let Status::Later(until_then) = key.status else { continue };
+            let KeyStatus::Later(until_then) = key.status else { continue };
             let said = with(table, key.name, &format!("{} = true", key.name)).problems();
             let name = if table.name.is_empty() { key.name.to_owned() } else { format!("{}.{}", table.name, key.name) };
             assert_eq!(said.len(), 1, "{said:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::probe::Then;
+use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Action, Event, Exit, Report, Start, StopReason};
 
@@ -172,7 +172,7 @@ fn not_ready_in_time_it_is_stopped_and_the_container_ends_with_1_whatever_it_the
 
 #[test]
 fn unhealthy_it_stops_the_container_in_order_with_1() {
-    let mut scenario = Scenario::begun(&[longrun("web"), main_command().health(Then::StopContainer)]);
+    let mut scenario = Scenario::begun(&[longrun("web"), main_command().health(UnhealthyAction::StopContainer)]);
     scenario.executed("web");
     scenario.executed("main");
     scenario.look();

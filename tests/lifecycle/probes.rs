@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::probe::Then;
+use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::values::Signal;
 use stepdown::supervise::{Report, StopReason};
 
@@ -117,7 +117,7 @@ fn one_whose_readiness_is_a_delay_is_up_after_it_and_not_if_it_dies_before() {
 
 #[test]
 fn health_is_asked_at_its_interval_from_the_end_of_the_last_look() {
-    let mut scenario = Scenario::begun(&[longrun("web").health(Then::Report)]);
+    let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Report)]);
     scenario.executed("web");
     scenario.look();
     scenario.wait(10.0);
@@ -130,7 +130,7 @@ fn health_is_asked_at_its_interval_from_the_end_of_the_last_look() {
 
 #[test]
 fn consecutive_failures_are_reported_once_and_consecutive_successes_end_them() {
-    let mut scenario = Scenario::begun(&[longrun("web").health(Then::Report)]);
+    let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Report)]);
     let id = scenario.id("web");
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false, true, false, false]);
@@ -148,7 +148,7 @@ fn consecutive_failures_are_reported_once_and_consecutive_successes_end_them() {
 
 #[test]
 fn an_unhealthy_service_is_restarted_and_that_counts_as_a_failure() {
-    let mut scenario = Scenario::begun(&[longrun("web").health(Then::Restart).limit(2), longrun("other")]);
+    let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Restart).limit(2), longrun("other")]);
     scenario.executed("other");
     scenario.executed("web");
     scenario.look();
@@ -165,7 +165,7 @@ fn an_unhealthy_service_is_restarted_and_that_counts_as_a_failure() {
 
 #[test]
 fn an_unhealthy_service_may_end_the_container_with_1() {
-    let mut scenario = Scenario::begun(&[longrun("web").health(Then::StopContainer), longrun("other")]);
+    let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::StopContainer), longrun("other")]);
     let id = scenario.id("web");
     scenario.executed("other");
     scenario.executed("web");
@@ -178,7 +178,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
 
 #[test]
 fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
-    let mut scenario = Scenario::begun(&[longrun("web").health(Then::Restart)]);
+    let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Restart)]);
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false]);
     scenario.wait(10.0);
@@ -193,7 +193,7 @@ fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
 
 #[test]
 fn nobody_is_asked_while_the_container_stops() {
-    let a = longrun("a").health(Then::Report);
+    let a = longrun("a").health(UnhealthyAction::Report);
     let builders = [a, longrun("b").awaits(1), longrun("c").probed(seconds(1), None), longrun("top").requires("a")];
     let mut scenario = Scenario::begun(&builders);
     scenario.executed("a");

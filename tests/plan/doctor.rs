@@ -86,7 +86,7 @@ fn a_page_is_worth_reading() {
         timeout: PROBE_TIMEOUT,
         failures: 3,
         successes: 1,
-        then: Then::Restart,
+        then: UnhealthyAction::Restart,
     };
     config.services = vec![
         Service { health: Some(health), ..longrun("web") },
@@ -413,7 +413,7 @@ fn a_root_that_cannot_step_down_is_fatal_and_its_powerless_view_is_not_shown() {
 fn skipped_steps_and_notices_of_the_boot_are_reported() {
     let mut config = config();
     config.services = vec![Service { user: RunAs::Root, without_root: WithoutRoot::Skip, ..longrun("cron") }];
-    config.container.app.asked_uid = asked_uid(1000);
+    config.container.app.env_uid = env_uid(1000);
     let mut facts = as_user(4242, 0);
     facts.pid_one = false;
     facts.unknown_zone = Some("Europe/Berlinn".into());

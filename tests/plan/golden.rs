@@ -14,8 +14,8 @@ use crate::support::plan_inputs::*;
 /// A typical image: two services that depend on each other, a preparation as root, a volume, a directory in /run.
 fn image() -> Config {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1000);
-    config.container.app.asked_gid = asked_gid(1000);
+    config.container.app.env_uid = env_uid(1000);
+    config.container.app.env_gid = env_gid(1000);
     config.container.app.home = Some("/config".into());
     config.container.app.groups = vec![GroupRef::Name(group("video"))];
     config.container.own = vec![own("/config")];
@@ -133,7 +133,7 @@ fn root_without_the_power_to_drop() {
 fn root_without_the_power_to_drop_that_may_run_on() {
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..volume(docker()) };
     let mut config = image();
-    config.container.without_drop = Without::Run;
+    config.container.without_drop = RunOrRefuse::Run;
     prints(
         &config,
         &facts,
@@ -219,8 +219,8 @@ note       PUID=1000 and PGID=1000 are ignored: this container runs as 4242:0 an
 #[test]
 fn rootless_podman_with_puid_zero() {
     let mut config = image();
-    config.container.app.asked_uid = asked_uid(0);
-    config.container.app.asked_gid = asked_gid(0);
+    config.container.app.env_uid = env_uid(0);
+    config.container.app.env_gid = env_gid(0);
     prints(
         &config,
         &volume(rootless()),
@@ -392,7 +392,7 @@ fn what_a_service_is_beside_its_process() {
         timeout: PROBE_TIMEOUT,
         failures: HEALTH_FAILURES,
         successes: HEALTH_SUCCESSES,
-        then: Then::StopContainer,
+        then: UnhealthyAction::StopContainer,
     };
     let directory = LogDirectory {
         path: "/var/log/b".into(),

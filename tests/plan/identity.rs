@@ -33,7 +33,7 @@ fn problems(config: &Config, facts: &Facts) -> String {
 
 fn groups(app: impl FnOnce(&mut App), facts: &Facts) -> Vec<u32> {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1000);
+    config.container.app.env_uid = env_uid(1000);
     app(&mut config.container.app);
     boot(&config, facts).identity.groups.iter().map(|gid| gid.0).collect()
 }
@@ -52,7 +52,7 @@ fn asked_comes_before_declared_before_the_accounts_own_before_1000() {
     assert_eq!(ids(both, &facts), (5, 6));
     let one = |app: &mut App| {
         both(app);
-        app.asked_uid = asked_uid(7);
+        app.env_uid = env_uid(7);
     };
     assert_eq!(ids(one, &facts), (7, 6), "one of the two leaves the other at its default");
 }
@@ -70,8 +70,8 @@ fn a_group_of_the_image_that_the_account_has_is_neither_renamed_nor_joined_by_an
 #[test]
 fn t10_zero_is_refused_with_both_ways_out() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(0);
-    config.container.app.asked_gid = asked_gid(0);
+    config.container.app.env_uid = env_uid(0);
+    config.container.app.env_gid = env_gid(0);
     let text = problems(&config, &docker());
     assert!(text.contains("2 problems"), "{text}");
     assert!(text.contains("PUID=0: uid 0 is root") && text.contains("PGID=0: gid 0 is root"), "{text}");
@@ -81,8 +81,8 @@ fn t10_zero_is_refused_with_both_ways_out() {
 #[test]
 fn t10_zero_is_the_image_authors_to_allow_and_an_ordinary_user_in_a_user_namespace() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(0);
-    config.container.app.asked_gid = asked_gid(0);
+    config.container.app.env_uid = env_uid(0);
+    config.container.app.env_gid = env_gid(0);
     assert_eq!(boot(&config, &rootless()).identity.uid, Uid(0));
     config.container.app.allow_root = true;
     let plan = boot(&config, &docker());
@@ -100,7 +100,7 @@ fn t10_nobody_becomes_root_by_an_account_of_uid_zero() {
 #[test]
 fn an_id_that_is_not_mapped_is_a_problem_that_names_the_range() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(70_000);
+    config.container.app.env_uid = env_uid(70_000);
     let text = problems(&config, &rootless());
     let what =
         "PUID=70000: uid 70000 is not mapped in this user namespace (mapped: 0, 1-65536); choose a uid of that range";
@@ -113,8 +113,8 @@ fn a_single_mapped_id_leaves_puid_zero_and_nothing_to_drop() {
     let facts = Facts { uid_map: map.clone(), gid_map: map, setgroups_denied: true, ..docker() };
     assert!(problems(&config(), &facts).contains("(mapped: 0)"));
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(0);
-    config.container.app.asked_gid = asked_gid(0);
+    config.container.app.env_uid = env_uid(0);
+    config.container.app.env_gid = env_gid(0);
     config.main = vec!["true".into()];
     let plan = boot(&config, &facts);
     assert_eq!(plan.privilege.drop, DropLevel::StayRoot);
@@ -140,8 +140,8 @@ fn t09_a_home_or_shell_that_would_become_a_record_is_refused_in_every_mode() {
 #[test]
 fn t11_a_uid_of_the_image_answers_with_our_name_and_the_clash_is_reported() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1);
-    config.container.app.asked_gid = asked_gid(42);
+    config.container.app.env_uid = env_uid(1);
+    config.container.app.env_gid = env_gid(42);
     let plan = boot(&config, &docker());
     assert!(noted(&plan).contains(&"uid 1 also belongs to `daemon`: looking up the number gives `app`".to_owned()));
     assert!(noted(&plan).contains(&"gid 42 also belongs to `shadow`: looking up the number gives `app`".to_owned()));
@@ -239,8 +239,8 @@ fn a_zone_that_is_not_there_is_quoted() {
 #[test]
 fn a_clash_is_reported_as_it_will_be_where_the_account_files_stay_as_they_are() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1);
-    config.container.app.asked_gid = asked_gid(42);
+    config.container.app.env_uid = env_uid(1);
+    config.container.app.env_gid = env_gid(42);
     let mut mounted = docker();
     let passwd = AccountState::Fixed(PASSWD.into(), "bind-mounted");
     mounted.accounts.insert(AccountFile::Passwd, passwd);
@@ -363,8 +363,8 @@ fn a_line_is_appended_where_no_file_can_be_made_beside_the_old_one() {
 #[test]
 fn that_puid_is_ignored_is_reported_once() {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1000);
-    config.container.app.asked_gid = asked_gid(1000);
+    config.container.app.env_uid = env_uid(1000);
+    config.container.app.env_gid = env_gid(1000);
     let notices = noted(&boot(&config, &as_user(999, 998)));
     assert_eq!(notices.iter().filter(|it| it.contains("ignored")).count(), 1);
     assert!(notices[0].starts_with("PUID=1000 and PGID=1000 are ignored"), "{notices:?}");
@@ -373,7 +373,7 @@ fn that_puid_is_ignored_is_reported_once() {
 #[test]
 fn a_strict_image_refuses_to_start_without_root() {
     let mut config = config();
-    config.container.without_root = Without::Refuse;
+    config.container.without_root = RunOrRefuse::Refuse;
     let error = plan::boot(&config, &as_user(999, 998)).unwrap_err();
     assert_eq!(error.exit_code(), 111);
     assert!(error.to_string().starts_with("cannot start as 999:998, without root"), "{error}");

@@ -63,7 +63,7 @@ fn a_capability_that_was_not_granted_is_reported_with_its_fix() {
 #[test]
 fn a_root_without_power_says_what_its_services_run_without() {
     let mut config = with(vec![Service { capabilities: caps(&[Capability::NET_BIND_SERVICE]), ..longrun("web") }]);
-    config.container.without_drop = Without::Run;
+    config.container.without_drop = RunOrRefuse::Run;
     let facts = Facts { effective: CapSet::EMPTY, permitted: CapSet::EMPTY, ..docker() };
     let plan = plan::boot(&config, &facts).unwrap();
     let told = |notice: &String| notice.starts_with("`web` runs without NET_BIND_SERVICE");
@@ -382,7 +382,7 @@ fn what_is_run_beside_the_command_is_looked_up_too() {
         timeout: PROBE_TIMEOUT,
         failures: HEALTH_FAILURES,
         successes: HEALTH_SUCCESSES,
-        then: Then::Restart,
+        then: UnhealthyAction::Restart,
     };
     let ready = Ready::Probe { probe: Probe::Command(words("is-up")), interval: READY_INTERVAL, timeout: None };
     let reload = Some(Reload::Command(words("reread")));

@@ -73,8 +73,8 @@ fn apply(plan: &BootPlan, facts: &mut Facts) {
 
 fn everything() -> Config {
     let mut config = config();
-    config.container.app.asked_uid = asked_uid(1);
-    config.container.app.asked_gid = asked_gid(100);
+    config.container.app.env_uid = env_uid(1);
+    config.container.app.env_gid = env_gid(100);
     config.container.app.home = Some("/config".into());
     config.container.app.groups = vec![GroupRef::Name(group("video"))];
     config.container.own = vec![
@@ -140,9 +140,9 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_plan() {
 fn changing_puid_between_two_boots_is_changing_one_number() {
     let mut config = config();
     let mut facts = docker();
-    config.container.app.asked_uid = asked_uid(1000);
+    config.container.app.env_uid = env_uid(1000);
     apply(&plan::boot(&config, &facts).unwrap(), &mut facts);
-    config.container.app.asked_uid = asked_uid(1001);
+    config.container.app.env_uid = env_uid(1001);
     let plan = plan::boot(&config, &facts).unwrap();
     let changes: Vec<_> = plan
         .steps

@@ -102,8 +102,8 @@ fn a_tree_that_many_services_share_is_reported_once() {
 fn where_nobody_has_more_than_the_app_user_nothing_is_refused() {
     let facts = written("/etc/services.d/a.toml", file_owner("/etc/services.d/a.toml"));
     let mut as_root = Config { services: vec![root("a")], ..config() };
-    as_root.container.app.asked_uid = asked_uid(0);
-    as_root.container.app.asked_gid = asked_gid(0);
+    as_root.container.app.env_uid = env_uid(0);
+    as_root.container.app.env_gid = env_gid(0);
     as_root.container.app.allow_root = true;
     assert!(problems(&as_root, &facts).is_empty());
     let mut without = as_user(1000, 1000);
@@ -325,7 +325,7 @@ fn who_unpacked_the_root_directory_stands_for_root_unless_something_runs_as_that
         let mut facts = executed("/usr/bin/hook", found.clone());
         facts.root_owner = Uid(4321);
         let mut config = Config { services: vec![root("hook")], ..config() };
-        config.container.app.asked_uid = asked_uid(app);
+        config.container.app.env_uid = env_uid(app);
         problems(&config, &facts)
     };
     assert!(facts(1000).is_empty());

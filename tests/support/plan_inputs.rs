@@ -43,8 +43,8 @@ pub fn config() -> Config {
     let app = App {
         user: user("app"),
         group: group("app"),
-        asked_uid: None,
-        asked_gid: None,
+        env_uid: None,
+        env_gid: None,
         uid: None,
         gid: None,
         home: None,
@@ -57,8 +57,8 @@ pub fn config() -> Config {
     };
     let container = Container {
         drop: DropPolicy::Auto,
-        without_root: Without::Run,
-        without_drop: Without::Refuse,
+        without_root: RunOrRefuse::Run,
+        without_drop: RunOrRefuse::Refuse,
         stop_timeout: STOP_TIMEOUT,
         pid1_filter: true,
         log: LogFormat::Auto,
@@ -73,12 +73,12 @@ pub fn config() -> Config {
     Config { container, services: Vec::new(), main: Vec::new(), notices: Vec::new() }
 }
 
-pub fn asked_uid(uid: u32) -> Option<Asked<Uid>> {
-    Some(Asked { value: Uid(uid), at: Place::Variable { name: "PUID".into(), value: uid.to_string() } })
+pub fn env_uid(uid: u32) -> Option<FromVariable<Uid>> {
+    Some(FromVariable { value: Uid(uid), at: Place::Variable { name: "PUID".into(), value: uid.to_string() } })
 }
 
-pub fn asked_gid(gid: u32) -> Option<Asked<Gid>> {
-    Some(Asked { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
+pub fn env_gid(gid: u32) -> Option<FromVariable<Gid>> {
+    Some(FromVariable { value: Gid(gid), at: Place::Variable { name: "PGID".into(), value: gid.to_string() } })
 }
 
 pub fn longrun(name_: &str) -> Service {

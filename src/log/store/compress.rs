@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use nix::libc;
 
-use super::directory::Directory;
+use super::directory::StoreDirectory;
 use super::names::Form;
 use crate::log::clock::Timestamp;
 
@@ -31,7 +31,7 @@ impl Compressor {
     ///
     /// # Errors
     /// When the compressed file cannot be created.
-    pub fn start(directory: &Directory, stamp: Timestamp) -> io::Result<Option<Self>> {
+    pub fn start(directory: &StoreDirectory, stamp: Timestamp) -> io::Result<Option<Self>> {
         let Some(from) = directory.open_rotated(stamp) else { return Ok(None) };
         let to = GzEncoder::new(directory.create_compressed(stamp)?, Compression::default());
         Ok(Some(Self { stamp, from, to, chunk: vec![0; READ_SIZE].into() }))
@@ -46,7 +46,7 @@ impl Compressor {
     ///
     /// # Errors
     /// The kernel's answer; the partial file is removed, the original stays.
-    pub fn step(mut self, directory: &Directory) -> io::Result<Option<Self>> {
+    pub fn step(mut self, directory: &StoreDirectory) -> io::Result<Option<Self>> {
         match self.compress_chunk() {
             Ok(true) => Ok(Some(self)),
             Ok(false) => {
@@ -63,7 +63,7 @@ impl Compressor {
     }
 
     /// Removes the partial file; the original stays.
-    pub fn discard(self, directory: &Directory) {
+    pub fn discard(self, directory: &StoreDirectory) {
         directory.remove(self.stamp, Form::Partial);
     }
 

@@ -1,4 +1,4 @@
-//! [`Directory`]: an open log directory. It belongs to the service's user, who may put anything there at any time: no link
+//! [`StoreDirectory`]: an open log directory. It belongs to the service's user, who may put anything there at any time: no link
 //! is followed, only regular files are written, only names of our own pattern are removed. Must not know lines.
 
 use std::fs::File;
@@ -33,12 +33,12 @@ const TRIES: u64 = 64;
 
 /// A log directory.
 #[derive(Debug)]
-pub struct Directory {
+pub struct StoreDirectory {
     handle: OwnedFd,
     newest: Timestamp,
 }
 
-/// What [`Directory::remove_old`] found.
+/// What [`StoreDirectory::remove_old`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PruneResult {
     /// Not compressed yet, the newest first.
@@ -49,7 +49,7 @@ pub struct PruneResult {
     pub more: bool,
 }
 
-impl Directory {
+impl StoreDirectory {
     /// Opens the directory; creates it if it is missing and this user may.
     ///
     /// # Errors
@@ -248,7 +248,7 @@ impl Directory {
     }
 }
 
-impl AsFd for Directory {
+impl AsFd for StoreDirectory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
     }

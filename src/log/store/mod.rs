@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use memchr::{memchr, memrchr};
 
 use self::compress::Compressor;
-use self::directory::{Directory, is_transient};
+use self::directory::{StoreDirectory, is_transient};
 use super::clock::{Now, Timestamp};
 use super::split::MAX_FILE_LINE;
 use super::writer_report::WriterReport;
@@ -44,7 +44,7 @@ pub struct Store {
     service: String,
     config: LogDirectory,
     user: Rc<FileUser>,
-    directory: Option<Directory>,
+    directory: Option<StoreDirectory>,
     current: Option<Current>,
     /// Bytes to write, from the beginning of the line in which the last write ended.
     waiting: Vec<u8>,
@@ -261,13 +261,13 @@ impl Store {
         }
         self.current = None;
         self.written = 0;
-        if self.directory.as_ref().is_some_and(Directory::is_gone) {
+        if self.directory.as_ref().is_some_and(StoreDirectory::is_gone) {
             self.directory = None;
             self.compressor = None;
         }
         let directory = match &self.directory {
             Some(directory) => directory,
-            None => self.directory.insert(Directory::open(&self.config.path)?),
+            None => self.directory.insert(StoreDirectory::open(&self.config.path)?),
         };
         let mut file = directory.current()?;
         let mut size = file.metadata()?.len();

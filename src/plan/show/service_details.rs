@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::words;
 use crate::config::container::LogFormat;
-use crate::config::probe::{Health, Probe, Then};
+use crate::config::probe::{Health, Probe, UnhealthyAction};
 use crate::config::service::{Log, Ready, Service};
 use crate::config::units::show_duration;
 
@@ -50,9 +50,9 @@ fn within(what: String, timeout: Option<Duration>) -> String {
 
 fn health(health: &Health) -> String {
     let then = match health.then {
-        Then::Restart => "restart",
-        Then::StopContainer => "stop-container",
-        Then::Report => "report",
+        UnhealthyAction::Restart => "restart",
+        UnhealthyAction::StopContainer => "stop-container",
+        UnhealthyAction::Report => "report",
     };
     let Health { probe, interval, failures, .. } = health;
     format!("{} each {}, {then} after {failures}", self::probe(probe), show_duration(*interval))

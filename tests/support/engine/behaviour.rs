@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::probe::Then;
+use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Spec, Start};
@@ -98,7 +98,7 @@ pub fn random_main(rng: &mut Rng) -> Spec {
         return Spec::main();
     }
     let Spec { success_codes, ready, watchdog, health, stop, .. } = random_spec(rng, 0);
-    let health = health.filter(|rule| rule.then != Then::Restart);
+    let health = health.filter(|rule| rule.then != UnhealthyAction::Restart);
     let relays_stop_signal = rng.percent(50);
     Spec { success_codes, ready, watchdog, health, stop, relays_stop_signal, ..Spec::main() }
 }
@@ -129,7 +129,12 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
         interval: milliseconds(rng.pick(&[1_000, 5_000, 30_000])),
         failures: rng.pick(&[0, 1, 3]),
         successes: rng.pick(&[0, 1, 2]),
-        then: rng.pick(&[Then::Restart, Then::Restart, Then::Report, Then::StopContainer]),
+        then: rng.pick(&[
+            UnhealthyAction::Restart,
+            UnhealthyAction::Restart,
+            UnhealthyAction::Report,
+            UnhealthyAction::StopContainer,
+        ]),
     });
     let every = rng.percent(25).then(|| milliseconds(rng.pick(&[1_000, 7_000, 60_000])));
     let finish = rng.percent(30).then(|| FinishRule { timeout: timeout(rng, 80) });

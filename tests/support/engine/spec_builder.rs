@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::probe::Then;
+use stepdown::config::probe::UnhealthyAction;
 use stepdown::config::service::{Kind, Restart, RestartPolicy, Stop};
 use stepdown::config::values::{ServiceName, Signal};
 use stepdown::supervise::{FinishRule, HealthRule, Id, Readiness, Setup, Spec, Start};
@@ -124,7 +124,7 @@ impl SpecBuilder {
     }
 
     /// It is asked every ten seconds; three failures are too many, two successes enough.
-    pub fn health(mut self, then: Then) -> Self {
+    pub fn health(mut self, then: UnhealthyAction) -> Self {
         let interval = Duration::from_secs(10);
         self.spec.health = Some(HealthRule { interval, failures: 3, successes: 2, then });
         self

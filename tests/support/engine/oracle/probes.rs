@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepdown::config::probe::Then;
+use stepdown::config::probe::UnhealthyAction;
 use stepdown::supervise::{Id, ProbeKind, ProbeResult, Readiness, Role, Time};
 
 use super::constants::{AWAIT_PAUSE, FIRST_READY_PAUSE};
@@ -149,9 +149,9 @@ impl Oracle {
         }
         self.due.unwell.insert(id);
         match rule.then {
-            Then::Restart => drop(self.due.unwell_stop.insert(id)),
-            Then::StopContainer => self.begin_stop(Reason::Unhealthy(id)),
-            Then::Report => {}
+            UnhealthyAction::Restart => drop(self.due.unwell_stop.insert(id)),
+            UnhealthyAction::StopContainer => self.begin_stop(Reason::Unhealthy(id)),
+            UnhealthyAction::Report => {}
         }
     }
 

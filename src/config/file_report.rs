@@ -5,18 +5,18 @@ use std::path::Path;
 
 use crate::error::{Place, Problem, Problems, Remedy};
 
-/// A file with more problems than this is no configuration file; the rest is counted only.
+/// Most problems of one file that are listed; the rest is only counted.
 const MAX_PROBLEMS: usize = 100;
 
 /// The problems of one file.
 #[derive(Debug)]
-pub struct Report<'p> {
+pub struct FileReport<'p> {
     path: &'p Path,
     problems: Vec<Problem>,
     more: usize,
 }
 
-impl<'p> Report<'p> {
+impl<'p> FileReport<'p> {
     /// Returns an empty report about that file.
     pub fn new(path: &'p Path) -> Self {
         Self { path, problems: Vec::new(), more: 0 }
@@ -37,7 +37,7 @@ impl<'p> Report<'p> {
         self.add(Place::file(self.path), what, remedy);
     }
 
-    /// Returns whether further problems are only counted, so that nobody need work out what to say of them.
+    /// Returns whether further problems are only counted, so that their messages need not be made.
     pub fn is_full(&self) -> bool {
         self.problems.len() >= MAX_PROBLEMS
     }
@@ -50,7 +50,8 @@ impl<'p> Report<'p> {
         }
     }
 
-    /// Keeps of `other`, a report about the same file, what `wanted` says by its line (`None`: the whole file).
+    /// Adds those problems of `other`, a report about the same file, for whose line `wanted` is true (`None`: the whole
+    /// file).
     pub fn absorb(&mut self, other: Self, wanted: impl Fn(Option<usize>) -> bool) {
         for problem in other.problems {
             let line = match &problem.at {
@@ -78,7 +79,7 @@ impl<'p> Report<'p> {
     }
 }
 
-/// Where the lines of a text begin.
+/// The offsets of the lines of a text.
 #[derive(Debug)]
 pub struct Lines(Vec<usize>);
 
@@ -88,7 +89,7 @@ impl Lines {
         Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
     }
 
-    /// Returns the line, counted from 1, of a byte's place.
+    /// Returns the line, counted from 1, of a byte offset.
     pub fn at(&self, offset: usize) -> usize {
         self.0.partition_point(|end| *end < offset) + 1
     }

@@ -1,36 +1,36 @@
-//! What the reference says of a key, and of a table of keys. Must not know which keys there are.
+//! The types of the reference of keys and tables. Must not know which keys there are.
 
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyDoc {
-    /// As it is written.
+    /// Its name.
     pub name: &'static str,
     /// What it expects: "an array of strings".
     pub expects: &'static str,
-    /// The default as it would be written; in parentheses where that is not a value.
+    /// The default as it would be written; in parentheses if it is not a value.
     pub default: &'static str,
-    /// What it is for, in one line.
+    /// Its meaning, in one line.
     pub meaning: &'static str,
     /// A line that can be pasted.
     pub example: &'static str,
-    /// Whether it does anything.
-    pub status: Status,
+    /// Whether it is implemented.
+    pub status: KeyStatus,
 }
 
-/// Whether a key does anything.
+/// Whether a key is implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It does what it says.
+pub enum KeyStatus {
+    /// It is.
     Available,
-    /// It is refused by its name; what to do until then.
+    /// Not yet: it is refused; what to do until then.
     Later(&'static str),
 }
 
 /// The keys of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableDoc {
-    /// The file that it stands in.
-    pub file: FileKind,
+    /// The file that contains it.
+    pub file: ConfigFile,
     /// The table's name: `restart`, `app`; empty for the file's own keys.
     pub name: &'static str,
     /// The line above its keys, if they stand below a header: `[restart]`, `[[own]]`; empty for the file's own keys.
@@ -41,7 +41,7 @@ pub struct TableDoc {
 
 /// The two kinds of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
+pub enum ConfigFile {
     /// `NAME.toml` or `NAME/service.toml` of a services tree.
     Service,
     /// `/etc/stepdown.toml`.
@@ -54,13 +54,13 @@ impl TableDoc {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// Returns the names of the keys that do something.
+    /// Returns the names of the keys that are implemented.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        self.keys.iter().filter(|key| key.status == Status::Available).map(|key| key.name)
+        self.keys.iter().filter(|key| key.status == KeyStatus::Available).map(|key| key.name)
     }
 }
 
-/// Returns a key that does what it says.
+/// Returns a key that is implemented.
 pub(super) const fn key(
     name: &'static str,
     expects: &'static str,
@@ -68,10 +68,10 @@ pub(super) const fn key(
     example: &'static str,
     meaning: &'static str,
 ) -> KeyDoc {
-    KeyDoc { name, expects, default, meaning, example, status: Status::Available }
+    KeyDoc { name, expects, default, meaning, example, status: KeyStatus::Available }
 }
 
-/// Returns a key that is refused by its name.
+/// Returns a key that is not implemented yet.
 pub(super) const fn later(name: &'static str, meaning: &'static str, until_then: &'static str) -> KeyDoc {
-    KeyDoc { name, expects: "", default: "", meaning, example: "", status: Status::Later(until_then) }
+    KeyDoc { name, expects: "", default: "", meaning, example: "", status: KeyStatus::Later(until_then) }
 }

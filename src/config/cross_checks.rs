@@ -1,5 +1,5 @@
-//! Whoever is named to take something, another's output or a signal, is there for it: a longrun; and no two take the same
-//! directory. Must not know how it was written down.
+//! Checks between services: a service that gets another's output or a signal is a longrun; no two use the same log
+//! directory. Must not know file formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn pipes(drafts: &[Draft], problems: &mut Problems) {
     }
 }
 
-/// Checks that nobody requires what runs at times of its own: it would wait for days.
+/// Checks that no service requires one that runs at calendar times: it could wait for days.
 pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
     let services = by_name(drafts);
     for link in drafts.iter().flat_map(|draft| &draft.links).filter(|link| link.relation == Relation::Requires) {
@@ -54,7 +54,7 @@ pub fn calendars(drafts: &[Draft], problems: &mut Problems) {
     }
 }
 
-/// Checks that no two services write into one directory: each would rename and remove the other's files.
+/// Checks that no two services log into one directory: each would rotate and remove the other's files.
 pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
     let mut owners: BTreeMap<&Path, &ServiceName> = BTreeMap::new();
     for Draft { service, .. } in drafts {
@@ -67,13 +67,13 @@ pub fn log_directories(drafts: &[Draft], problems: &mut Problems) {
     }
 }
 
-/// Checks that each signal is passed on to a longrun.
+/// Checks that each signal is forwarded to a longrun.
 pub fn signals(rules: &[SignalRule], drafts: &[Draft], declared: &BTreeSet<ServiceName>, problems: &mut Problems) {
     if rules.is_empty() {
         return;
     }
     let services = by_name(drafts);
-    // Whether there is a main command is known at the start of a container, not here.
+    // Whether there is a main command is only known at the start of a container.
     for rule in rules.iter().filter(|rule| rule.service.as_str() != ServiceName::MAIN) {
         let name = rule.service.as_str();
         let (what, remedy) = match services.get(name) {

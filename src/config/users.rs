@@ -1,20 +1,20 @@
-//! Users and groups as they are written: a name, a number, `uid:gid`. Must not know whether such an account exists.
+//! Parses users and groups: a name, a number, `uid:gid`. Must not know whether the account exists.
 
 use super::container::UserRef;
-use super::report::Report;
+use super::file_report::FileReport;
 use super::service::RunAs;
 use super::toml_field::Field;
 use super::units::{self, MAX_ID};
 use super::values::GroupRef;
 use super::values::{Gid, GroupName, Uid, UserName};
 
-/// The word for the app user, whatever its name is.
+/// The name that means the app user, whatever its account is called.
 pub const APP: &str = "app";
 
 const NAMES: &str = "a name has letters, digits, `_`, `-` and `.`, begins with a letter or `_`, and is at most 32 long";
 
 /// Returns an account's name.
-pub fn user_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<UserName> {
+pub fn user_name(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<UserName> {
     let name = UserName::new(field.string(report)?);
     if name.is_none() {
         field.refuse(NAMES, report);
@@ -23,7 +23,7 @@ pub fn user_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<UserName>
 }
 
 /// Returns a group's name.
-pub fn group_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<GroupName> {
+pub fn group_name(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<GroupName> {
     let name = GroupName::new(field.string(report)?);
     if name.is_none() {
         field.refuse(NAMES, report);
@@ -32,12 +32,12 @@ pub fn group_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<GroupNam
 }
 
 /// Returns an id of the container file.
-pub fn id(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+pub fn id(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<u32> {
     field.integer(0..=i64::from(MAX_ID), report).and_then(|number| u32::try_from(number).ok())
 }
 
-/// Returns as whom a service runs.
-pub fn run_as(field: &Field<'_>, report: &mut Report<'_>) -> Option<RunAs> {
+/// Returns the user of a service.
+pub fn run_as(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<RunAs> {
     let text = field.string(report)?;
     match text {
         APP => return Some(RunAs::App),
@@ -65,7 +65,7 @@ pub fn run_as(field: &Field<'_>, report: &mut Report<'_>) -> Option<RunAs> {
 }
 
 /// Returns a group by name or number.
-pub fn group_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<GroupRef> {
+pub fn group_ref(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<GroupRef> {
     if field.is_integer() {
         return id(field, report).map(|gid| GroupRef::Id(Gid(gid)));
     }
@@ -76,12 +76,12 @@ pub fn group_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<GroupRef>
 }
 
 /// Returns the groups of a list.
-pub fn group_refs(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<GroupRef>> {
+pub fn group_refs(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<Vec<GroupRef>> {
     Some(field.elements(report)?.iter().filter_map(|group| group_ref(group, report)).collect())
 }
 
-/// Returns a user by name or number; `root` is uid 0 without a look at any file.
-pub fn user_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<UserRef> {
+/// Returns a user by name or number; `root` is always uid 0.
+pub fn user_ref(field: &Field<'_>, report: &mut FileReport<'_>) -> Option<UserRef> {
     if field.is_integer() {
         return id(field, report).map(|uid| UserRef::Id(Uid(uid)));
     }
