@@ -9,20 +9,25 @@ use crate::config::topology;
 /// same keeps its services waiting and does no harm else. Every list of edges is in the order of ids.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
-    requires: Table<Vec<Id>>,
-    after: Table<Vec<Id>>,
-    required_by: Table<Vec<Id>>,
-    before: Table<Vec<Id>>,
+    edges: Table<Edges>,
     main: Option<Id>,
+}
+
+/// One service's.
+#[derive(Clone, Debug, Default)]
+struct Edges {
+    requires: Vec<Id>,
+    after: Vec<Id>,
+    required_by: Vec<Id>,
+    before: Vec<Id>,
 }
 
 impl Graph {
     /// Returns the graph of these services; edges to itself or to nobody, and repeated ones, are left out, and so is
     /// an `after` that is also a `requires`. A main command is after everything and requires nothing.
     pub(super) fn new(specs: &[Spec]) -> Self {
-        let none = || Table::new(specs.iter().map(|_| Vec::new()));
         let main = specs.iter().position(|spec| spec.is_main).map(Id);
-        let mut graph = Self { requires: none(), after: none(), required_by: none(), before: none(), main };
+        let mut graph = Self { edges: Table::new(specs.iter().map(|_| Edges::default())), main };
         for (at, spec) in specs.iter().enumerate() {
             if Some(Id(at)) != main {
                 graph.set(Id(at), &spec.requires, &spec.after);
@@ -33,16 +38,14 @@ impl Graph {
 
     /// Makes room for one more service.
     pub(super) fn push(&mut self) {
-        for edges in [&mut self.requires, &mut self.after, &mut self.required_by, &mut self.before] {
-            edges.push(Vec::new());
-        }
+        self.edges.push(Edges::default());
     }
 
     /// Gives a service these edges instead of what it has. Returns what it depended on or does now, if that is another than
     /// before.
     pub(super) fn set(&mut self, me: Id, requires: &[Id], after: &[Id]) -> Vec<Id> {
         let clean = |ids: &[Id]| {
-            let mut ids: Vec<Id> = ids.iter().copied().filter(|id| self.requires.has(*id) && *id != me).collect();
+            let mut ids: Vec<Id> = ids.iter().copied().filter(|id| self.edges.has(*id) && *id != me).collect();
             ids.sort();
             ids.dedup();
             ids
@@ -51,73 +54,73 @@ impl Graph {
         let mut after = clean(after);
         after.retain(|id| requires.binary_search(id).is_err());
         if let Some(main) = self.main {
-            insert(&mut self.after[main], me);
-            insert(&mut self.before[me], main);
+            insert(&mut self.edges[main].after, me);
+            insert(&mut self.edges[me].before, main);
         }
-        if self.requires[me] == requires && self.after[me] == after {
+        if self.edges[me].requires == requires && self.edges[me].after == after {
             return Vec::new();
         }
         let mut neighbours = self.clear_edges(me);
-        requires.iter().for_each(|below| insert(&mut self.required_by[*below], me));
-        after.iter().for_each(|below| insert(&mut self.before[*below], me));
-        (self.requires[me], self.after[me]) = (requires, after);
+        requires.iter().for_each(|below| insert(&mut self.edges[*below].required_by, me));
+        after.iter().for_each(|below| insert(&mut self.edges[*below].before, me));
+        (self.edges[me].requires, self.edges[me].after) = (requires, after);
         neighbours.extend(self.below(me));
         neighbours
     }
 
     /// Takes a service out: nobody depends on it, and it depends on nobody. Returns what it depended on.
     pub(super) fn detach(&mut self, me: Id) -> Vec<Id> {
-        for above in std::mem::take(&mut self.required_by[me]) {
-            remove(&mut self.requires[above], me);
+        for above in std::mem::take(&mut self.edges[me].required_by) {
+            remove(&mut self.edges[above].requires, me);
         }
-        for above in std::mem::take(&mut self.before[me]) {
-            remove(&mut self.after[above], me);
+        for above in std::mem::take(&mut self.edges[me].before) {
+            remove(&mut self.edges[above].after, me);
         }
         self.clear_edges(me)
     }
 
     fn clear_edges(&mut self, me: Id) -> Vec<Id> {
-        let requires = std::mem::take(&mut self.requires[me]);
-        let after = std::mem::take(&mut self.after[me]);
-        requires.iter().for_each(|below| remove(&mut self.required_by[*below], me));
-        after.iter().for_each(|below| remove(&mut self.before[*below], me));
+        let requires = std::mem::take(&mut self.edges[me].requires);
+        let after = std::mem::take(&mut self.edges[me].after);
+        requires.iter().for_each(|below| remove(&mut self.edges[*below].required_by, me));
+        after.iter().for_each(|below| remove(&mut self.edges[*below].before, me));
         requires.into_iter().chain(after).collect()
     }
 
     /// What it requires.
     pub(super) fn requires(&self, id: Id) -> &[Id] {
-        &self.requires[id]
+        &self.edges[id].requires
     }
 
     /// What it is only after.
     pub(super) fn after(&self, id: Id) -> &[Id] {
-        &self.after[id]
+        &self.edges[id].after
     }
 
     /// What requires it.
     pub(super) fn required_by(&self, id: Id) -> &[Id] {
-        &self.required_by[id]
+        &self.edges[id].required_by
     }
 
     /// What is only after it.
     pub(super) fn before(&self, id: Id) -> &[Id] {
-        &self.before[id]
+        &self.edges[id].before
     }
 
     /// All that it depends on: stopped later than it.
     pub(super) fn below(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
-        self.requires[id].iter().chain(&self.after[id]).copied()
+        self.edges[id].requires.iter().chain(&self.edges[id].after).copied()
     }
 
     /// All that depends on it: stopped earlier.
     pub(super) fn above(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
-        self.required_by[id].iter().chain(&self.before[id]).copied()
+        self.edges[id].required_by.iter().chain(&self.edges[id].before).copied()
     }
 
     /// Returns, for each service, how many layers of the stop order come later than its own: the longest way down, of
     /// which only those count that are `alive`. `order` is [`Self::sorted`].
     pub(super) fn later_layers(&self, order: &[Id], alive: impl Fn(Id) -> bool) -> Table<u32> {
-        let mut later = Table::new(std::iter::repeat_n(0, self.requires.len()));
+        let mut later = Table::new(std::iter::repeat_n(0, self.edges.len()));
         for id in order {
             later[*id] = self.below(*id).map(|below| later[below] + u32::from(alive(below))).max().unwrap_or(0);
         }
@@ -127,7 +130,7 @@ impl Graph {
     /// Every service behind all that it depends on; those of a cycle, and those above one, are left out. A reload that turns
     /// a dependency round makes a cycle, for as long as one of the two runs as it was.
     pub(super) fn sorted(&self) -> Vec<Id> {
-        topology::sort(self.requires.ids(), |id| self.below(id), 0).order
+        topology::sort(self.edges.ids(), |id| self.below(id), 0).order
     }
 }
 

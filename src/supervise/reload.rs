@@ -120,7 +120,6 @@ impl Supervisor {
             self.services[id] = service;
         } else {
             self.services.push(service);
-            self.timers.push();
             self.graph.push();
         }
     }

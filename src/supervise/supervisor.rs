@@ -80,7 +80,7 @@ impl Supervisor {
         let services = Table::new(setup.specs.into_iter().map(Service::new));
         let main = services.ids().next_back().filter(|last| services[*last].spec.is_main);
         let mut me = Self {
-            timers: Timers::new(services.len()),
+            timers: Timers::default(),
             names: services.ids().map(|id| (services[id].spec.name.clone(), id)).collect(),
             free: BTreeSet::new(),
             relinked: 0,

@@ -1,10 +1,9 @@
 //! [`Timers`]: a few moments per service, and the earliest of all. Must not know what happens then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Id;
 use super::Time;
-use super::by_id::Table;
 
 /// What a moment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,26 +21,19 @@ impl Slot {
 }
 
 /// At most one moment for each slot of a service, ordered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
-    of: Table<[Option<Time>; Slot::ALL.len()]>,
+    of: BTreeMap<(Id, Slot), Time>,
     due: BTreeSet<(Time, Id, Slot)>,
 }
 
 impl Timers {
-    /// Returns timers for that many services, none armed.
-    pub(super) fn new(services: usize) -> Self {
-        Self { of: Table::new(std::iter::repeat_n(Default::default(), services)), due: BTreeSet::new() }
-    }
-
-    /// Makes room for one more service.
-    pub(super) fn push(&mut self) {
-        self.of.push(Default::default());
-    }
-
     /// Arms a service's timer, instead of what was armed; `None` disarms it.
     pub(super) fn set(&mut self, id: Id, slot: Slot, at: Option<Time>) {
-        let old = std::mem::replace(self.slot(id, slot), at);
+        let old = match at {
+            Some(at) => self.of.insert((id, slot), at),
+            None => self.of.remove(&(id, slot)),
+        };
         if let Some(old) = old {
             self.due.remove(&(old, id, slot));
         }
@@ -59,21 +51,7 @@ impl Timers {
 
     /// Returns when a service's timer is due.
     pub(super) fn get(&self, id: Id, slot: Slot) -> Option<Time> {
-        let [state, look, watchdog] = self.of[id];
-        match slot {
-            Slot::State => state,
-            Slot::Probe => look,
-            Slot::Watchdog => watchdog,
-        }
-    }
-
-    fn slot(&mut self, id: Id, slot: Slot) -> &mut Option<Time> {
-        let [state, look, watchdog] = &mut self.of[id];
-        match slot {
-            Slot::State => state,
-            Slot::Probe => look,
-            Slot::Watchdog => watchdog,
-        }
+        self.of.get(&(id, slot)).copied()
     }
 
     /// Returns the earliest moment.
@@ -104,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_earliest_comes_first_and_only_when_it_is_due() {
-        let mut timers = Timers::new(3);
+        let mut timers = Timers::default();
         timers.set(Id(0), Slot::State, Some(at(5)));
         timers.set(Id(1), Slot::Probe, Some(at(3)));
         assert_eq!(timers.first(), Some(at(3)));
@@ -117,7 +95,7 @@ mod tests {
 
     #[test]
     fn setting_again_replaces_and_clearing_disarms_all() {
-        let mut timers = Timers::new(1);
+        let mut timers = Timers::default();
         timers.set(Id(0), Slot::State, Some(at(5)));
         timers.set(Id(0), Slot::State, Some(at(7)));
         timers.set(Id(0), Slot::Watchdog, Some(at(6)));
