@@ -16,6 +16,21 @@ pub(super) enum ContainerState {
     Over(StopReason),
 }
 
+impl ContainerState {
+    /// Returns the stop that is under way.
+    pub(super) fn stop(&self) -> Option<&Stop> {
+        match self {
+            Self::Stopping(stop) => Some(stop),
+            Self::Booting | Self::Running | Self::Over(_) => None,
+        }
+    }
+
+    /// Returns whether services are wanted.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self, Self::Running)
+    }
+}
+
 /// A stop under way.
 #[derive(Clone, Debug)]
 pub(super) struct Stop {

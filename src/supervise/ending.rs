@@ -13,9 +13,9 @@ use super::StopReason;
 use super::Target;
 use super::Time;
 use super::budget::{END_OF_INPUT_TIMEOUT, REAP_GRACE};
-use super::container::{ContainerState, Stop};
+use super::container::Stop;
 use super::exit_code;
-use super::state::{Cause, GroupOwner, State, Termination};
+use super::state::{Cause, GroupOwner, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
@@ -37,17 +37,12 @@ impl Supervisor {
         let (run, ready) = match self.services[id].state {
             State::Starting { run } => (run, None),
             State::Up { run, ready } => (run, Some(ready)),
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
-            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
-            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
-                return;
-            }
+            State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => return,
         };
         let termination = Termination { since: self.now, kill_sent: false };
         self.set(id, State::Stopping { run, ready, cause, termination });
         self.timers.set(id, Slot::State, Some(self.kill_at(id)));
-        let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
+        let time_is_left = self.container.stop().is_some_and(|stop| self.now < stop.budget.total());
         if self.services[id].spec.is_consumer && cause == Cause::Shutdown && time_is_left {
             self.out.push(Action::EndInput { id });
             let half = self.kill_at(id).since(self.now) / 2;
@@ -77,16 +72,14 @@ impl Supervisor {
         if cause == Cause::Silent {
             return Signal::ABRT;
         }
-        match &self.container {
-            ContainerState::Stopping(Stop { because: StopReason::Signal(signal), .. })
-                if self.services[id].spec.relays_stop_signal && !signal.is_for_pid_one() =>
+        let spec = &self.services[id].spec;
+        match self.container.stop() {
+            Some(Stop { because: StopReason::Signal(signal), .. })
+                if spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal
             }
-            ContainerState::Booting
-            | ContainerState::Running
-            | ContainerState::Stopping(_)
-            | ContainerState::Over(_) => self.services[id].spec.stop.signal,
+            Some(_) | None => spec.stop.signal,
         }
     }
 
@@ -116,22 +109,16 @@ impl Supervisor {
                 self.set(id, State::Stopping { run, ready, cause: Cause::Shutdown, termination });
                 return self.kill(id);
             }
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
-            State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting { .. } | State::Done | State::StopCommandSpawning => return,
+            State::Lost { .. } | at_rest!() | pending!() | spawning!() => return,
         };
         termination.kill_sent = true;
         let after = since.since(termination.since);
         self.report(Report::Killing { id, who, after });
         self.out.push(Action::Signal { id, pid, to: Target::Group, signal: Signal::KILL });
-        let grace = match self.container {
-            ContainerState::Stopping(_) => Some(self.now.plus(REAP_GRACE)),
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_)
-                if who == Killed::RestOfGroup =>
-            {
-                Some(self.now.plus(REAP_GRACE))
-            }
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => None,
+        let grace = match self.container.stop() {
+            Some(_) => Some(self.now.plus(REAP_GRACE)),
+            None if who == Killed::RestOfGroup => Some(self.now.plus(REAP_GRACE)),
+            None => None,
         };
         self.timers.set(id, Slot::State, grace);
         self.timers.set(id, Slot::Probe, None);
@@ -140,12 +127,8 @@ impl Supervisor {
     /// KILL did not end it in time: while the container stops nobody waits for it any more; else what a first process left
     /// counts as gone, and the service goes on without it.
     pub(super) fn give_up_killing(&mut self, id: Id) {
-        let stops = match self.container {
-            ContainerState::Stopping(_) => true,
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => false,
-        };
         if let State::Draining { pid, .. } = self.services[id].state
-            && !stops
+            && self.container.stop().is_none()
         {
             self.report(Report::LeftBehind { id, pid });
             self.out.push(Action::UntrackGroup { id, pid });
@@ -164,13 +147,7 @@ impl Supervisor {
             State::Draining { pid, of: GroupOwner::Finish(..), .. } => (pid, false, Role::Finish),
             State::StopCommandRunning { pid, .. } => (pid, true, Role::StopCommand),
             State::Draining { pid, of: GroupOwner::StopCommand, .. } => (pid, false, Role::StopCommand),
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => return,
-            State::Starting { .. } | State::Up { .. } | State::FinishSpawning { .. } | State::Lost { .. } => return,
-            State::Backoff
-            | State::Failed { .. }
-            | State::Resting { .. }
-            | State::Done
-            | State::StopCommandSpawning => return,
+            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() => return,
         };
         if first && self.is_main(id) {
             self.exit_code_inputs.main = Some(exit_code::code(Exit::Signal(Signal::KILL)));
@@ -183,26 +160,24 @@ impl Supervisor {
     pub(super) fn kill_at(&self, id: Id) -> Time {
         let spec = &self.services[id].spec;
         let own = spec.stop.timeout.map(|timeout| self.now.plus(timeout));
-        match &self.container {
-            ContainerState::Stopping(stop) => {
+        match self.container.stop() {
+            Some(stop) => {
                 let shared = stop.budget.kill_at(self.services[id].links.later, spec.finish.is_some());
                 own.map_or(shared, |own| own.min(shared)).max(self.now)
             }
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => {
-                own.unwrap_or(self.now.plus(self.stop_timeout))
-            }
+            None => own.unwrap_or(self.now.plus(self.stop_timeout)),
         }
     }
 
     /// When a finish script that starts now is killed.
     pub(super) fn finish_until(&self, id: Id) -> Option<Time> {
         let own = self.services[id].spec.finish.and_then(|rule| rule.timeout).map(|timeout| self.now.plus(timeout));
-        match &self.container {
-            ContainerState::Stopping(stop) => {
+        match self.container.stop() {
+            Some(stop) => {
                 let shared = stop.budget.layer_end(self.services[id].links.later).max(self.now);
                 Some(own.map_or(shared, |own| own.min(shared)))
             }
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => own,
+            None => own,
         }
     }
 }

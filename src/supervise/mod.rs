@@ -211,6 +211,26 @@ pub enum Event {
     Ask(Request),
 }
 
+impl Event {
+    /// Returns whom it is about; `None`: the container.
+    pub fn id(&self) -> Option<Id> {
+        match self {
+            Self::Spawned { id, .. } | Self::SpawnFailed { id, .. } | Self::Executed { id } | Self::Ready { id } => {
+                Some(*id)
+            }
+            Self::Exited { id, .. }
+            | Self::GroupGone { id }
+            | Self::ProbeResult { id, .. }
+            | Self::Alive { id, .. } => Some(*id),
+            Self::Trouble { id } | Self::Extend { id, .. } | Self::Due { id } | Self::Retired { id } => Some(*id),
+            Self::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
+            Self::Begin | Self::Tick | Self::StopSignal(_) | Self::Forward(_) | Self::Ask(Request::Shutdown { .. }) => {
+                None
+            }
+        }
+    }
+}
+
 /// What may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {

@@ -11,9 +11,8 @@ use super::ProbeResult;
 use super::Report;
 use super::StopReason;
 use super::Time;
-use super::container::ContainerState;
 use super::spec::{HealthRule, Readiness};
-use super::state::{ProbeState, State};
+use super::state::{ProbeState, State, at_rest, pending, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::probe::UnhealthyAction;
@@ -156,7 +155,7 @@ impl Supervisor {
 
     /// The watchdog runs while it is up, as under systemd.
     fn arm_watchdog(&mut self, id: Id) {
-        let running = matches!(self.container, ContainerState::Running);
+        let running = self.container.is_running();
         if running && matches!(self.services[id].state, State::Up { .. }) {
             let until = self.services[id].watchdog.map(|within| self.now.plus(within));
             self.timers.set(id, Slot::Watchdog, until);
@@ -175,16 +174,15 @@ impl Supervisor {
             State::Up { .. } => self.look(id, ProbeKind::Health),
             State::Stopping { .. } => self.end_input_timed_out(id),
             State::Waiting { .. } => self.report_main_wait(id),
-            State::Down | State::Spawning => {}
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => {}
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => {}
-            State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Draining { .. } | State::Finishing { .. } | State::Lost { .. } => {}
+            State::Backoff | State::StopCommandRunning { .. } => {}
+            at_rest!() | spawning!() => {}
         }
     }
 
     /// It says that it is not well.
     pub(super) fn trouble(&mut self, id: Id) {
-        if matches!(self.container, ContainerState::Running) && matches!(self.services[id].state, State::Up { .. }) {
+        if self.container.is_running() && matches!(self.services[id].state, State::Up { .. }) {
             self.silent(id, None);
         }
     }
@@ -200,14 +198,13 @@ impl Supervisor {
         let may = match self.services[id].state {
             State::Starting { .. } => true,
             State::Stopping { termination, .. } => !termination.kill_sent,
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => false,
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } => false,
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => false,
-            State::StopCommandSpawning | State::StopCommandRunning { .. } => false,
+            State::Up { .. } | State::Draining { .. } | State::Finishing { .. } | State::Lost { .. } => false,
+            State::StopCommandRunning { .. } => false,
+            at_rest!() | pending!() | spawning!() => false,
         };
         let asked = self.now.plus(by);
         if may
-            && matches!(self.container, ContainerState::Running)
+            && self.container.is_running()
             && let Some(until) = self.timers.get(id, Slot::State)
         {
             self.timers.set(id, Slot::State, Some(Time::max(until, asked)));

@@ -19,7 +19,7 @@ use super::budget::REAP_GRACE;
 use super::exit_code;
 use super::restart::RunResult;
 use super::spec::Readiness;
-use super::state::{Cause, End, GroupOwner, Run, State, Termination};
+use super::state::{Cause, End, GroupOwner, Run, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
@@ -90,10 +90,7 @@ impl Supervisor {
                 self.set(id, State::StopCommandRunning { pid, termination });
                 self.timers.set(id, Slot::State, Some(self.kill_at(id)));
             }
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Starting { .. } => {}
-            State::Up { .. } | State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } => {}
-            State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done => {}
-            State::StopCommandRunning { .. } => {}
+            State::Lost { .. } | at_rest!() | pending!() | running!() | ending!() => {}
         }
     }
 
@@ -113,9 +110,7 @@ impl Supervisor {
                 self.report(Report::CannotStart { id, why });
                 self.after_end(id, end, None);
             }
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Draining { .. } => {}
-            State::Lost { first: false, .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done => {}
+            State::Draining { .. } | State::Lost { first: false, .. } | at_rest!() | pending!() => {}
         }
     }
 
@@ -130,10 +125,7 @@ impl Supervisor {
                 Readiness::Probed { .. } => self.look(id, ProbeKind::Ready),
                 Readiness::Lived(time) => self.timers.set(id, Slot::Probe, Some(run.started.plus(time).max(self.now))),
             },
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
-            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
-            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
     }
 
@@ -143,10 +135,7 @@ impl Supervisor {
                 Readiness::Said { .. } if !self.is_oneshot(id) => self.up(id, run),
                 Readiness::Executed | Readiness::Said { .. } | Readiness::Probed { .. } | Readiness::Lived(_) => {}
             },
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
-            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
-            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
     }
 
@@ -205,13 +194,7 @@ impl Supervisor {
                 }
                 self.set(id, if group_left { State::Lost { pid, first: false, role } } else { State::Down });
             }
-            State::Lost { first: false, .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Backoff
-            | State::Failed { .. }
-            | State::Resting { .. }
-            | State::Done
-            | State::StopCommandSpawning => {}
+            State::Lost { first: false, .. } | State::Draining { .. } | at_rest!() | pending!() | spawning!() => {}
         }
     }
 
@@ -221,14 +204,9 @@ impl Supervisor {
             State::Draining { of: GroupOwner::Finish(end, exit), .. } => self.after_end(id, end, Some(exit)),
             State::Draining { of: GroupOwner::StopCommand, .. } => self.stop_command_ended(id),
             State::Lost { first: false, .. } => self.set(id, State::Down),
-            State::Lost { first: true, .. } | State::Finishing { .. } | State::FinishSpawning { .. } => {}
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Backoff => {}
-            State::Failed { .. }
-            | State::Resting { .. }
-            | State::Done
-            | State::StopCommandSpawning
-            | State::StopCommandRunning { .. } => {}
+            State::Lost { first: true, .. } | State::Finishing { .. } | State::Stopping { .. } => {}
+            State::StopCommandRunning { .. } => {}
+            at_rest!() | pending!() | spawning!() | running!() => {}
         }
     }
 
@@ -254,9 +232,9 @@ impl Supervisor {
                 }
             }
             State::Backoff | State::Resting { .. } => self.set(id, State::Waiting { said: false }),
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning | State::Up { .. } => {}
-            State::FinishSpawning { .. } | State::Lost { .. } | State::Failed { .. } => {}
-            State::Done | State::StopCommandSpawning => {}
+            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Up { .. } | State::Lost { .. } => {}
+            State::Failed { .. } | State::Done => {}
+            spawning!() => {}
         }
     }
 

@@ -8,10 +8,9 @@ use super::Action;
 use super::FailureReason;
 use super::Id;
 use super::Time;
-use super::container::ContainerState;
 use super::restart::RestartHistory;
 use super::spec::{Setup, Spec, Start};
-use super::state::{Cause, Links, Service, State};
+use super::state::{Cause, Links, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use crate::config::values::ServiceName;
 
@@ -22,7 +21,7 @@ impl Supervisor {
     /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
     /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
     pub fn adopt(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
-        if matches!(self.container, ContainerState::Running) {
+        if self.container.is_running() {
             self.now = self.now.max(now);
             self.replace(setup, changed);
             self.settle();
@@ -131,11 +130,7 @@ impl Supervisor {
         service.next = Some(Box::new(spec));
         match service.state {
             State::Starting { .. } | State::Up { .. } if service.wanted => self.terminate(id, Cause::Asked),
-            State::Starting { .. } | State::Up { .. } => {}
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {}
-            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
 

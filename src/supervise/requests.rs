@@ -2,15 +2,14 @@
 
 use super::Id;
 use super::Phase;
-use super::container::ContainerState;
 use super::spec::Start;
-use super::state::{Cause, Service, State};
+use super::state::{Cause, Service, State, at_rest, ending, running, spawning};
 use super::supervisor::Supervisor;
 
 impl Supervisor {
     /// Starts it and, before it, what it requires.
     pub(super) fn start_asked(&mut self, id: Id) {
-        if !matches!(self.container, ContainerState::Running) {
+        if !self.container.is_running() {
             return;
         }
         let mut asked = vec![id];
@@ -41,16 +40,14 @@ impl Supervisor {
             State::Backoff => self.set(id, State::Waiting { said: false }),
             // Somebody wants it now, before its time.
             State::Resting { .. } if self.services[id].spec.scheduled => self.set(id, State::Waiting { said: false }),
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
-            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Waiting { .. } | State::Awaiting { .. } | State::Lost { .. } => {}
+            at_rest!() | spawning!() | running!() | ending!() => {}
         }
     }
 
     /// Stops it and, before it, what requires it.
     pub(super) fn stop_requested(&mut self, first: Id) {
-        if !matches!(self.container, ContainerState::Running) || self.is_main(first) {
+        if !self.container.is_running() || self.is_main(first) {
             return;
         }
         let mut asked = vec![first];
@@ -86,7 +83,7 @@ impl Supervisor {
 
     /// Stops it alone, as a crash would, and starts it again at once.
     pub(super) fn restart_asked(&mut self, id: Id) {
-        if !matches!(self.container, ContainerState::Running) || self.is_main(id) || self.services[id].gone {
+        if !self.container.is_running() || self.is_main(id) || self.services[id].gone {
             return;
         }
         match self.services[id].state {
@@ -128,9 +125,7 @@ impl Supervisor {
             State::Resting { .. } | State::Done if self.needs_stop_command(id) => self.run_stop_command(id),
             State::Resting { .. } | State::Done => self.set(id, State::Down),
             State::Waiting { .. } | State::Awaiting { .. } | State::Backoff => self.set(id, State::Down),
-            State::Down | State::Spawning | State::Stopping { .. } | State::Draining { .. } => {}
-            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Down | State::Lost { .. } | State::Failed { .. } | spawning!() | ending!() => {}
         }
     }
 

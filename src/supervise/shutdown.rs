@@ -17,7 +17,7 @@ use super::Time;
 use super::budget::{Budget, REAP_GRACE};
 use super::by_id::Table;
 use super::container::{ContainerState, Stop};
-use super::state::{Cause, Service, State};
+use super::state::{Cause, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 use crate::config::values::Signal;
@@ -54,10 +54,9 @@ impl Supervisor {
             State::Starting { run } | State::Up { run, .. } | State::Stopping { run, .. } => {
                 self.out.push(Action::Signal { id, pid: run.pid, to: Target::Process, signal });
             }
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Draining { .. } | State::Lost { .. } | State::FinishSpawning { .. } => {}
-            State::Finishing { .. } | State::Backoff | State::Failed { .. } => {}
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Draining { .. } | State::Lost { .. } | State::Finishing { .. } => {}
+            State::StopCommandRunning { .. } => {}
+            at_rest!() | pending!() | spawning!() => {}
         }
     }
 
@@ -118,15 +117,14 @@ impl Supervisor {
                     self.timers.set(id, Slot::State, within(self.timers.get(id, Slot::State), until));
                 }
             }
-            State::Down | State::Spawning | State::FinishSpawning { .. } | State::Lost { .. } => {}
-            State::Done | State::Failed { .. } | State::StopCommandSpawning => {}
+            State::Down | State::Lost { .. } | State::Done | State::Failed { .. } | spawning!() => {}
         }
     }
 
     /// Looks at a service again during the stop.
     pub(super) fn consider_stopping(&mut self, id: Id) {
         let over = self.is_stop_timeout_over();
-        let time_is_left = matches!(&self.container, ContainerState::Stopping(stop) if self.now < stop.budget.total());
+        let time_is_left = self.container.stop().is_some_and(|stop| self.now < stop.budget.total());
         let stop_command_due = self.needs_stop_command(id) && !over && time_is_left;
         let Service { state, links, .. } = &mut self.services[id];
         match state {
@@ -137,10 +135,7 @@ impl Supervisor {
                 self.kill(id);
             }
             State::Starting { .. } | State::Up { .. } if links.holds == 0 => self.terminate(id, Cause::Shutdown),
-            State::Starting { .. } | State::Up { .. } | State::Spawning => {}
-            State::Stopping { .. } | State::Draining { .. } => {}
-            State::FinishSpawning { .. } | State::Finishing { .. } => {}
-            State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            spawning!() | running!() | ending!() => {}
             State::Resting { .. } | State::Done if stop_command_due => {
                 if links.holds == 0 {
                     self.run_stop_command(id);
@@ -209,9 +204,7 @@ impl Supervisor {
                         self.kill(id);
                     }
                 }
-                State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-                State::FinishSpawning { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => {}
-                State::Resting { .. } | State::Done | State::StopCommandSpawning => {}
+                State::Lost { .. } | at_rest!() | pending!() | spawning!() => {}
             }
         }
     }
@@ -227,8 +220,7 @@ impl Supervisor {
     }
 
     fn end(&mut self) {
-        let ContainerState::Stopping(stop) = &self.container else { return };
-        let because = stop.because.clone();
+        let Some(Stop { because, .. }) = self.container.stop().cloned() else { return };
         let code = self.exit_code(&because);
         self.container = ContainerState::Over(because);
         self.work.clear();
@@ -238,9 +230,6 @@ impl Supervisor {
 
     /// Returns whether the container kills rather than tells.
     pub fn is_stop_timeout_over(&self) -> bool {
-        match &self.container {
-            ContainerState::Stopping(stop) => stop.end_at.is_some(),
-            ContainerState::Booting | ContainerState::Running | ContainerState::Over(_) => false,
-        }
+        self.container.stop().is_some_and(|stop| stop.end_at.is_some())
     }
 }

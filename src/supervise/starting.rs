@@ -9,24 +9,23 @@ use super::Report;
 use super::Role;
 use super::StopReason;
 use super::Time;
-use super::container::ContainerState;
 use super::process::Outcome;
 use super::restart::RestartDecision;
 use super::schedule;
-use super::state::{End, Service, State};
+use super::state::{End, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
 
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.
     pub(super) fn consider(&mut self, id: Id) {
-        if let ContainerState::Stopping(_) = self.container {
+        if self.container.stop().is_some() {
             return self.consider_stopping(id);
         }
-        if matches!(self.container, ContainerState::Running) && self.renew(id) {
+        if self.container.is_running() && self.renew(id) {
             return;
         }
-        if matches!(self.container, ContainerState::Running) && !self.services[id].wanted {
+        if self.container.is_running() && !self.services[id].wanted {
             return self.consider_unwanted(id);
         }
         let Service { state, links, spec, .. } = &self.services[id];
@@ -43,14 +42,8 @@ impl Supervisor {
                 self.report(Report::Waiting { id, on });
                 self.watch_main_wait(id);
             }
-            State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff => {}
-            State::Down | State::Spawning | State::Starting { .. } | State::Up { .. } | State::Stopping { .. } => {}
-            State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. }
-            | State::Resting { .. }
-            | State::Done
-            | State::StopCommandSpawning
-            | State::StopCommandRunning { .. } => {}
+            State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff | State::Lost { .. } => {}
+            at_rest!() | spawning!() | running!() | ending!() => {}
         }
     }
 
@@ -63,17 +56,13 @@ impl Supervisor {
     /// Its time has come: it runs, unless it does already or is not to.
     pub(super) fn due(&mut self, id: Id) {
         let Service { state, spec, wanted, .. } = &self.services[id];
-        let may = spec.scheduled && *wanted && matches!(self.container, ContainerState::Running);
+        let may = spec.scheduled && *wanted && self.container.is_running();
         let pauses_for_good = self.timers.get(id, Slot::State).is_none();
         match state {
             State::Resting { .. } if may => self.set(id, State::Waiting { said: false }),
             // One that pauses until a moment of its own is not hurried.
             State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { said: false }),
-            State::Resting { .. } | State::Backoff => {}
-            State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Spawning => {}
-            State::Starting { .. } | State::Up { .. } | State::Stopping { .. } | State::Draining { .. } => {}
-            State::FinishSpawning { .. } | State::Finishing { .. } | State::Lost { .. } => {}
-            State::Failed { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {}
+            State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
 
@@ -83,14 +72,8 @@ impl Supervisor {
         let awaits = match state {
             State::Waiting { .. } => spec.awaits > 0,
             State::Awaiting { at, .. } if *at >= spec.awaits => false,
-            State::Down | State::Awaiting { .. } | State::Spawning | State::Starting { .. } | State::Up { .. } => {
-                return;
-            }
-            State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => return,
-            State::Finishing { .. } | State::Lost { .. } | State::Backoff | State::Failed { .. } => return,
-            State::Resting { .. } | State::Done | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
-                return;
-            }
+            State::Awaiting { .. } | State::Lost { .. } | State::Backoff => return,
+            at_rest!() | spawning!() | running!() | ending!() => return,
         };
         if !links.may_start() {
             return;

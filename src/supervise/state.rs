@@ -199,6 +199,41 @@ pub(super) enum State {
     },
 }
 
+/// Patterns of states that a transition treats alike, so that what does nothing is one short arm. Together they are all
+/// states but `Lost`: a new one belongs to a group, or breaks every match.
+///
+/// No process, and nothing is asked for.
+macro_rules! at_rest {
+    () => {
+        State::Down | State::Failed { .. } | State::Resting { .. } | State::Done
+    };
+}
+/// No process yet: it waits for something, or pauses.
+macro_rules! pending {
+    () => {
+        State::Waiting { .. } | State::Awaiting { .. } | State::Backoff
+    };
+}
+/// A process was asked for.
+macro_rules! spawning {
+    () => {
+        State::Spawning | State::FinishSpawning { .. } | State::StopCommandSpawning
+    };
+}
+/// Its command runs, and nobody has told it to end.
+macro_rules! running {
+    () => {
+        State::Starting { .. } | State::Up { .. }
+    };
+}
+/// Something of it runs that is to end.
+macro_rules! ending {
+    () => {
+        State::Stopping { .. } | State::Draining { .. } | State::Finishing { .. } | State::StopCommandRunning { .. }
+    };
+}
+pub(super) use {at_rest, ending, pending, running, spawning};
+
 /// A process that executes the command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
@@ -287,9 +322,7 @@ impl State {
             Self::Starting { run } | Self::Up { run, .. } | Self::Stopping { run, .. } => Some(run.pid),
             Self::Draining { pid, .. } | Self::Finishing { pid, .. } => Some(*pid),
             Self::StopCommandRunning { pid, .. } | Self::Lost { pid, .. } => Some(*pid),
-            Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
-            Self::FinishSpawning { .. } | Self::StopCommandSpawning | Self::Backoff | Self::Failed { .. } => None,
-            Self::Resting { .. } | Self::Done => None,
+            at_rest!() | pending!() | spawning!() => None,
         }
     }
 
@@ -297,10 +330,8 @@ impl State {
     pub(super) fn why(&self) -> Option<&FailureReason> {
         match self {
             Self::Failed { why } => Some(why),
-            Self::Down | Self::Waiting { .. } | Self::Awaiting { .. } | Self::Spawning => None,
-            Self::Starting { .. } | Self::Up { .. } | Self::Stopping { .. } | Self::Draining { .. } => None,
-            Self::FinishSpawning { .. } | Self::Finishing { .. } | Self::Lost { .. } | Self::Backoff => None,
-            Self::Resting { .. } | Self::Done | Self::StopCommandSpawning | Self::StopCommandRunning { .. } => None,
+            Self::Down | Self::Resting { .. } | Self::Done | Self::Lost { .. } => None,
+            pending!() | spawning!() | running!() | ending!() => None,
         }
     }
 }

@@ -144,34 +144,30 @@ impl Supervisor {
     }
 
     fn take(&mut self, event: Event) {
+        if event.id().is_some_and(|id| !self.services.has(id)) {
+            return;
+        }
         match event {
             Event::Begin => self.begin(),
             Event::Tick => {}
             Event::StopSignal(signal) => self.stop_signal(signal),
             Event::Ask(Request::Shutdown { code }) => self.shutdown_asked(code),
-            Event::Ask(Request::Start(id)) if self.services.has(id) => self.start_asked(id),
-            Event::Ask(Request::Stop(id)) if self.services.has(id) => self.stop_requested(id),
-            Event::Ask(Request::Restart(id)) if self.services.has(id) => self.restart_asked(id),
+            Event::Ask(Request::Start(id)) => self.start_asked(id),
+            Event::Ask(Request::Stop(id)) => self.stop_requested(id),
+            Event::Ask(Request::Restart(id)) => self.restart_asked(id),
             Event::Forward(signal) => self.forward(signal),
-            Event::Spawned { id, pid } if self.services.has(id) => self.spawned(id, pid),
-            Event::SpawnFailed { id, why } if self.services.has(id) => self.spawn_failed(id, why),
-            Event::Executed { id } if self.services.has(id) => self.executed(id),
-            Event::Ready { id } if self.services.has(id) => self.ready(id),
-            Event::Exited { id, exit, group_left } if self.services.has(id) => self.exited(id, exit, group_left),
-            Event::GroupGone { id } if self.services.has(id) => self.group_gone(id),
-            Event::ProbeResult { id, answer } if self.services.has(id) => self.looked(id, answer),
-            Event::Alive { id, within } if self.services.has(id) => self.alive(id, within),
-            Event::Trouble { id } if self.services.has(id) => self.trouble(id),
-            Event::Extend { id, by } if self.services.has(id) => self.extend(id, by),
-            Event::Due { id } if self.services.has(id) => self.due(id),
-            Event::Retired { id } if self.services.has(id) => self.free(id),
-            Event::Spawned { .. } | Event::SpawnFailed { .. } | Event::Executed { .. } | Event::Ready { .. } => {}
-            Event::Exited { .. } | Event::GroupGone { .. } | Event::ProbeResult { .. } | Event::Alive { .. } => {}
-            Event::Trouble { .. }
-            | Event::Extend { .. }
-            | Event::Due { .. }
-            | Event::Retired { .. }
-            | Event::Ask(Request::Start(_) | Request::Stop(_) | Request::Restart(_)) => {}
+            Event::Spawned { id, pid } => self.spawned(id, pid),
+            Event::SpawnFailed { id, why } => self.spawn_failed(id, why),
+            Event::Executed { id } => self.executed(id),
+            Event::Ready { id } => self.ready(id),
+            Event::Exited { id, exit, group_left } => self.exited(id, exit, group_left),
+            Event::GroupGone { id } => self.group_gone(id),
+            Event::ProbeResult { id, answer } => self.looked(id, answer),
+            Event::Alive { id, within } => self.alive(id, within),
+            Event::Trouble { id } => self.trouble(id),
+            Event::Extend { id, by } => self.extend(id, by),
+            Event::Due { id } => self.due(id),
+            Event::Retired { id } => self.free(id),
         }
     }
 
@@ -238,7 +234,7 @@ impl Supervisor {
             }
         }
         let counted = |phase: Phase| phase.alive() || phase.met();
-        if counted(old) && !counted(new) && matches!(self.container, ContainerState::Running) {
+        if counted(old) && !counted(new) && self.container.is_running() {
             // One that somebody stops waits for what requires it.
             let below = self.graph.requires(id).iter();
             self.work.extend(below.filter(|below| !self.services[**below].wanted));
