@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::main_waits;
-use super::reports::{self, RunKind};
+use super::reasons;
+use super::reports::RunKind;
 use super::{StageResult, kill_remaining, panic_note};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
@@ -53,7 +54,7 @@ impl EventLoop<'_> {
         }
         let responsible = self.supervisor.culprit().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
-            let how = reports::how_it_ended(id, &self.supervisor, self.processes.slots.refusal(id));
+            let how = reasons::how_it_ended(id, &self.supervisor, self.processes.slots.refusal(id));
             let last = self.processes.logs.last_lines(id, exit_report::LAST);
             Some(ResponsibleService { status, out_of_memory: self.processes.slots.is_out_of_memory(id), how, last })
         });

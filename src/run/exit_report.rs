@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::reports;
+use super::reasons;
 use crate::config::units::duration_words;
 use crate::log::lines;
 use crate::log::tail::TailLine;
@@ -61,7 +61,7 @@ fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
     let ran = status.last_ran.map(|ran: Duration| format!(", after {}", duration_words(ran))).unwrap_or_default();
     let again = match status.restarts {
         0 => String::new(),
-        times => format!(", {}", reports::count(times, "restart")),
+        times => format!(", {}", reasons::count(times, "restart")),
     };
     format!("{name} {how}{memory}{ran}{again}")
 }

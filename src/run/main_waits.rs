@@ -1,8 +1,8 @@
 //! What the main command waits for, in words: while it does, and in the last lines where it never ran.
 
-use super::reports;
+use super::reasons;
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, GivenUp, Id, LastFailure, MainBlocked, Phase, Supervisor, Time};
+use crate::supervise::{Exit, Id, LastFailure, MainBlocked, Phase, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
 /// More are not named.
@@ -52,22 +52,10 @@ fn state(id: Id, supervisor: &Supervisor, now: Time) -> String {
 /// Returns how a run failed: "exit code 1".
 fn failed_with(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
-        LastFailure::GivenUp(why) => reports::given_up(id, why, supervisor),
+        LastFailure::GivenUp(why) => reasons::given_up(id, why, supervisor),
         LastFailure::Ended(Exit::Code(code)) => format!("exit code {code}"),
         LastFailure::Ended(Exit::Signal(signal)) => format!("killed by {signal}"),
         LastFailure::CannotStart(why) => spawn_words::words(why),
-    }
-}
-
-/// Returns the same as what is said of a service: "ended with code 1".
-fn failed_so(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
-    match failure {
-        LastFailure::GivenUp(why @ (GivenUp::NotReady { .. } | GivenUp::Unhealthy(_))) => {
-            format!("was {}", reports::given_up(id, why, supervisor))
-        }
-        LastFailure::GivenUp(why @ GivenUp::Silent(_)) => reports::given_up(id, why, supervisor),
-        LastFailure::Ended(exit) => reports::ended(id, *exit, supervisor),
-        LastFailure::CannotStart(why) => format!("could not be started: {}", spawn_words::words(why)),
     }
 }
 
@@ -75,7 +63,7 @@ fn failed_so(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
 pub fn never_ran(blocked: &MainBlocked, supervisor: &Supervisor) -> String {
     match (&blocked.failing, blocked.on.is_empty()) {
         (Some((id, failure)), _) => {
-            let (name, how) = (supervisor.name(*id), failed_so(*id, failure, supervisor));
+            let (name, how) = (supervisor.name(*id), reasons::failed_run(*id, failure, supervisor));
             format!("the main command never ran: it waited for {name}, which {how} and was tried again")
         }
         (None, false) => {

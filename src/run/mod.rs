@@ -33,6 +33,7 @@ mod process_manager;
 mod process_table;
 mod readiness;
 mod reading;
+mod reasons;
 mod reload;
 mod reload_error;
 mod reports;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::reports::count;
+use super::reasons::count;
 use crate::config::units::duration_words;
 use crate::error::{Error, cause_words};
 use crate::supervise::SpawnError;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
-use super::super::reports;
+use super::super::reasons;
 use super::super::service_entry::FileBytes;
 use super::waiters::response;
 use crate::config::values::Uid;
@@ -80,7 +80,7 @@ impl EventLoop<'_> {
             next_run: self.next_run(id).filter(|_| line.wanted),
             status_text: slot.and_then(|slot| slot.notify_socket.as_ref()?.status()).map(str::to_owned),
             why: line.why.as_ref().map(|why| {
-                let why = reports::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
+                let why = reasons::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
                 let out_of_memory = line.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
