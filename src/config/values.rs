@@ -282,8 +282,6 @@ impl Capability {
     pub const SETGID: Self = Self(6);
     /// Change users.
     pub const SETUID: Self = Self(7);
-    /// Drop from the bounding set.
-    pub const SETPCAP: Self = Self(8);
     /// Bind ports below 1024.
     pub const NET_BIND_SERVICE: Self = Self(10);
     /// Mount, and much else.

@@ -18,9 +18,8 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, symlinkat, unlinkat, write};
 
 use crate::config::values::Uid;
-use crate::error::{Refused, cause_words};
+use crate::error::cause_words;
 use crate::inspect::facts::alternatives;
-use crate::plan::Owner;
 use crate::sys::files::beneath::{Beneath, Mounts};
 use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
@@ -31,7 +30,6 @@ use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
 use crate::sys::files::stat::{FileKind, Stat};
 use crate::sys::files::umask::Umask;
 use crate::sys::instance;
-use crate::sys::privilege::Root;
 use crate::text::{shown, shown_bytes};
 
 /// Anybody may enter, nobody else may list: callers' credentials decide, not modes (DESIGN §3.3).
@@ -93,17 +91,6 @@ impl AsFd for Lock {
 }
 
 impl RuntimeDir {
-    /// Changes its owner to the user that PID 1 becomes, so that PID 1 can create its socket after the drop.
-    pub fn chown_to(&self, _: &Root, to: Owner) -> Result<(), Refused> {
-        let kernel = Kernel::probe();
-        let given = Stat::of(kernel, self.handle.as_fd())
-            .and_then(|stat| change::directory(kernel, self.handle.as_fd(), &stat, to, Some(MODE)));
-        given.map(drop).map_err(|cause| {
-            let what = format!("cannot give {} to {}:{}", shown(&self.path), to.uid, to.gid);
-            Refused::new(what, cause).help("cap_add: [CHOWN]")
-        })
-    }
-
     /// Removes it with its contents, as far as the app user may: where it is shared it outlives this container. The name is
     /// removed only if the directory is empty, because another one may have taken its place meanwhile.
     pub fn remove(self) {

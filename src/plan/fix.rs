@@ -80,11 +80,6 @@ impl Fix {
         Self(vec![FixOption::Words(text.into())])
     }
 
-    /// Returns a command for the host.
-    pub fn host(command: impl Into<String>, note: Option<String>) -> Self {
-        Self(vec![FixOption::Host { command: command.into(), note }])
-    }
-
     /// Returns settings.
     pub fn settings(docker: impl Into<String>, compose: impl Into<String>, kubernetes: impl Into<String>) -> Self {
         let (docker, compose, kubernetes) = (docker.into(), compose.into(), kubernetes.into());

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::config::values::Uid;
-use crate::plan::facts::{Access, AccountFile, Facts, IdMap, StdioKind};
+use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
 use crate::plan::{inherited, machine_notices};
 use crate::sys::access;
 use crate::sys::dev_null;
@@ -33,11 +33,6 @@ pub use accounts::bytes as account_bytes;
 pub use named_paths::NamedPaths;
 pub use programs::{DEFAULT_PATH, resolve};
 pub use runtime::{alternatives, candidates};
-
-/// Returns the maps of this user namespace.
-pub fn id_maps() -> (IdMap, IdMap) {
-    crate::sys::id_map::id_maps()
-}
 
 /// Reads everything that the plan of `config` depends on. Some tens of system calls, and a few for each service whose
 /// program, directory or path no other service has.

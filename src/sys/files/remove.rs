@@ -1,7 +1,7 @@
-//! Removes leftovers of an earlier boot: an entry of an open directory with everything below it, by handles, never through a
-//! link, never on another mount (RUSTSEC-2023-0018). Must not know whose it is: the caller has decided that.
+//! Removes leftovers of an earlier boot: everything below an open directory, by handles, never through a link, never on
+//! another mount (RUSTSEC-2023-0018). Must not know whose it is: the caller has decided that.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -14,19 +14,6 @@ use crate::sys::files::stat::mount_of;
 
 /// Our leftovers are a few levels deep; deeper trees are not ours. Also bounds descriptors.
 const MAX_DEPTH: usize = 16;
-
-/// Removes an entry; a directory with its contents.
-pub fn remove_entry(beneath: Beneath, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-        Err(Errno::EISDIR | Errno::EPERM) => {} // EPERM is what POSIX wants for a directory
-        Err(cause) => return Err(cause.into()),
-    }
-    let mount = mount_of(beneath.kernel, directory)?;
-    let handle = beneath.list(directory, Some(mount), name)?;
-    contents(beneath, handle.as_fd(), mount, 1)?;
-    Ok(unlinkat(directory, name, UnlinkatFlags::RemoveDir)?)
-}
 
 /// Removes the contents of a directory that is open for listing.
 pub fn remove_contents(beneath: Beneath, directory: BorrowedFd<'_>) -> io::Result<()> {
