@@ -157,17 +157,16 @@ fn resolve_identity(
         }
         Some(trouble) => {
             let Identity { name, uid, gid, .. } = &target.identity;
-            let who = format!("{name} ({uid}:{gid})");
+            let what = format!("cannot step down to {name} ({uid}:{gid})");
             match config.container.without_drop {
                 RunOrRefuse::Refuse => {
                     let fix = trouble
                         .fix
                         .or(Fix::words(format!("start as that user: `--user {uid}:{gid}`")))
                         .or(Fix::words("accept running as a powerless root: `STEPDOWN_WITHOUT_DROP=run`"));
-                    let what = format!("cannot step down to {who}");
                     notes.refuse_for(Area::StepDown, what, Trouble { fix, ..trouble });
                 }
-                RunOrRefuse::Run => notes.degraded(Area::StepDown, format!("step down to {who}"), trouble),
+                RunOrRefuse::Run => notes.degraded(Area::StepDown, what, trouble),
             }
             (SwitchAbility::Powerless, identity::without_switch(&config.container, facts, notes), None)
         }

@@ -149,7 +149,7 @@ serve      db       root (0:0)
            web      root (0:0); needs db
 main       sh -c 'exec top' as root (0:0)
 stop       main, then web, then db; 8s in all
-note       step down to app (1000:1000): SETGID and SETUID are not granted; everything keeps running as a powerless root; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
+note       cannot step down to app (1000:1000): SETGID and SETUID are not granted; everything keeps running as a powerless root; compose: `cap_add: [SETGID, SETUID]`; docker run: `--cap-add SETGID --cap-add SETUID`
            PUID=1000 and PGID=1000 are ignored: this container runs as 0:0 and cannot change that
            groups 44: the runtime did not give them, and only root can join any; what is open to these groups alone stays closed; compose: `group_add: ["44"]`; docker run: `--group-add 44`
 "#,
