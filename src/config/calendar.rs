@@ -47,8 +47,6 @@ pub struct Calendar {
     second: i64,
 }
 
-/// Why a text is none: what to write instead.
-
 impl Calendar {
     /// Parses `[WEEKDAYS] [DATE] [TIME]`, or one of systemd's shorthands.
     ///

@@ -1,4 +1,4 @@
-//! [`Report`]: the problems of one file while it is read, with their lines and a bound on their number.
+//! [`FileReport`]: the problems of one file while it is read, with their lines and a bound on their number.
 //! Must not know formats.
 
 use std::path::Path;
