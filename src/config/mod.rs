@@ -31,6 +31,7 @@ mod s6;
 mod s6_files;
 mod s6_pipes;
 mod s6_up;
+pub mod search_path;
 pub mod service;
 mod service_keys;
 mod service_parts;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use super::facts::{PathEntry, ProgramFact};
 use super::notes::Notes;
@@ -334,12 +333,6 @@ fn listed(names: &[String]) -> String {
         [one] => one.clone(),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
     }
-}
-
-/// Returns the directories of a PATH, in order; empty ones, which mean the working directory, are skipped.
-pub fn directories(path: &OsStr) -> impl Iterator<Item = PathBuf> {
-    let all = path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty());
-    all.map(|place| PathBuf::from(OsStr::from_bytes(place)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, root};
+use super::{NamespaceSupport, Rehearsal, root};
+use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::{Command, Service};
 use crate::config::{self, Config};
 use crate::inspect::source::{self, ConfigPaths};
@@ -33,7 +34,7 @@ pub(super) fn notices(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Vec<
     };
     let foreign = source::s6_overlay_notice(&place);
     let variables: BTreeMap<OsString, OsString> = rehearsal.environment.iter().cloned().collect();
-    let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DOCKER_PATH.into());
+    let path = variables.get(OsStr::new("PATH")).cloned().unwrap_or_else(|| DEFAULT_PATH.into());
     let sources = source::read(&place, variables, rehearsal.command.clone());
     let Ok(config) = config::read(&sources) else { return foreign.into_iter().collect() };
     let hidden = HiddenPaths { covered: covered_directories(rehearsal, support), volumes: volumes(rehearsal), path };
@@ -113,8 +114,7 @@ impl HiddenPaths {
         let program = match program.as_bytes().contains(&b'/') {
             true => Some(directory.join(program)),
             false => {
-                let places = path.as_bytes().split(|byte| *byte == b':').filter(|place| !place.is_empty());
-                let mut all = places.map(|place| Path::new(OsStr::from_bytes(place)).join(program));
+                let mut all = directories(path).map(|place| place.join(program));
                 all.find(|path| is_program(path))
             }
         };
@@ -164,7 +164,8 @@ impl HiddenPaths {
     }
 }
 
-fn is_program(path: &Path) -> bool {
+/// Returns whether it is a file that somebody may execute.
+pub(super) fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 

@@ -6,7 +6,6 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -15,9 +14,11 @@ use nix::pty::{posix_openpt, ptsname_r, unlockpt};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresuid};
 
+use super::hidden_paths::is_program;
 use super::process_user::{self, ProcessUser};
 use super::report::Reporter;
-use super::{DOCKER_PATH, NamespaceSupport, Rehearsal, guard, mounts, terminal};
+use super::{NamespaceSupport, Rehearsal, guard, mounts, terminal};
+use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::error::{Error, Problems, Refused};
 use crate::sys::{descriptors, obstacle};
 use crate::text::shown;
@@ -95,10 +96,8 @@ fn find_program(name: &OsStr) -> PathBuf {
     if name.as_bytes().contains(&b'/') {
         return given;
     }
-    let places = DOCKER_PATH.split(':').map(|place| Path::new(place).join(name));
-    let runs =
-        |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    places.into_iter().find(runs).unwrap_or(given)
+    let mut all = directories(OsStr::new(DEFAULT_PATH)).map(|place| place.join(name));
+    all.find(|path| is_program(path)).unwrap_or(given)
 }
 
 fn process_user(rehearsal: &Rehearsal, support: &NamespaceSupport) -> Result<ProcessUser, Error> {
@@ -156,7 +155,7 @@ fn stdio(process: &ContainerProcess<'_>, process_user: &ProcessUser) -> Result<(
 /// Docker's variables: PATH, HOSTNAME, with a terminal TERM, and HOME; then the requested ones.
 fn environment(rehearsal: &Rehearsal, process_user: &ProcessUser) -> Vec<OsString> {
     let mut all: Vec<(OsString, OsString)> = vec![
-        ("PATH".into(), DOCKER_PATH.into()),
+        ("PATH".into(), DEFAULT_PATH.into()),
         ("HOSTNAME".into(), rehearsal.hostname.clone().into()),
         ("HOME".into(), process_user.home.clone().into()),
     ];

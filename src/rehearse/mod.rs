@@ -42,7 +42,7 @@ mod terminal;
 pub use capability::granted;
 pub use mount_options::{Tmpfs, Volume};
 pub use namespace_support::NamespaceSupport;
-pub use rehearsal::{DOCKER_DEFAULT, DOCKER_PATH, Network, Rehearsal, STOP_TIMEOUT, Stdio};
+pub use rehearsal::{DOCKER_DEFAULT, Network, Rehearsal, STOP_TIMEOUT, Stdio};
 pub use services_tree::ServicesTree;
 
 use crate::error::Error;

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use nix::unistd::{Pid, getegid, geteuid};
 
+use crate::config::search_path::directories;
 use crate::error::Refused;
 use crate::text::shown;
 
@@ -121,7 +122,7 @@ fn helper(program: &Path, pid: Pid, ours: u32, range: Range) -> Result<(), Refus
 fn ranges() -> Result<Ranges, String> {
     let program = |name: &str| {
         let places = std::env::var_os("PATH").unwrap_or_default();
-        let all = std::env::split_paths(&places).chain([PathBuf::from("/usr/bin")]);
+        let all = directories(&places).chain([PathBuf::from("/usr/bin")]);
         let found = all.map(|place| place.join(name)).find(|path| path.is_file());
         found.ok_or_else(|| format!("there is no {name} (package uidmap)"))
     };

@@ -11,9 +11,6 @@ use crate::config::values::CapSet;
 /// Docker waits this long between TERM and KILL.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The PATH that Docker gives.
-pub const DOCKER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Docker's default set, 0xa80425fb: AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW
 /// SETFCAP SETGID SETPCAP SETUID SYS_CHROOT (moby, `oci/caps/defaults.go`).
 pub const DOCKER_DEFAULT: CapSet = CapSet(0xa804_25fb);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
-use crate::inspect::facts::DEFAULT_PATH;
 use crate::plan::ServicePlan;
 use crate::plan::inherited::{Inherited, names_code};
 use crate::sys::process::environment_file::Variable;

@@ -17,6 +17,7 @@ use nix::unistd::{self, getgroups, getresgid, getresuid, setgroups, setresgid, s
 
 pub use target_user::{CallerIds, TargetUser, find};
 
+use crate::config::search_path::DEFAULT_PATH;
 use crate::config::values::{Gid, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED, Refused, cause_words};
 use crate::inspect::facts;
@@ -156,7 +157,7 @@ fn groups_of(user: &TargetUser) -> BTreeSet<Gid> {
 }
 
 fn not_executed(program: &OsString, error: &std::io::Error) -> ExecError {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| facts::DEFAULT_PATH.into());
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let what = format!("cannot execute `{}`", shown(program));
     match (facts::resolve(program, &path, Path::new("")), error.kind()) {
         (ProgramFact::NoInterpreter { program, .. } | ProgramFact::Refused { program, .. }, _) => {

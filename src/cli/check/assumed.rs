@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::config::container::UserRef;
 use crate::config::service::{Command, GroupRef, RunAs};
 use crate::config::values::{Gid, ServiceName, Uid};
+use crate::plan::SHELL;
 use crate::plan::facts::{Access, AccountFile, AccountState, Facts, PathFact, PathKind, ProgramFact};
 use crate::rehearse::DOCKER_DEFAULT;
 
@@ -104,7 +105,7 @@ fn programs(config: &Config) -> BTreeMap<String, ProgramFact> {
     let found = |words: Option<&std::ffi::OsString>| ProgramFact::Found(words.map(PathBuf::from).unwrap_or_default());
     let of = |command: &Command| match command {
         Command::Argv(words) => found(words.first()),
-        Command::Script(_) => ProgramFact::Found("/bin/sh".into()),
+        Command::Script(_) => ProgramFact::Found(SHELL.into()),
         Command::File(path) => ProgramFact::Found(path.clone()),
     };
     let services = config.services.iter().map(|service| (service.name.as_str().to_owned(), of(&service.command)));

@@ -31,7 +31,7 @@ use programs::ProgramLookups;
 
 pub use accounts::bytes as account_bytes;
 pub use named_paths::NamedPaths;
-pub use programs::{DEFAULT_PATH, resolve};
+pub use programs::resolve;
 pub use runtime::{alternatives, candidates};
 
 /// Reads everything that the plan of `config` depends on. Some tens of system calls, and a few for each service whose

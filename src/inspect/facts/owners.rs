@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::programs::{DEFAULT_PATH, ProgramLookups};
+use super::programs::ProgramLookups;
 use crate::config::Config;
+use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, PathEntry, SearchPath};
-use crate::plan::inherited::directories;
 use crate::plan::trust;
 use crate::sys::files::owners;
 

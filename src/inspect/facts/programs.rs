@@ -12,21 +12,18 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, geteuid};
 
 use crate::config::Config;
+use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
 use crate::plan::SHELL;
 use crate::plan::arguments;
 use crate::plan::facts::{Candidates, EnvLookup, Executable, ProgramFact};
-use crate::plan::inherited::directories;
 use crate::plan::obstacle::{FilePermissions, Obstacle};
 use crate::plan::trust;
 use crate::sys::access;
 use crate::sys::files::xattr;
 use crate::sys::interpreter;
 use crate::sys::obstacle;
-
-/// The default PATH: Docker's.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The results of looking up programs.
 #[derive(Debug, Default)]

@@ -5,10 +5,11 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use crate::config::search_path::directories;
 use crate::sys::obstacle;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::{self, Unreadable};
@@ -75,17 +76,18 @@ fn candidates(name: &CStr, env: &[CString]) -> Vec<CString> {
     if name.to_bytes().contains(&b'/') {
         return vec![name.to_owned()];
     }
-    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
-    let folders = path.split(|byte| *byte == b':').filter(|folder| folder.starts_with(b"/"));
-    let name = OsStr::from_bytes(name.to_bytes());
-    folders.filter_map(|folder| word_of(Path::new(OsStr::from_bytes(folder)).join(name).as_os_str()).ok()).collect()
+    searched(env).filter_map(|place| word_of(place.join(OsStr::from_bytes(name.to_bytes())).as_os_str()).ok()).collect()
 }
 
 /// Returns the paths that execvp(3) would try after `program` in the PATH of this environment; does not check them.
 pub fn candidates_after(program: &Path, env: &[CString]) -> Vec<CString> {
     let (Some(found), Some(name)) = (program.parent(), program.file_name()) else { return Vec::new() };
-    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
-    let places = path.split(|byte| *byte == b':').filter(|place| place.starts_with(b"/"));
-    let behind = places.map(|place| Path::new(OsStr::from_bytes(place))).skip_while(|place| *place != found).skip(1);
+    let behind = searched(env).skip_while(|place| place != found).skip(1);
     behind.filter_map(|place| word_of(place.join(name).as_os_str()).ok()).collect()
+}
+
+/// Returns the directories that are searched in this environment: not those that depend on the working directory.
+fn searched(env: &[CString]) -> impl Iterator<Item = PathBuf> {
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    directories(OsStr::from_bytes(path)).filter(|place| place.is_absolute())
 }
