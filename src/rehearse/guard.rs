@@ -18,6 +18,7 @@ use nix::unistd::{ForkResult, Pid, fork, pipe2, setresgid, setresuid, setsid};
 
 use crate::error::{EXIT_REFUSED, Refused};
 use crate::sys::descriptors;
+use crate::sys::process::spawn::threads;
 
 /// Signals that are forwarded to the container; blocked in every process of the chain, so that none is lost in between.
 pub(super) const FORWARDED: [Signal; 6] =
@@ -44,8 +45,7 @@ impl Guard {
     ///
     /// The caller must have only one thread (checked) and have [`blocked_signals`] blocked.
     pub(super) fn start(user_namespace: bool, inside: impl FnOnce() -> u8) -> Result<Self, Refused> {
-        let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-        if threads != 1 {
+        if threads() != 1 {
             return Err(Refused::new("cannot rehearse from a process with threads", Errno::EBUSY));
         }
         let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|cause| Refused::new("cannot make a pipe", cause))?;

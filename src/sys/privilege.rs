@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods)] // the one place that drops
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +17,7 @@ use nix::unistd;
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;
 use crate::plan::{Credentials, DropLevel, Identity, Privilege};
+use crate::sys::process::spawn::threads;
 
 /// Proof that this process runs with effective uid 0.
 ///
@@ -134,9 +134,8 @@ fn verify(identity: &Identity, privilege: &Privilege) -> Result<(), Refused> {
         let wrong = || Refused::new("cannot verify the step down", io::Error::other(what.to_owned()));
         if holds { Ok(()) } else { Err(wrong()) }
     };
-    // One thread, so that what holds for this one holds for all. Without /proc it cannot be checked.
-    let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-    expect(threads == 1, "more than one thread is running")?;
+    // One thread, so that what holds for this one holds for all.
+    expect(threads() == 1, "more than one thread is running")?;
     let unreadable = |errno| refused("cannot read the ids", errno);
     if privilege.drop == DropLevel::ToApp {
         let (uid, gid) = (unistd::Uid::from_raw(identity.uid.0), unistd::Gid::from_raw(identity.gid.0));

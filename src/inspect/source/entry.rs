@@ -8,17 +8,15 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Type;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, readlink};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
 use crate::config::{Content, MAX_FILE};
+use crate::sys::files::beneath::open_by_openat2;
 use crate::sys::read_file;
 
 /// NONBLOCK: a FIFO without a writer must not block PID 1 (SECURITY 1.4). NOCTTY: a terminal must not become ours.
 pub(super) const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY);
-
-/// Attempts of `openat2`, which fails if something is renamed at the same time (openat2(2), EAGAIN).
-const ATTEMPTS: usize = 8;
 
 /// An opened entry.
 pub(super) enum OpenedEntry {
@@ -62,14 +60,7 @@ pub(super) fn as_path(name: &CStr) -> &Path {
 /// one that leads out could make us print a file that only root may read.
 fn follow(root: BorrowedFd<'_>, path: &Path) -> Result<OpenedEntry, Errno> {
     let how = OpenHow::new().flags(READ).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let mut answer = Err(Errno::EAGAIN);
-    for _ in 0..ATTEMPTS {
-        answer = openat2(root, path, how);
-        if !matches!(answer, Err(Errno::EAGAIN)) {
-            break;
-        }
-    }
-    match answer {
+    match open_by_openat2(root, path, how) {
         Ok(fd) => opened(fd),
         Err(Errno::EXDEV) => Ok(OpenedEntry::Other(Content::Other(LEADS_OUT))),
         Err(Errno::ENOENT) => Ok(OpenedEntry::Other(Content::Other("dangling link"))),

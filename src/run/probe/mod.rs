@@ -32,6 +32,7 @@ use crate::sys::privilege::with_raised;
 use crate::sys::process::child::ExecPointers;
 use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
 use crate::sys::process::session::{self, CensusCache};
+use crate::sys::process::spawn::threads;
 use crate::sys::process::{group, reap};
 use crate::sys::process::{spawn, spawn_words};
 use ask::Question;
@@ -348,9 +349,4 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Que
 
 fn refused(stage: SpawnStage, errno: Errno) -> SpawnError {
     SpawnError::new(stage, errno as i32)
-}
-
-/// Without /proc there is nobody to ask.
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }

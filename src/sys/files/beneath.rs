@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
@@ -109,12 +110,22 @@ impl Beneath {
                 Mounts::Cross => ResolveFlag::empty(),
             };
         let how = OpenHow::new().flags(flags).resolve(inside);
-        for _ in 1..ATTEMPTS {
-            match openat2(directory, path, how) {
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                answer => return Ok(answer?),
-            }
-        }
-        Ok(openat2(directory, path, how)?)
+        Ok(open_by_openat2(directory, path, how)?)
     }
+}
+
+/// Calls openat2(2) until nothing is renamed meanwhile.
+pub fn open_by_openat2<P: NixPath + ?Sized>(
+    directory: BorrowedFd<'_>,
+    path: &P,
+    how: OpenHow,
+) -> Result<OwnedFd, Errno> {
+    let mut answer = Err(Errno::EAGAIN);
+    for _ in 0..ATTEMPTS {
+        answer = openat2(directory, path, how);
+        if !matches!(answer, Err(Errno::EAGAIN | Errno::EINTR)) {
+            break;
+        }
+    }
+    answer
 }

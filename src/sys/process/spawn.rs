@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods)] // the only place that starts services
 
 use std::convert::Infallible;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +101,11 @@ pub fn spawn(launch: &Launch) -> Result<SpawnedChild, SpawnError> {
     let exec_pipe = write.as_raw_fd();
     let pid = fork_child(|| become_service(launch, &pointers, exec_pipe))?;
     Ok(SpawnedChild { pid, exec_pipe: ExecPipe { pipe: File::from(read), unfiltered: None } })
+}
+
+/// Returns how many threads this process has. Without /proc it cannot be known, and counts as one.
+pub fn threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }
 
 /// Forks a helper process of PID 1 that runs `job` and exits. It keeps only `own` open: descriptors of PID 1 must not stay
