@@ -4,12 +4,8 @@
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-use crate::boot::account_files;
-use crate::boot::append_account;
-use crate::boot::directories;
-use crate::boot::ownership_log;
 use crate::boot::placement::Placement;
-use crate::boot::stdio;
+use crate::boot::{account_files, append_account, directories, ownership_log, stdio};
 use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
 use crate::control::server;

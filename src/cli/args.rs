@@ -7,8 +7,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::help;
-use super::rehearse;
+use super::{help, rehearse};
 use crate::config::units::{self, DurationError};
 use crate::config::values::Signal;
 

@@ -5,9 +5,8 @@ use std::ffi::OsString;
 use super::output::{self, Printed};
 use crate::config::{self, key_lines};
 use crate::error::Error;
-use crate::inspect::doctor;
-use crate::inspect::facts;
 use crate::inspect::source::ConfigPaths;
+use crate::inspect::{doctor, facts};
 use crate::plan;
 
 /// Reads, plans, and prints the plan.

@@ -1,8 +1,7 @@
 //! Contents of a path → text that a format can be parsed from, or a problem. Must not know formats.
 
-use super::Content;
-use super::MAX_FILE;
 use super::file_report::{FileReport, Lines};
+use super::{Content, MAX_FILE};
 use crate::error::Remedy;
 
 const NOT_A_FILE: &str = "put a regular file there, or remove it";

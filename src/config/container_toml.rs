@@ -4,19 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use super::container::{App, Container, DropPolicy, Level, LogFormat, RunOrRefuse, STOP_TIMEOUT};
-use super::container_keys;
 use super::file_report::FileReport;
-use super::line_endings;
-use super::main_toml;
-use super::own_toml;
-use super::paths;
 use super::quote::quoted;
-use super::signals_toml;
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
-use super::users;
 use super::values::{Gid, GroupName, Uid, UserName};
+use super::{container_keys, line_endings, main_toml, own_toml, paths, signals_toml, users};
 use crate::error::Place;
 
 /// What `log.format` and `STEPDOWN_LOG_FORMAT` accept.

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::{Draft, Link, Relation};
 use super::quote::ticked;
 use super::service::Service;
-use super::suggest;
-use super::topology;
 use super::values::ServiceName;
+use super::{suggest, topology};
 use crate::error::{Place, Problem, Problems};
 
 /// Most cycles that are reported.

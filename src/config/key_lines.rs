@@ -3,9 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::Content;
-use super::Sources;
-use super::Tree;
+use super::{Content, Sources, Tree};
 use crate::error::{Error, Place, Problem};
 
 /// Returns an error of the plan with each problem of a key at that key's line.

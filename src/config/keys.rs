@@ -1,9 +1,8 @@
 //! The reference of every key of both files. The parser uses its keys and examples, the README's tables are generated from
 //! it, and tests parse each example and each default.
 
-use super::container_keys;
 pub use super::key_reference::{ConfigFile, KeyDoc, KeyStatus, TableDoc};
-use super::service_keys;
+use super::{container_keys, service_keys};
 
 /// Returns every table of both files, in the order of the manual.
 pub fn reference() -> &'static [TableDoc] {

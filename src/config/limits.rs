@@ -3,10 +3,9 @@
 use super::file_report::FileReport;
 use super::quote::ticked;
 use super::service::{Limit, Resource};
-use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;
-use super::units;
+use super::{service_keys, units};
 
 /// Each resource, its name, and whether it counts bytes.
 const RESOURCES: [(&str, Resource, Counts); 14] = [

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use super::container::LogFormat;
 use super::file_report::FileReport;
-use super::paths;
 use super::service::{LOG_KEEP, LOG_MAX_SIZE, Log, LogDirectory};
-use super::service_keys;
 use super::toml_field::Field;
 use super::toml_table::Table;
-use super::units;
+use super::{paths, service_keys, units};
 
 /// The formats for a service; `auto` depends on the number of services, so it is only for the container.
 const FORMATS: [(&str, LogFormat); 3] =

@@ -2,13 +2,11 @@
 //! not know what the command is.
 
 use super::container::MainCommand;
-use super::container_keys;
 use super::file_report::FileReport;
 use super::probe_toml::{self, HealthKeys};
 use super::service::{Kind, RunAs};
-use super::service_parts;
 use super::toml_table::Table;
-use super::users;
+use super::{container_keys, service_parts, users};
 use crate::config::probe::UnhealthyAction;
 use crate::error::Place;
 

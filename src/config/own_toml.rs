@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::container::{App, Directory, HardLinks, Own, OwnWhen, UserRef};
-use super::container_keys;
 use super::file_report::FileReport;
-use super::paths;
 use super::quote::quoted;
 use super::toml_field::Field;
 use super::toml_table::Table;
-use super::users;
 use super::values::GroupRef;
+use super::{container_keys, paths, users};
 use crate::error::Place;
 
 /// The default mode of a directory.

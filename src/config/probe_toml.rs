@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use super::file_report::FileReport;
 use super::keys::TableDoc;
-use super::paths;
 use super::probe::{
     HEALTH_FAILURES, HEALTH_INTERVAL, HEALTH_SUCCESSES, HTTP_WELL, Health, HostPort, Http, PROBE_TIMEOUT, Probe,
     READY_INTERVAL, UnhealthyAction,
 };
 use super::quote::quoted;
 use super::service::{Kind, Ready};
-use super::service_keys;
-use super::suggest;
 use super::toml_field::Field;
 use super::toml_table::Table;
-use super::url;
+use super::{paths, service_keys, suggest, url};
 
 /// Descriptors that readiness may have: above the standard ones, below the usual soft limit of open files.
 const READY_FDS: RangeInclusive<i64> = 3..=1023;

@@ -4,20 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Config;
-use super::Sources;
-use super::bytes;
 use super::container::{App, Container, MainCommand};
 use super::container_toml::{self, ContainerFile};
-use super::cross_checks;
 use super::draft::Draft;
-use super::env;
 use super::file_report::FileReport;
-use super::graph;
 use super::service::{RunAs, Stop};
 use super::tree::{self, TreeContents};
 use super::units::show_duration;
 use super::values::ServiceName;
+use super::{Config, Sources, bytes, cross_checks, env, graph};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 

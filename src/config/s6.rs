@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::Content;
 use super::draft::{Draft, Link, Relation};
 use super::quote::{quoted, quoted_os};
 use super::s6_files::ServiceDir;
-use super::s6_pipes;
 use super::s6_up::{self, UpLine};
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
 use super::service_parts::SIGNALS;
-use super::suggest;
 use super::values::{ServiceName, Signal};
+use super::{Content, s6_pipes, suggest};
 use crate::error::{Place, Problems};
 use crate::text::shown;
 

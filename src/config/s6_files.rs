@@ -9,11 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Content;
-use super::bytes;
 use super::file_report::FileReport;
 use super::line_endings::{self, TO_UNIX};
 use super::quote::quoted;
+use super::{Content, bytes};
 use crate::error::{Place, Problem, Problems, Remedy};
 use crate::text::shown;
 

@@ -7,21 +7,14 @@ use super::calendar::Calendar;
 use super::cron::Cron;
 use super::draft::{Draft, Link, Relation};
 use super::file_report::FileReport;
-use super::line_endings;
-use super::log_toml;
-use super::paths;
 use super::probe_toml::{self, HealthKeys};
 use super::quote::{escaped, quoted, ticked};
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Log, RunAs, Service, WithoutRoot};
-use super::service_keys;
-use super::service_parts;
-use super::suggest;
 use super::toml_field::Field;
 use super::toml_reader::Document;
 use super::toml_table::Table;
-use super::units;
-use super::users;
 use super::values::{CapSet, Capability, ServiceName};
+use super::{line_endings, log_toml, paths, service_keys, service_parts, suggest, units, users};
 use crate::error::Place;
 
 /// A shorter period would make a oneshot a busy loop.

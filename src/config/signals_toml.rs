@@ -1,11 +1,10 @@
 //! `[signals]` of the container file: signals that PID 1 forwards, and to which service. Must not know whether those exist.
 
 use super::container::SignalRule;
-use super::container_keys;
 use super::file_report::FileReport;
-use super::service_parts;
 use super::toml_field::Field;
 use super::values::{ServiceName, Signal};
+use super::{container_keys, service_parts};
 use crate::error::Place;
 
 /// Signals that cannot be forwarded: those that PID 1 handles itself, and faults that the kernel sends. The last two are

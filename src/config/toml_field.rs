@@ -10,12 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file_report::{FileReport, Lines};
-use super::foreign_words;
 use super::key_reference::KeyDoc;
-use super::line_endings;
 use super::quote::{escaped, quoted};
-use super::suggest;
 use super::units::{self, DurationError};
+use super::{foreign_words, line_endings, suggest};
 use crate::error::Remedy;
 
 /// One value and its name.

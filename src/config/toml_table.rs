@@ -6,15 +6,12 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::container_keys;
 use super::cron::Cron;
 use super::file_report::{FileReport, Lines};
-use super::foreign_words;
 use super::keys::{self, ConfigFile, KeyStatus, TableDoc};
 use super::quote::{escaped, ticked};
-use super::service_keys;
-use super::suggest;
 use super::toml_field::Field;
+use super::{container_keys, foreign_words, service_keys, suggest};
 
 /// One table, its unknown keys already reported.
 pub struct Table<'t> {

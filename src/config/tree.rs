@@ -5,18 +5,13 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::Content;
-use super::Tree;
-use super::bytes;
 use super::draft::Draft;
 use super::file_report::FileReport;
 use super::quote::{quoted, quoted_os};
-use super::s6;
 use super::s6_files::ServiceDir;
-use super::s6_pipes;
 use super::service::Kind;
-use super::service_toml;
 use super::values::ServiceName;
+use super::{Content, Tree, bytes, s6, s6_pipes, service_toml};
 use crate::error::{Place, Problem, Problems};
 use crate::text::shown;
 

@@ -5,8 +5,7 @@ use super::file_report::FileReport;
 use super::service::RunAs;
 use super::toml_field::Field;
 use super::units::{self, MAX_ID};
-use super::values::GroupRef;
-use super::values::{Gid, GroupName, Uid, UserName};
+use super::values::{Gid, GroupName, GroupRef, Uid, UserName};
 
 /// The name that means the app user, whatever its account is called.
 pub const APP: &str = "app";

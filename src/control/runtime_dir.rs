@@ -21,14 +21,13 @@ use crate::config::values::Uid;
 use crate::error::cause_words;
 use crate::inspect::facts::alternatives;
 use crate::sys::files::beneath::{Beneath, Mounts};
-use crate::sys::files::change;
 use crate::sys::files::kernel::Kernel;
 use crate::sys::files::listing::Listing;
 use crate::sys::files::placed_by::PlacedBy;
-use crate::sys::files::remove;
 use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
 use crate::sys::files::stat::{FileKind, Stat};
 use crate::sys::files::umask::Umask;
+use crate::sys::files::{change, remove};
 use crate::sys::instance;
 use crate::text::{shown, shown_bytes};
 

@@ -1,33 +1,22 @@
 //! Configuration + facts → [`BootPlan`]: combines the parts and decides the mode (DESIGN §2). Must not know how anything is
 //! done.
 
-use super::BootPlan;
-use super::Decision;
-use super::DropLevel;
-use super::Identity;
-use super::Mode;
-use super::Planned;
-use super::accounts;
 use super::checks::{NO_FILTER, NOT_PID_ONE};
 use super::facts::{AccountFile, Facts};
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
-use super::groups;
-use super::host_ids;
-use super::identity;
 use super::inherited::RemovedVariables;
-use super::machine_notices;
 use super::notes::{Blockers, Notes};
-use super::prepare;
-use super::privilege;
 use super::privilege::PrivilegeInputs;
 use super::runs_as::Resolver;
-use super::services;
 use super::services::{RunStage, ServiceInputs};
-use super::steps;
 use super::steps::{PlanInputs, accounts::AccountFiles};
 use super::switch::{self, Names, RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
+use super::{
+    BootPlan, Decision, DropLevel, Identity, Mode, Planned, accounts, groups, host_ids, identity, machine_notices,
+    prepare, privilege, services, steps,
+};
 use crate::config::container::{LogFormat, RunOrRefuse};
 use crate::config::service::{RunAs, Service};
 use crate::config::values::{CapSet, Capability, Uid};

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Identity;
 use super::access::usable;
 use super::accounts::passwd::Account;
 use super::facts::{Access, Facts, PathFact};
 use super::notes::Notes;
-use super::words;
+use super::{Identity, words};
 use crate::config::Config;
 use crate::config::container::{Container, Directory, Own, OwnWhen, UserRef};
 use crate::config::paths::is_passwd_field;

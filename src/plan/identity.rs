@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::Identity;
 use super::accounts::{group, passwd};
 use super::facts::{AccountFile, Facts, IdMap};
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
 use super::groups::{self, bytes};
-use super::home;
 use super::notes::Notes;
+use super::{Identity, home};
 use crate::config::Config;
 use crate::config::container::{App, Container};
 use crate::config::paths::is_passwd_field;

@@ -1,9 +1,6 @@
 //! The privilege that PID 1 keeps after the drop, and why (DESIGN §3.4): the least that the services need. Must not know
 //! steps.
 
-use super::DropLevel;
-use super::Identity;
-use super::Privilege;
 use super::accounts::group;
 use super::checks::refused_limits;
 use super::exec_rights::without_free_ports;
@@ -13,6 +10,7 @@ use super::fix::Fix;
 use super::notes::Notes;
 use super::prepare::PrepareStage;
 use super::switch::{Names, RunsAs, SwitchAbility};
+use super::{DropLevel, Identity, Privilege};
 use crate::config::Config;
 use crate::config::container::DropPolicy;
 use crate::config::service::{Kind, Service};

@@ -4,16 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Identity;
 use super::accounts::{group, passwd};
 use super::facts::Facts;
 use super::finding::{Area, Trouble};
 use super::fix::Fix;
-use super::groups;
-use super::home;
 use super::identity::ranges;
 use super::notes::Notes;
 use super::switch::{self, Names, RunsAs, SwitchAbility};
+use super::{Identity, groups, home};
 use crate::config::service::{GroupRef, RunAs, Service, WithoutRoot};
 use crate::config::values::{Gid, GroupName, Uid, UserName};
 

@@ -3,12 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::BootPlan;
-use super::Credentials;
-use super::DropLevel;
-use super::Identity;
-use super::Privilege;
-use super::ServicePlan;
 use super::exec_rights::Executor;
 use super::facts::{Facts, ProgramFact};
 use super::finding::{Area, Trouble};
@@ -17,7 +11,7 @@ use super::notes::{MainFault, Notes};
 use super::obstacle::Obstacle;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust_check::TrustCheck;
-use super::words;
+use super::{BootPlan, Credentials, DropLevel, Identity, Privilege, ServicePlan, words};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Capability, ServiceName, Uid};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};

@@ -5,15 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::BootPlan;
-use super::Identity;
-use super::arguments;
 use super::facts::{Facts, FileOwner, ProgramFact};
 use super::finding::{Area, Trouble};
 use super::notes::Notes;
 use super::switch::{RunsAs, SwitchAbility};
 use super::trust::{Trust, entry, of_root, path_of};
-use super::words;
+use super::{BootPlan, Identity, arguments, words};
 use crate::config::Config;
 use crate::config::container::{OwnWhen, UserRef};
 use crate::config::service::Service;

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
-use super::main_waits;
-use super::reasons;
 use super::reports::RunKind;
-use super::{StageResult, kill_remaining, panic_note};
+use super::{StageResult, kill_remaining, main_waits, panic_note, reasons};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 

@@ -12,10 +12,9 @@ use super::service_slots::ServiceSlot;
 use super::watch::ReadyFd;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
-use crate::sys::process::filter;
 use crate::sys::process::oom_score::TRIES;
-use crate::sys::process::reap;
 use crate::sys::process::spawn::ExecResult;
+use crate::sys::process::{filter, reap};
 
 impl ProcessManager {
     /// Reads exec results and readiness. Returns whether there may be more.

@@ -12,25 +12,20 @@ use crate::boot::steps::{self, BootEnded};
 use crate::config::container::Level;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
-use crate::inspect::doctor;
-use crate::inspect::facts;
-use crate::inspect::source;
 use crate::inspect::source::readable;
+use crate::inspect::{doctor, facts, source};
 use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::show::{LineKind, ReportLine};
 use crate::plan::{self, BootPlan};
 use crate::run::boot_context::{self, BootContext};
 use crate::run::host_notify::HostNotify;
-use crate::run::notify;
 use crate::run::stopwatch::Stopwatch;
 use crate::run::termination_log::{self, TerminationLog};
-use crate::run::{Environment, HostChannels, LAST_LINES, panic_note};
-use crate::sys::descriptors;
-use crate::sys::host;
-use crate::sys::instance;
+use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_note};
 use crate::sys::privilege::{self, Power};
 use crate::sys::signals::{self, Signals};
+use crate::sys::{descriptors, host, instance};
 
 /// Runs the container from start to end and returns its exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {

@@ -15,10 +15,9 @@ use crate::config::units::duration_words;
 use crate::config::values::{CapSet, Capability, Signal};
 use crate::supervise::{Pid, Target};
 use crate::sys::privilege::with_raised;
-use crate::sys::process::children;
 use crate::sys::process::reap::{self, WaitResult};
-use crate::sys::process::session;
 use crate::sys::process::stat::{ProcessStat, all_pids};
+use crate::sys::process::{children, session};
 
 /// No process has exited for this long after SIGKILL: what is still there is in uninterruptible sleep.
 const AFTER_KILL: Duration = Duration::from_millis(250);

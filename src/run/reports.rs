@@ -1,12 +1,10 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use super::kill;
-use super::main_waits;
 use super::reasons::{SAYS_NOT_WELL, count, not_ready, reason, silent, words};
 use super::service_slots::ServiceSlots;
+use super::{kill, main_waits};
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, Id, Killed, Report};
-use crate::supervise::{StopReason, Supervisor, Time};
+use crate::supervise::{Exit, Id, Killed, Report, StopReason, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
 /// What is being run, as far as it matters for what is worth a line.

@@ -1,23 +1,12 @@
 //! How one service is ended: signalled, killed, given up; and how long it has for each. When it is signalled is decided
 //! elsewhere: after a ready timeout (`process`), in its layer when the container stops (`shutdown`).
 
-use super::Action;
-use super::Exit;
-use super::GivenUp;
-use super::Id;
-use super::Killed;
-use super::Pid;
-use super::Report;
-use super::Role;
-use super::StopReason;
-use super::Target;
-use super::Time;
 use super::budget::{END_OF_INPUT_TIMEOUT, REAP_GRACE};
 use super::container::Stop;
-use super::exit_code;
 use super::state::{Cause, GroupOwner, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Action, Exit, GivenUp, Id, Killed, Pid, Report, Role, StopReason, Target, Time, exit_code};
 use crate::config::values::Signal;
 
 impl Supervisor {

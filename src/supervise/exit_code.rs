@@ -17,12 +17,9 @@
 //! that was left out in this mode stands for a step that the system refused, 111. One that ended for good without a
 //! failure, or that its finish script stopped with 125, keeps its own code, 0 included.
 
-use super::Exit;
-use super::FailureReason;
-use super::Id;
-use super::StopReason;
 use super::container::ExitCodeInputs;
 use super::supervisor::Supervisor;
+use super::{Exit, FailureReason, Id, StopReason};
 use crate::error::{EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_REFUSED};
 
 /// A failure that has no code of its own.

@@ -1,15 +1,11 @@
 //! What keeps the main command from its start: said from time to time, and remembered for the exit code where it never ran.
 
-use super::Id;
-use super::LastFailure;
-use super::MainBlocked;
-use super::Report;
 use super::exit_code::{self, FAILURE};
-use super::probes;
 use super::process::Outcome;
 use super::state::State;
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Id, LastFailure, MainBlocked, Report, probes};
 
 impl Supervisor {
     /// It begins to wait: what for is said if that lasts.

@@ -3,18 +3,11 @@
 
 use std::time::Duration;
 
-use super::Action;
-use super::GivenUp;
-use super::Id;
-use super::ProbeKind;
-use super::ProbeResult;
-use super::Report;
-use super::StopReason;
-use super::Time;
 use super::spec::{HealthRule, Readiness};
 use super::state::{ProbeState, State, at_rest, pending, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Action, GivenUp, Id, ProbeKind, ProbeResult, Report, StopReason, Time};
 use crate::config::probe::UnhealthyAction;
 
 /// Between two questions for something outside the container.

@@ -3,25 +3,15 @@
 
 use std::time::Duration;
 
-use super::Action;
-use super::Exit;
-use super::FailureReason;
-use super::GivenUp;
-use super::Id;
-use super::Pid;
-use super::ProbeKind;
-use super::Report;
-use super::Role;
-use super::SpawnError;
-use super::Target;
-use super::Time;
 use super::budget::REAP_GRACE;
-use super::exit_code;
 use super::restart::RunResult;
 use super::spec::Readiness;
 use super::state::{Cause, End, GroupOwner, Run, State, Termination, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{
+    Action, Exit, FailureReason, GivenUp, Id, Pid, ProbeKind, Report, Role, SpawnError, Target, Time, exit_code,
+};
 use crate::config::values::Signal;
 
 /// A finish script that ends with this code says: do not start it again (s6-supervise).

@@ -4,14 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Action;
-use super::FailureReason;
-use super::Id;
-use super::Time;
 use super::restart::RestartHistory;
 use super::spec::{Setup, Spec, Start};
 use super::state::{Cause, Links, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
+use super::{Action, FailureReason, Id, Time};
 use crate::config::values::ServiceName;
 
 impl Supervisor {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::Exit;
-use super::Id;
-use super::Pid;
-use super::SpawnError;
+use super::{Exit, Id, Pid, SpawnError};
 use crate::config::values::Signal;
 
 /// One change worth a line, as fields; `sys` prints it.

@@ -1,10 +1,9 @@
 //! What somebody asks for by hand: start, stop, restart. Nothing of it is heard once the container stops.
 
-use super::Id;
-use super::Phase;
 use super::spec::Start;
 use super::state::{Cause, Service, State, at_rest, ending, running, spawning};
 use super::supervisor::Supervisor;
+use super::{Id, Phase};
 
 impl Supervisor {
     /// Starts it and, before it, what it requires.

@@ -7,19 +7,13 @@
 //! theirs. When the budget is used up, or somebody asks a second time, all that lives is killed at once and no
 //! finish script starts any more; [`REAP_GRACE`] later the container ends, whatever is left.
 
-use super::Action;
-use super::Exit;
-use super::Id;
-use super::Report;
-use super::StopReason;
-use super::Target;
-use super::Time;
 use super::budget::{Budget, REAP_GRACE};
 use super::by_id::Table;
 use super::container::{ContainerState, Stop};
 use super::state::{Cause, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Action, Exit, Id, Report, StopReason, Target, Time};
 use crate::config::values::Signal;
 
 impl Supervisor {

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Id;
-use super::StopShares;
+use super::{Id, StopShares};
 use crate::config::container::MainCommand;
 use crate::config::probe::{Health, UnhealthyAction};
-use crate::config::service::{Kind, Ready, Restart, RestartPolicy, Service, Stop};
-use crate::config::service::{RESTART_DELAY, RESTART_MAX_DELAY};
+use crate::config::service::{Kind, RESTART_DELAY, RESTART_MAX_DELAY, Ready, Restart, RestartPolicy, Service, Stop};
 use crate::config::values::{ServiceName, Signal};
 
 /// Everything that one run of the engine is about.

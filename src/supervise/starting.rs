@@ -2,19 +2,12 @@
 
 use std::time::Duration;
 
-use super::Action;
-use super::FailureReason;
-use super::Id;
-use super::Report;
-use super::Role;
-use super::StopReason;
-use super::Time;
 use super::process::Outcome;
 use super::restart::RestartDecision;
-use super::schedule;
 use super::state::{End, Service, State, at_rest, ending, pending, running, spawning};
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Action, FailureReason, Id, Report, Role, StopReason, Time, schedule};
 
 impl Supervisor {
     /// Looks at a service again: whether it may start, or must stop, now.

@@ -3,17 +3,10 @@
 
 use std::time::Duration;
 
-use super::Exit;
-use super::FailureReason;
-use super::GivenUp;
-use super::Id;
-use super::LastFailure;
-use super::Pid;
-use super::Role;
-use super::Time;
 use super::phase::Phase;
 use super::restart::RestartHistory;
 use super::spec::{Spec, Start};
+use super::{Exit, FailureReason, GivenUp, Id, LastFailure, Pid, Role, Time};
 
 /// A service: what it shall be, what it is, what it was.
 #[derive(Clone, Debug)]

@@ -2,19 +2,9 @@
 
 use std::time::Duration;
 
-use super::Exit;
-use super::FailureReason;
-use super::GivenUp;
-use super::Id;
-use super::Phase;
-use super::Pid;
-use super::Status;
-use super::StatusReason;
-use super::StopReason;
-use super::Time;
-use super::exit_code;
 use super::supervisor::Supervisor;
 use super::timers::Slot;
+use super::{Exit, FailureReason, GivenUp, Id, Phase, Pid, Status, StatusReason, StopReason, Time, exit_code};
 use crate::config::service::Stop;
 use crate::config::values::ServiceName;
 

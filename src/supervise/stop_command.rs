@@ -1,11 +1,9 @@
 //! The stop command of a oneshot that is done (`stop_command`): in its layer when the container stops, or when somebody stops
 //! it. What its process's events mean stands in `process`.
 
-use super::Action;
-use super::Id;
-use super::Role;
 use super::state::State;
 use super::supervisor::Supervisor;
+use super::{Action, Id, Role};
 
 impl Supervisor {
     /// Whether it is done and has a stop command.

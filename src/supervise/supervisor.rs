@@ -4,15 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::Action;
-use super::Event;
-use super::FailureReason;
-use super::Id;
-use super::MainBlocked;
-use super::Report;
-use super::Request;
-use super::StopReason;
-use super::Time;
 use super::by_id::Table;
 use super::container::{ContainerState, ExitCodeInputs};
 use super::graph::Graph;
@@ -20,6 +11,7 @@ use super::phase::Phase;
 use super::spec::{Setup, Start};
 use super::state::{Links, ProbeState, Service, State};
 use super::timers::{Slot, Timers};
+use super::{Action, Event, FailureReason, Id, MainBlocked, Report, Request, StopReason, Time};
 use crate::config::service::Kind;
 use crate::config::values::ServiceName;
 

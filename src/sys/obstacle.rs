@@ -13,10 +13,8 @@ use nix::unistd::AccessFlags;
 
 use crate::config::values::{CapSet, Gid, Uid};
 use crate::plan::obstacle::{FilePermissions, Obstacle, architecture};
-use crate::sys::access;
 use crate::sys::files::xattr;
-use crate::sys::interpreter;
-use crate::sys::read_file;
+use crate::sys::{access, interpreter, read_file};
 
 /// Interpreters of interpreters that the kernel follows (`fs/exec.c`).
 pub const MAX_INTERPRETERS: usize = 5;

@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use caps::{CapSet as Set, CapsHashSet};
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::prctl;
-use nix::unistd;
+use nix::{libc, unistd};
 
 use crate::config::values::{CapSet, Capability, Gid, Uid};
 use crate::error::Refused;

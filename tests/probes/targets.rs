@@ -19,8 +19,7 @@ use stepdown::config::probe::{HTTP_WELL, HostPort, Http, Probe};
 use stepdown::config::values::{CapSet, Gid, Uid};
 use stepdown::plan::Credentials;
 use stepdown::run::probe::{ProbeStartError, Probes};
-use stepdown::supervise::Pid;
-use stepdown::supervise::ProbeResult;
+use stepdown::supervise::{Pid, ProbeResult};
 use stepdown::sys::process::launch::{Launch, Parent, Program, Session};
 use stepdown::sys::process::reap::{self, WaitResult};
 

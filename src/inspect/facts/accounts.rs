@@ -12,9 +12,8 @@ use nix::unistd::AccessFlags;
 
 use crate::config::values::Gid;
 use crate::plan::facts::{AccountFile, AccountState};
-use crate::sys::access;
 use crate::sys::files::attributes::Attributes;
-use crate::sys::read_file;
+use crate::sys::{access, read_file};
 
 /// A larger file is not read: account files of containers are smaller, and all of it is kept in memory.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;

@@ -22,9 +22,8 @@ use crate::config::Config;
 use crate::config::values::Uid;
 use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
 use crate::plan::{inherited, machine_notices};
-use crate::sys::access;
-use crate::sys::dev_null;
 use crate::sys::process::resource;
+use crate::sys::{access, dev_null};
 use crate::text::shown;
 
 use programs::ProgramLookups;

@@ -15,15 +15,11 @@ use crate::config::Config;
 use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::config::service::{Command, Service};
 use crate::config::values::{CapSet, Gid, ServiceName, Uid};
-use crate::plan::SHELL;
-use crate::plan::arguments;
 use crate::plan::facts::{Candidates, EnvLookup, Executable, ProgramFact};
 use crate::plan::obstacle::{FilePermissions, Obstacle};
-use crate::plan::trust;
-use crate::sys::access;
+use crate::plan::{SHELL, arguments, trust};
 use crate::sys::files::xattr;
-use crate::sys::interpreter;
-use crate::sys::obstacle;
+use crate::sys::{access, interpreter, obstacle};
 
 /// The results of looking up programs.
 #[derive(Debug, Default)]

@@ -14,8 +14,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::entry::{self, OpenedEntry, READ};
-use crate::config::Content;
-use crate::config::has_meaning;
+use crate::config::{Content, has_meaning};
 
 /// A tree with more files than this is refused: it does not contain services.
 const MAX_ENTRIES: usize = 50_000;

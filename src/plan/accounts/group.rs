@@ -1,8 +1,7 @@
 //! `/etc/group`: lookups, the line of the app user's group, and its memberships. Must not know passwd or shadow.
 
-use super::MAX_LINE;
-use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
+use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, GroupName, UserName};
 use crate::text::{shown, shown_bytes};
 

@@ -4,9 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::MAX_LINE;
-use super::Rewrite;
 use super::line::{Put, Record, assemble, is_nis, split};
+use super::{MAX_LINE, Rewrite};
 use crate::config::values::{Gid, Uid, UserName};
 use crate::text::{shown, shown_bytes};
 

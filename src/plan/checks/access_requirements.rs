@@ -8,11 +8,8 @@ use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::{Facts, PathFact, PathKind, ProgramFact};
-use crate::plan::finding::Area;
-use crate::plan::finding::Check;
-use crate::plan::finding::Trouble;
-use crate::plan::words;
-use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step};
+use crate::plan::finding::{Area, Check, Trouble};
+use crate::plan::{BootPlan, Credentials, Decision, DropLevel, Owner, ServicePlan, Step, words};
 use crate::text::shown;
 
 /// Whether the boot has happened.

@@ -8,15 +8,10 @@ use super::observations::{AccessResult, Denial, HostContext, PathObservation, Pa
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::error::cause_words;
-use crate::plan::Owner;
 use crate::plan::facts::IdMap;
-use crate::plan::finding::Area;
-use crate::plan::finding::CauseKind;
-use crate::plan::finding::Check;
-use crate::plan::finding::Finding;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::{Area, CauseKind, Check, Finding, Trouble};
 use crate::plan::fix::Fix;
-use crate::plan::words;
+use crate::plan::{Owner, words};
 
 /// The id that unmapped owners are shown as (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65534;

@@ -6,24 +6,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Port;
 use super::access_requirements::{AccessRequirement, BootAction, BootState, ProbedUser, RequirementBuilder};
 use super::limits::{self, NO_FILTER, NOT_PID_ONE};
-use super::ports;
+use super::{Port, ports};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::config::units::show_duration;
 use crate::error::Problems;
 use crate::plan::accounts::passwd;
 use crate::plan::facts::{AccountFile, Facts};
-use crate::plan::finding::Area;
-use crate::plan::finding::Check;
-use crate::plan::finding::Trouble;
-use crate::plan::groups;
+use crate::plan::finding::{Area, Check, Trouble};
 use crate::plan::notes::Refusal;
 use crate::plan::notice::Notice;
 use crate::plan::show::words;
-use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot};
+use crate::plan::{BootPlan, Decision, DropLevel, Mode, Planned, ServicePlan, Step, boot, groups};
 use crate::text::shown;
 
 /// The timeout of `docker stop`; a longer stop must be configured in the runtime.

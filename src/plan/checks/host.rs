@@ -12,11 +12,9 @@ use super::observations::HostContext;
 use crate::config::is_systems;
 use crate::config::values::{Gid, Uid};
 use crate::plan::facts::IdMap;
-use crate::plan::finding::Area;
-use crate::plan::finding::Check;
+use crate::plan::finding::{Area, Check};
 use crate::plan::fix::{Chown, Fix, FixOption, Settings, Writable};
-use crate::plan::words;
-use crate::plan::{BootPlan, Decision, Owner, Planned};
+use crate::plan::{BootPlan, Decision, Owner, Planned, words};
 
 /// The default directories of the files that engines bind into every container.
 const ENGINES: [(&str, &str); 2] = [("/var/lib/docker", "/containers/"), ("/var/lib/kubelet", "/pods/")];

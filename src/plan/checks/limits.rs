@@ -4,10 +4,7 @@ use super::access_requirements;
 use crate::config::service::{Limit, Service};
 use crate::config::values::{CapSet, Capability, Uid};
 use crate::plan::facts::Facts;
-use crate::plan::finding::Area;
-use crate::plan::finding::CauseKind;
-use crate::plan::finding::Check;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::{Area, CauseKind, Check, Trouble};
 use crate::plan::fix::Fix;
 
 /// The consequence of not being PID 1.

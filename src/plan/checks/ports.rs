@@ -9,10 +9,7 @@ use super::observations::Observations;
 use crate::config::probe::Probe;
 use crate::config::service::{Ready, Service};
 use crate::config::values::{CapSet, Capability};
-use crate::plan::finding::Area;
-use crate::plan::finding::CauseKind;
-use crate::plan::finding::Check;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::{Area, CauseKind, Check, Trouble};
 use crate::plan::fix::Fix;
 use crate::plan::{Credentials, DropLevel};
 

@@ -3,9 +3,7 @@
 
 use std::fmt;
 
-use crate::plan::finding::Area;
-use crate::plan::finding::Check;
-use crate::plan::finding::Trouble;
+use crate::plan::finding::{Area, Check, Trouble};
 use crate::plan::fix::Fix;
 
 /// The present state of a service.

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::service_details;
-use super::words;
+use super::{service_details, words};
 use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::service_details;
-use super::words;
+use super::{service_details, words};
 use crate::config::Config;
 use crate::config::service::{Kind, Limit, Service, Stop};
 use crate::config::units::show_duration;

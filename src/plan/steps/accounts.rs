@@ -1,7 +1,6 @@
 //! The account files: their wanted contents, and whether they can be written. Must not know their format.
 
-use super::inputs::PlanInputs;
-use super::inputs::{cap_fix, skip};
+use super::inputs::{PlanInputs, cap_fix, skip};
 use crate::config::container::App;
 use crate::config::service::GroupRef;
 use crate::config::values::{Capability, Uid, UserName};

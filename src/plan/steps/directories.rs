@@ -3,12 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::inputs::PlanInputs;
-use super::inputs::as_found;
-use super::inputs::cap_fix;
-use super::inputs::kind_word;
-use super::inputs::lacking;
-use super::inputs::skip;
+use super::inputs::{PlanInputs, as_found, cap_fix, kind_word, lacking, skip};
 use crate::config::container::Directory;
 use crate::config::service::Service;
 use crate::config::values::Capability;
@@ -17,8 +12,7 @@ use crate::plan::facts::{Access, PathFact, PathKind};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::words;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, Owner, Planned, Step, words};
 
 /// The mode of a new log directory. An existing one keeps its mode, if its owner can use it.
 const LOG_MODE: u32 = 0o755;

@@ -1,11 +1,6 @@
 //! `[[own]]`: the owner of trees. As root it is changed, otherwise checked. Must not know how trees are walked.
 
-use super::inputs::PlanInputs;
-use super::inputs::as_found;
-use super::inputs::cap_fix;
-use super::inputs::kind_word;
-use super::inputs::lacking;
-use super::inputs::skip;
+use super::inputs::{PlanInputs, as_found, cap_fix, kind_word, lacking, skip};
 use crate::config::container::{Own, OwnWhen};
 use crate::config::values::{Capability, Uid};
 use crate::plan::access::usable;
@@ -14,8 +9,7 @@ use crate::plan::finding::{Area, Trouble};
 use crate::plan::fix::Fix;
 use crate::plan::notes::Notes;
 use crate::plan::switch::SwitchAbility;
-use crate::plan::words;
-use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, Planned, Step};
+use crate::plan::{Decision, DeclaredBy, MakeDirectory, OwnTree, Owner, Planned, Step, words};
 
 pub(super) fn steps(inputs: &PlanInputs<'_>, notes: &mut Notes) -> Vec<Planned> {
     let mut steps = Vec::new();

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::inputs::PlanInputs;
-use super::inputs::skip;
+use super::inputs::{PlanInputs, skip};
 use crate::plan::facts::Access;
 use crate::plan::fix::Fix;
 use crate::plan::switch::SwitchAbility;

@@ -3,10 +3,7 @@
 //!
 //! A FIFO on descriptor 0 is not changed: mode 0622 allows others to write, not to read.
 
-use super::inputs::PlanInputs;
-use super::inputs::cap_fix;
-use super::inputs::lacking;
-use super::inputs::skip;
+use super::inputs::{PlanInputs, cap_fix, lacking, skip};
 use crate::config::values::{Capability, Uid};
 use crate::plan::facts::StdioKind;
 use crate::plan::switch::SwitchAbility;

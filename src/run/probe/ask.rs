@@ -16,18 +16,16 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::connect;
-use super::http;
 use super::words::{REFUSAL, why};
+use super::{connect, http};
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::{SpawnError, SpawnStage};
 use crate::sys::descriptors;
 use crate::sys::process::child::{self, ExecPointers};
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
-use crate::sys::process::program;
-use crate::sys::process::spawn_record;
 use crate::sys::process::spawn_words::words;
+use crate::sys::process::{program, spawn_record};
 use crate::text::shown;
 
 /// What is asked, laid out before the fork.

@@ -29,11 +29,10 @@ use nix::libc;
 
 use crate::config::values::Signal;
 use crate::supervise::Pid;
-use crate::sys::process::children;
 use crate::sys::process::mark::{self, Mark, Marks};
-use crate::sys::process::pidfd;
 use crate::sys::process::session::{self, combine};
 use crate::sys::process::stat::ProcessStat;
+use crate::sys::process::{children, pidfd};
 
 /// More rounds than needed: a killed process does not fork any more.
 const ROUNDS: usize = 8;

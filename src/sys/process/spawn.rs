@@ -17,11 +17,10 @@ use nix::unistd::{ForkResult, fork, pipe2};
 
 use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::descriptors;
-use crate::sys::process::child;
 use crate::sys::process::environment_file::Unreadable;
 use crate::sys::process::launch::{Launch, Program};
-use crate::sys::process::program;
 use crate::sys::process::spawn_record::{self, MAX_REPORT, RECORD_SIZE, encode, encode_filter_error};
+use crate::sys::process::{child, program};
 
 /// A forked child that has not reported yet whether it could execute its program.
 #[derive(Debug)]
