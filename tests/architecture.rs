@@ -69,10 +69,10 @@ const UNSAFE_BESIDE_SYS: [&str; 14] = [
     "rehearse/mounts.rs",
     "rehearse/report.rs",
     "rehearse/terminal.rs",
+    "run/async_fd.rs",
     "run/kill_remaining.rs",
     "run/notify/mod.rs",
-    "run/probe/ask.rs",
-    "run/readiness.rs",
+    "run/probe/child.rs",
     "run/terminal.rs",
 ];
 

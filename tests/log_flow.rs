@@ -73,12 +73,12 @@ fn oneshot(name: &str, script: &str, by: By, logs: &Path) -> ServiceEntry {
     ServiceEntry { service, plan, notify_variables: Vec::new() }
 }
 
-/// Runs the members to their end in a child whose outputs are these pipes, and has it looked at.
-fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl FnOnce(&StageResult)) {
+/// Runs the entries to their end in a child whose outputs are these pipes, and has it looked at.
+fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: impl FnOnce(&StageResult)) {
     in_child(|| {
         // SAFETY: numbers only; the child's outputs are nobody else's.
         unsafe { (libc::dup2(stdout.as_raw_fd(), 1), libc::dup2(stderr.as_raw_fd(), 2)) };
-        let services: Vec<_> = members.iter().map(|member| member.service.clone()).collect();
+        let services: Vec<_> = entries.iter().map(|entry| entry.service.clone()).collect();
         let mut signals = Signals::install().unwrap();
         own_messages::install(Level::Info);
         let launch_context = LaunchContext {
@@ -97,10 +97,10 @@ fn live(members: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
         let outcome = run::run(Stage {
             stop_timeout: Duration::from_secs(8),
             setup: Setup::new(&services, &BTreeSet::new(), &BTreeSet::new(), None, Duration::from_secs(8)),
-            members,
+            entries,
             launch_context,
             sockets: Default::default(),
-            origin: None,
+            reloader: None,
             host_channels: Default::default(),
             signal_rules: Vec::new(),
             signals: &mut signals,
@@ -157,7 +157,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
     let place = tempfile::tempdir().unwrap();
     let ways = [By::Tagged, By::Json, By::Directory, By::Inherit];
     let services: Vec<_> = (0..20).map(|at| (format!("s{at:02}"), ways[at % 4])).collect();
-    let members = services.iter().map(|(name, by)| {
+    let entries = services.iter().map(|(name, by)| {
         let lines = format!("seq -f '{name} line %.0f \"quoted\"' 1 {EACH}");
         // What is inherited is not put together by us: a writer must write whole lines itself.
         let whole_lines = if *by == By::Inherit { " | grep --line-buffered ''" } else { "" };
@@ -177,7 +177,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
         lines
     });
     let told = std::thread::spawn(move || std::io::read_to_string(File::from(from_stderr)).unwrap());
-    live(members.collect(), &stdout, &stderr, |outcome| assert_eq!((outcome.code, outcome.done.len()), (0, 20)));
+    live(entries.collect(), &stdout, &stderr, |outcome| assert_eq!((outcome.code, outcome.done.len()), (0, 20)));
     drop((stdout, stderr));
     let mut got: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in reader.join().unwrap() {
@@ -202,7 +202,7 @@ fn a_million_lines_of_twenty_services_arrive_once_whole_and_in_order_by_every_wa
 fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("flood"), "in the way of a directory").unwrap();
-    let members = vec![
+    let entries = vec![
         oneshot("flood", "exec seq -f 'line %.0f' 1 1000000000", By::Directory, place.path()),
         oneshot("quick", "seq 1 3; sleep 1.2; kill -TERM $PPID; sleep 60", By::Directory, place.path()),
     ];
@@ -216,7 +216,7 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
         lines.zip(expected).map(|(line, whole)| assert!(whole.starts_with(&line), "{line}, not {whole}")).count()
     });
     let began = Instant::now();
-    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
+    live(entries, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((stdout, stderr));
     assert!(came.join().unwrap() > 0);
@@ -238,7 +238,7 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
     // The stop comes once it was said that they cannot be written.
     let said = place.path().join("said");
     let quick = format!("seq 1 3; until [ -e {} ]; do sleep 0.05; done; kill -TERM $PPID; sleep 60", said.display());
-    let members = vec![
+    let entries = vec![
         oneshot("flood", &flood, By::Directory, place.path()),
         oneshot("quick", &quick, By::Directory, place.path()),
     ];
@@ -257,7 +257,7 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
         }
         (all, stop_began)
     });
-    live(members, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
+    live(entries, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
     drop((from_stdout, stdout, stderr));
     let (told, stop_began) = told.join().unwrap();
     let took = stop_began.expect("it was said that the files cannot be written").elapsed();
@@ -277,11 +277,11 @@ fn what_would_drive_a_terminal_is_escaped_wherever_reading_cuts() {
     let place = tempfile::tempdir().unwrap();
     let script = "printf 'a\\033'; sleep 0.2; printf 'b\\nplain\\n'; sleep 0.2; printf 'c\\n\\033'; sleep 0.2; \
                   printf 'd'; sleep 0.2; printf 'e\\nplain \\377'";
-    let members =
+    let entries =
         vec![oneshot("tagged", script, By::Tagged, place.path()), oneshot("json", script, By::Json, place.path())];
     let (from_stdout, stdout) = pipe().unwrap();
     let (_from_stderr, stderr) = pipe().unwrap();
-    live(members, &stdout, &stderr, |outcome| assert_eq!(outcome.code, 0));
+    live(entries, &stdout, &stderr, |outcome| assert_eq!(outcome.code, 0));
     drop(stdout);
     let mut all = Vec::new();
     File::from(from_stdout).read_to_end(&mut all).unwrap();

@@ -24,7 +24,7 @@ use crate::plan::facts::Facts;
 use crate::plan::show::ReportLine;
 use crate::plan::{self, BootPlan, DropLevel};
 use crate::run::notify_sockets::{self, Sockets};
-use crate::run::stopwatch::Stopwatch;
+use crate::run::step_timer::StepTimer;
 use crate::run::{self, Environment, HostChannels, LaunchContext, ServiceEntry, Stage, StageResult, terminal};
 use crate::supervise::{Setup, Start, StopReason};
 use crate::sys::privilege::{Dropped, Power};
@@ -35,7 +35,7 @@ use crate::sys::signals::Signals;
 /// Everything that both stages need.
 pub struct BootContext {
     /// Since when, and what took how long.
-    pub stopwatch: Stopwatch,
+    pub step_timer: StepTimer,
     /// What was asked for.
     pub config: Config,
     /// What the machine was like when the plan was made.
@@ -79,16 +79,16 @@ impl BootContext {
         let outcome = run::run(Stage {
             setup,
             stop_timeout: self.config.container.stop_timeout,
-            members: members(&services, None, &self.plan),
+            entries: service_entries(&services, None, &self.plan),
             launch_context: self.launch_context(Parent::Root, Some(self.plan.identity.groups.clone())),
             sockets: Sockets::new(),
             signals,
             control: listener.and_then(|listener| listener.try_clone().ok()),
             control_context: self.control_context(),
             preparing: true,
-            started_at: self.stopwatch.started_at(),
+            started_at: self.step_timer.started_at(),
             tty: self.facts.tty,
-            origin: None,
+            reloader: None,
             host_channels: HostChannels::default(),
             signal_rules: Vec::new(),
         })?;
@@ -151,14 +151,14 @@ impl BootContext {
             launch_context.terminal = Some(terminal::hand_over(signals));
         }
         let main = self.config.main_service();
-        let members = members(services, main.as_ref(), &self.plan);
+        let entries = service_entries(services, main.as_ref(), &self.plan);
         let control_context = self.control_context();
-        let (started_at, tty) = (self.stopwatch.started_at(), self.facts.tty);
+        let (started_at, tty) = (self.step_timer.started_at(), self.facts.tty);
         let signal_rules = self.config.container.signals.clone();
         run::run(Stage {
             setup,
             stop_timeout: self.config.container.stop_timeout,
-            members,
+            entries,
             launch_context,
             sockets,
             signals,
@@ -167,7 +167,7 @@ impl BootContext {
             preparing: false,
             started_at,
             tty,
-            origin: Some(self),
+            reloader: Some(self),
             host_channels,
             signal_rules,
         })
@@ -184,7 +184,7 @@ impl BootContext {
         ControlContext {
             app: self.plan.identity.uid,
             plan_status: snapshot::from_plan(&self.plan),
-            steps: self.stopwatch.steps(),
+            steps: self.step_timer.steps(),
             earlier_moments: self.before.clone(),
         }
     }
@@ -226,8 +226,8 @@ impl BootContext {
     }
 }
 
-/// Returns the members in the order of the engine's ids: the services as they are, then the main command.
-pub fn members(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<ServiceEntry> {
+/// Returns the entries in the order of the engine's ids: the services as they are, then the main command.
+pub fn service_entries(services: &[Service], main: Option<&Service>, plan: &BootPlan) -> Vec<ServiceEntry> {
     let plans: HashMap<_, _> = plan.services.iter().chain(&plan.main).map(|plan| (&plan.name, plan)).collect();
     let all = services.iter().chain(main).filter_map(|service| {
         plans.get(&service.name).map(|plan| ServiceEntry {

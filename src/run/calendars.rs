@@ -10,7 +10,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::read;
 
-use super::watch::Watch;
+use super::fd_watcher::FdWatcher;
 use crate::config::calendar::Calendar;
 use crate::config::civil;
 use crate::config::values::ServiceName;
@@ -60,7 +60,7 @@ impl Calendars {
     }
 
     /// From now on a service follows this calendar, or none.
-    pub fn put(&mut self, id: Id, name: &ServiceName, calendar: Option<&Calendar>, watch: &mut Watch) {
+    pub fn put(&mut self, id: Id, name: &ServiceName, calendar: Option<&Calendar>, fd_watcher: &mut FdWatcher) {
         match calendar {
             None if self.all.remove(&id).is_none() => return,
             None => {}
@@ -74,7 +74,7 @@ impl Calendars {
                 }
             }
         }
-        if let Err(errno) = self.watch_the_clock(watch) {
+        if let Err(errno) = self.watch_the_clock(fd_watcher) {
             tracing::error!("cannot watch the clock: {}; what runs at times of the day will not run", errno.desc());
         }
     }
@@ -86,11 +86,11 @@ impl Calendars {
         self.all.insert(id, entry);
     }
 
-    fn watch_the_clock(&mut self, watch: &mut Watch) -> Result<(), Errno> {
+    fn watch_the_clock(&mut self, fd_watcher: &mut FdWatcher) -> Result<(), Errno> {
         if self.timer.is_none() {
             let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
             let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
-            watch.clock(timer.as_fd())?;
+            fd_watcher.clock(timer.as_fd())?;
             self.timer = Some(timer);
         }
         self.arm()
@@ -216,16 +216,16 @@ mod tests {
 
     #[test]
     fn without_a_calendar_there_is_no_timer_and_with_one_it_is_on_the_clock() {
-        let mut watch = Watch::new().unwrap();
+        let mut fd_watcher = FdWatcher::new().unwrap();
         let mut all = Calendars::new(Zone::default());
         let name = ServiceName::new("backup").unwrap();
-        all.put(Id(1), &name, None, &mut watch);
+        all.put(Id(1), &name, None, &mut fd_watcher);
         assert!(all.timer.is_none());
-        all.put(Id(1), &name, Some(&Calendar::parse("03:00").unwrap()), &mut watch);
+        all.put(Id(1), &name, Some(&Calendar::parse("03:00").unwrap()), &mut fd_watcher);
         let armed = all.timer.as_ref().unwrap().get().unwrap();
         assert!(armed.is_some());
         assert_eq!(all.wake(), [], "not readable");
-        all.put(Id(1), &name, None, &mut watch);
+        all.put(Id(1), &name, None, &mut fd_watcher);
         assert_eq!(all.timer.as_ref().unwrap().get().unwrap(), None, "no wake-up for nobody");
     }
 }

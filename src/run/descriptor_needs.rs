@@ -14,20 +14,20 @@ const NOTIFY_PIPE: usize = 3;
 impl ProcessManager {
     /// Returns how many descriptors its programs take here while they are started and while they run.
     pub fn descriptor_needs(&self) -> DescriptorNeeds {
-        let starts = |member: &&ServiceEntry| {
-            let service = &member.service;
-            let by_itself = !service.down && service.calendar.is_none() && member.plan.skipped.is_none();
-            member.is_main() || by_itself
+        let starts = |entry: &&ServiceEntry| {
+            let service = &entry.service;
+            let by_itself = !service.down && service.calendar.is_none() && entry.plan.skipped.is_none();
+            entry.is_main() || by_itself
         };
-        let members = self.slots.entries().filter(|(_, member)| starts(member));
+        let entries = self.slots.entries().filter(|(_, entry)| starts(entry));
         DescriptorNeeds {
-            programs: members.map(|(id, member)| self.needs_of(id, member)).collect(),
-            has_main: self.slots.entries().any(|(_, member)| member.is_main()),
+            programs: entries.map(|(id, entry)| self.needs_of(id, entry)).collect(),
+            has_main: self.slots.entries().any(|(_, entry)| entry.is_main()),
         }
     }
 
-    fn needs_of(&self, id: Id, member: &ServiceEntry) -> ProgramNeeds {
-        let service = &member.service;
+    fn needs_of(&self, id: Id, entry: &ServiceEntry) -> ProgramNeeds {
+        let service = &entry.service;
         let says_ready = matches!(service.ready, Ready::Fd { .. });
         let pipes = match (self.logs.captures(id), self.slots.output(id)) {
             (false, _) => 0,
@@ -39,7 +39,7 @@ impl ProcessManager {
             + if says_ready { NOTIFY_PIPE } else { 0 }
             // The child has all of them open, and reads a file.
             + usize::from(service.environment_file.is_some());
-        let stays = service.kind == Kind::Longrun || member.is_main();
+        let stays = service.kind == Kind::Longrun || entry.is_main();
         let writer_socket = usize::from(service.log.directory.is_some());
         let kept = pipes + usize::from(says_ready) + writer_socket;
         ProgramNeeds { start, kept: if stays { kept } else { 0 } }

@@ -2,7 +2,7 @@
 //! processes that no service can be shown to have started.
 
 use super::event_loop::EventLoop;
-use super::kill::command_of;
+use super::kill_report::command_of;
 use super::process_manager::ProcessManager;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Phase, Pid};
@@ -24,12 +24,12 @@ impl ProcessManager {
         }
         let strangers = self.process_table.adopt();
         let mut services = ended.iter().filter_map(|id| self.slots.entry(*id)).filter(|it| !it.is_main());
-        let Some(member) = services.next() else { return };
+        let Some(entry) = services.next() else { return };
         for pid in strangers {
             tracing::info!(
                 "{}: ended; process {} ({}) has lost its parent and carries no mark of a service: it may be one that this \
                  service started, is not ended with it, and ends with the container",
-                member.plan.name,
+                entry.plan.name,
                 pid.0,
                 command_of(pid),
             );

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::control_handler::ControlHandler;
+use super::event_sources::{EventSources, Ready};
 use super::journal::Journal;
-use super::origin::Origin;
 use super::process_manager::ProcessManager;
+use super::reloader::Reloader;
 use super::reports::{ReportContext, RunKind};
-use super::sources::{Ready, Sources};
 use super::stage::Stage;
-use super::{events, kill, reports};
+use super::{event_fields, kill_report, reports};
 use crate::config::container::SignalRule;
 use crate::config::values::Signal;
 use crate::control::server::{self, AllowedUsers, Call};
@@ -50,7 +50,7 @@ pub(super) struct EventLoop<'a> {
     pub(super) started_at: Instant,
     pub(super) tty: bool,
     pub(super) ends_by: Option<Instant>,
-    pub(super) origin: Option<&'a mut dyn Origin>,
+    pub(super) reloader: Option<&'a mut dyn Reloader>,
     /// A reload is due, and these want to know what comes of it.
     pub(super) reload_asked: Option<Vec<Call>>,
     /// Who waits for what is being read.
@@ -90,14 +90,14 @@ impl<'a> EventLoop<'a> {
                 journal,
             ),
             supervisor,
-            processes: ProcessManager::new(stage.members, stage.launch_context, stage.sockets)?,
+            processes: ProcessManager::new(stage.entries, stage.launch_context, stage.sockets)?,
             signals: stage.signals,
             calls,
             queue: VecDeque::new(),
             because: StopReason::NothingLeft,
             started_at: stage.started_at,
             tty: stage.tty,
-            origin: stage.origin,
+            reloader: stage.reloader,
             reload_asked: None,
             reloading: Vec::new(),
             host_notify: stage.host_channels.host_notify,
@@ -118,15 +118,15 @@ impl<'a> EventLoop<'a> {
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
-    pub(super) fn sources(&mut self) -> std::io::Result<Sources> {
+    pub(super) fn sources(&mut self) -> std::io::Result<EventSources> {
         if self.run_kind == RunKind::Alone {
             self.signals.watch_faults()?;
         }
-        Sources::new(self.signals, &self.processes)
+        EventSources::new(self.signals, &self.processes)
     }
 
     /// Runs until the engine says exit, and returns its code.
-    pub(super) async fn run(&mut self, sources: &Sources) -> u8 {
+    pub(super) async fn run(&mut self, sources: &EventSources) -> u8 {
         self.queue.push_back(Event::Begin);
         // A signal that came during the boot was seen by its flag; it is read here like any other.
         self.read_signals();
@@ -155,9 +155,9 @@ impl<'a> EventLoop<'a> {
         if ready.exits {
             ready.exits = self.processes.reap_children(EXITS_AT_ONCE, &mut self.queue);
         }
-        if ready.watch {
+        if ready.fds {
             self.control_handler.changed = true;
-            ready.watch = self.processes.listen(&mut self.queue);
+            ready.fds = self.processes.listen(&mut self.queue);
         }
         if ready.probes {
             ready.probes = self.processes.probes.listen();
@@ -166,7 +166,7 @@ impl<'a> EventLoop<'a> {
             self.processes.count_leftovers(&mut self.queue);
             self.processes.adjust_oom_scores();
             self.processes.expire_probes(Instant::now(), &mut self.queue);
-            self.processes.reading.expire(Instant::now(), &mut self.processes.watch);
+            self.processes.config_reader.expire(Instant::now(), &mut self.processes.fd_watcher);
             self.processes.logs.tick();
             self.queue.push_back(Event::Tick);
         }
@@ -212,7 +212,7 @@ impl<'a> EventLoop<'a> {
         let mut answers = VecDeque::new();
         loop {
             while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
-                tracing::debug!("{}", events::fields(&event, |id| self.supervisor.name(id).as_str()));
+                tracing::debug!("{}", event_fields::fields(&event, |id| self.supervisor.name(id).as_str()));
                 self.control_handler.changed = true;
                 let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
                 let patient = !self.supervisor.is_stop_timeout_over();
@@ -288,12 +288,12 @@ impl<'a> EventLoop<'a> {
         match report {
             Report::Killing { id, who, .. } => match (self.supervisor.live(*id), who) {
                 (None, _) => String::new(),
-                (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill::named(&[pid]),
-                (Some(pid), Killed::RestOfGroup) => kill::named(&self.processes.process_table.rest_of(pid)),
+                (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill_report::named(&[pid]),
+                (Some(pid), Killed::RestOfGroup) => kill_report::named(&self.processes.process_table.rest_of(pid)),
             },
             Report::LeftRunning { pid, .. } => match self.processes.process_table.rest_of(*pid) {
                 left if left.is_empty() => String::new(),
-                left => kill::named(&left),
+                left => kill_report::named(&left),
             },
             _ => String::new(),
         }

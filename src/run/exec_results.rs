@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
+use super::fd_watcher::ReadyFd;
 use super::process_manager::ProcessManager;
 use super::service_slots::ServiceSlot;
-use super::watch::ReadyFd;
 use crate::plan::checks::{ALLOW_FILTERS, UNFILTERED};
 use crate::supervise::{Event, Id, Pid, Role, SpawnError};
 use crate::sys::process::oom_score::TRIES;
@@ -19,17 +19,17 @@ use crate::sys::process::{filter, reap};
 impl ProcessManager {
     /// Reads exec results and readiness. Returns whether there may be more.
     pub fn listen(&mut self, events: &mut VecDeque<Event>) -> bool {
-        let ready = self.watch.ready();
+        let ready = self.fd_watcher.ready();
         for fd in &ready {
             match fd {
                 ReadyFd::ExecPipe(pid) => self.read_exec_result(*pid, events),
-                ReadyFd::NotifyFd(key) => match self.watch.read_notify(*key) {
+                ReadyFd::NotifyFd(key) => match self.fd_watcher.read_notify(*key) {
                     Some((id, true)) => events.push_back(Event::Ready { id }),
                     Some((id, false)) => self.log_notify_fd_closed(id),
                     None => {}
                 },
                 ReadyFd::NotifySocket(id) => self.receive_notifications(*id, events),
-                ReadyFd::Reader => self.reading.listen(&mut self.watch),
+                ReadyFd::Reader => self.config_reader.listen(&mut self.fd_watcher),
                 ReadyFd::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
             }
         }
@@ -39,8 +39,8 @@ impl ProcessManager {
     /// Its notification fd is closed: by its exit, which is reported separately, or by the service itself.
     fn log_notify_fd_closed(&self, id: Id) {
         let lives = self.slots.last_pid(id).is_some_and(reap::is_running);
-        if let Some(member) = self.slots.entry(id).filter(|_| lives) {
-            tracing::warn!("{}: closed its notification fd without a newline: it is not ready", member.plan.name);
+        if let Some(entry) = self.slots.entry(id).filter(|_| lives) {
+            tracing::warn!("{}: closed its notification fd without a newline: it is not ready", entry.plan.name);
         }
     }
 
@@ -77,7 +77,7 @@ impl ProcessManager {
                 events.push_back(Event::SpawnFailed { id, why });
             }
         }
-        self.watch.forget(key, &pipe);
+        self.fd_watcher.forget(key, &pipe);
         if !refused {
             self.process_table.set_score_later(pid, Instant::now(), TRIES);
             self.adjust_oom_scores();
@@ -86,7 +86,7 @@ impl ProcessManager {
 
     pub(super) fn explain(&self, id: Id, role: Role, why: SpawnError) -> SpawnError {
         match self.slots.entry(id) {
-            Some(member) => member.explain(role, why),
+            Some(entry) => entry.explain(role, why),
             None => why,
         }
     }

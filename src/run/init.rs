@@ -20,23 +20,23 @@ use crate::plan::show::{LineKind, ReportLine};
 use crate::plan::{self, BootPlan};
 use crate::run::boot_context::{self, BootContext};
 use crate::run::host_notify::HostNotify;
-use crate::run::stopwatch::Stopwatch;
+use crate::run::step_timer::StepTimer;
 use crate::run::termination_log::{self, TerminationLog};
-use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_note};
+use crate::run::{Environment, HostChannels, LAST_LINES, notify, panic_message};
 use crate::sys::privilege::{self, Power};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{descriptors, host, instance};
 
 /// Runs the container from start to end and returns its exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
-    panic_note::install_hook();
+    panic_message::install_hook();
     // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
     let lived = std::panic::catch_unwind(AssertUnwindSafe(|| boot(main)));
     // Before the configuration is known nobody has said how much to say.
     let (code, until) = lived.map_or_else(
         |_| {
             own_messages::install(Level::Info);
-            tracing::error!("{}", panic_note::take());
+            tracing::error!("{}", panic_message::take());
             ended_early(EXIT_REFUSED)
         },
         |lived| {
@@ -57,20 +57,20 @@ fn ended_early(code: u8) -> (u8, Instant) {
 }
 
 fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
-    let mut stopwatch = Stopwatch::start();
+    let mut step_timer = StepTimer::start();
     host::refuse_on_host()?;
     let _only_one = instance::lock()?;
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     #[cfg(debug_assertions)]
-    panic_note::on_purpose(&environment);
+    panic_message::on_purpose(&environment);
     let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main);
     let config = config::read(&sources)?;
     own_messages::install(config.container.level);
-    stopwatch.done("configuration");
+    step_timer.done("configuration");
     let facts = facts::read(&config);
-    stopwatch.done("facts");
+    step_timer.done("facts");
     let mut plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
     locate_all(&mut plan, doctor::host_context);
     boot_context::format_own_messages(&plan);
@@ -87,7 +87,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
             tracing::warn!("{}", readable::message(&path));
         }
     }
-    stopwatch.done("plan");
+    step_timer.done("plan");
     let endpoint = match steps::perform(&plan, &power, &signals) {
         Ok(endpoint) => endpoint,
         Err(BootEnded::Stopped(signal)) => {
@@ -100,24 +100,24 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let (listener, directory) = endpoint.map(|endpoint| (endpoint.listener, endpoint.directory)).unzip();
     let given = environment;
     let environment = Environment::new(given.clone());
-    stopwatch.done("root steps");
+    step_timer.done("root steps");
     let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let mut limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
     limits.extend(signals::limit_queue());
-    let mut boot = BootContext { stopwatch, config, facts, plan, given, environment, limits, done, not_done, before };
+    let mut boot = BootContext { step_timer, config, facts, plan, given, environment, limits, done, not_done, before };
     if matches!(power, Power::Root(_)) {
         if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);
         }
-        boot.stopwatch.done("prepare");
+        boot.step_timer.done("prepare");
     }
     let sockets = boot.sockets(directory.as_ref());
     let dropped = match power {
         Power::Root(root) => root.step_down(&boot.plan.identity, &boot.plan.privilege)?,
         Power::User => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
     };
-    boot.stopwatch.done("step down");
+    boot.step_timer.done("step down");
     let outcome = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
     if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
         directory.remove();

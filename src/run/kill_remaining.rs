@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::kill;
+use super::kill_report;
 use super::process_manager::ProcessManager;
 use super::reports::RunKind;
 use crate::config::units::duration_words;
@@ -68,7 +68,7 @@ fn log_who_is_ended() {
     if !left.is_empty() {
         tracing::warn!(
             "the oneshots before the step down left {} running: ending it; if it is a daemon, make it a service",
-            kill::named(&left)
+            kill_report::named(&left)
         );
     }
 }
@@ -77,8 +77,11 @@ fn log_who_is_ended() {
 fn log_who_is_killed(after: Duration) {
     let left = living_children();
     if !left.is_empty() {
-        let (names, after) = (kill::named(&left), duration_words(after));
-        tracing::warn!("still there {after} after SIGTERM, killing {names}; if that needs longer: {}", kill::WHOLE);
+        let (names, after) = (kill_report::named(&left), duration_words(after));
+        tracing::warn!(
+            "still there {after} after SIGTERM, killing {names}; if that needs longer: {}",
+            kill_report::WHOLE
+        );
     }
 }
 

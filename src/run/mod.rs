@@ -3,58 +3,57 @@
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock
 
+mod async_fd;
 pub mod boot_context;
 mod calendars;
 pub mod cgroup;
+mod config_reader;
 mod control_handler;
 mod descriptor_needs;
 mod detached;
-mod end;
 mod environment;
+mod event_fields;
 mod event_loop;
-mod events;
+mod event_sources;
+mod exec_results;
 mod exit_report;
+mod fd_watcher;
 pub mod host_notify;
 pub mod init;
 mod journal;
-mod kill;
 mod kill_remaining;
-mod main_waits;
-
-mod exec_results;
+mod kill_report;
+mod main_blockers;
 pub mod notify;
 pub mod notify_sockets;
+mod oom_scores;
 mod oom_tracker;
-mod origin;
-pub mod panic_note;
+pub mod panic_message;
 pub mod probe;
-mod probes;
 mod process_manager;
 mod process_table;
-mod readiness;
-mod reading;
 mod reasons;
 mod reload;
 mod reload_error;
+pub mod reload_planning;
+mod reloader;
 mod reports;
-pub mod reread;
-mod scores;
 mod service_entry;
 mod service_pipe;
+mod service_probes;
 mod service_slots;
 mod signals_received;
-mod sources;
 mod stage;
-pub mod stopwatch;
+pub mod step_timer;
+mod teardown;
 pub mod terminal;
 pub mod termination_log;
-mod watch;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use origin::{Origin, ReloadPlan};
+pub use reloader::{ReloadPlan, Reloader};
 pub use service_entry::{LaunchContext, ServiceEntry};
 pub use stage::{HostChannels, Stage, StageResult};
 
@@ -83,7 +82,7 @@ pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let code = match turned {
         Ok(code) => code,
         Err(_) => {
-            tracing::error!("{}: stopping every service in order", panic_note::take());
+            tracing::error!("{}: stopping every service in order", panic_message::take());
             event_loop.give_up()
         }
     };

@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 
 use nix::errno::Errno;
 
+use super::fd_watcher::{FdWatcher, Key};
 use super::service_entry::ServiceEntry;
-use super::watch::{Key, Watch};
 use crate::config::service::{Kind, Ready, Service};
 use crate::config::values::ServiceName;
 use crate::control::runtime_dir::RuntimeDir;
@@ -36,18 +36,18 @@ impl NotifySocket {
         id: Id,
         entry: &mut ServiceEntry,
         (address, receiver): (OsString, Receiver),
-        watch: &mut Watch,
+        fd_watcher: &mut FdWatcher,
     ) -> Result<Self, Errno> {
-        let key = watch.notify_socket(id, &receiver)?;
+        let key = fd_watcher.notify_socket(id, &receiver)?;
         entry.notify_variables = variables(&entry.service, &address);
         Ok(Self { address, receiver, key, status: None, refused: false })
     }
 
     /// Returns the socket that a changed service has, `known` if it had one: a new one is at an address that the kernel
     /// chooses, because the directory for such sockets may be root's.
-    pub fn changed(known: Option<Self>, id: Id, entry: &mut ServiceEntry, watch: &mut Watch) -> Option<Self> {
+    pub fn changed(known: Option<Self>, id: Id, entry: &mut ServiceEntry, fd_watcher: &mut FdWatcher) -> Option<Self> {
         if !uses_notify_socket(&entry.service) {
-            known.into_iter().for_each(|socket| socket.close(watch));
+            known.into_iter().for_each(|socket| socket.close(fd_watcher));
             return None;
         }
         if let Some(mut socket) = known {
@@ -56,7 +56,7 @@ impl NotifySocket {
             return Some(socket);
         }
         match notify::open(None, &entry.service.name, entry.plan.credentials.uid) {
-            Ok(socket) => Self::watched(id, entry, socket, watch).ok(),
+            Ok(socket) => Self::watched(id, entry, socket, fd_watcher).ok(),
             Err(refused) => {
                 tracing::warn!("{refused}");
                 None
@@ -65,8 +65,8 @@ impl NotifySocket {
     }
 
     /// Closes it.
-    pub fn close(self, watch: &mut Watch) {
-        watch.forget(self.key, &self.receiver);
+    pub fn close(self, fd_watcher: &mut FdWatcher) {
+        fd_watcher.forget(self.key, &self.receiver);
     }
 
     /// Discards what an earlier process sent.

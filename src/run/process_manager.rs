@@ -14,14 +14,14 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{geteuid, pipe2};
 
 use super::calendars::Calendars;
+use super::config_reader::ConfigReader;
+use super::fd_watcher::FdWatcher;
 use super::notify_sockets::{NotifySocket, Sockets};
 use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
 use super::process_table::{Left, Process, ProcessTable};
-use super::reading::Reading;
 use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
 use super::service_slots::ServiceSlots;
-use super::watch::Watch;
 use crate::config::service::Ready;
 use crate::config::values::{CapSet, Capability, Signal, Uid};
 use crate::log::logs::{Logs, READ_BUDGET};
@@ -41,7 +41,7 @@ pub struct ProcessManager {
     pub(super) context: LaunchContext,
     pub(super) process_table: ProcessTable,
     /// Exec results and readiness.
-    pub watch: Watch,
+    pub fd_watcher: FdWatcher,
     /// The output of services.
     pub logs: Logs,
     /// Probes that are running.
@@ -51,9 +51,9 @@ pub struct ProcessManager {
     /// Services that run at times of the day.
     pub calendars: Calendars,
     /// How often the kernel has killed for want of memory.
-    memory: OomTracker,
+    oom_tracker: OomTracker,
     /// What a reload reads.
-    pub reading: Reading,
+    pub config_reader: ConfigReader,
     null: File,
     /// How many children were reaped.
     pub(super) reaped: u64,
@@ -64,23 +64,23 @@ impl ProcessManager {
     ///
     /// # Errors
     /// When no descriptor can be had.
-    pub fn new(members: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
-        let mut watch = Watch::new()?;
+    pub fn new(entries: Vec<ServiceEntry>, context: LaunchContext, sockets: Sockets) -> io::Result<Self> {
+        let mut fd_watcher = FdWatcher::new()?;
         let mut calendars = Calendars::new(context.zone.clone());
-        for (at, member) in members.iter().enumerate() {
-            calendars.put(Id(at), &member.plan.name, member.service.calendar.as_ref(), &mut watch);
+        for (at, entry) in entries.iter().enumerate() {
+            calendars.put(Id(at), &entry.plan.name, entry.service.calendar.as_ref(), &mut fd_watcher);
         }
         Ok(Self {
             calendars,
             probes: Probes::new()?,
             command_results: Vec::new(),
-            logs: Logs::new(members.iter().map(|member| member.route(&context)))?,
-            slots: ServiceSlots::new(members, sockets, &mut watch)?,
+            logs: Logs::new(entries.iter().map(|entry| entry.route(&context)))?,
+            slots: ServiceSlots::new(entries, sockets, &mut fd_watcher)?,
             context,
             process_table: ProcessTable::new(),
-            watch,
-            memory: OomTracker::watch(),
-            reading: Reading::default(),
+            fd_watcher,
+            oom_tracker: OomTracker::watch(),
+            config_reader: ConfigReader::default(),
             null: dev_null::open_input()?,
             reaped: 0,
         })
@@ -98,9 +98,9 @@ impl ProcessManager {
         let no_pipe = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
         let no_memory = |errno: Errno| SpawnError::new(SpawnStage::Memory, errno as i32);
         let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let member = self.slots.entry(id).ok_or_else(unknown)?;
-        let is_main = member.is_main();
-        let uid = member.plan.credentials.uid;
+        let entry = self.slots.entry(id).ok_or_else(unknown)?;
+        let is_main = entry.is_main();
+        let uid = entry.plan.credentials.uid;
         let [piped, fed] = match role {
             Role::Run => [self.slots.output(id), self.slots.input(id)],
             Role::Finish | Role::StopCommand => [None, None],
@@ -109,7 +109,7 @@ impl ProcessManager {
         let out = taken(self.logs.captures(id) && piped.is_none())?;
         let err = taken(self.logs.captures(id))?;
         let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
-        let notify = match &member.service.ready {
+        let notify = match &entry.service.ready {
             Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
             Ready::Fd { .. } | Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
         };
@@ -119,16 +119,16 @@ impl ProcessManager {
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
         let last = self.slots.last_pid(id);
-        let copy = (role == Role::Run && member.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
+        let copy = (role == Role::Run && entry.has_file()).then(SharedBytes::new).transpose().map_err(no_memory)?;
         let copy = copy.map(Rc::new);
         let file = match role {
             Role::Run => FileBytes::Unread(copy.clone()),
             Role::Finish | Role::StopCommand => self.file_of_run(id)?,
         };
         let mut launch = match role {
-            Role::Run => member.command(&self.context, descriptors, file)?,
-            Role::Finish => member.finish((after, last), &self.context, descriptors, file)?,
-            Role::StopCommand => member.stop_command(&self.context, descriptors, file)?,
+            Role::Run => entry.command(&self.context, descriptors, file)?,
+            Role::Finish => entry.finish((after, last), &self.context, descriptors, file)?,
+            Role::StopCommand => entry.stop_command(&self.context, descriptors, file)?,
         };
         let mark = self.process_table.detached.next_mark();
         launch.mark = mark.limit();
@@ -147,8 +147,8 @@ impl ProcessManager {
             let _watched = pipe.map(|(read, _)| self.logs.add_pipe(id, stream, read));
         }
         // An exec pipe that cannot be watched is read when the process ends.
-        let key = self.watch.exec_pipe(pid, &started.exec_pipe);
-        let notify = notify.and_then(|((read, _), _)| self.watch.notify(id, read).ok());
+        let key = self.fd_watcher.exec_pipe(pid, &started.exec_pipe);
+        let notify = notify.and_then(|((read, _), _)| self.fd_watcher.notify(id, read).ok());
         let exec_pipe = key.ok().map(|key| (key, started.exec_pipe));
         self.process_table.insert(
             pid,
@@ -226,7 +226,7 @@ impl ProcessManager {
                 more = false;
                 break;
             };
-            let out_of_memory = self.memory.explains(exit);
+            let out_of_memory = self.oom_tracker.explains(exit);
             // What it said before it died comes before its death.
             self.read_exec_result(pid, events);
             let Some(process) = self.process_table.remove(pid) else {
@@ -243,7 +243,7 @@ impl ProcessManager {
             if let Some(slot) = self.slots.get_mut(process.id) {
                 slot.out_of_memory = out_of_memory;
             }
-            if process.notify.is_some_and(|key| self.watch.forget_notify(key)) {
+            if process.notify.is_some_and(|key| self.fd_watcher.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
             let leftover = OrphanedGroup::pin(pid);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::watch::Key;
+use super::fd_watcher::Key;
 use crate::config::values::Signal;
 use crate::supervise::{Id, Pid, Role};
 use crate::sys::process::detached::Detached;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::event_loop::EventLoop;
 use super::notify_sockets::NotifySocket;
-use super::origin::ReloadPlan;
 use super::probe::ProbeOwner;
 use super::process_manager::ProcessManager;
 use super::reload_error::ReloadError;
+use super::reloader::ReloadPlan;
 use super::service_entry::ServiceEntry;
 use crate::control::responses::{Reloaded, Response};
 use crate::control::server::Call;
@@ -18,9 +18,9 @@ impl EventLoop<'_> {
     /// time: the files may have changed since. Returns what to do now, if a reload is over.
     pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
         if self.supervisor.because().is_some() {
-            self.processes.reading.give_up(&mut self.processes.watch, ReloadError::Stopping);
+            self.processes.config_reader.give_up(&mut self.processes.fd_watcher, ReloadError::Stopping);
         }
-        if let Some(read) = self.processes.reading.take() {
+        if let Some(read) = self.processes.config_reader.take() {
             let stops = self.supervisor.because().is_some();
             let reread = match read {
                 Ok(_) if stops => Err(ReloadError::Stopping),
@@ -39,7 +39,7 @@ impl EventLoop<'_> {
             answer(std::mem::take(&mut self.reloading), &told);
             return Some(actions);
         }
-        if self.processes.reading.is_under_way() {
+        if self.processes.config_reader.is_under_way() {
             return None;
         }
         let calls = self.reload_asked.take()?;
@@ -56,24 +56,24 @@ impl EventLoop<'_> {
     }
 
     fn begin_to_read(&mut self) -> Result<(), ReloadError> {
-        let origin = self.origin.as_ref().ok_or(ReloadError::NotServing)?;
+        let reloader = self.reloader.as_ref().ok_or(ReloadError::NotServing)?;
         if self.supervisor.because().is_some() {
             return Err(ReloadError::Stopping);
         }
-        self.processes.reading.begin(&mut self.processes.watch, || origin.read())
+        self.processes.config_reader.begin(&mut self.processes.fd_watcher, || reloader.read())
     }
 
     /// Begins what follows from what was read. Returns what was done in words.
     fn reread(&mut self, read: &[u8]) -> Result<(ReloadReply, Vec<Action>), ReloadError> {
-        let origin = self.origin.as_mut().ok_or(ReloadError::NotServing)?;
-        let reread = origin.reread(read).map_err(ReloadError::Rejected)?;
+        let reloader = self.reloader.as_mut().ok_or(ReloadError::NotServing)?;
+        let reread = reloader.reread(read).map_err(ReloadError::Rejected)?;
         let told = reread.told();
         tracing::info!("reload: {told}");
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let ReloadPlan { setup, members, changed, notices, .. } = reread;
+        let ReloadPlan { setup, entries, changed, notices, .. } = reread;
         let actions = self.supervisor.adopt(self.now(), setup, &changed);
-        let members = members.into_iter().filter_map(|member| Some((self.supervisor.id(&member.plan.name)?, member)));
-        for id in self.processes.adopt(members.collect()) {
+        let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
+        for id in self.processes.adopt(entries.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {
                 self.control_handler.service_index.set(id, spec);
             }
@@ -121,16 +121,17 @@ fn answer(calls: Vec<Call>, told: &Result<ReloadReply, ReloadError>) {
 }
 
 impl ProcessManager {
-    /// Takes those members that a reload has brought or changed: new ones at once, known ones when [`ProcessManager::apply_reload`] is called.
+    /// Takes the entries that a reload has added or changed: new ones at once, known ones when [`ProcessManager::apply_reload`] is
+    /// called.
     /// Returns the new ones.
-    pub(super) fn adopt(&mut self, members: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
+    pub(super) fn adopt(&mut self, entries: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let new: Vec<Id> =
-            members.into_iter().filter_map(|(id, entry)| self.slots.adopt(id, entry).then_some(id)).collect();
+            entries.into_iter().filter_map(|(id, entry)| self.slots.adopt(id, entry).then_some(id)).collect();
         new.iter().for_each(|id| self.apply_entry(*id));
         new
     }
 
-    /// From now on a member is what the last reload has made of it.
+    /// Replaces the entry of a service by the one that the last reload has made of it.
     pub fn apply_reload(&mut self, id: Id) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         if let Some(next) = slot.next.take() {
@@ -144,9 +145,9 @@ impl ProcessManager {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let entry = &mut slot.entry;
         self.logs.set_route(id, entry.route(&self.context));
-        slot.notify_socket = NotifySocket::changed(slot.notify_socket.take(), id, entry, &mut self.watch);
+        slot.notify_socket = NotifySocket::changed(slot.notify_socket.take(), id, entry, &mut self.fd_watcher);
         let name = entry.plan.name.clone();
-        self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.watch);
+        self.calendars.put(id, &name, entry.service.calendar.as_ref(), &mut self.fd_watcher);
         if let Err(errno) = self.slots.link(id) {
             tracing::warn!("{name}: cannot make a pipe between services: {}", errno.desc());
         }
@@ -154,12 +155,12 @@ impl ProcessManager {
 
     /// Removes a service that has ended.
     pub(super) fn retire(&mut self, id: Id) {
-        if let Some(member) = self.slots.entry(id) {
-            self.calendars.put(id, &member.plan.name, None, &mut self.watch);
+        if let Some(entry) = self.slots.entry(id) {
+            self.calendars.put(id, &entry.plan.name, None, &mut self.fd_watcher);
         }
         self.probes.cancel(ProbeOwner::Caller(id));
         self.command_results.push((id, ProbeResult::Fail("a reload has left it out".to_owned())));
-        self.slots.remove(id, &mut self.watch);
+        self.slots.remove(id, &mut self.fd_watcher);
     }
 
     /// Frees a slot, unless a process still writes to a pipe of the service, or was not reaped yet.

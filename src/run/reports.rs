@@ -2,7 +2,7 @@
 
 use super::reasons::{SAYS_NOT_WELL, count, not_ready, reason, silent, words};
 use super::service_slots::ServiceSlots;
-use super::{kill, main_waits};
+use super::{kill_report, main_blockers};
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, Id, Killed, Report, StopReason, Supervisor, Time};
 use crate::sys::process::spawn_words;
@@ -45,8 +45,8 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::debug!("{}: waits for {}", name(*id), names.join(", "));
         }
         Report::MainWaits { since, on, .. } => {
-            let (since, on) = (duration_words(*since), (on, main_waits::blockers(on, supervisor, context.now)));
-            match main_waits::is_any_failing(on.0, supervisor) {
+            let (since, on) = (duration_words(*since), (on, main_blockers::blockers(on, supervisor, context.now)));
+            match main_blockers::is_any_failing(on.0, supervisor) {
                 true => tracing::warn!("main: not started after {since}, waiting for {}", on.1),
                 false => tracing::info!("main: not started after {since}, waiting for {}", on.1),
             }
@@ -101,7 +101,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 Killed::StopCommand => "its stop command is still there",
                 Killed::RestOfGroup => "what it left is still there",
             };
-            let remedy = kill::remedy(*id, *who, *after, supervisor, context.hurried);
+            let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.hurried);
             tracing::warn!(
                 "{}: {what} after {}, killing {}{remedy}",
                 name(*id),

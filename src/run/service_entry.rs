@@ -38,14 +38,14 @@ pub struct ServiceEntry {
     pub notify_variables: Vec<(&'static str, OsString)>,
 }
 
-/// What all members of a stage are started in.
+/// What all services of a stage share when they are started.
 #[derive(Debug)]
 pub struct LaunchContext {
     /// The container's environment.
     pub environment: Environment,
     /// What PID 1 is in this stage.
     pub parent: Parent,
-    /// Supplementary groups of a member that has none of its own, where PID 1 does not have them itself (yet).
+    /// Supplementary groups of a entry that has none of its own, where PID 1 does not have them itself (yet).
     pub groups: Option<Vec<Gid>>,
     /// File mode creation mask.
     pub umask: u32,
@@ -344,7 +344,7 @@ mod tests {
     use crate::plan::inherited::Inherited;
     use crate::plan::{Credentials, Trust};
 
-    fn member(toml: &str) -> ServiceEntry {
+    fn entry(toml: &str) -> ServiceEntry {
         let file = Content::File { bytes: toml.into(), executable: false };
         let tree = Tree { path: "/t".into(), entries: BTreeMap::from([("web.toml".into(), file)]), unreadable: None };
         let config = config::read(&Sources { trees: vec![tree], ..Sources::default() }).unwrap();
@@ -367,15 +367,15 @@ mod tests {
 
     #[test]
     fn a_refusal_names_what_it_is_about_and_whose_it_is() {
-        let member = member(
+        let entry = entry(
             "command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"\nenvironment_file = \"/e\"",
         );
-        let object = |role, stage| member.explain(role, SpawnError::new(stage, 2)).object;
+        let object = |role, stage| entry.explain(role, SpawnError::new(stage, 2)).object;
         assert_eq!(object(Role::Run, SpawnStage::Exec), Some("/usr/bin/web".into()));
         assert_eq!(object(Role::Finish, SpawnStage::Exec), Some("/bin/cleanup".into()));
         assert_eq!(object(Role::Finish, SpawnStage::Directory), Some("/srv".into()));
         assert_eq!(object(Role::Run, SpawnStage::EnvironmentFile), Some("/e".into()));
         assert_eq!(object(Role::Run, SpawnStage::Fork), None);
-        assert_eq!(member.explain(Role::Finish, SpawnError::new(SpawnStage::Exec, 2)).role, Role::Finish);
+        assert_eq!(entry.explain(Role::Finish, SpawnError::new(SpawnStage::Exec, 2)).role, Role::Finish);
     }
 }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
+use super::fd_watcher::FdWatcher;
 use super::notify_sockets::{NotifySocket, Sockets};
 use super::service_entry::ServiceEntry;
 use super::service_pipe::ServicePipe;
-use super::watch::Watch;
 use crate::supervise::{Id, Pid, SpawnError};
 
 /// One service, or the main command.
@@ -66,14 +66,14 @@ impl ServiceSlots {
     ///
     /// # Errors
     /// As [`ServicePipe::new`].
-    pub fn new(entries: Vec<ServiceEntry>, mut sockets: Sockets, watch: &mut Watch) -> Result<Self, Errno> {
+    pub fn new(entries: Vec<ServiceEntry>, mut sockets: Sockets, fd_watcher: &mut FdWatcher) -> Result<Self, Errno> {
         let mut all = Self { slots: entries.into_iter().map(ServiceSlot::new).collect(), retiring: BTreeSet::new() };
         for at in 0..all.slots.len() {
             all.link(Id(at))?;
         }
         for (at, slot) in all.slots.iter_mut().enumerate() {
             let Some(socket) = sockets.remove(&slot.entry.plan.name) else { continue };
-            match NotifySocket::watched(Id(at), &mut slot.entry, socket, watch) {
+            match NotifySocket::watched(Id(at), &mut slot.entry, socket, fd_watcher) {
                 Ok(socket) => slot.notify_socket = Some(socket),
                 Err(errno) => {
                     let name = &slot.entry.plan.name;
@@ -179,10 +179,10 @@ impl ServiceSlots {
     }
 
     /// Forgets all but the name of a service that a reload has removed.
-    pub fn remove(&mut self, id: Id, watch: &mut Watch) {
+    pub fn remove(&mut self, id: Id, fd_watcher: &mut FdWatcher) {
         self.slots.iter_mut().filter(|slot| slot.consumer == Some(id)).for_each(|slot| slot.consumer = None);
         if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.notify_socket.take().into_iter().for_each(|socket| socket.close(watch));
+            slot.notify_socket.take().into_iter().for_each(|socket| socket.close(fd_watcher));
             *slot = ServiceSlot { is_removed: true, ..ServiceSlot::new(slot.entry.clone()) };
             self.retiring.insert(id);
         }

@@ -2,7 +2,7 @@
 
 use super::event_loop::EventLoop;
 #[cfg(debug_assertions)]
-use super::panic_note;
+use super::panic_message;
 use super::reports::RunKind;
 use crate::config::values::{ServiceName, Signal};
 use crate::supervise::{Event, Report, Target};
@@ -14,7 +14,7 @@ impl EventLoop<'_> {
             match signal {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
-                signal if signal.number() == panic_note::ON_PURPOSE => panic!("on purpose"),
+                signal if signal.number() == panic_message::ON_PURPOSE => panic!("on purpose"),
                 signal_rules if self.signal_rules.iter().any(|rule| rule.from == signal_rules) => {
                     self.forward_by_rule(signal_rules)
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::host_notify::HostNotify;
 use super::notify_sockets::Sockets;
-use super::origin::Origin;
+use super::reloader::Reloader;
 use super::service_entry::{LaunchContext, ServiceEntry};
 use super::termination_log::TerminationLog;
 use crate::config::container::SignalRule;
@@ -23,7 +23,7 @@ pub struct Stage<'a> {
     /// How long its whole stop may take.
     pub stop_timeout: Duration,
     /// The services, in the order of the engine's ids.
-    pub members: Vec<ServiceEntry>,
+    pub entries: Vec<ServiceEntry>,
     /// What all of them share when they are started.
     pub launch_context: LaunchContext,
     /// Notification sockets of services.
@@ -45,7 +45,7 @@ pub struct Stage<'a> {
     /// `[signals]`: which service gets a signal instead of the main command.
     pub signal_rules: Vec<SignalRule>,
     /// What a reload reads again; `None`: no reload in this stage.
-    pub origin: Option<&'a mut dyn Origin>,
+    pub reloader: Option<&'a mut dyn Reloader>,
 }
 
 /// What is reported to the host. Opened before the drop.

@@ -52,11 +52,11 @@ impl EventLoop<'_> {
     }
 
     fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
-        let member = self.processes.slots.entry(id);
-        let way = member.and_then(|member| member.service.reload.clone());
+        let entry = self.processes.slots.entry(id);
+        let way = entry.and_then(|entry| entry.service.reload.clone());
         way.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);
-            let remedy = match member.filter(|member| !member.is_main()) {
+            let remedy = match entry.filter(|entry| !entry.is_main()) {
                 Some(_) => format!(
                     "write `reload = {{ signal = \"HUP\" }}`, or whatever it understands, in its file; or `stepdown restart \
                      {name}`"

@@ -2,8 +2,8 @@
 //! kept in a list and looked at when something has changed. Nothing in here waits itself.
 
 mod commands;
-mod examined;
-mod permitted;
+mod doctor;
+mod permissions;
 mod replies;
 mod waiters;
 
@@ -241,7 +241,7 @@ impl EventLoop<'_> {
     /// Returns when those of them that are up only because their program was executed have been so for long enough.
     fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
         let says_nothing = |id: &&Id| {
-            let service = self.processes.slots.entry(**id).map(|member| &member.service);
+            let service = self.processes.slots.entry(**id).map(|entry| &entry.service);
             service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
         };
         let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);

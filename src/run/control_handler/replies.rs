@@ -100,15 +100,15 @@ impl EventLoop<'_> {
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
         let id = self.one(name)?;
         let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
-        let member = self.processes.slots.entry(id).ok_or_else(nobody)?;
-        let owner = member.plan.credentials.uid;
+        let entry = self.processes.slots.entry(id).ok_or_else(nobody)?;
+        let owner = entry.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
             return Err(CommandRefused::Refused(format!(
                 "user {caller} may not see the environment of `{name}`; root and user {owner} may"
             )));
         }
         let file = self.processes.file_of_run(id).unwrap_or(FileBytes::Unread(None));
-        let all = member.environment(&self.processes.context, &file).ok_or_else(|| {
+        let all = entry.environment(&self.processes.context, &file).ok_or_else(|| {
             CommandRefused::Refused(format!("`{name}` has not been started: its environment_file is read at its start"))
         })?;
         // What `[secrets]` brings will be hidden here by its name, whatever is asked for.

@@ -5,7 +5,7 @@
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::words::why;
+use super::output::why;
 use crate::config::probe::HostPort;
 
 /// The kernel takes no shorter one.

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::connect;
-use super::words::why;
+use super::output::why;
 use crate::config::probe::Http;
 use crate::text::shown;
 

@@ -5,10 +5,10 @@
 //! [`Probes`] has the probes that are under way: at most one for each key, none longer than its timeout, and whatever a
 //! probe's command leaves in its process group or session is killed with it.
 
-mod ask;
+mod child;
 mod connect;
 mod http;
-mod words;
+mod output;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,9 +34,9 @@ use crate::sys::process::launch::{Launch, Program, Session, words as words_of};
 use crate::sys::process::session::{self, CensusCache};
 use crate::sys::process::spawn::threads;
 use crate::sys::process::{group, reap, spawn, spawn_words};
-use ask::Question;
+use child::PreparedProbe;
 use http::CONNECTED;
-use words::Words;
+use output::ProbeOutput;
 
 /// Killed probes of one key that are not reaped yet: the usual one takes a moment, one in uninterruptible sleep stays.
 const MAX_DYING: usize = 3;
@@ -101,7 +101,7 @@ struct RunningProbe<K> {
     /// Killed: nobody waits for its answer any more.
     over: bool,
     pipe: Option<File>,
-    said: Words,
+    output: ProbeOutput,
 }
 
 impl<K: Copy + Eq + Hash> Probes<K> {
@@ -145,15 +145,15 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         launch.stdio = [Some(self.null.as_raw_fd()), Some(write.as_raw_fd()), Some(write.as_raw_fd())];
         launch.notify = None;
         let pointers = ExecPointers::of(&launch);
-        let pid = spawn::fork_child(|| ask::live(&launch, &pointers, &question, write.as_raw_fd()))?;
+        let pid = spawn::fork_child(|| child::run(&launch, &pointers, &question, write.as_raw_fd()))?;
         let look = RunningProbe {
             key,
-            is_command: matches!(question, Question::Command(_)),
+            is_command: matches!(question, PreparedProbe::Command(_)),
             timeout,
             deadline: now + timeout,
             over: false,
             pipe: Some(self.watched(pid, read)),
-            said: Words::default(),
+            output: ProbeOutput::default(),
         };
         self.looks.insert(pid, look);
         Ok(pid)
@@ -255,7 +255,7 @@ impl<K> RunningProbe<K> {
                 // Closed while it lives: out of the set, which would be readable for ever.
                 Ok(0) => return self.close(epoll),
                 Ok(length) => {
-                    self.said.push(chunk.get(..length).unwrap_or_default());
+                    self.output.push(chunk.get(..length).unwrap_or_default());
                     taken += length;
                 }
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
@@ -282,13 +282,13 @@ impl<K> RunningProbe<K> {
         if exit == Exit::Code(0) {
             return ProbeResult::Pass;
         }
-        if let Some(refusal) = self.said.refusal() {
+        if let Some(refusal) = self.output.refusal() {
             return ProbeResult::Fail(refusal);
         }
         let end = match exit {
             // The piece of our own has said it all.
-            Exit::Code(_) if !self.is_command && !self.said.last().is_empty() => {
-                return ProbeResult::Fail(self.said.last());
+            Exit::Code(_) if !self.is_command && !self.output.last().is_empty() => {
+                return ProbeResult::Fail(self.output.last());
             }
             Exit::Code(code) => format!("code {code}"),
             Exit::Signal(signal) => format!("ended by {signal}"),
@@ -299,14 +299,14 @@ impl<K> RunningProbe<K> {
     fn no_answer(&self) -> ProbeResult {
         let timeout = show_duration(self.timeout);
         // The last thing that the piece of our own did.
-        if !self.is_command && self.said.last() == CONNECTED {
+        if !self.is_command && self.output.last() == CONNECTED {
             return ProbeResult::Fail(format!("{CONNECTED}, but no answer within {timeout}"));
         }
         ProbeResult::Fail(self.with_words(format!("no answer in {timeout}")))
     }
 
     fn with_words(&self, what: String) -> String {
-        let last = self.said.last();
+        let last = self.output.last();
         if last.is_empty() { what } else { format!("{what}: {last}") }
     }
 }
@@ -328,17 +328,17 @@ fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
 }
 
 /// Lays the question out before the fork, and makes `launch` its own.
-fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Question, SpawnError> {
+fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<PreparedProbe, SpawnError> {
     let nul = |_| refused(SpawnStage::Words, Errno::EINVAL);
     let question = match probe {
-        Probe::Tcp(to) => Question::Tcp(to.clone(), timeout),
-        Probe::Http(http) => Question::Http(http.clone(), timeout),
-        Probe::Path(path) => Question::Path(path.clone()),
-        Probe::Socket(path) => Question::Socket(path.clone()),
+        Probe::Tcp(to) => PreparedProbe::Tcp(to.clone(), timeout),
+        Probe::Http(http) => PreparedProbe::Http(http.clone(), timeout),
+        Probe::Path(path) => PreparedProbe::Path(path.clone()),
+        Probe::Socket(path) => PreparedProbe::Socket(path.clone()),
         Probe::Command(argv) => {
             launch.argv = words_of(argv).map_err(nul)?;
             let name = launch.argv.first().ok_or_else(|| refused(SpawnStage::FindCommand, Errno::ENOENT))?;
-            return Ok(Question::Command(Program::Search(name.clone())));
+            return Ok(PreparedProbe::Command(Program::Search(name.clone())));
         }
     };
     // Asked from here: a service's directory that is gone says nothing about what is asked.

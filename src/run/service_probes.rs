@@ -1,4 +1,4 @@
-//! What the engine wants to know about members, asked by `run::probe` under their identity; and the answers, as events.
+//! What the engine wants to know about services, asked by `run::probe` under their identity; and the answers, as events.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ impl EventLoop<'_> {
             .into_iter()
             .chain(self.processes.logs.deadline())
             .chain(self.control_handler.deadline())
-            .chain(self.processes.reading.deadline());
+            .chain(self.processes.config_reader.deadline());
         engine.into_iter().chain(leftovers).chain(others).min()
     }
 }
@@ -41,9 +41,9 @@ impl ProcessManager {
     }
 
     fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
-        let member = self.slots.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
-        let (probe, timeout) = probe_of(&member.service, start_probe).ok_or(ProbeStartError::NothingToProbe)?;
-        let launch = member.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
+        let entry = self.slots.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
+        let (probe, timeout) = probe_of(&entry.service, start_probe).ok_or(ProbeStartError::NothingToProbe)?;
+        let launch = entry.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
         Ok(())
     }
@@ -80,15 +80,15 @@ impl ProcessManager {
         now: Instant,
     ) -> Result<(), ProbeStartError> {
         let nobody = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let (member, file) = (self.slots.entry(id).ok_or_else(nobody)?, self.file_of_run(id)?);
-        let launch = member.command(&self.context, Descriptors::default(), file)?;
+        let (entry, file) = (self.slots.entry(id).ok_or_else(nobody)?, self.file_of_run(id)?);
+        let launch = entry.command(&self.context, Descriptors::default(), file)?;
         self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
     }
 
     /// Returns by what a service that was started becomes ready, where that is more than its being there.
     pub fn ready_by(&self, id: Id) -> Option<String> {
-        let service = &self.slots.entry(id).filter(|member| member.service.kind == Kind::Longrun)?.service;
+        let service = &self.slots.entry(id).filter(|entry| entry.service.kind == Kind::Longrun)?.service;
         match &service.ready {
             Ready::Started => None,
             Ready::Fd { fd, .. } => Some(format!("a newline on descriptor {fd}")),

@@ -11,8 +11,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{self, pipe2};
 
+use super::fd_watcher::{FdWatcher, Key};
 use super::reload_error::ReloadError;
-use super::watch::{Key, Watch};
 use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::process::spawn;
 
@@ -25,7 +25,7 @@ const MAX_SIZE: usize = 128 * 1024 * 1024;
 
 /// What is being read, or was.
 #[derive(Default)]
-pub struct Reading {
+pub struct ConfigReader {
     reader: Option<Reader>,
     outcome: Option<Result<Vec<u8>, ReloadError>>,
 }
@@ -38,12 +38,12 @@ struct Reader {
     until: Instant,
 }
 
-impl Reading {
+impl ConfigReader {
     /// Forks a process that reads; what `read` returns there arrives here.
     ///
     /// # Errors
     /// When no process can be had.
-    pub fn begin(&mut self, watch: &mut Watch, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
+    pub fn begin(&mut self, fd_watcher: &mut FdWatcher, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
         let refused = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
         let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
         fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
@@ -52,7 +52,7 @@ impl Reading {
             let _unread = File::from(to).write_all(&read());
         })?;
         let from = File::from(from);
-        let key = watch.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
+        let key = fd_watcher.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
         self.reader = Some(Reader { pid, from, key, bytes: Vec::new(), until: Instant::now() + LIMIT });
         Ok(())
     }
@@ -73,44 +73,44 @@ impl Reading {
     }
 
     /// Reads what has arrived.
-    pub fn listen(&mut self, watch: &mut Watch) {
+    pub fn listen(&mut self, fd_watcher: &mut FdWatcher) {
         let Some(reader) = &mut self.reader else { return };
         let had = reader.bytes.len();
         let limit = u64::try_from(SHARE).unwrap_or(u64::MAX);
         match (&reader.from).take(limit).read_to_end(&mut reader.bytes) {
             Ok(_) if reader.bytes.len() - had == SHARE => {}
-            Ok(_) => return self.finish(watch, None),
+            Ok(_) => return self.finish(fd_watcher, None),
             Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(cause) => {
-                return self.finish(watch, Some(ReloadError::Broken(cause)));
+                return self.finish(fd_watcher, Some(ReloadError::Broken(cause)));
             }
         }
         if reader.bytes.len() > MAX_SIZE {
             // It writes by now, and ends when nobody reads.
-            self.finish(watch, Some(ReloadError::TooLarge(MAX_SIZE / 1024 / 1024)));
+            self.finish(fd_watcher, Some(ReloadError::TooLarge(MAX_SIZE / 1024 / 1024)));
         }
     }
 
     /// Gives up what takes too long.
-    pub fn expire(&mut self, now: Instant, watch: &mut Watch) {
+    pub fn expire(&mut self, now: Instant, fd_watcher: &mut FdWatcher) {
         if self.reader.as_ref().is_some_and(|reader| reader.until <= now) {
-            self.give_up(watch, ReloadError::TimedOut(LIMIT));
+            self.give_up(fd_watcher, ReloadError::TimedOut(LIMIT));
         }
     }
 
     /// Nobody needs it any more, or waits for it.
-    pub fn give_up(&mut self, watch: &mut Watch, why: ReloadError) {
+    pub fn give_up(&mut self, fd_watcher: &mut FdWatcher, why: ReloadError) {
         // One that has ended has closed its side: its number could be another's.
-        self.listen(watch);
+        self.listen(fd_watcher);
         if let Some(reader) = &self.reader {
             end(reader.pid);
-            self.finish(watch, Some(why));
+            self.finish(fd_watcher, Some(why));
         }
     }
 
-    fn finish(&mut self, watch: &mut Watch, why: Option<ReloadError>) {
+    fn finish(&mut self, fd_watcher: &mut FdWatcher, why: Option<ReloadError>) {
         if let Some(Reader { from, key, bytes, .. }) = self.reader.take() {
-            watch.forget(key, &from);
+            fd_watcher.forget(key, &from);
             self.outcome = Some(why.map_or(Ok(bytes), Err));
         }
     }
@@ -127,17 +127,17 @@ mod tests {
 
     #[test]
     fn more_than_a_configuration_can_have_is_refused() {
-        let mut watch = Watch::new().unwrap();
+        let mut fd_watcher = FdWatcher::new().unwrap();
         let (from, to) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
         let (from, mut to) = (File::from(from), File::from(to));
-        let key = watch.reader(&from).unwrap();
+        let key = fd_watcher.reader(&from).unwrap();
         // As many as there may be, and one that comes while more are waited for.
         let reader = Reader { pid: Pid(0), from, key, bytes: vec![0; MAX_SIZE], until: Instant::now() + LIMIT };
-        let mut reading = Reading { reader: Some(reader), outcome: None };
-        reading.listen(&mut watch);
+        let mut reading = ConfigReader { reader: Some(reader), outcome: None };
+        reading.listen(&mut fd_watcher);
         assert!(reading.is_under_way());
         to.write_all(b".").unwrap();
-        reading.listen(&mut watch);
+        reading.listen(&mut fd_watcher);
         let why = reading.take().expect("it is over").unwrap_err();
         assert!(why.to_string().contains("more than 128 MiB"), "{why}");
         assert_eq!(to.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);

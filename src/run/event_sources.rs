@@ -12,18 +12,18 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
+use super::async_fd::{waiting_to_be_written, watched};
 use super::process_manager::ProcessManager;
-use super::readiness::{waiting_to_be_written, watched};
 use crate::control::server::Call;
 use crate::log::logs::OutputKind;
 use crate::log::own_messages::with_outputs;
 use crate::sys::signals::Signals;
 
 /// All of them but callers and deadlines.
-pub struct Sources {
+pub struct EventSources {
     signals: AsyncFd<OwnedFd>,
     blocked_signals: AsyncFd<OwnedFd>,
-    watch: AsyncFd<OwnedFd>,
+    fd_watcher: AsyncFd<OwnedFd>,
     probes: AsyncFd<OwnedFd>,
     logs: [(OutputKind, AsyncFd<OwnedFd>); 3],
     outputs: Vec<AsyncFd<OwnedFd>>,
@@ -37,7 +37,7 @@ pub struct Ready {
     /// There may be more exited children than were reaped.
     pub exits: bool,
     /// An exec pipe, a notification fd or a notification socket.
-    pub watch: bool,
+    pub fds: bool,
     /// A probe said something.
     pub probes: bool,
     /// There may be more callers than were answered.
@@ -48,7 +48,7 @@ pub struct Ready {
     pub logs: [bool; 3],
 }
 
-impl Sources {
+impl EventSources {
     /// Begins to watch. Must be called inside the runtime.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Sources {
         Ok(Self {
             signals: watched(signals, readable)?,
             blocked_signals: watched(&signals.blocked(), readable)?,
-            watch: watched(&processes.watch, readable)?,
+            fd_watcher: watched(&processes.fd_watcher, readable)?,
             probes: watched(&processes.probes, readable)?,
             logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
             outputs: with_outputs(|outputs| {
@@ -104,7 +104,7 @@ impl Sources {
     fn look(&self, ready: &mut Ready, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
         ready.signals |= is_ready(&self.blocked_signals, context);
-        ready.watch |= is_ready(&self.watch, context);
+        ready.fds |= is_ready(&self.fd_watcher, context);
         ready.probes |= is_ready(&self.probes, context);
         for (flag, (_, pipe_group)) in ready.logs.iter_mut().zip(&self.logs) {
             *flag |= is_ready(pipe_group, context);
@@ -120,10 +120,10 @@ impl Sources {
 impl Ready {
     /// Returns whether there is anything to do. Logs wait for room in their output.
     fn is_any(&self, processes: &ProcessManager) -> bool {
-        let Self { signals, exits, watch, probes, calls, output, logs } = *self;
+        let Self { signals, exits, fds, probes, calls, output, logs } = *self;
         let outputs = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
         let logs = outputs.into_iter().zip(logs).any(|(output, ready)| ready && processes.logs.may_read(output));
-        signals || exits || watch || probes || calls || output || logs
+        signals || exits || fds || probes || calls || output || logs
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::words::{REFUSAL, why};
+use super::output::{REFUSAL, why};
 use super::{connect, http};
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::{SpawnError, SpawnStage};
@@ -28,8 +28,8 @@ use crate::sys::process::spawn_words::words;
 use crate::sys::process::{program, spawn_record};
 use crate::text::shown;
 
-/// What is asked, laid out before the fork.
-pub enum Question {
+/// A probe, prepared before the fork.
+pub enum PreparedProbe {
     /// Does it accept a connection?
     Tcp(HostPort, Duration),
     /// Does it answer well?
@@ -43,46 +43,46 @@ pub enum Question {
 }
 
 /// Runs a probe to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
-pub fn live(launch: &Launch, pointers: &ExecPointers, question: &Question, answer: RawFd) -> ! {
-    let lived = panic::catch_unwind(AssertUnwindSafe(|| {
+pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, answer: RawFd) -> ! {
+    let result = panic::catch_unwind(AssertUnwindSafe(|| {
         if let Err(record) = child::set_up(launch, pointers) {
             let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
             let why = spawn_record::parse(&record);
             let object = object.filter(|_| why.stage == SpawnStage::Directory);
-            return refuse(answer, &words(&SpawnError { object, ..why }));
+            return report_refusal(answer, &words(&SpawnError { object, ..why }));
         }
-        if let Question::Command(wanted) = question {
+        if let PreparedProbe::Command(wanted) = probe {
             let (errno, program) = match program::environment(launch) {
                 Ok(env) => program::execute(wanted, launch, &env),
                 Err(Unreadable { words: more, errno }) => {
                     let object = launch.environment_file.as_ref().map(|file| file.path.clone());
                     let explanation = more.unwrap_or_default();
                     let why = SpawnError::new(SpawnStage::EnvironmentFile, errno as i32);
-                    return refuse(answer, &words(&SpawnError { object, explanation, ..why }));
+                    return report_refusal(answer, &words(&SpawnError { object, explanation, ..why }));
                 }
             };
             let object = launch.argv.first().map(|name| OsStr::from_bytes(name.as_bytes()).into());
             let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
             let why = SpawnError::new(SpawnStage::Exec, errno as i32);
-            return refuse(answer, &words(&SpawnError { object, explanation, ..why }));
+            return report_refusal(answer, &words(&SpawnError { object, explanation, ..why }));
         }
-        close_up();
-        match ask(question) {
+        close_inherited();
+        match check(probe) {
             Ok(()) => 0,
             Err(words) => {
-                say(1, words.as_bytes());
+                write_line(1, words.as_bytes());
                 1
             }
         }
     }));
-    let code = lived.unwrap_or_else(|_| refuse(answer, "internal error"));
+    let code = result.unwrap_or_else(|_| report_refusal(answer, "internal error"));
     // SAFETY: ends this process without running the parent's exit handlers.
     unsafe { libc::_exit(code) }
 }
 
 /// It goes on with PID 1's memory under the service's uid: not for the service to look at (SECURITY fact 3). What PID 1
 /// has open is not its business, and must not stay open because of it.
-fn close_up() {
+fn close_inherited() {
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     // SAFETY: nothing above 2 is used by this process from here on, and none of the owners is ever dropped: it leaves by
@@ -90,16 +90,16 @@ fn close_up() {
     unsafe { descriptors::close(3, libc::c_int::MAX) };
 }
 
-fn ask(question: &Question) -> Result<(), String> {
-    match question {
-        Question::Tcp(to, timeout) => connect::tcp(to, *timeout, &mut doing).map(drop),
-        Question::Http(http, timeout) => http::get(http, *timeout, &mut doing),
-        Question::Path(path) => fs::metadata(path).map(drop).map_err(|cause| match cause.kind() {
+fn check(probe: &PreparedProbe) -> Result<(), String> {
+    match probe {
+        PreparedProbe::Tcp(to, timeout) => connect::tcp(to, *timeout, &mut report_progress).map(drop),
+        PreparedProbe::Http(http, timeout) => http::get(http, *timeout, &mut report_progress),
+        PreparedProbe::Path(path) => fs::metadata(path).map(drop).map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => not_there(path),
             _ => why(&cause),
         }),
-        Question::Socket(path) => socket(path),
-        Question::Command(_) => Ok(()),
+        PreparedProbe::Socket(path) => socket(path),
+        PreparedProbe::Command(_) => Ok(()),
     }
 }
 
@@ -121,16 +121,16 @@ fn not_there(path: &Path) -> String {
 }
 
 /// Says what is being done, for the case that time runs out.
-fn doing(what: &str) {
-    say(1, what.as_bytes());
+fn report_progress(what: &str) {
+    write_line(1, what.as_bytes());
 }
 
-fn refuse(answer: RawFd, words: &str) -> i32 {
-    say(answer, &[&[REFUSAL], words.as_bytes()].concat());
+fn report_refusal(answer: RawFd, words: &str) -> i32 {
+    write_line(answer, &[&[REFUSAL], words.as_bytes()].concat());
     1
 }
 
-fn say(to: RawFd, words: &[u8]) {
+fn write_line(to: RawFd, words: &[u8]) {
     let mut line = words.to_vec();
     line.push(b'\n');
     // SAFETY: `line` is valid for its length; shorter than a pipe's buffer, so that nobody waits.

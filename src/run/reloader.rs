@@ -1,4 +1,4 @@
-//! [`Origin`]: what a reload reads again, and [`ReloadPlan`]: what comes of it. Must not know the loop.
+//! [`Reloader`]: what a reload reads again, and [`ReloadPlan`]: what comes of it. Must not know the loop.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub struct ReloadPlan {
     /// Every service as it is to be, without the main command.
     pub setup: Setup,
     /// Those of them that are new or changed, for starting them.
-    pub members: Vec<ServiceEntry>,
+    pub entries: Vec<ServiceEntry>,
     /// Those that were not there.
     pub new: BTreeSet<ServiceName>,
     /// Those that were there with another definition.
@@ -26,7 +26,7 @@ pub struct ReloadPlan {
 }
 
 /// What the loop was made from: the configuration and the plan.
-pub trait Origin {
+pub trait Reloader {
     /// Reads the configuration's files again, in a process of their own: nothing of what it changes is seen here.
     fn read(&self) -> Vec<u8>;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::event_loop::EventLoop;
 use super::exit_report::{self, ResponsibleService};
 use super::reports::RunKind;
-use super::{StageResult, kill_remaining, main_waits, panic_note, reasons};
+use super::{StageResult, kill_remaining, main_blockers, panic_message, reasons};
 use crate::error::EXIT_REFUSED;
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 
@@ -18,7 +18,7 @@ impl EventLoop<'_> {
         let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
         let stop_each = AssertUnwindSafe(|| kill_remaining::stop_each(&mut self.processes, until));
         if std::panic::catch_unwind(stop_each).is_err() {
-            tracing::error!("{}: ending all that is left", panic_note::take());
+            tracing::error!("{}: ending all that is left", panic_message::take());
         }
         EXIT_REFUSED
     }
@@ -57,7 +57,7 @@ impl EventLoop<'_> {
             Some(ResponsibleService { status, out_of_memory: self.processes.slots.is_out_of_memory(id), how, last })
         });
         let blocked = self.supervisor.main_blocked();
-        let never_ran = blocked.map(|blocked| main_waits::never_ran(blocked, &self.supervisor));
+        let never_ran = blocked.map(|blocked| main_blockers::never_ran(blocked, &self.supervisor));
         let report = exit_report::lines(&self.because, code, responsible.as_ref(), never_ran.as_deref());
         if let Some(why) = never_ran.filter(|_| report.is_empty()) {
             tracing::info!("{why}");

@@ -1,4 +1,4 @@
-//! [`Stopwatch`]: how long the steps of a boot take, for `timings`.
+//! [`StepTimer`]: how long the steps of a boot take, for `timings`.
 #![allow(clippy::disallowed_methods)] // it times
 
 use std::time::Instant;
@@ -8,13 +8,13 @@ use crate::control::timings::microseconds;
 
 /// Steps, one after the other, since a beginning.
 #[derive(Clone, Debug)]
-pub struct Stopwatch {
+pub struct StepTimer {
     started_at: Instant,
     last: Instant,
     steps: Vec<StepTime>,
 }
 
-impl Stopwatch {
+impl StepTimer {
     /// Starts it.
     pub fn start() -> Self {
         let now = Instant::now();

@@ -15,9 +15,9 @@ pub const REFUSAL: u8 = 0;
 
 /// The tail of what was said.
 #[derive(Debug, Default)]
-pub struct Words(Vec<u8>);
+pub struct ProbeOutput(Vec<u8>);
 
-impl Words {
+impl ProbeOutput {
     /// Takes more.
     pub fn push(&mut self, more: &[u8]) {
         let more = more.get(more.len().saturating_sub(KEPT)..).unwrap_or_default();
@@ -57,8 +57,8 @@ fn shown(line: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn said(parts: &[&[u8]]) -> Words {
-        let mut words = Words::default();
+    fn said(parts: &[&[u8]]) -> ProbeOutput {
+        let mut words = ProbeOutput::default();
         parts.iter().for_each(|part| words.push(part));
         words
     }

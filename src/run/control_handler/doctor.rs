@@ -10,7 +10,7 @@ use crate::sys::process::{filter, spawn_words};
 impl EventLoop<'_> {
     /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
     pub(super) fn examination(&self) -> Option<Examination> {
-        let mut examination = self.origin.as_ref()?.examine();
+        let mut examination = self.reloader.as_ref()?.examine();
         if let Some(errno) = filter::refused() {
             examination = examination.without_filter(errno.desc());
         }

@@ -13,15 +13,15 @@ use crate::inspect::source::{self, ConfigPaths};
 use crate::inspect::wire;
 use crate::plan::checks::{self, BootState, Examination};
 use crate::plan::{self, BootPlan, DropLevel, ServicePlan};
-use crate::run::boot_context::{BootContext, members};
-use crate::run::{Origin, ReloadPlan, ServiceEntry};
+use crate::run::boot_context::{BootContext, service_entries};
+use crate::run::{ReloadPlan, Reloader, ServiceEntry};
 use crate::supervise::{Setup, Start};
 use crate::text::shown;
 
 /// What can only be done before the step down.
 const RESTART: &str = "restart the container";
 
-impl Origin for BootContext {
+impl Reloader for BootContext {
     fn read(&self) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
@@ -76,7 +76,7 @@ impl Origin for BootContext {
         let (old, new) = (names(&self.config), names(&config));
         let reread = ReloadPlan {
             setup,
-            members: touched(members(&config.services, None, &plan), &old, &changed),
+            entries: new_or_changed(service_entries(&config.services, None, &plan), &old, &changed),
             new: new.difference(&old).cloned().collect(),
             gone: old.difference(&new).cloned().collect(),
             changed,
@@ -170,10 +170,14 @@ fn wrong(problem: Problem) -> Error {
     Error::Wrong(problems)
 }
 
-/// Returns the members that were not there, or were others.
-fn touched(all: Vec<ServiceEntry>, old: &BTreeSet<ServiceName>, changed: &BTreeSet<ServiceName>) -> Vec<ServiceEntry> {
+/// Returns the entries that are new or changed.
+fn new_or_changed(
+    all: Vec<ServiceEntry>,
+    old: &BTreeSet<ServiceName>,
+    changed: &BTreeSet<ServiceName>,
+) -> Vec<ServiceEntry> {
     let is = |name: &ServiceName| !old.contains(name) || changed.contains(name);
-    all.into_iter().filter(|member| is(&member.plan.name)).collect()
+    all.into_iter().filter(|entry| is(&entry.plan.name)).collect()
 }
 
 /// Returns the services that both have and that are not the same.

@@ -18,7 +18,7 @@ const READS: usize = 16;
 const CHUNK: usize = 4096;
 
 /// The set.
-pub struct Watch {
+pub struct FdWatcher {
     epoll: Epoll,
     known: HashMap<u64, Watched>,
     next: u64,
@@ -58,7 +58,7 @@ pub enum ReadyFd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
-impl Watch {
+impl FdWatcher {
     /// Returns an empty set.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ fn says_ready(pipe: &mut File) -> Option<bool> {
     None
 }
 
-impl AsFd for Watch {
+impl AsFd for FdWatcher {
     /// Returns the set itself: readable when one of its descriptors is.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
