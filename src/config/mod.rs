@@ -29,6 +29,7 @@ pub mod quote;
 mod read;
 mod s6;
 mod s6_files;
+pub mod s6_overlay;
 mod s6_pipes;
 mod s6_up;
 pub mod search_path;
@@ -55,6 +56,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use container::{Container, MainCommand};
+use s6_overlay::S6Overlay;
 use service::{Command, Service};
 use values::ServiceName;
 
@@ -123,6 +125,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The main command; empty: none.
     pub main: Vec<OsString>,
+    /// What an image made for s6-overlay expects of the container; `None`: it is not one.
+    pub s6: Option<S6Overlay>,
     /// Notices: a `down` file in a longrun's directory, a setting without effect.
     pub notices: Vec<String>,
 }

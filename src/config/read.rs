@@ -68,7 +68,7 @@ pub fn read(sources: &Sources) -> Result<Config, Problems> {
     }
     check_main(sources, &container, anything, &mut problems);
     let services = drafts.into_iter().map(|draft| draft.service).collect();
-    problems.or(Config { container, services, main: sources.main.clone(), notices })
+    problems.or(Config { container, services, main: sources.main.clone(), s6: None, notices })
 }
 
 fn container_file(sources: &Sources, problems: &mut Problems) -> ContainerFile {

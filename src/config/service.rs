@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::calendar::Calendar;
 use super::probe::{Health, Probe};
+use super::s6_overlay::S6Origin;
 pub use super::values::GroupRef;
 use super::values::{CapSet, Gid, LogFormat, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
@@ -98,6 +99,8 @@ pub struct Service {
     pub no_new_privileges: bool,
     /// What to do with a service of another user if the container has no root.
     pub without_root: WithoutRoot,
+    /// Where it comes from, in an image made for s6-overlay; `None`: it is a native service.
+    pub s6: Option<S6Origin>,
     /// Not started at boot (an s6 `down` file); can be started by hand.
     pub down: bool,
 }
@@ -144,6 +147,7 @@ impl Service {
             umask: None,
             no_new_privileges: true,
             without_root: WithoutRoot::Run,
+            s6: None,
             down: false,
         }
     }

@@ -88,6 +88,7 @@ fn draft(name: &ServiceName, table: &Table<'_>, report: &mut FileReport<'_>) -> 
         pipe_to: None,
         log,
         stop_command: table.get("stop_command").and_then(|field| field.argv(report)).map(Command::Argv),
+        s6: None,
         down: false,
     };
     let stop_timeout_at = table.get("stop").map(|field| Place::line(report.path(), field.line()));

@@ -1,0 +1,179 @@
+//! [`S6Overlay`]: what an image made for s6-overlay expects of the container around its services, from its `S6_*` variables
+//! (FIELD §2.2, §2.5). Must not know its definition files, or where anything lies at run time.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use super::quote::shown_value;
+use super::search_path::{DEFAULT_PATH, directories};
+use super::values::ServiceName;
+
+/// Directories that s6-overlay's `/init` puts before PATH if they are not in it, the first one last.
+const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
+
+/// The variables that are read here.
+pub const VARIABLES: [&str; 6] = [
+    "S6_BEHAVIOUR_IF_STAGE2_FAILS",
+    "S6_CMD_ARG0",
+    "S6_CMD_RECEIVE_SIGNALS",
+    "S6_KEEP_ENV",
+    "S6_STAGE2_HOOK",
+    "S6_SYNC_DISKS",
+];
+
+/// What an image made for s6-overlay expects of the container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S6Overlay {
+    /// Its services get the container's environment (`S6_KEEP_ENV`), not PATH alone.
+    pub keep_env: bool,
+    /// The program that runs before its definitions are final, with its arguments (`S6_STAGE2_HOOK`); empty: none.
+    pub hook: Vec<OsString>,
+    /// What follows if the hook or a oneshot fails.
+    pub on_failure: OnFailure,
+    /// Signals go to the main command, whose end begins the stop (`S6_CMD_RECEIVE_SIGNALS`).
+    pub main_receives_signals: bool,
+    /// Words before the main command (`S6_CMD_ARG0`).
+    pub main_prefix: Vec<OsString>,
+    /// Disks are synchronized at the end (`S6_SYNC_DISKS`).
+    pub sync_disks: bool,
+}
+
+/// `S6_BEHAVIOUR_IF_STAGE2_FAILS`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// 0, the default: the container continues.
+    #[default]
+    Continue,
+    /// 1: it continues, with a warning.
+    Warn,
+    /// 2 and more: it stops, with the exit code of what failed.
+    Stop,
+}
+
+/// Where a service of such an image comes from, as far as it matters when it runs: it gets the environment of
+/// [`S6Overlay::keep_env`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum S6Origin {
+    /// A longrun of s6-rc, defined in this directory: its working directory is its own below `servicedirs`.
+    Longrun(PathBuf),
+    /// A service of `/etc/services.d`, defined in this directory: its working directory is its own below `legacy-services`.
+    Legacy(PathBuf),
+    /// A oneshot or a single script, without a directory of its own at run time.
+    Script,
+}
+
+impl S6Overlay {
+    /// Reads the variables. Values that s6-overlay would not understand count as unset, which a notice says.
+    pub fn from_env(env: &BTreeMap<OsString, OsString>, notices: &mut Vec<String>) -> Self {
+        let mut number = |name: &str| number(env, name, notices);
+        let on_failure = match number("S6_BEHAVIOUR_IF_STAGE2_FAILS") {
+            0 => OnFailure::Continue,
+            1 => OnFailure::Warn,
+            _ => OnFailure::Stop,
+        };
+        Self {
+            keep_env: number("S6_KEEP_ENV") != 0,
+            on_failure,
+            main_receives_signals: number("S6_CMD_RECEIVE_SIGNALS") != 0,
+            sync_disks: number("S6_SYNC_DISKS") != 0,
+            hook: words(env, "S6_STAGE2_HOOK"),
+            main_prefix: words(env, "S6_CMD_ARG0"),
+        }
+    }
+}
+
+impl S6Origin {
+    /// Returns the directory of its definition and the directory that contains its working directory, relative to where
+    /// s6-overlay keeps its state.
+    pub fn service_directory(&self) -> Option<(&PathBuf, &'static str)> {
+        match self {
+            Self::Longrun(definition) => Some((definition, "s6-rc/servicedirs")),
+            Self::Legacy(definition) => Some((definition, "s6/legacy-services")),
+            Self::Script => None,
+        }
+    }
+
+    /// Returns its working directory below the place where s6-overlay keeps its state.
+    pub fn working_directory(&self, name: &ServiceName) -> Option<PathBuf> {
+        self.service_directory().map(|(_, around)| PathBuf::from(around).join(name.as_str()))
+    }
+}
+
+/// Returns the PATH of everything in such a container: s6-overlay's directories come first if they are missing.
+pub fn search_path(given: Option<&OsStr>) -> OsString {
+    let given = given.unwrap_or(OsStr::new(DEFAULT_PATH));
+    let known: Vec<_> = directories(given).collect();
+    let mut path = given.as_bytes().to_vec();
+    for directory in PREFIX.iter().filter(|directory| !known.iter().any(|it| it.as_os_str() == **directory)) {
+        let rest = if path.is_empty() { Vec::new() } else { [b":".as_slice(), &path].concat() };
+        path = [directory.as_bytes(), &rest].concat();
+    }
+    OsString::from_vec(path)
+}
+
+/// Returns an integer; 0 if the variable is not set, or is none.
+fn number(env: &BTreeMap<OsString, OsString>, name: &str, notices: &mut Vec<String>) -> i64 {
+    let Some(value) = env.get(OsStr::new(name)) else { return 0 };
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    if number.is_none() && !value.is_empty() {
+        notices.push(format!("{name}={} is not a number: ignored, as if it were 0", shown_value(value)));
+    }
+    number.unwrap_or_default()
+}
+
+/// Returns the words of a variable, split at blanks as s6-overlay does: no quotes, no shell.
+fn words(env: &BTreeMap<OsString, OsString>, name: &str) -> Vec<OsString> {
+    let value = env.get(OsStr::new(name)).map(|value| value.as_bytes()).unwrap_or_default();
+    let words = value.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    words.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(all: &[(&str, &str)]) -> (S6Overlay, Vec<String>) {
+        let env = all.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        let mut notices = Vec::new();
+        (S6Overlay::from_env(&env, &mut notices), notices)
+    }
+
+    #[test]
+    fn variables_that_are_not_set_mean_s6_overlays_defaults() {
+        assert_eq!(read(&[]), (S6Overlay::default(), Vec::new()));
+    }
+
+    #[test]
+    fn behaviour_2_and_above_stops_the_container() {
+        let of = |value| read(&[("S6_BEHAVIOUR_IF_STAGE2_FAILS", value)]).0.on_failure;
+        assert_eq!(
+            ["0", "1", "2", "3"].map(of),
+            [OnFailure::Continue, OnFailure::Warn, OnFailure::Stop, OnFailure::Stop]
+        );
+    }
+
+    #[test]
+    fn the_hook_is_split_at_blanks_and_not_by_a_shell() {
+        let hook = read(&[("S6_STAGE2_HOOK", "  /docker-mods  'a b' ")]).0.hook;
+        assert_eq!(hook, ["/docker-mods", "'a", "b'"]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_counts_as_0_and_is_reported() {
+        let (read, notices) = read(&[("S6_KEEP_ENV", "yes"), ("S6_SYNC_DISKS", "")]);
+        assert!(!read.keep_env && !read.sync_disks);
+        assert_eq!(notices, ["S6_KEEP_ENV=yes is not a number: ignored, as if it were 0"]);
+    }
+
+    #[test]
+    fn path_begins_with_the_directories_of_s6_overlay_that_it_lacks() {
+        let of = |path: &str| search_path(Some(OsStr::new(path))).into_string().unwrap();
+        assert_eq!(of("/usr/local/bin:/usr/bin:/bin"), "/command:/usr/local/bin:/usr/bin:/bin");
+        assert_eq!(of("/app"), "/command:/usr/bin:/bin:/app");
+        assert_eq!(of(""), "/command:/usr/bin:/bin");
+        assert_eq!(of("/bin:/command:/usr/bin"), "/bin:/command:/usr/bin");
+        assert_eq!(search_path(None).into_string().unwrap(), format!("/command:{DEFAULT_PATH}"));
+    }
+}
