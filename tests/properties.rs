@@ -193,9 +193,9 @@ fn nonsense(rng: &mut Rng) -> Event {
         40 => Event::Ask(Request::Start(id)),
         41 => Event::Ask(Request::Stop(id)),
         42 => Event::Ask(Request::Restart(id)),
-        43..=44 => Event::ProbeResult { id, answer: ProbeResult::Pass },
-        45 => Event::ProbeResult { id, answer: ProbeResult::Fail(String::new()) },
-        46 => Event::Alive { id, within: Some(Duration::from_secs(rng.below(9))) },
+        43..=44 => Event::ProbeResult { id, result: ProbeResult::Pass },
+        45 => Event::ProbeResult { id, result: ProbeResult::Fail(String::new()) },
+        46 => Event::KeepAlive { id, within: Some(Duration::from_secs(rng.below(9))) },
         47 => Event::Extend { id, by: Duration::from_secs(rng.below(9)) },
         0 => Event::StopSignal(Signal::TERM),
         1 => Event::Ask(Request::Shutdown { code: Some(3) }),
@@ -335,7 +335,7 @@ fn after_a_reload_that_reverses_a_dependency_those_below_still_get_their_stop_si
     bring_up(&mut engine);
     let after = setup(&[longrun("x").requires("z"), longrun("y").requires("x"), longrun("z")], budget);
     let changed = ["x", "y"].map(|name| stepdown::config::values::ServiceName::new(name).expect("a name"));
-    engine.adopt(Time::default(), after, &changed.into());
+    engine.reload(Time::default(), after, &changed.into());
     let ended = |id| Event::Exited { id, exit: Exit::Code(0), group_left: false };
     engine.step(Time::default(), ended(Id(1)));
     engine.step(Time::default(), Event::StopSignal(Signal::TERM));

@@ -25,11 +25,11 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
             format!("{} {how} group_left={}", of("exited", *id), yes(*group_left))
         }
         Event::GroupGone { id } => of("group-gone", *id),
-        Event::ProbeResult { id, answer } => match answer {
+        Event::ProbeResult { id, result } => match result {
             ProbeResult::Pass => format!("{} answer=pass", of("probed", *id)),
             ProbeResult::Fail(why) => format!("{} answer=fail why={}", of("probed", *id), quoted(why)),
         },
-        Event::Alive { id, within } => {
+        Event::KeepAlive { id, within } => {
             let mut text = of("alive", *id);
             if let Some(within) = within {
                 // Writing to a String does not fail.
@@ -37,7 +37,7 @@ pub fn fields<'n>(event: &Event, name: impl Fn(Id) -> &'n str) -> String {
             }
             text
         }
-        Event::Trouble { id } => of("trouble", *id),
+        Event::WatchdogTrigger { id } => of("trouble", *id),
         Event::Extend { id, by } => format!("{} by_ms={}", of("extend", *id), by.as_millis()),
         Event::Due { id } => of("due", *id),
         Event::Retired { id } => of("retired", *id),
@@ -79,7 +79,7 @@ mod tests {
                 "event=spawn-failed service=web why=\"cannot execute `/a b`: No such file or directory\"",
             ),
             (
-                Event::ProbeResult { id, answer: ProbeResult::Fail("status \"500\"".to_owned()) },
+                Event::ProbeResult { id, result: ProbeResult::Fail("status \"500\"".to_owned()) },
                 "event=probed service=web answer=fail why=\"status \\\"500\\\"\"",
             ),
             (Event::StopSignal(Signal::TERM), "event=stop-signal signal=SIGTERM"),

@@ -239,8 +239,8 @@ impl<'a> EventLoop<'a> {
                 Action::Exit(code) => return Some(code),
                 Action::Report(report) => {
                     self.control_handler.journal.record(&report, self.now());
-                    if let Report::Stopping { because } = &report {
-                        self.because = because.clone();
+                    if let Report::Stopping { reason } = &report {
+                        self.because = reason.clone();
                         self.end_of_budget();
                     }
                     if let Report::CannotStart { id, why } = &report
@@ -264,9 +264,9 @@ impl<'a> EventLoop<'a> {
                     self.record_descendants(id, pid, signal);
                     self.processes.signal(pid, to, signal);
                 }
-                Action::Probe { id, look } => {
-                    self.control_handler.journal.record_probe(id, look, self.now());
-                    self.processes.start_probe(id, look, Instant::now(), &mut self.queue);
+                Action::Probe { id, kind } => {
+                    self.control_handler.journal.record_probe(id, kind, self.now());
+                    self.processes.start_probe(id, kind, Instant::now(), &mut self.queue);
                 }
                 Action::CancelProbe { id } => self.processes.cancel_probe(id),
                 Action::UntrackGroup { pid, .. } => self.processes.abandon(pid),

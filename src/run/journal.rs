@@ -70,7 +70,7 @@ impl Journal {
                 self.note(*id, |moments| &mut moments.ready, now);
                 self.turn(*id, *again);
             }
-            Report::NextTurn { id, pause } => self.turn(*id, Some(*pause)),
+            Report::PeriodicFailed { id, pause } => self.turn(*id, Some(*pause)),
             Report::Up { id, .. } => self.note(*id, |moments| &mut moments.ready, now),
             Report::Failed { id, .. } => self.note(*id, |moments| &mut moments.failed, now),
             _ => {}

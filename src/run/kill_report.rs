@@ -26,7 +26,7 @@ pub fn named(pids: &[Pid]) -> String {
 /// Returns what to write so that it has more time the next time; nothing where that would not help.
 pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, hurried: bool) -> String {
     let Some(stop) = supervisor.stop_rule(id).filter(|_| !hurried) else { return String::new() };
-    let stops = supervisor.because().is_some();
+    let stops = supervisor.stop_reason().is_some();
     // In a stop of the container the whole budget bounds it too.
     let of_its_own = !stops || stop.timeout.is_some_and(|own| after >= own);
     let timeout = match who {

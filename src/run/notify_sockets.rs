@@ -85,9 +85,9 @@ impl NotifySocket {
         for said in self.receiver.receive() {
             match said {
                 Notification::Ready => events.push_back(Event::Ready { id }),
-                Notification::Watchdog => events.push_back(Event::Alive { id, within: None }),
-                Notification::WatchdogUsec(within) => events.push_back(Event::Alive { id, within: Some(within) }),
-                Notification::WatchdogTrigger => events.push_back(Event::Trouble { id }),
+                Notification::Watchdog => events.push_back(Event::KeepAlive { id, within: None }),
+                Notification::WatchdogUsec(within) => events.push_back(Event::KeepAlive { id, within: Some(within) }),
+                Notification::WatchdogTrigger => events.push_back(Event::WatchdogTrigger { id }),
                 Notification::ExtendTimeout(by) => events.push_back(Event::Extend { id, by }),
                 Notification::Status(text) => self.status = Some(text),
                 Notification::Reloading => self.status = Some("reloading".to_owned()),

@@ -51,13 +51,13 @@ pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusa
 /// Returns why a run was ended although nobody asked for that.
 pub fn given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
     match why {
-        GivenUp::NotReady { after, answer: None } => not_ready(id, *after, supervisor),
-        GivenUp::NotReady { after, answer: Some(answer) } => {
+        GivenUp::NotReady { after, last_result: None } => not_ready(id, *after, supervisor),
+        GivenUp::NotReady { after, last_result: Some(answer) } => {
             format!("{}; the last answer: {answer}", not_ready(id, *after, supervisor))
         }
         GivenUp::Unhealthy(found) => format!("unhealthy: {found}"),
-        GivenUp::Silent(None) => SAYS_NOT_WELL.to_owned(),
-        GivenUp::Silent(Some(after)) => silent(*after),
+        GivenUp::Watchdog(None) => SAYS_NOT_WELL.to_owned(),
+        GivenUp::Watchdog(Some(after)) => silent(*after),
     }
 }
 
@@ -103,7 +103,7 @@ fn was_given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
     let words = given_up(id, why, supervisor);
     match why {
         GivenUp::NotReady { .. } | GivenUp::Unhealthy(_) => format!("was {words}"),
-        GivenUp::Silent(_) => words,
+        GivenUp::Watchdog(_) => words,
     }
 }
 

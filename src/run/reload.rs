@@ -17,11 +17,11 @@ impl EventLoop<'_> {
     /// Begins to read what is asked for, or goes on with what was read. Who asks while that is being read waits for the next
     /// time: the files may have changed since. Returns what to do now, if a reload is over.
     pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
-        if self.supervisor.because().is_some() {
+        if self.supervisor.stop_reason().is_some() {
             self.processes.config_reader.give_up(&mut self.processes.fd_watcher, ReloadError::Stopping);
         }
         if let Some(read) = self.processes.config_reader.take() {
-            let stops = self.supervisor.because().is_some();
+            let stops = self.supervisor.stop_reason().is_some();
             let reread = match read {
                 Ok(_) if stops => Err(ReloadError::Stopping),
                 Ok(read) => self.reread(&read),
@@ -57,7 +57,7 @@ impl EventLoop<'_> {
 
     fn begin_to_read(&mut self) -> Result<(), ReloadError> {
         let reloader = self.reloader.as_ref().ok_or(ReloadError::NotServing)?;
-        if self.supervisor.because().is_some() {
+        if self.supervisor.stop_reason().is_some() {
             return Err(ReloadError::Stopping);
         }
         self.processes.config_reader.begin(&mut self.processes.fd_watcher, || reloader.read())
@@ -71,7 +71,7 @@ impl EventLoop<'_> {
         tracing::info!("reload: {told}");
         reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
         let ReloadPlan { setup, entries, changed, notices, .. } = reread;
-        let actions = self.supervisor.adopt(self.now(), setup, &changed);
+        let actions = self.supervisor.reload(self.now(), setup, &changed);
         let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
         for id in self.processes.adopt(entries.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {

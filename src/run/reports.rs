@@ -143,17 +143,19 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));
         }
         Report::Healthy { id } => tracing::info!("{}: healthy again", name(*id)),
-        Report::Silent { id, after: None } => {
+        Report::Watchdog { id, after: None } => {
             tracing::warn!("{}: {SAYS_NOT_WELL}, stopping it", name(*id));
         }
-        Report::Silent { id, after: Some(after) } => {
+        Report::Watchdog { id, after: Some(after) } => {
             tracing::warn!("{}: {}, stopping it", name(*id), silent(*after));
         }
-        Report::NextTurn { id, pause } => tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause)),
-        Report::Undone { id, exit: exit @ Exit::Code(0), took } => {
+        Report::PeriodicFailed { id, pause } => {
+            tracing::warn!("{}: runs again in {}", name(*id), duration_words(*pause))
+        }
+        Report::StopCommandEnded { id, exit: exit @ Exit::Code(0), took } => {
             tracing::info!("{}: undone with {} after {}", name(*id), words(*exit), duration_words(*took));
         }
-        Report::Undone { id, exit, took } => {
+        Report::StopCommandEnded { id, exit, took } => {
             tracing::warn!(
                 "{}: its stop command ended with {} after {}",
                 name(*id),
@@ -161,7 +163,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 duration_words(*took)
             );
         }
-        Report::Stopping { because } => stopping(because, supervisor, context),
+        Report::Stopping { reason } => stopping(reason, supervisor, context),
     }
 }
 

@@ -36,7 +36,7 @@ impl ProcessManager {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
     pub fn start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_start_probe(id, start_probe, now) {
-            events.push_back(Event::ProbeResult { id, answer: ProbeResult::Fail(why.to_string()) });
+            events.push_back(Event::ProbeResult { id, result: ProbeResult::Fail(why.to_string()) });
         }
     }
 
@@ -63,7 +63,7 @@ impl ProcessManager {
     /// Passes an answer on to who asked.
     pub fn probe_finished(&mut self, owner: ProbeOwner, answer: ProbeResult, events: &mut VecDeque<Event>) {
         match owner {
-            ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, answer }),
+            ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, result: answer }),
             ProbeOwner::Caller(id) => self.command_results.push((id, answer)),
         }
     }

@@ -50,7 +50,7 @@ impl EventLoop<'_> {
         if self.run_kind == RunKind::Preparing && self.because == StopReason::NothingLeft {
             return;
         }
-        let responsible = self.supervisor.culprit().and_then(|id| {
+        let responsible = self.supervisor.responsible().and_then(|id| {
             let status = self.supervisor.status().into_iter().find(|status| status.id == id)?;
             let how = reasons::how_it_ended(id, &self.supervisor, self.processes.slots.refusal(id));
             let last = self.processes.logs.last_lines(id, exit_report::LAST);

@@ -8,7 +8,7 @@ use super::Id;
 ///
 /// Indexing cannot miss: an id from outside passes [`Table::has`] once, in `Supervisor::step`; every other one comes
 /// from [`Table::ids`] or from edges that `Graph::new` has filtered with `has`; and all tables of an engine have one
-/// length; `Supervisor::adopt` alone adds to it.
+/// length; `Supervisor::reload` alone adds to it.
 #[derive(Clone, Debug)]
 pub(super) struct Table<T>(Vec<T>);
 

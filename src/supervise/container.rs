@@ -35,7 +35,7 @@ impl ContainerState {
 #[derive(Clone, Debug)]
 pub(super) struct Stop {
     /// Why.
-    pub(super) because: StopReason,
+    pub(super) reason: StopReason,
     /// How long.
     pub(super) budget: Budget,
     /// How many stop signals PID 1 got.

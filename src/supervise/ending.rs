@@ -15,7 +15,7 @@ impl Supervisor {
         let cause = match why {
             GivenUp::NotReady { .. } => Cause::NotReady,
             GivenUp::Unhealthy(_) => Cause::Unhealthy,
-            GivenUp::Silent(_) => Cause::Silent,
+            GivenUp::Watchdog(_) => Cause::Watchdog,
         };
         self.services[id].given_up = Some(why);
         self.terminate(id, cause);
@@ -58,12 +58,12 @@ impl Supervisor {
     /// Returns the stop signal of its first process: the main command gets what PID 1 got, unless a signal is
     /// configured for it, and what hangs leaves a core file, if it may (systemd's `WatchdogSignal=`).
     pub(super) fn stop_signal_for(&self, id: Id, cause: Cause) -> Signal {
-        if cause == Cause::Silent {
+        if cause == Cause::Watchdog {
             return Signal::ABRT;
         }
         let spec = &self.services[id].spec;
         match self.container.stop() {
-            Some(Stop { because: StopReason::Signal(signal), .. })
+            Some(Stop { reason: StopReason::Signal(signal), .. })
                 if spec.relays_stop_signal && !signal.is_for_pid_one() =>
             {
                 *signal

@@ -68,9 +68,9 @@ impl Supervisor {
     }
 
     /// Returns the code of the container.
-    pub(super) fn exit_code(&self, because: &StopReason) -> u8 {
+    pub(super) fn exit_code(&self, reason: &StopReason) -> u8 {
         let ExitCodeInputs { asked, main, failure, .. } = self.exit_code_inputs;
-        asked.unwrap_or_else(|| match because {
+        asked.unwrap_or_else(|| match reason {
             StopReason::Essential(id, _) => self.services[*id].code.unwrap_or(FAILURE),
             StopReason::Unhealthy(_) => FAILURE,
             StopReason::Main(exit) => main.unwrap_or_else(|| code(*exit)),

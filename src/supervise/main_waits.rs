@@ -1,4 +1,4 @@
-//! What keeps the main command from its start: said from time to time, and remembered for the exit code where it never ran.
+//! What keeps the main command from its start: reported from time to time, and remembered for the exit code where it never ran.
 
 use super::exit_code::{self, FAILURE};
 use super::process::Outcome;
@@ -8,21 +8,21 @@ use super::timers::Slot;
 use super::{Id, LastFailure, MainBlocked, Report, probes};
 
 impl Supervisor {
-    /// It begins to wait: what for is said if that lasts.
+    /// It begins to wait: what for is reported if that lasts.
     pub(super) fn watch_main_wait(&mut self, id: Id) {
         if self.is_main(id) {
-            self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::AWAIT_SAID)));
+            self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::AWAIT_REPORT_PAUSE)));
         }
     }
 
-    /// Says what the main command waits for, and when it says so again.
+    /// Reports what the main command waits for, and sets the time of the next such report.
     pub(super) fn report_main_wait(&mut self, id: Id) {
         let (on, began) = (self.missing(id), self.services[id].since);
         if on.is_empty() || !self.is_main(id) {
             return;
         }
         self.report(Report::MainWaits { id, since: self.now.since(began), on });
-        self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::said_again_after(began, self.now))));
+        self.timers.set(id, Slot::Probe, Some(self.now.plus(probes::report_pause(began, self.now))));
     }
 
     /// Notes how a run failed that is tried again, until one comes up.

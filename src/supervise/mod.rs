@@ -1,7 +1,7 @@
 //! What happens next: [`Event`] in, [`Action`] out, and one deadline. The whole engine, with a number for a clock. Pure.
 //!
-//! This file is the vocabulary, but for what is said ([`Report`]). [`Setup`] is what the engine is told at its start,
-//! [`Supervisor`] is the engine; its states and what each of them means stand in [`Phase`].
+//! This file is the vocabulary, but for [`Report`]. [`Setup`] is what the engine is given at its start, [`Supervisor`] is the
+//! engine; its states and what each of them means stand in [`Phase`].
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -32,7 +32,7 @@ mod timers;
 
 pub use budget::{END_OF_INPUT_TIMEOUT, LAYER_RESERVE, REAP_GRACE, StopShares};
 pub use phase::{Phase, StatusState};
-pub use probes::{AWAIT_PAUSE, AWAIT_SAID, AWAIT_SAID_MOST, FIRST_READY_PAUSE};
+pub use probes::{AWAIT_PAUSE, AWAIT_REPORT_MAX_PAUSE, AWAIT_REPORT_PAUSE, FIRST_READY_PAUSE};
 pub use report::{FailureReason, GivenUp, Killed, LastFailure, MainBlocked, Report, StatusReason, StopReason};
 pub use restart::MIN_PAUSE;
 pub use spawn_error::{SpawnError, SpawnStage};
@@ -76,7 +76,7 @@ pub enum Role {
     Run,
     /// Its finish script.
     Finish,
-    /// What undoes it (a oneshot's `stop_command`).
+    /// A oneshot's `stop_command`.
     StopCommand,
 }
 
@@ -91,23 +91,23 @@ impl Role {
     }
 }
 
-/// A question that somebody else asks for the engine (DESIGN §4: `wait_for`, `ready`, `health`).
+/// What a probe that the engine asks for is about (DESIGN §4: `wait_for`, `ready`, `health`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
     /// Whether this one of the things that it waits for is there.
     Await(usize),
     /// Whether it is ready.
     Ready,
-    /// Whether it is well.
+    /// Whether it is healthy.
     Health,
 }
 
-/// The answer to a [`ProbeKind`].
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeResult {
-    /// Yes.
+    /// It passed.
     Pass,
-    /// No, or none in time: what was found, in words.
+    /// It failed or timed out: what was found, in words.
     Fail(String),
 }
 
@@ -145,7 +145,7 @@ pub enum Event {
         /// The service.
         id: Id,
     },
-    /// It said that it is ready.
+    /// It notified that it is ready.
     Ready {
         /// The service.
         id: Id,
@@ -164,22 +164,22 @@ pub enum Event {
         /// The service.
         id: Id,
     },
-    /// Answer to [`Action::Probe`], within the question's own timeout.
+    /// Answer to [`Action::Probe`], within the probe's own timeout.
     ProbeResult {
         /// The service.
         id: Id,
         /// What was found.
-        answer: ProbeResult,
+        result: ProbeResult,
     },
-    /// It says that it is alive (sd_notify(3), WATCHDOG=1).
-    Alive {
+    /// It notified that it is alive (sd_notify(3), WATCHDOG=1).
+    KeepAlive {
         /// The service.
         id: Id,
-        /// From now on it says so at least this often (WATCHDOG_USEC); `None`: as before.
+        /// From now on it does so at least this often (WATCHDOG_USEC); `None`: as before.
         within: Option<Duration>,
     },
-    /// It says that it is not well (sd_notify(3), WATCHDOG=trigger).
-    Trouble {
+    /// It notified that it has failed (sd_notify(3), WATCHDOG=trigger).
+    WatchdogTrigger {
         /// The service.
         id: Id,
     },
@@ -212,7 +212,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Returns whom it is about; `None`: the container.
+    /// Returns which service it is about; `None`: the container.
     pub fn id(&self) -> Option<Id> {
         match self {
             Self::Spawned { id, .. } | Self::SpawnFailed { id, .. } | Self::Executed { id } | Self::Ready { id } => {
@@ -221,8 +221,10 @@ impl Event {
             Self::Exited { id, .. }
             | Self::GroupGone { id }
             | Self::ProbeResult { id, .. }
-            | Self::Alive { id, .. } => Some(*id),
-            Self::Trouble { id } | Self::Extend { id, .. } | Self::Due { id } | Self::Retired { id } => Some(*id),
+            | Self::KeepAlive { id, .. } => Some(*id),
+            Self::WatchdogTrigger { id } | Self::Extend { id, .. } | Self::Due { id } | Self::Retired { id } => {
+                Some(*id)
+            }
             Self::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Self::Begin | Self::Tick | Self::StopSignal(_) | Self::Forward(_) | Self::Ask(Request::Shutdown { .. }) => {
                 None
@@ -259,13 +261,13 @@ pub enum Action {
         /// How the command ended, for a finish script's arguments.
         after: Option<Exit>,
     },
-    /// Send a signal. Only ever to a process or group that exists in the engine's eyes.
+    /// Send a signal. Only to a process or group that exists as far as the engine knows.
     Signal {
         /// The service.
         id: Id,
         /// The leader's pid.
         pid: Pid,
-        /// To whom.
+        /// Its first process or the group.
         to: Target,
         /// Which.
         signal: Signal,
@@ -275,7 +277,7 @@ pub enum Action {
         /// The service.
         id: Id,
         /// Which.
-        look: ProbeKind,
+        kind: ProbeKind,
     },
     /// Nobody waits for what is left of its group any more: it goes on, or cannot be killed. No `GroupGone` may come: the
     /// next run's would be taken for it.
@@ -285,7 +287,7 @@ pub enum Action {
         /// The dead leader's pid.
         pid: Pid,
     },
-    /// Nobody waits for the answer to its question any more; none may come, nor may one be asked that stands before this.
+    /// Its probe is not wanted any more: no result may come, and a probe asked for before this may not start.
     CancelProbe {
         /// The service.
         id: Id,
@@ -296,7 +298,7 @@ pub enum Action {
         /// The service.
         id: Id,
     },
-    /// From now on it is what a reload has made of it ([`Supervisor::adopt`]).
+    /// From now on it is what a reload has made of it ([`Supervisor::reload`]).
     ApplyReload {
         /// The service.
         id: Id,
@@ -307,13 +309,13 @@ pub enum Action {
         /// The service.
         id: Id,
     },
-    /// Say what happened.
+    /// Print what happened.
     Report(Report),
-    /// The life is over; exactly once, last.
+    /// The container ends; exactly once, last.
     Exit(u8),
 }
 
-/// To whom a signal goes.
+/// Which processes get a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The first process alone.
@@ -331,7 +333,7 @@ pub struct Status {
     pub name: ServiceName,
     /// The state as `status` shows it.
     pub state: StatusState,
-    /// Whether it shall run.
+    /// Whether it should run.
     pub wanted: bool,
     /// Its process, if there is one.
     pub pid: Option<Pid>,

@@ -48,7 +48,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase, in the order of a life.
+    /// Every phase, in the order in which a service passes through them.
     pub const ALL: [Self; 18] = [
         Self::Down,
         Self::Waiting,
@@ -158,7 +158,7 @@ pub enum StatusState {
 }
 
 impl StatusState {
-    /// Every state, in the order of a life.
+    /// Every state, in the order in which a service passes through them.
     pub const ALL: [Self; 10] = [
         Self::Down,
         Self::Waiting,

@@ -1,5 +1,5 @@
-//! Questions about a service, and what their answers mean: what it waits for outside the container, whether it is ready,
-//! whether it is well, whether it says that it is alive. One question at a time; who asks, and how, is not known here.
+//! Probes of a service, and what their results mean: what it waits for outside the container, whether it is ready, whether
+//! it is healthy; and its watchdog. One probe at a time; must not know who runs it, nor how.
 
 use std::time::Duration;
 
@@ -10,47 +10,47 @@ use super::timers::Slot;
 use super::{Action, GivenUp, Id, ProbeKind, ProbeResult, Report, StopReason, Time};
 use crate::config::probe::UnhealthyAction;
 
-/// Between two questions for something outside the container.
+/// Between two probes of something outside the container.
 pub const AWAIT_PAUSE: Duration = Duration::from_secs(1);
-/// That it is still not there, or not ready, is said again after this long, then after twice as long each time.
-pub const AWAIT_SAID: Duration = Duration::from_secs(5);
+/// That it is still not there, or not ready, is reported again after this long, then after twice as long each time.
+pub const AWAIT_REPORT_PAUSE: Duration = Duration::from_secs(5);
 /// The longest of these pauses.
-pub const AWAIT_SAID_MOST: Duration = Duration::from_secs(300);
-/// Between the first two questions whether it is ready; the pauses double up to the configured one.
+pub const AWAIT_REPORT_MAX_PAUSE: Duration = Duration::from_secs(300);
+/// Between the first two readiness checks; the pauses double up to the configured one.
 pub const FIRST_READY_PAUSE: Duration = Duration::from_millis(20);
 
 impl Supervisor {
-    /// Asks.
-    pub(super) fn look(&mut self, id: Id, look: ProbeKind) {
-        self.services[id].looks.open = true;
-        self.out.push(Action::Probe { id, look });
+    /// Starts a probe.
+    pub(super) fn probe(&mut self, id: Id, kind: ProbeKind) {
+        self.services[id].probe_state.open = true;
+        self.out.push(Action::Probe { id, kind });
     }
 
-    /// Asks nothing any more, and waits for no answer.
+    /// Starts no more probes, and waits for no result.
     pub(super) fn cancel_probe(&mut self, id: Id) {
         self.timers.set(id, Slot::Probe, None);
         self.timers.set(id, Slot::Watchdog, None);
-        let looks = &mut self.services[id].looks;
-        if std::mem::take(&mut looks.open) {
+        let probe_state = &mut self.services[id].probe_state;
+        if std::mem::take(&mut probe_state.open) {
             self.out.push(Action::CancelProbe { id });
         }
     }
 
     /// Waits for what it needs from outside.
     pub(super) fn begin_await(&mut self, id: Id) {
-        self.set(id, State::Awaiting { at: 0, began: self.now, said: None });
-        self.look(id, ProbeKind::Await(0));
+        self.set(id, State::Awaiting { at: 0, began: self.now, reported: None });
+        self.probe(id, ProbeKind::Await(0));
     }
 
-    pub(super) fn looked(&mut self, id: Id, answer: ProbeResult) {
-        if !std::mem::take(&mut self.services[id].looks.open) {
+    pub(super) fn probe_result(&mut self, id: Id, result: ProbeResult) {
+        if !std::mem::take(&mut self.services[id].probe_state.open) {
             return;
         }
-        match (&self.services[id].state, answer) {
-            (State::Awaiting { .. }, answer) => self.awaited(id, answer),
+        match (&self.services[id].state, result) {
+            (State::Awaiting { .. }, result) => self.awaited(id, result),
             (State::Starting { run }, ProbeResult::Pass) => self.up(id, *run),
             (State::Starting { run }, ProbeResult::Fail(why)) => self.not_yet(id, run.started, why),
-            (State::Up { .. }, answer) => self.health_result(id, answer),
+            (State::Up { .. }, result) => self.health_result(id, result),
             (State::Down | State::Waiting { .. } | State::Spawning | State::Stopping { .. }, _) => {}
             (State::Draining { .. } | State::FinishSpawning { .. } | State::Finishing { .. }, _) => {}
             (State::Lost { .. } | State::Backoff | State::Failed { .. } | State::Resting { .. } | State::Done, _) => {}
@@ -58,23 +58,23 @@ impl Supervisor {
         }
     }
 
-    fn awaited(&mut self, id: Id, answer: ProbeResult) {
+    fn awaited(&mut self, id: Id, result: ProbeResult) {
         let (now, awaits) = (self.now, self.services[id].spec.awaits);
-        let State::Awaiting { at, began, said } = &mut self.services[id].state else { return };
-        match answer {
+        let State::Awaiting { at, began, reported } = &mut self.services[id].state else { return };
+        match result {
             ProbeResult::Pass => {
                 *at = at.saturating_add(1);
                 let next = *at;
                 if next < awaits {
-                    self.look(id, ProbeKind::Await(next));
+                    self.probe(id, ProbeKind::Await(next));
                 } else {
                     self.work.push_back(id);
                 }
             }
             ProbeResult::Fail(why) => {
                 let (at, since) = (*at, now.since(*began));
-                if said.is_none_or(|said| now.since(said) >= said_again_after(*began, said)) {
-                    *said = Some(now);
+                if reported.is_none_or(|reported| now.since(reported) >= report_pause(*began, reported)) {
+                    *reported = Some(now);
                     self.report(Report::Awaiting { id, at, since, why });
                 }
                 self.timers.set(id, Slot::Probe, Some(now.plus(AWAIT_PAUSE)));
@@ -84,13 +84,13 @@ impl Supervisor {
 
     fn not_yet(&mut self, id: Id, started: Time, why: String) {
         let Readiness::Probed { interval, .. } = self.services[id].spec.ready else { return };
-        let looks = &mut self.services[id].looks;
-        let tries = looks.tries;
-        looks.tries = tries.saturating_add(1);
-        looks.not_ready = Some(why.clone());
-        let last = looks.said.unwrap_or(started);
-        if self.now.since(last) >= said_again_after(started, last) {
-            looks.said = Some(self.now);
+        let probe_state = &mut self.services[id].probe_state;
+        let tries = probe_state.tries;
+        probe_state.tries = tries.saturating_add(1);
+        probe_state.not_ready = Some(why.clone());
+        let last = probe_state.reported.unwrap_or(started);
+        if self.now.since(last) >= report_pause(started, last) {
+            probe_state.reported = Some(self.now);
             self.report(Report::NotYet { id, since: self.now.since(started), why });
         }
         let doubled = FIRST_READY_PAUSE.saturating_mul(1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX));
@@ -98,7 +98,7 @@ impl Supervisor {
         self.timers.set(id, Slot::Probe, Some(self.now.plus(pause)));
     }
 
-    /// It is up: from now on it is asked whether it is well.
+    /// It is up: its health check and its watchdog begin.
     pub(super) fn begin_health(&mut self, id: Id) {
         if let Some(HealthRule { interval, .. }) = self.services[id].spec.health {
             self.timers.set(id, Slot::Probe, Some(self.now.plus(interval)));
@@ -106,24 +106,24 @@ impl Supervisor {
         self.arm_watchdog(id);
     }
 
-    fn health_result(&mut self, id: Id, answer: ProbeResult) {
+    fn health_result(&mut self, id: Id, result: ProbeResult) {
         let Some(rule) = self.services[id].spec.health else { return };
         self.timers.set(id, Slot::Probe, Some(self.now.plus(rule.interval)));
-        let looks = &mut self.services[id].looks;
-        let was_well = looks.healthy != Some(false);
-        looks.against = match (&answer, was_well) {
+        let probe_state = &mut self.services[id].probe_state;
+        let was_well = probe_state.healthy != Some(false);
+        probe_state.consecutive = match (&result, was_well) {
             (ProbeResult::Pass, true) | (ProbeResult::Fail(_), false) => 0,
-            (ProbeResult::Fail(_), true) | (ProbeResult::Pass, false) => looks.against.saturating_add(1),
+            (ProbeResult::Fail(_), true) | (ProbeResult::Pass, false) => probe_state.consecutive.saturating_add(1),
         };
-        match answer {
-            ProbeResult::Pass if was_well => looks.healthy = Some(true),
-            ProbeResult::Pass if looks.against >= rule.successes.max(1) => {
-                *looks = ProbeState { healthy: Some(true), ..ProbeState::default() };
+        match result {
+            ProbeResult::Pass if was_well => probe_state.healthy = Some(true),
+            ProbeResult::Pass if probe_state.consecutive >= rule.successes.max(1) => {
+                *probe_state = ProbeState { healthy: Some(true), ..ProbeState::default() };
                 self.report(Report::Healthy { id });
             }
-            ProbeResult::Fail(why) if was_well && looks.against >= rule.failures.max(1) => {
-                let failures = looks.against;
-                *looks =
+            ProbeResult::Fail(why) if was_well && probe_state.consecutive >= rule.failures.max(1) => {
+                let failures = probe_state.consecutive;
+                *probe_state =
                     ProbeState { healthy: Some(false), unhealthy_reason: Some(why.clone()), ..ProbeState::default() };
                 self.report(Report::Unhealthy { id, failures, why: why.clone() });
                 match rule.then {
@@ -139,7 +139,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn alive(&mut self, id: Id, within: Option<Duration>) {
+    pub(super) fn keep_alive(&mut self, id: Id, within: Option<Duration>) {
         if within.is_some() {
             self.services[id].watchdog = within.filter(|within| !within.is_zero());
         }
@@ -155,16 +155,16 @@ impl Supervisor {
         }
     }
 
-    /// A question is due.
-    pub(super) fn look_again(&mut self, id: Id) {
+    /// The probe timer has expired.
+    pub(super) fn probe_due(&mut self, id: Id) {
         match self.services[id].state {
-            State::Awaiting { at, .. } => self.look(id, ProbeKind::Await(at)),
+            State::Awaiting { at, .. } => self.probe(id, ProbeKind::Await(at)),
             State::Starting { run } => match self.services[id].spec.ready {
-                Readiness::Probed { .. } => self.look(id, ProbeKind::Ready),
-                Readiness::Lived(_) => self.up(id, run),
-                Readiness::Executed | Readiness::Said { .. } => {}
+                Readiness::Probed { .. } => self.probe(id, ProbeKind::Ready),
+                Readiness::Delay(_) => self.up(id, run),
+                Readiness::Executed | Readiness::Notified { .. } => {}
             },
-            State::Up { .. } => self.look(id, ProbeKind::Health),
+            State::Up { .. } => self.probe(id, ProbeKind::Health),
             State::Stopping { .. } => self.end_input_timed_out(id),
             State::Waiting { .. } => self.report_main_wait(id),
             State::Draining { .. } | State::Finishing { .. } | State::Lost { .. } => {}
@@ -173,20 +173,20 @@ impl Supervisor {
         }
     }
 
-    /// It says that it is not well.
-    pub(super) fn trouble(&mut self, id: Id) {
+    /// It notified WATCHDOG=trigger.
+    pub(super) fn watchdog_trigger(&mut self, id: Id) {
         if self.container.is_running() && matches!(self.services[id].state, State::Up { .. }) {
-            self.silent(id, None);
+            self.watchdog_expired(id, None);
         }
     }
 
-    /// It did not say in time that it is alive (or said that it is not well).
-    pub(super) fn silent(&mut self, id: Id, after: Option<Duration>) {
-        self.report(Report::Silent { id, after });
-        self.give_up_run(id, GivenUp::Silent(after));
+    /// Its watchdog notification did not come in time (or was WATCHDOG=trigger).
+    pub(super) fn watchdog_expired(&mut self, id: Id, after: Option<Duration>) {
+        self.report(Report::Watchdog { id, after });
+        self.give_up_run(id, GivenUp::Watchdog(after));
     }
 
-    /// More time, from now on: to become ready, or to stop while the container goes on. Less than it has is no news.
+    /// More time, from now on: to become ready, or to stop while the container goes on. Less than it has changes nothing.
     pub(super) fn extend(&mut self, id: Id, by: Duration) {
         let may = match self.services[id].state {
             State::Starting { .. } => true,
@@ -205,8 +205,8 @@ impl Supervisor {
     }
 }
 
-/// Returns how long nothing is said of what began then and was last said then: as long as it had lasted, so that the pauses
-/// double.
-pub(super) fn said_again_after(began: Time, said: Time) -> Duration {
-    said.since(began).clamp(AWAIT_SAID, AWAIT_SAID_MOST)
+/// Returns the pause before what began then, and was last reported then, is reported again: as long as it had lasted, so
+/// that the pauses double.
+pub(super) fn report_pause(began: Time, reported: Time) -> Duration {
+    reported.since(began).clamp(AWAIT_REPORT_PAUSE, AWAIT_REPORT_MAX_PAUSE)
 }

@@ -109,11 +109,11 @@ impl Supervisor {
             State::Starting { .. } if self.is_oneshot(id) => {}
             State::Starting { run } => match self.services[id].spec.ready {
                 Readiness::Executed => self.up(id, run),
-                Readiness::Said { .. } => {}
-                // Nobody asks one that is on its way out.
-                Readiness::Probed { .. } | Readiness::Lived(_) if !self.services[id].wanted => {}
-                Readiness::Probed { .. } => self.look(id, ProbeKind::Ready),
-                Readiness::Lived(time) => self.timers.set(id, Slot::Probe, Some(run.started.plus(time).max(self.now))),
+                Readiness::Notified { .. } => {}
+                // One that is about to be stopped is not probed.
+                Readiness::Probed { .. } | Readiness::Delay(_) if !self.services[id].wanted => {}
+                Readiness::Probed { .. } => self.probe(id, ProbeKind::Ready),
+                Readiness::Delay(time) => self.timers.set(id, Slot::Probe, Some(run.started.plus(time).max(self.now))),
             },
             State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
@@ -122,8 +122,8 @@ impl Supervisor {
     pub(super) fn ready(&mut self, id: Id) {
         match self.services[id].state {
             State::Starting { run } => match self.services[id].spec.ready {
-                Readiness::Said { .. } if !self.is_oneshot(id) => self.up(id, run),
-                Readiness::Executed | Readiness::Said { .. } | Readiness::Probed { .. } | Readiness::Lived(_) => {}
+                Readiness::Notified { .. } if !self.is_oneshot(id) => self.up(id, run),
+                Readiness::Executed | Readiness::Notified { .. } | Readiness::Probed { .. } | Readiness::Delay(_) => {}
             },
             State::Up { .. } | State::Lost { .. } | at_rest!() | pending!() | spawning!() | ending!() => {}
         }
@@ -169,7 +169,7 @@ impl Supervisor {
             }
             State::StopCommandRunning { pid, termination } => {
                 let took = self.now.since(termination.since);
-                self.report(Report::Undone { id, exit, took });
+                self.report(Report::StopCommandEnded { id, exit, took });
                 if group_left {
                     let until = self.timers.get(id, Slot::State);
                     self.drain(id, Rest { pid, termination, signalled: false }, GroupOwner::StopCommand, until);
@@ -204,12 +204,12 @@ impl Supervisor {
     pub(super) fn expire(&mut self, id: Id, due: Time) {
         match self.services[id].state {
             State::Starting { run } => {
-                let looks = &mut self.services[id].looks;
-                let unanswered = looks.open.then(|| "no answer yet".to_owned());
-                let answer = looks.not_ready.take().or(unanswered);
+                let probe_state = &mut self.services[id].probe_state;
+                let unanswered = probe_state.open.then(|| "no answer yet".to_owned());
+                let last_result = probe_state.not_ready.take().or(unanswered);
                 let after = due.since(run.started);
-                self.report(Report::NotReady { id, after, why: answer.clone() });
-                self.give_up_run(id, GivenUp::NotReady { after, answer });
+                self.report(Report::NotReady { id, after, why: last_result.clone() });
+                self.give_up_run(id, GivenUp::NotReady { after, last_result });
             }
             State::Stopping { termination, .. }
             | State::Draining { termination, .. }
@@ -221,7 +221,7 @@ impl Supervisor {
                     self.kill(id);
                 }
             }
-            State::Backoff | State::Resting { .. } => self.set(id, State::Waiting { said: false }),
+            State::Backoff | State::Resting { .. } => self.set(id, State::Waiting { reported: false }),
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Up { .. } | State::Lost { .. } => {}
             State::Failed { .. } | State::Done => {}
             spawning!() => {}
@@ -286,7 +286,7 @@ impl Supervisor {
         if !service.wanted {
             self.set(id, State::Down);
         } else if end.cause == Cause::Asked || (service.next.is_some() && !(well && self.is_oneshot(id))) {
-            self.set(id, State::Waiting { said: false });
+            self.set(id, State::Waiting { reported: false });
         } else if finish == Some(FINISH_SAYS_STOP) {
             self.fail(id, FailureReason::FinishSaidStop);
         } else if well && self.is_oneshot(id) {
@@ -301,7 +301,7 @@ impl Supervisor {
         match (end.cause, end.exit) {
             (Cause::Itself, Exit::Code(code)) => self.services[id].spec.success_codes.contains(&code),
             (Cause::Itself, Exit::Signal(_)) => false,
-            (Cause::NotReady | Cause::Unhealthy | Cause::Silent | Cause::Asked | Cause::Shutdown, _) => false,
+            (Cause::NotReady | Cause::Unhealthy | Cause::Watchdog | Cause::Asked | Cause::Shutdown, _) => false,
         }
     }
 
@@ -316,7 +316,7 @@ impl Supervisor {
             self.set(id, State::Down);
             self.main_ended(Exit::Code(code), code);
         } else if self.services[id].wanted && self.services[id].next.is_some() {
-            self.set(id, State::Waiting { said: false });
+            self.set(id, State::Waiting { reported: false });
         } else if self.services[id].wanted {
             self.restart_or_fail(id, Outcome::CannotStart(why));
         } else {
@@ -351,8 +351,8 @@ impl Supervisor {
             return None;
         }
         match self.services[id].spec.ready {
-            Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
-            Readiness::Executed | Readiness::Lived(_) => None,
+            Readiness::Notified { timeout } | Readiness::Probed { timeout, .. } => timeout,
+            Readiness::Executed | Readiness::Delay(_) => None,
         }
     }
 }

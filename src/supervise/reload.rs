@@ -12,12 +12,12 @@ use super::{Action, FailureReason, Id, Time};
 use crate::config::values::ServiceName;
 
 impl Supervisor {
-    /// Takes over another set of services, of which those in `changed` are not what they were. The main command stays.
+    /// Takes over another set of services, of which those in `changed` have another definition. The main command stays.
     /// Returns what to do, as [`Supervisor::step`] does; nothing while the container begins or ends.
     ///
     /// A service that changed keeps its old definition until its process is gone; [`Action::ApplyReload`] tells when the new
     /// one holds. One that is gone stops after everything that requires it, and is not shown any more once it is down.
-    pub fn adopt(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
+    pub fn reload(&mut self, now: Time, setup: Setup, changed: &BTreeSet<ServiceName>) -> Vec<Action> {
         if self.container.is_running() {
             self.now = self.now.max(now);
             self.replace(setup, changed);
@@ -37,7 +37,7 @@ impl Supervisor {
         self.services.ids().filter(|id| self.main != Some(*id) && there(id)).chain(self.main).collect()
     }
 
-    /// Returns what a service shall be at the moment.
+    /// Returns the definition of a service that holds at the moment.
     pub fn spec(&self, id: Id) -> Option<&Spec> {
         self.services.has(id).then(|| &self.services[id].spec)
     }
@@ -47,7 +47,7 @@ impl Supervisor {
         self.services.len()
     }
 
-    /// Returns for how many services reloads have made edges anew: what they have cost besides a look at each name.
+    /// Returns for how many services reloads have set the edges: what they have cost besides one look-up for each name.
     pub fn relinked(&self) -> u64 {
         self.relinked
     }
@@ -84,24 +84,24 @@ impl Supervisor {
                 touched.insert(id);
             }
         }
-        // All of them before anything is looked at: else one would fail for want of another that is yet to change.
+        // All of them before any service is considered: else one would fail for want of another that is yet to change.
         for id in &touched {
             self.take_over(*id);
         }
         self.relink(touched);
     }
 
-    /// Those that failed only because a service did that is another one now have another chance.
+    /// Those that failed only because of a service whose definition has changed are started again.
     fn revive(&mut self, changed: Id) {
         let mut revived = vec![changed];
         while let Some(lost) = revived.pop() {
             for id in self.graph.required_by(lost).to_vec() {
-                let for_its_sake = self.services[id].state.why() == Some(&FailureReason::Requirement(lost));
-                if for_its_sake && !self.services[id].gone {
+                let failed_for_it = self.services[id].state.why() == Some(&FailureReason::Requirement(lost));
+                if failed_for_it && !self.services[id].gone {
                     self.services[id].wanted = true;
                     self.services[id].history = RestartHistory::default();
                     self.services[id].failing = None;
-                    self.set(id, State::Waiting { said: false });
+                    self.set(id, State::Waiting { reported: false });
                     revived.push(id);
                 }
             }
@@ -131,8 +131,8 @@ impl Supervisor {
         }
     }
 
-    /// What a reload has made of it holds as soon as it can. Returns whether anything changed.
-    pub(super) fn renew(&mut self, id: Id) -> bool {
+    /// Applies what a reload has changed about it, if it can be applied by now. Returns whether anything changed.
+    pub(super) fn apply_reload(&mut self, id: Id) -> bool {
         let Service { gone, retired, .. } = self.services[id];
         if gone && !retired && self.ended(id) {
             self.retire(id);
@@ -200,7 +200,7 @@ impl Supervisor {
         matches!(self.services[id].state, State::Down | State::Failed { .. })
     }
 
-    /// Makes the edges of these anew, and what hangs on them; those that are wanted for the first time begin to wait. All
+    /// Sets the edges of these again, and what follows from them; those that are wanted for the first time begin to wait. All
     /// others keep theirs, and their counts go on being kept up by [`Supervisor::set`].
     fn relink(&mut self, touched: BTreeSet<Id>) {
         self.relinked = self.relinked.saturating_add(u64::try_from(touched.len()).unwrap_or(u64::MAX));

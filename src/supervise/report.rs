@@ -1,27 +1,27 @@
-//! [`Report`]: what the engine has to say, as fields; whoever prints it finds the words. Must not know how it came to that.
+//! [`Report`]: what the engine reports, as fields; `run` puts it into words. Must not know how it came to that.
 
 use std::time::Duration;
 
 use super::{Exit, Id, Pid, SpawnError};
 use crate::config::values::Signal;
 
-/// One change worth a line, as fields; `sys` prints it.
+/// One change worth a line, as fields; `run` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// It waits for something that is not up yet.
     Waiting {
         /// The service.
         id: Id,
-        /// For whom.
+        /// For which services.
         on: Vec<Id>,
     },
-    /// The main command still waits for services; said again after longer and longer pauses.
+    /// The main command still waits for services; reported again after longer and longer pauses.
     MainWaits {
         /// The main command.
         id: Id,
         /// For how long.
         since: Duration,
-        /// For whom.
+        /// For which services.
         on: Vec<Id>,
     },
     /// Its process was started.
@@ -105,19 +105,19 @@ pub enum Report {
         id: Id,
         /// How long was waited.
         after: Duration,
-        /// What was answered last, if it was asked.
+        /// What the last probe found, if there was one.
         why: Option<String>,
     },
-    /// It still is not ready; said every few seconds.
+    /// It still is not ready; reported again after longer and longer pauses.
     NotYet {
         /// The service.
         id: Id,
         /// Since when.
         since: Duration,
-        /// What was answered last.
+        /// What the last probe found.
         why: String,
     },
-    /// Something that it waits for is not there; said again every few seconds.
+    /// Something that it waits for is not there; reported again after longer and longer pauses.
     Awaiting {
         /// The service.
         id: Id,
@@ -128,7 +128,7 @@ pub enum Report {
         /// What was found.
         why: String,
     },
-    /// It is not well.
+    /// Its health check failed too often.
     Unhealthy {
         /// The service.
         id: Id,
@@ -137,27 +137,27 @@ pub enum Report {
         /// What was found last.
         why: String,
     },
-    /// It is well again.
+    /// Its health check passes again.
     Healthy {
         /// The service.
         id: Id,
     },
-    /// It did not say in time that it is alive, or said that it is not well.
-    Silent {
+    /// Its watchdog expired, or it notified WATCHDOG=trigger.
+    Watchdog {
         /// The service.
         id: Id,
-        /// How often it was to say so; `None`: it said that it is not well.
+        /// The watchdog interval; `None`: it notified WATCHDOG=trigger.
         after: Option<Duration>,
     },
-    /// A periodic oneshot failed; it runs again in its turn.
-    NextTurn {
+    /// A periodic oneshot failed; it runs again when its next run is due.
+    PeriodicFailed {
         /// The service.
         id: Id,
         /// In how long.
         pause: Duration,
     },
     /// The stop command of a oneshot ended.
-    Undone {
+    StopCommandEnded {
         /// The service.
         id: Id,
         /// How that ended.
@@ -194,7 +194,7 @@ pub enum Report {
     /// The stop began.
     Stopping {
         /// Why.
-        because: StopReason,
+        reason: StopReason,
     },
 }
 
@@ -218,7 +218,7 @@ pub enum FailureReason {
     Ended(Exit),
     /// Failures in a row reached the limit.
     Limit(u32),
-    /// Its finish script said 125 (s6).
+    /// Its finish script returned 125 (s6).
     FinishSaidStop,
     /// Something that it requires is failed.
     Requirement(Id),
@@ -237,13 +237,13 @@ pub enum GivenUp {
     NotReady {
         /// How long was waited.
         after: Duration,
-        /// What was answered last, if it was asked.
-        answer: Option<String>,
+        /// What the last probe found, if there was one.
+        last_result: Option<String>,
     },
     /// Its health check failed; what that found.
     Unhealthy(String),
-    /// It did not say for that long that it is alive; `None`: it said that it is not well.
-    Silent(Option<Duration>),
+    /// No watchdog notification for that long; `None`: it notified WATCHDOG=trigger.
+    Watchdog(Option<Duration>),
 }
 
 /// How a run failed.
@@ -288,7 +288,7 @@ pub enum StopReason {
     Main(Exit),
     /// An essential service ended for good.
     Essential(Id, FailureReason),
-    /// A service is not well, and the container is to end then.
+    /// A service is unhealthy, and the container is to end then.
     Unhealthy(Id),
     /// Nothing is up or wanted any more.
     NothingLeft,

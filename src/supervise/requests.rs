@@ -1,4 +1,4 @@
-//! What somebody asks for by hand: start, stop, restart. Nothing of it is heard once the container stops.
+//! What is requested over the control socket: start, stop, restart. Ignored once the container stops.
 
 use super::spec::Start;
 use super::state::{Cause, Service, State, at_rest, ending, running, spawning};
@@ -7,7 +7,7 @@ use super::{Id, Phase};
 
 impl Supervisor {
     /// Starts it and, before it, what it requires.
-    pub(super) fn start_asked(&mut self, id: Id) {
+    pub(super) fn start_requested(&mut self, id: Id) {
         if !self.container.is_running() {
             return;
         }
@@ -29,16 +29,18 @@ impl Supervisor {
             if idle {
                 service.history = Default::default();
                 service.failing = None;
-                self.set(id, State::Waiting { said: false });
+                self.set(id, State::Waiting { reported: false });
             }
             if news {
                 asked.extend(self.graph.requires(id));
             }
         }
         match self.services[id].state {
-            State::Backoff => self.set(id, State::Waiting { said: false }),
+            State::Backoff => self.set(id, State::Waiting { reported: false }),
             // Somebody wants it now, before its time.
-            State::Resting { .. } if self.services[id].spec.scheduled => self.set(id, State::Waiting { said: false }),
+            State::Resting { .. } if self.services[id].spec.scheduled => {
+                self.set(id, State::Waiting { reported: false })
+            }
             State::Waiting { .. } | State::Awaiting { .. } | State::Lost { .. } => {}
             at_rest!() | spawning!() | running!() | ending!() => {}
         }
@@ -81,31 +83,31 @@ impl Supervisor {
     }
 
     /// Stops it alone, as a crash would, and starts it again at once.
-    pub(super) fn restart_asked(&mut self, id: Id) {
+    pub(super) fn restart_requested(&mut self, id: Id) {
         if !self.container.is_running() || self.is_main(id) || self.services[id].gone {
             return;
         }
         match self.services[id].state {
             State::Starting { .. } | State::Up { .. } => {
-                self.start_asked(id);
+                self.start_requested(id);
                 self.terminate(id, Cause::Asked);
             }
             State::Resting { .. } | State::Done if self.services[id].spec.start != Start::AlreadyDone => {
-                self.start_asked(id);
+                self.start_requested(id);
                 if self.services[id].spec.has_stop_command {
                     self.run_stop_command(id)
                 } else {
-                    self.set(id, State::Waiting { said: false })
+                    self.set(id, State::Waiting { reported: false })
                 }
             }
             State::Down | State::Waiting { .. } | State::Awaiting { .. } | State::Backoff | State::Failed { .. } => {
-                self.start_asked(id);
+                self.start_requested(id);
             }
             State::Spawning | State::Stopping { .. } | State::Draining { .. } | State::FinishSpawning { .. } => {
-                self.start_asked(id);
+                self.start_requested(id);
             }
             State::Finishing { .. } | State::StopCommandSpawning | State::StopCommandRunning { .. } => {
-                self.start_asked(id)
+                self.start_requested(id)
             }
             State::Lost { .. } | State::Resting { .. } | State::Done => {}
         }

@@ -5,24 +5,24 @@ use std::time::Duration;
 use super::Time;
 use crate::config::values::ServiceName;
 
-/// A turn comes later by up to this part of the period, so that many containers do not do the same thing at once.
+/// A run comes later by up to this part of the period, so that many containers do not do the same thing at once.
 const SPREAD: u32 = 20;
 /// … and by no more than this.
 const MAX_SPREAD: Duration = Duration::from_secs(60);
 
-/// Returns the pause from `now` to the next turn: the first one after `now` that lies a whole number of periods behind
+/// Returns the pause from `now` to the next run: the first one after `now` that lies a whole number of periods behind
 /// `started`, so that turns missed by a long run or a stopped machine are not caught up.
-pub(super) fn pause(name: &ServiceName, turn: u32, started: Time, now: Time, every: Duration) -> Duration {
+pub(super) fn pause(name: &ServiceName, run: u32, started: Time, now: Time, every: Duration) -> Duration {
     let every = every.max(Duration::from_millis(1));
     let gone = now.since(started).as_nanos();
     let periods = (gone / every.as_nanos()).saturating_add(1);
     let until = u32::try_from(periods).map_or(Duration::MAX, |periods| every.saturating_mul(periods));
-    until.saturating_sub(now.since(started)).saturating_add(spread(name, turn, every))
+    until.saturating_sub(now.since(started)).saturating_add(spread(name, run, every))
 }
 
-/// The same for the same service and turn: FNV-1a.
-fn spread(name: &ServiceName, turn: u32, every: Duration) -> Duration {
-    let bytes = name.as_str().bytes().chain(turn.to_le_bytes());
+/// The same for the same service and run: FNV-1a.
+fn spread(name: &ServiceName, run: u32, every: Duration) -> Duration {
+    let bytes = name.as_str().bytes().chain(run.to_le_bytes());
     let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let most = (every / SPREAD).min(MAX_SPREAD);
     most.saturating_mul(hash % 1024) / 1024

@@ -30,7 +30,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn shutdown_asked(&mut self, code: Option<u8>) {
+    pub(super) fn shutdown_requested(&mut self, code: Option<u8>) {
         self.exit_code_inputs.asked = code.or(self.exit_code_inputs.asked);
         self.begin_stop(StopReason::Asked);
     }
@@ -55,12 +55,12 @@ impl Supervisor {
     }
 
     /// Begins the stop of the container; nothing if it has begun already.
-    pub(super) fn begin_stop(&mut self, because: StopReason) {
+    pub(super) fn begin_stop(&mut self, reason: StopReason) {
         match self.container {
             ContainerState::Booting | ContainerState::Running => {}
             ContainerState::Stopping(_) | ContainerState::Over(_) => return,
         }
-        self.report(Report::Stopping { because: because.clone() });
+        self.report(Report::Stopping { reason: reason.clone() });
         self.main_blocked = self.blocked_main();
         let order = self.graph.sorted();
         let later = self
@@ -68,7 +68,7 @@ impl Supervisor {
             .later_layers(&order, |id| self.services[id].state.phase().alive() || self.needs_stop_command(id));
         let layers = later.iter().max().map_or(0, |most| most.saturating_add(1));
         let budget = Budget::new(self.now, self.stop_timeout, layers);
-        self.container = ContainerState::Stopping(Stop { because, budget, asked: 0, end_at: None });
+        self.container = ContainerState::Stopping(Stop { reason, budget, asked: 0, end_at: None });
         let mut ordered = Table::new(self.services.ids().map(|_| false));
         order.into_iter().for_each(|id| ordered[id] = true);
         for id in self.services.ids() {
@@ -115,7 +115,7 @@ impl Supervisor {
         }
     }
 
-    /// Looks at a service again during the stop.
+    /// Considers a service again during the stop.
     pub(super) fn consider_stopping(&mut self, id: Id) {
         let over = self.is_stop_timeout_over();
         let time_is_left = self.container.stop().is_some_and(|stop| self.now < stop.budget.total());
@@ -214,9 +214,9 @@ impl Supervisor {
     }
 
     fn end(&mut self) {
-        let Some(Stop { because, .. }) = self.container.stop().cloned() else { return };
-        let code = self.exit_code(&because);
-        self.container = ContainerState::Over(because);
+        let Some(Stop { reason, .. }) = self.container.stop().cloned() else { return };
+        let code = self.exit_code(&reason);
+        self.container = ContainerState::Over(reason);
         self.work.clear();
         self.starts.clear();
         self.out.push(Action::Exit(code));

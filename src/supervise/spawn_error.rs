@@ -27,7 +27,7 @@ impl SpawnError {
     }
 }
 
-/// What can be refused on the way to a program, in order: by PID 1, then in the forked process.
+/// The stages of starting a program that can be refused, in order: by PID 1, then in the forked process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpawnStage {
     /// To find the service.

@@ -46,7 +46,7 @@ pub struct Spec {
     pub scheduled: bool,
     /// A longrun says at least this often that it is alive, unless it asks for another time.
     pub watchdog: Option<Duration>,
-    /// How often a longrun is asked whether it is well, and what follows.
+    /// A longrun's health check, and what follows from it.
     pub health: Option<HealthRule>,
     /// How it is stopped.
     pub stop: Stop,
@@ -69,20 +69,20 @@ pub struct Spec {
 pub enum Readiness {
     /// Its program was executed.
     Executed,
-    /// It says so itself.
-    Said {
-        /// After this long without a word the start counts as failed.
+    /// It notifies so itself (a notification descriptor, or sd_notify(3)).
+    Notified {
+        /// After this long without a notification the start counts as failed.
         timeout: Option<Duration>,
     },
-    /// A question is answered well.
+    /// A probe passes.
     Probed {
-        /// The longest pause between two questions.
+        /// The longest pause between two probes.
         interval: Duration,
         /// As above.
         timeout: Option<Duration>,
     },
     /// It has lived this long.
-    Lived(Duration),
+    Delay(Duration),
 }
 
 impl Readiness {
@@ -90,8 +90,8 @@ impl Readiness {
         match ready {
             Ready::Started => Self::Executed,
             Ready::Probe { interval, timeout, .. } => Self::Probed { interval: *interval, timeout: *timeout },
-            Ready::Delay(time) => Self::Lived(*time),
-            Ready::Fd { timeout, .. } | Ready::Notify { timeout, .. } => Self::Said { timeout: *timeout },
+            Ready::Delay(time) => Self::Delay(*time),
+            Ready::Fd { timeout, .. } | Ready::Notify { timeout, .. } => Self::Notified { timeout: *timeout },
         }
     }
 }
@@ -99,11 +99,11 @@ impl Readiness {
 /// `health`, as far as the engine cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthRule {
-    /// From the end of one look to the next.
+    /// From the end of one check to the next.
     pub interval: Duration,
-    /// So many failures in a row are too many; 0 counts as 1.
+    /// Consecutive failures before it counts as unhealthy; 0 counts as 1.
     pub failures: u32,
-    /// So many successes in a row make it well again; 0 counts as 1.
+    /// Consecutive successes before it counts as healthy again; 0 counts as 1.
     pub successes: u32,
     /// What then happens.
     pub then: UnhealthyAction,

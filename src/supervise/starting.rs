@@ -1,4 +1,4 @@
-//! When a service starts, starts again, or never will: requirements, order, the restart rule's answer.
+//! When a service starts, starts again, or never will: requirements, order, the restart rule's decision.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::timers::Slot;
 use super::{Action, FailureReason, Id, Report, Role, StopReason, Time, schedule};
 
 impl Supervisor {
-    /// Looks at a service again: whether it may start, or must stop, now.
+    /// Considers a service again: whether it may start, or must stop, now.
     pub(super) fn consider(&mut self, id: Id) {
         if self.container.stop().is_some() {
             return self.consider_stopping(id);
         }
-        if self.container.is_running() && self.renew(id) {
+        if self.container.is_running() && self.apply_reload(id) {
             return;
         }
         if self.container.is_running() && !self.services[id].wanted {
@@ -29,13 +29,13 @@ impl Supervisor {
             }
             State::Waiting { .. } if links.may_start() => self.starts.push_back(id),
             State::Awaiting { at, .. } if *at >= spec.awaits && links.may_start() => self.starts.push_back(id),
-            State::Waiting { said: false } => {
+            State::Waiting { reported: false } => {
                 let on = self.missing(id);
-                self.services[id].state = State::Waiting { said: true };
+                self.services[id].state = State::Waiting { reported: true };
                 self.report(Report::Waiting { id, on });
                 self.watch_main_wait(id);
             }
-            State::Waiting { said: true } | State::Awaiting { .. } | State::Backoff | State::Lost { .. } => {}
+            State::Waiting { reported: true } | State::Awaiting { .. } | State::Backoff | State::Lost { .. } => {}
             at_rest!() | spawning!() | running!() | ending!() => {}
         }
     }
@@ -43,7 +43,7 @@ impl Supervisor {
     /// It is wanted from now on: it waits for what it needs, or for its time.
     pub(super) fn begin_to_wait(&mut self, id: Id) {
         let scheduled = self.services[id].spec.scheduled;
-        self.set(id, if scheduled { State::Resting { ran: false } } else { State::Waiting { said: false } });
+        self.set(id, if scheduled { State::Resting { ran: false } } else { State::Waiting { reported: false } });
     }
 
     /// Its time has come: it runs, unless it does already or is not to.
@@ -52,9 +52,9 @@ impl Supervisor {
         let may = spec.scheduled && *wanted && self.container.is_running();
         let pauses_for_good = self.timers.get(id, Slot::State).is_none();
         match state {
-            State::Resting { .. } if may => self.set(id, State::Waiting { said: false }),
+            State::Resting { .. } if may => self.set(id, State::Waiting { reported: false }),
             // One that pauses until a moment of its own is not hurried.
-            State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { said: false }),
+            State::Backoff if may && pauses_for_good => self.set(id, State::Waiting { reported: false }),
             State::Lost { .. } | at_rest!() | pending!() | spawning!() | running!() | ending!() => {}
         }
     }
@@ -93,7 +93,7 @@ impl Supervisor {
             && !self.services[id].spec.essential
             && let Some(pause) = self.next_run(id, outcome.started().unwrap_or(self.now))
         {
-            self.report(Report::NextTurn { id, pause });
+            self.report(Report::PeriodicFailed { id, pause });
             self.set(id, State::Backoff);
             return self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
         }
@@ -105,7 +105,7 @@ impl Supervisor {
                 self.services[id].again = true;
                 self.report(Report::Backoff { id, pause, failures });
                 if pause.is_zero() {
-                    self.set(id, State::Waiting { said: false });
+                    self.set(id, State::Waiting { reported: false });
                 } else {
                     self.set(id, State::Backoff);
                     self.timers.set(id, Slot::State, Some(self.now.plus(pause)));
@@ -120,7 +120,7 @@ impl Supervisor {
         }
     }
 
-    /// A oneshot is done: for good, or until its next turn.
+    /// A oneshot is done: for good, or until its next run.
     pub(super) fn done(&mut self, id: Id, end: End) {
         let again = self.next_run(id, end.started);
         self.services[id].failing = None;
@@ -158,7 +158,7 @@ impl Supervisor {
         self.report(Report::Failed { id, why: why.clone() });
         if !matches!(why, FailureReason::Skipped | FailureReason::FailedBefore) {
             self.exit_code_inputs.failure = Some(code);
-            // What failed for the sake of another has no story of its own.
+            // What failed because of its requirement explains nothing: the requirement's own failure does.
             if !matches!(why, FailureReason::Requirement(_)) || self.exit_code_inputs.failed.is_none() {
                 self.exit_code_inputs.failed = Some(id);
             }

@@ -8,7 +8,7 @@ use super::restart::RestartHistory;
 use super::spec::{Spec, Start};
 use super::{Exit, FailureReason, GivenUp, Id, LastFailure, Pid, Role, Time};
 
-/// A service: what it shall be, what it is, what it was.
+/// A service: its definition, its state, its history.
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     pub(super) spec: Spec,
@@ -16,7 +16,7 @@ pub(super) struct Service {
     pub(super) state: State,
     /// Since when it is in this state.
     pub(super) since: Time,
-    /// Whether it shall run.
+    /// Whether it should run.
     pub(super) wanted: bool,
     /// How often its command was started.
     pub(super) starts: u32,
@@ -36,9 +36,9 @@ pub(super) struct Service {
     pub(super) code: Option<u8>,
     /// Its latest ends.
     pub(super) history: RestartHistory,
-    /// What it has answered.
-    pub(super) looks: ProbeState,
-    /// It said that it would say so often that it is alive.
+    /// What its probes have found.
+    pub(super) probe_state: ProbeState,
+    /// The watchdog interval that holds now: the configured one, or the one that it asked for.
     pub(super) watchdog: Option<Duration>,
     /// Somebody stopped it by hand, and may start it again: the container waits for that.
     pub(super) held: bool,
@@ -70,7 +70,7 @@ impl Service {
             last_ran: None,
             code: None,
             history: RestartHistory::default(),
-            looks: ProbeState::default(),
+            probe_state: ProbeState::default(),
             watchdog: spec.watchdog,
             held: false,
             held_with: None,
@@ -83,22 +83,22 @@ impl Service {
     }
 }
 
-/// Questions and their answers.
+/// Probes and their results.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProbeState {
     /// Whether one is under way.
     pub(super) open: bool,
-    /// Bad answers in this state.
+    /// Failed probes in this state.
     pub(super) tries: u32,
-    /// Answers in a row of the kind that would change `healthy`.
-    pub(super) against: u32,
-    /// Whether it is well; `None`: not asked.
+    /// Results in a row that would change `healthy`.
+    pub(super) consecutive: u32,
+    /// Whether it is healthy; `None`: not probed.
     pub(super) healthy: Option<bool>,
     /// What made it unhealthy, while it is.
     pub(super) unhealthy_reason: Option<String>,
     /// Why it is not ready, and when a report last said so.
     pub(super) not_ready: Option<String>,
-    pub(super) said: Option<Time>,
+    pub(super) reported: Option<Time>,
 }
 
 /// Counts over a service's neighbours, kept up to date by every change of state, so that an event costs as much as the
@@ -132,7 +132,7 @@ pub(super) enum State {
     Down,
     Waiting {
         /// Whether a report has said so.
-        said: bool,
+        reported: bool,
     },
     Awaiting {
         /// Which of the things that it waits for, the next one; all are there where it is none.
@@ -140,7 +140,7 @@ pub(super) enum State {
         /// Since when.
         began: Time,
         /// When a report last said so.
-        said: Option<Time>,
+        reported: Option<Time>,
     },
     Spawning,
     Starting {
@@ -213,7 +213,7 @@ macro_rules! spawning {
         State::Spawning | State::FinishSpawning { .. } | State::StopCommandSpawning
     };
 }
-/// Its command runs, and nobody has told it to end.
+/// Its command runs and has not been stopped.
 macro_rules! running {
     () => {
         State::Starting { .. } | State::Up { .. }
@@ -263,10 +263,10 @@ pub(super) enum Cause {
     Itself,
     /// It was not ready in time and was stopped.
     NotReady,
-    /// It was not well.
+    /// It was unhealthy.
     Unhealthy,
-    /// It did not say in time that it is alive.
-    Silent,
+    /// Its watchdog expired, or it notified WATCHDOG=trigger.
+    Watchdog,
     /// Somebody asked for that.
     Asked,
     /// The container stops.

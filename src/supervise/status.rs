@@ -27,7 +27,7 @@ impl Supervisor {
                     last_exit: service.last_exit,
                     last_ran: service.last_ran,
                     why: self.why(id),
-                    healthy: service.looks.healthy,
+                    healthy: service.probe_state.healthy,
                 }
             })
             .collect()
@@ -39,8 +39,8 @@ impl Supervisor {
     }
 
     /// Returns whose end explains the container's, once that has begun.
-    pub fn culprit(&self) -> Option<Id> {
-        match self.because()? {
+    pub fn responsible(&self) -> Option<Id> {
+        match self.stop_reason()? {
             StopReason::Main(_) => self.main,
             StopReason::Essential(id, _) | StopReason::Unhealthy(id) => Some(*id),
             StopReason::NothingLeft => self.exit_code_inputs.failed,
@@ -50,7 +50,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns how many of all that shall run are up (oneshots: done), and how many shall run.
+    /// Returns how many of those that should run are up (oneshots: done), and how many should run.
     pub fn up_and_wanted(&self) -> (usize, usize) {
         let wanted = self.services.iter().filter(|service| service.wanted);
         wanted.fold((0, 0), |(up, all), service| (up + usize::from(service.state.phase().met()), all + 1))
@@ -102,7 +102,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns how it is told to stop.
+    /// Returns how it is stopped.
     pub fn stop_rule(&self, id: Id) -> Option<&Stop> {
         self.services.has(id).then(|| &self.services[id].spec.stop)
     }
@@ -131,12 +131,12 @@ impl Supervisor {
 
     /// Returns what the latest readiness check found, while it is not ready.
     pub fn not_ready(&self, id: Id) -> Option<&str> {
-        self.services.has(id).then(|| self.services[id].looks.not_ready.as_deref()).flatten()
+        self.services.has(id).then(|| self.services[id].probe_state.not_ready.as_deref()).flatten()
     }
 
     /// Returns what the health check found that made it unhealthy.
     pub fn unhealthy_reason(&self, id: Id) -> &str {
-        let found = self.services.has(id).then(|| self.services[id].looks.unhealthy_reason.as_deref()).flatten();
+        let found = self.services.has(id).then(|| self.services[id].probe_state.unhealthy_reason.as_deref()).flatten();
         found.unwrap_or("its health check fails")
     }
 

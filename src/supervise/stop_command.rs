@@ -21,6 +21,6 @@ impl Supervisor {
     /// Its stop command has ended: it is down, or runs again if that was requested meanwhile.
     pub(super) fn stop_command_ended(&mut self, id: Id) {
         let wanted = self.services[id].wanted;
-        self.set(id, if wanted { State::Waiting { said: false } } else { State::Down });
+        self.set(id, if wanted { State::Waiting { reported: false } } else { State::Down });
     }
 }

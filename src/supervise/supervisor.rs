@@ -27,7 +27,7 @@ use crate::config::values::ServiceName;
 /// # Ending
 /// A run has ended when its whole group has: what the first process leaves behind is signalled, then killed; only what
 /// a oneshot that succeeds has left goes on. Then the finish script runs (not after a start that failed), then the restart
-/// policy speaks. An essential service that has ended for good, the main command's end, a signal, a request and having
+/// policy decides. An essential service that has ended for good, the main command's end, a signal, a request and having
 /// nothing left each end the container.
 ///
 /// # What it counts on
@@ -42,7 +42,7 @@ pub struct Supervisor {
     pub(super) names: BTreeMap<ServiceName, Id>,
     /// Places that nobody has.
     pub(super) free: BTreeSet<Id>,
-    /// How many services reloads have looked at because of their edges.
+    /// For how many services reloads have set the edges.
     pub(super) relinked: u64,
     pub(super) main: Option<Id>,
     pub(super) stop_timeout: Duration,
@@ -57,7 +57,7 @@ pub struct Supervisor {
     pub(super) alive: usize,
     /// How many are active, in the sense of `Phase::active`.
     pub(super) active: usize,
-    /// Services to look at again, because they or their neighbours changed.
+    /// Services to consider again, because they or their neighbours changed.
     pub(super) work: VecDeque<Id>,
     /// Services that may start, unless something changes before they are started.
     pub(super) starts: VecDeque<Id>,
@@ -127,10 +127,10 @@ impl Supervisor {
     }
 
     /// Returns why the container ends, once it does: with [`StopReason::NothingLeft`] a *prepare* stage went well.
-    pub fn because(&self) -> Option<&StopReason> {
+    pub fn stop_reason(&self) -> Option<&StopReason> {
         match &self.container {
-            ContainerState::Stopping(stop) => Some(&stop.because),
-            ContainerState::Over(because) => Some(because),
+            ContainerState::Stopping(stop) => Some(&stop.reason),
+            ContainerState::Over(reason) => Some(reason),
             ContainerState::Booting | ContainerState::Running => None,
         }
     }
@@ -143,10 +143,10 @@ impl Supervisor {
             Event::Begin => self.begin(),
             Event::Tick => {}
             Event::StopSignal(signal) => self.stop_signal(signal),
-            Event::Ask(Request::Shutdown { code }) => self.shutdown_asked(code),
-            Event::Ask(Request::Start(id)) => self.start_asked(id),
+            Event::Ask(Request::Shutdown { code }) => self.shutdown_requested(code),
+            Event::Ask(Request::Start(id)) => self.start_requested(id),
             Event::Ask(Request::Stop(id)) => self.stop_requested(id),
-            Event::Ask(Request::Restart(id)) => self.restart_asked(id),
+            Event::Ask(Request::Restart(id)) => self.restart_requested(id),
             Event::Forward(signal) => self.forward(signal),
             Event::Spawned { id, pid } => self.spawned(id, pid),
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why),
@@ -154,9 +154,9 @@ impl Supervisor {
             Event::Ready { id } => self.ready(id),
             Event::Exited { id, exit, group_left } => self.exited(id, exit, group_left),
             Event::GroupGone { id } => self.group_gone(id),
-            Event::ProbeResult { id, answer } => self.looked(id, answer),
-            Event::Alive { id, within } => self.alive(id, within),
-            Event::Trouble { id } => self.trouble(id),
+            Event::ProbeResult { id, result } => self.probe_result(id, result),
+            Event::KeepAlive { id, within } => self.keep_alive(id, within),
+            Event::WatchdogTrigger { id } => self.watchdog_trigger(id),
             Event::Extend { id, by } => self.extend(id, by),
             Event::Due { id } => self.due(id),
             Event::Retired { id } => self.free(id),
@@ -192,8 +192,8 @@ impl Supervisor {
             } else if let Some((due, id, slot)) = self.timers.pop(self.now) {
                 match slot {
                     Slot::State => self.expire(id, due),
-                    Slot::Probe => self.look_again(id),
-                    Slot::Watchdog => self.silent(id, self.services[id].watchdog),
+                    Slot::Probe => self.probe_due(id),
+                    Slot::Watchdog => self.watchdog_expired(id, self.services[id].watchdog),
                 }
             } else if self.advance_container() {
             } else if let Some(id) = self.starts.pop_front() {
@@ -211,7 +211,7 @@ impl Supervisor {
         self.services[id].since = self.now;
         self.timers.clear(id);
         self.cancel_probe(id);
-        self.services[id].looks = ProbeState::default();
+        self.services[id].probe_state = ProbeState::default();
         self.work.push_back(id);
         shift(&mut self.alive, old.alive(), new.alive());
         shift(&mut self.active, old.active(), new.active());
@@ -247,7 +247,7 @@ impl Supervisor {
     }
 
     /// A service that stays down is wanted all the same if something wanted requires it; not one that was started before
-    /// and has ended, or was stopped by hand, or is none any more. Returns who is wanted now for the sake of these.
+    /// and has ended, or was stopped by hand, or is none any more. Returns which are wanted now because of these.
     pub(super) fn want_what_is_required(&mut self, mut wanted: Vec<Id>) -> Vec<Id> {
         let mut more = Vec::new();
         while let Some(id) = wanted.pop() {

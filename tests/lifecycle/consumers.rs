@@ -13,7 +13,7 @@ fn piped(termination: u64) -> Scenario {
     let mut scenario = Scenario::begun(&[log, longrun("web").after("log")]);
     scenario.executed("log");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario
 }
 
@@ -22,9 +22,9 @@ fn a_consumer_reads_the_end_of_its_input_and_is_signalled_only_if_it_stays() {
     let mut scenario = piped(5);
     let id = scenario.id("log");
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 0);
-    let actions = scenario.look();
+    let actions = scenario.take_actions();
     assert!(actions.contains(&Action::EndInput { id }));
     assert!(!actions.iter().any(|action| matches!(action, Action::Signal { .. })));
     scenario.wait(0.9);
@@ -40,7 +40,7 @@ fn it_has_at_most_half_of_its_stop_timeout_for_that() {
     let mut scenario = piped(1);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.5);
     assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
 }
@@ -50,7 +50,7 @@ fn one_that_ends_by_itself_is_not_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.3);
     scenario.exits("log", 0);
     assert_eq!((scenario.exit(), scenario.signals()), (Some(0), vec![]));
@@ -68,7 +68,7 @@ fn a_second_signal_kills_it_although_it_was_not_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.signals(), ["log group: SIGKILL"]);
     scenario.wait(0.2);
@@ -80,7 +80,7 @@ fn what_it_leaves_after_the_end_of_its_input_is_signalled() {
     let mut scenario = piped(5);
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("log", stepdown::supervise::Exit::Code(0), true);
     assert_eq!(scenario.signals(), ["log group: SIGTERM", "log group: SIGCONT"]);
 }

@@ -88,7 +88,7 @@ fn its_code_counts_more_than_that_of_a_main_command_which_was_only_stopped() {
 #[test]
 fn nothing_is_started_in_the_moment_in_which_it_fails() {
     let mut scenario = Scenario::begun(&[oneshot("init").essential(), longrun("after").after("init")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("init", 1);
     assert_eq!(scenario.started(), [""; 0]);
 }

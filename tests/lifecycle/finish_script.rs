@@ -11,11 +11,11 @@ use crate::support::engine::spec_builder::longrun;
 fn the_finish_script_runs_after_each_end_and_gets_its_exit_status() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     let id = scenario.id("web");
     scenario.dies("web", Signal::KILL);
     let after = Some(Exit::Signal(Signal::KILL));
-    assert!(scenario.look().contains(&Action::Spawn { id, role: Role::Finish, after }));
+    assert!(scenario.take_actions().contains(&Action::Spawn { id, role: Role::Finish, after }));
     assert_eq!(scenario.state("web"), "finishing");
     scenario.exits("web", 0);
     assert_eq!(scenario.state("web"), "backoff");
@@ -26,7 +26,7 @@ fn a_finish_script_that_says_125_ends_it_for_good_with_its_own_code() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None).essential()]);
     let id = scenario.id("web");
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 125);
     assert!(scenario.reports().contains(&Report::Failed { id, why: FailureReason::FinishSaidStop }));
     assert_eq!(scenario.exit(), Some(0));
@@ -44,7 +44,7 @@ fn a_command_that_says_125_itself_is_merely_failed() {
 fn a_finish_script_that_hangs_is_killed_after_its_timeout() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(Some(seconds(5)))]);
     scenario.exits("web", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(4.9);
     assert!(scenario.signals().is_empty());
     scenario.wait(0.1);
@@ -77,7 +77,7 @@ fn finish_scripts_run_during_a_stop_within_the_budget() {
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
     assert_eq!(scenario.state("web"), "finishing");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(8.0);
     assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
     scenario.dies("web", Signal::KILL);

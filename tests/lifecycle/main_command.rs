@@ -18,7 +18,7 @@ fn the_main_command_starts_when_everything_has_settled() {
         oneshot("gone").start(Start::Skipped),
         main_command(),
     ]);
-    scenario.look();
+    scenario.take_actions();
     scenario.executed("web");
     assert_eq!(scenario.started(), [""; 0]);
     scenario.exits("job", 1);
@@ -30,9 +30,13 @@ fn its_end_ends_the_container_with_its_code() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.executed("web");
     scenario.executed("main");
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("main", 42);
-    assert!(scenario.look().contains(&Action::Report(Report::Stopping { because: StopReason::Main(Exit::Code(42)) })));
+    assert!(
+        scenario
+            .take_actions()
+            .contains(&Action::Report(Report::Stopping { reason: StopReason::Main(Exit::Code(42)) }))
+    );
     scenario.exits("web", 0);
     assert_eq!(scenario.exit(), Some(42));
 }
@@ -62,7 +66,7 @@ fn it_is_stopped_first_by_the_very_signal_that_came() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
     scenario.executed("web");
     scenario.executed("main");
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::INT);
     assert_eq!(scenario.signals(), ["main: SIGINT", "main: SIGCONT"]);
     scenario.dies("main", Signal::INT);
@@ -74,23 +78,23 @@ fn it_is_stopped_first_by_the_very_signal_that_came() {
 #[test]
 fn other_signals_are_passed_on_to_it_while_it_lives_and_to_nobody_else() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command()]);
-    scenario.look();
+    scenario.take_actions();
     scenario.send(Event::Forward(Signal::HUP));
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.send(Event::Forward(Signal::HUP));
     assert_eq!(scenario.signals(), ["main: SIGHUP"]);
     scenario.ends("main", Exit::Code(0), true);
-    scenario.look();
+    scenario.take_actions();
     scenario.send(Event::Forward(Signal::HUP));
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
 }
 
 #[test]
 fn an_essential_failure_before_it_started_ends_the_container_without_it() {
     let mut scenario = Scenario::begun(&[oneshot("init").essential(), main_command()]);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("init", 3);
     assert_eq!(scenario.started(), [""; 0]);
     assert_eq!(scenario.exit(), Some(3));
@@ -99,7 +103,7 @@ fn an_essential_failure_before_it_started_ends_the_container_without_it() {
 #[test]
 fn a_crash_loop_does_not_start_it_between_two_runs() {
     let mut scenario = Scenario::begun(&[longrun("web").says_ready(None), main_command()]);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 1);
     assert_eq!((scenario.state("web"), scenario.state("main")), ("backoff", "waiting"));
 }
@@ -144,7 +148,7 @@ fn a_stop_signal_of_its_own_replaces_the_one_that_came() {
     let described = main_command().stop(Signal::QUIT, Some(Duration::from_secs(2)), true).keeps_its_signal();
     let mut scenario = Scenario::begun(&[described]);
     scenario.executed("main");
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::INT);
     assert_eq!(scenario.signals(), ["main group: SIGQUIT", "main group: SIGCONT"]);
     scenario.wait(2.0);
@@ -158,7 +162,7 @@ fn not_ready_in_time_it_is_stopped_and_the_container_ends_with_1_whatever_it_the
         let mut scenario = Scenario::begun(&[longrun("web"), main]);
         scenario.executed("web");
         scenario.executed("main");
-        scenario.look();
+        scenario.take_actions();
         scenario.wait(5.0);
         assert_eq!(scenario.signals(), ["main: SIGTERM", "main: SIGCONT"]);
         scenario.ends("main", exit, group_left);
@@ -175,10 +179,10 @@ fn unhealthy_it_stops_the_container_in_order_with_1() {
     let mut scenario = Scenario::begun(&[longrun("web"), main_command().health(UnhealthyAction::StopContainer)]);
     scenario.executed("web");
     scenario.executed("main");
-    scenario.look();
+    scenario.take_actions();
     for _ in 0..3 {
         scenario.wait(10.0);
-        scenario.badly("main");
+        scenario.probe_fails("main");
     }
     assert_eq!(scenario.signals(), ["main: SIGTERM", "main: SIGCONT"]);
     scenario.exits("main", 143);
@@ -192,7 +196,7 @@ fn one_that_hangs_leaves_a_core_file_and_ends_the_container_with_1() {
     let mut scenario = Scenario::begun(&[main]);
     scenario.executed("main");
     scenario.ready("main");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(2.0);
     assert_eq!(scenario.signals(), ["main: SIGABRT", "main: SIGCONT"]);
     scenario.dies("main", Signal::ABRT);

@@ -10,9 +10,9 @@ use crate::support::engine::spec_builder::{longrun, main_command, oneshot};
 fn when_everything_is_done_and_there_is_no_main_command_the_container_ends_with_0() {
     let mut scenario = Scenario::begun(&[oneshot("a"), oneshot("b").requires("a")]);
     scenario.exits("a", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("b", 0);
-    assert!(scenario.reports().contains(&Report::Stopping { because: StopReason::NothingLeft }));
+    assert!(scenario.reports().contains(&Report::Stopping { reason: StopReason::NothingLeft }));
     assert_eq!(scenario.exit(), Some(0));
 }
 

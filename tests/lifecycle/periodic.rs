@@ -21,7 +21,7 @@ fn a_periodic_oneshot_runs_again_a_period_after_its_start() {
     scenario.exits("job", 0);
     assert_eq!((scenario.state("job"), scenario.exit()), ("done", None));
     assert!(is_turn(scenario.deadline(), 100.0, 100.0), "{:?}", scenario.deadline());
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(76.0);
     assert_eq!(scenario.started(), ["job"]);
 }
@@ -50,7 +50,7 @@ fn one_that_fails_runs_again_when_due_whatever_its_policy() {
     let mut scenario = Scenario::begun(&[oneshot("job").every(seconds(100)), oneshot("refused").every(seconds(100))]);
     scenario.exits("job", 1);
     scenario.cannot_execute("refused", 13);
-    let turns = scenario.reports().into_iter().filter(|report| matches!(report, Report::NextTurn { .. })).count();
+    let turns = scenario.reports().into_iter().filter(|report| matches!(report, Report::PeriodicFailed { .. })).count();
     assert_eq!((turns, scenario.state("job"), scenario.exit()), (2, "backoff", None));
     assert!(is_turn(scenario.deadline(), 100.0, 100.0), "{:?}", scenario.deadline());
     scenario.wait(106.0);

@@ -14,34 +14,34 @@ use crate::support::engine::spec_builder::longrun;
 fn answered(scenario: &mut Scenario, name: &str, answers: &[bool]) {
     for well in answers {
         scenario.wait(10.0);
-        if *well { scenario.well(name) } else { scenario.badly(name) }
+        if *well { scenario.probe_passes(name) } else { scenario.probe_fails(name) }
     }
 }
 
 #[test]
 fn what_it_waits_for_is_asked_one_after_the_other_before_it_starts() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").awaits(2)]);
-    assert_eq!(scenario.questions(), [""; 0]);
+    assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("db");
-    assert_eq!(scenario.questions(), ["web: await 0"]);
-    scenario.well("web");
-    assert_eq!((scenario.state("web"), scenario.questions()), ("waiting", vec!["web: await 1".to_owned()]));
-    scenario.well("web");
+    assert_eq!(scenario.probes(), ["web: await 0"]);
+    scenario.probe_passes("web");
+    assert_eq!((scenario.state("web"), scenario.probes()), ("waiting", vec!["web: await 1".to_owned()]));
+    scenario.probe_passes("web");
     assert_eq!(scenario.started(), ["web"]);
 }
 
 #[test]
 fn what_is_not_there_is_asked_for_again_after_a_second_and_named_ever_more_rarely() {
     let mut scenario = Scenario::begun(&[longrun("web").awaits(1)]);
-    scenario.look();
+    scenario.take_actions();
     let mut said = 0;
     for _ in 0..41 {
-        scenario.badly("web");
+        scenario.probe_fails("web");
         said += scenario.reports().iter().filter(|report| matches!(report, Report::Awaiting { .. })).count();
         scenario.wait(0.9);
-        assert_eq!(scenario.questions(), [""; 0]);
+        assert_eq!(scenario.probes(), [""; 0]);
         scenario.wait(0.1);
-        assert_eq!(scenario.questions(), ["web: await 0"]);
+        assert_eq!(scenario.probes(), ["web: await 0"]);
     }
     // At once, and after 5, 10, 20 and 40 s.
     assert_eq!(said, 5);
@@ -51,9 +51,9 @@ fn what_is_not_there_is_asked_for_again_after_a_second_and_named_ever_more_rarel
 fn what_fails_inside_while_it_waits_outside_ends_its_waiting() {
     let mut scenario = Scenario::begun(&[longrun("db").limit(1), longrun("web").requires("db").awaits(1)]);
     scenario.executed("db");
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("db", 1);
-    assert_eq!(scenario.questions(), ["web: forget"]);
+    assert_eq!(scenario.probes(), ["web: cancel"]);
     assert_eq!(scenario.state("web"), "failed");
 }
 
@@ -62,8 +62,8 @@ fn a_requirement_that_is_away_when_all_is_there_outside_is_waited_for() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db").awaits(1)]);
     scenario.executed("db");
     scenario.exits("db", 1);
-    scenario.look();
-    scenario.well("web");
+    scenario.take_actions();
+    scenario.probe_passes("web");
     assert_eq!(scenario.started(), [""; 0]);
     scenario.wait(1.0);
     scenario.executed("db");
@@ -73,19 +73,19 @@ fn a_requirement_that_is_away_when_all_is_there_outside_is_waited_for() {
 #[test]
 fn whether_it_is_ready_is_asked_at_pauses_that_double_up_to_the_interval() {
     let mut scenario = Scenario::begun(&[longrun("web").probed(Duration::from_millis(100), None)]);
-    assert_eq!(scenario.questions(), [""; 0]);
+    assert_eq!(scenario.probes(), [""; 0]);
     scenario.executed("web");
     let mut pauses = Vec::new();
     for _ in 0..5 {
-        assert_eq!(scenario.questions(), ["web: Ready"]);
+        assert_eq!(scenario.probes(), ["web: Ready"]);
         let asked = scenario.now();
-        scenario.badly("web");
+        scenario.probe_fails("web");
         let due = scenario.deadline().expect("a question is due");
         pauses.push(((due - asked) * 1000.0).round());
         scenario.wait(due - asked);
     }
     assert_eq!(pauses, [20.0, 40.0, 80.0, 100.0, 100.0]);
-    scenario.well("web");
+    scenario.probe_passes("web");
     assert_eq!((scenario.state("web"), scenario.deadline()), ("up", None));
 }
 
@@ -93,10 +93,10 @@ fn whether_it_is_ready_is_asked_at_pauses_that_double_up_to_the_interval() {
 fn one_that_is_never_answered_to_be_ready_is_stopped_in_time_and_not_asked_any_more() {
     let mut scenario = Scenario::begun(&[longrun("web").probed(seconds(1), Some(seconds(3)))]);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(3.0);
-    assert_eq!((scenario.state("web"), scenario.questions()), ("stopping", vec!["web: forget".to_owned()]));
-    scenario.well("web");
+    assert_eq!((scenario.state("web"), scenario.probes()), ("stopping", vec!["web: cancel".to_owned()]));
+    scenario.probe_passes("web");
     assert_eq!(scenario.state("web"), "stopping");
 }
 
@@ -119,12 +119,12 @@ fn one_whose_readiness_is_a_delay_is_up_after_it_and_not_if_it_dies_before() {
 fn health_is_asked_at_its_interval_from_the_end_of_the_last_look() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Report)]);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(10.0);
-    assert_eq!(scenario.questions(), ["web: Health"]);
+    assert_eq!(scenario.probes(), ["web: Health"]);
     assert_eq!((scenario.deadline(), scenario.status("web").healthy), (None, None));
     scenario.wait(4.0);
-    scenario.well("web");
+    scenario.probe_passes("web");
     assert_eq!((scenario.deadline(), scenario.status("web").healthy), (Some(24.0), Some(true)));
 }
 
@@ -135,7 +135,7 @@ fn consecutive_failures_are_reported_once_and_consecutive_successes_end_them() {
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false, true, false, false]);
     assert_eq!(scenario.status("web").healthy, Some(true));
-    scenario.look();
+    scenario.take_actions();
     answered(&mut scenario, "web", &[false]);
     assert!(scenario.reports().contains(&Report::Unhealthy { id, failures: 3, why: "refused".to_owned() }));
     answered(&mut scenario, "web", &[false, false, false, true, false, true]);
@@ -151,7 +151,7 @@ fn an_unhealthy_service_is_restarted_and_that_counts_as_a_failure() {
     let mut scenario = Scenario::begun(&[longrun("web").health(UnhealthyAction::Restart).limit(2), longrun("other")]);
     scenario.executed("other");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     answered(&mut scenario, "web", &[false, false, false]);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.exits("web", 0);
@@ -170,7 +170,7 @@ fn an_unhealthy_service_may_end_the_container_with_1() {
     scenario.executed("other");
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false, false]);
-    assert!(scenario.reports().contains(&Report::Stopping { because: StopReason::Unhealthy(id) }));
+    assert!(scenario.reports().contains(&Report::Stopping { reason: StopReason::Unhealthy(id) }));
     scenario.exits("web", 0);
     scenario.exits("other", 0);
     assert_eq!(scenario.exit(), Some(1));
@@ -182,12 +182,12 @@ fn the_answer_to_a_question_that_nobody_asks_any_more_means_nothing() {
     scenario.executed("web");
     answered(&mut scenario, "web", &[false, false]);
     scenario.wait(10.0);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 1);
-    assert_eq!(scenario.questions(), ["web: forget"]);
+    assert_eq!(scenario.probes(), ["web: cancel"]);
     scenario.wait(1.0);
     scenario.executed("web");
-    scenario.badly("web");
+    scenario.probe_fails("web");
     assert_eq!((scenario.state("web"), scenario.status("web").healthy), ("up", None));
 }
 
@@ -200,11 +200,11 @@ fn nobody_is_asked_while_the_container_stops() {
     scenario.executed("top");
     scenario.executed("c");
     scenario.wait(10.0);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
-    let mut forgotten = scenario.questions();
+    let mut forgotten = scenario.probes();
     forgotten.sort();
-    assert_eq!(forgotten, ["a: forget", "b: forget", "c: forget"]);
+    assert_eq!(forgotten, ["a: cancel", "b: cancel", "c: cancel"]);
     scenario.wait(7.0);
-    assert_eq!(scenario.questions(), [""; 0]);
+    assert_eq!(scenario.probes(), [""; 0]);
 }

@@ -12,7 +12,7 @@ use crate::support::engine::spec_builder::{longrun, oneshot};
 fn what_a_crash_leaves_behind_is_signalled_then_killed_and_only_then_it_starts_again() {
     let mut scenario = Scenario::begun(&[longrun("web").stop(Signal::QUIT, Some(seconds(3)), false)]);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("web", Exit::Code(1), true);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.wait(3.0);
@@ -30,10 +30,10 @@ fn what_kill_does_not_end_of_a_group_is_named_and_holds_nothing_up() {
     scenario.ends("web", Exit::Code(1), true);
     scenario.wait(3.0);
     assert_eq!(scenario.state("web"), "stopping");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.25);
     assert_eq!(
-        scenario.look()[..2],
+        scenario.take_actions()[..2],
         [Action::Report(Report::LeftBehind { id, pid }), Action::UntrackGroup { id, pid }]
     );
     assert_eq!(scenario.state("web"), "backoff");
@@ -56,7 +56,7 @@ fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
     scenario.ask_restart("web");
     scenario.wait(3.0);
     scenario.wait(60.0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("web", Exit::Signal(Signal::KILL), true);
     assert!(scenario.signals().is_empty());
     assert_eq!(scenario.state("web"), "stopping");
@@ -68,9 +68,9 @@ fn what_is_left_of_a_group_that_was_killed_whole_has_a_limit_too() {
 fn what_a_oneshot_that_succeeds_has_left_goes_on_and_keeps_nobody_waiting() {
     let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web").requires("job")]);
     let (id, pid) = (scenario.id("job"), scenario.status("job").pid.expect("it lives"));
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("job", Exit::Code(0), true);
-    let actions = scenario.look();
+    let actions = scenario.take_actions();
     assert!(actions.contains(&Action::Report(Report::LeftRunning { id, pid })), "{actions:?}");
     assert!(actions.contains(&Action::UntrackGroup { id, pid }), "{actions:?}");
     assert_eq!((scenario.state("job"), scenario.state("web")), ("done", "starting"));
@@ -133,7 +133,7 @@ fn a_group_of_which_only_the_first_process_was_signalled_is_signalled_when_that_
 fn what_a_finish_script_leaves_behind_is_ended_too() {
     let mut scenario = Scenario::begun(&[longrun("web").finish(None)]);
     scenario.exits("web", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("web", Exit::Code(0), true);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.wait(8.0);

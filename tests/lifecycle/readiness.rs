@@ -11,7 +11,7 @@ use crate::support::engine::spec_builder::{longrun, oneshot};
 #[test]
 fn a_service_that_says_so_itself_is_not_up_before() {
     let mut scenario = Scenario::begun(&[longrun("db").says_ready(None), longrun("web").requires("db")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.executed("db");
     assert_eq!(scenario.started(), [""; 0]);
     scenario.ready("db");
@@ -36,7 +36,7 @@ fn a_service_that_is_not_ready_in_time_is_stopped_killed_and_counts_as_failed() 
     let id = scenario.id("db");
     scenario.executed("db");
     scenario.wait(5.0);
-    assert!(scenario.look().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
+    assert!(scenario.take_actions().contains(&Action::Report(Report::NotReady { id, after: seconds(5), why: None })));
     assert_eq!(scenario.state("db"), "stopping");
     scenario.ready("db");
     assert_eq!(scenario.state("db"), "stopping");
@@ -56,12 +56,12 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
     scenario.executed("db");
     let (mut said, mut asks) = (Vec::new(), 0);
     while scenario.state("db") == "starting" {
-        for action in scenario.look() {
+        for action in scenario.take_actions() {
             match action {
                 Action::Probe { .. } => {
                     asks += 1;
                     let why = format!("refused {}", if scenario.now() < 8.0 { "early" } else { "late" });
-                    scenario.send(Event::ProbeResult { id, answer: ProbeResult::Fail(why) });
+                    scenario.send(Event::ProbeResult { id, result: ProbeResult::Fail(why) });
                 }
                 Action::Report(Report::NotYet { since, why, .. }) => said.push((since.as_secs(), why)),
                 _ => {}
@@ -72,9 +72,9 @@ fn why_a_probed_service_is_not_ready_is_reported_ever_more_rarely_and_at_its_tim
     assert!(asks > 13, "{asks}");
     assert_eq!(said, [(5, "refused early".to_owned()), (11, "refused late".to_owned())]);
     let last = Report::NotReady { id, after: seconds(13), why: Some("refused late".to_owned()) };
-    assert!(scenario.look().contains(&Action::Report(last)));
+    assert!(scenario.take_actions().contains(&Action::Report(last)));
     scenario.dies("db", Signal::TERM);
-    let why = GivenUp::NotReady { after: seconds(13), answer: Some("refused late".to_owned()) };
+    let why = GivenUp::NotReady { after: seconds(13), last_result: Some("refused late".to_owned()) };
     assert_eq!((scenario.state("db"), scenario.status("db").why), ("backoff", Some(StatusReason::GivenUp(why))));
 }
 

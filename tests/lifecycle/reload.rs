@@ -15,13 +15,13 @@ fn up(builders: &[SpecBuilder], names: &[&str]) -> Scenario {
     for name in names {
         scenario.executed(name);
     }
-    scenario.look();
+    scenario.take_actions();
     scenario
 }
 
 fn renewed(scenario: &mut Scenario, name: &str) -> usize {
     let id = scenario.id(name);
-    scenario.look().iter().filter(|action| **action == Action::ApplyReload { id }).count()
+    scenario.take_actions().iter().filter(|action| **action == Action::ApplyReload { id }).count()
 }
 
 #[test]
@@ -30,9 +30,9 @@ fn what_is_new_starts_what_is_gone_stops_what_changed_restarts_and_nothing_else_
         up(&[longrun("same"), longrun("changed"), longrun("gone"), main_command()], &["same", "changed", "gone"]);
     scenario.executed("main");
     let pid = scenario.status("same").pid;
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[longrun("same"), longrun("changed"), longrun("new")], &["changed"]);
-    let actions = scenario.look();
+    let actions = scenario.take_actions();
     let signalled = |name: &str| {
         actions.iter().any(|action| matches!(action, Action::Signal { id, .. } if *id == scenario.id(name)))
     };
@@ -66,7 +66,7 @@ fn what_is_gone_stops_after_everything_that_requires_it() {
     scenario.executed("db");
     scenario.exits("mount", 0);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[longrun("other")], &[]);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.exits("web", 0);
@@ -103,11 +103,11 @@ fn what_changed_follows_its_new_order() {
     assert_eq!(scenario.state("c"), "starting");
     scenario.exits("b", 0);
     assert_eq!(scenario.state("b"), "waiting");
-    scenario.look();
+    scenario.take_actions();
     scenario.ready("c");
     assert_eq!(scenario.started(), ["b"]);
     scenario.executed("b");
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     let mut first = scenario.signals();
     first.sort();
@@ -123,7 +123,7 @@ fn a_requirement_that_moved_is_let_go() {
     scenario.executed("new");
     assert_eq!(scenario.state("web"), "starting");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_stop("old");
     assert_eq!(scenario.signals(), ["old group: SIGTERM", "old group: SIGCONT"]);
 }
@@ -136,7 +136,7 @@ fn those_that_failed_for_its_sake_have_another_chance() {
     scenario.executed("other");
     scenario.exits("db", 1);
     assert_eq!(["db", "web", "top"].map(|name| scenario.state(name)), ["failed"; 3]);
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&builders, &["db"]);
     assert_eq!(scenario.started(), ["db"]);
     assert_eq!(["web", "top"].map(|name| scenario.state(name)), ["waiting"; 2]);
@@ -152,7 +152,7 @@ fn those_that_two_have_failed_wait_for_both() {
     scenario.executed("other");
     scenario.exits("a", 1);
     scenario.exits("b", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&builders, &["a", "b"]);
     assert_eq!((scenario.started(), scenario.state("web")), (vec!["a".to_owned(), "b".to_owned()], "waiting"));
 }
@@ -164,7 +164,7 @@ fn what_is_new_does_not_fail_for_one_that_failed_for_the_sake_of_what_has_change
     scenario.executed("other");
     scenario.exits("db", 1);
     assert_eq!(scenario.state("mid"), "failed");
-    scenario.look();
+    scenario.take_actions();
     let [other, db, mid] = known;
     scenario.reload(&[other, db, mid, longrun("web").requires("mid").essential()], &["db"]);
     assert_eq!((scenario.started(), scenario.state("web")), (vec!["db".to_owned()], "waiting"));
@@ -175,14 +175,14 @@ fn one_that_is_gone_and_comes_back_while_it_stops_starts_again() {
     let mut scenario = up(&[longrun("web"), longrun("other")], &["web", "other"]);
     scenario.reload(&[longrun("other")], &[]);
     scenario.reload(&[longrun("other"), longrun("web")], &[]);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 0);
     assert_eq!(scenario.started(), ["web"]);
     scenario.executed("web");
     scenario.reload(&[longrun("other")], &[]);
     scenario.exits("web", 0);
     assert!(!scenario.shows("web"));
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[longrun("other"), longrun("web")], &[]);
     assert_eq!(scenario.started(), ["web"]);
 }
@@ -214,7 +214,7 @@ fn a_oneshot_that_is_done_and_changed_runs_its_old_stop_command_and_then_again()
     let mut scenario = Scenario::begun(&[oneshot("mount").stop_command(), longrun("web").requires("mount")]);
     scenario.exits("mount", 0);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[oneshot("mount"), longrun("web").requires("mount")], &["mount"]);
     assert_eq!(scenario.processes(), ["mount: StopCommand"]);
     scenario.exits("mount", 0);
@@ -228,11 +228,11 @@ fn one_that_is_gone_is_not_started_or_stopped_by_hand() {
     scenario.reload(&[longrun("other")], &[]);
     scenario.exits("web", 0);
     scenario.exits("db", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("web");
     scenario.ask_restart("db");
     scenario.ask_stop("db");
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
     scenario.ask_restart("other");
     scenario.reload(&[], &[]);
     scenario.exits("other", 0);
@@ -248,9 +248,9 @@ fn a_reload_wants_nothing_again_that_has_ended_or_was_stopped_by_hand() {
     scenario.exits("dns", 0);
     scenario.ask_stop("other");
     scenario.exits("other", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&builders, &[]);
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
     assert_eq!((scenario.status("dns").wanted, scenario.status("other").wanted), (false, false));
 }
 
@@ -258,9 +258,9 @@ fn a_reload_wants_nothing_again_that_has_ended_or_was_stopped_by_hand() {
 fn nothing_is_reloaded_while_the_container_stops() {
     let mut scenario = up(&[longrun("web")], &["web"]);
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[longrun("web"), longrun("new")], &["web"]);
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
     scenario.exits("web", 0);
     assert_eq!(scenario.exit(), Some(0));
 }
@@ -306,7 +306,7 @@ fn what_a_reload_left_out_and_a_dependent_keeps_is_not_shown_once_the_container_
 /// Reloads, and answers at once that nothing is left of what has ended.
 fn reload(engine: &mut Supervisor, builders: &[SpecBuilder], changed: &[&str], pids: &mut i32) -> usize {
     let changed = changed.iter().filter_map(|name| ServiceName::new(name)).collect();
-    let mut actions = VecDeque::from(engine.adopt(Time::default(), setup(builders, Duration::from_secs(8)), &changed));
+    let mut actions = VecDeque::from(engine.reload(Time::default(), setup(builders, Duration::from_secs(8)), &changed));
     let mut retired = 0;
     while let Some(action) = actions.pop_front() {
         let events = match action {
@@ -354,7 +354,7 @@ fn a_place_is_another_ones_only_after_nothing_is_left_of_the_first() {
     let gone = scenario.id("gone");
     scenario.reload(&[longrun("stays")], &[]);
     scenario.exits("gone", 0);
-    assert!(scenario.look().contains(&Action::Retire { id: gone }));
+    assert!(scenario.take_actions().contains(&Action::Retire { id: gone }));
     scenario.reload(&[longrun("stays"), longrun("early")], &[]);
     assert_ne!(scenario.id("early"), gone);
     scenario.send(Event::Retired { id: gone });

@@ -11,7 +11,7 @@ fn two() -> Scenario {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
     scenario.executed("db");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario
 }
 
@@ -48,7 +48,7 @@ fn a_stop_goes_through_a_oneshot_that_is_done_and_runs_its_stop_command_in_order
         scenario.executed("db");
         scenario.exits("mount", 0);
         scenario.executed("web");
-        scenario.look();
+        scenario.take_actions();
         scenario.ask_stop("db");
         assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
         scenario.exits("web", 0);
@@ -75,7 +75,7 @@ fn a_start_brings_what_it_requires() {
     scenario.ask_stop("db");
     scenario.exits("web", 0);
     scenario.exits("db", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("web");
     assert_eq!(scenario.started(), ["db"]);
     scenario.executed("db");
@@ -87,7 +87,7 @@ fn a_start_ends_a_pause_and_gives_what_is_failed_another_chance() {
     let mut scenario = Scenario::begun(&[longrun("web").limit(2), longrun("other")]);
     scenario.executed("other");
     scenario.exits("web", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("web");
     assert_eq!(scenario.started(), ["web"]);
     scenario.exits("web", 1);
@@ -101,7 +101,7 @@ fn a_start_ends_a_pause_and_gives_what_is_failed_another_chance() {
 #[test]
 fn a_service_that_stays_down_starts_when_it_is_asked_for() {
     let mut scenario = Scenario::begun(&[longrun("manual").start(Start::Down), longrun("other")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("manual");
     assert_eq!(scenario.started(), ["manual"]);
 }
@@ -115,7 +115,7 @@ fn a_restart_leaves_dependents_up_and_is_no_failure() {
         scenario.exits("db", 1);
         assert_eq!(scenario.started(), ["db"]);
         scenario.executed("db");
-        scenario.look();
+        scenario.take_actions();
     }
     assert_eq!((scenario.state("web"), scenario.status("db").restarts), ("up", 0), "only what nobody asked for counts");
     scenario.exits("db", 1);
@@ -140,7 +140,7 @@ fn a_restart_of_what_is_being_stopped_brings_its_requirements_back() {
 fn a_start_while_it_stops_starts_it_again() {
     let mut scenario = two();
     scenario.ask_stop("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("web");
     scenario.exits("web", 0);
     assert_eq!(scenario.started(), ["web"]);
@@ -150,7 +150,7 @@ fn a_start_while_it_stops_starts_it_again() {
 fn the_main_command_is_neither_stopped_nor_restarted() {
     let mut scenario = Scenario::begun(&[main_command()]);
     scenario.executed("main");
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_stop("main");
     scenario.ask_restart("main");
     assert!(scenario.signals().is_empty());
@@ -161,8 +161,8 @@ fn requests_are_ignored_once_the_container_stops() {
     let mut scenario = two();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("web");
     scenario.ask_restart("db");
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
 }

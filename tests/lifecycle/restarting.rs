@@ -35,7 +35,7 @@ fn the_first_crash_after_a_stable_run_restarts_at_once_and_resets_the_pauses() {
     pauses(&mut scenario, "web", 3);
     scenario.executed("web");
     scenario.wait(60.0);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("web", 1);
     assert_eq!(scenario.started(), ["web"]);
     assert_eq!(pauses(&mut scenario, "web", 2), [1.0, 2.0]);
@@ -170,12 +170,12 @@ fn a_crash_touches_nothing_but_its_own_service() {
     let mut scenario = Scenario::begun(&[longrun("web"), longrun("other")]);
     scenario.executed("web");
     scenario.executed("other");
-    scenario.look();
+    scenario.take_actions();
     let id = scenario.id("web");
     scenario.exits("web", 1);
     let exit = Exit::Code(1);
     assert_eq!(
-        scenario.look(),
+        scenario.take_actions(),
         [
             Action::Report(Report::Ended { id, exit, ran: Duration::ZERO }),
             Action::Report(Report::Backoff { id, pause: seconds(1), failures: 1 }),

@@ -38,13 +38,13 @@ fn one_that_runs_or_waits_lets_its_time_pass() {
 #[test]
 fn one_that_fails_runs_again_at_its_next_time_unless_it_is_essential() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), oneshot("refused").scheduled(), longrun("web")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.due("job");
     scenario.due("refused");
     scenario.exits("job", 1);
     scenario.cannot_execute("refused", 13);
     assert_eq!((scenario.state("job"), scenario.state("refused"), scenario.deadline()), ("backoff", "backoff", None));
-    scenario.look();
+    scenario.take_actions();
     scenario.due("job");
     scenario.due("refused");
     assert_eq!(scenario.started(), ["job", "refused"]);
@@ -60,7 +60,7 @@ fn a_time_means_nothing_to_what_is_not_wanted_or_not_scheduled_or_in_a_stop() {
     let down = oneshot("off").scheduled().start(Start::Down);
     let mut scenario = Scenario::begun(&[down, oneshot("once"), oneshot("job").scheduled(), longrun("web")]);
     scenario.exits("once", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.due("off");
     scenario.due("once");
     scenario.due("web");
@@ -76,11 +76,11 @@ fn a_time_means_nothing_to_what_is_not_wanted_or_not_scheduled_or_in_a_stop() {
 #[test]
 fn somebody_may_start_it_before_its_time() {
     let mut scenario = Scenario::begun(&[oneshot("job").scheduled(), longrun("web")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_start("job");
     assert_eq!(scenario.started(), ["job"]);
     scenario.exits("job", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ask_restart("job");
     assert_eq!(scenario.started(), ["job"]);
 }
@@ -88,7 +88,7 @@ fn somebody_may_start_it_before_its_time() {
 #[test]
 fn what_a_reload_brings_waits_for_its_time_as_well() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.reload(&[longrun("web"), oneshot("job").scheduled()], &[]);
     assert_eq!((scenario.started().len(), scenario.state("job")), (0, "scheduled"));
     scenario.due("job");

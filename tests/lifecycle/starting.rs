@@ -128,7 +128,7 @@ fn a_requirement_that_crashes_and_comes_back_leaves_running_dependents_alone() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
     scenario.executed("db");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("db", 1);
     scenario.wait(1.0);
     scenario.executed("db");
@@ -154,7 +154,7 @@ fn a_dependent_that_crashes_waits_for_its_requirement_to_be_up_again() {
     scenario.executed("web");
     scenario.exits("db", 1);
     scenario.exits("web", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(5.0);
     assert_eq!(scenario.started(), ["db"]);
     assert_eq!(scenario.state("web"), "waiting");

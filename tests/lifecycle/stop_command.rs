@@ -14,7 +14,7 @@ fn mounted() -> Scenario {
     scenario.executed("db");
     scenario.exits("mount", 0);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario
 }
 
@@ -28,8 +28,8 @@ fn it_runs_after_what_requires_it_is_down_and_before_what_it_requires_stops() {
     let id = scenario.id("mount");
     scenario.wait(1.0);
     scenario.exits("mount", 7);
-    let undone = Report::Undone { id, exit: Exit::Code(7), took: seconds(1) };
-    let actions = scenario.look();
+    let undone = Report::StopCommandEnded { id, exit: Exit::Code(7), took: seconds(1) };
+    let actions = scenario.take_actions();
     assert!(actions.contains(&stepdown::supervise::Action::Report(undone)));
     assert_eq!((scenario.state("db"), scenario.exit()), ("stopping", None));
     scenario.exits("db", 0);
@@ -41,7 +41,7 @@ fn its_layer_is_counted_and_one_that_hangs_is_killed_in_its_time() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(7.4);
     assert!(scenario.signals().is_empty());
     scenario.wait(0.1);
@@ -55,7 +55,7 @@ fn what_it_leaves_behind_is_ended_before_the_stop_goes_on() {
     let mut scenario = mounted();
     scenario.stop_signal(Signal::TERM);
     scenario.exits("web", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.ends("mount", Exit::Code(0), true);
     assert_eq!(scenario.signals(), ["mount group: SIGTERM", "mount group: SIGCONT"]);
     scenario.group_gone("mount");
@@ -97,7 +97,7 @@ fn a_stop_command_runs_only_for_what_is_done() {
 fn a_periodic_one_runs_its_stop_command_between_its_runs() {
     let mut scenario = Scenario::begun(&[oneshot("mount").stop_command().every(seconds(100))]);
     scenario.exits("mount", 0);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.processes(), ["mount: StopCommand"]);
     scenario.exits("mount", 0);

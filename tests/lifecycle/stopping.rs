@@ -13,7 +13,7 @@ fn services_stop_in_reverse_order_one_layer_after_the_other() {
     for name in ["db", "web", "cron"] {
         scenario.executed(name);
     }
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.signals(), ["cron group: SIGTERM", "cron group: SIGCONT"]);
     scenario.exits("cron", 0);
@@ -32,7 +32,7 @@ fn a_oneshot_that_is_done_keeps_the_order_between_its_neighbours() {
     scenario.executed("db");
     scenario.exits("migrate", 0);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.signals(), ["web group: SIGTERM", "web group: SIGCONT"]);
     scenario.exits("web", 0);
@@ -42,7 +42,7 @@ fn a_oneshot_that_is_done_keeps_the_order_between_its_neighbours() {
 #[test]
 fn independent_services_stop_together() {
     let mut scenario = Scenario::begun(&[longrun("a"), longrun("b")]);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.signals().len(), 4);
 }
@@ -51,7 +51,7 @@ fn independent_services_stop_together() {
 fn pending_starts_are_cancelled_and_a_running_oneshot_is_stopped() {
     let mut scenario = Scenario::begun(&[oneshot("job"), longrun("web").requires("job"), longrun("crashed")]);
     scenario.exits("crashed", 1);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert_eq!(scenario.signals(), ["job group: SIGTERM", "job group: SIGCONT"]);
     assert_eq!((scenario.state("web"), scenario.state("crashed")), ("down", "down"));
@@ -84,9 +84,9 @@ fn each_layer_has_all_that_remains_less_half_a_second_for_each_later_one() {
     let mut scenario = Scenario::begun(&[longrun("db"), longrun("web").requires("db")]);
     scenario.executed("db");
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(7.4);
     assert!(scenario.signals().is_empty());
     scenario.wait(0.1);
@@ -107,7 +107,7 @@ fn its_own_timeout_shortens_its_time_and_never_lengthens_it() {
     ];
     let mut scenario = Scenario::begun(&builders);
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(2.0);
     assert_eq!(scenario.signals(), ["short group: SIGKILL"]);
     scenario.dies("short", Signal::KILL);
@@ -121,7 +121,7 @@ fn a_second_signal_ends_every_stop_timeout() {
     scenario.executed("db");
     scenario.executed("web");
     scenario.stop_signal(Signal::INT);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::INT);
     assert_eq!(scenario.signals(), ["db group: SIGKILL", "web group: SIGKILL"]);
     scenario.dies("db", Signal::KILL);
@@ -133,7 +133,7 @@ fn a_second_signal_ends_every_stop_timeout() {
 fn a_first_signal_after_another_reason_leaves_the_budget_as_it_is() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.shutdown(None);
-    scenario.look();
+    scenario.take_actions();
     scenario.stop_signal(Signal::TERM);
     assert!(scenario.signals().is_empty());
     scenario.stop_signal(Signal::TERM);
@@ -149,9 +149,9 @@ fn a_process_that_cannot_be_killed_does_not_hold_the_container() {
     scenario.stop_signal(Signal::TERM);
     scenario.wait(8.0);
     assert_eq!(scenario.exit(), None);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.25);
-    assert_eq!(scenario.look(), [Action::Report(Report::Unkillable { id, pid }), Action::Exit(0)]);
+    assert_eq!(scenario.take_actions(), [Action::Report(Report::Unkillable { id, pid }), Action::Exit(0)]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn what_an_unkillable_process_depends_on_still_gets_its_stop_signal() {
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
     scenario.wait(1.0);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.25);
     assert_eq!(scenario.signals(), ["db group: SIGTERM", "db group: SIGCONT"]);
     scenario.exits("db", 0);
@@ -184,7 +184,7 @@ fn a_service_that_crashes_during_the_stop_is_not_started_again() {
     scenario.executed("db");
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.exits("db", 1);
     assert_eq!((scenario.state("db"), scenario.started()), ("down", vec![]));
     scenario.exits("web", 0);
@@ -200,9 +200,9 @@ fn a_readiness_timeout_during_the_stop_breaks_no_order() {
     scenario.exits("db", 1);
     scenario.wait(1.0);
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(3.0);
-    assert!(scenario.look().is_empty());
+    assert!(scenario.take_actions().is_empty());
     assert_eq!(scenario.state("db"), "starting");
 }
 
@@ -235,7 +235,7 @@ fn cont_comes_before_a_stop_signal_that_it_would_take_away() {
         let signal = Signal::from_number(number).unwrap();
         let mut scenario = Scenario::begun(&[longrun("web").stop(signal, None, false)]);
         scenario.executed("web");
-        scenario.look();
+        scenario.take_actions();
         scenario.stop_signal(Signal::TERM);
         assert_eq!(scenario.signals(), ["web: SIGCONT".to_owned(), format!("web: {name}")]);
     }
@@ -246,7 +246,7 @@ fn a_power_failure_stops_the_main_command_with_its_own_signal() {
     for signal in [Signal::PWR, Signal::RTMIN_3] {
         let mut scenario = Scenario::begun(&[main_command()]);
         scenario.executed("main");
-        scenario.look();
+        scenario.take_actions();
         scenario.stop_signal(signal);
         assert_eq!(scenario.signals(), ["main: SIGTERM", "main: SIGCONT"]);
     }

@@ -15,13 +15,13 @@ fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {
     scenario.executed("other");
     scenario.executed("web");
     scenario.wait(4.0);
-    scenario.alive("web", None);
+    scenario.keep_alive("web", None);
     scenario.wait(4.9);
     assert_eq!(scenario.state("web"), "up");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(0.1);
-    let actions = scenario.look();
-    assert!(actions.contains(&stepdown::supervise::Action::Report(Report::Silent { id, after: Some(seconds(5)) })));
+    let actions = scenario.take_actions();
+    assert!(actions.contains(&stepdown::supervise::Action::Report(Report::Watchdog { id, after: Some(seconds(5)) })));
     assert_eq!(scenario.state("web"), "stopping");
     scenario.wait(3.0);
     assert_eq!(scenario.signals(), ["web group: SIGKILL"]);
@@ -33,7 +33,7 @@ fn one_that_falls_silent_is_aborted_then_killed_and_that_is_a_failure() {
 fn what_hangs_is_sent_abrt_so_that_it_leaves_a_core() {
     let mut scenario = Scenario::begun(&[longrun("web").watchdog(seconds(5)).stop(Signal::QUIT, None, false)]);
     scenario.executed("web");
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(5.0);
     assert_eq!(scenario.signals(), ["web: SIGABRT", "web: SIGCONT"]);
     scenario.dies("web", Signal::ABRT);
@@ -57,14 +57,14 @@ fn the_watchdog_begins_when_it_is_up_and_again_after_a_restart() {
 fn it_may_ask_for_another_watchdog_or_for_none() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     scenario.executed("web");
-    scenario.alive("web", None);
+    scenario.keep_alive("web", None);
     assert_eq!(scenario.deadline(), None);
-    scenario.alive("web", Some(seconds(7)));
+    scenario.keep_alive("web", Some(seconds(7)));
     assert_eq!(scenario.deadline(), Some(7.0));
     scenario.wait(2.0);
-    scenario.alive("web", None);
+    scenario.keep_alive("web", None);
     assert_eq!(scenario.deadline(), Some(9.0));
-    scenario.alive("web", Some(seconds(0)));
+    scenario.keep_alive("web", Some(seconds(0)));
     assert_eq!(scenario.deadline(), None);
 }
 
@@ -72,11 +72,13 @@ fn it_may_ask_for_another_watchdog_or_for_none() {
 fn one_that_says_that_it_is_not_well_is_treated_as_silent() {
     let mut scenario = Scenario::begun(&[longrun("web")]);
     let id = scenario.id("web");
-    scenario.send(Event::Trouble { id });
+    scenario.send(Event::WatchdogTrigger { id });
     scenario.executed("web");
-    scenario.look();
-    scenario.send(Event::Trouble { id });
-    assert!(scenario.look().contains(&stepdown::supervise::Action::Report(Report::Silent { id, after: None })));
+    scenario.take_actions();
+    scenario.send(Event::WatchdogTrigger { id });
+    assert!(
+        scenario.take_actions().contains(&stepdown::supervise::Action::Report(Report::Watchdog { id, after: None }))
+    );
     assert_eq!(scenario.state("web"), "stopping");
 }
 
@@ -86,7 +88,7 @@ fn silence_during_the_stop_is_expected() {
     scenario.executed("db");
     scenario.executed("web");
     scenario.stop_signal(Signal::TERM);
-    scenario.look();
+    scenario.take_actions();
     scenario.wait(5.0);
     assert!(scenario.signals().is_empty());
 }

@@ -235,7 +235,7 @@ impl EventLoop<'_> {
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.supervisor.because().is_some()
+        self.supervisor.stop_reason().is_some()
     }
 
     /// Returns when those of them that are up only because their program was executed have been so for long enough.

@@ -86,7 +86,7 @@ pub fn get_busy(rng: &mut Rng, specs: &mut [Spec], behaviours: &mut [Behaviour])
         spec.essential = false;
         spec.restart.policy = RestartPolicy::Always;
         spec.restart.limit = None;
-        spec.ready = Readiness::Said { timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
+        spec.ready = Readiness::Notified { timeout: Some(milliseconds(rng.pick(&[1_000, 5_000]))) };
         *behaviour =
             Behaviour { refuses: 0, cannot_execute: 0, says_ready: 100, crashes: 60, ignores: 50, ..behaviour.clone() };
     }
@@ -115,10 +115,10 @@ pub fn random_spec(rng: &mut Rng, at: u64) -> Spec {
     let requires = neighbours(rng, density);
     let after = neighbours(rng, density);
     let after = after.into_iter().filter(|on| !requires.contains(on)).collect();
-    let ready = if rng.percent(40) { Readiness::Said { timeout: timeout(rng, 70) } } else { Readiness::Executed };
+    let ready = if rng.percent(40) { Readiness::Notified { timeout: timeout(rng, 70) } } else { Readiness::Executed };
     let stop_timeout = if rng.percent(5) { Some(Duration::ZERO) } else { timeout(rng, 30) };
     let ready = match rng.below(10) {
-        0 => Readiness::Lived(milliseconds(rng.pick(&[0, 15, 800, 4_000]))),
+        0 => Readiness::Delay(milliseconds(rng.pick(&[0, 15, 800, 4_000]))),
         1 | 2 => {
             let interval = milliseconds(rng.pick(&[0, 20, 500, 500]));
             Readiness::Probed { interval, timeout: timeout(rng, 70) }

@@ -84,11 +84,12 @@ impl World {
         }
         if self.rng.percent(behaviour.speaks) {
             let within = milliseconds(self.rng.pick(&[0, 500, 2_000]));
-            for saying in [Saying::Alive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))] {
+            for saying in [Saying::KeepAlive(Some(within)), Saying::MoreTime(milliseconds(self.rng.pick(&[0, 9_000])))]
+            {
                 self.after(0, 4_000, Happening::Says(pid, saying));
             }
             if self.rng.percent(20) {
-                self.after(0, 9_000, Happening::Says(pid, Saying::Trouble));
+                self.after(0, 9_000, Happening::Says(pid, Saying::WatchdogTrigger));
             }
         }
         let exit = self.any_exit(behaviour.succeeds);

@@ -25,7 +25,7 @@ pub struct Scenario {
     now: Time,
     next_pid: i32,
     refusals: BTreeMap<Id, i32>,
-    /// Everything since the last look.
+    /// Everything since the actions were last taken.
     actions: Vec<Action>,
     exit: Option<u8>,
 }
@@ -105,13 +105,13 @@ impl Scenario {
     }
 
     /// Its question is answered well.
-    pub fn well(&mut self, name: &str) {
-        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Pass });
+    pub fn probe_passes(&mut self, name: &str) {
+        self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Pass });
     }
 
     /// Its question is answered badly.
-    pub fn badly(&mut self, name: &str) {
-        self.send(Event::ProbeResult { id: self.id(name), answer: ProbeResult::Fail("refused".to_owned()) });
+    pub fn probe_fails(&mut self, name: &str) {
+        self.send(Event::ProbeResult { id: self.id(name), result: ProbeResult::Fail("refused".to_owned()) });
     }
 
     /// It says that it is alive, and perhaps how often it will.
@@ -119,8 +119,8 @@ impl Scenario {
         self.send(Event::Due { id: self.id(name) });
     }
 
-    pub fn alive(&mut self, name: &str, within: Option<Duration>) {
-        self.send(Event::Alive { id: self.id(name), within });
+    pub fn keep_alive(&mut self, name: &str, within: Option<Duration>) {
+        self.send(Event::KeepAlive { id: self.id(name), within });
     }
 
     pub fn extend(&mut self, name: &str, by: Duration) {
@@ -146,7 +146,7 @@ impl Scenario {
             setup.specs.iter().map(|spec| spec.name.clone()).filter(|name| changed.contains(&name.as_str())).collect();
         let names: Vec<_> = setup.specs.iter().map(|spec| spec.name.clone()).collect();
         self.oracle.reload(self.now, &setup, &changed);
-        let actions = self.engine.adopt(self.now, setup, &changed);
+        let actions = self.engine.reload(self.now, setup, &changed);
         self.names.resize(self.engine.places(), String::new());
         for name in names {
             if let Some(id) = self.engine.id(&name) {
@@ -186,7 +186,7 @@ impl Scenario {
         for action in actions {
             self.oracle.action(&action);
             match &action {
-                Action::Spawn { id, .. } => events.push_back(self.answer(*id)),
+                Action::Spawn { id, .. } => events.push_back(self.spawn_result(*id)),
                 Action::Exit(code) => self.exit = Some(*code),
                 Action::Signal { .. }
                 | Action::Report(_)
@@ -204,7 +204,7 @@ impl Scenario {
         events
     }
 
-    fn answer(&mut self, id: Id) -> Event {
+    fn spawn_result(&mut self, id: Id) -> Event {
         if let Some(errno) = self.refusals.remove(&id) {
             return Event::SpawnFailed { id, why: SpawnError::new(SpawnStage::Fork, errno) };
         }
@@ -240,12 +240,12 @@ impl Scenario {
         self.now.0.as_secs_f64()
     }
 
-    /// Returns everything that was done since the last look.
-    pub fn look(&mut self) -> Vec<Action> {
+    /// Returns everything that was done since the actions were last taken.
+    pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
 
-    /// Returns whose commands were started since the last look.
+    /// Returns whose commands were started since the actions were last taken.
     pub fn started(&mut self) -> Vec<String> {
         let name = |action| match action {
             Action::Spawn { id, role: Role::Run, .. } => Some(self.names[id.0].clone()),
@@ -254,7 +254,7 @@ impl Scenario {
         std::mem::take(&mut self.actions).into_iter().filter_map(name).collect()
     }
 
-    /// Returns which signals were sent since the last look: `web: TERM to its group`.
+    /// Returns which signals were sent since the actions were last taken: `web: TERM to its group`.
     pub fn signals(&mut self) -> Vec<String> {
         let text = |action| match action {
             Action::Signal { id, to, signal, .. } => {
@@ -274,18 +274,18 @@ impl Scenario {
         self.engine.status().iter().any(|status| status.id == self.id(name))
     }
 
-    /// Returns what was asked since the last look, and what is not waited for any more: `web: Health`, `web: forget`.
-    pub fn questions(&mut self) -> Vec<String> {
+    /// Returns the probes that were started or cancelled since the actions were last taken: `web: Health`, `web: cancel`.
+    pub fn probes(&mut self) -> Vec<String> {
         let text = |action| match action {
-            Action::Probe { id, look: ProbeKind::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
-            Action::Probe { id, look } => Some(format!("{}: {look:?}", self.names[id.0])),
-            Action::CancelProbe { id } => Some(format!("{}: forget", self.names[id.0])),
+            Action::Probe { id, kind: ProbeKind::Await(at) } => Some(format!("{}: await {at}", self.names[id.0])),
+            Action::Probe { id, kind } => Some(format!("{}: {kind:?}", self.names[id.0])),
+            Action::CancelProbe { id } => Some(format!("{}: cancel", self.names[id.0])),
             _ => None,
         };
         std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
     }
 
-    /// Returns whose processes were started since the last look, whatever they are: `web: Undo`.
+    /// Returns whose processes were started since the actions were last taken, whatever they are: `web: StopCommand`.
     pub fn processes(&mut self) -> Vec<String> {
         let text = |action| match action {
             Action::Spawn { id, role, .. } => Some(format!("{}: {role:?}", self.names[id.0])),
@@ -294,7 +294,7 @@ impl Scenario {
         std::mem::take(&mut self.actions).into_iter().filter_map(text).collect()
     }
 
-    /// Returns what was reported since the last look.
+    /// Returns what was reported since the actions were last taken.
     pub fn reports(&mut self) -> Vec<Report> {
         let report = |action| match action {
             Action::Report(report) => Some(report),

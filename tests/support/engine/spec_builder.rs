@@ -88,7 +88,7 @@ impl SpecBuilder {
     }
 
     pub fn says_ready(mut self, timeout: Option<Duration>) -> Self {
-        self.spec.ready = Readiness::Said { timeout };
+        self.spec.ready = Readiness::Notified { timeout };
         self
     }
 
@@ -119,7 +119,7 @@ impl SpecBuilder {
     }
 
     pub fn lived(mut self, time: Duration) -> Self {
-        self.spec.ready = Readiness::Lived(time);
+        self.spec.ready = Readiness::Delay(time);
         self
     }
 

@@ -24,8 +24,8 @@ pub enum Kind {
     Stop,
     Restart,
     Looked,
-    Alive,
-    Trouble,
+    KeepAlive,
+    WatchdogTrigger,
     Extend,
     Due,
     Reload,
@@ -51,8 +51,8 @@ impl Kind {
         Self::Stop,
         Self::Restart,
         Self::Looked,
-        Self::Alive,
-        Self::Trouble,
+        Self::KeepAlive,
+        Self::WatchdogTrigger,
         Self::Extend,
         Self::Due,
         Self::Reload,
@@ -79,8 +79,8 @@ impl Kind {
             Event::Ask(Request::Stop(_)) => Self::Stop,
             Event::Ask(Request::Restart(_)) => Self::Restart,
             Event::ProbeResult { .. } => Self::Looked,
-            Event::Alive { .. } => Self::Alive,
-            Event::Trouble { .. } => Self::Trouble,
+            Event::KeepAlive { .. } => Self::KeepAlive,
+            Event::WatchdogTrigger { .. } => Self::WatchdogTrigger,
             Event::Extend { .. } => Self::Extend,
             Event::Due { .. } => Self::Due,
             Event::Retired { .. } => Self::Retired,
@@ -92,8 +92,8 @@ impl Kind {
         match event {
             Event::Spawned { id, .. } | Event::SpawnFailed { id, .. } | Event::Executed { id } => Some(*id),
             Event::Ready { id } | Event::Exited { id, .. } | Event::GroupGone { id } => Some(*id),
-            Event::ProbeResult { id, .. } | Event::Alive { id, .. } | Event::Extend { id, .. } => Some(*id),
-            Event::Trouble { id } | Event::Due { id } | Event::Retired { id } => Some(*id),
+            Event::ProbeResult { id, .. } | Event::KeepAlive { id, .. } | Event::Extend { id, .. } => Some(*id),
+            Event::WatchdogTrigger { id } | Event::Due { id } | Event::Retired { id } => Some(*id),
             Event::Ask(Request::Start(id) | Request::Stop(id) | Request::Restart(id)) => Some(*id),
             Event::Begin | Event::Tick | Event::StopSignal(_) | Event::Forward(_) => None,
             Event::Ask(Request::Shutdown { .. }) => None,
@@ -169,8 +169,10 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
             Awaiting | Starting | Up => None,
             _ => Some("nobody waits for an answer then"),
         },
-        Kind::Alive | Kind::Trouble | Kind::Extend if idle => Some("no process is there"),
-        Kind::Alive | Kind::Trouble | Kind::Extend if matches!(phase, Finishing | StopCommandRunning | Draining) => {
+        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend if idle => Some("no process is there"),
+        Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend
+            if matches!(phase, Finishing | StopCommandRunning | Draining) =>
+        {
             Some("only a first process of a command is heard")
         }
         Kind::Retired => (!matches!(phase, Down | Failed)).then_some("only what has ended gives up its place"),
@@ -178,7 +180,7 @@ pub fn impossible(phase: Phase, kind: Kind) -> Option<&'static str> {
         Kind::Due => None,
         Kind::Tick | Kind::StopSignal | Kind::Forward | Kind::Ask => None,
         Kind::Reload => (phase == Lost).then_some("nothing is reloaded while the container stops"),
-        Kind::Start | Kind::Stop | Kind::Restart | Kind::Alive | Kind::Trouble | Kind::Extend => None,
+        Kind::Start | Kind::Stop | Kind::Restart | Kind::KeepAlive | Kind::WatchdogTrigger | Kind::Extend => None,
         Kind::StopSignalAgain if unanswered => Some("a Spawn is answered before any other event"),
         Kind::StopSignalAgain => matches!(phase, Waiting | Awaiting | Backoff | Scheduled | Resting)
             .then_some("the first one has cancelled what had not started"),

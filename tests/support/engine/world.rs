@@ -41,9 +41,9 @@ pub enum Happening {
 /// What a service may say about itself, besides that it is ready.
 #[derive(Clone, Copy, Debug)]
 pub enum Saying {
-    Alive(Option<Duration>),
+    KeepAlive(Option<Duration>),
     MoreTime(Duration),
-    Trouble,
+    WatchdogTrigger,
 }
 
 /// A process of the simulated machine.
@@ -290,7 +290,7 @@ impl World {
             Happening::Answers(id, number, answer) => {
                 if self.questions.get(id) == Some(number) {
                     self.questions.remove(id);
-                    self.deliver(Event::ProbeResult { id: *id, answer: answer.clone() });
+                    self.deliver(Event::ProbeResult { id: *id, result: answer.clone() });
                 }
                 return;
             }
@@ -325,13 +325,13 @@ impl World {
             }
             Happening::Says(_, saying) => {
                 let event = match saying {
-                    Saying::Alive(within) => Event::Alive { id, within },
+                    Saying::KeepAlive(within) => Event::KeepAlive { id, within },
                     Saying::MoreTime(by) => Event::Extend { id, by },
-                    Saying::Trouble => Event::Trouble { id },
+                    Saying::WatchdogTrigger => Event::WatchdogTrigger { id },
                 };
                 self.deliver(event);
                 if self.rng.percent(70) {
-                    self.after(10, 3_000, Happening::Says(pid, Saying::Alive(None)));
+                    self.after(10, 3_000, Happening::Says(pid, Saying::KeepAlive(None)));
                 }
             }
             Happening::Outside(_) | Happening::Answers(..) | Happening::Reload => {}
@@ -384,7 +384,7 @@ impl World {
         let names: Vec<&str> = setup.specs.iter().map(|spec| spec.name.as_str()).collect();
         let text = format!("reload: {names:?}, changed {changed:?}");
         self.oracle.reload(self.now, &setup, &changed);
-        let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.adopt(now, setup, &changed));
+        let actions = self.watch(EventKind::Reload, None, &text, |engine, now| engine.reload(now, setup, &changed));
         for id in std::mem::take(&mut self.oracle.fresh) {
             let (spec, behaviour) = (self.oracle.services[id.0].spec.clone(), random_behaviour(&mut self.rng));
             if id.0 < self.specs.len() {

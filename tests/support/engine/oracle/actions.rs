@@ -39,7 +39,7 @@ impl Oracle {
             Action::Spawn { id, role: Role::Run, .. } => self.judge_start(*id),
             Action::Spawn { id, role: Role::Finish, after } => self.judge_finish(*id, *after),
             Action::Spawn { id, role: Role::StopCommand, .. } => self.judge_stop_command(*id),
-            Action::Probe { id, look } => self.judge_probe(*id, *look),
+            Action::Probe { id, kind } => self.judge_probe(*id, *kind),
             Action::CancelProbe { id } => self.judge_cancelled_probe(*id),
             Action::ApplyReload { id } => self.judge_renewal(*id),
             Action::Retire { id } => self.judge_retirement(*id),
@@ -305,13 +305,13 @@ impl Oracle {
                 let left = self.due.left_behind.contains_key(id);
                 self.demand(left, Property::StopTimeoutsAreGivenInFull, || format!("{id:?} left nothing behind"));
             }
-            Report::Stopping { because } => self.judge_reason(because),
+            Report::Stopping { reason } => self.judge_reason(reason),
             Report::Done { id, again, .. } => {
                 let done = matches!(self.services[id.0].state, ServiceState::Done | ServiceState::Resting(_));
                 self.demand(done, Property::StatusTellsTheTruth, || format!("{id:?} is not done"));
                 self.judge_next_run(*id, *again, true);
             }
-            Report::NextTurn { id, pause } => self.judge_next_run(*id, Some(*pause), false),
+            Report::PeriodicFailed { id, pause } => self.judge_next_run(*id, Some(*pause), false),
             Report::Unhealthy { id, failures, .. } => {
                 let rule = self.services[id.0].spec.health;
                 let fits = self.due.unwell.remove(id) && rule.is_some_and(|rule| rule.failures.max(1) == *failures);
@@ -323,7 +323,7 @@ impl Oracle {
                     format!("{id:?} is not well again")
                 });
             }
-            Report::Silent { id, after } => {
+            Report::Watchdog { id, after } => {
                 let proc = self.proc(*id).cloned();
                 let silent = proc.as_ref().and_then(|proc| proc.silent_at).is_some_and(|at| at <= now);
                 let fits = match after {
@@ -340,7 +340,7 @@ impl Oracle {
                 let fits = matches!(self.services[id.0].state, ServiceState::Awaiting(next) if next == *at);
                 self.demand(fits, Property::StatusTellsTheTruth, || format!("{id:?} does not wait for {at}"));
             }
-            Report::Undone { id, .. } => {
+            Report::StopCommandEnded { id, .. } => {
                 let fits = self.services[id.0].spec.has_stop_command;
                 self.demand(fits, Property::AStopCommandRunsInItsOrder, || format!("{id:?} has no stop command"));
             }
@@ -401,9 +401,9 @@ impl Oracle {
         }
     }
 
-    fn judge_reason(&mut self, because: &StopReason) {
+    fn judge_reason(&mut self, reason: &StopReason) {
         let expected = self.stop.as_ref().map(|stop| stop.reason);
-        let fits = match (because, expected) {
+        let fits = match (reason, expected) {
             (StopReason::Signal(signal), Some(Reason::Signal(sent))) => *signal == sent,
             (StopReason::Asked, Some(Reason::Asked)) | (StopReason::NothingLeft, Some(Reason::NothingLeft)) => true,
             (StopReason::Main(exit), Some(Reason::Main)) => Some(*exit) == self.main_exit,
@@ -411,12 +411,12 @@ impl Oracle {
             (StopReason::Essential(id, _), Some(Reason::Essential(_))) => self.due.essentials.contains(id),
             _ => false,
         };
-        if let (StopReason::Essential(id, _), Some(stop)) = (because, &mut self.stop) {
+        if let (StopReason::Essential(id, _), Some(stop)) = (reason, &mut self.stop) {
             stop.reason = Reason::Essential(*id);
         }
         let again = self.stop.as_ref().is_some_and(|stop| stop.announced);
         self.demand(fits && !again, Property::TheStopBeginsForTheRightReason, || {
-            format!("{because:?}, expected {expected:?}")
+            format!("{reason:?}, expected {expected:?}")
         });
         if let Some(stop) = &mut self.stop {
             stop.announced = true;

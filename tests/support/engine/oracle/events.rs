@@ -33,13 +33,13 @@ impl Oracle {
             Event::Ask(Request::Start(id)) => self.start_requested(id),
             Event::Ask(Request::Stop(id)) => self.stop_requested(id),
             Event::Ask(Request::Restart(id)) => self.restart_requested(id),
-            Event::ProbeResult { id, answer } => self.probe_result(id, &answer),
-            Event::Alive { id, within } => self.alive_notification(id, within),
+            Event::ProbeResult { id, result } => self.probe_result(id, &result),
+            Event::KeepAlive { id, within } => self.alive_notification(id, within),
             Event::Extend { id, by } => self.timeout_extended(id, by),
-            Event::Trouble { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
+            Event::WatchdogTrigger { id } if self.is_up(id) && self.begun && self.stop.is_none() => {
                 self.due.trouble.insert(id);
             }
-            Event::Trouble { .. } => {}
+            Event::WatchdogTrigger { .. } => {}
             Event::Due { id } => self.is_due(id),
             Event::Retired { id } => self.place_is_free(id),
             Event::Forward(signal) => {
@@ -50,7 +50,7 @@ impl Oracle {
             Event::SpawnFailed { id, why } => self.spawn_failed(id, why.errno),
             Event::Executed { id } => self.executed(id),
             Event::Ready { id } => {
-                if let Readiness::Said { .. } = self.services[id.0].spec.ready {
+                if let Readiness::Notified { .. } = self.services[id.0].spec.ready {
                     self.up(id);
                 }
             }

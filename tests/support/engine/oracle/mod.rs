@@ -453,8 +453,8 @@ impl Oracle {
     pub fn ready_timeout(&self, id: Id) -> Option<Duration> {
         match self.services[id.0].spec.ready {
             _ if self.is_oneshot(id) => None,
-            Readiness::Said { timeout } | Readiness::Probed { timeout, .. } => timeout,
-            Readiness::Lived(_) | Readiness::Executed => None,
+            Readiness::Notified { timeout } | Readiness::Probed { timeout, .. } => timeout,
+            Readiness::Delay(_) | Readiness::Executed => None,
         }
     }
 }

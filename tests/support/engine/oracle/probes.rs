@@ -21,10 +21,10 @@ impl Oracle {
         match self.services[id.0].spec.ready {
             Readiness::Executed => self.up(id),
             Readiness::Probed { .. } if judged && starting => self.services[id.0].probe.due = Some(self.now),
-            Readiness::Lived(time) if judged && starting => {
+            Readiness::Delay(time) if judged && starting => {
                 self.services[id.0].probe.due = Some(started.plus(time).max(self.now));
             }
-            Readiness::Said { .. } | Readiness::Probed { .. } | Readiness::Lived(_) => {}
+            Readiness::Notified { .. } | Readiness::Probed { .. } | Readiness::Delay(_) => {}
         }
     }
 
@@ -48,7 +48,7 @@ impl Oracle {
         self.leave_behind();
         for id in self.ids() {
             let now = self.now;
-            let lives = matches!(self.services[id.0].spec.ready, Readiness::Lived(_)) && self.is_starting(id);
+            let lives = matches!(self.services[id.0].spec.ready, Readiness::Delay(_)) && self.is_starting(id);
             if lives && self.stop.is_none() && self.services[id.0].probe.due.is_some_and(|due| due <= now) {
                 self.up(id);
             }
@@ -98,12 +98,12 @@ impl Oracle {
         self.proc(id).is_some_and(up)
     }
 
-    pub fn probe_result(&mut self, id: Id, answer: &ProbeResult) {
+    pub fn probe_result(&mut self, id: Id, result: &ProbeResult) {
         let now = self.now;
         if self.services[id.0].probe.open.take().is_none() || self.stop.is_some() {
             return;
         }
-        let well = *answer == ProbeResult::Pass;
+        let well = *result == ProbeResult::Pass;
         if let ServiceState::Awaiting(at) = self.services[id.0].state {
             if well {
                 self.services[id.0].state = ServiceState::Awaiting(at + 1);
@@ -188,15 +188,15 @@ impl Oracle {
     }
 
     /// Judges the start of a probe.
-    pub fn judge_probe(&mut self, id: Id, look: ProbeKind) {
+    pub fn judge_probe(&mut self, id: Id, kind: ProbeKind) {
         let now = self.now;
         let property = Property::ProbesRunOneAtATimeAndWhenDue;
         let open = self.services[id.0].probe.open;
-        self.demand(open.is_none(), property, || format!("{id:?}: {look:?} while {open:?} is under way"));
-        self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {look:?}"));
+        self.demand(open.is_none(), property, || format!("{id:?}: {kind:?} while {open:?} is under way"));
+        self.demand(self.running(), Property::AfterAStopRequestNothingStarts, || format!("{id:?}: {kind:?}"));
         let due = self.services[id.0].probe.due;
         let in_time = due.is_some_and(|due| due <= now);
-        let fits = match (look, &self.services[id.0].state) {
+        let fits = match (kind, &self.services[id.0].state) {
             (ProbeKind::Await(0), ServiceState::Pending(from)) => {
                 let may = *from <= now && self.may_start(id);
                 self.services[id.0].state = ServiceState::Awaiting(0);
@@ -208,8 +208,8 @@ impl Oracle {
             _ => false,
         };
         let state = self.services[id.0].state.clone();
-        self.demand(fits, property, || format!("{id:?}: {look:?} of {state:?}, due {due:?}, now {now:?}"));
-        self.services[id.0].probe.open = Some(look);
+        self.demand(fits, property, || format!("{id:?}: {kind:?} of {state:?}, due {due:?}, now {now:?}"));
+        self.services[id.0].probe.open = Some(kind);
         self.services[id.0].probe.due = None;
     }
 
