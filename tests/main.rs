@@ -51,6 +51,7 @@ mod readme;
 mod rehearse;
 mod reload;
 mod runtimes;
+mod s6_commands;
 mod service_features;
 mod stress;
 mod support;

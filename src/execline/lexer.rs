@@ -1,0 +1,362 @@
+//! The lexer of execlineb(1): a script's text becomes one argument vector. A block is written into it as its words with one
+//! space in front for each level, and ended by an empty word (with the spaces of the level around it). Must not know what
+//! the words mean.
+
+use std::fmt;
+
+/// Why a script is not one, and the line (from 1) where that is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// For a brace or a quote that is not closed the line where it is opened.
+    pub line: usize,
+    /// What is wrong.
+    pub kind: SyntaxErrorKind,
+}
+
+/// What can be wrong with a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyntaxErrorKind {
+    /// A `}` without its `{`.
+    UnmatchedClose,
+    /// A `{` without its `}`.
+    UnmatchedOpen,
+    /// A `"` without a second one.
+    OpenQuote,
+    /// `\0` in quotes without the digits of a number.
+    NoNumber,
+    /// A number in quotes that no byte of an argument can have: 0, or more than 255.
+    NotAByte,
+    /// The text ends after a backslash, or after a `{`.
+    EndsEarly,
+}
+
+impl SyntaxErrorKind {
+    /// Returns the words of execlineb(1) for it.
+    pub fn as_execlineb(self) -> &'static str {
+        match self {
+            Self::UnmatchedClose => "unmatched }",
+            Self::UnmatchedOpen => "unmatched {",
+            Self::OpenQuote | Self::NoNumber | Self::NotAByte | Self::EndsEarly => "syntax error",
+        }
+    }
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            SyntaxErrorKind::UnmatchedClose => "this `}` closes no block",
+            SyntaxErrorKind::UnmatchedOpen => "this `{` is not closed",
+            SyntaxErrorKind::OpenQuote => "this `\"` is not closed",
+            SyntaxErrorKind::NoNumber => "`\\0` in quotes needs a number: `\\0xHH` or `\\0ooo`",
+            SyntaxErrorKind::NotAByte => "a number in quotes must be between 1 and 255",
+            SyntaxErrorKind::EndsEarly => "the text ends in the middle of a word",
+        };
+        write!(out, "line {}: {what}", self.line)
+    }
+}
+
+/// Where the lexer is.
+#[derive(Clone, Copy)]
+enum State {
+    Between,
+    Comment,
+    /// After a `{` that began a word.
+    AfterOpen,
+    /// After a `}` that began a word.
+    AfterClose,
+    Word,
+    /// After a backslash in a word, outside of quotes.
+    WordEscape,
+    /// After a backslash that begins a word.
+    StartEscape,
+    Quoted,
+    QuotedEscape,
+    /// After `\0` in quotes.
+    Zero,
+    /// After `\0x` in quotes.
+    Hexadecimal,
+    /// In a number, after at least one digit; `room` is how many more it can have.
+    Number {
+        value: u32,
+        radix: u32,
+        room: u8,
+    },
+    Done,
+}
+
+/// Returns the argument vector of a script. A NUL ends the text, as the end of the file does.
+///
+/// # Errors
+/// The text is no script.
+pub fn lex(script: &[u8]) -> Result<Vec<Vec<u8>>, SyntaxError> {
+    let mut lexer =
+        Lexer { words: Vec::new(), word: Vec::new(), open: Vec::new(), state: State::Between, line: 1, quote: 1 };
+    let text = script.iter().take_while(|byte| **byte != 0);
+    for byte in text {
+        lexer.step(*byte)?;
+        lexer.line += usize::from(*byte == b'\n');
+    }
+    lexer.end()
+}
+
+struct Lexer {
+    words: Vec<Vec<u8>>,
+    word: Vec<u8>,
+    /// The line of each block that is open.
+    open: Vec<usize>,
+    state: State,
+    line: usize,
+    /// The line of the last quote that was opened.
+    quote: usize,
+}
+
+impl Lexer {
+    fn step(&mut self, byte: u8) -> Result<(), SyntaxError> {
+        self.state = match self.state {
+            State::Between => self.between(byte),
+            State::Comment if byte == b'\n' => State::Between,
+            State::Comment => State::Comment,
+            // One blank for each level and the brace itself were written.
+            State::AfterOpen if is_blank(byte) => {
+                self.word.truncate(self.word.len().saturating_sub(self.open.len() + 1));
+                self.open.push(self.line);
+                State::Between
+            }
+            State::AfterClose if is_blank(byte) => {
+                self.close_block()?;
+                State::Between
+            }
+            State::AfterOpen | State::AfterClose => self.after_brace(byte),
+            State::Word if is_blank(byte) => {
+                self.end_word();
+                State::Between
+            }
+            State::Word => match byte {
+                b'"' => self.open_quote(),
+                b'\\' => State::WordEscape,
+                byte => self.push(byte, State::Word),
+            },
+            State::WordEscape => self.push(byte, State::Word),
+            State::StartEscape if byte == b'\n' => State::Between,
+            State::StartEscape => {
+                self.indent();
+                self.push(byte, State::Word)
+            }
+            State::Quoted => self.quoted(byte),
+            State::QuotedEscape => self.quoted_escape(byte),
+            State::Zero => match byte {
+                b'0'..=b'7' => State::Number { value: u32::from(byte - b'0'), radix: 8, room: 2 },
+                b'x' => State::Hexadecimal,
+                _ => return Err(self.error(SyntaxErrorKind::NoNumber)),
+            },
+            State::Hexadecimal => match char::from(byte).to_digit(16) {
+                Some(value) => State::Number { value, radix: 16, room: 1 },
+                None => return Err(self.error(SyntaxErrorKind::NoNumber)),
+            },
+            State::Number { value, radix, room } => match char::from(byte).to_digit(radix) {
+                Some(digit) if room > 0 => State::Number { value: value * radix + digit, radix, room: room - 1 },
+                Some(_) | None => {
+                    self.end_number(value)?;
+                    self.quoted(byte)
+                }
+            },
+            State::Done => State::Done,
+        };
+        Ok(())
+    }
+
+    fn between(&mut self, byte: u8) -> State {
+        match byte {
+            byte if is_blank(byte) => State::Between,
+            b'#' => State::Comment,
+            b'\\' => State::StartEscape,
+            b'"' => {
+                self.indent();
+                self.open_quote()
+            }
+            byte => {
+                self.indent();
+                let state = match byte {
+                    b'{' => State::AfterOpen,
+                    b'}' => State::AfterClose,
+                    _ => State::Word,
+                };
+                self.push(byte, state)
+            }
+        }
+    }
+
+    /// After a brace that is the first character of a longer word. A backslash there begins as at the start of a word, so
+    /// that the level's spaces are written a second time: execlineb does that.
+    fn after_brace(&mut self, byte: u8) -> State {
+        match byte {
+            b'"' => self.open_quote(),
+            b'\\' => State::StartEscape,
+            byte => self.push(byte, State::Word),
+        }
+    }
+
+    fn quoted(&mut self, byte: u8) -> State {
+        match byte {
+            b'"' => State::Word,
+            b'\\' => State::QuotedEscape,
+            byte => self.push(byte, State::Quoted),
+        }
+    }
+
+    fn quoted_escape(&mut self, byte: u8) -> State {
+        let letter = match byte {
+            b'\n' => return State::Quoted,
+            b'0' => return State::Zero,
+            b'1'..=b'9' => return State::Number { value: u32::from(byte - b'0'), radix: 10, room: 2 },
+            b'a' => 7,
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 11,
+            b'f' => 12,
+            b'r' => b'\r',
+            other => other,
+        };
+        self.push(letter, State::Quoted)
+    }
+
+    fn end_number(&mut self, value: u32) -> Result<(), SyntaxError> {
+        match u8::try_from(value) {
+            Ok(byte) if byte != 0 => {
+                self.word.push(byte);
+                Ok(())
+            }
+            Ok(_) | Err(_) => Err(self.error(SyntaxErrorKind::NotAByte)),
+        }
+    }
+
+    /// At the end of the text. A number that ends there also ends the quotes around it: execlineb does that.
+    fn end(mut self) -> Result<Vec<Vec<u8>>, SyntaxError> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Between | State::Comment | State::StartEscape | State::Done => {}
+            State::AfterClose => self.close_block()?,
+            State::Word => self.end_word(),
+            State::Number { value, .. } => {
+                self.end_number(value)?;
+                self.end_word();
+            }
+            State::Quoted | State::QuotedEscape => {
+                return Err(SyntaxError { line: self.quote, kind: SyntaxErrorKind::OpenQuote });
+            }
+            State::AfterOpen | State::WordEscape => return Err(self.error(SyntaxErrorKind::EndsEarly)),
+            State::Zero | State::Hexadecimal => return Err(self.error(SyntaxErrorKind::NoNumber)),
+        }
+        match self.open.last() {
+            Some(line) => Err(SyntaxError { line: *line, kind: SyntaxErrorKind::UnmatchedOpen }),
+            None => Ok(self.words),
+        }
+    }
+
+    fn close_block(&mut self) -> Result<(), SyntaxError> {
+        if self.open.pop().is_none() {
+            return Err(self.error(SyntaxErrorKind::UnmatchedClose));
+        }
+        // The brace, and the space of the level that it ends.
+        self.word.truncate(self.word.len().saturating_sub(2));
+        self.end_word();
+        Ok(())
+    }
+
+    fn open_quote(&mut self) -> State {
+        self.quote = self.line;
+        State::Quoted
+    }
+
+    fn push(&mut self, byte: u8, state: State) -> State {
+        self.word.push(byte);
+        state
+    }
+
+    fn indent(&mut self) {
+        self.word.extend(std::iter::repeat_n(b' ', self.open.len()));
+    }
+
+    fn end_word(&mut self) {
+        self.words.push(std::mem::take(&mut self.word));
+    }
+
+    fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
+        SyntaxError { line: self.line, kind }
+    }
+}
+
+/// Everything up to the space separates words.
+fn is_blank(byte: u8) -> bool {
+    byte <= b' '
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words, each with a bar behind it.
+    fn words(script: &str) -> String {
+        match lex(script.as_bytes()) {
+            Ok(words) => words.iter().map(|word| String::from_utf8_lossy(word).into_owned() + "|").collect(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn everything_up_to_the_space_separates_words() {
+        assert_eq!(words(""), "");
+        assert_eq!(words("a b\tc\nd\r\u{1}e"), "a|b|c|d|e|");
+        assert_eq!(words("  a\n\n b  "), "a|b|");
+        assert_eq!(words("a\0b"), "a|");
+    }
+
+    #[test]
+    fn a_comment_begins_where_a_word_would() {
+        assert_eq!(words("#!/bin/sh\n a # b\nc#d \\#e \"#\""), "a|c#d|#e|#|");
+        assert_eq!(words("# no end"), "");
+    }
+
+    #[test]
+    fn braces_that_stand_alone_are_blocks() {
+        assert_eq!(words("if { a { b } } c"), "if| a|  b| ||c|");
+        assert_eq!(words("x { } y"), "x||y|");
+        assert_eq!(words("{a} {} a{ } \"{\" \\}"), "line 1: this `}` closes no block");
+        assert_eq!(words("{a} {} a{ \"{\" \\}"), "{a}|{}|a{|{|}|");
+        assert_eq!(words("a { \"b c\" d\\ e }"), "a| b c| d e||");
+        assert_eq!(words("a {\nb\n"), "line 1: this `{` is not closed");
+        assert_eq!(words("a {\n{ b }\n"), "line 1: this `{` is not closed");
+        assert_eq!(words("a {"), "line 1: the text ends in the middle of a word");
+    }
+
+    #[test]
+    fn quotes_know_escapes() {
+        assert_eq!(words(r#""a b" c"d e"f """#), "a b|cd ef||");
+        assert_eq!(words(r#""\a\b\t\n\v\f\r\x\"\\""#), "\u{7}\u{8}\t\n\u{b}\u{c}\rx\"\\|");
+        assert_eq!(words(r#""\0x41\0x4\0x412\0101\00611\65\1234""#), "A\u{4}A2A11A{4|");
+        assert_eq!(words("\"a\\\nb\""), "ab|");
+        assert_eq!(words("\n\"a\n"), "line 2: this `\"` is not closed");
+        for script in [r#""\00""#, r#""\256""#, r#""\0777""#, r#""\999""#] {
+            assert_eq!(words(script), "line 1: a number in quotes must be between 1 and 255", "{script}");
+        }
+        for script in [r#""\0""#, r#""\08""#, r#""\0xg""#, r#""\0""#] {
+            assert_eq!(words(script), "line 1: `\\0` in quotes needs a number: `\\0xHH` or `\\0ooo`", "{script}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_outside_of_quotes_makes_the_next_character_a_letter() {
+        assert_eq!(words("\\ a b\\ c d\\\"e"), " a|b c|d\"e|");
+        assert_eq!(words("a \\\nb"), "a|b|");
+        assert_eq!(words("a\\\nb"), "a\nb|");
+        assert_eq!(words("a\\"), "line 1: the text ends in the middle of a word");
+        assert_eq!(words("a \\"), "a|");
+    }
+
+    #[test]
+    fn what_execlineb_does_in_corners_is_done_here() {
+        assert_eq!(words("a { {\\b }\\c }"), "a| { b| } c||");
+        assert_eq!(words("a {\\\nb"), "a|{b|");
+        assert_eq!(words(r#""\01"#), "\u{1}|");
+    }
+}
