@@ -11,6 +11,7 @@ mod cross_checks;
 mod draft;
 pub mod env;
 mod file_report;
+mod foreign_tables;
 mod foreign_words;
 mod graph;
 pub mod key_lines;
