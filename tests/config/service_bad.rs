@@ -287,6 +287,25 @@ fn words_of_other_systems_name_the_key_that_does_it_here() {
             &["2: unknown key `EnvironmentFile` (systemd); write `environment_file = \"/config/web.env\"`"],
         ),
         ("Restart = \"on-failure\"", &["2: unknown key `Restart`; did you mean `restart`?"]),
+        (
+            "Wants = \"db\"",
+            &[
+                "2: unknown key `Wants` (systemd); write `after = [\"db\"]`: what lies in the tree is started at boot, so that \
+                 only the order is left",
+            ],
+        ),
+        (
+            "ConditionFileNotEmpty = \"/x\"",
+            &[
+                "2: unknown key `ConditionFileNotEmpty` (systemd); write a oneshot with a file of its own, and require it: \
+                 `requires = [\"db\"]`",
+            ],
+        ),
+        (
+            "RestartForceExitStatus = 1",
+            &["2: unknown key `RestartForceExitStatus` (systemd); write `restart = { policy = \"on-failure\" }`"],
+        ),
+        ("ReloadSignal = \"HUP\"", &["2: unknown key `ReloadSignal` (systemd); write `reload = { signal = \"HUP\" }`"]),
         ("OnCalendar = \"daily\"", &["2: unknown key `OnCalendar` (systemd); write `at = \"03:00\"`"]),
         (
             "stop_grace_period = \"5s\"",
