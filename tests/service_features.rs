@@ -407,3 +407,18 @@ fn a_root_oneshot_after_a_periodic_one_keeps_no_boot_from_its_end() {
     assert_eq!(said(&ended.lines, "mount"), ["mounted", "unmounted"], "undone once, at the end");
     assert_eq!(said(&ended.lines, "fix"), ["fixed"]);
 }
+
+#[test]
+fn an_essential_service_that_succeeded_ends_the_container_without_an_error() {
+    if !possible() {
+        return;
+    }
+    let ended = |code: u8| {
+        let more = "restart = { policy = \"on-failure\", limit = 1 }\nessential = true\nsuccess_codes = [0, 3]";
+        app().service("job.toml", &shell(&format!("exit {code}"), more)).env("STEPDOWN_LOG", "warn").run()
+    };
+    let well = ended(3).expect(3);
+    assert!(!well.lines.iter().any(|line| line.text.contains("is essential")), "{well:#?}");
+    let badly = ended(4).expect(4);
+    assert!(badly.lines.iter().any(|line| line.text.contains("job is essential and has ended for good")), "{badly:#?}");
+}

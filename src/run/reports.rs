@@ -4,7 +4,7 @@ use super::reasons::{SAYS_NOT_WELL, count, not_ready, reason, silent, words};
 use super::service_slots::ServiceSlots;
 use super::{kill_report, main_blockers};
 use crate::config::units::duration_words;
-use crate::supervise::{Exit, Id, Killed, Report, StopReason, Supervisor, Time};
+use crate::supervise::{Exit, FailureReason, Id, Killed, Report, StopReason, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
 /// What is being run, as far as it matters for what is worth a line.
@@ -167,6 +167,11 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
     }
 }
 
+/// Returns whether it ended by itself and as it should.
+fn has_succeeded(id: Id, exit: Exit, supervisor: &Supervisor) -> bool {
+    supervisor.is_success(id, exit) && supervisor.given_up(id).is_none()
+}
+
 fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
@@ -176,6 +181,10 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportConte
         StopReason::Asked => tracing::info!("asked to shut down: stopping"),
         StopReason::Main(_) if alone => tracing::debug!("the main command ended"),
         StopReason::Main(exit) => tracing::info!("the main command ended with {}: stopping", words(*exit)),
+        StopReason::Essential(id, FailureReason::Ended(exit)) if has_succeeded(*id, *exit, supervisor) => {
+            let name = supervisor.name(*id);
+            tracing::info!("{name} is essential and has ended for good (ended with {}): stopping", words(*exit));
+        }
         StopReason::Essential(id, why) => {
             let name = supervisor.name(*id);
             tracing::error!(
