@@ -96,6 +96,57 @@ fn it_names_every_verb() {
     }
 }
 
+/// Values in the messages of its table "When it does not work", and what it leaves out.
+const VALUES_IN_MESSAGES: [&str; 12] = [
+    "…",
+    "SETGID and SETUID are",
+    "Exec format error",
+    "NET_BIND_SERVICE",
+    "a → b → a",
+    "/run/web",
+    "/config",
+    "PUID",
+    "arm64",
+    "1000",
+    "abc",
+    "app",
+];
+
+/// Returns the first cell of each row of the table below a heading, without the quotes of code.
+fn messages(text: &str, heading: &str) -> Vec<String> {
+    let (_, part) = text.split_once(heading).unwrap();
+    let rows =
+        part.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split(" | ").next().unwrap().trim_start_matches("| ").trim_matches('`').to_owned()).collect()
+}
+
+/// Returns the text of every source, with literals of several lines in one.
+fn sources(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => fs::read_to_string(path).unwrap().split("\\\n").map(str::trim_start).collect(),
+        })
+        .collect()
+}
+
+#[test]
+fn the_messages_that_it_quotes_are_those_that_are_printed() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let all = messages(&fs::read_to_string(readme()).unwrap(), "## When it does not work\n");
+    assert!(all.len() > 10, "{all:?}");
+    for message in all {
+        let fixed = VALUES_IN_MESSAGES.iter().fold(message.clone(), |text, value| text.replace(value, "\n"));
+        let parts: Vec<_> = fixed.split('\n').map(|part| part.trim_matches([' ', ':', ';', '(', ')'])).collect();
+        let parts: Vec<_> = parts.into_iter().filter(|part| part.contains(' ')).collect();
+        assert!(!parts.is_empty(), "{message}");
+        for part in parts {
+            assert!(sources.contains(part), "no message has {part:?}, as in the README's `{message}`");
+        }
+    }
+}
+
 /// Returns the examples that are one whole file: those whose first line names it and nothing else.
 fn examples(text: &str) -> Vec<(String, String)> {
     let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
