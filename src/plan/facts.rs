@@ -286,6 +286,8 @@ pub struct SearchPath {
     pub container: Vec<PathEntry>,
     /// The default without PATH.
     pub default: Vec<PathEntry>,
+    /// The PATH that a service's own file declares, by service; of those that may have more rights than the app user.
+    pub declared: BTreeMap<String, Vec<PathEntry>>,
 }
 
 /// A directory of PATH.

@@ -255,7 +255,12 @@ impl<'a> TrustCheck<'a> {
     }
 
     /// Returns why users other than root control a directory of PATH.
-    fn unsafe_reason(&self, entry: &'a PathEntry, service: &Service, runs: &RunsAs) -> Option<UnsafeDirectory<'a>> {
+    pub(super) fn unsafe_reason(
+        &self,
+        entry: &'a PathEntry,
+        service: &Service,
+        runs: &RunsAs,
+    ) -> Option<UnsafeDirectory<'a>> {
         // `/proc/self/cwd` is relative although it looks absolute.
         if !entry.path.is_absolute() || self.resolved(&entry.path).any(|place| place.starts_with("/proc")) {
             return Some(UnsafeDirectory::Relative);
@@ -275,7 +280,7 @@ impl<'a> TrustCheck<'a> {
 }
 
 /// Why a directory of PATH is not searched.
-enum UnsafeDirectory<'a> {
+pub(super) enum UnsafeDirectory<'a> {
     /// It depends on the working directory.
     Relative,
     /// Others than root control it.
@@ -284,7 +289,7 @@ enum UnsafeDirectory<'a> {
 
 impl UnsafeDirectory<'_> {
     /// Returns which directory it is, why, and what helps.
-    fn words(&self, entry: &PathEntry) -> (String, String) {
+    pub(super) fn words(&self, entry: &PathEntry) -> (String, String) {
         let directory = words::path(&entry.path);
         match self {
             Self::Relative => (

@@ -108,6 +108,16 @@ impl<'a> TrustCheck<'a> {
                 let remedy = format!("write the path of the interpreter into {script}, such as `#!/usr/bin/{name}`");
                 notes.problem(&service.at, what, remedy);
             }
+            for entry in self.facts.search.declared.get(name.as_str()).into_iter().flatten() {
+                let Some(closed) = self.unsafe_reason(entry, service, runs) else { continue };
+                if told.insert(entry.path.clone()) {
+                    let (directory, help) = closed.words(entry);
+                    let what =
+                        format!("`{name}` {why}, and programs are searched in the PATH of its file: {directory}");
+                    let remedy = format!("take it out of PATH, or remove {without}; {help}");
+                    notes.problem_of(&["environment"], &service.at, what, remedy);
+                }
+            }
             let Some(file) = &service.environment_file else { continue };
             if let Some(stranger) = self.foreign_writer(file, self.of_variables(service, runs))
                 && told.insert(stranger.path.clone())

@@ -279,6 +279,32 @@ fn what_has_more_privilege_than_the_app_user_searches_only_directories_of_root_a
 }
 
 #[test]
+fn a_directory_of_a_declared_path_is_judged_by_what_may_be_placed_there_later() {
+    let mut facts = open_path();
+    let service = |it: Service| Service { environment: [("PATH".into(), "/usr/bin:/data/bin".into())].into(), ..it };
+    let declared = [facts.search.default[3].clone(), facts.search.container[0].clone()];
+    facts.search.declared.insert("hook".to_owned(), declared.to_vec());
+    assert_eq!(
+        of(service(root("hook")), &facts),
+        [
+            "/etc/services.d/hook.toml: `hook` runs as root, and programs are searched in the PATH of its file: /data/bin (users \
+          other than root decide what is found there: /data/bin is 1000:1000 0755); take it out of PATH, or remove \
+          `user = \"root\"`; if whoever can write there may have the same, write `trust = [\"/data/bin\"]` into \
+          /etc/stepdown.toml"
+        ]
+    );
+    assert!(of(service(longrun("hook")), &facts).is_empty());
+    let mut config = Config { services: vec![service(root("hook"))], ..config() };
+    config.container.trust = vec!["/data/bin".into()];
+    assert!(problems(&config, &facts).is_empty());
+    // A directory that only root can write, and that the boot gives away.
+    config.container.trust.clear();
+    facts.search.declared.insert("hook".to_owned(), vec![facts.search.default[3].clone()]);
+    config.container.own = vec![own("/usr/bin")];
+    assert!(problems(&config, &facts)[0].contains("`own` gives /usr/bin away"), "{:?}", problems(&config, &facts));
+}
+
+#[test]
 fn a_program_is_the_one_that_is_found_in_what_is_left_of_path() {
     let mut facts = open_path();
     let found = |path: &str| ProgramFact::Found(path.into());

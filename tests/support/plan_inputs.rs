@@ -160,7 +160,7 @@ pub fn search() -> SearchPath {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let entry = |path: &str| PathEntry { path: path.into(), file_owners: Vec::new(), end: path.into() };
     let entries: Vec<_> = path.split(':').map(entry).collect();
-    SearchPath { container: entries.clone(), default: entries }
+    SearchPath { container: entries.clone(), default: entries, ..SearchPath::default() }
 }
 
 /// `docker run --read-only image`.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::programs::ProgramLookups;
 use crate::config::Config;
 use crate::config::search_path::{DEFAULT_PATH, directories};
+use crate::config::service::Service;
 use crate::config::values::Uid;
 use crate::plan::facts::{FileOwner, PathEntry, SearchPath};
 use crate::plan::trust;
@@ -39,7 +40,8 @@ pub(super) fn resolve_links(
     let container = &config.container;
     let own = container.own.iter().map(|own| &own.path);
     let made = container.directories.iter().map(|made| &made.path);
-    let entries = search.container.iter().chain(&search.default).map(|entry| &entry.path);
+    let declared = search.declared.values().flatten();
+    let entries = search.container.iter().chain(&search.default).chain(declared).map(|entry| &entry.path);
     let all = programs(found).chain(own).chain(made).chain(entries).filter(|path| path.is_absolute());
     let all = all.collect::<BTreeSet<_>>().into_iter();
     let resolved = all.map(|path| (path.clone(), owners::follow(path))).filter(|(_, way)| !way.links.is_empty());
@@ -62,9 +64,14 @@ pub(super) fn search(config: &Config, path: Option<&OsStr>, uid: Uid) -> SearchP
         false => PathEntry { end: path.clone(), path, file_owners: Vec::new() },
     };
     let default = OsStr::new(DEFAULT_PATH);
+    let own = |service: &Service| {
+        let path = service.environment.get("PATH").filter(|_| trust::may_have_more(service))?;
+        Some((service.name.to_string(), directories(OsStr::new(path)).map(entry).collect()))
+    };
     SearchPath {
         container: directories(path.unwrap_or(default)).map(entry).collect(),
         default: directories(default).map(entry).collect(),
+        declared: config.services.iter().filter_map(own).collect(),
     }
 }
 

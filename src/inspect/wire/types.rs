@@ -86,7 +86,7 @@ structs! {
     Executable { closed, file, capabilities, setuid, setgid }
     FilePermissions { path, uid, gid, mode }
     FileOwner { path, uid, gid, unmapped, mode, directory, has_acl, read_only }
-    SearchPath { container, default }
+    SearchPath { container, default, declared }
     PathEntry { path, file_owners, end }
 }
 
@@ -172,7 +172,11 @@ mod tests {
             executables: BTreeMap::from([(path.clone(), executable)]),
             resolved: BTreeMap::from([(path.clone(), vec![path.clone()])]),
             file_owners: BTreeMap::from([(path.clone(), vec![owner])]),
-            search: SearchPath { container: vec![entry], default: Vec::new() },
+            search: SearchPath {
+                container: vec![entry.clone()],
+                default: Vec::new(),
+                declared: BTreeMap::from([("web".to_owned(), vec![entry])]),
+            },
             paths: BTreeMap::from([(path, found), ("/b".into(), PathFact::Missing(Access::Denied))]),
         }
     }
