@@ -5,19 +5,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::config::{self, Config, Sources};
-use crate::error::{Place, Problem, Problems};
+use crate::error::{Problem, Problems};
 use crate::inspect::source::{self, ConfigPaths};
-use crate::text::shown;
 
 /// Returns the paths for a PATH argument, which must be a directory.
 pub(super) fn place(path: Option<PathBuf>) -> Result<ConfigPaths, Problem> {
     match path {
-        Some(path) if !path.is_dir() => {
-            let what = if path.exists() { "it is not a directory" } else { "there is no such directory" };
-            let remedy = "give a directory that holds `services.d`, or a services tree itself";
-            Err(Problem::new(Place::Argument(shown(&path)), what, remedy))
-        }
-        path => Ok(ConfigPaths::from_path(path)),
+        Some(path) => source::check_given(&path).map(|()| ConfigPaths::from_path(Some(path))),
+        None => Ok(ConfigPaths::from_path(None)),
     }
 }
 

@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Place, Problem};
-use crate::text::shown;
+use crate::error::Problem;
+use crate::inspect::source;
 
 /// The tree that is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +30,7 @@ impl ServicesTree {
         let Some(given) = given else {
             return Ok(Self::in_directory(Path::new(".")));
         };
-        if !given.is_dir() {
-            let what = if given.exists() { "it is not a directory" } else { "there is no such directory" };
-            let remedy = "give a directory that holds `services.d`, or a services tree itself";
-            return Err(Problem::new(Place::Argument(shown(given)), what, remedy));
-        }
+        source::check_given(given)?;
         let itself = Self { services: given.to_owned(), container: None };
         Ok(Some(Self::in_directory(given).unwrap_or(itself)))
     }

@@ -50,6 +50,21 @@ fn what_is_as_good_as_root_is_called_so() {
 }
 
 #[test]
+fn a_directory_without_a_services_tree_is_said_once() {
+    let here = Here::new().with("app/hello", "").with("app/Dockerfile", "FROM scratch\n").with("app/src/main.c", "");
+    for verb in ["check", "plan", "try"] {
+        let said = here.run(&[verb, "app"]);
+        let told = "`app`: there is no services tree: no `services.d`, and no entry is a service; give a directory that holds \
+                    `services.d`, or a services tree itself";
+        assert!(said.code == 100 && said.out.is_empty() && said.err.contains(told), "{verb}: {said:?}");
+        assert!(!said.err.contains("is not a service;"), "{said:?}");
+    }
+    // A tree with a mistake beside a service is a tree.
+    let here = here.with("app/web/run", "#!/bin/sh\n");
+    assert!(here.run(&["check", "app"]).out.contains("\"hello\" is not a service"));
+}
+
+#[test]
 fn every_problem_comes_at_once_sorted_by_place() {
     let here = Here::new()
         .with("stepdown.toml", "stop_timout = \"8s\"\n")

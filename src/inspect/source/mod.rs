@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Content, Sources, Tree};
+use crate::error::{Place, Problem};
 use crate::plan::Trust;
 use crate::sys::files::owners;
 use crate::text::shown;
@@ -71,6 +72,35 @@ impl ConfigPaths {
     pub fn is_installed(&self) -> bool {
         self.container_file == Path::new(CONTAINER_FILE)
     }
+}
+
+/// Checks a directory that was given to `check`, `plan` or `try`, before it is read.
+///
+/// # Errors
+/// It is no directory, or it has entries and none of them, nor `services.d` or `stepdown.toml`, is of a services tree.
+pub fn check_given(path: &Path) -> Result<(), Problem> {
+    let what = match path.is_dir() {
+        true if holds_no_tree(path) => "there is no services tree: no `services.d`, and no entry is a service",
+        true => return Ok(()),
+        false if path.exists() => "it is not a directory",
+        false => "there is no such directory",
+    };
+    let remedy = "give a directory that holds `services.d`, or a services tree itself";
+    Err(Problem::new(Place::Argument(shown(path)), what, remedy))
+}
+
+/// Returns whether a directory has entries and none of them is of a services tree. One that is called `services.d` is a tree
+/// whatever it holds.
+fn holds_no_tree(path: &Path) -> bool {
+    let Ok(entries) = path.read_dir() else { return false };
+    let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    let mut seen = names.iter().filter(|name| !name.as_bytes().starts_with(b".")).peekable();
+    let is_service = |name: &OsString| {
+        let inner = ["service.toml", "run", "up", "type"].map(|file| path.join(name).join(file));
+        name.as_bytes().ends_with(b".toml") || inner.iter().any(|file| file.exists())
+    };
+    let named = path.file_name().is_some_and(|name| name == "services.d") || path.join("services.d").is_dir();
+    !named && seen.peek().is_some() && !seen.any(is_service)
 }
 
 /// Reads everything at `place`, and the trees of [`MORE_TREES`]. Never fails and never blocks: what cannot be read is
