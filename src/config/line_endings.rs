@@ -24,6 +24,29 @@ pub fn is_shell(program: &str) -> bool {
     SHELLS.contains(&program.rsplit('/').next().unwrap_or_default())
 }
 
+/// Returns the place of the script among a shell's arguments (`sh -c SCRIPT NAME …`): what follows it are values.
+pub fn inline_script(arguments: &[&str]) -> Option<usize> {
+    let (mut is_code, mut at) = (false, 0);
+    loop {
+        let word = *arguments.get(at)?;
+        let is_long = word.starts_with("--");
+        match word.strip_prefix(['-', '+']) {
+            // The applet of busybox.
+            None if at == 0 && is_shell(word) => {}
+            None => return is_code.then_some(at),
+            Some("" | "-") => return is_code.then_some(at + 1).filter(|at| *at < arguments.len()),
+            Some("-rcfile" | "-init-file") => at += 1,
+            Some(_) if is_long => {}
+            Some(letters) => {
+                is_code |= word.starts_with('-') && letters.contains('c');
+                // `-o pipefail`: its value is the next word.
+                at += usize::from(letters.contains(['o', 'O']));
+            }
+        }
+        at += 1;
+    }
+}
+
 /// Returns the first line, counted from 1, of a shell script that ends with a carriage return, which becomes part of the
 /// last word. In quotes it may be intended, and in a comment it has no effect. Lines after the beginning of a here document
 /// are not checked.
@@ -76,6 +99,30 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(first_bad_line(script), line, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn the_script_of_a_shell_is_what_follows_its_options_and_the_rest_are_values() {
+        for (line, script) in [
+            ("-c a b", Some(1)),
+            ("-e -c a", Some(2)),
+            ("-c -e a b", Some(2)),
+            ("-ec a", Some(1)),
+            ("-o pipefail -c a", Some(3)),
+            ("-eo pipefail -c a", Some(3)),
+            ("--rcfile -c -c a", Some(3)),
+            ("--login -c a", Some(2)),
+            ("-c -- -a", Some(2)),
+            ("sh -c a", Some(2)),
+            ("/data/hook -c a", None),
+            ("-e /data/hook", None),
+            ("+c a", None),
+            ("-c", None),
+            ("-c --", None),
+        ] {
+            let words: Vec<_> = line.split(' ').collect();
+            assert_eq!(inline_script(&words), script, "{line}");
         }
     }
 

@@ -194,8 +194,10 @@ impl<'t> Field<'t> {
         let words = self.strings(report)?;
         match words.first() {
             Some((_, program)) if !program.is_empty() => {
-                if line_endings::is_shell(program) {
-                    words.iter().skip(1).for_each(|(field, word)| field.check_script(word, report));
+                let arguments: Vec<_> = words.iter().skip(1).map(|(_, word)| *word).collect();
+                let script = line_endings::inline_script(&arguments).filter(|_| line_endings::is_shell(program));
+                if let Some((field, word)) = script.and_then(|at| words.get(at + 1)) {
+                    field.check_script(word, report);
                 }
                 Some(words.iter().map(|(_, word)| OsString::from(word)).collect())
             }

@@ -171,4 +171,7 @@ fn a_carriage_return_that_a_shell_would_read_is_reported() {
     // What a program is given in quotes may be meant so.
     given().toml("web", r#"script = "printf 'PING\r\n' | nc localhost 6379""#).config();
     given().toml("web", r#"command = ["printf", "a\r\n"]"#).config();
+    // Nor what a script is given.
+    given().toml("web", r#"command = ["sh", "-c", "printf %s \"$1\"", "sh", "a\r\n"]"#).config();
+    given().toml("web", r#"command = ["sh", "/srv/send", "a\r\n"]"#).config();
 }
