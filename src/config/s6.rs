@@ -54,11 +54,13 @@ const LATER: [(&str, &str); 10] = [
     ("reload-signal", "remove it"),
 ];
 
-/// Supported files, to detect misspelt names.
-const KNOWN: [&str; 15] = [
+/// Supported files, to detect misspelt names; without the shortest ones (`run`, `up`, `log`, `env`), which too many names
+/// are like.
+const KNOWN: [&str; 17] = [
     "consumer-for",
     "dependencies",
     "dependencies.d",
+    "down",
     "down-signal",
     "finish",
     "flag-essential",
@@ -71,6 +73,7 @@ const KNOWN: [&str; 15] = [
     "timeout-kill",
     "timeout-up",
     "timeout-down",
+    "type",
 ];
 
 /// Returns whether a directory without `service.toml` is an s6-style one.
@@ -262,10 +265,19 @@ fn refuse_later(dir: &mut ServiceDir<'_>) {
     }
 }
 
+/// Returns the files of an s6-style directory beside a `service.toml`, where they have no effect. Programs are not among
+/// them: `service.toml` may name them.
+pub fn beside_toml(entries: &BTreeMap<OsString, Content>) -> Vec<&OsString> {
+    let settings = || KNOWN.into_iter().filter(|known| known.contains(['-', '.']));
+    let is_setting =
+        |entry: &&OsString| entry.to_str().is_some_and(|text| suggest::nearest(text, settings()).is_some());
+    entries.keys().filter(is_setting).collect()
+}
+
 /// s6 ignores unknown files; a misspelt name is reported, because it has no effect.
 fn notice_slips(name: &ServiceName, dir: &ServiceDir<'_>, notices: &mut Vec<String>) {
     for entry in dir.names() {
-        let Some(text) = entry.to_str().filter(|text| text.len() > 4) else { continue };
+        let Some(text) = entry.to_str().filter(|text| text.len() > 2) else { continue };
         if KNOWN.contains(&text) || LATER.iter().any(|(later, _)| *later == text) {
             continue;
         }

@@ -157,6 +157,16 @@ fn service_dir(
 ) {
     if let Some(content) = entries.get(OsStr::new("service.toml")) {
         toml(name, path.join("service.toml"), content, found, problems);
+        let ignored: Vec<_> = s6::beside_toml(entries).into_iter().map(|entry| quoted_os(entry)).collect();
+        if let Some(draft) = found.drafts.last_mut().filter(|draft| !ignored.is_empty() && draft.service.name == *name)
+        {
+            let verb = if ignored.len() == 1 { "is" } else { "are" };
+            let notice = format!(
+                "{name}: {} {verb} ignored beside `service.toml`: write the keys for it there",
+                ignored.join(", ")
+            );
+            draft.notices.push(notice);
+        }
     } else if s6::is_one(entries) {
         let (draft, wrong) = s6::read(name, ServiceDir::new(path.clone(), entries));
         problems.extend(wrong);

@@ -95,6 +95,22 @@ fn a_stop_timeout_written_for_s6_is_noted_and_no_problem() {
 fn a_slip_in_a_files_name_is_remarked() {
     let config = web(longrun([("notification_fd", file("3"))])).config();
     assert_eq!(config.notices, ["web: \"notification_fd\" is ignored; did you mean notification-fd?"]);
+    for (slip, meant) in [("dwon", "down"), ("tpye", "type"), ("timeout-kil", "timeout-kill")] {
+        let config = web(longrun([(slip, file("")), ("data", dir([])), ("logs", dir([]))])).config();
+        assert_eq!(config.notices, [format!("web: \"{slip}\" is ignored; did you mean {meant}?")]);
+    }
+}
+
+#[test]
+fn files_of_s6_beside_a_service_toml_are_remarked_and_programs_are_its_own() {
+    let toml = ("service.toml", file("command = [\"web\"]"));
+    let given = |more: &[&'static str]| web(dir(more.iter().map(|name| (*name, file("9"))).chain([toml.clone()])));
+    let config = given(&["notification-fd", "timeout-kil", "run", "finish", "up", "down", "web-data"]).config();
+    assert_eq!(
+        config.notices,
+        ["web: \"notification-fd\", \"timeout-kil\" are ignored beside `service.toml`: write the keys for it there"]
+    );
+    assert_eq!(given(&["run", "down", "data"]).config().notices, [""; 0]);
 }
 
 #[test]
