@@ -85,6 +85,27 @@ pub enum Remedy {
     Words(String),
     /// To let whoever reads it do so. Who that is, is known only to who asked for the reading.
     MakeReadable,
+    /// To run a command on a file. Where that file is for the user, is known only to who asked for the reading.
+    Command(Box<FileCommand>),
+}
+
+/// A command on a file, with the words around it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileCommand {
+    /// Words before the command.
+    pub before: String,
+    /// The command, without the file.
+    pub command: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Words after it.
+    pub after: &'static str,
+}
+
+impl From<FileCommand> for Remedy {
+    fn from(command: FileCommand) -> Self {
+        Self::Command(Box::new(command))
+    }
 }
 
 impl From<String> for Remedy {
@@ -104,6 +125,7 @@ impl fmt::Display for Remedy {
         match self {
             Self::Words(words) => out.write_str(words),
             Self::MakeReadable => out.write_str("make it readable for the user that starts the container"),
+            Self::Command(it) => write!(out, "{}{} {}{}", it.before, it.command, shown(&it.path), it.after),
         }
     }
 }
@@ -144,6 +166,19 @@ impl Problems {
     pub fn read_by(mut self, reader: &str) -> Self {
         for problem in self.0.iter_mut().filter(|problem| problem.remedy == Remedy::MakeReadable) {
             problem.remedy = format!("make it readable for {reader}: chmod a+rX").into();
+        }
+        self
+    }
+
+    /// Returns them with commands for files that are elsewhere for the user.
+    #[must_use]
+    pub fn files_at(mut self, elsewhere: impl Fn(&Path) -> Option<PathBuf>) -> Self {
+        for problem in &mut self.0 {
+            if let Remedy::Command(command) = &mut problem.remedy
+                && let Some(there) = elsewhere(&command.path)
+            {
+                command.path = there;
+            }
         }
         self
     }

@@ -350,3 +350,15 @@ fn it_does_not_matter_where_the_checkout_lies() {
         ]);
     }
 }
+
+#[test]
+fn a_command_to_paste_names_the_file_that_the_user_has() {
+    if !possible() {
+        return;
+    }
+    let container = TryContainer::new().service("web.toml", "script = \"\"\"\r\nexec web\r\n\"\"\"\r\n");
+    let given = container.services();
+    let ended = container.run().expect(100);
+    let fix = format!("`sed -i 's/\\r$//' {}/web.toml`", given.display());
+    assert!(ended.lines.iter().any(|line| line.text.contains(&fix)), "{ended:#?}");
+}

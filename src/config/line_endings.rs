@@ -2,9 +2,15 @@
 //! becomes part of the last word. Text in, lines out; must not know where the text was.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-/// The command that removes them from a file, to paste before its name.
-pub const TO_UNIX: &str = "sed -i 's/\\r$//'";
+use crate::error::FileCommand;
+
+/// Returns the remedy for a file that has them.
+pub fn to_unix(path: &Path) -> FileCommand {
+    let before = "save the file with Unix ones: `".to_owned();
+    FileCommand { before, command: "sed -i 's/\\r$//'", path: path.to_owned(), after: "`" }
+}
 
 /// Shells, by the last component of their paths.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"];

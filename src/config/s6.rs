@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, Link, Relation};
 use super::quote::{quoted, quoted_os};
-use super::s6_files::ServiceDir;
+use super::s6_files::{ServiceDir, make_executable};
 use super::s6_up::{self, UpLine};
 use super::service::{Command, FINISH_TIMEOUT, Finish, Kind, Ready, Restart, RestartPolicy, Service};
 use super::service_parts::SIGNALS;
@@ -203,17 +203,20 @@ fn line(dir: &mut ServiceDir<'_>, name: &str) -> Option<Command> {
         UpLine::Nothing => Some(s6_up::nothing()),
         UpLine::Run(command) => Some(command),
         UpLine::Execline => {
-            let chmod = format!("chmod +x {}", shown(dir.path(name).as_os_str()));
             match script {
-                Some(_) => dir.problem(name, "is a script and not executable", chmod),
+                Some(_) => dir.problem(name, "is a script and not executable", make_executable("", dir.path(name))),
                 None => dir.problem(
                     name,
                     "needs execline, which is not available: only the absolute path of a program and plain words (letters, \
                      digits, `/._-+=:,@%`) are understood, no quotes, blocks, variables or builtins but `exec`",
-                    format!(
-                        "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, write \
-                         the commands as shell, and {chmod}",
-                        shown(dir.path("script").as_os_str())
+                    make_executable(
+                        // The path in the image: it becomes the content of the file.
+                        format!(
+                            "write the path of a script there, such as {}; or make it one: begin it with `#!/bin/sh`, write \
+                             the commands as shell, and ",
+                            shown(dir.path("script").as_os_str())
+                        ),
+                        dir.path(name),
                     ),
                 ),
             }

@@ -10,11 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file_report::FileReport;
-use super::line_endings::{self, TO_UNIX};
 use super::quote::quoted;
-use super::{Content, bytes};
-use crate::error::{Place, Problem, Problems, Remedy};
-use crate::text::shown;
+use super::{Content, bytes, line_endings};
+use crate::error::{FileCommand, Place, Problem, Problems, Remedy};
 
 /// A service directory and the problems found in it.
 pub struct ServiceDir<'c> {
@@ -114,7 +112,7 @@ impl<'c> ServiceDir<'c> {
         match self.entry(name) {
             None => {}
             Some(Content::File { executable: false, .. }) => {
-                self.problem(name, "is not executable", format!("chmod +x {}", shown(&path)));
+                self.problem(name, "is not executable", make_executable("", path));
             }
             Some(Content::File { bytes, executable: true }) => self.check_first_line(name, bytes),
             // A program larger than a configuration file: it is checked when it is looked up.
@@ -147,10 +145,15 @@ impl<'c> ServiceDir<'c> {
         };
         if let Some(line) = bad {
             let path = self.path(name);
-            let remedy = format!("save it with Unix ones: `{TO_UNIX} {}`", shown(&path));
+            let remedy = line_endings::to_unix(&path);
             self.problems.push(Problem::new(Place::line(path, line), "has Windows line endings (CRLF)", remedy));
         }
     }
+}
+
+/// Returns the remedy for a script that lacks its execute bit, after these words.
+pub fn make_executable(before: impl Into<String>, path: PathBuf) -> FileCommand {
+    FileCommand { before: before.into(), command: "chmod +x", path, after: "" }
 }
 
 /// Returns whether a directory in a service's directory is read: `*.d`, `env` and `log` have a meaning in s6. `data`,

@@ -6,11 +6,10 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::file_report::{FileReport, Lines};
 use super::keys::TableDoc;
-use super::line_endings::TO_UNIX;
+use super::line_endings;
 use super::quote::ticked;
 use super::toml_table::Table;
 use super::toml_words::{self, Scope, SyntaxError};
-use crate::text::shown;
 
 /// For a larger file only the first syntax error is reported: it is not written by hand, and the parser would keep an error
 /// for each byte of a malicious file (SECURITY T33).
@@ -55,7 +54,7 @@ impl<'t> Document<'t> {
         let mut texts = Vec::new();
         self.root.get_ref().iter().for_each(|(key, value)| self.windows_texts(key.get_ref(), value, &mut texts));
         if let Some((key, line)) = texts.into_iter().min_by_key(|(_, line)| *line) {
-            let remedy = format!("save the file with Unix ones: `{TO_UNIX} {}`", shown(report.path()));
+            let remedy = line_endings::to_unix(report.path());
             report.line(line, format!("the text of {} has Windows line endings (CRLF)", ticked(key)), remedy);
         }
         let mut found = FileReport::new(report.path());

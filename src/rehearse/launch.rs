@@ -17,7 +17,7 @@ use nix::unistd::{Gid, Uid, chdir, execve, fchown, setgroups, setresgid, setresu
 use super::hidden_paths::is_program;
 use super::process_user::{self, ProcessUser};
 use super::report::Reporter;
-use super::{NamespaceSupport, Rehearsal, guard, mounts, terminal};
+use super::{NamespaceSupport, Rehearsal, TREE_ORIGIN, guard, mounts, terminal};
 use crate::config::search_path::{DEFAULT_PATH, directories};
 use crate::error::{Error, Problems, Refused};
 use crate::sys::{descriptors, obstacle};
@@ -165,6 +165,9 @@ fn environment(rehearsal: &Rehearsal, process_user: &ProcessUser) -> Vec<OsStrin
     for (name, value) in &rehearsal.environment {
         all.retain(|(other, _)| other != name);
         all.push((name.clone(), value.clone()));
+    }
+    if let (Some(tree), None) = (&rehearsal.tree, &rehearsal.entrypoint) {
+        all.push((TREE_ORIGIN.into(), tree.services.clone().into()));
     }
     let join = |(mut name, value): (OsString, OsString)| {
         name.push("=");

@@ -43,7 +43,7 @@ pub use capability::granted;
 pub use mount_options::{Tmpfs, Volume};
 pub use namespace_support::NamespaceSupport;
 pub use rehearsal::{DOCKER_DEFAULT, Network, Rehearsal, STOP_TIMEOUT, Stdio};
-pub use services_tree::ServicesTree;
+pub use services_tree::{ServicesTree, TREE_ORIGIN};
 
 use crate::error::Error;
 use crate::text::shown;

@@ -2,13 +2,17 @@
 //! a Dockerfile's `COPY` makes files root's, whoever owns them on the host.
 #![allow(clippy::disallowed_methods)] // a copy of the tree in a directory of our own
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::error::Problem;
-use crate::inspect::source;
+use crate::inspect::source::{self, CONTAINER_FILE, DEFAULT_TREE};
+
+/// Tells the process inside where its tree was copied from, for commands that the user can paste.
+pub const TREE_ORIGIN: &str = "STEPDOWN_TRY_TREE";
 
 /// The tree that is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,20 @@ impl ServicesTree {
         source::check_given(given)?;
         let itself = Self { services: given.to_owned(), container: None };
         Ok(Some(Self::in_directory(given).unwrap_or(itself)))
+    }
+
+    /// Returns the tree whose services were copied from that directory.
+    pub fn copied_from(services: OsString) -> Self {
+        let services = PathBuf::from(services);
+        Self { container: services.parent().map(|directory| directory.join("stepdown.toml")), services }
+    }
+
+    /// Returns where the file is that was copied to a path inside.
+    pub fn on_host(&self, inside: &Path) -> Option<PathBuf> {
+        match inside.strip_prefix(DEFAULT_TREE) {
+            Ok(name) => Some(self.services.join(name)),
+            Err(_) => self.container.clone().filter(|_| inside == Path::new(CONTAINER_FILE)),
+        }
     }
 
     fn in_directory(directory: &Path) -> Option<Self> {
@@ -119,6 +137,15 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let tree = ServicesTree::find(Some(top.path())).unwrap().unwrap();
         assert_eq!(tree, ServicesTree { services: top.path().to_owned(), container: None });
+    }
+
+    #[test]
+    fn a_file_inside_is_known_by_where_it_was_copied_from() {
+        let tree = ServicesTree::copied_from("app/services.d".into());
+        let on_host = |inside: &str| tree.on_host(Path::new(inside));
+        assert_eq!(on_host("/etc/services.d/web/run"), Some("app/services.d/web/run".into()));
+        assert_eq!(on_host("/etc/stepdown.toml"), Some("app/stepdown.toml".into()));
+        assert_eq!(on_host("/etc/services.d.old/run"), None);
     }
 
     #[test]

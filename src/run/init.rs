@@ -18,6 +18,7 @@ use crate::log::own_messages::{self, with_outputs};
 use crate::plan::checks::locate_all;
 use crate::plan::show::{LineKind, ReportLine};
 use crate::plan::{self, BootPlan};
+use crate::rehearse::{ServicesTree, TREE_ORIGIN};
 use crate::run::boot_context::{self, BootContext};
 use crate::run::host_notify::HostNotify;
 use crate::run::step_timer::StepTimer;
@@ -62,11 +63,15 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let _only_one = instance::lock()?;
     let mut signals = Signals::install()?;
     descriptors::close_on_exec();
-    let environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    let mut environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    let origin = environment.remove(OsStr::new(TREE_ORIGIN)).map(ServicesTree::copied_from);
     #[cfg(debug_assertions)]
     panic_message::on_purpose(&environment);
     let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main);
-    let config = config::read(&sources)?;
+    let config = config::read(&sources).map_err(|problems| match &origin {
+        Some(tree) => problems.files_at(|path| tree.on_host(path)),
+        None => problems,
+    })?;
     own_messages::install(config.container.level);
     step_timer.done("configuration");
     let facts = facts::read(&config);

@@ -131,7 +131,7 @@ fn programs_must_be_executable() {
         ("finish", "#!/usr/bin/with-contenv bash\n\r\nexit 0\n", 2),
     ] {
         let told = format!(
-            "W/{name}:{line}: has Windows line endings (CRLF); save it with Unix ones: `sed -i 's/\\r$//' W/{name}`"
+            "W/{name}:{line}: has Windows line endings (CRLF); save the file with Unix ones: `sed -i 's/\\r$//' W/{name}`"
         );
         says(longrun([(name, program(text))]), &[&told]);
     }

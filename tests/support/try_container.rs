@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -110,6 +110,11 @@ impl TryContainer {
     }
 
     /// The container file.
+    /// Where its services are on this machine.
+    pub fn services(&self) -> PathBuf {
+        self.home.path().join("tree/services.d")
+    }
+
     pub fn container_toml(self, text: &str) -> Self {
         self.file("stepdown.toml", text, 0o644)
     }
