@@ -216,7 +216,9 @@ fn lines_whose_files_can_never_be_written_go_to_the_output_and_delay_nothing_els
         lines.zip(expected).map(|(line, whole)| assert!(whole.starts_with(&line), "{line}, not {whole}")).count()
     });
     let began = Instant::now();
-    live(entries, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
+    live(entries, &stdout, &stderr, |outcome| {
+        assert!(matches!(outcome.stop_reason, StopReason::Signal(_)), "{outcome:?}")
+    });
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     drop((stdout, stderr));
     assert!(came.join().unwrap() > 0);
@@ -257,7 +259,9 @@ fn log_files_that_cannot_be_written_slow_their_service_and_delay_nothing_else() 
         }
         (all, stop_began)
     });
-    live(entries, &stdout, &stderr, |outcome| assert!(matches!(outcome.because, StopReason::Signal(_)), "{outcome:?}"));
+    live(entries, &stdout, &stderr, |outcome| {
+        assert!(matches!(outcome.stop_reason, StopReason::Signal(_)), "{outcome:?}")
+    });
     drop((from_stdout, stdout, stderr));
     let (told, stop_began) = told.join().unwrap();
     let took = stop_began.expect("it was said that the files cannot be written").elapsed();

@@ -76,7 +76,7 @@ impl BootContext {
         let services: Vec<_> = self.config.services.iter().filter(|service| first.contains(&service.name)).collect();
         let services: Vec<Service> = services.into_iter().cloned().collect();
         let setup = Setup::new(&services, &self.done, &BTreeSet::new(), None, self.config.container.stop_timeout);
-        let outcome = run::run(Stage {
+        let result = run::run(Stage {
             setup,
             stop_timeout: self.config.container.stop_timeout,
             entries: service_entries(&services, None, &self.plan),
@@ -92,12 +92,12 @@ impl BootContext {
             host_channels: HostChannels::default(),
             signal_rules: Vec::new(),
         })?;
-        if outcome.because != StopReason::NothingLeft {
-            return Ok(Some((outcome.code, outcome.until)));
+        if result.stop_reason != StopReason::NothingLeft {
+            return Ok(Some((result.code, result.until)));
         }
-        self.not_done = first.difference(&outcome.done).cloned().collect();
-        self.done = outcome.done;
-        self.before = outcome.moments;
+        self.not_done = first.difference(&result.done).cloned().collect();
+        self.done = result.done;
+        self.before = result.moments;
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts)?;
         locate_all(&mut second, doctor::host_context);
@@ -110,13 +110,13 @@ impl BootContext {
         }
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
-            return Ok(Some((code, outcome.until)));
+            return Ok(Some((code, result.until)));
         }
         match steps::perform_again(&first, &self.plan, power, signals) {
             Ok(()) => Ok(None),
             Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
-                Ok(Some((0, outcome.until)))
+                Ok(Some((0, result.until)))
             }
             Err(BootEnded::Refused(refused)) => Err(refused.into()),
         }

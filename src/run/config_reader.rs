@@ -1,6 +1,6 @@
-//! A reload's reading, by a process of PID 1's own: a tree on a disk or network that hangs holds up whoever asked for the
-//! reload, for a while, and nobody else. It has PID 1's rights, and is reaped with everybody else.
-#![allow(clippy::disallowed_methods)] // until when it may read
+//! [`ConfigReader`]: reads the configuration for a reload in a process of its own, so that a tree on a disk or network that
+//! hangs delays the callers of that reload only. The process has PID 1's rights, and is reaped like any other child.
+#![allow(clippy::disallowed_methods)] // the deadline of the process
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -16,108 +16,108 @@ use super::reload_error::ReloadError;
 use crate::supervise::{Pid, SpawnError, SpawnStage};
 use crate::sys::process::spawn;
 
-/// A disk that was asleep answers within this.
-const LIMIT: Duration = Duration::from_secs(10);
+/// Long enough for a disk that has to spin up.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes read in one iteration of the loop.
-const SHARE: usize = 256 * 1024;
+const READ_AT_ONCE: usize = 256 * 1024;
 /// Several services trees as large as one may be, and what is found out about what they name.
 const MAX_SIZE: usize = 128 * 1024 * 1024;
 
-/// What is being read, or was.
+/// The process that reads, or the result of the last one.
 #[derive(Default)]
 pub struct ConfigReader {
-    reader: Option<Reader>,
-    outcome: Option<Result<Vec<u8>, ReloadError>>,
+    process: Option<ReaderProcess>,
+    result: Option<Result<Vec<u8>, ReloadError>>,
 }
 
-struct Reader {
+struct ReaderProcess {
     pid: Pid,
-    from: File,
+    pipe: File,
     key: Key,
     bytes: Vec<u8>,
-    until: Instant,
+    deadline: Instant,
 }
 
 impl ConfigReader {
-    /// Forks a process that reads; what `read` returns there arrives here.
+    /// Forks a process that calls `read` and writes what it returns into a pipe.
     ///
     /// # Errors
-    /// When no process can be had.
-    pub fn begin(&mut self, fd_watcher: &mut FdWatcher, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
+    /// When no process can be forked.
+    pub fn start(&mut self, fd_watcher: &mut FdWatcher, read: impl FnOnce() -> Vec<u8>) -> Result<(), ReloadError> {
         let refused = |errno: Errno| SpawnError::new(SpawnStage::Pipe, errno as i32);
-        let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
-        fcntl(&from, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
-        let pid = spawn::fork_helper(to, |to| {
-            // One that is not waited for any more needs nothing.
-            let _unread = File::from(to).write_all(&read());
+        let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
+        fcntl(&read_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(refused)?;
+        let pid = spawn::fork_helper(write_end, |write_end| {
+            // It fails once PID 1 has stopped waiting: the result is not needed then.
+            let _unread = File::from(write_end).write_all(&read());
         })?;
-        let from = File::from(from);
-        let key = fd_watcher.reader(&from).map_err(refused).inspect_err(|_| end(pid))?;
-        self.reader = Some(Reader { pid, from, key, bytes: Vec::new(), until: Instant::now() + LIMIT });
+        let pipe = File::from(read_end);
+        let key = fd_watcher.config_reader(&pipe).map_err(refused).inspect_err(|_| kill_process(pid))?;
+        self.process = Some(ReaderProcess { pid, pipe, key, bytes: Vec::new(), deadline: Instant::now() + TIMEOUT });
         Ok(())
     }
 
-    /// Returns whether nothing new may be begun.
-    pub fn is_under_way(&self) -> bool {
-        self.reader.is_some()
+    /// Returns whether a process is reading.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
-    /// Returns what was read, once: or why nothing was.
-    pub fn take(&mut self) -> Option<Result<Vec<u8>, ReloadError>> {
-        self.outcome.take()
+    /// Returns the result, once: what was read, or why nothing was.
+    pub fn take_result(&mut self) -> Option<Result<Vec<u8>, ReloadError>> {
+        self.result.take()
     }
 
     /// Returns when [`Self::expire`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        self.reader.as_ref().map(|reader| reader.until)
+        self.process.as_ref().map(|process| process.deadline)
     }
 
     /// Reads what has arrived.
     pub fn listen(&mut self, fd_watcher: &mut FdWatcher) {
-        let Some(reader) = &mut self.reader else { return };
-        let had = reader.bytes.len();
-        let limit = u64::try_from(SHARE).unwrap_or(u64::MAX);
-        match (&reader.from).take(limit).read_to_end(&mut reader.bytes) {
-            Ok(_) if reader.bytes.len() - had == SHARE => {}
+        let Some(process) = &mut self.process else { return };
+        let before = process.bytes.len();
+        let limit = u64::try_from(READ_AT_ONCE).unwrap_or(u64::MAX);
+        match (&process.pipe).take(limit).read_to_end(&mut process.bytes) {
+            Ok(_) if process.bytes.len() - before == READ_AT_ONCE => {}
             Ok(_) => return self.finish(fd_watcher, None),
             Err(cause) if matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(cause) => {
                 return self.finish(fd_watcher, Some(ReloadError::Broken(cause)));
             }
         }
-        if reader.bytes.len() > MAX_SIZE {
-            // It writes by now, and ends when nobody reads.
+        if process.bytes.len() > MAX_SIZE {
+            // It is writing by now, and ends with EPIPE.
             self.finish(fd_watcher, Some(ReloadError::TooLarge(MAX_SIZE / 1024 / 1024)));
         }
     }
 
-    /// Gives up what takes too long.
+    /// Ends the process when its time is over.
     pub fn expire(&mut self, now: Instant, fd_watcher: &mut FdWatcher) {
-        if self.reader.as_ref().is_some_and(|reader| reader.until <= now) {
-            self.give_up(fd_watcher, ReloadError::TimedOut(LIMIT));
+        if self.process.as_ref().is_some_and(|process| process.deadline <= now) {
+            self.cancel(fd_watcher, ReloadError::TimedOut(TIMEOUT));
         }
     }
 
-    /// Nobody needs it any more, or waits for it.
-    pub fn give_up(&mut self, fd_watcher: &mut FdWatcher, why: ReloadError) {
-        // One that has ended has closed its side: its number could be another's.
+    /// Ends the process; `why` becomes the result.
+    pub fn cancel(&mut self, fd_watcher: &mut FdWatcher, why: ReloadError) {
+        // A process that has ended has closed its end of the pipe, and its pid may be another process's.
         self.listen(fd_watcher);
-        if let Some(reader) = &self.reader {
-            end(reader.pid);
+        if let Some(process) = &self.process {
+            kill_process(process.pid);
             self.finish(fd_watcher, Some(why));
         }
     }
 
     fn finish(&mut self, fd_watcher: &mut FdWatcher, why: Option<ReloadError>) {
-        if let Some(Reader { from, key, bytes, .. }) = self.reader.take() {
-            fd_watcher.forget(key, &from);
-            self.outcome = Some(why.map_or(Ok(bytes), Err));
+        if let Some(ReaderProcess { pipe, key, bytes, .. }) = self.process.take() {
+            fd_watcher.forget(key, &pipe);
+            self.result = Some(why.map_or(Ok(bytes), Err));
         }
     }
 }
 
-/// It has not been reaped: it has just been started, or its side of the pipe was open a moment ago.
-fn end(pid: Pid) {
+/// Only for a process that is not reaped: it was just forked, or its end of the pipe was open a moment ago.
+fn kill_process(pid: Pid) {
     let _gone = kill(unistd::Pid::from_raw(pid.0), Signal::SIGKILL);
 }
 
@@ -128,18 +128,19 @@ mod tests {
     #[test]
     fn more_than_a_configuration_can_have_is_refused() {
         let mut fd_watcher = FdWatcher::new().unwrap();
-        let (from, to) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
-        let (from, mut to) = (File::from(from), File::from(to));
-        let key = fd_watcher.reader(&from).unwrap();
-        // As many as there may be, and one that comes while more are waited for.
-        let reader = Reader { pid: Pid(0), from, key, bytes: vec![0; MAX_SIZE], until: Instant::now() + LIMIT };
-        let mut reading = ConfigReader { reader: Some(reader), outcome: None };
-        reading.listen(&mut fd_watcher);
-        assert!(reading.is_under_way());
-        to.write_all(b".").unwrap();
-        reading.listen(&mut fd_watcher);
-        let why = reading.take().expect("it is over").unwrap_err();
+        let (read_end, write_end) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        let (pipe, mut write_end) = (File::from(read_end), File::from(write_end));
+        let key = fd_watcher.config_reader(&pipe).unwrap();
+        // As many bytes as there may be, and then one more.
+        let process =
+            ReaderProcess { pid: Pid(0), pipe, key, bytes: vec![0; MAX_SIZE], deadline: Instant::now() + TIMEOUT };
+        let mut reader = ConfigReader { process: Some(process), result: None };
+        reader.listen(&mut fd_watcher);
+        assert!(reader.is_running());
+        write_end.write_all(b".").unwrap();
+        reader.listen(&mut fd_watcher);
+        let why = reader.take_result().expect("it has ended").unwrap_err();
         assert!(why.to_string().contains("more than 128 MiB"), "{why}");
-        assert_eq!(to.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(write_end.write_all(b".").unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 }

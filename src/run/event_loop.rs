@@ -42,25 +42,25 @@ pub(super) struct EventLoop<'a> {
     pub(super) supervisor: Supervisor,
     pub(super) processes: ProcessManager,
     pub(super) signals: &'a mut Signals,
-    /// `None`: nobody can call.
+    /// `None`: there is no control socket.
     pub(super) calls: Option<mpsc::Receiver<Call>>,
     pub(super) control_handler: ControlHandler,
     pub(super) queue: VecDeque<Event>,
-    pub(super) because: StopReason,
+    pub(super) stop_reason: StopReason,
     pub(super) started_at: Instant,
     pub(super) tty: bool,
-    pub(super) ends_by: Option<Instant>,
+    pub(super) stop_deadline: Option<Instant>,
     pub(super) reloader: Option<&'a mut dyn Reloader>,
-    /// A reload is due, and these want to know what comes of it.
-    pub(super) reload_asked: Option<Vec<Call>>,
-    /// Who waits for what is being read.
-    pub(super) reloading: Vec<Call>,
+    /// Callers of the next reload; `Some` when one is due.
+    pub(super) reload_requests: Option<Vec<Call>>,
+    /// Callers of the reload that is being read.
+    pub(super) reload_callers: Vec<Call>,
     pub(super) host_notify: HostNotify,
-    /// Somebody asked for the end a second time.
-    pub(super) hurried: bool,
+    /// A stop was requested a second time: nothing is waited for any more.
+    pub(super) is_forced: bool,
     pub(super) termination_log: Option<TerminationLog>,
     pub(super) signal_rules: Vec<SignalRule>,
-    /// Signals that came and that nobody takes: each is said once.
+    /// Received signals without an effect: each is logged once.
     pub(super) unhandled_signals: BTreeSet<Signal>,
     pub(super) run_kind: RunKind,
     pub(super) stop_timeout: Duration,
@@ -94,18 +94,18 @@ impl<'a> EventLoop<'a> {
             signals: stage.signals,
             calls,
             queue: VecDeque::new(),
-            because: StopReason::NothingLeft,
+            stop_reason: StopReason::NothingLeft,
             started_at: stage.started_at,
             tty: stage.tty,
             reloader: stage.reloader,
-            reload_asked: None,
-            reloading: Vec::new(),
+            reload_requests: None,
+            reload_callers: Vec::new(),
             host_notify: stage.host_channels.host_notify,
-            hurried: false,
+            is_forced: false,
             termination_log: stage.host_channels.termination_log,
             signal_rules: stage.signal_rules,
             unhandled_signals: BTreeSet::new(),
-            ends_by: None,
+            stop_deadline: None,
             run_kind,
             stop_timeout,
             callers,
@@ -163,14 +163,14 @@ impl<'a> EventLoop<'a> {
             ready.probes = self.processes.probes.listen();
         }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.processes.count_leftovers(&mut self.queue);
+            self.processes.check_leftovers(&mut self.queue);
             self.processes.adjust_oom_scores();
             self.processes.expire_probes(Instant::now(), &mut self.queue);
             self.processes.config_reader.expire(Instant::now(), &mut self.processes.fd_watcher);
             self.processes.logs.tick();
             self.queue.push_back(Event::Tick);
         }
-        let code = self.answer_calls(ready, call);
+        let code = self.handle_calls(ready, call);
         if code.is_some() {
             return code;
         }
@@ -184,7 +184,7 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Answers callers, each knowing what has come of everything before it.
-    pub(super) fn answer_calls(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
+    pub(super) fn handle_calls(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
         ready.calls = false;
         let mut next = first;
         for _ in 0..CALLS_AT_ONCE {
@@ -192,7 +192,7 @@ impl<'a> EventLoop<'a> {
             if let Some(code) = self.process_events() {
                 return Some(code);
             }
-            self.answer(call);
+            self.handle_call(call);
             next = None;
         }
         ready.calls = true;
@@ -214,49 +214,49 @@ impl<'a> EventLoop<'a> {
             while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
                 tracing::debug!("{}", event_fields::fields(&event, |id| self.supervisor.name(id).as_str()));
                 self.control_handler.changed = true;
-                let told = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
-                let patient = !self.supervisor.is_stop_timeout_over();
+                let stop_signal = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
+                let was_waiting = !self.supervisor.is_stop_timeout_over();
                 let actions = self.supervisor.step(self.now(), event);
-                if let Some(signal) = told.filter(|_| patient && self.supervisor.is_stop_timeout_over()) {
-                    self.hurried = true;
+                if let Some(signal) = stop_signal.filter(|_| was_waiting && self.supervisor.is_stop_timeout_over()) {
+                    self.is_forced = true;
                     tracing::warn!("got {signal} again: not waiting any longer, killing what is left");
                 }
-                if let Some(code) = self.carry_out(actions, &mut answers) {
+                if let Some(code) = self.perform(actions, &mut answers) {
                     return Some(code);
                 }
             }
-            let actions = self.go_on_reloading()?;
-            if let Some(code) = self.carry_out(actions, &mut answers) {
+            let actions = self.continue_reload()?;
+            if let Some(code) = self.perform(actions, &mut answers) {
                 return Some(code);
             }
         }
     }
 
     /// Does what the engine says, in its order. Returns the exit code once it says so.
-    pub(super) fn carry_out(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
+    pub(super) fn perform(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
         for action in actions {
             match action {
                 Action::Exit(code) => return Some(code),
                 Action::Report(report) => {
                     self.control_handler.journal.record(&report, self.now());
                     if let Report::Stopping { reason } = &report {
-                        self.because = reason.clone();
-                        self.end_of_budget();
+                        self.stop_reason = reason.clone();
+                        self.stop_deadline();
                     }
                     if let Report::CannotStart { id, why } = &report
                         && let Some(slot) = self.processes.slots.get_mut(*id)
                     {
                         slot.refusal = Some(why.clone());
                     }
-                    let processes = self.processes_of(&report);
+                    let processes = self.named_processes(&report);
                     let context = ReportContext {
                         processes: &processes,
-                        hurried: self.hurried,
+                        is_forced: self.is_forced,
                         now: self.now(),
                         run_kind: self.run_kind,
                         slots: &self.processes.slots,
                     };
-                    reports::say(&report, &self.supervisor, &context);
+                    reports::log(&report, &self.supervisor, &context);
                     self.notify_host(&report);
                 }
                 Action::Spawn { id, role, after } => self.processes.start(id, role, after, answers),
@@ -269,7 +269,7 @@ impl<'a> EventLoop<'a> {
                     self.processes.start_probe(id, kind, Instant::now(), &mut self.queue);
                 }
                 Action::CancelProbe { id } => self.processes.cancel_probe(id),
-                Action::UntrackGroup { pid, .. } => self.processes.abandon(pid),
+                Action::UntrackGroup { pid, .. } => self.processes.untrack(pid),
                 Action::ApplyReload { id } => {
                     self.processes.apply_reload(id);
                     if let Some(spec) = self.supervisor.spec(id) {
@@ -284,14 +284,16 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Returns which processes are killed or left running, where that is what is reported.
-    fn processes_of(&mut self, report: &Report) -> String {
+    fn named_processes(&mut self, report: &Report) -> String {
         match report {
             Report::Killing { id, who, .. } => match (self.supervisor.live(*id), who) {
                 (None, _) => String::new(),
                 (Some(pid), Killed::Command | Killed::Finish | Killed::StopCommand) => kill_report::named(&[pid]),
-                (Some(pid), Killed::RestOfGroup) => kill_report::named(&self.processes.process_table.rest_of(pid)),
+                (Some(pid), Killed::RestOfGroup) => {
+                    kill_report::named(&self.processes.process_table.remaining_processes(pid))
+                }
             },
-            Report::LeftRunning { pid, .. } => match self.processes.process_table.rest_of(*pid) {
+            Report::LeftRunning { pid, .. } => match self.processes.process_table.remaining_processes(*pid) {
                 left if left.is_empty() => String::new(),
                 left => kill_report::named(&left),
             },

@@ -29,7 +29,7 @@ impl ProcessManager {
                     None => {}
                 },
                 ReadyFd::NotifySocket(id) => self.receive_notifications(*id, events),
-                ReadyFd::Reader => self.config_reader.listen(&mut self.fd_watcher),
+                ReadyFd::ConfigReader => self.config_reader.listen(&mut self.fd_watcher),
                 ReadyFd::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
             }
         }

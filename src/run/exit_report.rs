@@ -27,16 +27,16 @@ pub struct ResponsibleService {
 /// Returns the report, line by line; nothing where the container ended as requested. `never_ran`: why the main command did
 /// not.
 pub fn lines(
-    because: &StopReason,
+    stop_reason: &StopReason,
     code: u8,
     responsible: Option<&ResponsibleService>,
     never_ran: Option<&str>,
 ) -> Vec<String> {
     let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
-    let story = match (because, never_ran) {
+    let story = match (stop_reason, never_ran) {
         (StopReason::Signal(_) | StopReason::Asked, Some(why)) => why.to_owned(),
-        (_, Some(_)) => format!("{}; the main command never ran", subject(because, responsible)),
-        (_, None) => subject(because, responsible),
+        (_, Some(_)) => format!("{}; the main command never ran", subject(stop_reason, responsible)),
+        (_, None) => subject(stop_reason, responsible),
     };
     let mut lines = vec![format!("the container ends with code {code}: {story}")];
     let last = responsible.last.as_deref().unwrap_or_default();
@@ -47,9 +47,9 @@ pub fn lines(
     lines
 }
 
-fn subject(because: &StopReason, responsible: &ResponsibleService) -> String {
+fn subject(stop_reason: &StopReason, responsible: &ResponsibleService) -> String {
     let ResponsibleService { status, out_of_memory, how, .. } = responsible;
-    let name = match because {
+    let name = match stop_reason {
         StopReason::Main(_) => "the main command".to_owned(),
         StopReason::Signal(_)
         | StopReason::Asked
@@ -113,13 +113,13 @@ mod tests {
             last: Some(vec![line]),
             ..responsible("was killed by SIGKILL", 4)
         };
-        let because = StopReason::Essential(Id(0), FailureReason::Ended(killed));
+        let stop_reason = StopReason::Essential(Id(0), FailureReason::Ended(killed));
         let expected = [
             "the container ends with code 137: db was killed by SIGKILL (out of memory), after 3m 2s, 4 restarts",
             "its last lines:",
             "  loading\\x1b[31m 9 GB",
         ];
-        assert_eq!(lines(&because, 137, Some(&responsible), None), expected);
+        assert_eq!(lines(&stop_reason, 137, Some(&responsible), None), expected);
     }
 
     #[test]

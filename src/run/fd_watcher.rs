@@ -36,7 +36,7 @@ pub enum Watched {
     /// A time of day has come, or the clock was set.
     Clock,
     /// The process that reads the configuration again has read some, or ended.
-    Reader,
+    ConfigReader,
 }
 
 /// What became readable.
@@ -51,7 +51,7 @@ pub enum ReadyFd {
     /// The timer on the system clock.
     Clock,
     /// The process that reads the configuration again.
-    Reader,
+    ConfigReader,
 }
 
 /// A key of the set, for taking a descriptor out again.
@@ -112,9 +112,9 @@ impl FdWatcher {
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn reader(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
+    pub fn config_reader(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(pipe)?;
-        self.known.insert(key.0, Watched::Reader);
+        self.known.insert(key.0, Watched::ConfigReader);
         Ok(key)
     }
 
@@ -141,7 +141,9 @@ impl FdWatcher {
                 let _gone = self.epoll.delete(&pipe);
                 said
             }
-            Some(Watched::ExecPipe(_) | Watched::NotifySocket(_) | Watched::Clock | Watched::Reader) | None => false,
+            Some(Watched::ExecPipe(_) | Watched::NotifySocket(_) | Watched::Clock | Watched::ConfigReader) | None => {
+                false
+            }
         }
     }
 
@@ -155,7 +157,7 @@ impl FdWatcher {
             Watched::NotifyFd(..) => Some(ReadyFd::NotifyFd(Key(key))),
             Watched::NotifySocket(id) => Some(ReadyFd::NotifySocket(*id)),
             Watched::Clock => Some(ReadyFd::Clock),
-            Watched::Reader => Some(ReadyFd::Reader),
+            Watched::ConfigReader => Some(ReadyFd::ConfigReader),
         })
         .collect()
     }

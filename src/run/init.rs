@@ -123,12 +123,12 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         Power::User => privilege::lock_down_unprivileged(&boot.plan.identity, &boot.plan.privilege)?,
     };
     boot.step_timer.done("step down");
-    let outcome = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
+    let result = boot.serve(&dropped, listener, sockets, host_channels, &mut signals);
     if let Some(directory) = directory.filter(|_| std::process::id() != 1) {
         directory.remove();
     }
-    let outcome = outcome?;
-    Ok((outcome.code, outcome.until))
+    let result = result?;
+    Ok((result.code, result.until))
 }
 
 /// Opens NOTIFY_SOCKET and the termination log: as root, because they may be root's.

@@ -1,4 +1,4 @@
-//! Kills what services left behind in sessions of their own, at the end of a stage. Only our children, by birth or by adoption; `kill(-1)` is
+//! Kills, at the end of a stage, what services left in sessions of their own. Only our children, started or adopted; `kill(-1)` is
 //! sent by PID 1 alone (s6-overlay issue 182 stopped a host).
 #![allow(unsafe_code)] // kill(2) with -1
 #![allow(clippy::disallowed_methods)] // the last deadline, after the engine
@@ -20,17 +20,17 @@ use crate::sys::process::stat::{ProcessStat, all_pids};
 use crate::sys::process::{children, session};
 
 /// No process has exited for this long after SIGKILL: what is still there is in uninterruptible sleep.
-const AFTER_KILL: Duration = Duration::from_millis(250);
+const KILL_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long to wait for an exit before checking again.
 const STEP: Duration = Duration::from_millis(20);
 /// Exited children reaped before the clock is read again.
-const AT_ONCE: usize = 256;
+const REAPED_AT_ONCE: usize = 256;
 
-/// Ends every child that is left: TERM until `patience`, then KILL, until `last` at the latest. Returns at once when there
+/// Ends every child that is left: TERM until `term_deadline`, then KILL, until `kill_deadline` at the latest. Returns at once when there
 /// is none (a shell from `docker exec` is no child of ours). Before the step down who is ended is named: the container goes
 /// on without it.
-pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, patience: Instant, last: Instant) {
-    if reap_all(processes, last) {
+pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, term_deadline: Instant, kill_deadline: Instant) {
+    if reap_all(processes, kill_deadline) {
         return;
     }
     if run_kind == RunKind::Preparing {
@@ -38,25 +38,25 @@ pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, patience: Ins
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
-    let told = Instant::now();
-    if wait(processes, patience, |_| false) {
+    let signalled_at = Instant::now();
+    if wait(processes, term_deadline, |_| false) {
         return;
     }
-    log_who_is_killed(told.elapsed());
-    // Children of the killed come to us one generation at a time, however many there are.
-    let mut died = Instant::now();
+    log_who_is_killed(signalled_at.elapsed());
+    // The children of what is killed are adopted one generation at a time.
+    let mut last_exit = Instant::now();
     loop {
         let before = processes.reaped;
         signal_all(Signal::KILL);
         sleep_until_signal(STEP / 10);
-        if reap_all(processes, last) {
+        if reap_all(processes, kill_deadline) {
             return;
         }
         let now = Instant::now();
         if processes.reaped != before {
-            died = now;
+            last_exit = now;
         }
-        if now >= last || now >= died + AFTER_KILL {
+        if now >= kill_deadline || now >= last_exit + KILL_TIMEOUT {
             return;
         }
     }
@@ -73,19 +73,19 @@ fn log_who_is_ended() {
     }
 }
 
-/// They belong to no service any more, or it is not known to which: only here are they named.
+/// They belong to no known service any more, so no other message names them.
 fn log_who_is_killed(after: Duration) {
     let left = living_children();
     if !left.is_empty() {
         let (names, after) = (kill_report::named(&left), duration_words(after));
         tracing::warn!(
             "still there {after} after SIGTERM, killing {names}; if that needs longer: {}",
-            kill_report::WHOLE
+            kill_report::STOP_TIMEOUT_KEYS
         );
     }
 }
 
-/// Stops what lives without the engine's help, the youngest first, each with a fair share of the time.
+/// Stops each running process group without the engine, the youngest first, each with an equal share of the time.
 pub fn stop_each(processes: &mut ProcessManager, until: Instant) {
     let mut left = processes.youngest_first();
     while !left.is_empty() {
@@ -147,7 +147,7 @@ fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut Proce
 /// A process that forks without end is not waited for beyond `until`.
 fn reap_all(processes: &mut ProcessManager, until: Instant) -> bool {
     let mut ignored = VecDeque::new();
-    while processes.reap_children(AT_ONCE, &mut ignored) && Instant::now() < until {}
+    while processes.reap_children(REAPED_AT_ONCE, &mut ignored) && Instant::now() < until {}
     reap::peek() == WaitResult::NoChild
 }
 

@@ -8,8 +8,8 @@ use crate::text::shown_bytes;
 
 /// More are not named.
 const MAX_NAMED: usize = 5;
-/// The budget of the whole stop, wherever it is set.
-pub const WHOLE: &str =
+/// The keys that set the time for the whole stop.
+pub const STOP_TIMEOUT_KEYS: &str =
     "`stop_timeout` in /etc/stepdown.toml (or STEPDOWN_STOP_TIMEOUT), and `docker stop -t` above it";
 
 /// Returns processes by number and command: "process 7 (`sleep 600`)".
@@ -23,19 +23,19 @@ pub fn named(pids: &[Pid]) -> String {
     }
 }
 
-/// Returns what to write so that it has more time the next time; nothing where that would not help.
-pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, hurried: bool) -> String {
-    let Some(stop) = supervisor.stop_rule(id).filter(|_| !hurried) else { return String::new() };
+/// Returns which key gives it more time; empty where none would.
+pub fn remedy(id: Id, who: Killed, after: Duration, supervisor: &Supervisor, is_forced: bool) -> String {
+    let Some(stop) = supervisor.stop_rule(id).filter(|_| !is_forced) else { return String::new() };
     let stops = supervisor.stop_reason().is_some();
     // In a stop of the container the whole budget bounds it too.
-    let of_its_own = !stops || stop.timeout.is_some_and(|own| after >= own);
+    let is_own_timeout = !stops || stop.timeout.is_some_and(|own| after >= own);
     let timeout = match who {
         Killed::Finish if !stops => "`timeout-finish` in its directory",
-        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if of_its_own && supervisor.is_main(id) => {
+        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if is_own_timeout && supervisor.is_main(id) => {
             "`stop.timeout` in `[main]` of /etc/stepdown.toml"
         }
-        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if of_its_own => "`stop.timeout` in its file",
-        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => WHOLE,
+        Killed::Command | Killed::StopCommand | Killed::RestOfGroup if is_own_timeout => "`stop.timeout` in its file",
+        Killed::Command | Killed::Finish | Killed::StopCommand | Killed::RestOfGroup => STOP_TIMEOUT_KEYS,
     };
     let signal = match who {
         Killed::Command if !supervisor.is_main(id) => {

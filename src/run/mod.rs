@@ -72,19 +72,19 @@ pub fn run(stage: Stage<'_>) -> Result<StageResult, Refused> {
     let refused = |cause: std::io::Error| descriptors::refused_at_limit("cannot set up the event loop", cause);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let (mut event_loop, sources) = {
-        let _inside = runtime.enter();
+        let _guard = runtime.enter();
         let mut event_loop = EventLoop::new(stage).map_err(refused)?;
         let sources = event_loop.sources().map_err(refused)?;
         (event_loop, sources)
     };
     descriptors::check_limit(&event_loop.processes.descriptor_needs())?;
-    let turned = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(&sources))));
-    let code = match turned {
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(event_loop.run(&sources))));
+    let code = match result {
         Ok(code) => code,
         Err(_) => {
             tracing::error!("{}: stopping every service in order", panic_message::take());
-            event_loop.give_up()
+            event_loop.stop_without_engine()
         }
     };
-    Ok(event_loop.end(code))
+    Ok(event_loop.tear_down(code))
 }

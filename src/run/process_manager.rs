@@ -19,7 +19,7 @@ use super::fd_watcher::FdWatcher;
 use super::notify_sockets::{NotifySocket, Sockets};
 use super::oom_tracker::OomTracker;
 use super::probe::{ProbeOwner, Probes};
-use super::process_table::{Left, Process, ProcessTable};
+use super::process_table::{Leftover, Process, ProcessTable};
 use super::service_entry::{Descriptors, FileBytes, LaunchContext, ServiceEntry};
 use super::service_slots::ServiceSlots;
 use crate::config::service::Ready;
@@ -46,13 +46,13 @@ pub struct ProcessManager {
     pub logs: Logs,
     /// Probes that are running.
     pub probes: Probes<ProbeOwner>,
-    /// Results of commands that callers asked for.
+    /// Results of reload commands that callers requested.
     pub command_results: Vec<(Id, ProbeResult)>,
     /// Services that run at times of the day.
     pub calendars: Calendars,
-    /// How often the kernel has killed for want of memory.
+    /// Kills by the OOM killer.
     oom_tracker: OomTracker,
-    /// What a reload reads.
+    /// Reads the configuration for a reload.
     pub config_reader: ConfigReader,
     null: File,
     /// How many children were reaped.
@@ -86,7 +86,7 @@ impl ProcessManager {
         })
     }
 
-    /// Starts a process and says how it went.
+    /// Starts a process and reports the result as an event.
     pub fn start(&mut self, id: Id, role: Role, after: Option<Exit>, events: &mut VecDeque<Event>) {
         events.push_back(match self.try_start(id, role, after) {
             Ok(pid) => Event::Spawned { id, pid },
@@ -101,21 +101,21 @@ impl ProcessManager {
         let entry = self.slots.entry(id).ok_or_else(unknown)?;
         let is_main = entry.is_main();
         let uid = entry.plan.credentials.uid;
-        let [piped, fed] = match role {
+        let [piped_output, piped_input] = match role {
             Role::Run => [self.slots.output(id), self.slots.input(id)],
             Role::Finish | Role::StopCommand => [None, None],
         };
-        let taken = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
-        let out = taken(self.logs.captures(id) && piped.is_none())?;
-        let err = taken(self.logs.captures(id))?;
+        let pipe_if = |wanted: bool| wanted.then(|| output_pipe(uid).map_err(no_pipe)).transpose();
+        let out = pipe_if(self.logs.captures(id) && piped_output.is_none())?;
+        let err = pipe_if(self.logs.captures(id))?;
         let write_end = |pipe: &Option<(OwnedFd, OwnedFd)>| pipe.as_ref().map(|(_, write)| write.as_raw_fd());
         let notify = match &entry.service.ready {
             Ready::Fd { fd, .. } if role == Role::Run => Some((input_pipe().map_err(no_pipe)?, *fd)),
             Ready::Fd { .. } | Ready::Started | Ready::Notify { .. } | Ready::Probe { .. } | Ready::Delay(_) => None,
         };
         let descriptors = Descriptors {
-            input: fed.or((!is_main).then(|| self.null.as_raw_fd())),
-            outputs: [piped.or(write_end(&out)), write_end(&err)],
+            input: piped_input.or((!is_main).then(|| self.null.as_raw_fd())),
+            outputs: [piped_output.or(write_end(&out)), write_end(&err)],
             notify: notify.as_ref().map(|((_, write), fd)| (write.as_raw_fd(), *fd)),
         };
         let last = self.slots.last_pid(id);
@@ -157,13 +157,13 @@ impl ProcessManager {
         Ok(pid)
     }
 
-    /// Returns what the run of a service has read from its file.
+    /// Returns what the run of a service has read from its `environment_file`.
     ///
     /// # Errors
-    /// While that run has not said yet what it is: EAGAIN.
+    /// EAGAIN while that run has not read it yet.
     pub(super) fn file_of_run(&self, id: Id) -> Result<FileBytes, SpawnError> {
-        let reads = |pid: &Pid| self.process_table.is_reading_file(*pid);
-        if self.slots.last_pid(id).as_ref().is_some_and(reads) {
+        let is_reading = |pid: &Pid| self.process_table.is_reading_file(*pid);
+        if self.slots.last_pid(id).as_ref().is_some_and(is_reading) {
             return Err(SpawnError::new(SpawnStage::AwaitFile, Errno::EAGAIN as i32));
         }
         let bytes = self.slots.get(id).and_then(|slot| slot.file.clone());
@@ -179,7 +179,7 @@ impl ProcessManager {
         }
     }
 
-    /// The same, and says how it went.
+    /// Sends it, and returns the result.
     ///
     /// # Errors
     /// ESRCH: it is gone.
@@ -190,13 +190,13 @@ impl ProcessManager {
         } else if self.process_table.leftover(pid).0.is_some() {
             self.process_table.signalled();
         } else {
-            // Reaped since the engine last knew of it: the number may be another's by now (SECURITY T26).
+            // Reaped since the engine last knew of it: the pid may be another process's by now (SECURITY T26).
             return Err(Errno::ESRCH);
         }
         let mut send = || match self.process_table.leftover(pid) {
-            (Some(left), recent, detached) => left.signal(signal, recent, detached),
-            (None, recent, _) => {
-                let sent = if kills { group::kill_all(pid, recent) } else { group::signal(pid, to, signal) };
+            (Some(leftover), census, detached) => leftover.signal(signal, census, detached),
+            (None, census, _) => {
+                let sent = if kills { group::kill_all(pid, census) } else { group::signal(pid, to, signal) };
                 match sent {
                     // A child that was just forked has no group yet; it is ours and not reaped, so its number is its own.
                     Err(Errno::ESRCH) if to == Target::Group => group::signal(pid, Target::Process, signal),
@@ -212,8 +212,8 @@ impl ProcessManager {
         }
     }
 
-    /// Reaps up to `most` dead children, ours and adopted ones alike, and fewer where they have left much to read. Returns
-    /// whether there may be more.
+    /// Reaps up to `most` exited children, started and adopted ones alike, and fewer where they have left much to read.
+    /// Returns whether there may be more.
     pub fn reap_children(&mut self, most: usize, events: &mut VecDeque<Event>) -> bool {
         let mut more = true;
         let mut groups = Vec::new();
@@ -227,7 +227,7 @@ impl ProcessManager {
                 break;
             };
             let out_of_memory = self.oom_tracker.explains(exit);
-            // What it said before it died comes before its death.
+            // What it reported before it ended comes before its end.
             self.read_exec_result(pid, events);
             let Some(process) = self.process_table.remove(pid) else {
                 let probe_finished = self.probes.exited(pid, exit);
@@ -246,47 +246,48 @@ impl ProcessManager {
             if process.notify.is_some_and(|key| self.fd_watcher.forget_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
-            let leftover = OrphanedGroup::pin(pid);
+            let group = OrphanedGroup::pin(pid);
             reap::reap(pid);
             self.reaped += 1;
             if !process.refused {
-                groups.push((process, pid, exit, leftover));
+                groups.push((process, pid, exit, group));
             }
         }
         // After all exited children are reaped: a group member that exited together with its leader is not left.
-        self.adopt_after(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
-        for (process, pid, exit, leftover) in groups {
+        self.attribute_adopted(&groups.iter().map(|(process, ..)| process.id).collect::<Vec<_>>());
+        for (process, pid, exit, group) in groups {
             let Process { id, killed, mark, .. } = process;
-            let group_left = leftover.may_have_members(self.null.as_fd()) || self.process_table.detached.has(mark);
-            self.process_table.left(pid, mark, group_left.then_some(Left { id, leftover, run: mark }));
+            let group_left = group.may_have_members(self.null.as_fd()) || self.process_table.detached.has(mark);
+            let leftover = group_left.then_some(Leftover { id, group, mark });
+            self.process_table.add_leftover(pid, mark, leftover);
             if group_left && killed {
                 self.signal(pid, Target::Group, Signal::KILL);
             }
             events.push_back(Event::Exited { id, exit, group_left });
         }
-        self.count_leftovers(events);
+        self.check_leftovers(events);
         more
     }
 
     /// Tells the engine which groups are gone.
-    pub fn count_leftovers(&mut self, events: &mut VecDeque<Event>) {
-        if self.process_table.look_at().is_some() {
-            let gone = self.process_table.gone(self.null.as_fd());
+    pub fn check_leftovers(&mut self, events: &mut VecDeque<Event>) {
+        if self.process_table.next_check().is_some() {
+            let gone = self.process_table.remove_gone(self.null.as_fd());
             events.extend(gone.into_iter().map(|id| Event::GroupGone { id }));
         }
     }
 
-    /// Returns when groups without a leader must be looked after.
-    pub fn look_at(&self) -> Option<Instant> {
-        self.process_table.look_at()
+    /// Returns when groups without a leader are checked.
+    pub fn next_check(&self) -> Option<Instant> {
+        self.process_table.next_check()
     }
 
-    /// Waits for the rest of a group no more.
-    pub fn abandon(&mut self, leader: Pid) {
-        self.process_table.abandon(leader);
+    /// Stops tracking what that leader left.
+    pub fn untrack(&mut self, leader: Pid) {
+        self.process_table.untrack(leader);
     }
 
-    /// Returns the leaders that live, the youngest first.
+    /// Returns the running leaders, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.process_table.youngest_first()
     }

@@ -1,6 +1,6 @@
 //! [`ProcessTable`]: started processes that are not reaped yet, by pid; and processes that outlived their group's leader.
 
-#![allow(clippy::disallowed_methods)] // when to look again
+#![allow(clippy::disallowed_methods)] // when to check again
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
@@ -19,9 +19,9 @@ use crate::sys::process::mark::Mark;
 use crate::sys::process::session::{CensusCache, SessionMembers, combine};
 use crate::sys::process::spawn::ExecPipe;
 
-/// How soon leftovers are looked for, then half as often each time, and at least this often.
-const FIRST_LOOK: Duration = Duration::from_millis(10);
-const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How soon leftovers are checked; the pause doubles each time, up to the second value.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A process between its fork and its reaping.
 pub struct Process {
@@ -35,11 +35,11 @@ pub struct Process {
     pub file: Option<Rc<SharedBytes>>,
     /// Watched until it has said that it is ready.
     pub notify: Option<Key>,
-    /// It could not execute its program, and the engine knows: its exit is not reported again.
+    /// It could not execute its program, which the engine was told: its exit is not reported again.
     pub refused: bool,
-    /// Its whole group was killed: so is what is left when it is dead.
+    /// Its whole group was killed: what it leaves is killed, too.
     pub killed: bool,
-    /// What all that it starts carries.
+    /// The mark that everything it starts carries.
     pub mark: Mark,
     /// When its `oom_score_adj` is tried to be set next, and how often it may still be tried.
     pub score: Option<(Instant, u32)>,
@@ -49,32 +49,32 @@ pub struct Process {
 pub struct ProcessTable {
     living: HashMap<Pid, Process>,
     order: Vec<Pid>,
-    leftovers: HashMap<Pid, Left>,
+    leftovers: HashMap<Pid, Leftover>,
     /// What left its session.
     pub detached: Detached,
-    /// When leftovers are looked for next, and how long before the time after.
-    look_at: Option<Instant>,
+    /// When leftovers are checked next, and the pause after that.
+    next_check: Option<Instant>,
     pause: Duration,
-    recent: CensusCache,
+    census: CensusCache,
 }
 
-/// What a first process has left.
-pub struct Left {
+/// What outlives the first process of a run.
+pub struct Leftover {
     /// Its service.
     pub id: Id,
-    /// Its session and group.
-    pub leftover: OrphanedGroup,
-    /// What left those.
-    pub run: Mark,
+    /// What is in its session and group.
+    pub group: OrphanedGroup,
+    /// The mark of the run, which what has left those carries.
+    pub mark: Mark,
 }
 
-impl Left {
-    /// Sends a signal to all that is left.
+impl Leftover {
+    /// Sends a signal to all of it.
     ///
     /// # Errors
-    /// ESRCH when nobody is, EPERM when any is another user's.
-    pub fn signal(&self, signal: Signal, recent: &mut CensusCache, detached: &Detached) -> Result<(), Errno> {
-        combine(self.leftover.signal(signal, recent), detached.signal(self.run, signal))
+    /// ESRCH when nothing is left, EPERM when any is another user's.
+    pub fn signal(&self, signal: Signal, census: &mut CensusCache, detached: &Detached) -> Result<(), Errno> {
+        combine(self.group.signal(signal, census), detached.signal(self.mark, signal))
     }
 }
 
@@ -86,19 +86,19 @@ impl ProcessTable {
             order: Vec::new(),
             leftovers: HashMap::new(),
             detached: Detached::lower_our_limit(),
-            look_at: None,
-            pause: FIRST_LOOK,
-            recent: CensusCache::default(),
+            next_check: None,
+            pause: FIRST_PAUSE,
+            census: CensusCache::default(),
         }
     }
 
-    /// Looks at what was adopted since. Returns those of whom nothing says whose they are.
-    pub fn adopt(&mut self) -> Vec<Pid> {
+    /// Attributes the processes that PID 1 has adopted since to their runs. Returns those that carry no mark.
+    pub fn attribute_adopted(&mut self) -> Vec<Pid> {
         let living = &self.living;
         self.detached.scan_children(|pid| living.contains_key(&pid))
     }
 
-    /// Notes what a living first process has started, before it loses that.
+    /// Records the descendants of a running first process, which are adopted when it ends.
     pub fn record_descendants(&mut self, leader: Pid) {
         if let Some(process) = self.living.get(&leader) {
             self.detached.record_descendants(leader, process.mark);
@@ -121,9 +121,10 @@ impl ProcessTable {
         self.living.get(&pid).is_some_and(|process| process.file.is_some())
     }
 
-    /// Returns whether a process of that service was not reaped yet, or is waited for in what it left.
+    /// Returns whether a process of that service is not reaped yet, or has a leftover.
     pub fn has(&self, id: Id) -> bool {
-        self.living.values().any(|process| process.id == id) || self.leftovers.values().any(|left| left.id == id)
+        self.living.values().any(|process| process.id == id)
+            || self.leftovers.values().any(|leftover| leftover.id == id)
     }
 
     /// Removes a process that was reaped.
@@ -136,62 +137,62 @@ impl ProcessTable {
         Some(process)
     }
 
-    /// Remembers what outlives its first process; where nobody does (`None`), forgets what was noted of that run.
-    pub fn left(&mut self, leader: Pid, run: Mark, left: Option<Left>) {
-        let Some(left) = left else { return self.detached.remove_run(run) };
-        self.leftovers.insert(leader, left);
-        self.pause = FIRST_LOOK;
-        self.look_at = Some(Instant::now() + FIRST_LOOK);
+    /// Adds what outlives the first process of a run; without any, forgets the run.
+    pub fn add_leftover(&mut self, leader: Pid, mark: Mark, leftover: Option<Leftover>) {
+        let Some(leftover) = leftover else { return self.detached.remove_run(mark) };
+        self.leftovers.insert(leader, leftover);
+        self.pause = FIRST_PAUSE;
+        self.next_check = Some(Instant::now() + FIRST_PAUSE);
     }
 
     /// Stops tracking what that leader left.
-    pub fn abandon(&mut self, leader: Pid) {
-        if let Some(Left { run, .. }) = self.leftovers.remove(&leader) {
-            self.detached.remove_run(run);
+    pub fn untrack(&mut self, leader: Pid) {
+        if let Some(Leftover { mark, .. }) = self.leftovers.remove(&leader) {
+            self.detached.remove_run(mark);
         }
-        self.rest();
+        self.stop_if_idle();
     }
 
     /// Returns what a dead leader left, and what is known of all processes.
-    pub fn leftover(&mut self, leader: Pid) -> (Option<&Left>, &mut CensusCache, &Detached) {
-        (self.leftovers.get(&leader), &mut self.recent, &self.detached)
+    pub fn leftover(&mut self, leader: Pid) -> (Option<&Leftover>, &mut CensusCache, &Detached) {
+        (self.leftovers.get(&leader), &mut self.census, &self.detached)
     }
 
-    /// Returns when to look for leftovers again: somebody else may wait for them without a word to us, or nobody ever does.
-    pub fn look_at(&self) -> Option<Instant> {
-        self.look_at
+    /// Returns when to check leftovers again: nothing tells when a process ends that is no child of PID 1.
+    pub fn next_check(&self) -> Option<Instant> {
+        self.next_check
     }
 
-    /// What was left got a signal: it may be gone soon, so look again quickly.
+    /// A leftover got a signal and may be gone soon: it is checked again early.
     pub fn signalled(&mut self) {
-        if self.look_at.is_some() {
-            self.pause = FIRST_LOOK;
-            self.look_at = Some(Instant::now() + FIRST_LOOK);
+        if self.next_check.is_some() {
+            self.pause = FIRST_PAUSE;
+            self.next_check = Some(Instant::now() + FIRST_PAUSE);
         }
     }
 
-    /// Forgets those of whom nobody is left and returns whose they were. When it is time it looks closely: zombies that
-    /// nobody waits for count as gone.
-    pub fn gone(&mut self, any: BorrowedFd<'_>) -> Vec<Id> {
+    /// Removes the leftovers that are gone and returns their services. When a check is due it is thorough: zombies that their
+    /// parent does not reap count as gone.
+    pub fn remove_gone(&mut self, any: BorrowedFd<'_>) -> Vec<Id> {
         let now = Instant::now();
-        let closely = self.look_at.is_some_and(|at| at <= now);
+        let thorough = self.next_check.is_some_and(|at| at <= now);
         let mut gone = Vec::new();
-        let (recent, detached, living) = (&mut self.recent, &mut self.detached, &self.living);
-        if closely {
-            recent.invalidate();
+        let (census, detached, living) = (&mut self.census, &mut self.detached, &self.living);
+        if thorough {
+            census.invalidate();
         }
         let mut is_fresh = false;
-        self.leftovers.retain(|leader, Left { id, leftover, run }| {
+        self.leftovers.retain(|leader, Leftover { id, group, mark }| {
             let mut left =
-                leftover.may_have_members(any) && (!closely || leftover.has_members(&recent.members(*leader, false)));
+                group.may_have_members(any) && (!thorough || group.has_members(&census.members(*leader, false)));
             if !left {
-                // The children of who has just ended have become ours.
-                if !detached.has(*run) && !std::mem::replace(&mut is_fresh, true) {
+                // Children of what has just ended have been adopted.
+                if !detached.has(*mark) && !std::mem::replace(&mut is_fresh, true) {
                     detached.scan_children(|pid| living.contains_key(&pid));
                 }
-                left = detached.has(*run);
+                left = detached.has(*mark);
                 if !left {
-                    detached.remove_run(*run);
+                    detached.remove_run(*mark);
                 }
             }
             if !left {
@@ -199,25 +200,25 @@ impl ProcessTable {
             }
             left
         });
-        if closely {
-            self.pause = (self.pause * 2).min(LAST_LOOK);
-            self.look_at = Some(now + self.pause);
+        if thorough {
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.next_check = Some(now + self.pause);
         }
-        self.rest();
+        self.stop_if_idle();
         gone
     }
 
-    fn rest(&mut self) {
+    fn stop_if_idle(&mut self) {
         if self.leftovers.is_empty() {
-            self.look_at = None;
+            self.next_check = None;
         }
     }
 
-    /// Returns who is left of what a dead leader started.
-    pub fn rest_of(&mut self, leader: Pid) -> Vec<Pid> {
-        let SessionMembers { group, outside_group, .. } = self.recent.members(leader, false);
-        let run = self.leftovers.get(&leader).map(|left| left.run);
-        let detached = run.map(|run| self.detached.processes_of(run)).unwrap_or_default();
+    /// Returns the processes that are left of what a dead leader started.
+    pub fn remaining_processes(&mut self, leader: Pid) -> Vec<Pid> {
+        let SessionMembers { group, outside_group, .. } = self.census.members(leader, false);
+        let mark = self.leftovers.get(&leader).map(|leftover| leftover.mark);
+        let detached = mark.map(|mark| self.detached.processes_of(mark)).unwrap_or_default();
         let mut all: Vec<Pid> = group.into_iter().chain(outside_group).chain(detached).collect();
         all.sort_unstable();
         all.dedup();
@@ -238,14 +239,14 @@ impl ProcessTable {
         due.collect()
     }
 
-    /// Has the score of a process tried to be set at that time.
+    /// Schedules the next try to set the score of a process.
     pub fn set_score_later(&mut self, pid: Pid, at: Instant, tries: u32) {
         if let Some(process) = self.living.get_mut(&pid) {
             process.score = Some((at, tries));
         }
     }
 
-    /// Returns the leaders that live, the youngest first.
+    /// Returns the running leaders, the youngest first.
     pub fn youngest_first(&self) -> Vec<Pid> {
         self.order.iter().rev().copied().filter(|pid| self.living.contains_key(pid)).collect()
     }
@@ -277,7 +278,7 @@ mod tests {
         assert!(table.detached.has_noted(mark));
         nix::sys::signal::kill(below, nix::sys::signal::Signal::SIGKILL).unwrap();
         child.wait().unwrap();
-        table.left(leader, mark, None);
+        table.add_leftover(leader, mark, None);
         assert!(!table.detached.has_noted(mark));
     }
 }

@@ -7,7 +7,7 @@ use crate::supervise::{Exit, FailureReason, GivenUp, Id, LastFailure, Phase, Spa
 use crate::sys::process::spawn_words;
 
 /// Returns why a service is failed, in words that name services.
-pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
+pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
         FailureReason::Ended(exit) => match supervisor.given_up(id) {
             Some(why) => given_up(id, why, supervisor),
@@ -38,7 +38,7 @@ pub fn reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Opt
 /// Returns why a service is as it is, in words that name services.
 pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
-        StatusReason::Failed(why) => reason(id, why, supervisor, refusal),
+        StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),
         StatusReason::Held(None) if supervisor.runs_again(id) => {
             "stopped by hand, not scheduled until it is started again".to_owned()
         }
@@ -48,7 +48,7 @@ pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusa
     }
 }
 
-/// Returns why a run was ended although nobody asked for that.
+/// Returns why PID 1 ended a run without a request.
 pub fn given_up(id: Id, why: &GivenUp, supervisor: &Supervisor) -> String {
     match why {
         GivenUp::NotReady { after, last_result: None } => not_ready(id, *after, supervisor),
@@ -67,19 +67,19 @@ pub fn not_ready(id: Id, after: Duration, supervisor: &Supervisor) -> String {
     format!("not ready within {} (`{key}`)", duration_words(after))
 }
 
-/// What a service said of itself.
+/// What `WATCHDOG=trigger` means.
 pub const SAYS_NOT_WELL: &str = "said that it is not well (WATCHDOG=trigger)";
 
-/// Returns that a service did not say that it is alive.
+/// Returns that the watchdog of a service has run out.
 pub fn silent(after: Duration) -> String {
     format!("did not say for {} that it is alive (WATCHDOG=1)", duration_words(after))
 }
 
-/// Returns how the run that ended the container ended, as what is said of a service.
+/// Returns how the run that ended the container ended: the words after the service's name.
 pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match (supervisor.failed(id), supervisor.given_up(id)) {
         (Some(why), _) if !matches!(why, FailureReason::Ended(_)) => {
-            format!("failed: {}", reason(id, why, supervisor, refusal))
+            format!("failed: {}", failure_reason(id, why, supervisor, refusal))
         }
         (_, Some(why)) => was_given_up(id, why, supervisor),
         (_, None) => match (supervisor.last_exit(id), refusal) {
@@ -90,7 +90,7 @@ pub fn how_it_ended(id: Id, supervisor: &Supervisor, refusal: Option<&SpawnError
     }
 }
 
-/// Returns how a run failed, as what is said of a service.
+/// Returns how a run failed: the words after the service's name.
 pub fn failed_run(id: Id, failure: &LastFailure, supervisor: &Supervisor) -> String {
     match failure {
         LastFailure::GivenUp(why) => was_given_up(id, why, supervisor),
@@ -111,7 +111,7 @@ fn not_started(why: &SpawnError) -> String {
     format!("could not be started: {}", spawn_words::words(why))
 }
 
-/// Returns how a run ended by itself, and where that is a failure only because it was declared one.
+/// Returns how a run ended by itself, and which key makes that a failure if it is none by default.
 fn ended(id: Id, exit: Exit, supervisor: &Supervisor) -> String {
     let codes = supervisor.spec(id).map(|spec| spec.success_codes.as_slice());
     match exit {
@@ -155,11 +155,11 @@ mod tests {
         let mut engine = Supervisor::new(Setup { specs: vec![spec], stop_timeout: Duration::from_secs(8) });
         let (id, now) = (Id(0), Time::default());
         let why = SpawnError { object: Some("/x".into()), ..SpawnError::new(SpawnStage::Exec, Errno::EACCES as i32) };
-        let said = |engine: &Supervisor| reason(id, &FailureReason::Limit(1), engine, Some(&why));
-        assert_eq!(said(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
+        let words_of = |engine: &Supervisor| failure_reason(id, &FailureReason::Limit(1), engine, Some(&why));
+        assert_eq!(words_of(&engine), "1 failure in a row, last: cannot execute `/x`: Permission denied");
         engine.step(now, Event::Begin);
         engine.step(now, Event::Spawned { id, pid: Pid(7) });
         engine.step(now, Event::Exited { id, exit: Exit::Code(3), group_left: false });
-        assert_eq!(said(&engine), "1 failure in a row, last: code 3");
+        assert_eq!(words_of(&engine), "1 failure in a row, last: code 3");
     }
 }

@@ -1,4 +1,4 @@
-//! A reload in the loop: what was read again goes to the engine and to whoever acts; one line says what came of it.
+//! A reload in the loop: what was read again goes to the engine and to the process manager; one line logs the result.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,20 +14,20 @@ use crate::control::server::Call;
 use crate::supervise::{Action, Event, Id, ProbeResult};
 
 impl EventLoop<'_> {
-    /// Begins to read what is asked for, or goes on with what was read. Who asks while that is being read waits for the next
-    /// time: the files may have changed since. Returns what to do now, if a reload is over.
-    pub(super) fn go_on_reloading(&mut self) -> Option<Vec<Action>> {
-        if self.supervisor.stop_reason().is_some() {
-            self.processes.config_reader.give_up(&mut self.processes.fd_watcher, ReloadError::Stopping);
+    /// Starts to read for a reload that is due, or applies what was read. A request that comes while the files are being read
+    /// gets a reload of its own: they may have changed since. Returns the actions of a reload that has just ended.
+    pub(super) fn continue_reload(&mut self) -> Option<Vec<Action>> {
+        let stops = self.supervisor.stop_reason().is_some();
+        if stops {
+            self.processes.config_reader.cancel(&mut self.processes.fd_watcher, ReloadError::Stopping);
         }
-        if let Some(read) = self.processes.config_reader.take() {
-            let stops = self.supervisor.stop_reason().is_some();
-            let reread = match read {
+        if let Some(read) = self.processes.config_reader.take_result() {
+            let applied = match read {
                 Ok(_) if stops => Err(ReloadError::Stopping),
-                Ok(read) => self.reread(&read),
+                Ok(bytes) => self.apply_reload_plan(&bytes),
                 Err(why) => Err(why),
             };
-            let (told, actions) = match reread {
+            let (reply, actions) = match applied {
                 Ok((reply, actions)) => (Ok(reply), actions),
                 Err(why) => {
                     if !stops {
@@ -36,50 +36,50 @@ impl EventLoop<'_> {
                     (Err(why), Vec::new())
                 }
             };
-            answer(std::mem::take(&mut self.reloading), &told);
+            respond(std::mem::take(&mut self.reload_callers), &reply);
             return Some(actions);
         }
-        if self.processes.config_reader.is_under_way() {
+        if self.processes.config_reader.is_running() {
             return None;
         }
-        let calls = self.reload_asked.take()?;
-        match self.begin_to_read() {
+        let calls = self.reload_requests.take()?;
+        match self.start_reading() {
             Ok(()) => {
-                self.reloading = calls;
+                self.reload_callers = calls;
                 None
             }
             Err(why) => {
-                answer(calls, &Err(why));
+                respond(calls, &Err(why));
                 Some(Vec::new())
             }
         }
     }
 
-    fn begin_to_read(&mut self) -> Result<(), ReloadError> {
+    fn start_reading(&mut self) -> Result<(), ReloadError> {
         let reloader = self.reloader.as_ref().ok_or(ReloadError::NotServing)?;
         if self.supervisor.stop_reason().is_some() {
             return Err(ReloadError::Stopping);
         }
-        self.processes.config_reader.begin(&mut self.processes.fd_watcher, || reloader.read())
+        self.processes.config_reader.start(&mut self.processes.fd_watcher, || reloader.read_sources())
     }
 
-    /// Begins what follows from what was read. Returns what was done in words.
-    fn reread(&mut self, read: &[u8]) -> Result<(ReloadReply, Vec<Action>), ReloadError> {
+    /// Plans the reload with what was read, and applies the plan. Returns the reply to the callers, and what the engine does.
+    fn apply_reload_plan(&mut self, read: &[u8]) -> Result<(ReloadReply, Vec<Action>), ReloadError> {
         let reloader = self.reloader.as_mut().ok_or(ReloadError::NotServing)?;
-        let reread = reloader.reread(read).map_err(ReloadError::Rejected)?;
-        let told = reread.told();
-        tracing::info!("reload: {told}");
-        reread.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
-        let ReloadPlan { setup, entries, changed, notices, .. } = reread;
+        let plan = reloader.plan_reload(read).map_err(ReloadError::Rejected)?;
+        let summary = plan.summary();
+        tracing::info!("reload: {summary}");
+        plan.notices.iter().for_each(|notice| tracing::warn!("reload: {notice}"));
+        let ReloadPlan { setup, entries, changed, notices, .. } = plan;
         let actions = self.supervisor.reload(self.now(), setup, &changed);
         let entries = entries.into_iter().filter_map(|entry| Some((self.supervisor.id(&entry.plan.name)?, entry)));
-        for id in self.processes.adopt(entries.collect()) {
+        for id in self.processes.add_entries(entries.collect()) {
             if let Some(spec) = self.supervisor.spec(id) {
                 self.control_handler.service_index.set(id, spec);
             }
         }
         self.callers.set(self.users());
-        Ok((ReloadReply { told, notices }, actions))
+        Ok((ReloadReply { summary, notices }, actions))
     }
 }
 
@@ -102,18 +102,17 @@ impl EventLoop<'_> {
     }
 }
 
-/// What came of it.
+/// What the callers of a reload are answered.
 struct ReloadReply {
-    told: String,
+    summary: String,
     notices: Vec<String>,
 }
 
-/// What callers are told of it.
-fn answer(calls: Vec<Call>, told: &Result<ReloadReply, ReloadError>) {
+fn respond(calls: Vec<Call>, reply: &Result<ReloadReply, ReloadError>) {
     for call in calls {
-        call.respond(match told {
-            Ok(ReloadReply { told, notices }) => {
-                Response::Ok(Reloaded { tree: Some(told.clone()), notices: notices.clone(), services: Vec::new() })
+        call.respond(match reply {
+            Ok(ReloadReply { summary, notices }) => {
+                Response::Ok(Reloaded { tree: Some(summary.clone()), notices: notices.clone(), services: Vec::new() })
             }
             Err(why) => Response::Error(why.to_string()),
         });
@@ -121,12 +120,11 @@ fn answer(calls: Vec<Call>, told: &Result<ReloadReply, ReloadError>) {
 }
 
 impl ProcessManager {
-    /// Takes the entries that a reload has added or changed: new ones at once, known ones when [`ProcessManager::apply_reload`] is
-    /// called.
-    /// Returns the new ones.
-    pub(super) fn adopt(&mut self, entries: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
+    /// Takes the entries that a reload has added or changed: new ones are applied at once, the others by
+    /// [`ProcessManager::apply_reload`]. Returns the new ones.
+    pub(super) fn add_entries(&mut self, entries: BTreeMap<Id, ServiceEntry>) -> Vec<Id> {
         let new: Vec<Id> =
-            entries.into_iter().filter_map(|(id, entry)| self.slots.adopt(id, entry).then_some(id)).collect();
+            entries.into_iter().filter_map(|(id, entry)| self.slots.put(id, entry).then_some(id)).collect();
         new.iter().for_each(|id| self.apply_entry(*id));
         new
     }

@@ -1,5 +1,5 @@
-//! Reload: the configuration is read again and checked whole; what comes of it is handed to the loop, or nothing changes.
-//! A reload never needs more than PID 1 has kept (DESIGN §3.4). What runs, and how it is changed, is not known here.
+//! How a reload is planned: the configuration is read again and checked as a whole; the loop gets the plan, or nothing changes.
+//! A reload never needs more privilege than PID 1 has kept (DESIGN §3.4). Must not know what runs, or how it is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,30 +22,30 @@ use crate::text::shown;
 const RESTART: &str = "restart the container";
 
 impl Reloader for BootContext {
-    fn read(&self) -> Vec<u8> {
+    fn read_sources(&self) -> Vec<u8> {
         let keeps = !self.plan.privilege.kept.is_empty() || self.plan.privilege.drop == DropLevel::StayRoot;
         let trust = keeps.then(|| self.plan.root_alone(&self.facts));
         let read = source::ReloadSources::read(&ConfigPaths::installed(), &self.given, trust);
-        // What the new configuration names is looked at here alone: any of it may hang. If there is something wrong with it,
-        // PID 1 says so.
+        // The paths that the new configuration names are read here only, because any of them may hang. What is wrong with the
+        // configuration is reported by PID 1.
         let source::ReloadSources { container, trees, .. } = read.clone();
         let config = config::read(&self.sources(container, trees)).ok();
-        let named = config.map(|config| NamedPaths::read(&config, &self.facts));
-        wire::encode_message(&(read, named))
+        let named_paths = config.map(|config| NamedPaths::read(&config, &self.facts));
+        wire::encode_message(&(read, named_paths))
     }
 
-    fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
+    fn plan_reload(&mut self, read: &[u8]) -> Result<ReloadPlan, Error> {
         let place = ConfigPaths::installed();
         let early = "the process that reads the configuration has ended early";
-        let cut = || wrong(Problem::new(Place::Machine, early, "reload again"));
-        let (source::ReloadSources { untrusted, container, trees }, named) =
-            wire::decode_message(read).ok_or_else(cut)?;
+        let truncated = || wrong(Problem::new(Place::Machine, early, "reload again"));
+        let (source::ReloadSources { untrusted, container, trees }, named_paths) =
+            wire::decode_message(read).ok_or_else(truncated)?;
         if let Some(path) = untrusted {
-            return Err(is_strangers(path));
+            return Err(untrusted_file(path));
         }
         let sources = self.sources(container, trees);
-        let config = config::read(&sources).map_err(|problems| self.as_we_are(problems))?;
-        let facts = named.ok_or_else(cut)?.with(&config, &self.facts);
+        let config = config::read(&sources).map_err(|problems| self.with_reader(problems))?;
+        let facts = named_paths.ok_or_else(truncated)?.with(&config, &self.facts);
         let plan = plan::boot(&config, &facts).map_err(|error| key_lines::placed(error, &sources))?;
         let changed = changed((&self.config, &self.plan), (&config, &plan));
         let mut problems = Problems::default();
@@ -54,7 +54,7 @@ impl Reloader for BootContext {
         if !problems.is_empty() {
             return Err(Error::Wrong(problems));
         }
-        let mut notices = self.news(&plan);
+        let mut notices = self.new_notices(&plan);
         if config.container != self.config.container {
             notices.push(format!(
                 "what changed in {} and in variables holds from the next start on: {RESTART}",
@@ -64,7 +64,7 @@ impl Reloader for BootContext {
         let skipped =
             plan.services.iter().filter(|plan| plan.skipped.is_some()).map(|plan| plan.name.clone()).collect();
         let stop_timeout = self.config.container.stop_timeout;
-        // One that changed, and is none of *prepare* any more, has not been done as what it is now.
+        // A oneshot of *prepare* that has changed has not been done in its new form.
         let done = self.done.difference(&changed).cloned().collect();
         let mut setup = Setup::new(&config.services, &done, &skipped, None, stop_timeout);
         let not_done = |name: &ServiceName| self.not_done.contains(name) && !changed.contains(name);
@@ -74,7 +74,7 @@ impl Reloader for BootContext {
         let names =
             |config: &Config| config.services.iter().map(|it| it.name.clone()).collect::<BTreeSet<ServiceName>>();
         let (old, new) = (names(&self.config), names(&config));
-        let reread = ReloadPlan {
+        let reload_plan = ReloadPlan {
             setup,
             entries: new_or_changed(service_entries(&config.services, None, &plan), &old, &changed),
             new: new.difference(&old).cloned().collect(),
@@ -86,7 +86,7 @@ impl Reloader for BootContext {
         self.config.container = container;
         self.plan.services = plan.services;
         self.plan.notices = plan.notices;
-        Ok(reread)
+        Ok(reload_plan)
     }
 
     fn examine(&self) -> Examination {
@@ -99,8 +99,8 @@ impl BootContext {
         Sources { env: self.given.clone(), container, trees, main: self.config.main.clone() }
     }
 
-    /// What cannot be read now was readable for root: say who it is that reads.
-    fn as_we_are(&self, problems: Problems) -> Problems {
+    /// Adds to problems of reading which user reads now: root could read at the boot.
+    fn with_reader(&self, problems: Problems) -> Problems {
         let me = &self.plan.identity;
         match self.plan.privilege.drop {
             DropLevel::ToApp => {
@@ -111,16 +111,16 @@ impl BootContext {
         }
     }
 
-    /// What a boot with this plan would say and ours did not.
-    fn news(&self, plan: &BootPlan) -> Vec<String> {
+    /// Returns what a boot with this plan would log and this one did not.
+    fn new_notices(&self, plan: &BootPlan) -> Vec<String> {
         let left_out = |plan: &BootPlan| -> Vec<String> {
             let skipped = plan.services.iter().filter_map(|it| Some((&it.name, it.skipped.as_ref()?)));
             skipped.map(|(name, why)| format!("`{name}` is left out: {}; {}", why.cause, why.fix)).collect()
         };
         let notices = |plan: &BootPlan| plan.notices.iter().map(ToString::to_string).collect();
-        let said = |plan: &BootPlan| -> Vec<String> { [left_out(plan), notices(plan)].concat() };
-        let before = said(&self.plan);
-        said(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
+        let all = |plan: &BootPlan| -> Vec<String> { [left_out(plan), notices(plan)].concat() };
+        let before = all(&self.plan);
+        all(plan).into_iter().filter(|notice| !before.contains(notice)).collect()
     }
 
     fn check_privilege(&self, plan: &BootPlan, problems: &mut Problems) {
@@ -156,7 +156,7 @@ impl BootContext {
     }
 }
 
-fn is_strangers(path: PathBuf) -> Error {
+fn untrusted_file(path: PathBuf) -> Error {
     wrong(Problem::new(
         Place::file(path),
         "users other than root can write it, and PID 1 keeps privilege: it is not read again",
@@ -180,18 +180,18 @@ fn new_or_changed(
     all.into_iter().filter(|entry| is(&entry.plan.name)).collect()
 }
 
-/// Returns the services that both have and that are not the same.
+/// Returns the services that both have and that differ.
 fn changed(old: (&Config, &BootPlan), new: (&Config, &BootPlan)) -> BTreeSet<ServiceName> {
     fn plans(plan: &BootPlan) -> BTreeMap<&ServiceName, &ServicePlan> {
         plan.services.iter().map(|it| (&it.name, it)).collect()
     }
     let before: BTreeMap<&ServiceName, &Service> = old.0.services.iter().map(|it| (&it.name, it)).collect();
     let (old_plans, new_plans) = (plans(old.1), plans(new.1));
-    let is_another = |service: &&Service| {
+    let differs = |service: &&Service| {
         before.get(&service.name).is_some_and(|before| {
             **before != Service { at: before.at.clone(), ..Service::clone(service) }
                 || old_plans.get(&service.name) != new_plans.get(&service.name)
         })
     };
-    new.0.services.iter().filter(is_another).map(|service| service.name.clone()).collect()
+    new.0.services.iter().filter(differs).map(|service| service.name.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! [`Reloader`]: what a reload reads again, and [`ReloadPlan`]: what comes of it. Must not know the loop.
+//! [`Reloader`]: reads the configuration again and makes a [`ReloadPlan`] of it. Must not know the loop.
 
 use std::collections::BTreeSet;
 
@@ -8,41 +8,41 @@ use crate::error::Error;
 use crate::plan::checks::Examination;
 use crate::supervise::Setup;
 
-/// What comes of reading the configuration again.
+/// What a reload changes.
 #[derive(Debug)]
 pub struct ReloadPlan {
     /// Every service as it is to be, without the main command.
     pub setup: Setup,
-    /// Those of them that are new or changed, for starting them.
+    /// How those of them are started that are new or changed.
     pub entries: Vec<ServiceEntry>,
-    /// Those that were not there.
+    /// Services that did not exist before.
     pub new: BTreeSet<ServiceName>,
-    /// Those that were there with another definition.
+    /// Services whose definition has changed.
     pub changed: BTreeSet<ServiceName>,
-    /// Those that are not there any more.
+    /// Services that do not exist any more.
     pub gone: BTreeSet<ServiceName>,
-    /// What is to be said besides.
+    /// What is logged besides.
     pub notices: Vec<String>,
 }
 
-/// What the loop was made from: the configuration and the plan.
+/// The configuration and the plan that the loop was made from.
 pub trait Reloader {
-    /// Reads the configuration's files again, in a process of their own: nothing of what it changes is seen here.
-    fn read(&self) -> Vec<u8>;
+    /// Reads the configuration's files, in a process of its own: what it changes in memory is not seen here.
+    fn read_sources(&self) -> Vec<u8>;
 
-    /// Makes of what [`Self::read`] has returned what the configuration is to be.
+    /// Plans the reload with what [`Self::read_sources`] has returned, which is the configuration from now on.
     ///
     /// # Errors
-    /// Everything that is wrong with it, or what it would need that was given up.
-    fn reread(&mut self, read: &[u8]) -> Result<ReloadPlan, Error>;
+    /// Everything that is wrong with it, or which privilege it needs that was dropped.
+    fn plan_reload(&mut self, read: &[u8]) -> Result<ReloadPlan, Error>;
 
-    /// Returns what the boot came to, for `doctor`.
+    /// Returns the result of the boot, for `doctor`.
     fn examine(&self) -> Examination;
 }
 
 impl ReloadPlan {
     /// Returns what is new, changed and gone, in words.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let list = |what: &str, names: &BTreeSet<ServiceName>| {
             let names: Vec<_> = names.iter().map(ServiceName::as_str).collect();
             (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))

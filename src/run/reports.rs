@@ -1,24 +1,24 @@
 //! The engine's reports as log lines. The only place where a state change is logged.
 
-use super::reasons::{SAYS_NOT_WELL, count, not_ready, reason, silent, words};
+use super::reasons::{SAYS_NOT_WELL, count, failure_reason, not_ready, silent, words};
 use super::service_slots::ServiceSlots;
 use super::{kill_report, main_blockers};
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, Id, Killed, Report, StopReason, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
-/// What is being run, as far as it matters for what is worth a line.
+/// What is run: it decides which reports are worth a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunKind {
     /// Services, and perhaps a main command.
     Serving,
-    /// The oneshots before the drop: that nothing is left to do is no news.
+    /// The oneshots before the drop: that they are all done is not logged.
     Preparing,
-    /// Only a main command: like tini we are silent as long as all goes well.
+    /// Only a main command: like tini, PID 1 logs nothing as long as all goes well.
     Alone,
 }
 
-/// What is known besides, for the words.
+/// What the log lines need besides the report.
 pub struct ReportContext<'a> {
     /// What is run.
     pub run_kind: RunKind,
@@ -26,14 +26,14 @@ pub struct ReportContext<'a> {
     pub slots: &'a ServiceSlots,
     /// Which processes are killed or left running, where that is what is reported.
     pub processes: &'a str,
-    /// Whether somebody has asked for a quick end: nothing that is killed has had its time.
-    pub hurried: bool,
+    /// Whether a stop was requested a second time: what is killed has not had its time.
+    pub is_forced: bool,
     /// What the engine's clock says.
     pub now: Time,
 }
 
 /// Logs one report: at `info` what went as requested, at `warn` what needs attention, at `error` what will not recover.
-pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
+pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
     let name = |id: Id| supervisor.name(id).as_str();
@@ -65,11 +65,11 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 duration_words(*pause)
             );
         }
-        // Anything but a plain exit is in the exit report.
+        // The exit report says how it ended.
         Report::Ended { id, .. } | Report::Stopped { id, .. } if alone => {
             tracing::debug!("{}: ended", name(*id))
         }
-        // `Done` says it.
+        // `Done` is logged instead.
         Report::Ended { id, exit: Exit::Code(0), .. } if supervisor.is_oneshot(*id) => {}
         Report::Ended { id, exit, ran } if supervisor.is_success(*id, *exit) => {
             tracing::info!("{}: ended with {} after {}", name(*id), words(*exit), duration_words(*ran));
@@ -91,7 +91,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
             );
         }
         Report::Failed { id, why } => {
-            let why = reason(*id, why, supervisor, slots.refusal(*id));
+            let why = failure_reason(*id, why, supervisor, slots.refusal(*id));
             tracing::error!("{}: failed: {why}{}", name(*id), memory(*id))
         }
         Report::Killing { id, who, after } => {
@@ -101,7 +101,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 Killed::StopCommand => "its stop command is still there",
                 Killed::RestOfGroup => "what it left is still there",
             };
-            let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.hurried);
+            let remedy = kill_report::remedy(*id, *who, *after, supervisor, context.is_forced);
             tracing::warn!(
                 "{}: {what} after {}, killing {}{remedy}",
                 name(*id),
@@ -121,7 +121,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         Report::Leftovers { id } => {
             tracing::debug!("{}: ended, and left others in its process group: ending them", name(*id))
         }
-        // What is ended before the step down is named there.
+        // Before the step down it is ended, and named then.
         Report::LeftRunning { .. } if run_kind == RunKind::Preparing || context.processes.is_empty() => {}
         Report::LeftRunning { id, .. } => tracing::info!(
             "{}: succeeded and left {} running, which is not supervised; if it is a daemon, make it a service",
@@ -163,7 +163,7 @@ pub fn say(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
                 duration_words(*took)
             );
         }
-        Report::Stopping { reason } => stopping(reason, supervisor, context),
+        Report::Stopping { reason } => log_stopping(reason, supervisor, context),
     }
 }
 
@@ -172,10 +172,10 @@ fn has_succeeded(id: Id, exit: Exit, supervisor: &Supervisor) -> bool {
     supervisor.is_success(id, exit) && supervisor.given_up(id).is_none()
 }
 
-fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
+fn log_stopping(stop_reason: &StopReason, supervisor: &Supervisor, context: &ReportContext<'_>) {
     let ReportContext { run_kind, slots, .. } = *context;
     let alone = run_kind == RunKind::Alone;
-    match because {
+    match stop_reason {
         StopReason::Signal(signal) if alone => tracing::debug!("got {signal}"),
         StopReason::Signal(signal) => tracing::info!("got {signal}: stopping"),
         StopReason::Asked => tracing::info!("asked to shut down: stopping"),
@@ -189,7 +189,7 @@ fn stopping(because: &StopReason, supervisor: &Supervisor, context: &ReportConte
             let name = supervisor.name(*id);
             tracing::error!(
                 "{name} is essential and has ended for good ({}{}): stopping",
-                reason(*id, why, supervisor, slots.refusal(*id)),
+                failure_reason(*id, why, supervisor, slots.refusal(*id)),
                 if slots.is_out_of_memory(*id) { ", out of memory" } else { "" },
             );
         }

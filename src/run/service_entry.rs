@@ -45,7 +45,7 @@ pub struct LaunchContext {
     pub environment: Environment,
     /// What PID 1 is in this stage.
     pub parent: Parent,
-    /// Supplementary groups of a entry that has none of its own, where PID 1 does not have them itself (yet).
+    /// Supplementary groups of a service that has none of its own, where PID 1 does not have them itself (yet).
     pub groups: Option<Vec<Gid>>,
     /// File mode creation mask.
     pub umask: u32,

@@ -19,7 +19,7 @@ impl EventLoop<'_> {
     /// Returns when something has to happen by itself.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.started_at + after);
-        let leftovers = self.processes.look_at().into_iter().chain(self.processes.process_table.scores_due());
+        let leftovers = self.processes.next_check().into_iter().chain(self.processes.process_table.scores_due());
         let others = self
             .processes
             .probes

@@ -125,8 +125,9 @@ impl ServiceSlots {
         self.slots.iter().enumerate().map(|(at, slot)| (Id(at), &slot.entry))
     }
 
-    /// Takes what a reload has made of a service. Returns whether it is new: a known one changes once nothing of it runs.
-    pub fn adopt(&mut self, id: Id, entry: ServiceEntry) -> bool {
+    /// Puts the entry of a service that a reload has added or changed. Returns whether it is in use at once: a changed one waits
+    /// until nothing of the old one runs.
+    pub fn put(&mut self, id: Id, entry: ServiceEntry) -> bool {
         match self.slots.get_mut(id.0) {
             Some(slot) if slot.is_removed => *slot = ServiceSlot::new(entry),
             Some(slot) => {

@@ -63,7 +63,7 @@ pub struct StageResult {
     /// The exit code that it would give the container.
     pub code: u8,
     /// Why it ended.
-    pub because: StopReason,
+    pub stop_reason: StopReason,
     /// Oneshots that are done.
     pub done: BTreeSet<ServiceName>,
     /// When things happened.

@@ -11,11 +11,11 @@ use crate::error::EXIT_REFUSED;
 use crate::supervise::{Exit, StatusState, StopReason, StopShares};
 
 impl EventLoop<'_> {
-    /// Without the engine: what lives is stopped, the youngest first. Returns the exit code of a refused step. Whatever
-    /// panicked before may do so again: `kill_remaining` at the end finds every process all the same.
-    pub(super) fn give_up(&mut self) -> u8 {
-        self.because = StopReason::Asked;
-        let until = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
+    /// Stops every service without the engine, which has panicked: the youngest first. Returns the exit code of a refused step.
+    /// Should this panic too, [`Self::tear_down`] finds every process all the same.
+    pub(super) fn stop_without_engine(&mut self) -> u8 {
+        self.stop_reason = StopReason::Asked;
+        let until = self.deadline_before(|shares| shares.stragglers + shares.lines + shares.spare);
         let stop_each = AssertUnwindSafe(|| kill_remaining::stop_each(&mut self.processes, until));
         if std::panic::catch_unwind(stop_each).is_err() {
             tracing::error!("{}: ending all that is left", panic_message::take());
@@ -23,17 +23,17 @@ impl EventLoop<'_> {
         EXIT_REFUSED
     }
 
-    /// Leaves no process and no line behind.
-    pub(super) fn end(mut self, code: u8) -> StageResult {
+    /// Ends every process that is left, writes the last lines and logs the exit report.
+    pub(super) fn tear_down(mut self, code: u8) -> StageResult {
         self.processes.probes.cancel_all();
-        let patience = self.end_of(|shares| shares.stragglers + shares.lines + shares.spare);
-        let kill = self.end_of(|shares| shares.lines + shares.spare);
+        let term_deadline = self.deadline_before(|shares| shares.stragglers + shares.lines + shares.spare);
+        let kill_deadline = self.deadline_before(|shares| shares.lines + shares.spare);
         // Log writers are children of ours, too: whoever is left at the end is killed.
-        let half = Instant::now() + patience.saturating_duration_since(Instant::now()) / 2;
+        let half = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
         self.processes.logs.close_writers(half);
-        kill_remaining::kill_all(&mut self.processes, self.run_kind, patience, kill);
+        kill_remaining::kill_all(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
-        let until = self.end_of(|shares| shares.spare).min(Instant::now() + lines);
+        let until = self.deadline_before(|shares| shares.spare).min(Instant::now() + lines);
         self.processes.logs.finish(until);
         self.report_end(code);
         let lines = self.supervisor.status();
@@ -42,12 +42,12 @@ impl EventLoop<'_> {
             .into_iter()
             .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
-        StageResult { code, because: self.because, done, moments, until }
+        StageResult { code, stop_reason: self.stop_reason, done, moments, until }
     }
 
     /// The container's last lines, and what Kubernetes shows of it.
     pub(super) fn report_end(&mut self, code: u8) {
-        if self.run_kind == RunKind::Preparing && self.because == StopReason::NothingLeft {
+        if self.run_kind == RunKind::Preparing && self.stop_reason == StopReason::NothingLeft {
             return;
         }
         let responsible = self.supervisor.responsible().and_then(|id| {
@@ -58,12 +58,12 @@ impl EventLoop<'_> {
         });
         let blocked = self.supervisor.main_blocked();
         let never_ran = blocked.map(|blocked| main_blockers::never_ran(blocked, &self.supervisor));
-        let report = exit_report::lines(&self.because, code, responsible.as_ref(), never_ran.as_deref());
+        let report = exit_report::lines(&self.stop_reason, code, responsible.as_ref(), never_ran.as_deref());
         if let Some(why) = never_ran.filter(|_| report.is_empty()) {
             tracing::info!("{why}");
         }
         // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.
-        let plain = self.because == StopReason::Main(Exit::Code(code))
+        let plain = self.stop_reason == StopReason::Main(Exit::Code(code))
             && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {
                 !out_of_memory && self.supervisor.given_up(status.id).is_none()
             });
@@ -72,19 +72,19 @@ impl EventLoop<'_> {
             false => report.iter().for_each(|line| tracing::error!("{line}")),
         }
         if let Some(log) = self.termination_log.take().filter(|_| !report.is_empty()) {
-            // A full disk: the lines above have said it.
+            // A full disk: the lines above have logged it.
             let _unwritten = log.write(&(report.join("\n") + "\n"));
         }
     }
 
     /// Returns the end of the budget less what is kept for what comes later.
-    fn end_of(&mut self, kept: impl Fn(StopShares) -> Duration) -> Instant {
-        let (end, kept) = (self.end_of_budget(), kept(StopShares::of(self.stop_timeout)));
+    fn deadline_before(&mut self, kept: impl Fn(StopShares) -> Duration) -> Instant {
+        let (end, kept) = (self.stop_deadline(), kept(StopShares::of(self.stop_timeout)));
         end.checked_sub(kept).unwrap_or(end)
     }
 
     /// One budget for all that a stop does, from the moment at which it began.
-    pub(super) fn end_of_budget(&mut self) -> Instant {
-        *self.ends_by.get_or_insert_with(|| Instant::now() + self.stop_timeout)
+    pub(super) fn stop_deadline(&mut self) -> Instant {
+        *self.stop_deadline.get_or_insert_with(|| Instant::now() + self.stop_timeout)
     }
 }

@@ -22,7 +22,7 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 impl EventLoop<'_> {
     /// HUP asks for the same.
     pub(super) fn reload_tree(&mut self, call: Call) {
-        self.reload_asked.get_or_insert_default().push(call);
+        self.reload_requests.get_or_insert_default().push(call);
     }
 
     pub(super) fn reload(&mut self, call: Call, names: &[String]) {

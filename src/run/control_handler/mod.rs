@@ -32,7 +32,7 @@ const SETTLED: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
     /// Answers a caller, or has it wait.
-    pub(super) fn answer(&mut self, call: Call) {
+    pub(super) fn handle_call(&mut self, call: Call) {
         if let Err(no) = self.permit(call.caller, &call.query) {
             return call.respond(response::<()>(Err(no)));
         }
