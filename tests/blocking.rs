@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Running, TryContainer, below, possible};
+use crate::support::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -34,16 +34,6 @@ fn put(volume: &TempDir, name: &str, text: &str, mode: u32) {
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     chown(&path, Some(APP), Some(APP)).unwrap();
-}
-
-/// Waits for a condition that comes about without a line.
-#[track_caller]
-fn until(what: &str, mut met: impl FnMut() -> bool) {
-    let limit = Instant::now() + LIMIT;
-    while !met() {
-        assert!(Instant::now() < limit, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn text(path: &Path) -> String {
@@ -96,10 +86,10 @@ fn a_run_keeps_the_variables_that_its_file_had_at_its_start() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let seen = seen_inside(&running, "/data/seen");
     let count = |word: &str| text(&seen).lines().filter(|line| *line == word).count();
-    until("it is never asked", || count("health first") > 0);
+    wait_until("it is never asked", || count("health first") > 0);
     fs::remove_file(seen_inside(&running, "/data/web.env")).unwrap();
     let before = count("health first");
-    until("it is not asked any more, or not with what it was started with", || count("health first") > before + 2);
+    wait_until("it is not asked any more, or not with what it was started with", || count("health first") > before + 2);
     stepdown(&running, &["reload", "web"]);
     assert!(stepdown(&running, &["env", "web", "--show-secrets"]).contains("SECRET=first"));
     stepdown(&running, &["stop", "web"]);
@@ -130,7 +120,7 @@ impl Trace {
         strace.args(["-y", "-s", "256", "-p", &running.pid_one().to_string(), "-o"]).arg(&output);
         let strace = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let trace = Self { strace: strace.expect("strace is installed by .ci/packages"), place };
-        until("strace does not trace PID 1", || try_container::status(running.pid_one(), "TracerPid:") != "0");
+        wait_until("strace does not trace PID 1", || try_container::status(running.pid_one(), "TracerPid:") != "0");
         trace
     }
 
@@ -190,7 +180,7 @@ fn the_loop_touches_no_path_that_a_service_declares() {
     let trace = Trace::start(&running);
     stepdown(&running, &["restart", "web"]);
     let seen = seen_inside(&running, "/slow/seen");
-    until("it is never asked again", || text(&seen).contains("cleanup first\nwell first\n"));
+    wait_until("it is never asked again", || text(&seen).contains("cleanup first\nwell first\n"));
     stepdown(&running, &["env", "web"]);
     stepdown(&running, &["stop", "web"]);
     stepdown(&running, &["stop", "once"]);
@@ -254,16 +244,16 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
     running.wait_for_line(|line| line.contains("web: up"), LIMIT);
     let logs = seen_inside(&running, "/slow/logs");
     let files = || fs::read_dir(&logs).map(Iterator::count).unwrap_or_default();
-    until("nothing is written", || files() > 3);
+    wait_until("nothing is written", || files() > 3);
     let trace = Trace::start(&running);
     let packed = || fs::read_dir(&logs).unwrap().flatten().map(|entry| entry.file_name()).max();
     let before = packed();
-    until("no file becomes full", || packed() != before);
+    wait_until("no file becomes full", || packed() != before);
     // A disk that hangs: whoever writes on it is not heard of any more.
     let writer = writer_of(&running);
     kill(writer, Signal::SIGSTOP).unwrap();
     // Then the service waits, and PID 1 does not.
-    until("the service does not wait", || {
+    wait_until("the service does not wait", || {
         let place = running.pid_one();
         below(place).into_iter().any(|pid| wait_channel(pid).contains("pipe_write"))
     });
@@ -273,7 +263,7 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
     kill(writer, Signal::SIGKILL).unwrap();
     running.wait_for_line(|line| line.contains("web: its log writer") && line.contains("was killed"), LIMIT);
     let before = packed();
-    until("nobody writes any more", || packed() != before);
+    wait_until("nobody writes any more", || packed() != before);
     stepdown(&running, &["stop", "web"]);
     assert_eq!(trace.calls_about(&["/slow"]), [""; 0]);
 }
@@ -281,7 +271,7 @@ fn the_loop_writes_no_log_file_and_waits_for_no_log_writer() {
 /// Returns the process that has a service's log file open.
 fn writer_of(running: &Running) -> Pid {
     let mut found = None;
-    until("nobody writes", || {
+    wait_until("nobody writes", || {
         let all = below(running.pid_one());
         let writes = |pid: &i32| {
             let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::support::engine::rng::Rng;
 use crate::support::try_container;
 use crate::support::try_container::{Ended, LIMIT, Line, Running, TryContainer, below, possible, status};
+use crate::support::wait::wait_until_or_show;
 use nix::libc;
 
 const BINARY: &str = try_container::INSIDE;
@@ -220,14 +221,11 @@ fn ask(pid_one: i32) -> bool {
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap().status.success()
 }
 
-fn wait_until(what: &str, running: &Running, mut over: impl FnMut() -> bool) {
-    let until = Instant::now() + LIMIT;
-    while !over() {
+fn wait_until(what: &str, running: &Running, is_met: impl FnMut() -> bool) {
+    wait_until_or_show(what, is_met, || {
         let lines = running.lines();
-        let last = &lines[lines.len().saturating_sub(60)..];
-        assert!(Instant::now() < until, "it did not come to that: {what}; the last lines: {last:#?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        format!("; the last lines: {:#?}", &lines[lines.len().saturating_sub(60)..])
+    });
 }
 
 /// Delivers the next burst of signals, of which so many are KILL at most; returns how many KILL were.

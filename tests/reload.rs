@@ -3,22 +3,12 @@
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::support::try_container;
 use crate::support::try_container::{LIMIT, Running, TryContainer, possible};
+use crate::support::wait::wait_until;
 
 const BINARY: &str = try_container::INSIDE;
-
-/// Waits for a condition that comes about without a line.
-#[track_caller]
-fn until(what: &str, mut met: impl FnMut() -> bool) {
-    let limit = Instant::now() + LIMIT;
-    while !met() {
-        assert!(Instant::now() < limit, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// A command inside, as root, as `docker exec` runs it.
 fn inside(running: &Running, words: &[&str]) -> Command {
@@ -76,7 +66,7 @@ fn reloads_that_add_and_remove_services_leave_memory_and_descriptors_where_they_
             ),
         );
         let last = to - 1;
-        until("it is never retired", || {
+        wait_until("it is never retired", || {
             let shown = sh(&running, &format!("{BINARY} status --json || true"));
             !shown.contains(&format!("\"a{last}\"")) && !shown.contains(&format!("\"b{last}\""))
         });
@@ -84,12 +74,12 @@ fn reloads_that_add_and_remove_services_leave_memory_and_descriptors_where_they_
     cycles(0, 20);
     let mut before = Vec::new();
     // The last ones' log writers end in their time.
-    until("what was removed stays open", || {
+    wait_until("what was removed stays open", || {
         std::mem::replace(&mut before, descriptors(&running)) == descriptors(&running) && before.len() < 40
     });
     let memory = data(&running);
     cycles(20, 80);
-    until("what was removed stays open", || descriptors(&running) == before);
+    wait_until("what was removed stays open", || descriptors(&running) == before);
     let grown = data(&running).saturating_sub(memory);
     assert!(grown < 300, "{grown} KiB for 180 services that came and went");
 }
@@ -137,7 +127,7 @@ fn holds_up_only_the_reload(place: &'static str) {
     sh(&running, &format!("printf '{names}' > /etc/services.d/new.toml"));
     let device = hang(&running, place);
     let mut first = asks(&running, &["reload"]);
-    until("nobody reads the tree", || {
+    wait_until("nobody reads the tree", || {
         if first.try_wait().unwrap().is_some() {
             let mut all = String::new();
             std::io::Read::read_to_string(first.stderr.as_mut().unwrap(), &mut all).unwrap();

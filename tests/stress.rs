@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::support::try_container::{Ended, LIMIT, Line, Origin, TryContainer, below, possible, status};
+use crate::support::wait::wait_until;
 
 fn app() -> TryContainer {
     TryContainer::new().env("PUID", "1234").env("PGID", "2345")
@@ -22,15 +23,6 @@ fn shell(script: &str, more: &str) -> String {
 /// Says that it runs, then that it got TERM.
 fn polite(more: &str) -> String {
     shell("trap 'echo got TERM; exit 0' TERM; echo runs; while :; do sleep 600 & wait; done", more)
-}
-
-/// Waits until `over`, without anybody's output to go by.
-fn wait_until(what: &str, mut over: impl FnMut() -> bool) {
-    let until = Instant::now() + LIMIT;
-    while !over() {
-        assert!(Instant::now() < until, "it did not come to that: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Sends signals by number, which reach real-time ones too, to a process that is ours and not reaped.

@@ -5,8 +5,9 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::run_both::{Init, ORPHAN, SAYS, both, lines, state, until};
+use super::run_both::{Init, ORPHAN, SAYS, both, lines, state};
 use crate::support::skip::skipped;
+use crate::support::wait::wait_until;
 
 const TOLD: [&str; 2] = ["0", "1"];
 
@@ -48,7 +49,7 @@ fn the_whole_session_is_signalled_or_the_child_alone() {
             started.signal(15);
             assert_eq!(started.wait(), Some(143));
             if whole {
-                until("they end", || pids.iter().all(|pid| "XZ".contains(state(*pid))));
+                wait_until("they end", || pids.iter().all(|pid| "XZ".contains(state(*pid))));
             } else {
                 pids.iter().for_each(|pid| assert!(!"XZ".contains(state(*pid)), "{whole}"));
                 pids.into_iter().for_each(end);
@@ -199,10 +200,10 @@ fn stops_from_the_terminal_stop_both_until_they_go_on() {
         let child = started.ready();
         for stop in [20, 22, 21] {
             started.signal(stop);
-            until("both stop", || state(started.pid()) == 'T' && state(child) == 'T');
+            wait_until("both stop", || state(started.pid()) == 'T' && state(child) == 'T');
             started.signal(18);
             assert_eq!(started.line(), "18");
-            until("both go on", || state(started.pid()) != 'T' && state(child) != 'T');
+            wait_until("both go on", || state(started.pid()) != 'T' && state(child) != 'T');
         }
         end(child);
     });
@@ -212,7 +213,7 @@ fn stops_from_the_terminal_stop_both_until_they_go_on() {
         for stop in [20, 22, 21] {
             started.signal(stop);
             assert_eq!(started.line(), stop.to_string());
-            until("it stops", || state(started.pid()) == 'T');
+            wait_until("it stops", || state(started.pid()) == 'T');
             started.signal(18);
             assert_eq!(started.line(), "18");
         }
@@ -261,7 +262,7 @@ fn a_rewritten_stop_still_stops_the_init() {
         for (stop, came) in [(21, 15), (22, 2), (20, 1)] {
             started.signal(stop);
             assert_eq!(started.line(), came.to_string());
-            until("it stops", || state(started.pid()) == 'T');
+            wait_until("it stops", || state(started.pid()) == 'T');
             started.signal(18);
             assert_eq!(started.line(), "18");
         }

@@ -5,13 +5,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::skip::skipped;
-use crate::support::try_container::{self, LIMIT};
+use crate::support::try_container;
 
 /// Says `ready PID`, then the number of each signal that comes, for a minute. (Perl handles faults at once, amid
 /// a `print`, whose buffer would then be written twice.)
@@ -145,15 +144,6 @@ impl Drop for Started {
     fn drop(&mut self) {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
-    }
-}
-
-/// Waits until something is so.
-pub fn until(what: &str, is: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is() {
-        assert!(started.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
-        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::process::Stdio;
 
-use super::run_both::{Init, ORPHAN, both, lines, state, until};
+use super::run_both::{Init, ORPHAN, both, lines, state};
 use crate::support::skip::skipped;
+use crate::support::wait::wait_until;
 
 /// Leaves two orphans; ends when it is the only child of the init.
 const REAPING: &str = "sh -c \"$0\" > /dev/null; sh -c \"$0\" > /dev/null; \
@@ -230,6 +231,6 @@ fn it_is_not_stopped_from_the_terminal() {
         assert_ne!(state(started.pid()), 'T');
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGKILL).unwrap();
         assert_eq!(started.wait(), Some(137));
-        until("gone", || state(child) == 'X');
+        wait_until("gone", || state(child) == 'X');
     });
 }

@@ -12,3 +12,4 @@ pub mod programs;
 pub mod rootfs;
 pub mod skip;
 pub mod try_container;
+pub mod wait;
