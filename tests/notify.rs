@@ -117,12 +117,12 @@ fn notifications_of_strangers_are_ignored_and_those_of_root_are_not() {
     };
     send_as(4243);
     send_as(4244);
-    assert_eq!(receiver.receive(), [Notification::Rejected(Rejection::Stranger(Uid(4243)))], "said once");
-    assert_eq!(receiver.unheard(), 2);
+    assert_eq!(receiver.receive(), [Notification::Rejected(Rejection::WrongUser(Uid(4243)))], "said once");
+    assert_eq!(receiver.rejected(), 2);
     send_as(4242);
     send_as(0);
     assert_eq!(receiver.receive(), [Notification::Ready, Notification::Ready]);
-    let words = Rejection::Stranger(Uid(4243)).to_string();
+    let words = Rejection::WrongUser(Uid(4243)).to_string();
     assert_eq!(words, "uid 4243 sent it, who is not the service's user");
 }
 
@@ -144,7 +144,7 @@ fn descriptors_are_closed_however_many_and_the_barrier_falls() {
         ends.push(send_with_descriptors(&sender, message, count));
     }
     assert_eq!(receiver.receive(), [Notification::Rejected(Rejection::Descriptors)]);
-    assert_eq!(receiver.unheard(), 2, "a barrier is none");
+    assert_eq!(receiver.rejected(), 2, "a barrier is none");
     for end in ends {
         let mut rest = Vec::new();
         fs::File::from(end).read_to_end(&mut rest).unwrap();
@@ -163,7 +163,7 @@ fn a_message_may_be_so_long_and_no_longer() {
     sender.send(&message(100_000)).unwrap();
     sender.send(b"").unwrap();
     assert_eq!(receiver.receive(), [Notification::Ready, Notification::Rejected(Rejection::TooLong)]);
-    assert_eq!(receiver.unheard(), 2);
+    assert_eq!(receiver.rejected(), 2);
 }
 
 #[test]

@@ -257,12 +257,12 @@ fn one_look_at_a_time_and_a_cancelled_one_says_nothing() {
         let mut looker = Looker::new();
         let hang = command(&["sleep", "1000"]);
         let pid = looker.start(7, &hang, LONG).unwrap();
-        assert!(looker.probes.is_looking(7) && !looker.probes.is_looking(8));
+        assert!(looker.probes.is_running(7) && !looker.probes.is_running(8));
         assert_eq!(looker.start(7, &hang, LONG), Err(ProbeStartError::InProgress));
         let other = looker.start(8, &command(&["false"]), LONG).unwrap();
         assert_eq!(looker.bury(other), Some((8, badly("code 1"))));
         looker.probes.cancel(7);
-        assert!(!looker.probes.is_looking(7));
+        assert!(!looker.probes.is_running(7));
         assert_eq!(looker.probes.deadline(), None);
         assert_eq!(looker.bury(pid), None);
         let again = looker.start(7, &command(&["true"]), LONG).unwrap();
@@ -354,7 +354,7 @@ fn no_process_and_no_descriptor_are_refusals_that_leave_nothing_behind() {
         ]);
         let refused = looker.start(1, &command(&["true"]), LONG).unwrap_err();
         assert_eq!(refused, SpawnError::new(SpawnStage::Fork, Errno::EAGAIN as i32).into());
-        assert!(!looker.probes.is_looking(1) && looker.probes.deadline().is_none());
+        assert!(!looker.probes.is_running(1) && looker.probes.deadline().is_none());
         assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count(), before);
     });
 }

@@ -1,4 +1,5 @@
-//! [`BootContext`]: what a boot has found out, and the two stages that are run with it: *prepare* before the drop, *serve* after.
+//! [`BootContext`]: the configuration, facts and plan of a boot, and the two stages that are run with them: *prepare* before
+//! the drop, *serve* after.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -34,13 +35,13 @@ use crate::sys::signals::Signals;
 
 /// Everything that both stages need.
 pub struct BootContext {
-    /// Since when, and what took how long.
+    /// When the boot began, and how long its steps took.
     pub step_timer: StepTimer,
-    /// What was asked for.
+    /// The configuration.
     pub config: Config,
-    /// What the machine was like when the plan was made.
+    /// The machine's facts, as the plan was made with them.
     pub facts: Facts,
-    /// What is done about it.
+    /// The plan.
     pub plan: BootPlan,
     /// The environment that the container was given.
     pub given: BTreeMap<OsString, OsString>,
@@ -52,8 +53,8 @@ pub struct BootContext {
     pub done: BTreeSet<ServiceName>,
     /// Oneshots that *prepare* could not do: failed from the beginning of *serve*.
     pub not_done: BTreeSet<ServiceName>,
-    /// When *prepare* did what.
-    pub before: Vec<(ServiceName, Moments)>,
+    /// The times of *prepare*.
+    pub prepare_moments: Vec<(ServiceName, Moments)>,
 }
 
 impl BootContext {
@@ -97,7 +98,7 @@ impl BootContext {
         }
         self.not_done = first.difference(&result.done).cloned().collect();
         self.done = result.done;
-        self.before = result.moments;
+        self.prepare_moments = result.moments;
         self.facts = facts::read(&self.config);
         let mut second = plan::boot(&self.config, &self.facts)?;
         locate_all(&mut second, doctor::host_context);
@@ -173,7 +174,7 @@ impl BootContext {
         })
     }
 
-    /// Opens what services speak into, while that may still be done.
+    /// Opens the notification sockets of services, before the drop.
     pub fn sockets(&self, directory: Option<&RuntimeDir>) -> Sockets {
         let main = self.config.main_service().zip(self.plan.main.as_ref());
         let services = self.config.services.iter().zip(&self.plan.services);
@@ -185,7 +186,7 @@ impl BootContext {
             app: self.plan.identity.uid,
             plan_status: snapshot::from_plan(&self.plan),
             steps: self.step_timer.steps(),
-            earlier_moments: self.before.clone(),
+            earlier_moments: self.prepare_moments.clone(),
         }
     }
 
@@ -255,5 +256,5 @@ fn tag_width(plan: &BootPlan) -> usize {
     names.chain([ServiceName::OWN.len()]).max().unwrap_or_default().min(WIDEST)
 }
 
-/// A tag is padded to the longest name up to this; a longer name stands out rather than push all others.
+/// A tag is padded to the longest name, up to this width; a longer name is not.
 const WIDEST: usize = 20;

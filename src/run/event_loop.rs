@@ -110,7 +110,7 @@ impl<'a> EventLoop<'a> {
             stop_timeout,
             callers,
         };
-        event_loop.callers.set(event_loop.users());
+        event_loop.callers.set(event_loop.allowed_users());
         Ok(event_loop)
     }
 

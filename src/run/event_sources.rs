@@ -86,7 +86,7 @@ impl EventSources {
         let mut call = None;
         std::future::poll_fn(|context| {
             let was = *ready;
-            self.look(ready, context);
+            self.poll(ready, context);
             if let Some(receiver) = calls.as_mut().filter(|_| !was.calls) {
                 match receiver.poll_recv(context) {
                     Poll::Ready(Some(came)) => call = Some(came),
@@ -101,7 +101,7 @@ impl EventSources {
         call
     }
 
-    fn look(&self, ready: &mut Ready, context: &mut Context<'_>) {
+    fn poll(&self, ready: &mut Ready, context: &mut Context<'_>) {
         ready.signals |= is_ready(&self.signals, context);
         ready.signals |= is_ready(&self.blocked_signals, context);
         ready.fds |= is_ready(&self.fd_watcher, context);

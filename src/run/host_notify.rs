@@ -1,6 +1,5 @@
-//! Our own readiness, to whoever started the container and waits for it (podman `--sdnotify=container`, quadlet): sd_notify
-//! from our side. Connected before the drop, because the socket may be root's; never waits, and nobody who does not listen
-//! is a problem.
+//! [`HostNotify`]: the sending end of sd_notify(3), for whoever started the container (podman `--sdnotify=container`,
+//! quadlet). Connected before the drop, because the socket may be root's; never blocks, and a missing listener is no error.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,24 +10,24 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use crate::config::quote::{printable, quoted_os};
 use crate::error::Refused;
 
-/// Letters of a status.
+/// The longest status, in characters.
 const STATUS: usize = 400;
 
-/// The other end; or nobody, by default.
+/// The connection; by default there is none.
 #[derive(Debug, Default)]
 pub struct HostNotify {
     socket: Option<UnixDatagram>,
-    /// READY=1 did not get through yet: a full queue.
-    owes_ready: bool,
-    /// That all is up was said.
-    said_ready: bool,
+    /// READY=1 is to be sent: the queue was full.
+    is_ready_due: bool,
+    /// READY=1 was sent or is due.
+    is_ready: bool,
 }
 
 impl HostNotify {
     /// Connects to what `NOTIFY_SOCKET` was for us: a path, or an abstract address `@name`.
     ///
     /// # Errors
-    /// When it is neither, or nobody is there. No reason not to boot: [`HostNotify::default`] tells nobody.
+    /// When it is neither, or nothing listens there. The boot goes on with [`HostNotify::default`].
     pub fn open(address: &OsStr) -> Result<Self, Refused> {
         let connect = || {
             let to = match address.as_bytes() {
@@ -47,43 +46,43 @@ impl HostNotify {
         }
     }
 
-    /// Says how many are up of how many that should be, and once that all are. `count` looks at every service: it is not
-    /// called where nobody listens.
+    /// Sends how many services are up of how many are wanted, and once READY=1. `count` visits every service, so it is not
+    /// called without a listener.
     pub fn progress(&mut self, count: impl FnOnce() -> (usize, usize)) {
         if self.socket.is_none() {
             return;
         }
         let (up, wanted) = count();
         self.status(&format!("{up} of {wanted} up"));
-        if up == wanted && !std::mem::replace(&mut self.said_ready, true) {
+        if up == wanted && !std::mem::replace(&mut self.is_ready, true) {
             self.ready();
         }
     }
 
-    /// Says that all is up.
+    /// Sends READY=1.
     pub fn ready(&mut self) {
-        self.owes_ready = true;
+        self.is_ready_due = true;
         self.send("");
     }
 
-    /// Says what is going on.
+    /// Sends a status.
     pub fn status(&mut self, text: &str) {
         self.send(&format!("STATUS={}\n", printable(text.trim(), STATUS)));
     }
 
-    /// Says that the end has begun.
+    /// Sends STOPPING=1.
     pub fn stopping(&mut self) {
         self.send("STOPPING=1\n");
     }
 
     fn send(&mut self, line: &str) {
         let Some(socket) = &self.socket else { return };
-        let ready = if self.owes_ready { "READY=1\n" } else { "" };
+        let ready = if self.is_ready_due { "READY=1\n" } else { "" };
         match socket.send(format!("{ready}{line}").as_bytes()) {
-            Ok(_) => self.owes_ready = false,
-            // Its queue is full: what is missed is a status; the readiness goes with the next line.
+            Ok(_) => self.is_ready_due = false,
+            // Its queue is full: a status is lost, READY=1 is sent with the next line.
             Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {}
-            // Nobody is there any more.
+            // Nothing listens any more.
             Err(_) => self.socket = None,
         }
     }

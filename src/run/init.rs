@@ -31,17 +31,17 @@ use crate::sys::{descriptors, host, instance};
 /// Runs the container from start to end and returns its exit code (DESIGN §8).
 pub fn run(main: Vec<OsString>) -> u8 {
     panic_message::install_hook();
-    // The loop has a border of its own, where services are stopped in order; outside of it none runs yet, or any more.
-    let lived = std::panic::catch_unwind(AssertUnwindSafe(|| boot(main)));
-    // Before the configuration is known nobody has said how much to say.
-    let (code, until) = lived.map_or_else(
+    // The event loop catches panics itself, and stops services in order; outside of it no service runs.
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| boot(main)));
+    // An error may come before the configuration, and so the log level, is known.
+    let (code, until) = result.map_or_else(
         |_| {
             own_messages::install(Level::Info);
             tracing::error!("{}", panic_message::take());
             ended_early(EXIT_REFUSED)
         },
-        |lived| {
-            lived.unwrap_or_else(|error| {
+        |booted| {
+            booted.unwrap_or_else(|error| {
                 own_messages::install(Level::Info);
                 tracing::error!("{error}");
                 ended_early(error.exit_code())
@@ -52,7 +52,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
     code
 }
 
-/// The result of a run in which no service was started: its exit code, and until when its lines may be written.
+/// The result of a run in which no service was started: its exit code, and the deadline for its last lines.
 fn ended_early(code: u8) -> (u8, Instant) {
     (code, Instant::now() + LAST_LINES)
 }
@@ -66,7 +66,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let mut environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let origin = environment.remove(OsStr::new(TREE_ORIGIN)).map(ServicesTree::copied_from);
     #[cfg(debug_assertions)]
-    panic_message::on_purpose(&environment);
+    panic_message::inject_faults(&environment);
     let sources = source::read(&source::ConfigPaths::installed(), environment.clone(), main);
     let config = config::read(&sources).map_err(|problems| match &origin {
         Some(tree) => problems.files_at(|path| tree.on_host(path)),
@@ -106,11 +106,12 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
     let given = environment;
     let environment = Environment::new(given.clone());
     step_timer.done("root steps");
-    let (done, not_done, before) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let (done, not_done, prepare_moments) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let mut limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
     limits.extend(signals::limit_queue());
-    let mut boot = BootContext { step_timer, config, facts, plan, given, environment, limits, done, not_done, before };
+    let mut boot =
+        BootContext { step_timer, config, facts, plan, given, environment, limits, done, not_done, prepare_moments };
     if matches!(power, Power::Root(_)) {
         if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);
@@ -147,8 +148,8 @@ fn host_channels(environment: &BTreeMap<OsString, OsString>) -> HostChannels {
     }
 }
 
-/// Says what the boot will do. With nothing but a main command we stand in for tini, and are silent while all is well: only
-/// what differs from what was asked for, or from any other container, is said.
+/// Logs what the boot will do. With only a main command, like tini, PID 1 logs nothing while all is well: only what differs
+/// from the configuration, or from other containers.
 fn report(config: &Config, plan: &BootPlan) {
     for ReportLine { level, about, text } in plan::show::report(plan) {
         let all_is_well = level == Level::Info && config.services.is_empty() && about == LineKind::Plan;

@@ -1,4 +1,4 @@
-//! [`Journal`]: when things happened to services, for `status` and `timings`. Records events; decides nothing.
+//! [`Journal`]: the times at which services changed, for `status` and `timings`. Records; decides nothing.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,88 +8,88 @@ use crate::control::timings::Moments;
 use crate::log::clock::Timestamp;
 use crate::supervise::{Id, ProbeKind, Report, Supervisor, Time};
 
-/// What is noted.
+/// The times.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// First times, by id.
+    /// The first times, by id.
     pub moments: Vec<Moments>,
-    /// When the process that a service has was started.
+    /// When the present process of a service was started.
     started: HashMap<Id, Time>,
     /// When a periodic oneshot runs next, in seconds since 1970.
-    turns: HashMap<Id, i64>,
-    /// Which of the things outside the container a service waits for.
-    awaits: HashMap<Id, usize>,
-    /// When the services of the boot were asked for.
+    next_runs: HashMap<Id, i64>,
+    /// Which of its `wait_for` a service waits for.
+    awaited: HashMap<Id, usize>,
+    /// When the services of the boot were requested.
     pub boot: Time,
 }
 
 impl Journal {
-    /// Returns an empty one, of a boot that asks for its services now.
+    /// Returns an empty journal of a boot that requests its services now.
     pub fn new(boot: Time) -> Self {
         Self { boot, ..Self::default() }
     }
 
-    /// Begins to note what happens: everything that should run is asked for now; `before` happened in an earlier stage.
-    pub fn begin(supervisor: &Supervisor, before: &[(ServiceName, Moments)], now: Time) -> Self {
+    /// Begins to record: everything that is wanted is requested now; `earlier` was recorded in an earlier stage.
+    pub fn begin(supervisor: &Supervisor, earlier: &[(ServiceName, Moments)], now: Time) -> Self {
         let mut journal = Self::new(now);
-        for (at, line) in supervisor.status().iter().enumerate() {
+        for (at, status) in supervisor.status().iter().enumerate() {
             // One with a time of day is not started by the boot.
-            let scheduled = supervisor.spec(line.id).is_some_and(|spec| spec.scheduled);
-            if line.wanted && !scheduled {
-                journal.asked(Id(at), now);
-            } else if let Some((_, moments)) = before.iter().find(|(name, _)| *name == line.name) {
-                journal.before(Id(at), *moments);
+            let scheduled = supervisor.spec(status.id).is_some_and(|spec| spec.scheduled);
+            if status.wanted && !scheduled {
+                journal.record_request(Id(at), now);
+            } else if let Some((_, moments)) = earlier.iter().find(|(name, _)| *name == status.name) {
+                journal.restore(Id(at), *moments);
             }
         }
         journal
     }
 
-    /// Notes that it was asked for.
-    pub fn asked(&mut self, id: Id, now: Time) {
-        self.note(id, |moments| &mut moments.asked, now);
+    /// Records that it was requested.
+    pub fn record_request(&mut self, id: Id, now: Time) {
+        self.record_first(id, |moments| &mut moments.asked, now);
     }
 
-    /// Notes what is known from an earlier stage.
-    pub fn before(&mut self, id: Id, known: Moments) {
+    /// Sets the times of an earlier stage.
+    pub fn restore(&mut self, id: Id, moments: Moments) {
         self.make_room(id);
-        if let Some(moments) = self.moments.get_mut(id.0) {
-            *moments = known;
+        if let Some(recorded) = self.moments.get_mut(id.0) {
+            *recorded = moments;
         }
     }
 
-    /// Notes what a report says.
+    /// Records what a report says.
     pub fn record(&mut self, report: &Report, now: Time) {
         match report {
             Report::Starting { id, .. } => {
-                self.awaits.remove(id);
+                self.awaited.remove(id);
                 self.started.insert(*id, now);
-                self.asked(*id, now);
-                self.note(*id, |moments| &mut moments.started, now);
+                self.record_request(*id, now);
+                self.record_first(*id, |moments| &mut moments.started, now);
             }
             Report::Done { id, again, .. } => {
-                self.note(*id, |moments| &mut moments.ready, now);
-                self.turn(*id, *again);
+                self.record_first(*id, |moments| &mut moments.ready, now);
+                self.set_next_run(*id, *again);
             }
-            Report::PeriodicFailed { id, pause } => self.turn(*id, Some(*pause)),
-            Report::Up { id, .. } => self.note(*id, |moments| &mut moments.ready, now),
-            Report::Failed { id, .. } => self.note(*id, |moments| &mut moments.failed, now),
+            Report::PeriodicFailed { id, pause } => self.set_next_run(*id, Some(*pause)),
+            Report::Up { id, .. } => self.record_first(*id, |moments| &mut moments.ready, now),
+            Report::Failed { id, .. } => self.record_first(*id, |moments| &mut moments.failed, now),
             _ => {}
         }
     }
 
-    /// Notes what is asked about it.
-    pub fn record_probe(&mut self, id: Id, look: ProbeKind, now: Time) {
-        if let ProbeKind::Await(at) = look {
-            self.awaits.insert(id, at);
-            self.note(id, |moments| &mut moments.outside, now);
+    /// Records that a probe is started.
+    pub fn record_probe(&mut self, id: Id, kind: ProbeKind, now: Time) {
+        if let ProbeKind::Await(at) = kind {
+            self.awaited.insert(id, at);
+            self.record_first(id, |moments| &mut moments.outside, now);
         }
     }
 
-    /// Forgets a service that there is no more.
+    /// Forgets a removed service.
     pub fn forget(&mut self, id: Id) {
         self.started.remove(&id);
-        self.awaits.remove(&id);
-        self.turns.remove(&id);
+        self.awaited.remove(&id);
+        self.next_runs.remove(&id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             *moments = Moments::default();
         }
@@ -100,26 +100,26 @@ impl Journal {
         self.started.get(&id).copied()
     }
 
-    /// Returns which of the things outside it waits for.
-    pub fn awaits(&self, id: Id) -> usize {
-        self.awaits.get(&id).copied().unwrap_or_default()
+    /// Returns which of its `wait_for` it waits for.
+    pub fn awaited(&self, id: Id) -> usize {
+        self.awaited.get(&id).copied().unwrap_or_default()
     }
 
     /// Returns when a periodic oneshot runs next, in seconds since 1970.
-    pub fn next_turn(&self, id: Id) -> Option<i64> {
-        self.turns.get(&id).copied()
+    pub fn next_run(&self, id: Id) -> Option<i64> {
+        self.next_runs.get(&id).copied()
     }
 
-    fn turn(&mut self, id: Id, pause: Option<Duration>) {
+    fn set_next_run(&mut self, id: Id, pause: Option<Duration>) {
         let at = |pause: Duration| i64::try_from(Timestamp::now().0 / 1_000_000 + pause.as_secs()).unwrap_or(i64::MAX);
         match pause {
-            Some(pause) => drop(self.turns.insert(id, at(pause))),
-            None => drop(self.turns.remove(&id)),
+            Some(pause) => drop(self.next_runs.insert(id, at(pause))),
+            None => drop(self.next_runs.remove(&id)),
         }
     }
 
-    /// Only the first time counts.
-    fn note(&mut self, id: Id, what: impl FnOnce(&mut Moments) -> &mut Option<Time>, now: Time) {
+    /// Records a time, unless an earlier one is recorded.
+    fn record_first(&mut self, id: Id, what: impl FnOnce(&mut Moments) -> &mut Option<Time>, now: Time) {
         self.make_room(id);
         if let Some(moments) = self.moments.get_mut(id.0) {
             what(moments).get_or_insert(now);

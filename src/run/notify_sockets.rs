@@ -1,4 +1,4 @@
-//! Notification sockets of services (sd_notify(3)): each has a [`Receiver`], whose messages become events, or text for
+//! Notification sockets of services (sd_notify(3)): each has a [`Receiver`], whose messages become events, or the text in
 //! `status`.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ use crate::plan::ServicePlan;
 use crate::run::notify::{self, Notification, Receiver};
 use crate::supervise::{Event, Id};
 
-/// Sockets that were opened before the drop, by service: the address, and what hears.
+/// Sockets that were opened before the drop, by service: the address and the receiver.
 pub type Sockets = HashMap<ServiceName, (OsString, Receiver)>;
 
 /// One service's socket and its last status.
@@ -24,7 +24,8 @@ pub struct NotifySocket {
     receiver: Receiver,
     key: Key,
     status: Option<String>,
-    refused: bool,
+    /// Whether it was logged that MAINPID= is refused.
+    is_mainpid_logged: bool,
 }
 
 impl NotifySocket {
@@ -40,11 +41,11 @@ impl NotifySocket {
     ) -> Result<Self, Errno> {
         let key = fd_watcher.notify_socket(id, &receiver)?;
         entry.notify_variables = variables(&entry.service, &address);
-        Ok(Self { address, receiver, key, status: None, refused: false })
+        Ok(Self { address, receiver, key, status: None, is_mainpid_logged: false })
     }
 
-    /// Returns the socket that a changed service has, `known` if it had one: a new one is at an address that the kernel
-    /// chooses, because the directory for such sockets may be root's.
+    /// Returns the socket of a changed service, `known` if it had one. A new one gets an address that the kernel chooses,
+    /// because the directory for such sockets may be root's.
     pub fn changed(known: Option<Self>, id: Id, entry: &mut ServiceEntry, fd_watcher: &mut FdWatcher) -> Option<Self> {
         if !uses_notify_socket(&entry.service) {
             known.into_iter().for_each(|socket| socket.close(fd_watcher));
@@ -82,8 +83,8 @@ impl NotifySocket {
 
     /// Reads the messages of a service.
     pub fn receive(&mut self, id: Id, name: &ServiceName, events: &mut VecDeque<Event>) {
-        for said in self.receiver.receive() {
-            match said {
+        for notification in self.receiver.receive() {
+            match notification {
                 Notification::Ready => events.push_back(Event::Ready { id }),
                 Notification::Watchdog => events.push_back(Event::KeepAlive { id, within: None }),
                 Notification::WatchdogUsec(within) => events.push_back(Event::KeepAlive { id, within: Some(within) }),
@@ -93,9 +94,9 @@ impl NotifySocket {
                 Notification::Reloading => self.status = Some("reloading".to_owned()),
                 Notification::Stopping => self.status = Some("stopping".to_owned()),
                 Notification::Errno(errno) => tracing::info!("{name}: says error {errno}"),
-                Notification::MainPid if self.refused => {}
+                Notification::MainPid if self.is_mainpid_logged => {}
                 Notification::MainPid => {
-                    self.refused = true;
+                    self.is_mainpid_logged = true;
                     tracing::warn!(
                         "{name}: MAINPID= is not accepted: the process that was started is the service; start \
                         it in the foreground"
@@ -109,7 +110,7 @@ impl NotifySocket {
     }
 }
 
-/// Opens the sockets of the services that say something of themselves: before the drop, in a directory that is root's.
+/// Opens the sockets of the services with `ready.notify`: before the drop, in a directory that is root's.
 pub fn open<'a>(
     services: impl Iterator<Item = (&'a Service, &'a ServicePlan)>,
     directory: Option<&RuntimeDir>,

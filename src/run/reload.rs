@@ -78,7 +78,7 @@ impl EventLoop<'_> {
                 self.control_handler.service_index.set(id, spec);
             }
         }
-        self.callers.set(self.users());
+        self.callers.set(self.allowed_users());
         Ok((ReloadReply { summary, notices }, actions))
     }
 }
@@ -89,7 +89,7 @@ impl EventLoop<'_> {
         self.processes.retire(id);
         self.control_handler.service_index.remove(id);
         self.control_handler.journal.forget(id);
-        self.callers.set(self.users());
+        self.callers.set(self.allowed_users());
     }
 
     /// Reports free slots to the engine: those of removed services for which no caller waits.

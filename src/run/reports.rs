@@ -137,7 +137,7 @@ pub fn log(report: &Report, supervisor: &Supervisor, context: &ReportContext<'_>
         }
         Report::Awaiting { id, at, since, why } => {
             let what = supervisor.name(*id);
-            tracing::info!("{what}: waiting for {} for {}: {why}", slots.awaited(*id, *at), duration_words(*since));
+            tracing::info!("{what}: waiting for {} for {}: {why}", slots.wait_target(*id, *at), duration_words(*since));
         }
         Report::Unhealthy { id, failures, why } => {
             tracing::warn!("{}: unhealthy, {} in a row, the last one: {why}", name(*id), count(*failures, "failure"));

@@ -34,15 +34,15 @@ impl EventLoop<'_> {
 
 impl ProcessManager {
     /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
-    pub fn start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
-        if let Err(why) = self.try_start_probe(id, start_probe, now) {
+    pub fn start_probe(&mut self, id: Id, kind: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
+        if let Err(why) = self.try_start_probe(id, kind, now) {
             events.push_back(Event::ProbeResult { id, result: ProbeResult::Fail(why.to_string()) });
         }
     }
 
-    fn try_start_probe(&mut self, id: Id, start_probe: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
+    fn try_start_probe(&mut self, id: Id, kind: ProbeKind, now: Instant) -> Result<(), ProbeStartError> {
         let entry = self.slots.entry(id).ok_or(ProbeStartError::NothingToProbe)?;
-        let (probe, timeout) = probe_of(&entry.service, start_probe).ok_or(ProbeStartError::NothingToProbe)?;
+        let (probe, timeout) = probe_of(&entry.service, kind).ok_or(ProbeStartError::NothingToProbe)?;
         let launch = entry.command(&self.context, Descriptors::default(), self.file_of_run(id)?)?;
         self.probes.start(ProbeOwner::Engine(id), probe, timeout, now, launch)?;
         Ok(())
@@ -99,8 +99,8 @@ impl ProcessManager {
     }
 }
 
-fn probe_of(service: &Service, start_probe: ProbeKind) -> Option<(&Probe, Duration)> {
-    match start_probe {
+fn probe_of(service: &Service, kind: ProbeKind) -> Option<(&Probe, Duration)> {
+    match kind {
         ProbeKind::Await(at) => service.wait_for.get(at).map(|probe| (probe, PROBE_TIMEOUT)),
         ProbeKind::Ready => match &service.ready {
             Ready::Probe { probe, .. } => Some((probe, PROBE_TIMEOUT)),

@@ -1,5 +1,5 @@
-//! [`ServiceSlots`]: what the loop keeps of each service, one [`ServiceSlot`] for each id of the engine. The slot of a service
-//! that a reload has removed is free for another one once nothing of the old one is left. Must not know processes.
+//! [`ServiceSlots`]: what the loop keeps of each service, one [`ServiceSlot`] for each id of the engine. The slot of a removed
+//! service is free once nothing of it is left. Must not know processes.
 
 use std::collections::BTreeSet;
 use std::os::fd::RawFd;
@@ -21,17 +21,17 @@ pub struct ServiceSlot {
     pub next: Option<ServiceEntry>,
     /// The process of its last run.
     pub last_pid: Option<Pid>,
-    /// What the `environment_file` of its last run said. A run keeps what it was started with.
+    /// What its last run has read from its `environment_file`; whatever is started beside that run uses the same.
     pub file: Option<Rc<[u8]>>,
-    /// Whether its last process was killed for want of memory, or what it had started.
+    /// Whether the OOM killer has killed its last process, or one that it had started.
     pub out_of_memory: bool,
-    /// Why its latest start was refused, if one was.
+    /// Why its latest start failed, if it did.
     pub refusal: Option<SpawnError>,
-    /// Where it says how it is.
+    /// Its sd_notify socket.
     pub notify_socket: Option<NotifySocket>,
-    /// What it reads, if others write to it.
+    /// The pipe to its standard input, if others write to it.
     input: Option<ServicePipe>,
-    /// Who reads what it writes.
+    /// The service that reads its standard output.
     consumer: Option<Id>,
     /// A reload has removed it.
     is_removed: bool,
@@ -57,7 +57,7 @@ impl ServiceSlot {
 /// The slots, in the order of the engine's ids.
 pub struct ServiceSlots {
     slots: Vec<ServiceSlot>,
-    /// Services that are removed and of which something may still come.
+    /// Removed services of which something is left.
     retiring: BTreeSet<Id>,
 }
 
@@ -104,18 +104,18 @@ impl ServiceSlots {
         self.get(id)?.last_pid
     }
 
-    /// Returns why the latest start of a service was refused, if one was.
+    /// Returns why the latest start of a service failed, if it did.
     pub fn refusal(&self, id: Id) -> Option<&SpawnError> {
         self.get(id)?.refusal.as_ref()
     }
 
-    /// Returns whether the last process of a service was killed for want of memory, or what it had started.
+    /// Returns whether the OOM killer has killed the last process of a service, or one that it had started.
     pub fn is_out_of_memory(&self, id: Id) -> bool {
         self.get(id).is_some_and(|slot| slot.out_of_memory)
     }
 
-    /// Returns the name of one of the things that a service waits for.
-    pub fn awaited(&self, id: Id, at: usize) -> String {
+    /// Returns one of the `wait_for` of a service, as text.
+    pub fn wait_target(&self, id: Id, at: usize) -> String {
         let probe = self.entry(id).and_then(|entry| entry.service.wait_for.get(at));
         probe.map(ToString::to_string).unwrap_or_default()
     }
@@ -139,8 +139,8 @@ impl ServiceSlots {
         true
     }
 
-    /// From now on a service writes to whom it says, if anybody. The pipe is made if it is missing; what is in one stays there.
-    /// A service of which nothing runs, and to which nobody writes any more, has no pipe.
+    /// Connects a service to the one in its `pipe_to`, if any. A missing pipe is made; what is in a pipe stays there. A service
+    /// of which nothing runs, and to which no other writes any more, loses its pipe.
     ///
     /// # Errors
     /// As [`ServicePipe::new`].
@@ -162,24 +162,24 @@ impl ServiceSlots {
         Ok(())
     }
 
-    /// Returns what a service's standard input is, if others write to it.
+    /// Returns the pipe to a service's standard input, if others write to it.
     pub fn input(&self, id: Id) -> Option<RawFd> {
         self.get(id)?.input.as_ref().map(ServicePipe::input)
     }
 
-    /// Returns what a service's standard output is, if another one reads it.
+    /// Returns the pipe from a service's standard output, if another one reads it.
     pub fn output(&self, id: Id) -> Option<RawFd> {
         self.get(self.get(id)?.consumer?)?.input.as_ref()?.output()
     }
 
-    /// Lets a service read the end of its input.
+    /// Closes our write end of a service's input, so that it reads the end.
     pub fn end_input(&mut self, consumer: Id) {
         if let Some(pipe) = self.get_mut(consumer).and_then(|slot| slot.input.as_mut()) {
             pipe.end_input();
         }
     }
 
-    /// Forgets all but the name of a service that a reload has removed.
+    /// Removes all but the name of a service that a reload has removed.
     pub fn remove(&mut self, id: Id, fd_watcher: &mut FdWatcher) {
         self.slots.iter_mut().filter(|slot| slot.consumer == Some(id)).for_each(|slot| slot.consumer = None);
         if let Some(slot) = self.slots.get_mut(id.0) {
@@ -189,12 +189,12 @@ impl ServiceSlots {
         }
     }
 
-    /// Returns the services that are removed and whose slots are not free yet.
+    /// Returns the removed services whose slots are not free yet.
     pub fn retiring(&self) -> impl Iterator<Item = Id> {
         self.retiring.iter().copied()
     }
 
-    /// Nothing comes from the removed service any more.
+    /// Frees the slot of a removed service.
     pub fn free(&mut self, id: Id) {
         self.retiring.remove(&id);
     }

@@ -14,16 +14,14 @@ impl EventLoop<'_> {
             match signal {
                 Signal::CHLD => {}
                 #[cfg(debug_assertions)]
-                signal if signal.number() == panic_message::ON_PURPOSE => panic!("on purpose"),
-                signal_rules if self.signal_rules.iter().any(|rule| rule.from == signal_rules) => {
-                    self.forward_by_rule(signal_rules)
-                }
+                signal if signal.number() == panic_message::PANIC_SIGNAL => panic!("on purpose"),
+                signal if self.signal_rules.iter().any(|rule| rule.from == signal) => self.forward_by_rule(signal),
                 Signal::HUP if self.tty => self.queue.push_back(Event::StopSignal(signal)),
-                // In the place of tini: all is the main command's, and whoever asks for a stop again asks it again.
+                // As in tini: the main command gets every signal, TERM and INT too once a stop was requested.
                 signal if self.run_kind == RunKind::Alone => {
-                    let is_asked = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
+                    let is_requested = self.queue.iter().any(|event| matches!(event, Event::StopSignal(_)));
                     self.queue.push_back(match signal {
-                        Signal::TERM | Signal::INT if !is_asked && !self.is_stopping() => Event::StopSignal(signal),
+                        Signal::TERM | Signal::INT if !is_requested && !self.is_stopping() => Event::StopSignal(signal),
                         other => Event::Forward(other),
                     });
                 }

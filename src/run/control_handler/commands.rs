@@ -1,4 +1,4 @@
-//! What is done to a service by hand besides starting and stopping it: `reload` and `signal`.
+//! The queries `reload` and `signal`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,45 +16,45 @@ use crate::control::server::Call;
 use crate::control::service_index::CommandRefused;
 use crate::supervise::{Id, Phase, Target};
 
-/// Then a `reload.command` is killed.
+/// How long a `reload.command` may take before it is killed.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl EventLoop<'_> {
-    /// HUP asks for the same.
+    /// Requests a reload of the tree, as HUP does.
     pub(super) fn reload_tree(&mut self, call: Call) {
         self.reload_requests.get_or_insert_default().push(call);
     }
 
-    pub(super) fn reload(&mut self, call: Call, names: &[String]) {
-        let asked =
+    pub(super) fn reload_services(&mut self, call: Call, names: &[String]) {
+        let methods =
             self.control_handler.service_index.resolve(names).and_then(|ids| self.unless_stopping(ids)).and_then(
                 |ids| {
-                    let ways: Result<Vec<(Id, Reload)>, CommandRefused> =
-                        ids.into_iter().map(|id| Ok((id, self.way_to_reload(id)?))).collect();
-                    ways
+                    let methods: Result<Vec<(Id, Reload)>, CommandRefused> =
+                        ids.into_iter().map(|id| Ok((id, self.reload_method(id)?))).collect();
+                    methods
                 },
             );
-        let ways = match asked {
-            Ok(ways) => ways,
-            Err(no) => return call.respond(response::<()>(Err(no))),
+        let methods = match methods {
+            Ok(methods) => methods,
+            Err(refused) => return call.respond(response::<()>(Err(refused))),
         };
-        let mut tried = HashMap::new();
-        for (id, way) in &ways {
+        let mut results = HashMap::new();
+        for (id, method) in &methods {
             let name = self.control_handler.service_index.name(*id).to_owned();
-            match self.begin_reload(*id, way) {
-                Ok(Some(how)) => drop(tried.insert(*id, ReloadedService { name, done: true, how })),
+            match self.begin_reload(*id, method) {
+                Ok(Some(how)) => drop(results.insert(*id, ReloadedService { name, done: true, how })),
                 Ok(None) => {}
-                Err(how) => drop(tried.insert(*id, ReloadedService { name, done: false, how })),
+                Err(how) => drop(results.insert(*id, ReloadedService { name, done: false, how })),
             }
         }
-        let ids = ways.into_iter().map(|(id, _)| id).collect();
-        self.control_handler.wait(call, None, WaitFor::Reload { ids, tried });
+        let ids = methods.into_iter().map(|(id, _)| id).collect();
+        self.control_handler.wait(call, None, WaitFor::Reload { ids, results });
     }
 
-    fn way_to_reload(&self, id: Id) -> Result<Reload, CommandRefused> {
+    fn reload_method(&self, id: Id) -> Result<Reload, CommandRefused> {
         let entry = self.processes.slots.entry(id);
-        let way = entry.and_then(|entry| entry.service.reload.clone());
-        way.ok_or_else(|| {
+        let method = entry.and_then(|entry| entry.service.reload.clone());
+        method.ok_or_else(|| {
             let name = self.control_handler.service_index.name(id);
             let remedy = match entry.filter(|entry| !entry.is_main()) {
                 Some(_) => format!(
@@ -67,13 +67,13 @@ impl EventLoop<'_> {
         })
     }
 
-    /// Returns how it was done, if that is known at once.
-    fn begin_reload(&mut self, id: Id, way: &Reload) -> Result<Option<String>, String> {
-        let is_there = matches!(self.supervisor.phase(id), Some(Phase::Starting | Phase::Up));
-        let Some(pid) = self.supervisor.live(id).filter(|_| is_there) else {
+    /// Begins to reload a service. Returns the result if it is known at once; `None` while a command runs.
+    fn begin_reload(&mut self, id: Id, method: &Reload) -> Result<Option<String>, String> {
+        let is_running = matches!(self.supervisor.phase(id), Some(Phase::Starting | Phase::Up));
+        let Some(pid) = self.supervisor.live(id).filter(|_| is_running) else {
             return Err(format!("it is {}", self.supervisor.phase(id).map_or("unknown", Phase::word)));
         };
-        match way {
+        match method {
             Reload::Signal(signal) => match self.processes.deliver(pid, Target::Process, *signal) {
                 Ok(()) => Ok(Some(format!("sent {signal}"))),
                 Err(errno) => Err(format!("cannot send {signal}: {}", errno.desc())),
@@ -86,7 +86,7 @@ impl EventLoop<'_> {
         }
     }
 
-    pub(super) fn send(&mut self, name: &str, signal: &str, group: bool) -> Result<(), CommandRefused> {
+    pub(super) fn send_signal(&mut self, name: &str, signal: &str, group: bool) -> Result<(), CommandRefused> {
         let id = self.one(name)?;
         let no_signal = || CommandRefused::Unknown(format!("there is no signal `{signal}`; write one as TERM or 15"));
         let signal = Signal::parse(signal).ok_or_else(no_signal)?;

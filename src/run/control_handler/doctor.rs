@@ -1,4 +1,4 @@
-//! The answer to `doctor`: what the boot came to, and how every service is now.
+//! The query `doctor`: the result of the boot, and a check for each service.
 
 use super::super::event_loop::EventLoop;
 use crate::control::responses::{LastExit, ServiceKind, ServiceStatus};
@@ -8,32 +8,32 @@ use crate::supervise::{FailureReason, Id, Phase};
 use crate::sys::process::{filter, spawn_words};
 
 impl EventLoop<'_> {
-    /// Returns what is known of the boot, with a check for each service; nothing while the boot is not over.
-    pub(super) fn examination(&self) -> Option<Examination> {
+    /// Returns the result of the boot, with a check for each service; `None` while the boot is not over.
+    pub(super) fn doctor_result(&self) -> Option<Examination> {
         let mut examination = self.reloader.as_ref()?.examine();
         if let Some(errno) = filter::refused() {
             examination = examination.without_filter(errno.desc());
         }
-        examination.checks.extend(self.states());
+        examination.checks.extend(self.service_checks());
         Some(examination)
     }
 
-    fn states(&self) -> Vec<Check> {
-        // A container on its way down is asked about in vain: nothing is as declared any more, and that is meant so.
+    fn service_checks(&self) -> Vec<Check> {
+        // While the container stops no service is as declared, and that is no problem.
         if self.is_stopping() {
             return Vec::new();
         }
         let ids = self.supervisor.ids();
         let services = self.describe(&ids);
         // What is left out in this mode has a check of its own.
-        let told = ids.iter().zip(&services).filter(|(_, it)| !it.left_out);
-        told.map(|(id, it)| of_state(&self.state(*id, it))).collect()
+        let started = ids.iter().zip(&services).filter(|(_, it)| !it.left_out);
+        started.map(|(id, it)| of_state(&self.state(*id, it))).collect()
     }
 
     fn state(&self, id: Id, it: &ServiceStatus) -> ServiceState {
         let phase = self.supervisor.phase(id).unwrap_or(Phase::Down);
-        let refused = self.supervisor.last_exit(id).is_none().then(|| self.processes.slots.refusal(id)).flatten();
-        let is_refused = matches!(phase, Phase::Backoff | Phase::Failed);
+        let refusal = self.supervisor.last_exit(id).is_none().then(|| self.processes.slots.refusal(id)).flatten();
+        let is_down = matches!(phase, Phase::Backoff | Phase::Failed);
         let ended = || match it.last_exit.as_ref()? {
             LastExit::Code(code) => Some(format!("it ended with code {code}")),
             LastExit::Signal(signal) => Some(format!("it was killed by {signal}")),
@@ -54,7 +54,7 @@ impl EventLoop<'_> {
                 Some(_) | None => None,
             },
             waits_for: it.waits_for.clone(),
-            start_error: refused.filter(|_| is_refused).map(spawn_words::words),
+            start_error: refusal.filter(|_| is_down).map(spawn_words::words),
             unhealthy: (it.healthy == Some(false)).then(|| self.supervisor.unhealthy_reason(id).to_owned()),
             log_trouble: it.log_trouble.clone(),
             has_log_lines: self.processes.logs.last_lines(id, 0).is_some(),

@@ -1,5 +1,5 @@
-//! What callers of the control socket ask for, answered between two iterations of the loop; those that wait for services are
-//! kept in a list and looked at when something has changed. Nothing in here waits itself.
+//! Queries of the control socket, answered between two iterations of the loop. Callers that wait for services are kept in a
+//! list, which is checked when something has changed. Nothing in here blocks.
 
 mod commands;
 mod doctor;
@@ -21,23 +21,23 @@ use crate::control::timings::{self, Progress};
 use crate::control::wait_condition::{WaitState, wait_state};
 use crate::supervise::{Event, Id, Phase, Request};
 pub use waiters::ControlHandler;
-use waiters::{WaitFor, outcome, response};
+use waiters::{WaitFor, reloaded, response};
 
-/// The pause between two answers to a watcher: many changes at once are one.
+/// The pause between two answers to a watcher: changes in between are answered as one.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
-/// A service that says nothing of itself is up once its program is executed; one that ends at once would be told to be up.
-/// Whoever asked for the start waits this much longer.
-const SETTLED: Duration = Duration::from_millis(250);
+/// A service without a readiness check is up once its program is executed, even if it ends at once. A caller that has
+/// requested its start is answered only after this time.
+const SETTLE_TIME: Duration = Duration::from_millis(250);
 
 impl EventLoop<'_> {
-    /// Answers a caller, or has it wait.
+    /// Answers a caller, or adds it to those that wait.
     pub(super) fn handle_call(&mut self, call: Call) {
-        if let Err(no) = self.permit(call.caller, &call.query) {
-            return call.respond(response::<()>(Err(no)));
+        if let Err(refused) = self.permit(call.caller, &call.query) {
+            return call.respond(response::<()>(Err(refused)));
         }
         match call.query.clone() {
-            Query::Status { services, after } => self.tell_status(call, &services, after),
+            Query::Status { services, after } => self.answer_status(call, &services, after),
             Query::Health {} => {
                 let health = self.health(call.caller);
                 call.respond(Response::Ok(health));
@@ -50,18 +50,18 @@ impl EventLoop<'_> {
             Query::Stop { services, wait_ms } => self.change(call, ManualChange::Stop, &services, wait_ms),
             Query::Restart { services, wait_ms } => self.change(call, ManualChange::Restart, &services, wait_ms),
             Query::Reload { services } if services.is_empty() => self.reload_tree(call),
-            Query::Reload { services } => self.reload(call, &services),
+            Query::Reload { services } => self.reload_services(call, &services),
             Query::Signal { service, signal, group } => {
-                let sent = self.send(&service, &signal, group);
+                let sent = self.send_signal(&service, &signal, group);
                 call.respond(response(sent.map(|()| Accepted {})));
             }
-            Query::Wait { services, until, timeout_ms } => match self.waits(&services, until) {
+            Query::Wait { services, until, timeout_ms } => match self.awaitable(&services, until) {
                 Ok(ids) => self.control_handler.wait(
                     call,
                     timeout_ms,
-                    WaitFor::States { ids, until, asked: false, with: Vec::new() },
+                    WaitFor::States { ids, until, requested: false, with: Vec::new() },
                 ),
-                Err(no) => call.respond(response::<()>(Err(no))),
+                Err(refused) => call.respond(response::<()>(Err(refused))),
             },
             Query::Env { service, show_secrets } => {
                 let variables = self.variables(&service, call.caller, show_secrets);
@@ -78,15 +78,15 @@ impl EventLoop<'_> {
                 all.steps.clone_from(&self.control_handler.steps);
                 call.respond(Response::Ok(all));
             }
-            Query::Doctor {} => match self.examination() {
+            Query::Doctor {} => match self.doctor_result() {
                 Some(examination) => call.respond(Response::Ok(examination)),
                 None => call.respond(Response::<()>::Error("the boot is not over yet; ask again".to_owned())),
             },
-            Query::Logs { service, lines, follow } => self.tell_lines(call, service, lines, follow),
+            Query::Logs { service, lines, follow } => self.answer_logs(call, service, lines, follow),
         }
     }
 
-    /// Looks at those who wait, if there is a reason to.
+    /// Checks the callers that wait, if anything has changed or a time is over.
     pub(super) fn check_waiters(&mut self) {
         let now = Instant::now();
         let due = self.control_handler.waiters.iter().any(|waiter| waiter.due().is_some_and(|due| due <= now));
@@ -94,24 +94,26 @@ impl EventLoop<'_> {
             return;
         }
         self.control_handler.changed = false;
-        let tried = std::mem::take(&mut self.processes.command_results);
+        let command_results = std::mem::take(&mut self.processes.command_results);
         for mut waiter in std::mem::take(&mut self.control_handler.waiters) {
             if waiter.call.is_gone() {
                 continue;
             }
-            let over = waiter.until.is_some_and(|until| until <= now);
+            let is_over = waiter.deadline.is_some_and(|deadline| deadline <= now);
             waiter.settled = None;
             match &mut waiter.what {
-                WaitFor::States { ids, until: Until::Ready, asked: true, .. }
-                    if !over && self.settles_at(ids) > Some(now) =>
+                WaitFor::States { ids, until: Until::Ready, requested: true, .. }
+                    if !is_over && self.settles_at(ids) > Some(now) =>
                 {
                     waiter.settled = self.settles_at(ids);
                     self.control_handler.waiters.push(waiter);
                 }
-                WaitFor::States { ids, until, asked, with } => match self.reached(ids, *until, *asked, over, with) {
-                    Some(waited) => waiter.call.respond(Response::Ok(waited)),
-                    None => self.control_handler.waiters.push(waiter),
-                },
+                WaitFor::States { ids, until, requested, with } => {
+                    match self.reached(ids, *until, *requested, is_over, with) {
+                        Some(waited) => waiter.call.respond(Response::Ok(waited)),
+                        None => self.control_handler.waiters.push(waiter),
+                    }
+                }
                 WaitFor::Change { not_before, .. } if now < *not_before => {
                     self.control_handler.changed = true;
                     self.control_handler.waiters.push(waiter);
@@ -122,20 +124,20 @@ impl EventLoop<'_> {
                         *not_before = now + WATCH_PAUSE;
                         self.control_handler.waiters.push(waiter);
                     } else {
-                        let whole = self.whole(services, waiter.call.caller);
-                        waiter.call.respond(Response::Ok(whole));
+                        let snapshot = self.snapshot(services, waiter.call.caller);
+                        waiter.call.respond(Response::Ok(snapshot));
                     }
                 }
-                WaitFor::Reload { ids, tried: so_far } => {
-                    for (id, answer) in tried.iter().filter(|(id, _)| ids.contains(id)) {
-                        so_far
+                WaitFor::Reload { ids, results } => {
+                    for (id, answer) in command_results.iter().filter(|(id, _)| ids.contains(id)) {
+                        results
                             .entry(*id)
-                            .or_insert_with(|| outcome(self.control_handler.service_index.name(*id), answer));
+                            .or_insert_with(|| reloaded(self.control_handler.service_index.name(*id), answer));
                     }
-                    if so_far.len() < ids.len() {
+                    if results.len() < ids.len() {
                         self.control_handler.waiters.push(waiter);
                     } else {
-                        let services = ids.iter().filter_map(|id| so_far.remove(id)).collect();
+                        let services = ids.iter().filter_map(|id| results.remove(id)).collect();
                         waiter.call.respond(Response::Ok(Reloaded { tree: None, notices: Vec::new(), services }));
                     }
                 }
@@ -143,20 +145,20 @@ impl EventLoop<'_> {
         }
     }
 
-    fn tell_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
+    fn answer_status(&mut self, call: Call, names: &[String], after: Option<u64>) {
         let ids = match names {
             [] => Ok(self.visible(call.caller)),
             names => self.control_handler.service_index.resolve(names),
         };
         match (ids, after) {
-            (Err(no), _) => call.respond(response::<()>(Err(no))),
+            (Err(refused), _) => call.respond(response::<()>(Err(refused))),
             (Ok(ids), Some(seen)) => {
                 self.control_handler.wait(call, None, WaitFor::Change { ids, seen, not_before: Instant::now() });
             }
             (Ok(ids), None) => {
                 let services = self.describe(&ids);
-                let whole = self.whole(services, call.caller);
-                call.respond(Response::Ok(whole));
+                let snapshot = self.snapshot(services, call.caller);
+                call.respond(Response::Ok(snapshot));
             }
         }
     }
@@ -177,7 +179,7 @@ impl EventLoop<'_> {
             .and_then(|ids| self.unless_stopping(ids));
         let ids = match ids {
             Ok(ids) => ids,
-            Err(no) => return call.respond(response::<()>(Err(no))),
+            Err(refused) => return call.respond(response::<()>(Err(refused))),
         };
         let now = self.now();
         let with = if change == ManualChange::Stop { self.supervisor.stops_with(&ids) } else { Vec::new() };
@@ -188,16 +190,20 @@ impl EventLoop<'_> {
                 ManualChange::Restart => Request::Restart(id),
             };
             if change != ManualChange::Stop {
-                self.control_handler.journal.asked(id, now);
+                self.control_handler.journal.record_request(id, now);
             }
             self.queue.push_back(Event::Ask(request));
         }
         let until = if change == ManualChange::Stop { Until::Down } else { Until::Ready };
-        // Who does not want to wait is told how it stands once the engine has heard of it.
-        self.control_handler.wait(call, Some(wait_ms.unwrap_or(0)), WaitFor::States { ids, until, asked: true, with });
+        // A caller that does not wait is answered once the engine has taken the request.
+        self.control_handler.wait(
+            call,
+            Some(wait_ms.unwrap_or(0)),
+            WaitFor::States { ids, until, requested: true, with },
+        );
     }
 
-    fn waits(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
+    fn awaitable(&self, names: &[String], until: Until) -> Result<Vec<Id>, CommandRefused> {
         let ids = self.control_handler.service_index.resolve(names)?;
         let never = |id: &&Id| until == Until::Done && !self.supervisor.is_oneshot(**id);
         match ids.iter().find(never) {
@@ -238,22 +244,23 @@ impl EventLoop<'_> {
         self.supervisor.stop_reason().is_some()
     }
 
-    /// Returns when those of them that are up only because their program was executed have been so for long enough.
+    /// Returns when those of them that have no readiness check have been up for the settle time.
     fn settles_at(&self, ids: &[Id]) -> Option<Instant> {
-        let says_nothing = |id: &&Id| {
+        let has_no_check = |id: &&Id| {
             let service = self.processes.slots.entry(**id).map(|entry| &entry.service);
             service.is_some_and(|service| service.ready == Ready::Started && service.kind == Kind::Longrun)
         };
-        let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(says_nothing);
-        up.filter_map(|id| Some(self.started_at + self.supervisor.since(*id)?.0 + SETTLED)).max()
+        let up = ids.iter().filter(|id| self.supervisor.phase(**id) == Some(Phase::Up)).filter(has_no_check);
+        up.filter_map(|id| Some(self.started_at + self.supervisor.since(*id)?.0 + SETTLE_TIME)).max()
     }
 
-    /// Returns how far they have come, once each has come as far as it will, or time is over.
-    fn reached(&self, named: &[Id], until: Until, asked: bool, over: bool, with: &[(Id, Id)]) -> Option<Waited> {
+    /// Returns their states once none of them will come closer to what is waited for, or time is over.
+    fn reached(&self, named: &[Id], until: Until, requested: bool, is_over: bool, with: &[(Id, Id)]) -> Option<Waited> {
         let ids: Vec<Id> = named.iter().copied().chain(with.iter().map(|(id, _)| *id)).collect();
         let stopping = self.is_stopping();
-        let stand = |id: &Id| self.supervisor.phase(*id).map(|phase| wait_state(until, phase, asked, stopping));
-        if !over && ids.iter().any(|id| stand(id) == Some(WaitState::NotYet)) {
+        let wait_state_of =
+            |id: &Id| self.supervisor.phase(*id).map(|phase| wait_state(until, phase, requested, stopping));
+        if !is_over && ids.iter().any(|id| wait_state_of(id) == Some(WaitState::NotYet)) {
             return None;
         }
         let services = self.describe(&ids);
@@ -262,11 +269,11 @@ impl EventLoop<'_> {
                 .iter()
                 .find(|(known, _)| known == id)
                 .map(|(_, on)| self.control_handler.service_index.name(*on).to_owned());
-            let result = snapshot::service_result(it, stand(id) == Some(WaitState::Reached));
-            let unscheduled = until == Until::Down && asked && result.reached && self.supervisor.runs_again(*id);
-            let lost = unscheduled
+            let result = snapshot::service_result(it, wait_state_of(id) == Some(WaitState::Reached));
+            let unscheduled = until == Until::Down && requested && result.reached && self.supervisor.runs_again(*id);
+            let unscheduled_note = unscheduled
                 .then(|| format!("no longer scheduled until `stepdown start {}`, which runs it at once", result.name));
-            ServiceResult { requires, why: lost.or(result.why), ..result }
+            ServiceResult { requires, why: unscheduled_note.or(result.why), ..result }
         });
         Some(Waited { services: reached.collect() })
     }

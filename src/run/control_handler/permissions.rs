@@ -1,13 +1,13 @@
-//! Who may ask what over the control socket: one rule for all verbs.
+//! Which caller may send which query to the control socket: one rule for all verbs.
 //!
 //! - root and the app user: about all services and the container;
-//! - the user of a service: about its own services, as far as nobody else's stop with them;
+//! - the user of a service: about its own services, unless another user's stop with them;
 //! - the app user sends a signal only where it could itself, or where the container declares that signal for the service
-//!   (`stop.signal`, `reload.signal`, `[signals]`): PID 1 may have kept the power to signal other users, and that is not the
-//!   app user's;
+//!   (`stop.signal`, `reload.signal`, `[signals]`): PID 1 may have kept the capability to signal other users, which the app
+//!   user has not;
 //! - variables are for root and the service's own user.
 //!
-//! Others are turned away before they have said anything ([`crate::control::server`]).
+//! Others are refused before they send a query ([`crate::control::server`]).
 
 use std::collections::BTreeSet;
 
@@ -19,22 +19,22 @@ use crate::control::service_index::CommandRefused;
 use crate::supervise::Id;
 
 impl EventLoop<'_> {
-    /// Returns whether a caller may ask this.
+    /// Checks whether a caller may send this query.
     ///
     /// # Errors
-    /// Why not.
-    pub(super) fn permit(&self, caller: Uid, ask: &Query) -> Result<(), CommandRefused> {
+    /// The reason why it may not.
+    pub(super) fn permit(&self, caller: Uid, query: &Query) -> Result<(), CommandRefused> {
         if caller == Uid::ROOT {
             return Ok(());
         }
-        if let Query::Signal { service, signal, .. } = ask {
+        if let Query::Signal { service, signal, .. } = query {
             return self.permit_signal(caller, service, signal);
         }
         if caller == self.control_handler.app {
             return Ok(());
         }
-        match ask {
-            // What is its own is told.
+        match query {
+            // The answer is limited to its own services.
             Query::Status { services, .. } if services.is_empty() => Ok(()),
             Query::Health {} => Ok(()),
             Query::Status { services, .. } | Query::Wait { services, .. } => self.permit_own(caller, services),
@@ -71,19 +71,19 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Returns whether a caller is told about everything.
+    /// Returns whether a caller sees all services.
     pub(super) fn sees_all(&self, caller: Uid) -> bool {
         caller == Uid::ROOT || caller == self.control_handler.app
     }
 
-    /// Returns those of whom a caller is told where it names none.
+    /// Returns the services that a caller sees if it names none.
     pub(super) fn visible(&self, caller: Uid) -> Vec<Id> {
         let all = self.sees_all(caller);
         self.supervisor.ids().into_iter().filter(|id| all || self.owner(*id) == Some(caller)).collect()
     }
 
-    /// Returns who is answered besides root.
-    pub(in super::super) fn users(&self) -> BTreeSet<Uid> {
+    /// Returns the users that are answered besides root.
+    pub(in super::super) fn allowed_users(&self) -> BTreeSet<Uid> {
         let services = self.supervisor.ids().into_iter().filter_map(|id| self.owner(id));
         services.chain([self.control_handler.app]).collect()
     }
@@ -109,7 +109,7 @@ impl EventLoop<'_> {
         }
         let id = self.one(name)?;
         let (owner, signal) = (self.owner(id), Signal::parse(signal));
-        // What is no signal is told where it is sent.
+        // An unknown signal is refused when it is sent.
         let Some(signal) = signal.filter(|_| owner != Some(caller)) else { return Ok(()) };
         if self.declares(id, signal) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is told about services: for `status`, `env` and `logs`.
+//! The queries `status`, `env` and `logs`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,17 +20,17 @@ use crate::inspect::usage;
 use crate::supervise::{Id, Phase, Pid, Status, StatusState};
 use crate::text::shown;
 
-/// What services take is not looked at more often: it costs a walk over all processes.
-const USAGE_PAUSE: Duration = Duration::from_millis(500);
-/// Lines that wait for one follower.
+/// How long measured resource usage is used again: measuring visits every process.
+const USAGE_AGE: Duration = Duration::from_millis(500);
+/// How many lines may wait for one follower.
 const FOLLOWER_ROOM: usize = 64;
 
 impl EventLoop<'_> {
-    /// Returns the whole answer to `status`, with what services take of the machine.
-    pub(super) fn whole(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
+    /// Returns the answer to `status`, with resource usage.
+    pub(super) fn snapshot(&mut self, mut services: Vec<ServiceStatus>, caller: Uid) -> Snapshot {
         let stopping = self.is_stopping();
         let revision = snapshot::revision(stopping, &services);
-        self.look_at_usage();
+        self.refresh_usage();
         if let Some((_, usage)) = &self.control_handler.usage {
             for it in &mut services {
                 it.usage = it.pid.and_then(|pid| usage.get(&Pid(pid))).map(snapshot::resource_usage);
@@ -38,37 +38,40 @@ impl EventLoop<'_> {
         }
         let mut fixed = self.control_handler.fixed.clone();
         if !self.sees_all(caller) {
-            // They name services.
+            // The reasons name services.
             fixed.reasons.clear();
         }
         Snapshot { uptime_ms: milliseconds(self.now().0), stopping, revision, services, ..fixed }
     }
 
-    fn look_at_usage(&mut self) {
+    fn refresh_usage(&mut self) {
         let now = Instant::now();
-        if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_PAUSE) {
+        if self.control_handler.usage.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= USAGE_AGE) {
             let leaders: Vec<Pid> =
                 self.supervisor.ids().into_iter().filter_map(|id| self.supervisor.live(id)).collect();
             self.control_handler.usage = Some((now, usage::usage_of(&leaders)));
         }
     }
 
-    /// Returns how these services are, but for what they take.
+    /// Returns the states of these services, without resource usage.
     pub(super) fn describe(&self, ids: &[Id]) -> Vec<ServiceStatus> {
-        let lines: BTreeMap<Id, Status> = self.supervisor.status().into_iter().map(|line| (line.id, line)).collect();
-        ids.iter().filter_map(|id| Some(self.describe_one(*id, lines.get(id)?))).collect()
+        let statuses: BTreeMap<Id, Status> =
+            self.supervisor.status().into_iter().map(|status| (status.id, status)).collect();
+        ids.iter().filter_map(|id| Some(self.describe_one(*id, statuses.get(id)?))).collect()
     }
 
-    fn describe_one(&self, id: Id, line: &Status) -> ServiceStatus {
+    fn describe_one(&self, id: Id, status: &Status) -> ServiceStatus {
         let now = self.now();
         let slot = self.processes.slots.get(id);
         let entry = self.control_handler.service_index.get(id);
-        let has_process =
-            matches!(line.state, StatusState::Starting | StatusState::Up | StatusState::Stopping) && line.pid.is_some();
+        let has_process = matches!(status.state, StatusState::Starting | StatusState::Up | StatusState::Stopping)
+            && status.pid.is_some();
         let started = self.control_handler.journal.started(id).filter(|_| has_process);
         let waits_for = match self.supervisor.phase(id) {
             Some(Phase::Waiting) => snapshot::waits_for(id, &self.control_handler.service_index, &self.supervisor),
-            Some(Phase::Awaiting) => vec![self.processes.slots.awaited(id, self.control_handler.journal.awaits(id))],
+            Some(Phase::Awaiting) => {
+                vec![self.processes.slots.wait_target(id, self.control_handler.journal.awaited(id))]
+            }
             Some(Phase::Spawning | Phase::Starting) => self.processes.ready_by(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
         };
@@ -77,30 +80,31 @@ impl EventLoop<'_> {
             left_out: entry.is_some_and(|entry| entry.is_left_out()),
             uptime_ms: started.map(|started| milliseconds(now.since(started))),
             waits_for,
-            next_run: self.next_run(id).filter(|_| line.wanted),
+            next_run: self.next_run(id).filter(|_| status.wanted),
             status_text: slot.and_then(|slot| slot.notify_socket.as_ref()?.status()).map(str::to_owned),
-            why: line.why.as_ref().map(|why| {
+            why: status.why.as_ref().map(|why| {
                 let why = reasons::status_reason(id, why, &self.supervisor, self.processes.slots.refusal(id));
-                let out_of_memory = line.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
+                let out_of_memory = status.state == StatusState::Failed && self.processes.slots.is_out_of_memory(id);
                 if out_of_memory { format!("{why} (out of memory)") } else { why }
             }),
             log_trouble: self.processes.logs.write_error(id).map(str::to_owned),
-            ..snapshot::service_status(line, now)
+            ..snapshot::service_status(status, now)
         }
     }
 
     /// Returns when a oneshot runs next, as RFC 3339 has it in the container's zone.
     fn next_run(&self, id: Id) -> Option<String> {
         let calendars = &self.processes.calendars;
-        let rests = matches!(self.supervisor.phase(id), Some(Phase::Resting | Phase::Backoff));
-        let turn = || self.control_handler.journal.next_turn(id).filter(|_| rests && self.supervisor.runs_again(id));
-        calendars.next(id).or_else(|| turn().map(|at| calendars.shown(at)))
+        let is_pausing = matches!(self.supervisor.phase(id), Some(Phase::Resting | Phase::Backoff));
+        let periodic =
+            || self.control_handler.journal.next_run(id).filter(|_| is_pausing && self.supervisor.runs_again(id));
+        calendars.next(id).or_else(|| periodic().map(|at| calendars.shown(at)))
     }
 
     pub(super) fn variables(&self, name: &str, caller: Uid, show_secrets: bool) -> Result<EnvResponse, CommandRefused> {
         let id = self.one(name)?;
-        let nobody = || CommandRefused::Refused(format!("cannot find `{name}`"));
-        let entry = self.processes.slots.entry(id).ok_or_else(nobody)?;
+        let unknown = || CommandRefused::Refused(format!("cannot find `{name}`"));
+        let entry = self.processes.slots.entry(id).ok_or_else(unknown)?;
         let owner = entry.plan.credentials.uid;
         if caller != Uid::ROOT && caller != owner {
             return Err(CommandRefused::Refused(format!(
@@ -120,10 +124,10 @@ impl EventLoop<'_> {
         Ok(EnvResponse { variables: variables.collect() })
     }
 
-    pub(super) fn tell_lines(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
+    pub(super) fn answer_logs(&mut self, call: Call, name: String, lines: Option<usize>, follow: bool) {
         let id = match self.one(&name) {
             Ok(id) => id,
-            Err(no) => return call.respond(response::<()>(Err(no))),
+            Err(refused) => return call.respond(response::<()>(Err(refused))),
         };
         match self.processes.logs.last_lines(id, lines.unwrap_or(usize::MAX)) {
             Some(last) => {

@@ -1,4 +1,4 @@
-//! [`ControlHandler`]: what is known for the sake of callers, and those of them who wait. Must not know the loop.
+//! [`ControlHandler`]: what answers to callers are made of, and the callers that wait. Must not know the loop.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::control::service_index::{CommandRefused, ServiceIndex};
 use crate::inspect::usage::Usage;
 use crate::supervise::{Id, Pid, ProbeResult};
 
-/// What is known for the sake of callers, and those who wait.
+/// What answers are made of, and the callers that wait.
 pub struct ControlHandler {
     /// The answer to `status`, but for the engine's part.
     pub fixed: Snapshot,
@@ -24,7 +24,7 @@ pub struct ControlHandler {
     pub service_index: ServiceIndex,
     /// What happened when.
     pub journal: Journal,
-    /// Whether those who wait must be looked at.
+    /// Whether something has changed since the waiting callers were checked.
     pub changed: bool,
     pub waiters: Vec<Waiter>,
     pub usage: Option<(Instant, HashMap<Pid, Usage>)>,
@@ -34,35 +34,27 @@ pub struct ControlHandler {
 pub struct Waiter {
     pub call: Call,
     /// When it is answered at the latest.
-    pub until: Option<Instant>,
-    /// When those that are up have been so for long enough.
+    pub deadline: Option<Instant>,
+    /// When the services that are up have been so for the settle time.
     pub settled: Option<Instant>,
     pub what: WaitFor,
 }
 
 impl Waiter {
+    /// Returns when it must be checked, whether or not anything has changed.
     pub fn due(&self) -> Option<Instant> {
-        self.until.into_iter().chain(self.settled).min()
+        self.deadline.into_iter().chain(self.settled).min()
     }
 }
 
+/// What a caller waits for.
 pub enum WaitFor {
-    /// Those behind `ids` are stopped with them: whom each of them requires.
-    States {
-        ids: Vec<Id>,
-        until: Until,
-        asked: bool,
-        with: Vec<(Id, Id)>,
-    },
-    Change {
-        ids: Vec<Id>,
-        seen: u64,
-        not_before: Instant,
-    },
-    Reload {
-        ids: Vec<Id>,
-        tried: HashMap<Id, ReloadedService>,
-    },
+    /// Until services have a state. `with`: services that are stopped too, each with one of `ids` that it requires.
+    States { ids: Vec<Id>, until: Until, requested: bool, with: Vec<(Id, Id)> },
+    /// Until anything about services has changed since the revision `seen`.
+    Change { ids: Vec<Id>, seen: u64, not_before: Instant },
+    /// Until the reload commands of services have ended.
+    Reload { ids: Vec<Id>, results: HashMap<Id, ReloadedService> },
 }
 
 impl ControlHandler {
@@ -71,7 +63,7 @@ impl ControlHandler {
         Self { app, fixed, steps, service_index, journal, changed: false, waiters: Vec::new(), usage: None }
     }
 
-    /// Returns when those who wait must be looked at, whether or not anything has changed.
+    /// Returns when waiting callers must be checked, whether or not anything has changed.
     pub fn deadline(&self) -> Option<Instant> {
         let due = self.waiters.iter().filter_map(|waiter| match waiter.what {
             WaitFor::Change { not_before, .. } if self.changed => Some(not_before),
@@ -80,7 +72,7 @@ impl ControlHandler {
         due.min()
     }
 
-    /// Returns whether anybody waits for that service.
+    /// Returns whether a caller waits for that service.
     pub fn is_waited_for(&self, id: Id) -> bool {
         self.waiters.iter().filter(|waiter| !waiter.call.is_gone()).any(|waiter| match &waiter.what {
             WaitFor::States { ids, with, .. } => {
@@ -90,16 +82,17 @@ impl ControlHandler {
         })
     }
 
+    /// Adds a caller that waits.
     pub fn wait(&mut self, call: Call, timeout_ms: Option<u64>, what: WaitFor) {
-        // Those that have hung up make room.
+        // Callers that have hung up are removed.
         self.waiters.retain(|waiter| !waiter.call.is_gone());
-        let until = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
-        self.waiters.push(Waiter { call, until, settled: None, what });
+        let deadline = timeout_ms.and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)));
+        self.waiters.push(Waiter { call, deadline, settled: None, what });
         self.changed = true;
     }
 }
 
-/// Returns what a caller is told.
+/// Returns the response to a caller.
 pub fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
     match outcome {
         Ok(answer) => Response::Ok(answer),
@@ -108,8 +101,8 @@ pub fn response<T>(outcome: Result<T, CommandRefused>) -> Response<T> {
     }
 }
 
-/// Returns what came of a reload command.
-pub fn outcome(name: &str, answer: &ProbeResult) -> ReloadedService {
+/// Returns the result of a reload command.
+pub fn reloaded(name: &str, answer: &ProbeResult) -> ReloadedService {
     let (done, how) = match answer {
         ProbeResult::Pass => (true, "its reload command succeeded".to_owned()),
         ProbeResult::Fail(why) => (false, format!("its reload command: {why}")),

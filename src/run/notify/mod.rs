@@ -1,5 +1,5 @@
-//! What services say of themselves as sd_notify(3) has it: a socket of datagrams for each. Anybody can send to it; the
-//! credentials that the kernel attaches decide who is heard (DESIGN §3.3). Must not know what is made of what is said.
+//! The receiving end of sd_notify(3): one datagram socket per service. Any process can send to it; the credentials that the
+//! kernel attaches decide whose messages are accepted (DESIGN §3.3). Must not know what a message leads to.
 #![allow(unsafe_code)] // recvmsg(2): nix's wrapper loses the descriptors of a message whose control data was cut
 
 mod parse;
@@ -27,32 +27,33 @@ use crate::sys::files::socket::bind_at;
 
 /// The variable by which a service finds its socket.
 pub const VARIABLE: &str = "NOTIFY_SOCKET";
-/// A message is not longer (systemd reads as much).
+/// The longest message (as in systemd).
 pub const LONGEST: usize = 4096;
-/// More messages do not wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
+/// The most messages that wait in a socket (`net.unix.max_dgram_qlen`, 10 to 512).
 const MAX_WAITING: usize = 4096;
-/// Messages read in one iteration: a service that sends many keeps no other waiting.
+/// Messages read in one iteration: a service that sends many delays no other.
 const AT_ONCE: usize = 16;
 
 /// One service's socket.
 #[derive(Debug)]
 pub struct Receiver {
     socket: OwnedFd,
-    /// Who is heard, besides root.
+    /// Whose messages are accepted, besides root's.
     uid: Uid,
     /// Removed with it, its directory and its name there; `None`: its address is an abstract one.
     place: Option<(Arc<OwnedFd>, CString)>,
-    unheard: u64,
-    told: Vec<mem::Discriminant<Rejection>>,
+    rejected: u64,
+    /// Reasons that were already returned.
+    reported: Vec<mem::Discriminant<Rejection>>,
 }
 
-/// Why a message was not heard.
+/// Why a message was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// Another user sent it.
-    Stranger(Uid),
-    /// The kernel does not say who sent it.
-    Nobody,
+    WrongUser(Uid),
+    /// It came without credentials.
+    NoCredentials,
     /// Descriptors came with it; they were closed.
     Descriptors,
     /// It is longer than [`LONGEST`].
@@ -62,8 +63,8 @@ pub enum Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stranger(uid) => write!(to, "uid {uid} sent it, who is not the service's user"),
-            Self::Nobody => write!(to, "it came without credentials"),
+            Self::WrongUser(uid) => write!(to, "uid {uid} sent it, who is not the service's user"),
+            Self::NoCredentials => write!(to, "it came without credentials"),
             Self::Descriptors => write!(to, "descriptors came with it"),
             Self::TooLong => write!(to, "it is longer than {LONGEST} bytes"),
         }
@@ -79,22 +80,22 @@ pub fn open(directory: Option<&RuntimeDir>, name: &ServiceName, uid: Uid) -> Res
     let refused = |cause: io::Error| Refused::new(format!("cannot make the notification socket of {name}"), cause);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(|errno| refused(errno.into()))?;
-    // Before it is bound: no message comes without.
+    // Before it is bound, so that no message comes without credentials.
     setsockopt(&socket, PassCred, &true).map_err(|errno| refused(errno.into()))?;
     let file = format!("notify-{name}");
     // The service finds it by its path.
     let there = directory.map(|directory| (directory, directory.path.join(&file)));
     let (address, place) = match there.filter(|(_, path)| UnixAddr::new(path).is_ok()) {
         Some((directory, path)) => {
-            let place = at(&socket, directory, file).map_err(refused)?;
+            let place = bind_in(&socket, directory, file).map_err(refused)?;
             (path.into_os_string(), Some(place))
         }
-        None => (anywhere(&socket).map_err(|errno| refused(errno.into()))?, None),
+        None => (autobind(&socket).map_err(|errno| refused(errno.into()))?, None),
     };
-    Ok((address, Receiver { socket, uid, place, unheard: 0, told: Vec::new() }))
+    Ok((address, Receiver { socket, uid, place, rejected: 0, reported: Vec::new() }))
 }
 
-fn at(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc<OwnedFd>, CString)> {
+fn bind_in(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc<OwnedFd>, CString)> {
     let name = CString::new(name)?;
     match unlinkat(&*directory.handle, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
@@ -104,66 +105,67 @@ fn at(socket: &OwnedFd, directory: &RuntimeDir, name: String) -> io::Result<(Arc
     Ok((Arc::clone(&directory.handle), name))
 }
 
-/// unix(7), "autobind".
-fn anywhere(socket: &OwnedFd) -> Result<OsString, Errno> {
+/// Binds to an abstract address that the kernel chooses (unix(7), "autobind").
+fn autobind(socket: &OwnedFd) -> Result<OsString, Errno> {
     bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
     let bound: UnixAddr = getsockname(socket.as_raw_fd())?;
     let name = bound.as_abstract().ok_or(Errno::EADDRNOTAVAIL)?;
     Ok(OsString::from_vec([b"@", name].concat()))
 }
 
-/// What came in one datagram.
-enum Came {
+/// The result of one receive.
+enum Datagram {
     Message(Vec<u8>),
     Rejected(Rejection),
-    /// sd_notify_barrier(3): who sent it waits until its descriptor is closed, which it is.
+    /// sd_notify_barrier(3): the sender waits until its descriptor is closed, which has happened.
     Barrier,
-    Nothing,
+    /// No message waits.
+    None,
 }
 
 impl Receiver {
-    /// Returns what was said since the last call, in order; at most as much as one iteration of the loop may take. Each reason
-    /// for not hearing is said once.
+    /// Returns the notifications since the last call, in order; at most as many as one iteration of the loop may take. Each
+    /// reason for a rejection is returned once.
     pub fn receive(&mut self) -> Vec<Notification> {
         let mut all = Vec::new();
         for _ in 0..AT_ONCE {
             match self.next() {
-                Came::Message(bytes) => all.extend(parse(&bytes)),
-                Came::Rejected(why) => {
-                    self.unheard += 1;
-                    if !self.told.contains(&mem::discriminant(&why)) {
-                        self.told.push(mem::discriminant(&why));
+                Datagram::Message(bytes) => all.extend(parse(&bytes)),
+                Datagram::Rejected(why) => {
+                    self.rejected += 1;
+                    if !self.reported.contains(&mem::discriminant(&why)) {
+                        self.reported.push(mem::discriminant(&why));
                         all.push(Notification::Rejected(why));
                     }
                 }
-                Came::Barrier => {}
-                Came::Nothing => break,
+                Datagram::Barrier => {}
+                Datagram::None => break,
             }
         }
         all
     }
 
-    /// From now on the service is this user's.
+    /// Accepts only this user from now on.
     pub fn accept_only(&mut self, uid: Uid) {
         self.uid = uid;
     }
 
-    /// Returns how many messages were not heard.
-    pub fn unheard(&self) -> u64 {
-        self.unheard
+    /// Returns how many messages were rejected.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
     }
 
-    /// Forgets what is waiting: it was an earlier process's.
+    /// Discards what waits: an earlier process sent it.
     pub fn clear(&mut self) {
-        // Bounded: somebody may go on sending. The queue of a socket is far shorter.
+        // Bounded: a process may keep sending. The queue of a socket is far shorter.
         for _ in 0..MAX_WAITING {
-            if let Came::Nothing = self.next() {
+            if let Datagram::None = self.next() {
                 return;
             }
         }
     }
 
-    fn next(&self) -> Came {
+    fn next(&self) -> Datagram {
         let mut bytes = [0; LONGEST + 1];
         let mut control = Control([0; CREDENTIALS]);
         let mut piece = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
@@ -172,29 +174,31 @@ impl Receiver {
         head.msg_iov = &raw mut piece;
         head.msg_iovlen = 1;
         head.msg_control = control.0.as_mut_ptr().cast();
-        // Room for the credentials and no more: descriptors that do not fit are closed by the kernel and never are ours.
+        // Room for the credentials and no more: descriptors that do not fit are closed by the kernel.
         head.msg_controllen = CREDENTIALS;
         let length = loop {
-            // SAFETY: the head and all that it points to outlive the call, with the lengths that it tells.
+            // SAFETY: the head and all that it points to outlive the call, with the lengths that it gives.
             let answer = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut head, libc::MSG_CMSG_CLOEXEC) };
             match Errno::result(answer) {
                 Ok(length) => break usize::try_from(length).unwrap_or_default(),
                 Err(Errno::EINTR) => {}
-                Err(_) => return Came::Nothing,
+                Err(_) => return Datagram::None,
             }
         };
         let sender = sender(&head);
         let message = bytes.get(..length).unwrap_or_default();
-        let heard = |uid: Uid| uid == self.uid || uid == Uid::ROOT;
+        let is_accepted = |uid: Uid| uid == self.uid || uid == Uid::ROOT;
         match sender {
-            None => Came::Rejected(Rejection::Nobody),
-            Some(uid) if !heard(uid) => Came::Rejected(Rejection::Stranger(uid)),
-            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > LONGEST => Came::Rejected(Rejection::TooLong),
+            None => Datagram::Rejected(Rejection::NoCredentials),
+            Some(uid) if !is_accepted(uid) => Datagram::Rejected(Rejection::WrongUser(uid)),
+            Some(_) if head.msg_flags & libc::MSG_TRUNC != 0 || length > LONGEST => {
+                Datagram::Rejected(Rejection::TooLong)
+            }
             Some(_) if head.msg_flags & libc::MSG_CTRUNC != 0 => match message.trim_ascii_end() {
-                b"BARRIER=1" => Came::Barrier,
-                _ => Came::Rejected(Rejection::Descriptors),
+                b"BARRIER=1" => Datagram::Barrier,
+                _ => Datagram::Rejected(Rejection::Descriptors),
             },
-            Some(_) => Came::Message(message.to_vec()),
+            Some(_) => Datagram::Message(message.to_vec()),
         }
     }
 }
@@ -208,11 +212,11 @@ const CREDENTIALS: usize = unsafe { libc::CMSG_SPACE(mem::size_of::<libc::ucred>
 #[repr(C, align(8))]
 struct Control([u8; CREDENTIALS]);
 
-/// Returns who sent the message. Linux puts the credentials first, so that nothing else fits; should another kernel see it
-/// differently, what came instead is closed.
+/// Returns who sent the message. Linux puts the credentials first, so that nothing else fits; should another kernel do it
+/// differently, descriptors that came are closed.
 fn sender(head: &libc::msghdr) -> Option<Uid> {
     let mut sender = None;
-    // SAFETY: the kernel filled the control data that `head` points to, and told its length.
+    // SAFETY: the kernel filled the control data that `head` points to, and set its length.
     let mut at = unsafe { libc::CMSG_FIRSTHDR(head) };
     while !at.is_null() {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR give null or a whole header inside the control data.
@@ -245,7 +249,7 @@ fn sender(head: &libc::msghdr) -> Option<Uid> {
 }
 
 impl AsFd for Receiver {
-    /// Returns the socket: readable when something was said.
+    /// Returns the socket: readable when a message waits.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -1,4 +1,4 @@
-//! The words of sd_notify(3): `NAME=value` lines. Pure: any bytes in, what is known of them out.
+//! The messages of sd_notify(3): `NAME=value` lines. Pure: any bytes in, the known assignments out.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::config::quote::printable;
 /// Letters of a STATUS that are kept.
 const STATUS: usize = 200;
 
-/// One thing that a service says of itself.
+/// One assignment of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notification {
     /// READY=1: it is up, or its reload is done.
@@ -21,25 +21,25 @@ pub enum Notification {
     Status(String),
     /// WATCHDOG=1: it is alive.
     Watchdog,
-    /// WATCHDOG=trigger: it knows that it is not well.
+    /// WATCHDOG=trigger: it reports a failure of its own.
     WatchdogTrigger,
-    /// WATCHDOG_USEC=…: it wants to be taken for dead after so much silence.
+    /// WATCHDOG_USEC=…: the watchdog runs out after this time without WATCHDOG=1.
     WatchdogUsec(Duration),
-    /// EXTEND_TIMEOUT_USEC=…: starting or stopping takes at least so much longer, from now.
+    /// EXTEND_TIMEOUT_USEC=…: starting or stopping takes at least this long, from now.
     ExtendTimeout(Duration),
-    /// MAINPID=…: refused. The first process is the service; another one could be anybody's.
+    /// MAINPID=…: refused. The first process is the service; another pid could be any process's.
     MainPid,
     /// ERRNO=…: why it is about to fail.
     Errno(i32),
-    /// Not the service's word: a message that was ignored; the first of its kind.
+    /// Not from the service: a message was rejected, the first for this reason.
     Rejected(Rejection),
 }
 
-/// Returns what a message says, in its order. Lines that are unknown, or whose value is not what it should be, say nothing.
+/// Returns the assignments of a message, in its order. Lines with an unknown name or an invalid value are ignored.
 pub fn parse(message: &[u8]) -> Vec<Notification> {
-    let mut said: Vec<Notification> = message.split(|byte| *byte == b'\n').filter_map(line).collect();
-    said.dedup();
-    said
+    let mut all: Vec<Notification> = message.split(|byte| *byte == b'\n').filter_map(line).collect();
+    all.dedup();
+    all
 }
 
 fn line(line: &[u8]) -> Option<Notification> {
@@ -60,7 +60,7 @@ fn line(line: &[u8]) -> Option<Notification> {
     }
 }
 
-/// Digits and nothing else.
+/// Parses a text of digits only.
 fn number(digits: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()

@@ -1,7 +1,7 @@
-//! The probe itself, in the forked child: becomes the service, asks, says one line to descriptor 1 and exits with 0 or 1.
+//! The probe itself, in the forked child: takes the service's identity, probes, writes a line to descriptor 1 and exits with
+//! 0 or 1.
 //!
-//! Unlike a service's child it may allocate: the parent had one thread, so no lock was held at the fork by anybody who
-//! is not here. It must never return or unwind into the parent's code: there it would be a second PID 1.
+//! Unlike a service's child it may allocate: the parent had one thread, so no other thread held a lock at the fork. It must never return or unwind into the parent's code: there it would be a second PID 1.
 #![allow(unsafe_code)] // what stands between fork and exit
 
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::output::{REFUSAL, why};
+use super::output::{REFUSAL, cause_text};
 use super::{connect, http};
 use crate::config::probe::{HostPort, Http};
 use crate::supervise::{SpawnError, SpawnStage};
@@ -30,26 +30,26 @@ use crate::text::shown;
 
 /// A probe, prepared before the fork.
 pub enum PreparedProbe {
-    /// Does it accept a connection?
+    /// Connects.
     Tcp(HostPort, Duration),
-    /// Does it answer well?
+    /// Sends a GET.
     Http(Http, Duration),
-    /// Is it there?
+    /// Looks up a path.
     Path(PathBuf),
-    /// Does it accept a connection?
+    /// Connects to a socket.
     Socket(PathBuf),
-    /// Does it exit with 0?
+    /// Executes a program.
     Command(Program),
 }
 
-/// Runs a probe to its end. `answer` is the pipe's write end, which the service's stages make descriptors 1 and 2.
-pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, answer: RawFd) -> ! {
+/// Runs a probe to its end. `output` is the pipe's write end, which the service's stages make descriptors 1 and 2.
+pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, output: RawFd) -> ! {
     let result = panic::catch_unwind(AssertUnwindSafe(|| {
         if let Err(record) = child::set_up(launch, pointers) {
             let object = launch.directory.as_ref().map(|directory| OsStr::from_bytes(directory.as_bytes()).into());
             let why = spawn_record::parse(&record);
             let object = object.filter(|_| why.stage == SpawnStage::Directory);
-            return report_refusal(answer, &words(&SpawnError { object, ..why }));
+            return report_refusal(output, &words(&SpawnError { object, ..why }));
         }
         if let PreparedProbe::Command(wanted) = probe {
             let (errno, program) = match program::environment(launch) {
@@ -58,13 +58,13 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, answ
                     let object = launch.environment_file.as_ref().map(|file| file.path.clone());
                     let explanation = more.unwrap_or_default();
                     let why = SpawnError::new(SpawnStage::EnvironmentFile, errno as i32);
-                    return report_refusal(answer, &words(&SpawnError { object, explanation, ..why }));
+                    return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
                 }
             };
             let object = launch.argv.first().map(|name| OsStr::from_bytes(name.as_bytes()).into());
             let explanation = program.map(|program| program::explanation(errno, &program, launch)).unwrap_or_default();
             let why = SpawnError::new(SpawnStage::Exec, errno as i32);
-            return report_refusal(answer, &words(&SpawnError { object, explanation, ..why }));
+            return report_refusal(output, &words(&SpawnError { object, explanation, ..why }));
         }
         close_inherited();
         match check(probe) {
@@ -75,13 +75,13 @@ pub fn run(launch: &Launch, pointers: &ExecPointers, probe: &PreparedProbe, answ
             }
         }
     }));
-    let code = result.unwrap_or_else(|_| report_refusal(answer, "internal error"));
+    let code = result.unwrap_or_else(|_| report_refusal(output, "internal error"));
     // SAFETY: ends this process without running the parent's exit handlers.
     unsafe { libc::_exit(code) }
 }
 
-/// It goes on with PID 1's memory under the service's uid: not for the service to look at (SECURITY fact 3). What PID 1
-/// has open is not its business, and must not stay open because of it.
+/// This process has PID 1's memory under the service's uid: the service must not read it (SECURITY fact 3). What PID 1 has
+/// open must not stay open because of a probe.
 fn close_inherited() {
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
@@ -96,7 +96,7 @@ fn check(probe: &PreparedProbe) -> Result<(), String> {
         PreparedProbe::Http(http, timeout) => http::get(http, *timeout, &mut report_progress),
         PreparedProbe::Path(path) => fs::metadata(path).map(drop).map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => not_there(path),
-            _ => why(&cause),
+            _ => cause_text(&cause),
         }),
         PreparedProbe::Socket(path) => socket(path),
         PreparedProbe::Command(_) => Ok(()),
@@ -111,28 +111,28 @@ fn socket(path: &Path) -> Result<(), String> {
     });
     connected.map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => not_there(path),
-        _ => why(&cause),
+        _ => cause_text(&cause),
     })
 }
 
-/// A reason stands alone in a line: it names the path.
+/// The reason is shown alone in a line, so it names the path.
 fn not_there(path: &Path) -> String {
     format!("{} is not there", shown(path))
 }
 
-/// Says what is being done, for the case that time runs out.
+/// Writes what is being done: the reason if the time runs out.
 fn report_progress(what: &str) {
     write_line(1, what.as_bytes());
 }
 
-fn report_refusal(answer: RawFd, words: &str) -> i32 {
-    write_line(answer, &[&[REFUSAL], words.as_bytes()].concat());
+fn report_refusal(output: RawFd, words: &str) -> i32 {
+    write_line(output, &[&[REFUSAL], words.as_bytes()].concat());
     1
 }
 
 fn write_line(to: RawFd, words: &[u8]) {
     let mut line = words.to_vec();
     line.push(b'\n');
-    // SAFETY: `line` is valid for its length; shorter than a pipe's buffer, so that nobody waits.
+    // SAFETY: `line` is valid for its length; shorter than a pipe's buffer, so the write does not block.
     unsafe { libc::write(to, line.as_ptr().cast(), line.len().min(libc::PIPE_BUF)) };
 }

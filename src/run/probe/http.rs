@@ -1,6 +1,6 @@
-//! An HTTP/1.1 GET of which only the status line counts. What comes back may be anything at any pace: it is read in
-//! bounded pieces, and the whole probe has a timeout above it.
-#![allow(clippy::disallowed_methods)] // the probe's own clock: how long a good answer's body is waited for
+//! An HTTP/1.1 GET of which only the status line counts. The response may be anything at any pace: it is read in bounded
+//! pieces, and the whole probe has a timeout.
+#![allow(clippy::disallowed_methods)] // the probe's own clock: how long the body of a good response is read
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,49 +8,49 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::connect;
-use super::output::why;
+use super::output::cause_text;
 use crate::config::probe::Http;
 use crate::text::shown;
 
-/// What is said once a connection stands: from then on it is the answer that is missing.
+/// Reported once connected: from then on only the response is missing.
 pub const CONNECTED: &str = "connected";
-/// A status line is not longer.
+/// The longest status line.
 const LINE: usize = 1024;
-/// Interim answers (100, 103) and their headers are not longer.
+/// The longest interim responses (100, 103) with their headers.
 const INTERIM: usize = 16 * 1024;
-/// So much of a body is taken, for so long, before the connection is closed: a server that is cut off complains.
-const BODY: usize = 64 * 1024;
-const BODY_TIME: Duration = Duration::from_millis(100);
+/// How much of a body is read, and for how long, before the connection is closed: a server that is cut off logs an error.
+const MAX_BODY: usize = 64 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Asks.
+/// Sends the request and checks the status.
 ///
 /// # Errors
-/// Why it is not well, in words.
-pub fn get(http: &Http, timeout: Duration, doing: &mut dyn FnMut(&str)) -> Result<(), String> {
-    let patience = BODY_TIME.min(timeout / 10);
+/// The reason, as text.
+pub fn get(http: &Http, timeout: Duration, report_progress: &mut dyn FnMut(&str)) -> Result<(), String> {
+    let drain_timeout = DRAIN_TIMEOUT.min(timeout / 10);
     match &http.socket {
         None => {
-            let mut stream = connect::tcp(&http.to, timeout, doing)?;
-            doing(CONNECTED);
-            judge(http, &mut stream)?;
-            take_leave(stream, patience, TcpStream::set_read_timeout);
+            let mut stream = connect::tcp(&http.to, timeout, report_progress)?;
+            report_progress(CONNECTED);
+            check_response(http, &mut stream)?;
+            drain_body(stream, drain_timeout, TcpStream::set_read_timeout);
         }
         Some(path) => {
-            doing(&format!("connecting to {}", shown(path)));
+            report_progress(&format!("connecting to {}", shown(path)));
             let mut stream = UnixStream::connect(path).map_err(|cause| match cause.kind() {
                 ErrorKind::NotFound => format!("{} is not there", shown(path)),
-                _ => why(&cause),
+                _ => cause_text(&cause),
             })?;
-            doing(CONNECTED);
-            judge(http, &mut stream)?;
-            take_leave(stream, patience, UnixStream::set_read_timeout);
+            report_progress(CONNECTED);
+            check_response(http, &mut stream)?;
+            drain_body(stream, drain_timeout, UnixStream::set_read_timeout);
         }
     }
     Ok(())
 }
 
-fn judge(http: &Http, stream: &mut (impl Read + Write)) -> Result<(), String> {
-    // A refusal to read all of it (an answer that came early) shows in what can be read.
+fn check_response(http: &Http, stream: &mut (impl Read + Write)) -> Result<(), String> {
+    // If the server does not read all of it (an early response), the response says so.
     let _sent = stream.write_all(request(http).as_bytes());
     let status = status(stream)?;
     if http.status.contains(&status) { Ok(()) } else { Err(format!("answered {status}")) }
@@ -58,7 +58,7 @@ fn judge(http: &Http, stream: &mut (impl Read + Write)) -> Result<(), String> {
 
 fn request(http: &Http) -> String {
     let to = &http.to;
-    // As browsers and curl send it: 80 goes without saying.
+    // As browsers and curl do: without the default port 80.
     let host = match to.port {
         80 => to.to_string().trim_end_matches(":80").to_owned(),
         _ => to.to_string(),
@@ -67,7 +67,7 @@ fn request(http: &Http) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stepdown\r\nAccept: */*\r\nConnection: close\r\n\r\n")
 }
 
-/// Reads up to the first status that is no interim one.
+/// Reads up to the first status that is not an interim one.
 fn status(from: &mut impl Read) -> Result<u16, String> {
     let mut head = Vec::new();
     loop {
@@ -80,25 +80,25 @@ fn status(from: &mut impl Read) -> Result<u16, String> {
             Ok(0) => return Err("closed the connection in the middle of its answer".to_owned()),
             Ok(length) => head.extend_from_slice(chunk.get(..length).unwrap_or_default()),
             Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
-            Err(cause) => return Err(why(&cause)),
+            Err(cause) => return Err(cause_text(&cause)),
         }
     }
 }
 
-/// Returns the status that `head` holds; `None`: not yet.
+/// Returns the final status in `head`; `None`: it is not complete.
 fn final_status(mut head: &[u8]) -> Result<Option<u16>, String> {
-    let rubbish = || "answered something that is not HTTP".to_owned();
+    let not_http = || "answered something that is not HTTP".to_owned();
     let whole = head.len();
     loop {
-        // Told early: what does not begin like HTTP need not be awaited to its first newline.
+        // Rejected early: what does not begin like HTTP may never have a newline.
         let begin = head.get(..5.min(head.len())).unwrap_or_default();
         if !b"HTTP/".starts_with(begin) {
-            return Err(rubbish());
+            return Err(not_http());
         }
         let Some(end) = head.iter().position(|byte| *byte == b'\n') else {
-            return if head.len() > LINE { Err(rubbish()) } else { Ok(None) };
+            return if head.len() > LINE { Err(not_http()) } else { Ok(None) };
         };
-        let status = status_of(head.get(..end).unwrap_or_default()).ok_or_else(rubbish)?;
+        let status = status_of(head.get(..end).unwrap_or_default()).ok_or_else(not_http)?;
         if !matches!(status, 100 | 102..=199) {
             return Ok(Some(status));
         }
@@ -124,12 +124,16 @@ fn status_of(line: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|status| (100..=999).contains(status))
 }
 
-/// The answer is known; what is left of it is taken politely, and not for long.
-fn take_leave<S: Read>(mut stream: S, patience: Duration, wait: impl Fn(&S, Option<Duration>) -> std::io::Result<()>) {
-    let until = Instant::now() + patience;
+/// Reads the rest of the response, within its limits.
+fn drain_body<S: Read>(
+    mut stream: S,
+    drain_timeout: Duration,
+    wait: impl Fn(&S, Option<Duration>) -> std::io::Result<()>,
+) {
+    let until = Instant::now() + drain_timeout;
     let mut chunk = [0; 4096];
     let mut taken = 0;
-    while taken < BODY {
+    while taken < MAX_BODY {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || wait(&stream, Some(left)).is_err() {
             return;

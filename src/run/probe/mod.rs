@@ -1,9 +1,9 @@
-//! One probe of something that can be asked whether it is there, or well ([`Probe`]): a child under the service's own
-//! identity, so that nothing it meets (a resolver, a dead mount, a connection that never answers) can hold PID 1 up, and
-//! nothing is asked with more rights than the service has. Must not know when to probe, nor what an answer leads to.
+//! Runs a [`Probe`] in a child under the service's own identity, so that nothing it meets (a resolver, a dead mount, a
+//! connection that never answers) can block PID 1, and it has no more rights than the service. Must not know when to probe,
+//! nor what a result leads to.
 //!
-//! [`Probes`] has the probes that are under way: at most one for each key, none longer than its timeout, and whatever a
-//! probe's command leaves in its process group or session is killed with it.
+//! [`Probes`] holds the running probes: at most one for each key, none longer than its timeout, and whatever a probe's
+//! command leaves in its process group or session is killed with it.
 
 mod child;
 mod connect;
@@ -38,36 +38,36 @@ use child::PreparedProbe;
 use http::CONNECTED;
 use output::ProbeOutput;
 
-/// Killed probes of one key that are not reaped yet: the usual one takes a moment, one in uninterruptible sleep stays.
-const MAX_DYING: usize = 3;
-/// Bytes taken from one probe in one iteration: a command that writes without end keeps nobody else waiting.
-const AT_ONCE: usize = 64 * 1024;
+/// Killed probes of one key that may be unreaped: usually that takes a moment, in uninterruptible sleep for ever.
+const MAX_KILLED: usize = 3;
+/// Bytes read from one probe in one iteration: a command that writes without end delays nothing else.
+const READ_AT_ONCE: usize = 64 * 1024;
 /// Probes read in one iteration.
 const PROBES_AT_ONCE: usize = 16;
 
-/// Who asks a service.
+/// Who started a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProbeOwner {
     /// The engine.
     Engine(Id),
-    /// Somebody over the control socket, by a command of the service's.
+    /// A caller of the control socket, for the service's reload command.
     Caller(Id),
 }
 
-/// The probes that are under way, by whose they are.
+/// The running probes.
 #[derive(Debug)]
 pub struct Probes<K> {
-    looks: HashMap<Pid, RunningProbe<K>>,
+    running: HashMap<Pid, RunningProbe<K>>,
     epoll: Epoll,
     null: File,
     /// What is known of all processes.
-    recent: CensusCache,
+    census: CensusCache,
 }
 
 /// Why a probe could not be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeStartError {
-    /// The one before it is not over, or too many that were killed are not reaped yet.
+    /// The previous one still runs, or too many that were killed are not reaped yet.
     InProgress,
     /// The service has nothing of the kind that can be probed.
     NothingToProbe,
@@ -94,12 +94,12 @@ impl fmt::Display for ProbeStartError {
 #[derive(Debug)]
 struct RunningProbe<K> {
     key: K,
-    /// Whether it is a command: it has output of its own, the others say what they do.
+    /// Whether it is a command, with output of its own; the others write what they do.
     is_command: bool,
     timeout: Duration,
     deadline: Instant,
-    /// Killed: nobody waits for its answer any more.
-    over: bool,
+    /// It was killed: its result is not needed any more.
+    is_over: bool,
     pipe: Option<File>,
     output: ProbeOutput,
 }
@@ -111,7 +111,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// When no descriptor can be had.
     pub fn new() -> std::io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { looks: HashMap::new(), epoll, null: dev_null::open_input()?, recent: CensusCache::default() })
+        Ok(Self { running: HashMap::new(), epoll, null: dev_null::open_input()?, census: CensusCache::default() })
     }
 
     /// Starts a probe. `launch` is how the service's own command would be started: its identity, limits, environment and
@@ -120,7 +120,7 @@ impl<K: Copy + Eq + Hash> Probes<K> {
     /// The process must have one thread (DESIGN §11): the child allocates.
     ///
     /// # Errors
-    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key is under way or
+    /// When no pipe or process can be had (EMFILE, EAGAIN, ENOMEM), or while an earlier probe of this key runs or
     /// too many killed ones are not reaped yet.
     pub fn start(
         &mut self,
@@ -130,14 +130,14 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         now: Instant,
         mut launch: Launch,
     ) -> Result<Pid, ProbeStartError> {
-        let of_key = self.looks.values().filter(|look| look.key == key);
-        let (under_way, dying) =
-            of_key.fold((false, 0), |(any, dying), look| (any || !look.over, dying + usize::from(look.over)));
-        if under_way || dying >= MAX_DYING {
+        let of_key = self.running.values().filter(|probe| probe.key == key);
+        let (is_running, killed) = of_key
+            .fold((false, 0), |(any, killed), probe| (any || !probe.is_over, killed + usize::from(probe.is_over)));
+        if is_running || killed >= MAX_KILLED {
             return Err(ProbeStartError::InProgress);
         }
-        debug_assert!(threads() == 1, "a look is forked from a process with one thread");
-        let question = question(probe, timeout, &mut launch)?;
+        debug_assert!(threads() == 1, "a probe is forked from a process with one thread");
+        let prepared = prepare(probe, timeout, &mut launch)?;
         let no_pipe = |errno| refused(SpawnStage::Pipe, errno);
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
         fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
@@ -145,17 +145,17 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         launch.stdio = [Some(self.null.as_raw_fd()), Some(write.as_raw_fd()), Some(write.as_raw_fd())];
         launch.notify = None;
         let pointers = ExecPointers::of(&launch);
-        let pid = spawn::fork_child(|| child::run(&launch, &pointers, &question, write.as_raw_fd()))?;
-        let look = RunningProbe {
+        let pid = spawn::fork_child(|| child::run(&launch, &pointers, &prepared, write.as_raw_fd()))?;
+        let running = RunningProbe {
             key,
-            is_command: matches!(question, PreparedProbe::Command(_)),
+            is_command: matches!(prepared, PreparedProbe::Command(_)),
             timeout,
             deadline: now + timeout,
-            over: false,
+            is_over: false,
             pipe: Some(self.watched(pid, read)),
             output: ProbeOutput::default(),
         };
-        self.looks.insert(pid, look);
+        self.running.insert(pid, running);
         Ok(pid)
     }
 
@@ -166,80 +166,80 @@ impl<K: Copy + Eq + Hash> Probes<K> {
         File::from(read)
     }
 
-    /// Reads what probes say, so that a command that says much is not held up. To be called when the set is readable.
+    /// Reads the output of probes, so that a command that writes much is not blocked. To be called when the set is readable.
     /// Returns whether there may be more.
     pub fn listen(&mut self) -> bool {
         let mut events = [EpollEvent::empty(); PROBES_AT_ONCE];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         for event in events.iter().take(count) {
             let pid = i32::try_from(event.data()).map(Pid);
-            if let Some(look) = pid.ok().and_then(|pid| self.looks.get_mut(&pid)) {
-                look.read(&self.epoll);
+            if let Some(probe) = pid.ok().and_then(|pid| self.running.get_mut(&pid)) {
+                probe.read(&self.epoll);
             }
         }
         count > 0
     }
 
     /// Records an exit and reaps the zombie, with what it leaves in its group, whose number is still its own before
-    /// that, and in its session. Returns the answer, if anybody waits for it; `None` also for a pid that is no probe.
+    /// that, and in its session. Returns the result, if it is needed; `None` also for a pid that is no probe.
     pub fn exited(&mut self, pid: Pid, exit: Exit) -> Option<(K, ProbeResult)> {
-        let Some(mut look) = self.looks.remove(&pid) else {
+        let Some(mut probe) = self.running.remove(&pid) else {
             reap::reap(pid);
             return None;
         };
-        look.read(&self.epoll);
-        look.close(&self.epoll);
+        probe.read(&self.epoll);
+        probe.close(&self.epoll);
         raised(|| group::signal(pid, Target::Group, Signal::KILL));
         reap::reap(pid);
         if session::is_number_in_use(pid, self.null.as_fd()) {
-            raised(|| self.recent.signal_others(pid, false, Signal::KILL));
+            raised(|| self.census.signal_others(pid, false, Signal::KILL));
         }
-        (!look.over).then(|| (look.key, look.answer(exit)))
+        (!probe.is_over).then(|| (probe.key, probe.result(exit)))
     }
 
-    /// Ends the probe of `key`, if there is one; its answer will not come.
+    /// Ends the probe of `key`, if there is one, without a result.
     pub fn cancel(&mut self, key: K) {
-        for (pid, look) in &mut self.looks {
-            if look.key == key && !look.over {
-                look.end(*pid, &self.epoll, &mut self.recent);
+        for (pid, probe) in &mut self.running {
+            if probe.key == key && !probe.is_over {
+                probe.end(*pid, &self.epoll, &mut self.census);
             }
         }
     }
 
-    /// Ends all probes; no answer of theirs will come.
+    /// Ends all probes without results.
     pub fn cancel_all(&mut self) {
-        for (pid, look) in &mut self.looks {
-            look.end(*pid, &self.epoll, &mut self.recent);
+        for (pid, probe) in &mut self.running {
+            probe.end(*pid, &self.epoll, &mut self.census);
         }
     }
 
-    /// Returns whether a probe of `key` is under way.
-    pub fn is_looking(&self, key: K) -> bool {
-        self.looks.values().any(|look| look.key == key && !look.over)
+    /// Returns whether a probe of `key` runs.
+    pub fn is_running(&self, key: K) -> bool {
+        self.running.values().any(|probe| probe.key == key && !probe.is_over)
     }
 
     /// Returns when the next probe is out of time.
     pub fn deadline(&self) -> Option<Instant> {
-        self.looks.values().filter(|look| !look.over).map(|look| look.deadline).min()
+        self.running.values().filter(|probe| !probe.is_over).map(|probe| probe.deadline).min()
     }
 
-    /// Kills the probes that are out of time, with all of their groups, and returns their answers: they do not wait for
-    /// the death, which never comes to a process in uninterruptible sleep.
+    /// Kills the probes that are out of time, with their groups, and returns their results without waiting for the exit, which
+    /// never comes while a process is in uninterruptible sleep.
     pub fn expire(&mut self, now: Instant) -> Vec<(K, ProbeResult)> {
-        let mut answers = Vec::new();
-        for (pid, look) in &mut self.looks {
-            if !look.over && look.deadline <= now {
-                look.read(&self.epoll);
-                answers.push((look.key, look.no_answer()));
-                look.end(*pid, &self.epoll, &mut self.recent);
+        let mut results = Vec::new();
+        for (pid, probe) in &mut self.running {
+            if !probe.is_over && probe.deadline <= now {
+                probe.read(&self.epoll);
+                results.push((probe.key, probe.timed_out()));
+                probe.end(*pid, &self.epoll, &mut self.census);
             }
         }
-        answers
+        results
     }
 }
 
 impl<K> AsFd for Probes<K> {
-    /// Returns the set: readable when a probe says something. [`Probes::listen`] empties it.
+    /// Returns the set: readable when a probe has written. [`Probes::listen`] empties it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
@@ -249,10 +249,10 @@ impl<K> RunningProbe<K> {
     fn read(&mut self, epoll: &Epoll) {
         let mut chunk = [0; 4096];
         let mut taken = 0;
-        while taken < AT_ONCE {
+        while taken < READ_AT_ONCE {
             let Some(pipe) = &mut self.pipe else { return };
             match pipe.read(&mut chunk) {
-                // Closed while it lives: out of the set, which would be readable for ever.
+                // Closed while the probe runs: without this the set would stay readable.
                 Ok(0) => return self.close(epoll),
                 Ok(length) => {
                     self.output.push(chunk.get(..length).unwrap_or_default());
@@ -272,13 +272,13 @@ impl<K> RunningProbe<K> {
         }
     }
 
-    fn end(&mut self, pid: Pid, epoll: &Epoll, recent: &mut CensusCache) {
-        self.over = true;
+    fn end(&mut self, pid: Pid, epoll: &Epoll, census: &mut CensusCache) {
+        self.is_over = true;
         self.close(epoll);
-        kill(pid, recent);
+        kill(pid, census);
     }
 
-    fn answer(&self, exit: Exit) -> ProbeResult {
+    fn result(&self, exit: Exit) -> ProbeResult {
         if exit == Exit::Code(0) {
             return ProbeResult::Pass;
         }
@@ -286,26 +286,26 @@ impl<K> RunningProbe<K> {
             return ProbeResult::Fail(refusal);
         }
         let end = match exit {
-            // The piece of our own has said it all.
+            // Our own code has written the whole reason.
             Exit::Code(_) if !self.is_command && !self.output.last().is_empty() => {
                 return ProbeResult::Fail(self.output.last());
             }
             Exit::Code(code) => format!("code {code}"),
             Exit::Signal(signal) => format!("ended by {signal}"),
         };
-        ProbeResult::Fail(self.with_words(end))
+        ProbeResult::Fail(self.with_output(end))
     }
 
-    fn no_answer(&self) -> ProbeResult {
+    fn timed_out(&self) -> ProbeResult {
         let timeout = show_duration(self.timeout);
-        // The last thing that the piece of our own did.
+        // The last step that our own code wrote.
         if !self.is_command && self.output.last() == CONNECTED {
             return ProbeResult::Fail(format!("{CONNECTED}, but no answer within {timeout}"));
         }
-        ProbeResult::Fail(self.with_words(format!("no answer in {timeout}")))
+        ProbeResult::Fail(self.with_output(format!("no answer in {timeout}")))
     }
 
-    fn with_words(&self, what: String) -> String {
+    fn with_output(&self, what: String) -> String {
         let last = self.output.last();
         if last.is_empty() { what } else { format!("{what}: {last}") }
     }
@@ -313,8 +313,8 @@ impl<K> RunningProbe<K> {
 
 /// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
 /// it has made its group there is nobody in it.
-fn kill(pid: Pid, recent: &mut CensusCache) {
-    raised(|| match group::kill_all(pid, recent) {
+fn kill(pid: Pid, census: &mut CensusCache) {
+    raised(|| match group::kill_all(pid, census) {
         Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
         other => other,
     });
@@ -327,10 +327,10 @@ fn raised(mut kill: impl FnMut() -> Result<(), Errno>) {
     }
 }
 
-/// Lays the question out before the fork, and makes `launch` its own.
-fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<PreparedProbe, SpawnError> {
+/// Prepares a probe before the fork, and adapts `launch` to it.
+fn prepare(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<PreparedProbe, SpawnError> {
     let nul = |_| refused(SpawnStage::Words, Errno::EINVAL);
-    let question = match probe {
+    let prepared = match probe {
         Probe::Tcp(to) => PreparedProbe::Tcp(to.clone(), timeout),
         Probe::Http(http) => PreparedProbe::Http(http.clone(), timeout),
         Probe::Path(path) => PreparedProbe::Path(path.clone()),
@@ -341,9 +341,9 @@ fn question(probe: &Probe, timeout: Duration, launch: &mut Launch) -> Result<Pre
             return Ok(PreparedProbe::Command(Program::Search(name.clone())));
         }
     };
-    // Asked from here: a service's directory that is gone says nothing about what is asked.
+    // Not the service's directory: that it is gone says nothing about what is probed.
     launch.directory = Some(c"/".to_owned());
-    Ok(question)
+    Ok(prepared)
 }
 
 fn refused(stage: SpawnStage, errno: Errno) -> SpawnError {
