@@ -82,7 +82,8 @@ fn live(entries: Vec<ServiceEntry>, stdout: &OwnedFd, stderr: &OwnedFd, right: i
         let mut signals = Signals::install().unwrap();
         own_messages::install(Level::Info);
         let launch_context = LaunchContext {
-            environment: Environment::new(BTreeMap::new()),
+            s6: None,
+            environment: Environment::new(BTreeMap::new(), None),
             parent: Parent::App,
             groups: None,
             umask: 0o022,

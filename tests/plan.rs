@@ -6,5 +6,6 @@ mod doctor;
 mod golden;
 mod identity;
 mod privilege;
+mod s6_layout;
 mod steps;
 mod trust;

@@ -7,5 +7,6 @@ pub mod directories;
 pub mod own;
 pub mod ownership_log;
 pub mod placement;
+pub mod s6_layout;
 pub mod stdio;
 pub mod steps;

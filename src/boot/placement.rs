@@ -33,6 +33,7 @@ impl Placement {
             Step::BecomeSubreaper
             | Step::WriteAccounts { .. }
             | Step::RuntimeDirectory { .. }
+            | Step::S6Layout(_)
             | Step::GiveStdio { .. } => None,
         });
         let placed = |path: &Path| match resolve::resolve(kernel, path) {

@@ -1,10 +1,13 @@
 //! Carries the plan's steps out in order, and logs their results. Decides nothing: only steps marked `Do` are done. A step
 //! that the kernel refuses, although the plan expected otherwise, is reported and skipped, unless it is required.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use crate::boot::placement::Placement;
+use crate::boot::s6_layout::{self, S6State};
 use crate::boot::{account_files, append_account, directories, ownership_log, stdio};
 use crate::config::values::Signal;
 use crate::control::runtime_dir::{self, Rejected, RuntimeDir};
@@ -32,18 +35,38 @@ pub struct ControlEndpoint {
     pub directory: RuntimeDir,
 }
 
-/// Carries out every step that the plan says to do. Returns the control socket, if there is a runtime directory.
+/// What the steps created for what comes after them.
+#[derive(Default)]
+pub struct Created {
+    /// The control socket; `None` without a runtime directory.
+    pub endpoint: Option<ControlEndpoint>,
+    /// The state of s6-overlay, in an image made for it.
+    pub s6: Option<S6State>,
+}
+
+/// What the steps are carried out with.
+#[derive(Clone, Copy)]
+pub struct StepContext<'a> {
+    /// The power of this process.
+    pub power: &'a Power,
+    /// The handlers: a stop signal ends the boot.
+    pub signals: &'a Signals,
+    /// The container's environment.
+    pub environment: &'a BTreeMap<OsString, OsString>,
+}
+
+/// Carries out every step that the plan says to do.
 ///
 /// # Errors
 /// When a stop signal came in between, or a required step was refused.
-pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Option<ControlEndpoint>, BootEnded> {
-    let mut endpoint = None;
-    if let Power::Root(root) = power {
+pub fn perform(plan: &BootPlan, context: StepContext<'_>) -> Result<Created, BootEnded> {
+    let mut created = Created::default();
+    if let Power::Root(root) = context.power {
         account_files::remove_leftovers(root);
     }
     let steps: Vec<_> = planned_steps(plan).map(|planned| &planned.step).collect();
-    carry_out(&steps, plan, power, signals, &mut endpoint)?;
-    Ok(endpoint)
+    carry_out(&steps, plan, context, &mut created)?;
+    Ok(created)
 }
 
 /// Carries out the steps that the plan made after *prepare* contains and the first one did not: a root oneshot may have
@@ -51,11 +74,12 @@ pub fn perform(plan: &BootPlan, power: &Power, signals: &Signals) -> Result<Opti
 ///
 /// # Errors
 /// As [`perform`].
-pub fn perform_again(first: &BootPlan, second: &BootPlan, power: &Power, signals: &Signals) -> Result<(), BootEnded> {
+pub fn perform_again(first: &BootPlan, second: &BootPlan, context: StepContext<'_>) -> Result<(), BootEnded> {
     let mut steps = Vec::new();
     for Planned { step, .. } in planned_steps(second) {
         match step {
-            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } => {}
+            // What scripts have written into the state of s6-overlay stays.
+            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
             // The file is not as planned, whatever was done before.
             Step::WriteAccounts { .. } | Step::GiveStdio { .. } => steps.push(step.clone()),
             Step::Own(_) => {
@@ -69,7 +93,7 @@ pub fn perform_again(first: &BootPlan, second: &BootPlan, power: &Power, signals
             }
         }
     }
-    carry_out(&steps.iter().collect::<Vec<_>>(), second, power, signals, &mut None)
+    carry_out(&steps.iter().collect::<Vec<_>>(), second, context, &mut Created::default())
 }
 
 fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
@@ -79,17 +103,22 @@ fn planned_steps(plan: &BootPlan) -> impl Iterator<Item = &Planned> {
 fn carry_out(
     steps: &[&Step],
     plan: &BootPlan,
-    power: &Power,
-    signals: &Signals,
-    endpoint: &mut Option<ControlEndpoint>,
+    context: StepContext<'_>,
+    created: &mut Created,
 ) -> Result<(), BootEnded> {
+    let StepContext { power, signals, environment } = context;
     let placement = Placement::read(plan);
     for step in steps {
         if let Some(signal) = signals.stop_requested() {
             return Err(BootEnded::Stopped(signal));
         }
         match (step, power) {
-            (Step::RuntimeDirectory { candidates }, _) => *endpoint = runtime_directory(candidates),
+            (Step::RuntimeDirectory { candidates }, _) => created.endpoint = runtime_directory(candidates),
+            (Step::S6Layout(layout), _) => {
+                let runtime = created.endpoint.as_ref().map(|endpoint| &endpoint.directory);
+                let made = s6_layout::create(layout, environment, runtime);
+                created.s6 = made.inspect_err(|refused| tracing::warn!("{refused}")).ok();
+            }
             (Step::Own(tree), Power::Root(root)) => {
                 ownership_log::establish(root, tree, &plan.identity, &placement, signals.stop_flag())
                     .map_err(BootEnded::Refused)?;
@@ -135,7 +164,8 @@ fn carry_out_other(step: &Step, power: &Power, placement: &Placement) -> Result<
             Ok(())
         }
         // Without root no owner can be changed; the others were done by the caller.
-        (Step::GiveStdio { .. }, Power::User) | (Step::RuntimeDirectory { .. } | Step::Own(_), _) => Ok(()),
+        (Step::GiveStdio { .. }, Power::User) => Ok(()),
+        (Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::Own(_), _) => Ok(()),
     }
 }
 

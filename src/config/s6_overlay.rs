@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use super::quote::shown_value;
 use super::search_path::{DEFAULT_PATH, directories};
-use super::values::ServiceName;
 
 /// Directories that s6-overlay's `/init` puts before PATH if they are not in it, the first one last.
 const PREFIX: [&str; 3] = ["/bin", "/usr/bin", "/command"];
@@ -81,23 +80,6 @@ impl S6Overlay {
             hook: words(env, "S6_STAGE2_HOOK"),
             main_prefix: words(env, "S6_CMD_ARG0"),
         }
-    }
-}
-
-impl S6Origin {
-    /// Returns the directory of its definition and the directory that contains its working directory, relative to where
-    /// s6-overlay keeps its state.
-    pub fn service_directory(&self) -> Option<(&PathBuf, &'static str)> {
-        match self {
-            Self::Longrun(definition) => Some((definition, "s6-rc/servicedirs")),
-            Self::Legacy(definition) => Some((definition, "s6/legacy-services")),
-            Self::Script => None,
-        }
-    }
-
-    /// Returns its working directory below the place where s6-overlay keeps its state.
-    pub fn working_directory(&self, name: &ServiceName) -> Option<PathBuf> {
-        self.service_directory().map(|(_, around)| PathBuf::from(around).join(name.as_str()))
     }
 }
 

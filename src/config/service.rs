@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::calendar::Calendar;
 use super::probe::{Health, Probe};
-use super::s6_overlay::S6Origin;
+use super::s6_overlay::{S6Origin, S6Overlay};
 pub use super::values::GroupRef;
 use super::values::{CapSet, Gid, LogFormat, ServiceName, Signal, Uid, UserName};
 use crate::error::Place;
@@ -150,6 +150,11 @@ impl Service {
             s6: None,
             down: false,
         }
+    }
+
+    /// Returns whether it gets the container's variables: a service of s6-overlay only if the image keeps them (`s6`).
+    pub fn inherits_variables(&self, s6: Option<&S6Overlay>) -> bool {
+        !self.clear_environment && (self.s6.is_none() || s6.is_none_or(|s6| s6.keep_env))
     }
 
     /// Returns its programs besides the command, each with its key. Not the `finish` of a oneshot, which needs no cleanup

@@ -37,6 +37,8 @@ pub const MODE: u32 = 0o711;
 pub const CONTAINER_LINK: &CStr = c"container";
 /// Names, or prefixes of names, of the sockets in it.
 const SOCKETS: [&[u8]; 2] = [b"control", b"notify-"];
+/// Names of the directories in it: the state of s6-overlay, where /run cannot be used.
+pub const S6_DIRECTORIES: [&CStr; 4] = [c"s6", c"s6-rc", c"s6-linux-init-container-results", c"service"];
 
 /// The runtime directory.
 #[derive(Debug)]
@@ -252,6 +254,7 @@ impl Location {
                 let known = match kind {
                     Ok(FileKind::Socket) => SOCKETS.iter().any(|name| bytes.starts_with(name)),
                     Ok(FileKind::Link) => entry.name == CONTAINER_LINK,
+                    Ok(FileKind::Directory) => S6_DIRECTORIES.contains(&entry.name),
                     Ok(_) => entry.name == PROBE,
                     Err(_) => true, // gone
                 };

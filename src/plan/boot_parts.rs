@@ -6,6 +6,7 @@ use super::Step;
 const SIGNALS: &str = "signals";
 const ACCOUNTS: &str = "accounts";
 const RUNTIME: &str = "runtime directory";
+const S6_LAYOUT: &str = "s6-overlay files";
 const DIRECTORIES: &str = "directories";
 const OWNERSHIP: &str = "ownership";
 const STDIO: &str = "stdio";
@@ -18,6 +19,10 @@ const PARTS: &[(&str, &str)] = &[
     ("plan", "configuration and facts become a list of steps, each to be done, already right, or skipped with its fix"),
     (ACCOUNTS, "the app user and its group get their lines in /etc/passwd and /etc/group, every other byte unchanged"),
     (RUNTIME, "our own directory for the control socket and state is made, /run/stepdown where possible"),
+    (
+        S6_LAYOUT,
+        "in an image made for s6-overlay: what its scripts look for in /run, such as the container environment",
+    ),
     (DIRECTORIES, "declared directories are made with owner and mode, leftovers of the last run removed"),
     (OWNERSHIP, "declared paths get their owner; links are never followed, only what is wrong is changed"),
     (STDIO, "standard output and error are opened for the app user, who could not reopen them otherwise"),
@@ -39,6 +44,7 @@ impl Step {
             Self::BecomeSubreaper => SIGNALS,
             Self::WriteAccounts { .. } => ACCOUNTS,
             Self::RuntimeDirectory { .. } => RUNTIME,
+            Self::S6Layout(_) => S6_LAYOUT,
             Self::MakeDirectory(_) => DIRECTORIES,
             Self::Own(_) => OWNERSHIP,
             Self::GiveStdio { .. } => STDIO,

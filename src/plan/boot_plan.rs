@@ -109,6 +109,8 @@ pub enum Step {
         /// The preferred one first.
         candidates: Vec<PathBuf>,
     },
+    /// Create what scripts written for s6-overlay look for at run time.
+    S6Layout(S6Layout),
     /// Create a directory with its owner and mode, and remove leftovers in it.
     MakeDirectory(MakeDirectory),
     /// Establish ownership of a tree.
@@ -155,6 +157,62 @@ pub struct MakeDirectory {
     pub take_over: bool,
     /// Where it is declared.
     pub declared_by: DeclaredBy,
+}
+
+/// The run-time state of s6-overlay that its scripts look for (FIELD §2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S6Layout {
+    /// Where it lies.
+    pub base: S6Base,
+    /// Its owner: whom the scripts run as.
+    pub owner: Owner,
+    /// Whether `/run` itself becomes that user's, with mode 0755, so that nobody else can replace what root's scripts read.
+    pub take_run: bool,
+    /// Whether `/var/run` becomes a link to `/run`.
+    pub link_var_run: bool,
+    /// Whether services get the whole environment, and there is no directory of its variables.
+    pub keep_env: bool,
+    /// The services that have a directory of their own.
+    pub services: Vec<S6Directory>,
+}
+
+/// Where the state of s6-overlay lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S6Base {
+    /// In `/run`, as scripts expect.
+    Run,
+    /// In the runtime directory, where only our own commands find it.
+    RuntimeDirectory,
+}
+
+/// The directory of a service at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S6Directory {
+    /// The service.
+    pub name: ServiceName,
+    /// Which kind of service it is.
+    pub kind: S6DirectoryKind,
+    /// The directory of its definition.
+    pub definition: PathBuf,
+}
+
+/// Kinds of services by the place of their directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S6DirectoryKind {
+    /// Of s6-rc.
+    Longrun,
+    /// Of `/etc/services.d`.
+    Legacy,
+}
+
+impl S6DirectoryKind {
+    /// Returns the directory that contains it, relative to the base.
+    pub fn parent(self) -> &'static str {
+        match self {
+            Self::Longrun => "s6-rc/servicedirs",
+            Self::Legacy => "s6/legacy-services",
+        }
+    }
 }
 
 /// Where a directory is declared.

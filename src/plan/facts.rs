@@ -99,6 +99,8 @@ pub struct Facts {
     /// Files of privileged services ([`super::trust`]), or directories and links in their paths, that others than root own
     /// or could write, by path. Not read without root.
     pub file_owners: BTreeMap<PathBuf, Vec<FileOwner>>,
+    /// The directories of s6-overlay's state. Read only in an image made for it.
+    pub s6: Option<S6Places>,
     /// The value of `TZ`, if it is not a time zone of this image.
     pub unknown_zone: Option<OsString>,
 }
@@ -112,6 +114,28 @@ impl Facts {
             (Some(None) | None, _) => false,
         }
     }
+}
+
+/// Where s6-overlay keeps its state, and its scripts look for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct S6Places {
+    /// `/run`.
+    pub run: PathFact,
+    /// Whether files can be created in `/run`.
+    pub access: Access,
+    /// `/var/run`.
+    pub var_run: VarRun,
+}
+
+/// What `/var/run` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VarRun {
+    /// A link to `/run`, as everywhere today.
+    Link,
+    /// Nothing, or an empty directory; whether a link can take its place.
+    Free(Access),
+    /// A directory with contents, or something else.
+    Used,
 }
 
 /// The account files (passwd(5), group(5), shadow(5), gshadow(5)).

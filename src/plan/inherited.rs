@@ -221,7 +221,7 @@ impl<'a> TrustCheck<'a> {
             }
         }
         let path = if path.is_empty() { EMPTY_PATH.into() } else { path.join(OsStr::new(":")) };
-        if !service.clear_environment {
+        if service.inherits_variables(self.config.s6.as_ref()) {
             let declared = |variable: &&String| !service.environment.contains_key(*variable);
             let variables: Vec<_> = self.facts.variables.iter().filter(declared).cloned().collect();
             if !variables.is_empty() {

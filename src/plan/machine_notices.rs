@@ -117,7 +117,7 @@ pub(super) fn of_shell_names(config: &Config, facts: &Facts, notes: &mut Notes) 
             continue;
         }
         let declared = service.environment.keys().filter(|name| !is_shell_name(name));
-        let given = facts.no_shell_names.iter().filter(|_| !service.clear_environment);
+        let given = facts.no_shell_names.iter().filter(|_| service.inherits_variables(config.s6.as_ref()));
         let names: BTreeSet<_> = declared.chain(given).cloned().collect();
         if !names.is_empty() {
             by_names.entry(names.into_iter().collect()).or_default().push(format!("`{}`", service.name));

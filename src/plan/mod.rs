@@ -41,7 +41,7 @@ pub use boot::{boot, preview};
 pub use boot_parts::boot_parts;
 pub use boot_plan::{
     AccountWrite, BootPlan, Credentials, Decision, DeclaredBy, DropLevel, GiveStdio, Identity, MakeDirectory, Mode,
-    OwnTree, Planned, Privilege, ServicePlan, Step,
+    OwnTree, Planned, Privilege, S6Base, S6Directory, S6DirectoryKind, S6Layout, ServicePlan, Step,
 };
 pub use owner::Owner;
 pub use services::{SHELL, main_is_missing, main_is_still_missing};

@@ -53,6 +53,7 @@ impl Facts {
             root_owner: Uid::ROOT,
             file_owners: BTreeMap::new(),
             home: None,
+            s6: None,
             unknown_zone: None,
         }
     }

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::boot::steps::{self, BootEnded};
+use crate::boot::s6_layout::S6State;
+use crate::boot::steps::{self, BootEnded, StepContext};
 use crate::config::Config;
 use crate::config::container::LogFormat;
 use crate::config::service::{Limit, Service};
@@ -47,6 +48,8 @@ pub struct BootContext {
     pub given: BTreeMap<OsString, OsString>,
     /// What services find in their environment.
     pub environment: Environment,
+    /// The state of s6-overlay, in an image made for it.
+    pub s6: Option<S6State>,
     /// Limits that services get back, because PID 1 has raised its own.
     pub limits: Vec<Limit>,
     /// Oneshots that *prepare* has done.
@@ -113,7 +116,8 @@ impl BootContext {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
             return Ok(Some((code, result.until)));
         }
-        match steps::perform_again(&first, &self.plan, power, signals) {
+        let context = StepContext { power, signals, environment: self.environment.all() };
+        match steps::perform_again(&first, &self.plan, context) {
             Ok(()) => Ok(None),
             Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
@@ -194,6 +198,7 @@ impl BootContext {
         LaunchContext {
             environment: self.environment.clone(),
             parent,
+            s6: self.s6.clone(),
             groups,
             umask: self.plan.identity.umask,
             limits: self.limits.clone(),

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
+use crate::boot::s6_layout::S6State;
+use crate::config::s6_overlay::{self, S6Overlay};
 use crate::config::search_path::DEFAULT_PATH;
 use crate::config::service::Service;
 use crate::plan::ServicePlan;
@@ -13,23 +16,53 @@ use crate::sys::process::environment_file::Variable;
 /// Addressed to us, not to services: podman's socket for our own readiness.
 const OURS: [&str; 1] = ["NOTIFY_SOCKET"];
 
+/// Names the runtime directory, where our commands look for the state of s6-overlay that is not in /run.
+const RUNTIME: &str = "XDG_RUNTIME_DIR";
+
 /// The environment that the container was given.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+pub struct Environment {
+    all: BTreeMap<OsString, OsString>,
+    /// What services of an image made for s6-overlay get of it.
+    of_s6: BTreeMap<OsString, OsString>,
+}
 
 impl Environment {
-    /// Returns what services get of `given`.
-    pub fn new(mut given: BTreeMap<OsString, OsString>) -> Self {
+    /// Returns what services get of `given`. `s6`: what an image made for s6-overlay expects.
+    pub fn new(mut given: BTreeMap<OsString, OsString>, s6: Option<&S6Overlay>) -> Self {
         for name in OURS {
             given.remove(OsStr::new(name));
         }
-        given.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-        Self(given)
+        let path = given.get(OsStr::new("PATH")).cloned();
+        let path = match s6 {
+            Some(_) => s6_overlay::search_path(path.as_deref()),
+            None => path.unwrap_or_else(|| DEFAULT_PATH.into()),
+        };
+        given.insert("PATH".into(), path);
+        let kept = |name: &OsString| s6.is_none_or(|s6| s6.keep_env) || name == "PATH";
+        let of_s6 = given.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone()));
+        Self { of_s6: of_s6.collect(), all: given }
+    }
+
+    /// Returns every variable of the container.
+    pub fn all(&self) -> &BTreeMap<OsString, OsString> {
+        &self.all
+    }
+
+    /// Lets commands of services that get PATH alone find the state of s6-overlay in the runtime directory.
+    pub fn add_runtime_directory(&mut self, state: &S6State) {
+        let given = self.all.get(OsStr::new(RUNTIME));
+        if let Some(directory) = given.filter(|directory| state.base.starts_with(Path::new(directory))) {
+            self.of_s6.insert(RUNTIME.into(), directory.clone());
+        }
     }
 
     /// Returns the environment of a service, but for what its file says.
     pub fn of(&self, service: &Service, plan: &ServicePlan) -> Variables {
-        let mut before = if service.clear_environment { BTreeMap::new() } else { self.0.clone() };
+        if service.s6.is_some() {
+            return self.of_s6(service, plan);
+        }
+        let mut before = if service.clear_environment { BTreeMap::new() } else { self.all.clone() };
         if let Inherited::Safe { path } = &plan.inherited {
             before.retain(|name, value| !names_code(name, value));
             before.insert("PATH".into(), path.clone());
@@ -38,9 +71,22 @@ impl Environment {
         before.insert("USER".into(), plan.user.clone().into());
         before.insert("LOGNAME".into(), plan.user.clone().into());
         before.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
-        let own = service.environment.iter();
-        Variables { before, own: own.map(|(name, value)| (name.into(), value.into())).collect() }
+        Variables { before, own: own(service) }
     }
+
+    /// Returns the same for a service of s6-overlay: PATH, or everything, and nothing of ours (FIELD §2.2).
+    fn of_s6(&self, service: &Service, plan: &ServicePlan) -> Variables {
+        let mut before = self.of_s6.clone();
+        if let Inherited::Safe { path } = &plan.inherited {
+            before.retain(|name, value| !names_code(name, value));
+            before.insert("PATH".into(), path.clone());
+        }
+        Variables { before, own: own(service) }
+    }
+}
+
+fn own(service: &Service) -> BTreeMap<OsString, OsString> {
+    service.environment.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// The environment of a service in its order: `environment_file` comes in between.
@@ -75,4 +121,71 @@ pub fn as_words(all: &BTreeMap<OsString, OsString>) -> Result<Vec<CString>, NulE
             CString::new(word)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::s6_overlay::S6Origin;
+    use crate::config::service::Command;
+    use crate::config::values::{CapSet, Gid, ServiceName, Uid};
+    use crate::plan::{Credentials, Trust};
+
+    fn service(s6: Option<S6Origin>) -> (Service, ServicePlan) {
+        let name = ServiceName::new("web").unwrap();
+        let mut service = Service { s6, ..Service::plain(name.clone(), Command::File("/run".into())) };
+        service.environment.insert("RC_NAME".into(), "web".into());
+        let credentials =
+            Credentials { uid: Uid(0), gid: Gid(0), groups: None, ambient: CapSet::EMPTY, no_new_privs: false };
+        let plan = ServicePlan {
+            name,
+            credentials,
+            program: "/run".into(),
+            argv: Vec::new(),
+            home: "/root".into(),
+            user: "root".into(),
+            skipped: None,
+            variables: Trust::Anybody,
+            inherited: Inherited::All,
+        };
+        (service, plan)
+    }
+
+    fn names(environment: &Environment, s6: Option<S6Origin>) -> Vec<String> {
+        let (service, plan) = service(s6);
+        let all = environment.of(&service, &plan).with_file(Vec::new());
+        all.iter().map(|(name, value)| format!("{}={}", name.display(), value.display())).collect()
+    }
+
+    fn given() -> BTreeMap<OsString, OsString> {
+        [("PATH", "/bin"), ("PUID", "1"), ("NOTIFY_SOCKET", "/s"), (RUNTIME, "/tmp/1")]
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
+    }
+
+    #[test]
+    fn a_service_of_s6_overlay_gets_path_alone_and_a_native_one_beside_it_everything() {
+        let environment = Environment::new(given(), Some(&S6Overlay::default()));
+        assert_eq!(names(&environment, Some(S6Origin::Script)), ["PATH=/command:/usr/bin:/bin", "RC_NAME=web"]);
+        let native = names(&environment, None);
+        assert!(native.contains(&"PUID=1".to_owned()) && native.contains(&"HOME=/root".to_owned()), "{native:?}");
+    }
+
+    #[test]
+    fn with_s6_keep_env_it_gets_the_containers_variables_and_none_of_ours() {
+        let s6 = S6Overlay { keep_env: true, ..S6Overlay::default() };
+        let kept = names(&Environment::new(given(), Some(&s6)), Some(S6Origin::Script));
+        assert_eq!(kept, ["PATH=/command:/usr/bin:/bin", "PUID=1", "RC_NAME=web", "XDG_RUNTIME_DIR=/tmp/1"]);
+    }
+
+    #[test]
+    fn the_directory_of_the_state_is_named_only_if_commands_would_not_find_it_otherwise() {
+        let mut environment = Environment::new(given(), Some(&S6Overlay::default()));
+        let state = |base: &str| S6State { base: base.into(), directories: BTreeMap::new() };
+        environment.add_runtime_directory(&state("/run"));
+        assert_eq!(names(&environment, Some(S6Origin::Script)).len(), 2);
+        environment.add_runtime_directory(&state("/tmp/1/stepdown"));
+        assert!(names(&environment, Some(S6Origin::Script)).contains(&"XDG_RUNTIME_DIR=/tmp/1".to_owned()));
+    }
 }

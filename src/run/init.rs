@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::boot::steps::{self, BootEnded};
+use crate::boot::steps::{self, BootEnded, Created, StepContext};
 use crate::config::container::Level;
 use crate::config::{self, Config, key_lines};
 use crate::error::{EXIT_REFUSED, Error};
@@ -93,25 +93,40 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         }
     }
     step_timer.done("plan");
-    let endpoint = match steps::perform(&plan, &power, &signals) {
-        Ok(endpoint) => endpoint,
+    let given = environment;
+    let mut environment = Environment::new(given.clone(), config.s6.as_ref());
+    let context = StepContext { power: &power, signals: &signals, environment: environment.all() };
+    let Created { endpoint, s6 } = match steps::perform(&plan, context) {
+        Ok(created) => created,
         Err(BootEnded::Stopped(signal)) => {
             tracing::info!("got {signal} during the boot: nothing was started");
             return Ok(ended_early(0));
         }
         Err(BootEnded::Refused(refused)) => return Err(refused.into()),
     };
-    let host_channels = host_channels(&environment);
+    if let Some(s6) = &s6 {
+        environment.add_runtime_directory(s6);
+    }
+    let host_channels = host_channels(&given);
     let (listener, directory) = endpoint.map(|endpoint| (endpoint.listener, endpoint.directory)).unzip();
-    let given = environment;
-    let environment = Environment::new(given.clone());
     step_timer.done("root steps");
     let (done, not_done, prepare_moments) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     // Before *prepare*, whose programs need them as well.
     let mut limits = descriptors::raise_limit(config.services.len() + usize::from(plan.main.is_some()));
     limits.extend(signals::limit_queue());
-    let mut boot =
-        BootContext { step_timer, config, facts, plan, given, environment, limits, done, not_done, prepare_moments };
+    let mut boot = BootContext {
+        step_timer,
+        config,
+        facts,
+        plan,
+        given,
+        environment,
+        s6,
+        limits,
+        done,
+        not_done,
+        prepare_moments,
+    };
     if matches!(power, Power::Root(_)) {
         if let Some(ended_early) = boot.prepare(&power, listener.as_ref(), &mut signals)? {
             return Ok(ended_early);

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::environment::{self, Environment, Variables};
+use crate::boot::s6_layout::S6State;
 use crate::config::container::LogFormat;
 use crate::config::service::{Command, Limit, Service};
 use crate::config::values::{Gid, ServiceName, Uid};
@@ -45,6 +46,8 @@ pub struct LaunchContext {
     pub environment: Environment,
     /// What PID 1 is in this stage.
     pub parent: Parent,
+    /// The state of s6-overlay, in an image made for it.
+    pub s6: Option<S6State>,
     /// Supplementary groups of a service that has none of its own, where PID 1 does not have them itself (yet).
     pub groups: Option<Vec<Gid>>,
     /// File mode creation mask.
@@ -288,7 +291,7 @@ impl ServiceEntry {
             }
         };
         let directory = match self.is_main() {
-            false => Some(service.directory.as_deref().unwrap_or(Path::new("/"))),
+            false => Some(context.service_directory(service)),
             true => context.directory.as_deref(),
         };
         let mut credentials = self.plan.credentials.clone();
@@ -317,6 +320,14 @@ impl ServiceEntry {
             stdio: [descriptors.input, stdout, stderr],
             notify: descriptors.notify,
         })
+    }
+}
+
+impl LaunchContext {
+    /// Returns the working directory of a service.
+    fn service_directory<'a>(&'a self, service: &'a Service) -> &'a Path {
+        let of_s6 = self.s6.as_ref().filter(|_| service.s6.is_some()).and_then(|s6| s6.directories.get(&service.name));
+        of_s6.or(service.directory.as_ref()).map_or(Path::new("/"), PathBuf::as_path)
     }
 }
 

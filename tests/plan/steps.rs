@@ -25,7 +25,7 @@ fn verdict_of<'a>(plan: &'a BootPlan, path: &str) -> &'a Decision {
         Step::Own(own) => own.path == path,
         Step::MakeDirectory(make) => make.path == path,
         Step::WriteAccounts { file, .. } => Path::new(file.path()) == path,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::GiveStdio { .. } => false,
     };
     &plan.steps.iter().find(|it| is_it(&it.step)).unwrap().decision
 }
@@ -66,7 +66,7 @@ fn apply(plan: &BootPlan, facts: &mut Facts) {
                     GiveStdio::Owner(uid) => fact.uid = *uid,
                 }
             }
-            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } => {}
+            Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) => {}
         }
     }
 }

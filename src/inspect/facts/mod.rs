@@ -11,6 +11,7 @@ mod paths;
 mod process;
 mod programs;
 mod runtime;
+mod s6_places;
 mod stdio;
 mod zone;
 
@@ -18,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env::var_os;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
 use crate::config::values::Uid;
+use crate::config::{Config, s6_overlay};
 use crate::plan::facts::{Access, AccountFile, Facts, StdioKind};
 use crate::plan::{inherited, machine_notices};
 use crate::sys::process::resource;
@@ -39,6 +40,10 @@ pub fn read(config: &Config) -> Facts {
     let process = process::read();
     let stdio = stdio::read();
     let path = var_os("PATH");
+    let path = match config.s6 {
+        Some(_) => Some(s6_overlay::search_path(path.as_deref())),
+        None => path,
+    };
     let found = programs::read(config, path.as_deref());
     let file_owners = owners::read(config, &found, process.uid);
     let search = owners::search(config, path.as_deref(), process.uid);
@@ -87,6 +92,7 @@ pub fn read(config: &Config) -> Facts {
         resolved,
         paths: paths::read(config, &homes),
         runtime: runtime::read(var_os("XDG_RUNTIME_DIR")),
+        s6: config.s6.as_ref().map(|_| s6_places::read()),
         stdio,
         programs,
         helpers,

@@ -40,7 +40,8 @@ pub(super) fn read(config: &Config, homes: &BTreeSet<PathBuf>) -> BTreeMap<PathB
     facts
 }
 
-fn path_fact(path: &Path) -> PathFact {
+/// Returns the state of one path.
+pub(super) fn path_fact(path: &Path) -> PathFact {
     let fd = match open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(fd) => fd,
         Err(Errno::ENOENT) => return PathFact::Missing(nearest_access(path)),

@@ -175,6 +175,7 @@ impl RequirementBuilder<'_> {
                 Step::BecomeSubreaper
                 | Step::WriteAccounts { .. }
                 | Step::RuntimeDirectory { .. }
+                | Step::S6Layout(_)
                 | Step::GiveStdio { .. } => continue,
             };
             let declared = self.config.container.own.iter().find(|own| own.path == *path);

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::service::{Kind, Service};
 use crate::config::values::Gid;
 use crate::plan::finding::Trouble;
-use crate::plan::{BootPlan, Decision, Planned, ServicePlan, Step, order};
+use crate::plan::{BootPlan, Decision, Planned, S6Base, ServicePlan, Step, order};
 
 /// Returns the plan as one JSON object.
 pub fn json(plan: &BootPlan, config: &Config) -> Value {
@@ -61,6 +61,18 @@ fn step(planned: &Planned) -> Value {
             let all: Vec<_> = candidates.iter().map(|it| words::path(it)).collect();
             json!({ "step": "runtime-directory", "candidates": all })
         }
+        Step::S6Layout(layout) => json!({
+            "step": "s6-layout",
+            "path": match layout.base {
+                S6Base::Run => Some("/run"),
+                S6Base::RuntimeDirectory => None,
+            },
+            "uid": layout.owner.uid.0,
+            "gid": layout.owner.gid.0,
+            "take_run": layout.take_run,
+            "link_var_run": layout.link_var_run,
+            "services": layout.services.iter().map(|it| it.name.to_string()).collect::<Vec<_>>(),
+        }),
         Step::MakeDirectory(make) => json!({
             "step": "directory",
             "path": words::path(&make.path),

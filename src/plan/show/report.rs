@@ -118,7 +118,7 @@ fn programs(plan: &BootPlan) -> String {
 fn left(plan: &BootPlan) -> String {
     let lasting = |step: &Step| match step {
         Step::WriteAccounts { .. } | Step::MakeDirectory(_) | Step::Own(_) => true,
-        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::GiveStdio { .. } => false,
+        Step::BecomeSubreaper | Step::RuntimeDirectory { .. } | Step::S6Layout(_) | Step::GiveStdio { .. } => false,
     };
     let all: Vec<_> = plan.steps.iter().filter(|it| lasting(&it.step)).collect();
     if !all.is_empty() && all.iter().all(|it| matches!(it.decision, Decision::AlreadyDone(_))) {

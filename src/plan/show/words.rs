@@ -4,7 +4,7 @@ use crate::config::values::CapSet;
 use crate::plan::finding::Trouble;
 pub use crate::plan::words::{command, path};
 pub(in crate::plan) use crate::plan::words::{gids, stream};
-use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Planned, Step};
+use crate::plan::{Decision, DropLevel, GiveStdio, Mode, Owner, Planned, S6Base, S6Layout, Step};
 use crate::text::shown;
 
 pub(in crate::plan) fn mode(mode: Mode) -> &'static str {
@@ -45,6 +45,7 @@ pub(in crate::plan) fn subject(step: &Step) -> String {
         Step::BecomeSubreaper => "adopt orphans".to_owned(),
         Step::WriteAccounts { file, .. } => file.path().to_owned(),
         Step::RuntimeDirectory { .. } => "runtime directory".to_owned(),
+        Step::S6Layout(_) => "s6-overlay files".to_owned(),
         Step::MakeDirectory(make) => format!("make {}", path(&make.path)),
         Step::Own(own) => format!("own {}", path(&own.path)),
         Step::GiveStdio { fd, .. } => stream(*fd).to_owned(),
@@ -57,6 +58,7 @@ pub(super) fn detail(step: &Step) -> String {
         Step::BecomeSubreaper => "become a child subreaper".to_owned(),
         Step::WriteAccounts { changes, .. } => changes.join(", "),
         Step::RuntimeDirectory { candidates } => candidates.first().map(|first| path(first)).unwrap_or_default(),
+        Step::S6Layout(layout) => s6_layout(layout),
         Step::MakeDirectory(make) => {
             let clean =
                 if make.clean.is_empty() { String::new() } else { format!(", clean {}", shown(&make.clean.join(" "))) };
@@ -72,6 +74,22 @@ pub(super) fn detail(step: &Step) -> String {
         Step::GiveStdio { how: GiveStdio::Mode0622, .. } => "mode 0622, so that the app can reopen it".to_owned(),
         Step::GiveStdio { how: GiveStdio::Owner(uid), .. } => format!("the terminal becomes that of {uid}"),
     }
+}
+
+fn s6_layout(layout: &S6Layout) -> String {
+    let base = match layout.base {
+        S6Base::Run => "in /run",
+        S6Base::RuntimeDirectory => "in the runtime directory",
+    };
+    let Owner { uid, gid } = layout.owner;
+    let run = if layout.take_run { ", /run itself too" } else { "" };
+    let link = if layout.link_var_run { ", /var/run becomes a link to /run" } else { "" };
+    let services = match layout.services.len() {
+        0 => String::new(),
+        1 => ", directory of 1 service".to_owned(),
+        many => format!(", directories of {many} services"),
+    };
+    format!("{base}, {uid}:{gid}{run}{link}{services}")
 }
 
 /// Steps of one kind with the same decision: `/etc/group, /etc/passwd`.

@@ -5,6 +5,7 @@ mod directories;
 mod inputs;
 mod own;
 mod runtime;
+mod s6_layout;
 mod stdio;
 
 use super::notes::Notes;
@@ -25,6 +26,7 @@ pub(super) fn plan(
     }
     steps.extend(accounts.iter().flat_map(|files| files.steps(inputs)));
     steps.push(runtime::step(inputs));
+    steps.extend(s6_layout::step(inputs, notes));
     steps.extend(directories::steps(inputs, notes));
     steps.extend(own::steps(inputs, notes));
     steps.extend(stdio::steps(inputs));

@@ -1,0 +1,310 @@
+//! The run-time state of s6-overlay, as scripts written for it expect it (FIELD §2.1). The directory around it may be
+//! writable by the app, which was there before this boot: all by handles, leftovers are removed and never followed. Must not
+//! decide where it lies.
+
+mod new_tree;
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, OsString};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
+
+use crate::boot::s6_layout::new_tree::{NewTree, name_of};
+use crate::config::values::ServiceName;
+use crate::control::runtime_dir::RuntimeDir;
+use crate::error::{Refused, cause_words};
+use crate::plan::{S6Base, S6Directory, S6DirectoryKind, S6Layout};
+use crate::sys::files::beneath::Beneath;
+use crate::sys::files::change;
+use crate::sys::files::kernel::Kernel;
+use crate::sys::files::listing::Listing;
+use crate::sys::files::resolve::{self, Resolved, ResolvedFile};
+use crate::sys::files::stat::FileKind;
+use crate::text::shown;
+
+/// Where s6-overlay keeps its state.
+const RUN: &str = "/run";
+/// The helper commands in `s6/basedir/bin`, which are links to this program.
+const COMMANDS: [&CStr; 4] = [c"halt", c"poweroff", c"reboot", c"init"];
+/// Names that s6-rc adds to, such as `s6-rc:s6-rc-init:AbCdEf`.
+const OF_S6_RC: &[u8] = b"s6-rc";
+/// The contents of the exit code file until a script writes another one.
+const EXIT_CODE: &[u8] = b"0\n";
+/// The longest name of a file (NAME_MAX, pathconf(3)).
+const LONGEST_NAME: usize = 255;
+
+/// The state of s6-overlay in this container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S6State {
+    /// Where it lies: `/run`, or the runtime directory.
+    pub base: PathBuf,
+    /// The working directory of each service that has one.
+    pub directories: BTreeMap<ServiceName, PathBuf>,
+}
+
+/// Creates the state. `environment`: the container's, for `with-contenv`. In `/run` where the plan says so and the kernel
+/// agrees, else in the runtime directory.
+///
+/// # Errors
+/// When it can be created nowhere.
+pub fn create(
+    layout: &S6Layout,
+    environment: &BTreeMap<OsString, OsString>,
+    runtime: Option<&RuntimeDir>,
+) -> Result<S6State, Refused> {
+    if layout.link_var_run {
+        link_var_run().unwrap_or_else(|refused| tracing::warn!("{refused}"));
+    }
+    let in_runtime = || {
+        let missing = || refused("the runtime directory", io::Error::other("there is none"));
+        let RuntimeDir { path, handle, .. } = runtime.ok_or_else(missing)?;
+        create_in(layout, environment, path, handle.as_fd()).map_err(|cause| refused(&shown(path), cause))
+    };
+    match layout.base {
+        S6Base::RuntimeDirectory => in_runtime(),
+        S6Base::Run => match create_in_run(layout, environment) {
+            Ok(state) => Ok(state),
+            Err(error) if runtime.is_some() => {
+                tracing::warn!(
+                    "{error}; they are in the runtime directory, where scripts that name /run do not find them"
+                );
+                in_runtime()
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn create_in_run(layout: &S6Layout, environment: &BTreeMap<OsString, OsString>) -> Result<S6State, Refused> {
+    let run = Path::new(RUN);
+    let kernel = Kernel::probe();
+    let unreachable = |error: resolve::Unreachable| refused(RUN, error.cause);
+    let ResolvedFile { handle, stat, .. } = match resolve::resolve(kernel, run).map_err(unreachable)? {
+        Resolved::Found(found) => found,
+        Resolved::Missing(parent, names) => resolve::create_missing(kernel, parent, &names).map_err(unreachable)?,
+    };
+    if layout.take_run && stat.kind == FileKind::Directory {
+        change::directory(kernel, handle.as_fd(), &stat, layout.owner, Some(0o755)).map_err(|cause| {
+            let owner = layout.owner;
+            Refused::new(format!("cannot give {RUN} to {}:{} with mode 0755", owner.uid, owner.gid), cause)
+        })?;
+    }
+    create_in(layout, environment, run, handle.as_fd()).map_err(|cause| refused(RUN, cause))
+}
+
+/// Creates the state in an open directory; `path`: what it is called.
+fn create_in(
+    layout: &S6Layout,
+    environment: &BTreeMap<OsString, OsString>,
+    path: &Path,
+    base: BorrowedFd<'_>,
+) -> io::Result<S6State> {
+    let tree = NewTree::new(Kernel::probe(), layout.owner);
+    for name in leftovers_of_s6_rc(base)? {
+        tree.remove(base, &name)?;
+    }
+    tree.remove(base, c"uncaught-logs")?;
+    let s6 = tree.replace(base, c"s6")?;
+    if !layout.keep_env {
+        let directory = tree.directory(s6.as_fd(), c"container_environment")?;
+        variables(tree, directory.as_fd(), environment)?;
+    }
+    let basedir = tree.directory(s6.as_fd(), c"basedir")?;
+    let bin = tree.directory(basedir.as_fd(), c"bin")?;
+    let program = std::env::current_exe()?;
+    for command in COMMANDS {
+        tree.link(bin.as_fd(), command, &program)?;
+    }
+    tree.give(bin.as_fd())?;
+    let env = tree.directory(basedir.as_fd(), c"env")?;
+    let path_alone = || environment.iter().filter(|(name, _)| *name == "PATH");
+    match layout.keep_env {
+        true => variables(tree, env.as_fd(), environment)?,
+        false => variables(tree, env.as_fd(), path_alone())?,
+    }
+    tree.give(basedir.as_fd())?;
+    let workdir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    tree.file(s6.as_fd(), c"workdir", &[workdir.as_os_str().as_bytes(), b"\n"].concat())?;
+    let results = tree.replace(base, c"s6-linux-init-container-results")?;
+    tree.file(results.as_fd(), c"exitcode", EXIT_CODE)?;
+    tree.give(results.as_fd())?;
+    let legacy = tree.directory(s6.as_fd(), c"legacy-services")?;
+    tree.give(s6.as_fd())?;
+    let s6_rc = tree.replace(base, c"s6-rc")?;
+    let servicedirs = tree.directory(s6_rc.as_fd(), c"servicedirs")?;
+    tree.give(s6_rc.as_fd())?;
+    let scandir = tree.replace(base, c"service")?;
+    let mut directories = BTreeMap::new();
+    for service in &layout.services {
+        let parent = match service.kind {
+            S6DirectoryKind::Longrun => servicedirs.as_fd(),
+            S6DirectoryKind::Legacy => legacy.as_fd(),
+        };
+        let at = path.join(service.kind.parent()).join(service.name.as_str());
+        let made = service_directory(tree, parent, service)
+            .and_then(|()| tree.link(scandir.as_fd(), &name_of(service.name.as_str())?, &at));
+        match made {
+            Ok(()) => drop(directories.insert(service.name.clone(), at)),
+            // It runs in the directory of its definition instead.
+            Err(cause) => tracing::warn!("cannot make {}: {}", shown(&at), cause_words(&cause)),
+        }
+    }
+    for finished in [&legacy, &servicedirs, &scandir] {
+        tree.give(finished.as_fd())?;
+    }
+    Ok(S6State { base: path.to_owned(), directories })
+}
+
+/// Creates the directory of a service: a link to each entry of its definition, so that `./data/check` is found there and
+/// nothing is executed from `/run`, which may be noexec.
+fn service_directory(tree: NewTree, parent: BorrowedFd<'_>, service: &S6Directory) -> io::Result<()> {
+    let made = tree.directory(parent, &name_of(service.name.as_str())?)?;
+    for entry in fs::read_dir(&service.definition)? {
+        let entry = entry?;
+        tree.link(made.as_fd(), &name_of(entry.file_name())?, &entry.path())?;
+    }
+    tree.give(made.as_fd())
+}
+
+/// Writes one file for each variable. Readers cut one final newline, and an empty file unsets a variable: where that would
+/// change the value a newline is added.
+fn variables<'e>(
+    tree: NewTree,
+    directory: BorrowedFd<'_>,
+    environment: impl IntoIterator<Item = (&'e OsString, &'e OsString)>,
+) -> io::Result<()> {
+    for (name, value) in environment {
+        let is_file_name = !name.is_empty() && name != "." && name != ".." && !name.as_bytes().contains(&b'/');
+        if !is_file_name || name.len() > LONGEST_NAME {
+            tracing::warn!(
+                "the variable {} is not in the container environment: its name is not one of a file",
+                shown(name)
+            );
+            continue;
+        }
+        let is_changed_by_readers = value.is_empty() || value.as_bytes().ends_with(b"\n");
+        let end: &[u8] = if is_changed_by_readers { b"\n" } else { b"" };
+        tree.file(directory, &name_of(name)?, &[value.as_bytes(), end].concat())?;
+    }
+    tree.give(directory)
+}
+
+/// Returns the names that s6-rc, or an earlier boot, left.
+fn leftovers_of_s6_rc(base: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
+    let listed = Beneath::list_pinned(base)?;
+    let mut names = Vec::new();
+    let mut listing = Listing::new();
+    while listing.read(listed.as_fd())? {
+        let of_s6_rc = listing.entries().filter(|entry| entry.name.to_bytes().starts_with(OF_S6_RC));
+        names.extend(of_s6_rc.map(|entry| entry.name.to_owned()));
+    }
+    Ok(names)
+}
+
+/// Makes `/var/run` a link to `/run`: it is missing, or an empty directory.
+fn link_var_run() -> Result<(), Refused> {
+    let refused = |cause: io::Error| Refused::new("cannot make /var/run a link to /run", cause);
+    let var = match resolve::resolve(Kernel::probe(), Path::new("/var")) {
+        Ok(Resolved::Found(var)) => var.handle,
+        Ok(Resolved::Missing(..)) => return Err(refused(Errno::ENOENT.into())),
+        Err(error) => return Err(refused(error.cause)),
+    };
+    match unlinkat(&var, c"run", UnlinkatFlags::RemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(cause) => return Err(refused(cause.into())),
+    }
+    symlinkat(RUN, &var, c"run").map_err(|cause| refused(cause.into()))
+}
+
+fn refused(place: &str, cause: io::Error) -> Refused {
+    Refused::new(format!("cannot make the files of s6-overlay in {place}"), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
+    use nix::unistd::{getegid, geteuid};
+
+    use super::*;
+    use crate::config::values::{Gid, Uid};
+    use crate::plan::Owner;
+
+    fn layout(keep_env: bool, services: Vec<S6Directory>) -> S6Layout {
+        let owner = Owner { uid: Uid(geteuid().as_raw()), gid: Gid(getegid().as_raw()) };
+        S6Layout { base: S6Base::Run, owner, take_run: false, link_var_run: false, keep_env, services }
+    }
+
+    fn environment() -> BTreeMap<OsString, OsString> {
+        let all = [("PATH", "/command:/bin"), ("A", "x y\n"), ("EMPTY", ""), ("a/b", "1"), ("PLAIN", "1")];
+        all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    fn create(layout: &S6Layout, base: &Path) -> io::Result<S6State> {
+        let handle = open(base, OFlag::O_PATH | OFlag::O_DIRECTORY, Mode::empty())?;
+        create_in(layout, &environment(), base, handle.as_fd())
+    }
+
+    #[test]
+    fn scripts_find_the_environment_the_commands_and_their_directories() {
+        let dir = tempfile::tempdir().unwrap();
+        let (base, definition) = (dir.path().join("run"), dir.path().join("svc-web"));
+        fs::create_dir_all(definition.join("data")).unwrap();
+        fs::create_dir(&base).unwrap();
+        fs::write(definition.join("data/check"), "yes").unwrap();
+        fs::write(definition.join("notification-fd"), "3\n").unwrap();
+        let name = |text: &str| ServiceName::new(text).unwrap();
+        let service = |text: &str, kind| S6Directory { name: name(text), kind, definition: definition.clone() };
+        let services = vec![service("svc-web", S6DirectoryKind::Longrun), service("old", S6DirectoryKind::Legacy)];
+        let state = create(&layout(false, services), &base).unwrap();
+        let read = |path: &str| fs::read_to_string(base.join(path)).unwrap();
+        assert_eq!(read("s6/container_environment/PLAIN"), "1");
+        assert_eq!(read("s6/container_environment/A"), "x y\n\n");
+        assert_eq!(read("s6/container_environment/EMPTY"), "\n");
+        assert_eq!(fs::read_dir(base.join("s6/container_environment")).unwrap().count(), 4);
+        assert_eq!(fs::read_dir(base.join("s6/basedir/env")).unwrap().count(), 1);
+        assert_eq!(read("s6-linux-init-container-results/exitcode"), "0\n");
+        assert_eq!(read("service/svc-web/data/check"), "yes");
+        assert_eq!(state.directories[&name("svc-web")], base.join("s6-rc/servicedirs/svc-web"));
+        assert_eq!(state.directories[&name("old")], base.join("s6/legacy-services/old"));
+        assert_eq!(read("s6/legacy-services/old/notification-fd"), "3\n");
+        let halt = fs::read_link(base.join("s6/basedir/bin/halt")).unwrap();
+        assert_eq!(halt, std::env::current_exe().unwrap());
+    }
+
+    #[test]
+    fn services_that_keep_the_environment_have_no_directory_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        create(&layout(true, Vec::new()), dir.path()).unwrap();
+        assert!(!dir.path().join("s6/container_environment").exists());
+        assert_eq!(fs::read(dir.path().join("s6/basedir/env/PLAIN")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn what_the_app_left_in_run_is_removed_and_never_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (base, outside) = (dir.path().join("run"), dir.path().join("outside"));
+        fs::create_dir_all(base.join("service/deep")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("kept"), "").unwrap();
+        symlink(&outside, base.join("s6")).unwrap();
+        symlink(&outside, base.join("service/deep/link")).unwrap();
+        symlink(&outside, base.join("s6-rc:s6-rc-init:AbCdEf")).unwrap();
+        fs::write(base.join("s6-linux-init-container-results"), "").unwrap();
+        for _ in 0..2 {
+            create(&layout(false, Vec::new()), &base).unwrap();
+            assert!(outside.join("kept").exists());
+            let mut names: Vec<_> = fs::read_dir(&base).unwrap().map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            assert_eq!(names, ["s6", "s6-linux-init-container-results", "s6-rc", "service"]);
+        }
+    }
+}

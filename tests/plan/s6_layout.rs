@@ -1,0 +1,124 @@
+//! The step that creates what scripts of an image made for s6-overlay look for: where, whose, and what is said where it
+//! cannot lie in /run.
+
+use stepdown::config::Config;
+use stepdown::config::container::DropPolicy;
+use stepdown::config::s6_overlay::{S6Origin, S6Overlay};
+use stepdown::config::service::{RunAs, Service};
+use stepdown::config::values::Capability;
+use stepdown::plan::facts::*;
+use stepdown::plan::{self, BootPlan, Decision, S6Base, S6DirectoryKind, S6Layout, Step};
+
+use crate::support::plan_inputs::*;
+
+/// An image with a longrun of s6-rc, one of services.d and a script, all as root.
+fn image() -> Config {
+    let of_s6 = |service, origin| Service { user: RunAs::Root, s6: Some(origin), ..service };
+    let services = vec![
+        of_s6(oneshot("init-config"), S6Origin::Script),
+        of_s6(longrun("old"), S6Origin::Legacy("/etc/services.d/old".into())),
+        of_s6(longrun("svc-web"), S6Origin::Longrun("/etc/s6-overlay/s6-rc.d/svc-web".into())),
+    ];
+    Config { services, s6: Some(S6Overlay::default()), ..config() }
+}
+
+fn places(run: PathFact, access: Access) -> Option<S6Places> {
+    Some(S6Places { run, access, var_run: VarRun::Link })
+}
+
+fn in_root(run: PathFact) -> Facts {
+    Facts { s6: places(run, Access::Yes), ..docker() }
+}
+
+#[track_caller]
+fn step(plan: &BootPlan) -> (&S6Layout, &Decision) {
+    let found = plan.steps.iter().find_map(|planned| match &planned.step {
+        Step::S6Layout(layout) => Some((layout, &planned.decision)),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+#[track_caller]
+fn boot(config: &Config, facts: &Facts) -> BootPlan {
+    plan::boot(config, facts).unwrap()
+}
+
+#[test]
+fn it_lies_in_run_and_is_of_root_whom_the_scripts_run_as() {
+    let plan = boot(&image(), &in_root(dir(0, 0, 0o755)));
+    let (layout, decision) = step(&plan);
+    assert_eq!((layout.base, decision), (S6Base::Run, &Decision::Do));
+    assert_eq!((layout.owner.uid.0, layout.owner.gid.0, layout.take_run), (0, 0, false));
+    let of: Vec<_> = layout.services.iter().map(|it| (it.name.as_str(), it.kind)).collect();
+    assert_eq!(of, [("old", S6DirectoryKind::Legacy), ("svc-web", S6DirectoryKind::Longrun)]);
+    let printed = plan::show::text(&plan, &image());
+    assert!(printed.contains("do    s6-overlay files: in /run, 0:0, directories of 2 services\n"), "{printed}");
+}
+
+#[test]
+fn an_image_that_was_not_made_for_s6_overlay_has_no_such_step() {
+    let plan = boot(&Config { services: vec![longrun("web")], ..config() }, &docker());
+    assert!(!plan.steps.iter().any(|planned| matches!(planned.step, Step::S6Layout(_))));
+}
+
+#[test]
+fn scripts_that_run_as_the_app_user_own_it() {
+    let mut image = image();
+    image.container.drop = DropPolicy::App;
+    image.container.app.env_uid = env_uid(1000);
+    image.services.iter_mut().for_each(|service| service.user = RunAs::App);
+    let plan = boot(&image, &in_root(dir(0, 0, 0o755)));
+    assert_eq!((step(&plan).0.owner.uid.0, step(&plan).1), (1000, &Decision::Do));
+    let without_chown = without(in_root(dir(0, 0, 0o755)), &[Capability::CHOWN]);
+    let plan = boot(&image, &without_chown);
+    let Decision::Skip(why) = step(&plan).1 else { panic!("{:?}", step(&plan).1) };
+    assert_eq!(why.cause, "CHOWN is not granted");
+}
+
+#[test]
+fn a_run_that_others_can_write_becomes_roots_as_under_s6_overlay() {
+    let take_run = |run| step(&boot(&image(), &in_root(run))).0.take_run;
+    assert!(take_run(dir(1000, 1000, 0o755)), "its owner could replace what root's scripts read");
+    assert!(take_run(dir(0, 0, 0o777)));
+    assert!(!take_run(dir(0, 0, 0o1777)), "sticky: only root can rename what is root's");
+    let facts = without(in_root(dir(1000, 1000, 0o755)), &[Capability::CHOWN]);
+    let plan = boot(&image(), &facts);
+    assert!(!step(&plan).0.take_run);
+    let told = "s6-overlay files: /run is 1000:1000 0755; whoever can write it can replace what the scripts read there";
+    assert!(noted(&plan).iter().any(|line| line.starts_with(told)), "{:#?}", noted(&plan));
+}
+
+#[test]
+fn a_user_who_cannot_write_run_is_told_which_paths_are_missing_and_the_tmpfs() {
+    let facts = Facts { s6: places(dir(0, 0, 0o755), Access::Denied), ..as_user(1000, 1000) };
+    let plan = boot(&image(), &facts);
+    assert_eq!((step(&plan).0.base, step(&plan).1), (S6Base::RuntimeDirectory, &Decision::Do));
+    assert_eq!(step(&plan).0.owner.uid.0, 1000);
+    let line = noted(&plan).into_iter().find(|line| line.starts_with("s6-overlay files:")).unwrap();
+    assert!(line.contains("/run is 0:0 0755, and 1000:1000 cannot write it"), "{line}");
+    assert!(line.contains("/run/s6/container_environment") && line.contains("/run/service"), "{line}");
+    assert!(line.contains("--tmpfs /run:uid=1000,gid=1000,mode=0755"), "{line}");
+}
+
+#[test]
+fn without_any_runtime_directory_it_is_skipped_and_the_boot_goes_on() {
+    let runtime = vec![("/run/stepdown".into(), Access::ReadOnly)];
+    let s6 = places(dir(0, 0, 0o755), Access::ReadOnly);
+    let plan = boot(&image(), &Facts { s6, runtime, ..docker() });
+    let Decision::Skip(why) = step(&plan).1 else { panic!("{:?}", step(&plan).1) };
+    assert_eq!(why.cause, "/run is read-only");
+}
+
+#[test]
+fn var_run_becomes_a_link_only_where_nothing_is_lost() {
+    let of = |var_run| {
+        let s6 = Some(S6Places { run: dir(0, 0, 0o755), access: Access::Yes, var_run });
+        let plan = boot(&image(), &Facts { s6, ..docker() });
+        (step(&plan).0.link_var_run, noted(&plan).iter().any(|line| line.contains("/var/run is no link to /run")))
+    };
+    assert_eq!(of(VarRun::Link), (false, false));
+    assert_eq!(of(VarRun::Free(Access::Yes)), (true, false));
+    assert_eq!(of(VarRun::Free(Access::ReadOnly)), (false, true));
+    assert_eq!(of(VarRun::Used), (false, true));
+}
