@@ -1,4 +1,4 @@
-//! Descriptors in tokio's terms. Each is watched through a duplicate of its own, so that no order of closing matters.
+//! Descriptors registered with tokio. Each is watched through a duplicate, so that the order of closing does not matter.
 #![allow(unsafe_code)] // AsyncFd::register_with_interest
 
 use std::io;
@@ -9,17 +9,17 @@ use tokio::io::unix::AsyncFd;
 
 use crate::log::own_messages::with_outputs;
 
-/// Begins to watch a descriptor. Must be called inside the runtime.
+/// Registers a duplicate of a descriptor. Must be called inside the runtime.
 ///
 /// # Errors
 /// When it cannot be duplicated or registered.
-pub fn watched(fd: &impl AsFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+pub fn registered(fd: &impl AsFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     let own = fd.as_fd().try_clone_to_owned()?;
     // SAFETY: an OwnedFd stays open, and the same, for as long as the AsyncFd owns it.
     Ok(unsafe { AsyncFd::register_with_interest(own, interest) }?)
 }
 
 /// Returns whether any output has bytes that could not be written yet.
-pub fn waiting_to_be_written() -> bool {
+pub fn has_pending_output() -> bool {
     with_outputs(|outputs| outputs.sinks().any(|sink| sink.pending() > 0))
 }

@@ -62,8 +62,8 @@ pub struct BootContext {
 
 impl BootContext {
     /// Runs the root oneshots and those that they require, ends what they leave, plans again with what they changed, and
-    /// does what that plan says besides the first one. Returns a code, and until when lines may leave, only if the
-    /// container ends with it.
+    /// does what that plan says besides the first one. Returns a code and the deadline for the last lines only
+    /// if the container ends.
     ///
     /// # Errors
     /// When no loop can be had, or what they left behind cannot be planned with, or a required step is refused.
@@ -97,7 +97,7 @@ impl BootContext {
             signal_rules: Vec::new(),
         })?;
         if result.stop_reason != StopReason::NothingLeft {
-            return Ok(Some((result.code, result.until)));
+            return Ok(Some((result.code, result.output_deadline)));
         }
         self.not_done = first.difference(&result.done).cloned().collect();
         self.done = result.done;
@@ -114,14 +114,14 @@ impl BootContext {
         }
         if let Some((why, code)) = plan::main_is_still_missing(&self.plan, &self.facts) {
             tracing::error!("main command: {why}; nothing was started after the root oneshots");
-            return Ok(Some((code, result.until)));
+            return Ok(Some((code, result.output_deadline)));
         }
         let context = StepContext { power, signals, environment: self.environment.all() };
         match steps::perform_again(&first, &self.plan, context) {
             Ok(()) => Ok(None),
             Err(BootEnded::Stopped(signal)) => {
                 tracing::info!("got {signal} during the boot: no service was started");
-                Ok(Some((0, result.until)))
+                Ok(Some((0, result.output_deadline)))
             }
             Err(BootEnded::Refused(refused)) => Err(refused.into()),
         }

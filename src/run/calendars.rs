@@ -1,5 +1,5 @@
-//! When oneshots with an `at` run: one timer on the system clock for all of them, and none where there are none. The timer
-//! is also woken when that clock is set, so that a jump makes the next time another one instead of a wrong one.
+//! [`Calendars`]: when oneshots with an `at` run. One timer on the system clock for all of them, none without any. The timer
+//! also expires when that clock is set, so that the next times are computed anew.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -18,12 +18,12 @@ use crate::config::zone::Zone;
 use crate::log::clock::Timestamp;
 use crate::supervise::Id;
 
-/// A time that passed longer ago than this was missed: the machine slept, the container was paused, the clock was set.
-const LATE: i64 = 60;
-/// A clock that is set back by no more than this does not bring a time back that has been.
+/// A time that passed longer ago (seconds) was missed: the machine slept, the container was paused, the clock was set.
+const MAX_DELAY: i64 = 60;
+/// A clock that is set back by no more than this (seconds) does not make a past time run again.
 const SET_BACK: i64 = 3_600;
 
-/// All of them.
+/// The calendars, and their timer.
 pub struct Calendars {
     zone: Zone,
     timer: Option<TimerFd>,
@@ -33,20 +33,20 @@ pub struct Calendars {
 struct CalendarEntry {
     name: ServiceName,
     calendar: Calendar,
-    /// When it comes next; `None`: never again.
+    /// The next run; `None`: never again.
     next: Option<i64>,
-    /// The latest time that has come.
+    /// The latest run.
     last: Option<i64>,
 }
 
 impl CalendarEntry {
     fn plan(&mut self, zone: &Zone, now: i64) {
-        let been = self.last.filter(|last| *last > now && last.saturating_sub(now) <= SET_BACK);
-        self.next = self.calendar.next(been.unwrap_or(now), &|at| zone.offset(at));
+        let ran = self.last.filter(|last| *last > now && last.saturating_sub(now) <= SET_BACK);
+        self.next = self.calendar.next(ran.unwrap_or(now), &|at| zone.offset(at));
     }
 }
 
-/// Whose time has come.
+/// The services with a time that has passed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Elapsed {
     due: Vec<Id>,
@@ -54,12 +54,12 @@ struct Elapsed {
 }
 
 impl Calendars {
-    /// Returns an empty plan for that zone.
+    /// Returns an empty set for that zone.
     pub fn new(zone: Zone) -> Self {
         Self { zone, timer: None, all: BTreeMap::new() }
     }
 
-    /// From now on a service follows this calendar, or none.
+    /// Sets the calendar of a service, or removes it.
     pub fn put(&mut self, id: Id, name: &ServiceName, calendar: Option<&Calendar>, fd_watcher: &mut FdWatcher) {
         match calendar {
             None if self.all.remove(&id).is_none() => return,
@@ -74,7 +74,7 @@ impl Calendars {
                 }
             }
         }
-        if let Err(errno) = self.watch_the_clock(fd_watcher) {
+        if let Err(errno) = self.arm_timer_on(fd_watcher) {
             tracing::error!("cannot watch the clock: {}; what runs at times of the day will not run", errno.desc());
         }
     }
@@ -86,7 +86,7 @@ impl Calendars {
         self.all.insert(id, entry);
     }
 
-    fn watch_the_clock(&mut self, fd_watcher: &mut FdWatcher) -> Result<(), Errno> {
+    fn arm_timer_on(&mut self, fd_watcher: &mut FdWatcher) -> Result<(), Errno> {
         if self.timer.is_none() {
             let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
             let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
@@ -104,11 +104,11 @@ impl Calendars {
         timer.set(Expiration::OneShot(at), flags)
     }
 
-    /// The timer is readable: a time has come, or the clock was set. Returns whose time it is.
-    pub fn wake(&mut self) -> Vec<Id> {
+    /// Handles the timer, which is readable: a time has come, or the clock was set. Returns the services that are due.
+    pub fn handle_timer(&mut self) -> Vec<Id> {
         let Some(timer) = &self.timer else { return Vec::new() };
         match read(timer, &mut [0; 8]) {
-            // Set by somebody (ECANCELED), or come: both times the clock says what is due.
+            // The clock was set (ECANCELED), or a time has come: both are handled alike.
             Ok(_) | Err(Errno::ECANCELED) => {}
             Err(_) => return Vec::new(),
         }
@@ -128,7 +128,7 @@ impl Calendars {
         let mut passed = Elapsed::default();
         for (id, entry) in &mut self.all {
             if let Some(next) = entry.next.filter(|next| *next <= now) {
-                match now.saturating_sub(next) <= LATE {
+                match now.saturating_sub(next) <= MAX_DELAY {
                     true => passed.due.push(*id),
                     false => passed.missed.push((*id, next)),
                 }
@@ -150,7 +150,7 @@ impl Calendars {
     }
 }
 
-/// What the system clock says, in seconds since 1970.
+/// Returns the system time, in seconds since 1970.
 fn now() -> i64 {
     i64::try_from(Timestamp::now().0 / 1_000_000).unwrap_or(i64::MAX)
 }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_time_that_was_missed_is_not_caught_up() {
         let mut all = nightly(0);
-        assert_eq!(all.take_elapsed(THREE + LATE + 1), Elapsed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
+        assert_eq!(all.take_elapsed(THREE + MAX_DELAY + 1), Elapsed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
         assert_eq!(all.next(Id(4)).unwrap(), "1970-01-02T03:00:00+00:00");
         let mut all = nightly(0);
         assert_eq!(all.take_elapsed(9 * DAY), Elapsed { due: Vec::new(), missed: vec![(Id(4), THREE)] });
@@ -211,7 +211,7 @@ mod tests {
     fn a_clock_that_is_set_forward_before_the_time_moves_nothing_else() {
         let mut all = nightly(0);
         assert_eq!(due(&mut all, THREE - 60), []);
-        assert_eq!(due(&mut all, THREE + LATE), [Id(4)]);
+        assert_eq!(due(&mut all, THREE + MAX_DELAY), [Id(4)]);
     }
 
     #[test]
@@ -224,8 +224,8 @@ mod tests {
         all.put(Id(1), &name, Some(&Calendar::parse("03:00").unwrap()), &mut fd_watcher);
         let armed = all.timer.as_ref().unwrap().get().unwrap();
         assert!(armed.is_some());
-        assert_eq!(all.wake(), [], "not readable");
+        assert_eq!(all.handle_timer(), [], "not readable");
         all.put(Id(1), &name, None, &mut fd_watcher);
-        assert_eq!(all.timer.as_ref().unwrap().get().unwrap(), None, "no wake-up for nobody");
+        assert_eq!(all.timer.as_ref().unwrap().get().unwrap(), None, "no timer without a calendar");
     }
 }

@@ -1,5 +1,5 @@
-//! How often the kernel has killed for want of memory in our own cgroup: a SIGKILL between two equal counts was not the
-//! OOM killer's. Read where it can be read; a machine that does not say is no problem.
+//! [`OomKills`]: the number of OOM kills in our own cgroup: a SIGKILL between two equal counts was not the OOM killer's. Where
+//! it cannot be read there is no count.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,17 +11,17 @@ use crate::sys::read_file;
 /// Where cgroups are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
 
-/// The file that counts.
+/// The file with the count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OomKills(Option<PathBuf>);
 
 impl OomKills {
-    /// Looks for the file that counts for this process.
+    /// Finds the file with the count for this process.
     pub fn find() -> Self {
         Self::find_in(Path::new(MOUNTED), &read_file::read_proc("/proc/self/cgroup"))
     }
 
-    /// Returns the count; `None` where nobody counts.
+    /// Returns the count; `None` where there is none.
     pub fn count(&self) -> Option<u64> {
         count_in(&fs::read(self.0.as_ref()?).ok()?)
     }

@@ -110,7 +110,7 @@ impl ConfigReader {
 
     fn finish(&mut self, fd_watcher: &mut FdWatcher, why: Option<ReloadError>) {
         if let Some(ReaderProcess { pipe, key, bytes, .. }) = self.process.take() {
-            fd_watcher.forget(key, &pipe);
+            fd_watcher.remove(key, &pipe);
             self.result = Some(why.map_or(Ok(bytes), Err));
         }
     }

@@ -1,4 +1,4 @@
-//! How many descriptors the programs of a stage take. Must not know how many there are.
+//! How many descriptors the programs of a stage need. Must not know the limit.
 
 use super::process_manager::ProcessManager;
 use super::service_entry::ServiceEntry;
@@ -16,8 +16,8 @@ impl ProcessManager {
     pub fn descriptor_needs(&self) -> DescriptorNeeds {
         let starts = |entry: &&ServiceEntry| {
             let service = &entry.service;
-            let by_itself = !service.down && service.calendar.is_none() && entry.plan.skipped.is_none();
-            entry.is_main() || by_itself
+            let is_started = !service.down && service.calendar.is_none() && entry.plan.skipped.is_none();
+            entry.is_main() || is_started
         };
         let entries = self.slots.entries().filter(|(_, entry)| starts(entry));
         DescriptorNeeds {

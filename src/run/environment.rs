@@ -1,4 +1,4 @@
-//! What a service finds in its environment: the container's, its user's HOME, USER and LOGNAME, its file, its own.
+//! The environment of a service: the container's variables, HOME, USER and LOGNAME of its user, its file, its own.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, NulError, OsStr, OsString};
@@ -13,8 +13,8 @@ use crate::plan::ServicePlan;
 use crate::plan::inherited::{Inherited, names_code};
 use crate::sys::process::environment_file::Variable;
 
-/// Addressed to us, not to services: podman's socket for our own readiness.
-const OURS: [&str; 1] = ["NOTIFY_SOCKET"];
+/// Variables for PID 1 only: podman's socket for the container's readiness.
+const OWN_VARIABLES: [&str; 1] = ["NOTIFY_SOCKET"];
 
 /// Names the runtime directory, where our commands look for the state of s6-overlay that is not in /run.
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
@@ -30,7 +30,7 @@ pub struct Environment {
 impl Environment {
     /// Returns what services get of `given`. `s6`: what an image made for s6-overlay expects.
     pub fn new(mut given: BTreeMap<OsString, OsString>, s6: Option<&S6Overlay>) -> Self {
-        for name in OURS {
+        for name in OWN_VARIABLES {
             given.remove(OsStr::new(name));
         }
         let path = given.get(OsStr::new("PATH")).cloned();

@@ -1,5 +1,5 @@
 //! [`EventLoop`]: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11). Must not
-//! know what an event means: it routes each to whoever deals with it.
+//! know what an event means: it routes each to the module that handles it.
 //!
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock
@@ -32,9 +32,9 @@ use crate::sys::privilege;
 use crate::sys::signals::Signals;
 
 /// Exited children reaped in one iteration. Every source has such a bound, so that no iteration is long: a signal, an exit, a
-/// deadline or a caller waits for one iteration at most, whatever else comes without end.
+/// deadline or a caller waits for one iteration at most, even if another source never ends.
 const EXITS_AT_ONCE: usize = 256;
-/// Callers answered in one iteration; one answer may be about thousands of services.
+/// Callers answered in one iteration; one answer may contain thousands of services.
 const CALLS_AT_ONCE: usize = 8;
 
 /// The loop's own state.
@@ -114,7 +114,7 @@ impl<'a> EventLoop<'a> {
         Ok(event_loop)
     }
 
-    /// Begins to watch all that it waits for.
+    /// Registers all that it waits for.
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
@@ -144,7 +144,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Gives each source that is ready its share; `ready` says afterwards who may have more. Returns the exit code once the
+    /// Gives each source that is ready its share; `ready` says afterwards which may have more. Returns the exit code once the
     /// engine says so.
     pub(super) fn dispatch(&mut self, ready: &mut Ready, deadline: Option<Instant>, call: Option<Call>) -> Option<u8> {
         if std::mem::take(&mut ready.signals) {
@@ -183,7 +183,7 @@ impl<'a> EventLoop<'a> {
         None
     }
 
-    /// Answers callers, each knowing what has come of everything before it.
+    /// Answers callers, each after the events before it were processed.
     pub(super) fn handle_calls(&mut self, ready: &mut Ready, first: Option<Call>) -> Option<u8> {
         ready.calls = false;
         let mut next = first;
@@ -199,7 +199,7 @@ impl<'a> EventLoop<'a> {
         None
     }
 
-    /// Feeds the engine until it has nothing more to say. Returns the exit code once it says so.
+    /// Passes all queued events to the engine and performs its actions. Returns the exit code once it says so.
     pub(super) fn process_events(&mut self) -> Option<u8> {
         if privilege::take_not_restored() {
             tracing::error!(
@@ -208,10 +208,10 @@ impl<'a> EventLoop<'a> {
             self.queue.push_back(Event::Ask(Request::Shutdown { code: Some(EXIT_REFUSED) }));
         }
         self.free_slots();
-        // What a spawn answers comes before everything that happened meanwhile (`Action::Spawn`).
-        let mut answers = VecDeque::new();
+        // The result of a spawn comes before every other event (`Action::Spawn`).
+        let mut spawn_results = VecDeque::new();
         loop {
-            while let Some(event) = answers.pop_front().or_else(|| self.queue.pop_front()) {
+            while let Some(event) = spawn_results.pop_front().or_else(|| self.queue.pop_front()) {
                 tracing::debug!("{}", event_fields::fields(&event, |id| self.supervisor.name(id).as_str()));
                 self.control_handler.changed = true;
                 let stop_signal = if let Event::StopSignal(signal) = &event { Some(*signal) } else { None };
@@ -221,19 +221,19 @@ impl<'a> EventLoop<'a> {
                     self.is_forced = true;
                     tracing::warn!("got {signal} again: not waiting any longer, killing what is left");
                 }
-                if let Some(code) = self.perform(actions, &mut answers) {
+                if let Some(code) = self.perform(actions, &mut spawn_results) {
                     return Some(code);
                 }
             }
             let actions = self.continue_reload()?;
-            if let Some(code) = self.perform(actions, &mut answers) {
+            if let Some(code) = self.perform(actions, &mut spawn_results) {
                 return Some(code);
             }
         }
     }
 
-    /// Does what the engine says, in its order. Returns the exit code once it says so.
-    pub(super) fn perform(&mut self, actions: Vec<Action>, answers: &mut VecDeque<Event>) -> Option<u8> {
+    /// Performs the engine's actions, in order. Returns the exit code once there is one.
+    pub(super) fn perform(&mut self, actions: Vec<Action>, spawn_results: &mut VecDeque<Event>) -> Option<u8> {
         for action in actions {
             match action {
                 Action::Exit(code) => return Some(code),
@@ -259,7 +259,7 @@ impl<'a> EventLoop<'a> {
                     reports::log(&report, &self.supervisor, &context);
                     self.notify_host(&report);
                 }
-                Action::Spawn { id, role, after } => self.processes.start(id, role, after, answers),
+                Action::Spawn { id, role, after } => self.processes.start(id, role, after, spawn_results),
                 Action::Signal { id, pid, to, signal } => {
                     self.record_descendants(id, pid, signal);
                     self.processes.signal(pid, to, signal);

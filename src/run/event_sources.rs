@@ -1,5 +1,6 @@
-//! What the event loop waits for, and which of it has come. The kernel is asked anew in each iteration, also while some source
-//! never runs dry: readiness that tokio remembers says nothing about the others. Must not know what the sources mean.
+//! [`EventSources`]: the descriptors that the event loop waits for, and [`Ready`]: which of them have something. The kernel is
+//! polled in each iteration, also while one source always has something: tokio's cached readiness says nothing about the
+//! others. Must not know what the sources mean.
 
 use std::future::Future;
 use std::io;
@@ -12,14 +13,14 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use super::async_fd::{waiting_to_be_written, watched};
+use super::async_fd::{has_pending_output, registered};
 use super::process_manager::ProcessManager;
 use crate::control::server::Call;
 use crate::log::logs::OutputKind;
 use crate::log::own_messages::with_outputs;
 use crate::sys::signals::Signals;
 
-/// All of them but callers and deadlines.
+/// All sources but callers and deadlines.
 pub struct EventSources {
     signals: AsyncFd<OwnedFd>,
     blocked_signals: AsyncFd<OwnedFd>,
@@ -29,41 +30,42 @@ pub struct EventSources {
     outputs: Vec<AsyncFd<OwnedFd>>,
 }
 
-/// What there is to do. A flag stays until its source was found empty.
+/// Which sources have something. A flag stays set until its source was found empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// A signal came.
     pub signals: bool,
-    /// There may be more exited children than were reaped.
+    /// There may be exited children that are not reaped.
     pub exits: bool,
     /// An exec pipe, a notification fd or a notification socket.
     pub fds: bool,
-    /// A probe said something.
+    /// A probe has written.
     pub probes: bool,
-    /// There may be more callers than were answered.
+    /// There may be callers that are not answered.
     pub calls: bool,
-    /// An output takes more.
+    /// An output has room.
     pub output: bool,
     /// Logs for stdout, stderr and files.
     pub logs: [bool; 3],
 }
 
 impl EventSources {
-    /// Begins to watch. Must be called inside the runtime.
+    /// Registers all descriptors. Must be called inside the runtime.
     ///
     /// # Errors
     /// An epoll registration that the kernel refuses.
     pub fn new(signals: &Signals, processes: &ProcessManager) -> io::Result<Self> {
         let readable = Interest::READABLE;
-        let pipe_group = |output| Ok::<_, io::Error>((output, watched(&processes.logs.pipe_group(output), readable)?));
+        let pipe_group =
+            |output| Ok::<_, io::Error>((output, registered(&processes.logs.pipe_group(output), readable)?));
         Ok(Self {
-            signals: watched(signals, readable)?,
-            blocked_signals: watched(&signals.blocked(), readable)?,
-            fd_watcher: watched(&processes.fd_watcher, readable)?,
-            probes: watched(&processes.probes, readable)?,
+            signals: registered(signals, readable)?,
+            blocked_signals: registered(&signals.blocked(), readable)?,
+            fd_watcher: registered(&processes.fd_watcher, readable)?,
+            probes: registered(&processes.probes, readable)?,
             logs: [pipe_group(OutputKind::Stdout)?, pipe_group(OutputKind::Stderr)?, pipe_group(OutputKind::Files)?],
             outputs: with_outputs(|outputs| {
-                outputs.sinks().filter_map(|sink| watched(&sink.watch()?, Interest::WRITABLE).ok()).collect()
+                outputs.sinks().filter_map(|sink| registered(&sink.watch()?, Interest::WRITABLE).ok()).collect()
             }),
         })
     }
@@ -79,23 +81,23 @@ impl EventSources {
     ) -> Option<Call> {
         let busy = ready.is_any(processes);
         if busy {
-            // Gives the runtime's driver (epoll) and the connections of callers their turn.
+            // Lets the runtime's driver (epoll) and the connections of callers run.
             tokio::task::yield_now().await;
         }
         let mut sleep = deadline.filter(|_| !busy).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         let mut call = None;
         std::future::poll_fn(|context| {
-            let was = *ready;
+            let before = *ready;
             self.poll(ready, context);
-            if let Some(receiver) = calls.as_mut().filter(|_| !was.calls) {
+            if let Some(receiver) = calls.as_mut().filter(|_| !before.calls) {
                 match receiver.poll_recv(context) {
-                    Poll::Ready(Some(came)) => call = Some(came),
+                    Poll::Ready(Some(next)) => call = Some(next),
                     Poll::Ready(None) => *calls = None,
                     Poll::Pending => {}
                 }
             }
-            let over = sleep.as_mut().is_some_and(|sleep| Pin::new(sleep).poll(context).is_ready());
-            if busy || over || call.is_some() || ready.is_any(processes) { Poll::Ready(()) } else { Poll::Pending }
+            let is_due = sleep.as_mut().is_some_and(|sleep| Pin::new(sleep).poll(context).is_ready());
+            if busy || is_due || call.is_some() || ready.is_any(processes) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         call
@@ -109,7 +111,7 @@ impl EventSources {
         for (flag, (_, pipe_group)) in ready.logs.iter_mut().zip(&self.logs) {
             *flag |= is_ready(pipe_group, context);
         }
-        if waiting_to_be_written() {
+        if has_pending_output() {
             for output in &self.outputs {
                 ready.output |= is_writable(output, context);
             }
@@ -118,7 +120,7 @@ impl EventSources {
 }
 
 impl Ready {
-    /// Returns whether there is anything to do. Logs wait for room in their output.
+    /// Returns whether any source has something. Logs are read only while their output has room.
     fn is_any(&self, processes: &ProcessManager) -> bool {
         let Self { signals, exits, fds, probes, calls, output, logs } = *self;
         let outputs = [OutputKind::Stdout, OutputKind::Stderr, OutputKind::Files];
@@ -127,19 +129,19 @@ impl Ready {
     }
 }
 
-/// The readiness is forgotten at once: whoever does not empty its source notes that itself.
+/// Clears tokio's cached readiness: a source that is not read to its end keeps its flag in [`Ready`].
 fn is_ready(fd: &AsyncFd<OwnedFd>, context: &mut Context<'_>) -> bool {
     match fd.poll_read_ready(context) {
         Poll::Ready(Ok(mut guard)) => {
             guard.clear_ready();
             true
         }
-        // The runtime is about to end: nothing is ready any more.
+        // The runtime is ending: nothing is ready any more.
         Poll::Ready(Err(_)) | Poll::Pending => false,
     }
 }
 
-/// The same for an output: a write that does not go tells anew.
+/// The same for an output: a write that would block sets the readiness anew.
 fn is_writable(fd: &AsyncFd<OwnedFd>, context: &mut Context<'_>) -> bool {
     match fd.poll_write_ready(context) {
         Poll::Ready(Ok(mut guard)) => {

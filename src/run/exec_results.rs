@@ -30,16 +30,16 @@ impl ProcessManager {
                 },
                 ReadyFd::NotifySocket(id) => self.receive_notifications(*id, events),
                 ReadyFd::ConfigReader => self.config_reader.listen(&mut self.fd_watcher),
-                ReadyFd::Clock => events.extend(self.calendars.wake().into_iter().map(|id| Event::Due { id })),
+                ReadyFd::Clock => events.extend(self.calendars.handle_timer().into_iter().map(|id| Event::Due { id })),
             }
         }
         !ready.is_empty()
     }
 
-    /// Its notification fd is closed: by its exit, which is reported separately, or by the service itself.
+    /// Logs that a running service has closed its notification fd. After its exit that is expected.
     fn log_notify_fd_closed(&self, id: Id) {
-        let lives = self.slots.last_pid(id).is_some_and(reap::is_running);
-        if let Some(entry) = self.slots.entry(id).filter(|_| lives) {
+        let is_running = self.slots.last_pid(id).is_some_and(reap::is_running);
+        if let Some(entry) = self.slots.entry(id).filter(|_| is_running) {
             tracing::warn!("{}: closed its notification fd without a newline: it is not ready", entry.plan.name);
         }
     }
@@ -56,7 +56,7 @@ impl ProcessManager {
         let (id, role) = (process.id, process.role);
         let result = pipe.read();
         if let Some(errno) = pipe.unfiltered() {
-            say_unfiltered(errno);
+            log_unfiltered(errno);
         }
         let file = if result == ExecResult::Pending { None } else { process.file.take() };
         process.refused |= matches!(result, ExecResult::Refused(_));
@@ -77,7 +77,7 @@ impl ProcessManager {
                 events.push_back(Event::SpawnFailed { id, why });
             }
         }
-        self.fd_watcher.forget(key, &pipe);
+        self.fd_watcher.remove(key, &pipe);
         if !refused {
             self.process_table.set_score_later(pid, Instant::now(), TRIES);
             self.adjust_oom_scores();
@@ -92,8 +92,8 @@ impl ProcessManager {
     }
 }
 
-/// Once for all services, in every stage: the reason is the same for each.
-fn say_unfiltered(errno: Errno) {
+/// Logs once that services run without the filter: the reason is the same for each.
+fn log_unfiltered(errno: Errno) {
     if filter::record_refused(errno) {
         tracing::warn!("{UNFILTERED}: seccomp(2) was refused: {}; {ALLOW_FILTERS}", errno.desc());
     }

@@ -9,23 +9,23 @@ use crate::log::lines;
 use crate::log::tail::TailLine;
 use crate::supervise::{Status, StopReason};
 
-/// How many of its last lines are reported.
+/// How many of its last lines are in the report.
 pub const LAST: usize = 10;
 
 /// The service that ended the container.
 pub struct ResponsibleService {
     /// As it was at the end.
     pub status: Status,
-    /// Whether it was killed for want of memory.
+    /// Whether the OOM killer has killed it.
     pub out_of_memory: bool,
     /// How it ended, or why it is failed.
     pub how: String,
-    /// What it last said; `None`: its output does not pass through us.
+    /// Its last lines; `None`: its output does not pass through PID 1.
     pub last: Option<Vec<TailLine>>,
 }
 
-/// Returns the report, line by line; nothing where the container ended as requested. `never_ran`: why the main command did
-/// not.
+/// Returns the report, line by line; empty if the container ended as requested. `never_ran`: why the main command did not
+/// run.
 pub fn lines(
     stop_reason: &StopReason,
     code: u8,
@@ -33,12 +33,12 @@ pub fn lines(
     never_ran: Option<&str>,
 ) -> Vec<String> {
     let Some(responsible) = responsible.filter(|_| code != 0) else { return Vec::new() };
-    let story = match (stop_reason, never_ran) {
+    let reason = match (stop_reason, never_ran) {
         (StopReason::Signal(_) | StopReason::Asked, Some(why)) => why.to_owned(),
         (_, Some(_)) => format!("{}; the main command never ran", subject(stop_reason, responsible)),
         (_, None) => subject(stop_reason, responsible),
     };
-    let mut lines = vec![format!("the container ends with code {code}: {story}")];
+    let mut lines = vec![format!("the container ends with code {code}: {reason}")];
     let last = responsible.last.as_deref().unwrap_or_default();
     if !last.is_empty() {
         lines.push("its last lines:".to_owned());
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_story_names_service_signal_memory_time_and_restarts_and_quotes_its_last_lines() {
+    fn the_report_names_service_signal_memory_time_and_restarts_and_quotes_its_last_lines() {
         let killed = Exit::Signal(Signal::KILL);
         let line = TailLine {
             time: Now::read().wall,
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_asked_for_has_no_story() {
+    fn a_requested_end_has_no_report() {
         assert!(lines(&StopReason::Asked, 0, Some(&responsible("ended with code 0", 0)), None).is_empty());
         assert!(lines(&StopReason::NothingLeft, 3, None, None).is_empty());
     }

@@ -1,4 +1,4 @@
-//! Descriptors of children that the loop waits on besides logs: exec pipes and notification fds, in one epoll set.
+//! [`FdWatcher`]: one epoll set for the descriptors that the loop waits for besides logs, probes and signals.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,34 +12,34 @@ use crate::supervise::{Id, Pid};
 
 /// Events taken in one iteration.
 const EVENTS: usize = 64;
-/// What is read from a notification pipe at a time: as much as one usually holds, so that what stands before the newline
-/// delays nothing; bounded, for a service may write there without end.
+/// How much is read from a notification pipe at a time: as much as a pipe usually holds, so that bytes before the newline
+/// cause no delay; bounded, because a service may write there without end.
 const READS: usize = 16;
 const CHUNK: usize = 4096;
 
 /// The set.
 pub struct FdWatcher {
     epoll: Epoll,
-    known: HashMap<u64, Watched>,
+    watched: HashMap<u64, Watched>,
     next: u64,
 }
 
-/// What a readable descriptor is about.
+/// A descriptor of the set.
 #[derive(Debug)]
 pub enum Watched {
-    /// A child reports whether it executed its program.
+    /// A child's exec pipe, which stays with its owner.
     ExecPipe(Pid),
-    /// A service says that it is ready.
+    /// A service's notification pipe, which is read here.
     NotifyFd(Id, File),
     /// A service's notification socket, which stays with its owner.
     NotifySocket(Id),
-    /// A time of day has come, or the clock was set.
+    /// The timer on the system clock.
     Clock,
-    /// The process that reads the configuration again has read some, or ended.
+    /// The process that reads the configuration for a reload.
     ConfigReader,
 }
 
-/// What became readable.
+/// A descriptor that is readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadyFd {
     /// The exec pipe of that child.
@@ -50,7 +50,7 @@ pub enum ReadyFd {
     NotifySocket(Id),
     /// The timer on the system clock.
     Clock,
-    /// The process that reads the configuration again.
+    /// The process that reads the configuration for a reload.
     ConfigReader,
 }
 
@@ -64,7 +64,7 @@ impl FdWatcher {
     /// # Errors
     /// When no epoll descriptor can be had.
     pub fn new() -> Result<Self, Errno> {
-        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, known: HashMap::new(), next: 0 })
+        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, watched: HashMap::new(), next: 0 })
     }
 
     /// Watches an exec pipe, which stays with its owner.
@@ -73,48 +73,48 @@ impl FdWatcher {
     /// When it cannot be watched.
     pub fn exec_pipe(&mut self, pid: Pid, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(pipe)?;
-        self.known.insert(key.0, Watched::ExecPipe(pid));
+        self.watched.insert(key.0, Watched::ExecPipe(pid));
         Ok(key)
     }
 
-    /// Waits for readiness on the read end (O_NONBLOCK) of a notification pipe.
+    /// Watches the read end (O_NONBLOCK) of a notification pipe.
     ///
     /// # Errors
     /// When it cannot be watched.
     pub fn notify(&mut self, id: Id, pipe: OwnedFd) -> Result<Key, Errno> {
         let pipe = File::from(pipe);
         let key = self.add(&pipe)?;
-        self.known.insert(key.0, Watched::NotifyFd(id, pipe));
+        self.watched.insert(key.0, Watched::NotifyFd(id, pipe));
         Ok(key)
     }
 
-    /// Waits for what a service says on its socket, for as long as that is open.
+    /// Watches a service's notification socket, until that is closed.
     ///
     /// # Errors
     /// When it cannot be watched.
     pub fn notify_socket(&mut self, id: Id, socket: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(socket)?;
-        self.known.insert(key.0, Watched::NotifySocket(id));
+        self.watched.insert(key.0, Watched::NotifySocket(id));
         Ok(key)
     }
 
-    /// Waits for the timer on the system clock, for as long as that is open.
+    /// Watches the timer on the system clock, until that is closed.
     ///
     /// # Errors
     /// When it cannot be watched.
     pub fn clock(&mut self, timer: impl AsFd) -> Result<(), Errno> {
         let key = self.add(timer)?;
-        self.known.insert(key.0, Watched::Clock);
+        self.watched.insert(key.0, Watched::Clock);
         Ok(())
     }
 
-    /// Waits for what the process that reads the configuration has read; the pipe stays with its owner.
+    /// Watches the pipe of the process that reads the configuration, which stays with its owner.
     ///
     /// # Errors
     /// When it cannot be watched.
     pub fn config_reader(&mut self, pipe: impl AsFd) -> Result<Key, Errno> {
         let key = self.add(pipe)?;
-        self.known.insert(key.0, Watched::ConfigReader);
+        self.watched.insert(key.0, Watched::ConfigReader);
         Ok(key)
     }
 
@@ -126,20 +126,20 @@ impl FdWatcher {
     }
 
     /// Stops watching an exec pipe or a socket before it is closed.
-    pub fn forget(&mut self, key: Key, pipe: impl AsFd) {
-        self.known.remove(&key.0);
+    pub fn remove(&mut self, key: Key, pipe: impl AsFd) {
+        self.watched.remove(&key.0);
         // A copy in a child that has not executed yet would keep it in the set.
         let _gone = self.epoll.delete(pipe);
     }
 
-    /// Forgets and closes a notification pipe; returns whether it said *ready* before.
-    pub fn forget_notify(&mut self, key: Key) -> bool {
-        match self.known.remove(&key.0) {
+    /// Removes and closes a notification pipe. Returns whether a newline came before.
+    pub fn remove_notify(&mut self, key: Key) -> bool {
+        match self.watched.remove(&key.0) {
             Some(Watched::NotifyFd(_, mut pipe)) => {
-                let said = says_ready(&mut pipe) == Some(true);
+                let is_ready = read_newline(&mut pipe) == Some(true);
                 // A copy in a child that has not executed yet would keep it in the set.
                 let _gone = self.epoll.delete(&pipe);
-                said
+                is_ready
             }
             Some(Watched::ExecPipe(_) | Watched::NotifySocket(_) | Watched::Clock | Watched::ConfigReader) | None => {
                 false
@@ -152,7 +152,7 @@ impl FdWatcher {
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         let keys = events.iter().take(count).map(|event| event.data());
-        keys.filter_map(|key| match self.known.get(&key)? {
+        keys.filter_map(|key| match self.watched.get(&key)? {
             Watched::ExecPipe(pid) => Some(ReadyFd::ExecPipe(*pid)),
             Watched::NotifyFd(..) => Some(ReadyFd::NotifyFd(Key(key))),
             Watched::NotifySocket(id) => Some(ReadyFd::NotifySocket(*id)),
@@ -162,18 +162,19 @@ impl FdWatcher {
         .collect()
     }
 
-    /// Reads a notification pipe: whose it is, and whether that one is ready. A pipe that said it, or closed, is done.
+    /// Reads a notification pipe. Returns its service and whether that is ready, once a newline came or the pipe was closed;
+    /// the pipe is removed then.
     pub fn read_notify(&mut self, key: Key) -> Option<(Id, bool)> {
-        let Some(Watched::NotifyFd(id, pipe)) = self.known.get_mut(&key.0) else { return None };
+        let Some(Watched::NotifyFd(id, pipe)) = self.watched.get_mut(&key.0) else { return None };
         let id = *id;
-        let said = says_ready(pipe)?;
-        self.forget_notify(key);
-        Some((id, said))
+        let is_ready = read_newline(pipe)?;
+        self.remove_notify(key);
+        Some((id, is_ready))
     }
 }
 
-/// Returns whether a newline came (s6 `notification-fd`), or that it never will; `None`: nothing yet.
-fn says_ready(pipe: &mut File) -> Option<bool> {
+/// Returns whether a newline came (s6 `notification-fd`); `Some(false)`: the pipe was closed before; `None`: not yet.
+fn read_newline(pipe: &mut File) -> Option<bool> {
     let mut chunk = [0; CHUNK];
     for _ in 0..READS {
         match pipe.read(&mut chunk) {

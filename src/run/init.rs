@@ -34,7 +34,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
     // The event loop catches panics itself, and stops services in order; outside of it no service runs.
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| boot(main)));
     // An error may come before the configuration, and so the log level, is known.
-    let (code, until) = result.map_or_else(
+    let (code, output_deadline) = result.map_or_else(
         |_| {
             own_messages::install(Level::Info);
             tracing::error!("{}", panic_message::take());
@@ -48,7 +48,7 @@ pub fn run(main: Vec<OsString>) -> u8 {
             })
         },
     );
-    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(until)));
+    with_outputs(|outputs| outputs.sinks().for_each(|sink| sink.drain(output_deadline)));
     code
 }
 
@@ -144,7 +144,7 @@ fn boot(main: Vec<OsString>) -> Result<(u8, Instant), Error> {
         directory.remove();
     }
     let result = result?;
-    Ok((result.code, result.until))
+    Ok((result.code, result.output_deadline))
 }
 
 /// Opens NOTIFY_SOCKET and the termination log: as root, because they may be root's.

@@ -27,14 +27,14 @@ const STEP: Duration = Duration::from_millis(20);
 const REAPED_AT_ONCE: usize = 256;
 
 /// Ends every child that is left: TERM until `term_deadline`, then KILL, until `kill_deadline` at the latest. Returns at once when there
-/// is none (a shell from `docker exec` is no child of ours). Before the step down who is ended is named: the container goes
-/// on without it.
+/// is none (a shell from `docker exec` is no child of ours). In *prepare* it is named, because the
+/// container goes on without it.
 pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, term_deadline: Instant, kill_deadline: Instant) {
     if reap_all(processes, kill_deadline) {
         return;
     }
     if run_kind == RunKind::Preparing {
-        log_who_is_ended();
+        log_ended();
     }
     signal_all(Signal::TERM);
     signal_all(Signal::CONT);
@@ -42,7 +42,7 @@ pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, term_deadline
     if wait(processes, term_deadline, |_| false) {
         return;
     }
-    log_who_is_killed(signalled_at.elapsed());
+    log_killed(signalled_at.elapsed());
     // The children of what is killed are adopted one generation at a time.
     let mut last_exit = Instant::now();
     loop {
@@ -62,8 +62,8 @@ pub fn kill_all(processes: &mut ProcessManager, run_kind: RunKind, term_deadline
     }
 }
 
-/// What a root oneshot leaves would be root after the step down.
-fn log_who_is_ended() {
+/// Names what root oneshots have left, which would stay root after the step down.
+fn log_ended() {
     let left = living_children();
     if !left.is_empty() {
         tracing::warn!(
@@ -74,7 +74,7 @@ fn log_who_is_ended() {
 }
 
 /// They belong to no known service any more, so no other message names them.
-fn log_who_is_killed(after: Duration) {
+fn log_killed(after: Duration) {
     let left = living_children();
     if !left.is_empty() {
         let (names, after) = (kill_report::named(&left), duration_words(after));
@@ -86,11 +86,11 @@ fn log_who_is_killed(after: Duration) {
 }
 
 /// Stops each running process group without the engine, the youngest first, each with an equal share of the time.
-pub fn stop_each(processes: &mut ProcessManager, until: Instant) {
+pub fn stop_each(processes: &mut ProcessManager, deadline: Instant) {
     let mut left = processes.youngest_first();
     while !left.is_empty() {
         let pid = left.remove(0);
-        let share = until.saturating_duration_since(Instant::now()) / u32::try_from(left.len() + 1).unwrap_or(1);
+        let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left.len() + 1).unwrap_or(1);
         processes.signal(pid, Target::Group, Signal::TERM);
         processes.signal(pid, Target::Group, Signal::CONT);
         if !wait(processes, Instant::now() + share, |processes| !processes.youngest_first().contains(&pid)) {
@@ -103,12 +103,12 @@ fn signal_all(signal: Signal) {
     // Another user's processes: KILL is permitted and raised around this one call (DESIGN §3.4).
     with_raised(CapSet::EMPTY.with(Capability::KILL), || {
         if std::process::id() == 1 {
-            // SAFETY: takes numbers only; as PID 1 it reaches our own namespace and nobody else.
+            // SAFETY: takes numbers only; as PID 1 it reaches our own PID namespace only.
             unsafe { libc::kill(-1, signal.number()) };
             return;
         }
         for child in children() {
-            // SAFETY: takes numbers only; a child that nobody but us reaps, so its number is its own.
+            // SAFETY: takes numbers only; a child that only we reap, so the pid is its own.
             unsafe { libc::kill(child, signal.number()) };
         }
     });
@@ -129,14 +129,14 @@ fn children() -> Vec<libc::pid_t> {
     pids.filter(|pid| parent(*pid) == Some(std::process::id())).collect()
 }
 
-/// Waits until `over`, at most until then, and reaps whatever exits meanwhile. Returns whether it is over.
-fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut ProcessManager) -> bool) -> bool {
+/// Waits until `is_over`, at most until the deadline, and reaps meanwhile. Returns whether it is over.
+fn wait(processes: &mut ProcessManager, deadline: Instant, is_over: impl Fn(&mut ProcessManager) -> bool) -> bool {
     loop {
-        let none_left = reap_all(processes, until);
-        if none_left || over(processes) {
+        let none_left = reap_all(processes, deadline);
+        if none_left || is_over(processes) {
             return true;
         }
-        let left = until.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return false;
         }
@@ -144,10 +144,10 @@ fn wait(processes: &mut ProcessManager, until: Instant, over: impl Fn(&mut Proce
     }
 }
 
-/// A process that forks without end is not waited for beyond `until`.
-fn reap_all(processes: &mut ProcessManager, until: Instant) -> bool {
+/// Reaps exited children, until the deadline if they are without end. Returns whether no child is left.
+fn reap_all(processes: &mut ProcessManager, deadline: Instant) -> bool {
     let mut ignored = VecDeque::new();
-    while processes.reap_children(REAPED_AT_ONCE, &mut ignored) && Instant::now() < until {}
+    while processes.reap_children(REAPED_AT_ONCE, &mut ignored) && Instant::now() < deadline {}
     reap::peek() == WaitResult::NoChild
 }
 

@@ -1,4 +1,4 @@
-//! Which processes are killed or left running, and which key would have given them more time: words.
+//! Text about processes that are killed or left running: their names, and the key that gives them more time.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::supervise::{Id, Killed, Pid, Supervisor};
 use crate::sys::read_file;
 use crate::text::shown_bytes;
 
-/// More are not named.
+/// More are only counted.
 const MAX_NAMED: usize = 5;
 /// The keys that set the time for the whole stop.
 pub const STOP_TIMEOUT_KEYS: &str =

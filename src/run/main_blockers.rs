@@ -1,11 +1,11 @@
-//! What the main command waits for, in words: while it does, and in the last lines where it never ran.
+//! What the main command waits for, as text: for the log while it waits, and for the exit report if it never ran.
 
 use super::reasons;
 use crate::config::units::duration_words;
 use crate::supervise::{Exit, Id, LastFailure, MainBlocked, Phase, Supervisor, Time};
 use crate::sys::process::spawn_words;
 
-/// More are not named.
+/// More are only counted.
 const MOST_NAMED: usize = 5;
 
 /// Returns whether any of these fails, so that the wait may have no end.
@@ -15,14 +15,14 @@ pub fn is_any_failing(on: &[Id], supervisor: &Supervisor) -> bool {
 
 /// Returns what it waits for, each with its state: `db (failing: exit code 1, next try in 8s)`.
 pub fn blockers(on: &[Id], supervisor: &Supervisor, now: Time) -> String {
-    // Those that only wait for others of them say nothing new.
+    // Services that only wait for others in the list are left out.
     let waits = |id: &Id| supervisor.phase(*id) == Some(Phase::Waiting) && supervisor.failing(*id).is_none();
     let all: Vec<Id> = match on.iter().all(waits) {
         true => on.to_vec(),
         false => on.iter().copied().filter(|id| !waits(id)).collect(),
     };
-    let said = |id: &Id| format!("{} ({})", supervisor.name(*id), state(*id, supervisor, now));
-    listed(all.iter().map(said).collect())
+    let text = |id: &Id| format!("{} ({})", supervisor.name(*id), state(*id, supervisor, now));
+    listed(all.iter().map(text).collect())
 }
 
 fn listed(mut names: Vec<String>) -> String {

@@ -1,4 +1,4 @@
-//! The loop: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11).
+//! The event loop: events in, actions out, until the engine says exit. One thread, one waiter, one deadline (DESIGN §11).
 //!
 //! Nothing in here is fatal: what goes wrong comes back to the engine as an event or is logged.
 #![allow(clippy::disallowed_methods)] // the engine's clock
@@ -61,7 +61,7 @@ use crate::error::Refused;
 use crate::sys::descriptors;
 use event_loop::EventLoop;
 
-/// How long the last lines may take to leave where no stop has a budget.
+/// How long the last lines may take outside of a stop.
 pub const LAST_LINES: Duration = Duration::from_millis(400);
 
 /// Runs a stage to its end and leaves no process of it behind.

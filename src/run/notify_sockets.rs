@@ -67,7 +67,7 @@ impl NotifySocket {
 
     /// Closes it.
     pub fn close(self, fd_watcher: &mut FdWatcher) {
-        fd_watcher.forget(self.key, &self.receiver);
+        fd_watcher.remove(self.key, &self.receiver);
     }
 
     /// Discards what an earlier process sent.

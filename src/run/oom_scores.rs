@@ -1,4 +1,4 @@
-//! `oom_score_adj` of services, set by PID 1: for a moment after the exec that cannot be done, and the loop comes back.
+//! Sets `oom_score_adj` of services. For a moment after the exec that is not possible, so it is tried again.
 #![allow(clippy::disallowed_methods)] // when to try again
 
 use std::time::Instant;
@@ -22,8 +22,8 @@ impl ProcessManager {
                 Ok(ScoreResult::TooEarly) if tries > 1 => {
                     self.process_table.set_score_later(pid, now + PAUSE, tries - 1)
                 }
-                Ok(ScoreResult::TooEarly) => no_score(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
-                Err(cause) => no_score(pid, score, &cause),
+                Ok(ScoreResult::TooEarly) => log_not_set(pid, score, &std::io::ErrorKind::PermissionDenied.into()),
+                Err(cause) => log_not_set(pid, score, &cause),
             }
         }
     }
@@ -32,12 +32,12 @@ impl ProcessManager {
         let Some(entry) = self.slots.entry(id) else { return Ok(ScoreResult::Done) };
         let write = || set_oom_score(pid, score);
         let lower = CapSet::EMPTY.with(Capability::SYS_RESOURCE);
-        // The file is its user's.
+        // The file belongs to the service's user.
         let user = FileUser::from(&entry.plan.credentials);
         with_file_user(&user, || with_raised(lower, write)).and_then(|written| written)
     }
 }
 
-fn no_score(pid: Pid, score: i32, cause: &std::io::Error) {
+fn log_not_set(pid: Pid, score: i32, cause: &std::io::Error) {
     tracing::warn!("cannot set oom_score_adj of process {} to {score}: {}", pid.0, cause_words(cause));
 }

@@ -1,29 +1,29 @@
-//! [`OomTracker`]: how often the kernel has killed for want of memory. Must not know why memory ran out.
+//! [`OomTracker`]: which exits the OOM killer may have caused. Must not know why memory ran out.
 
 use crate::config::values::Signal;
 use crate::run::cgroup::OomKills;
 use crate::supervise::Exit;
 
-/// What a shell ends with when its last command was killed: 128 + SIGKILL.
-const OF_A_KILLED_CHILD: u8 = 137;
+/// The exit code of a shell whose last command was killed: 128 + SIGKILL.
+const CODE_OF_KILLED_CHILD: u8 = 137;
 
-/// Counts them.
+/// The latest count of OOM kills.
 #[derive(Default)]
 pub struct OomTracker {
     kills: Option<(OomKills, u64)>,
 }
 
 impl OomTracker {
-    /// Begins to count.
-    pub fn watch() -> Self {
+    /// Reads the first count.
+    pub fn new() -> Self {
         let kills = OomKills::find();
         Self { kills: kills.count().map(|count| (kills, count)) }
     }
 
-    /// Returns whether a death may be the kernel's work, for want of memory.
+    /// Returns whether the OOM killer may have caused an exit: the count has grown since the last kill.
     pub fn explains(&mut self, exit: Exit) -> bool {
-        let killed = exit == Exit::Signal(Signal::KILL) || exit == Exit::Code(OF_A_KILLED_CHILD);
-        killed && self.has_grown()
+        let is_killed = exit == Exit::Signal(Signal::KILL) || exit == Exit::Code(CODE_OF_KILLED_CHILD);
+        is_killed && self.has_grown()
     }
 
     fn has_grown(&mut self) -> bool {

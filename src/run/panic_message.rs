@@ -1,5 +1,5 @@
 //! Keeps the message of a panic. A panic unwinds to [`super::run`], which stops the services in order: an abort in PID 1 would
-//! end as 139 and kill every service (SECURITY T24). The hook only keeps the message; whoever catches the panic logs it.
+//! end as 139 and kill every service (SECURITY T24). The hook only keeps the message; the code that catches the panic logs it.
 
 #[cfg(debug_assertions)]
 use std::collections::BTreeMap;

@@ -79,7 +79,7 @@ impl ProcessManager {
             context,
             process_table: ProcessTable::new(),
             fd_watcher,
-            oom_tracker: OomTracker::watch(),
+            oom_tracker: OomTracker::new(),
             config_reader: ConfigReader::default(),
             null: dev_null::open_input()?,
             reaped: 0,
@@ -143,7 +143,7 @@ impl ProcessManager {
             slot.last_pid = Some(pid);
         }
         for (stream, pipe) in [(Stream::Stdout, out), (Stream::Stderr, err)] {
-            // A pipe that cannot be watched is closed, and its writer gets EPIPE instead of waiting for ever.
+            // A pipe that cannot be watched is closed: its writer gets EPIPE instead of blocking for ever.
             let _watched = pipe.map(|(read, _)| self.logs.add_pipe(id, stream, read));
         }
         // An exec pipe that cannot be watched is read when the process ends.
@@ -243,7 +243,7 @@ impl ProcessManager {
             if let Some(slot) = self.slots.get_mut(process.id) {
                 slot.out_of_memory = out_of_memory;
             }
-            if process.notify.is_some_and(|key| self.fd_watcher.forget_notify(key)) {
+            if process.notify.is_some_and(|key| self.fd_watcher.remove_notify(key)) {
                 events.push_back(Event::Ready { id: process.id });
             }
             let group = OrphanedGroup::pin(pid);
@@ -293,14 +293,14 @@ impl ProcessManager {
     }
 }
 
-/// A pipe whose read end is ours and does not block.
+/// Returns a pipe that we read without blocking.
 fn input_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
     fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((read, write))
 }
 
-/// A pipe for a service's output, which the service can open again as `/dev/stdout` also when it is another user.
+/// Returns a pipe for a service's output, which a service of another user can open again as `/dev/stdout`.
 fn output_pipe(reader: Uid) -> Result<(OwnedFd, OwnedFd), Errno> {
     let (read, write) = input_pipe()?;
     if Uid(geteuid().as_raw()) != reader {

@@ -35,7 +35,7 @@ pub struct ServiceEntry {
     pub service: Service,
     /// As planned.
     pub plan: ServicePlan,
-    /// Variables by which PID 1 tells it something (NOTIFY_SOCKET, WATCHDOG_USEC).
+    /// Variables of sd_notify (NOTIFY_SOCKET, WATCHDOG_USEC).
     pub notify_variables: Vec<(&'static str, OsString)>,
 }
 
@@ -83,9 +83,9 @@ pub struct Descriptors {
 /// What is known of a service's `environment_file`.
 #[derive(Clone, Debug)]
 pub enum FileBytes {
-    /// What its run has read: whatever is started beside that run uses the same.
+    /// What its run has read, which its finish script and stop command use as well.
     Read(Rc<[u8]>),
-    /// Nothing yet: the process that is started reads it, and leaves a copy there.
+    /// Nothing yet: the process that is started reads it, and puts a copy there.
     Unread(Option<Rc<SharedBytes>>),
 }
 
@@ -113,7 +113,7 @@ impl ServiceEntry {
         }
         let asked = log.format.filter(|format| *format != LogFormat::Auto);
         match asked.unwrap_or(context.log) {
-            // While nobody's session has the terminal, whoever holds it could take it, and type there (SECURITY T20).
+            // While no session has the terminal, a service with it open could take it and insert input (SECURITY T20).
             LogFormat::Auto | LogFormat::Inherit if context.terminal == Some(Session::OwnWithTerminal) => {
                 LogRoute::Plain
             }
@@ -189,7 +189,7 @@ impl ServiceEntry {
         self.launch(self.auxiliary_program(Role::StopCommand)?, context, descriptors, file)
     }
 
-    /// Returns an error with the program, directory or file that it is about, and whose it is.
+    /// Adds to an error its role, and the program, directory or file that it is about.
     pub fn explain(&self, role: Role, why: SpawnError) -> SpawnError {
         let object = match why.stage {
             SpawnStage::Exec => Some(self.program(role).to_owned()),
@@ -213,7 +213,7 @@ impl ServiceEntry {
         }
     }
 
-    /// Returns what is run beside its command.
+    /// Returns the command of a role other than *run*.
     fn auxiliary_command(&self, role: Role) -> Option<&Command> {
         let service = &self.service;
         match role {
@@ -223,7 +223,7 @@ impl ServiceEntry {
         }
     }
 
-    /// Returns the program of what is run beside its command, and its arguments.
+    /// Returns the program and arguments of a role other than *run*.
     fn auxiliary_program(&self, role: Role) -> Result<(Program, Vec<OsString>), SpawnError> {
         let key = role.key();
         let missing = || SpawnError::new(SpawnStage::FindCommand, Errno::ENOENT as i32);
@@ -249,7 +249,7 @@ impl ServiceEntry {
         self.service.environment_file.as_deref()
     }
 
-    /// Returns everything that its command finds in its environment; `None` while nobody has read its file.
+    /// Returns everything that its command finds in its environment; `None` while its file is not read.
     pub fn environment(&self, context: &LaunchContext, file: &FileBytes) -> Option<BTreeMap<OsString, OsString>> {
         let variables = self.variables(context);
         match (self.environment_file(), file) {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_what_it_is_about_and_whose_it_is() {
+    fn a_failed_start_names_its_role_and_object() {
         let entry = entry(
             "command = [\"web\"]\nfinish = [\"/bin/cleanup\", \"-x\"]\ndirectory = \"/srv\"\nenvironment_file = \"/e\"",
         );

@@ -1,5 +1,5 @@
-//! [`ServicePipe`]: what one service reads and others write (`pipe_to`). Both ends stay open here, so that neither side loses
-//! a byte when the other one is started again. Must not know who is up.
+//! [`ServicePipe`]: the pipe that one service reads and others write (`pipe_to`). Both ends stay open here, so that neither
+//! side loses a byte when the other one is restarted. Must not know which services are up.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -21,22 +21,22 @@ impl ServicePipe {
     /// When the process has no room for more descriptors.
     pub fn new() -> Result<Self, Errno> {
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-        // Opened again as `/dev/stdin` and `/dev/stdout` by services of whichever users the two are.
+        // Services of any user may open it again as `/dev/stdin` or `/dev/stdout`.
         fchmod(&write, Mode::from_bits_truncate(0o666))?;
         Ok(Self { read, write: Some(write) })
     }
 
-    /// Returns what its consumer reads.
+    /// Returns the consumer's end.
     pub fn input(&self) -> RawFd {
         self.read.as_raw_fd()
     }
 
-    /// Returns what its producers write into, while its input has not ended.
+    /// Returns the producers' end, while it is open.
     pub fn output(&self) -> Option<RawFd> {
         self.write.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Lets the consumer read the end of its input, once no producer holds the other end any more.
+    /// Closes our write end: the consumer reads the end of its input once no producer has the pipe open.
     pub fn end_input(&mut self) {
         self.write = None;
     }

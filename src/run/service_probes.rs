@@ -1,4 +1,4 @@
-//! What the engine wants to know about services, asked by `run::probe` under their identity; and the answers, as events.
+//! Probes of services: started for the engine with the service's launch, and their results as events.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::config::units::show_duration;
 use crate::supervise::{Event, Id, ProbeKind, ProbeResult, SpawnError, SpawnStage, Time};
 
 impl EventLoop<'_> {
-    /// Returns when something has to happen by itself.
+    /// Returns the next time at which the loop has something to do without an event.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let engine = self.supervisor.deadline().map(|Time(after)| self.started_at + after);
         let leftovers = self.processes.next_check().into_iter().chain(self.processes.process_table.scores_due());
@@ -33,7 +33,7 @@ impl EventLoop<'_> {
 }
 
 impl ProcessManager {
-    /// Begins to ask. What cannot be asked counts as answered badly: the engine asks again in its time.
+    /// Starts a probe. One that cannot be started counts as failed: the engine starts the next one in its time.
     pub fn start_probe(&mut self, id: Id, kind: ProbeKind, now: Instant, events: &mut VecDeque<Event>) {
         if let Err(why) = self.try_start_probe(id, kind, now) {
             events.push_back(Event::ProbeResult { id, result: ProbeResult::Fail(why.to_string()) });
@@ -48,19 +48,19 @@ impl ProcessManager {
         Ok(())
     }
 
-    /// Waits for no answer any more.
+    /// Ends the probe of a service, without a result.
     pub fn cancel_probe(&mut self, id: Id) {
         self.probes.cancel(ProbeOwner::Engine(id));
     }
 
-    /// Ends the questions whose time is over.
+    /// Ends the probes that are out of time.
     pub fn expire_probes(&mut self, now: Instant, events: &mut VecDeque<Event>) {
         for (owner, answer) in self.probes.expire(now) {
             self.probe_finished(owner, answer, events);
         }
     }
 
-    /// Passes an answer on to who asked.
+    /// Passes the result of a probe to its owner.
     pub fn probe_finished(&mut self, owner: ProbeOwner, answer: ProbeResult, events: &mut VecDeque<Event>) {
         match owner {
             ProbeOwner::Engine(id) => events.push_back(Event::ProbeResult { id, result: answer }),
@@ -68,10 +68,10 @@ impl ProcessManager {
         }
     }
 
-    /// Begins to run a command as a service; what comes of it stands in `command_results` one day.
+    /// Starts a reload command as a service; its result is added to `command_results`.
     ///
     /// # Errors
-    /// When no process can be had, or the command before it is not over.
+    /// When no process can be forked, or the previous command still runs.
     pub fn start_command(
         &mut self,
         id: Id,
@@ -79,15 +79,15 @@ impl ProcessManager {
         timeout: Duration,
         now: Instant,
     ) -> Result<(), ProbeStartError> {
-        let nobody = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
-        let (entry, file) = (self.slots.entry(id).ok_or_else(nobody)?, self.file_of_run(id)?);
+        let unknown = || SpawnError::new(SpawnStage::FindService, Errno::EINVAL as i32);
+        let (entry, file) = (self.slots.entry(id).ok_or_else(unknown)?, self.file_of_run(id)?);
         let launch = entry.command(&self.context, Descriptors::default(), file)?;
         self.probes.start(ProbeOwner::Caller(id), &Probe::Command(words.to_vec()), timeout, now, launch)?;
         Ok(())
     }
 
-    /// Returns by what a service that was started becomes ready, where that is more than its being there.
-    pub fn ready_by(&self, id: Id) -> Option<String> {
+    /// Returns what makes a started service ready, as text; `None` if that is its start.
+    pub fn readiness_condition(&self, id: Id) -> Option<String> {
         let service = &self.slots.entry(id).filter(|entry| entry.service.kind == Kind::Longrun)?.service;
         match &service.ready {
             Ready::Started => None,

@@ -1,4 +1,4 @@
-//! [`Stage`]: what the loop is made of, and how it ended. Must not know the loop.
+//! [`Stage`]: what the event loop is made from, and [`StageResult`]: how it ended. Must not know the loop.
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixListener;
@@ -66,8 +66,8 @@ pub struct StageResult {
     pub stop_reason: StopReason,
     /// Oneshots that are done.
     pub done: BTreeSet<ServiceName>,
-    /// When things happened.
+    /// The times of its services.
     pub moments: Vec<(ServiceName, Moments)>,
-    /// Until when the last lines may leave.
-    pub until: Instant,
+    /// The deadline for writing the last lines.
+    pub output_deadline: Instant,
 }

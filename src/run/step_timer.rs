@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::control::responses::StepTime;
 use crate::control::timings::microseconds;
 
-/// Steps, one after the other, since a beginning.
+/// Steps in order, and when the first one began.
 #[derive(Clone, Debug)]
 pub struct StepTimer {
     started_at: Instant,
@@ -26,7 +26,7 @@ impl StepTimer {
         self.started_at
     }
 
-    /// Notes that a step has just been done, which began where the one before it ended.
+    /// Records that a step is done, which began when the previous one ended.
     pub fn done(&mut self, name: &str) {
         let now = Instant::now();
         self.steps.push(StepTime {

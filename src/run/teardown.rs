@@ -28,13 +28,13 @@ impl EventLoop<'_> {
         self.processes.probes.cancel_all();
         let term_deadline = self.deadline_before(|shares| shares.stragglers + shares.lines + shares.spare);
         let kill_deadline = self.deadline_before(|shares| shares.lines + shares.spare);
-        // Log writers are children of ours, too: whoever is left at the end is killed.
-        let half = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
-        self.processes.logs.close_writers(half);
+        // Log writers are children, too: those that are left at the end are killed.
+        let writers_deadline = Instant::now() + term_deadline.saturating_duration_since(Instant::now()) / 2;
+        self.processes.logs.close_writers(writers_deadline);
         kill_remaining::kill_all(&mut self.processes, self.run_kind, term_deadline, kill_deadline);
         let StopShares { lines, .. } = StopShares::of(self.stop_timeout);
-        let until = self.deadline_before(|shares| shares.spare).min(Instant::now() + lines);
-        self.processes.logs.finish(until);
+        let output_deadline = self.deadline_before(|shares| shares.spare).min(Instant::now() + lines);
+        self.processes.logs.finish(output_deadline);
         self.report_end(code);
         let lines = self.supervisor.status();
         let done = lines.iter().filter(|line| line.state == StatusState::Done).map(|line| line.name.clone()).collect();
@@ -42,10 +42,10 @@ impl EventLoop<'_> {
             .into_iter()
             .filter_map(|line| Some((line.name, self.control_handler.journal.moments.get(line.id.0).cloned()?)));
         let moments = moments.collect();
-        StageResult { code, stop_reason: self.stop_reason, done, moments, until }
+        StageResult { code, stop_reason: self.stop_reason, done, moments, output_deadline }
     }
 
-    /// The container's last lines, and what Kubernetes shows of it.
+    /// Logs the exit report, and writes it to the termination log.
     pub(super) fn report_end(&mut self, code: u8) {
         if self.run_kind == RunKind::Preparing && self.stop_reason == StopReason::NothingLeft {
             return;
@@ -62,7 +62,7 @@ impl EventLoop<'_> {
         if let Some(why) = never_ran.filter(|_| report.is_empty()) {
             tracing::info!("{why}");
         }
-        // Whoever stands in for tini says nothing of a command that ended as it wanted to, with its code.
+        // Like tini: nothing is logged about a main command that ended by itself, whose code is the container's.
         let plain = self.stop_reason == StopReason::Main(Exit::Code(code))
             && responsible.as_ref().is_some_and(|ResponsibleService { status, out_of_memory, .. }| {
                 !out_of_memory && self.supervisor.given_up(status.id).is_none()
@@ -77,13 +77,13 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Returns the end of the budget less what is kept for what comes later.
+    /// Returns the stop deadline less the time that is kept for later steps.
     fn deadline_before(&mut self, kept: impl Fn(StopShares) -> Duration) -> Instant {
         let (end, kept) = (self.stop_deadline(), kept(StopShares::of(self.stop_timeout)));
         end.checked_sub(kept).unwrap_or(end)
     }
 
-    /// One budget for all that a stop does, from the moment at which it began.
+    /// Returns the deadline of the whole stop, which begins with the first call.
     pub(super) fn stop_deadline(&mut self) -> Instant {
         *self.stop_deadline.get_or_insert_with(|| Instant::now() + self.stop_timeout)
     }

@@ -9,24 +9,24 @@ use crate::config::values::Signal;
 use crate::sys::process::launch::Session;
 use crate::sys::signals::Signals;
 
-/// Lets go of the terminal on descriptor 0 and returns how the main command takes it.
+/// Gives up the terminal on descriptor 0 and returns how the main command takes it.
 pub fn hand_over(signals: &mut Signals) -> Session {
     let session = getsid(None).unwrap_or(Pid::from_raw(0));
-    let terminal_of = terminal_session();
-    if terminal_of == Some(session) && session != getpid() {
-        // Its session belongs to somebody above us (docker run --init -t, a shell): we stay in it.
+    let owner = terminal_session();
+    if owner == Some(session) && session != getpid() {
+        // The session's leader is another process (docker run --init -t, a shell): we stay in it.
         return Session::ForegroundGroup;
     }
-    if terminal_of == Some(session) {
+    if owner == Some(session) {
         // SAFETY: takes numbers only.
         unsafe { libc::ioctl(0, libc::TIOCNOTTY) };
-        // The kernel hangs the foreground group up when its leader lets go: that was us, and nobody hung up.
+        // The kernel sends HUP to the foreground group when its leader gives up the terminal: this one is not a hang-up.
         signals.discard(Signal::HUP);
     }
     Session::OwnWithTerminal
 }
 
-/// Returns the session whose controlling terminal descriptor 0 is, if it is any that we can see.
+/// Returns the session of the controlling terminal on descriptor 0, if it is visible in our PID namespace.
 fn terminal_session() -> Option<Pid> {
     let mut session: libc::pid_t = 0;
     // SAFETY: `session` outlives the call.

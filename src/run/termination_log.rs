@@ -1,7 +1,7 @@
-//! The exit report where Kubernetes looks for it: `/dev/termination-log`, a file that it mounts into the container.
+//! [`TerminationLog`]: the file `/dev/termination-log` that Kubernetes mounts into the container, for the exit report.
 //! Opened before the drop, because it may be root's; written at the very end. Must not know the report.
 //!
-//! The write may wait for the node's disk: at most 4 KiB, once, when no service and no caller is left to wait for PID 1.
+//! The write may wait for the node's disk: at most 4 KiB, once, when no service and no caller waits for PID 1 any more.
 
 use std::fs::File;
 use std::io;
@@ -30,7 +30,7 @@ impl TerminationLog {
     /// Replaces what is in it by as many whole lines of `text` as fit.
     ///
     /// # Errors
-    /// The kernel's (a full disk). There is nobody left to whom it matters.
+    /// The kernel's (a full disk).
     pub fn write(self, text: &str) -> io::Result<()> {
         self.0.set_len(0)?;
         self.0.write_all_at(cut(text).as_bytes(), 0)
@@ -60,9 +60,9 @@ mod tests {
     fn what_was_there_is_replaced_at_the_end_only() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("termination-log");
-        fs::write(&path, "of an earlier life, and longer").unwrap();
+        fs::write(&path, "of an earlier run, and longer").unwrap();
         let log = TerminationLog::open(&path).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "of an earlier life, and longer");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "of an earlier run, and longer");
         log.write("web ended with code 3\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "web ended with code 3\n");
     }

@@ -72,7 +72,7 @@ impl EventLoop<'_> {
             Some(Phase::Awaiting) => {
                 vec![self.processes.slots.wait_target(id, self.control_handler.journal.awaited(id))]
             }
-            Some(Phase::Spawning | Phase::Starting) => self.processes.ready_by(id).into_iter().collect(),
+            Some(Phase::Spawning | Phase::Starting) => self.processes.readiness_condition(id).into_iter().collect(),
             Some(_) | None => Vec::new(),
         };
         ServiceStatus {

@@ -1,6 +1,6 @@
 //! The receiving end of sd_notify(3): one datagram socket per service. Any process can send to it; the credentials that the
 //! kernel attaches decide whose messages are accepted (DESIGN §3.3). Must not know what a message leads to.
-#![allow(unsafe_code)] // recvmsg(2): nix's wrapper loses the descriptors of a message whose control data was cut
+#![allow(unsafe_code)] // recvmsg(2): nix's wrapper loses the descriptors of a message with truncated control data
 
 mod parse;
 
@@ -236,7 +236,7 @@ fn sender(head: &libc::msghdr) -> Option<Uid> {
                 for place in 0..count {
                     // SAFETY: as many descriptors as the header's length says; whatever their alignment.
                     let fd = unsafe { data.cast::<RawFd>().add(place).read_unaligned() };
-                    // SAFETY: the kernel just gave it to us, and nobody else owns it.
+                    // SAFETY: the kernel just gave it to us, and it has no other owner.
                     drop(unsafe { OwnedFd::from_raw_fd(fd) });
                 }
             }

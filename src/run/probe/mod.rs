@@ -312,7 +312,7 @@ impl<K> RunningProbe<K> {
 }
 
 /// Kills a probe with its group and session. It is a child of ours and not reaped, so all these numbers are its own; before
-/// it has made its group there is nobody in it.
+/// it has made its group that is empty.
 fn kill(pid: Pid, census: &mut CensusCache) {
     raised(|| match group::kill_all(pid, census) {
         Err(Errno::ESRCH) => group::signal(pid, Target::Process, Signal::KILL),
