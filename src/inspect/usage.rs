@@ -42,20 +42,25 @@ struct ProcessUsage {
 
 /// Returns the usage of the services with these main processes; services without any process are missing.
 pub fn usage_of(leaders: &[Pid]) -> HashMap<Pid, Usage> {
+    processes().map(|numbers| measure(leaders, numbers, read_file::read_proc)).unwrap_or_default()
+}
+
+/// Reads each process once, whatever the number of services.
+fn measure(leaders: &[Pid], numbers: Vec<i32>, mut read: impl FnMut(&str) -> Vec<u8>) -> HashMap<Pid, Usage> {
     let mut all: HashMap<Pid, Usage> = HashMap::new();
-    let Some(numbers) = processes() else { return all };
     let leaders: std::collections::HashSet<Pid> = leaders.iter().copied().collect();
     let page = host::page_size();
     let mut left = MAX_PSS_PER_CALL;
     for number in numbers {
-        let Some(line) = ProcessStat::read(number).as_ref().and_then(process_usage) else { continue };
+        let stat = ProcessStat::parse(read(&format!("/proc/{number}/stat")));
+        let Some(line) = stat.as_ref().and_then(process_usage) else { continue };
         let Some(leader) = [line.session, line.group].map(Pid).into_iter().find(|pid| leaders.contains(pid)) else {
             continue;
         };
         let resident = line.pages.saturating_mul(page);
         let asks = resident <= MAX_PSS_PER_PROCESS.min(left);
         left = left.saturating_sub(if asks { resident } else { 0 });
-        let pss = asks.then(|| pss(&read_file::read_proc(&format!("/proc/{number}/smaps_rollup")))).flatten();
+        let pss = asks.then(|| pss(&read(&format!("/proc/{number}/smaps_rollup")))).flatten();
         let usage = all.entry(leader).or_insert(Usage { is_proportional: true, ..Usage::default() });
         usage.memory += pss.unwrap_or(resident);
         usage.is_proportional &= pss.is_some();
@@ -120,6 +125,26 @@ mod tests {
         ] {
             assert_eq!(taken(rubbish), None, "{}", rubbish.escape_ascii());
         }
+    }
+
+    #[test]
+    fn each_process_is_read_once_for_any_number_of_services() {
+        let (mut stats, mut rollups) = (0, 0);
+        let pids: Vec<i32> = (2..=2_501).collect();
+        let leaders: Vec<Pid> = pids.iter().step_by(10).copied().map(Pid).collect();
+        let usages = measure(&leaders, pids.clone(), |path| {
+            let Some(pid) = path.strip_prefix("/proc/").and_then(|path| path.strip_suffix("/stat")) else {
+                rollups += 1;
+                return b"Pss: 1000 kB\n".to_vec();
+            };
+            stats += 1;
+            let leader = (pid.parse::<i32>().unwrap() - 2) / 10 * 10 + 2;
+            format!("{pid} (x) S 1 {leader} {leader} 0 -1 0 1 2 3 4 1 0 0 0 20 0 1 0 99 1000 256 1 1").into_bytes()
+        });
+        assert_eq!((usages.len(), stats), (250, 2_500));
+        assert!(usages.values().all(|usage| usage.processes == 10));
+        let bytes = 256 * host::page_size();
+        assert_eq!(rollups, MAX_PSS_PER_CALL / bytes);
     }
 
     #[test]
