@@ -106,9 +106,9 @@ impl BootContext {
         let mut second = plan::boot(&self.config, &self.facts)?;
         locate_all(&mut second, doctor::host_context);
         let first = std::mem::replace(&mut self.plan, second);
-        let said = plan::show::report(&first);
+        let reported = plan::show::report(&first);
         for ReportLine { level, text, .. } in
-            plan::show::report(&self.plan).into_iter().filter(|line| !said.contains(line))
+            plan::show::report(&self.plan).into_iter().filter(|line| !reported.contains(line))
         {
             own_messages::say(level, &format!("after the root oneshots: {text}"));
         }

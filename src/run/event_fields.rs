@@ -1,4 +1,4 @@
-//! What happened, as `STEPDOWN_LOG=debug` says it: `event=exited service=web code=3`. Must not know what follows from it.
+//! Events as `STEPDOWN_LOG=debug` logs them: `event=exited service=web code=3`. Must not know what follows from it.
 
 use std::fmt::Write as _;
 

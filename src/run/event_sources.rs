@@ -71,7 +71,7 @@ impl EventSources {
     }
 
     /// Waits until there is something to do, or until `deadline`; adds to `ready` what has come, and returns a call that
-    /// came. While there is something to do already, it asks the kernel for the rest and does not wait.
+    /// came. While there is something to do already, it polls the others and does not wait.
     pub async fn wait(
         &self,
         ready: &mut Ready,

@@ -158,7 +158,7 @@ impl ProcessTable {
         (self.leftovers.get(&leader), &mut self.census, &self.detached)
     }
 
-    /// Returns when to check leftovers again: nothing tells when a process ends that is no child of PID 1.
+    /// Returns when to check leftovers again: the kernel does not report the end of a process that is no child.
     pub fn next_check(&self) -> Option<Instant> {
         self.next_check
     }

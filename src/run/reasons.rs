@@ -1,4 +1,4 @@
-//! Why a service is as it is, and how it ended, in words that name services. Must not know where they are printed.
+//! The reason for a service's state, and how it ended, as text that names services. Must not know where they are printed.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::config::units::duration_words;
 use crate::supervise::{Exit, FailureReason, GivenUp, Id, LastFailure, Phase, SpawnError, StatusReason, Supervisor};
 use crate::sys::process::spawn_words;
 
-/// Returns why a service is failed, in words that name services.
+/// Returns why a service is failed, as text that names services.
 pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
         FailureReason::Ended(exit) => match supervisor.given_up(id) {
@@ -35,7 +35,7 @@ pub fn failure_reason(id: Id, why: &FailureReason, supervisor: &Supervisor, refu
     }
 }
 
-/// Returns why a service is as it is, in words that name services.
+/// Returns the reason for a service's state, as text that names services.
 pub fn status_reason(id: Id, why: &StatusReason, supervisor: &Supervisor, refusal: Option<&SpawnError>) -> String {
     match why {
         StatusReason::Failed(why) => failure_reason(id, why, supervisor, refusal),

@@ -25,7 +25,7 @@ use crate::sys::process::filter::{Filter, ProtectedProcess};
 use crate::sys::process::launch::{Launch, Parent, Program, Session, path_of, word_of, words};
 use crate::sys::process::program;
 
-/// s6 says 256 for "killed by a signal", as its first argument to a finish script.
+/// The first argument to a finish script after a signal, as in s6.
 const SIGNALLED: &str = "256";
 
 /// One service, or the main command.
@@ -111,8 +111,8 @@ impl ServiceEntry {
         if self.is_main() && context.terminal.is_some() {
             return LogRoute::Inherit;
         }
-        let asked = log.format.filter(|format| *format != LogFormat::Auto);
-        match asked.unwrap_or(context.log) {
+        let format = log.format.filter(|format| *format != LogFormat::Auto);
+        match format.unwrap_or(context.log) {
             // While no session has the terminal, a service with it open could take it and insert input (SECURITY T20).
             LogFormat::Auto | LogFormat::Inherit if context.terminal == Some(Session::OwnWithTerminal) => {
                 LogRoute::Plain

@@ -8,7 +8,7 @@ use crate::config::values::{ServiceName, Signal};
 use crate::supervise::{Event, Report, Target};
 
 impl EventLoop<'_> {
-    /// Reads the signals that came and tells the engine what they ask for.
+    /// Reads received signals and queues what they mean as events.
     pub(super) fn read_signals(&mut self) {
         for signal in self.signals.pending() {
             match signal {

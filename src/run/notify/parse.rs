@@ -131,8 +131,8 @@ mod tests {
         let status = |text: &[u8]| parse(&[b"STATUS=", text].concat());
         assert_eq!(status(b"a=b \x1b[2J\xff"), [Notification::Status("a=b \\u{1b}[2J\u{fffd}".to_owned())]);
         assert_eq!(status(b""), [Notification::Status(String::new())]);
-        let said = status(&[b'x'; 4000]);
-        let [Notification::Status(long)] = said.as_slice() else { panic!("one status") };
+        let parsed = status(&[b'x'; 4000]);
+        let [Notification::Status(long)] = parsed.as_slice() else { panic!("one status") };
         assert_eq!(long.chars().count(), STATUS + 1);
     }
 
@@ -144,8 +144,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-            for said in parse(&bytes) {
-                if let Notification::Status(text) = said {
+            for notification in parse(&bytes) {
+                if let Notification::Status(text) = notification {
                     prop_assert!(!text.chars().any(char::is_control));
                     prop_assert!(text.chars().count() <= 10 * STATUS);
                 }

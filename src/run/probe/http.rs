@@ -195,13 +195,13 @@ mod tests {
 
     #[test]
     fn the_request_names_its_host_as_others_do() {
-        let asked = |host: &str, port| {
+        let request_to = |host: &str, port| {
             let to = HostPort { host: host.to_owned(), port };
             request(&Http { to, socket: None, target: "/ping?a=1".to_owned(), status: HTTP_WELL })
         };
         let common = "User-Agent: stepdown\r\nAccept: */*\r\nConnection: close\r\n\r\n";
-        assert_eq!(asked("web", 80), format!("GET /ping?a=1 HTTP/1.1\r\nHost: web\r\n{common}"));
-        assert_eq!(asked("::1", 8080), format!("GET /ping?a=1 HTTP/1.1\r\nHost: [::1]:8080\r\n{common}"));
+        assert_eq!(request_to("web", 80), format!("GET /ping?a=1 HTTP/1.1\r\nHost: web\r\n{common}"));
+        assert_eq!(request_to("::1", 8080), format!("GET /ping?a=1 HTTP/1.1\r\nHost: [::1]:8080\r\n{common}"));
     }
 
     proptest! {
