@@ -1,8 +1,7 @@
 //! The client of the control socket: finds the socket of the running PID 1, makes sure that it is not one that another user
 //! planted in a world-writable directory, sends one line and reads the responses. Must not know what queries mean.
-#![allow(clippy::disallowed_methods)] // deadlines outside the engine; XDG_RUNTIME_DIR
+#![allow(clippy::disallowed_methods)] // deadlines outside the engine
 
-use std::env::var_os;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -11,20 +10,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, setsockopt, socket};
-use nix::sys::stat::{FileStat, Mode, fstat, stat};
 use nix::sys::time::TimeVal;
-use nix::unistd::geteuid;
 use serde::de::DeserializeOwned;
 
 use super::protocol::{MAX_ANSWER, Query, SOCKET};
 use super::responses::Response;
 use crate::config::units::duration_words;
-use crate::control::runtime_dir::CONTAINER_LINK;
-use crate::inspect::facts::{alternatives, candidates};
-use crate::sys::instance::mount_namespace;
+use crate::control::locate::{directories, is_of_another_container, is_trusted, open_directory};
+use crate::inspect::facts::alternatives;
 
 /// PID 1 answers between two events: if it takes seconds it is stopped or swapped out.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,10 +74,6 @@ pub fn open_query(query: &Query) -> Result<Connection, ClientError> {
     open_query_at(&directories(), query)
 }
 
-fn directories() -> Vec<PathBuf> {
-    candidates(var_os("XDG_RUNTIME_DIR"))
-}
-
 fn open_query_at(directories: &[PathBuf], query: &Query) -> Result<Connection, ClientError> {
     let mut error = None;
     for directory in directories.iter().cloned().chain(directories.iter().flat_map(|directory| alternatives(directory)))
@@ -114,26 +105,14 @@ enum Server {
 /// Connects to the socket in this directory. Trusted are directories that only root or we could create, and sockets that
 /// PID 1 itself listens on.
 fn connect_in(directory: &Path) -> Result<Server, Errno> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let handle = open(directory, flags, Mode::empty())?;
-    let is_ours = only_owner_writes(&fstat(&handle)?)
-        // Root gave it to the app user, which PID 1 is by now: only root can have created it in /run.
-        || directory.parent().is_some_and(|around| stat(around).is_ok_and(|around| only_owner_writes(&around)));
+    let handle = open_directory(directory)?;
+    let is_ours = is_trusted(&handle, directory)?;
     let stream = UnixStream::from(connected(&handle, directory)?);
     let listener = getsockopt(&stream, PeerCredentials)?;
     if is_of_another_container(&handle) {
         return Ok(Server::Foreign);
     }
     Ok(if is_ours || listener.pid() == 1 { Server::Ours(stream) } else { Server::Untrusted })
-}
-
-fn is_of_another_container(directory: &OwnedFd) -> bool {
-    let theirs = readlinkat(directory, CONTAINER_LINK).ok().map(PathBuf::from);
-    theirs.is_some_and(|theirs| mount_namespace().is_some_and(|ours| ours != theirs))
-}
-
-fn only_owner_writes(directory: &FileStat) -> bool {
-    directory.st_mode & 0o022 == 0 && (directory.st_uid == 0 || directory.st_uid == geteuid().as_raw())
 }
 
 fn connected(handle: &OwnedFd, directory: &Path) -> Result<OwnedFd, Errno> {
@@ -254,6 +233,7 @@ mod tests {
 
     use super::super::responses::Accepted;
     use super::*;
+    use crate::sys::instance::mount_namespace;
 
     /// A directory with a socket on which somebody answers every request with `answer`, and what they were asked.
     fn answering(answer: &'static str) -> (tempfile::TempDir, thread::JoinHandle<String>) {
