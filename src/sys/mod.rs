@@ -2,6 +2,7 @@
 //! pure rooms can decide.
 
 pub mod access;
+pub mod chain;
 pub mod descriptors;
 pub mod dev_null;
 pub mod files;
@@ -15,4 +16,5 @@ pub mod privilege;
 pub mod process;
 pub mod read_file;
 pub mod signals;
+pub mod sigpipe_at_start;
 pub mod stdio_at_start;
